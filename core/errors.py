@@ -1,0 +1,118 @@
+"""Errors a user can meet: each says what happened and what to do, and carries the exit code of the command line.
+
+    AppError
+    ├── UsageError            2  the command or a form was filled in wrongly
+    │   └── ParameterError       one or more parameters are wrong; all are named
+    ├── InputError            3  a file, a data set or their combination cannot be used
+    │   ├── NotFoundError        the file or name does not exist; the nearest names are offered
+    │   ├── UnsafeFileError      opening it would run program code
+    │   ├── MismatchError        model and data (or run and job) do not belong together
+    │   └── ForgetSetError       the forget set is empty, everything, or does not match the data
+    ├── RunError              4  the run failed while running
+    │   ├── NonFiniteError       a loss or weight became infinite or not a number
+    │   └── OutOfMemoryError     the device has too little memory
+    ├── StoppedError          5  the user stopped or discarded it
+    └── RequirementError      6  the verdict is below what was required
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AppError(Exception):
+    """An error with a sentence for the user and a hint what to do; `exit_code` is the command line's."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        self.message = _sentence(message)
+        self.hint = _sentence(hint)
+        super().__init__(self.text)
+
+    @property
+    def text(self) -> str:
+        """What happened and what to do, on one line."""
+        return " ".join(part for part in (self.message, self.hint) if part)
+
+
+class UsageError(AppError):
+    """The command or a form was filled in wrongly."""
+
+    exit_code = 2
+
+
+class ParameterError(UsageError):
+    """One or more parameters are wrong; `problems` names each with its rule and value."""
+
+    def __init__(self, problems: Iterable[str], hint: str = "") -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(self.problems), hint)
+
+
+class InputError(AppError):
+    """A file, a data set or their combination cannot be used."""
+
+    exit_code = 3
+
+
+class NotFoundError(InputError):
+    """A file or a name does not exist."""
+
+
+class UnsafeFileError(InputError):
+    """Opening the file would run program code."""
+
+
+class MismatchError(InputError):
+    """Two things do not belong together, such as a model with 10 outputs and data with 100 classes."""
+
+
+class ForgetSetError(InputError):
+    """The forget set is empty, is everything, or does not match the data."""
+
+
+class RunError(AppError):
+    """A run failed while running."""
+
+    exit_code = 4
+
+
+class NonFiniteError(RunError):
+    """A loss or a weight became infinite or not a number."""
+
+
+class OutOfMemoryError(RunError):
+    """The device has too little memory for the batch."""
+
+
+class StoppedError(AppError):
+    """The user stopped or discarded what was going on."""
+
+    exit_code = 5
+
+
+class RequirementError(AppError):
+    """The verdict is below what was required."""
+
+    exit_code = 6
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """Return the known names most like `name`, best first; empty where none is alike."""
+    by_lower = {k.lower(): k for k in known}
+    return [by_lower[m] for m in difflib.get_close_matches(name.lower(), by_lower, n=count, cutoff=0.4)]
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> NotFoundError:
+    """Build the error for a name that is not in a registry, with the nearest ones."""
+    names = list(known)
+    alike = nearest(name, names)
+    hint = f"Did you mean {' or '.join(alike)}?" if alike else f"Known: {', '.join(names)}"
+    return NotFoundError(f"There is no {kind} called {name!r}", hint)
+
+
+def _sentence(text: str) -> str:
+    text = " ".join(str(text).split())
+    return text if not text or text[-1] in ".?!]" else text + "."

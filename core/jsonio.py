@@ -1,0 +1,66 @@
+"""Strict JSON (null, never NaN or Infinity) and files that are replaced whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from core.errors import InputError
+
+_encoder = msgspec.json.Encoder(enc_hook=lambda value: value.tolist() if hasattr(value, "tolist") else str(value))
+
+
+def dumps(value: Any) -> bytes:
+    """Encode dataclasses, mappings, lists and scalars on one line; NaN and infinities become null."""
+    return _encoder.encode(value)
+
+
+def dumps_pretty(value: Any) -> bytes:
+    """Encode like `dumps`, indented for people, with a final newline."""
+    return msgspec.json.format(dumps(value), indent=2) + b"\n"
+
+
+def loads(data: bytes | str) -> Any:
+    """Decode one JSON document; raises ValueError where it is none."""
+    return msgspec.json.decode(data)
+
+
+def read_json(path: Path) -> Any:
+    """Read one JSON file; raises InputError naming the file where it is missing or no JSON."""
+    try:
+        return loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not valid JSON: {error}") from error
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file by temporary file, fsync and replace: readers see the old or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())  # noqa: PTH101  (mkstemp makes it private)
+        os.replace(temporary, path)  # noqa: PTH105
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented strict JSON, atomically."""
+    write_atomic(path, dumps_pretty(value))
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
