@@ -1,0 +1,87 @@
+"""Accuracies counted in whole numbers: per set, per class, and where forget samples go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many of how many are right; counts add up exactly where accuracies would round."""
+
+    correct: int
+    total: int
+
+    def __add__(self, other: Count) -> Count:
+        return Count(self.correct + other.correct, self.total + other.total)
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of right answers, 0..1; None where nothing was counted."""
+        return self.correct / self.total if self.total else None
+
+
+def predictions(outputs: Tensor) -> Tensor:
+    """Return the class each row of `outputs` names: argmax of logits ((n, K) float), or class numbers as they are."""
+    return outputs.argmax(1) if outputs.ndim == 2 else outputs
+
+
+def count_correct(outputs: Tensor | None, labels: Tensor | None) -> Count:
+    """Count right answers of `outputs` (logits (n, K) or classes (n,)) against `labels` ((n,) int); none for no set."""
+    if outputs is None or labels is None or not len(labels):
+        return Count(0, 0)
+    return Count(int((predictions(outputs) == labels.to(outputs.device)).sum()), len(labels))
+
+
+def accuracy(outputs: Tensor | None, labels: Tensor | None) -> float | None:
+    """Return the share of right answers, 0..1 (micro average); None where there are no samples."""
+    return count_correct(outputs, labels).accuracy
+
+
+def confusion_matrix(outputs: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """Return how often class i (row) was called class j (column), as a (K, K) int64 tensor on the processor."""
+    found = predictions(outputs).cpu().to(torch.int64)
+    flat = labels.cpu().to(torch.int64) * num_classes + found
+    return torch.bincount(flat, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def per_class_accuracy(outputs: Tensor, labels: Tensor, num_classes: int) -> list[float | None]:
+    """Return each class's accuracy (recall), 0..1, in class order; None for a class without samples."""
+    matrix = confusion_matrix(outputs, labels, num_classes)
+    return [
+        right / total if total else None
+        for right, total in zip(matrix.diag().tolist(), matrix.sum(1).tolist(), strict=True)
+    ]
+
+
+def macro_accuracy(outputs: Tensor | None, labels: Tensor | None, num_classes: int) -> float | None:
+    """Return the mean of the accuracies of the classes that occur, 0..1; None where there are no samples."""
+    if outputs is None or labels is None or not len(labels):
+        return None
+    present = [value for value in per_class_accuracy(outputs, labels, num_classes) if value is not None]
+    return sum(present) / len(present)
+
+
+def predicted_shares(outputs: Tensor | None, num_classes: int) -> list[float] | None:
+    """Return the share of samples called each class, (K,) summing to 1: where forget samples go. None for no samples."""
+    if outputs is None or not len(outputs):
+        return None
+    counts = torch.bincount(predictions(outputs).cpu().to(torch.int64), minlength=num_classes)
+    return (counts.to(torch.float64) / len(outputs)).tolist()
+
+
+def sample_losses(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return each sample's cross-entropy in nats, (n,) float32, from logits (n, K) and labels (n,) int."""
+    return functional.cross_entropy(logits.detach().float(), labels.to(logits.device), reduction="none")
+
+
+def mean_loss(logits: Tensor | None, labels: Tensor | None) -> float | None:
+    """Return the mean cross-entropy in nats; None where there are no samples or it is not finite."""
+    if logits is None or labels is None or not len(labels):
+        return None
+    value = float(sample_losses(logits, labels).double().mean())
+    return value if value == value and abs(value) != float("inf") else None

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.metrics.linear_algebra import (
+    GramAccumulator,
+    effective_rank,
+    eigendecomposition,
+    eigenspectrum,
+    energy_share,
+    gram,
+    k_for_energy,
+    leading_eigenvectors,
+)
+
+torch.set_num_threads(1)
+
+
+def features(n: int, channels: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(n, channels, generator=torch.Generator().manual_seed(seed))
+
+
+def test_gram_equals_the_product_in_float64():
+    rows = features(300, 12)
+    expected = rows.numpy().astype(np.float64)
+    assert gram(rows).dtype == torch.float64
+    np.testing.assert_allclose(gram(rows).numpy(), expected.T @ expected, rtol=1e-13)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 9), st.integers(0, 2**31))
+def test_batches_add_up_to_the_whole(n: int, batch: int, seed: int):
+    rows = features(n, 5, seed)
+    whole, parts = GramAccumulator(5), GramAccumulator(5)
+    whole.add(rows)
+    for part in rows.split(batch):
+        parts.add(part)
+    torch.testing.assert_close(parts.gram, whole.gram, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(parts.mean, rows.double().mean(0), rtol=1e-12, atol=1e-12)
+    assert parts.count == n
+    assert parts.mean_norm == pytest.approx(float(rows.double().norm(dim=1).mean()))
+
+
+def test_centred_gram_is_that_of_shifted_features():
+    rows = features(50, 6) + 3
+    accumulator = GramAccumulator(6)
+    accumulator.add(rows)
+    shift = torch.arange(6, dtype=torch.float64)
+    torch.testing.assert_close(accumulator.centred_gram(shift), gram(rows.double() - shift), rtol=1e-10, atol=1e-9)
+
+
+def test_gram_leaves_autocast_and_gradients():
+    rows = features(20, 4).requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = gram(rows)
+    assert not inside.requires_grad
+    torch.testing.assert_close(inside, gram(rows.detach()), rtol=0, atol=0)
+
+
+def test_a_wrong_shape_is_named():
+    with pytest.raises(ValueError, match=r"\(n, 4\), got \(3, 5\)"):
+        GramAccumulator(4).add(features(3, 5))
+
+
+def test_eigenvectors_are_orthonormal_and_ordered():
+    matrix = gram(features(100, 8))
+    values, vectors = eigendecomposition(matrix)
+    assert torch.equal(values, values.sort(descending=True).values)
+    torch.testing.assert_close(vectors.T @ vectors, torch.eye(8, dtype=torch.float64), rtol=0, atol=1e-12)
+    torch.testing.assert_close(matrix @ vectors, vectors * values, rtol=1e-10, atol=1e-9)
+    expected = np.linalg.svd(features(100, 8).numpy().astype(np.float64), compute_uv=False) ** 2
+    np.testing.assert_allclose(values.numpy(), expected, rtol=1e-10)
+
+
+def test_rank_deficient_gram_has_no_negative_eigenvalue():
+    assert float(eigenspectrum(gram(features(3, 20))).min()) >= 0
+
+
+def test_k_is_clipped_and_checked():
+    matrix = gram(features(10, 4))
+    assert leading_eigenvectors(matrix, 9).shape == (4, 4)
+    with pytest.raises(ValueError, match="at least 1"):
+        leading_eigenvectors(matrix, 0)
+
+
+def test_values_that_are_not_finite_are_refused():
+    with pytest.raises(ValueError, match="not finite"):
+        eigenspectrum(torch.full((3, 3), math.nan))
+
+
+def test_energy():
+    spectrum = torch.tensor([6.0, 3.0, 1.0, 0.0], dtype=torch.float64)
+    assert energy_share(spectrum, 1) == pytest.approx(0.6)
+    assert energy_share(spectrum, 4) == 1.0
+    assert energy_share(torch.zeros(3), 1) is None
+    assert [k_for_energy(spectrum, s) for s in (0.5, 0.6, 0.61, 0.9, 0.95, 1.0)] == [1, 1, 2, 2, 3, 3]
+    with pytest.raises(ValueError, match="above 0"):
+        k_for_energy(spectrum, 0.0)
+
+
+def test_effective_rank_of_equal_and_of_single_eigenvalues():
+    assert effective_rank(torch.ones(7, dtype=torch.float64) * 4) == pytest.approx(7.0)
+    assert effective_rank(torch.tensor([5.0, 0.0, 0.0])) == pytest.approx(1.0)
+    assert effective_rank(torch.tensor([1.0, 1.0, 0.0])) == pytest.approx(2.0)
+    assert effective_rank(torch.zeros(3)) is None
