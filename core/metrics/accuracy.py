@@ -26,12 +26,12 @@ class Count:
 
 
 def predictions(outputs: Tensor) -> Tensor:
-    """Return the class each row of `outputs` names: argmax of logits ((n, K) float), or class numbers as they are."""
+    """Return the class each row names: argmax of logits ((n, K)), or class numbers ((n,)) as they are."""
     return outputs.argmax(1) if outputs.ndim == 2 else outputs
 
 
 def count_correct(outputs: Tensor | None, labels: Tensor | None) -> Count:
-    """Count right answers of `outputs` (logits (n, K) or classes (n,)) against `labels` ((n,) int); none for no set."""
+    """Count right answers of `outputs` (logits (n, K) or classes (n,)) against `labels` ((n,) int)."""
     if outputs is None or labels is None or not len(labels):
         return Count(0, 0)
     return Count(int((predictions(outputs) == labels.to(outputs.device)).sum()), len(labels))
@@ -43,7 +43,7 @@ def accuracy(outputs: Tensor | None, labels: Tensor | None) -> float | None:
 
 
 def confusion_matrix(outputs: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """Return how often class i (row) was called class j (column), as a (K, K) int64 tensor on the processor."""
+    """Return how often class i (row) was called class j (column), (K, K) int64 on the processor."""
     found = predictions(outputs).cpu().to(torch.int64)
     flat = labels.cpu().to(torch.int64) * num_classes + found
     return torch.bincount(flat, minlength=num_classes**2).reshape(num_classes, num_classes)
@@ -67,7 +67,7 @@ def macro_accuracy(outputs: Tensor | None, labels: Tensor | None, num_classes: i
 
 
 def predicted_shares(outputs: Tensor | None, num_classes: int) -> list[float] | None:
-    """Return the share of samples called each class, (K,) summing to 1: where forget samples go. None for no samples."""
+    """Return the share of samples called each class, (K,) summing to 1; None where there are no samples."""
     if outputs is None or not len(outputs):
         return None
     counts = torch.bincount(predictions(outputs).cpu().to(torch.int64), minlength=num_classes)

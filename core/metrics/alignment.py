@@ -2,12 +2,13 @@
 
 With features as rows of F (n, C), G_f = F_fᵀ F_f and U_k the k leading eigenvectors of G_r = F_rᵀ F_r:
 
-    DA(D_f | D_r) = ‖G_f U_k U_kᵀ‖_F / ‖G_f‖_F        in [0, 1], high = forget features lie in the retain space
+    DA(D_f | D_r) = ‖G_f U_k U_kᵀ‖_F / ‖G_f‖_F        in [0, 1]; high = forget features in the retain space
 
-Source: Seo, Kim, Han, "Revisiting Machine Unlearning with Dimensional Alignment", arXiv 2407.17710. The ratio and the
-loss −DA² are documented; k, centring and the layer are not, and are choices of this project (k = number of retain
-classes, not centred, the features the classifier head receives). A value says nothing without its k, the share of
-retain energy in those k directions and whether features were centred, so `Alignment` carries all of them.
+Source: Seo, Kim, Han, "Revisiting Machine Unlearning with Dimensional Alignment", arXiv 2407.17710. The
+ratio and the loss −DA² are documented; k, centring and the layer are not, and are choices of this project (k =
+number of retain classes, not centred, the features the classifier head receives). A value says nothing without
+its k, the share of retain energy in those k directions and whether features were centred: `Alignment` carries
+them all.
 """
 
 from __future__ import annotations
@@ -19,7 +20,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.metrics.linear_algebra import GramAccumulator, eigendecomposition, energy_share, k_for_energy
+from core.metrics.linear_algebra import (
+    ROWS_PER_CHUNK,
+    GramAccumulator,
+    eigendecomposition,
+    energy_share,
+    k_for_energy,
+)
 
 ENERGY_LEVELS = (0.90, 0.95, 0.99)
 """Shares of retain energy at which a value is reported beside the one at k."""
@@ -48,7 +55,7 @@ class Alignment:
 
 
 def dimensional_alignment(forget_gram: Tensor, basis: Tensor) -> float:
-    """Return DA of a forget Gram matrix, (C, C), with the subspace spanned by orthonormal columns `basis`, (C, k).
+    """Return DA of a forget Gram matrix ((C, C)) with the span of orthonormal columns `basis` ((C, k)).
 
     Raises ValueError where the forget features have no energy: the ratio is not defined then.
     """
@@ -65,10 +72,10 @@ def alignment_profile(forget_gram: Tensor, retain_gram: Tensor) -> Tensor:
 
 
 def sample_energy(features: Tensor, basis: Tensor) -> float | None:
-    """Return the mean of ‖Uᵀ f‖² / ‖f‖² over rows f of `features` ((n, C)) with `basis` ((C, k)); zero rows are left out.
+    """Return the mean of ‖Uᵀ f‖² / ‖f‖² over the rows f of `features` ((n, C)), with U = `basis` ((C, k)).
 
     The companion of DA: it weighs all samples alike, where DA is ruled by the strongest forget direction.
-    None where no row has energy.
+    Zero rows are left out; None where no row has energy.
     """
     rows = features.detach().to(basis)
     total = rows.square().sum(1)
@@ -90,10 +97,12 @@ def measure_alignment(
     """Measure DA of forget features ((n, C) float) with retain features ((m, C) float) of the same network.
 
     `k` is the number of leading retain directions; by default the number of retain classes; clipped to 1..C.
-    `centred` subtracts the retain mean from both sets first (the signal nearly vanishes then; see the module).
-    None where a set is missing, empty, without energy or not finite: there is nothing to measure, and it is never NaN.
+    `centred` subtracts the retain mean from both sets first; the signal nearly vanishes then.
+    None where a set is missing, empty, without energy or not finite; never NaN.
     """
-    if forget_features is None or retain_features is None or not len(forget_features) or not len(retain_features):
+    if forget_features is None or retain_features is None:
+        return None
+    if not len(forget_features) or not len(retain_features):
         return None
     channels = retain_features.shape[1]
     forget, retain = GramAccumulator(channels), GramAccumulator(channels)
@@ -123,11 +132,12 @@ def measure_alignment(
 
 
 def alignment_squared(features: Tensor, basis: Tensor, eps: float = 1e-12) -> Tensor:
-    """Return DA² of a batch of features, (n, C), with a constant orthonormal `basis`, (C, k), as a 0-d tensor.
+    """Return DA² of a batch of features ((n, C)) with a constant orthonormal `basis` ((C, k)), a 0-d tensor.
 
-    Differentiable in `features`; L_DA = −DA². Goes through the smaller of the n×n and C×C products (both have the
-    same Frobenius norm) and leaves any autocast region: a float16 Gram matrix overflows. `eps` keeps features that
-    collapse to zero from dividing by zero. No gradient passes through the eigendecomposition that made `basis`.
+    Differentiable in `features`; L_DA = −DA². Goes through the smaller of the n×n and C×C products (both have
+    the same Frobenius norm) and leaves any autocast region: a float16 Gram matrix overflows. `eps` keeps
+    features that collapse to zero from dividing by zero. No gradient passes through the eigendecomposition
+    that made `basis`.
     """
     with torch.autocast(features.device.type, enabled=False):
         rows = features if features.dtype in (torch.float32, torch.float64) else features.float()
@@ -156,9 +166,9 @@ def _at_energy(profile: Tensor, spectrum: Tensor, share: float) -> dict[str, flo
     return {"k": k, "value": float(profile[k - 1])}
 
 
-def _sample_energy_in_chunks(features: Tensor, offset: Tensor, basis: Tensor, rows: int = 8192) -> float | None:
+def _sample_energy_in_chunks(features: Tensor, offset: Tensor, basis: Tensor) -> float | None:
     shares, counted = 0.0, 0
-    for chunk in features.split(rows):
+    for chunk in features.split(ROWS_PER_CHUNK):
         part = chunk.detach().to(basis) - offset.to(basis)
         with_energy = int((part.square().sum(1) > 0).sum())
         share = sample_energy(part, basis)

@@ -1,7 +1,7 @@
 """Gram matrices of features and their eigendecomposition: the algebra under alignment and spectra.
 
-Everything is computed in float64, because a Gram matrix squares the condition of the features and alignment reads
-small eigenvalues beside large ones; float32 is used only for products on devices without float64 (Apple's MPS).
+Everything is computed in float64, because a Gram matrix squares the condition of the features and alignment
+reads small eigenvalues beside large ones; float32 is used only for products on devices without float64 (MPS).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -59,7 +60,9 @@ class GramAccumulator:
     @property
     def gram(self) -> Tensor:
         """The (C, C) sum of outer products so far; zeros before the first batch."""
-        return torch.zeros(self.channels, self.channels, dtype=torch.float64) if self._gram is None else self._gram
+        if self._gram is None:
+            return torch.zeros(self.channels, self.channels, dtype=torch.float64)
+        return self._gram
 
     @property
     def mean(self) -> Tensor:
@@ -76,9 +79,8 @@ class GramAccumulator:
     def centred_gram(self, mean: Tensor) -> Tensor:
         """Return the Gram matrix of the features minus `mean` ((C,)), without another pass over them."""
         total, mean = self.mean.to(self.gram) * self.count, mean.to(self.gram)
-        return (
-            self.gram - torch.outer(total, mean) - torch.outer(mean, total) + self.count * torch.outer(mean, mean)
-        )
+        cross = torch.outer(total, mean)
+        return self.gram - cross - cross.T + self.count * torch.outer(mean, mean)
 
     def _add_rows(self, rows: Tensor) -> None:
         product, total, norms = rows.T @ rows, rows.sum(0), rows.norm(dim=1).sum()
@@ -88,17 +90,18 @@ class GramAccumulator:
 
 
 def eigendecomposition(gram: Tensor) -> tuple[Tensor, Tensor]:
-    """Return eigenvalues ((C,), descending, clipped at 0) and eigenvectors ((C, C), columns) of a (C, C) Gram matrix.
+    """Return eigenvalues ((C,), descending, clipped at 0) and eigenvectors ((C, C), columns) of a Gram.
 
-    Computed in float64; on the processor where the device has no float64. The result lies on `gram`'s device, in
-    its dtype. Raises ValueError where `gram` holds NaN or infinities.
+    Computed on the processor in float64 on one thread, which beats a GPU at these sizes and keeps results the
+    same on all devices. The result lies on `gram`'s device, in its dtype. Raises ValueError where `gram` holds NaN or infinities.
     """
     if not bool(torch.isfinite(gram).all()):
         raise ValueError("the Gram matrix holds values that are not finite")
-    matrix = gram.detach().cpu() if gram.device.type == "mps" else gram.detach()
+    matrix = gram.detach().cpu().to(torch.float64).numpy()
     with _one_blas_thread():
-        values, vectors = torch.linalg.eigh(matrix.to(torch.float64))
-    return values.flip(0).clamp_min(0.0).to(gram), vectors.flip(1).to(gram)
+        values, vectors = np.linalg.eigh(matrix)
+    descending = torch.from_numpy(values[::-1].copy()), torch.from_numpy(vectors[:, ::-1].copy())
+    return descending[0].clamp_min(0.0).to(gram), descending[1].to(gram)
 
 
 def leading_eigenvectors(gram: Tensor, k: int) -> Tensor:
@@ -117,13 +120,16 @@ def eigenspectrum(gram: Tensor) -> Tensor:
 
 
 def energy_share(spectrum: Tensor, k: int) -> float | None:
-    """Return the share (0..1) of the sum of `spectrum` ((C,), descending) in its first `k` values; None without energy."""
+    """Return the share (0..1) of the energy of `spectrum` ((C,), descending) in its first `k` values.
+
+    None for a spectrum without energy.
+    """
     total = float(spectrum.sum())
     return min(1.0, float(spectrum[:k].sum()) / total) if total > 0 else None
 
 
 def k_for_energy(spectrum: Tensor, share: float) -> int:
-    """Return the smallest k whose leading values hold at least `share` (0..1) of the energy of `spectrum` ((C,)).
+    """Return the smallest k whose leading values hold at least `share` of the energy of `spectrum` ((C,)).
 
     1 for a spectrum without energy; raises ValueError where `share` is not in (0, 1].
     """
@@ -137,7 +143,7 @@ def k_for_energy(spectrum: Tensor, share: float) -> int:
 
 
 def effective_rank(spectrum: Tensor) -> float | None:
-    """Return exp of the entropy of the normalised eigenvalues ((C,), ≥ 0): 1 for one direction, C for equal ones.
+    """Return exp of the entropy of the normalised eigenvalues ((C,)): 1 for one direction, C for equal ones.
 
     None for a spectrum without energy. Source: Roy and Vetterli, "The effective rank", EUSIPCO 2007.
     """

@@ -13,7 +13,7 @@ from core.metrics.linear_algebra import GramAccumulator, effective_rank, eigende
 
 @dataclass(frozen=True)
 class Spectra:
-    """Eigenvalues of uncentred Gram matrices divided by the number of samples, largest first, with their summaries."""
+    """Eigenvalues of uncentred Gram matrices per sample, largest first, with their summaries."""
 
     retain: tuple[float, ...]
     forget: tuple[float, ...]
@@ -28,21 +28,26 @@ class Spectra:
     def as_dict(self) -> dict[str, Any]:
         """Return plain lists and scalars."""
         return {
-            "retain": list(self.retain), "forget": list(self.forget), "forget_inside": list(self.forget_inside),
-            "forget_outside": list(self.forget_outside), "k": self.k, "retain_rank": self.retain_rank,
-            "forget_rank": self.forget_rank, "retain_norm": self.retain_norm, "forget_norm": self.forget_norm,
+            "retain": list(self.retain), "forget": list(self.forget),
+            "forget_inside": list(self.forget_inside), "forget_outside": list(self.forget_outside),
+            "k": self.k,
+            "retain_rank": self.retain_rank, "forget_rank": self.forget_rank,
+            "retain_norm": self.retain_norm, "forget_norm": self.forget_norm,
         }
 
 
 def measure_spectra(
     forget_features: Tensor | None, retain_features: Tensor | None, *, k: int
 ) -> Spectra | None:
-    """Measure the spectra of forget ((n, C)) and retain ((m, C)) features; `k` retain directions split the forget ones.
+    """Measure the spectra of forget ((n, C)) and retain ((m, C)) features, split at `k` retain directions.
 
-    The effective rank and mean norm of the forget set tell a collapse (all forget features in one retain direction,
-    or near zero) from forgetting: alignment alone calls both 1. None where a set is missing, empty or not finite.
+    The effective rank and mean norm of the forget set tell a collapse (all forget features in one retain
+    direction, or near zero) from forgetting: alignment alone calls both 1. None where a set is missing, empty
+    or not finite.
     """
-    if forget_features is None or retain_features is None or not len(forget_features) or not len(retain_features):
+    if forget_features is None or retain_features is None:
+        return None
+    if not len(forget_features) or not len(retain_features):
         return None
     channels = retain_features.shape[1]
     forget, retain = GramAccumulator(channels), GramAccumulator(channels)
@@ -60,7 +65,7 @@ def measure_spectra(
         retain=tuple(retain_values.tolist()),
         forget=tuple(forget_values.tolist()),
         forget_inside=tuple(eigenspectrum(inside.T @ forget_gram @ inside).tolist()),
-        forget_outside=tuple(eigenspectrum(outside.T @ forget_gram @ outside).tolist()) if k < channels else (),
+        forget_outside=tuple(eigenspectrum(outside.T @ forget_gram @ outside).tolist()),
         k=k,
         retain_rank=effective_rank(retain_values),
         forget_rank=effective_rank(forget_values),

@@ -52,7 +52,8 @@ def test_centred_gram_is_that_of_shifted_features():
     accumulator = GramAccumulator(6)
     accumulator.add(rows)
     shift = torch.arange(6, dtype=torch.float64)
-    torch.testing.assert_close(accumulator.centred_gram(shift), gram(rows.double() - shift), rtol=1e-10, atol=1e-9)
+    expected = gram(rows.double() - shift)
+    torch.testing.assert_close(accumulator.centred_gram(shift), expected, rtol=1e-10, atol=1e-9)
 
 
 def test_gram_leaves_autocast_and_gradients():
