@@ -1,0 +1,200 @@
+"""Entry point: reads the arguments, then opens the window or runs the command line. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from core.errors import AppError
+
+COMMANDS = {
+    "train": "train an original model or, with exclusions, a retrained reference",
+    "unlearn": "make a model unlearn classes or samples; makes a run folder",
+    "evaluate": "the measures of one model",
+    "verify": "hold a run against its references; writes the report",
+    "verify-report": "re-compute the hashes a report names",
+    "compare": "runs side by side",
+    "export": "write a run's model or a model file in another form, and check it",
+    "inspect": "say what a file or folder is",
+    "resume": "go on with an interrupted run",
+    "runs": "list the runs of a folder and their states",
+    "methods": "the methods, with parameters and presets",
+    "datasets": "the data sets known by name",
+    "architectures": "the architectures known by name",
+}
+
+DISPLAY_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program with `argv` (without its own name) and return the exit code."""
+    multiprocessing.freeze_support()
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    command = _command_line(arguments)
+    if command is not None:
+        from core.cli import main as run_command
+
+        return run_command(command)
+
+    options = _parser().parse_args(arguments)
+    from core.errors import AppError
+
+    try:
+        return _start(options)
+    except AppError as error:
+        if options.debug:
+            raise
+        return _complain(error)
+    except KeyboardInterrupt:
+        return _say_error("Stopped.", exit_code=5)
+    except Exception as error:
+        if options.debug:
+            raise
+        kind = type(error).__name__
+        return _say_error(f"A fault in the program: {kind}: {error}. Start it with --debug to see where.", 1)
+
+
+def headless_reason(no_window: bool) -> str:
+    """Return why there can be no window, in words that follow "because"; empty where there can be one."""
+    if no_window:
+        return "--no-window was given"
+    if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in DISPLAY_VARIABLES):
+        return "no display was found (DISPLAY, WAYLAND_DISPLAY and QT_QPA_PLATFORM are not set)"
+    return ""
+
+
+def _command_line(arguments: list[str]) -> list[str] | None:
+    """Return the arguments of the subcommand where there is one, which may follow --no-window and --debug."""
+    flags: list[str] = []
+    for position, argument in enumerate(arguments):
+        if argument in COMMANDS:
+            return [*arguments[position:], *flags]
+        if argument == "--debug":
+            flags.append(argument)
+        elif argument != "--no-window":
+            return None
+    return None
+
+
+def _start(options: argparse.Namespace) -> int:
+    if options.out and not options.example:
+        return _say_error("--out belongs to --example or to a subcommand. See `python main.py --help`.", 2)
+    paths = tuple(Path(text).expanduser() for text in options.paths)
+    for text, path in zip(options.paths, paths, strict=True):
+        if not path.exists():
+            raise _not_found(text)
+    reason = headless_reason(options.no_window)
+    if not reason:
+        return _open_window(options, paths)
+    if options.example:
+        sys.stdout.write(f"Running the example without a window, because {reason}.\n")
+        return _run_commands([["example", *(["--out", options.out] if options.out else [])]], options.debug)
+    if paths:
+        return _run_commands([["inspect", str(path)] for path in paths], options.debug)
+    return _say_error(
+        f"There is nothing to do without a window, and {reason}. "
+        "Add --example or a subcommand; --help lists them.",
+        exit_code=2,
+    )
+
+
+def _open_window(options: argparse.Namespace, paths: tuple[Path, ...]) -> int:
+    try:
+        import PySide6.QtWidgets  # noqa: F401
+    except ImportError as error:
+        return _say_error(
+            f"The window needs PySide6, which cannot be loaded: {error}. "
+            "Run `make setup`, which names what is missing, or work without a window: see --help.",
+            exit_code=1,
+        )
+    from app.bootstrap import Options, run
+
+    out = Path(options.out).expanduser() if options.out else None
+    return run(Options(paths=paths, example=options.example, scheme=options.scheme, out=out))
+
+
+def _run_commands(commands: list[list[str]], debug: bool) -> int:
+    """Run subcommands one after the other; the first exit code that is not 0 is the result."""
+    sys.stdout.flush()
+    from core.cli import main as run_command
+
+    codes = [run_command([*command, *(["--debug"] if debug else [])]) for command in commands]
+    return next((code for code in codes if code), 0)
+
+
+def _not_found(text: str) -> AppError:
+    from core.errors import NotFoundError, nearest
+
+    folder = Path(text).expanduser().parent
+    alike = nearest(text, COMMANDS, count=1)
+    if folder.is_dir():
+        names = sorted(path.name for path in folder.iterdir())
+        alike += [str(Path(text).parent / name) for name in nearest(Path(text).name, names, count=2)]
+    hint = f"Did you mean {' or '.join(alike)}?" if alike else "Check the name; --help lists the subcommands."
+    return NotFoundError(f"There is no file, folder or subcommand called {text!r}", hint)
+
+
+def _complain(error: AppError) -> int:
+    return _say_error(error.text, error.exit_code)
+
+
+def _say_error(text: str, exit_code: int) -> int:
+    sys.stderr.write(f"error: {' '.join(text.split())}\n")
+    return exit_code
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says errors of usage on one line, as all errors are said."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_say_error(f"{message}. See `python main.py --help`.", exit_code=2))
+
+
+class _Version(argparse.Action):
+    """Prints name and version; core.version is read only then."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(nargs=0, **kwargs)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from core.version import VERSION
+
+        sys.stdout.write(f"Unlearn Studio {VERSION}\n")
+        parser.exit()
+
+
+def _parser() -> argparse.ArgumentParser:
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  {name:<{width}}  {what}" for name, what in COMMANDS.items())
+    parser = _Parser(
+        prog="main.py",
+        usage="main.py [PATH ...] [--example] [--no-window] [--scheme light|dark] [--out DIR]\n"
+        "       main.py SUBCOMMAND ...",
+        description="Make a trained image classifier forget chosen classes or samples, watch its features\n"
+        "move, check the result against a retrained model and export it. Without a subcommand it\n"
+        "opens the window.",
+        epilog=f"subcommands (SUBCOMMAND --help says more):\n{commands}\n\n"
+        "exit codes: 0 done, 2 usage, 3 bad input, 4 failed while running, 5 stopped or discarded,\n"
+        "6 verdict below what --require asked, 1 a fault in the program",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("paths", nargs="*", metavar="PATH", help="model, data set, forget list or run folder to open")
+    add("--example", action="store_true", help="open the bundled example and start its run")
+    add("--no-window", action="store_true", help="do without a window, also where there is a display")
+    add("--scheme", choices=("light", "dark"), help="colours of the window (else the system's)")
+    add("--out", metavar="DIR", help="the run folder of --example (else one in the folder of runs)")
+    add("--debug", action="store_true", help="show the traceback of an error")
+    add("--version", action=_Version, help="print the version")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
