@@ -1,0 +1,285 @@
+"""The architectures there are: what each is called, needs and how it is built."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from core.errors import InputError, unknown_name
+
+Shapes = Mapping[str, tuple[int, ...]]
+Size = tuple[int, int]
+Build = Callable[[int, int, Size], nn.Module]
+
+TIMM_PREFIX = "timm/"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One network design. `build(num_classes, in_channels, input_size)` draws weights from torch's global generator."""
+
+    id: str
+    title: str
+    summary: str
+    family: str
+    build: Build
+    default_size: Size
+    min_size: int
+    in_channels: tuple[int, ...] | None = None  # None: any number
+    size_is_structural: bool = False  # weights made for one input size do not fit another
+    read_input: Callable[[Shapes], tuple[int, Size] | None] | None = None  # channels and size, where weights tell
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """All it takes to build a network again. `user_code` is "path.py:factory" for an architecture of the user's."""
+
+    architecture: str
+    num_classes: int
+    in_channels: int
+    input_size: Size
+    user_code: str = ""
+
+
+def architectures() -> tuple[Architecture, ...]:
+    """All architectures that can be built here, our own first."""
+    return tuple(_registry().values())
+
+
+def get_architecture(id: str) -> Architecture:
+    """Return the architecture called `id`; `timm/NAME` names one of timm's.
+
+    Raises NotFoundError with the nearest names.
+    """
+    if id.startswith(TIMM_PREFIX):
+        return _timm_architecture(id)
+    registry = _registry()
+    if id not in registry:
+        raise unknown_name("architecture", id, registry)
+    return registry[id]
+
+
+def build_model(spec: ModelSpec, *, trust_code: bool = False) -> nn.Module:
+    """Build the network of `spec` with fresh weights, in training mode.
+
+    Raises NotFoundError for an unknown architecture, InputError where it cannot be built like that, and
+    UnsafeFileError where it is user code and `trust_code` is false.
+    """
+    if spec.user_code:
+        from core.models.user_code import build_from_user_code
+
+        return build_from_user_code(spec.user_code, spec.num_classes, trust_code=trust_code)
+    architecture = get_architecture(spec.architecture)
+    if architecture.in_channels is not None and spec.in_channels not in architecture.in_channels:
+        known = " or ".join(map(str, architecture.in_channels))
+        raise InputError(f"{architecture.id} takes {known} input channels, not {spec.in_channels}")
+    if min(spec.input_size) < architecture.min_size:
+        raise InputError(
+            f"{architecture.id} needs images of at least {architecture.min_size}x{architecture.min_size} pixels, "
+            f"not {spec.input_size[0]}x{spec.input_size[1]}",
+            "Choose a larger input size or another architecture",
+        )
+    try:
+        return architecture.build(spec.num_classes, spec.in_channels, spec.input_size)
+    except (ValueError, AssertionError, RuntimeError) as error:
+        size = "x".join(map(str, spec.input_size))
+        raise InputError(f"{architecture.id} cannot be built for input {size}: {error}") from error
+
+
+def signature(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
+    """Keys and shapes of the state dict of `spec`'s network, found without allocating its weights."""
+    with _EmptyOnMeta():
+        module = build_model(spec)
+    return {key: tuple(value.shape) for key, value in module.state_dict().items()}
+
+
+class _EmptyOnMeta(TorchFunctionMode):
+    """Make `torch.empty` allocate nothing, so that building a network of any size is quick.
+
+    `torch.device("meta")` would do the same to every factory function, and several of torchvision's constructors
+    (RegNet's widths, Swin's index tables) compute with small tensors they need the values of.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is torch.empty and kwargs.get("device") is None:
+            kwargs = {**kwargs, "device": "meta"}
+        return func(*args, **kwargs)
+
+
+# --- torchvision -----------------------------------------------------------------------------------------------
+
+# Smallest input each family still gives finite logits for, tried out; others work from 32 pixels on.
+_MIN_SIZE = {"alexnet": 63, "inception": 75, "densenet": 29, "googlenet": 15, "squeezenet": 17}
+_TITLES = {
+    "alexnet": "AlexNet", "convnext": "ConvNeXt", "densenet": "DenseNet", "efficientnet": "EfficientNet",
+    "googlenet": "GoogLeNet", "inception": "Inception", "maxvit": "MaxViT", "mnasnet": "MNASNet",
+    "mobilenetv2": "MobileNet V2", "mobilenetv3": "MobileNet V3", "regnet": "RegNet", "resnet": "ResNet",
+    "shufflenetv2": "ShuffleNet V2", "squeezenet": "SqueezeNet", "swin_transformer": "Swin Transformer",
+    "vgg": "VGG", "vision_transformer": "Vision Transformer",
+}  # fmt: skip
+_CIFAR_RESNETS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
+
+
+@functools.cache
+def _registry() -> dict[str, Architecture]:
+    from torchvision import models
+
+    found: dict[str, Architecture] = {a.id: a for a in (_small_cnn(), _mlp())}
+    for name in _CIFAR_RESNETS:
+        found[f"{name}-cifar"] = _cifar_resnet(name)
+    for name in models.list_models(module=models):
+        found[name] = _torchvision(name)
+        if name in ("googlenet", "inception_v3"):
+            found[f"{name}-no-aux"] = _torchvision(name, aux=False)
+    return found
+
+
+def _small_cnn() -> Architecture:
+    from core.models import small
+
+    return Architecture(
+        "small-cnn", "Small CNN", "Three convolution blocks (16, 32, 64) and 128 features; for images of 8 to 64 pixels",
+        "small", small.SmallCNN, (32, 32), 1, size_is_structural=True, read_input=_read_small_cnn,
+    )  # fmt: skip
+
+
+def _mlp() -> Architecture:
+    from core.models import small
+
+    return Architecture(
+        "mlp", "MLP", "Three hidden layers (256, 128, 64) on flattened pixels",
+        "small", small.MLP, (28, 28), 1, size_is_structural=True, read_input=_read_mlp,
+    )  # fmt: skip
+
+
+def _torchvision(name: str, aux: bool = True) -> Architecture:
+    from torchvision import models
+
+    family = models.get_model_builder(name).__module__.rsplit(".", 1)[-1]
+    size = {"inception": 299}.get(family, 224)
+    title = f"{_TITLES.get(family, family)} ({name})"
+    summary = "torchvision's" if aux else "torchvision's, without auxiliary heads"
+    vit = family == "vision_transformer"
+    return Architecture(
+        name if aux else f"{name}-no-aux", title, summary, family,
+        functools.partial(_build_torchvision, name, family, aux), (size, size), _MIN_SIZE.get(family, 32),
+        size_is_structural=vit or family == "maxvit", read_input=_read_vit if vit else None,
+    )  # fmt: skip
+
+
+def _cifar_resnet(name: str) -> Architecture:
+    depth = name.removeprefix("resnet")
+    return Architecture(
+        f"{name}-cifar", f"ResNet-{depth} for small images",
+        f"ResNet-{depth} with a 3x3 stem of stride 1 and no max-pooling; keys like torchvision's",
+        "resnet", functools.partial(_build_cifar_resnet, name), (32, 32), 8,
+    )  # fmt: skip
+
+
+def _build_torchvision(
+    name: str, family: str, aux: bool, num_classes: int, in_channels: int, input_size: Size
+) -> nn.Module:
+    from torchvision import models
+
+    options: dict[str, Any] = {}
+    if family in ("googlenet", "inception"):
+        options = {"aux_logits": aux, "init_weights": True}
+    elif family in ("vision_transformer", "maxvit"):
+        height, width = input_size
+        if height != width:
+            raise ValueError(f"height and width must be equal, got {height}x{width}")
+        options = {"image_size": height} if family == "vision_transformer" else {"input_size": input_size}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # about defaults of initialisation, set above
+        module = models.get_model(name, weights=None, num_classes=num_classes, **options)
+    if in_channels != 3:
+        _replace_stem(module, in_channels)
+    return module
+
+
+def _build_cifar_resnet(name: str, num_classes: int, in_channels: int, input_size: Size) -> nn.Module:
+    from torchvision import models
+
+    module = models.get_model(name, weights=None, num_classes=num_classes)
+    module.conv1 = nn.Conv2d(in_channels, 64, 3, padding=1, bias=False)
+    nn.init.kaiming_normal_(module.conv1.weight, mode="fan_out", nonlinearity="relu")  # as torchvision's ResNets
+    module.maxpool = nn.Identity()
+    return module
+
+
+def _replace_stem(module: nn.Module, in_channels: int) -> None:
+    """Give the first convolution another number of input channels, drawn with the spread of the old one."""
+    name, old = next((n, m) for n, m in module.named_modules() if isinstance(m, nn.Conv2d))
+    new = nn.Conv2d(
+        in_channels, old.out_channels, old.kernel_size, old.stride, old.padding, old.dilation,
+        bias=old.bias is not None, padding_mode=old.padding_mode,
+    )  # type: ignore[arg-type]  # fmt: skip
+    if not old.weight.is_meta:
+        nn.init.normal_(new.weight, std=float(old.weight.detach().std()) * (old.in_channels / in_channels) ** 0.5)
+    parent, _, attribute = name.rpartition(".")
+    setattr(module.get_submodule(parent), attribute, new)
+
+
+# --- what weights tell of the input ------------------------------------------------------------------------------
+
+
+def _read_small_cnn(shapes: Shapes) -> tuple[int, Size] | None:
+    stem, hidden = shapes.get("block1.conv.weight"), shapes.get("hidden.weight")
+    if stem is None or hidden is None or len(stem) != 4 or len(hidden) != 2:
+        return None
+    cells = hidden[1] // 64
+    side = round(cells**0.5)
+    if side * side != cells or side == 0:
+        return stem[1], (8, 8 * max(cells, 1))  # not square: any size with as many cells
+    # 25 to 32 pixels leave the same cells; grey images of that size are MNIST's and its successors' more often.
+    return stem[1], (28, 28) if (side, stem[1]) == (4, 1) else (8 * side, 8 * side)
+
+
+def _read_mlp(shapes: Shapes) -> tuple[int, Size] | None:
+    hidden = shapes.get("hidden1.weight")
+    if hidden is None or len(hidden) != 2:
+        return None
+    for channels in (1, 3, 4, 2):
+        side = round((hidden[1] / channels) ** 0.5)
+        if side and channels * side * side == hidden[1]:
+            return channels, (side, side)
+    return 1, (1, hidden[1])
+
+
+def _read_vit(shapes: Shapes) -> tuple[int, Size] | None:
+    patch, positions = shapes.get("conv_proj.weight"), shapes.get("encoder.pos_embedding")
+    if patch is None or positions is None or len(patch) != 4 or len(positions) != 3:
+        return None
+    side = round((positions[1] - 1) ** 0.5) * patch[-1]
+    return patch[1], (side, side)
+
+
+# --- timm ----------------------------------------------------------------------------------------------------------
+
+
+def _timm_architecture(id: str) -> Architecture:
+    if find_spec("timm") is None:
+        raise InputError(f"{id} needs the package timm", 'Install it: pip install "unlearn-studio[timm]"')
+    import timm
+
+    name = id.removeprefix(TIMM_PREFIX)
+    if not timm.is_model(name):
+        raise unknown_name("timm architecture", name, timm.list_models())
+    return Architecture(
+        id, f"{name} (timm)", "timm's", "timm", functools.partial(_build_timm, name), (224, 224), 1
+    )
+
+
+def _build_timm(name: str, num_classes: int, in_channels: int, input_size: Size) -> nn.Module:
+    import timm
+
+    return timm.create_model(name, pretrained=False, num_classes=num_classes, in_chans=in_channels)

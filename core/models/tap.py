@@ -1,0 +1,249 @@
+"""Logits and features from one forward pass, without wrapping the network: its state-dict keys stay as they are."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core.errors import InputError, MismatchError
+
+# Sizes tried, in this order, when a network has to be walked once without knowing its input.
+_PROBE_SIZES = (64, 224, 32, 8, 28, 96, 128, 256, 299, 384, 16, 48)
+_LARGE_SHARE = 0.7  # a module with more than this share of its parent's parameters is a body, not a block
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a tapped network gives for n images: `logits: (n, K)`, `features: (n, C)` as the head receives them,
+    and `layers`, the pooled outputs `(n, C_l)` of further blocks, the one nearest to the head last.
+    """  # noqa: D205
+
+    logits: Tensor
+    features: Tensor
+    layers: tuple[Tensor, ...] = ()
+
+
+class TappedModel:
+    """A classifier seen through its head: call it on images (n, c, h, w) to get an Output.
+
+    The head is found by structure: the last layer with K outputs that is used on the way to the logits. Features are
+    the head's input; where that has positions (convolutional heads, tokens), their mean. Gradients flow through both.
+    Hooks are on the network only during a call, so copying, saving or compiling it is not affected. `layers` counts the
+    features: 1 gives them alone, n adds the pooled outputs of the last n - 1 blocks before the head.
+
+    `input_shape` (channels, height, width) is only needed for networks that have several layers with K outputs or whose
+    `blocks()` are asked for, and that accept none of the usual sizes.
+
+    Raises InputError where no head is found, MismatchError where a forward pass gives another number of outputs.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        num_classes: int,
+        layers: int = 1,
+        *,
+        input_shape: tuple[int, int, int] | None = None,
+    ) -> None:
+        self.module = module
+        self.num_classes = num_classes
+        self._input_shape = input_shape
+        self.head_name = self._find_head()
+        self.head: nn.Module = module.get_submodule(self.head_name)
+        self._extra = self._blocks_before_head(layers - 1)
+
+    @property
+    def feature_dim(self) -> int:
+        """C, the number of features the head receives."""
+        return int(self.head.weight.shape[1])
+
+    def __call__(self, x: Tensor) -> Output:
+        """Run the network on `x: (n, c, h, w)` in whatever mode and precision it is set to."""
+        seen: dict[str, Tensor] = {}
+        with ExitStack() as hooks:
+            hooks.enter_context(_hook(self.head.register_forward_pre_hook(functools.partial(_keep_input, seen))))
+            for name, block in self._extra:
+                keep = functools.partial(_keep_output, seen, name)
+                hooks.enter_context(_hook(block.register_forward_hook(keep)))
+            logits = main_logits(self.module(x))
+        if logits.ndim != 2 or logits.shape[1] != self.num_classes:
+            shape = "x".join(map(str, logits.shape[1:]))
+            raise MismatchError(f"The model gives {shape} outputs for an image, not {self.num_classes}")
+        if "" not in seen:
+            raise InputError(f"The model made its outputs without its head {self.head_name}")
+        features = pool(seen[""], channels_at=1 if _is_conv(self.head) else -1)
+        return Output(logits, features, tuple(seen[name] for name, _ in self._extra))
+
+    def blocks(self) -> list[tuple[str, nn.Module]]:
+        """Building blocks with parameters in the order data passes them, the head last.
+
+        Branches that do not lead to the logits (auxiliary heads) are left out; so are parameters that stand in no
+        module of their own (a class token, position embeddings).
+        """
+        return list(self._ordered_blocks)
+
+    @functools.cached_property
+    def _ordered_blocks(self) -> list[tuple[str, nn.Module]]:
+        names = list(_split(self.module, self.head_name))
+        trace = _trace(self.module, names, self._input_shape)
+        if trace is not None:
+            called = list(dict.fromkeys(trace))
+            names = [name for name in called if name in set(names)]
+        names = [name for name in names if name != self.head_name] + [self.head_name]
+        return [(name, self.module.get_submodule(name)) for name in names]
+
+    def _blocks_before_head(self, count: int) -> list[tuple[str, nn.Module]]:
+        if count <= 0:
+            return []
+        return self._ordered_blocks[:-1][-count:]
+
+    def _find_head(self) -> str:
+        candidates = [name for name, m in self.module.named_modules() if _makes_classes(m, self.num_classes)]
+        if not candidates:
+            raise InputError(
+                f"No layer of the model makes {self.num_classes} outputs",
+                "The classifier head must be a layer with a weight of (classes, features)",
+            )
+        if len(candidates) == 1:
+            return candidates[0]
+        trace = _trace(self.module, candidates, self._input_shape)
+        # Without a trace the order in which layers were defined decides: heads come last in nearly every network.
+        return trace[-1] if trace else candidates[-1]
+
+
+def main_logits(output: Any) -> Tensor:
+    """The logits of what a network returned: itself, `.logits` of a named tuple, "logits" of a dict, or the first."""
+    if isinstance(output, Tensor):
+        return output
+    if hasattr(output, "logits"):
+        return output.logits
+    if isinstance(output, dict):
+        output = [output.get("logits", next(iter(output.values()), None))]
+    first = output[0] if isinstance(output, (tuple, list)) and output else None
+    if not isinstance(first, Tensor):
+        raise InputError(f"The model returned {type(output).__name__}, not logits")
+    return first
+
+
+def pool(x: Tensor, channels_at: int) -> Tensor:
+    """Mean over all positions: (n, C, h, w) with `channels_at` 1, or (n, …, C) with -1, to (n, C)."""
+    axes = [axis for axis in range(1, x.ndim) if axis != channels_at % x.ndim]
+    return x.mean(dim=axes) if axes else x
+
+
+def _keep_input(seen: dict[str, Tensor], module: nn.Module, inputs: tuple[Any, ...]) -> None:
+    seen[""] = inputs[0]
+
+
+def _keep_output(seen: dict[str, Tensor], name: str, module: nn.Module, inputs: Any, output: Any) -> None:
+    while isinstance(output, (tuple, list)):
+        output = output[0]
+    # Pooled at once: an activation that works in place would change the output afterwards.
+    seen[name] = pool(output, _channel_axis(module, output))
+
+
+def _channel_axis(block: nn.Module, output: Tensor) -> int:
+    """Where a block's output has its channels: axis 1 after convolutions, last for tokens and Swin's (n, h, w, C)."""
+    if output.ndim != 4:
+        return -1
+    widths = {p.shape[0] for p in block.parameters() if p.ndim}
+    return -1 if output.shape[-1] in widths and output.shape[1] not in widths else 1
+
+
+@contextmanager
+def _hook(handle: Any) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _is_conv(module: nn.Module) -> bool:
+    return module.weight.ndim == 4  # type: ignore[operator]
+
+
+def _makes_classes(module: nn.Module, num_classes: int) -> bool:
+    """Whether a layer could be a head: a weight (K, C), or (K, C, 1, 1) of a 1x1 convolution."""
+    if isinstance(module, nn.Embedding):
+        return False
+    weight = getattr(module, "weight", None)
+    if not isinstance(weight, Tensor) or weight.ndim < 2 or weight.shape[0] != num_classes:
+        return False
+    return weight.ndim == 2 or all(side == 1 for side in weight.shape[2:])
+
+
+def _split(module: nn.Module, head_name: str, prefix: str = "") -> Iterator[str]:
+    """Names of the blocks of `module`: plain containers, bodies and whatever holds the head are taken apart."""
+    total = _size(module)
+    for name, child in module.named_children():
+        full = f"{prefix}{name}"
+        size = _size(child)
+        if not size:
+            continue
+        has_head = head_name.startswith(f"{full}.")
+        is_body = size > _LARGE_SHARE * total and any(_size(c) for c in child.children())
+        if has_head or is_body or type(child) in (nn.Sequential, nn.ModuleList, nn.ModuleDict):
+            yield from _split(child, head_name, f"{full}.")
+        else:
+            yield full
+
+
+def _size(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def _trace(module: nn.Module, names: list[str], input_shape: tuple[int, int, int] | None) -> list[str] | None:
+    """Order in which the modules called `names` run in a forward pass on shapes alone; None where none succeeds."""
+    called: list[str] = []
+    modes = [(m, m.training) for m in module.modules()]
+    meta = {
+        key: value.detach().to("meta") for key, value in [*module.named_parameters(), *module.named_buffers()]
+    }
+    with ExitStack() as hooks:
+        for name in names:
+            note = functools.partial(_note, called, name)
+            hooks.enter_context(_hook(module.get_submodule(name).register_forward_pre_hook(note)))
+        try:
+            module.eval()
+            for shape in _probe_shapes(module, input_shape):
+                called.clear()
+                if _runs(module, meta, shape):
+                    return called
+        finally:
+            for m, training in modes:
+                m.training = training
+    return None
+
+
+def _note(called: list[str], name: str, module: nn.Module, inputs: Any) -> None:
+    called.append(name)
+
+
+def _runs(module: nn.Module, meta: dict[str, Tensor], shape: tuple[int, ...]) -> bool:
+    try:
+        with torch.no_grad(), torch.autocast("cpu", enabled=False):
+            torch.func.functional_call(module, meta, (torch.empty((2, *shape), device="meta"),))
+    except Exception:  # a foreign network may raise anything on a size it was not made for
+        return False
+    return True
+
+
+def _probe_shapes(module: nn.Module, input_shape: tuple[int, int, int] | None) -> Iterator[tuple[int, ...]]:
+    known = input_shape or getattr(module, "input_shape", None)
+    if known is not None:
+        yield tuple(known)
+        return
+    conv = next((m for m in module.modules() if isinstance(m, nn.Conv2d)), None)
+    if conv is None:
+        linear = next((m for m in module.modules() if isinstance(m, nn.Linear)), None)
+        if linear is not None:
+            yield (1, 1, linear.in_features)
+        return
+    for size in _PROBE_SIZES:
+        yield (conv.in_channels, size, size)
