@@ -1,0 +1,159 @@
+"""What main.py decides before anything is loaded: window or not, subcommand or path, and its errors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+from repository import ROOT
+
+import main
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Records the subcommands that main hands to the command line."""
+    import core.cli
+
+    seen: list[list[str]] = []
+
+    def record(arguments):
+        seen.append(list(arguments))
+        return 0
+
+    monkeypatch.setattr(core.cli, "main", record, raising=False)
+    return seen
+
+
+@pytest.fixture
+def no_display(monkeypatch):
+    """A Linux machine without a display."""
+    monkeypatch.setattr(sys, "platform", "linux")
+    for name in main.DISPLAY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def window(monkeypatch):
+    """Records the options the window would be opened with, on a machine with a display."""
+    opened: list[types.SimpleNamespace] = []
+    bootstrap = types.ModuleType("app.bootstrap")
+    bootstrap.Options = types.SimpleNamespace
+    bootstrap.run = lambda options: opened.append(options) or 0
+    monkeypatch.setitem(sys.modules, "app.bootstrap", bootstrap)
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    return opened
+
+
+def test_no_display_is_a_reason_only_on_linux(no_display, monkeypatch):
+    assert "DISPLAY" in main.headless_reason(False)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert main.headless_reason(False) == ""
+
+
+@pytest.mark.parametrize("name", main.DISPLAY_VARIABLES)
+def test_any_display_variable_is_enough(no_display, monkeypatch, name):
+    monkeypatch.setenv(name, "x")
+    assert main.headless_reason(False) == ""
+    assert "--no-window" in main.headless_reason(True)
+
+
+@pytest.mark.parametrize("name", main.COMMANDS)
+def test_every_subcommand_goes_to_the_command_line(calls, name):
+    assert main.main([name, "--some", "thing"]) == 0
+    assert calls == [[name, "--some", "thing"]]
+
+
+def test_flags_before_a_subcommand(calls):
+    main.main(["--no-window", "--debug", "runs", "folder"])
+    assert calls == [["runs", "folder", "--debug"]]
+
+
+def test_a_subcommand_wins_over_a_path_of_that_name(calls, tmp_path, monkeypatch):
+    (tmp_path / "inspect").touch()
+    monkeypatch.chdir(tmp_path)
+    main.main(["inspect", "x"])
+    assert calls == [["inspect", "x"]]
+
+
+def test_example_without_a_display_says_so_and_why(calls, no_display, capsys):
+    assert main.main(["--example", "--out", "there"]) == 0
+    assert calls == [["example", "--out", "there"]]
+    line = capsys.readouterr().out
+    assert "without a window" in line and "no display was found" in line
+
+
+def test_paths_without_a_window_are_inspected(calls, no_display, tmp_path):
+    first, second = tmp_path / "a", tmp_path / "b"
+    first.touch()
+    second.mkdir()
+    assert main.main([str(first), str(second)]) == 0
+    assert calls == [["inspect", str(first)], ["inspect", str(second)]]
+
+
+def test_the_first_failure_is_the_exit_code(monkeypatch, no_display, tmp_path):
+    import core.cli
+
+    codes = iter([0, 3, 4])
+    monkeypatch.setattr(core.cli, "main", lambda arguments: next(codes), raising=False)
+    assert main.main([str(tmp_path), str(tmp_path), str(tmp_path)]) == 3
+
+
+def test_nothing_to_do_without_a_window(no_display, capsys):
+    assert main.main([]) == 2
+    assert capsys.readouterr().err.startswith("error: There is nothing to do without a window")
+
+
+def test_the_window_gets_all_options(window, tmp_path):
+    assert main.main([str(tmp_path), "--scheme", "dark"]) == 0
+    assert main.main(["--example", "--out", "runs/x"]) == 0
+    assert vars(window[0]) == {"paths": (tmp_path,), "example": False, "scheme": "dark", "out": None}
+    assert vars(window[1]) == {"paths": (), "example": True, "scheme": None, "out": Path("runs/x")}
+
+
+def test_a_missing_path_names_the_nearest(window, tmp_path, capsys):
+    (tmp_path / "model.safetensors").touch()
+    assert main.main([str(tmp_path / "modle.safetensors")]) == 3
+    error = capsys.readouterr().err
+    assert "Did you mean" in error and "model.safetensors?" in error
+    assert not window
+
+
+def test_a_mistyped_subcommand_names_the_nearest(capsys):
+    assert main.main(["unlern"]) == 3
+    assert "unlearn" in capsys.readouterr().err
+
+
+def test_usage_errors_are_one_line(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main.main(["--scheme", "green"])
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1
+    assert main.main(["--out", "x"]) == 2
+
+
+def test_a_fault_is_one_line_unless_debug(window, monkeypatch, capsys):
+    def fail(options):
+        raise ZeroDivisionError("made for this test")
+
+    monkeypatch.setattr(sys.modules["app.bootstrap"], "run", fail)
+    assert main.main([]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1 and "made for this test" in error
+    with pytest.raises(ZeroDivisionError):
+        main.main(["--debug"])
+
+
+def test_without_pyside_the_error_says_what_to_do():
+    result = subprocess.run(
+        [sys.executable, "main.py"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+        env={"PYTHONPATH": str(ROOT / "tests" / "quality" / "without_qt"), "QT_QPA_PLATFORM": "offscreen"},
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: The window needs PySide6") and result.stderr.count("\n") == 1
+    assert "make setup" in result.stderr
