@@ -1,18 +1,18 @@
 """Errors a user can meet: each says what happened and what to do, and carries the exit code of the command line.
 
-    AppError
-    ├── UsageError            2  the command or a form was filled in wrongly
-    │   └── ParameterError       one or more parameters are wrong; all are named
-    ├── InputError            3  a file, a data set or their combination cannot be used
-    │   ├── NotFoundError        the file or name does not exist; the nearest names are offered
-    │   ├── UnsafeFileError      opening it would run program code
-    │   ├── MismatchError        model and data (or run and job) do not belong together
-    │   └── ForgetSetError       the forget set is empty, everything, or does not match the data
-    ├── RunError              4  the run failed while running
-    │   ├── NonFiniteError       a loss or weight became infinite or not a number
-    │   └── OutOfMemoryError     the device has too little memory
-    ├── StoppedError          5  the user stopped or discarded it
-    └── RequirementError      6  the verdict is below what was required
+AppError
+├── UsageError            2  the command or a form was filled in wrongly
+│   └── ParameterError       one or more parameters are wrong; all are named
+├── InputError            3  a file, a data set or their combination cannot be used
+│   ├── NotFoundError        the file or name does not exist; the nearest names are offered
+│   ├── UnsafeFileError      opening it would run program code
+│   ├── MismatchError        model and data (or run and job) do not belong together
+│   └── ForgetSetError       the forget set is empty, everything, or does not match the data
+├── RunError              4  the run failed while running
+│   ├── NonFiniteError       a loss or weight became infinite or not a number
+│   └── OutOfMemoryError     the device has too little memory
+├── StoppedError          5  the user stopped or discarded it
+└── RequirementError      6  the verdict is below what was required
 """
 
 from __future__ import annotations

@@ -177,8 +177,18 @@ class RunFailed(Event):
 EVENT_TYPES: dict[str, type[Event]] = {
     cls.type: cls
     for cls in (
-        RunStarted, PhaseChanged, StepMetrics, Evaluation, AlignmentMeasured, SpectrumMeasured, CheckpointSaved,
-        Resources, Log, Progress, RunFinished, RunFailed,
+        RunStarted,
+        PhaseChanged,
+        StepMetrics,
+        Evaluation,
+        AlignmentMeasured,
+        SpectrumMeasured,
+        CheckpointSaved,
+        Resources,
+        Log,
+        Progress,
+        RunFinished,
+        RunFailed,
     )
 }
 

@@ -1,0 +1,35 @@
+"""The registry of methods: one explicit line each."""
+
+from __future__ import annotations
+
+from core.errors import unknown_name
+from core.methods.base import Method
+from core.methods.finetune import FINETUNE
+from core.methods.head_only import HEAD_ONLY
+from core.methods.muda import MUDA
+from core.methods.retrain import RETRAIN
+
+
+def _registry(*methods: Method) -> dict[str, Method]:
+    by_id: dict[str, Method] = {}
+    for method in methods:
+        if method.id in by_id:
+            raise ValueError(f"method id {method.id!r} is registered twice")
+        by_id[method.id] = method
+    return by_id
+
+
+METHODS = _registry(
+    MUDA,
+    FINETUNE,
+    HEAD_ONLY,
+    RETRAIN,
+)
+
+
+def get_method(method_id: str) -> Method:
+    """Return a registered method; raises NotFoundError with the nearest ids."""
+    try:
+        return METHODS[method_id]
+    except KeyError:
+        raise unknown_name("method", method_id, METHODS) from None

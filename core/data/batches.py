@@ -1,0 +1,150 @@
+"""Batches as functions of (seed, stream, epoch, position): order, augmentation and decoding on the device.
+
+Order and augmentation are drawn over the whole training set and looked up by sample id, then filtered ("order with
+holes"), so that original, retrained and fine-tuned models see the retain samples in the same relative order with the
+same augmentation. Nothing here has a state that a checkpoint would have to hold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+
+from core.data.dataset import ImageSet
+from core.data.preprocessing import Preprocessing
+
+DEVICE_SHARE = 1 / 3  # decoded images may take this share of a device's memory, else they stay on the host
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch on the device. images: (n, C, H, W) float32; labels, ids: (n,) int64; forget: (n,) bool."""
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    ids: torch.Tensor
+    forget: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random crop after zero padding by `pad` pixels, and a random horizontal flip."""
+
+    pad: int = 0
+    flip: bool = False
+
+    def __bool__(self) -> bool:
+        return self.pad > 0 or self.flip
+
+
+NO_AUGMENTATION = Augmentation()
+
+
+def derive_seed(*parts: int | str) -> int:
+    """Return a 63-bit seed that depends on every part; near parts give unrelated seeds."""
+    text = "\x1f".join(map(str, parts)).encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 1
+
+
+@lru_cache(maxsize=8)
+def permutation(seed: int, stream: str, epoch: int, size: int) -> torch.Tensor:
+    """Return the order (size,) in which one epoch of a stream visits the whole training set."""
+    generator = torch.Generator().manual_seed(derive_seed(seed, "order", stream, epoch))
+    return torch.randperm(size, generator=generator)
+
+
+@lru_cache(maxsize=4)
+def _draws(seed: int, stream: str, epoch: int, size: int, pad: int) -> torch.Tensor:
+    """Row shift, column shift (0..2 pad) and flip (0, 1) of every sample for one epoch: (3, size) int64."""
+    generator = torch.Generator().manual_seed(derive_seed(seed, "augmentation", stream, epoch))
+    shifts = torch.randint(0, 2 * pad + 1, (2, size), generator=generator)
+    flips = torch.randint(0, 2, (1, size), generator=generator)
+    return torch.cat([shifts, flips])
+
+
+def augment(
+    images: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor, flips: torch.Tensor, pad: int
+) -> torch.Tensor:
+    """Crop and flip uint8 images (n, H, W, C) in one gather; shifts count from the padded corner."""
+    count, height, width, _ = images.shape
+    padded = torch.nn.functional.pad(images, (0, 0, pad, pad, pad, pad))
+    y = rows[:, None] + torch.arange(height, device=images.device)
+    x = torch.arange(width, device=images.device).expand(count, width)
+    x = torch.where(flips[:, None].bool(), width - 1 - x, x) + columns[:, None]
+    index = torch.arange(count, device=images.device)[:, None, None]
+    return padded[index, y[:, :, None], x[:, None, :]]
+
+
+class ImageStore:
+    """Decoded images and labels, on the device as uint8 where they fit, else on the host."""
+
+    def __init__(
+        self, images: ImageSet, preprocessing: Preprocessing, device: torch.device, forget: torch.Tensor | None = None
+    ) -> None:
+        self.preprocessing = preprocessing
+        self.device = device
+        self.resident = _fits(images.images, device)
+        self._images = images.images.to(device) if self.resident else images.images
+        self.labels = images.labels.to(device)
+        self.forget = (torch.zeros(len(images), dtype=torch.bool) if forget is None else forget).to(device)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def raw(self, ids: torch.Tensor) -> torch.Tensor:
+        """Return uint8 images (n, H, W, C) on the device."""
+        if self.resident:
+            return self._images[ids.to(self.device)]
+        return self._images[ids.cpu()].to(self.device, non_blocking=True)
+
+    def batch(
+        self,
+        ids: torch.Tensor,
+        augmentation: Augmentation = NO_AUGMENTATION,
+        seed: int = 0,
+        stream: str = "",
+        epoch: int = 0,
+    ) -> Batch:
+        """Return the samples `ids` (n,) int64 as one preprocessed batch, augmented as their epoch says."""
+        on_device = ids.to(self.device)
+        images = self.raw(ids)
+        if augmentation:
+            drawn = _draws(seed, stream, epoch, len(self), augmentation.pad)[:, ids.cpu()].to(self.device)
+            flips = drawn[2] if augmentation.flip else torch.zeros_like(drawn[2])
+            images = augment(images, drawn[0], drawn[1], flips, augmentation.pad)
+        return Batch(self.preprocessing.apply(images), self.labels[on_device], on_device, self.forget[on_device])
+
+
+class Order:
+    """The sequence in which a stage visits its set: batches `position` = 0, 1, ... over as many epochs as asked."""
+
+    def __init__(self, members: torch.Tensor, total: int, batch: int, seed: int, stream: str) -> None:
+        """`members`: (m,) int64 ids of the set read; `total`: size of the whole training set."""
+        self._is_member = torch.zeros(total, dtype=torch.bool)
+        self._is_member[members] = True
+        self._total, self._seed, self._stream = total, seed, stream
+        self.size = len(members)
+        self.batch = min(batch, self.size)
+        self.per_epoch = max(1, -(-self.size // self.batch))
+        self._epoch, self._sequence = -1, torch.empty(0, dtype=torch.int64)
+
+    def ids(self, position: int) -> tuple[torch.Tensor, int]:
+        """Return the sample ids of batch `position` and the epoch it belongs to. The last one may be smaller."""
+        epoch, index = divmod(position, self.per_epoch)
+        if epoch != self._epoch:
+            whole = permutation(self._seed, self._stream, epoch, self._total)
+            self._sequence, self._epoch = whole[self._is_member[whole]], epoch
+        return self._sequence[index * self.batch : (index + 1) * self.batch], epoch
+
+
+def _fits(images: torch.Tensor, device: torch.device) -> bool:
+    if device.type != "cuda":
+        return True
+    free, _ = torch.cuda.mem_get_info(device)
+    return images.nbytes <= free * DEVICE_SHARE

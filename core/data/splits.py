@@ -1,0 +1,121 @@
+"""Which samples belong to which set: retain and forget, train and test, calibration and evaluation halves."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from core.data.dataset import Dataset, ImageSet
+
+SETS = ("retain_train", "forget_train", "retain_test", "forget_test")
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Index tensors (int64, ascending) into the training and the test images of one data set.
+
+    The test images used for numbers are the evaluation half; the calibration half serves tuning, stopping and loss
+    matching, and nothing crosses. For sample forgetting there is no forget-test set: unseen images were never learnt.
+    """
+
+    labels: torch.Tensor  # (n_train,) int64
+    test_labels: torch.Tensor  # (n_test,) int64
+    forget: torch.Tensor  # (n_train,) bool
+    forget_classes: tuple[int, ...]  # classes that are in the forget set as a whole
+    num_classes: int
+    evaluation: torch.Tensor  # (n_test,) bool
+
+    @classmethod
+    def of(cls, dataset: Dataset, forget: torch.Tensor) -> Splits:
+        """Split a data set by a forget mask over its training samples."""
+        labels = dataset.train.labels
+        total = torch.bincount(labels, minlength=dataset.num_classes)
+        taken = torch.bincount(labels[forget], minlength=dataset.num_classes)
+        whole = torch.nonzero((taken == total) & (total > 0)).flatten().tolist()
+        return cls(
+            labels=labels,
+            test_labels=dataset.test.labels,
+            forget=forget,
+            forget_classes=tuple(whole),
+            num_classes=dataset.num_classes,
+            evaluation=evaluation_half(dataset.test),
+        )
+
+    @cached_property
+    def forget_train(self) -> torch.Tensor:
+        """Training samples to forget."""
+        return torch.nonzero(self.forget).flatten()
+
+    @cached_property
+    def retain_train(self) -> torch.Tensor:
+        """Training samples to keep."""
+        return torch.nonzero(~self.forget).flatten()
+
+    @cached_property
+    def forget_test(self) -> torch.Tensor:
+        """Unseen samples of the classes to forget (evaluation half); empty for sample forgetting."""
+        return torch.nonzero(self.evaluation & self._is_forget_class).flatten()
+
+    @cached_property
+    def retain_test(self) -> torch.Tensor:
+        """Unseen samples of the classes to keep (evaluation half)."""
+        return torch.nonzero(self.evaluation & ~self._is_forget_class).flatten()
+
+    @cached_property
+    def calibration(self) -> torch.Tensor:
+        """Unseen samples of the classes to keep, set aside for tuning and loss matching: never shown as a number."""
+        return torch.nonzero(~self.evaluation & ~self._is_forget_class).flatten()
+
+    @cached_property
+    def _is_forget_class(self) -> torch.Tensor:
+        return torch.isin(self.test_labels, torch.tensor(self.forget_classes, dtype=torch.int64))
+
+    @property
+    def retain_classes(self) -> tuple[int, ...]:
+        """Classes that keep at least one training sample."""
+        return tuple(c for c in range(self.num_classes) if c not in self.forget_classes)
+
+    @property
+    def by_class(self) -> bool:
+        """True where whole classes are forgotten and nothing else."""
+        return bool(self.forget_classes) and bool(
+            torch.isin(self.labels[self.forget], torch.tensor(self.forget_classes)).all()
+        )
+
+    def counts(self) -> dict[str, int]:
+        """Return the size of each set."""
+        return {name: len(getattr(self, name)) for name in SETS}
+
+
+def evaluation_half(images: ImageSet) -> torch.Tensor:
+    """Return a bool mask (n,) of about half the images, chosen by a hash of each image's bytes.
+
+    By content, so that the same image is on the same side whatever the order of files. Sets under 40 images are
+    not divided: there every image is in the evaluation half.
+    """
+    count = len(images)
+    if count < 40:
+        return torch.ones(count, dtype=torch.bool)
+    flat = images.images.reshape(count, -1).numpy()
+    bits = [hashlib.blake2b(row.tobytes(), digest_size=1).digest()[0] & 1 for row in flat]
+    return torch.tensor(bits, dtype=torch.bool)
+
+
+def stratified(labels: torch.Tensor, ids: torch.Tensor, size: int, seed: int) -> torch.Tensor:
+    """Return about `size` of `ids` (at least one per class present), the same share of every class, ascending.
+
+    labels: (n,) int64 over all samples; ids: (m,) int64. Returns `ids` itself where it is small enough.
+    """
+    if len(ids) <= size:
+        return ids
+    generator = torch.Generator().manual_seed(seed)
+    share = size / len(ids)
+    chosen = []
+    for label in torch.unique(labels[ids]).tolist():
+        members = ids[labels[ids] == label]
+        take = max(1, round(len(members) * share))
+        chosen.append(members[torch.randperm(len(members), generator=generator)[:take]])
+    return torch.cat(chosen).sort().values

@@ -1,0 +1,84 @@
+"""What a user asks of a running engine: flags set from any thread, polled between steps."""
+
+from __future__ import annotations
+
+import threading
+
+
+class Interrupted(Exception):  # noqa: N818  (not an error: it unwinds a long refresh after stop or discard)
+    """Stop or discard was asked for during work inside a step."""
+
+
+class Control:
+    """Thread-safe flags. Stop and discard cannot be taken back; discard wins over stop."""
+
+    def __init__(self) -> None:
+        self._paused = threading.Event()
+        self._wake = threading.Condition()
+        self._stop = False
+        self._discard = False
+        self._checkpoint = False
+
+    def pause(self) -> None:
+        """Ask to hold after the current step."""
+        self._paused.set()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._paused.clear()
+        self._notify()
+
+    def stop(self) -> None:
+        """Ask to end after the current step and keep the model as it is."""
+        self._stop = True
+        self._notify()
+
+    def discard(self) -> None:
+        """Ask to end and keep nothing."""
+        self._discard = True
+        self._notify()
+
+    def request_checkpoint(self) -> None:
+        """Ask for a checkpoint after the current step."""
+        self._checkpoint = True
+        self._notify()
+
+    @property
+    def paused(self) -> bool:
+        """True while the run should hold and has not been told to end."""
+        return self._paused.is_set() and not self.ending
+
+    @property
+    def stopping(self) -> bool:
+        """True once stop-and-keep was asked for and discard was not."""
+        return self._stop and not self._discard
+
+    @property
+    def discarding(self) -> bool:
+        """True once discard was asked for."""
+        return self._discard
+
+    @property
+    def ending(self) -> bool:
+        """True once the run should end, either way."""
+        return self._stop or self._discard
+
+    def take_checkpoint_request(self) -> bool:
+        """Return whether a checkpoint was asked for, once."""
+        asked, self._checkpoint = self._checkpoint, False
+        return asked
+
+    def check(self) -> None:
+        """Raise Interrupted where the run should end; called inside long work."""
+        if self.ending:
+            raise Interrupted
+
+    def wait(self, seconds: float) -> None:
+        """Sleep until something is asked for, at most `seconds`."""
+        with self._wake:
+            if not (self.ending or self._checkpoint):
+                self._wake.wait(seconds)
+
+    def _notify(self) -> None:
+        with self._wake:
+            self._wake.notify_all()

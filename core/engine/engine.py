@@ -1,0 +1,402 @@
+"""The one training loop: walks along a plan, one integer at a time, and reports events.
+
+    while step < total:
+        obey what the user asked for (pause, stop and keep, discard, checkpoint)
+        advance:
+            locate the stage and the index in it                  a pure function of the step
+            at its start: fresh optimiser, refresh the constants   (U, masks, ...: they belong to the checkpoint)
+            seed by step; take the batch by (seed, stream, epoch)  nothing random has a state
+            forward; loss; backward; step
+        observe: drain losses, evaluate within the budget, save a checkpoint
+
+A second training loop anywhere in core is a bug: retraining, training and attacks that train all go through here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from core.data.batches import NO_AUGMENTATION, Batch, Order, derive_seed
+from core.devices import autocast, memory_used
+from core.engine.context import EngineContext
+from core.engine.control import Control, Interrupted
+from core.engine.layout import Segment, learning_rate, stream_of
+from core.engine.monitor import Monitor
+from core.engine.setting import Setting
+from core.engine.states import State
+from core.engine.step import Board, Drained, WeightMask, first_non_finite, make_optimiser
+from core.errors import NonFiniteError
+from core.events import CheckpointSaved, Event, Log, PhaseChanged, Resources, RunStarted, StepMetrics
+from core.methods.base import Alternate, Aux, Edit, StageOutput, Train, trainable
+
+DRAIN_SECONDS = 0.1
+DRAIN_STEPS = 200
+HALVINGS = 3  # of the step size after a loss that became infinite, before the run fails
+
+Save = Callable[[dict[str, Any]], tuple[str, int]]  # writes a checkpoint; returns its path in the run folder and bytes
+
+
+class Engine:
+    """Runs one setting. Iterate over `run()`; afterwards `outcome` says how it ended."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        control: Control,
+        monitor: Monitor,
+        save: Save | None = None,
+        checkpoint_seconds: float = 20.0,
+    ) -> None:
+        self.setting, self.control, self.monitor = setting, control, monitor
+        self.layout = setting.layout
+        self.context = EngineContext(setting, control.check)
+        self.step = 0
+        self.aux: Aux = {}
+        self.outcome = State.RUNNING
+        self.lr_scale = 1.0
+        self.elapsed = 0.0  # seconds of training and monitoring, pauses left out
+        self.samples_seen = 0
+        self._save, self._checkpoint_seconds = save, checkpoint_seconds
+        self._start = _copied(setting.model.module.state_dict())  # where a diverged run begins again
+        self._board = Board()
+        self._orders: dict[str, Order] = {}
+        self._optimiser: torch.optim.Optimizer | None = None
+        self._mask: WeightMask | None = None
+        self._segment: Segment | None = None
+        self._mode: str | None = None
+        self._teacher_table: torch.Tensor | None = None
+        self._norms = [m for m in setting.model.module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+        self._scaler = torch.amp.GradScaler(setting.device.type) if setting.precision == "float16" else None
+        self._resumed_at: int | None = None
+        self._lr = 0.0
+
+    # -- the loop ------------------------------------------------------------------------------------------------
+
+    def run(self) -> Iterator[Event]:
+        """Yield events until the plan ends or the user ends it; raises AppErrors of the run."""
+        yield self._started()
+        yield from self.monitor.evaluate(self.step, charged=False)
+        self._clock = self._drained_at = self._saved_at = time.perf_counter()
+        last_phase = ""
+        while self.step < self.layout.total:
+            yield from self._obey()
+            if self.control.ending:
+                break
+            segment, _ = self.layout.locate(self.step)
+            if segment.stage.name != last_phase:
+                last_phase = segment.stage.name
+                yield self._phase(State.RUNNING, segment)
+            try:
+                self.advance()
+            except Interrupted:
+                break
+            yield from self._observe()
+        yield from self._drain()
+        yield from self.monitor.evaluate(self.step, charged=False)
+        self.outcome = (
+            State.DISCARDED
+            if self.control.discarding
+            else State.STOPPED
+            if self.control.stopping and self.step < self.layout.total
+            else State.FINISHED
+        )
+
+    def advance(self) -> None:
+        """Take one step."""
+        segment, index = self.layout.locate(self.step)
+        if isinstance(segment.stage, Edit):
+            segment.stage.edit(self.context)
+            self.step += 1
+            return
+        if index == 0:
+            self._enter(segment)
+        part, position = segment.turn(index)
+        self._renew(segment, part, index)
+        torch.manual_seed(derive_seed(self.setting.seed, "step", self.step))  # dropout and its kind
+        batch = self._batch(part, position)
+        self._set_mode(part.batch_norm)
+        terms = part.loss(self._forward(part, batch), batch, self.aux, self.setting.values)
+        self._optimise(part, segment, index, terms["loss"])
+        self._board.put(self.step, part.phase, terms)
+        self.samples_seen += len(batch)
+        self.step += 1
+        if self.step == segment.last and segment.stage.until and segment.stage.until(self.context):
+            self.step = self.layout.total
+
+    # -- parts of a step -----------------------------------------------------------------------------------------
+
+    def _enter(self, segment: Segment) -> None:
+        """Begin a stage: what it trains, a fresh optimiser, its constants."""
+        first = segment.parts[0]
+        kept = {name: value for name, value in self.aux.items() if name in first.keeps}
+        aux = {**kept, **(first.refresh(self.context) if first.refresh else {})}  # may be interrupted: assign after
+        self.aux = aux
+        self._prepare(segment)
+
+    def _prepare(self, segment: Segment) -> None:
+        """Set up what follows from the stage and the constants alone; also used on a resume."""
+        first = segment.parts[0]
+        chosen = trainable(self.setting.model, first.tunes)
+        identities = {id(parameter) for parameter in chosen}
+        for parameter in self.setting.model.module.parameters():
+            parameter.requires_grad_(id(parameter) in identities)
+        self._optimiser = make_optimiser(first.optimiser, chosen, self.setting.device)
+        self._mask = WeightMask(self.setting.model.module, self.aux) if any("mask/" in n for n in self.aux) else None
+        self._segment = segment
+        if self._teacher_table is None and any("teacher" in p.needs and p.reads == "forget" for p in segment.parts):
+            self._teacher_table = self._cached_teacher()
+
+    def _renew(self, segment: Segment, part: Train, index: int) -> None:
+        if part.refresh and part.refresh_every and index and index % part.refresh_every == 0:
+            self.aux = {**self.aux, **part.refresh(self.context)}
+
+    def _batch(self, part: Train, position: int) -> Batch:
+        setting, key = self.setting, stream_of(part)
+        if key not in self._orders:
+            self._orders[key] = Order(
+                setting.members(part), len(setting.train), part.batch, setting.seed, part.stream or part.phase
+            )
+        ids, epoch = self._orders[key].ids(position)
+        augmentation = setting.augmentation if part.augment else NO_AUGMENTATION
+        return setting.train.batch(ids, augmentation, setting.seed, part.stream or part.phase, epoch)
+
+    def _forward(self, part: Train, batch: Batch) -> StageOutput:
+        """Run the networks inside the autocast region; what comes out is float32."""
+        setting = self.setting
+        teacher = None
+        with autocast(setting.device, setting.precision):
+            out = setting.model(batch.images)
+            if "teacher" in part.needs and setting.teacher is not None:
+                if self._teacher_table is not None and part.reads == "forget" and not part.augment:
+                    teacher = self._teacher_table[batch.ids]
+                else:
+                    with torch.no_grad():
+                        teacher = setting.teacher(batch.images).logits
+        return StageOutput(
+            out.logits.float(),
+            out.features.float(),
+            tuple(layer.float() for layer in out.layers),
+            None if teacher is None else teacher.float(),
+        )
+
+    def _optimise(self, part: Train, segment: Segment, index: int, loss: torch.Tensor) -> None:
+        assert self._optimiser is not None
+        span = part.optimiser.span == "run"
+        progress = (self.step + 0.5) / self.layout.total if span else (index + 0.5) / segment.steps
+        self._lr = learning_rate(part.optimiser, progress) * self.lr_scale
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._lr
+        (self._scaler.scale(loss) if self._scaler else loss).backward()
+        if self._scaler:
+            self._scaler.unscale_(self._optimiser)
+        if part.optimiser.clip > 0:
+            parameters = [p for group in self._optimiser.param_groups for p in group["params"]]
+            torch.nn.utils.clip_grad_norm_(parameters, part.optimiser.clip)
+        if self._mask:
+            self._mask.before()
+        if self._scaler:
+            self._scaler.step(self._optimiser)
+            self._scaler.update()
+        else:
+            self._optimiser.step()
+        if self._mask:
+            self._mask.after()
+        self._optimiser.zero_grad(set_to_none=True)
+
+    def _set_mode(self, batch_norm: str) -> None:
+        if self._mode == batch_norm and self.setting.model.module.training:
+            return
+        self.setting.model.module.train()
+        if batch_norm == "frozen":
+            for norm in self._norms:
+                norm.eval()
+        self._mode = batch_norm
+
+    def _cached_teacher(self) -> torch.Tensor:
+        """Return the teacher's logits of all forget samples, looked up by sample id: (n_train, K) on the device.
+
+        The teacher is constant and forget stages read without augmentation, so one pass serves every round.
+        """
+        from core.engine.outputs import collect
+
+        setting = self.setting
+        assert setting.teacher is not None
+        ids = setting.splits.forget_train
+        logits = collect(
+            setting.teacher, setting.train, ids, setting.precision, lambda done: self.control.check()
+        ).logits
+        table = torch.zeros(len(setting.train), setting.splits.num_classes)
+        table[ids] = logits
+        return table.to(setting.device)
+
+    # -- what the user asked for -----------------------------------------------------------------------------------
+
+    def _obey(self) -> Iterator[Event]:
+        if self.control.paused:
+            yield from self._drain()
+            yield from self._checkpoint()
+            yield self._phase(State.PAUSED)
+            began = time.perf_counter()
+            while self.control.paused:
+                self.control.wait(0.1)
+                if self.control.take_checkpoint_request():
+                    yield from self._checkpoint()
+            self._shift_clock(time.perf_counter() - began)
+            if not self.control.ending:
+                yield self._phase(State.RUNNING, self.layout.locate(self.step)[0])
+        if self.control.take_checkpoint_request():
+            yield from self._drain()
+            yield from self._checkpoint()
+
+    # -- observing -------------------------------------------------------------------------------------------------
+
+    def _observe(self) -> Iterator[Event]:
+        now = time.perf_counter()
+        if now - self._drained_at < DRAIN_SECONDS and len(self._board) < DRAIN_STEPS and self.step < self.layout.total:
+            return
+        self.elapsed += now - self._clock
+        self._clock = now
+        yield from self._drain()
+        if self.monitor.due(self.elapsed) and self.step < self.layout.total:
+            yield from self.monitor.evaluate(self.step)
+            yield self._resources()
+        if self._save and time.perf_counter() - self._saved_at >= self._checkpoint_seconds:
+            yield from self._checkpoint()
+
+    def _drain(self) -> Iterator[Event]:
+        groups = self._board.drain()
+        steps = sum(len(group.steps) for group in groups)
+        seconds = max(1e-9, time.perf_counter() - self._drained_at)
+        self._drained_at = time.perf_counter()
+        broken = first_non_finite(groups)
+        if broken is not None:
+            yield from self._begin_again(broken)
+            return
+        for group in groups:
+            yield self._step_metrics(group, steps / seconds)
+
+    def _begin_again(self, step: int) -> Iterator[Event]:
+        """After a loss that is not finite: back to the start with half the step size, at most HALVINGS times.
+
+        To the start and not to the latest checkpoint, whose place depends on the clock: so a repetition or a resume
+        of the job comes to the same weights.
+        """
+        self.lr_scale /= 2
+        if self.lr_scale < 0.5**HALVINGS:
+            raise NonFiniteError(
+                f"The loss became infinite at step {step}, also with {2**HALVINGS} times smaller steps",
+                "Choose a smaller step size or a gradient clip",
+            )
+        self.setting.model.module.load_state_dict(self._start)
+        self.step, self.aux, self._segment, self._resumed_at = 0, {}, None, 0
+        yield Log(
+            **self._common(),
+            level="warning",
+            code="diverged",
+            message=f"The loss became infinite at step {step}. Went back to step 0 and halved the step size.",
+        )
+        yield self._started()
+
+    def _checkpoint(self) -> Iterator[Event]:
+        if self._save is None:
+            return
+        if self._board:
+            yield from self._drain()
+        began = time.perf_counter()
+        path, size = self._save(self.state())
+        self._saved_at = time.perf_counter()
+        self._shift_clock(self._saved_at - began)
+        yield CheckpointSaved(**self._common(), path=path, bytes=size, seconds=self._saved_at - began)
+
+    # -- checkpoints -------------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Return what cannot be recomputed: step, weights, optimiser, constants. No random state: there is none."""
+        inside = self._segment is not None and self._segment.first < self.step < self._segment.last
+        return {
+            "step": self.step,
+            "weights": _copied(self.setting.model.module.state_dict()),
+            "optimiser": self._optimiser.state_dict() if inside and self._optimiser else None,
+            "aux": _copied(self.aux),
+            "scaler": self._scaler.state_dict() if self._scaler else None,
+            "lr_scale": self.lr_scale,
+            "elapsed": self.elapsed,
+            "samples_seen": self.samples_seen,
+            "monitor_spent": self.monitor.spent,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a state; the run goes on to the same weights as if it had not been interrupted."""
+        self.setting.model.module.load_state_dict(state["weights"])
+        self.step, self.lr_scale = state["step"], state["lr_scale"]
+        self.elapsed, self.samples_seen = state["elapsed"], state["samples_seen"]
+        self.monitor.spent = state["monitor_spent"]
+        self.aux = {name: value.to(self.setting.device) for name, value in state["aux"].items()}
+        self._resumed_at = self.step
+        if self._scaler and state["scaler"]:
+            self._scaler.load_state_dict(state["scaler"])
+        if state["optimiser"] is not None:
+            self._prepare(self.layout.locate(self.step)[0])
+            assert self._optimiser is not None
+            self._optimiser.load_state_dict(state["optimiser"])
+
+    # -- events ------------------------------------------------------------------------------------------------------
+
+    def _common(self) -> dict[str, Any]:
+        return {"run": self.setting.run_id, "step": self.step, "time": time.time()}
+
+    def _started(self) -> RunStarted:
+        setting = self.setting
+        return RunStarted(
+            **self._common(),
+            method=setting.method.id,
+            steps=self.layout.total,
+            stages=self.layout.describe(),
+            forget_mode=setting.facts.mode,
+            counts=setting.splits.counts(),
+            device=str(setting.device),
+            precision=setting.precision,
+            threads=torch.get_num_threads(),
+            resumed_at=self._resumed_at,
+        )
+
+    def _phase(self, state: State, segment: Segment | None = None) -> PhaseChanged:
+        stage = segment.stage if segment else None
+        phase = "" if stage is None else "alternate" if isinstance(stage, Alternate) else stage.phase
+        return PhaseChanged(**self._common(), state=state.value, stage=stage.name if stage else "", phase=phase)
+
+    def _step_metrics(self, group: Drained, steps_per_second: float) -> StepMetrics:
+        batch = self._orders[next(reversed(self._orders))].batch if self._orders else 0
+        return StepMetrics(
+            **self._common(),
+            phase=group.phase,
+            steps=group.steps,
+            terms=group.terms,
+            learning_rate=self._lr,
+            samples_per_second=steps_per_second * batch,
+        )
+
+    def _resources(self) -> Resources:
+        done = max(1, self.step)
+        return Resources(
+            **self._common(),
+            elapsed=self.elapsed,
+            remaining=self.elapsed / done * (self.layout.total - self.step),
+            samples_per_second=self.samples_seen / max(self.elapsed, 1e-9),
+            memory_bytes=memory_used(self.setting.device),
+            monitoring_share=self.monitor.spent / max(self.elapsed, 1e-9),
+        )
+
+    def _shift_clock(self, seconds: float) -> None:
+        """Leave a pause or a save out of the time that counts."""
+        self._clock += seconds
+        self._drained_at += seconds
+
+
+def _copied(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in tensors.items()}

@@ -1,0 +1,134 @@
+"""The monitor reads, stages write: measures of fixed, stratified subsets, spaced to stay within a share of the time.
+
+One forward pass per set gives logits and features together; accuracy, alignment, spectra and losses all come from it.
+Weights, batch-norm statistics and random state stay bit-identical (tests hash them).
+"""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from core.data.splits import SETS, stratified
+from core.engine.outputs import SetOutputs, collect
+from core.engine.setting import Setting
+from core.events import AlignmentMeasured, Evaluation, Event, SpectrumMeasured
+from core.metrics.accuracy import accuracy, mean_loss, predicted_shares, sample_losses
+from core.metrics.alignment import measure_alignment
+from core.metrics.spectra import measure_spectra
+
+SMALLEST, LARGEST = (
+    256,
+    2000,
+)  # samples per set; between them twice the number of features, so that a Gram has full rank
+HISTOGRAM_SAMPLES = 500  # losses sent along for the histograms of sample forgetting
+
+
+class Monitor:
+    """Evaluates now and then, as often as its budget allows, and always at the first and the last step."""
+
+    def __init__(self, setting: Setting, budget: float) -> None:
+        """`budget`: largest share of the time between first and last step, 0..1; 0 evaluates at the ends only."""
+        self._setting = setting
+        self._budget = budget
+        size = max(SMALLEST, min(LARGEST, 2 * setting.model.feature_dim))
+        splits = setting.splits
+        self._subsets = {
+            name: stratified(
+                splits.labels if name.endswith("train") else splits.test_labels, getattr(splits, name), size, seed=0
+            )
+            for name in SETS
+        }
+        self.spent = 0.0  # seconds between first and last step
+        self._cost = 0.0  # seconds of the latest evaluation
+
+    def due(self, elapsed: float) -> bool:
+        """Tell whether one more evaluation fits the budget after `elapsed` seconds of training and monitoring."""
+        return self.spent + self._cost <= self._budget * elapsed
+
+    def evaluate(self, step: int, *, charged: bool = True) -> list[Event]:
+        """Measure now. Evaluations at the ends of a run are not charged to the budget."""
+        began = time.perf_counter()
+        setting = self._setting
+        outputs = {
+            name: collect(
+                setting.model, setting.train if name.endswith("train") else setting.test, ids, setting.precision
+            )
+            for name, ids in self._subsets.items()
+        }
+        events = events_of(setting, outputs, step, "subset")
+        self._cost = time.perf_counter() - began
+        if charged:
+            self.spent += self._cost
+        return events
+
+
+def events_of(setting: Setting, outputs: dict[str, SetOutputs], step: int, scope: str) -> list[Event]:
+    """Turn outputs of the four sets into an evaluation, an alignment (whole classes only) and a spectrum."""
+    common = {"run": setting.run_id, "step": step, "time": time.time()}
+    retain, forget = outputs["retain_train"], outputs["forget_train"]
+    unseen = outputs["forget_test"]
+    shares = predicted_shares(unseen.logits, len(setting.class_names)) or []
+    by_class = bool(setting.splits.forget_classes)
+    events: list[Event] = [
+        Evaluation(
+            **common,
+            scope=scope,
+            retain_accuracy=_accuracy(retain),
+            forget_accuracy=_accuracy(forget),
+            retain_test_accuracy=_accuracy(outputs["retain_test"]),
+            forget_test_accuracy=_accuracy(unseen),
+            retain_loss=mean_loss(retain.logits, retain.labels) if len(retain) else None,
+            forget_loss=mean_loss(forget.logits, forget.labels) if len(forget) else None,
+            counts={name: len(out) for name, out in outputs.items()},
+            forget_predictions={setting.class_names[i]: share for i, share in enumerate(shares) if share > 0},
+            forget_losses=[] if by_class else _losses(forget),
+            unseen_losses=[] if by_class else _losses(outputs["retain_test"]),
+        )
+    ]
+    if not len(forget) or not len(retain):
+        return events
+    k = len(setting.splits.retain_classes)
+    if by_class:
+        whole = torch.isin(forget.labels, torch.tensor(setting.splits.forget_classes))
+        alignment = measure_alignment(forget.features[whole], retain.features, num_retain_classes=k)
+        if alignment is not None:
+            events.append(
+                AlignmentMeasured(
+                    **common,
+                    scope=scope,
+                    value=alignment.value,
+                    k=alignment.k,
+                    energy=alignment.energy,
+                    centred=alignment.centred,
+                    profile=list(alignment.profile),
+                    floor=alignment.floor,
+                    sample_energy=alignment.sample_energy,
+                )
+            )
+    spectra = measure_spectra(forget.features, retain.features, k=k)
+    if spectra is not None:
+        events.append(
+            SpectrumMeasured(
+                **common,
+                scope=scope,
+                retain=list(spectra.retain),
+                forget=list(spectra.forget),
+                retain_rank=spectra.retain_rank,
+                forget_rank=spectra.forget_rank,
+                forget_norm=spectra.forget_norm,
+                retain_norm=spectra.retain_norm,
+            )
+        )
+    return events
+
+
+def _accuracy(outputs: SetOutputs) -> float | None:
+    return accuracy(outputs.logits, outputs.labels) if len(outputs) else None
+
+
+def _losses(outputs: SetOutputs) -> list[float]:
+    if not len(outputs):
+        return []
+    return [round(loss, 5) for loss in sample_losses(outputs.logits, outputs.labels)[:HISTOGRAM_SAMPLES].tolist()]

@@ -1,0 +1,74 @@
+"""Forward passes that only read: logits and features of a set in eval mode, leaving the network bit-identical."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from core.data.batches import ImageStore
+from core.devices import autocast
+from core.models.tap import TappedModel
+
+CHUNK = 500
+
+
+@dataclass(frozen=True)
+class SetOutputs:
+    """What a network says of one set, on the CPU. logits: (n, K), features: (n, C) float32; labels: (n,) int64."""
+
+    logits: torch.Tensor
+    features: torch.Tensor
+    labels: torch.Tensor
+    layers: tuple[torch.Tensor, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Put a network into eval mode and every part of it back into the mode it was in; no gradients."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+def collect(
+    model: TappedModel,
+    store: ImageStore,
+    ids: torch.Tensor,
+    precision: str = "float32",
+    tick: Callable[[int], None] | None = None,
+) -> SetOutputs:
+    """Pass the samples `ids` (n,) int64 of a store through a network once, in chunks; `tick(done)` after each.
+
+    `tick` may raise to interrupt. Chunks have a fixed size, so results do not depend on who asks.
+    """
+    logits, features, layers = [], [], []
+    with evaluating(model.module):
+        for chunk in ids.split(CHUNK):
+            batch = store.batch(chunk)
+            with autocast(store.device, precision):
+                out = model(batch.images)
+            logits.append(out.logits.float().cpu())
+            features.append(out.features.float().cpu())
+            layers.append([layer.float().cpu() for layer in out.layers])
+            if tick:
+                tick(len(chunk))
+    if not logits:
+        return SetOutputs(torch.empty(0, 0), torch.empty(0, 0), torch.empty(0, dtype=torch.int64))
+    return SetOutputs(
+        torch.cat(logits),
+        torch.cat(features),
+        store.labels[ids.to(store.device)].cpu(),
+        tuple(torch.cat(group) for group in zip(*layers, strict=True)),
+    )

@@ -1,0 +1,96 @@
+"""Everything a run computes with, put together once: data on the device, models, sets, method and its values."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from core.data.batches import NO_AUGMENTATION, Augmentation, ImageStore
+from core.data.splits import Splits, stratified
+from core.engine.layout import Layout
+from core.methods.base import Alternate, Facts, Method, Stage, Train
+from core.models.tap import TappedModel
+from core.parameters import Values
+
+
+@dataclass
+class Setting:
+    """A method applied to a model and data. `model` is trained in place; `teacher` is its frozen original."""
+
+    run_id: str
+    method: Method
+    values: Values
+    seed: int
+    model: TappedModel
+    splits: Splits
+    train: ImageStore
+    test: ImageStore
+    class_names: tuple[str, ...]
+    device: torch.device
+    precision: str = "float32"
+    augmentation: Augmentation = NO_AUGMENTATION
+    plan: tuple[Stage, ...] = field(init=False)
+    layout: Layout = field(init=False)
+    teacher: TappedModel | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.plan = tuple(self.method.plan(self.values, self.facts))
+        self.layout = Layout(self.plan, self.sizes)
+        if any("teacher" in part.needs for stage in self.plan for part in _parts(stage)):
+            frozen = copy.deepcopy(self.model.module).eval()
+            for parameter in frozen.parameters():
+                parameter.requires_grad_(False)
+            self.teacher = TappedModel(frozen, self.model.num_classes, input_shape=self.input_shape)
+
+    @property
+    def facts(self) -> Facts:
+        """What the plan depends on."""
+        return facts_of(self.splits)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of training samples a stage may read, by set."""
+        counts = self.splits.counts()
+        return {"retain": counts["retain_train"], "forget": counts["forget_train"], "all": len(self.splits.labels)}
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of what the network receives."""
+        images = self.train.raw(torch.zeros(1, dtype=torch.int64))
+        height, width = self.train.preprocessing.size
+        return images.shape[-1], height, width
+
+    def members(self, part: Train) -> torch.Tensor:
+        """Return the ids a stage may read, (m,) int64: its set, or a stratified share fixed by the seed."""
+        ids = self.ids(part.reads)
+        if part.share >= 1:
+            return ids
+        return stratified(self.splits.labels, ids, max(1, round(len(ids) * part.share)), self.seed)
+
+    def ids(self, which: str) -> torch.Tensor:
+        """Return the ids of "retain", "forget", "all" (training images) or "unseen" (test images, calibration half)."""
+        if which == "all":
+            return torch.arange(len(self.splits.labels))
+        return {
+            "retain": self.splits.retain_train,
+            "forget": self.splits.forget_train,
+            "unseen": self.splits.calibration if len(self.splits.calibration) else self.splits.retain_test,
+        }[which]
+
+
+def facts_of(splits: Splits) -> Facts:
+    """Return what a plan may depend on, from the sets."""
+    mode = "class" if splits.by_class else "mixed" if splits.forget_classes else "sample"
+    return Facts(len(splits.forget_train), len(splits.retain_train), mode, splits.num_classes)  # type: ignore[arg-type]
+
+
+def convolutional(module: nn.Module) -> bool:
+    """Tell whether a network has convolutions (they gain from bfloat16 and channels-last memory)."""
+    return any(isinstance(part, nn.Conv2d) for part in module.modules())
+
+
+def _parts(stage: Stage) -> tuple[Train, ...]:
+    return stage.parts if isinstance(stage, Alternate) else (stage,) if isinstance(stage, Train) else ()

@@ -1,0 +1,102 @@
+"""Optimisers, gradient masks and loss terms of single steps: the small parts the engine's loop is made of."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from core.methods.base import Aux, Optimiser
+
+MASK_PREFIX = "mask/"  # aux "mask/<parameter>" (bool): True where a weight may move
+
+
+def make_optimiser(spec: Optimiser, parameters: list[nn.Parameter], device: torch.device) -> torch.optim.Optimizer:
+    """Build a torch optimiser; fused where the device has it, because a step must cost little beside its passes."""
+    fused = device.type in ("cuda", "cpu")
+    if spec.name == "adamw":
+        return torch.optim.AdamW(parameters, lr=spec.lr, weight_decay=spec.weight_decay, fused=fused)
+    return torch.optim.SGD(parameters, lr=spec.lr, momentum=spec.momentum, weight_decay=spec.weight_decay, fused=fused)
+
+
+class WeightMask:
+    """Keeps weights outside a mask bit-identical: masking gradients is not enough, decay and momentum move them."""
+
+    def __init__(self, module: nn.Module, aux: Aux) -> None:
+        self._masks = [
+            (parameter, aux[MASK_PREFIX + name])
+            for name, parameter in module.named_parameters()
+            if MASK_PREFIX + name in aux
+        ]
+        self._before: list[torch.Tensor] = []
+
+    def before(self) -> None:
+        """Zero the gradients of masked weights and remember the weights."""
+        self._before = [parameter.detach().clone() for parameter, _ in self._masks]
+        for parameter, mask in self._masks:
+            if parameter.grad is not None:
+                parameter.grad.mul_(mask)
+
+    def after(self) -> None:
+        """Put masked weights back."""
+        with torch.no_grad():
+            for (parameter, mask), old in zip(self._masks, self._before, strict=True):
+                parameter.copy_(torch.where(mask, parameter, old))
+
+
+@dataclass(frozen=True)
+class Drained:
+    """Loss terms of consecutive steps of one phase, on the CPU; None where a term did not apply."""
+
+    phase: str
+    steps: list[int]
+    terms: dict[str, list[float | None]]
+
+
+class Board:
+    """Holds loss terms as device tensors and hands them over in one transfer: no synchronisation per step."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[int, str, dict[str, torch.Tensor]]] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def put(self, step: int, phase: str, terms: dict[str, torch.Tensor]) -> None:
+        """Note the terms (0-d tensors) of a step."""
+        self._rows.append((step, phase, {name: value.detach() for name, value in terms.items()}))
+
+    def clear(self) -> None:
+        """Forget what was not handed over."""
+        self._rows.clear()
+
+    def drain(self) -> list[Drained]:
+        """Return everything noted since the last call, grouped by phase in order of steps."""
+        rows, self._rows = self._rows, []
+        if not rows:
+            return []
+        flat = [value.float() for _, _, terms in rows for value in terms.values()]
+        numbers = iter(torch.stack(flat).cpu().tolist())
+        groups: list[Drained] = []
+        for step, phase, terms in rows:
+            if not groups or groups[-1].phase != phase:
+                groups.append(Drained(phase, [], {}))
+            group = groups[-1]
+            for name in terms:
+                group.terms.setdefault(name, [None] * len(group.steps))
+            group.steps.append(step)
+            values = {name: next(numbers) for name in terms}
+            for name, column in group.terms.items():
+                column.append(values.get(name))
+        return groups
+
+
+def first_non_finite(groups: list[Drained]) -> int | None:
+    """Return the first step whose loss is infinite or not a number."""
+    for group in groups:
+        for step, loss in zip(group.steps, group.terms["loss"], strict=True):
+            if loss is None or not math.isfinite(loss):
+                return step
+    return None

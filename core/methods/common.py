@@ -1,0 +1,95 @@
+"""Parameters and losses that the training-like methods share, declared once."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+
+from core.data.batches import Batch
+from core.methods.base import Aux, Optimiser, StageOutput, Terms
+from core.parameters import Parameter, Values
+
+OPTIMISERS = ("sgd", "adamw")
+SCHEDULES = ("constant", "cosine", "one-cycle")
+
+
+def optimiser_parameters(
+    lr: float, schedule: str = "constant", weight_decay: float = 0.0, batch: int = 128, momentum: float = 0.9
+) -> tuple[Parameter, ...]:
+    """Return the parameters of an optimiser with a method's own defaults."""
+    group = "Optimiser"
+    return (
+        Parameter(
+            "lr",
+            "float",
+            lr,
+            "How far one step moves the weights.",
+            low=0,
+            high=10,
+            log=True,
+            group=group,
+            title="Step size",
+        ),
+        Parameter(
+            "batch",
+            "int",
+            batch,
+            "Images in one step.",
+            low=1,
+            high=65536,
+            log=True,
+            unit="images",
+            group=group,
+            title="Batch size",
+        ),
+        Parameter("optimiser", "choice", "sgd", "How gradients become steps.", choices=OPTIMISERS, group=group),
+        Parameter(
+            "momentum", "float", momentum, "Share of the last step carried on (SGD).", low=0, high=0.999, group=group
+        ),
+        Parameter(
+            "weight_decay",
+            "float",
+            weight_decay,
+            "Pull of the weights toward zero.",
+            low=0,
+            high=1,
+            log=True,
+            group=group,
+        ),
+        Parameter(
+            "schedule",
+            "choice",
+            schedule,
+            "How the step size changes over the run.",
+            choices=SCHEDULES,
+            group=group,
+            title="Step size schedule",
+        ),
+        Parameter(
+            "clip",
+            "float",
+            0.0,
+            "Largest gradient norm; 0 does not clip.",
+            low=0,
+            high=1e6,
+            group=group,
+            title="Gradient clip",
+        ),
+    )
+
+
+def optimiser_of(values: Values, *, lr: float | None = None, span: str = "stage") -> Optimiser:
+    """Build the optimiser that `optimiser_parameters` describe; `lr` replaces the declared step size."""
+    return Optimiser(
+        values.optimiser,
+        values.lr if lr is None else lr,
+        values.momentum,
+        values.weight_decay,
+        values.clip,
+        values.schedule,
+        span,
+    )
+
+
+def classification(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
+    """Cross-entropy on the true labels."""
+    return {"loss": F.cross_entropy(out.logits, batch.labels)}

@@ -1,0 +1,43 @@
+"""Fine-tuning on the retain set: the simplest baseline, which often forgets little."""
+
+from __future__ import annotations
+
+from core.methods.base import Facts, Length, Method, Preset, Train
+from core.methods.common import classification, optimiser_of, optimiser_parameters
+from core.parameters import Parameter, Values
+
+
+def plan(values: Values, facts: Facts) -> list[Train]:
+    """Train on the retain set from the original weights."""
+    return [
+        Train(
+            name="fine-tune",
+            phase="recover",
+            reads="retain",
+            loss=classification,
+            length=Length(epochs=values.epochs),
+            batch=values.batch,
+            optimiser=optimiser_of(values),
+            stream="train",
+        )
+    ]
+
+
+FINETUNE = Method(
+    id="finetune",
+    title="Fine-tuning",
+    summary="Goes on training on the images to keep and hopes that the others fade. A small step size forgets nothing.",
+    citation="Baseline in Golatkar et al. 2020 (arXiv 1911.04933)",
+    status="baseline",
+    parameters=(
+        Parameter(
+            "epochs", "float", 2.0, "Passes over the images to keep.", low=0, high=1000, unit="passes", group="Training"
+        ),
+        *optimiser_parameters(lr=0.05, schedule="cosine", weight_decay=5e-4),
+    ),
+    plan=plan,
+    needs=frozenset({"retain set"}),
+    presets=(
+        Preset("default", "Default", "Literature values lie between 0.01 and 0.1; smaller steps change nothing."),
+    ),
+)

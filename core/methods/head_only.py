@@ -1,0 +1,150 @@
+"""Head-only control: outputs forget, features do not. Every verification must catch it."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from core.data.batches import Batch
+from core.errors import RunError
+from core.methods.base import (
+    Aux,
+    Context,
+    Edit,
+    Facts,
+    Length,
+    Method,
+    Preset,
+    Stage,
+    StageOutput,
+    Terms,
+    Train,
+)
+from core.methods.common import optimiser_of, optimiser_parameters
+from core.methods.losses import hidden_classes, masked_distillation
+from core.parameters import Parameter, Values
+
+# Added to a forgotten class's logit: far below any real logit, still finite in float16 (largest value 65,504).
+SILENCED = -1.0e4
+
+
+def silence_head(context: Context) -> None:
+    """Make the head never name a forgotten class, in a way that survives export: plain weights, no extra layer."""
+    classes = torch.tensor(context.forget_classes, dtype=torch.int64)
+    if len(classes) == 0:
+        raise RunError("The head-only control needs at least one whole class to forget")
+    head = context.model.head
+    weight, bias = getattr(head, "weight", None), getattr(head, "bias", None)
+    if not isinstance(weight, nn.Parameter) or weight.shape[0] != context.num_classes:
+        raise RunError(f"The head {context.model.head_name} has no weight row per class to edit")
+    if bias is not None:
+        with torch.no_grad():
+            weight[classes] = 0
+            bias[classes] = SILENCED
+        return
+    row = silent_row(weight, context.features("retain", limit=2000), context.forget_classes)
+    with torch.no_grad():
+        weight[classes] = row.to(weight.dtype).reshape(1, *weight.shape[1:])
+
+
+def silent_row(weight: torch.Tensor, features: torch.Tensor, forget_classes: tuple[int, ...]) -> torch.Tensor:
+    """Return a weight row (C,) for heads without bias whose logit stays below every kept class's.
+
+    The mean of the kept rows never wins (a mean is at most the maximum); a pull against the mean feature direction
+    pushes it down. weight: (K, C, ...), features: (n, C).
+    """
+    rows = weight.detach().flatten(1).float()
+    kept = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
+    kept[list(forget_classes)] = False
+    mean = features.mean(dim=0).to(rows)
+    if rows.shape[1] != len(mean):
+        mean = mean.repeat_interleave(rows.shape[1] // len(mean))
+    spread = rows.norm(dim=1).max()
+    return rows[kept].mean(dim=0) - 10 * spread * mean / mean.norm().clamp_min(1e-12)
+
+
+def class_mask(context: Context) -> Aux:
+    """Return the forgotten classes as the constant of the distillation stage."""
+    return {"forget_classes": torch.tensor(context.forget_classes, dtype=torch.int64, device=context.device)}
+
+
+def distil(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
+    """KL of the original's ranking without the forgotten classes to the head's outputs."""
+    assert out.teacher is not None
+    hidden = torch.zeros_like(out.logits, dtype=torch.bool)
+    hidden[:, aux["forget_classes"]] = True
+    forgotten = hidden_classes("forget classes", batch.labels, out.logits.shape[1], aux["forget_classes"])
+    hidden = torch.where(batch.forget[:, None], forgotten, hidden)
+    return {"loss": masked_distillation(out.logits, out.teacher, hidden)}
+
+
+def plan(values: Values, facts: Facts) -> list[Stage]:
+    """Mask the rows in one act, or train only the head on masked distillation."""
+    if values.variant == "mask":
+        return [Edit("silence the head", silence_head)]
+    return [
+        Train(
+            name="distil the head",
+            phase="forget",
+            reads="all",
+            loss=distil,
+            length=Length(epochs=values.epochs),
+            batch=values.batch,
+            optimiser=optimiser_of(values),
+            refresh=class_mask,
+            batch_norm="frozen",
+            tunes="head",
+            needs=frozenset({"teacher"}),
+            augment=False,
+        )
+    ]
+
+
+HEAD_ONLY = Method(
+    id="head-only",
+    title="Head-only edit (control)",
+    summary="Edits only the last layer: accuracy on the forgotten class is 0, the features stay as they were. "
+    "A control that checks must catch, not a way to forget.",
+    citation="Control after arXiv 2405.17878 (masked distillation of the head)",
+    status="control",
+    parameters=(
+        Parameter(
+            "variant",
+            "choice",
+            "mask",
+            "Set the forgotten rows so that they never win, or train the head on the original's outputs without them.",
+            choices=("mask", "distil"),
+            group="Edit",
+        ),
+        Parameter(
+            "epochs",
+            "float",
+            1.0,
+            "Passes over the training images (distil only).",
+            low=0,
+            high=1000,
+            unit="passes",
+            group="Edit",
+        ),
+        *optimiser_parameters(lr=0.05),
+    ),
+    plan=plan,
+    needs=frozenset({"forget classes"}),
+    suits=frozenset({"class"}),
+    presets=(
+        Preset(
+            "mask",
+            "Mask the rows",
+            "Instant; the plainest output-only edit.",
+            {"variant": "mask"},
+            frozenset({"class"}),
+        ),
+        Preset(
+            "distil",
+            "Distil the head",
+            "The strongest output-only edit: it also mimics the other classes.",
+            {"variant": "distil"},
+            frozenset({"class"}),
+        ),
+    ),
+)

@@ -1,0 +1,510 @@
+"""MUDA (reconstruction): forget by dimensional alignment and self-distillation, recover on the retain set, in turn.
+
+Documented (arXiv 2407.17710, partly through second-hand descriptions): the alignment ratio, the loss -DA^2, the use of
+a self-distillation loss and of an alternating scheme. Everything else here is our choice, made by measurement: the
+masked teacher, which samples, the schedule and every constant.
+
+    for round in 1..rounds:
+        U <- k leading eigenvectors of the retain features' Gram matrix (current network, eval mode, float64)
+        forget:  L = w_da * (1 - DA^2(batch | U)) + w_sd * KL(masked teacher || student)      batches of the forget set
+        recover: L = CE [+ w_kd * KL(teacher without the forgotten classes || student)]       batches of the retain set
+
+(1 - DA^2 instead of -DA^2: the same gradient, and a loss that ends at 0.)
+
+For single samples alignment carries no signal (their classes stay), so there the forget phase draws the losses of the
+forget samples to where losses of unseen samples lie, and distils from the unmasked original.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from core.data.batches import Batch
+from core.methods.base import (
+    Alternate,
+    Aux,
+    Context,
+    Facts,
+    Length,
+    Method,
+    Preset,
+    Stage,
+    StageOutput,
+    Terms,
+    Train,
+)
+from core.methods.common import optimiser_of, optimiser_parameters
+from core.methods.losses import DIRECTIONS, MASKS, hidden_classes, masked_distillation, quantile_matching
+from core.metrics.alignment import alignment_squared
+from core.metrics.linear_algebra import eigenspectrum, gram, k_for_energy, leading_eigenvectors
+from core.parameters import Parameter, Values
+
+BASIS_SAMPLES = 4000  # retain samples behind the basis: the leading directions are settled far below this
+STOP_SAMPLES = 2000  # samples of each set looked at by the stop rule
+
+
+def retain_basis(context: Context) -> Aux:
+    """Return what stays constant during a forget phase: a basis per layer, unseen losses, the forgotten classes."""
+    values = context.values
+    aux: Aux = {"forget_classes": torch.tensor(context.forget_classes, dtype=torch.int64, device=context.device)}
+    if context.forget_classes and values.w_da > 0:
+        for index, features in enumerate(context.layer_features("retain", limit=BASIS_SAMPLES)):
+            mean = features.mean(dim=0) if values.centred else torch.zeros_like(features[0])
+            matrix = gram(features - mean)
+            k = directions(values, matrix, context.num_classes - len(context.forget_classes))
+            aux[f"basis_{index}"] = leading_eigenvectors(matrix, k).to(context.device, torch.float32)
+            aux[f"mean_{index}"] = mean.to(context.device, torch.float32)
+    aux["unseen_losses"] = context.losses("unseen", limit=STOP_SAMPLES).sort().values
+    return aux
+
+
+def directions(values: Values, matrix: torch.Tensor, retain_classes: int) -> int:
+    """Return k by the chosen rule, at least 1 and below the number of features (k = C says nothing)."""
+    if values.k_rule == "classes":
+        k = retain_classes
+    elif values.k_rule == "energy":
+        k = k_for_energy(eigenspectrum(matrix), values.k_energy)
+    else:
+        k = values.k_number
+    return max(1, min(int(k), len(matrix) - 1))
+
+
+def alignment_terms(out: StageOutput, rows: torch.Tensor | None, aux: Aux) -> torch.Tensor:
+    """Return 1 - DA^2 of the batch, averaged over the tapped layers. rows: (n,) bool, or None for all."""
+    layers = (*out.layers, out.features)
+    parts = []
+    for index, features in enumerate(layers):
+        centred = features - aux[f"mean_{index}"]
+        if rows is not None:
+            centred = centred * rows[:, None]  # a zero row adds nothing to the Gram matrix
+        parts.append(1 - alignment_squared(centred, aux[f"basis_{index}"]))
+    return torch.stack(parts).mean()
+
+
+def forget_classes(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
+    """Loss of the forget phase for whole classes."""
+    assert out.teacher is not None
+    terms: Terms = {}
+    if values.w_da > 0:
+        terms["alignment"] = values.w_da * alignment_terms(out, None, aux)
+    if values.w_sd > 0:
+        hidden = hidden_classes(values.mask, batch.labels, out.logits.shape[1], aux["forget_classes"])
+        terms["distillation"] = values.w_sd * masked_distillation(
+            out.logits, out.teacher, hidden, values.temperature, values.direction
+        )
+    return _summed(terms, out)
+
+
+def forget_samples(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
+    """Loss of the forget phase for single samples: their losses move to where unseen losses lie."""
+    assert out.teacher is not None
+    terms: Terms = {}
+    if values.w_match > 0:
+        losses = F.cross_entropy(out.logits, batch.labels, reduction="none")
+        terms["loss matching"] = values.w_match * quantile_matching(losses, aux["unseen_losses"])
+    if values.w_sd > 0:
+        none = torch.zeros_like(out.logits, dtype=torch.bool)
+        terms["distillation"] = values.w_sd * masked_distillation(
+            out.logits, out.teacher, none, values.temperature, values.direction
+        )
+    return _summed(terms, out)
+
+
+def forget_mixed(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
+    """Loss for classes and single samples together: each row by its own kind."""
+    assert out.teacher is not None
+    of_class = torch.isin(batch.labels, aux["forget_classes"])
+    terms: Terms = {}
+    if values.w_da > 0:
+        terms["alignment"] = values.w_da * alignment_terms(out, of_class, aux)
+    if values.w_match > 0 and not bool(of_class.all()):
+        losses = F.cross_entropy(out.logits[~of_class], batch.labels[~of_class], reduction="none")
+        terms["loss matching"] = values.w_match * quantile_matching(losses, aux["unseen_losses"])
+    if values.w_sd > 0:
+        hidden = hidden_classes(values.mask, batch.labels, out.logits.shape[1], aux["forget_classes"])
+        hidden = hidden & of_class[:, None]
+        terms["distillation"] = values.w_sd * masked_distillation(
+            out.logits, out.teacher, hidden, values.temperature, values.direction
+        )
+    return _summed(terms, out)
+
+
+def recover(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
+    """Loss of the recover phase."""
+    terms = {"classification": F.cross_entropy(out.logits, batch.labels)}
+    if values.w_kd > 0:
+        assert out.teacher is not None
+        hidden = torch.zeros_like(out.logits, dtype=torch.bool)
+        hidden[:, aux["forget_classes"]] = True
+        terms["retain distillation"] = values.w_kd * masked_distillation(
+            out.logits, out.teacher, hidden, values.temperature, values.direction
+        )
+    return _summed(terms, out)
+
+
+def forgotten(context: Context) -> bool:
+    """Stop rule: forget accuracy at its goal and, for whole classes, alignment at its own."""
+    values = context.values
+    if context.accuracy("forget", limit=STOP_SAMPLES) > values.stop_accuracy:
+        return False
+    if not context.forget_classes or values.w_da == 0:
+        return True
+    matrix = gram(context.features("retain", limit=BASIS_SAMPLES))
+    basis = leading_eigenvectors(matrix, directions(values, matrix, context.num_classes - len(context.forget_classes)))
+    reached = alignment_squared(context.features("forget", limit=STOP_SAMPLES).double(), basis.double())
+    return math.sqrt(float(reached)) >= values.stop_alignment
+
+
+def plan(values: Values, facts: Facts) -> list[Stage]:
+    """Lay out forget and recover phases, alternating per round or per batch."""
+    loss = {"class": forget_classes, "sample": forget_samples, "mixed": forget_mixed}[facts.mode]
+    tunes = f"last-{values.last_blocks}" if values.last_blocks else "all"
+    until = forgotten if values.stop_rule == "when forgotten" else None
+    recover_lr = values.lr * values.recover_lr_factor
+    recover_epochs = values.recover_share / max(values.retain_share, 1e-9)  # the share is of the whole retain set
+    stages: list[Stage] = []
+    for number in range(1, values.rounds + 1):
+        forget_stage = Train(
+            name=f"forget, round {number} of {values.rounds}",
+            phase="forget",
+            reads="forget",
+            loss=loss,
+            length=Length(epochs=values.forget_epochs),
+            batch=values.batch,
+            optimiser=optimiser_of(values, span="run"),
+            refresh=retain_basis,
+            refresh_every=values.refresh_every,
+            batch_norm=values.batch_norm,
+            tunes=tunes,
+            needs=frozenset({"teacher", "features"}),
+            augment=False,
+        )
+        recover_stage = Train(
+            name=f"recover, round {number} of {values.rounds}",
+            phase="recover",
+            reads="retain",
+            loss=recover,
+            length=Length(epochs=recover_epochs),
+            batch=values.batch,
+            optimiser=optimiser_of(values, lr=recover_lr, span="run"),
+            keeps=("forget_classes",),
+            tunes=tunes,
+            needs=frozenset({"teacher"}) if values.w_kd > 0 else frozenset(),
+            share=values.retain_share,
+            until=until,
+        )
+        if values.alternation == "round":
+            stages += [forget_stage, recover_stage]
+            continue
+        forget_steps = max(1, math.ceil(values.forget_epochs * math.ceil(facts.forget / values.batch)))
+        recover_steps = math.ceil(values.recover_share * facts.retain / values.batch)
+        turns = max(1, round(recover_steps / forget_steps))
+        stages.append(Alternate(f"round {number} of {values.rounds}", (forget_stage, *[recover_stage] * turns), until))
+    return stages
+
+
+def explain(values: Values, facts: Facts) -> tuple[str, ...]:
+    """Say which parts of the method act on this forget set."""
+    parts = []
+    if facts.mode in ("class", "mixed"):
+        if values.w_da > 0:
+            parts.append(f"Alignment (weight {values.w_da:g}) moves features of whole classes into the retain space.")
+        if values.w_sd > 0:
+            parts.append(
+                f"Self-distillation (weight {values.w_sd:g}) keeps the original's ranking of the other "
+                f"classes; hidden in the teacher: {values.mask}."
+            )
+    if facts.mode in ("sample", "mixed"):
+        parts.append(
+            f"Loss matching (weight {values.w_match:g}) draws losses of single images to those of unseen ones. "
+            "Alignment says nothing for them."
+        )
+        if facts.mode == "sample" and values.w_sd > 0:
+            parts.append(f"Self-distillation (weight {values.w_sd:g}) from the unmasked original keeps outputs stable.")
+    return tuple(parts)
+
+
+def _summed(terms: Terms, out: StageOutput) -> Terms:
+    loss = torch.stack(list(terms.values())).sum() if terms else out.logits.sum() * 0
+    return {"loss": loss, **terms}
+
+
+def _parameters() -> tuple[Parameter, ...]:
+    schedule, alignment, distillation, samples = "Schedule", "Alignment", "Self-distillation", "Single images"
+    return (
+        Parameter(
+            "rounds", "int", 4, "How often forget and recover phases alternate.", low=0, high=1000, group=schedule
+        ),
+        Parameter(
+            "forget_epochs",
+            "float",
+            1.0,
+            "Passes over the forget set in each round.",
+            low=0,
+            high=1000,
+            unit="passes",
+            group=schedule,
+            title="Forget passes",
+        ),
+        Parameter(
+            "recover_share",
+            "float",
+            0.25,
+            "Share of the retain set visited in each round.",
+            low=0,
+            high=100,
+            group=schedule,
+            title="Recover share",
+        ),
+        Parameter(
+            "retain_share",
+            "float",
+            1.0,
+            "Share of the retain set that may be used at all.",
+            low=0,
+            high=1,
+            low_open=True,
+            group=schedule,
+            title="Retain subset",
+        ),
+        Parameter(
+            "alternation",
+            "choice",
+            "round",
+            "Phases take turns per round, or batch by batch.",
+            choices=("round", "batch"),
+            group=schedule,
+        ),
+        Parameter(
+            "stop_rule",
+            "choice",
+            "never",
+            "End early, after a round that reached both goals below.",
+            choices=("never", "when forgotten"),
+            group=schedule,
+            title="Stop",
+        ),
+        Parameter(
+            "stop_accuracy",
+            "float",
+            0.01,
+            "Goal of the stop rule: forget accuracy at most this.",
+            low=0,
+            high=1,
+            group=schedule,
+            title="Stop at accuracy",
+        ),
+        Parameter(
+            "stop_alignment",
+            "float",
+            0.97,
+            "Goal of the stop rule: alignment at least this.",
+            low=0,
+            high=1,
+            group=schedule,
+            title="Stop at alignment",
+        ),
+        Parameter(
+            "w_da",
+            "float",
+            1.0,
+            "Weight of the alignment loss.",
+            low=0,
+            high=1000,
+            group=alignment,
+            title="Alignment weight",
+        ),
+        Parameter(
+            "k_rule",
+            "choice",
+            "classes",
+            "How many leading retain directions: one per retain class, as many as "
+            "hold a share of the energy, or a number.",
+            choices=("classes", "energy", "number"),
+            group=alignment,
+            title="k by",
+        ),
+        Parameter(
+            "k_energy",
+            "float",
+            0.95,
+            "Energy share for k by energy.",
+            low=0,
+            low_open=True,
+            high=1,
+            group=alignment,
+            title="k: energy share",
+        ),
+        Parameter("k_number", "int", 9, "k for k by number.", low=1, high=100000, group=alignment, title="k: number"),
+        Parameter(
+            "centred",
+            "bool",
+            False,
+            "Subtract the retain mean from features first; weakens the signal.",
+            group=alignment,
+            title="Centre features",
+        ),
+        Parameter(
+            "layers",
+            "int",
+            1,
+            "Layers whose features are aligned, counted from the head.",
+            low=1,
+            high=4,
+            group=alignment,
+        ),
+        Parameter(
+            "refresh_every",
+            "int",
+            0,
+            "Renew the retain basis every so many steps; 0: once in each forget phase.",
+            low=0,
+            high=1000000,
+            unit="steps",
+            group=alignment,
+            title="Renew basis",
+        ),
+        Parameter(
+            "w_sd",
+            "float",
+            1.0,
+            "Weight of the self-distillation loss.",
+            low=0,
+            high=1000,
+            group=distillation,
+            title="Distillation weight",
+        ),
+        Parameter(
+            "mask",
+            "choice",
+            "forget classes",
+            "What is hidden in the teacher's outputs on forget images.",
+            choices=MASKS,
+            group=distillation,
+            title="Hide in teacher",
+        ),
+        Parameter(
+            "temperature",
+            "float",
+            1.0,
+            "Softens both distributions.",
+            low=0,
+            low_open=True,
+            high=100,
+            group=distillation,
+        ),
+        Parameter(
+            "direction",
+            "choice",
+            "forward",
+            "Teacher first, or student first, in the KL divergence.",
+            choices=DIRECTIONS,
+            group=distillation,
+            title="KL direction",
+        ),
+        Parameter(
+            "w_kd",
+            "float",
+            0.0,
+            "Weight of distillation on retain images while recovering.",
+            low=0,
+            high=1000,
+            group=distillation,
+            title="Retain distillation",
+        ),
+        Parameter(
+            "w_match",
+            "float",
+            1.0,
+            "Weight of matching losses of single forget images to those of unseen ones.",
+            low=0,
+            high=1000,
+            group=samples,
+            title="Loss matching",
+        ),
+        *optimiser_parameters(lr=0.05, schedule="cosine", batch=64),
+        Parameter(
+            "recover_lr_factor",
+            "float",
+            1.0,
+            "Step size of the recover phase, relative to the forget phase.",
+            low=0,
+            high=100,
+            group="Optimiser",
+            title="Recover step size",
+        ),
+        Parameter(
+            "batch_norm",
+            "choice",
+            "frozen",
+            "Whether forget batches move batch-norm statistics.",
+            choices=("frozen", "train"),
+            group="Optimiser",
+            title="Batch norm while forgetting",
+        ),
+        Parameter(
+            "last_blocks",
+            "int",
+            0,
+            "Train only the last blocks of the network; 0: all.",
+            low=0,
+            high=1000,
+            group="Optimiser",
+            title="Last blocks only",
+        ),
+    )
+
+
+MUDA = Method(
+    id="muda",
+    title="MUDA (reconstruction)",
+    summary="Moves the features of the forget set into the space of what stays, and keeps the original's ranking of the "
+    "other classes.",
+    citation="Seo, Kim, Han: Revisiting Machine Unlearning with Dimensional Alignment (arXiv 2407.17710)",
+    status="reconstruction",
+    parameters=_parameters(),
+    plan=plan,
+    needs=frozenset({"forget set", "retain set"}),
+    presets=(
+        Preset(
+            "default",
+            "Default",
+            "Closes the alignment gap at a small share of retraining's cost.",
+            suits=frozenset({"class", "mixed"}),
+        ),
+        Preset(
+            "thorough",
+            "Thorough",
+            "Twice the rounds and more recovery: nearer to retraining, at more cost.",
+            {"rounds": 8, "recover_share": 0.5},
+            frozenset({"class"}),
+        ),
+        Preset(
+            "alignment-only", "Alignment only", "Ablation: no self-distillation.", {"w_sd": 0.0}, frozenset({"class"})
+        ),
+        Preset(
+            "distillation-only",
+            "Self-distillation only",
+            "Ablation: no alignment.",
+            {"w_da": 0.0},
+            frozenset({"class"}),
+        ),
+        Preset(
+            "samples",
+            "Single images",
+            "Loss matching for images whose class stays.",
+            {"w_da": 0.0, "mask": "none", "lr": 0.02, "rounds": 6, "w_sd": 0.1},
+            frozenset({"sample"}),
+        ),
+    ),
+    trained_on=frozenset({"dimensional_alignment"}),
+    notes=(
+        "Documented: the alignment ratio, the loss −DA², the use of a self-distillation loss and of an alternating scheme.",
+        "Ours, chosen by measurement: the mask, which samples, the schedule, k, and every constant.",
+    ),
+    explain=explain,
+    layers=lambda values: values.layers,
+)

@@ -1,0 +1,64 @@
+"""Resumable checkpoints of a run: written whole or not at all, readable without running code, the last two kept."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from core.errors import MismatchError, RunError
+from core.runs.folder import CHECKPOINTS, RunFolder
+
+KEEP = 2
+SCHEMA_VERSION = 1
+
+
+def save_checkpoint(folder: RunFolder, state: dict[str, Any]) -> tuple[str, int]:
+    """Write a state under its step and drop older ones; returns the path inside the run folder and its bytes.
+
+    Raises RunError where the disk does not take it: a failed save must not be silent.
+    """
+    directory = folder.file(CHECKPOINTS)
+    path = directory / f"step-{state['step']:09d}.pt"
+    temporary = path.with_suffix(".tmp")
+    try:
+        directory.mkdir(exist_ok=True)
+        with temporary.open("wb") as file:
+            torch.save({"schema_version": SCHEMA_VERSION, "job_sha256": folder.job_sha256(), **state}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:
+        temporary.unlink(missing_ok=True)
+        raise RunError(
+            f"The checkpoint could not be written: {error}", "Free some disk space and resume the run"
+        ) from error
+    for old in list_checkpoints(folder)[:-KEEP]:
+        old.unlink(missing_ok=True)
+    return f"{CHECKPOINTS}/{path.name}", path.stat().st_size
+
+
+def list_checkpoints(folder: RunFolder) -> list[Path]:
+    """Return the checkpoints of a run, oldest first."""
+    return sorted(folder.file(CHECKPOINTS).glob("step-*.pt"))
+
+
+def load_checkpoint(folder: RunFolder) -> dict[str, Any] | None:
+    """Return the newest checkpoint that can be read, or None. Raises MismatchError where it belongs to another job."""
+    for path in reversed(list_checkpoints(folder)):
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception:  # a damaged file may raise anything: the one before it is as good
+            continue
+        if state.get("schema_version", 0) > SCHEMA_VERSION:
+            raise MismatchError(
+                f"{path.name} was written by a newer version", "Update Unlearn Studio to resume this run"
+            )
+        if state.get("job_sha256") != folder.job_sha256():
+            raise MismatchError(
+                f"{path.name} belongs to another job than job.json", "The job file was changed after the start"
+            )
+        return state
+    return None

@@ -1,0 +1,219 @@
+"""The run folder: one place on disk that holds what was asked, what happened and what came out."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from core import job as jobs
+from core.errors import InputError, NotFoundError
+from core.job import Job
+from core.jsonio import loads, read_json, write_json
+
+JOB, FORGET, EVENTS, STATUS = "job.json", "forget.csv", "events.jsonl", "status.json"
+MODEL, MODEL_PT, CARD = "model.safetensors", "model.pt", "model.json"
+REPORT_HTML, REPORT_JSON, CHECKPOINTS, LOCK = "report.html", "report.json", "checkpoints", ".lock"
+
+
+@dataclass(frozen=True)
+class Status:
+    """status.json: where a run stands. `heartbeat` is seconds since the epoch."""
+
+    state: str
+    pid: int
+    heartbeat: float
+    step: int = 0
+    steps: int = 0
+    checkpoint: str | None = None
+    error: str | None = None
+
+
+class RunFolder:
+    """Paths, status, events and lock of one run."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+
+    @property
+    def id(self) -> str:
+        """The run's name: its folder's."""
+        return self.path.name
+
+    @property
+    def exists(self) -> bool:
+        """True where the folder holds a job."""
+        return (self.path / JOB).is_file()
+
+    def file(self, name: str) -> Path:
+        """Return the path of one of the folder's files."""
+        return self.path / name
+
+    @classmethod
+    def create(cls, path: Path | str, job: Job) -> RunFolder:
+        """Make the folder and write the job first. Raises InputError where it already holds a run or a stray file."""
+        folder = cls(path)
+        if folder.exists:
+            raise InputError(f"{folder.path} already holds a run", "Choose another folder, or resume it with --resume")
+        try:
+            folder.path.mkdir(parents=True, exist_ok=True)
+            write_json(folder.file(JOB), jobs.to_dict(job))
+        except OSError as error:
+            raise InputError(f"{folder.path} cannot be used as a run folder: {error.strerror}") from error
+        folder.write_status(Status("queued", os.getpid(), time.time()))
+        return folder
+
+    @classmethod
+    def open(cls, path: Path | str) -> RunFolder:
+        """Return an existing run folder; raises NotFoundError where there is no job in it."""
+        folder = cls(path)
+        if not folder.exists:
+            raise NotFoundError(f"{folder.path} is not a run folder: it has no {JOB}")
+        return folder
+
+    def job(self) -> Job:
+        """Read the job. Raises InputError where it is damaged, MismatchError where a newer version wrote it."""
+        return jobs.from_dict(read_json(self.file(JOB)))
+
+    def job_sha256(self) -> str:
+        """Return the hash of the job file, which names the job in cards and chains."""
+        return sha256(self.file(JOB))
+
+    def status(self) -> Status:
+        """Return where the run stands. A run that says it is active but holds no lock is `interrupted`."""
+        status = self._read_status()
+        if status.state in ("preparing", "running", "paused", "stopping", "discarding") and not self.locked:
+            return Status(**{**asdict(status), "state": "interrupted"})
+        return status
+
+    def write_status(self, status: Status) -> None:
+        """Replace status.json atomically."""
+        write_json(self.file(STATUS), asdict(status))
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return the recorded events in order, without those a resume has overtaken.
+
+        A last line cut off by a crash is dropped; a damaged line elsewhere is skipped.
+        """
+        return effective(self.read_events())
+
+    def read_events(self) -> list[dict[str, Any]]:
+        """Return every recorded event as it stands in the file."""
+        path = self.file(EVENTS)
+        if not path.is_file():
+            return []
+        found = []
+        for line in path.read_bytes().split(b"\n"):
+            if not line:
+                continue
+            try:
+                event = loads(line)
+            except ValueError:
+                continue
+            if isinstance(event, dict):
+                found.append(event)
+        return found
+
+    def report(self) -> dict[str, Any] | None:
+        """Return report.json, or None where there is none yet."""
+        return read_json(self.file(REPORT_JSON)) if self.file(REPORT_JSON).is_file() else None
+
+    def card(self) -> dict[str, Any] | None:
+        """Return the model card, or None where there is none yet."""
+        return read_json(self.file(CARD)) if self.file(CARD).is_file() else None
+
+    @property
+    def has_result(self) -> bool:
+        """True where the unlearned model is on disk."""
+        return self.file(MODEL).is_file()
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run for this process. The system frees it when the process dies, however it dies.
+
+        Raises InputError where another process holds it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(self.file(LOCK), timeout=0, thread_local=False)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            raise InputError(f"{self.path} is in use by another process", "Wait for it to end, or stop it") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @property
+    def locked(self) -> bool:
+        """True while a process works on the run."""
+        path = self.file(LOCK)
+        if not path.exists():
+            return False
+        probe = filelock.FileLock(path, timeout=0, thread_local=False)
+        try:
+            probe.acquire()
+        except filelock.Timeout:
+            return True
+        except OSError:
+            return False
+        probe.release()
+        return False
+
+    def delete(self) -> None:
+        """Remove the folder with all that is in it. Raises InputError while a process works on it."""
+        if self.locked:
+            raise InputError(f"{self.path} is in use", "Stop the run first")
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def size(self) -> int:
+        """Return the bytes the folder holds."""
+        return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+
+    def _read_status(self) -> Status:
+        try:
+            data = read_json(self.file(STATUS))
+            return Status(**{name: data[name] for name in Status.__dataclass_fields__ if name in data})
+        except (InputError, TypeError):
+            return Status("interrupted", 0, 0.0)
+
+
+def effective(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Drop what a resume took back: events of steps after the one a later `run_started` resumed at."""
+    kept: list[dict[str, Any]] = []
+    for event in events:
+        resumed_at = event.get("resumed_at") if event.get("type") == "run_started" else None
+        if isinstance(resumed_at, int):
+            kept = [
+                e
+                for e in kept
+                if e.get("type") == "log"
+                or (e.get("step", 0) <= resumed_at and e.get("type") not in ("run_finished", "run_failed"))
+            ]
+        kept.append(event)
+    return kept
+
+
+def list_runs(folder: Path | str) -> list[RunFolder]:
+    """Return the run folders in `folder` (itself, or its direct children), newest first."""
+    root = Path(folder)
+    if RunFolder(root).exists:
+        return [RunFolder(root)]
+    if not root.is_dir():
+        raise NotFoundError(f"There is no folder {root}")
+    found = [RunFolder(child) for child in root.iterdir() if child.is_dir() and RunFolder(child).exists]
+    return sorted(found, key=lambda run: run.file(JOB).stat().st_mtime, reverse=True)
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

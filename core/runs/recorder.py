@@ -1,0 +1,83 @@
+"""Writes what a run reports as it happens: events appended, status replaced, so that a crash loses nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import IO
+
+from core.errors import RunError
+from core.events import CheckpointSaved, Event, PhaseChanged, Progress, RunFailed, RunFinished, RunStarted
+from core.jsonio import dumps
+from core.runs.folder import EVENTS, RunFolder, Status
+
+HEARTBEAT_SECONDS = 1.0
+
+
+class Recorder:
+    """Appends events to events.jsonl and keeps status.json; used by one thread."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        path = folder.file(EVENTS)
+        _end_last_line(path)
+        self._file: IO[bytes] = path.open("ab")
+        self._status = Status("preparing", os.getpid(), time.time())
+        self._write_status()
+
+    def record(self, event: Event) -> None:
+        """Write one event; progress is for the screen only. Raises RunError where the disk does not take it."""
+        if isinstance(event, Progress):
+            self._beat()
+            return
+        try:
+            self._file.write(dumps(event.as_dict()) + b"\n")
+            self._file.flush()
+            if isinstance(event, CheckpointSaved | RunFinished | RunFailed):
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            raise RunError(
+                f"{EVENTS} cannot be written: {error.strerror}", "Free some disk space and resume the run"
+            ) from error
+        self._follow(event)
+
+    def close(self) -> None:
+        """Close the event log."""
+        self._file.close()
+
+    def _follow(self, event: Event) -> None:
+        old = self._status
+        state, steps, checkpoint, error = old.state, old.steps, old.checkpoint, old.error
+        if isinstance(event, RunStarted):
+            state, steps = "running", event.steps
+        elif isinstance(event, PhaseChanged | RunFinished):
+            state = event.state
+        elif isinstance(event, CheckpointSaved):
+            checkpoint = event.path
+        elif isinstance(event, RunFailed):
+            state, error = "failed", event.error
+        self._status = Status(state, old.pid, old.heartbeat, event.step, steps, checkpoint, error)
+        if state != old.state or checkpoint != old.checkpoint:
+            self._write_status()
+        else:
+            self._beat()
+
+    def _beat(self) -> None:
+        if time.time() - self._status.heartbeat >= HEARTBEAT_SECONDS:
+            self._write_status()
+
+    def _write_status(self) -> None:
+        old = self._status
+        self._status = Status(old.state, old.pid, time.time(), old.step, old.steps, old.checkpoint, old.error)
+        self._folder.write_status(self._status)
+
+
+def _end_last_line(path) -> None:
+    """Cut off a last line that a killed process left unfinished, so that what is appended starts a line of its own."""
+    if not path.is_file():
+        return
+    data = path.read_bytes()
+    end = data.rfind(b"\n") + 1
+    if end < len(data):
+        with path.open("r+b") as file:
+            file.truncate(end)
