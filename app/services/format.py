@@ -1,0 +1,121 @@
+"""How numbers, shares, times and sizes are written everywhere in the window."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QLocale
+
+DASH = "–"
+_ALMOST_ALL = 0.999
+
+
+def count(value: int | None) -> str:
+    """Whole number with the locale's thousands separator: "50,000"."""
+    return DASH if value is None else QLocale().toString(int(value))
+
+
+def decimal(value: float | None, places: int = 3) -> str:
+    """Number with a fixed count of decimals; "–" where there is none."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    return QLocale().toString(float(value), "f", places)
+
+
+def alignment(value: float | None) -> str:
+    """Dimensional alignment, AUC and other ratios of 0..1: three decimals."""
+    return decimal(value, 3)
+
+
+def percent(share: float | None, unit: bool = True) -> str:
+    """Share of 0..1 as a percentage with one decimal; "100 %" only when exact, "over 99.9 %" just below it."""
+    if share is None or not math.isfinite(share):
+        return DASH
+    suffix = " %" if unit else ""
+    if share == 1.0:
+        return ("100" if unit else decimal(100.0, 1)) + suffix
+    if share > _ALMOST_ALL:
+        return "over " + decimal(99.9, 1) + suffix if unit else decimal(99.9, 1)
+    if 0 < share < 0.001 and unit:
+        return decimal(100 * share, 2) + suffix
+    return decimal(100 * share, 1) + suffix
+
+
+def points(difference: float | None) -> str:
+    """Difference of two shares in percentage points, signed: "−12.4 points"."""
+    if difference is None or not math.isfinite(difference):
+        return DASH
+    sign = "+" if difference > 0 else "−" if difference < 0 else ""
+    return f"{sign}{decimal(abs(100 * difference), 1)} points"
+
+
+def duration(seconds: float | None) -> str:
+    """Time in words: "8 s", "1 min 40 s", "2 h 5 min", "3 d 4 h"."""
+    if seconds is None or not math.isfinite(seconds):
+        return DASH
+    if 0 < seconds < 1:
+        return "under 1 s"
+    total = max(0, round(seconds))
+    if total < 60:
+        return f"{total} s"
+    if total < 3600:
+        return _two(total // 60, "min", total % 60, "s")
+    if total < 86400:
+        return _two(total // 3600, "h", total % 3600 // 60, "min")
+    return _two(total // 86400, "d", total % 86400 // 3600, "h")
+
+
+def about(seconds: float | None) -> str:
+    """Estimate of a time, coarser than `duration`: "about 30 s", "about 14 min"."""
+    if seconds is None or not math.isfinite(seconds):
+        return DASH
+    if seconds < 10:
+        return "under 10 s"
+    if seconds < 90:
+        return f"about {5 * round(seconds / 5)} s"
+    if seconds < 90 * 60:
+        return f"about {round(seconds / 60)} min"
+    return f"about {decimal(seconds / 3600, 1)} h"
+
+
+def size(count_of_bytes: int | None) -> str:
+    """Bytes in binary units with their common names: "812 B", "44.7 MB", "1.2 GB"."""
+    if count_of_bytes is None:
+        return DASH
+    value = float(count_of_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1024:
+            return f"{decimal(value, 0 if unit == 'B' else 1)} {unit}"
+        value /= 1024
+    return f"{decimal(value, 1)} TB"
+
+
+def short_number(value: float | int | None) -> str:
+    """Large count in short: "11.2 million", "9,610"."""
+    if value is None:
+        return DASH
+    for limit, word in ((1e9, "billion"), (1e6, "million")):
+        if value >= limit:
+            return f"{decimal(value / limit, 1)} {word}"
+    return count(int(value))
+
+
+def images(number: int) -> str:
+    """"1 image", "37 images"."""
+    return plural(number, "image")
+
+
+def plural(number: int, noun: str, many: str = "") -> str:
+    """Count and noun: "1 class", "2 classes"."""
+    word = noun if number == 1 else many or noun + "s"
+    return f"{count(number)} {word}"
+
+
+def of_total(part: int, total: int) -> str:
+    """"6,037 of 60,000 (10.1 %)"."""
+    share = part / total if total else 0.0
+    return f"{count(part)} of {count(total)} ({percent(share)})"
+
+
+def _two(first: int, unit: str, second: int, smaller: str) -> str:
+    return f"{first} {unit} {second} {smaller}" if second else f"{first} {unit}"

@@ -1,0 +1,270 @@
+"""The generated style sheet: what the palette cannot say, with every state written out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.services import tokens as t
+from app.services.tokens import Tokens
+
+
+def build_stylesheet(
+    colours: Tokens, px: Callable[[float], int], caption_pt: float, image: Callable[[str, str], str]
+) -> str:
+    """Return the style sheet of one scheme.
+
+    `px` scales logical pixels with the system font, `caption_pt` is the caption size in points and
+    `image(icon, token)` returns the path of an icon file in a token's colour.
+    """
+    values = {name: colours.value(name) for name in t.TOKEN_NAMES if name != "name"}
+    values |= {f"p{n}": f"{px(n)}px" for n in (1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 20, 24, 26, 28)}
+    values["caption"] = f"{caption_pt:.2f}pt"
+    values |= {
+        "tick": image("tick", "on_accent"),
+        "tick_off": image("tick", "disabled"),
+        "dash": image("minus", "on_accent"),
+        "down": image("chevron-down", "text_2"),
+        "down_off": image("chevron-down", "disabled"),
+        "up": image("chevron-up", "text_2"),
+        "up_off": image("chevron-up", "disabled"),
+        "right": image("chevron-right", "text_2"),
+        "dot": image("dot", "on_accent"),
+        "dot_off": image("dot", "disabled"),
+    }
+    sheet = _TEMPLATE
+    for name in sorted(values, key=len, reverse=True):
+        sheet = sheet.replace(f"@{name}@", values[name])
+    return sheet
+
+
+_TEMPLATE = """
+QToolTip { background: @surface@; color: @text@; border: 1px solid @outline@; padding: @p4@ @p6@; }
+
+/* Labels by tone */
+QLabel { background: transparent; }
+QLabel[tone="text-2"] { color: @text_2@; }
+QLabel[tone="text-3"] { color: @text_3@; }
+QLabel[tone="accent"] { color: @accent@; }
+QLabel[tone="danger"] { color: @danger@; }
+QLabel[tone="caution"] { color: @caution@; }
+QLabel[tone="disabled"] { color: @disabled@; }
+
+/* Grounds */
+QWidget[ground="window"] { background: @window@; }
+QWidget[ground="surface"] { background: @surface@; }
+QWidget[ground="sunken"] { background: @sunken@; }
+QScrollArea, QScrollArea > QWidget > QWidget[ground="none"] { background: transparent; }
+QScrollArea { border: none; }
+
+QFrame[part="card"] { background: @surface@; border: 1px solid @line@; border-radius: @p6@; }
+QFrame[part="card"][drop="true"] { background: @accent_tint@; border: 1px solid @accent@; }
+QFrame[part="separator"] { background: @line@; border: none; max-height: 1px; min-height: 1px; }
+QFrame[part="rail"] { background: @window@; border: none; border-right: 1px solid @line@; }
+QFrame[part="header"] { background: @window@; border: none; border-bottom: 1px solid @line@; }
+QFrame[part="status"] { background: @window@; border: none; border-top: 1px solid @line@; }
+QFrame[part="panel"] { background: @surface@; border: none; border-top: 1px solid @line@; }
+QFrame[part="popup"] { background: @surface@; border: 1px solid @outline@; border-radius: @p6@; }
+
+QFrame[part="banner"] { background: @sunken@; border: none; border-left: 3px solid @text_2@; }
+QFrame[part="banner"][severity="caution"] { background: @caution_ground@; border-left-color: @caution@; }
+QFrame[part="banner"][severity="error"] { background: @danger_ground@; border-left-color: @danger@; }
+QFrame[part="banner"][severity="accent"] { background: @accent_tint@; border-left-color: @accent@; }
+
+QFrame[part="chip"] { background: @surface@; border: 1px solid @outline@; border-radius: @p10@; }
+QFrame[part="chip"] > QLabel { color: @text_2@; }
+QFrame[part="chip"][severity="caution"] { background: @caution_ground@; border-color: @caution@; }
+QFrame[part="chip"][severity="caution"] > QLabel { color: @caution@; }
+QFrame[part="chip"][severity="error"] { background: @danger_ground@; border-color: @danger@; }
+QFrame[part="chip"][severity="error"] > QLabel { color: @danger@; }
+
+/* Buttons */
+QPushButton { background: @surface@; color: @text@; border: 1px solid @outline@; border-radius: @p4@;
+    padding: 0 @p12@; min-height: @p26@; max-height: @p26@; }
+QPushButton:hover { background: @sunken@; }
+QPushButton:pressed { background: @line@; }
+QPushButton:checked { background: @accent_tint@; border-color: @accent@; }
+QPushButton:disabled { background: @window@; color: @disabled@; border-color: @line@; }
+QPushButton::menu-indicator { image: url("@down@"); width: @p12@; height: @p12@;
+    subcontrol-origin: padding; subcontrol-position: right center; right: @p8@; }
+QPushButton[menu="true"] { padding-right: @p28@; }
+
+QPushButton[kind="primary"] { background: @accent@; color: @on_accent@; border: 1px solid @accent@;
+    padding: 0 @p16@; font-weight: 600; }
+QPushButton[kind="primary"]:hover { background: @accent_hover@; border-color: @accent_hover@; }
+QPushButton[kind="primary"]:pressed { background: @accent_pressed@; border-color: @accent_pressed@; }
+QPushButton[kind="primary"]:disabled { background: @sunken@; color: @disabled@; border-color: @line@; }
+
+QPushButton[kind="destructive"] { color: @danger@; }
+QPushButton[kind="destructive"]:hover { background: @danger_ground@; border-color: @danger@; }
+QPushButton[kind="destructive"]:pressed { background: @danger_ground@; border-color: @danger@; }
+QPushButton[kind="destructive"]:disabled { background: @window@; color: @disabled@; border-color: @line@; }
+QPushButton[kind="destructive-filled"] { background: @danger@; color: @surface@; border-color: @danger@; }
+QPushButton[kind="destructive-filled"]:hover { background: @danger@; border-color: @text@; }
+QPushButton[kind="destructive-filled"]:pressed { background: @danger@; border-color: @text@; }
+QPushButton[kind="destructive-filled"]:disabled { background: @sunken@; color: @disabled@; border-color: @line@; }
+
+QPushButton[kind="text"] { background: transparent; color: @accent@; border: 1px solid transparent;
+    padding: 0 @p4@; }
+QPushButton[kind="text"]:hover { color: @accent_hover@; text-decoration: underline; }
+QPushButton[kind="text"]:focus { text-decoration: underline; }
+QPushButton[kind="text"]:pressed { color: @accent_pressed@; text-decoration: underline; }
+QPushButton[kind="text"]:disabled { color: @disabled@; text-decoration: none; }
+QPushButton[kind="text"][tone="danger"] { color: @danger@; }
+QPushButton[kind="text"][tone="danger"]:disabled { color: @disabled@; }
+
+QToolButton { background: transparent; border: 1px solid transparent; border-radius: @p4@; color: @text@;
+    padding: @p3@; }
+QToolButton:hover { background: @sunken@; }
+QToolButton:pressed { background: @line@; }
+QToolButton:checked { background: @accent_tint@; border-color: @accent@; }
+QToolButton:disabled { color: @disabled@; background: transparent; }
+QToolButton::menu-indicator { image: none; }
+QToolButton[kind="icon"] { min-width: @p20@; max-width: @p20@; min-height: @p20@; max-height: @p20@; }
+QToolButton[kind="segment"] { border: 1px solid @outline@; border-radius: 0; padding: 0 @p8@;
+    min-height: @p20@; max-height: @p20@; background: @surface@; font-size: @caption@; }
+QToolButton[kind="segment"]:hover { background: @sunken@; }
+QToolButton[kind="segment"]:pressed { background: @line@; }
+QToolButton[kind="segment"]:checked { background: @accent_tint@; border-color: @accent@; }
+QToolButton[kind="segment"]:disabled { color: @disabled@; border-color: @line@; }
+QToolButton[kind="chip"] { background: @surface@; color: @text_2@; border: 1px solid @outline@;
+    border-radius: @p10@; padding: 0 @p8@; font-size: @caption@;
+    min-height: @p20@; max-height: @p20@; margin: 0; }
+QToolButton[kind="chip"]:hover { background: @sunken@; color: @text@; }
+QToolButton[kind="chip"]:pressed { background: @line@; color: @text@; }
+QToolButton[kind="chip"]:checked { background: @accent_tint@; border-color: @accent@; color: @text@; }
+QToolButton[kind="chip"]:disabled { color: @disabled@; border-color: @line@; }
+QToolButton[kind="link"] { color: @text@; text-align: left; padding: @p2@; }
+
+/* Fields */
+QLineEdit, QAbstractSpinBox, QComboBox { background: @surface@; color: @text@; border: 1px solid @outline@;
+    border-radius: @p4@; padding: 0 @p8@; min-height: @p26@; max-height: @p26@;
+    selection-background-color: @accent@; selection-color: @on_accent@; }
+QLineEdit:hover, QAbstractSpinBox:hover, QComboBox:hover { border-color: @text_3@; }
+QLineEdit:focus, QAbstractSpinBox:focus, QComboBox:focus { border-color: @accent@; }
+QLineEdit:read-only { background: @window@; }
+QLineEdit[invalid="true"], QAbstractSpinBox[invalid="true"], QComboBox[invalid="true"] { border-color: @danger@; }
+QLineEdit:disabled, QAbstractSpinBox:disabled, QComboBox:disabled { background: @window@; color: @disabled@;
+    border-color: @line@; }
+QAbstractSpinBox { padding: 0 @p24@ 0 @p8@; }
+QAbstractSpinBox QLineEdit { border: none; padding: 0; min-height: 0; background: transparent; }
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { subcontrol-origin: border; width: @p20@;
+    border: none; background: transparent; margin: 1px; }
+QAbstractSpinBox::up-button { subcontrol-position: top right; height: @p12@; }
+QAbstractSpinBox::down-button { subcontrol-position: bottom right; height: @p12@; }
+QAbstractSpinBox::up-button:hover, QAbstractSpinBox::down-button:hover { background: @sunken@; }
+QAbstractSpinBox::up-button:pressed, QAbstractSpinBox::down-button:pressed { background: @line@; }
+QAbstractSpinBox::up-arrow { image: url("@up@"); width: @p10@; height: @p10@; }
+QAbstractSpinBox::down-arrow { image: url("@down@"); width: @p10@; height: @p10@; }
+QAbstractSpinBox::up-arrow:off, QAbstractSpinBox::up-arrow:disabled { image: url("@up_off@"); }
+QAbstractSpinBox::down-arrow:off, QAbstractSpinBox::down-arrow:disabled { image: url("@down_off@"); }
+QComboBox { padding: 0 @p4@ 0 @p8@; }
+QComboBox::drop-down { border: none; width: @p24@; subcontrol-origin: padding; subcontrol-position: right; }
+QComboBox::down-arrow { image: url("@down@"); width: @p12@; height: @p12@; }
+QComboBox::down-arrow:disabled { image: url("@down_off@"); }
+QComboBox QAbstractItemView { background: @surface@; border: 1px solid @outline@; padding: @p4@; outline: 0; }
+QComboBox QAbstractItemView::item { min-height: @p26@; padding: 0 @p8@; border-radius: @p4@; }
+QComboBox QAbstractItemView::item:selected { background: @accent_tint@; color: @text@; }
+QPlainTextEdit, QTextEdit, QTextBrowser { background: @surface@; color: @text@; border: 1px solid @line@;
+    border-radius: @p4@; selection-background-color: @accent@; selection-color: @on_accent@; }
+QPlainTextEdit:focus, QTextEdit:focus, QTextBrowser:focus { border-color: @accent@; }
+QPlainTextEdit:disabled, QTextEdit:disabled { color: @disabled@; background: @window@; }
+QPlainTextEdit[part="bare"], QTextBrowser[part="bare"] { border: none; background: transparent; }
+
+QCheckBox, QRadioButton { spacing: @p8@; min-height: @p20@; background: transparent; }
+QCheckBox:disabled, QRadioButton:disabled { color: @disabled@; }
+QCheckBox::indicator, QAbstractItemView::indicator, QRadioButton::indicator, QMenu::indicator {
+    width: @p14@; height: @p14@; border: 1px solid @outline@; background: @surface@; border-radius: @p3@; }
+QRadioButton::indicator { border-radius: @p8@; }
+QCheckBox::indicator:hover, QAbstractItemView::indicator:hover, QRadioButton::indicator:hover {
+    border-color: @accent@; background: @sunken@; }
+QCheckBox::indicator:pressed, QRadioButton::indicator:pressed { background: @line@; }
+QCheckBox::indicator:checked, QAbstractItemView::indicator:checked, QMenu::indicator:checked {
+    background: @accent@; border-color: @accent@; image: url("@tick@"); }
+QRadioButton::indicator:checked { background: @accent@; border-color: @accent@; image: url("@dot@"); }
+QCheckBox::indicator:indeterminate, QAbstractItemView::indicator:indeterminate {
+    background: @accent@; border-color: @accent@; image: url("@dash@"); }
+QCheckBox::indicator:checked:hover, QRadioButton::indicator:checked:hover { background: @accent_hover@; }
+QCheckBox::indicator:disabled, QRadioButton::indicator:disabled, QAbstractItemView::indicator:disabled {
+    border-color: @line@; background: @window@; }
+QCheckBox::indicator:checked:disabled { border-color: @line@; background: @sunken@; image: url("@tick_off@"); }
+QRadioButton::indicator:checked:disabled { border-color: @line@; background: @sunken@; image: url("@dot_off@"); }
+
+/* Tables and lists */
+QTableView, QTreeView, QListView { background: @surface@; color: @text@; border: none; outline: 0;
+    gridline-color: @line@; selection-background-color: @accent_tint@; selection-color: @text@; }
+QTableView::item { border-bottom: 1px solid @line@; padding: 0 @p8@; }
+QTreeView::item { border-bottom: 1px solid @line@; padding: 0 @p4@; min-height: @p26@; }
+QTableView::item:hover, QTreeView::item:hover { background: @sunken@; }
+QTableView::item:selected, QTreeView::item:selected { background: @accent_tint@; color: @text@; }
+QListView::item:hover { background: @sunken@; }
+QListView::item:selected { background: @accent_tint@; color: @text@; }
+QTreeView::branch { border-bottom: 1px solid @line@; }
+QTreeView::branch:has-children:closed { image: url("@right@"); }
+QTreeView::branch:has-children:open { image: url("@down@"); }
+QListView[ground="sunken"], QTableView[ground="sunken"] { background: @sunken@; }
+QHeaderView { background: @sunken@; border: none; }
+QHeaderView::section { background: @sunken@; color: @text_2@; border: none; border-bottom: 1px solid @line@;
+    padding: 0 @p8@; min-height: @p26@; font-size: @caption@; font-weight: 600; }
+QHeaderView::section:hover { color: @text@; }
+QHeaderView::section:pressed { background: @line@; }
+QHeaderView::down-arrow { image: url("@down@"); width: @p12@; height: @p12@; subcontrol-position: center right; }
+QHeaderView::up-arrow { image: url("@up@"); width: @p12@; height: @p12@; subcontrol-position: center right; }
+QTableCornerButton::section { background: @sunken@; border: none; }
+
+/* Tabs */
+QTabWidget::pane { border: none; border-top: 1px solid @line@; }
+QTabBar { background: transparent; qproperty-drawBase: 0; }
+QTabBar::tab { background: transparent; color: @text_2@; border: none; border-bottom: 2px solid transparent;
+    padding: @p6@ @p8@; margin-right: @p4@; }
+QTabBar::tab:hover { color: @text@; border-bottom-color: @line@; }
+QTabBar::tab:selected { color: @text@; border-bottom-color: @accent@; font-weight: 600; }
+QTabBar::tab:disabled { color: @disabled@; }
+QTabBar::tab:focus { color: @accent@; }
+
+/* Menus */
+QMenu { background: @surface@; color: @text@; border: 1px solid @outline@; padding: @p4@; }
+QMenu::item { padding: @p4@ @p24@ @p4@ @p28@; border-radius: @p4@; min-height: @p20@; }
+QMenu::item:selected { background: @accent_tint@; }
+QMenu::item:disabled { color: @disabled@; }
+QMenu::separator { height: 1px; background: @line@; margin: @p4@ @p8@; }
+QMenu::icon { left: @p6@; }
+QMenu::indicator { left: @p6@; }
+QMenu::right-arrow { image: url("@right@"); width: @p12@; height: @p12@; }
+QMenuBar { background: @window@; color: @text@; border-bottom: 1px solid @line@; }
+QMenuBar::item { padding: @p4@ @p8@; background: transparent; }
+QMenuBar::item:selected { background: @sunken@; }
+
+/* Progress, slider, scroll bars, splitter */
+QProgressBar[part="line"] { background: @sunken@; border: none; border-radius: 2px;
+    min-height: @p4@; max-height: @p4@; }
+QProgressBar[part="line"]::chunk { background: @accent@; border-radius: 2px; }
+QProgressBar[part="line"]:disabled::chunk { background: @disabled@; }
+QSlider:horizontal { min-height: @p20@; }
+QSlider::groove:horizontal { height: @p4@; background: @line@; border-radius: 2px; }
+QSlider::sub-page:horizontal { background: @accent@; border-radius: 2px; }
+QSlider::sub-page:horizontal:disabled { background: @disabled@; }
+QSlider::handle:horizontal { background: @accent@; width: @p14@; height: @p14@; margin: -5px 0;
+    border-radius: @p6@; }
+QSlider::handle:horizontal:hover { background: @accent_hover@; }
+QSlider::handle:horizontal:pressed { background: @accent_pressed@; }
+QSlider::handle:horizontal:disabled { background: @disabled@; }
+QScrollBar { background: transparent; border: none; margin: 0; }
+QScrollBar:vertical { width: @p10@; }
+QScrollBar:horizontal { height: @p10@; }
+QScrollBar::handle { background: @outline@; border-radius: @p3@; margin: 2px; }
+QScrollBar::handle:vertical { min-height: @p28@; }
+QScrollBar::handle:horizontal { min-width: @p28@; }
+QScrollBar::handle:hover { background: @text_3@; }
+QScrollBar::handle:pressed { background: @text_2@; }
+QScrollBar::handle:disabled { background: transparent; }
+QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; border: none; }
+QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
+QAbstractScrollArea::corner { background: transparent; border: none; }
+QSplitter::handle { background: transparent; }
+QSplitter::handle:hover { background: @line@; }
+QSplitter::handle:pressed { background: @accent@; }
+QDialog { background: @window@; }
+QGroupBox { border: none; margin-top: @p20@; font-weight: 600; }
+QGroupBox::title { subcontrol-origin: margin; subcontrol-position: top left; }
+QGroupBox:disabled { color: @disabled@; }
+"""

@@ -1,0 +1,124 @@
+"""The colour and shape tokens of the window, light and dark, and the arithmetic of contrast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+Scheme = Literal["system", "light", "dark"]
+
+# Spacing, radii and heights in logical pixels at a 13 px system font; `theme.px` scales them.
+XS, S, M, L, XL, XXL = 4, 8, 12, 16, 24, 32
+RADIUS_CONTROL, RADIUS_CARD, RADIUS_CHIP = 4, 6, 10
+CONTROL_HEIGHT, TABLE_ROW, LIST_ROW, ICON_BUTTON, CHIP_HEIGHT, TABLE_HEADER = 28, 26, 44, 28, 20, 28
+RAIL_WIDTH, HEADER_HEIGHT, STATUS_HEIGHT, RAIL_ENTRY = 184, 48, 28, 52
+FADE_MS = 120
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """One colour scheme; every colour the window uses, by meaning."""
+
+    name: str
+    window: str
+    surface: str
+    sunken: str
+    line: str
+    outline: str
+    text: str
+    text_2: str
+    text_3: str
+    disabled: str
+    accent: str
+    accent_hover: str
+    accent_pressed: str
+    on_accent: str
+    accent_tint: str
+    danger: str
+    danger_ground: str
+    caution: str
+    caution_ground: str
+    retain: str
+    forget: str
+    unlearned: str
+    original: str
+    retrained: str
+    head_only: str
+    fresh: str
+
+    def value(self, token: str) -> str:
+        """Return the colour of `token`; dashes and underscores are the same ("text-2", "text_2")."""
+        name = token.replace("-", "_")
+        if name == "name" or name not in TOKEN_NAMES:
+            raise KeyError(f"there is no colour token {token!r}")
+        return str(getattr(self, name))
+
+
+LIGHT = Tokens(
+    name="light",
+    window="#F4F5F7", surface="#FFFFFF", sunken="#EBEDF0", line="#D5D9DF", outline="#7C848F",
+    text="#1B1F24", text_2="#4F5763", text_3="#656D79", disabled="#9CA3AF",
+    accent="#5B3FD6", accent_hover="#4A30BC", accent_pressed="#3C269C", on_accent="#FFFFFF",
+    accent_tint="#EEEBFB",
+    danger="#B3261E", danger_ground="#FCEBE9", caution="#7A5200", caution_ground="#FDF3DC",
+    retain="#1C69B0", forget="#B84E06",
+    unlearned="#5B3FD6", original="#292D32", retrained="#04956E", head_only="#E64CBF", fresh="#998500",
+)  # fmt: skip
+DARK = Tokens(
+    name="dark",
+    window="#17191D", surface="#1F2227", sunken="#121417", line="#363B43", outline="#757D89",
+    text="#E8EAED", text_2="#B4BAC4", text_3="#959DA9", disabled="#5E6672",
+    accent="#A897FF", accent_hover="#BBAEFF", accent_pressed="#9180F0", on_accent="#14161C",
+    accent_tint="#2E2950",
+    danger="#FF8A80", danger_ground="#3A2222", caution="#E5B454", caution_ground="#33291A",
+    retain="#63B0F2", forget="#FF9A4D",
+    unlearned="#A897FF", original="#DDE0E3", retrained="#29A383", head_only="#CE3BA9", fresh="#FFDA47",
+)  # fmt: skip
+TOKEN_NAMES = frozenset(field.name for field in fields(Tokens))
+
+
+@dataclass(frozen=True)
+class SeriesStyle:
+    """How one set or model is drawn everywhere: colour token, dash and marker together."""
+
+    key: str
+    title: str
+    token: str
+    dash: tuple[int, ...] = ()  # pixels on, off; empty is solid
+    symbol: str = "o"  # pyqtgraph's symbol name
+    filled: bool = True
+    glyph: str = "●"  # the marker in text
+
+
+SETS: dict[str, SeriesStyle] = {
+    "retain": SeriesStyle("retain", "Retain", "retain", (), "o", True, "●"),
+    "forget": SeriesStyle("forget", "Forget", "forget", (), "t1", True, "▲"),
+}
+MODELS: dict[str, SeriesStyle] = {
+    "unlearned": SeriesStyle("unlearned", "Unlearned", "unlearned", (), "o", True, "●"),
+    "original": SeriesStyle("original", "Original", "original", (8, 4), "s", False, "□"),
+    "retrained": SeriesStyle("retrained", "Retrained", "retrained", (2, 3), "d", True, "◆"),
+    "head_only": SeriesStyle(
+        "head_only", "Head-only edit (control)", "head_only", (8, 3, 2, 3), "x", True, "✕"
+    ),
+    "fresh": SeriesStyle("fresh", "Untrained", "fresh", (1, 5), "o", False, "○"),
+}
+RUN_SYMBOLS = ("o", "s", "d", "t1", "star", "+")  # further runs: unlearned's violet, told apart by marker
+
+
+def model_style(key: str) -> SeriesStyle:
+    """Return the style of a model by its key in reports; anything unknown is a run, in unlearned's violet."""
+    return MODELS.get(key.replace("-", "_"), MODELS["unlearned"])
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of "#RRGGBB" (WCAG 2.2)."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(first: str, second: str) -> float:
+    """Contrast ratio of two colours, 1..21 (WCAG 2.2)."""
+    bright, dark = sorted((luminance(first), luminance(second)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)

@@ -1,0 +1,161 @@
+"""The kinds of button there are: primary, secondary, destructive, text and icon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMenu, QPushButton, QToolButton, QWidget
+
+from app.services import icons
+from app.services.theme import set_property, theme
+
+Slot = Callable[[], object]
+
+
+class Button(QPushButton):
+    """A push button of one kind; `kind` is what the style sheet selects on."""
+
+    kind = ""
+
+    def __init__(self, text: str, on_click: Slot | None = None, parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
+        if self.kind:
+            self.setProperty("kind", self.kind)
+        self.setAutoDefault(False)
+        if on_click is not None:
+            self.clicked.connect(lambda _checked=False: on_click())
+
+    def set_busy(self, busy: bool, text: str = "") -> None:
+        """Disable while something it started goes on, with what that is as the text."""
+        if busy and not self.property("idle_text"):
+            self.setProperty("idle_text", self.text())
+        self.setEnabled(not busy)
+        if busy and text:
+            self.setText(text)
+        elif not busy and self.property("idle_text"):
+            self.setText(str(self.property("idle_text")))
+            self.setProperty("idle_text", "")
+
+
+class PrimaryButton(Button):
+    """The next step; one per page."""
+
+    kind = "primary"
+
+
+class SecondaryButton(Button):
+    """Any other command."""
+
+    def set_menu(self, menu: QMenu) -> None:
+        """Open `menu` on a click and show the arrow that says so."""
+        self.setMenu(menu)
+        set_property(self, "menu", True)
+
+
+class DestructiveButton(Button):
+    """Deletes something; `filled` only inside its own confirming dialog."""
+
+    kind = "destructive"
+
+    def __init__(
+        self, text: str, on_click: Slot | None = None, parent: QWidget | None = None, filled: bool = False
+    ) -> None:
+        super().__init__(text, on_click, parent)
+        if filled:
+            self.setProperty("kind", "destructive-filled")
+
+
+class TextButton(Button):
+    """A command in the accent colour without an edge."""
+
+    kind = "text"
+
+    def __init__(self, text: str, on_click: Slot | None = None, parent: QWidget | None = None) -> None:
+        super().__init__(text, on_click, parent)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+
+class IconButton(QToolButton):
+    """A 28 x 28 button with an icon, an accessible name and a tool tip that names its shortcut."""
+
+    def __init__(
+        self,
+        icon: str,
+        name: str,
+        on_click: Slot | None = None,
+        parent: QWidget | None = None,
+        shortcut: str = "",
+        checkable: bool = False,
+    ) -> None:
+        super().__init__(parent)
+        self.setProperty("kind", "icon")
+        self.setAccessibleName(name)
+        keys = QKeySequence(shortcut).toString(QKeySequence.SequenceFormat.NativeText) if shortcut else ""
+        self.setToolTip(f"{name} ({keys})" if keys else name)
+        if shortcut:
+            self.setShortcut(QKeySequence(shortcut))
+        self.setCheckable(checkable)
+        self.setIconSize(QSize(theme.px(16), theme.px(16)))
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAutoRaise(True)
+        icons.set_icon(self, icon, "text_2")
+        if on_click is not None:
+            self.clicked.connect(lambda _checked=False: on_click())
+
+    @classmethod
+    def from_action(cls, action: QAction, parent: QWidget | None = None) -> IconButton:
+        """Build the button of an action: icon, tip, shortcut and state follow the action."""
+        button = cls("more", action.text().replace("&", ""), None, parent)
+        icons.set_icon(button, "")
+        button.setDefaultAction(action)
+        button.setAccessibleName(action.text().replace("&", ""))
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        return button
+
+
+class Segmented(QWidget):
+    """A row of exclusive choices ("at k | profile"); `changed` carries the chosen key."""
+
+    changed = Signal(str)
+
+    def __init__(
+        self, choices: Sequence[tuple[str, str]], name: str, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        self._group = QButtonGroup(self)
+        self._keys = [key for key, _ in choices]
+        for index, (_, title) in enumerate(choices):
+            button = QToolButton(self)
+            button.setText(title)
+            button.setAccessibleName(f"{name}: {title}")
+            button.setCheckable(True)
+            button.setProperty("kind", "segment")
+            button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            self._group.addButton(button, index)
+            row.addWidget(button)
+        self._group.button(0).setChecked(True)
+        self._group.idToggled.connect(self._toggled)
+
+    def value(self) -> str:
+        """The chosen key."""
+        return self._keys[self._group.checkedId()]
+
+    def set_value(self, key: str) -> None:
+        """Choose a key."""
+        self._group.button(self._keys.index(key)).setChecked(True)
+
+    def set_enabled(self, key: str, enabled: bool, why: str = "") -> None:
+        """Enable or disable one choice; `why` is its tool tip."""
+        button = self._group.button(self._keys.index(key))
+        button.setEnabled(enabled)
+        button.setToolTip(why)
+
+    def _toggled(self, index: int, on: bool) -> None:
+        if on:
+            self.changed.emit(self._keys[index])

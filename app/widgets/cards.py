@@ -1,0 +1,160 @@
+"""Cards: a framed group with a title row, and the selectable card that is one radio button or check box."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from app.services import icons
+from app.services import tokens as t
+from app.services.theme import theme
+from app.widgets.labels import Label
+
+
+class Card(QFrame):
+    """Surface with a 1 px line, radius 6 and padding 16; the title row (28 high) holds its actions at the right.
+
+    Add content to `body`, actions with `add_action`. No card inside a card.
+    """
+
+    def __init__(self, title: str = "", parent: QWidget | None = None, padding: int = t.L) -> None:
+        super().__init__(parent)
+        self.setProperty("part", "card")
+        outer = QVBoxLayout(self)
+        pad = theme.px(padding)
+        outer.setContentsMargins(pad, theme.px(t.S) if title else pad, pad, pad)
+        outer.setSpacing(theme.px(t.S))
+        self._row = QWidget(self)
+        self._row.setFixedHeight(theme.px(t.CONTROL_HEIGHT))
+        row = QHBoxLayout(self._row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.px(t.S))
+        self._title = Label(title, "section")
+        row.addWidget(self._title)
+        row.addStretch(1)
+        self._actions = row
+        outer.addWidget(self._row)
+        self._row.setVisible(bool(title))
+        self.body = QVBoxLayout()
+        self.body.setSpacing(theme.px(t.S))
+        outer.addLayout(self.body, 1)
+        if title:
+            self.setAccessibleName(title)
+
+    def title(self) -> str:
+        """The title."""
+        return self._title.text()
+
+    def set_title(self, title: str) -> None:
+        """Change the title."""
+        self._title.setText(title)
+        self._row.setVisible(bool(title))
+        self.setAccessibleName(title)
+
+    def add_action(self, widget: QWidget) -> None:
+        """Put a button or chip at the right of the title row."""
+        self._actions.addWidget(widget)
+        self._row.show()
+
+
+class SelectableCard(QAbstractButton):
+    """One choice: a card that is a single radio button (or check box) to keyboard and screen reader.
+
+    Selected shows as a 2 px accent edge and a tick, not by tint alone. With `check=True` several may be chosen.
+    """
+
+    opened = Signal()  # double click or Return: choose this one and go on
+
+    def __init__(
+        self, title: str, text: str = "", note: str = "", parent: QWidget | None = None, check: bool = False
+    ) -> None:
+        super().__init__(parent)
+        self.setCheckable(True)
+        self.setAutoExclusive(not check)
+        self._check = check
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+        self.set_texts(title, text, note)
+
+    def set_texts(self, title: str, text: str = "", note: str = "") -> None:
+        """Title, one line of explanation, and a note (why it suits or does not)."""
+        self._title, self._text, self._note = title, text, note
+        self.setText(title)
+        self.setAccessibleName(title)
+        self.setAccessibleDescription(" ".join(part for part in (text, note) if part))
+        self.setToolTip(" ".join(part for part in (text, note) if part))
+        self.updateGeometry()
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        lines = 1 + bool(self._text) + bool(self._note)
+        return QSize(theme.px(240), theme.px(22 + 18 * lines))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(theme.px(160), self.sizeHint().height())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.setChecked(True)
+            self.opened.emit()
+            return
+        super().keyPressEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        super().mouseDoubleClickEvent(event)
+        self.setChecked(True)
+        self.opened.emit()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.HoverEnter, QEvent.Type.HoverLeave):
+            self.update()
+        return super().event(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        selected, enabled = self.isChecked(), self.isEnabled()
+        width = 2 if selected else 1
+        edge = "accent" if selected else "line"
+        ground = "sunken" if self.underMouse() and enabled and not selected else "surface"
+        painter.setPen(theme.pen(edge, width))
+        painter.setBrush(theme.brush(ground))
+        inset = width / 2
+        frame = QRectF(self.rect()).adjusted(inset, inset, -inset, -inset)
+        painter.drawRoundedRect(frame, theme.px(t.RADIUS_CARD), theme.px(t.RADIUS_CARD))
+
+        mark, pad = theme.px(16), theme.px(t.M)
+        box = QRectF(pad, pad, mark, mark)
+        painter.setPen(theme.pen("accent" if selected else "outline"))
+        painter.setBrush(theme.brush("accent" if selected else "surface"))
+        radius = theme.px(3) if self._check else mark / 2
+        painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
+        if selected:
+            ratio = self.devicePixelRatioF()
+            small = theme.px(12)
+            tick = icons.pixmap("tick", small, "on_accent", ratio)
+            painter.drawPixmap(box.topLeft() + (box.center() - box.topLeft()) * (1 - small / mark), tick)
+
+        left = pad + mark + theme.px(t.S)
+        room = self.width() - left - pad
+        y = theme.px(t.S)
+        lines = (
+            (self._title, theme.font("body"), "text", True),
+            (self._text, theme.font("caption"), "text_2", False),
+            (self._note, theme.font("caption"), "text_2", False),
+        )
+        for text, font, token, strong in lines:
+            if not text:
+                continue
+            if strong:
+                font.setWeight(font.Weight.DemiBold)
+            painter.setFont(font)
+            metrics = painter.fontMetrics()
+            painter.setPen(theme.color(token if enabled else "disabled"))
+            line = QRectF(left, y, room, theme.px(20))
+            shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, int(room))
+            painter.drawText(line, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), shown)
+            y += theme.px(18)
+        painter.end()

@@ -1,0 +1,97 @@
+"""Text on a page: by role, wrapping at 80 characters, or elided in the middle with the whole in a tool tip."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+
+from app.services.theme import Role, set_tone, theme
+
+_LINE_CHARACTERS = 80
+
+
+class Label(QLabel):
+    """A plain-text label of one role and tone."""
+
+    def __init__(
+        self, text: str = "", role: Role = "body", tone: str = "", wrap: bool = False, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(text, parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setFont(theme.font(role))
+        if tone:
+            set_tone(self, tone)
+        if wrap:
+            self.setWordWrap(True)
+            self.setMaximumWidth(_LINE_CHARACTERS * QFontMetrics(self.font()).averageCharWidth())
+            self.setMinimumWidth(1)
+
+
+def caption(text: str = "", wrap: bool = False) -> Label:
+    """Return a caption: small, in text-2."""
+    return Label(text, "caption", "text-2", wrap)
+
+
+def section(text: str) -> Label:
+    """Return a section title."""
+    return Label(text, "section")
+
+
+def separator() -> QWidget:
+    """Return a one-pixel line."""
+    from PySide6.QtWidgets import QFrame
+
+    line = QFrame()
+    line.setProperty("part", "separator")
+    return line
+
+
+class ElidedLabel(QLabel):
+    """A one-line label that elides in the middle; the whole text is its tool tip and accessible name."""
+
+    def __init__(
+        self, text: str = "", role: Role = "body", tone: str = "", parent: QWidget | None = None,
+        mode: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle,
+    ) -> None:
+        super().__init__(parent)
+        self._mode = mode
+        self._hint = ""
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setFont(theme.font(role))
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setMinimumWidth(theme.px(24))
+        if tone:
+            set_tone(self, tone)
+        self.setText(text)
+
+    def setText(self, text: str) -> None:
+        super().setText(text)
+        self.setAccessibleName(text)
+        self._update_tip()
+
+    def set_hint(self, hint: str) -> None:
+        """Tool tip to show where the text is not elided."""
+        self._hint = hint
+        self._update_tip()
+
+    def sizeHint(self) -> QSize:
+        metrics = self.fontMetrics()
+        return QSize(metrics.horizontalAdvance(self.text()) + 2, metrics.height() + 2)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(theme.px(24), self.fontMetrics().height() + 2)
+
+    def resizeEvent(self, event: object) -> None:
+        self._update_tip()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        text = self.fontMetrics().elidedText(self.text(), self._mode, self.width())
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        painter.drawText(self.rect(), int(self.alignment() | Qt.AlignmentFlag.AlignVCenter), text)
+        painter.end()
+
+    def _update_tip(self) -> None:
+        elided = self.fontMetrics().horizontalAdvance(self.text()) > self.width()
+        self.setToolTip(self.text() if elided else self._hint)
