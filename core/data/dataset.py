@@ -1,0 +1,76 @@
+"""What an opened data set is: decoded images with labels, class names, preprocessing and a fingerprint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from core.data.preprocessing import Preprocessing
+
+OWN, SET_ASIDE = "own", "set aside"
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Decoded images on the CPU with their labels; `paths` are relative to the data set's root."""
+
+    images: torch.Tensor  # (n, H, W, C) uint8
+    labels: torch.Tensor  # (n,) int64
+    paths: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != torch.uint8 or self.images.ndim != 4:
+            raise ValueError(f"images must be (n, H, W, C) uint8, got {tuple(self.images.shape)} {self.images.dtype}")
+        if self.labels.dtype != torch.int64 or self.labels.shape != self.images.shape[:1]:
+            raise ValueError(f"labels must be ({len(self.images)},) int64, got {tuple(self.labels.shape)}")
+        if self.paths is not None and len(self.paths) != len(self.images):
+            raise ValueError(f"{len(self.images)} images have {len(self.paths)} paths")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A file that was left out of the data set, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data set as opened: a training part, a test part, and what is needed to use and to recognise them.
+
+    `fingerprint` is the SHA-256 of images, labels and class names, wherever the files lie. `test_origin` is "own",
+    or "set aside" where test images were taken out of the training images: a model opened from a file has then
+    seen them before.
+    """
+
+    spec: str
+    title: str
+    classes: tuple[str, ...]
+    train: ImageSet
+    test: ImageSet
+    preprocessing: Preprocessing
+    fingerprint: str
+    test_origin: str = OWN
+    unreadable: tuple[Unreadable, ...] = ()
+    root: Path | None = None
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, those without an image included."""
+        return len(self.classes)
+
+    @property
+    def channels(self) -> int:
+        """Number of image channels: 1 for grey, 3 for colour."""
+        return self.train.images.shape[3]
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the stored images, before preprocessing."""
+        return self.train.images.shape[1], self.train.images.shape[2]

@@ -1,0 +1,227 @@
+"""Data sets known by name: where their files may lie on this machine, how they are read, what is fetched if missing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+
+from core.data.digits import load_digits
+from core.data.download import RemoteFile, fetch
+from core.data.idx import FILES as IDX_FILES
+from core.data.idx import find_idx, load_idx
+from core.data.loaded import Loaded, Part, Reporter
+from core.errors import InputError, NotFoundError
+
+FASHION_CLASSES = (
+    "t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
+)
+DIGIT_CLASSES = tuple(str(d) for d in range(10))
+KUZUSHIJI_CLASSES = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+
+# Where packages of Linux distributions put data sets (Debian: dataset-fashion-mnist).
+SYSTEM_FOLDERS = (Path("/usr/share/datasets"), Path("/usr/local/share/datasets"))
+
+
+@dataclass(frozen=True)
+class DatasetSource:
+    """A data set known by name: what it is, and how it is found and read."""
+
+    id: str
+    title: str
+    summary: str
+    classes: int
+    channels: int
+    size: tuple[int, int]
+    # Relative to a data root, in the order they are looked at; none: the data set is built in.
+    folders: tuple[str, ...] = field(default=(), repr=False)
+    files: tuple[str, ...] = field(default=(), repr=False)
+    read: Callable[[Path, Reporter], Loaded] = field(default=lambda folder, report: load_digits(), repr=False)
+    remote: Callable[[], tuple[RemoteFile, ...]] | None = field(default=None, repr=False)
+
+    def available(self, data_root: Path | str | None = None) -> bool:
+        """Say whether it can be opened without a download."""
+        return not self.folders or self.find(data_root) is not None
+
+    def find(self, data_root: Path | str | None = None) -> Path | None:
+        """Return the folder that holds all its files, None where there is none."""
+        for folder in self.places(data_root):
+            if all(_exists(folder / name) for name in self.files):
+                return folder
+        return None
+
+    def places(self, data_root: Path | str | None = None) -> list[Path]:
+        """Return the folders its files are looked for in, best first."""
+        return [root / folder for root in _roots(data_root) for folder in self.folders]
+
+
+def data_folder() -> Path:
+    """Return where downloaded data sets are kept; the variable UNLEARN_STUDIO_DATA names another place."""
+    named = os.environ.get("UNLEARN_STUDIO_DATA")
+    return Path(named).expanduser() if named else platformdirs.user_data_path("unlearn-studio", appauthor=False) / "data"
+
+
+def find_source(name: str) -> DatasetSource | None:
+    """Return the data set called `name`, however it is spelt (FashionMNIST, cifar-10), else None."""
+    return next((source for source in SOURCES if _plain(source.id) == _plain(name)), None)
+
+
+def load_named(source: DatasetSource, data_root: Path | str | None, report: Reporter) -> Loaded:
+    """Read a named data set, fetching it first where it is not on this machine.
+
+    Raises NotFoundError naming the folders and files where it is neither found nor fetched.
+    """
+    if not source.folders:
+        return source.read(Path(), report)
+    folder = source.find(data_root)
+    if folder is None:
+        _download(source, data_root, report)
+        folder = source.find(data_root)
+        if folder is None:
+            raise _missing(source, data_root, "")
+    report(f"Reading {source.title}", 0, 0)
+    return source.read(folder, report)
+
+
+def _download(source: DatasetSource, data_root: Path | str | None, report: Reporter) -> None:
+    if source.remote is None:
+        raise _missing(source, data_root, "")
+    if os.environ.get("UNLEARN_STUDIO_OFFLINE"):
+        raise _missing(source, data_root, " and was not downloaded (UNLEARN_STUDIO_OFFLINE is set)")
+    root = _roots(data_root)[0]
+    try:
+        fetch(source.remote(), root / source.folders[0], f"Downloading {source.title}", report)
+    except (OSError, ValueError) as error:
+        raise _missing(source, data_root, f" and could not be downloaded ({error})") from error
+
+
+def _missing(source: DatasetSource, data_root: Path | str | None, why: str) -> NotFoundError:
+    places = source.places(data_root)
+    return NotFoundError(
+        f"{source.title} was not found{why}. Looked in {', '.join(map(str, places))} for {', '.join(source.files)}",
+        f"Put these files into {places[0]}, or name the folder that holds them with --data-root",
+    )
+
+
+def _roots(data_root: Path | str | None) -> list[Path]:
+    own = [Path(data_root).expanduser()] if data_root else []
+    return [*own, data_folder(), *SYSTEM_FOLDERS]
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.is_file() or path.with_name(path.name + ".gz").is_file()
+    except OSError:
+        return False
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace("-", "").replace("_", "").replace(" ", "")
+
+
+def _idx_source(id_: str, title: str, summary: str, folder: str, classes: tuple[str, ...]) -> DatasetSource:
+    def read(path: Path, report: Reporter) -> Loaded:
+        files = find_idx(path)
+        if files is None:
+            raise InputError(f"{path} holds no IDX files")
+        return load_idx(files, title, classes)
+
+    return DatasetSource(
+        id=id_, title=title, summary=summary, classes=len(classes), channels=1, size=(28, 28),
+        folders=(f"{folder}/raw", folder, id_), files=IDX_FILES, read=read,
+        remote=lambda: _idx_remote(folder),
+    )
+
+
+def _idx_remote(class_name: str) -> tuple[RemoteFile, ...]:
+    vision = getattr(_torchvision(), class_name)
+    return tuple(
+        RemoteFile(name, tuple(mirror + name for mirror in vision.mirrors), md5) for name, md5 in vision.resources
+    )
+
+
+def _cifar_source(class_name: str, id_: str, title: str, summary: str, classes: int, files: list[str]) -> DatasetSource:
+    folder = "cifar-10-batches-py" if classes == 10 else "cifar-100-python"
+
+    def read(path: Path, report: Reporter) -> Loaded:
+        vision = getattr(_torchvision(), class_name)
+        # CIFAR's files are pickles. torchvision compares their checksums with those of the published files before
+        # it unpickles, so nothing else is ever executed; that is why no other pickle reader is used here.
+        parts = [_open(vision, path, root=path.parent, train=train, download=False) for train in (True, False)]
+        train, test = (Part(p.data, np.asarray(p.targets, dtype=np.int64)) for p in parts)
+        return Loaded(title=title, classes=tuple(n.replace("_", " ") for n in parts[0].classes), train=train, test=test)
+
+    def remote() -> tuple[RemoteFile, ...]:
+        vision = getattr(_torchvision(), class_name)
+        return (RemoteFile(vision.filename, (vision.url,), vision.tgz_md5, unpack=tuple(files)),)
+
+    return DatasetSource(
+        id=id_, title=title, summary=summary, classes=classes, channels=3, size=(32, 32),
+        folders=(folder, f"{id_}/{folder}"), files=tuple(files), read=read, remote=remote,
+    )
+
+
+def _read_svhn(path: Path, report: Reporter) -> Loaded:
+    vision = _torchvision().SVHN
+    parts = [_open(vision, path, root=path, split=split, download=False) for split in ("train", "test")]
+    train, test = (
+        Part(np.ascontiguousarray(p.data.transpose(0, 2, 3, 1)), np.asarray(p.labels, dtype=np.int64)) for p in parts
+    )
+    return Loaded(title="SVHN", classes=DIGIT_CLASSES, train=train, test=test)
+
+
+def _read_usps(path: Path, report: Reporter) -> Loaded:
+    vision = _torchvision().USPS
+    parts = [_open(vision, path, root=path, train=train, download=False) for train in (True, False)]
+    train, test = (Part(p.data[..., None], np.asarray(p.targets, dtype=np.int64)) for p in parts)
+    return Loaded(title="USPS", classes=DIGIT_CLASSES, train=train, test=test)
+
+
+def _split_remote(class_name: str) -> tuple[RemoteFile, ...]:
+    splits = getattr(_torchvision(), class_name).split_list
+    return tuple(RemoteFile(splits[part][1], (splits[part][0],), splits[part][2]) for part in ("train", "test"))
+
+
+def _open(vision: Any, path: Path, **options: Any) -> Any:
+    try:
+        return vision(**options)
+    except (RuntimeError, ValueError, OSError, EOFError, KeyError, IndexError, TypeError) as error:
+        raise InputError(
+            f"The files of {vision.__name__} in {path} are damaged or are not the published ones",
+            "Delete them to have them downloaded again",
+        ) from error
+
+
+def _torchvision() -> Any:
+    import torchvision.datasets
+
+    return torchvision.datasets
+
+
+SOURCES: tuple[DatasetSource, ...] = (
+    DatasetSource("digits", "Digits (8×8)", "Handwritten digits, built in: the example", 10, 1, (8, 8)),
+    _idx_source("fashion-mnist", "Fashion-MNIST", "Clothes in grey, 60,000 + 10,000", "FashionMNIST", FASHION_CLASSES),
+    _idx_source("mnist", "MNIST", "Handwritten digits, 60,000 + 10,000", "MNIST", DIGIT_CLASSES),
+    _idx_source("kmnist", "KMNIST", "Old Japanese characters, 60,000 + 10,000", "KMNIST", KUZUSHIJI_CLASSES),
+    _cifar_source(
+        "CIFAR10", "cifar10", "CIFAR-10", "Small photographs of ten things, 50,000 + 10,000", 10,
+        [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"],
+    ),
+    _cifar_source(
+        "CIFAR100", "cifar100", "CIFAR-100", "Small photographs of a hundred things, 50,000 + 10,000", 100,
+        ["train", "test", "meta"],
+    ),
+    DatasetSource(
+        "svhn", "SVHN", "House numbers in colour, 73,257 + 26,032", 10, 3, (32, 32), (".", "SVHN", "svhn"),
+        ("train_32x32.mat", "test_32x32.mat"), _read_svhn, lambda: _split_remote("SVHN"),
+    ),
+    DatasetSource(
+        "usps", "USPS", "Digits from envelopes, 7,291 + 2,007", 10, 1, (16, 16), (".", "USPS", "usps"),
+        ("usps.bz2", "usps.t.bz2"), _read_usps, lambda: _split_remote("USPS"),
+    ),
+)

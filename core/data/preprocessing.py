@@ -1,0 +1,217 @@
+"""Preprocessing as data: what turns stored uint8 images into the numbers a network was trained on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from core.errors import InputError, MismatchError, nearest
+from core.jsonio import read_json
+
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
+SOURCES = ("data set", "model card", "file", "assumed", "weights")
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+_KEYS = ("size", "mean", "std", "interpolation", "source")
+_MAX_SIDE = 8192  # a larger side is a typing error, not an input size
+_MAX_VALUES = 100_000_000  # pixel values that enter the mean and standard deviation; more change no decimal shown
+_CHUNK = 4_000_000  # values counted at once: bincount needs eight bytes for each
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Size (H, W), per-channel mean and std on the 0..1 scale, how sizes are changed, and who says so."""
+
+    size: tuple[int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    interpolation: str = "bilinear"
+    source: str = "data set"
+
+    @property
+    def channels(self) -> int:
+        """Number of image channels the mean and std are for."""
+        return len(self.mean)
+
+    def apply(self, images: torch.Tensor) -> torch.Tensor:
+        """Turn images: (n, H, W, C) uint8, on any device, into (n, C, H', W') float32 network input.
+
+        Pixel values are divided by 255, resized where the size differs, then (x - mean) / std. The result keeps
+        the channels-last memory order of the images. Raises MismatchError where the number of channels differs.
+        """
+        if images.shape[-1] != self.channels:
+            raise MismatchError(
+                f"The preprocessing is for {count_channels(self.channels)}, "
+                f"the images have {count_channels(images.shape[-1])}"
+            )
+        x = images.permute(0, 3, 1, 2).to(torch.float32).div_(255)
+        if tuple(x.shape[-2:]) != self.size:
+            x = self._resized(x)
+        mean, std = (torch.tensor(v, device=x.device).view(1, -1, 1, 1) for v in (self.mean, self.std))
+        return x.sub_(mean).div_(std)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for a model card or a preprocessing file."""
+        return {
+            "size": list(self.size),
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "interpolation": self.interpolation,
+            "source": self.source,
+        }
+
+    @classmethod
+    def from_dict(
+        cls,
+        data: Any,
+        *,
+        base: Preprocessing | None = None,
+        source: str | None = None,
+        where: str = "The preprocessing",
+    ) -> Preprocessing:
+        """Rebuild from plain data; what is missing is taken from `base`.
+
+        `size` is a number or [height, width]; a single `mean` or `std` holds for all channels of `base`.
+        Raises InputError naming `where` and every value that is wrong.
+        """
+        if not isinstance(data, Mapping):
+            raise InputError(f"{where} must be a JSON object with size, mean, std and interpolation")
+        problems = [f"unknown key {key!r}{_meant(key)}" for key in data if key not in _KEYS]
+        size = _read(problems, data, "size", _size, base and base.size)
+        mean = _read(problems, data, "mean", _mean, base and base.mean)
+        std = _read(problems, data, "std", _std, base and base.std)
+        interpolation = _read(problems, data, "interpolation", _interpolation, base and base.interpolation, "bilinear")
+        said = _read(problems, data, "source", _source, None, "file")
+        if mean and std:
+            channels = max(len(mean), len(std), base.channels if base else 1)
+            mean, std = _spread(mean, channels), _spread(std, channels)
+            if len(mean) != len(std):
+                problems.append(f"mean has {len(mean)} values, std has {len(std)}")
+        if problems:
+            raise InputError(f"{where} is wrong: {'; '.join(problems)}")
+        return cls(size=size, mean=mean, std=std, interpolation=interpolation, source=source or said)
+
+    def _resized(self, x: torch.Tensor) -> torch.Tensor:
+        if self.interpolation == "nearest":
+            return F.interpolate(x, size=self.size, mode="nearest")
+        # Antialiasing matters only where pixels are merged, and some devices lack it.
+        shrinks = x.shape[-2] > self.size[0] or x.shape[-1] > self.size[1]
+        x = F.interpolate(x, size=self.size, mode=self.interpolation, align_corners=False, antialias=shrinks)
+        return x.clamp_(0, 1) if self.interpolation == "bicubic" else x
+
+
+def read_preprocessing(path: Path, base: Preprocessing | None = None) -> Preprocessing:
+    """Read a preprocessing file (JSON: size, mean, std, interpolation); raises InputError naming the file."""
+    return Preprocessing.from_dict(read_json(path), base=base, source="file", where=f"The preprocessing in {path}")
+
+
+def measure_preprocessing(images: np.ndarray) -> Preprocessing:
+    """Return mean and std of images: (n, H, W, C) uint8 per channel, rounded to four decimals."""
+    n, height, width, channels = images.shape
+    stride = max(1, -(-images.size // _MAX_VALUES))
+    counts = np.zeros((channels, 256), dtype=np.int64)
+    per_chunk = max(1, _CHUNK // (height * width))
+    used = images[::stride]
+    for start in range(0, len(used), per_chunk):
+        chunk = used[start : start + per_chunk]
+        for channel in range(channels):
+            counts[channel] += np.bincount(chunk[..., channel].ravel(), minlength=256)
+    values = np.arange(256) / 255
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    mean = shares @ values
+    std = np.sqrt(np.maximum(shares @ values**2 - mean**2, 0))
+    return Preprocessing(
+        size=(height, width),
+        mean=tuple(round(float(m), 4) for m in mean),
+        # A constant channel has no spread to divide by.
+        std=tuple(round(float(s), 4) if s >= 1e-4 else 1.0 for s in std),
+        source="data set",
+    )
+
+
+def assume_imagenet(size: tuple[int, int]) -> Preprocessing:
+    """Return ImageNet's mean and std, marked as assumed: what most colour networks were trained with."""
+    return Preprocessing(size=size, mean=IMAGENET_MEAN, std=IMAGENET_STD, source="assumed")
+
+
+def count_channels(count: int) -> str:
+    """Return "1 channel" or "3 channels"."""
+    return f"{count} channel{'' if count == 1 else 's'}"
+
+
+def _read(problems: list[str], data: Mapping[str, Any], key: str, parse: Any, base: Any, default: Any = None) -> Any:
+    if key not in data or data[key] is None:
+        value = base if base is not None else default
+        if value is None:
+            problems.append(f"{key} is missing")
+        return value
+    try:
+        return parse(data[key])
+    except (TypeError, ValueError) as error:
+        problems.append(str(error))
+        return None
+
+
+def _size(value: Any) -> tuple[int, int]:
+    sides = [value, value] if _is_number(value) else value
+    if (
+        not isinstance(sides, (list, tuple))
+        or len(sides) != 2
+        or not all(_is_number(side) and side == int(side) and 1 <= side <= _MAX_SIDE for side in sides)
+    ):
+        raise ValueError(f"size must be one or two whole numbers from 1 to {_MAX_SIDE}, got {value!r}")
+    return int(sides[0]), int(sides[1])
+
+
+def _mean(value: Any) -> tuple[float, ...]:
+    values = _numbers("mean", value)
+    if any(abs(v) > 1 for v in values):
+        raise ValueError(f"mean must lie on the 0..1 scale, got {value!r} (divide by 255?)")
+    return values
+
+
+def _std(value: Any) -> tuple[float, ...]:
+    values = _numbers("std", value)
+    if any(not 0 < v <= 10 for v in values):
+        raise ValueError(f"std must be above 0 and on the 0..1 scale, got {value!r} (divide by 255?)")
+    return values
+
+
+def _numbers(key: str, value: Any) -> tuple[float, ...]:
+    values: Iterable[Any] = [value] if _is_number(value) else value
+    if not isinstance(values, (list, tuple)) or not values or not all(_is_number(v) for v in values):
+        raise ValueError(f"{key} must be a number or a list of numbers, one a channel, got {value!r}")
+    return tuple(float(v) for v in values)
+
+
+def _interpolation(value: Any) -> str:
+    if value not in INTERPOLATIONS:
+        raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {value!r}")
+    return str(value)
+
+
+def _source(value: Any) -> str:
+    # Who said it is for people to read; a card of another program may use other words.
+    return value if value in SOURCES else "file"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _spread(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    return values * channels if len(values) == 1 else values
+
+
+def _meant(key: Any) -> str:
+    alike = nearest(str(key), _KEYS)
+    return f" (did you mean {alike[0]}?)" if alike else ""
