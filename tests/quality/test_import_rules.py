@@ -16,7 +16,7 @@ HEAVY = ("torch", "torchvision", "scipy", "sklearn", "numpy", "PIL", "PySide6", 
 
 
 def run_python(code: str, **environment: str) -> str:
-    """Run `code` in a fresh interpreter at the root and return what it printed; the test fails where it did."""
+    """Run `code` in a fresh interpreter at the root; return what it printed, or fail the test where it failed."""
     result = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False,

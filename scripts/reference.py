@@ -1,0 +1,116 @@
+"""Writes docs/reference.md from what the program declares: methods, data sets, architectures and events.
+
+`python -m scripts.reference` writes the page; a test fails where the page and the program disagree.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from core.data.sources import catalogue
+from core.events import EVENT_TYPES, Event, Progress
+from core.methods import METHODS
+from core.methods.base import Method
+from core.models.architectures import architectures
+from core.parameters import Parameter
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
+
+HEAD = """\
+# Reference
+
+Made by `make docs` from what the program declares. `python main.py methods`, `datasets` and `architectures` print the
+same.
+"""
+
+
+def render() -> str:
+    """Return the whole page."""
+    parts: list[str] = [HEAD]
+    parts += ["## Methods\n", _table(("id", "method", "what it does"), (
+        (f"[`{m.id}`](#{m.id})", m.title, m.summary) for m in METHODS.values()
+    ))]
+    for method in METHODS.values():
+        parts += _method(method)
+    parts += ["## Data sets\n", _table(("name", "data set", "images", "channels", "classes"), (
+        (f"`{s.id}`", f"{s.title}. {s.summary}", _size(s.size), str(s.channels), str(_count(s.classes)))
+        for s in catalogue()
+    ))]
+    parts += ["## Architectures\n", _table(("name", "architecture", "input it is made for"), (
+        (f"`{a.id}`", f"{a.title}. {a.summary}", _size(a.default_size)) for a in architectures()
+    ))]
+    parts += ["## Events\n", "Every event also has `type`, `run`, `step` and `time`.\n"]
+    for name, event in EVENT_TYPES.items():
+        if event is not Progress:  # for screens only
+            parts += [f"### `{name}`\n", _sentence(inspect.getdoc(event)), _table(("field", "type"), _fields(event))]
+    return "\n".join(parts)
+
+
+def _method(method: Method) -> Iterator[str]:
+    yield f"### {method.id}\n"
+    yield f"**{method.title}** ({method.status}). {method.summary}\n"
+    facts = []
+    if method.citation:
+        facts.append(f"Source: {method.citation}.")
+    facts.append(f"For {_words(method.suits)} forgetting.")
+    if method.needs:
+        facts.append(f"Needs: {_words(method.needs)}.")
+    if method.trained_on:
+        facts.append(f"Trained on {_words(n.replace('_', ' ') for n in method.trained_on)}, so never judged by it.")
+    yield " ".join(facts) + "\n"
+    if method.notes:
+        yield "".join(f"- {note}\n" for note in method.notes)
+    if method.presets:
+        yield _table(("preset", "why", "values"), (
+            (f"`{p.name}`", p.reason, ", ".join(f"`{k}={_value(v)}`" for k, v in p.values.items()) or "the defaults")
+            for p in method.presets
+        ))
+    if method.parameters:
+        yield _table(("parameter", "default", "must be", "what it does"), map(_parameter, method.parameters))
+
+
+def _parameter(parameter: Parameter) -> Sequence[str]:
+    rule = f"{parameter.rule} ({parameter.unit})" if parameter.unit else parameter.rule
+    return f"`{parameter.name}`", _value(parameter.default), rule, parameter.help
+
+
+def _fields(event: type[Event]) -> Iterator[Sequence[str]]:
+    common = {field.name for field in dataclasses.fields(Event)}
+    for field in dataclasses.fields(event):
+        if field.name not in common:
+            yield f"`{field.name}`", f"`{field.type}`"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    cells = ((str(cell).replace("|", "\\|").replace("\n", " ") for cell in line) for line in lines)
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
+
+
+def _sentence(text: str | None) -> str:
+    return " ".join((text or "").split()) + "\n"
+
+
+def _words(names: Iterable[str]) -> str:
+    return " and ".join(sorted(names))
+
+
+def _value(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _size(size: tuple[int, int] | None) -> str:
+    return f"{size[0]} × {size[1]}" if size else ""
+
+
+def _count(classes: int | Sequence[str]) -> int:
+    return classes if isinstance(classes, int) else len(classes)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render(), encoding="utf-8")
+    sys.stdout.write(f"Wrote {PAGE.name}.\n")
