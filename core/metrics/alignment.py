@@ -4,11 +4,11 @@ With features as rows of F (n, C), G_f = F_fᵀ F_f and U_k the k leading eigenv
 
     DA(D_f | D_r) = ‖G_f U_k U_kᵀ‖_F / ‖G_f‖_F        in [0, 1]; high = forget features in the retain space
 
-Source: Seo, Kim, Han, "Revisiting Machine Unlearning with Dimensional Alignment", arXiv 2407.17710. The
-ratio and the loss −DA² are documented; k, centring and the layer are not, and are choices of this project (k =
-number of retain classes, not centred, the features the classifier head receives). A value says nothing without
-its k, the share of retain energy in those k directions and whether features were centred: `Alignment` carries
-them all.
+Source: Seo, Kim, Han, "Revisiting Machine Unlearning with Dimensional Alignment", arXiv 2407.17710.
+The ratio and the loss −DA² are documented; k, centring and the layer are not, and are choices of this project:
+k = number of retain classes, not centred, the features the classifier head receives. A value says nothing
+without its k, the share of retain energy in those k directions and whether features were centred, so
+`Alignment` carries them all.
 """
 
 from __future__ import annotations

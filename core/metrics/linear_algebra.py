@@ -93,12 +93,13 @@ def eigendecomposition(gram: Tensor) -> tuple[Tensor, Tensor]:
     """Return eigenvalues ((C,), descending, clipped at 0) and eigenvectors ((C, C), columns) of a Gram.
 
     Computed on the processor in float64 on one thread, which beats a GPU at these sizes and keeps results the
-    same on all devices. The result lies on `gram`'s device, in its dtype. Raises ValueError where `gram` holds NaN or infinities.
+    same on all devices. The result lies on `gram`'s device, in its dtype. Raises ValueError where `gram` holds NaN
+    or infinities.
     """
     if not bool(torch.isfinite(gram).all()):
         raise ValueError("the Gram matrix holds values that are not finite")
     matrix = gram.detach().cpu().to(torch.float64).numpy()
-    with _one_blas_thread():
+    with one_blas_thread():
         values, vectors = np.linalg.eigh(matrix)
     descending = torch.from_numpy(values[::-1].copy()), torch.from_numpy(vectors[:, ::-1].copy())
     return descending[0].clamp_min(0.0).to(gram), descending[1].to(gram)
@@ -162,7 +163,7 @@ def _thread_controller() -> Any:
 
 
 @contextmanager
-def _one_blas_thread() -> Iterator[None]:
+def one_blas_thread() -> Iterator[None]:
     """Keep a small decomposition on one thread: on a busy machine two threads make it many times slower."""
     with _thread_controller().limit(limits=1, user_api="blas"):
         yield

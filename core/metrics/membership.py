@@ -1,0 +1,193 @@
+"""Membership attacks: whether a model's outputs tell that a sample was in its training set."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from core.metrics.linear_algebra import one_blas_thread
+
+MINIMUM_SAMPLES = 30
+"""Fewer members or non-members give an AUC whose interval covers nearly everything."""
+
+Z_95 = 1.959964
+"""Half-width of a 95 % interval in standard errors of a normal distribution."""
+
+FALSE_POSITIVE_RATES = {"tpr_at_fpr_1e-2": 0.01, "tpr_at_fpr_1e-3": 0.001}
+
+EXPECTED_FALSE_POSITIVES = 10
+"""A rate x needs at least this many over x non-members; below, the threshold rests on a handful of samples."""
+
+
+@dataclass(frozen=True)
+class Attack:
+    """How well members are told from non-members; 0.5 is chance. `reason` says why a value is missing."""
+
+    auc: float | None
+    low: float | None  # 95 % interval of the AUC
+    high: float | None
+    rates: dict[str, float | None]  # true-positive rates at the false-positive rates above
+    members: int
+    nonmembers: int
+    reason: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the contract's keys: auc, its interval, tpr_at_fpr_1e-2 and so on."""
+        return {
+            "auc": self.auc, "low": self.low, "high": self.high, **self.rates,
+            "members": self.members, "nonmembers": self.nonmembers, "reason": self.reason,
+        }
+
+
+def auc(members: ArrayLike, nonmembers: ArrayLike) -> float:
+    """Return the chance that a member scores above a non-member, ties counting half; scores (n,) and (m,)."""
+    return float(_placements(_scores(members), _scores(nonmembers))[0].mean())
+
+
+def auc_interval(members: ArrayLike, nonmembers: ArrayLike) -> tuple[float, float, float]:
+    """Return AUC and its 95 % interval, clipped to 0..1.
+
+    Source: DeLong, DeLong, Clarke-Pearson, "Comparing the areas under two or more correlated receiver operating
+    characteristic curves", Biometrics 1988.
+    """
+    of_members, of_nonmembers = _placements(_scores(members), _scores(nonmembers))
+    value = float(of_members.mean())
+    half = Z_95 * math.sqrt(_variance(of_members) + _variance(of_nonmembers))
+    return value, max(0.0, value - half), min(1.0, value + half)
+
+
+def tpr_at_fpr(members: ArrayLike, nonmembers: ArrayLike, rate: float) -> float | None:
+    """Return the share of members above the score that at most `rate` of the non-members exceed.
+
+    None where there are fewer than 10 / `rate` non-members: the threshold would rest on a handful of samples.
+    """
+    negative = _scores(nonmembers)
+    return _rate_at(_scores(members), negative, rate) if _enough_for(rate, len(negative)) else None
+
+
+def attack_from_scores(members: ArrayLike | None, nonmembers: ArrayLike | None) -> Attack:
+    """Judge an attack by the score it gave each sample, higher for members; refuses fewer than 30, with a reason."""
+    positive = _scores(() if members is None else members)
+    negative = _scores(() if nonmembers is None else nonmembers)
+    refused = _refusal(len(positive), len(negative))
+    if refused is not None:
+        return refused
+    value, low, high = auc_interval(positive, negative)
+    rates = {name: tpr_at_fpr(positive, negative, rate) for name, rate in FALSE_POSITIVE_RATES.items()}
+    return Attack(value, low, high, rates, len(positive), len(negative))
+
+
+def output_statistics(logits: Tensor, labels: Tensor) -> NDArray[np.float64]:
+    """Return what the population attack looks at, (n, 3): log-odds of the true class, entropy, loss in nats.
+
+    Confidence enters as log-odds, log(p / (1 − p)) from the logits: the probability itself saturates at 1.
+    """
+    logits = logits.detach().cpu().double()
+    labels = labels.cpu()
+    log_p = torch.log_softmax(logits, 1)
+    own = log_p.gather(1, labels[:, None])[:, 0]
+    others = logits.scatter(1, labels[:, None], -math.inf).logsumexp(1)
+    odds = logits.gather(1, labels[:, None])[:, 0] - others
+    entropy = torch.special.entr(log_p.exp()).sum(1)
+    statistics = torch.stack([odds, entropy, -own], 1)
+    return statistics.clamp(-_LARGEST, _LARGEST).nan_to_num(0.0).numpy()  # a masked true class has odds −∞
+
+
+def population_attack(
+    member_logits: Tensor | None,
+    member_labels: Tensor | None,
+    nonmember_logits: Tensor | None,
+    nonmember_labels: Tensor | None,
+    *,
+    seed: int = 0,
+) -> Attack:
+    """Tell forget-train samples from unseen ones by a logistic regression on confidence, entropy and loss.
+
+    Members are forget-train samples, non-members unseen samples *of the same classes* from the evaluation half (other
+    classes would be told apart without any memory). Logits (n, K) and labels (n,). Both sets are split in two seeded
+    halves; each half is scored by a regression fitted on the other, and the halves' results are averaged, so no
+    sample is scored by a model that saw it. Refuses fewer than 30 samples on a side, with a reason.
+    """
+    counts = [0 if logits is None else len(logits) for logits in (member_logits, nonmember_logits)]
+    refused = _refusal(*counts)
+    if refused is not None:
+        return refused
+    assert member_logits is not None and member_labels is not None
+    assert nonmember_logits is not None and nonmember_labels is not None
+    generator = np.random.default_rng(seed)
+    members = np.array_split(generator.permutation(output_statistics(member_logits, member_labels)), 2)
+    others = np.array_split(generator.permutation(output_statistics(nonmember_logits, nonmember_labels)), 2)
+    scored = [
+        _fit_and_score(members[1 - half], others[1 - half], members[half], others[half]) for half in (0, 1)
+    ]
+    placements = [_placements(positive, negative) for positive, negative in scored]
+    value = sum(float(of_members.mean()) for of_members, _ in placements) / 2
+    error = math.sqrt(sum(_variance(a) + _variance(b) for a, b in placements)) / 2
+    rates = {
+        name: sum(_rate_at(*pair, rate) for pair in scored) / 2 if _enough_for(rate, counts[1]) else None
+        for name, rate in FALSE_POSITIVE_RATES.items()
+    }
+    low, high = max(0.0, value - Z_95 * error), min(1.0, value + Z_95 * error)
+    return Attack(value, low, high, rates, members=counts[0], nonmembers=counts[1])
+
+
+_LARGEST = 1e4
+"""Log-odds and losses beyond this are masked classes; finite so that a regression can be fitted."""
+
+
+def _fit_and_score(
+    fit_members: NDArray[np.float64], fit_others: NDArray[np.float64],
+    members: NDArray[np.float64], others: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    from sklearn.linear_model import LogisticRegression
+
+    rows = np.concatenate([fit_members, fit_others])
+    truth = np.repeat([1, 0], [len(fit_members), len(fit_others)])
+    mean, scale = rows.mean(0), rows.std(0)
+    scale[scale == 0] = 1.0
+    with one_blas_thread():
+        # balanced: sets of different size must not move the threshold
+        model = LogisticRegression(class_weight="balanced", max_iter=1000).fit((rows - mean) / scale, truth)
+        return model.decision_function((members - mean) / scale), model.decision_function((others - mean) / scale)
+
+
+def _enough_for(rate: float, nonmembers: int) -> bool:
+    return nonmembers * rate >= EXPECTED_FALSE_POSITIVES
+
+
+def _rate_at(members: NDArray[np.float64], nonmembers: NDArray[np.float64], rate: float) -> float:
+    threshold = np.sort(nonmembers)[::-1][int(rate * len(nonmembers))]
+    return float((members > threshold).mean())
+
+
+def _placements(
+    members: NDArray[np.float64], nonmembers: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return per member the share of non-members below it, and per non-member the share of members above it."""
+    members_sorted, nonmembers_sorted = np.sort(members), np.sort(nonmembers)
+    below = np.searchsorted(nonmembers_sorted, members, "left") + np.searchsorted(nonmembers_sorted, members, "right")
+    under = np.searchsorted(members_sorted, nonmembers, "left") + np.searchsorted(members_sorted, nonmembers, "right")
+    return below / (2 * len(nonmembers)), 1 - under / (2 * len(members))
+
+
+def _variance(placements: NDArray[np.float64]) -> float:
+    return float(placements.var(ddof=1)) / len(placements) if len(placements) > 1 else 0.0
+
+
+def _refusal(members: int, nonmembers: int) -> Attack | None:
+    if members >= MINIMUM_SAMPLES and nonmembers >= MINIMUM_SAMPLES:
+        return None
+    few, kind = (members, "forget") if members < MINIMUM_SAMPLES else (nonmembers, "unseen")
+    noun = f"{kind} image is" if few == 1 else f"{kind} images are"
+    reason = f"{few} {noun} too few for an attack score; at least {MINIMUM_SAMPLES} are needed."
+    return Attack(None, None, None, dict.fromkeys(FALSE_POSITIVE_RATES), members, nonmembers, reason)
+
+
+def _scores(values: ArrayLike) -> NDArray[np.float64]:
+    return np.asarray(values, dtype=np.float64).ravel()

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import numpy as np
+
+from core.metrics.sampling import stratified_subset
+
+
+def test_a_subset_keeps_the_shares_and_every_class():
+    labels = np.repeat([0, 1, 2], [6000, 2990, 10])
+    chosen = stratified_subset(labels, 600, seed=1)
+    assert np.bincount(labels[chosen]).tolist() == [400, 199, 1]
+    assert (np.diff(chosen) > 0).all()
+
+
+def test_it_is_the_same_each_time_and_differs_by_seed():
+    labels = np.arange(1000) % 7
+    first = stratified_subset(labels, 100)
+    assert np.array_equal(first, stratified_subset(labels, 100))
+    assert not np.array_equal(first, stratified_subset(labels, 100, seed=1))
+
+
+def test_everything_where_it_fits():
+    assert stratified_subset(np.array([2, 0, 2]), 3).tolist() == [0, 1, 2]
