@@ -40,7 +40,7 @@ def fetch(files: tuple[RemoteFile, ...], folder: Path, what: str, report: Report
     try:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".incoming-") as name:
             staging = Path(name)
-            ready = []
+            ready: list[Path] = []
             for number, file in enumerate(files, start=1):
                 label = what if len(files) == 1 else f"{what}, file {number} of {len(files)}"
                 archive = staging / file.name
@@ -87,7 +87,8 @@ def _stream(url: str, target: Path, what: str, report: Reporter) -> None:
 
 
 def _unpack(archive: Path, names: tuple[str, ...], staging: Path) -> list[Path]:
-    wanted, ready = set(names), []
+    wanted = set(names)
+    ready: list[Path] = []
     try:
         with tarfile.open(archive) as tar:
             # Only plain files, only wanted names, without the folders the archive claims: nothing can land elsewhere.

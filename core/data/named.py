@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 
 from core.data.digits import load_digits
 from core.data.download import RemoteFile, fetch
@@ -17,6 +16,7 @@ from core.data.idx import FILES as IDX_FILES
 from core.data.idx import find_idx, load_idx
 from core.data.loaded import Loaded, Part, Reporter
 from core.errors import InputError, NotFoundError
+from core.places import data_home
 
 FASHION_CLASSES = (
     "t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
@@ -63,7 +63,7 @@ class DatasetSource:
 def data_folder() -> Path:
     """Return where downloaded data sets are kept; the variable UNLEARN_STUDIO_DATA names another place."""
     named = os.environ.get("UNLEARN_STUDIO_DATA")
-    return Path(named).expanduser() if named else platformdirs.user_data_path("unlearn-studio", appauthor=False) / "data"
+    return Path(named).expanduser() if named else data_home() / "data"
 
 
 def find_source(name: str) -> DatasetSource | None:

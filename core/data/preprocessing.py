@@ -116,7 +116,7 @@ def read_preprocessing(path: Path, base: Preprocessing | None = None) -> Preproc
 
 def measure_preprocessing(images: np.ndarray) -> Preprocessing:
     """Return mean and std of images: (n, H, W, C) uint8 per channel, rounded to four decimals."""
-    n, height, width, channels = images.shape
+    _, height, width, channels = images.shape
     stride = max(1, -(-images.size // _MAX_VALUES))
     counts = np.zeros((channels, 256), dtype=np.int64)
     per_chunk = max(1, _CHUNK // (height * width))

@@ -1,0 +1,368 @@
+"""Forget lists: one sample a line, by index, path, file name or sample id; read, matched against the data, written."""
+
+from __future__ import annotations
+
+import bisect
+import csv
+import difflib
+import io
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.errors import InputError, MismatchError
+from core.jsonio import write_atomic
+
+if TYPE_CHECKING:
+    from core.selection import Selection
+
+COLUMNS = ("index", "class", "path", "weight")
+
+# What a header may say, and the field of a row it means. Columns with other names are not looked at.
+_HEADINGS = {
+    "index": "index", "class": "class_name", "label": "class_name", "path": "path", "file": "path",
+    "filename": "path", "file name": "path", "file_name": "path", "image": "path", "weight": "weight",
+}
+
+_MAX_LIST_BYTES = 512 * 2**20
+_NEAREST_SEARCHED = 50  # unmatched lines that get nearest names; a list of wrong names needs no more to be understood
+_NEIGHBOURS = 60  # names compared on each side of where the searched one would stand
+
+
+@dataclass(frozen=True)
+class Unmatched:
+    """A line that names no training sample: its number from 1, its text, why, and the names most like it."""
+
+    line: int
+    text: str
+    nearest: tuple[str, ...] = ()
+    reason: str = "not found"
+
+
+@dataclass(frozen=True, eq=False)
+class ListMatch:
+    """What a forget list means for a data set. Nothing is applied yet."""
+
+    matched: np.ndarray  # (m,) int64: positions in the training part, ascending, each once
+    weights: np.ndarray | None  # (m,) float64, None where all are 1
+    unmatched: tuple[Unmatched, ...] = ()
+    in_test: tuple[str, ...] = ()  # lines that name test images, which the model was not trained on
+    several: tuple[str, ...] = ()  # names that fit several training images; none of them is taken
+    entries: int = 0  # lines that name something, repeats included
+
+
+@dataclass(frozen=True, eq=False)
+class ForgetRows:
+    """The content of a forget.csv as written by a run, without looking at the data."""
+
+    indices: np.ndarray  # (m,) int64
+    classes: tuple[str, ...]
+    paths: tuple[str, ...]
+    weights: np.ndarray | None  # (m,) float64, None where all are 1
+
+    def mask(self, total: int) -> np.ndarray:
+        """Return the mask (total,) bool; raises MismatchError where an index lies outside."""
+        mask = np.zeros(total, dtype=bool)
+        if len(self.indices) and int(self.indices.max()) >= total:
+            raise MismatchError(f"The forget list names sample {int(self.indices.max())}, the data has {total:,}")
+        mask[self.indices] = True
+        return mask
+
+
+@dataclass(frozen=True)
+class _Row:
+    line: int
+    text: str
+    index: str = ""
+    class_name: str = ""
+    path: str = ""
+    weight: str = ""
+
+
+def parse_forget_list(
+    text: str,
+    *,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    paths: Sequence[str] | None = None,
+    test_paths: Sequence[str] | None = None,
+) -> ListMatch:
+    """Match a forget list against the training part (labels: (n,) int, paths: n names or None).
+
+    A line is a row of index, class, path, weight (a header may name and reorder them), or a single entry: a whole
+    number is a 0-based position in the training part, anything else a path, file name or sample id (the file name
+    without its ending). A path fits where one of the two is the end of the other, folder by folder.
+
+    Raises InputError for an empty list or a wrong weight, MismatchError where a class or path column contradicts
+    the data. Lines that fit nothing, test images and ambiguous names are returned, not raised.
+    """
+    names = _Names(paths or ())
+    test_names = _Names(test_paths or ())
+    rows = _rows(text, names)
+    if not rows:
+        raise InputError("The forget list holds no entries", "Write one index, path or file name a line")
+    chosen: dict[int, float] = {}
+    unmatched: list[Unmatched] = []
+    in_test: dict[str, None] = {}
+    several: dict[str, None] = {}
+    contradictions: list[str] = []
+    for row in rows:
+        weight = _weight(row)
+        hits, reason = _find(row, len(labels), names)
+        if len(hits) == 1:
+            contradictions += _contradiction(row, hits[0], labels, class_names, names)
+            chosen[hits[0]] = weight
+        elif hits:
+            several[row.path] = None
+        elif row.path and test_names.find(row.path):
+            in_test[row.path] = None
+        else:
+            alike = names.nearest(row.path) if row.path and len(unmatched) < _NEAREST_SEARCHED else ()
+            unmatched.append(Unmatched(row.line, row.text, alike, reason))
+    if contradictions:
+        more = f"; {len(contradictions) - 3:,} more" if len(contradictions) > 3 else ""
+        raise MismatchError(
+            f"The forget list does not belong to this data: {'; '.join(contradictions[:3])}{more}",
+            "Open the data the list was made for",
+        )
+    matched = np.array(sorted(chosen), dtype=np.int64)
+    weights = np.array([chosen[index] for index in matched.tolist()], dtype=np.float64)
+    return ListMatch(
+        matched=matched,
+        weights=None if (weights == 1).all() else weights,
+        unmatched=tuple(unmatched),
+        in_test=tuple(in_test),
+        several=tuple(several),
+        entries=len(rows),
+    )
+
+
+def read_list_text(path: Path) -> str:
+    """Read a forget list's text; raises InputError naming the file where it is missing, too large or no text."""
+    try:
+        if path.stat().st_size > _MAX_LIST_BYTES:
+            raise InputError(f"{path} is too large for a forget list")
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not a text file in UTF-8") from error
+    if "\0" in text:
+        raise InputError(f"{path} is not a text file")
+    return text
+
+
+def read_forget_csv(path: Path) -> ForgetRows:
+    """Read a forget.csv with an index in every row; raises InputError naming the file and line where it is none."""
+    rows = _rows(read_list_text(path), _Names(()))
+    for row in rows:
+        if not _is_index(row.index):
+            raise InputError(f"{path}, line {row.line}: {row.index or row.text!r} is no sample index")
+    weights = np.array([_weight(row) for row in rows], dtype=np.float64)
+    return ForgetRows(
+        indices=np.array([int(row.index) for row in rows], dtype=np.int64),
+        classes=tuple(row.class_name for row in rows),
+        paths=tuple(row.path for row in rows),
+        weights=None if (weights == 1).all() else weights,
+    )
+
+
+def write_forget_list(path: Path, selection: Selection, paths: Sequence[str] | None = None) -> None:
+    """Write `selection` as index,class,path,weight with a header, atomically; paths: the training part's."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    indices = selection.indices.tolist()
+    names = [selection.class_names[label] for label in selection.labels[selection.mask].tolist()]
+    files = [paths[index] for index in indices] if paths is not None else [""] * len(indices)
+    weights = ["1"] * len(indices)
+    if selection.weights is not None:
+        weights = [f"{weight!r}" if weight != 1 else "1" for weight in selection.weights[selection.mask].tolist()]
+    writer.writerows(zip(indices, names, files, weights, strict=True))
+    write_atomic(path, out.getvalue().encode("utf-8"))
+
+
+class _Names:
+    """Finds training images by path, file name or sample id; tables are made when first needed."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self.paths = paths
+        self._exact = {_normal(path): index for index, path in enumerate(paths)}
+        self._by_file: dict[str, list[int]] = {}
+        self._by_stem: dict[str, list[int]] = {}
+        self._sorted: list[tuple[str, int]] = []
+        self._sorted_backwards: list[tuple[str, int]] = []
+
+    def __contains__(self, text: str) -> bool:
+        return bool(self.find(text))
+
+    def find(self, text: str) -> list[int]:
+        """Return the positions `text` fits: none, one, or several where a name is not enough."""
+        if not self.paths:
+            return []
+        wanted = _normal(text)
+        if wanted in self._exact:
+            return [self._exact[wanted]]
+        if not self._by_file:
+            self._index()
+        file = PurePosixPath(wanted).name
+        hits = [i for i in self._by_file.get(file, []) if _ends_alike(wanted, _normal(self.paths[i]))]
+        return hits or self._by_stem.get(wanted, [])
+
+    def nearest(self, text: str, count: int = 3) -> tuple[str, ...]:
+        """Return the paths most like `text`, compared with its neighbours in the alphabet and from behind only."""
+        if not self.paths:
+            return ()
+        if not self._by_file:
+            self._index()
+        if not self._sorted:
+            files = [(PurePosixPath(path).name.lower(), i) for i, path in enumerate(self.paths)]
+            self._sorted = sorted(files)
+            self._sorted_backwards = sorted((name[::-1], i) for name, i in files)
+        wanted = PurePosixPath(_normal(text)).name.lower()
+        stem = PurePosixPath(wanted).stem
+        near: dict[int, None] = {}
+        # The stem's own place first: a.jpg looks for A.jpeg.
+        for table, key in (
+            (self._sorted, stem + "."), (self._sorted, wanted), (self._sorted_backwards, wanted[::-1]),
+        ):
+            place = bisect.bisect_left(table, (key, -1))
+            for _, index in table[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS]:
+                near[index] = None
+        by_name: dict[str, int] = {}
+        for index in near:
+            by_name.setdefault(PurePosixPath(self.paths[index]).name.lower(), index)
+        alike = difflib.get_close_matches(wanted, by_name, n=count, cutoff=0.5)
+        return tuple(self.paths[by_name[name]] for name in alike)
+
+    def _index(self) -> None:
+        for index, path in enumerate(self.paths):
+            file = PurePosixPath(_normal(path))
+            self._by_file.setdefault(file.name, []).append(index)
+            self._by_stem.setdefault(file.stem, []).append(index)
+
+
+def _rows(text: str, names: _Names) -> list[_Row]:
+    """Split the list into rows; a header, where there is one, says which column is which."""
+    text = text.removeprefix("\ufeff")
+    first = next((line for line in re.split(r"[\r\n]+", text) if line.strip()), "")
+    separator, columns = _header(first)
+    try:
+        return _table(text, separator, columns) if columns else _plain_lines(text, names)
+    except csv.Error as error:
+        raise InputError(f"The forget list cannot be read: {error}") from error
+
+
+def _table(text: str, separator: str, columns: tuple[str, ...]) -> list[_Row]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    rows = []
+    header_seen = False
+    for fields in reader:
+        if not any(field.strip() for field in fields):
+            continue
+        if header_seen:
+            known = {key: field for key, field in zip(columns, fields, strict=False) if key}
+            known.update({key: known[key].strip() for key in ("index", "weight") if key in known})
+            rows.append(_Row(reader.line_num, separator.join(fields), **known))
+        header_seen = True
+    return rows
+
+
+def _plain_lines(text: str, names: _Names) -> list[_Row]:
+    rows = []
+    # Not splitlines(): a file name may hold the exotic characters it would split at.
+    for number, raw in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+        line = raw.strip()
+        if not line:
+            continue
+        fields = _fields(line, ",")
+        if len(fields) == 1:
+            key = "index" if _is_integer(fields[0]) else "path"
+            rows.append(_Row(number, line, **{key: fields[0]}))
+        elif line not in names and (not fields[0] or _is_integer(fields[0])):
+            rows.append(_Row(number, line, *fields[:4]))
+        else:
+            rows.append(_Row(number, line, path=line))  # a file name with a comma in it
+    return rows
+
+
+def _header(line: str) -> tuple[str, tuple[str, ...]]:
+    """Return the separator and, column by column, the field of a row it stands for ("" for one of no use here)."""
+    for separator in (",", ";", "\t"):  # spreadsheets of some countries write semicolons
+        columns = [column.lower() for column in _fields(line, separator)]
+        keys = [_HEADINGS.get(column, "") for column in columns]
+        if "index" not in keys and "path" not in keys:
+            continue
+        for column, key in zip(columns, keys, strict=True):
+            meant = difflib.get_close_matches(column, COLUMNS, n=1, cutoff=0.75)
+            if not key and meant:
+                raise InputError(f"The forget list has a column {column!r}", f"Did you mean {meant[0]}?")
+            if key and keys.count(key) > 1:
+                raise InputError(f"The forget list has two columns for {column!r}")
+        return separator, tuple(keys)
+    return ",", ()
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    return [field.strip() for field in next(csv.reader([line], delimiter=separator), [])]
+
+
+def _find(row: _Row, total: int, names: _Names) -> tuple[list[int], str]:
+    if row.index:
+        if not _is_integer(row.index):
+            return [], "the index is not a whole number"
+        index = int(row.index)
+        if 0 <= index < total:
+            return [index], ""
+        return [], f"samples are 0 to {total - 1:,}"
+    if not row.path:
+        return [], "neither index nor path"
+    if not names.paths:
+        return [], "the samples of this data have no file names"
+    return names.find(row.path) or names.find(row.path.strip()), "not found"
+
+
+def _contradiction(
+    row: _Row, index: int, labels: np.ndarray, class_names: Sequence[str], names: _Names
+) -> list[str]:
+    actual = class_names[int(labels[index])]
+    if row.class_name and actual not in (row.class_name, row.class_name.strip()):
+        return [f"line {row.line} says sample {index} is {row.class_name!r}, the data says {actual!r}"]
+    if row.index and row.path and names.paths and not _ends_alike(_normal(row.path), _normal(names.paths[index])):
+        return [f"line {row.line} says sample {index} is {row.path}, the data says {names.paths[index]}"]
+    return []
+
+
+def _weight(row: _Row) -> float:
+    if not row.weight:
+        return 1.0
+    try:
+        weight = float(row.weight)
+    except ValueError:
+        weight = math.nan
+    if not (math.isfinite(weight) and weight > 0):
+        raise InputError(f"Line {row.line} of the forget list: weight must be a number above 0, got {row.weight!r}")
+    return weight
+
+
+def _ends_alike(one: str, other: str) -> bool:
+    """Whether one path is the other's end, folder by folder."""
+    short, long = sorted((one, other), key=len)
+    return short == long or long.endswith("/" + short)
+
+
+def _normal(path: str) -> str:
+    return path.replace("\\", "/").removeprefix("./")
+
+
+def _is_integer(text: str) -> bool:
+    return text.lstrip("+-").isdecimal() and text.isascii() and len(text) <= 18
+
+
+def _is_index(text: str) -> bool:
+    return _is_integer(text) and int(text) >= 0

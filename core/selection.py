@@ -1,0 +1,352 @@
+"""Forget-set algebra: an immutable selection of training samples by class or one by one, its history and its words."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from core.errors import ForgetSetError, InputError, NotFoundError, nearest
+from core.forget_list import (
+    ForgetRows,
+    ListMatch,
+    Unmatched,
+    parse_forget_list,
+    read_forget_csv,
+    read_list_text,
+    write_forget_list,
+)
+
+__all__ = [
+    "ForgetRows", "History", "ListMatch", "Selection", "Unmatched", "parse_forget_list", "read_forget_csv",
+    "read_list_text", "resolve_classes", "write_forget_list",
+]
+
+_NAMES_SHOWN = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Which of the training samples are to be forgotten. Every operation returns a new selection.
+
+    mask: (n,) bool, read-only; labels: (n,) int, the class of each sample; weights: (n,) float above 0, how much
+    each chosen sample counts, or None where all count the same (unchosen samples have weight 1).
+    """
+
+    mask: np.ndarray
+    labels: np.ndarray = field(repr=False)
+    class_names: tuple[str, ...] = field(repr=False)
+    weights: np.ndarray | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        labels = np.asarray(self.labels)
+        mask = _frozen(self.mask, bool)
+        if labels.ndim != 1 or mask.shape != labels.shape:
+            raise ValueError(f"mask {mask.shape} and labels {labels.shape} must be one value a sample")
+        weights = None
+        if self.weights is not None:
+            weights = np.where(mask, np.asarray(self.weights, dtype=np.float64), 1.0)
+            if not (np.isfinite(weights).all() and (weights > 0).all()):
+                raise ValueError("weights must be finite and above 0")
+            weights = None if (weights == 1).all() else _frozen(weights, np.float64)
+        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "class_names", tuple(self.class_names))
+        object.__setattr__(self, "mask", mask)
+        object.__setattr__(self, "weights", weights)
+
+    @classmethod
+    def empty(cls, labels: np.ndarray, class_names: Sequence[str]) -> Selection:
+        """Return the selection of nothing. labels: (n,) int."""
+        return cls(np.zeros(len(labels), dtype=bool), labels, tuple(class_names))
+
+    @classmethod
+    def from_packed(cls, packed: bytes, labels: np.ndarray, class_names: Sequence[str]) -> Selection:
+        """Rebuild a selection from `packed`; raises ValueError where the length does not fit."""
+        if len(packed) != (len(labels) + 7) // 8:
+            raise ValueError(f"{len(packed)} bytes are no mask of {len(labels)} samples")
+        bits = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=len(labels))
+        return cls(bits.view(bool), labels, tuple(class_names))
+
+    def with_classes(self, classes: Iterable[int], on: bool = True) -> Selection:
+        """Add all samples of `classes` (indices), or take them out."""
+        table = np.zeros(len(self.class_names), dtype=bool)
+        for index in classes:
+            if not 0 <= index < len(table):
+                raise ForgetSetError(f"There is no class {index}", f"Classes are 0 to {len(table) - 1}")
+            table[index] = True
+        chosen = table[self.labels]
+        return self._with_mask(self.mask | chosen if on else self.mask & ~chosen)
+
+    def with_samples(
+        self, ids: Iterable[int] | np.ndarray, on: bool = True, weights: np.ndarray | None = None
+    ) -> Selection:
+        """Add the samples `ids` (0-based positions), or take them out; `weights` stand beside the ids."""
+        rows = self._ids(ids)
+        mask = self.mask.copy()
+        mask[rows] = on
+        if weights is None or not on:
+            return self._with_mask(mask)
+        merged = np.ones(self.total) if self.weights is None else self.weights.copy()
+        merged[rows] = weights
+        return Selection(mask, self.labels, self.class_names, merged)
+
+    def toggled(self, ids: Iterable[int] | np.ndarray) -> Selection:
+        """Choose those of `ids` that are not chosen, and the other way round."""
+        mask = self.mask.copy()
+        rows = self._ids(ids)
+        mask[rows] = ~self.mask[rows]
+        return self._with_mask(mask)
+
+    def inverted(self) -> Selection:
+        """Choose exactly what is not chosen; weights are dropped."""
+        return Selection(~self.mask, self.labels, self.class_names)
+
+    def cleared(self) -> Selection:
+        """Choose nothing."""
+        return Selection.empty(self.labels, self.class_names)
+
+    @property
+    def total(self) -> int:
+        """Number of training samples."""
+        return len(self.mask)
+
+    @cached_property
+    def count(self) -> int:
+        """Number of chosen samples."""
+        return int(np.count_nonzero(self.mask))
+
+    @cached_property
+    def indices(self) -> np.ndarray:
+        """Positions of the chosen samples, ascending: (count,) int64."""
+        return _frozen(np.flatnonzero(self.mask), np.int64)
+
+    @cached_property
+    def class_totals(self) -> np.ndarray:
+        """Number of training samples of each class: (K,) int64."""
+        return _frozen(np.bincount(self.labels, minlength=len(self.class_names)), np.int64)
+
+    @cached_property
+    def class_counts(self) -> np.ndarray:
+        """Number of chosen samples of each class: (K,) int64."""
+        return _frozen(np.bincount(self.labels[self.mask], minlength=len(self.class_names)), np.int64)
+
+    @cached_property
+    def complete_classes(self) -> tuple[int, ...]:
+        """Classes all of whose samples are chosen; a class without samples is none of them."""
+        complete = (self.class_counts == self.class_totals) & (self.class_totals > 0)
+        return tuple(np.flatnonzero(complete).tolist())
+
+    @cached_property
+    def loose_count(self) -> int:
+        """Number of chosen samples outside the complete classes."""
+        return self.count - int(self.class_counts[list(self.complete_classes)].sum())
+
+    @property
+    def mode(self) -> str:
+        """Return "empty", "class" (exactly whole classes), "sample" (no whole class) or "mixed"."""
+        if not self.count:
+            return "empty"
+        if not self.complete_classes:
+            return "sample"
+        return "mixed" if self.loose_count else "class"
+
+    @property
+    def packed(self) -> bytes:
+        """The mask, eight samples a byte, first sample in the highest bit."""
+        return np.packbits(self.mask).tobytes()
+
+    def digest(self) -> str:
+        """Return the SHA-256, in hex, of the packed mask."""
+        return hashlib.sha256(self.packed).hexdigest()
+
+    def check(self) -> None:
+        """Raise ForgetSetError where nothing is chosen, or everything."""
+        if not self.count:
+            raise ForgetSetError("Choose at least one image")
+        if self.count == self.total:
+            raise ForgetSetError("At least one class must stay")
+
+    def describe(self) -> str:
+        """Return the summary line: what is chosen, how many of how many, and which kind of forgetting that is."""
+        if self.mode == "empty":
+            return f"Nothing chosen · 0 of {self.total:,}"
+        share = format_share(self.count, self.total)
+        if self.mode == "sample":
+            touched = int(np.count_nonzero(self.class_counts))
+            images = f"{_counted(self.count, 'image')} in {_counted(touched, 'class', 'classes')}"
+            return f"{images} · {share} of {self.total:,} · sample forgetting"
+        names = [self.class_names[index] for index in self.complete_classes]
+        what = f"{'class' if len(names) == 1 else 'classes'} {_joined(names)}"
+        kind = "class forgetting"
+        if self.mode == "mixed":
+            what, kind = f"{what} and {_counted(self.loose_count, 'sample')}", "class forgetting + samples"
+        return f"{what} · {self.count:,} of {self.total:,} ({share}) · {kind}"
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Selection):
+            return NotImplemented
+        same_weights = (self.weights is None and other.weights is None) or (
+            self.weights is not None and other.weights is not None and np.array_equal(self.weights, other.weights)
+        )
+        return (
+            same_weights
+            and self.class_names == other.class_names
+            and np.array_equal(self.mask, other.mask)
+            and (self.labels is other.labels or np.array_equal(self.labels, other.labels))
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # compared by content, which is large
+
+    def _with_mask(self, mask: np.ndarray) -> Selection:
+        return Selection(mask, self.labels, self.class_names, self.weights)
+
+    def _ids(self, ids: Iterable[int] | np.ndarray) -> np.ndarray:
+        rows = ids if isinstance(ids, np.ndarray) else np.fromiter(ids, dtype=np.int64)
+        if rows.dtype.kind not in "iu" and rows.size:
+            raise ForgetSetError(f"Samples are named by whole numbers, got {rows.dtype}")
+        rows = rows.astype(np.int64, copy=False).ravel()
+        outside = rows[(rows < 0) | (rows >= self.total)]
+        if outside.size:
+            raise ForgetSetError(f"There is no sample {int(outside[0])}", f"Samples are 0 to {self.total - 1}")
+        return rows
+
+
+class History:
+    """Undo and redo of selections over the same samples; old ones are kept packed, at most `limit` of them."""
+
+    def __init__(self, initial: Selection, limit: int = 200) -> None:
+        self._current = initial
+        self._past: deque[_Packed] = deque(maxlen=limit)
+        self._future: list[_Packed] = []
+
+    @property
+    def current(self) -> Selection:
+        """The selection in force."""
+        return self._current
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step back."""
+        return bool(self._past)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a step forward."""
+        return bool(self._future)
+
+    def push(self, selection: Selection) -> Selection:
+        """Make `selection` current; what was undone before is forgotten. One equal to the current changes nothing."""
+        if selection == self._current:
+            return self._current
+        self._past.append(_Packed.of(self._current))
+        self._future.clear()
+        self._current = selection
+        return selection
+
+    def undo(self) -> Selection:
+        """Go one step back, where there is one, and return what is current then."""
+        if self._past:
+            self._future.append(_Packed.of(self._current))
+            self._current = self._past.pop().open(self._current)
+        return self._current
+
+    def redo(self) -> Selection:
+        """Go one step forward, where there is one, and return what is current then."""
+        if self._future:
+            self._past.append(_Packed.of(self._current))
+            self._current = self._future.pop().open(self._current)
+        return self._current
+
+
+def resolve_classes(names_or_indices: Iterable[str | int], class_names: Sequence[str]) -> tuple[int, ...]:
+    """Return class indices, each once, for exact class names or indices (a name wins over an index).
+
+    Raises NotFoundError with the nearest names for an unknown one, and InputError where a text is the name of one
+    class and the index of another.
+    """
+    by_name = {name: index for index, name in enumerate(class_names)}
+    found: dict[int, None] = {}
+    for wanted in names_or_indices:
+        found[_resolve_class(wanted, by_name, class_names)] = None
+    return tuple(found)
+
+
+def format_share(part: int, whole: int) -> str:
+    """Return a percentage in words: one decimal, two under 0.1 %; "100 %" and "0 %" only where exact."""
+    if part in (0, whole):
+        return "0 %" if not part else "100 %"
+    percent = 100 * part / whole
+    if percent < 0.005:
+        return "under 0.01 %"
+    if percent < 0.1:
+        return f"{percent:.2f} %"
+    return "over 99.9 %" if percent >= 99.95 else f"{percent:.1f} %"
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """A selection without its labels: 1 bit a sample, and weights of the chosen ones where there are any."""
+
+    mask: bytes
+    weights: np.ndarray | None
+
+    @classmethod
+    def of(cls, selection: Selection) -> _Packed:
+        weights = None if selection.weights is None else selection.weights[selection.mask]
+        return cls(selection.packed, weights)
+
+    def open(self, like: Selection) -> Selection:
+        selection = Selection.from_packed(self.mask, like.labels, like.class_names)
+        if self.weights is None:
+            return selection
+        weights = np.ones(selection.total)
+        weights[selection.mask] = self.weights
+        return Selection(selection.mask, like.labels, like.class_names, weights)
+
+
+def _resolve_class(wanted: str | int, by_name: dict[str, int], class_names: Sequence[str]) -> int:
+    count = len(class_names)
+    if isinstance(wanted, int):
+        named, numbered = None, wanted
+    else:
+        named = by_name.get(wanted)
+        numbered = int(wanted) if wanted.isascii() and wanted.isdecimal() else -1
+    inside = 0 <= numbered < count
+    if named is not None:
+        if inside and numbered != named:
+            raise InputError(
+                f"{wanted!r} is the name of class {named} and the index of class {class_names[numbered]!r}",
+                f"Write {named} for the first, or {class_names[numbered]!r} for the second",
+            )
+        return named
+    if inside:
+        return numbered
+    alike = nearest(str(wanted), class_names)
+    hint = f"Did you mean {' or '.join(alike)}? " if alike else ""
+    raise NotFoundError(f"There is no class {wanted!r}", f"{hint}The data has {count:,} classes, 0 to {count - 1}")
+
+
+def _joined(names: list[str]) -> str:
+    if len(names) > _NAMES_SHOWN + 1:
+        return f"{', '.join(names[:_NAMES_SHOWN])} and {len(names) - _NAMES_SHOWN:,} more"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _counted(count: int, noun: str, plural: str = "") -> str:
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def _frozen(array: np.ndarray, dtype: type) -> np.ndarray:
+    """Return a read-only array that nobody else can write to."""
+    result: np.ndarray = np.asarray(array, dtype=dtype)
+    if result.flags.writeable:
+        result = result.copy() if result is array else result
+        result.setflags(write=False)
+    return result
