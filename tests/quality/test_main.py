@@ -67,6 +67,17 @@ def test_every_subcommand_goes_to_the_command_line(calls, name):
     assert calls == [[name, "--some", "thing"]]
 
 
+@pytest.mark.parametrize("name", [*main.COMMANDS, "example"])
+def test_every_subcommand_explains_itself(name, capsys):
+    """What main.py lists exists; `example` is what --example runs without a window, and is not listed."""
+    from core.cli import main as run_command
+
+    with pytest.raises(SystemExit) as stop:
+        raise SystemExit(run_command([name, "--help"]))
+    assert not stop.value.code
+    assert name in capsys.readouterr().out
+
+
 def test_flags_before_a_subcommand(calls):
     main.main(["--no-window", "--debug", "runs", "folder"])
     assert calls == [["runs", "folder", "--debug"]]
