@@ -1,0 +1,43 @@
+"""Where the application keeps what it makes: runs, references, caches. UNLEARN_STUDIO_HOME moves all of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+APP = "unlearn-studio"
+
+
+def data_home() -> Path:
+    """Return the folder of runs, references and downloaded data."""
+    home = os.environ.get("UNLEARN_STUDIO_HOME")
+    if home:
+        return Path(home) / "data"
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir(APP, appauthor=False))
+
+
+def cache_home() -> Path:
+    """Return the folder of what can be made again: thumbnails, outputs of original models."""
+    home = os.environ.get("UNLEARN_STUDIO_HOME")
+    if home:
+        return Path(home) / "cache"
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir(APP, appauthor=False))
+
+
+def runs_home() -> Path:
+    """Return the folder new runs are put into unless another one is named."""
+    return data_home() / "runs"
+
+
+def models_home() -> Path:
+    """Return the folder of models trained by the application, the example's among them."""
+    return data_home() / "models"
+
+
+def references_home() -> Path:
+    """Return the folder of retrained references, named by content and shared by all runs."""
+    return data_home() / "references"

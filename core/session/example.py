@@ -1,0 +1,81 @@
+"""The bundled example: its model is trained by the application itself at first start, in a few seconds."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.engine.control import Control
+from core.engine.states import State
+from core.errors import InputError, StoppedError
+from core.events import Event, Progress, StepMetrics
+from core.jsonio import dumps, read_json
+from core.places import models_home
+from core.runs.folder import MODEL, RunFolder
+from core.selection import Selection, resolve_classes
+from core.session.jobs import create_run, make_train_job
+from core.session.opening import DataOptions, Pair, open_data, open_for
+from core.session.running import run
+
+RECIPE = Path(__file__).resolve().parents[2] / "resources" / "example" / "recipe.json"
+
+
+@dataclass(frozen=True)
+class Example:
+    """The example, opened: a model that fits its data, what to forget, and how."""
+
+    pair: Pair
+    selection: Selection
+    method: str
+    preset: str
+    seed: int
+
+
+def example_recipe() -> dict[str, Any]:
+    """Return the example's recipe as shipped."""
+    return read_json(RECIPE)
+
+
+def open_example(
+    control: Control | None = None, progress: Callable[[str, int, int], None] | None = None
+) -> Example:
+    """Open the example; trains its model first where that was not done before. Raises StoppedError when told to stop."""
+    recipe = example_recipe()
+    control = control or Control()
+    dataset = open_data(recipe["dataset"], progress=progress)
+    job = make_train_job(
+        dataset, DataOptions(), recipe["architecture"], recipe=recipe["recipe"], seed=recipe["seed"], device="cpu",
+        precision="float32", threads=1,
+    )
+    key = hashlib.sha256(dumps([recipe, dataset.fingerprint])).hexdigest()[:12]
+    folder = RunFolder(models_home() / f"example-{recipe['dataset']}-{key}")
+    if not folder.has_result:
+        _discard_broken(folder)
+        create_run(folder.path, job, None, dataset)
+
+        def tell(event: Event) -> None:
+            if progress and isinstance(event, StepMetrics):
+                progress("Training the example's model", event.step, event.steps[-1] if event.steps else event.step)
+            elif progress and isinstance(event, Progress):
+                progress(event.what, event.done, event.total)
+
+        if run(folder, control, tell, dataset=dataset) is not State.FINISHED:
+            raise StoppedError("The training of the example's model was stopped")
+    model = open_for(dataset, folder.file(MODEL))
+    selection = Selection.empty(dataset.train.labels.numpy(), dataset.classes).with_classes(
+        resolve_classes([recipe["forget_class"]], dataset.classes)
+    )
+    return Example(Pair(model, dataset), selection, recipe["method"], recipe["preset"], recipe["seed"])
+
+
+def _discard_broken(folder: RunFolder) -> None:
+    """Clear what an interrupted first start left; refuse while another one is at it."""
+    if not folder.path.exists():
+        return
+    if folder.exists and folder.locked:
+        raise InputError("The example's model is being trained by another process", "Wait a few seconds and try again")
+    shutil.rmtree(folder.path, ignore_errors=True)

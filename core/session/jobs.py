@@ -1,0 +1,225 @@
+"""Makes jobs: everything a run needs to know, validated before a folder is made."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.data.dataset import Dataset
+from core.devices import PRECISIONS, choose_device, default_threads
+from core.errors import ForgetSetError, MismatchError, UsageError
+from core.job import DataPart, ForgetPart, Job, ModelPart
+from core.methods import Method, get_method
+from core.models.architectures import ModelSpec, get_architecture
+from core.models.checkpoint import OpenedModel
+from core.parameters import Values, resolve
+from core.runs.folder import FORGET, RunFolder
+from core.selection import Selection, write_forget_list
+from core.session.opening import DataOptions, Pair
+from core.version import VERSION
+
+LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn", "safetensors")
+
+
+def resolve_method(method: Method, mode: str, preset: str = "", settings: Mapping[str, Any] | None = None) -> Values:
+    """Return a method's values for a kind of forget set: defaults, then preset, then settings.
+
+    Raises ParameterError naming all that is wrong, NotFoundError for an unknown preset.
+    """
+    chosen = method.preset(preset, mode)
+    return resolve(method.parameters, chosen.values, settings or {}, owner=method.id)
+
+
+def make_unlearn_job(
+    pair: Pair,
+    selection: Selection,
+    method_id: str,
+    *,
+    preset: str = "",
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int = 0,
+    monitoring_budget: float = 0.1,
+    checkpoint_seconds: float = 20.0,
+) -> Job:
+    """Describe one unlearning run. Raises AppErrors for anything that could not run."""
+    selection.check()
+    method = get_method(method_id)
+    mode = selection.mode
+    if "sample" not in method.suits and mode != "class":
+        raise ForgetSetError(
+            f"{method.title} works on whole classes only", "Choose whole classes, or another method for single images"
+        )
+    recipe = (pair.model.card or {}).get("recipe") or {}
+    layers = [recipe] if method.starts_from == "fresh" and not preset else []
+    values = resolve(
+        method.parameters, method.preset(preset, mode).values, *_known(layers, method), settings or {}, owner=method.id
+    )
+    return Job(
+        kind="unlearn",
+        model=model_part(pair.model, pair.dataset),
+        data=data_part(pair.dataset, pair.options),
+        forget=forget_part(selection),
+        method=method.id,
+        preset=method.preset(preset, mode).name,
+        parameters=dict(values),
+        **_machine(seed, device, precision, threads, monitoring_budget, checkpoint_seconds),
+    )
+
+
+def make_train_job(
+    dataset: Dataset,
+    options: DataOptions,
+    architecture: str,
+    *,
+    exclude: Selection | None = None,
+    recipe: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int = 0,
+    user_code: str = "",
+    monitoring_budget: float = 0.05,
+    checkpoint_seconds: float = 20.0,
+) -> Job:
+    """Describe the training of an original model or, with `exclude`, of a retrained reference."""
+    if exclude is not None and exclude.count:
+        exclude.check()
+    method = get_method("retrain")
+    if not user_code:
+        get_architecture(architecture)
+    values = resolve(method.parameters, *_known([recipe or {}], method, strict=True), owner="the recipe")
+    spec = ModelSpec(architecture, dataset.num_classes, dataset.channels, dataset.preprocessing.size, user_code)
+    return Job(
+        kind="train",
+        model=ModelPart(
+            architecture=spec.architecture,
+            num_classes=spec.num_classes,
+            in_channels=spec.in_channels,
+            input_size=spec.input_size,
+            classes=dataset.classes,
+            preprocessing=dataset.preprocessing.to_dict(),
+            user_code=user_code,
+        ),
+        data=data_part(dataset, options),
+        forget=forget_part(exclude) if exclude is not None and exclude.count else ForgetPart(
+            mode="none", total=len(dataset.train)
+        ),
+        method=method.id,
+        parameters=dict(values),
+        **_machine(seed, device, precision, threads, monitoring_budget, checkpoint_seconds),
+    )
+
+
+def create_run(path: Path | str, job: Job, selection: Selection | None, dataset: Dataset) -> RunFolder:
+    """Make the run folder with the job and the forget list; raises InputError where it already holds a run."""
+    folder = RunFolder.create(path, job)
+    chosen = selection if selection is not None else Selection.empty(dataset.train.labels.numpy(), dataset.classes)
+    write_forget_list(folder.file(FORGET), chosen, dataset.train.paths)
+    return folder
+
+
+def model_part(model: OpenedModel, dataset: Dataset) -> ModelPart:
+    """Describe an opened model in a job."""
+    return ModelPart(
+        path=str(Path(model.path).resolve()),
+        sha256=model.sha256,
+        architecture=model.spec.architecture,
+        num_classes=model.spec.num_classes,
+        in_channels=model.spec.in_channels,
+        input_size=tuple(dataset.preprocessing.size),
+        classes=dataset.classes,
+        preprocessing=dataset.preprocessing.to_dict(),
+        form=model.form.to_dict(),
+        user_code=model.spec.user_code,
+    )
+
+
+def data_part(dataset: Dataset, options: DataOptions) -> DataPart:
+    """Describe an opened data set in a job."""
+    return DataPart(
+        spec=dataset.spec, fingerprint=dataset.fingerprint, test_origin=dataset.test_origin, **asdict(options)
+    )
+
+
+def forget_part(selection: Selection) -> ForgetPart:
+    """Describe a forget set in a job."""
+    classes = tuple(int(c) for c in selection.complete_classes)
+    return ForgetPart(
+        mode=selection.mode,
+        classes=classes,
+        class_names=tuple(selection.class_names[c] for c in classes),
+        count=int(selection.count),
+        total=int(selection.total),
+        sha256=selection.digest(),
+    )
+
+
+def check_forget(job: Job, selection: Selection) -> None:
+    """Raise MismatchError where forget.csv is not the forget set the job was made with."""
+    if job.forget.mode != "none" and selection.digest() != job.forget.sha256:
+        raise MismatchError("forget.csv was changed after the job was made", "Make a new job for another forget set")
+
+
+def reference_key(job: Job, seed: int) -> str:
+    """Name a retrained reference by what determines it: data, forget set, architecture, recipe and seed."""
+    parts = (job.data.fingerprint, job.forget.sha256, job.model.architecture, sorted(job.parameters.items()), seed)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of what results depend on."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def random_selection(labels: np.ndarray, class_names: Iterable[str], share: float, seed: int) -> Selection:
+    """Choose a random share (0..1, both excluded) of the training samples. Raises UsageError for another share."""
+    if not 0 < share < 1:
+        raise UsageError(f"--forget-random takes a share above 0 and below 1, got {share:g}")
+    count = max(1, round(len(labels) * share))
+    chosen = np.random.default_rng(seed).choice(len(labels), count, replace=False)
+    return Selection.empty(labels, tuple(class_names)).with_samples(chosen)
+
+
+def _known(layers: list[Mapping[str, Any]], method: Method, strict: bool = False) -> list[Mapping[str, Any]]:
+    """Leave out what a recipe of another version names and this method does not know, unless `strict`."""
+    if strict:
+        return layers
+    names = {p.name for p in method.parameters}
+    return [{name: value for name, value in layer.items() if name in names} for layer in layers]
+
+
+def _machine(
+    seed: int, device: str, precision: str, threads: int, monitoring_budget: float, checkpoint_seconds: float
+) -> dict[str, Any]:
+    if precision not in PRECISIONS:
+        raise UsageError(f"Precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+    if threads < 0:
+        raise UsageError(f"--threads must be at least 1, got {threads}")
+    if not 0 <= monitoring_budget <= 1:
+        raise UsageError(f"The monitoring budget must be between 0 and 1, got {monitoring_budget:g}")
+    return {
+        "seed": seed,
+        "device": str(choose_device(device)),
+        "precision": precision,
+        "threads": threads or default_threads(),
+        "monitoring_budget": monitoring_budget,
+        "checkpoint_seconds": checkpoint_seconds,
+        "app_version": VERSION,
+        "libraries": library_versions(),
+    }

@@ -1,0 +1,131 @@
+"""Opens a model and a data set together and makes sure that they fit before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from core.data.batches import ImageStore
+from core.data.dataset import Dataset
+from core.data.loaded import ProgressCallback
+from core.data.preprocessing import Preprocessing
+from core.data.sources import open_dataset
+from core.devices import choose_precision
+from core.engine.setting import convolutional
+from core.job import Job
+from core.models.architectures import ModelSpec, build_model
+from core.models.checkpoint import OpenedModel, open_model, read_card
+from core.models.fit import check_fit
+from core.models.tap import TappedModel
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """How a data set is opened besides its spec; stands in the job."""
+
+    data_root: str = ""
+    test_fraction: float | None = None
+    classes_file: str = ""
+    preprocess_file: str = ""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A model and a data set that fit each other."""
+
+    model: OpenedModel
+    dataset: Dataset
+    options: DataOptions = DataOptions()
+
+
+def open_data(
+    spec: str,
+    options: DataOptions = DataOptions(),
+    *,
+    preprocessing: Preprocessing | None = None,
+    progress: ProgressCallback | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Dataset:
+    """Open a data set with the options of a job or a command."""
+    return open_dataset(
+        spec,
+        data_root=options.data_root or None,
+        test_fraction=options.test_fraction,
+        classes_file=options.classes_file or None,
+        preprocess_file=options.preprocess_file or None,
+        preprocessing=preprocessing,
+        progress=progress,
+        cancelled=cancelled,
+    )
+
+
+def open_pair(
+    model_path: Path | str,
+    data_spec: str,
+    options: DataOptions = DataOptions(),
+    *,
+    arch: str | None = None,
+    trust_pickle: bool = False,
+    trust_code: bool = False,
+    progress: ProgressCallback | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Pair:
+    """Open a model file and a data set and check that they fit. Raises the AppErrors of both, or MismatchError."""
+    card = read_card(Path(model_path))
+    stated = (card or {}).get("preprocessing")
+    preprocessing = Preprocessing.from_dict({**stated, "source": "model card"}) if stated else None
+    dataset = open_data(data_spec, options, preprocessing=preprocessing, progress=progress, cancelled=cancelled)
+    model = open_for(dataset, model_path, arch=arch, trust_pickle=trust_pickle, trust_code=trust_code)
+    return Pair(model, dataset, options)
+
+
+def open_for(
+    dataset: Dataset,
+    model_path: Path | str,
+    *,
+    arch: str | None = None,
+    trust_pickle: bool = False,
+    trust_code: bool = False,
+) -> OpenedModel:
+    """Open a model file for a data set that is already open, and check that they fit."""
+    model = open_model(
+        model_path,
+        arch=arch,
+        input_size=dataset.preprocessing.size,
+        in_channels=dataset.channels,
+        trust_pickle=trust_pickle,
+        trust_code=trust_code,
+    )
+    check_fit(model, dataset)
+    return model
+
+
+def tapped(model: OpenedModel, device: torch.device, *, layers: int = 1, trust_code: bool = False) -> TappedModel:
+    """Build the network of an opened model with its weights, on a device."""
+    module = build_model(model.spec, trust_code=trust_code)
+    module.load_state_dict(model.state_dict, strict=False)  # completeness was checked when it was opened
+    return place(module, model.spec, device, layers=layers)
+
+
+def place(module: torch.nn.Module, spec: ModelSpec, device: torch.device, *, layers: int = 1) -> TappedModel:
+    """Move a network to a device, in the memory order that is faster there, and tap it."""
+    module = module.to(device)
+    if convolutional(module):
+        module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return TappedModel(module, spec.num_classes, layers, input_shape=(spec.in_channels, *spec.input_size))
+
+
+def precision_of(job: Job, module: torch.nn.Module, device: torch.device) -> str:
+    """Return the precision a job computes in on a device."""
+    return choose_precision(job.precision, device, convolutional=convolutional(module))
+
+
+def stores(dataset: Dataset, device: torch.device, forget: torch.Tensor | None = None) -> tuple[ImageStore, ImageStore]:
+    """Put a data set's training and test images where a device can use them."""
+    return (
+        ImageStore(dataset.train, dataset.preprocessing, device, forget),
+        ImageStore(dataset.test, dataset.preprocessing, device),
+    )

@@ -1,0 +1,245 @@
+"""What a run leaves behind: the model in its forms, the model card, the report."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from core.data.dataset import Dataset
+from core.data.splits import Splits
+from core.engine.full import FullOutputs
+from core.engine.states import State
+from core.job import Job
+from core.jsonio import write_atomic, write_json
+from core.methods import get_method
+from core.models.checkpoint import CheckpointForm
+from core.models.formats import write_safetensors, write_same
+from core.runs.folder import CARD, EVENTS, FORGET, JOB, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, RunFolder, sha256
+from core.verify import suite
+from core.verify.report import render_report
+from core.verify.verdict import decide
+from core.version import VERSION
+
+SCHEMA_VERSION = 1
+SUMMARY_KEYS = (
+    "retain_accuracy",
+    "forget_accuracy",
+    "retain_test_accuracy",
+    "forget_test_accuracy",
+    "probe",
+    "nmi",
+)
+UNCHANGED_POINTS = 0.005  # forget accuracy within half a point of the original's counts as no effect
+DAMAGE_POINTS = 0.02  # loss of retain accuracy worth a warning where no retrained model says what is normal
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended and what it cost. Seconds are of training and monitoring, pauses left out."""
+
+    state: State
+    steps: int
+    seconds: float
+    samples_seen: int
+
+
+def write_models(folder: RunFolder, job: Job, module: nn.Module) -> None:
+    """Write model.safetensors, and model.pt with the keys, types and wrapper of the file that came in."""
+    state = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
+    write_safetensors(
+        folder.file(MODEL),
+        state,
+        {"architecture": job.model.architecture, "job_sha256": folder.job_sha256(), "app_version": VERSION},
+    )
+    form = CheckpointForm.from_dict(job.model.form) if job.model.form else CheckpointForm()
+    write_same(folder.file(MODEL_PT), state, replace(form, format="pt"))
+
+
+def write_card(
+    folder: RunFolder,
+    job: Job,
+    dataset: Dataset,
+    full: FullOutputs,
+    splits: Splits,
+    outcome: Outcome,
+) -> dict[str, Any]:
+    """Write the model card of a trained model and return its measures."""
+    measures = suite.output_measures(full.split(splits), full, splits)
+    write_json(folder.file(CARD), _card(folder, job, dataset, measures, outcome))
+    return measures
+
+
+def build_report(
+    folder: RunFolder,
+    job: Job,
+    dataset: Dataset,
+    splits: Splits,
+    original: FullOutputs,
+    unlearned: FullOutputs,
+    outcome: Outcome,
+    retrained: dict[str, FullOutputs] | None = None,
+    retrained_notes: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Measure the models and put together report.json, without the hashes that `write_report` adds.
+
+    `retrained`: outputs of retrained references by name ("seed 1"). `log` holds warnings for the event log.
+    """
+    retrained = retrained or {}
+    method = get_method(job.method)
+    outputs = {"original": original, "unlearned": unlearned}
+    if splits.forget_classes:
+        outputs["head_only"] = suite.head_only(original, splits.forget_classes)
+    models = {"original": suite.measure(original, splits)}
+    for name in list(outputs)[1:]:
+        models[name] = suite.measure(outputs[name], splits, features_of=(original, models["original"]))
+    references = {name: suite.measure(full, splits) for name, full in retrained.items()}
+    first = next(iter(retrained.values()), None)
+    towards = {"original": original, **({"retrained": first} if first is not None else {})}
+    for name, full in outputs.items():
+        models[name]["distances"] = suite.distances(full, towards, splits)
+    for name, full in retrained.items():
+        others = [other for key, other in retrained.items() if key != name]
+        towards = {"original": original, **({"retrained": others[0]} if others else {})}
+        references[name]["distances"] = suite.distances(full, towards, splits)
+    if references:
+        models["retrained"] = next(iter(references.values()))
+    verdict = decide(models, list(references.values()), set(method.trained_on))
+    unchanged = _is_unchanged(models, splits)
+    warnings = _warnings(models, unchanged)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "app_version": VERSION,
+        "run": folder.id,
+        "state": outcome.state.value,
+        "forget_classes": list(job.forget.class_names),
+        "forget_count": job.forget.count,
+        "forget_mode": job.forget.mode,
+        "total": job.forget.total,
+        "method": method.id,
+        "method_details": {
+            "title": method.title,
+            "status": method.status,
+            "citation": method.citation,
+            "preset": job.preset,
+            "parameters": job.parameters,
+            "notes": list(method.notes),
+        },
+        "dataset": {
+            "spec": job.data.spec,
+            "title": dataset.title,
+            "fingerprint": dataset.fingerprint,
+            "test_origin": dataset.test_origin,
+            "classes": list(dataset.classes),
+        },
+        "model": {
+            "path": Path(job.model.path).name,
+            "sha256": job.model.sha256,
+            "architecture": job.model.architecture,
+        },
+        "models": models,
+        "retrained": references,
+        "retrained_notes": retrained_notes or {},
+        "verdict": verdict.as_dict(),
+        "closure": {row.key: row.closure for row in verdict.measures},
+        "cost": {
+            "seconds": outcome.seconds,
+            "steps": outcome.steps,
+            "samples_seen": outcome.samples_seen,
+            "share_of_retraining": _share_of_retraining(outcome, retrained_notes),
+        },
+        "unchanged": unchanged,
+        "warnings": [message for message, _ in warnings],
+        "seed": job.seed,
+        "device": job.device,
+        "precision": job.precision,
+        "libraries": job.libraries,
+        "machine": {"system": platform.platform(terse=True), "processor": platform.machine()},
+        "log": warnings,
+    }
+
+
+def write_report(folder: RunFolder, job: Job, dataset: Dataset, report: dict[str, Any]) -> dict[str, Any]:
+    """Write the model card, report.json with the hashes of what it speaks of, and report.html; returns the report."""
+    outcome = Outcome(
+        State(report["state"]), report["cost"]["steps"], report["cost"]["seconds"], report["cost"]["samples_seen"]
+    )
+    report = {**report, "files": {name: sha256(folder.file(name)) for name in (MODEL, MODEL_PT, JOB, FORGET, EVENTS)}}
+    card = _card(folder, job, dataset, report["models"]["unlearned"], outcome)
+    write_json(folder.file(CARD), {**card, "verdict": report["verdict"], "checked": bool(report["retrained"])})
+    write_json(folder.file(REPORT_JSON), report)
+    write_atomic(folder.file(REPORT_HTML), render_report(report, folder.events()).encode())
+    return report
+
+
+def _card(
+    folder: RunFolder, job: Job, dataset: Dataset, measures: dict[str, Any], outcome: Outcome
+) -> dict[str, Any]:
+    card = {
+        "schema_version": SCHEMA_VERSION,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "app_version": VERSION,
+        "architecture": job.model.architecture,
+        "user_code": job.model.user_code,
+        "num_classes": job.model.num_classes,
+        "in_channels": job.model.in_channels,
+        "input_size": list(job.model.input_size),
+        "classes": list(dataset.classes),
+        "preprocessing": dataset.preprocessing.to_dict(),
+        "dataset": {"title": dataset.title, "fingerprint": dataset.fingerprint, "test_origin": dataset.test_origin},
+        "kind": job.kind,
+        "method": job.method,
+        "seed": job.seed,
+        "job_sha256": folder.job_sha256(),
+        "forgotten": {"mode": job.forget.mode, "classes": list(job.forget.class_names), "count": job.forget.count},
+        "measures": {key: measures.get(key) for key in SUMMARY_KEYS if key in measures},
+        "cost": {"seconds": outcome.seconds, "steps": outcome.steps, "samples_seen": outcome.samples_seen},
+        "files": {name: sha256(folder.file(name)) for name in (MODEL, MODEL_PT)},
+    }
+    if job.kind == "train":
+        card["recipe"] = job.parameters
+    else:
+        card["original"] = {"sha256": job.model.sha256, "name": Path(job.model.path).name}
+    return card
+
+
+def _is_unchanged(models: dict[str, dict], splits: Splits) -> bool:
+    before, after = models["original"]["forget_accuracy"], models["unlearned"]["forget_accuracy"]
+    if before is None or after is None or not splits.forget_classes:
+        return False
+    return abs(before - after) <= UNCHANGED_POINTS
+
+
+def _warnings(models: dict[str, dict], unchanged: bool) -> list[tuple[str, str]]:
+    original, unlearned = models["original"], models["unlearned"]
+    found = []
+    if unchanged:
+        found.append(
+            (
+                f"The model is unchanged: forget accuracy {original['forget_accuracy']:.1%} before, "
+                f"{unlearned['forget_accuracy']:.1%} after. Try a larger step size, or search for one.".replace("%", " %"),
+                "unchanged",
+            )
+        )
+    before, after = original["retain_test_accuracy"], unlearned["retain_test_accuracy"]
+    if before is not None and after is not None and before - after > DAMAGE_POINTS:
+        retrained = models.get("retrained", {}).get("retain_test_accuracy")
+        known = (
+            f"That is more than forgetting needs: retraining loses {100 * (before - retrained):.1f}."
+            if retrained is not None
+            else "How much retraining would lose was not measured."
+        )
+        found.append((f"Retain accuracy fell by {100 * (before - after):.1f} points. {known}", "damage"))
+    return found
+
+
+def _share_of_retraining(outcome: Outcome, notes: dict[str, Any] | None) -> float | None:
+    seconds = (notes or {}).get("seconds")
+    return outcome.seconds / seconds if seconds else None
+
+

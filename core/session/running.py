@@ -1,0 +1,311 @@
+"""Runs a job in its folder from start, or from its last checkpoint, to a result on disk."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from core.data.batches import Augmentation
+from core.data.dataset import Dataset
+from core.data.splits import Splits
+from core.devices import choose_device, free_memory, is_out_of_memory, out_of_memory_error, set_threads, unused_gpu
+from core.engine.control import Control, Interrupted
+from core.engine.engine import Engine
+from core.engine.full import FullOutputs, cache_name, collect_full
+from core.engine.monitor import Monitor, events_of
+from core.engine.setting import Setting
+from core.engine.states import State
+from core.errors import AppError, InputError, MismatchError
+from core.events import Event, Log, PhaseChanged, Progress, RunFailed, RunFinished
+from core.job import Job
+from core.methods import get_method
+from core.models.architectures import ModelSpec, build_model
+from core.models.tap import TappedModel
+from core.parameters import Values, resolve
+from core.places import cache_home
+from core.runs.checkpoints import load_checkpoint, save_checkpoint
+from core.runs.folder import FORGET, RunFolder
+from core.runs.recorder import Recorder
+from core.selection import Selection, read_forget_csv
+from core.session import results
+from core.session.jobs import check_forget
+from core.session.opening import DataOptions, Pair, open_data, open_pair, place, precision_of, stores, tapped
+
+Emit = Callable[[Event], None]
+
+
+@dataclass
+class Bench:
+    """A job set up to run: what the engine works on, and the original's outputs to hold the result against."""
+
+    job: Job
+    setting: Setting
+    dataset: Dataset
+    original: FullOutputs | None  # None where a fresh model is trained
+
+
+def run(
+    folder: RunFolder,
+    control: Control,
+    emit: Emit,
+    *,
+    pair: Pair | None = None,
+    dataset: Dataset | None = None,
+    resume: bool = False,
+    trust_pickle: bool = False,
+    trust_code: bool = False,
+) -> State:
+    """Run the job in `folder` and return the state it ended in; every event is on disk before `emit` sees it.
+
+    `pair` (unlearning) or `dataset` (training) may be handed in where they are already open. `resume` goes on from
+    the last checkpoint, or from step 0 without one; a run that has a result is left as it is. Raises the AppError a
+    run failed with, after recording it.
+    """
+    state = State(folder.status().state)
+    if state in (State.FINISHED, State.STOPPED) and folder.has_result:
+        return state
+    with folder.lock():
+        recorder = Recorder(folder)
+        runner = _Runner(folder, control, recorder, emit)
+        try:
+            outcome = runner.run(pair, dataset, resume, trust_pickle, trust_code)
+        except Interrupted:
+            outcome = runner.end_without_result()
+        except Exception as error:
+            failure = runner.fail(error)
+            if failure is error:
+                raise
+            raise failure from error
+        finally:
+            recorder.close()
+    if outcome is State.DISCARDED:
+        folder.delete()
+    return outcome
+
+
+class _Runner:
+    """One run from opening to result; keeps what its steps share."""
+
+    def __init__(self, folder: RunFolder, control: Control, recorder: Recorder, emit: Emit) -> None:
+        self._folder, self._control, self._recorder, self._emit = folder, control, recorder, emit
+        self._step = 0
+        self._began = time.perf_counter()
+
+    def run(self, pair, dataset, resume, trust_pickle, trust_code) -> State:
+        """Prepare, run the engine, and write the results."""
+        self._state(State.PREPARING, "Opening model and data")
+        job = self._folder.job()
+        set_threads(job.threads)
+        bench = self._prepare(job, pair, dataset, trust_pickle, trust_code)
+        setting = bench.setting
+        engine = Engine(
+            setting,
+            self._control,
+            Monitor(setting, job.monitoring_budget),
+            save=lambda state: save_checkpoint(self._folder, state),
+            checkpoint_seconds=job.checkpoint_seconds,
+        )
+        state = load_checkpoint(self._folder) if resume else None
+        if state is not None:
+            engine.restore(state)
+        elif bench.original is not None:
+            for event in events_of(setting, bench.original.split(setting.splits), 0, "full"):
+                self._report(event)
+        for event in engine.run():
+            self._report(event)
+        self._step = engine.step
+        if engine.outcome is State.DISCARDED:
+            return self.end_without_result()
+        return self._finish(bench, engine)
+
+    def end_without_result(self) -> State:
+        """End a run that was discarded, or stopped while there was nothing to keep."""
+        self._state(State.DISCARDING)
+        self._report(self._finished(State.DISCARDED, {}, False))
+        return State.DISCARDED
+
+    def fail(self, error: Exception) -> Exception:
+        """Record a failure; returns the error to raise (out of memory becomes an AppError with advice)."""
+        details = "".join(traceback.format_exception(error))
+        if is_out_of_memory(error):
+            job = self._folder.job()
+            error = out_of_memory_error(int(job.parameters.get("batch", 1)))
+        message = error.message if isinstance(error, AppError) else f"{type(error).__name__}: {error}"
+        hint = error.hint if isinstance(error, AppError) else "This is a fault of the application; the log has the details"
+        common = {"run": self._folder.id, "step": self._step, "time": time.time()}
+        event = RunFailed(**common, error=message, hint=hint, details=details)
+        self._recorder.record(event)
+        self._emit(event)
+        return error
+
+    # -- preparing -------------------------------------------------------------------------------------------------
+
+    def _prepare(self, job: Job, pair, dataset, trust_pickle, trust_code) -> Bench:
+        options = DataOptions(
+            job.data.data_root, job.data.test_fraction, job.data.classes_file, job.data.preprocess_file
+        )
+        device = choose_device(job.device)
+        if (idle := unused_gpu(device)) is not None:
+            self._log("warning", f"Running on the processor; {idle} is free. Use it from the next run on.", "cpu")
+        if job.kind == "train":
+            dataset = dataset or open_data(job.data.spec, options, progress=self._progress, cancelled=self._ending)
+            model = None
+        else:
+            pair = pair or self._open(job, options, trust_pickle, trust_code)
+            dataset, model = pair.dataset, pair.model
+            if model.sha256 != job.model.sha256:
+                raise MismatchError(f"{job.model.path} is not the model this job was made for", "Its content changed")
+        if dataset.fingerprint != job.data.fingerprint:
+            raise MismatchError(
+                f"The data {job.data.spec} is not what this job was made for: its content differs",
+                "Open the data the run was made with, or make a new job",
+            )
+        forget = self._forget_mask(job, dataset)
+        method = get_method(job.method)
+        values = resolve(method.parameters, job.parameters, owner=method.id)
+        tap = self._network(job, model, method, values, device, trust_code)
+        train, test = stores(dataset, device, forget)
+        precision = precision_of(job, tap.module, device)
+        original = None
+        if model is not None:
+            self._state(State.PREPARING, "Measuring the original model")
+            original = self._original_outputs(job, tapped(model, device, trust_code=trust_code), train, test)
+        self._control.check()
+        setting = Setting(
+            run_id=self._folder.id,
+            method=method,
+            values=values,
+            seed=job.seed,
+            model=tap,
+            splits=Splits.of(dataset, forget),
+            train=train,
+            test=test,
+            class_names=dataset.classes,
+            device=device,
+            precision=precision,
+            augmentation=augmentation_of(values),
+        )
+        return Bench(job, setting, dataset, original)
+
+    def _open(self, job: Job, options: DataOptions, trust_pickle: bool, trust_code: bool) -> Pair:
+        if not job.model.path:
+            raise InputError("The job names no model file")
+        return open_pair(
+            job.model.path,
+            job.data.spec,
+            options,
+            arch=job.model.user_code or job.model.architecture,
+            trust_pickle=trust_pickle,
+            trust_code=trust_code,
+            progress=self._progress,
+            cancelled=self._ending,
+        )
+
+    def _network(self, job, model, method, values: Values, device, trust_code) -> TappedModel:
+        if method.starts_from == "original" and model is not None:
+            return tapped(model, device, layers=method.layers(values), trust_code=trust_code)
+        part = job.model
+        spec = ModelSpec(part.architecture, part.num_classes, part.in_channels, tuple(part.input_size), part.user_code)
+        torch.manual_seed(job.seed)
+        return place(build_model(spec, trust_code=trust_code), spec, device, layers=method.layers(values))
+
+    def _original_outputs(self, job: Job, tap: TappedModel, train, test) -> FullOutputs:
+        name = cache_name(job.model.sha256, job.data.fingerprint, job.model.preprocessing, "float32")
+        return collect_full(
+            tap,
+            train,
+            test,
+            cache=cache_home() / "outputs" / name,
+            progress=lambda done, total: self._progress("Measuring the original model", done, total),
+        )
+
+    def _forget_mask(self, job: Job, dataset: Dataset) -> torch.Tensor:
+        if job.forget.mode == "none":
+            return torch.zeros(len(dataset.train), dtype=torch.bool)
+        rows = read_forget_csv(self._folder.file(FORGET))
+        mask = rows.mask(len(dataset.train))
+        check_forget(job, Selection(mask, dataset.train.labels.numpy(), dataset.classes))
+        return torch.from_numpy(mask)
+
+    # -- results ---------------------------------------------------------------------------------------------------
+
+    def _finish(self, bench: Bench, engine: Engine) -> State:
+        setting = bench.setting
+        if engine.outcome is State.STOPPED:
+            self._state(State.STOPPING, "Keeping the model as it is now")
+        self._report(Progress(**self._common(), what="Measuring the result", done=0, total=0))
+        final = collect_full(
+            setting.model,
+            setting.train,
+            setting.test,
+            progress=lambda done, total: self._tick("Measuring the result", done, total),
+        )
+        sets = final.split(setting.splits)
+        for event in events_of(setting, sets, engine.step, "full"):
+            self._report(event)
+        results.write_models(self._folder, bench.job, setting.model.module)
+        outcome = results.Outcome(
+            state=engine.outcome, steps=engine.step, seconds=engine.elapsed, samples_seen=engine.samples_seen
+        )
+        if bench.job.kind == "train":
+            measures = results.write_card(self._folder, bench.job, bench.dataset, final, setting.splits, outcome)
+            self._report(self._finished(engine.outcome, measures, False))
+            return engine.outcome
+        assert bench.original is not None
+        report = results.build_report(
+            self._folder, bench.job, bench.dataset, setting.splits, bench.original, final, outcome
+        )
+        for message, code in report.pop("log", []):
+            self._log("warning", message, code)
+        finished = self._finished(engine.outcome, report["models"]["unlearned"], report["unchanged"])
+        self._recorder.record(finished)  # before the report, which carries the event log's hash
+        results.write_report(self._folder, bench.job, bench.dataset, report)
+        self._emit(finished)
+        return engine.outcome
+
+    # -- events ----------------------------------------------------------------------------------------------------
+
+    def _common(self) -> dict:
+        return {"run": self._folder.id, "step": self._step, "time": time.time()}
+
+    def _report(self, event: Event) -> None:
+        self._recorder.record(event)
+        self._step = event.step
+        self._emit(event)
+
+    def _state(self, state: State, detail: str = "") -> None:
+        self._report(PhaseChanged(**self._common(), state=state.value, detail=detail))
+
+    def _log(self, level: str, message: str, code: str = "") -> None:
+        self._report(Log(**self._common(), level=level, message=message, code=code))
+
+    def _finished(self, state: State, measures: dict, unchanged: bool) -> RunFinished:
+        kept = {key: measures.get(key) for key in results.SUMMARY_KEYS if key in measures}
+        seconds = time.perf_counter() - self._began
+        return RunFinished(
+            **self._common(), state=state.value, seconds=seconds, measures=kept, unchanged=unchanged
+        )
+
+    def _tick(self, what: str, done: int, total: int) -> None:
+        self._report(Progress(**self._common(), what=what, done=done, total=total))
+        if self._control.discarding:
+            raise Interrupted
+
+    def _progress(self, what: str, done: int, total: int) -> None:
+        self._report(Progress(**self._common(), what=what, done=done, total=total))
+        self._control.check()
+
+    def _ending(self) -> bool:
+        return self._control.ending
+
+
+def augmentation_of(values: Values) -> Augmentation:
+    """Return the augmentation a recipe names; none where the method has no such parameter."""
+    name = values.get("augmentation", "none")
+    return Augmentation(pad=0 if name == "none" else 4, flip=name == "crop and flip")
+
+
