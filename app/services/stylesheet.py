@@ -17,7 +17,7 @@ def build_stylesheet(
     `image(icon, token)` returns the path of an icon file in a token's colour.
     """
     values = {name: colours.value(name) for name in t.TOKEN_NAMES if name != "name"}
-    values |= {f"p{n}": f"{px(n)}px" for n in (1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 20, 24, 26, 28)}
+    values |= {f"p{n}": f"{px(n)}px" for n in (1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 24, 26, 28)}
     values["caption"] = f"{caption_pt:.2f}pt"
     values |= {
         "tick": image("tick", "on_accent"),
@@ -128,7 +128,7 @@ QToolButton[kind="segment"]:checked { background: @accent_tint@; border-color: @
 QToolButton[kind="segment"]:disabled { color: @disabled@; border-color: @line@; }
 QToolButton[kind="chip"] { background: @surface@; color: @text_2@; border: 1px solid @outline@;
     border-radius: @p10@; padding: 0 @p8@; font-size: @caption@;
-    min-height: @p20@; max-height: @p20@; margin: 0; }
+    min-height: @p18@; max-height: @p18@; margin: 0; }
 QToolButton[kind="chip"]:hover { background: @sunken@; color: @text@; }
 QToolButton[kind="chip"]:pressed { background: @line@; color: @text@; }
 QToolButton[kind="chip"]:checked { background: @accent_tint@; border-color: @accent@; color: @text@; }
@@ -146,7 +146,7 @@ QLineEdit[invalid="true"], QAbstractSpinBox[invalid="true"], QComboBox[invalid="
 QLineEdit:disabled, QAbstractSpinBox:disabled, QComboBox:disabled { background: @window@; color: @disabled@;
     border-color: @line@; }
 QAbstractSpinBox { padding: 0 @p24@ 0 @p8@; }
-QAbstractSpinBox QLineEdit { border: none; padding: 0; min-height: 0; background: transparent; }
+QAbstractSpinBox QLineEdit { border: none; padding: 0 0 0 @p6@; min-height: 0; background: transparent; }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { subcontrol-origin: border; width: @p20@;
     border: none; background: transparent; margin: 1px; }
 QAbstractSpinBox::up-button { subcontrol-position: top right; height: @p12@; }
@@ -192,7 +192,7 @@ QRadioButton::indicator:checked:disabled { border-color: @line@; background: @su
 /* Tables and lists */
 QTableView, QTreeView, QListView { background: @surface@; color: @text@; border: none; outline: 0;
     gridline-color: @line@; selection-background-color: @accent_tint@; selection-color: @text@; }
-QTableView::item { border-bottom: 1px solid @line@; padding: 0 @p8@; }
+QTableView::item { border-bottom: 1px solid @line@; padding: 0 @p5@; }
 QTreeView::item { border-bottom: 1px solid @line@; padding: 0 @p4@; min-height: @p26@; }
 QTableView::item:hover, QTreeView::item:hover { background: @sunken@; }
 QTableView::item:selected, QTreeView::item:selected { background: @accent_tint@; color: @text@; }
@@ -238,7 +238,6 @@ QMenuBar::item:selected { background: @sunken@; }
 QProgressBar[part="line"] { background: @sunken@; border: none; border-radius: 2px;
     min-height: @p4@; max-height: @p4@; }
 QProgressBar[part="line"]::chunk { background: @accent@; border-radius: 2px; }
-QProgressBar[part="line"]:disabled::chunk { background: @disabled@; }
 QSlider:horizontal { min-height: @p20@; }
 QSlider::groove:horizontal { height: @p4@; background: @line@; border-radius: 2px; }
 QSlider::sub-page:horizontal { background: @accent@; border-radius: 2px; }

@@ -98,10 +98,7 @@ class Theme(QObject):
             font.setStyleHint(QFont.StyleHint.Monospace)
         if role == "caption":
             size = max(size, _CAPTION_MIN_PX / self._base_px())
-        if font.pointSizeF() > 0:
-            font.setPointSizeF(font.pointSizeF() * size)
-        else:
-            font.setPixelSize(round(font.pixelSize() * size))
+        font.setPointSizeF(font.pointSizeF() * size)
         font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
         if tabular and hasattr(QFont, "Tag"):
             font.setFeature(QFont.Tag("tnum"), 1)
@@ -121,7 +118,7 @@ class Theme(QObject):
         hints = app.styleHints()
         if first:
             app.setStyle("Fusion")
-            self._base = QFont(app.font())
+            self._base = _in_points(app.font())
             hints.colorSchemeChanged.connect(self._system_changed)
         wanted = {
             "system": Qt.ColorScheme.Unknown,
@@ -179,7 +176,7 @@ class Theme(QObject):
 
     def _base_font(self) -> QFont:
         if self._base is None:
-            self._base = QFont(QApplication.font())
+            self._base = _in_points(QApplication.font())
         return self._base
 
     def _base_px(self) -> float:
@@ -190,6 +187,14 @@ class Theme(QObject):
 
 
 theme = Theme()
+
+
+def _in_points(font: QFont) -> QFont:
+    # A system font may be given in pixels; sizes below are fractions of it, so it is turned into points once.
+    copy = QFont(font)
+    if copy.pointSizeF() <= 0:
+        copy.setPointSizeF(QFontInfo(copy).pointSizeF())
+    return copy
 
 
 def set_tone(widget: QWidget, tone: str) -> None:

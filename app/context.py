@@ -1,0 +1,211 @@
+"""What pages are handed: the services of the window and the state of the session they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from PySide6.QtCore import QObject, Signal
+
+from app.actions import Actions
+from app.services import format as fmt
+from app.services.logs import LogModel
+from app.services.notifications import Notifications
+from app.services.page_states import PageStates
+from app.services.paths import data_dir
+from app.services.settings import Settings
+from app.services.theme import Theme, theme
+from app.services.window_state import WindowState
+from app.workers.jobs import Jobs
+
+if TYPE_CHECKING:
+    from app.widgets.status_line import StatusLine
+    from core.data.dataset import Dataset
+    from core.models.checkpoint import OpenedModel
+    from core.selection import History, Selection
+
+
+class ProjectState(QObject):
+    """The session: opened model, data set, forget set with its history, evaluation, run in view, known runs.
+
+    Setters swap whole, valid objects: a failed load never reaches this class.
+    """
+
+    model_changed = Signal()
+    dataset_changed = Signal()
+    selection_changed = Signal()
+    evaluation_changed = Signal()
+    run_changed = Signal()
+    runs_changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.opened_model: OpenedModel | None = None
+        self.dataset: Dataset | None = None
+        self.history: History | None = None
+        self.evaluation: dict[str, Any] = {}  # what was measured of the opened model on the data, by name
+        self.run: Any = None  # the run in view (live or from disk)
+        self.runs: tuple[Any, ...] = ()  # run folders known
+
+    @property
+    def selection(self) -> Selection | None:
+        """The forget set as it stands; None without data."""
+        return self.history.current if self.history is not None else None
+
+    @property
+    def ready(self) -> bool:
+        """Whether model and data are both open."""
+        return self.opened_model is not None and self.dataset is not None
+
+    def set_model(self, model: OpenedModel | None) -> None:
+        """Swap the model; what was measured of the old one goes."""
+        self.opened_model = model
+        self.evaluation = {}
+        self.model_changed.emit()
+        self.evaluation_changed.emit()
+
+    def set_dataset(self, dataset: Dataset | None) -> None:
+        """Swap the data; the forget set starts empty unless the content is the same."""
+        same = dataset is not None and self.dataset is not None and dataset.fingerprint == self.dataset.fingerprint
+        self.dataset = dataset
+        self.evaluation = {}
+        if not same:
+            self.history = _new_history(dataset)
+        self.dataset_changed.emit()
+        self.evaluation_changed.emit()
+        self.selection_changed.emit()
+
+    def set_selection(self, selection: Selection) -> None:
+        """Make `selection` the forget set; can be undone."""
+        if self.history is None:
+            return
+        self.history.push(selection)
+        self.selection_changed.emit()
+
+    def undo_selection(self) -> None:
+        """Take the last change of the forget set back."""
+        if self.history is not None and self.history.can_undo:
+            self.history.undo()
+            self.selection_changed.emit()
+
+    def redo_selection(self) -> None:
+        """Make the change again."""
+        if self.history is not None and self.history.can_redo:
+            self.history.redo()
+            self.selection_changed.emit()
+
+    def set_evaluation(self, **results: Any) -> None:
+        """Add measurements of the opened model."""
+        self.evaluation = {**self.evaluation, **results}
+        self.evaluation_changed.emit()
+
+    def set_run(self, run: Any) -> None:
+        """Show another run."""
+        self.run = run
+        self.run_changed.emit()
+
+    def set_runs(self, runs: tuple[Any, ...]) -> None:
+        """Replace the list of known runs."""
+        self.runs = runs
+        self.runs_changed.emit()
+
+
+class CloseGuard(Protocol):
+    """Decides whether the window may close; provided by whoever controls runs."""
+
+    def may_close(self) -> bool:
+        """True where nothing is lost; False after taking over (asking, stopping, closing again later)."""
+
+    def stop_and_save(self) -> bool:
+        """End without asking, at the end of the session: stop and keep. True where nothing is going on."""
+
+
+@dataclass
+class AppContext:
+    """Services handed to pages. No globals: whoever needs one gets this object."""
+
+    settings: Settings
+    window_state: WindowState
+    notifications: Notifications
+    actions: Actions
+    jobs: Jobs  # short jobs, two workers
+    device_jobs: Jobs  # anything that needs a model on the device, one worker
+    project: ProjectState
+    page_states: PageStates
+    log_model: LogModel
+    theme: Theme = field(default=theme)
+    status: StatusLine | None = None  # set by the main window
+    run_controller: Any = None  # set by the run page's wiring
+    close_guard: CloseGuard | None = None
+    open_paths: Callable[[list[Path]], object] | None = None  # opens dropped or named files
+    judge_paths: Callable[[list[Path]], str | None] | None = None  # what a drop would do; None: does not fit
+    show_page: Callable[[str], object] = lambda page_id: None  # set by the main window
+    set_device: Callable[[str, str, bool], object] = lambda text, tip="", caution=False: None
+
+    def runs_folder(self) -> Path:
+        """Where new runs go."""
+        chosen = self.settings.values.runs_folder
+        return Path(chosen).expanduser() if chosen else data_dir() / "runs"
+
+
+def create_context(parent: QObject | None = None) -> AppContext:
+    """Make all services; the files they read come from the user's folders."""
+    context = AppContext(
+        settings=Settings(parent=parent),
+        window_state=WindowState(parent=parent),
+        notifications=Notifications(parent),
+        actions=Actions(parent),
+        jobs=Jobs(2, parent),
+        device_jobs=Jobs(1, parent),
+        project=ProjectState(parent),
+        page_states=PageStates(parent),
+        log_model=LogModel(parent=parent),
+    )
+    project = context.project
+    for signal in (project.model_changed, project.dataset_changed, project.selection_changed,
+                   project.run_changed, project.runs_changed):  # fmt: skip
+        signal.connect(context.actions.refresh)
+    _Captions(context)
+    return context
+
+
+class _Captions(QObject):
+    """Keeps the rail's words on model, data, forget set and runs."""
+
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context.project)
+        self._project, self._pages = context.project, context.page_states
+        self._project.model_changed.connect(self._opened)
+        self._project.dataset_changed.connect(self._opened)
+        self._project.selection_changed.connect(self._selected)
+        self._project.runs_changed.connect(self._runs)
+        self._opened()
+        self._selected()
+        self._runs()
+
+    def _opened(self) -> None:
+        model, data = self._project.opened_model, self._project.dataset
+        parts = [model.spec.architecture] if model else []
+        parts += [fmt.plural(data.num_classes, "class", "classes")] if data else []
+        self._pages.set("project", "ready" if self._project.ready else "empty", " · ".join(parts) or "Nothing open")
+
+    def _selected(self) -> None:
+        selection = self._project.selection
+        if selection is None or not selection.count:
+            self._pages.set("forget", "empty", "Nothing chosen")
+        else:
+            self._pages.set("forget", "ready", fmt.images(selection.count))
+
+    def _runs(self) -> None:
+        number = len(self._project.runs)
+        self._pages.set("runs", "", fmt.plural(number, "run") if number else "None yet")
+
+
+def _new_history(dataset: Dataset | None) -> History | None:
+    if dataset is None:
+        return None
+    from core.selection import History, Selection
+
+    return History(Selection.empty(dataset.train.labels.numpy(), dataset.classes))

@@ -1,0 +1,305 @@
+"""The frame: rail, header, the page in view, log panel and status line; pages are made when first shown."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QPropertyAnimation, QSize, Qt, Signal
+from PySide6.QtGui import QActionGroup, QCloseEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QGraphicsOpacityEffect,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QMenu,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.actions import MENU_TITLES, MENUS
+from app.context import AppContext
+from app.services import tokens as t
+from app.services.notifications import Notification
+from app.services.theme import theme
+from app.widgets.drop import DropTarget
+from app.widgets.empty import EmptyState
+from app.widgets.header import PageHeader
+from app.widgets.log_panel import LogPanel
+from app.widgets.notice_strip import NoticeStrip
+from app.widgets.page import Page
+from app.widgets.rail import Rail
+from app.widgets.status_line import StatusLine
+from core.version import VERSION
+
+log = logging.getLogger(__name__)
+
+MINIMUM = QSize(1280, 720)
+FIRST_SIZE = QSize(1360, 800)
+Factory = Callable[[AppContext], QWidget]
+
+
+@dataclass(frozen=True)
+class PageSpec:
+    """One page: its id, name in the rail, title in the header, icon, and how to make it."""
+
+    id: str
+    name: str
+    title: str
+    icon: str
+    factory: Factory
+    below_line: bool = False
+
+
+class MainWindow(QMainWindow):
+    """Navigation and close logic; everything else is in pages and services."""
+
+    page_changed = Signal(str)
+
+    def __init__(self, context: AppContext, pages: Sequence[PageSpec]) -> None:
+        super().__init__()
+        self.context = context
+        self._specs = {spec.id: spec for spec in pages}
+        self._pages: dict[str, QWidget] = {}
+        self._current = ""
+        self._closing = False
+        self.setWindowTitle("Unlearn Studio")
+        self.setObjectName("main-window")
+
+        self.rail = Rail()
+        self.header = PageHeader()
+        self.notices = NoticeStrip(context.notifications)
+        self.stack = QStackedWidget()
+        self.log_panel = LogPanel(context.log_model)
+        self.status = StatusLine()
+        self._lay_out()
+        self.setMinimumSize(MINIMUM)
+
+        context.status = self.status
+        context.show_page = self.show_page
+        context.set_device = self.header.set_device
+        self._register_pages(pages)
+        self._register_commands()
+        self._connect()
+        if not context.window_state.restore_window(self):
+            self.resize(FIRST_SIZE)
+        if pages:
+            self.show_page(pages[0].id)
+
+    # ---- pages
+
+    def show_page(self, page_id: str) -> None:
+        """Show a page, making it where it is new."""
+        if page_id == self._current:
+            return
+        old = self._pages.get(self._current)
+        picture = old.grab() if old is not None and self.isVisible() and theme.motion_ms(t.FADE_MS) else None
+        if isinstance(old, Page):
+            old.left()
+        page = self._page(page_id)
+        self._current = page_id
+        self.stack.setCurrentWidget(page)
+        self.rail.set_current(page_id)
+        self.header.set_title(self._specs[page_id].title)
+        self.header.set_widgets(page.header_widgets() if isinstance(page, Page) else ())
+        if isinstance(page, Page):
+            page.entered()
+        if picture is not None:
+            self._fade_out(picture)
+        self.page_changed.emit(page_id)
+
+    @property
+    def current_page(self) -> str:
+        """Id of the page in view."""
+        return self._current
+
+    def page(self, page_id: str) -> QWidget | None:
+        """A page, where it was made already."""
+        return self._pages.get(page_id)
+
+    def refresh_header(self) -> None:
+        """Ask the page in view for its header widgets again."""
+        page = self._pages.get(self._current)
+        self.header.set_widgets(page.header_widgets() if isinstance(page, Page) else ())
+
+    def _page(self, page_id: str) -> QWidget:
+        if page_id not in self._pages:
+            spec = self._specs[page_id]
+            try:
+                page = spec.factory(self.context)
+            except Exception as error:
+                log.exception("the page %s could not be made", page_id)
+                self.context.notifications.error(error, f"{spec.name} could not be opened")
+                page = EmptyState("error", f"{spec.name} could not be opened. The other pages still work.")
+            page.setObjectName(f"page-{page_id}")
+            self._pages[page_id] = page
+            self.stack.addWidget(page)
+            self.context.actions.install(self)
+        return self._pages[page_id]
+
+    def _fade_out(self, picture: object) -> None:
+        # The old page fades as a picture over the new one, so that no live plot is drawn through an effect.
+        cover = QLabel(self.stack)
+        cover.setPixmap(picture)  # type: ignore[arg-type]
+        cover.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        cover.setGeometry(self.stack.rect())
+        effect = QGraphicsOpacityEffect(cover)
+        cover.setGraphicsEffect(effect)
+        animation = QPropertyAnimation(effect, b"opacity", cover)
+        animation.setDuration(theme.motion_ms(t.FADE_MS))
+        animation.setStartValue(1.0)
+        animation.setEndValue(0.0)
+        animation.finished.connect(cover.deleteLater)
+        cover.show()
+        animation.start()
+
+    # ---- closing
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Ask the guard first: a run that is going is never lost by closing the window."""
+        guard = self.context.close_guard
+        if guard is not None and not guard.may_close():
+            event.ignore()
+            return
+        self._closing = True
+        self.context.window_state.save_window(self)
+        self.context.window_state.set_flag("log", self.log_panel.isVisible())
+        self.context.window_state.sync()
+        event.accept()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.context.actions.refresh()
+
+    # ---- making the frame
+
+    def _lay_out(self) -> None:
+        right = QWidget()
+        column = QVBoxLayout(right)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.header)
+        column.addWidget(self.notices)
+        column.addWidget(self.stack, 1)
+        column.addWidget(self.log_panel)
+        column.addWidget(self.status)
+        whole = QWidget()
+        row = QHBoxLayout(whole)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.rail)
+        row.addWidget(right, 1)
+        self.setCentralWidget(whole)
+        self.log_panel.setVisible(False)
+
+    def _register_pages(self, pages: Sequence[PageSpec]) -> None:
+        for number, spec in enumerate(pages, 1):
+            shortcut = f"Ctrl+{number}"
+            self.rail.add_entry(spec.id, spec.name, spec.icon, f"{spec.title} ({shortcut})", spec.below_line)
+            self.context.actions.add(
+                f"page.{spec.id}", f"Go to {spec.name}", lambda page_id=spec.id: self.show_page(page_id),
+                menu="view", icon=spec.icon, shortcut=shortcut,
+            )
+            self._show_state(spec.id)
+
+    def _register_commands(self) -> None:
+        from app.dialogs.palette import CommandPalette
+        from app.dialogs.shortcuts import ShortcutTable
+        from app.widgets.log_panel import open_log_folder
+
+        actions, project = self.context.actions, self.context.project
+        add = actions.add
+        add("file.quit", "&Quit", self.close, menu="file", shortcut="Ctrl+Q")
+        history = lambda: project.history  # noqa: E731
+        add("edit.undo", "&Undo selection", project.undo_selection, menu="edit", icon="undo", shortcut="Ctrl+Z",
+            why_disabled=lambda: "" if history() and history().can_undo else "There is nothing to undo.")
+        add("edit.redo", "&Redo selection", project.redo_selection, menu="edit", icon="redo",
+            shortcut="Ctrl+Shift+Z",
+            why_disabled=lambda: "" if history() and history().can_redo else "There is nothing to redo.")
+        add("view.log", "Show &log", self._toggle_log, menu="view", icon="log", shortcut="Ctrl+L", checkable=True)
+        group = QActionGroup(self)
+        for scheme, text in (("system", "Colours: as the system"), ("light", "Colours: light"), ("dark", "Colours: dark")):
+            action = add(f"view.{scheme}", text, lambda value=scheme: self._set_scheme(value), menu="view", checkable=True)
+            action.setChecked(theme.scheme == scheme)
+            group.addAction(action)
+        add("help.palette", "Find a &command…", lambda: CommandPalette(self.context, self).open(), menu="help",
+            icon="search", shortcut="Ctrl+Shift+P")
+        add("help.shortcuts", "&Keyboard shortcuts", lambda: ShortcutTable(actions, self).open(), menu="help",
+            icon="help", shortcut="F1")
+        add("help.log_folder", "Open log &folder", open_log_folder, menu="help", icon="open")
+        add("help.about", "&About Unlearn Studio", self._about, menu="help", icon="info")
+        self.menus = {name: QMenu(MENU_TITLES[name], self) for name in MENUS}
+        self._all_menus = QMenu("Menu", self)
+        for name, menu in self.menus.items():
+            self._all_menus.addMenu(menu)
+            menu.aboutToShow.connect(lambda menu=menu, name=name: self._fill(menu, name))
+        self.header.set_menu(self._all_menus)
+        actions.install(self)
+
+    def _connect(self) -> None:
+        self.rail.chosen.connect(self.show_page)
+        self.context.page_states.changed.connect(self._show_state)
+        self.context.notifications.posted.connect(self._notified)
+        self.status.log_toggled.connect(self._show_log)
+        self.context.actions.used.connect(self._used)
+        drop = DropTarget(self, self._judge)
+        drop.hovered.connect(self._drag_hovered)
+        drop.dropped.connect(self._dropped)
+        if self.context.window_state.flag("log"):
+            self._show_log(True)
+
+    def _fill(self, menu: QMenu, name: str) -> None:
+        self.context.actions.refresh()
+        self.context.actions.fill_menu(menu, name)
+
+    def _show_state(self, page_id: str) -> None:
+        if page_id in self._specs:
+            self.rail.set_state(page_id, *self.context.page_states.get(page_id))
+
+    def _notified(self, notification: Notification) -> None:
+        if notification.level == "info":
+            self.status.show_message(notification.sentence)
+
+    def _used(self, action_id: str) -> None:
+        if action_id != "help.palette":
+            self.context.window_state.add_recent("command", action_id)
+
+    def _toggle_log(self) -> None:
+        self._show_log(self.log_panel.isHidden())
+
+    def _show_log(self, shown: bool) -> None:
+        self.log_panel.setVisible(shown)
+        self.status.set_log_shown(shown)
+        self.context.actions["view.log"].setChecked(shown)
+
+    def _set_scheme(self, scheme: str) -> None:
+        from PySide6.QtWidgets import QApplication
+
+        app = QApplication.instance()
+        if isinstance(app, QApplication):
+            theme.apply(app, scheme)  # type: ignore[arg-type]
+            self.context.settings.change(scheme=scheme)
+
+    def _about(self) -> None:
+        from app.dialogs.about import AboutDialog
+
+        AboutDialog(VERSION, self).open()
+
+    # ---- files dropped on the window
+
+    def _judge(self, paths: list[Path]) -> str | None:
+        judge = self.context.judge_paths
+        if judge is None or self.context.open_paths is None:
+            return None
+        return judge(paths)
+
+    def _drag_hovered(self, sentence: str) -> None:
+        if sentence:
+            self.status.show_message(sentence)
+
+    def _dropped(self, paths: list[Path]) -> None:
+        if self.context.open_paths is not None:
+            self.context.open_paths(paths)

@@ -1,0 +1,90 @@
+"""What the user prefers, in a JSON file with a schema version; a broken file gives a warning and defaults."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from PySide6.QtCore import QObject, Signal
+
+from app.services.paths import config_dir
+from app.services.tokens import Scheme
+from core import jsonio
+from core.errors import AppError
+
+log = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 1
+MIGRATIONS: list[Callable[[dict[str, Any]], dict[str, Any]]] = []  # [v - 1] turns schema v into v + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preferences:
+    """All settings with their defaults."""
+
+    scheme: Scheme = "system"
+    data_root: str = ""  # where data sets are looked for; "" is the data folder
+    runs_folder: str = ""  # where new runs go; "" is below the data folder
+    device: str = "auto"
+    threads: int = 0  # 0: all physical cores but one
+    monitoring_budget: float = 0.1
+    thumbnail_size: int = 96
+    schema_version: int = SCHEMA_VERSION
+
+
+class Settings(QObject):
+    """The preferences in use; `change` writes the file and says which ones changed."""
+
+    changed = Signal(list)
+
+    def __init__(self, path: Path | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.path = path or config_dir() / "settings.json"
+        self.warning = ""  # what was wrong with the file, for the window to show once
+        self._values = self._read()
+
+    @property
+    def values(self) -> Preferences:
+        """The preferences."""
+        return self._values
+
+    def change(self, **values: Any) -> None:
+        """Set some preferences and write the file; a file that cannot be written is a warning, not an error."""
+        new = dataclasses.replace(self._values, **values)
+        names = [name for name in values if getattr(new, name) != getattr(self._values, name)]
+        if not names:
+            return
+        self._values = new
+        try:
+            jsonio.write_json(self.path, new)
+        except OSError as error:
+            log.warning("settings could not be written: %s", error)
+        self.changed.emit(names)
+
+    def _read(self) -> Preferences:
+        if not self.path.exists():
+            return Preferences()
+        try:
+            data = jsonio.read_json(self.path)
+            version = data["schema_version"] if isinstance(data, dict) else None
+            if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
+                raise ValueError(f"schema version {version!r} is not one this version reads")
+            for migrate in MIGRATIONS[version - 1 :]:
+                data = migrate(data)
+            return msgspec.convert(data, Preferences)
+        except (AppError, ValueError, KeyError) as error:
+            self.warning = f"The settings file could not be read, so defaults are used: {error}"
+            log.warning("%s (%s)", self.warning, self.path)
+            self._set_aside()
+            return Preferences()
+
+    def _set_aside(self) -> None:
+        try:
+            self.path.replace(self.path.with_suffix(".broken.json"))
+        except OSError as error:
+            log.warning("the broken settings file stays: %s", error)

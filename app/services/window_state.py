@@ -1,0 +1,110 @@
+"""Where the window was, what was open lately, which commands were used: kept in QSettings, never trusted."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QObject, QRect, QSettings, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QSplitter, QWidget
+
+from app.services.paths import config_dir
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+MOST_RECENT = 10
+_VISIBLE_PART = 64  # a window with less of it on a screen cannot be reached
+
+
+class WindowState(QObject):
+    """Geometry, splitter positions, recent files and commands."""
+
+    recent_changed = Signal(str)
+
+    def __init__(self, path: Path | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        file = path or config_dir() / "window.ini"
+        self._settings = QSettings(str(file), QSettings.Format.IniFormat, self)
+        if self._number("version", 0) != VERSION:
+            self._settings.clear()
+            self._settings.setValue("version", VERSION)
+
+    def save_window(self, window: QWidget) -> None:
+        """Remember where a window is."""
+        self._settings.setValue("window/geometry", window.saveGeometry())
+
+    def restore_window(self, window: QWidget) -> bool:
+        """Put a window back; False (and nothing done) where there is nothing usable or it would be off-screen."""
+        data = self._settings.value("window/geometry")
+        if not isinstance(data, QByteArray) or not window.restoreGeometry(data):
+            return False
+        if not on_a_screen(window.frameGeometry()):
+            log.info("the window was on a screen that is gone; placed anew")
+            return False
+        return True
+
+    def save_splitter(self, name: str, splitter: QSplitter) -> None:
+        """Remember a splitter's sizes."""
+        self._settings.setValue(f"splitter/{name}", splitter.saveState())
+
+    def restore_splitter(self, name: str, splitter: QSplitter) -> bool:
+        """Put a splitter back."""
+        data = self._settings.value(f"splitter/{name}")
+        return isinstance(data, QByteArray) and splitter.restoreState(data)
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """A remembered switch, such as whether the log panel is shown."""
+        return bool(self._number(f"flag/{name}", int(default)))
+
+    def set_flag(self, name: str, value: bool) -> None:
+        """Remember a switch."""
+        self._settings.setValue(f"flag/{name}", int(value))
+
+    def recent(self, kind: str) -> list[str]:
+        """Recent entries of a kind ("model", "data", "run", "command"), newest first; missing files are dropped."""
+        entries = self._list(f"recent/{kind}")
+        if kind in ("model", "data", "run"):
+            entries = [entry for entry in entries if not _is_path(entry) or Path(entry).exists()]
+        return entries
+
+    def add_recent(self, kind: str, entry: str) -> None:
+        """Put an entry on top."""
+        entries = [entry, *(old for old in self._list(f"recent/{kind}") if old != entry)]
+        self._settings.setValue(f"recent/{kind}", entries[:MOST_RECENT])
+        self.recent_changed.emit(kind)
+
+    def clear_recent(self, kind: str) -> None:
+        """Forget a kind's entries."""
+        self._settings.remove(f"recent/{kind}")
+        self.recent_changed.emit(kind)
+
+    def sync(self) -> None:
+        """Write what is pending."""
+        self._settings.sync()
+
+    def _list(self, name: str) -> list[str]:
+        value = self._settings.value(name)
+        if isinstance(value, str):
+            return [value] if value else []
+        return [str(item) for item in value] if isinstance(value, list) else []
+
+    def _number(self, name: str, default: int) -> int:
+        try:
+            return int(str(self._settings.value(name, default)))
+        except ValueError:
+            return default
+
+
+def on_a_screen(frame: QRect) -> bool:
+    """Tell whether enough of a window's frame lies on a screen to be seen and moved."""
+    for screen in QGuiApplication.screens():
+        part = screen.availableGeometry().intersected(frame)
+        if part.width() >= _VISIBLE_PART and part.height() >= _VISIBLE_PART:
+            return True
+    return False
+
+
+def _is_path(entry: str) -> bool:
+    return "/" in entry or "\\" in entry  # data sets may also be named: "digits"

@@ -1,0 +1,74 @@
+"""What every page is: content with a margin of 16, an action bar at its foot, and hooks of the frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from app.services import tokens as t
+from app.services.theme import theme
+from app.widgets.banner import Banner
+from app.widgets.labels import Label
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+
+
+class Page(QWidget):
+    """Base of the pages. Put content into `content`, commands into `actions` (right), texts with `set_missing`.
+
+    `banner` stands above the content. The frame calls `entered` and `left` and shows `header_widgets`.
+    """
+
+    def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.context = context
+        column = QVBoxLayout(self)
+        margin = theme.px(t.L)
+        column.setContentsMargins(margin, margin, margin, margin)
+        column.setSpacing(theme.px(t.M))
+        self.banner = Banner(self)
+        column.addWidget(self.banner)
+        self.content = QVBoxLayout()
+        self.content.setSpacing(theme.px(t.M))
+        column.addLayout(self.content, 1)
+        self._bar = QWidget(self)
+        bar = QHBoxLayout(self._bar)
+        bar.setContentsMargins(0, 0, 0, 0)
+        bar.setSpacing(theme.px(t.S))
+        self._missing = Label("", "body", "text-2")
+        self.action_start = QHBoxLayout()
+        self.action_start.setSpacing(theme.px(t.S))
+        bar.addLayout(self.action_start)
+        bar.addStretch(1)
+        bar.addWidget(self._missing)
+        self.actions = QHBoxLayout()
+        self.actions.setSpacing(theme.px(t.S))
+        bar.addLayout(self.actions)
+        column.addWidget(self._bar)
+        self._bar.hide()
+
+    def add_action(self, widget: QWidget, start: bool = False) -> None:
+        """Put a widget into the action bar: at its right (the primary button last) or its start."""
+        (self.action_start if start else self.actions).addWidget(widget)
+        self._bar.show()
+
+    def set_missing(self, sentence: str) -> None:
+        """Name, left of the primary button, what is missing before it can be pressed."""
+        self._missing.setText(sentence)
+
+    def missing(self) -> str:
+        """The sentence of what is missing."""
+        return self._missing.text()
+
+    def entered(self) -> None:
+        """The page is shown now."""
+
+    def left(self) -> None:
+        """Another page is shown now."""
+
+    def header_widgets(self) -> Sequence[QWidget]:
+        """Chips for the header, such as the run this page is about."""
+        return ()

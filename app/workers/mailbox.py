@@ -1,0 +1,110 @@
+"""From a worker to the window: events wait in a mailbox, and a timer of the window empties it."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Hashable
+
+from PySide6.QtCore import QElapsedTimer, QObject, QTimer
+from PySide6.QtWidgets import QWidget
+
+from core.events import Event, Progress, Resources, SpectrumMeasured
+
+PERIOD_MS = 33
+HIDDEN_MS = 1000
+SLOWEST_MS = 528  # sixteen times the usual period
+
+# On screen only the last of these matters; all of them are on disk. Everything else is lossless.
+LATEST_WINS: tuple[type[Event], ...] = (Resources, Progress)
+
+
+class Mailbox:
+    """A lock and a queue. `put` from any thread, `take` from the window's."""
+
+    def __init__(self, run: str = "") -> None:
+        self.run = run  # events of another run are dropped; "" takes all
+        self._lock = threading.Lock()
+        self._events: deque[Event] = deque()
+        self._latest: dict[Hashable, Event] = {}
+
+    def put(self, event: Event) -> None:
+        """Add one event."""
+        if self.run and event.run != self.run:
+            return
+        with self._lock:
+            if isinstance(event, LATEST_WINS):
+                self._latest[type(event)] = event
+            else:
+                self._events.append(event)
+
+    def take(self) -> list[Event]:
+        """Return everything that waits, oldest first, and empty the mailbox."""
+        with self._lock:
+            events = list(self._events)
+            events.extend(self._latest.values())
+            self._events.clear()
+            self._latest.clear()
+        return events
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._events) + len(self._latest)
+
+
+def newest_spectrum(events: list[Event]) -> SpectrumMeasured | None:
+    """Return the last spectrum of a batch: the only one worth drawing."""
+    for event in reversed(events):
+        if isinstance(event, SpectrumMeasured):
+            return event
+    return None
+
+
+class MailboxPump(QObject):
+    """Empties a mailbox on a timer and hands the batch over.
+
+    Draining and drawing take at most half the period, or the period doubles; while the window is hidden it is one
+    second.
+    """
+
+    def __init__(self, mailbox: Mailbox, consume: Callable[[list[Event]], object], window: QWidget | None = None) -> None:
+        super().__init__(window)
+        self.mailbox = mailbox
+        self._consume = consume
+        self._window = window
+        self._period = PERIOD_MS
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self.drain)
+        self._clock = QElapsedTimer()
+
+    @property
+    def period(self) -> int:
+        """Milliseconds between two drains."""
+        return self._timer.interval()
+
+    def start(self) -> None:
+        """Start draining."""
+        self._timer.start(self._period)
+
+    def stop(self) -> None:
+        """Drain once more and stop."""
+        self.drain()
+        self._timer.stop()
+
+    def drain(self) -> None:
+        """Hand over what waits now; also called before a terminal fact is handled."""
+        self._clock.start()
+        events = self.mailbox.take()
+        if events:
+            self._consume(events)
+        self._adapt(self._clock.elapsed())
+
+    def _adapt(self, spent_ms: int) -> None:
+        if spent_ms > self._period / 2:
+            self._period = min(2 * self._period, SLOWEST_MS)
+        elif self._period > PERIOD_MS and spent_ms < self._period / 8:
+            self._period = max(self._period // 2, PERIOD_MS)
+        hidden = self._window is not None and (not self._window.isVisible() or self._window.isMinimized())
+        wanted = max(self._period, HIDDEN_MS) if hidden else self._period
+        if self._timer.isActive() and self._timer.interval() != wanted:
+            self._timer.setInterval(wanted)
