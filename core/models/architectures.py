@@ -96,9 +96,13 @@ def build_model(spec: ModelSpec, *, trust_code: bool = False) -> nn.Module:
 
 def signature(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
     """Keys and shapes of the state dict of `spec`'s network, found without allocating its weights."""
-    with _EmptyOnMeta():
-        module = build_model(spec)
-    return {key: tuple(value.shape) for key, value in module.state_dict().items()}
+    return {key: tuple(value.shape) for key, value in build_on_meta(spec).state_dict().items()}
+
+
+def build_on_meta(spec: ModelSpec) -> nn.Module:
+    """Build the network of `spec` without allocating or drawing its weights; only names and shapes are of use."""
+    with _EmptyOnMeta(), torch.random.fork_rng(devices=[]):
+        return build_model(spec)
 
 
 class _EmptyOnMeta(TorchFunctionMode):

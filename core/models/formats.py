@@ -1,0 +1,292 @@
+"""Writes models, in the form they came in or another, and reads what was written back to compare."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import inspect
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core.errors import InputError
+from core.models.architectures import Size
+from core.models.containers import CheckpointForm, read_weights
+from core.models.tap import main_logits
+
+FORMATS = ("same", "safetensors", "pt", "onnx", "pt2")
+DEFAULT_OPSET = 18
+_CHUNK = 64  # images in one pass of the comparison
+
+
+@dataclass(frozen=True)
+class ExportCheck:
+    """What reading an export back showed. Keys, types and shapes are None where the format has none (ONNX)."""
+
+    keys: int
+    same_keys: bool | None
+    same_types: bool | None
+    same_shapes: bool | None
+    largest_difference: float  # of logits, on `samples` images
+    samples: int
+
+    @property
+    def same_form(self) -> bool:
+        """Whether nothing about keys, types and shapes differs."""
+        return False not in (self.same_keys, self.same_types, self.same_shapes)
+
+
+# --- writing ----------------------------------------------------------------------------------------------------
+
+
+def write_same(
+    path: Path, state_dict: Mapping[str, Tensor], form: CheckpointForm, *, protected: Path | None = None
+) -> None:
+    """Write weights under the keys, in the types and in the wrapper of the file they came from.
+
+    `state_dict` has clean keys; entries the file did not have are left out. A file that carried a program gets a
+    plain state dict: `export_pt2` writes the program. Raises InputError where a key is missing, a value does not
+    fit its type, the file cannot be written or is `protected`.
+    """
+    if form.format != "safetensors":
+        write_pt(path, state_dict, form, protected=protected)
+        return
+    from safetensors.torch import save_file
+
+    with _replacing(path, protected) as temporary:
+        save_file(_given_back(state_dict, form), temporary, metadata=form.metadata or None)
+
+
+def write_safetensors(
+    path: Path, state_dict: Mapping[str, Tensor], metadata: Mapping[str, str], *, protected: Path | None = None
+) -> None:
+    """Write weights as they are, with text metadata; raises InputError where that cannot be written."""
+    from safetensors.torch import save_file
+
+    with _replacing(path, protected) as temporary:
+        save_file(_plain(state_dict), temporary, metadata={"format": "pt", **metadata})
+
+
+def write_pt(
+    path: Path, state_dict: Mapping[str, Tensor], form: CheckpointForm | None = None, *, protected: Path | None = None
+) -> None:
+    """Write a .pt file: a bare state dict, or with `form` the keys, types, wrapper and plain values it notes."""
+    content: dict[str, Any] = _given_back(state_dict, form) if form else _plain(state_dict)
+    if form and form.container:
+        content = {**form.scalars, form.container: content}
+    elif form:
+        content = {**content, **form.scalars}
+    with _replacing(path, protected) as temporary, temporary.open("wb") as file:
+        torch.save(content, file)
+
+
+def export_onnx(
+    path: Path,
+    module: nn.Module,
+    input_size: Size,
+    in_channels: int,
+    opset: int = DEFAULT_OPSET,
+    *,
+    protected: Path | None = None,
+) -> None:
+    """Write an ONNX file that holds all weights: `images: (batch, c, h, w)` to `logits: (batch, K)`, any batch size.
+
+    Raises InputError where the optional packages are missing or the network cannot be expressed.
+    """
+    _require("onnx", "onnxscript")
+    network, example = _for_export(module, input_size, in_channels)
+    options: dict[str, Any] = {
+        "input_names": ["images"], "output_names": ["logits"], "opset_version": opset, "verbose": False,
+    }  # fmt: skip
+    if "external_data" in inspect.signature(torch.onnx.export).parameters:
+        batch = ({0: torch.export.Dim("batch")},)
+        options |= {"dynamo": True, "external_data": False, "dynamic_shapes": batch}
+    else:
+        options |= {"dynamic_axes": {"images": {0: "batch"}, "logits": {0: "batch"}}}
+    with _replacing(path, protected) as temporary, _exporting(path, "ONNX"):
+        torch.onnx.export(network, (example,), str(temporary), **options)
+
+
+def export_pt2(
+    path: Path, module: nn.Module, input_size: Size, in_channels: int, *, protected: Path | None = None
+) -> None:
+    """Write an exported program (`torch.export`) for any batch size; raises InputError where that does not work."""
+    network, example = _for_export(module, input_size, in_channels)
+    with _replacing(path, protected) as temporary, _exporting(path, "torch.export"):
+        program = torch.export.export(network, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+        torch.export.save(program, str(temporary))
+
+
+# --- reading back -------------------------------------------------------------------------------------------------
+
+
+def read_back(path: Path, format: str, module: nn.Module, images: Tensor, prefix: str = "") -> Tensor:
+    """Load an exported file again and return its logits (n, K) for `images: (n, c, h, w) float32`.
+
+    `format` is one of FORMATS; `module` gives the network for the formats that hold weights only, and `prefix` what
+    stands in front of its keys in the file. Raises InputError where the file does not load.
+    """
+    if format == "onnx":
+        return _run_onnx(path, images)
+    if format == "pt2":
+        return _logits(torch.export.load(str(path)).module(), images)
+    weights = read_weights(path)
+    stripped = {(weights.form.prefix + key).removeprefix(prefix): value for key, value in weights.tensors.items()}
+    network = _on_cpu(module)
+    try:
+        network.load_state_dict(stripped)
+    except RuntimeError as error:
+        raise InputError(f"{path.name} was written, but its weights do not load: {error}") from error
+    return _logits(network, images)
+
+
+def compare_export(
+    path: Path, format: str, module: nn.Module, images: Tensor, form: CheckpointForm | None = None
+) -> ExportCheck:
+    """Read an exported file back and hold it against the network it was made from.
+
+    `images: (n, c, h, w) float32`. With `form` keys and types are held against the file that came in, else against
+    the network. Raises InputError where the file does not load.
+    """
+    prefix = form.prefix if form else ""
+    again = read_back(path, format, module, images, prefix)
+    ours = _logits(_on_cpu(module), images)
+    difference = float((again.double() - ours.double()).abs().max()) if len(images) else 0.0
+    if format == "onnx":
+        return ExportCheck(0, None, None, None, difference, len(images))
+    found = _described(path, format)
+    wanted = {prefix + key: (_type(v), tuple(v.shape)) for key, v in module.state_dict().items()}
+    if form is not None and form.dtypes:
+        wanted = {prefix + key: (name, wanted[prefix + key][1]) for key, name in form.dtypes.items()}
+    shared = found.keys() & wanted.keys()
+    return ExportCheck(
+        keys=len(found),
+        same_keys=found.keys() == wanted.keys(),
+        same_types=all(found[key][0] == wanted[key][0] for key in shared),
+        same_shapes=all(found[key][1] == wanted[key][1] for key in shared),
+        largest_difference=difference,
+        samples=len(images),
+    )
+
+
+# --- helpers ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _replacing(path: Path, protected: Path | None) -> Iterator[Path]:
+    """Give a temporary file beside `path` that takes its place once it is completely on disk."""
+    if protected is not None and path.exists() and protected.exists() and path.samefile(protected):
+        raise InputError(f"{path} is the original model, which is never changed", "Choose another file name")
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())  # mkstemp makes it private
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _plain(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    # Cloned where two keys share memory, which safetensors refuses.
+    return {key: value.detach().cpu().clone().contiguous() for key, value in state_dict.items()}
+
+
+def _given_back(state_dict: Mapping[str, Tensor], form: CheckpointForm) -> dict[str, Tensor]:
+    dtypes = form.dtypes or {key: _type(value) for key, value in state_dict.items()}
+    missing = [key for key in dtypes if key not in state_dict]
+    if missing:
+        raise InputError(f"The model lacks {len(missing)} keys of the file that came in, the first is {missing[0]}")
+    given: dict[str, Tensor] = {}
+    for key, name in dtypes.items():
+        value = state_dict[key].detach().cpu()
+        cast = value.to(getattr(torch, name)).clone().contiguous()
+        if value.is_floating_point() and not cast.float().isfinite().all():
+            raise InputError(f"A value of {key} does not fit {name}", "Export as safetensors to keep float32")
+        given[form.prefix + key] = cast
+    return given
+
+
+def _described(path: Path, format: str) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Type and shape of every tensor in a file, under the keys it really has."""
+    if format == "pt2":
+        return {k: (_type(v), tuple(v.shape)) for k, v in torch.export.load(str(path)).state_dict.items()}
+    weights = read_weights(path)
+    prefix = weights.form.prefix
+    return {prefix + k: (weights.form.dtypes[k], tuple(v.shape)) for k, v in weights.tensors.items()}
+
+
+def _type(value: Tensor) -> str:
+    return str(value.dtype).removeprefix("torch.")
+
+
+def _on_cpu(module: nn.Module) -> nn.Module:
+    return copy.deepcopy(module).cpu().float().eval()
+
+
+def _for_export(module: nn.Module, input_size: Size, in_channels: int) -> tuple[nn.Module, Tensor]:
+    # Two images: a batch of one would be taken for a constant.
+    return _on_cpu(module), torch.zeros(2, in_channels, *input_size)
+
+
+@contextmanager
+def _exporting(path: Path, what: str) -> Iterator[None]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except OSError:
+        raise
+    except Exception as error:  # exporters raise nearly anything on what they cannot express
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(f"This network cannot be written with {what}: {reason}", "Export as safetensors") from error
+
+
+def _logits(network: Any, images: Tensor) -> Tensor:
+    images = images.detach().cpu().float()
+    with torch.inference_mode():
+        return torch.cat([main_logits(network(chunk)) for chunk in images.split(_CHUNK)])
+
+
+def _run_onnx(path: Path, images: Tensor) -> Tensor:
+    _require("onnxruntime")
+    import onnxruntime
+
+    try:
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+        chunks = images.detach().cpu().float().contiguous().split(_CHUNK)
+        return torch.cat([torch.from_numpy(session.run(None, {name: chunk.numpy()})[0]) for chunk in chunks])
+    except Exception as error:  # onnxruntime's own classes, which it does not export
+        raise InputError(f"{path.name} was written, but ONNX Runtime cannot run it: {error}") from error
+
+
+def _require(*packages: str) -> None:
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise InputError(
+            f"ONNX needs the package{'s' if len(missing) > 1 else ''} {' and '.join(missing)}",
+            'Install it: pip install "unlearn-studio[onnx]"',
+        )
