@@ -70,7 +70,9 @@ def collect_full(
 
 def cache_name(model_sha256: str, fingerprint: str, preprocessing: dict, precision: str) -> str:
     """Name the file that holds a model's outputs on a data set."""
-    text = repr((model_sha256, fingerprint, sorted((k, v) for k, v in preprocessing.items() if k != "source"), precision))
+    text = repr(
+        (model_sha256, fingerprint, sorted((k, v) for k, v in preprocessing.items() if k != "source"), precision)
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:32] + ".safetensors"
 
 

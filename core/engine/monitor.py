@@ -7,6 +7,7 @@ Weights, batch-norm statistics and random state stay bit-identical (tests hash t
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import torch
 
@@ -66,7 +67,7 @@ class Monitor:
 
 def events_of(setting: Setting, outputs: dict[str, SetOutputs], step: int, scope: str) -> list[Event]:
     """Turn outputs of the four sets into an evaluation, an alignment (whole classes only) and a spectrum."""
-    common = {"run": setting.run_id, "step": step, "time": time.time()}
+    common: dict[str, Any] = {"run": setting.run_id, "step": step, "time": time.time()}
     retain, forget = outputs["retain_train"], outputs["forget_train"]
     unseen = outputs["forget_test"]
     shares = predicted_shares(unseen.logits, len(setting.class_names)) or []

@@ -19,12 +19,7 @@ def _registry(*methods: Method) -> dict[str, Method]:
     return by_id
 
 
-METHODS = _registry(
-    MUDA,
-    FINETUNE,
-    HEAD_ONLY,
-    RETRAIN,
-)
+METHODS = _registry(MUDA, FINETUNE, HEAD_ONLY, RETRAIN)
 
 
 def get_method(method_id: str) -> Method:

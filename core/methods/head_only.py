@@ -7,19 +7,7 @@ from torch import nn
 
 from core.data.batches import Batch
 from core.errors import RunError
-from core.methods.base import (
-    Aux,
-    Context,
-    Edit,
-    Facts,
-    Length,
-    Method,
-    Preset,
-    Stage,
-    StageOutput,
-    Terms,
-    Train,
-)
+from core.methods.base import Aux, Context, Edit, Facts, Length, Method, Preset, Stage, StageOutput, Terms, Train
 from core.methods.common import optimiser_of, optimiser_parameters
 from core.methods.losses import hidden_classes, masked_distillation
 from core.parameters import Parameter, Values

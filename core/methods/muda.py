@@ -23,24 +23,13 @@ import torch
 import torch.nn.functional as F
 
 from core.data.batches import Batch
-from core.methods.base import (
-    Alternate,
-    Aux,
-    Context,
-    Facts,
-    Length,
-    Method,
-    Preset,
-    Stage,
-    StageOutput,
-    Terms,
-    Train,
-)
-from core.methods.common import optimiser_of, optimiser_parameters
-from core.methods.losses import DIRECTIONS, MASKS, hidden_classes, masked_distillation, quantile_matching
+from core.methods.base import Alternate, Aux, Context, Facts, Length, Method, Preset, Stage, StageOutput, Terms, Train
+from core.methods.common import optimiser_of
+from core.methods.losses import hidden_classes, masked_distillation, quantile_matching
+from core.methods.muda_parameters import PARAMETERS
 from core.metrics.alignment import alignment_squared
 from core.metrics.linear_algebra import eigenspectrum, gram, k_for_energy, leading_eigenvectors
-from core.parameters import Parameter, Values
+from core.parameters import Values
 
 BASIS_SAMPLES = 4000  # retain samples behind the basis: the leading directions are settled far below this
 STOP_SAMPLES = 2000  # samples of each set looked at by the stop rule
@@ -232,240 +221,14 @@ def _summed(terms: Terms, out: StageOutput) -> Terms:
     return {"loss": loss, **terms}
 
 
-def _parameters() -> tuple[Parameter, ...]:
-    schedule, alignment, distillation, samples = "Schedule", "Alignment", "Self-distillation", "Single images"
-    return (
-        Parameter(
-            "rounds", "int", 4, "How often forget and recover phases alternate.", low=0, high=1000, group=schedule
-        ),
-        Parameter(
-            "forget_epochs",
-            "float",
-            1.0,
-            "Passes over the forget set in each round.",
-            low=0,
-            high=1000,
-            unit="passes",
-            group=schedule,
-            title="Forget passes",
-        ),
-        Parameter(
-            "recover_share",
-            "float",
-            0.25,
-            "Share of the retain set visited in each round.",
-            low=0,
-            high=100,
-            group=schedule,
-            title="Recover share",
-        ),
-        Parameter(
-            "retain_share",
-            "float",
-            1.0,
-            "Share of the retain set that may be used at all.",
-            low=0,
-            high=1,
-            low_open=True,
-            group=schedule,
-            title="Retain subset",
-        ),
-        Parameter(
-            "alternation",
-            "choice",
-            "round",
-            "Phases take turns per round, or batch by batch.",
-            choices=("round", "batch"),
-            group=schedule,
-        ),
-        Parameter(
-            "stop_rule",
-            "choice",
-            "never",
-            "End early, after a round that reached both goals below.",
-            choices=("never", "when forgotten"),
-            group=schedule,
-            title="Stop",
-        ),
-        Parameter(
-            "stop_accuracy",
-            "float",
-            0.01,
-            "Goal of the stop rule: forget accuracy at most this.",
-            low=0,
-            high=1,
-            group=schedule,
-            title="Stop at accuracy",
-        ),
-        Parameter(
-            "stop_alignment",
-            "float",
-            0.97,
-            "Goal of the stop rule: alignment at least this.",
-            low=0,
-            high=1,
-            group=schedule,
-            title="Stop at alignment",
-        ),
-        Parameter(
-            "w_da",
-            "float",
-            1.0,
-            "Weight of the alignment loss.",
-            low=0,
-            high=1000,
-            group=alignment,
-            title="Alignment weight",
-        ),
-        Parameter(
-            "k_rule",
-            "choice",
-            "classes",
-            "How many leading retain directions: one per retain class, as many as "
-            "hold a share of the energy, or a number.",
-            choices=("classes", "energy", "number"),
-            group=alignment,
-            title="k by",
-        ),
-        Parameter(
-            "k_energy",
-            "float",
-            0.95,
-            "Energy share for k by energy.",
-            low=0,
-            low_open=True,
-            high=1,
-            group=alignment,
-            title="k: energy share",
-        ),
-        Parameter("k_number", "int", 9, "k for k by number.", low=1, high=100000, group=alignment, title="k: number"),
-        Parameter(
-            "centred",
-            "bool",
-            False,
-            "Subtract the retain mean from features first; weakens the signal.",
-            group=alignment,
-            title="Centre features",
-        ),
-        Parameter(
-            "layers",
-            "int",
-            1,
-            "Layers whose features are aligned, counted from the head.",
-            low=1,
-            high=4,
-            group=alignment,
-        ),
-        Parameter(
-            "refresh_every",
-            "int",
-            0,
-            "Renew the retain basis every so many steps; 0: once in each forget phase.",
-            low=0,
-            high=1000000,
-            unit="steps",
-            group=alignment,
-            title="Renew basis",
-        ),
-        Parameter(
-            "w_sd",
-            "float",
-            1.0,
-            "Weight of the self-distillation loss.",
-            low=0,
-            high=1000,
-            group=distillation,
-            title="Distillation weight",
-        ),
-        Parameter(
-            "mask",
-            "choice",
-            "forget classes",
-            "What is hidden in the teacher's outputs on forget images.",
-            choices=MASKS,
-            group=distillation,
-            title="Hide in teacher",
-        ),
-        Parameter(
-            "temperature",
-            "float",
-            1.0,
-            "Softens both distributions.",
-            low=0,
-            low_open=True,
-            high=100,
-            group=distillation,
-        ),
-        Parameter(
-            "direction",
-            "choice",
-            "forward",
-            "Teacher first, or student first, in the KL divergence.",
-            choices=DIRECTIONS,
-            group=distillation,
-            title="KL direction",
-        ),
-        Parameter(
-            "w_kd",
-            "float",
-            0.0,
-            "Weight of distillation on retain images while recovering.",
-            low=0,
-            high=1000,
-            group=distillation,
-            title="Retain distillation",
-        ),
-        Parameter(
-            "w_match",
-            "float",
-            1.0,
-            "Weight of matching losses of single forget images to those of unseen ones.",
-            low=0,
-            high=1000,
-            group=samples,
-            title="Loss matching",
-        ),
-        *optimiser_parameters(lr=0.05, schedule="cosine", batch=64),
-        Parameter(
-            "recover_lr_factor",
-            "float",
-            1.0,
-            "Step size of the recover phase, relative to the forget phase.",
-            low=0,
-            high=100,
-            group="Optimiser",
-            title="Recover step size",
-        ),
-        Parameter(
-            "batch_norm",
-            "choice",
-            "frozen",
-            "Whether forget batches move batch-norm statistics.",
-            choices=("frozen", "train"),
-            group="Optimiser",
-            title="Batch norm while forgetting",
-        ),
-        Parameter(
-            "last_blocks",
-            "int",
-            0,
-            "Train only the last blocks of the network; 0: all.",
-            low=0,
-            high=1000,
-            group="Optimiser",
-            title="Last blocks only",
-        ),
-    )
-
-
 MUDA = Method(
     id="muda",
     title="MUDA (reconstruction)",
-    summary="Moves the features of the forget set into the space of what stays, and keeps the original's ranking of the "
-    "other classes.",
+    summary="Moves the features of the forget set into the space of what stays, and keeps the original's ranking of "
+    "the other classes.",
     citation="Seo, Kim, Han: Revisiting Machine Unlearning with Dimensional Alignment (arXiv 2407.17710)",
     status="reconstruction",
-    parameters=_parameters(),
+    parameters=PARAMETERS,
     plan=plan,
     needs=frozenset({"forget set", "retain set"}),
     presets=(
@@ -502,7 +265,8 @@ MUDA = Method(
     ),
     trained_on=frozenset({"dimensional_alignment"}),
     notes=(
-        "Documented: the alignment ratio, the loss −DA², the use of a self-distillation loss and of an alternating scheme.",
+        "Documented: the alignment ratio, the loss −DA², the use of a self-distillation loss and of an alternating "
+        "scheme.",
         "Ours, chosen by measurement: the mask, which samples, the schedule, k, and every constant.",
     ),
     explain=explain,

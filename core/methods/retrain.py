@@ -10,7 +10,7 @@ AUGMENTATIONS = ("none", "crop", "crop and flip")
 
 
 def plan(values: Values, facts: Facts) -> list[Train]:
-    """One pass of training after another; the same stream of samples for original and retrained ("order with holes")."""
+    """Pass after pass over the same stream of samples for original and retrained ("order with holes")."""
     return [
         Train(
             name="train",

@@ -95,27 +95,37 @@ def check(
     options = DataOptions(job.data.data_root, job.data.test_fraction, job.data.classes_file, job.data.preprocess_file)
     if pair is None or pair.model.sha256 != job.model.sha256 or pair.dataset.fingerprint != job.data.fingerprint:
         pair = open_pair(
-            job.model.path, job.data.spec, options, arch=job.model.user_code or job.model.architecture,
-            trust_pickle=trust_pickle, trust_code=trust_code, progress=tell,
+            job.model.path,
+            job.data.spec,
+            options,
+            arch=job.model.user_code or job.model.architecture,
+            trust_pickle=trust_pickle,
+            trust_code=trust_code,
+            progress=tell,
         )
     if pair.model.sha256 != job.model.sha256 or pair.dataset.fingerprint != job.data.fingerprint:
         raise InputError("Model or data are no longer what the run was made with", "Put the original files back")
-    references = [
-        train_reference(folder, pair.dataset, seed, control, emit, trust_code=trust_code) for seed in seeds
-    ]
+    references = [train_reference(folder, pair.dataset, seed, control, emit, trust_code=trust_code) for seed in seeds]
     device = choose_device(job.device)
     mask = torch.from_numpy(read_forget_csv(folder.file(FORGET)).mask(len(pair.dataset.train)))
     train, test = stores(pair.dataset, device, mask)
 
     def outputs(path: Path, what: str, arch: str | None = None) -> FullOutputs:
         model = open_model(
-            path, arch=arch, input_size=pair.dataset.preprocessing.size, in_channels=pair.dataset.channels,
-            trust_pickle=trust_pickle, trust_code=trust_code,
+            path,
+            arch=arch,
+            input_size=pair.dataset.preprocessing.size,
+            in_channels=pair.dataset.channels,
+            trust_pickle=trust_pickle,
+            trust_code=trust_code,
         )
         check_fit(model, pair.dataset)
         name = cache_name(sha256(path), pair.dataset.fingerprint, job.model.preprocessing, "float32")
         return collect_full(
-            tapped(model, device, trust_code=trust_code), train, test, cache=cache_home() / "outputs" / name,
+            tapped(model, device, trust_code=trust_code),
+            train,
+            test,
+            cache=cache_home() / "outputs" / name,
             progress=lambda done, total: tell(what, done, total),
         )
 
@@ -127,7 +137,14 @@ def check(
         others[name] = outputs(path, f"Measuring {name}")
     tell("Comparing", 0, 0)
     report = results.build_report(
-        folder, job, pair.dataset, Splits.of(pair.dataset, mask), original, unlearned, _outcome(folder), others,
+        folder,
+        job,
+        pair.dataset,
+        Splits.of(pair.dataset, mask),
+        original,
+        unlearned,
+        _outcome(folder),
+        others,
         _notes(references),
     )
     report.pop("log")
@@ -139,7 +156,9 @@ def _outcome(folder: RunFolder) -> results.Outcome:
     state = folder.status().state
     return results.Outcome(
         State.STOPPED if state == "stopped" else State.FINISHED,
-        int(cost.get("steps") or 0), float(cost.get("seconds") or 0.0), int(cost.get("samples_seen") or 0),
+        int(cost.get("steps") or 0),
+        float(cost.get("seconds") or 0.0),
+        int(cost.get("samples_seen") or 0),
     )
 
 

@@ -40,16 +40,23 @@ def example_recipe() -> dict[str, Any]:
     return read_json(RECIPE)
 
 
-def open_example(
-    control: Control | None = None, progress: Callable[[str, int, int], None] | None = None
-) -> Example:
-    """Open the example; trains its model first where that was not done before. Raises StoppedError when told to stop."""
+def open_example(control: Control | None = None, progress: Callable[[str, int, int], None] | None = None) -> Example:
+    """Open the example; trains its model first where that was not done before.
+
+    Raises StoppedError where `control` ended the training.
+    """
     recipe = example_recipe()
     control = control or Control()
     dataset = open_data(recipe["dataset"], progress=progress)
     job = make_train_job(
-        dataset, DataOptions(), recipe["architecture"], recipe=recipe["recipe"], seed=recipe["seed"], device="cpu",
-        precision="float32", threads=1,
+        dataset,
+        DataOptions(),
+        recipe["architecture"],
+        recipe=recipe["recipe"],
+        seed=recipe["seed"],
+        device="cpu",
+        precision="float32",
+        threads=1,
     )
     key = hashlib.sha256(dumps([recipe, dataset.fingerprint])).hexdigest()[:12]
     folder = RunFolder(models_home() / f"example-{recipe['dataset']}-{key}")

@@ -52,6 +52,7 @@ def make_unlearn_job(
     checkpoint_seconds: float = 20.0,
 ) -> Job:
     """Describe one unlearning run. Raises AppErrors for anything that could not run."""
+    pair.model.require_trainable()
     selection.check()
     method = get_method(method_id)
     mode = selection.mode
@@ -111,9 +112,9 @@ def make_train_job(
             user_code=user_code,
         ),
         data=data_part(dataset, options),
-        forget=forget_part(exclude) if exclude is not None and exclude.count else ForgetPart(
-            mode="none", total=len(dataset.train)
-        ),
+        forget=forget_part(exclude)
+        if exclude is not None and exclude.count
+        else ForgetPart(mode="none", total=len(dataset.train)),
         method=method.id,
         parameters=dict(values),
         **_machine(seed, device, precision, threads, monitoring_budget, checkpoint_seconds),
@@ -136,7 +137,7 @@ def model_part(model: OpenedModel, dataset: Dataset) -> ModelPart:
         architecture=model.spec.architecture,
         num_classes=model.spec.num_classes,
         in_channels=model.spec.in_channels,
-        input_size=tuple(dataset.preprocessing.size),
+        input_size=dataset.preprocessing.size,
         classes=dataset.classes,
         preprocessing=dataset.preprocessing.to_dict(),
         form=model.form.to_dict(),

@@ -16,7 +16,7 @@ from core.data.sources import open_dataset
 from core.devices import choose_precision
 from core.engine.setting import convolutional
 from core.job import Job
-from core.models.architectures import ModelSpec, build_model
+from core.models.architectures import ModelSpec
 from core.models.checkpoint import OpenedModel, open_model, read_card
 from core.models.fit import check_fit
 from core.models.tap import TappedModel
@@ -105,9 +105,7 @@ def open_for(
 
 def tapped(model: OpenedModel, device: torch.device, *, layers: int = 1, trust_code: bool = False) -> TappedModel:
     """Build the network of an opened model with its weights, on a device."""
-    module = build_model(model.spec, trust_code=trust_code)
-    module.load_state_dict(model.state_dict, strict=False)  # completeness was checked when it was opened
-    return place(module, model.spec, device, layers=layers)
+    return place(model.build(trust_code=trust_code).train(), model.spec, device, layers=layers)
 
 
 def place(module: torch.nn.Module, spec: ModelSpec, device: torch.device, *, layers: int = 1) -> TappedModel:

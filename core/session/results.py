@@ -26,14 +26,7 @@ from core.verify.verdict import decide
 from core.version import VERSION
 
 SCHEMA_VERSION = 1
-SUMMARY_KEYS = (
-    "retain_accuracy",
-    "forget_accuracy",
-    "retain_test_accuracy",
-    "forget_test_accuracy",
-    "probe",
-    "nmi",
-)
+SUMMARY_KEYS = ("retain_accuracy", "forget_accuracy", "retain_test_accuracy", "forget_test_accuracy", "probe", "nmi")
 UNCHANGED_POINTS = 0.005  # forget accuracy within half a point of the original's counts as no effect
 DAMAGE_POINTS = 0.02  # loss of retain accuracy worth a warning where no retrained model says what is normal
 
@@ -56,17 +49,12 @@ def write_models(folder: RunFolder, job: Job, module: nn.Module) -> None:
         state,
         {"architecture": job.model.architecture, "job_sha256": folder.job_sha256(), "app_version": VERSION},
     )
-    form = CheckpointForm.from_dict(job.model.form) if job.model.form else CheckpointForm()
+    form = CheckpointForm.from_dict(job.model.form) if job.model.form else CheckpointForm("pt")
     write_same(folder.file(MODEL_PT), state, replace(form, format="pt"))
 
 
 def write_card(
-    folder: RunFolder,
-    job: Job,
-    dataset: Dataset,
-    full: FullOutputs,
-    splits: Splits,
-    outcome: Outcome,
+    folder: RunFolder, job: Job, dataset: Dataset, full: FullOutputs, splits: Splits, outcome: Outcome
 ) -> dict[str, Any]:
     """Write the model card of a trained model and return its measures."""
     measures = suite.output_measures(full.split(splits), full, splits)
@@ -177,9 +165,7 @@ def write_report(folder: RunFolder, job: Job, dataset: Dataset, report: dict[str
     return report
 
 
-def _card(
-    folder: RunFolder, job: Job, dataset: Dataset, measures: dict[str, Any], outcome: Outcome
-) -> dict[str, Any]:
+def _card(folder: RunFolder, job: Job, dataset: Dataset, measures: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
     card = {
         "schema_version": SCHEMA_VERSION,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -222,7 +208,9 @@ def _warnings(models: dict[str, dict], unchanged: bool) -> list[tuple[str, str]]
         found.append(
             (
                 f"The model is unchanged: forget accuracy {original['forget_accuracy']:.1%} before, "
-                f"{unlearned['forget_accuracy']:.1%} after. Try a larger step size, or search for one.".replace("%", " %"),
+                f"{unlearned['forget_accuracy']:.1%} after. Try a larger step size, or search for one.".replace(
+                    "%", " %"
+                ),
                 "unchanged",
             )
         )
@@ -241,5 +229,3 @@ def _warnings(models: dict[str, dict], unchanged: bool) -> list[tuple[str, str]]
 def _share_of_retraining(outcome: Outcome, notes: dict[str, Any] | None) -> float | None:
     seconds = (notes or {}).get("seconds")
     return outcome.seconds / seconds if seconds else None
-
-

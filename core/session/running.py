@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -71,17 +72,20 @@ def run(
     with folder.lock():
         recorder = Recorder(folder)
         runner = _Runner(folder, control, recorder, emit)
+        failure: Exception | None = None
+        outcome = State.FAILED
         try:
             outcome = runner.run(pair, dataset, resume, trust_pickle, trust_code)
         except Interrupted:
             outcome = runner.end_without_result()
         except Exception as error:
             failure = runner.fail(error)
-            if failure is error:
-                raise
-            raise failure from error
         finally:
             recorder.close()
+    if failure is not None:
+        # Outside the except block: its traceback would keep the run's tensors alive.
+        free_memory(choose_device(folder.job().device))
+        raise failure
     if outcome is State.DISCARDED:
         folder.delete()
     return outcome
@@ -135,8 +139,10 @@ class _Runner:
             job = self._folder.job()
             error = out_of_memory_error(int(job.parameters.get("batch", 1)))
         message = error.message if isinstance(error, AppError) else f"{type(error).__name__}: {error}"
-        hint = error.hint if isinstance(error, AppError) else "This is a fault of the application; the log has the details"
-        common = {"run": self._folder.id, "step": self._step, "time": time.time()}
+        hint = (
+            error.hint if isinstance(error, AppError) else "This is a fault of the application; the log has the details"
+        )
+        common: dict[str, Any] = {"run": self._folder.id, "step": self._step, "time": time.time()}
         event = RunFailed(**common, error=message, hint=hint, details=details)
         self._recorder.record(event)
         self._emit(event)
@@ -269,7 +275,7 @@ class _Runner:
 
     # -- events ----------------------------------------------------------------------------------------------------
 
-    def _common(self) -> dict:
+    def _common(self) -> dict[str, Any]:
         return {"run": self._folder.id, "step": self._step, "time": time.time()}
 
     def _report(self, event: Event) -> None:
@@ -286,9 +292,7 @@ class _Runner:
     def _finished(self, state: State, measures: dict, unchanged: bool) -> RunFinished:
         kept = {key: measures.get(key) for key in results.SUMMARY_KEYS if key in measures}
         seconds = time.perf_counter() - self._began
-        return RunFinished(
-            **self._common(), state=state.value, seconds=seconds, measures=kept, unchanged=unchanged
-        )
+        return RunFinished(**self._common(), state=state.value, seconds=seconds, measures=kept, unchanged=unchanged)
 
     def _tick(self, what: str, done: int, total: int) -> None:
         self._report(Progress(**self._common(), what=what, done=done, total=total))
@@ -307,5 +311,3 @@ def augmentation_of(values: Values) -> Augmentation:
     """Return the augmentation a recipe names; none where the method has no such parameter."""
     name = values.get("augmentation", "none")
     return Augmentation(pad=0 if name == "none" else 4, flip=name == "crop and flip")
-
-

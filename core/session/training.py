@@ -75,10 +75,15 @@ def reference_job(folder: RunFolder, dataset: Dataset, seed: int) -> tuple[Job, 
     exclude = Selection(rows.mask(len(dataset.train)), dataset.train.labels.numpy(), dataset.classes)
     recipe, source = recipe_of(job)
     options = DataOptions(job.data.data_root, job.data.test_fraction, job.data.classes_file, job.data.preprocess_file)
-    known = {"seed": seed, "device": job.device, "precision": job.precision, "threads": job.threads}
+    known: dict[str, Any] = {"seed": seed, "device": job.device, "precision": job.precision, "threads": job.threads}
     made = make_train_job(
-        dataset, options, job.model.architecture, exclude=exclude, recipe=_plain(recipe),
-        user_code=job.model.user_code, **known,
+        dataset,
+        options,
+        job.model.architecture,
+        exclude=exclude,
+        recipe=_plain(recipe),
+        user_code=job.model.user_code,
+        **known,
     )
     return made, exclude, source
 

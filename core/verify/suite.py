@@ -21,7 +21,9 @@ from core.metrics.spectra import measure_spectra
 FEATURE_KEYS = ("dimensional_alignment", "spectra", "probe", "nmi", "clustering", "class_means")
 
 
-def measure(full: FullOutputs, splits: Splits, *, features_of: tuple[FullOutputs, dict[str, Any]] | None = None) -> dict:
+def measure(
+    full: FullOutputs, splits: Splits, *, features_of: tuple[FullOutputs, dict[str, Any]] | None = None
+) -> dict:
     """Measure one model. `features_of` gives another model's outputs and measures: where the features are bit for bit
     the same (a head-only edit), the feature measures are the same by definition and are not computed again.
     """  # noqa: D205
@@ -127,6 +129,4 @@ def _joined(first: SetOutputs, second: SetOutputs) -> SetOutputs:
 
 
 def _same_features(one: FullOutputs, other: FullOutputs) -> bool:
-    return torch.equal(one.train.features, other.train.features) and torch.equal(
-        one.test.features, other.test.features
-    )
+    return torch.equal(one.train.features, other.train.features) and torch.equal(one.test.features, other.test.features)
