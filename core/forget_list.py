@@ -10,8 +10,8 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -25,7 +25,7 @@ COLUMNS = ("index", "class", "path", "weight")
 
 # What a header may say, and the field of a row it means. Columns with other names are not looked at.
 _HEADINGS = {
-    "index": "index", "class": "class_name", "label": "class_name", "path": "path", "file": "path",
+    "index": "number", "class": "class_name", "label": "class_name", "path": "path", "file": "path",
     "filename": "path", "file name": "path", "file_name": "path", "image": "path", "weight": "weight",
 }
 
@@ -74,11 +74,10 @@ class ForgetRows:
         return mask
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(NamedTuple):
     line: int
     text: str
-    index: str = ""
+    number: str = ""
     class_name: str = ""
     path: str = ""
     weight: str = ""
@@ -161,11 +160,11 @@ def read_forget_csv(path: Path) -> ForgetRows:
     """Read a forget.csv with an index in every row; raises InputError naming the file and line where it is none."""
     rows = _rows(read_list_text(path), _Names(()))
     for row in rows:
-        if not _is_index(row.index):
-            raise InputError(f"{path}, line {row.line}: {row.index or row.text!r} is no sample index")
+        if not _is_index(row.number):
+            raise InputError(f"{path}, line {row.line}: {row.number or row.text!r} is no sample index")
     weights = np.array([_weight(row) for row in rows], dtype=np.float64)
     return ForgetRows(
-        indices=np.array([int(row.index) for row in rows], dtype=np.int64),
+        indices=np.array([int(row.number) for row in rows], dtype=np.int64),
         classes=tuple(row.class_name for row in rows),
         paths=tuple(row.path for row in rows),
         weights=None if (weights == 1).all() else weights,
@@ -210,8 +209,7 @@ class _Names:
             return [self._exact[wanted]]
         if not self._by_file:
             self._index()
-        file = PurePosixPath(wanted).name
-        hits = [i for i in self._by_file.get(file, []) if _ends_alike(wanted, _normal(self.paths[i]))]
+        hits = [i for i in self._by_file.get(_file(wanted), []) if _ends_alike(wanted, _normal(self.paths[i]))]
         return hits or self._by_stem.get(wanted, [])
 
     def nearest(self, text: str, count: int = 3) -> tuple[str, ...]:
@@ -221,11 +219,11 @@ class _Names:
         if not self._by_file:
             self._index()
         if not self._sorted:
-            files = [(PurePosixPath(path).name.lower(), i) for i, path in enumerate(self.paths)]
+            files = [(_file(_normal(path)).lower(), i) for i, path in enumerate(self.paths)]
             self._sorted = sorted(files)
             self._sorted_backwards = sorted((name[::-1], i) for name, i in files)
-        wanted = PurePosixPath(_normal(text)).name.lower()
-        stem = PurePosixPath(wanted).stem
+        wanted = _file(_normal(text)).lower()
+        stem = _stem(wanted)
         near: dict[int, None] = {}
         # The stem's own place first: a.jpg looks for A.jpeg.
         for table, key in (
@@ -236,15 +234,15 @@ class _Names:
                 near[index] = None
         by_name: dict[str, int] = {}
         for index in near:
-            by_name.setdefault(PurePosixPath(self.paths[index]).name.lower(), index)
+            by_name.setdefault(_file(_normal(self.paths[index])).lower(), index)
         alike = difflib.get_close_matches(wanted, by_name, n=count, cutoff=0.5)
         return tuple(self.paths[by_name[name]] for name in alike)
 
     def _index(self) -> None:
         for index, path in enumerate(self.paths):
-            file = PurePosixPath(_normal(path))
-            self._by_file.setdefault(file.name, []).append(index)
-            self._by_stem.setdefault(file.stem, []).append(index)
+            file = _file(_normal(path))
+            self._by_file.setdefault(file, []).append(index)
+            self._by_stem.setdefault(_stem(file), []).append(index)
 
 
 def _rows(text: str, names: _Names) -> list[_Row]:
@@ -267,7 +265,7 @@ def _table(text: str, separator: str, columns: tuple[str, ...]) -> list[_Row]:
             continue
         if header_seen:
             known = {key: field for key, field in zip(columns, fields, strict=False) if key}
-            known.update({key: known[key].strip() for key in ("index", "weight") if key in known})
+            known.update({key: known[key].strip() for key in ("number", "weight") if key in known})
             rows.append(_Row(reader.line_num, separator.join(fields), **known))
         header_seen = True
     return rows
@@ -282,10 +280,10 @@ def _plain_lines(text: str, names: _Names) -> list[_Row]:
             continue
         fields = _fields(line, ",")
         if len(fields) == 1:
-            key = "index" if _is_integer(fields[0]) else "path"
+            key = "number" if _is_integer(fields[0]) else "path"
             rows.append(_Row(number, line, **{key: fields[0]}))
         elif line not in names and (not fields[0] or _is_integer(fields[0])):
-            rows.append(_Row(number, line, *fields[:4]))
+            rows.append(_Row(number, line, *fields[: len(COLUMNS)]))
         else:
             rows.append(_Row(number, line, path=line))  # a file name with a comma in it
     return rows
@@ -296,7 +294,7 @@ def _header(line: str) -> tuple[str, tuple[str, ...]]:
     for separator in (",", ";", "\t"):  # spreadsheets of some countries write semicolons
         columns = [column.lower() for column in _fields(line, separator)]
         keys = [_HEADINGS.get(column, "") for column in columns]
-        if "index" not in keys and "path" not in keys:
+        if "number" not in keys and "path" not in keys:
             continue
         for column, key in zip(columns, keys, strict=True):
             meant = difflib.get_close_matches(column, COLUMNS, n=1, cutoff=0.75)
@@ -313,10 +311,10 @@ def _fields(line: str, separator: str) -> list[str]:
 
 
 def _find(row: _Row, total: int, names: _Names) -> tuple[list[int], str]:
-    if row.index:
-        if not _is_integer(row.index):
+    if row.number:
+        if not _is_integer(row.number):
             return [], "the index is not a whole number"
-        index = int(row.index)
+        index = int(row.number)
         if 0 <= index < total:
             return [index], ""
         return [], f"samples are 0 to {total - 1:,}"
@@ -333,7 +331,7 @@ def _contradiction(
     actual = class_names[int(labels[index])]
     if row.class_name and actual not in (row.class_name, row.class_name.strip()):
         return [f"line {row.line} says sample {index} is {row.class_name!r}, the data says {actual!r}"]
-    if row.index and row.path and names.paths and not _ends_alike(_normal(row.path), _normal(names.paths[index])):
+    if row.number and row.path and names.paths and not _ends_alike(_normal(row.path), _normal(names.paths[index])):
         return [f"line {row.line} says sample {index} is {row.path}, the data says {names.paths[index]}"]
     return []
 
@@ -358,6 +356,14 @@ def _ends_alike(one: str, other: str) -> bool:
 
 def _normal(path: str) -> str:
     return path.replace("\\", "/").removeprefix("./")
+
+
+def _file(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _stem(file: str) -> str:
+    return file.rpartition(".")[0] or file
 
 
 def _is_integer(text: str) -> bool:

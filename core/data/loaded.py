@@ -47,6 +47,15 @@ class Loaded:
     root: Path | None = None
 
 
+@dataclass(frozen=True)
+class DecodeOptions:
+    """What image files are decoded to; what is None follows from the files."""
+
+    size: tuple[int, int] | None = None  # (H, W)
+    channels: int | None = None  # 1 or 3
+    interpolation: str = "bilinear"
+
+
 class Reporter:
     """Tells how far the reading has come and ends it where the user cancelled."""
 

@@ -15,6 +15,8 @@ from core.data.download import RemoteFile, fetch
 from core.data.idx import FILES as IDX_FILES
 from core.data.idx import find_idx, load_idx
 from core.data.loaded import Loaded, Part, Reporter
+from core.data.tiny_imagenet import FILES as TINY_FILES
+from core.data.tiny_imagenet import SIZE, load_tiny_imagenet
 from core.errors import InputError, NotFoundError
 from core.places import data_home
 
@@ -104,7 +106,7 @@ def _missing(source: DatasetSource, data_root: Path | str | None, why: str) -> N
     places = source.places(data_root)
     return NotFoundError(
         f"{source.title} was not found{why}. Looked in {', '.join(map(str, places))} for {', '.join(source.files)}",
-        f"Put these files into {places[0]}, or name the folder that holds them with --data-root",
+        f"Put these files into {places[0]}, or name another root folder with --data-root",
     )
 
 
@@ -223,5 +225,9 @@ SOURCES: tuple[DatasetSource, ...] = (
     DatasetSource(
         "usps", "USPS", "Digits from envelopes, 7,291 + 2,007", 10, 1, (16, 16), (".", "USPS", "usps"),
         ("usps.bz2", "usps.t.bz2"), _read_usps, lambda: _split_remote("USPS"),
+    ),
+    DatasetSource(
+        "tiny-imagenet", "Tiny ImageNet", "Photographs of 200 things, 100,000 + 10,000; not downloaded", 200, 3, SIZE,
+        ("tiny-imagenet-200", "tiny-imagenet"), TINY_FILES, load_tiny_imagenet,
     ),
 )

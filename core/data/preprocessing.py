@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ import torch
 import torch.nn.functional as F
 
 from core.errors import InputError, MismatchError, nearest
-from core.jsonio import read_json
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 SOURCES = ("data set", "model card", "file", "assumed", "weights")
@@ -107,11 +105,6 @@ class Preprocessing:
         shrinks = x.shape[-2] > self.size[0] or x.shape[-1] > self.size[1]
         x = F.interpolate(x, size=self.size, mode=self.interpolation, align_corners=False, antialias=shrinks)
         return x.clamp_(0, 1) if self.interpolation == "bicubic" else x
-
-
-def read_preprocessing(path: Path, base: Preprocessing | None = None) -> Preprocessing:
-    """Read a preprocessing file (JSON: size, mean, std, interpolation); raises InputError naming the file."""
-    return Preprocessing.from_dict(read_json(path), base=base, source="file", where=f"The preprocessing in {path}")
 
 
 def measure_preprocessing(images: np.ndarray) -> Preprocessing:

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from core.data.arrays import load_npz
+from core.data.class_order import reorder_classes
 from core.data.dataset import OWN, SET_ASIDE, Dataset, ImageSet
 from core.data.fingerprint import fingerprint
+from core.data.folders import find_layout, load_folders
 from core.data.idx import find_idx, load_idx
-from core.data.loaded import Loaded, Part, ProgressCallback, Reporter
+from core.data.loaded import DecodeOptions, Loaded, Part, ProgressCallback, Reporter
 from core.data.named import SOURCES, DatasetSource, find_source, load_named
 from core.data.preprocessing import (
     Preprocessing,
     assume_imagenet,
     count_channels,
     measure_preprocessing,
-    read_preprocessing,
 )
 from core.data.setaside import set_aside
+from core.data.table import load_table, looks_like_table
 from core.errors import InputError, MismatchError, NotFoundError, ParameterError, nearest
-from core.jsonio import loads
+from core.jsonio import read_json
 
 _PHOTO_SIDE = 64  # colour images at least this large are taken for photographs, seen by ImageNet-like networks
 
@@ -59,25 +61,25 @@ def open_dataset(
     if test_fraction is not None and not 0 < test_fraction < 1:
         raise ParameterError([f"test fraction must be a number above 0 and below 1, got {test_fraction!r}"])
     report = Reporter(progress, cancelled)
-    wanted = read_preprocessing(Path(preprocess_file), preprocessing) if preprocess_file else preprocessing
+    stated = _Stated.read(preprocess_file, preprocessing)
     source = find_source(spec)
     if source is not None:
         name, loaded = source.id, load_named(source, data_root, report)
     else:
         path = _existing_path(spec, data_root)
-        name, loaded = str(path), _load_path(path, report)
+        name, loaded = str(path), _load_path(path, stated.decoding(), report)
     if classes_file:
-        loaded = _reorder(loaded, Path(classes_file))
-    loaded, test, test_origin = _with_test(loaded, test_fraction)
+        loaded = reorder_classes(loaded, Path(classes_file))
+    train, test, test_origin = _with_test(loaded, test_fraction)
     report("Checking the data", 0, 0)
     return Dataset(
         spec=name,
         title=loaded.title,
         classes=loaded.classes,
-        train=_image_set(loaded.train),
+        train=_image_set(train),
         test=_image_set(test),
-        preprocessing=_preprocessing(loaded, wanted),
-        fingerprint=fingerprint(loaded.classes, loaded.train, test),
+        preprocessing=stated.settle(loaded.title, _default_preprocessing(train, loaded.photos)),
+        fingerprint=fingerprint(loaded.classes, train, test),
         test_origin=test_origin,
         unreadable=loaded.unreadable,
         root=loaded.root,
@@ -85,16 +87,72 @@ def open_dataset(
 
 
 def recognise_dataset(path: Path) -> str | None:
-    """Say what kind of data `path` holds, looking at names and first bytes only: "npz", "idx" or None."""
+    """Say what kind of data `path` holds, looking at names and first bytes only.
+
+    Returns "npz", "idx", "class folders" or "csv" (a list of images with labels), None where it holds no data.
+    """
     if path.is_dir():
         try:
-            return "idx" if find_idx(path) is not None else None
-        except InputError:
+            if find_idx(path) is not None:
+                return "idx"
+        except InputError:  # of several data sets; opening says so
             return "idx"
-    return "npz" if path.suffix.lower() == ".npz" and path.is_file() else None
+        return "class folders" if find_layout(path) is not None else None
+    if not path.is_file():
+        return None
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
+        return "npz"
+    return "csv" if suffix in (".csv", ".tsv") and looks_like_table(path) else None
 
 
-def _load_path(path: Path, report: Reporter) -> Loaded:
+@dataclass(frozen=True)
+class _Stated:
+    """What is said about preprocessing before the data is read: by a file, and by a model card."""
+
+    file: Path | None
+    data: Mapping[str, Any] | None
+    card: Preprocessing | None
+
+    @classmethod
+    def read(cls, path: Path | str | None, card: Preprocessing | None) -> _Stated:
+        """Read the file and check it, before a large data set is."""
+        if not path:
+            return cls(None, None, card)
+        data = read_json(Path(path))
+        stated = cls(Path(path), data, card)
+        stated._merge(card or Preprocessing((1, 1), (0.0,), (1.0,)))
+        return stated
+
+    def decoding(self) -> DecodeOptions:
+        """Return what image files have to be decoded to."""
+        data = self.data or {}
+        merged = self._merge(self.card or Preprocessing((1, 1), (0.0,), (1.0,)))
+        says_channels = self.card is not None or any(isinstance(data.get(key), list) for key in ("mean", "std"))
+        channels = merged.channels if says_channels else None
+        if channels not in (None, 1, 3):
+            raise MismatchError(f"Image files are read with 1 or 3 channels, the preprocessing is for {channels}")
+        size = merged.size if self.card is not None or data.get("size") is not None else None
+        return DecodeOptions(size, channels, merged.interpolation)
+
+    def settle(self, title: str, default: Preprocessing) -> Preprocessing:
+        """Return the preprocessing to use; raises MismatchError where it is for another number of channels."""
+        result = self._merge(self.card or default) if self.data is not None else self.card or default
+        if result.channels != default.channels:
+            raise MismatchError(
+                f"The preprocessing ({result.source}) is for {count_channels(result.channels)}, "
+                f"{title} has {count_channels(default.channels)}"
+            )
+        return result
+
+    def _merge(self, base: Preprocessing) -> Preprocessing:
+        if self.data is None:
+            return base
+        where = f"The preprocessing in {self.file}"
+        return Preprocessing.from_dict(self.data, base=base, source="file", where=where)
+
+
+def _load_path(path: Path, options: DecodeOptions, report: Reporter) -> Loaded:
     kind = recognise_dataset(path)
     report(f"Reading {path.name}", 0, 0)
     if kind == "npz":
@@ -103,7 +161,14 @@ def _load_path(path: Path, report: Reporter) -> Loaded:
         files = find_idx(path)
         if files is not None:
             return load_idx(files, path.name)
-    raise InputError(f"{path} is not a data set")
+    if kind == "csv":
+        return load_table(path, options, report)
+    if path.is_dir():
+        return load_folders(path, options, report)
+    raise InputError(
+        f"{path} is not a data set",
+        "Open an .npz file, a folder of class folders, a folder of IDX files or a CSV of path,label",
+    )
 
 
 def _existing_path(spec: str, data_root: Path | str | None) -> Path:
@@ -119,9 +184,9 @@ def _existing_path(spec: str, data_root: Path | str | None) -> Path:
     raise NotFoundError(f"There is no data set, file or folder called {spec!r}", hint)
 
 
-def _with_test(loaded: Loaded, fraction: float | None) -> tuple[Loaded, Part, str]:
+def _with_test(loaded: Loaded, fraction: float | None) -> tuple[Part, Part, str]:
     if loaded.test is not None and len(loaded.test):
-        return loaded, loaded.test, OWN
+        return loaded.train, loaded.test, OWN
     if fraction is None:
         raise InputError(
             f"{loaded.title} has no test images",
@@ -129,82 +194,16 @@ def _with_test(loaded: Loaded, fraction: float | None) -> tuple[Loaded, Part, st
         )
     mask = set_aside(loaded.train.labels, fraction, loaded.train.paths)
     if not mask.any():
-        raise InputError(f"{loaded.title} has too few images to set any aside: one a class", "Add images")
-    test = loaded.train.take(np.flatnonzero(mask))
-    return dataclasses.replace(loaded, train=loaded.train.take(np.flatnonzero(~mask)), test=test), test, SET_ASIDE
+        raise InputError(f"{loaded.title} has one image a class, too few to set any aside")
+    train, test = (loaded.train.take(np.flatnonzero(chosen)) for chosen in (~mask, mask))
+    return train, test, SET_ASIDE
 
 
-def _preprocessing(loaded: Loaded, wanted: Preprocessing | None) -> Preprocessing:
-    channels = loaded.train.images.shape[3]
-    if wanted is not None:
-        if wanted.channels == 1 and channels > 1 and wanted.source == "file":
-            wanted = dataclasses.replace(wanted, mean=wanted.mean * channels, std=wanted.std * channels)
-        if wanted.channels != channels:
-            raise MismatchError(
-                f"The preprocessing ({wanted.source}) is for {count_channels(wanted.channels)}, "
-                f"{loaded.title} has {count_channels(channels)}"
-            )
-        return wanted
-    size = (loaded.train.images.shape[1], loaded.train.images.shape[2])
-    if loaded.photos and channels == 3 and min(size) >= _PHOTO_SIDE:
-        return assume_imagenet(size)
-    return measure_preprocessing(loaded.train.images)
-
-
-def _reorder(loaded: Loaded, path: Path) -> Loaded:
-    names = _read_class_names(path)
-    if not loaded.named and len(names) == len(loaded.classes) and set(names) != set(loaded.classes):
-        # The data only numbers its classes: the file says what the numbers mean.
-        return dataclasses.replace(loaded, classes=names, named=True)
-    missing = [name for name in loaded.classes if name not in set(names)]
-    unknown = [name for name in names if name not in set(loaded.classes)]
-    if missing or unknown:
-        parts = []
-        if missing:
-            parts.append(f"lacks {_some(missing)}")
-        if unknown:
-            parts.append(f"names {_some(unknown)}, which the data has not")
-        raise MismatchError(
-            f"{path.name} {' and '.join(parts)}",
-            f"It must list the data's {len(loaded.classes)} class names in the order of the model's outputs",
-        )
-    new_index = np.array([names.index(name) for name in loaded.classes], dtype=np.int64)
-
-    def relabelled(part: Part | None) -> Part | None:
-        return None if part is None else dataclasses.replace(part, labels=new_index[part.labels])
-
-    train = relabelled(loaded.train)
-    assert train is not None
-    return dataclasses.replace(loaded, classes=names, train=train, test=relabelled(loaded.test))
-
-
-def _read_class_names(path: Path) -> tuple[str, ...]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not a text file in UTF-8") from error
-    if text.lstrip().startswith("["):
-        try:
-            values = loads(text)
-        except ValueError as error:
-            raise InputError(f"{path} is not valid JSON: {error}") from error
-        if not all(isinstance(value, str) for value in values):
-            raise InputError(f"{path} must be a JSON list of names")
-    else:
-        values = [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
-    twice = sorted({value for value in values if values.count(value) > 1})
-    if twice:
-        raise InputError(f"{path} names {_some(twice)} twice")
-    if not values:
-        raise InputError(f"{path} holds no class names")
-    return tuple(values)
-
-
-def _some(names: list[str], shown: int = 5) -> str:
-    more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
-    return ", ".join(repr(name) for name in names[:shown]) + more
+def _default_preprocessing(train: Part, photos: bool) -> Preprocessing:
+    _, height, width, channels = train.images.shape
+    if photos and channels == 3 and min(height, width) >= _PHOTO_SIDE:
+        return assume_imagenet((height, width))
+    return measure_preprocessing(train.images)
 
 
 def _image_set(part: Part) -> ImageSet:

@@ -1,0 +1,191 @@
+"""Read a folder of class folders: train/ and test/ with a folder a class in each, or one level of class folders."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core.data.dataset import Unreadable
+from core.data.images import SUFFIXES, decode_files
+from core.data.loaded import DecodeOptions, Loaded, Part, Reporter
+from core.errors import InputError
+
+TRAIN_NAMES = ("train", "training")
+TEST_NAMES = ("test", "testing", "val", "valid", "validation")  # the first one there is is used
+_IGNORED = ("__macosx", "__pycache__", "lost+found", "$recycle.bin")
+_LAYOUT = "Make a sub-folder for each class, directly in it or in train/ and test/"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the class folders are: `train` is the root itself where there is one level."""
+
+    train: Path
+    test: Path | None
+
+
+@dataclass(frozen=True)
+class _Files:
+    names: tuple[str, ...]  # relative to the root, with slashes
+    labels: tuple[int, ...]
+
+
+def find_layout(root: Path) -> Layout | None:
+    """Return the layout of `root`, None where it has no sub-folders that hold images."""
+    folders = {folder.name.lower(): folder for folder in _subfolders(root)}
+    train = next((folders[name] for name in TRAIN_NAMES if name in folders), None)
+    if train is not None and _subfolders(train):  # without: a class called "train"
+        tests = (folders[name] for name in TEST_NAMES if name in folders)
+        test = next((folder for folder in tests if _subfolders(folder)), None)
+        return Layout(train, test) if any(_holds_image(f) for f in _subfolders(train)) else None
+    return Layout(root, None) if any(_holds_image(folder) for folder in folders.values()) else None
+
+
+def load_folders(root: Path, options: DecodeOptions, report: Reporter) -> Loaded:
+    """Read all class folders; classes are their names in alphabetical order (by character code).
+
+    Raises InputError where the layout cannot be read; unreadable files and empty folders are listed instead.
+    """
+    layout = find_layout(root)
+    if layout is None:
+        raise InputError(f"{root} holds no class folders with images", _LAYOUT)
+    report("Looking for images", 0, 0)
+    train, skipped = _scan(root, layout.train, report)
+    test, skipped_test = _scan(root, layout.test, report) if layout.test else ({}, [])
+    classes = tuple(sorted(train))
+    if len(classes) < 2:
+        raise InputError(f"{root} holds images of one class only ({classes[0]!r})", _nested_hint(root, layout))
+    unknown = sorted(set(test) - set(classes))
+    if unknown:
+        raise InputError(
+            f"{layout.test} holds the class {unknown[0]!r}, which {layout.train} does not",
+            "Training and test folders must have the same names",
+        )
+    train_files, test_files = _listed(train, classes), _listed(test, classes)
+    decoded = decode_files(root, train_files.names + test_files.names, report, options)
+    labels = np.array(train_files.labels + test_files.labels, dtype=np.int64)[decoded.kept]
+    names = tuple((train_files.names + test_files.names)[i] for i in decoded.kept.tolist())
+    border = int(np.searchsorted(decoded.kept, len(train_files.names)))
+    if border == 0:
+        raise InputError(f"None of the training images in {layout.train} can be read")
+    parts = [
+        Part(decoded.images[part], labels[part], names[part], decoded.digests[part])
+        for part in (slice(None, border), slice(border, None))
+    ]
+    return Loaded(
+        title=root.name,
+        classes=classes,
+        train=parts[0],
+        test=parts[1] if len(parts[1]) else None,
+        photos=True,
+        unreadable=(*skipped, *skipped_test, *decoded.unreadable),
+        root=root,
+    )
+
+
+def _scan(root: Path, part: Path, report: Reporter) -> tuple[dict[str, list[str]], list[Unreadable]]:
+    """Return the image files of each class folder of `part`, and what was left out."""
+    files: dict[str, list[str]] = {}
+    skipped: list[Unreadable] = []
+    for folder in _subfolders(part):
+        report("Looking for images", 0, 0)
+        found = _images_below(folder, root, skipped)
+        if found:
+            files[folder.name] = found
+        else:
+            skipped.append(Unreadable(folder.relative_to(root).as_posix(), "a folder without images, so no class"))
+    return files, skipped
+
+
+def _images_below(folder: Path, root: Path, skipped: list[Unreadable]) -> list[str]:
+    """Return image files at any depth, sorted by folder, then name; every real folder is entered once."""
+    above = {_identity(path) for path in (root, *root.resolve().parents, folder.parent)}
+    seen = {_identity(folder)}
+    found = []
+    for current, folders, names in os.walk(folder, followlinks=True):
+        here = Path(current)
+        kept = []
+        for name in sorted(folders):
+            identity = _identity(here / name)
+            # A link back up would make every image of the data set one of this class, or never end.
+            if _is_hidden(name) or identity is None or identity in above or identity in seen:
+                continue
+            seen.add(identity)
+            kept.append(name)
+        folders[:] = kept
+        relative = here.relative_to(root).as_posix()
+        for name in sorted(names):
+            if _is_hidden(name) or Path(name).suffix.lower() not in SUFFIXES:
+                continue
+            path = f"{relative}/{name}"
+            if _is_text(path):
+                found.append((relative, name))
+            else:
+                skipped.append(Unreadable(ascii(path)[1:-1], "the file name is not valid Unicode"))
+    return [f"{relative}/{name}" for relative, name in sorted(found)]
+
+
+def _listed(files: dict[str, list[str]], classes: tuple[str, ...]) -> _Files:
+    pairs = [(name, label) for label, cls in enumerate(classes) for name in files.get(cls, ())]
+    return _Files(tuple(name for name, _ in pairs), tuple(label for _, label in pairs))
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            names = [e.name for e in entries if not _is_hidden(e.name) and _is_text(e.name) and _is_folder(e)]
+    except OSError:
+        return []
+    return [folder / name for name in sorted(names)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _holds_image(folder: Path) -> bool:
+    """Whether an image lies in `folder`, or one level deeper."""
+    try:
+        with os.scandir(folder) as entries:
+            deeper = []
+            for entry in entries:
+                if Path(entry.name).suffix.lower() in SUFFIXES and not _is_hidden(entry.name):
+                    return True
+                if _is_folder(entry) and not _is_hidden(entry.name):
+                    deeper.append(entry.path)
+        return any(Path(name).suffix.lower() in SUFFIXES for path in deeper for name in os.listdir(path))  # noqa: PTH208
+    except OSError:
+        return False
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _IGNORED
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _nested_hint(root: Path, layout: Layout) -> str:
+    inner = [folder for folder in _subfolders(layout.train) if find_layout(folder) is not None]
+    if layout.train == root and len(inner) == 1:
+        return f"The class folders seem to be in {inner[0]}; open that folder"
+    return _LAYOUT
