@@ -1,0 +1,108 @@
+"""Pictures of feature spaces: the plane against scikit-learn, the turn against a rotation known beforehand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from core.verify.embedding import orthogonal_fit, principal_projection, turned_projection
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def clusters() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(3)
+    labels = torch.arange(5).repeat_interleave(40)
+    centres = torch.randn(5, 12, generator=generator) * 4
+    return centres[labels] + torch.randn(200, 12, generator=generator), labels
+
+
+def rotation(size: int, seed: int) -> torch.Tensor:
+    return torch.linalg.qr(torch.randn(size, size, generator=torch.Generator().manual_seed(seed)))[0]
+
+
+def test_the_plane_is_that_of_scikit_learn(clusters):
+    from sklearn.decomposition import PCA
+
+    features, _ = clusters
+    reference = PCA(2, svd_solver="full").fit(features.double().numpy())
+    expected = reference.transform(features.double().numpy())
+    found = principal_projection(features)
+    for axis in range(2):
+        assert np.allclose(np.abs(found.points[:, axis]), np.abs(expected[:, axis]), atol=1e-6)
+    assert found.explained == pytest.approx(reference.explained_variance_ratio_.sum(), abs=1e-9)
+
+
+def test_the_same_features_give_the_same_picture_whatever_their_sign(clusters):
+    features, _ = clusters
+    found = principal_projection(features)
+    assert torch.equal(found.points, principal_projection(features.clone()).points)
+    # PCA of −F is −(PCA of F) up to signs; fixing signs by the largest entry of the direction shows F mirrored.
+    assert torch.allclose(principal_projection(-features).points, -found.points)
+
+
+def test_a_model_that_differs_by_a_rotation_of_its_features_gives_the_same_picture(clusters):
+    features, labels = clusters
+    first = turned_projection(features, labels, range(5))
+    second = turned_projection(features @ rotation(12, 5), labels, range(5), onto=first)
+    assert torch.allclose(first.points, second.points, atol=1e-4)
+    assert second.explained == pytest.approx(first.explained)
+
+
+def test_the_fit_looks_at_retain_classes_only(clusters):
+    features, labels = clusters
+    first = turned_projection(features, labels, (0, 1, 2))
+    moved = features.clone()
+    moved[labels == 4] = -3 * features[labels == 4]
+    free = turned_projection(moved, labels, (0, 1, 2), onto=first)
+    means = torch.stack([free.points[labels == c].mean(0) for c in (0, 1, 2)])
+    targets = torch.stack([first.points[labels == c].mean(0) for c in (0, 1, 2)])
+    best = orthogonal_fit(means, targets)
+    assert torch.allclose(best, torch.eye(2, dtype=torch.float64), atol=1e-8)  # nothing is left to turn
+
+
+def test_turning_keeps_distances_and_does_not_scale(clusters):
+    features, labels = clusters
+    first = turned_projection(features, labels, range(5))
+    second = turned_projection(3 * features, labels, range(5), onto=first)
+    assert torch.allclose(torch.pdist(second.points), 3 * torch.pdist(first.points), atol=1e-4)
+
+
+def test_a_known_rotation_is_found():
+    points = torch.randn(30, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    wanted = torch.tensor([[0.6, -0.8], [-0.8, -0.6]], dtype=torch.float64)  # a reflection
+    found = orthogonal_fit(points + 7, points @ wanted)
+    assert torch.allclose(found, wanted)
+    assert torch.allclose(found @ found.T, torch.eye(2, dtype=torch.float64))
+
+
+def test_with_fewer_than_two_retain_classes_nothing_is_turned(clusters):
+    features, labels = clusters
+    first = turned_projection(features, labels, range(5))
+    alone = turned_projection(features, labels, (2,), onto=first)
+    assert torch.equal(alone.points, principal_projection(features).points)
+
+
+def test_different_samples_cannot_be_turned_onto_each_other(clusters):
+    features, labels = clusters
+    first = turned_projection(features, labels, range(5))
+    with pytest.raises(ValueError, match="150 samples"):
+        turned_projection(features[:150], labels[:150], range(5), onto=first)
+
+
+def test_constant_and_one_channel_features_have_a_picture():
+    flat = principal_projection(torch.ones(6, 4))
+    assert torch.allclose(flat.points, torch.zeros(6, 2, dtype=torch.float64))
+    assert flat.explained == 0.0
+    line = principal_projection(torch.arange(6.0).unsqueeze(1))
+    assert torch.equal(line.points[:, 1], torch.zeros(6, dtype=torch.float64))
+    assert line.explained == pytest.approx(1.0)
+
+
+def test_features_that_are_not_finite_are_refused(clusters):
+    broken = clusters[0].clone()
+    broken[3, 1] = float("nan")
+    with pytest.raises(ValueError, match=r"NaN|finite"):
+        principal_projection(broken)
