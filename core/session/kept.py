@@ -1,0 +1,240 @@
+"""What this application still keeps of the forget images of a run, in files and bytes, and removes when told to."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from core.data.named import data_folder, find_source
+from core.engine.full import cache_name
+from core.errors import InputError
+from core.job import Job
+from core.jsonio import read_json, write_json
+from core.places import cache_home, references_home, runs_home
+from core.runs.folder import (
+    CHECKPOINTS,
+    EVENTS,
+    FORGET,
+    MODEL,
+    REPORT_HTML,
+    REPORT_JSON,
+    RunFolder,
+    list_runs,
+    sha256,
+)
+
+REMOVED = "removed.json"
+"""In the run folder: which of its files were removed on request, when, and what their hashes were."""
+
+THUMBNAILS, OUTPUTS, FINGERPRINTS = "thumbnails", "outputs", "fingerprints"  # folders of the cache
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One kind of trace. `holds`: what it is of the forget images; `consequence`: what is not possible without it."""
+
+    id: str
+    title: str
+    holds: str
+    files: tuple[Path, ...]
+    bytes: int
+    removable: bool = True
+    consequence: str = ""
+
+    @property
+    def count(self) -> int:
+        """Number of files."""
+        return len(self.files)
+
+
+@dataclass(frozen=True)
+class Traces:
+    """All kinds for one run. `other_runs`: runs on the same forget set, which keep lists and checkpoints of theirs."""
+
+    kinds: tuple[Kept, ...]
+    other_runs: tuple[str, ...] = ()
+
+    @property
+    def removable(self) -> tuple[Kept, ...]:
+        """The kinds that are there and can be removed."""
+        return tuple(kind for kind in self.kinds if kind.removable and kind.files)
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What a removal did; `failed` names files that could not be deleted, with the reason."""
+
+    files: int
+    bytes: int
+    failed: tuple[str, ...] = ()
+
+
+def what_is_kept(folder: RunFolder) -> Traces:
+    """Count what is on disk of a run's forget images, by kind. Raises InputError where the job cannot be read."""
+    job = folder.job()
+    kinds = (
+        _kind(
+            "thumbnails", "Thumbnails", "Small pictures of images of all data sets", _below(cache_home() / THUMBNAILS),
+            consequence="They are drawn again when images are next shown.",
+        ),
+        _kind(
+            "outputs", "Cached outputs and features", "What each model said of every image, the forget images included",
+            _cached_outputs(folder, job),
+            consequence="The next check passes all images through the models again.",
+        ),
+        _kind(
+            "fingerprints", "Checksums of image files", "SHA-256 of each file, under a hash of its name",
+            _fingerprints(job),
+            consequence="Opening the data again takes longer once.",
+        ),
+        _kind(
+            "checkpoints", "Early checkpoints", "Weights from before the run had forgotten",
+            _below(folder.file(CHECKPOINTS)),
+            consequence="This run can no longer be resumed.",
+        ),
+        _kind(
+            "forget_list", "Forget list", "Positions and file names of the forget images", _forget_lists(folder, job),
+            consequence="The list can no longer be opened, and the run not be checked again.",
+        ),
+        _kind(
+            "report", "Report and event log", "Numbers and class names, no images. They carry the hashes",
+            _present(folder.file(REPORT_HTML), folder.file(REPORT_JSON), folder.file(EVENTS)),
+            removable=False,
+        ),
+        _kind(
+            "data", "Downloaded data set", "The images themselves. Delete them where the data is yours to delete",
+            _downloaded(job),
+            removable=False,
+        ),
+    )  # fmt: skip
+    return Traces(tuple(kind for kind in kinds if kind.files or kind.removable), _other_runs(folder, job))
+
+
+def remove_kept(folder: RunFolder, ids: Collection[str]) -> Removed:
+    """Delete the kinds `ids` of a run; model, report and hashes stay, and what was removed is noted in removed.json.
+
+    Raises InputError for a kind that is not removable, or while a process works on the run.
+    """
+    traces = what_is_kept(folder)
+    known = {kind.id for kind in traces.kinds if kind.removable}
+    if unknown := sorted(set(ids) - known):
+        raise InputError(f"{', '.join(unknown)} cannot be removed", f"Removable are {', '.join(sorted(known))}")
+    chosen = [kind for kind in traces.kinds if kind.id in ids]
+    removed, failed, count = 0, [], 0
+    with folder.lock():
+        _note(folder, [path for kind in chosen for path in kind.files if path.is_relative_to(folder.path)])
+        for path in (path for kind in chosen for path in kind.files):
+            try:
+                size = path.stat().st_size
+                path.unlink()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                failed.append(f"{path}: {error.strerror or error}")
+                continue
+            removed, count = removed + size, count + 1
+        if "checkpoints" in ids:
+            with contextlib.suppress(OSError):
+                folder.file(CHECKPOINTS).rmdir()
+            folder.write_status(replace(folder.status(), checkpoint=None))
+    return Removed(count, removed, tuple(failed))
+
+
+def removed_files(folder: RunFolder) -> dict[str, dict[str, str]]:
+    """Return what was removed from a run folder on request: name -> {"sha256", "removed"}; empty where nothing was."""
+    try:
+        noted = read_json(folder.file(REMOVED))
+    except InputError:
+        return {}
+    return noted if isinstance(noted, dict) else {}
+
+
+def _kind(
+    id: str, title: str, holds: str, files: tuple[Path, ...], removable: bool = True, consequence: str = ""
+) -> Kept:
+    return Kept(id, title, holds, files, sum(_size(path) for path in files), removable, consequence)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _below(root: Path) -> tuple[Path, ...]:
+    return tuple(sorted(path for path in root.rglob("*") if path.is_file())) if root.is_dir() else ()
+
+
+def _present(*paths: Path) -> tuple[Path, ...]:
+    return tuple(path for path in paths if path.is_file())
+
+
+def _cached_outputs(folder: RunFolder, job: Job) -> tuple[Path, ...]:
+    """Outputs of the original, of the unlearned model and of its references, under the names the checks give them."""
+    hashes = {job.model.sha256}
+    hashes |= {sha256(run.file(MODEL)) for run in (folder, *_references(job)) if run.has_result}
+    names = {
+        cache_name(digest, job.data.fingerprint, job.model.preprocessing, "float32") for digest in hashes if digest
+    }
+    return _present(*(cache_home() / OUTPUTS / name for name in sorted(names)))
+
+
+def _fingerprints(job: Job) -> tuple[Path, ...]:
+    if find_source(job.data.spec) is not None:
+        return ()
+    root = Path(job.data.spec).absolute()
+    if root.is_file():  # a table of files beside it
+        root = root.parent
+    name = hashlib.sha256(os.fsencode(root)).hexdigest()[:32]
+    return _present(cache_home() / FINGERPRINTS / f"{name}.json")
+
+
+def _forget_lists(folder: RunFolder, job: Job) -> tuple[Path, ...]:
+    # A retrained reference is a run of its own and lists what it was not trained on.
+    return _present(folder.file(FORGET), *(reference.file(FORGET) for reference in _references(job)))
+
+
+def _downloaded(job: Job) -> tuple[Path, ...]:
+    source = find_source(job.data.spec)
+    found = source.find(job.data.data_root or None) if source is not None and source.folders else None
+    return _below(found) if found is not None and found.is_relative_to(data_folder()) else ()
+
+
+def _references(job: Job) -> Iterator[RunFolder]:
+    if references_home().is_dir():
+        yield from (run for run, other in _jobs_in(references_home()) if _same_forget_set(job, other))
+
+
+def _other_runs(folder: RunFolder, job: Job) -> tuple[str, ...]:
+    homes = {runs_home(), folder.path.parent}
+    return tuple(sorted({
+        run.id for home in homes if home.is_dir() for run, other in _jobs_in(home)
+        if run.path.resolve() != folder.path.resolve() and _same_forget_set(job, other)
+    }))  # fmt: skip
+
+
+def _jobs_in(home: Path) -> Iterator[tuple[RunFolder, Job]]:
+    for run in list_runs(home):
+        with contextlib.suppress(Exception):  # a damaged run is no reason not to count the others
+            yield run, run.job()
+
+
+def _same_forget_set(one: Job, other: Job) -> bool:
+    return one.forget.sha256 == other.forget.sha256 and one.data.fingerprint == other.data.fingerprint
+
+
+def _note(folder: RunFolder, files: list[Path]) -> None:
+    today = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    noted = removed_files(folder)
+    for path in files:
+        if path.is_file():
+            name = path.relative_to(folder.path).as_posix()
+            noted[name] = {"sha256": sha256(path), "removed": today}
+    if files:
+        write_json(folder.file(REMOVED), noted)

@@ -1,0 +1,154 @@
+"""What is still kept of forget images: every kind is counted in files and bytes, and goes when told to."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.engine.full import cache_name
+from core.errors import InputError
+from core.job import DataPart, ForgetPart, Job, ModelPart
+from core.places import cache_home, references_home, runs_home
+from core.runs.folder import CHECKPOINTS, EVENTS, FORGET, MODEL, REPORT_HTML, REPORT_JSON, RunFolder, sha256
+from core.selection import Selection, read_forget_csv, write_forget_list
+from core.session.kept import Kept, remove_kept, removed_files, what_is_kept
+
+LABELS = np.repeat(np.arange(3), 4)
+CHOSEN = Selection.empty(LABELS, ("a", "b", "c")).with_classes([1])
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def job(**changes) -> Job:
+    known = {
+        "model": ModelPart(
+            path="/models/net.pt", sha256="ab" * 32, architecture="mlp", num_classes=3, in_channels=1,
+            input_size=(8, 8), preprocessing={"size": [8, 8], "source": "data set"},
+        ),
+        "data": DataPart(spec="digits", fingerprint="f" * 64),
+        "forget": ForgetPart(mode="class", classes=(1,), class_names=("b",), count=4, total=12, sha256=CHOSEN.digest()),
+        "method": "muda",
+    }
+    return Job(**{**known, **changes})
+
+
+def made(path, a_job: Job, model: bytes = b"weights") -> RunFolder:
+    folder = RunFolder.create(path, a_job)
+    write_forget_list(folder.file(FORGET), CHOSEN)
+    folder.file(MODEL).write_bytes(model)
+    return folder
+
+
+@pytest.fixture
+def folder() -> RunFolder:
+    run = made(runs_home() / "run-1", job())
+    for name in (REPORT_HTML, REPORT_JSON, EVENTS):
+        run.file(name).write_bytes(b"{}")
+    run.file(CHECKPOINTS).mkdir()
+    run.file(CHECKPOINTS).joinpath("step-000000010.pt").write_bytes(b"x" * 100)
+    run.file(CHECKPOINTS).joinpath("step-000000020.pt").write_bytes(b"x" * 150)
+    return run
+
+
+def kind(folder: RunFolder, name: str) -> Kept:
+    return next(kind for kind in what_is_kept(folder).kinds if kind.id == name)
+
+
+def cached(digest: str, size: int):
+    name = cache_name(digest, "f" * 64, {"size": [8, 8]}, "float32")
+    path = cache_home() / "outputs" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"y" * size)
+    return path
+
+
+def test_checkpoints_list_and_report_are_counted(folder):
+    assert (kind(folder, "checkpoints").count, kind(folder, "checkpoints").bytes) == (2, 250)
+    assert kind(folder, "forget_list").count == 1
+    assert kind(folder, "forget_list").bytes == folder.file(FORGET).stat().st_size
+    assert (kind(folder, "report").count, kind(folder, "report").bytes) == (3, 6)
+    assert kind(folder, "thumbnails").count == 0
+    assert not kind(folder, "report").removable
+
+
+def test_cached_outputs_of_all_models_of_the_run_are_found_and_no_others(folder):
+    reference = made(references_home() / "ref", job(kind="train", method="retrain"), b"retrained weights")
+    for digest in ("ab" * 32, sha256(folder.file(MODEL)), sha256(reference.file(MODEL))):
+        cached(digest, 10)
+    other = cached("cd" * 32, 999)
+    found = kind(folder, "outputs")
+    assert (found.count, found.bytes) == (3, 30)
+    assert other not in found.files
+
+
+def test_the_list_of_a_retrained_reference_is_a_copy_that_counts(folder):
+    reference = made(references_home() / "ref", job(kind="train", method="retrain"))
+    elsewhere = made(references_home() / "other", job(kind="train", data=DataPart(spec="digits", fingerprint="0" * 64)))
+    assert reference.file(FORGET) in kind(folder, "forget_list").files
+    assert elsewhere.file(FORGET) not in kind(folder, "forget_list").files
+
+
+def test_runs_on_the_same_forget_set_are_named(folder):
+    made(runs_home() / "run-2", job(method="finetune"))
+    made(runs_home() / "run-3", job(forget=ForgetPart(mode="class", sha256="00" * 32)))
+    assert what_is_kept(folder).other_runs == ("run-2",)
+
+
+def test_removing_keeps_model_report_and_job_and_notes_the_hashes(folder):
+    listed = sha256(folder.file(FORGET))
+    cached("ab" * 32, 10)
+    expected = sum(kind(folder, name).bytes for name in ("checkpoints", "forget_list", "outputs"))
+    removed = remove_kept(folder, {"checkpoints", "forget_list", "outputs"})
+    assert (removed.files, removed.bytes, removed.failed) == (4, expected, ())
+    assert not folder.file(FORGET).exists()
+    assert not folder.file(CHECKPOINTS).exists()
+    assert folder.has_result and folder.report() == {} and folder.job().method == "muda"
+    assert removed_files(folder)[FORGET]["sha256"] == listed
+    assert set(removed_files(folder)) == {
+        FORGET, "checkpoints/step-000000010.pt", "checkpoints/step-000000020.pt",
+    }  # fmt: skip
+    assert [kind.count for kind in what_is_kept(folder).kinds if kind.removable] == [0, 0, 0, 0, 0]
+    assert what_is_kept(folder).removable == ()
+
+
+def test_what_was_not_chosen_stays(folder):
+    remove_kept(folder, {"checkpoints"})
+    assert folder.file(FORGET).is_file()
+    assert read_forget_csv(folder.file(FORGET)).mask(12).sum() == 4
+    assert folder.status().checkpoint is None
+
+
+def test_a_second_removal_adds_to_the_note(folder):
+    remove_kept(folder, {"checkpoints"})
+    remove_kept(folder, {"forget_list"})
+    assert FORGET in removed_files(folder)
+    assert "checkpoints/step-000000010.pt" in removed_files(folder)
+
+
+def test_the_report_cannot_be_removed(folder):
+    with pytest.raises(InputError, match="report cannot be removed"):
+        remove_kept(folder, {"report", "forget_list"})
+    assert folder.file(FORGET).is_file()
+
+
+def test_nothing_is_removed_while_a_process_works_on_the_run(folder):
+    with folder.lock(), pytest.raises(InputError, match="in use"):
+        remove_kept(folder, {"forget_list"})
+    assert folder.file(FORGET).is_file()
+
+
+def test_every_kind_says_what_it_holds_and_what_is_lost(folder):
+    for each in what_is_kept(folder).kinds:
+        assert each.title and each.holds
+        assert bool(each.consequence) == each.removable
+
+
+def test_a_damaged_run_beside_it_does_not_stop_the_count(folder):
+    broken = runs_home() / "broken"
+    broken.mkdir()
+    (broken / "job.json").write_text("{")
+    assert what_is_kept(folder).other_runs == ()
