@@ -14,6 +14,7 @@ A second training loop anywhere in core is a bug: retraining, training and attac
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -321,7 +322,7 @@ class Engine:
         return {
             "step": self.step,
             "weights": _copied(self.setting.model.module.state_dict()),
-            "optimiser": self._optimiser.state_dict() if inside and self._optimiser else None,
+            "optimiser": copy.deepcopy(self._optimiser.state_dict()) if inside and self._optimiser else None,
             "aux": _copied(self.aux),
             "scaler": self._scaler.state_dict() if self._scaler else None,
             "lr_scale": self.lr_scale,

@@ -1,0 +1,154 @@
+"""What must hold for every registered method, on class and on sample forgetting."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from core.engine.control import Control
+from core.engine.states import State
+from core.errors import ParameterError
+from core.events import Evaluation, StepMetrics
+from core.methods import METHODS
+from core.parameters import resolve
+from tests.core.methods.cases import case_id, cases
+from tests.core.toy import make_engine, make_setting, run_to_end, same, trained_net, weights
+
+CASES = cases()
+
+
+def _engine(case, control=None):
+    method, mode, values = case
+    return make_engine(make_setting(method, forget=mode, **values), control)
+
+
+def _final(case):
+    engine = _engine(case)
+    run_to_end(engine)
+    return weights(engine.setting.model.module)
+
+
+@pytest.mark.parametrize("case", CASES, ids=case_id)
+def test_ends_with_finite_values_and_leaves_the_teacher_alone(case):
+    engine = _engine(case)
+    teacher = weights(engine.setting.teacher.module) if engine.setting.teacher else {}
+    events = run_to_end(engine)
+    assert engine.outcome is State.FINISHED
+    assert engine.step == engine.layout.total
+    assert all(bool(torch.isfinite(v).all()) for v in weights(engine.setting.model.module).values())
+    losses = [x for e in events if isinstance(e, StepMetrics) for x in e.terms["loss"]]
+    assert all(math.isfinite(loss) for loss in losses)
+    assert isinstance(events[1], Evaluation)
+    if engine.setting.teacher:
+        assert same(teacher, weights(engine.setting.teacher.module))
+
+
+@pytest.mark.parametrize("case", CASES, ids=case_id)
+def test_resumes_from_every_step_to_identical_weights(case):
+    """With a negative control: consecutive checkpoints differ, so equality cannot come from a frozen model."""
+    states = []
+    engine = _engine(case)
+    for _ in range(engine.layout.total):
+        engine.advance()
+        states.append(engine.state())
+    final = weights(engine.setting.model.module)
+    for earlier, later in zip(states, states[1:], strict=False):
+        assert not same(earlier["weights"], later["weights"])
+    for number, state in enumerate(states):
+        torch.manual_seed(number)  # global random state at a resume is anything
+        resumed = _engine(case)
+        resumed.restore(state)
+        while resumed.step < resumed.layout.total:
+            resumed.advance()
+        assert same(final, weights(resumed.setting.model.module)), f"resume after step {number + 1}"
+
+
+@pytest.mark.parametrize("case", CASES, ids=case_id)
+def test_repeats_with_a_seed_and_differs_with_another(case):
+    method, mode, values = case
+    first = _final(case)
+    assert same(first, _final(case))
+    other = make_engine(make_setting(method, forget=mode, seed=7, **values))
+    run_to_end(other)
+    if not (method == "head-only" and values.get("variant", "mask") == "mask"):  # an edit draws nothing
+        assert not same(first, weights(other.setting.model.module))
+
+
+@pytest.mark.parametrize("case", CASES, ids=case_id)
+def test_zero_step_size_is_the_identity_on_parameters(case):
+    method, mode, values = case
+    if not any(p.name == "lr" for p in METHODS[method].parameters) or (method, values) == ("head-only", {}):
+        pytest.skip("a one-shot edit has no step size")
+    engine = make_engine(make_setting(method, forget=mode, **{**values, "lr": 0.0}))
+    before = {n: p.detach().clone() for n, p in engine.setting.model.module.named_parameters()}
+    run_to_end(engine)
+    assert same(before, {n: p.detach() for n, p in engine.setting.model.module.named_parameters()})
+
+
+@pytest.mark.parametrize("case", CASES, ids=case_id)
+def test_stop_is_honoured_at_every_step_and_keeps_the_model_of_that_step(case):
+    straight = _engine(case)
+    kept = [weights(straight.setting.model.module)]
+    for _ in range(straight.layout.total):
+        straight.advance()
+        kept.append(weights(straight.setting.model.module))
+    for at in range(straight.layout.total):
+        control = Control()
+        engine = _engine(case, control)
+        advance = engine.advance
+
+        def counted(engine=engine, advance=advance, control=control, at=at):
+            advance()
+            if engine.step >= at + 1:
+                control.stop()
+
+        engine.advance = counted  # type: ignore[method-assign]
+        run_to_end(engine)
+        assert engine.step == at + 1
+        assert same(kept[at + 1], weights(engine.setting.model.module))
+        assert engine.outcome is (State.STOPPED if at + 1 < straight.layout.total else State.FINISHED)
+
+
+@pytest.mark.parametrize("case", CASES, ids=case_id)
+def test_plan_is_pure_and_finite(case):
+    method, mode, values = case
+    setting = make_setting(method, forget=mode, **values)
+    again = METHODS[method].plan(setting.values, setting.facts)
+    assert [s.name for s in again] == [s.name for s in setting.plan]
+    assert 0 < setting.layout.total < 10_000
+    assert same(weights(setting.model.module), weights(trained_net()))
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=lambda m: m.id)
+def test_declares_a_complete_card(method):
+    assert method.title and method.summary.endswith((".", "!"))
+    assert len({p.name for p in method.parameters}) == len(method.parameters)
+    for parameter in method.parameters:
+        assert parameter.help.endswith("."), parameter.name
+        assert parameter.parse(parameter.default) == parameter.default
+    for preset in method.presets:
+        assert preset.reason
+        resolve(method.parameters, preset.values)
+    for mode in method.suits:
+        assert method.preset("", mode)
+
+
+@pytest.mark.parametrize(
+    ("method", "parameter", "value"),
+    [(m, p, v) for m in METHODS.values() for p in m.parameters for v in p.invalid_values()],
+    ids=lambda x: getattr(x, "id", getattr(x, "name", repr(x))),
+)
+def test_refuses_every_invalid_value_by_name(method, parameter, value):
+    with pytest.raises(ParameterError) as caught:
+        resolve(method.parameters, {parameter.name: value})
+    assert parameter.name in str(caught.value)
+    assert repr(value) in str(caught.value)
+
+
+def test_reports_all_wrong_parameters_at_once_with_the_nearest_name():
+    with pytest.raises(ParameterError) as caught:
+        resolve(METHODS["muda"].parameters, {"lrr": 1, "rounds": -1, "mask": "none of them"}, owner="muda")
+    text = str(caught.value)
+    assert "did you mean lr" in text and "rounds must be" in text and "mask must be" in text
