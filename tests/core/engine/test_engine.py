@@ -1,0 +1,240 @@
+"""The loop: control, pauses, observers that only read, masks, divergence, checkpoints on disk."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from core.data.batches import Augmentation
+from core.engine.control import Control
+from core.engine.engine import Engine
+from core.engine.monitor import Monitor
+from core.engine.outputs import collect, evaluating
+from core.engine.states import State
+from core.engine.step import Board, first_non_finite
+from core.errors import NonFiniteError
+from core.events import Log, PhaseChanged, StepMetrics
+from core.methods.base import Length, Method, Optimiser, Train
+from core.parameters import Parameter
+from tests.core.toy import ToyNet, make_engine, make_setting, run_to_end, same, trained_net, weights
+
+
+def _method(loss, **stage):
+    options = {"length": Length(epochs=1), "batch": 16, **stage}
+    return Method(
+        "toy", "Toy", "For tests.", "", "baseline", (Parameter("lr", "float", 0.1, "Step."),),
+        plan=lambda values, facts: [Train("only", "forget", "retain", loss, **options)],
+    )
+
+
+def _classify(out, batch, aux, values):
+    return {"loss": F.cross_entropy(out.logits, batch.labels)}
+
+
+class Greedy(Monitor):
+    """Evaluates after every drain, whatever it costs."""
+
+    def due(self, elapsed):
+        return True
+
+
+def test_how_often_one_looks_does_not_change_the_weights():
+    quiet, curious = make_setting("muda", batch=8), make_setting("muda", batch=8)
+    run_to_end(make_engine(quiet))
+    engine = Engine(curious, Control(), Greedy(curious, 1.0))
+    import core.engine.engine as module
+
+    spacing, module.DRAIN_SECONDS = module.DRAIN_SECONDS, 0.0
+    try:
+        events = run_to_end(engine)
+    finally:
+        module.DRAIN_SECONDS = spacing
+    assert sum(e.type == "evaluation" for e in events) > 10
+    assert same(weights(quiet.model.module), weights(curious.model.module))
+
+
+def test_an_evaluation_leaves_weights_statistics_modes_and_random_state_as_they_were():
+    setting = make_setting("muda")
+    setting.model.module.train()
+    setting.model.module.block1[1].eval()  # a part in another mode than the whole
+    modes = [m.training for m in setting.model.module.modules()]
+    before, state = weights(setting.model.module), torch.random.get_rng_state()
+    Monitor(setting, 0.1).evaluate(0)
+    assert same(before, weights(setting.model.module))
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert modes == [m.training for m in setting.model.module.modules()]
+
+
+def test_outputs_are_those_of_eval_mode():
+    setting = make_setting("muda")
+    ids = torch.arange(20)
+    setting.model.module.train()
+    outputs = collect(setting.model, setting.train, ids)
+    setting.model.module.eval()
+    with torch.no_grad():
+        expected = setting.model(setting.train.batch(ids).images)
+    assert torch.equal(outputs.logits, expected.logits)
+    assert torch.equal(outputs.features, expected.features)
+    with evaluating(setting.model.module):
+        assert not torch.is_grad_enabled()
+
+
+def test_pause_is_a_no_op_for_the_result():
+    straight = make_engine(make_setting("muda", batch=8))
+    run_to_end(straight)
+    control = Control()
+    paused = make_engine(make_setting("muda", batch=8), control)
+    events = paused.run()
+    seen = []
+    control.pause()
+    for event in events:
+        seen.append(event)
+        if isinstance(event, PhaseChanged) and event.state == "paused":
+            threading.Timer(0.05, control.resume).start()
+    assert [e.state for e in seen if isinstance(e, PhaseChanged)][:2] == ["paused", "running"]
+    assert paused.outcome is State.FINISHED
+    assert same(weights(straight.setting.model.module), weights(paused.setting.model.module))
+
+
+@pytest.mark.parametrize("action", ["stop", "discard"])
+def test_ending_wakes_a_paused_run(action):
+    control = Control()
+    engine = make_engine(make_setting("muda", batch=8), control)
+    control.pause()
+    for event in engine.run():
+        if isinstance(event, PhaseChanged) and event.state == "paused":
+            threading.Timer(0.05, getattr(control, action)).start()
+    assert engine.outcome is (State.STOPPED if action == "stop" else State.DISCARDED)
+
+
+def test_a_long_refresh_can_be_interrupted_and_leaves_the_step_as_it_was():
+    control = Control()
+    engine = make_engine(make_setting("muda", batch=8), control)
+    engine.aux = {"before": torch.zeros(1)}
+    control.stop()
+    with pytest.raises(Exception, match="^$"):
+        engine.advance()
+    assert engine.step == 0 and list(engine.aux) == ["before"]
+
+
+def test_masked_weights_stay_bit_identical_under_decay_and_momentum():
+    def refresh(context):
+        return {
+            f"mask/{name}": (torch.rand(p.shape, generator=torch.Generator().manual_seed(1)) < 0.5)
+            for name, p in context.model.module.named_parameters()
+        }
+
+    optimiser = Optimiser(lr=0.1, momentum=0.9, weight_decay=0.1)
+    setting = make_setting(_method(_classify, refresh=refresh, optimiser=optimiser, length=Length(epochs=4)))
+    engine = make_engine(setting)
+    before = {n: p.detach().clone() for n, p in setting.model.module.named_parameters()}
+    run_to_end(engine)
+    moved = 0
+    for name, parameter in setting.model.module.named_parameters():
+        mask = engine.aux[f"mask/{name}"]
+        assert torch.equal(parameter.detach()[~mask], before[name][~mask]), name
+        moved += int((parameter.detach()[mask] != before[name][mask]).sum())
+    assert moved > 100
+
+
+def test_frozen_statistics_stay_and_training_ones_move():
+    for mode, moves in (("frozen", False), ("train", True)):
+        setting = make_setting(_method(_classify, batch_norm=mode))
+        before = setting.model.module.block1[1].running_mean.clone()
+        run_to_end(make_engine(setting))
+        assert torch.equal(before, setting.model.module.block1[1].running_mean) is not moves
+
+
+@pytest.mark.parametrize(("tunes", "moving"), [("head", {"head"}), ("last-2", {"block2", "head"}), ("all", None)])
+def test_only_the_named_part_is_trained(tunes, moving):
+    setting = make_setting(_method(_classify, tunes=tunes))
+    before = {n: p.detach().clone() for n, p in setting.model.module.named_parameters()}
+    run_to_end(make_engine(setting))
+    changed = {n.split(".")[0] for n, p in setting.model.module.named_parameters() if not torch.equal(p, before[n])}
+    assert changed == (moving or {"block1", "block2", "head"})
+
+
+def test_a_loss_that_becomes_infinite_starts_again_with_half_the_step():
+    engine = None
+
+    def infinite_with_the_full_step(out, batch, aux, values):
+        factor = float("inf") if engine.lr_scale == 1 and engine.step == 2 else 1.0
+        return {"loss": F.cross_entropy(out.logits, batch.labels) * factor}
+
+    def method(loss):
+        return _method(loss, optimiser=Optimiser(lr=0.1))
+
+    engine = make_engine(make_setting(method(infinite_with_the_full_step)))
+    events = run_to_end(engine)
+    warnings = [e for e in events if isinstance(e, Log)]
+    assert [w.code for w in warnings] == ["diverged"]
+    assert warnings[0].message == "The loss became infinite at step 2. Went back to step 0 and halved the step size."
+    assert engine.lr_scale == 0.5 and engine.outcome is State.FINISHED
+    assert [e.resumed_at for e in events if e.type == "run_started"] == [None, 0]
+    half = make_engine(make_setting(_method(_classify, optimiser=Optimiser(lr=0.05))))
+    run_to_end(half)
+    assert same(weights(half.setting.model.module), weights(engine.setting.model.module))
+
+
+def test_a_loss_that_stays_infinite_fails_the_run():
+    setting = make_setting(_method(lambda out, batch, aux, values: {"loss": out.logits.sum() * float("nan")}))
+    with pytest.raises(NonFiniteError, match="smaller steps"):
+        run_to_end(make_engine(setting))
+
+
+def test_augmentation_is_looked_up_by_sample_and_epoch():
+    from core.data.batches import augment
+
+    setting = make_setting("finetune")
+    crop = Augmentation(pad=2, flip=True)
+    ids = torch.tensor([3, 9, 30])
+    first = setting.train.batch(ids, crop, 0, "train", 0)
+    again = setting.train.batch(ids.flip(0), crop, 0, "train", 0)
+    assert torch.equal(first.images, again.images.flip(0))
+    later = setting.train.batch(ids, crop, 0, "train", 1)
+    assert not torch.equal(first.images, later.images)
+    images = setting.train.raw(ids)
+    for dy in range(5):
+        for dx in range(5):
+            for flip in (0, 1):
+                got = augment(images, *(torch.full((3,), v) for v in (dy, dx, flip)), pad=2)
+                padded = F.pad(images, (0, 0, 2, 2, 2, 2))
+                expected = padded[:, dy : dy + 6, dx : dx + 6]
+                assert torch.equal(got, expected.flip(2) if flip else expected)
+
+
+def test_the_board_keeps_terms_of_different_stages_apart():
+    board = Board()
+    board.put(0, "forget", {"loss": torch.tensor(1.0), "alignment": torch.tensor(2.0)})
+    board.put(1, "forget", {"loss": torch.tensor(3.0)})
+    board.put(2, "recover", {"extra": torch.tensor(5.0), "loss": torch.tensor(float("nan"))})
+    first, second = board.drain()
+    assert first.steps == [0, 1] and first.terms == {"loss": [1.0, 3.0], "alignment": [2.0, None]}
+    assert second.terms["extra"] == [5.0]
+    assert first_non_finite([first, second]) == 2
+    assert board.drain() == []
+
+
+def test_step_metrics_cover_every_step_exactly_once():
+    events = run_to_end(make_engine(make_setting("muda", batch=8)))
+    steps = [s for e in events if isinstance(e, StepMetrics) for s in e.steps]
+    assert steps == list(range(events[0].steps))
+
+
+def test_bfloat16_keeps_master_weights_and_losses_in_float32():
+    setting = make_setting("muda", batch=8)
+    setting.precision = "bfloat16"
+    engine = make_engine(setting)
+    run_to_end(engine)
+    assert all(v.dtype is torch.float32 for v in weights(setting.model.module).values() if v.is_floating_point())
+    reference = make_setting("muda", batch=8)
+    run_to_end(make_engine(reference))
+    assert not same(weights(setting.model.module), weights(reference.model.module))
+
+
+def test_the_copy_a_test_starts_from_is_fresh():
+    assert same(weights(trained_net()), weights(trained_net()))
+    assert not same(weights(trained_net()), weights(ToyNet()))

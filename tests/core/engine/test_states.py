@@ -1,0 +1,57 @@
+"""The table of states: every walk a user can take ends, and buttons follow from it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.engine.states import ACTIVE, TERMINAL, TRANSITIONS, State, can, move
+
+
+@given(st.lists(st.integers(0, 10), max_size=30), st.sampled_from([State.QUEUED, State.INTERRUPTED]))
+def test_any_walk_along_the_table_stays_in_it_and_can_reach_an_end(choices, start):
+    state = start
+    for choice in choices:
+        following = sorted(TRANSITIONS[state])
+        if not following:
+            break
+        state = move(state, following[choice % len(following)])
+    reachable, frontier = set(), {state}
+    while frontier:
+        reachable |= frontier
+        frontier = {s for f in frontier for s in TRANSITIONS[f]} - reachable
+    assert reachable & TERMINAL
+
+
+@given(st.sampled_from(list(State)), st.sampled_from(list(State)))
+def test_move_refuses_what_is_not_in_the_table(current, following):
+    if following in TRANSITIONS[current]:
+        assert move(current, following) is following
+    else:
+        with pytest.raises(ValueError, match="cannot go"):
+            move(current, following)
+
+
+def test_terminal_states_have_no_way_out_and_active_ones_do():
+    assert {State.STOPPED, State.DISCARDED, State.FINISHED, State.FAILED} == TERMINAL
+    assert not ACTIVE & TERMINAL
+    assert all(TRANSITIONS[state] for state in ACTIVE)
+
+
+@pytest.mark.parametrize(
+    ("state", "allowed"),
+    [
+        (State.QUEUED, set()),
+        (State.PREPARING, {"stop", "discard"}),
+        (State.RUNNING, {"pause", "stop", "discard", "checkpoint"}),
+        (State.PAUSED, {"resume", "stop", "discard", "checkpoint"}),
+        (State.STOPPING, set()),
+        (State.DISCARDING, set()),
+        (State.FINISHED, set()),
+        (State.INTERRUPTED, {"restart"}),
+    ],
+)
+def test_what_a_user_may_do(state, allowed):
+    actions = {"pause", "resume", "stop", "discard", "checkpoint", "restart"}
+    assert {action for action in actions if can(state, action)} == allowed
