@@ -24,7 +24,7 @@ TIMM_PREFIX = "timm/"
 
 @dataclass(frozen=True)
 class Architecture:
-    """One network design. `build(num_classes, in_channels, input_size)` draws weights from torch's global generator."""
+    """One network design; `build(num_classes, in_channels, input_size)` draws weights from the global generator."""
 
     id: str
     title: str
@@ -35,12 +35,12 @@ class Architecture:
     min_size: int
     in_channels: tuple[int, ...] | None = None  # None: any number
     size_is_structural: bool = False  # weights made for one input size do not fit another
-    read_input: Callable[[Shapes], tuple[int, Size] | None] | None = None  # channels and size, where weights tell
+    read_input: Callable[[Shapes], tuple[int, Size] | None] | None = None  # channels, size: where weights tell
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """All it takes to build a network again. `user_code` is "path.py:factory" for an architecture of the user's."""
+    """All it takes to build a network again; `user_code` is "path.py:factory" for a network of the user's own."""
 
     architecture: str
     num_classes: int
@@ -82,9 +82,9 @@ def build_model(spec: ModelSpec, *, trust_code: bool = False) -> nn.Module:
         known = " or ".join(map(str, architecture.in_channels))
         raise InputError(f"{architecture.id} takes {known} input channels, not {spec.in_channels}")
     if min(spec.input_size) < architecture.min_size:
+        least, (height, width) = architecture.min_size, spec.input_size
         raise InputError(
-            f"{architecture.id} needs images of at least {architecture.min_size}x{architecture.min_size} pixels, "
-            f"not {spec.input_size[0]}x{spec.input_size[1]}",
+            f"{architecture.id} needs images of at least {least}x{least} pixels, not {height}x{width}",
             "Choose a larger input size or another architecture",
         )
     try:
@@ -108,7 +108,7 @@ def build_on_meta(spec: ModelSpec) -> nn.Module:
 class _EmptyOnMeta(TorchFunctionMode):
     """Make `torch.empty` allocate nothing, so that building a network of any size is quick.
 
-    `torch.device("meta")` would do the same to every factory function, and several of torchvision's constructors
+    `torch.device("meta")` would do the same to every factory function, and some of torchvision's constructors
     (RegNet's widths, Swin's index tables) compute with small tensors they need the values of.
     """
 
@@ -119,10 +119,14 @@ class _EmptyOnMeta(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-# --- torchvision -----------------------------------------------------------------------------------------------
+# --- torchvision ---------------------------------------------------------------------------------------------
 
-# Smallest input each family still gives finite logits for, tried out; others work from 32 pixels on.
-_MIN_SIZE = {"alexnet": 63, "inception": 75, "densenet": 29, "googlenet": 15, "squeezenet": 17}
+# Smallest input each family accepts, tried out; all others take anything, and 8 pixels are the least that means much.
+_MIN_SIZE = {
+    "alexnet": 63, "convnext": 32, "densenet": 29, "googlenet": 15, "inception": 75, "maxvit": 224, "squeezenet": 24,
+    "vgg": 32, "vision_transformer": 14,
+}  # fmt: skip
+_USUAL_MIN_SIZE = 8
 _TITLES = {
     "alexnet": "AlexNet", "convnext": "ConvNeXt", "densenet": "DenseNet", "efficientnet": "EfficientNet",
     "googlenet": "GoogLeNet", "inception": "Inception", "maxvit": "MaxViT", "mnasnet": "MNASNet",
@@ -151,7 +155,7 @@ def _small_cnn() -> Architecture:
     from core.models import small
 
     return Architecture(
-        "small-cnn", "Small CNN", "Three convolution blocks (16, 32, 64) and 128 features; for images of 8 to 64 pixels",
+        "small-cnn", "Small CNN", "Three convolution blocks (16, 32, 64), 128 features; for images of 8 to 64 pixels",
         "small", small.SmallCNN, (32, 32), 1, size_is_structural=True, read_input=_read_small_cnn,
     )  # fmt: skip
 
@@ -175,7 +179,7 @@ def _torchvision(name: str, aux: bool = True) -> Architecture:
     vit = family == "vision_transformer"
     return Architecture(
         name if aux else f"{name}-no-aux", title, summary, family,
-        functools.partial(_build_torchvision, name, family, aux), (size, size), _MIN_SIZE.get(family, 32),
+        functools.partial(_build_torchvision, name, family, aux), (size, size), _MIN_SIZE.get(family, _USUAL_MIN_SIZE),
         size_is_structural=vit or family == "maxvit", read_input=_read_vit if vit else None,
     )  # fmt: skip
 
@@ -205,9 +209,17 @@ def _build_torchvision(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # about defaults of initialisation, set above
         module = models.get_model(name, weights=None, num_classes=num_classes, **options)
+    for auxiliary in ("aux1", "aux2", "AuxLogits"):
+        if isinstance(getattr(module, auxiliary, None), nn.Module):
+            # Nothing here trains auxiliary heads: they keep their keys, but cost no time and bar no small images.
+            setattr(getattr(module, auxiliary), "forward", _nothing)  # noqa: B010
     if in_channels != 3:
         _replace_stem(module, in_channels)
     return module
+
+
+def _nothing(x: torch.Tensor) -> None:
+    return None
 
 
 def _build_cifar_resnet(name: str, num_classes: int, in_channels: int, input_size: Size) -> nn.Module:
@@ -215,7 +227,7 @@ def _build_cifar_resnet(name: str, num_classes: int, in_channels: int, input_siz
 
     module = models.get_model(name, weights=None, num_classes=num_classes)
     module.conv1 = nn.Conv2d(in_channels, 64, 3, padding=1, bias=False)
-    nn.init.kaiming_normal_(module.conv1.weight, mode="fan_out", nonlinearity="relu")  # as torchvision's ResNets
+    nn.init.kaiming_normal_(module.conv1.weight, mode="fan_out", nonlinearity="relu")  # as torchvision does
     module.maxpool = nn.Identity()
     return module
 
@@ -223,17 +235,17 @@ def _build_cifar_resnet(name: str, num_classes: int, in_channels: int, input_siz
 def _replace_stem(module: nn.Module, in_channels: int) -> None:
     """Give the first convolution another number of input channels, drawn with the spread of the old one."""
     name, old = next((n, m) for n, m in module.named_modules() if isinstance(m, nn.Conv2d))
-    new = nn.Conv2d(
-        in_channels, old.out_channels, old.kernel_size, old.stride, old.padding, old.dilation,
-        bias=old.bias is not None, padding_mode=old.padding_mode,
-    )  # type: ignore[arg-type]  # fmt: skip
+    kept = ("kernel_size", "stride", "padding", "dilation", "padding_mode")
+    options: dict[str, Any] = {name: getattr(old, name) for name in kept}
+    new = nn.Conv2d(in_channels, old.out_channels, bias=old.bias is not None, **options)
     if not old.weight.is_meta:
-        nn.init.normal_(new.weight, std=float(old.weight.detach().std()) * (old.in_channels / in_channels) ** 0.5)
+        spread = float(old.weight.detach().std()) * (old.in_channels / in_channels) ** 0.5
+        nn.init.normal_(new.weight, std=spread)
     parent, _, attribute = name.rpartition(".")
     setattr(module.get_submodule(parent), attribute, new)
 
 
-# --- what weights tell of the input ------------------------------------------------------------------------------
+# --- what weights tell of the input --------------------------------------------------------------------------
 
 
 def _read_small_cnn(shapes: Shapes) -> tuple[int, Size] | None:
@@ -244,7 +256,7 @@ def _read_small_cnn(shapes: Shapes) -> tuple[int, Size] | None:
     side = round(cells**0.5)
     if side * side != cells or side == 0:
         return stem[1], (8, 8 * max(cells, 1))  # not square: any size with as many cells
-    # 25 to 32 pixels leave the same cells; grey images of that size are MNIST's and its successors' more often.
+    # 25 to 32 pixels leave the same cells; grey images of that size are mostly MNIST's and its successors'.
     return stem[1], (28, 28) if (side, stem[1]) == (4, 1) else (8 * side, 8 * side)
 
 
@@ -267,7 +279,7 @@ def _read_vit(shapes: Shapes) -> tuple[int, Size] | None:
     return patch[1], (side, side)
 
 
-# --- timm ----------------------------------------------------------------------------------------------------------
+# --- timm ----------------------------------------------------------------------------------------------------
 
 
 def _timm_architecture(id: str) -> Architecture:
@@ -278,9 +290,7 @@ def _timm_architecture(id: str) -> Architecture:
     name = id.removeprefix(TIMM_PREFIX)
     if not timm.is_model(name):
         raise unknown_name("timm architecture", name, timm.list_models())
-    return Architecture(
-        id, f"{name} (timm)", "timm's", "timm", functools.partial(_build_timm, name), (224, 224), 1
-    )
+    return Architecture(id, f"{name} (timm)", "timm's", "timm", functools.partial(_build_timm, name), (224, 224), 1)
 
 
 def _build_timm(name: str, num_classes: int, in_channels: int, input_size: Size) -> nn.Module:

@@ -216,9 +216,7 @@ def _identify_user_code(
     return found, {name for name, _ in module.named_parameters()}
 
 
-def _settle(
-    found: Comparison, card: Mapping[str, Any] | None, where: str, asked: _Asked, told: bool
-) -> ModelSpec:
+def _settle(found: Comparison, card: Mapping[str, Any] | None, where: str, asked: _Asked, told: bool) -> ModelSpec:
     """Decide what the network is from the weights, the card and the caller, in this order; raises MismatchError."""
     card = card or {}
     spec = found.spec()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickletools
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -174,7 +175,9 @@ def _read_program(path: Path, kind: str, trust_code: bool) -> dict[str, Any]:
 
 def _load_pt(path: Path, trust_pickle: bool) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about how others pickled; what matters is said below
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises nearly anything on a file that is none of its own
         if not _needs_unpickling(path):
             raise _damaged(path) from error
@@ -202,26 +205,25 @@ def _needs_unpickling(path: Path) -> bool:
 
 
 # What a state dict's pickle names; a file with nothing else that still did not load is damaged, not dangerous.
-_HARMLESS = re.compile(r"^(collections OrderedDict|torch\._utils _rebuild_\w+|torch (\w+Storage|Size|\w*\d+|BoolStorage))$")
+_HARMLESS = re.compile(r"(collections OrderedDict|torch\._utils _rebuild_\w+|torch (\w+Storage|Size|\w*\d+))")
 
 
 def _names_code(source: Any) -> bool:
-    """Whether the pickles in `source` call anything beyond what a state dict needs; the end of a pickle must be there."""
+    """Whether the pickles in `source`, of which one must be whole, call anything that a state dict does not need."""
     unsafe = ended = False
     try:
         while True:
             strings: list[str] = []
             for opcode, argument, _ in pickletools.genops(source):
-                if opcode.name in ("GLOBAL", "INST") and not _HARMLESS.match(str(argument)):
-                    unsafe = True
-                elif opcode.name == "STACK_GLOBAL" and not _HARMLESS.match(" ".join(strings[-2:])):
-                    unsafe = True
+                if opcode.name in ("GLOBAL", "INST", "STACK_GLOBAL"):
+                    name = argument if opcode.name != "STACK_GLOBAL" else " ".join(strings[-2:])
+                    unsafe = unsafe or not _HARMLESS.fullmatch(str(name))
                 elif isinstance(argument, str):
                     strings.append(argument)
             ended = True
             if isinstance(source, bytes):
                 break
-    except Exception:  # noqa: S110  (no further pickle: the rest is tensor data or the end)
+    except Exception:  # no further pickle: the rest is tensor data or the end
         pass
     return unsafe and ended
 
@@ -276,8 +278,7 @@ def _clean(path: Path, found: Mapping[str, Any], form: CheckpointForm) -> Weight
             "Its training diverged, or the file is damaged: use an earlier checkpoint",
         )
     return Weights(
-        tensors,
-        CheckpointForm(form.format, form.container, prefix, dtypes, form.scalars, form.dropped, form.metadata),
+        tensors, CheckpointForm(form.format, form.container, prefix, dtypes, form.scalars, form.dropped, form.metadata)
     )
 
 

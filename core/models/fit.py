@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from core.errors import MismatchError
-from core.models.architectures import ModelSpec, Size, get_architecture
+from core.errors import InputError, MismatchError
+from core.models.architectures import ModelSpec, Size, get_architecture, signature
 from core.models.checkpoint import OpenedModel, same_shapes
 
 if TYPE_CHECKING:
@@ -76,7 +76,13 @@ def _check_structure(model: OpenedModel, dataset: Dataset) -> None:
             f"{architecture.id} needs images of at least {_size(least)}, the data set is prepared to {_size(size)}",
             "State a larger size with --preprocess, or use another model",
         )
-    if architecture.size_is_structural and not same_shapes(spec_for(model, dataset), model.spec):
+    if not architecture.size_is_structural:
+        return
+    try:
+        signature(spec_for(model, dataset))
+    except InputError as error:
+        raise MismatchError(error.message, "State another size with --preprocess, or use another model") from error
+    if not same_shapes(spec_for(model, dataset), model.spec):
         raise MismatchError(
             f"The weights are made for images of {_size(model.spec.input_size)}, "
             f"the data set is prepared to {_size(size)}",

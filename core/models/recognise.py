@@ -8,15 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.errors import InputError
-from core.models.architectures import (
-    Architecture,
-    ModelSpec,
-    Shapes,
-    Size,
-    architectures,
-    get_architecture,
-    signature,
-)
+from core.models.architectures import Architecture, ModelSpec, Shapes, Size, architectures, get_architecture, signature
 
 # A number of classes no layer has as its width by chance (a prime): it marks every dimension that is the class count.
 _CLASSES = 1777
@@ -101,7 +93,8 @@ def recognise(shapes: Shapes) -> Comparison:
 def compare(architecture: Architecture, shapes: Shapes) -> Comparison:
     """Hold a state dict's keys and shapes against an architecture, whatever its class count and input channels."""
     told = architecture.read_input(shapes) if architecture.read_input else None
-    channels, size = told or (3 if architecture.in_channels is None else architecture.in_channels[0], architecture.default_size)
+    usual_channels = 3 if architecture.in_channels is None else architecture.in_channels[0]
+    channels, size = told or (usual_channels, architecture.default_size)
     wanted = _signature(architecture.id, channels, size)
     stem = next((key for key, shape in wanted.items() if len(shape) == 4), None)
     class_count = next((shapes[k][0] for k, w in wanted.items() if w[:1] == (_CLASSES,) and shapes.get(k)), 0)

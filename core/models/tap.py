@@ -1,4 +1,4 @@
-"""Logits and features from one forward pass, without wrapping the network: its state-dict keys stay as they are."""
+"""Logits and features from one forward pass, without wrapping the network: its state-dict keys stay."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ _LARGE_SHARE = 0.7  # a module with more than this share of its parent's paramet
 
 @dataclass(frozen=True)
 class Output:
-    """What a tapped network gives for n images: `logits: (n, K)`, `features: (n, C)` as the head receives them,
-    and `layers`, the pooled outputs `(n, C_l)` of further blocks, the one nearest to the head last.
-    """  # noqa: D205
+    """What a tapped network gives for n images.
+
+    `logits: (n, K)`; `features: (n, C)` as the head receives them; `layers`, the pooled outputs `(n, C_l)` of
+    further blocks, the one nearest to the head last.
+    """
 
     logits: Tensor
     features: Tensor
@@ -32,24 +34,19 @@ class Output:
 class TappedModel:
     """A classifier seen through its head: call it on images (n, c, h, w) to get an Output.
 
-    The head is found by structure: the last layer with K outputs that is used on the way to the logits. Features are
-    the head's input; where that has positions (convolutional heads, tokens), their mean. Gradients flow through both.
-    Hooks are on the network only during a call, so copying, saving or compiling it is not affected. `layers` counts the
-    features: 1 gives them alone, n adds the pooled outputs of the last n - 1 blocks before the head.
+    The head is found by structure: the last layer with K outputs that is used on the way to the logits. Features
+    are the head's input; where that has positions (convolutional heads, tokens), their mean. Gradients flow through
+    both. Hooks are on the network only during a call, so copying, saving or compiling it is not affected.
 
-    `input_shape` (channels, height, width) is only needed for networks that have several layers with K outputs or whose
-    `blocks()` are asked for, and that accept none of the usual sizes.
+    `layers` 1 taps the features alone, n adds the pooled outputs of the last n - 1 blocks before the head.
+    `input_shape` (channels, height, width) helps where a network has several layers with K outputs, or its
+    `blocks()` are asked for, and it accepts none of the usual sizes.
 
-    Raises InputError where no head is found, MismatchError where a forward pass gives another number of outputs.
+    Raises InputError where no head is found, MismatchError where a pass gives another number of outputs.
     """
 
     def __init__(
-        self,
-        module: nn.Module,
-        num_classes: int,
-        layers: int = 1,
-        *,
-        input_shape: tuple[int, int, int] | None = None,
+        self, module: nn.Module, num_classes: int, layers: int = 1, *, input_shape: tuple[int, int, int] | None = None
     ) -> None:
         self.module = module
         self.num_classes = num_classes
@@ -61,13 +58,14 @@ class TappedModel:
     @property
     def feature_dim(self) -> int:
         """C, the number of features the head receives."""
-        return int(self.head.weight.shape[1])
+        return int(_weight(self.head).shape[1])
 
     def __call__(self, x: Tensor) -> Output:
         """Run the network on `x: (n, c, h, w)` in whatever mode and precision it is set to."""
         seen: dict[str, Tensor] = {}
         with ExitStack() as hooks:
-            hooks.enter_context(_hook(self.head.register_forward_pre_hook(functools.partial(_keep_input, seen))))
+            keep_input = functools.partial(_keep_input, seen)
+            hooks.enter_context(_hook(self.head.register_forward_pre_hook(keep_input)))
             for name, block in self._extra:
                 keep = functools.partial(_keep_output, seen, name)
                 hooks.enter_context(_hook(block.register_forward_hook(keep)))
@@ -77,14 +75,14 @@ class TappedModel:
             raise MismatchError(f"The model gives {shape} outputs for an image, not {self.num_classes}")
         if "" not in seen:
             raise InputError(f"The model made its outputs without its head {self.head_name}")
-        features = pool(seen[""], channels_at=1 if _is_conv(self.head) else -1)
+        features = pool(seen[""], channels_at=1 if _weight(self.head).ndim > 2 else -1)
         return Output(logits, features, tuple(seen[name] for name, _ in self._extra))
 
     def blocks(self) -> list[tuple[str, nn.Module]]:
         """Building blocks with parameters in the order data passes them, the head last.
 
-        Branches that do not lead to the logits (auxiliary heads) are left out; so are parameters that stand in no
-        module of their own (a class token, position embeddings).
+        Branches that do not lead to the logits (auxiliary heads) are left out; so are parameters that stand in
+        no module of their own (a class token, position embeddings).
         """
         return list(self._ordered_blocks)
 
@@ -113,12 +111,12 @@ class TappedModel:
         if len(candidates) == 1:
             return candidates[0]
         trace = _trace(self.module, candidates, self._input_shape)
-        # Without a trace the order in which layers were defined decides: heads come last in nearly every network.
+        # Without a trace the order of definition decides: heads come last in nearly every network.
         return trace[-1] if trace else candidates[-1]
 
 
 def main_logits(output: Any) -> Tensor:
-    """The logits of what a network returned: itself, `.logits` of a named tuple, "logits" of a dict, or the first."""
+    """The logits in what a network returned: a tensor, a (named) tuple that begins with it, or a dict."""
     if isinstance(output, Tensor):
         return output
     if hasattr(output, "logits"):
@@ -149,7 +147,7 @@ def _keep_output(seen: dict[str, Tensor], name: str, module: nn.Module, inputs: 
 
 
 def _channel_axis(block: nn.Module, output: Tensor) -> int:
-    """Where a block's output has its channels: axis 1 after convolutions, last for tokens and Swin's (n, h, w, C)."""
+    """Where an output has its channels: axis 1 after convolutions, last for tokens and Swin's (n, h, w, C)."""
     if output.ndim != 4:
         return -1
     widths = {p.shape[0] for p in block.parameters() if p.ndim}
@@ -164,8 +162,10 @@ def _hook(handle: Any) -> Iterator[None]:
         handle.remove()
 
 
-def _is_conv(module: nn.Module) -> bool:
-    return module.weight.ndim == 4  # type: ignore[operator]
+def _weight(head: nn.Module) -> Tensor:
+    weight = head.weight
+    assert isinstance(weight, Tensor)  # _makes_classes saw it
+    return weight
 
 
 def _makes_classes(module: nn.Module, num_classes: int) -> bool:
@@ -179,7 +179,7 @@ def _makes_classes(module: nn.Module, num_classes: int) -> bool:
 
 
 def _split(module: nn.Module, head_name: str, prefix: str = "") -> Iterator[str]:
-    """Names of the blocks of `module`: plain containers, bodies and whatever holds the head are taken apart."""
+    """Names of the blocks of `module`; plain containers, bodies and what holds the head are taken apart."""
     total = _size(module)
     for name, child in module.named_children():
         full = f"{prefix}{name}"
@@ -199,12 +199,10 @@ def _size(module: nn.Module) -> int:
 
 
 def _trace(module: nn.Module, names: list[str], input_shape: tuple[int, int, int] | None) -> list[str] | None:
-    """Order in which the modules called `names` run in a forward pass on shapes alone; None where none succeeds."""
+    """Order in which modules run in a forward pass on shapes alone; None where no input size succeeds."""
     called: list[str] = []
     modes = [(m, m.training) for m in module.modules()]
-    meta = {
-        key: value.detach().to("meta") for key, value in [*module.named_parameters(), *module.named_buffers()]
-    }
+    meta = {key: value.detach().to("meta") for key, value in [*module.named_parameters(), *module.named_buffers()]}
     with ExitStack() as hooks:
         for name in names:
             note = functools.partial(_note, called, name)

@@ -24,7 +24,7 @@ def build_from_user_code(user_code: str, num_classes: int, *, trust_code: bool =
     """Run the factory of "path.py:factory" with num_classes (if it takes that) and return its network.
 
     Raises UnsafeFileError without `trust_code`, NotFoundError where file or factory is missing, and InputError
-    where the file cannot be run, the factory fails or gives something else than a network.
+    where the file cannot be run, or the factory fails or gives something else than a network.
     """
     text, _, name = user_code.rpartition(":")
     if not trust_code:
@@ -58,7 +58,8 @@ def _load_factory(path: Path, name: str) -> Callable[..., Any]:
         raise InputError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
     factory = getattr(module, name, None)
     if factory is None:
-        raise unknown_name(f"factory in {path.name}", name, [n for n in vars(module) if not n.startswith("_")])
+        known = [each for each in vars(module) if not each.startswith("_")]
+        raise unknown_name(f"factory in {path.name}", name, known)
     if not callable(factory):
         raise InputError(f"{name} in {path} is no function or class")
     return factory
