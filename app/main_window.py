@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 MINIMUM = QSize(1280, 720)
 FIRST_SIZE = QSize(1360, 800)
+SCHEMES = (("system", "Colours: as the system"), ("light", "Colours: light"), ("dark", "Colours: dark"))
 Factory = Callable[[AppContext], QWidget]
 
 
@@ -221,8 +222,9 @@ class MainWindow(QMainWindow):
             why_disabled=lambda: "" if history() and history().can_redo else "There is nothing to redo.")
         add("view.log", "Show &log", self._toggle_log, menu="view", icon="log", shortcut="Ctrl+L", checkable=True)
         group = QActionGroup(self)
-        for scheme, text in (("system", "Colours: as the system"), ("light", "Colours: light"), ("dark", "Colours: dark")):
-            action = add(f"view.{scheme}", text, lambda value=scheme: self._set_scheme(value), menu="view", checkable=True)
+        for scheme, text in SCHEMES:
+            set_it = lambda value=scheme: self._set_scheme(value)  # noqa: E731
+            action = add(f"view.{scheme}", text, set_it, menu="view", checkable=True)
             action.setChecked(theme.scheme == scheme)
             group.addAction(action)
         add("help.palette", "Find a &command…", lambda: CommandPalette(self.context, self).open(), menu="help",

@@ -9,15 +9,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
-from PySide6.QtCore import QElapsedTimer, QObject, Qt, QThreadPool, Signal
+from PySide6.QtCore import QObject, Qt, QThreadPool, Signal
+
+from core.errors import StoppedError
 
 log = logging.getLogger(__name__)
 
 Outcome = tuple[Literal["done", "failed", "progress", "end"], Any]
-
-
-class Cancelled(Exception):
-    """Raised by a job's own code to say that it stopped because it was asked to."""
 
 
 class JobHandle(QObject):
@@ -37,7 +35,6 @@ class JobHandle(QObject):
         self.name = name
         self._outcomes: deque[Outcome] = deque()
         self._cancelled = threading.Event()
-        self._clock = QElapsedTimer()
         self._ended = False
         self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
@@ -127,8 +124,9 @@ class Jobs(QObject):
                     if before is not None:
                         before()
                     outcome.append(("done", function(*args, **kwargs)))
-            except Cancelled:
-                handle.cancel()
+            except StoppedError as error:
+                if not handle.cancelled:
+                    outcome.append(("failed", error))
             except BaseException as error:
                 if not handle.cancelled:
                     log.debug("job %s failed", name, exc_info=True)

@@ -67,7 +67,9 @@ class MailboxPump(QObject):
     second.
     """
 
-    def __init__(self, mailbox: Mailbox, consume: Callable[[list[Event]], object], window: QWidget | None = None) -> None:
+    def __init__(
+        self, mailbox: Mailbox, consume: Callable[[list[Event]], object], window: QWidget | None = None
+    ) -> None:
         super().__init__(window)
         self.mailbox = mailbox
         self._consume = consume

@@ -1,0 +1,98 @@
+"""The words of the product, two sentences each and a little more: for dotted terms and the glossary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Term:
+    """One word: `short` is shown in a pop-up, `more` in the glossary."""
+
+    key: str
+    word: str
+    short: str
+    more: str = ""
+
+
+TERMS: dict[str, Term] = {
+    term.key: term
+    for term in (
+        Term("original", "Original model",
+             "The model that was opened. It is only read, never changed.",
+             "Everything is compared with it: its numbers say where forgetting started."),
+        Term("forget_set", "Forget set",
+             "The training images to remove. All other training images are the retain set.",
+             "Both have a test side as well: images of the same classes the model was not trained on."),
+        Term("retain_set", "Retain set",
+             "All training images that stay. What the model knows about them should not suffer.",
+             "The retain features also give the space that alignment is measured in."),
+        Term("class_forgetting", "Class forgetting",
+             "The forget set is one or more whole classes. A retrained model then does not know them at all.",
+             "Alignment, clustering and class means are made for this case."),
+        Term("sample_forgetting", "Sample forgetting",
+             "The forget set is some images of classes that stay. A retrained model still recognises most of them.",
+             "Losses and membership attacks tell more here than accuracy, and alignment tells nothing."),
+        Term("retrained", "Retrained model",
+             "A model trained from scratch without the forget set. It shows what forgetting would look like.",
+             "Two retrained models also differ from each other; that spread is how close one can get."),
+        Term("head_only", "Head-only edit (control)",
+             "The original with only its last layer edited. Its outputs forget while its features do not.",
+             "A method that does no better than this control has hidden the class, not forgotten it."),
+        Term("fresh", "Untrained model",
+             "The same network before any training. It shows what a measure gives by chance.", ""),
+        Term("method", "Method",
+             "A way of making a model forget. A preset is a set of its parameters with a reason.", ""),
+        Term("run", "Run",
+             "One execution of a method. All of it lies in one folder that can be opened again, also while it goes.",
+             "A run that was started from a terminal is the same and can be opened here."),
+        Term("phase", "Phase, round, step",
+             "A step is one change of the weights. A phase is one part of a method, and a round is one pass over "
+             "its phases.", ""),
+        Term("alignment", "Dimensional alignment",
+             "Share of the forget features' energy that lies in the leading directions of the retain features, "
+             "from 0 to 1. The goal is the value of a retrained model, not 1.",
+             "It is always given with k, the number of directions, the share of retain energy in them, and "
+             "whether features were centred. Near the retrained value is necessary, not sufficient."),
+        Term("eigenspectrum", "Eigenspectrum",
+             "The eigenvalues of the features' Gram matrix, largest first. They show how many directions a set "
+             "of images uses, and how strongly.",
+             "When a class is forgotten in the features, its own directions shrink."),
+        Term("probe", "Linear probe",
+             "A new linear classifier trained on the model's features. If it finds the class again, the features "
+             "still hold it.",
+             "Accuracy 0 with a probe near the original's is hidden, not forgotten."),
+        Term("membership", "Membership attack",
+             "Tries to tell whether an image was trained on. 0.5 means that it cannot.",
+             "The score is the area under the ROC curve; the share found at few false alarms is given too."),
+        Term("gap_closed", "Gap closed",
+             "How far a measure moved from the original's value (0) to the retrained model's (1). Above 1 is "
+             "further than retraining goes.",
+             "A measure that hardly differs between the two is not informative and is left out of the verdict."),
+        Term("relearning", "Relearning time",
+             "How fast the model learns the forgotten images again. Much faster than a retrained model means that "
+             "it still held them.", ""),
+        Term("nmi", "Clustering",
+             "How well the features fall into groups that match the forgotten classes, from 0 to 1. Lower than "
+             "the original means that the groups dissolve.", ""),
+        Term("verdict", "Verdict",
+             "The sentence that says whether the result is closer to the original or to a retrained model. It "
+             "follows written rules; the thresholds stand in the report.", ""),
+        Term("seen_before", "Seen before",
+             "These images were set aside from the training images, so the model has already seen them. Results "
+             "on them look better than they are.", ""),
+        Term("fingerprint", "Fingerprint",
+             "A checksum of the data's content. A run or forget list made for other data is refused by it.", ""),
+        Term("preprocessing", "Preprocessing",
+             "Size, mean and spread that images are brought to before the network. Wrong values look like a bad "
+             "model.", ""),
+        Term("monitoring_budget", "Monitoring budget",
+             "Largest share of the time spent on measuring while a run goes. Less gives fewer points in the "
+             "curves, not a different result.", ""),
+    )
+}  # fmt: skip
+
+
+def term(key: str) -> Term:
+    """Return a term; raises KeyError for a word the glossary does not hold."""
+    return TERMS[key]

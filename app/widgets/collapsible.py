@@ -1,0 +1,67 @@
+"""A section that folds: a head with an arrow and a summary, and its content."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from app.services import icons
+from app.services import tokens as t
+from app.services.theme import theme
+from app.widgets.labels import Label
+
+
+class CollapsibleSection(QWidget):
+    """Folded or open; add content to `body`."""
+
+    toggled = Signal(bool)
+
+    def __init__(self, title: str, open_: bool = False, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.px(t.S))
+        self._head = QToolButton(self)
+        self._head.setProperty("kind", "link")
+        self._head.setText(title)
+        self._head.setCheckable(False)
+        self._head.setIconSize(QSize(theme.px(12), theme.px(12)))
+        self._head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._head.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._head.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        self._head.clicked.connect(self._clicked)
+        self._summary = Label("", "caption", "text-2")
+        row = QHBoxLayout()
+        row.setSpacing(theme.px(t.S))
+        row.addWidget(self._head)
+        row.addWidget(self._summary, 1)
+        column.addLayout(row)
+        self.content = QWidget(self)
+        self.body = QVBoxLayout(self.content)
+        self.body.setContentsMargins(0, 0, 0, 0)
+        self.body.setSpacing(theme.px(t.S))
+        column.addWidget(self.content)
+        self.set_open(open_)
+
+    def is_open(self) -> bool:
+        """Whether the content shows."""
+        return not self.content.isHidden()
+
+    def set_open(self, open_: bool) -> None:
+        """Fold or open."""
+        self.content.setVisible(open_)
+        icons.set_icon(self._head, "chevron-down" if open_ else "chevron-right", "text_2")
+        self._head.setAccessibleName(self._head.text())
+        self._head.setAccessibleDescription("open" if open_ else "folded")
+
+    def set_summary(self, text: str) -> None:
+        """A few words beside the title, such as how many values were changed."""
+        self._summary.setText(text)
+
+    def summary(self) -> str:
+        """The words beside the title."""
+        return self._summary.text()
+
+    def _clicked(self) -> None:
+        self.set_open(not self.is_open())
+        self.toggled.emit(self.is_open())

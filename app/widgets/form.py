@@ -1,0 +1,267 @@
+"""A form generated from declared parameters: units, ranges, help, reset, and what is wrong beside the field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
+
+from app.services import tokens as t
+from app.services.theme import set_property, set_tone, theme
+from app.widgets.buttons import TextButton
+from app.widgets.collapsible import CollapsibleSection
+from app.widgets.labels import Label
+from app.widgets.number_field import NumberField
+from core.parameters import Parameter, Value
+
+LABEL_WIDTH = 136
+FIELD_WIDTH = 148
+
+
+class ParameterRow(QWidget):
+    """One parameter's field with its dot, *Reset* and caption (help, or what is wrong)."""
+
+    changed = Signal()
+
+    def __init__(self, parameter: Parameter, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.parameter = parameter
+        self._baseline: Value = parameter.default
+        self.problem = ""
+        self.field = self._make_field(parameter)
+        self.field.setAccessibleName(parameter.label)
+        self.field.setAccessibleDescription(parameter.help)
+        self.field.setToolTip(_help(parameter))
+        if not isinstance(self.field, QCheckBox):
+            self.field.setFixedWidth(theme.px(FIELD_WIDTH))
+        self.field.installEventFilter(self)
+        self._dot = Label("●", "caption", "accent")
+        self._reset = TextButton("Reset", self.reset)
+        self._reset.setAccessibleName(f"Reset {parameter.label.lower()}")
+        self._caption = Label("", "caption", "text-2", wrap=True)
+        row = QHBoxLayout()
+        row.setSpacing(theme.px(t.S))
+        row.addWidget(self.field)
+        row.addWidget(self._dot)
+        row.addWidget(self._reset)
+        row.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.px(2))
+        column.addLayout(row)
+        column.addWidget(self._caption)
+        self._update()
+
+    def value(self) -> Value | None:
+        """The value as typed, or None where it is wrong."""
+        try:
+            return self.parameter.parse(self._raw())
+        except ValueError:
+            return None
+
+    def set_value(self, value: Any) -> None:
+        """Show a value."""
+        field = self.field
+        if isinstance(field, QCheckBox):
+            field.setChecked(bool(value))
+        elif isinstance(field, QComboBox):
+            field.setCurrentText(str(value))
+        else:
+            field.setValue(float(value))
+        self._update()
+
+    def set_baseline(self, value: Value) -> None:
+        """What *Reset* goes back to and the dot compares with."""
+        self._baseline = value
+        self._update()
+
+    def is_changed(self) -> bool:
+        """Whether the value differs from the baseline."""
+        return self.value() != self._baseline
+
+    def reset(self) -> None:
+        """Go back to the baseline."""
+        self.set_value(self._baseline)
+        self.field.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
+            self._show_caption(event.type() == QEvent.Type.FocusIn)
+        elif event.type() == QEvent.Type.Wheel and not self.field.hasFocus():
+            event.ignore()  # scrolling the form must not change values under the mouse
+            return True
+        return False
+
+    def _make_field(self, parameter: Parameter) -> QCheckBox | QComboBox | NumberField:
+        if parameter.kind == "bool":
+            check = QCheckBox()
+            check.setChecked(bool(parameter.default))
+            check.toggled.connect(self._edited)
+            return check
+        if parameter.kind == "choice":
+            combo = QComboBox()
+            combo.addItems(list(parameter.choices))
+            combo.setCurrentText(str(parameter.default))
+            combo.currentTextChanged.connect(self._edited)
+            combo.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            return combo
+        number = NumberField(parameter.kind == "int", parameter.log, parameter.low, parameter.high, parameter.unit)
+        number.setValue(float(parameter.default))
+        number.lineEdit().textChanged.connect(self._edited)
+        number.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        return number
+
+    def _raw(self) -> Any:
+        if isinstance(self.field, QCheckBox):
+            return self.field.isChecked()
+        if isinstance(self.field, QComboBox):
+            return self.field.currentText()
+        return self.field.typed().replace(",", ".")
+
+    def _edited(self) -> None:
+        self._update()
+        self.changed.emit()
+
+    def _update(self) -> None:
+        if not hasattr(self, "_caption"):
+            return
+        self.problem = "" if self.value() is not None else f"Must be {self.parameter.rule}."
+        set_property(self.field, "invalid", bool(self.problem))
+        changed = self.is_changed()
+        self._dot.setVisible(changed)
+        self._reset.setVisible(changed)
+        self._show_caption(self.field.hasFocus())
+
+    def _show_caption(self, focused: bool) -> None:
+        text = self.problem or (_help(self.parameter) if focused or self.is_changed() else "")
+        set_tone(self._caption, "danger" if self.problem else "text-2")
+        self._caption.setText(text)
+        self._caption.setVisible(bool(text))
+
+
+class ParameterForm(QWidget):
+    """All parameters of a method; groups fold. Values are compared with a baseline: defaults, or a preset's."""
+
+    changed = Signal()
+
+    def __init__(
+        self, parameters: Iterable[Parameter] = (), parent: QWidget | None = None, open_groups: Iterable[str] = ("",)
+    ) -> None:
+        super().__init__(parent)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(theme.px(t.M))
+        self._rows: dict[str, ParameterRow] = {}
+        self._sections: dict[str, CollapsibleSection] = {}
+        self._widgets: list[QWidget] = []
+        self._open = set(open_groups)
+        self._quiet = False
+        self.set_parameters(parameters)
+
+    def set_parameters(self, parameters: Iterable[Parameter]) -> None:
+        """Build the form anew."""
+        for widget in self._widgets:
+            self._column.removeWidget(widget)
+            widget.hide()
+            widget.deleteLater()
+        self._widgets, self._rows, self._sections = [], {}, {}
+        groups: dict[str, list[Parameter]] = {}
+        for parameter in parameters:
+            groups.setdefault(parameter.group, []).append(parameter)
+        for name, members in groups.items():
+            form_widget = self._group(members)
+            if name:
+                section = CollapsibleSection(name, name in self._open)
+                section.body.addWidget(form_widget)
+                self._sections[name] = section
+                form_widget = section
+            self._column.addWidget(form_widget)
+            self._widgets.append(form_widget)
+        self._summarise()
+
+    def values(self) -> dict[str, Value]:
+        """All values that are right, by name; see `problems` for the others."""
+        return {name: value for name, row in self._rows.items() if (value := row.value()) is not None}
+
+    def set_values(self, values: Mapping[str, Any]) -> None:
+        """Show values; names the form does not have are left alone."""
+        self._quiet = True
+        for name, value in values.items():
+            if name in self._rows:
+                self._rows[name].set_value(value)
+        self._quiet = False
+        self._edited()
+
+    def set_baseline(self, values: Mapping[str, Any], apply: bool = True) -> None:
+        """Compare with these values from now on (a preset's over the defaults); `apply` shows them too."""
+        for name, row in self._rows.items():
+            row.set_baseline(row.parameter.parse(values.get(name, row.parameter.default)))
+        if apply:
+            self.set_values({name: row._baseline for name, row in self._rows.items()})
+
+    def reset(self) -> None:
+        """Go back to the baseline everywhere."""
+        self.set_values({name: row._baseline for name, row in self._rows.items()})
+
+    def changed_names(self) -> list[str]:
+        """Names of the values that differ from the baseline."""
+        return [name for name, row in self._rows.items() if row.is_changed()]
+
+    def problems(self) -> list[str]:
+        """What is wrong, each with the parameter's label."""
+        return [f"{row.parameter.label}: {row.problem}" for row in self._rows.values() if row.problem]
+
+    def is_valid(self) -> bool:
+        """Whether all values are right."""
+        return not self.problems()
+
+    def row(self, name: str) -> ParameterRow:
+        """The row of a parameter."""
+        return self._rows[name]
+
+    def _group(self, members: list[Parameter]) -> QWidget:
+        widget = QWidget()
+        form = QFormLayout(widget)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setHorizontalSpacing(theme.px(t.S))
+        form.setVerticalSpacing(theme.px(t.S))
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
+        for parameter in members:
+            row = ParameterRow(parameter)
+            row.changed.connect(self._edited)
+            label = Label(parameter.label, "body", "text-2", wrap=True)
+            label.setFixedWidth(theme.px(LABEL_WIDTH))
+            label.setMinimumHeight(theme.px(t.CONTROL_HEIGHT))
+            label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            label.setBuddy(row.field)
+            form.addRow(label, row)
+            self._rows[parameter.name] = row
+        return widget
+
+    def _edited(self) -> None:
+        self._summarise()
+        if not self._quiet:
+            self.changed.emit()
+
+    def _summarise(self) -> None:
+        for name, section in self._sections.items():
+            rows = [row for row in self._rows.values() if row.parameter.group == name]
+            changed = sum(row.is_changed() for row in rows)
+            wrong = any(row.problem for row in rows)
+            parts = [f"{len(rows)} parameters" if len(rows) > 1 else "1 parameter"]
+            parts += [f"{changed} changed"] if changed else []
+            section.set_summary(" · ".join(parts))
+            if wrong:
+                section.set_open(True)
+
+
+def _help(parameter: Parameter) -> str:
+    text = parameter.help if parameter.help.endswith((".", "?", "!")) else parameter.help + "."
+    if parameter.kind in ("int", "float") and (parameter.low is not None or parameter.high is not None):
+        rule = parameter.rule.removeprefix("a whole number ").removeprefix("a number ")
+        text += f" {rule[:1].upper()}{rule[1:]}."
+    return text
