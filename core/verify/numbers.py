@@ -1,0 +1,64 @@
+"""How numbers are written in verdicts and reports: the same for everyone who reads the file, whatever their locale."""
+
+from __future__ import annotations
+
+import math
+
+DASH = "–"
+MINUS = "−"
+
+_NEARLY_ALL = 0.999  # above this one decimal would round to 100.0, which is said only when it is exact
+
+
+def percent(share: float | None, *, unit: bool = True, places: int = 1) -> str:
+    """Share of 0..1 in per cent with one decimal; "100 %" only when exact, "over 99.9 %" just below it."""
+    if share is None or not math.isfinite(share):
+        return DASH
+    suffix = " %" if unit else ""
+    if share == 1.0:
+        return ("100" if unit or not places else "100.0") + suffix
+    if places and share > _NEARLY_ALL:
+        return "over 99.9" + suffix
+    text = f"{100 * share:.{places}f}"
+    if text == "100":
+        return "over 99" + suffix
+    return text.replace("-", MINUS) + suffix
+
+
+def ratio(value: float | None, places: int = 3) -> str:
+    """Alignment, areas and distances: three decimals; "1.000" only when exact, "over 0.999" just below it."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    text = f"{value:.{places}f}"
+    if value < 1.0 and float(text) == 1.0:
+        return "over " + "0." + "9" * places
+    return text.replace("-", MINUS)
+
+
+def count(value: float | None) -> str:
+    """Whole number with thousands separators: "60,000"."""
+    return DASH if value is None or not math.isfinite(value) else f"{round(value):,}"
+
+
+def points(difference: float) -> str:
+    """Size of a difference of two shares in percentage points: "12.4"."""
+    return f"{100 * abs(difference):.1f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Time in words: "under 1 s", "8 s", "1 min 40 s", "2 h 5 min"."""
+    if seconds is None or not math.isfinite(seconds):
+        return DASH
+    if 0 < seconds < 1:
+        return "under 1 s"
+    total = max(0, round(seconds))
+    for size, unit, smaller in ((86400, "d", "h"), (3600, "h", "min"), (60, "min", "s")):
+        if total >= size:
+            part = total % size // {"h": 3600, "min": 60, "s": 1}[smaller]
+            return f"{total // size} {unit} {part} {smaller}" if part else f"{total // size} {unit}"
+    return f"{total} s"
+
+
+def plural(number: int, noun: str, many: str = "") -> str:
+    """Count and noun: "1 class", "2 classes"."""
+    return f"{count(number)} {noun if number == 1 else many or noun + 's'}"
