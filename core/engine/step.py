@@ -48,7 +48,7 @@ class WeightMask:
 
 @dataclass(frozen=True)
 class Drained:
-    """Loss terms of consecutive steps of one phase, on the CPU; None where a term did not apply."""
+    """Loss terms of the steps of one phase, on the CPU; None where a term did not apply."""
 
     phase: str
     steps: list[int]
@@ -73,30 +73,30 @@ class Board:
         self._rows.clear()
 
     def drain(self) -> list[Drained]:
-        """Return everything noted since the last call, grouped by phase in order of steps."""
+        """Return everything noted since the last call, one group a phase, each in order of steps."""
         rows, self._rows = self._rows, []
         if not rows:
             return []
         flat = [value.float() for _, _, terms in rows for value in terms.values()]
         numbers = iter(torch.stack(flat).cpu().tolist())
-        groups: list[Drained] = []
+        groups: dict[str, Drained] = {}
         for step, phase, terms in rows:
-            if not groups or groups[-1].phase != phase:
-                groups.append(Drained(phase, [], {}))
-            group = groups[-1]
+            group = groups.setdefault(phase, Drained(phase, [], {}))
             for name in terms:
                 group.terms.setdefault(name, [None] * len(group.steps))
             group.steps.append(step)
             values = {name: next(numbers) for name in terms}
             for name, column in group.terms.items():
                 column.append(values.get(name))
-        return groups
+        return list(groups.values())
 
 
 def first_non_finite(groups: list[Drained]) -> int | None:
     """Return the first step whose loss is infinite or not a number."""
-    for group in groups:
-        for step, loss in zip(group.steps, group.terms["loss"], strict=True):
-            if loss is None or not math.isfinite(loss):
-                return step
-    return None
+    broken = [
+        step
+        for group in groups
+        for step, loss in zip(group.steps, group.terms["loss"], strict=True)
+        if loss is None or not math.isfinite(loss)
+    ]
+    return min(broken, default=None)

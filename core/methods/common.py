@@ -13,7 +13,12 @@ SCHEDULES = ("constant", "cosine", "one-cycle")
 
 
 def optimiser_parameters(
-    lr: float, schedule: str = "constant", weight_decay: float = 0.0, batch: int = 128, momentum: float = 0.9
+    lr: float,
+    schedule: str = "constant",
+    weight_decay: float = 0.0,
+    batch: int = 128,
+    momentum: float = 0.9,
+    clip: float = 0.0,
 ) -> tuple[Parameter, ...]:
     """Return the parameters of an optimiser with a method's own defaults."""
     group = "Optimiser"
@@ -67,7 +72,7 @@ def optimiser_parameters(
         Parameter(
             "clip",
             "float",
-            0.0,
+            clip,
             "Largest gradient norm; 0 does not clip.",
             low=0,
             high=1e6,

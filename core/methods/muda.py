@@ -153,7 +153,8 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
     tunes = f"last-{values.last_blocks}" if values.last_blocks else "all"
     until = forgotten if values.stop_rule == "when forgotten" else None
     recover_lr = values.lr * values.recover_lr_factor
-    recover_epochs = values.recover_share / max(values.retain_share, 1e-9)  # the share is of the whole retain set
+    forget_steps = _steps(values.forget_epochs * facts.forget, values)
+    recover_steps = _steps(values.recover_share * facts.retain, values)
     stages: list[Stage] = []
     for number in range(1, values.rounds + 1):
         forget_stage = Train(
@@ -161,7 +162,7 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
             phase="forget",
             reads="forget",
             loss=loss,
-            length=Length(epochs=values.forget_epochs),
+            length=Length(steps=forget_steps),
             batch=values.batch,
             optimiser=optimiser_of(values, span="run"),
             refresh=retain_basis,
@@ -176,7 +177,7 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
             phase="recover",
             reads="retain",
             loss=recover,
-            length=Length(epochs=recover_epochs),
+            length=Length(steps=recover_steps),
             batch=values.batch,
             optimiser=optimiser_of(values, lr=recover_lr, span="run"),
             keeps=("forget_classes",),
@@ -188,9 +189,7 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
         if values.alternation == "round":
             stages += [forget_stage, recover_stage]
             continue
-        forget_steps = max(1, math.ceil(values.forget_epochs * math.ceil(facts.forget / values.batch)))
-        recover_steps = math.ceil(values.recover_share * facts.retain / values.batch)
-        turns = max(1, round(recover_steps / forget_steps))
+        turns = max(1, round(recover_steps / max(1, forget_steps)))
         stages.append(Alternate(f"round {number} of {values.rounds}", (forget_stage, *[recover_stage] * turns), until))
     return stages
 
@@ -214,6 +213,11 @@ def explain(values: Values, facts: Facts) -> tuple[str, ...]:
         if facts.mode == "sample" and values.w_sd > 0:
             parts.append(f"Self-distillation (weight {values.w_sd:g}) from the unmasked original keeps outputs stable.")
     return tuple(parts)
+
+
+def _steps(samples: float, values: Values) -> int:
+    """Return the steps of a phase that visits so many samples; small data gets the shortest phase that is allowed."""
+    return max(values.min_steps, math.ceil(samples / values.batch)) if samples > 0 else 0
 
 
 def _summed(terms: Terms, out: StageOutput) -> Terms:
@@ -241,8 +245,15 @@ MUDA = Method(
         Preset(
             "thorough",
             "Thorough",
-            "Twice the rounds and more recovery: nearer to retraining, at more cost.",
-            {"rounds": 8, "recover_share": 0.5},
+            "Twice the rounds and more recovery: retain accuracy is kept better, at more cost.",
+            {"rounds": 8, "recover_share": 0.25},
+            frozenset({"class"}),
+        ),
+        Preset(
+            "slow-motion",
+            "Slow motion",
+            "Small steps over many rounds, to watch features move; the bundled example uses it.",
+            {"rounds": 60, "lr": 0.0015, "batch": 16, "forget_epochs": 1.0, "recover_share": 0.25},
             frozenset({"class"}),
         ),
         Preset(

@@ -13,7 +13,7 @@ PARAMETERS = (
     Parameter(
         "forget_epochs",
         "float",
-        1.0,
+        0.25,
         "Passes over the forget set in each round.",
         low=0,
         high=1000,
@@ -24,12 +24,23 @@ PARAMETERS = (
     Parameter(
         "recover_share",
         "float",
-        0.25,
+        0.1,
         "Share of the retain set visited in each round.",
         low=0,
         high=100,
         group=_SCHEDULE,
         title="Recover share",
+    ),
+    Parameter(
+        "min_steps",
+        "int",
+        10,
+        "Shortest phase: small forget or retain sets are visited again until it is reached.",
+        low=1,
+        high=100000,
+        unit="steps",
+        group=_SCHEDULE,
+        title="Shortest phase",
     ),
     Parameter(
         "retain_share",
@@ -45,9 +56,9 @@ PARAMETERS = (
     Parameter(
         "alternation",
         "choice",
-        "round",
+        "batch",
         "Phases take turns per round, or batch by batch.",
-        choices=("round", "batch"),
+        choices=("batch", "round"),
         group=_SCHEDULE,
     ),
     Parameter(
@@ -183,7 +194,7 @@ PARAMETERS = (
         group=_SAMPLES,
         title="Loss matching",
     ),
-    *optimiser_parameters(lr=0.05, schedule="cosine", batch=64),
+    *optimiser_parameters(lr=0.03, schedule="cosine", batch=64, clip=1.0),
     Parameter(
         "recover_lr_factor",
         "float",

@@ -98,7 +98,7 @@ def test_a_finetuned_model_reads_retain_images_only():
 
 
 def test_events_name_every_stage_once():
-    events = run_to_end(make_engine(make_setting("muda", rounds=2, batch=8)))
+    events = run_to_end(make_engine(make_setting("muda", rounds=2, batch=8, alternation="round")))
     named = [e.stage for e in events if e.type == "phase_changed"]
     assert named == [
         "forget, round 1 of 2", "recover, round 1 of 2", "forget, round 2 of 2", "recover, round 2 of 2",

@@ -7,14 +7,14 @@ from typing import Any
 from core.methods import METHODS
 
 SHORT: dict[str, dict[str, Any]] = {
-    "muda": {"rounds": 2, "batch": 8, "lr": 0.05, "recover_share": 0.5},
+    "muda": {"rounds": 2, "batch": 8, "lr": 0.05, "recover_share": 0.5, "min_steps": 3},
     "retrain": {"epochs": 2, "batch": 16},
     "finetune": {"epochs": 1, "batch": 16},
     "head-only": {},
 }
 
 VARIANTS: list[tuple[str, str, dict[str, Any]]] = [
-    ("muda", "class", {"alternation": "batch"}),
+    ("muda", "class", {"alternation": "round"}),
     ("muda", "class", {"refresh_every": 1, "layers": 2, "centred": True, "w_kd": 0.5, "optimiser": "adamw"}),
     ("muda", "class", {"retain_share": 0.5, "last_blocks": 1, "batch_norm": "train", "clip": 1.0}),
     ("muda", "class", {"direction": "reverse", "mask": "true class", "temperature": 2.0}),

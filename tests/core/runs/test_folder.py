@@ -1,0 +1,140 @@
+"""Run folders read back: truncated logs, overtaken events, states of dead processes, atomic files."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import InputError, NotFoundError
+from core.events import EVENT_TYPES, Log, Progress, RunStarted, from_dict
+from core.job import DataPart, ForgetPart, Job, ModelPart, to_dict
+from core.job import from_dict as job_from_dict
+from core.jsonio import dumps, loads, write_atomic, write_json
+from core.runs.folder import RunFolder, Status, effective, list_runs
+from core.runs.recorder import Recorder
+
+JOB = Job(
+    model=ModelPart(architecture="mlp", num_classes=10, in_channels=1, input_size=(8, 8)),
+    data=DataPart(spec="digits"),
+    forget=ForgetPart(mode="class", classes=(3,), class_names=("3",), count=5, total=50),
+    method="muda",
+)
+
+
+def _log(step, message="hello"):
+    return Log(run="r", step=step, time=1.0, level="info", message=message)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder.create(tmp_path / "r", JOB)
+
+
+def test_a_job_survives_the_round_trip_and_rejects_what_is_none():
+    assert job_from_dict(loads(dumps(to_dict(JOB)))) == JOB
+    for broken in ({}, [], {"schema_version": "1"}, {"schema_version": 1, "model": {}}, {**to_dict(JOB), "seed": "x"}):
+        with pytest.raises(InputError):
+            job_from_dict(broken)
+
+
+def test_a_truncated_last_line_is_dropped_and_appending_starts_anew(folder):
+    recorder = Recorder(folder)
+    recorder.record(_log(1))
+    recorder.close()
+    with folder.file("events.jsonl").open("ab") as file:
+        file.write(b'{"type": "log", "st')
+    assert [e["step"] for e in folder.events()] == [1]
+    again = Recorder(folder)
+    again.record(_log(2))
+    again.close()
+    assert [e["step"] for e in folder.events()] == [1, 2]
+
+
+def test_progress_is_not_written_and_unknown_events_are_kept(folder):
+    recorder = Recorder(folder)
+    recorder.record(Progress(run="r", step=0, time=0.0, what="loading", done=1, total=2))
+    recorder.close()
+    assert folder.events() == []
+    folder.file("events.jsonl").write_bytes(b'{"type": "from_the_future", "step": 3, "colour": 1}\n')
+    assert folder.events()[0]["colour"] == 1
+    assert from_dict(folder.events()[0]) is None
+
+
+def test_a_resume_overtakes_later_events():
+    started = {"type": "run_started", "step": 0, "resumed_at": None}
+    events = [
+        started,
+        *({"type": "step_metrics", "step": s} for s in range(1, 6)),
+        {"type": "run_failed", "step": 5},
+        {"type": "run_started", "step": 3, "resumed_at": 3},
+        {"type": "step_metrics", "step": 4},
+    ]
+    assert [e["step"] for e in effective(events)] == [0, 1, 2, 3, 3, 4]
+
+
+def test_a_dead_process_leaves_an_interrupted_run(folder):
+    folder.write_status(Status("running", os.getpid(), time.time(), step=7, steps=9))
+    assert folder.status().state == "interrupted"
+    with folder.lock():
+        assert folder.status().state == "running"
+    assert folder.status().step == 7
+
+
+def test_a_folder_is_not_reused_and_not_deleted_while_in_use(folder, tmp_path):
+    with pytest.raises(InputError, match="already holds a run"):
+        RunFolder.create(folder.path, JOB)
+    with folder.lock(), pytest.raises(InputError, match="in use"):
+        folder.delete()
+    folder.delete()
+    assert not folder.path.exists()
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="cannot be used as a run folder"):
+        RunFolder.create(tmp_path / "file", JOB)
+
+
+def test_runs_are_listed_newest_first(tmp_path):
+    for number, name in enumerate("abc"):
+        made = RunFolder.create(tmp_path / name, JOB)
+        os.utime(made.file("job.json"), (number, number))
+    (tmp_path / "stray").mkdir()
+    assert [run.id for run in list_runs(tmp_path)] == ["c", "b", "a"]
+    assert [run.id for run in list_runs(tmp_path / "a")] == ["a"]
+    with pytest.raises(NotFoundError):
+        list_runs(tmp_path / "nowhere")
+
+
+@given(st.floats(allow_nan=True, allow_infinity=True))
+def test_json_is_strict(number):
+    text = dumps({"x": number}).decode()
+    assert json.loads(text, parse_constant=lambda name: pytest.fail(name))["x"] in (number, None)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    write_json(path, {"x": 1})
+
+    def broken(*args):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", broken)
+    with pytest.raises(OSError, match="disk full"):
+        write_atomic(path, b"new")
+    assert loads(path.read_bytes()) == {"x": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_every_event_type_survives_the_round_trip():
+    event = RunStarted(
+        run="r", step=0, time=1.0, method="muda", steps=9, stages=[], forget_mode="class", counts={}, device="cpu",
+        precision="float32", threads=1,
+    )
+    assert from_dict(loads(dumps(event.as_dict()))) == event
+    assert set(EVENT_TYPES) >= {
+        "run_started", "phase_changed", "step_metrics", "evaluation", "alignment", "spectrum", "checkpoint_saved",
+        "resources", "log", "run_finished", "run_failed",
+    }
