@@ -1,0 +1,273 @@
+"""One run as the window sees it: asked for, under way, or read from its folder; kept up to date by its events."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.engine.control import Control
+from core.engine.states import ACTIVE, TERMINAL, TRANSITIONS, State, can
+from core.errors import AppError
+from core.events import (
+    CheckpointSaved,
+    Event,
+    Log,
+    PhaseChanged,
+    Progress,
+    Resources,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    StepMetrics,
+)
+from core.job import Job
+from core.runs.folder import RunFolder
+from core.runs.tail import read_all
+
+if TYPE_CHECKING:
+    from core.runs.tail import Look
+
+log = logging.getLogger(__name__)
+
+Emit = Callable[[Event], None]
+Work = Callable[[Control, Emit], Any]  # what the thread does; returns a State, or a check's report
+
+ENDS = (RunFinished, RunFailed)
+FAULT = "This is a fault of the application; the log has the details"
+
+
+class LiveRun:
+    """State, position and history of one run. Lives in the window's thread; a worker touches `control` only.
+
+    `kind` is "unlearn", "train" or "check". `work` is None for a run that is only looked at (`from_folder`).
+    """
+
+    def __init__(
+        self, folder: RunFolder, kind: str, *, job: Job | None = None, title: str = "", work: Work | None = None
+    ) -> None:
+        self.folder, self.kind, self.job, self.title, self.work = folder, kind, job, title, work
+        self.control = Control()
+        self.state = State.QUEUED
+        self.events: list[Event] = []
+        self.step = 0
+        self.steps = 0
+        self.stages: list[dict[str, Any]] = []
+        self.stage = ""
+        self.progress: Progress | None = None
+        self.resources: Resources | None = None
+        self.checkpoints = 0
+        self.checkpoint_step: int | None = None
+        self.finished: RunFinished | None = None
+        self.warnings: list[Log] = []
+        self.error = ""
+        self.hint = ""
+        self.details = ""
+        self.report: dict[str, Any] | None = None  # what a check returned
+        self.started_at: float | None = None
+        self.asked = ""  # "pause", "resume" or "checkpoint" while the run has not answered yet
+        self.offset = 0  # how far its event log was read, where it is followed on disk
+        self.from_disk = False
+
+    @classmethod
+    def from_folder(cls, folder: RunFolder, look: Look | None = None) -> LiveRun:
+        """Read a run from its folder. Raises the AppErrors of a folder that cannot be read."""
+        look = look or read_all(folder)
+        job = folder.job()
+        run = cls(folder, job.kind, job=job)
+        run.from_disk = True
+        run.renew(look)
+        return run
+
+    # -- what it is ------------------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """The id its events carry."""
+        return self.folder.id
+
+    @property
+    def path(self) -> Path:
+        """Its folder's path."""
+        return self.folder.path
+
+    @property
+    def active(self) -> bool:
+        """Whether it is under way, here or in another process."""
+        return self.state in ACTIVE
+
+    @property
+    def ended(self) -> bool:
+        """Whether it came to an end; an interrupted run did not."""
+        return self.state in TERMINAL
+
+    @property
+    def mine(self) -> bool:
+        """Whether this window runs it, so that it can be paused and stopped here."""
+        return self.work is not None
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds left, as the run itself estimates."""
+        return self.resources.remaining if self.resources and self.active else None
+
+    @property
+    def elapsed(self) -> float | None:
+        """Seconds of training and monitoring so far; wall-clock time until the run has said so itself."""
+        if self.resources is not None:
+            return self.resources.elapsed
+        return time.time() - self.started_at if self.started_at is not None and self.active else None
+
+    @property
+    def forget_mode(self) -> str:
+        """"class", "sample", "mixed" or "none"."""
+        return self.job.forget.mode if self.job is not None else "none"
+
+    def can(self, action: str) -> bool:
+        """Whether a user's action is allowed now; derived from the one table of states."""
+        if not self.mine:
+            return False
+        if self.kind == "check":
+            return action == "stop" and self.state is State.RUNNING
+        if action == "pause" and self.asked == "pause":
+            return False
+        return can(self.state, action)
+
+    # -- what happened ---------------------------------------------------------------------------------------------
+
+    def apply(self, events: Iterable[Event]) -> list[Event]:
+        """Take events in and return those that belong to this run; those of another one are dropped."""
+        taken = []
+        for event in events:
+            if event.run == self.id:
+                self._apply(event)
+            elif self.kind == "check":
+                self._apply_reference(event)
+            else:
+                continue
+            taken.append(event)
+        return taken
+
+    def renew(self, look: Look) -> None:
+        """Take in what a look at the folder found."""
+        if look.restarted:
+            self.events, self.warnings, self.finished, self.error = [], [], None, ""
+            self.state = State.QUEUED
+        self.apply(look.events)
+        self.offset = look.offset
+        if look.status is not None:
+            self.state = State(look.status.state)
+            self.step, self.steps = max(self.step, look.status.step), look.status.steps or self.steps
+            self.error = self.error or look.status.error or ""
+
+    def ask(self, action: str) -> bool:
+        """Tell the worker what the user wants; False where the state does not allow it."""
+        if not self.can(action):
+            return False
+        if action == "stop":
+            # A check keeps nothing of a half-trained reference, so that stopping it is quick.
+            (self.control.discard if self.kind == "check" else self.control.stop)()
+            self.state, self.asked = State.STOPPING, ""
+        elif action == "discard":
+            self.control.discard()
+            self.state, self.asked = State.DISCARDING, ""
+        else:
+            {"pause": self.control.pause, "resume": self.control.resume, "checkpoint": self.control.request_checkpoint}[
+                action
+            ]()
+            self.asked = action
+        return True
+
+    def begin(self) -> None:
+        """The worker starts."""
+        self.state = State.RUNNING if self.kind == "check" else State.PREPARING
+        self.started_at = time.time()
+
+    def end(self, result: Any, error: BaseException | None, details: str = "") -> None:
+        """The worker is over: what it returned, or the exception it ended with."""
+        self.asked, self.progress = "", None
+        if error is not None and not self.ended:
+            self._fail(error, details)
+        elif isinstance(result, State):
+            self.state = result
+        elif not self.ended:
+            self.report = result if isinstance(result, dict) else None
+            self.state = State.FINISHED
+        self.work = None
+
+    # -- parts -----------------------------------------------------------------------------------------------------
+
+    def _apply(self, event: Event) -> None:
+        if isinstance(event, RunStarted) and event.resumed_at is not None:
+            self._go_back(event.resumed_at)
+        if not isinstance(event, Progress):
+            self.events.append(event)
+            self.step = event.step
+        if self.started_at is None:
+            self.started_at = event.time
+        if isinstance(event, RunStarted):
+            self.steps, self.stages = event.steps, event.stages
+            self._move(State.RUNNING)
+        elif isinstance(event, StepMetrics):
+            self.progress = None
+        elif isinstance(event, PhaseChanged):
+            self.stage = event.stage or self.stage
+            self._move(State(event.state))
+            if event.detail:
+                self.progress = Progress(run=event.run, step=event.step, time=event.time, what=event.detail,
+                                         done=0, total=0)  # fmt: skip
+        elif isinstance(event, Progress):
+            self.progress = event
+        elif isinstance(event, Resources):
+            self.resources = event
+        elif isinstance(event, CheckpointSaved):
+            self.checkpoints += 1
+            self.checkpoint_step = event.step
+            if self.asked == "checkpoint":
+                self.asked = ""
+        elif isinstance(event, Log) and event.level != "info":
+            self.warnings.append(event)
+        elif isinstance(event, RunFinished):
+            self.finished = event
+            self._move(State(event.state))
+        elif isinstance(event, RunFailed):
+            self.error, self.hint, self.details = event.error, event.hint, event.details
+            self._move(State.FAILED)
+
+    def _go_back(self, step: int) -> None:
+        """Drop what a resume, or a new beginning after a loss that became infinite, made void."""
+        self.events = [e for e in self.events if isinstance(e, Log) or (e.step <= step and not isinstance(e, ENDS))]
+        self.finished, self.error, self.hint, self.details = None, "", "", ""
+
+    def _apply_reference(self, event: Event) -> None:
+        # A reference trained on the way: its steps are the check's progress, its end is not the check's.
+        if isinstance(event, RunStarted):
+            self.steps, self.stages = event.steps, event.stages
+        elif isinstance(event, StepMetrics):
+            self.step = event.step
+            self.progress = Progress(run=self.id, step=self.step, time=event.time,
+                                     what="Training a retrained model", done=self.step, total=self.steps)  # fmt: skip
+        elif isinstance(event, Progress):
+            self.progress = event
+        elif isinstance(event, Resources):
+            self.resources = event
+
+    def _move(self, following: State) -> None:
+        # What the user asked for shows at once; what the worker still reports from before does not take it back.
+        if following in TERMINAL or following in TRANSITIONS[self.state]:
+            self.state = following
+            if following in (State.PAUSED, State.RUNNING) and self.asked in ("pause", "resume"):
+                self.asked = ""
+
+    def _fail(self, error: BaseException, details: str) -> None:
+        from core.errors import StoppedError
+
+        if isinstance(error, StoppedError) or (self.control.ending and type(error).__name__ == "Interrupted"):
+            self.state = State.DISCARDED if self.control.discarding else State.STOPPED
+            return
+        self.state = State.FAILED
+        self.error = error.message if isinstance(error, AppError) else f"{type(error).__name__}: {error}"
+        self.hint = error.hint if isinstance(error, AppError) else FAULT
+        self.details = details

@@ -1,0 +1,292 @@
+"""Runs jobs one after the other: the queue, the thread of the run under way, and what the user asks of it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtWidgets import QWidget
+
+from app.workers.live_run import Emit, LiveRun, Work
+from app.workers.mailbox import Mailbox, MailboxPump
+from app.workers.run_thread import RunThread
+from core.engine.control import Control
+from core.engine.states import State
+from core.events import Event
+from core.job import Job
+from core.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    from core.data.dataset import Dataset
+    from core.selection import Selection
+    from core.session.opening import DataOptions, Pair
+
+log = logging.getLogger(__name__)
+
+
+class RunController(QObject):
+    """At most one run is under way; others wait in the order shown. All signals come in the window's thread."""
+
+    run_started = Signal(object)  # LiveRun
+    run_ended = Signal(object)  # LiveRun
+    state_changed = Signal(object)  # LiveRun; also when only its progress text changed
+    queue_changed = Signal()
+    events = Signal(object)  # list[Event] of the current run, in order
+
+    def __init__(self, runs_folder: Callable[[], Path], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._runs_folder = runs_folder
+        self._queue: list[LiveRun] = []
+        self._current: LiveRun | None = None
+        self._thread: RunThread | None = None
+        self._pump = MailboxPump(Mailbox(), self._consume)
+        self._pump.setParent(self)
+        self._held = False  # while closing: nothing further starts
+
+    # -- what there is ---------------------------------------------------------------------------------------------
+
+    @property
+    def current(self) -> LiveRun | None:
+        """The run under way; None between runs."""
+        return self._current
+
+    @property
+    def queue(self) -> list[LiveRun]:
+        """The runs that wait, next one first."""
+        return list(self._queue)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is under way or waits."""
+        return self._current is not None or bool(self._queue)
+
+    @property
+    def period(self) -> int:
+        """Milliseconds between two looks into the mailbox."""
+        return self._pump.period
+
+    def attach_window(self, window: QWidget) -> None:
+        """Draw once a second only while this window is hidden."""
+        old = self._pump
+        self._pump = MailboxPump(old.mailbox, self._consume, window)
+        if self._current is not None:
+            old.stop()
+            self._pump.start()
+
+    # -- starting --------------------------------------------------------------------------------------------------
+
+    def start(
+        self, job: Job, pair: Pair, selection: Selection, folder: Path | RunFolder | None = None
+    ) -> LiveRun:
+        """Start an unlearning job, or let it wait for the run under way. Its folder is written by the worker."""
+        place = _as_folder(folder) or self._unused(f"{job.method}-s{job.seed}")
+
+        def work(control: Control, emit: Emit) -> Any:
+            from core.session.jobs import create_run
+            from core.session.running import run
+
+            create_run(place.path, job, selection, pair.dataset)
+            return run(place, control, emit, pair=pair)
+
+        return self._add(LiveRun(place, "unlearn", job=job, work=work))
+
+    def start_training(
+        self,
+        dataset: Dataset,
+        options: DataOptions,
+        architecture: str,
+        *,
+        folder: Path | RunFolder | None = None,
+        exclude: Selection | None = None,
+        **settings: Any,
+    ) -> LiveRun:
+        """Train a model on data that is open; `settings` are those of core.session.jobs.make_train_job."""
+        place = _as_folder(folder) or self._unused(f"train-{architecture}-s{settings.get('seed', 0)}")
+
+        def work(control: Control, emit: Emit) -> Any:
+            from core.session.jobs import create_run, make_train_job
+            from core.session.running import run
+
+            job = make_train_job(dataset, options, architecture, exclude=exclude, **settings)
+            create_run(place.path, job, exclude, dataset)
+            return run(place, control, emit, dataset=dataset)
+
+        return self._add(LiveRun(place, "train", title=f"Training {architecture}", work=work))
+
+    def start_reference(
+        self,
+        folder: RunFolder,
+        seeds: tuple[int, ...] = (),
+        *,
+        pair: Pair | None = None,
+        retrained: Mapping[str, Path] | None = None,
+        trust_pickle: bool = False,
+        trust_code: bool = False,
+    ) -> LiveRun:
+        """Check a finished run anew, training the retrained references of `seeds` that are not on disk yet."""
+
+        def work(control: Control, emit: Emit) -> Any:
+            from core.session.checking import check
+
+            return check(folder, control, emit, pair=pair, seeds=tuple(seeds), retrained=dict(retrained or {}),
+                         trust_pickle=trust_pickle, trust_code=trust_code)  # fmt: skip
+
+        return self._add(LiveRun(folder, "check", job=folder.job(), title="Check", work=work))
+
+    def resume_run(self, folder: RunFolder, pair: Pair | None = None) -> LiveRun:
+        """Go on with an interrupted run from its last checkpoint; model and data are opened where `pair` is None."""
+        job = folder.job()
+
+        def work(control: Control, emit: Emit) -> Any:
+            from core.session.running import run
+
+            if job.kind == "train":
+                return run(folder, control, emit, dataset=pair.dataset if pair else None, resume=True)
+            return run(folder, control, emit, pair=pair, resume=True)
+
+        run_again = LiveRun.from_folder(folder)
+        run_again.from_disk, run_again.work, run_again.state = False, work, State.QUEUED
+        return self._add(run_again)
+
+    def start_work(self, folder: RunFolder, kind: str, title: str, work: Work, job: Job | None = None) -> LiveRun:
+        """Run any work that reports as a run does."""
+        return self._add(LiveRun(folder, kind, job=job, title=title, work=work))
+
+    # -- the queue -------------------------------------------------------------------------------------------------
+
+    def move(self, run: LiveRun, by: int) -> None:
+        """Let a waiting run start earlier (negative) or later."""
+        if run not in self._queue:
+            return
+        place = self._queue.index(run)
+        self._queue.insert(max(0, place + by), self._queue.pop(place))
+        self.queue_changed.emit()
+
+    def remove(self, run: LiveRun) -> None:
+        """Take a waiting run out of the queue; nothing of it is on disk yet."""
+        if run in self._queue:
+            self._queue.remove(run)
+            run.state, run.work = State.DISCARDED, None
+            self.queue_changed.emit()
+
+    def hold(self, held: bool = True) -> None:
+        """Let nothing further start, while the window closes."""
+        self._held = held
+        if not held:
+            self._next()
+
+    # -- what the user asks ----------------------------------------------------------------------------------------
+
+    def pause(self) -> bool:
+        """Hold after the current step; False where there is nothing to pause."""
+        return self._ask("pause")
+
+    def resume(self) -> bool:
+        """Go on after a pause."""
+        return self._ask("resume")
+
+    def stop(self) -> bool:
+        """End after the current step and keep the model as it is now."""
+        return self._ask("stop")
+
+    def discard(self) -> bool:
+        """End and keep nothing. The caller has asked the user."""
+        return self._ask("discard")
+
+    def checkpoint(self) -> bool:
+        """Save a resumable checkpoint after the current step."""
+        return self._ask("checkpoint")
+
+    def wait(self, milliseconds: int) -> bool:
+        """Block until the thread is over, at most so long; for the end of the program only."""
+        thread = self._thread
+        if thread is None or thread.wait(milliseconds):
+            self._finish()
+            return True
+        return False
+
+    # -- parts -----------------------------------------------------------------------------------------------------
+
+    def _ask(self, action: str) -> bool:
+        run = self._current
+        if run is None or not run.ask(action):
+            return False
+        self.state_changed.emit(run)
+        return True
+
+    def _add(self, run: LiveRun) -> LiveRun:
+        self._queue.append(run)
+        self._next()
+        if run is not self._current:
+            self.queue_changed.emit()
+        return run
+
+    def _next(self) -> None:
+        if self._current is not None or self._held or not self._queue:
+            return
+        run = self._queue.pop(0)
+        assert run.work is not None
+        mailbox = Mailbox("" if run.kind == "check" else run.id)  # a check also carries its references' events
+        thread = RunThread(run.work, run.control, mailbox)
+        thread.announced.connect(self._announced, Qt.ConnectionType.QueuedConnection)
+        thread.finished.connect(self._thread_finished, Qt.ConnectionType.QueuedConnection)
+        self._current, self._thread, self._pump.mailbox = run, thread, mailbox
+        run.begin()
+        self._pump.start()
+        thread.start()
+        self.run_started.emit(run)
+        self.queue_changed.emit()
+        self.state_changed.emit(run)
+
+    @Slot(object)
+    def _announced(self, event: Event) -> None:
+        # Queued, so it may come after its run is over and the next one has begun.
+        run = self._current
+        if run is not None and (event.run == run.id or run.kind == "check"):
+            self._pump.drain()
+
+    @Slot()
+    def _thread_finished(self) -> None:
+        # A late signal of an older thread finds a thread that still runs, or none.
+        if self._thread is not None and self._thread.isFinished():
+            self._finish()
+
+    def _finish(self) -> None:
+        run, thread = self._current, self._thread
+        if run is None or thread is None:
+            return
+        self._pump.stop()
+        thread.wait()
+        run.end(thread.result, thread.error, thread.details)
+        self._current = self._thread = None
+        self._pump.mailbox = Mailbox()
+        self.state_changed.emit(run)
+        self.run_ended.emit(run)
+        self._next()
+
+    def _consume(self, events: list[Event]) -> None:
+        run = self._current
+        if run is None:
+            return
+        taken = run.apply(events)
+        if taken:
+            self.events.emit(taken)
+            self.state_changed.emit(run)
+
+    def _unused(self, name: str) -> RunFolder:
+        """Name a folder by time and content; queued runs have none on disk yet, so their names count too."""
+        taken = {run.path for run in (*self._queue, *([self._current] if self._current else []))}
+        base = self._runs_folder() / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
+        path, number = base, 1
+        while path in taken or path.exists():
+            number += 1
+            path = base.with_name(f"{base.name}-{number}")
+        return RunFolder(path)
+
+
+def _as_folder(folder: Path | RunFolder | None) -> RunFolder | None:
+    return RunFolder(folder) if isinstance(folder, Path) else folder
