@@ -7,6 +7,7 @@ AppError
 │   ├── NotFoundError        the file or name does not exist; the nearest names are offered
 │   ├── UnsafeFileError      opening it would run program code
 │   ├── MismatchError        model and data (or run and job) do not belong together
+│   ├── NoTestPartError      the data has no test images, and nobody said how many to set aside
 │   └── ForgetSetError       the forget set is empty, everything, or does not match the data
 ├── RunError              4  the run failed while running
 │   ├── NonFiniteError       a loss or weight became infinite or not a number
@@ -67,6 +68,14 @@ class UnsafeFileError(InputError):
 
 class MismatchError(InputError):
     """Two things do not belong together, such as a model with 10 outputs and data with 100 classes."""
+
+
+class NoTestPartError(InputError):
+    """The data has no test images; `class_counts` says how many images of each class some could be set aside from."""
+
+    def __init__(self, message: str, hint: str, class_counts: Iterable[int]) -> None:
+        self.class_counts = tuple(class_counts)
+        super().__init__(message, hint)
 
 
 class ForgetSetError(InputError):

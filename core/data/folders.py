@@ -10,7 +10,7 @@ import numpy as np
 
 from core.data.dataset import Unreadable
 from core.data.images import SUFFIXES, decode_files
-from core.data.loaded import DecodeOptions, Loaded, Part, Reporter
+from core.data.loaded import DecodeOptions, Loaded, Part, Reporter, no_test_part
 from core.errors import InputError
 
 TRAIN_NAMES = ("train", "training")
@@ -44,10 +44,11 @@ def find_layout(root: Path) -> Layout | None:
     return Layout(root, None) if any(_holds_image(folder) for folder in folders.values()) else None
 
 
-def load_folders(root: Path, options: DecodeOptions, report: Reporter) -> Loaded:
+def load_folders(root: Path, options: DecodeOptions, report: Reporter, *, needs_test: bool = False) -> Loaded:
     """Read all class folders; classes are their names in alphabetical order (by character code).
 
-    Raises InputError where the layout cannot be read; unreadable files and empty folders are listed instead.
+    Raises InputError where the layout cannot be read; unreadable files and empty folders are listed instead. With
+    `needs_test`, raises NoTestPartError before the images are read where there is no test folder.
     """
     layout = find_layout(root)
     if layout is None:
@@ -58,6 +59,8 @@ def load_folders(root: Path, options: DecodeOptions, report: Reporter) -> Loaded
     classes = tuple(sorted(train))
     if len(classes) < 2:
         raise InputError(f"{root} holds images of one class only ({classes[0]!r})", _nested_hint(root, layout))
+    if needs_test and not test:
+        raise no_test_part(root.name, (len(train[name]) for name in classes))
     unknown = sorted(set(test) - set(classes))
     if unknown:
         raise InputError(

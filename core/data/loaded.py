@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from core.data.dataset import Unreadable
-from core.errors import StoppedError
+from core.errors import NoTestPartError, StoppedError
 
 ProgressCallback = Callable[[str, int, int], None]  # what, done, total (0 where the total is not known)
 
@@ -54,6 +54,15 @@ class DecodeOptions:
     size: tuple[int, int] | None = None  # (H, W)
     channels: int | None = None  # 1 or 3
     interpolation: str = "bilinear"
+
+
+def no_test_part(title: str, class_counts: Iterable[int]) -> NoTestPartError:
+    """Build the error for data without test images."""
+    return NoTestPartError(
+        f"{title} has no test images",
+        "Set some aside with --test-fraction, for example --test-fraction 0.1",
+        class_counts,
+    )
 
 
 class Reporter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -21,10 +22,18 @@ def set_aside(labels: np.ndarray, fraction: float, names: tuple[str, ...] | None
     counts = np.bincount(labels) if len(labels) else np.zeros(0, dtype=np.int64)
     first = 0
     for count in counts.tolist():
-        wanted = min(max(1, round(fraction * count)), count - 1) if count > 1 else 0
-        mask[order[first : first + wanted]] = True
+        mask[order[first : first + _wanted(count, fraction)]] = True
         first += count
     return mask
+
+
+def count_set_aside(class_counts: Iterable[int], fraction: float) -> int:
+    """Return how many images `set_aside` takes from classes of these sizes."""
+    return sum(_wanted(count, fraction) for count in class_counts)
+
+
+def _wanted(count: int, fraction: float) -> int:
+    return min(max(1, round(fraction * count)), count - 1) if count > 1 else 0
 
 
 def _hash_names(names: tuple[str, ...], salt: str) -> np.ndarray:

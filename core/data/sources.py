@@ -16,7 +16,7 @@ from core.data.dataset import OWN, SET_ASIDE, Dataset, ImageSet
 from core.data.fingerprint import fingerprint
 from core.data.folders import find_layout, load_folders
 from core.data.idx import find_idx, load_idx
-from core.data.loaded import DecodeOptions, Loaded, Part, ProgressCallback, Reporter
+from core.data.loaded import DecodeOptions, Loaded, Part, ProgressCallback, Reporter, no_test_part
 from core.data.named import SOURCES, DatasetSource, find_source, load_named
 from core.data.preprocessing import (
     Preprocessing,
@@ -67,7 +67,7 @@ def open_dataset(
         name, loaded = source.id, load_named(source, data_root, report)
     else:
         path = _existing_path(spec, data_root)
-        name, loaded = str(path), _load_path(path, stated.decoding(), report)
+        name, loaded = str(path), _load_path(path, stated.decoding(), report, test_fraction is None)
     if classes_file:
         loaded = reorder_classes(loaded, Path(classes_file))
     train, test, test_origin = _with_test(loaded, test_fraction)
@@ -152,7 +152,7 @@ class _Stated:
         return Preprocessing.from_dict(self.data, base=base, source="file", where=where)
 
 
-def _load_path(path: Path, options: DecodeOptions, report: Reporter) -> Loaded:
+def _load_path(path: Path, options: DecodeOptions, report: Reporter, needs_test: bool) -> Loaded:
     kind = recognise_dataset(path)
     report(f"Reading {path.name}", 0, 0)
     if kind == "npz":
@@ -164,7 +164,7 @@ def _load_path(path: Path, options: DecodeOptions, report: Reporter) -> Loaded:
     if kind == "csv":
         return load_table(path, options, report)
     if path.is_dir():
-        return load_folders(path, options, report)
+        return load_folders(path, options, report, needs_test=needs_test)
     raise InputError(
         f"{path} is not a data set",
         "Open an .npz file, a folder of class folders, a folder of IDX files or a CSV of path,label",
@@ -188,10 +188,7 @@ def _with_test(loaded: Loaded, fraction: float | None) -> tuple[Part, Part, str]
     if loaded.test is not None and len(loaded.test):
         return loaded.train, loaded.test, OWN
     if fraction is None:
-        raise InputError(
-            f"{loaded.title} has no test images",
-            "Set some aside with --test-fraction, for example --test-fraction 0.1",
-        )
+        raise no_test_part(loaded.title, np.bincount(loaded.train.labels).tolist())
     mask = set_aside(loaded.train.labels, fraction, loaded.train.paths)
     if not mask.any():
         raise InputError(f"{loaded.title} has one image a class, too few to set any aside")
