@@ -1,0 +1,75 @@
+"""What every benchmark shares: arguments, the machine in words, a table or one JSON document."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def arguments(description: str) -> argparse.Namespace:
+    """Read --quick and --json."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help="shorter, for a look; figures are rougher")
+    parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    return parser.parse_args()
+
+
+def machine() -> dict[str, Any]:
+    """Describe the machine in a few words."""
+    found: dict[str, Any] = {
+        "system": platform.platform(terse=True),
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "python": platform.python_version(),
+    }
+    if "torch" in sys.modules:
+        torch = sys.modules["torch"]
+        found["torch"] = torch.__version__
+        found["threads"] = torch.get_num_threads()
+        found["gpu"] = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+    return found
+
+
+def report(title: str, figures: dict[str, Any], rows: Sequence[Sequence[str]], options: argparse.Namespace) -> None:
+    """Print a table, or with --json the figures."""
+    if options.json:
+        print(json.dumps({"machine": machine(), "figures": figures}, indent=2))
+        return
+    print(f"{title}\n")
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for number, row in enumerate(rows):
+        cells = [
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())
+        if number == 0:
+            print("  ".join("-" * width for width in widths))
+    print("\n" + ", ".join(f"{key} {value}" for key, value in machine().items() if value is not None))
+
+
+def interleaved(first: Callable[[], float], second: Callable[[], float], rounds: int) -> tuple[float, float, float]:
+    """Time two things in turn and return the medians in seconds and the median of the ratios first/second.
+
+    In turn and in one process, because timings on a shared machine drift by more than what is measured.
+    """
+    pairs = []
+    for _ in range(rounds):
+        pairs.append((first(), second()))
+    ratio = statistics.median(a / b for a, b in pairs)
+    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs), ratio
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
