@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from core.data.dataset import Dataset
     from core.models.checkpoint import OpenedModel
     from core.selection import History, Selection
+    from core.session.opening import DataOptions, Pair
 
 
 class ProjectState(QObject):
@@ -44,6 +45,7 @@ class ProjectState(QObject):
         super().__init__(parent)
         self.opened_model: OpenedModel | None = None
         self.dataset: Dataset | None = None
+        self.data_options: DataOptions | None = None  # how the data was opened besides its name
         self.history: History | None = None
         self.evaluation: dict[str, Any] = {}  # what was measured of the opened model on the data, by name
         self.run: Any = None  # the run in view (live or from disk)
@@ -59,23 +61,46 @@ class ProjectState(QObject):
         """Whether model and data are both open."""
         return self.opened_model is not None and self.dataset is not None
 
-    def set_model(self, model: OpenedModel | None) -> None:
-        """Swap the model; what was measured of the old one goes."""
-        self.opened_model = model
-        self.evaluation = {}
-        self.model_changed.emit()
-        self.evaluation_changed.emit()
+    @property
+    def pair(self) -> Pair | None:
+        """Model, data and how the data was opened: what a job is made from. None until both are open."""
+        if self.opened_model is None or self.dataset is None:
+            return None
+        from core.session.opening import DataOptions, Pair  # loads torch, which both have loaded already
 
-    def set_dataset(self, dataset: Dataset | None) -> None:
-        """Swap the data; the forget set starts empty unless the content is the same."""
-        same = dataset is not None and self.dataset is not None and dataset.fingerprint == self.dataset.fingerprint
-        self.dataset = dataset
-        self.evaluation = {}
-        if not same:
+        return Pair(self.opened_model, self.dataset, self.data_options or DataOptions())
+
+    def set_opened(
+        self, model: OpenedModel | None, dataset: Dataset | None, options: DataOptions | None = None
+    ) -> None:
+        """Swap model and data at once, so that nobody sees one with the other's predecessor.
+
+        What was measured goes where one of them changed; the forget set stays where the data is the same.
+        """
+        new_model, new_data = model is not self.opened_model, dataset is not self.dataset
+        old_data = self.dataset
+        self.opened_model, self.dataset, self.data_options = model, dataset, options
+        if new_model or new_data:
+            self.evaluation = {}
+        kept = not new_data or _same_content(dataset, old_data)
+        if not kept:
             self.history = _new_history(dataset)
-        self.dataset_changed.emit()
-        self.evaluation_changed.emit()
-        self.selection_changed.emit()
+        if new_model:
+            self.model_changed.emit()
+        if new_data:
+            self.dataset_changed.emit()
+        if new_model or new_data:
+            self.evaluation_changed.emit()
+        if not kept:
+            self.selection_changed.emit()
+
+    def set_model(self, model: OpenedModel | None) -> None:
+        """Swap the model alone."""
+        self.set_opened(model, self.dataset, self.data_options)
+
+    def set_dataset(self, dataset: Dataset | None, options: DataOptions | None = None) -> None:
+        """Swap the data alone."""
+        self.set_opened(self.opened_model, dataset, options)
 
     def set_selection(self, selection: Selection) -> None:
         """Make `selection` the forget set; can be undone."""
@@ -139,6 +164,7 @@ class AppContext:
     status: StatusLine | None = None  # set by the main window
     run_controller: Any = None  # set by the run page's wiring
     close_guard: CloseGuard | None = None
+    opening: Any = None  # app.services.opening.Opening: models, data, example; set by the wiring
     open_paths: Callable[[list[Path]], object] | None = None  # opens dropped or named files
     judge_paths: Callable[[list[Path]], str | None] | None = None  # what a drop would do; None: does not fit
     show_page: Callable[[str], object] = lambda page_id: None  # set by the main window
@@ -201,6 +227,10 @@ class _Captions(QObject):
     def _runs(self) -> None:
         number = len(self._project.runs)
         self._pages.set("runs", "", fmt.plural(number, "run") if number else "None yet")
+
+
+def _same_content(one: Dataset | None, other: Dataset | None) -> bool:
+    return one is not None and other is not None and one.fingerprint == other.fingerprint
 
 
 def _new_history(dataset: Dataset | None) -> History | None:
