@@ -41,9 +41,10 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     arrays = {}
     name = ""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise InputError(f"{path.name} holds a single array, not an .npz archive", _HINT)
+        opened = np.load(path, allow_pickle=False)
+        if not isinstance(opened, np.lib.npyio.NpzFile):
+            raise InputError(f"{path.name} holds a single array, not an .npz archive", _HINT)
+        with opened as file:
             for name in file.files:
                 if name in ("x_train", "y_train", "x_test", "y_test", "classes"):
                     arrays[name] = file[name]

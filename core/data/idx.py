@@ -103,6 +103,8 @@ def read_idx(path: Path) -> np.ndarray:
                 raise InputError(f"{path} is damaged: its header promises {wanted:,} bytes")
             # At most what the header promises: a small compressed file must not fill the memory.
             data = file.read(wanted)
+            if file.read(1):  # at the end of a compressed file this also compares its checksum
+                raise InputError(f"{path} is damaged: it holds more than the {wanted:,} bytes its header promises")
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     except MemoryError as error:

@@ -101,9 +101,13 @@ class Preprocessing:
     def _resized(self, x: torch.Tensor) -> torch.Tensor:
         if self.interpolation == "nearest":
             return F.interpolate(x, size=self.size, mode="nearest")
-        # Antialiasing matters only where pixels are merged, and some devices lack it.
-        shrinks = x.shape[-2] > self.size[0] or x.shape[-1] > self.size[1]
-        x = F.interpolate(x, size=self.size, mode=self.interpolation, align_corners=False, antialias=shrinks)
+        # With antialiasing as in Pillow and torchvision; without, even the enlarging kernel of "bicubic" is another.
+        try:
+            x = F.interpolate(x, size=self.size, mode=self.interpolation, align_corners=False, antialias=True)
+        except NotImplementedError:  # some devices lack it
+            if x.device.type == "cpu":
+                raise
+            return self._resized(x.cpu()).to(x.device)
         return x.clamp_(0, 1) if self.interpolation == "bicubic" else x
 
 
