@@ -199,7 +199,10 @@ def _size(module: nn.Module) -> int:
 
 
 def _trace(module: nn.Module, names: list[str], input_shape: tuple[int, int, int] | None) -> list[str] | None:
-    """Order in which modules run in a forward pass on shapes alone; None where no input size succeeds."""
+    """Order in which modules run in a forward pass on shapes alone; None where no input size succeeds.
+
+    A network that cannot run without values, for one with constants outside its buffers, gets one pass on zeros.
+    """
     called: list[str] = []
     modes = [(m, m.training) for m in module.modules()]
     meta = {key: value.detach().to("meta") for key, value in [*module.named_parameters(), *module.named_buffers()]}
@@ -210,9 +213,10 @@ def _trace(module: nn.Module, names: list[str], input_shape: tuple[int, int, int
         try:
             module.eval()
             for shape in _probe_shapes(module, input_shape):
-                called.clear()
-                if _runs(module, meta, shape):
-                    return called
+                for values in (meta, {}):
+                    called.clear()
+                    if _runs(module, values, shape):
+                        return called
         finally:
             for m, training in modes:
                 m.training = training
@@ -223,10 +227,13 @@ def _note(called: list[str], name: str, module: nn.Module, inputs: Any) -> None:
     called.append(name)
 
 
-def _runs(module: nn.Module, meta: dict[str, Tensor], shape: tuple[int, ...]) -> bool:
+def _runs(module: nn.Module, values: dict[str, Tensor], shape: tuple[int, ...]) -> bool:
+    """Whether two images pass through a network with `values` in place of its own parameters and buffers."""
+    first = next(iter(values.values()), None)
+    device = next(module.parameters()).device if first is None else first.device
     try:
-        with torch.no_grad(), torch.autocast("cpu", enabled=False):
-            torch.func.functional_call(module, meta, (torch.empty((2, *shape), device="meta"),))
+        with torch.no_grad():
+            torch.func.functional_call(module, values, (torch.zeros((2, *shape), device=device),))
     except Exception:  # a foreign network may raise anything on a size it was not made for
         return False
     return True
@@ -239,9 +246,8 @@ def _probe_shapes(module: nn.Module, input_shape: tuple[int, int, int] | None) -
         return
     conv = next((m for m in module.modules() if isinstance(m, nn.Conv2d)), None)
     if conv is None:
-        linear = next((m for m in module.modules() if isinstance(m, nn.Linear)), None)
-        if linear is not None:
-            yield (1, 1, linear.in_features)
+        widths = [m.in_features for m in module.modules() if isinstance(m, nn.Linear)]
+        yield from ((1, 1, width) for width in dict.fromkeys(widths))  # the first layer may be defined later
         return
     for size in _PROBE_SIZES:
         yield (conv.in_channels, size, size)
