@@ -6,7 +6,7 @@ import contextlib
 import datetime
 import hashlib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from core.engine.full import cache_name
 from core.errors import InputError
 from core.job import Job
 from core.jsonio import read_json, write_json
-from core.places import cache_home, references_home, runs_home
+from core.places import cache_home, runs_home
 from core.runs.folder import (
     CHECKPOINTS,
     EVENTS,
@@ -24,9 +24,9 @@ from core.runs.folder import (
     REPORT_HTML,
     REPORT_JSON,
     RunFolder,
-    list_runs,
     sha256,
 )
+from core.session.references import jobs_in, references_on_disk, same_forget_set
 
 REMOVED = "removed.json"
 """In the run folder: which of its files were removed on request, when, and what their hashes were."""
@@ -178,7 +178,7 @@ def _present(*paths: Path) -> tuple[Path, ...]:
 def _cached_outputs(folder: RunFolder, job: Job) -> tuple[Path, ...]:
     """Outputs of the original, of the unlearned model and of its references, under the names the checks give them."""
     hashes = {job.model.sha256}
-    hashes |= {sha256(run.file(MODEL)) for run in (folder, *_references(job)) if run.has_result}
+    hashes |= {sha256(run.file(MODEL)) for run in (folder, *_reference_runs(job)) if run.has_result}
     names = {
         cache_name(digest, job.data.fingerprint, job.model.preprocessing, "float32") for digest in hashes if digest
     }
@@ -197,7 +197,7 @@ def _fingerprints(job: Job) -> tuple[Path, ...]:
 
 def _forget_lists(folder: RunFolder, job: Job) -> tuple[Path, ...]:
     # A retrained reference is a run of its own and lists what it was not trained on.
-    return _present(folder.file(FORGET), *(reference.file(FORGET) for reference in _references(job)))
+    return _present(folder.file(FORGET), *(reference.file(FORGET) for reference in _reference_runs(job)))
 
 
 def _downloaded(job: Job) -> tuple[Path, ...]:
@@ -206,27 +206,16 @@ def _downloaded(job: Job) -> tuple[Path, ...]:
     return _below(found) if found is not None and found.is_relative_to(data_folder()) else ()
 
 
-def _references(job: Job) -> Iterator[RunFolder]:
-    if references_home().is_dir():
-        yield from (run for run, other in _jobs_in(references_home()) if _same_forget_set(job, other))
+def _reference_runs(job: Job) -> list[RunFolder]:
+    return [run for run, _ in references_on_disk(job)]
 
 
 def _other_runs(folder: RunFolder, job: Job) -> tuple[str, ...]:
     homes = {runs_home(), folder.path.parent}
     return tuple(sorted({
-        run.id for home in homes if home.is_dir() for run, other in _jobs_in(home)
-        if run.path.resolve() != folder.path.resolve() and _same_forget_set(job, other)
+        run.id for home in homes if home.is_dir() for run, other in jobs_in(home)
+        if run.path.resolve() != folder.path.resolve() and same_forget_set(job, other)
     }))  # fmt: skip
-
-
-def _jobs_in(home: Path) -> Iterator[tuple[RunFolder, Job]]:
-    for run in list_runs(home):
-        with contextlib.suppress(Exception):  # a damaged run is no reason not to count the others
-            yield run, run.job()
-
-
-def _same_forget_set(one: Job, other: Job) -> bool:
-    return one.forget.sha256 == other.forget.sha256 and one.data.fingerprint == other.data.fingerprint
 
 
 def _note(folder: RunFolder, files: list[Path]) -> None:

@@ -1,0 +1,215 @@
+"""Where a run's images lie in each model's feature space: coordinates for pictures, from outputs cached by checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from core.data.dataset import Dataset
+from core.data.splits import Splits, stratified
+from core.devices import choose_device, set_threads
+from core.engine.full import FullOutputs, cache_name, collect_full
+from core.engine.outputs import SetOutputs
+from core.errors import InputError, MismatchError, StoppedError
+from core.forget_list import read_forget_csv
+from core.job import Job
+from core.models.checkpoint import open_model
+from core.models.fit import check_fit
+from core.places import cache_home
+from core.runs.folder import FORGET, MODEL, RunFolder, sha256
+from core.session.opening import DataOptions, Pair, open_pair, stores, tapped
+from core.session.references import trained_references
+from core.verify.embedding import Projection, turned_projection
+
+MOST_POINTS = 5000
+"""Points of one picture: more hide each other, and a scatter of this size draws in a few milliseconds."""
+
+Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """The same n samples in the plane of several models, each turned onto the first; retain samples come first.
+
+    Coordinates are in units of the root mean square distance of a model's own points from their centre: two networks
+    have no common scale.
+    """
+
+    points: dict[str, np.ndarray]  # model -> (n, 2) float32, the original first
+    explained: dict[str, float]  # model -> share of its variance that the plane shows
+    predictions: dict[str, np.ndarray]  # model -> (n,) int64, the class it names
+    labels: np.ndarray  # (n,) int64
+    forget: np.ndarray  # (n,) bool
+    unseen: np.ndarray  # (n,) bool: from the test part
+    ids: np.ndarray  # (n,) int64: position in the training or the test part
+    class_names: tuple[str, ...]
+    dataset: Dataset
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def image(self, position: int) -> np.ndarray:
+        """Return the image of a point, (H, W, C) uint8."""
+        part = self.dataset.test if self.unseen[position] else self.dataset.train
+        found: np.ndarray = part.images[int(self.ids[position])].numpy()
+        return found
+
+
+def embeddings(
+    folder: RunFolder,
+    *,
+    pair: Pair | None = None,
+    retrained: Path | None = None,
+    most: int = MOST_POINTS,
+    progress: Tell | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    trust_pickle: bool = False,
+    trust_code: bool = False,
+) -> Embeddings:
+    """Return the pictures of a finished run: original, unlearned and, where there is one, a retrained model.
+
+    Shown are unseen images and, where single images are forgotten, the forget images themselves. `pair` may be handed
+    in where model and data are open; `retrained` names a model file, by default the run's first trained reference.
+    Raises InputError where the run has no result, MismatchError where model or data are not what it was made with,
+    StoppedError where it was cancelled.
+    """
+    job = folder.job()
+    if job.kind != "unlearn" or not folder.has_result:
+        raise InputError(f"{folder.path} holds no unlearned model", "Finish or resume the run first")
+
+    def tell(what: str, done: int, total: int) -> None:
+        if cancelled is not None and cancelled():
+            raise StoppedError("The picture was not finished")
+        if progress is not None:
+            progress(what, done, total)
+
+    set_threads(job.threads)
+    pair = _same_pair(job, pair) or _open(job, tell, trust_pickle, trust_code)
+    dataset = pair.dataset
+    if retrained is None:
+        retrained = next((run.file(MODEL) for run in trained_references(job).values()), None)
+    files = {"original": Path(job.model.path), "unlearned": folder.file(MODEL)}
+    if retrained is not None:
+        files["retrained"] = retrained
+    mask = _forget_mask(folder, job, dataset)
+    device = choose_device(job.device)
+    train, test = stores(dataset, device, mask)
+    arch = job.model.user_code or job.model.architecture
+    outputs: dict[str, FullOutputs] = {}
+    for name, path in files.items():
+        opened = open_model(
+            path,
+            arch=None if name == "retrained" else arch,
+            input_size=dataset.preprocessing.size,
+            in_channels=dataset.channels,
+            trust_pickle=trust_pickle,
+            trust_code=trust_code,
+        )
+        check_fit(opened, dataset)
+        kept = cache_name(sha256(path), dataset.fingerprint, job.model.preprocessing, "float32")
+        outputs[name] = collect_full(
+            tapped(opened, device, trust_code=trust_code),
+            train,
+            test,
+            cache=cache_home() / "outputs" / kept,
+            progress=lambda done, total, name=name: tell(f"Measuring the {name} model", done, total),  # type: ignore[misc]
+        )
+    return picture(outputs, dataset, Splits.of(dataset, mask), most)
+
+
+def picture(outputs: dict[str, FullOutputs], dataset: Dataset, splits: Splits, most: int = MOST_POINTS) -> Embeddings:
+    """Project the same samples with every model; the first of `outputs` is the one the others are turned onto."""
+    from_test, from_train = _chosen(splits, most)
+    forget = torch.cat(
+        [splits.forget[from_train], torch.isin(splits.test_labels[from_test], _tensor(splits.forget_classes))]
+    )
+    order = forget.to(torch.int64).argsort(stable=True)  # forget images last, so that they are drawn on top
+    labels = torch.cat([splits.labels[from_train], splits.test_labels[from_test]])[order]
+    points: dict[str, np.ndarray] = {}
+    explained: dict[str, float] = {}
+    predictions: dict[str, np.ndarray] = {}
+    first: Projection | None = None
+    for name, full in outputs.items():
+        rows = _rows(full, from_train, from_test, order)
+        plane = turned_projection(rows.features, labels, splits.retain_classes, onto=first)
+        first = first or plane
+        points[name] = _scaled(plane.points)
+        explained[name] = plane.explained
+        predictions[name] = rows.logits.argmax(1).numpy()
+    unseen = torch.cat([torch.zeros(len(from_train), dtype=torch.bool), torch.ones(len(from_test), dtype=torch.bool)])
+    return Embeddings(
+        points=points,
+        explained=explained,
+        predictions=predictions,
+        labels=labels.numpy(),
+        forget=forget[order].numpy(),
+        unseen=unseen[order].numpy(),
+        ids=torch.cat([from_train, from_test])[order].numpy(),
+        class_names=dataset.classes,
+        dataset=dataset,
+    )
+
+
+def _chosen(splits: Splits, most: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Choose test ids and training ids: unseen images, and the forget images where they are single ones."""
+    test = torch.arange(len(splits.test_labels))
+    train = torch.empty(0, dtype=torch.int64) if splits.by_class else splits.forget_train
+    if len(test) + len(train) <= most:
+        return test, train
+    train = stratified(splits.labels, train, most // 2, seed=0) if len(train) else train
+    return stratified(splits.test_labels, test, most - len(train), seed=0), train
+
+
+def _rows(full: FullOutputs, from_train: torch.Tensor, from_test: torch.Tensor, order: torch.Tensor) -> SetOutputs:
+    def joined(train: torch.Tensor, test: torch.Tensor) -> torch.Tensor:
+        return torch.cat([train[from_train], test[from_test]])[order]
+
+    return SetOutputs(
+        joined(full.train.logits, full.test.logits),
+        joined(full.train.features, full.test.features),
+        joined(full.train.labels, full.test.labels),
+    )
+
+
+def _scaled(points: torch.Tensor) -> np.ndarray:
+    radius = float(points.square().sum(1).mean().sqrt())
+    scaled: np.ndarray = (points / radius if radius > 0 else points).float().numpy()
+    return scaled
+
+
+def _same_pair(job: Job, pair: Pair | None) -> Pair | None:
+    if pair is None or pair.model.sha256 != job.model.sha256 or pair.dataset.fingerprint != job.data.fingerprint:
+        return None
+    return pair
+
+
+def _open(job: Job, tell: Tell, trust_pickle: bool, trust_code: bool) -> Pair:
+    options = DataOptions(job.data.data_root, job.data.test_fraction, job.data.classes_file, job.data.preprocess_file)
+    pair = open_pair(
+        job.model.path,
+        job.data.spec,
+        options,
+        arch=job.model.user_code or job.model.architecture,
+        trust_pickle=trust_pickle,
+        trust_code=trust_code,
+        progress=tell,
+    )
+    if _same_pair(job, pair) is None:
+        raise MismatchError("Model or data are no longer what the run was made with", "Put the original files back")
+    return pair
+
+
+def _forget_mask(folder: RunFolder, job: Job, dataset: Dataset) -> torch.Tensor:
+    if folder.file(FORGET).is_file():
+        return torch.from_numpy(read_forget_csv(folder.file(FORGET)).mask(len(dataset.train)))
+    if job.forget.mode == "class":  # the list was removed on request; whole classes are known without it
+        return torch.isin(dataset.train.labels, _tensor(job.forget.classes))
+    raise InputError("The forget list of this run was removed", "Pictures need to know which images were forgotten")
+
+
+def _tensor(classes: tuple[int, ...]) -> torch.Tensor:
+    return torch.tensor(classes, dtype=torch.int64)

@@ -1,0 +1,66 @@
+"""Retrained references on disk: which there are for a run's forget set, and what another would cost. Needs no data."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from core.job import Job
+from core.models.card import read_card
+from core.places import references_home
+from core.runs.folder import RunFolder, list_runs
+
+
+def references_on_disk(job: Job) -> tuple[tuple[RunFolder, Job], ...]:
+    """Return the runs in the shared folder of references that left out the same images of the same data, by seed."""
+    if not references_home().is_dir():
+        return ()
+    found = [(run, other) for run, other in jobs_in(references_home()) if same_forget_set(job, other)]
+    return tuple(sorted(found, key=lambda pair: pair[1].seed))
+
+
+def trained_references(job: Job) -> dict[int, RunFolder]:
+    """Return the finished references for a job's model, by seed."""
+    return {
+        other.seed: run
+        for run, other in references_on_disk(job)
+        if run.has_result and other.model.architecture == job.model.architecture
+    }
+
+
+def seconds_to_retrain(job: Job) -> float | None:
+    """Estimate the training time of one more reference in seconds; None where nothing is known of it.
+
+    From references already trained, else from the original's training time on its card, times the share of images
+    that stay. Both are as good as the machine is the same.
+    """
+    known = [seconds for run in trained_references(job).values() if (seconds := _seconds(run.card())) is not None]
+    if known:
+        return sum(known) / len(known)
+    path = Path(job.model.path)
+    if not job.model.path or not path.exists():
+        return None
+    with contextlib.suppress(Exception):  # a damaged card is no card
+        seconds = _seconds(read_card(path))
+        if seconds is not None and job.forget.total:
+            return seconds * (1 - job.forget.count / job.forget.total)
+    return None
+
+
+def jobs_in(home: Path) -> list[tuple[RunFolder, Job]]:
+    """Return the run folders directly in `home` with their jobs; damaged ones are left out."""
+    found = []
+    for run in list_runs(home):
+        with contextlib.suppress(Exception):
+            found.append((run, run.job()))
+    return found
+
+
+def same_forget_set(one: Job, other: Job) -> bool:
+    """Whether two jobs are about the same images of the same data."""
+    return one.forget.sha256 == other.forget.sha256 and one.data.fingerprint == other.data.fingerprint
+
+
+def _seconds(card: dict | None) -> float | None:
+    value = ((card or {}).get("cost") or {}).get("seconds")
+    return float(value) if isinstance(value, (int, float)) and value > 0 else None
