@@ -1,0 +1,162 @@
+"""Class folders: both layouts, what is a class, links that go round in circles, and the words for wrong folders."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.data.sources import open_dataset, recognise_dataset
+from core.errors import InputError, NotFoundError, StoppedError
+
+
+def test_train_and_test(tmp_path, class_folders):
+    root = class_folders(tmp_path / "pets", {"train/dog": 3, "train/cat": 2, "test/cat": 1, "test/dog": 1})
+    assert recognise_dataset(root) == "class folders"
+    data = open_dataset(str(root))
+    assert data.classes == ("cat", "dog") and data.title == "pets" and data.root == root
+    assert data.train.paths == ("train/cat/00.png", "train/cat/01.png", *(f"train/dog/0{i}.png" for i in range(3)))
+    assert data.train.labels.tolist() == [0, 0, 1, 1, 1]
+    assert data.test.paths == ("test/cat/00.png", "test/dog/00.png") and data.test_origin == "own"
+    for path, image in zip(data.train.paths, data.train.images, strict=True):
+        assert np.array_equal(np.asarray(Image.open(root / path)), image.numpy())
+
+
+@pytest.mark.parametrize("name", ["test", "val", "valid", "Validation", "TEST"])
+def test_other_names_of_the_test_part(tmp_path, class_folders, name):
+    root = class_folders(tmp_path, {"Train/a": 2, "Train/b": 2, f"{name}/a": 1})
+    assert open_dataset(str(root)).test.paths == (f"{name}/a/00.png",)
+
+
+def test_test_comes_before_validation(tmp_path, class_folders):
+    root = class_folders(tmp_path, {"train/a": 1, "train/b": 1, "val/a": 2, "test/a": 1})
+    assert len(open_dataset(str(root)).test) == 1
+
+
+def test_one_level(tmp_path, class_folders):
+    root = class_folders(tmp_path / "one", {"a": 10, "b": 10})
+    with pytest.raises(InputError, match=r"one has no test images\. Set some aside with --test-fraction"):
+        open_dataset(str(root))
+    data = open_dataset(str(root), test_fraction=0.2)
+    assert (len(data.train), len(data.test), data.test_origin) == (16, 4, "set aside")
+    assert not set(data.train.paths) & set(data.test.paths)
+    assert open_dataset(str(root), test_fraction=0.2).test.paths == data.test.paths
+
+
+def test_a_class_called_train(tmp_path, class_folders):
+    root = class_folders(tmp_path, {"train": 4, "plane": 4})
+    assert open_dataset(str(root), test_fraction=0.25).classes == ("plane", "train")
+
+
+def test_grey_files_give_one_channel_unless_the_model_wants_three(tmp_path, class_folders):
+    root = class_folders(tmp_path, {"train/a": 2, "train/b": 2, "test/a": 1}, mode="L")
+    data = open_dataset(str(root))
+    assert data.channels == 1 and data.preprocessing.source == "data set"
+    card = data.preprocessing.from_dict({"size": 8, "mean": [0.5] * 3, "std": [0.2] * 3, "source": "model card"})
+    wanted = open_dataset(str(root), preprocessing=card)
+    assert wanted.channels == 3 and wanted.image_size == (8, 8) and wanted.preprocessing == card
+    assert wanted.fingerprint == data.fingerprint  # of the files, not of the size they are decoded at
+
+
+def test_photographs_get_imagenets_preprocessing_as_an_assumption(tmp_path, class_folders):
+    root = class_folders(tmp_path, {"train/a": 1, "train/b": 1, "test/a": 1}, size=(64, 80))
+    p = open_dataset(str(root)).preprocessing
+    assert (p.source, p.mean, p.size) == ("assumed", (0.485, 0.456, 0.406), (64, 80))
+
+
+def test_small_colour_images_get_measured_preprocessing(tmp_path, class_folders):
+    root = class_folders(tmp_path, {"train/a": 2, "train/b": 2, "test/a": 1}, size=(63, 80))
+    data = open_dataset(str(root))
+    assert data.preprocessing.source == "data set"
+    np.testing.assert_allclose(data.preprocessing.mean, (data.train.images / 255.0).mean((0, 1, 2)), atol=6e-5)
+
+
+def test_what_is_not_an_image_or_a_class_is_left_alone(tmp_path, class_folders):
+    root = class_folders(tmp_path, {"a": 4, "b": 4, ".hidden": 2, "__MACOSX": 1})
+    (root / "a" / "Thumbs.db").write_bytes(b"x")
+    (root / "a" / "._00.png").write_bytes(b"x")
+    (root / "readme.txt").write_text("x")
+    (root / "empty").mkdir()
+    data = open_dataset(str(root), test_fraction=0.25)
+    assert data.classes == ("a", "b")
+    assert [(u.path, u.reason) for u in data.unreadable] == [("empty", "a folder without images, so no class")]
+
+
+def test_deeper_folders_belong_to_their_class(tmp_path, class_folders):
+    root = class_folders(tmp_path, {"train/a": 1, "train/a/z/deep": 1, "train/a/b": 1, "train/c": 1, "test/a": 1})
+    assert open_dataset(str(root)).train.paths == (
+        "train/a/00.png", "train/a/b/00.png", "train/a/z/deep/00.png", "train/c/00.png",
+    )
+
+
+def test_links_in_circles_are_followed_once(tmp_path, class_folders):
+    root = class_folders(tmp_path / "data", {"train/a": 2, "train/b": 2, "test/a": 1})
+    class_folders(tmp_path / "elsewhere", {"more": 3})
+    for name, target in {"up": "..", "root": str(root), "above": str(tmp_path), "self": "self"}.items():
+        (root / "train" / "a" / name).symlink_to(target)
+    (root / "train" / "b" / "more").symlink_to(tmp_path / "elsewhere" / "more")
+    data = open_dataset(str(root))
+    assert len(data.train) == 7 and data.classes == ("a", "b")
+
+
+def test_names_in_other_scripts_and_names_that_are_none(tmp_path, class_folders):
+    root = class_folders(tmp_path, {"train/äpfel": 1, "train/梨": 1, "test/梨": 1})
+    (root / "train" / "梨" / "b\udcff.png").write_bytes((root / "train" / "梨" / "00.png").read_bytes())
+    data = open_dataset(str(root))
+    assert data.classes == ("äpfel", "梨") and len(data.train) == 2
+    assert data.unreadable[0].reason == "the file name is not valid Unicode"
+    assert data.unreadable[0].path.encode("ascii")
+
+
+def test_unreadable_files_are_listed(tmp_path, class_folders):
+    root = class_folders(tmp_path, {"train/a": 2, "train/b": 2, "test/a": 2})
+    (root / "train" / "b" / "00.png").write_bytes(b"?")
+    (root / "test" / "a" / "01.png").write_bytes(b"")
+    data = open_dataset(str(root))
+    assert [u.path for u in data.unreadable] == ["train/b/00.png", "test/a/01.png"]
+    assert data.train.paths == ("train/a/00.png", "train/a/01.png", "train/b/01.png")
+    assert data.train.labels.tolist() == [0, 0, 1] and data.test.paths == ("test/a/00.png",)
+
+
+def test_no_training_image_readable(tmp_path, class_folders):
+    root = class_folders(tmp_path, {"train/a": 1, "train/b": 1, "test/a": 1})
+    for path in (root / "train").rglob("*.png"):
+        path.write_bytes(b"?")
+    with pytest.raises(InputError, match=r"None of the training images in .*train can be read"):
+        open_dataset(str(root))
+
+
+@pytest.mark.parametrize(
+    ("folders", "words"),
+    [
+        ({}, "holds no class folders with images. Make a sub-folder for each class"),
+        ({"a": 2}, r"holds images of one class only \('a'\)"),
+        ({"train/a": 1, "train/b": 1, "test/c": 1}, "test holds the class 'c', which .*train does not"),
+        ({"pets/a": 1, "pets/b": 1}, r"one class only.*The class folders seem to be in .*pets; open that folder"),
+    ],
+)
+def test_wrong_folders(tmp_path, class_folders, folders, words):
+    root = class_folders(tmp_path / "x", folders)
+    root.mkdir(exist_ok=True)
+    with pytest.raises(InputError, match=words):
+        open_dataset(str(root))
+
+
+def test_a_missing_folder():
+    with pytest.raises(NotFoundError, match=r"There is no file or folder /no/where\. Check the path\."):
+        open_dataset("/no/where")
+
+
+def test_progress_and_cancel(tmp_path, class_folders):
+    root = class_folders(tmp_path, {"train/a": 3, "train/b": 3, "test/a": 1})
+    seen = []
+    open_dataset(str(root), progress=lambda *report: seen.append(report))
+    assert ("Reading images", 7, 7) in seen
+    assert all(done <= total or not total for _, done, total in seen)
+    with pytest.raises(StoppedError):
+        open_dataset(str(root), cancelled=lambda: True)
+
+
+def test_set_aside_before_opening_is_said_without_decoding(tmp_path, class_folders, monkeypatch):
+    root = class_folders(tmp_path, {"a": 3, "b": 3})
+    monkeypatch.setattr("core.data.folders.decode_files", lambda *a, **k: pytest.fail("images were read"))
+    with pytest.raises(InputError, match="no test images"):
+        open_dataset(str(root))

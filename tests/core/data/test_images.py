@@ -1,0 +1,302 @@
+"""Decoding: every mode upright at one size and 8 bits; damaged, huge and strange files cost themselves only."""
+
+import io
+import os
+import struct
+import time
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.data.images import Form, decode, decode_files
+from core.data.loaded import DecodeOptions, Reporter
+from core.errors import InputError, StoppedError
+
+GREY, COLOUR = Form((4, 6), 1), Form((4, 6), 3)
+ORIENTATION = 0x0112
+
+
+def encoded(image, kind="PNG", **options):
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def gradient():
+    return np.linspace(0, 255, 24).round().astype(np.uint8).reshape(4, 6)
+
+
+def test_grey_stays_grey_and_is_spread_over_three_channels_where_asked():
+    data = encoded(Image.fromarray(gradient()))
+    assert np.array_equal(decode(data, GREY)[..., 0], gradient())
+    assert np.array_equal(decode(data, COLOUR), np.repeat(gradient()[..., None], 3, axis=2))
+
+
+def test_sixteen_bits_are_scaled_not_clipped():
+    deep = gradient().astype(np.uint16) * 257
+    assert np.array_equal(decode(encoded(Image.fromarray(deep)), GREY)[..., 0], gradient())
+    assert np.array_equal(decode(encoded(Image.fromarray(deep), "TIFF"), GREY)[..., 0], gradient())
+
+
+def test_sixteen_bit_integers_in_a_wider_mode():
+    wide = Image.fromarray(gradient().astype(np.int32) * 257)
+    assert wide.mode == "I"
+    assert np.array_equal(decode(encoded(wide, "TIFF"), GREY)[..., 0], gradient())
+
+
+def test_floating_point():
+    assert np.array_equal(
+        decode(encoded(Image.fromarray(gradient().astype(np.float32) / 255), "TIFF"), GREY)[..., 0], gradient()
+    )
+    with pytest.raises(Exception, match="floating-point values from 0 to 255, not 0 to 1"):
+        decode(encoded(Image.fromarray(gradient().astype(np.float32)), "TIFF"), GREY)
+
+
+def test_thirty_two_bits_are_refused():
+    with pytest.raises(Exception, match="more than 16 bits"):
+        decode(encoded(Image.fromarray(gradient().astype(np.int32) * 70_000), "TIFF"), GREY)
+
+
+def test_one_bit():
+    bits = gradient() > 127
+    assert np.array_equal(decode(encoded(Image.fromarray(bits)), GREY)[..., 0], bits * np.uint8(255))
+
+
+def test_alpha_is_laid_over_white():
+    rgba = np.zeros((4, 6, 4), dtype=np.uint8)
+    rgba[..., 0] = 200
+    rgba[:, 3:, 3] = 255
+    result = decode(encoded(Image.fromarray(rgba)), COLOUR)
+    assert result[0, 0].tolist() == [255, 255, 255]
+    assert result[0, 5].tolist() == [200, 0, 0]
+    la = np.dstack([gradient(), np.zeros_like(gradient())])
+    assert (decode(encoded(Image.fromarray(la)), GREY) == 255).all()
+
+
+def test_palette_with_and_without_transparency():
+    image = Image.fromarray(np.array([[0, 1, 1, 1, 1, 1]] * 4, dtype=np.uint8)).convert("P")
+    image.putpalette([10, 20, 30, 200, 100, 50])
+    assert decode(encoded(image), COLOUR)[0, 0].tolist() == [10, 20, 30]
+    assert decode(encoded(image, transparency=0), COLOUR)[0, 0].tolist() == [255, 255, 255]
+    assert decode(encoded(image, "GIF"), COLOUR)[0, 5].tolist() == [200, 100, 50]
+
+
+def test_cmyk():
+    assert decode(encoded(Image.new("CMYK", (6, 4), (0, 255, 255, 0)), "TIFF"), COLOUR)[0, 0].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation(orientation):
+    upright = Image.fromarray(gradient())
+    undo = {
+        1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }[orientation]
+    stored = upright if undo is None else upright.transpose(undo)
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    assert np.array_equal(decode(encoded(stored, "PNG", exif=exif), GREY)[..., 0], gradient())
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_damaged_exif_costs_only_the_rotation():
+    data = encoded(Image.fromarray(gradient()), "PNG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    assert np.array_equal(decode(data, GREY)[..., 0], gradient())
+
+
+def test_other_sizes_are_covered_and_cropped_at_the_centre():
+    wide = np.zeros((4, 12), dtype=np.uint8)
+    wide[:, 3:9] = 200
+    assert (decode(encoded(Image.fromarray(wide)), GREY) == 200).all()
+    tall = np.zeros((24, 12), dtype=np.uint8)
+    tall[6:18] = 90  # beyond the crop, as the filter looks a little over its edge
+    assert (decode(encoded(Image.fromarray(tall)), GREY) == 90).all()
+
+
+def test_a_large_jpeg_read_in_reduced_size_looks_the_same():
+    x = np.linspace(0, 255, 512).astype(np.uint8)
+    image = Image.fromarray(np.dstack([np.tile(x, (512, 1)), np.tile(x[:, None], (1, 512)), np.full((512, 512), 80)])
+                            .astype(np.uint8))
+    data = encoded(image, "JPEG", quality=95)
+    form = Form((32, 32), 3)
+    whole = np.asarray(Image.open(io.BytesIO(data)).resize((32, 32), Image.Resampling.BILINEAR)).astype(int)
+    assert np.abs(decode(data, form).astype(int) - whole).max() <= 4
+
+
+# --- many files ---------------------------------------------------------------------------------------------------
+
+
+def read(root, names=None, **options):
+    names = sorted(p.name for p in root.iterdir()) if names is None else names
+    return decode_files(root, names, Reporter(), DecodeOptions(**options))
+
+
+def save(path, h, w, mode="RGB", value=100):
+    Image.new(mode, (w, h), value if mode != "RGB" else (value,) * 3).save(path)
+
+
+def test_the_most_common_size_wins_and_ties_go_to_the_larger(tmp_path):
+    for i, size in enumerate([(8, 8), (10, 12), (10, 12), (40, 40)]):
+        save(tmp_path / f"{i}.png", *size)
+    assert read(tmp_path).images.shape == (4, 10, 12, 3)
+    assert read(tmp_path, ["0.png", "1.png"]).images.shape == (2, 10, 12, 3)
+    assert read(tmp_path, ["1.png", "0.png"]).images.shape == (2, 10, 12, 3)
+    assert read(tmp_path, size=(5, 7)).images.shape == (4, 5, 7, 3)
+
+
+def test_a_size_of_their_own_is_limited(tmp_path):
+    save(tmp_path / "a.png", 300, 500)
+    save(tmp_path / "b.png", 300, 100)
+    assert read(tmp_path, ["a.png"]).images.shape == (1, 224, 224, 3)
+    assert read(tmp_path, ["b.png"]).images.shape == (1, 224, 100, 3)
+    assert read(tmp_path, size=(300, 300)).images.shape == (2, 300, 300, 3)
+
+
+def test_rotated_photographs_count_with_their_upright_size(tmp_path):
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.jpg", exif=exif)
+    assert read(tmp_path).images.shape == (1, 20, 10, 3)
+
+
+def test_channels_follow_the_files(tmp_path):
+    save(tmp_path / "a.png", 4, 4, "L")
+    palette = Image.fromarray(np.eye(4, dtype=np.uint8)).convert("P")
+    palette.putpalette([7, 7, 7, 200, 200, 200])
+    palette.save(tmp_path / "b.png")
+    Image.fromarray(np.eye(4, dtype=np.uint16)).save(tmp_path / "c.png")
+    assert read(tmp_path).images.shape == (3, 4, 4, 1)
+    assert read(tmp_path, channels=3).images.shape == (3, 4, 4, 3)
+    save(tmp_path / "d.png", 4, 4, "RGB")
+    assert read(tmp_path).images.shape == (4, 4, 4, 3)
+    assert read(tmp_path, channels=1).images.shape == (4, 4, 4, 1)
+
+
+def hollow_png(width, height):
+    """A PNG header that promises width x height pixels, with next to nothing behind it."""
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+
+
+@pytest.fixture
+def good_and_bad(tmp_path):
+    for i in range(200):
+        save(tmp_path / f"good{i:03d}.png", 6, 6, value=i)
+    (tmp_path / "a_empty.png").write_bytes(b"")
+    (tmp_path / "b_text.png").write_bytes(b"no image at all")
+    whole = (tmp_path / "good000.png").read_bytes()
+    noise = encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 6, 3), dtype=np.uint8)))
+    (tmp_path / "good050b_cut.png").write_bytes(noise[:-60])
+    (tmp_path / "c_bomb.png").write_bytes(hollow_png(100_000, 100_000))
+    (tmp_path / "d_large.png").write_bytes(hollow_png(10_000, 9_500))  # between the limit and twice the limit
+    (tmp_path / "e_folder.png").mkdir()
+    os.mkfifo(tmp_path / "f_pipe.png")
+    (tmp_path / "g_link.png").symlink_to("g_link.png")
+    (tmp_path / "zz_last.png").write_bytes(whole)
+    return tmp_path
+
+
+def test_unreadable_files_are_named_with_a_reason_and_leave_no_gap(good_and_bad, recwarn):
+    names = [*sorted(p.name for p in good_and_bad.iterdir()), "missing.png"]
+    result = read(good_and_bad, names)
+    reasons = {entry.path: entry.reason for entry in result.unreadable}
+    assert set(reasons) == {
+        "a_empty.png", "b_text.png", "c_bomb.png", "d_large.png", "e_folder.png", "f_pipe.png", "g_link.png",
+        "good050b_cut.png", "missing.png",
+    }
+    assert reasons["a_empty.png"] == "the file is empty"
+    assert reasons["b_text.png"] == "not an image, or of an unknown kind"
+    assert "pixels" in reasons["c_bomb.png"] and "limit" in reasons["c_bomb.png"]
+    assert reasons["d_large.png"] == "10000×9500 pixels are more than the limit of 89,478,485"
+    assert reasons["e_folder.png"] == reasons["f_pipe.png"] == "not a file"
+    assert reasons["missing.png"] == "no such file"
+    assert [names[i] for i in result.kept] == [n for n in names if n not in reasons]
+    assert result.images[:, 0, 0, 0].tolist() == [*range(200), 0]
+    assert len(result.digests) == 201
+    assert not recwarn.list
+
+
+def test_the_limit_of_pixels_is_pillows(tmp_path, monkeypatch):
+    save(tmp_path / "a.png", 10, 10)
+    save(tmp_path / "b.png", 5, 5)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 60)
+    assert [u.path for u in read(tmp_path).unreadable] == ["a.png"]
+
+
+def test_nothing_readable(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"?")
+    with pytest.raises(InputError, match=r"None of the 1 images in .* can be read \(a\.png: not an image"):
+        read(tmp_path)
+
+
+def test_too_little_memory_is_said_before(tmp_path, monkeypatch):
+    save(tmp_path / "a.png", 10, 10)
+    monkeypatch.setattr("core.data.images._free_memory", lambda: 300)
+    with pytest.raises(InputError, match=r"1 images of 10×10 need .* GB of memory.*Give a smaller size"):
+        read(tmp_path)
+
+
+def test_cancelling_ends_the_reading_early(good_and_bad):
+    seen = []
+    names = sorted(p.name for p in good_and_bad.iterdir()) * 20
+    with pytest.raises(StoppedError, match="cancelled"):
+        decode_files(
+            good_and_bad, names, Reporter(lambda *a: seen.append(a), lambda: len(seen) > 2), DecodeOptions((6, 6), 3)
+        )
+    assert seen[-1][1] < len(names) / 4
+
+
+# --- digests ------------------------------------------------------------------------------------------------------
+
+
+def age(path, seconds=100):
+    then = time.time() - seconds
+    os.utime(path, (then, then))
+
+
+def test_digests_are_remembered_by_size_and_time_and_without_names(tmp_path, own_folders):
+    folder = tmp_path / "secret person"
+    folder.mkdir()
+    save(folder / "a.png", 4, 4)
+    age(folder / "a.png")
+    first = read(folder).digests
+    (cache,) = own_folders.rglob("*.json")
+    assert "a.png" not in cache.read_text() and "secret" not in str(cache)
+    # A wrong entry shows that it is used; a changed file shows that it is not used blindly.
+    cache.write_text(cache.read_text().replace(bytes(first[0]).hex(), "ab" * 32))
+    assert bytes(read(folder).digests[0]).hex() == "ab" * 32
+    age(folder / "a.png", 200)
+    assert np.array_equal(read(folder).digests, first)
+
+
+def test_a_file_changed_just_now_is_not_remembered(tmp_path, own_folders):
+    save(tmp_path / "a.png", 4, 4)
+    read(tmp_path)
+    assert not any("a" in p.read_text() for p in own_folders.rglob("*.json"))
+
+
+@pytest.mark.parametrize("content", ["", "[1]", "{", '{"x": [1, 2]}'])
+def test_a_damaged_cache_is_written_anew(tmp_path, own_folders, content):
+    save(tmp_path / "a.png", 4, 4)
+    age(tmp_path / "a.png")
+    first = read(tmp_path).digests
+    (cache,) = own_folders.rglob("*.json")
+    good = cache.read_text()
+    cache.write_text(content)
+    assert np.array_equal(read(tmp_path).digests, first)
+    assert cache.read_text() == good
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(blocked))
+    save(tmp_path / "a.png", 4, 4)
+    age(tmp_path / "a.png")
+    assert len(read(tmp_path, ["a.png"]).digests) == 1

@@ -1,0 +1,89 @@
+"""CSV tables of path, label and split."""
+
+import pytest
+
+from core.data.sources import open_dataset, recognise_dataset
+from core.errors import InputError
+
+
+@pytest.fixture
+def table(tmp_path, class_folders):
+    class_folders(tmp_path, {"i": 6})
+
+    def write(text, name="list.csv"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def rows(*labels, header="", separator=",", splits=()):
+    lines = [header] if header else []
+    for i, label in enumerate(labels):
+        lines.append(separator.join([f"i/{i:02d}.png", label, *splits[i : i + 1]]))
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("header", "separator"),
+    [("", ","), ("path,label,split", ","), ("\ufeffFile;Class;Part", ";"), ("filename\tcategory\tsubset", "\t")],
+)
+def test_headers_and_separators(table, header, separator):
+    path = table(rows(*"bbaaab", header=header, separator=separator, splits=["train"] * 4 + ["test", "VAL"]))
+    assert recognise_dataset(path) == "csv"
+    data = open_dataset(str(path))
+    assert data.classes == ("a", "b") and data.title == "list" and data.root == path.parent
+    assert data.train.paths == ("i/00.png", "i/01.png", "i/02.png", "i/03.png")
+    assert data.train.labels.tolist() == [1, 1, 0, 0]
+    assert data.test.paths == ("i/04.png", "i/05.png") and data.test.labels.tolist() == [0, 1]
+
+
+def test_columns_in_another_order_and_more_of_them(table):
+    path = table("who,label,path\nme,x,i/00.png\nme,y,i/01.png\nme,x,i/02.png\nme,y,i/03.png")
+    data = open_dataset(str(path), test_fraction=0.5)
+    assert data.classes == ("x", "y") and len(data.test) == 2
+
+
+def test_numbers_are_sorted_as_numbers(table):
+    data = open_dataset(str(table(rows("10", "9", "2", "10", "9", "2"))), test_fraction=0.5)
+    assert data.classes == ("2", "9", "10")
+
+
+def test_a_quoted_name_and_a_missing_file(table):
+    path = table('path,label\n"i/00.png",a\ni/01.png,b\ni/none.png,b\n.\\i\\02.png,a\ni/03.png,b\n')
+    data = open_dataset(str(path), test_fraction=0.5)
+    assert [(u.path, u.reason) for u in data.unreadable] == [("i/none.png", "no such file")]
+    assert set(data.train.paths) | set(data.test.paths) == {f"i/0{i}.png" for i in range(4)}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("path,label\n", "lists no images. Its columns are path, label"),
+        ("path,label\ni/00.png,a\ni/01.png,\n", "line 3 lacks a path or a label"),
+        ("path,label\ni/00.png,a\ni/01.png\n", "line 3 lacks a path or a label"),
+        ("path,label,split\ni/00.png,a,later\n", "line 2: split must be train or test, got 'later'"),
+        ("path,label\ni/00.png,a\ni/00.png,b\n", "line 3: i/00.png stands already in line 2"),
+        ("path,label\ni/00.png,a\ni/01.png,a\n", r"lists one class only \('a'\)"),
+        (rows(*"ab", header="path,label,split", splits=["test", "test"]), "None of the training images in list.csv"),
+    ],
+)
+def test_wrong_tables(table, text, words):
+    with pytest.raises(InputError, match=words):
+        open_dataset(str(table(text)), test_fraction=0.5)
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "index,class,path,weight\n1,a,i/00.png,1\n", "i/00.png\n", "\x00,"])
+def test_other_files_are_not_taken_for_data(table, text):
+    path = table(text)
+    assert recognise_dataset(path) is None
+    with pytest.raises(InputError, match=r"is not a data set\. Open an \.npz file, a folder of class folders"):
+        open_dataset(str(path))
+
+
+def test_a_file_that_is_no_text(table):
+    path = table(rows("a", "b"))
+    path.write_bytes(b"i/00.png,a\n\xff\xfe,b\n")
+    with pytest.raises(InputError, match="is not a text file in UTF-8"):
+        open_dataset(str(path))
