@@ -12,17 +12,17 @@ import torch
 from core.data.splits import Splits
 from core.devices import choose_device, set_threads
 from core.engine.control import Control
-from core.engine.full import FullOutputs, cache_name, collect_full
+from core.engine.full import FullOutputs, collect_full
 from core.engine.states import State
 from core.errors import InputError
 from core.events import Event, Progress
 from core.models.checkpoint import open_model
 from core.models.fit import check_fit
-from core.places import cache_home
 from core.runs.folder import FORGET, MODEL, RunFolder, sha256
 from core.selection import Selection, read_forget_csv
 from core.session import results
 from core.session.opening import DataOptions, Pair, open_for, open_pair, stores, tapped
+from core.session.original import cached_outputs
 from core.session.training import Reference, train_reference
 from core.verify import suite
 from core.verify.verdict import decide
@@ -120,12 +120,13 @@ def check(
             trust_code=trust_code,
         )
         check_fit(model, pair.dataset)
-        name = cache_name(sha256(path), pair.dataset.fingerprint, job.model.preprocessing, "float32")
-        return collect_full(
+        return cached_outputs(
             tapped(model, device, trust_code=trust_code),
             train,
             test,
-            cache=cache_home() / "outputs" / name,
+            sha256=sha256(path),
+            fingerprint=pair.dataset.fingerprint,
+            preprocessing=job.model.preprocessing,
             progress=lambda done, total: tell(what, done, total),
         )
 

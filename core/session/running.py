@@ -16,7 +16,7 @@ from core.data.splits import Splits
 from core.devices import choose_device, free_memory, is_out_of_memory, out_of_memory_error, set_threads, unused_gpu
 from core.engine.control import Control, Interrupted
 from core.engine.engine import Engine
-from core.engine.full import FullOutputs, cache_name, collect_full
+from core.engine.full import FullOutputs, collect_full
 from core.engine.monitor import Monitor, events_of
 from core.engine.setting import Setting
 from core.engine.states import State
@@ -27,7 +27,6 @@ from core.methods import get_method
 from core.models.architectures import ModelSpec, build_model
 from core.models.tap import TappedModel
 from core.parameters import Values, resolve
-from core.places import cache_home
 from core.runs.checkpoints import load_checkpoint, save_checkpoint
 from core.runs.folder import FORGET, RunFolder
 from core.runs.recorder import Recorder
@@ -35,6 +34,7 @@ from core.selection import Selection, read_forget_csv
 from core.session import results
 from core.session.jobs import check_forget
 from core.session.opening import DataOptions, Pair, open_data, open_pair, place, precision_of, stores, tapped
+from core.session.original import cached_outputs
 
 Emit = Callable[[Event], None]
 
@@ -220,12 +220,13 @@ class _Runner:
         return place(build_model(spec, trust_code=trust_code), spec, device, layers=method.layers(values))
 
     def _original_outputs(self, job: Job, tap: TappedModel, train, test) -> FullOutputs:
-        name = cache_name(job.model.sha256, job.data.fingerprint, job.model.preprocessing, "float32")
-        return collect_full(
+        return cached_outputs(
             tap,
             train,
             test,
-            cache=cache_home() / "outputs" / name,
+            sha256=job.model.sha256,
+            fingerprint=job.data.fingerprint,
+            preprocessing=job.model.preprocessing,
             progress=lambda done, total: self._progress("Measuring the original model", done, total),
         )
 
