@@ -1,0 +1,229 @@
+"""The table of a report as data: one row a measure, its value for each model, and why a value is missing."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from core.verify.closure import look_up
+from core.verify.numbers import percent
+
+Unit = Literal["percent", "ratio", "number", "count", "seconds"]
+Report = Mapping[str, Any]
+
+COLUMNS = ("original", "head_only", "unlearned", "retrained")
+GROUPS = ("Outputs", "Features", "Spectra", "Cost")
+
+TRAINED_ON = "trained on: shown, not counted"
+NO_RETRAINED = "No retrained model yet."
+NO_HEAD_ONLY = "A head-only edit silences whole classes. Single images have no output of their own."
+NO_UNSEEN = "Single images have no unseen counterpart."
+NO_OTHER = "A single retrained model has no other one to be held against."
+NO_ALIGNMENT = "Alignment compares whole classes. For single images it says nothing."
+NOT_TAKEN = "Not measured in this report."
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One measure. A model's value is None where there is none, and `missing` says why."""
+
+    key: str
+    group: str
+    title: str  # with the unit
+    unit: Unit
+    values: dict[str, float | None]  # by model; retrained: the mean over retrained models
+    missing: dict[str, str] = field(default_factory=dict)
+    details: dict[str, str] = field(default_factory=dict)  # more on a model's value
+    retrained: tuple[float, ...] = ()  # the value of each retrained model
+    verdict: dict[str, Any] | None = None  # the verdict's row on this measure, where it has one
+    note: str = ""  # what must stand beside the numbers
+    explanation: str = ""
+
+    @property
+    def trained_on(self) -> bool:
+        """Whether the method optimised this measure, so that it does not count."""
+        return bool(self.verdict and self.verdict.get("trained_on"))
+
+    @property
+    def whisker(self) -> tuple[float, float] | None:
+        """The 95 % interval of the model's position between original (0) and retrained (1); None where not known."""
+        found = self.verdict or {}
+        half, position, original = found.get("half_width"), found.get("position"), found.get("original")
+        if half is None or position is None or original is None:
+            return None
+        gap = original if found.get("kind") == "distance" else abs(original - (found.get("retrained") or 0.0))
+        return (position - half / gap, position + half / gap) if gap > 0 else None
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """Where a measure stands in a model's measures; the first path that any model has a value at is taken."""
+
+    key: str
+    group: str
+    title: str
+    unit: Unit
+    paths: tuple[tuple[str, ...], ...]
+    explanation: str
+    why_not: Callable[[Report, str], str] = lambda report, model: ""
+    verdict_key: str = ""
+
+
+def measure_rows(report: Report) -> tuple[TableRow, ...]:
+    """Return the rows of report.json's content in the order they are shown; empty for a report without models."""
+    if not report.get("models"):
+        return ()
+    verdicts = {row["key"]: row for row in (report.get("verdict") or {}).get("measures", [])}
+    rows = [_row(entry, report, verdicts.get(entry.verdict_key)) for entry in _ENTRIES]
+    return (*(row for row in rows if row is not None), *_cost_rows(report))
+
+
+def alignment_caption(alignment: Mapping[str, Any] | None) -> str:
+    """Return what an alignment value is never shown without: its k, the energy share and whether it was centred."""
+    if not alignment:
+        return ""
+    energy = alignment.get("energy")
+    share = f"{percent(energy, places=0)} of retain energy" if energy is not None else "energy share not known"
+    return f"k = {alignment.get('k')} · {share} · {'centred' if alignment.get('centred') else 'not centred'}"
+
+
+def _row(entry: _Entry, report: Report, verdict: dict[str, Any] | None) -> TableRow | None:
+    models: Mapping[str, Any] = report["models"]
+    references = list((report.get("retrained") or {}).values())
+    path = next((p for p in entry.paths if any(look_up(m, p) is not None for m in models.values())), None)
+    if path is None:
+        if not any(entry.why_not(report, model) for model in COLUMNS):
+            return None
+        path = entry.paths[0]
+    each = tuple(value for m in references if (value := look_up(m, path)) is not None)
+    values = {model: look_up(models.get(model), path) for model in COLUMNS}
+    values["retrained"] = statistics.fmean(each) if each else None
+    missing = {m: entry.why_not(report, m) or _why(report, m) for m, value in values.items() if value is None}
+    details = {}
+    seen_before = (report.get("dataset") or {}).get("test_origin") == "set aside"
+    title = entry.title.replace("unseen", "seen before") if seen_before else entry.title
+    note = TRAINED_ON if verdict and verdict.get("trained_on") else ""
+    if entry.key == "dimensional_alignment":
+        details = {m: alignment_caption((models.get(m) or {}).get(entry.key)) for m in COLUMNS if values[m] is not None}
+        note = " · ".join(part for part in (details.get("unlearned") or details.get("original", ""), note) if part)
+    return TableRow(
+        entry.key, entry.group, title, entry.unit, values, missing, details, each, verdict, note,
+        entry.explanation,
+    )  # fmt: skip
+
+
+def _why(report: Report, model: str) -> str:
+    if model == "retrained" and not report.get("retrained"):
+        return NO_RETRAINED
+    if model == "head_only" and not (report.get("models") or {}).get("head_only"):
+        return NO_HEAD_ONLY
+    return NOT_TAKEN
+
+
+def _by_samples(report: Report) -> bool:
+    return not report.get("forget_classes")
+
+
+def _no_unseen(report: Report, model: str) -> str:
+    if model == "head_only" or (model == "retrained" and not report.get("retrained")):
+        return ""
+    return NO_UNSEEN if _by_samples(report) else ""
+
+
+def _no_alignment(report: Report, model: str) -> str:
+    return NO_ALIGNMENT if _by_samples(report) and model != "head_only" else ""
+
+
+def _needs_retrained(report: Report, model: str) -> str:
+    if not report.get("retrained"):
+        return NO_RETRAINED
+    return NO_OTHER if model == "retrained" else ""
+
+
+def _cost_rows(report: Report) -> tuple[TableRow, ...]:
+    cost, notes = report.get("cost") or {}, report.get("retrained_notes") or {}
+    rows = []
+    for key, title, unit, value, retrained in (
+        ("seconds", "Time, s", "seconds", cost.get("seconds"), notes.get("seconds")),
+        ("steps", "Steps", "count", cost.get("steps"), None),
+        ("samples_seen", "Samples seen", "count", cost.get("samples_seen"), None),
+        ("share_of_retraining", "Share of retraining, %", "percent", cost.get("share_of_retraining"), None),
+    ):
+        if key == "share_of_retraining" and retrained is None and notes.get("seconds"):
+            retrained = 1.0
+        values = {"original": None, "head_only": None, "unlearned": value, "retrained": retrained}
+        missing = {
+            "original": "The cost of the original's training is not part of this report.",
+            "head_only": "A head-only edit costs no training.",
+            "unlearned": NO_RETRAINED if key == "share_of_retraining" and not report.get("retrained") else NOT_TAKEN,
+            "retrained": _why(report, "retrained"),
+        }
+        rows.append(
+            TableRow(
+                key, "Cost", title, unit, values,  # type: ignore[arg-type]
+                {model: why for model, why in missing.items() if values[model] is None},
+                explanation=_COSTS[key],
+            )
+        )  # fmt: skip
+    return tuple(rows)
+
+
+_COSTS = {
+    "seconds": "Time of training and monitoring, pauses left out.",
+    "steps": "Optimiser steps.",
+    "samples_seen": "Images that passed through the network in training, repeats included.",
+    "share_of_retraining": "Time as a share of training the retrained model with the original's recipe.",
+}
+
+
+def _accuracy(key: str, title: str, what: str, verdict_key: str = "") -> _Entry:
+    why = _no_unseen if key == "forget_test_accuracy" else lambda report, model: ""
+    return _Entry(key, "Outputs", title, "percent", ((key,),), what, why, verdict_key)
+
+
+def _distance(key: str, title: str, unit: Unit, part: tuple[str, ...], name: str, what: str, verdict_key: str = ""):
+    paths = tuple(("distances", each, name) for each in part)
+    return _Entry(key, "Outputs", title, unit, paths, what, _needs_retrained, verdict_key)
+
+
+_FORGET = ("forget_test", "forget")
+_ENTRIES: tuple[_Entry, ...] = (
+    _accuracy("forget_test_accuracy", "Forget accuracy, unseen, %", "Share of unseen images of the forgotten classes "
+              "that the model still names rightly.", "forget_accuracy"),
+    _accuracy("forget_accuracy", "Forget accuracy, training, %", "The same on the forget images themselves."),
+    _accuracy("retain_test_accuracy", "Retain accuracy, unseen, %", "Share of unseen images of all other classes that "
+              "the model names rightly."),
+    _accuracy("retain_accuracy", "Retain accuracy, training, %", "The same on the training images that stay."),
+    _distance("js_forget", "Distance on forget, JS", "ratio", _FORGET, "js_to_retrained", "Jensen-Shannon divergence "
+              "of the outputs to those of the retrained model on forget images: 0 where they are the same.",
+              "output_distance"),
+    _distance("agreement_forget", "Agreement on forget, %", "percent", _FORGET, "agreement_with_retrained",
+              "Share of forget images for which the model and the retrained one name the same class."),
+    _distance("js_retain", "Distance on retain, JS", "ratio", ("retain_test",), "js_to_retrained", "Jensen-Shannon "
+              "divergence of the outputs to those of the retrained model on unseen retain images."),
+    _distance("agreement_retain", "Agreement on retain, %", "percent", ("retain_test",), "agreement_with_retrained",
+              "Share of unseen retain images for which the model and the retrained one name the same class."),
+    _Entry("probe", "Features", "Linear probe, recall, %", "percent", (("probe", "forget"),), "A linear classifier "
+           "trained on frozen features: share of unseen forget images it finds again.", _no_unseen, "probe"),
+    _Entry("probe_f1", "Features", "Linear probe, F1", "ratio", (("probe", "f1"),), "F1 of the same classifier, forget "
+           "against rest.", _no_unseen),
+    _Entry("probe_retain", "Features", "Linear probe, retain, %", "percent", (("probe", "retain"),), "Accuracy of the "
+           "same classifier on unseen retain images."),
+    _Entry("nmi", "Features", "Clustering, NMI", "ratio", (("nmi",),), "Normalised mutual information of k-means "
+           "clusters of the features with the true classes, all classes.", verdict_key="nmi"),
+    _Entry("class_means", "Features", "Class means, recall, %", "percent", (("class_means", "forget"),), "Nearest "
+           "class mean on frozen features: share of unseen forget images it finds again.", _no_unseen, "class_means"),
+    _Entry("dimensional_alignment", "Features", "Dimensional alignment", "ratio", (("dimensional_alignment", "value"),),
+           "Share of the forget features' energy inside the leading retain directions, 0 to 1. The goal is the "
+           "retrained value, not 1.", _no_alignment, "dimensional_alignment"),
+    _Entry("retain_rank", "Spectra", "Effective rank, retain", "number", (("spectra", "retain_rank"),), "exp of the "
+           "entropy of the normalised eigenvalues of the retain features' Gram matrix."),
+    _Entry("forget_rank", "Spectra", "Effective rank, forget", "number", (("spectra", "forget_rank"),), "The same for "
+           "the forget features."),
+    _Entry("retain_norm", "Spectra", "Feature norm, retain", "number", (("spectra", "retain_norm"),), "Mean length of "
+           "a retain image's feature vector."),
+    _Entry("forget_norm", "Spectra", "Feature norm, forget", "number", (("spectra", "forget_norm"),), "Mean length of "
+           "a forget image's feature vector."),
+)  # fmt: skip

@@ -1,0 +1,152 @@
+"""The table of a report: every number where it belongs, every gap with its reason."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.verify.table import (
+    COLUMNS,
+    GROUPS,
+    NO_ALIGNMENT,
+    NO_HEAD_ONLY,
+    NO_OTHER,
+    NO_RETRAINED,
+    NO_UNSEEN,
+    TRAINED_ON,
+    TableRow,
+    alignment_caption,
+    measure_rows,
+)
+from core.verify.verdict import decide
+
+
+def measures(forget: float, probe: float, alignment: float, **more) -> dict:
+    return {
+        "forget_test_accuracy": forget,
+        "forget_accuracy": forget,
+        "retain_test_accuracy": 0.95,
+        "retain_accuracy": 0.99,
+        "probe": {"forget": probe, "f1": probe, "retain": 0.96},
+        "nmi": 0.8,
+        "class_means": {"forget": probe, "retain": 0.9},
+        "dimensional_alignment": {"value": alignment, "k": 9, "energy": 0.964, "centred": False},
+        "spectra": {"retain_rank": 7.5, "forget_rank": 2.0, "retain_norm": 3.0, "forget_norm": 4.0},
+        **more,
+    }
+
+
+@pytest.fixture
+def report() -> dict:
+    models = {
+        "original": measures(0.98, 0.98, 0.7, distances={"forget_test": {"js_to_retrained": 0.5}}),
+        "head_only": measures(0.0, 0.98, 0.7, distances={"forget_test": {"js_to_retrained": 0.3}}),
+        "unlearned": measures(0.0, 0.9, 0.95, distances={"forget_test": {"js_to_retrained": 0.1}}),
+    }
+    retrained = {"seed 1": measures(0.0, 0.908, 0.9), "seed 2": measures(0.0, 0.912, 0.92)}
+    models["retrained"] = retrained["seed 1"]
+    verdict = decide(models, list(retrained.values()), {"dimensional_alignment"}, intervals={"probe": 0.01})
+    return {
+        "forget_classes": ["3"],
+        "models": models,
+        "retrained": retrained,
+        "retrained_notes": {"seconds": 20.0},
+        "verdict": verdict.as_dict(),
+        "cost": {"seconds": 5.0, "steps": 100, "samples_seen": 6400, "share_of_retraining": 0.25},
+    }
+
+
+def row(report: dict, key: str) -> TableRow:
+    return next(row for row in measure_rows(report) if row.key == key)
+
+
+def without_retrained(report: dict) -> dict:
+    models = {name: found for name, found in report["models"].items() if name != "retrained"}
+    for found in models.values():
+        found.pop("distances", None)
+    return {**report, "models": models, "retrained": {}, "retrained_notes": {}, "verdict": decide(models, []).as_dict()}
+
+
+def test_rows_come_in_groups_and_each_has_all_columns(report):
+    rows = measure_rows(report)
+    order = [row.group for row in rows]
+    assert sorted(order, key=GROUPS.index) == order
+    assert set(order) == set(GROUPS)
+    for each in rows:
+        assert tuple(each.values) == COLUMNS
+        assert each.explanation
+        assert set(each.missing) == {model for model, value in each.values.items() if value is None}
+
+
+def test_the_retrained_value_is_the_mean_and_keeps_each(report):
+    probe = row(report, "probe")
+    assert probe.values["retrained"] == pytest.approx(0.91)
+    assert probe.retrained == (0.908, 0.912)
+    assert probe.values["original"] == 0.98
+
+
+def test_a_measure_the_method_was_trained_on_is_marked(report):
+    alignment = row(report, "dimensional_alignment")
+    assert alignment.trained_on
+    assert alignment.note == f"k = 9 · 96 % of retain energy · not centred · {TRAINED_ON}"
+    assert not row(report, "probe").trained_on
+
+
+def test_the_interval_is_given_in_shares_of_the_gap(report):
+    probe = row(report, "probe")
+    position = probe.verdict["position"]
+    assert position == pytest.approx(0.08 / 0.07)
+    assert probe.whisker == pytest.approx((position - 0.01 / 0.07, position + 0.01 / 0.07))
+    assert row(report, "nmi").whisker is None
+
+
+def test_without_a_retrained_model_every_gap_says_so(report):
+    bare = without_retrained(report)
+    for each in measure_rows(bare):
+        assert each.missing["retrained"] == NO_RETRAINED
+    distance = row(bare, "js_forget")
+    assert distance.missing["unlearned"] == NO_RETRAINED
+    assert row(bare, "share_of_retraining").missing["retrained"] == NO_RETRAINED
+
+
+def test_a_single_retrained_model_has_no_distance_to_another(report):
+    assert row(report, "js_forget").missing["retrained"] == NO_OTHER
+    assert row(report, "js_forget").values["unlearned"] == 0.1
+
+
+def test_single_images_have_reasons_instead_of_class_measures(report):
+    samples = {**report, "forget_classes": []}
+    samples["models"] = {
+        name: {
+            **found, "forget_test_accuracy": None, "dimensional_alignment": None,
+            "probe": {"forget": None, "f1": None, "retain": 0.96},
+            "distances": {"forget": {"js_to_retrained": 0.2}},
+        }
+        for name, found in report["models"].items()
+        if name != "head_only"
+    }  # fmt: skip
+    samples["retrained"] = {"seed 1": samples["models"]["retrained"]}
+    assert row(samples, "dimensional_alignment").missing["unlearned"] == NO_ALIGNMENT
+    assert row(samples, "forget_test_accuracy").missing["unlearned"] == NO_UNSEEN
+    assert row(samples, "probe").missing["original"] == NO_UNSEEN
+    assert row(samples, "forget_accuracy").missing == {"head_only": NO_HEAD_ONLY}
+    assert row(samples, "js_forget").values["unlearned"] == 0.2
+
+
+def test_images_set_aside_are_not_called_unseen(report):
+    report["dataset"] = {"test_origin": "set aside"}
+    assert row(report, "forget_test_accuracy").title == "Forget accuracy, seen before, %"
+
+
+def test_cost_is_held_against_retraining(report):
+    share = row(report, "share_of_retraining")
+    assert share.values["unlearned"] == 0.25 and share.values["retrained"] == 1.0
+    assert row(report, "seconds").values["retrained"] == 20.0
+
+
+def test_alignment_is_never_shown_bare():
+    assert alignment_caption({"k": 3, "energy": None, "centred": True}) == "k = 3 · energy share not known · centred"
+    assert alignment_caption(None) == ""
+
+
+def test_a_report_without_models_has_no_rows():
+    assert measure_rows({}) == ()
