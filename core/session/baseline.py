@@ -1,0 +1,147 @@
+"""What the opened model says of every image before anything is forgotten: losses, predictions and a map of features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from core.devices import choose_device, set_threads
+from core.engine.control import Control
+from core.engine.full import FullOutputs
+from core.engine.outputs import SetOutputs
+from core.metrics.accuracy import per_class_accuracy
+from core.metrics.class_means import class_means
+from core.metrics.linear_algebra import GramAccumulator, eigendecomposition
+from core.session.opening import Pair, stores, tapped
+from core.session.original import cached_outputs
+
+Tell = Callable[[str, int, int], None]
+MAP_FEATURES = 50  # principal components t-SNE starts from: it needs no more, and distances cost less
+
+
+@dataclass(frozen=True, eq=False)
+class SetBaseline:
+    """One value a sample: loss and confidence (n,) float32, predicted (n,) int32, correct (n,) bool.
+
+    `confidence` is the probability of the predicted class, 0..1. `distance` (n,) float32 is how far a sample's
+    features lie from the mean of its own class's training samples. Values that are not finite stay so.
+    """
+
+    loss: np.ndarray
+    confidence: np.ndarray
+    predicted: np.ndarray
+    correct: np.ndarray
+    distance: np.ndarray
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of right answers, 0..1; None without samples."""
+        return float(self.correct.mean()) if len(self.correct) else None
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """The opened model on its data. Coordinates are those of the training images in the plane of most variance."""
+
+    train: SetBaseline
+    test: SetBaseline
+    class_accuracy: tuple[float | None, ...]  # on test images; None for a class without any
+    train_class_accuracy: tuple[float | None, ...]
+    coordinates: np.ndarray  # (n_train, 2) float32
+    explained: float  # share of the features' variance in that plane, 0..1; 0 where features are not finite
+    compact: np.ndarray  # (n_train, at most MAP_FEATURES) float32: features in their leading directions, for t-SNE
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of test images the model gets right, 0..1."""
+        return self.test.accuracy
+
+
+def baseline(
+    pair: Pair, device: str = "auto", progress: Tell | None = None, control: Control | None = None, threads: int = 0
+) -> Baseline:
+    """Measure the opened model on all images of its data; the outputs are kept for the runs that follow.
+
+    `progress(what, done, total)` may raise to interrupt. Raises Interrupted where `control` was told to end.
+    """
+    set_threads(threads)
+    chosen = choose_device(device)
+    outputs = original_outputs(pair, chosen, progress, control)
+    return summarise(outputs, pair.dataset.num_classes)
+
+
+def original_outputs(
+    pair: Pair, device: torch.device, progress: Tell | None = None, control: Control | None = None
+) -> FullOutputs:
+    """Return the opened model's outputs on its data, the same ones a run starts from."""
+
+    def tick(done: int, total: int) -> None:
+        if control is not None:
+            control.check()
+        if progress is not None:
+            progress("Measuring the model", done, total)
+
+    train, test = stores(pair.dataset, device)
+    return cached_outputs(
+        tapped(pair.model, device),
+        train,
+        test,
+        sha256=pair.model.sha256,
+        fingerprint=pair.dataset.fingerprint,
+        preprocessing=pair.dataset.preprocessing.to_dict(),
+        progress=tick,
+    )
+
+
+def summarise(outputs: FullOutputs, num_classes: int) -> Baseline:
+    """Return what the window shows of a model's outputs."""
+    means, _ = class_means(outputs.train.features, outputs.train.labels, num_classes)
+    compact, coordinates, explained = _project(outputs.train.features)
+    return Baseline(
+        train=_of_set(outputs.train, means),
+        test=_of_set(outputs.test, means),
+        class_accuracy=tuple(per_class_accuracy(outputs.test.logits, outputs.test.labels, num_classes)),
+        train_class_accuracy=tuple(per_class_accuracy(outputs.train.logits, outputs.train.labels, num_classes)),
+        coordinates=coordinates,
+        explained=explained,
+        compact=compact,
+    )
+
+
+def _of_set(outputs: SetOutputs, means: torch.Tensor) -> SetBaseline:
+    probability, predicted = F.softmax(outputs.logits, dim=1).max(dim=1)
+    distance = (outputs.features.to(means) - means[outputs.labels]).norm(dim=1)
+    return SetBaseline(
+        loss=F.cross_entropy(outputs.logits, outputs.labels, reduction="none").numpy(),
+        confidence=probability.numpy(),
+        predicted=predicted.to(torch.int32).numpy(),
+        correct=(predicted == outputs.labels).numpy(),
+        distance=distance.float().numpy(),
+    )
+
+
+def _project(features: torch.Tensor) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return features in their leading directions, the first two of these, and the share of variance in the two.
+
+    All zeros where features are not finite: such a model has no map.
+    """
+    count, channels = features.shape if features.ndim == 2 else (0, 0)
+    width = min(MAP_FEATURES, channels)
+    if not count or not bool(torch.isfinite(features).all()):
+        return np.zeros((count, width), np.float32), np.zeros((count, 2), np.float32), 0.0
+    sums = GramAccumulator(channels)
+    sums.add(features)
+    variances, directions = eigendecomposition(sums.centred_gram(sums.mean))
+    directions = directions[:, :width]
+    # Eigenvectors have no sign of their own: the largest entry decides, so that the same features give the same map.
+    directions = directions * directions.gather(0, directions.abs().argmax(0, keepdim=True)).sign()
+    # In float32 and in one product: a picture needs no more, and float64 would double the largest array there is.
+    compact = ((features - sums.mean.float()) @ directions.float()).numpy()
+    coordinates = np.zeros((count, 2), np.float32)
+    coordinates[:, : min(2, width)] = compact[:, :2]
+    total = float(variances.sum())
+    return compact, coordinates, float(variances[:2].sum()) / total if total > 0 else 0.0
