@@ -29,6 +29,7 @@ _HEADINGS = {
     "filename": "path", "file name": "path", "file_name": "path", "image": "path", "weight": "weight",
 }
 
+_SPECIAL = re.compile(r'[,"\r\n]|^\s|\s$')
 _MAX_LIST_BYTES = 512 * 2**20
 _NEAREST_SEARCHED = 50  # unmatched lines that get nearest names; a list of wrong names needs no more to be understood
 _NEIGHBOURS = 60  # names compared on each side of where the searched one would stand
@@ -72,6 +73,17 @@ class ForgetRows:
             raise MismatchError(f"The forget list names sample {int(self.indices.max())}, the data has {total:,}")
         mask[self.indices] = True
         return mask
+
+
+@dataclass(frozen=True)
+class ListSummary:
+    """What a forget list says by itself, without the data it is for."""
+
+    entries: int
+    by_index: int
+    by_name: int
+    classes: tuple[str, ...]  # named in a class column, in order of appearance
+    weighted: bool  # whether some weight is not 1
 
 
 class _Row(NamedTuple):
@@ -141,6 +153,21 @@ def parse_forget_list(
     )
 
 
+def summarise_forget_list(text: str) -> ListSummary:
+    """Say what a forget list holds; raises InputError for an empty list or a wrong weight."""
+    rows = _rows(text, _Names(()))
+    if not rows:
+        raise InputError("The forget list holds no entries", "Write one index, path or file name a line")
+    by_index = sum(_is_index(row.number) for row in rows)
+    return ListSummary(
+        entries=len(rows),
+        by_index=by_index,
+        by_name=len(rows) - by_index,
+        classes=tuple(dict.fromkeys(row.class_name for row in rows if row.class_name)),
+        weighted=any(_weight(row) != 1 for row in rows),
+    )
+
+
 def read_list_text(path: Path) -> str:
     """Read a forget list's text; raises InputError naming the file where it is missing, too large or no text."""
     try:
@@ -173,17 +200,21 @@ def read_forget_csv(path: Path) -> ForgetRows:
 
 def write_forget_list(path: Path, selection: Selection, paths: Sequence[str] | None = None) -> None:
     """Write `selection` as index,class,path,weight with a header, atomically; paths: the training part's."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
     indices = selection.indices.tolist()
-    names = [selection.class_names[label] for label in selection.labels[selection.mask].tolist()]
-    files = [paths[index] for index in indices] if paths is not None else [""] * len(indices)
-    weights = ["1"] * len(indices)
-    if selection.weights is not None:
-        weights = [f"{weight!r}" if weight != 1 else "1" for weight in selection.weights[selection.mask].tolist()]
-    writer.writerows(zip(indices, names, files, weights, strict=True))
-    write_atomic(path, out.getvalue().encode("utf-8"))
+    classes = [_quoted(name) for name in selection.class_names]
+    lines = [",".join(COLUMNS)]
+    for index in indices:
+        weight = 1.0 if selection.weights is None else float(selection.weights[index])
+        lines.append(
+            f"{index},{classes[selection.labels[index]]},{_quoted(paths[index]) if paths is not None else ''},"
+            f"{'1' if weight == 1 else repr(weight)}"
+        )
+    write_atomic(path, ("\n".join(lines) + "\n").encode("utf-8"))
+
+
+def _quoted(text: str) -> str:
+    """Quote a CSV field where needed; Python's writer leaves a lone carriage return bare, and then reads two lines."""
+    return '"' + text.replace('"', '""') + '"' if _SPECIAL.search(text) else text
 
 
 class _Names:

@@ -1,5 +1,7 @@
 """Reading .npz: every form that is promised, and the words for every form that is not."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -119,7 +121,7 @@ def test_damaged_files(tmp_path, content):
 
 def test_a_truncated_file(tmp_path):
     path = save(tmp_path)
-    with open(path, "rb+") as file:
+    with Path(path).open("rb+") as file:
         file.truncate(700)
     with pytest.raises(InputError, match=r"data\.npz"):
         open_dataset(path)

@@ -54,7 +54,7 @@ def test_wrong_class_orders(tmp_path, pets, text, error, words):
 
 
 def test_a_missing_class_file(tmp_path, pets):
-    with pytest.raises(InputError, match="none.txt cannot be read: No such file"):
+    with pytest.raises(InputError, match=r"none\.txt cannot be read: No such file"):
         open_dataset(str(pets), classes_file=tmp_path / "none.txt")
 
 

@@ -1,0 +1,226 @@
+"""Forget lists: every way to name a sample, what is not found, and a round trip through the file."""
+
+import difflib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import InputError, MismatchError
+from core.selection import Selection, parse_forget_list, read_forget_csv, read_list_text, write_forget_list
+
+NAMES = ("apron", "bag")
+PATHS = ("train/apron/a.png", "train/apron/b.png", "train/bag/a.png", "train/bag/c 1.jpeg", "train/bag/d,e.png")
+LABELS = np.array([0, 0, 1, 1, 1])
+TEST_PATHS = ("test/apron/a.png", "test/bag/t.png")
+
+
+def parse(text, paths=PATHS, test_paths=TEST_PATHS):
+    return parse_forget_list(text, labels=LABELS, class_names=NAMES, paths=paths, test_paths=test_paths)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0\n3\n", [0, 3]),
+        ("3\r\n0\r\n\r\n3", [0, 3]),
+        ("\ufeff1", [1]),
+        ("b.png", [1]),
+        ("b", [1]),  # a sample id: the name without its ending
+        ("apron/b.png", [1]),
+        ("train/bag/a.png", [2]),
+        ("./train/bag/a.png", [2]),
+        ("train\\bag\\a.png", [2]),
+        ("/data/2024/train/bag/a.png", [2]),
+        ("c 1.jpeg", [3]),
+        ('"c 1.jpeg"', [3]),
+        ("d,e.png", [4]),
+        ("train/bag/d,e.png", [4]),
+        ("1,apron,train/apron/b.png,1", [1]),
+        ("1,apron", [1]),
+        (",,b.png", [1]),
+        ("index\n2", [2]),
+        ("path\nb.png\nbag/a.png", [1, 2]),
+        ("path,class\nb.png,apron", [1]),
+        ("Weight; Index\n1;4", [4]),
+        ("index,class,path,weight\n4,bag,\"train/bag/d,e.png\",1\n", [4]),
+        ("ticket,filename,requested by\n17,b.png,somebody", [1]),
+        ("path\n b.png ", [1]),
+    ],
+)
+def test_ways_to_name_a_sample(text, expected):
+    match = parse(text)
+    assert match.matched.tolist() == expected and match.matched.dtype == np.int64
+    assert match.weights is None
+    assert match.unmatched == match.in_test == match.several == ()
+
+
+def test_a_name_in_several_folders_is_not_guessed():
+    match = parse("a.png\nb.png\na")
+    assert match.several == ("a.png", "a") and match.matched.tolist() == [1] and match.entries == 3
+
+
+def test_the_end_of_a_path_must_be_whole_folders():
+    assert parse("rain/apron/b.png").unmatched[0].text == "rain/apron/b.png"
+    assert parse("/data/valid/bag/a.png").unmatched and parse("/x/test/apron/a.png").in_test
+
+
+def test_test_images_are_named_as_such():
+    match = parse("t.png\ntest/apron/a.png\nb.png\nt.png")
+    assert match.in_test == ("t.png", "test/apron/a.png") and match.matched.tolist() == [1] and not match.unmatched
+
+
+def test_what_is_not_found_has_its_line_and_the_nearest_names():
+    match = parse("b.png\n\nB.jpeg\n5\n-1\nqqqqqq.xyz\nbag/b.png")
+    assert [(u.line, u.text) for u in match.unmatched] == [
+        (3, "B.jpeg"), (4, "5"), (5, "-1"), (6, "qqqqqq.xyz"), (7, "bag/b.png"),
+    ]
+    assert match.unmatched[0].nearest[0] == "train/apron/b.png"
+    assert match.unmatched[1].reason == match.unmatched[2].reason == "samples are 0 to 4"
+    assert match.unmatched[3].nearest == ()
+    assert match.unmatched[4].nearest[0] == "train/apron/b.png"
+
+
+def test_other_unusable_lines():
+    match = parse("index,class\nx,bag\n,bag")
+    assert [u.reason for u in match.unmatched] == ["the index is not a whole number", "neither index nor path"]
+    assert parse("999999999999999999999999999").unmatched
+    assert parse("b.png", paths=None).unmatched[0].reason == "the samples of this data have no file names"
+
+
+def test_weights():
+    match = parse("index,weight\n3,0.5\n1,\n2,2e0")
+    assert match.matched.tolist() == [1, 2, 3] and match.weights.tolist() == [1, 2, 0.5]
+    assert parse("1,apron,,1.0\n2,,,1").weights is None
+
+
+@pytest.mark.parametrize("weight", ["0", "-1", "nan", "inf", "much"])
+def test_wrong_weights(weight):
+    with pytest.raises(InputError, match=rf"Line 2 of the forget list: weight must be .* above 0, got '{weight}'"):
+        parse(f"index,weight\n1,{weight}")
+
+
+@pytest.mark.parametrize("text", ["", "\n \n", "index,class,path,weight\n", "path"])
+def test_an_empty_list(text):
+    with pytest.raises(InputError, match=r"The forget list holds no entries\. Write one index, path or file name"):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("index,wieght", r"column 'wieght'\. Did you mean weight\?"),
+        ("path,clas", r"column 'clas'\. Did you mean class\?"),
+        ("path,file", "two columns for"),
+        ("index,index", "two columns for 'index'"),
+    ],
+)
+def test_a_wrong_header(header, words):
+    with pytest.raises(InputError, match=words):
+        parse(f"{header}\n1,1")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("0,bag", "line 1 says sample 0 is 'bag', the data says 'apron'"),
+        ("index,path\n0,train/bag/a.png", "line 2 says sample 0 is train/bag/a.png, the data says train/apron/a.png"),
+        ("path,class\nb.png,bag", "line 2 says sample 1 is 'bag'"),
+        ("\n".join(f"{i},x" for i in range(5)), "; 2 more. Open the data the list was made for"),
+    ],
+)
+def test_a_list_of_other_data_is_refused(text, words):
+    with pytest.raises(MismatchError, match=rf"does not belong to this data.*{words}"):
+        parse(text)
+
+
+def test_many_wrong_names_among_a_hundred_thousand_are_compared_with_few(monkeypatch):
+    paths = [f"train/c{i % 100}/img_{i:06d}.png" for i in range(100_000)]
+    wrong = [f"img_{i:06d}.jpeg" for i in range(1_000)]
+    right = [path.rpartition("/")[2] for path in paths[5_000:]]
+    compared = []
+    close = difflib.get_close_matches
+
+    def counted(word, known, **options):
+        compared.append(len(known))
+        return close(word, known, **options)
+
+    monkeypatch.setattr(difflib, "get_close_matches", counted)
+    names = [f"c{i}" for i in range(100)]
+    match = parse_forget_list("\n".join(wrong + right), labels=np.arange(100_000) % 100, class_names=names, paths=paths)
+    assert len(match.matched) == 95_000 and len(match.unmatched) == 1_000
+    assert match.unmatched[7].nearest[0] == "train/c7/img_000007.png"
+    assert 0 < sum(compared) < 50_000
+
+
+# --- files --------------------------------------------------------------------------------------------------------
+
+
+def test_the_file_is_as_documented(tmp_path):
+    s = Selection.empty(LABELS, NAMES).with_samples([0, 4]).with_samples([1], weights=np.array([0.1]))
+    write_forget_list(tmp_path / "forget.csv", s, PATHS)
+    assert (tmp_path / "forget.csv").read_text() == (
+        "index,class,path,weight\n"
+        "0,apron,train/apron/a.png,1\n"
+        "1,apron,train/apron/b.png,0.1\n"
+        '4,bag,"train/bag/d,e.png",1\n'
+    )
+    write_forget_list(tmp_path / "forget.csv", Selection.empty(LABELS, NAMES).with_samples([2]))
+    assert (tmp_path / "forget.csv").read_text() == "index,class,path,weight\n2,bag,,1\n"
+
+
+texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=12)
+
+
+@given(
+    st.dictionaries(st.integers(0, 19), st.floats(1e-300, 1e300), max_size=20),
+    st.lists(texts, min_size=3, max_size=3, unique=True),
+    st.one_of(st.none(), st.lists(texts, min_size=20, max_size=20, unique=True)),
+)
+def test_round_trip(tmp_path_factory, chosen, names, paths):
+    labels = np.arange(20) % 3
+    rows = np.array(sorted(chosen), dtype=np.int64)
+    s = Selection.empty(labels, names).with_samples(rows, weights=np.array([chosen[i] for i in rows.tolist()]))
+    path = tmp_path_factory.mktemp("list") / "forget.csv"
+    write_forget_list(path, s, paths)
+    rows_read = read_forget_csv(path)
+    assert np.array_equal(rows_read.mask(20), s.mask)
+    assert rows_read.classes == tuple(names[labels[i]] for i in rows)
+    assert rows_read.paths == tuple(paths[i] if paths else "" for i in rows)
+    assert (rows_read.weights is None) == (s.weights is None)
+    if s.weights is not None:
+        assert np.array_equal(rows_read.weights, s.weights[s.mask])
+    if chosen:
+        match = parse_forget_list(read_list_text(path), labels=labels, class_names=names, paths=paths)
+        assert match.matched.tolist() == rows.tolist() and not match.unmatched
+
+
+def test_an_empty_file_of_a_run_is_an_empty_set(tmp_path):
+    write_forget_list(tmp_path / "f.csv", Selection.empty(LABELS, NAMES))
+    assert not read_forget_csv(tmp_path / "f.csv").mask(5).any()
+
+
+@pytest.mark.parametrize("text", ["index,class\nx,bag\n", "a.png\n", "-3\n"])
+def test_a_run_list_without_an_index_is_damaged(tmp_path, text):
+    (tmp_path / "forget.csv").write_text(text)
+    with pytest.raises(InputError, match=r"forget\.csv, line \d: .* is no sample index"):
+        read_forget_csv(tmp_path / "forget.csv")
+
+
+def test_a_run_list_for_more_samples(tmp_path):
+    (tmp_path / "forget.csv").write_text("index\n7\n")
+    with pytest.raises(MismatchError, match="The forget list names sample 7, the data has 5"):
+        read_forget_csv(tmp_path / "forget.csv").mask(5)
+
+
+def test_files_that_are_no_text(tmp_path):
+    path = tmp_path / "x"
+    with pytest.raises(InputError, match="x cannot be read: No such file"):
+        read_list_text(path)
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="is not a text file in UTF-8"):
+        read_list_text(path)
+    path.write_bytes(b"1\n\x002\n")
+    with pytest.raises(InputError, match="is not a text file"):
+        read_list_text(path)
