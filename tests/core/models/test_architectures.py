@@ -75,7 +75,7 @@ def test_replaced_stem_keeps_the_scale_of_activations():
 
 
 def test_unknown_architecture_names_the_nearest():
-    with pytest.raises(NotFoundError, match="no architecture called 'resnet-18'.*resnet18"):
+    with pytest.raises(NotFoundError, match=r"no architecture called 'resnet-18'.*resnet18"):
         get_architecture("resnet-18")
 
 

@@ -96,7 +96,7 @@ def test_long_lists_of_keys_are_cut_and_counted():
 
 
 def test_foreign_keys_are_not_recognised():
-    with pytest.raises(InputError, match="not recognised: its 2 keys begin with 0.weight, 0.bias"):
+    with pytest.raises(InputError, match=r"not recognised: its 2 keys begin with 0.weight, 0.bias"):
         recognise({"0.weight": (3, 4), "0.bias": (3,)})
 
 
