@@ -331,6 +331,10 @@ class Engine:
             "monitor_spent": self.monitor.spent,
         }
 
+    def begin_anew(self) -> None:
+        """Say in the events that an earlier attempt, which left no checkpoint, is taken back."""
+        self._resumed_at = 0
+
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a state; the run goes on to the same weights as if it had not been interrupted."""
         self.setting.model.module.load_state_dict(state["weights"])

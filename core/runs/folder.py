@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from core.jsonio import loads, read_json, write_json
 JOB, FORGET, EVENTS, STATUS = "job.json", "forget.csv", "events.jsonl", "status.json"
 MODEL, MODEL_PT, CARD = "model.safetensors", "model.pt", "model.json"
 REPORT_HTML, REPORT_JSON, CHECKPOINTS, LOCK = "report.html", "report.json", "checkpoints", ".lock"
+VERIFY = "verify.jsonl"
+OWN_FILES = (JOB, FORGET, EVENTS, STATUS, MODEL, MODEL_PT, CARD, REPORT_HTML, REPORT_JSON, VERIFY)
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,9 @@ class RunFolder:
         folder = cls(path)
         if folder.exists:
             raise InputError(f"{folder.path} already holds a run", "Choose another folder, or resume it with --resume")
+        for name in OWN_FILES:
+            if folder.file(name).exists():  # a model of the user's may be called like this
+                raise InputError(f"{folder.file(name)} exists, and a run would replace it", "Choose another folder")
         try:
             folder.path.mkdir(parents=True, exist_ok=True)
             write_json(folder.file(JOB), jobs.to_dict(job))
@@ -169,10 +174,17 @@ class RunFolder:
         return False
 
     def delete(self) -> None:
-        """Remove the folder with all that is in it. Raises InputError while a process works on it."""
+        """Remove the run's files, and the folder where nothing else is in it.
+
+        Raises InputError while a process works on it.
+        """
         if self.locked:
             raise InputError(f"{self.path} is in use", "Stop the run first")
-        shutil.rmtree(self.path, ignore_errors=True)
+        shutil.rmtree(self.file(CHECKPOINTS), ignore_errors=True)
+        for name in (*OWN_FILES, LOCK):
+            self.file(name).unlink(missing_ok=True)
+        with suppress(OSError):  # other files may lie in it: `--out .` is allowed
+            self.path.rmdir()
 
     def size(self) -> int:
         """Return the bytes the folder holds."""

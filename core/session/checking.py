@@ -38,10 +38,15 @@ def evaluate(
     threads: int = 0,
     references: dict[str, Path] | None = None,
     progress: Tell | None = None,
+    trust_pickle: bool = False,
     trust_code: bool = False,
 ) -> dict[str, Any]:
-    """Return the measures of one model for a forget set; with references also distances to them and their measures."""
-    selection.check()
+    """Return the measures of one model for a forget set; with references also distances to them and their measures.
+
+    An empty selection gives the measures that need no forget set. Raises ForgetSetError where it is everything.
+    """
+    if selection.count:
+        selection.check()
     set_threads(threads)
     chosen = choose_device(device)
     mask = torch.from_numpy(selection.mask.copy())
@@ -56,7 +61,8 @@ def evaluate(
     measures = suite.measure(full, splits)
     others: dict[str, FullOutputs] = {}
     for name, path in (references or {}).items():
-        others[name] = outputs(open_for(pair.dataset, path), f"Measuring {name}")
+        other = open_for(pair.dataset, path, trust_pickle=trust_pickle, trust_code=trust_code)
+        others[name] = outputs(other, f"Measuring {name}")
     if others:
         measures["distances"] = suite.distances(full, others, splits)
         measures["references"] = {name: suite.measure(other, splits) for name, other in others.items()}

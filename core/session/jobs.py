@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from core.data.dataset import Dataset
-from core.devices import PRECISIONS, choose_device, default_threads
+from core.devices import PRECISIONS, choose_device, choose_precision, default_threads
 from core.errors import ForgetSetError, MismatchError, UsageError
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.methods import Method, get_method
-from core.models.architectures import ModelSpec, get_architecture
+from core.models.architectures import ModelSpec, build_on_meta, get_architecture
 from core.models.checkpoint import OpenedModel
 from core.parameters import Values, resolve
 from core.runs.folder import FORGET, RunFolder
@@ -100,6 +100,8 @@ def make_train_job(
         get_architecture(architecture)
     values = resolve(method.parameters, *_known([recipe or {}], method, strict=True), owner="the recipe")
     spec = ModelSpec(architecture, dataset.num_classes, dataset.channels, dataset.preprocessing.size, user_code)
+    if not user_code:
+        build_on_meta(spec)  # images too small for it, say: told before a folder is made
     return Job(
         kind="train",
         model=ModelPart(
@@ -210,13 +212,15 @@ def _machine(
 ) -> dict[str, Any]:
     if precision not in PRECISIONS:
         raise UsageError(f"Precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+    chosen = choose_device(device)
+    choose_precision(precision, chosen, convolutional=True)  # what the device has not is told before a folder is made
     if threads < 0:
         raise UsageError(f"--threads must be at least 1, got {threads}")
     if not 0 <= monitoring_budget <= 1:
         raise UsageError(f"The monitoring budget must be between 0 and 1, got {monitoring_budget:g}")
     return {
         "seed": seed,
-        "device": str(choose_device(device)),
+        "device": str(chosen),
         "precision": precision,
         "threads": threads or default_threads(),
         "monitoring_budget": monitoring_budget,

@@ -27,7 +27,7 @@ from core.methods import get_method
 from core.models.architectures import ModelSpec, build_model
 from core.models.tap import TappedModel
 from core.parameters import Values, resolve
-from core.runs.checkpoints import load_checkpoint, save_checkpoint
+from core.runs.checkpoints import list_checkpoints, load_checkpoint, save_checkpoint
 from core.runs.folder import FORGET, RunFolder
 from core.runs.recorder import Recorder
 from core.selection import Selection, read_forget_csv
@@ -63,8 +63,8 @@ def run(
     """Run the job in `folder` and return the state it ended in; every event is on disk before `emit` sees it.
 
     `pair` (unlearning) or `dataset` (training) may be handed in where they are already open. `resume` goes on from
-    the last checkpoint, or from step 0 without one; a run that has a result is left as it is. Raises the AppError a
-    run failed with, after recording it.
+    the last checkpoint, or from step 0 without one; a run that has a result is left as it is. A resume that is
+    stopped before its first step ends as INTERRUPTED. Raises the AppError a run failed with, after recording it.
     """
     state = State(folder.status().state)
     if state in (State.FINISHED, State.STOPPED) and folder.has_result:
@@ -77,7 +77,9 @@ def run(
         try:
             outcome = runner.run(pair, dataset, resume, trust_pickle, trust_code)
         except Interrupted:
-            outcome = runner.end_without_result()
+            # Stopped before a resumed run went on: what it had reached is kept, and it is as interrupted as before.
+            held = not control.discarding and bool(list_checkpoints(folder))
+            outcome = State.INTERRUPTED if held else runner.end_without_result()
         except Exception as error:
             failure = runner.fail(error)
         finally:
@@ -114,6 +116,8 @@ class _Runner:
             checkpoint_seconds=job.checkpoint_seconds,
         )
         state = load_checkpoint(self._folder) if resume else None
+        if resume and state is None and self._folder.read_events():
+            engine.begin_anew()
         if state is not None:
             engine.restore(state)
         elif bench.original is not None:
