@@ -1,0 +1,259 @@
+"""What a run would take before it is started: steps, time, memory and disk; and which methods suit a forget set."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from core.devices import autocast, choose_device, choose_precision, set_threads
+from core.engine.layout import Layout
+from core.engine.setting import convolutional
+from core.errors import InputError
+from core.jsonio import read_json, write_json
+from core.methods import METHODS, get_method
+from core.methods.base import Alternate, Edit, Facts, Method, Stage, Train
+from core.parameters import Values, resolve
+from core.places import cache_home
+from core.runs.checkpoints import KEEP
+from core.selection import Selection
+from core.session.jobs import resolve_method
+from core.session.opening import Pair, place
+
+# A training step is a forward and a backward pass; backward costs about two forward passes.
+FORWARD_SHARE = 1 / 3
+MEASURED_STEPS, MEASURED_SECONDS, LARGEST_MEASURED_BATCH = 6, 1.5, 64
+REPORT_BYTES = 4_000_000  # report, card, events: small beside weights
+ORDER = ("reconstruction", "baseline", "control", "reference")  # of method cards: what is meant to forget comes first
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A method with whether it suits a forget set; `reason` says why not."""
+
+    method: Method
+    suits: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """Measured on a device: seconds of a training step per sample, and bytes of its activations per sample."""
+
+    seconds: float
+    activation_bytes: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one run would take. `seconds` is None where nothing was measured yet; bytes are rough."""
+
+    steps: int
+    stages: tuple[dict[str, Any], ...]
+    seconds: float | None
+    memory_bytes: int
+    disk_bytes: int
+    disk_free: int | None
+    explain: tuple[str, ...]
+
+    @property
+    def fits_disk(self) -> bool:
+        """Whether the folder of runs has room for it; True where the system does not say."""
+        return self.disk_free is None or self.disk_bytes < self.disk_free
+
+
+def choices(selection: Selection | None) -> tuple[Choice, ...]:
+    """Return all methods in the order to show them for a forget set, those that do not suit it last."""
+    kind = "class" if selection is None or selection.mode in ("class", "empty") else "sample"
+    found = []
+    for method in METHODS.values():
+        suits = kind in method.suits
+        reason = "" if suits else "Works on whole classes only." if kind == "sample" else "Works on single images only."
+        found.append(Choice(method, suits, reason))
+    return tuple(sorted(found, key=lambda c: (not c.suits, ORDER.index(c.method.status))))
+
+
+def preset_values(pair: Pair, method_id: str, preset: str, mode: str) -> Values:
+    """Return the values a preset gives for this model: a fresh model is trained by the original's recipe if known."""
+    method = get_method(method_id)
+    recipe = (pair.model.card or {}).get("recipe") or {}
+    first = method.presets[0].name if method.presets else ""
+    if method.starts_from != "fresh" or preset not in ("", first):
+        return resolve_method(method, mode, preset)
+    names = {p.name for p in method.parameters}
+    known = {name: value for name, value in recipe.items() if name in names}
+    return resolve(method.parameters, method.preset(preset, mode).values, known, owner=method.id)
+
+
+def facts_of(selection: Selection, num_classes: int) -> Facts:
+    """Return what a plan may depend on, from the forget set alone. Raises ForgetSetError for an empty or full one."""
+    selection.check()
+    mode: Any = selection.mode
+    return Facts(selection.count, selection.total - selection.count, mode, num_classes)
+
+
+def estimate(
+    pair: Pair,
+    selection: Selection,
+    method_id: str,
+    values: Mapping[str, Any],
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int = 0,
+    monitoring_budget: float = 0.1,
+    runs_folder: Path | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Estimate:
+    """Estimate one run. The step time is measured once per architecture, input, device and precision, then cached.
+
+    Call it in the executor of the device. Raises the AppErrors of values, forget set and device.
+    """
+    method = get_method(method_id)
+    checked = resolve(method.parameters, values, owner=method.id)
+    facts = facts_of(selection, pair.dataset.num_classes)
+    plan = tuple(method.plan(checked, facts))
+    sizes = {"retain": facts.retain, "forget": facts.forget, "all": facts.retain + facts.forget}
+    layout = Layout(plan, sizes)
+    cost = step_cost(pair, device=device, precision=precision, threads=threads, cancelled=cancelled)
+    seconds = None
+    if cost is not None:
+        images = len(pair.dataset.train) + len(pair.dataset.test)
+        ends = cost.seconds * FORWARD_SHARE * images  # the result is measured on all images
+        seconds = ends + _training_seconds(layout, method, sizes, cost) / (1 - min(monitoring_budget, 0.9))
+    weights = 4 * pair.model.parameters
+    return Estimate(
+        steps=layout.total,
+        stages=tuple(layout.describe()),
+        seconds=seconds,
+        memory_bytes=_memory(plan, weights, pair, cost),
+        disk_bytes=(KEEP + 1) * 2 * weights + 2 * weights + REPORT_BYTES,  # checkpoints hold weights and momentum
+        disk_free=free_disk(runs_folder) if runs_folder is not None else None,
+        explain=method.explain(checked, facts) if method.explain is not None else method.notes,
+    )
+
+
+def step_cost(
+    pair: Pair,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int = 0,
+    cancelled: Callable[[], bool] | None = None,
+) -> StepCost | None:
+    """Return what a training step costs per sample; measured in a second or two where it is not known yet.
+
+    None where it was cancelled or the device could not take it.
+    """
+    chosen = choose_device(device)
+    threads = set_threads(threads)
+    spec, size = pair.model.spec, pair.dataset.preprocessing.size
+    name = torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else chosen.type
+    key = hashlib.sha256(
+        repr((spec.architecture, spec.num_classes, spec.in_channels, size, name, precision, threads)).encode()
+    ).hexdigest()[:24]
+    path = cache_home() / "step-times" / f"{key}.json"
+    if path.is_file():
+        try:
+            return StepCost(**read_json(path))
+        except (InputError, TypeError):
+            path.unlink(missing_ok=True)
+    try:
+        cost = _measure(pair, chosen, precision, cancelled or (lambda: False))
+    except RuntimeError:  # out of memory, or an operation the device lacks: an estimate must not stop anyone
+        return None
+    if cost is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, {"seconds": cost.seconds, "activation_bytes": cost.activation_bytes})
+    return cost
+
+
+def free_disk(folder: Path) -> int | None:
+    """Return the free bytes where `folder` is or would be made; None where the system does not say."""
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        return shutil.disk_usage(place).free
+    except OSError:
+        return None
+
+
+def _training_seconds(layout: Layout, method: Method, sizes: Mapping[str, int], cost: StepCost) -> float:
+    total = 0.0
+    for segment in layout.segments:
+        if isinstance(segment.stage, Edit):
+            # An edit looks at the sets the method needs, forward and backward, once.
+            total += cost.seconds * sum(sizes[s] for s in ("retain", "forget") if f"{s} set" in method.needs)
+        for part in segment.parts:
+            batch = min(part.batch, max(1, sizes[part.reads]))
+            passes = 1.0 + (FORWARD_SHARE if "teacher" in part.needs and part.reads != "forget" else 0.0)
+            total += segment.steps / len(segment.parts) * batch * passes * cost.seconds
+    return total
+
+
+def _memory(plan: tuple[Stage, ...], weights: int, pair: Pair, cost: StepCost | None) -> int:
+    parts = [part for stage in plan for part in _parts(stage)]
+    batch = max((part.batch for part in parts), default=0)
+    copies = 4 + any("teacher" in part.needs for part in parts)  # weights, gradients, momentum, the start
+    images = pair.dataset.train.images.nbytes + pair.dataset.test.images.nbytes
+    return copies * weights + images + batch * (cost.activation_bytes if cost else 0)
+
+
+def _parts(stage: Stage) -> tuple[Train, ...]:
+    return stage.parts if isinstance(stage, Alternate) else (stage,) if isinstance(stage, Train) else ()
+
+
+def _measure(pair: Pair, device: torch.device, precision: str, cancelled: Callable[[], bool]) -> StepCost | None:
+    """Time a few training steps on random images and count the bytes of what the layers put out."""
+    spec, (height, width) = pair.model.spec, pair.dataset.preprocessing.size
+    with torch.random.fork_rng(devices=[]):
+        tap = place(pair.model.build().train(), spec, device)
+        module = tap.module
+        resolved = choose_precision(precision, device, convolutional=convolutional(module))
+        batch = min(LARGEST_MEASURED_BATCH, max(2, len(pair.dataset.train)))
+        images = torch.rand(batch, height, width, spec.in_channels, device=device).permute(0, 3, 1, 2)
+        labels = torch.zeros(batch, dtype=torch.int64, device=device)
+        optimiser = torch.optim.SGD(module.parameters(), lr=0.0, momentum=0.9)
+        activations = _activation_bytes(module, images)
+        times: list[float] = []
+        began = time.perf_counter()
+        while len(times) < MEASURED_STEPS and (len(times) < 2 or time.perf_counter() - began < MEASURED_SECONDS):
+            if cancelled():
+                return None
+            start = time.perf_counter()
+            with autocast(device, resolved):
+                logits = module(images)
+            F.cross_entropy(logits.float(), labels).backward()
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            times.append(time.perf_counter() - start)
+    return StepCost(min(times[1:]) / batch, activations // batch)  # the first step also warms up
+
+
+def _activation_bytes(module: nn.Module, images: torch.Tensor) -> int:
+    total = 0
+
+    def count(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        nonlocal total
+        if isinstance(output, torch.Tensor):
+            total += output.numel() * output.element_size()
+
+    hooks = [leaf.register_forward_hook(count) for leaf in module.modules() if not list(leaf.children())]
+    try:
+        with torch.no_grad():
+            module(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return 2 * total  # kept for the backward pass, and their gradients
