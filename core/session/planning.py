@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,10 @@ from core.session.opening import Pair, place
 
 # A training step is a forward and a backward pass; backward costs about two forward passes.
 FORWARD_SHARE = 1 / 3
-MEASURED_STEPS, MEASURED_SECONDS, LARGEST_MEASURED_BATCH = 6, 1.5, 64
+MEASURED_BATCHES = (8, 64)  # two sizes: a step costs something by itself and something per sample
+MEASURED_STEPS, MEASURED_SECONDS = 6, 1.0  # per size, whichever ends first
+LOSS_SHARE = 0.5  # of a step's own cost comes on top for losses, metrics and data in the engine (benchmarks/speed)
+PACE_RANGE = (0.2, 20.0)  # a run that was paused by the system's sleep teaches nothing beyond
 REPORT_BYTES = 4_000_000  # report, card, events: small beside weights
 ORDER = ("reconstruction", "baseline", "control", "reference")  # of method cards: what is meant to forget comes first
 
@@ -46,10 +49,15 @@ class Choice:
 
 @dataclass(frozen=True)
 class StepCost:
-    """Measured on a device: seconds of a training step per sample, and bytes of its activations per sample."""
+    """Measured on a device: seconds of a training step by itself and per sample; bytes of activations per sample."""
 
-    seconds: float
+    step_seconds: float
+    sample_seconds: float
     activation_bytes: int
+
+    def of(self, batch: int) -> float:
+        """Return the seconds of one training step on so many samples."""
+        return self.step_seconds + self.sample_seconds * batch
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,8 @@ class Estimate:
     disk_bytes: int
     disk_free: int | None
     explain: tuple[str, ...]
+    plain_seconds: float | None = None  # from the step time alone, before what earlier runs taught
+    pace_key: str = ""
 
     @property
     def fits_disk(self) -> bool:
@@ -124,20 +134,23 @@ def estimate(
     sizes = {"retain": facts.retain, "forget": facts.forget, "all": facts.retain + facts.forget}
     layout = Layout(plan, sizes)
     cost = step_cost(pair, device=device, precision=precision, threads=threads, cancelled=cancelled)
-    seconds = None
+    plain = None
     if cost is not None:
         images = len(pair.dataset.train) + len(pair.dataset.test)
-        ends = cost.seconds * FORWARD_SHARE * images  # the result is measured on all images
-        seconds = ends + _training_seconds(layout, method, sizes, cost) / (1 - min(monitoring_budget, 0.9))
+        ends = cost.sample_seconds * FORWARD_SHARE * images  # the result is measured on all images
+        plain = ends + _training_seconds(layout, method, sizes, cost) / (1 - min(monitoring_budget, 0.9))
+    pace_key = f"{method.id}-{_machine_key(pair, choose_device(device), precision, set_threads(threads))}"
     weights = 4 * pair.model.parameters
     return Estimate(
         steps=layout.total,
         stages=tuple(layout.describe()),
-        seconds=seconds,
+        seconds=None if plain is None else plain * pace(pace_key),
         memory_bytes=_memory(plan, weights, pair, cost),
         disk_bytes=(KEEP + 1) * 2 * weights + 2 * weights + REPORT_BYTES,  # checkpoints hold weights and momentum
         disk_free=free_disk(runs_folder) if runs_folder is not None else None,
-        explain=method.explain(checked, facts) if method.explain is not None else method.notes,
+        explain=method.explain(checked, facts) if method.explain is not None else (),
+        plain_seconds=plain,
+        pace_key=pace_key,
     )
 
 
@@ -149,18 +162,13 @@ def step_cost(
     threads: int = 0,
     cancelled: Callable[[], bool] | None = None,
 ) -> StepCost | None:
-    """Return what a training step costs per sample; measured in a second or two where it is not known yet.
+    """Return what a training step costs; measured in a second or two where it is not known yet.
 
     None where it was cancelled or the device could not take it.
     """
     chosen = choose_device(device)
     threads = set_threads(threads)
-    spec, size = pair.model.spec, pair.dataset.preprocessing.size
-    name = torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else chosen.type
-    key = hashlib.sha256(
-        repr((spec.architecture, spec.num_classes, spec.in_channels, size, name, precision, threads)).encode()
-    ).hexdigest()[:24]
-    path = cache_home() / "step-times" / f"{key}.json"
+    path = _times_home() / f"step-{_machine_key(pair, chosen, precision, threads)}.json"
     if path.is_file():
         try:
             return StepCost(**read_json(path))
@@ -172,8 +180,27 @@ def step_cost(
         return None
     if cost is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, {"seconds": cost.seconds, "activation_bytes": cost.activation_bytes})
+        write_json(path, asdict(cost))
     return cost
+
+
+def pace(key: str) -> float:
+    """Return how much longer runs of this kind took than their step time alone says; 1.0 where there were none."""
+    try:
+        return float(read_json(_times_home() / f"pace-{key}.json")["ratio"])
+    except (InputError, KeyError, TypeError, ValueError):
+        return 1.0
+
+
+def learn(planned: Estimate, seconds: float) -> None:
+    """Remember how long a finished run took in fact, so that the next estimate of its kind is closer."""
+    if not planned.plain_seconds or not planned.pace_key or seconds <= 0:
+        return
+    low, high = PACE_RANGE
+    ratio = min(max(seconds / planned.plain_seconds, low), high)
+    path = _times_home() / f"pace-{planned.pace_key}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, {"ratio": ratio})
 
 
 def free_disk(folder: Path) -> int | None:
@@ -187,16 +214,28 @@ def free_disk(folder: Path) -> int | None:
         return None
 
 
+def _times_home() -> Path:
+    return cache_home() / "step-times"
+
+
+def _machine_key(pair: Pair, device: torch.device, precision: str, threads: int) -> str:
+    spec, size = pair.model.spec, pair.dataset.preprocessing.size
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    facts = (spec.architecture, spec.num_classes, spec.in_channels, tuple(size), name, precision, threads)
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
+
+
 def _training_seconds(layout: Layout, method: Method, sizes: Mapping[str, int], cost: StepCost) -> float:
     total = 0.0
     for segment in layout.segments:
         if isinstance(segment.stage, Edit):
             # An edit looks at the sets the method needs, forward and backward, once.
-            total += cost.seconds * sum(sizes[s] for s in ("retain", "forget") if f"{s} set" in method.needs)
+            total += cost.sample_seconds * sum(sizes[s] for s in ("retain", "forget") if f"{s} set" in method.needs)
         for part in segment.parts:
             batch = min(part.batch, max(1, sizes[part.reads]))
             passes = 1.0 + (FORWARD_SHARE if "teacher" in part.needs and part.reads != "forget" else 0.0)
-            total += segment.steps / len(segment.parts) * batch * passes * cost.seconds
+            step = cost.of(batch) * passes + LOSS_SHARE * cost.step_seconds
+            total += segment.steps / len(segment.parts) * step
     return total
 
 
@@ -213,23 +252,15 @@ def _parts(stage: Stage) -> tuple[Train, ...]:
 
 
 def _measure(pair: Pair, device: torch.device, precision: str, cancelled: Callable[[], bool]) -> StepCost | None:
-    """Time a few training steps on random images and count the bytes of what the layers put out."""
+    """Time a few training steps on random images of two batch sizes, and count the bytes the layers put out."""
     spec, (height, width) = pair.model.spec, pair.dataset.preprocessing.size
     with torch.random.fork_rng(devices=[]):
-        tap = place(pair.model.build().train(), spec, device)
-        module = tap.module
+        module = place(pair.model.build().train(), spec, device).module
         resolved = choose_precision(precision, device, convolutional=convolutional(module))
-        batch = min(LARGEST_MEASURED_BATCH, max(2, len(pair.dataset.train)))
-        images = torch.rand(batch, height, width, spec.in_channels, device=device).permute(0, 3, 1, 2)
-        labels = torch.zeros(batch, dtype=torch.int64, device=device)
         optimiser = torch.optim.SGD(module.parameters(), lr=0.0, momentum=0.9)
-        activations = _activation_bytes(module, images)
-        times: list[float] = []
-        began = time.perf_counter()
-        while len(times) < MEASURED_STEPS and (len(times) < 2 or time.perf_counter() - began < MEASURED_SECONDS):
-            if cancelled():
-                return None
-            start = time.perf_counter()
+
+        def step(images: torch.Tensor, labels: torch.Tensor) -> float:
+            began = time.perf_counter()
             with autocast(device, resolved):
                 logits = module(images)
             F.cross_entropy(logits.float(), labels).backward()
@@ -237,8 +268,23 @@ def _measure(pair: Pair, device: torch.device, precision: str, cancelled: Callab
             optimiser.zero_grad(set_to_none=True)
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
-            times.append(time.perf_counter() - start)
-    return StepCost(min(times[1:]) / batch, activations // batch)  # the first step also warms up
+            return time.perf_counter() - began
+
+        small, large = MEASURED_BATCHES
+        seconds: dict[int, float] = {}
+        for batch in MEASURED_BATCHES:
+            images = torch.rand(batch, height, width, spec.in_channels, device=device).permute(0, 3, 1, 2)
+            labels = torch.zeros(batch, dtype=torch.int64, device=device)
+            times: list[float] = []
+            began = time.perf_counter()
+            while len(times) < MEASURED_STEPS and (len(times) < 2 or time.perf_counter() - began < MEASURED_SECONDS):
+                if cancelled():
+                    return None
+                times.append(step(images, labels))
+            seconds[batch] = min(times[1:])  # the first step also warms up
+        activations = _activation_bytes(module, images)
+    per_sample = max(seconds[large] - seconds[small], 0.0) / (large - small)
+    return StepCost(max(seconds[small] - small * per_sample, 0.0), per_sample, activations // large)
 
 
 def _activation_bytes(module: nn.Module, images: torch.Tensor) -> int:
