@@ -1,0 +1,121 @@
+"""What a report says in words: title, what was asked, what a verdict means, and the limits that apply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.verify import numbers
+from core.verify.closure import look_up
+
+Report = Mapping[str, Any]
+
+PROOF = "These are measurements, not proof. They show what the attacks tried here could find, on this data."
+
+MEANING = {
+    "close": "On what was measured, the model behaves like one that was trained without these images.",
+    "partly": "The model moved towards one that was trained without these images. Measurable traces remain.",
+    "hidden": "The answers changed, the inner features hardly did: whoever has the file can find the class again.",
+    "not": "Most measures still look as if these images were part of the training.",
+    "nothing": "On this data the original and a model that never saw these images look alike.",
+    "no_reference": "Only a model trained without these images shows what each number should be. Here there is none, "
+    "so the numbers can be held against the original only.",
+}
+"""What each verdict means to someone who does not know the measures."""
+
+RECONSTRUCTION = (
+    "MUDA (reconstruction): the measure and the losses follow the paper; schedule and settings are ours. No number "
+    "here is the paper's."
+)
+CIRCULAR = "The method was trained on {names}. That measure is shown and does not count in the verdict."
+NECESSARY = (
+    "Dimensional alignment near the retrained value is necessary, not sufficient: collapsed features reach it as well. "
+    "It depends on k, and on whether features are centred."
+)
+SAMPLES = "Alignment compares whole classes. For single images it says nothing."
+NO_REFERENCE = "There was no retrained model, so nothing says which value each measure should have."
+ONE_REFERENCE = "There was one retrained model. How far two retrained models differ was not measured."
+SEEN_BEFORE = (
+    "The test images were set aside from the training images. The original has already seen them, so results on them "
+    "look better than they are."
+)
+FEW = "{count} forget images are few: values on them can move by several points by chance."
+NO_ATTACK = "No membership attack was run."
+BOTH_MODELS = (
+    "Anyone who has both the original and this model can compare them and may learn what was removed. Withdraw the "
+    "original where you can."
+)
+CONTROL = (
+    "The head-only edit is a control: it changes only the last layer so that the class is never named. Its outputs "
+    "forget, its features don't. A result that looks like it has hidden the class, not forgotten it."
+)
+
+FEW_IMAGES = 100
+"""Below this one image is more than a point of accuracy on the forget set."""
+
+
+
+def limits(report: Report) -> list[str]:
+    """Return the limits that apply to this report, most general first, as they stand on the page."""
+    verdict = report.get("verdict") or {}
+    rows = verdict.get("measures") or []
+    trained = [row.get("title", row.get("key")) for row in rows if row.get("trained_on")]
+    references = reference_count(report)
+    forget_count = report.get("forget_count")
+    membership = look_up(model(report, "unlearned"), ("membership", "population", "auc"))
+    refused = ((model(report, "unlearned").get("membership") or {}).get("population") or {}).get("reason")
+    found = [PROOF]
+    if not references:
+        found.append(NO_REFERENCE)
+    elif references == 1:
+        found.append(ONE_REFERENCE)
+    if "muda" in str(report.get("method", "")):
+        found.append(RECONSTRUCTION)
+    if trained:
+        found.append(CIRCULAR.format(names=" and ".join(trained)))
+    if report.get("forget_mode") == "sample":
+        found.append(SAMPLES)
+    elif look_up(model(report, "unlearned"), ("dimensional_alignment", "value")) is not None:
+        found.append(NECESSARY)
+    if (report.get("dataset") or {}).get("test_origin") == "set aside":
+        found.append(SEEN_BEFORE)
+    if isinstance(forget_count, int) and 0 < forget_count < FEW_IMAGES:
+        found.append(FEW.format(count=numbers.count(forget_count)))
+    if membership is None:
+        found.append(str(refused) if refused else NO_ATTACK)
+    found.append(BOTH_MODELS)
+    return found
+
+
+def title(report: Report) -> str:
+    """Return the page's title: "Forgetting class sandal"."""
+    names = list(report.get("forget_classes") or ())
+    count = report.get("forget_count")
+    if names and report.get("forget_mode") != "mixed":
+        listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        return f"Forgetting {'class' if len(names) == 1 else 'classes'} {listed}"
+    return f"Forgetting {numbers.plural(count, 'image')}" if isinstance(count, int) else "Forgetting"
+
+
+def asked(report: Report) -> str:
+    """Return what was asked, in a sentence with its size."""
+    names = list(report.get("forget_classes") or ())
+    count, total = report.get("forget_count"), report.get("total")
+    what = f"the {'class' if len(names) == 1 else 'classes'} {', '.join(names)}" if names else "single images"
+    if names and report.get("forget_mode") == "mixed":
+        what += " and single images of other classes"
+    text = f"Remove {what} from the model"
+    if isinstance(count, int) and isinstance(total, int) and total:
+        share = numbers.percent(count / total)
+        text += f": {numbers.count(count)} of {numbers.count(total)} training images ({share})"
+    return text + "."
+
+
+def model(report: Report, name: str) -> Mapping[str, Any]:
+    """Return the measures of one model; empty where there are none."""
+    return (report.get("models") or {}).get(name) or {}
+
+
+def reference_count(report: Report) -> int:
+    """Return how many retrained models the report holds."""
+    return len(report.get("retrained") or ()) or int(bool(model(report, "retrained")))
