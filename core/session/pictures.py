@@ -12,16 +12,16 @@ import torch
 from core.data.dataset import Dataset
 from core.data.splits import Splits, stratified
 from core.devices import choose_device, set_threads
-from core.engine.full import FullOutputs, cache_name, collect_full
+from core.engine.full import FullOutputs
 from core.engine.outputs import SetOutputs
 from core.errors import InputError, MismatchError, StoppedError
 from core.forget_list import read_forget_csv
 from core.job import Job
 from core.models.checkpoint import open_model
 from core.models.fit import check_fit
-from core.places import cache_home
 from core.runs.folder import FORGET, MODEL, RunFolder, sha256
 from core.session.opening import DataOptions, Pair, open_pair, stores, tapped
+from core.session.original import cached_outputs
 from core.session.references import trained_references
 from core.verify.embedding import Projection, turned_projection
 
@@ -110,12 +110,13 @@ def embeddings(
             trust_code=trust_code,
         )
         check_fit(opened, dataset)
-        kept = cache_name(sha256(path), dataset.fingerprint, job.model.preprocessing, "float32")
-        outputs[name] = collect_full(
+        outputs[name] = cached_outputs(
             tapped(opened, device, trust_code=trust_code),
             train,
             test,
-            cache=cache_home() / "outputs" / kept,
+            sha256=sha256(path),
+            fingerprint=dataset.fingerprint,
+            preprocessing=job.model.preprocessing,
             progress=lambda done, total, name=name: tell(f"Measuring the {name} model", done, total),  # type: ignore[misc]
         )
     return picture(outputs, dataset, Splits.of(dataset, mask), most)
