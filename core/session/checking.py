@@ -64,7 +64,8 @@ def evaluate(
         other = open_for(pair.dataset, path, trust_pickle=trust_pickle, trust_code=trust_code)
         others[name] = outputs(other, f"Measuring {name}")
     if others:
-        measures["distances"] = suite.distances(full, others, splits)
+        again = [other for name, other in others.items() if name.startswith("retrained")]
+        measures["distances"] = suite.distances(full, others.get("original"), again, splits)
         measures["references"] = {name: suite.measure(other, splits) for name, other in others.items()}
         retrained = [found for name, found in measures["references"].items() if name.startswith("retrained")]
         if "original" in measures["references"]:

@@ -86,14 +86,11 @@ def build_report(
     for name in list(outputs)[1:]:
         models[name] = suite.measure(outputs[name], splits, features_of=(original, models["original"]))
     references = {name: suite.measure(full, splits) for name, full in retrained.items()}
-    first = next(iter(retrained.values()), None)
-    towards = {"original": original, **({"retrained": first} if first is not None else {})}
     for name, full in outputs.items():
-        models[name]["distances"] = suite.distances(full, towards, splits)
+        models[name]["distances"] = suite.distances(full, original, list(retrained.values()), splits)
     for name, full in retrained.items():
         others = [other for key, other in retrained.items() if key != name]
-        towards = {"original": original, **({"retrained": others[0]} if others else {})}
-        references[name]["distances"] = suite.distances(full, towards, splits)
+        references[name]["distances"] = suite.distances(full, original, others, splits)
     if references:
         models["retrained"] = next(iter(references.values()))
     verdict = decide(models, list(references.values()), set(method.trained_on))

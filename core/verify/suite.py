@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -14,7 +16,7 @@ from core.metrics.accuracy import accuracy, macro_accuracy, per_class_accuracy, 
 from core.metrics.alignment import measure_alignment
 from core.metrics.class_means import measure_class_means
 from core.metrics.clustering import measure_clustering
-from core.metrics.distances import output_distance
+from core.metrics.distances import OutputDistance, output_distance
 from core.metrics.probe import linear_probe
 from core.metrics.spectra import measure_spectra
 
@@ -76,26 +78,35 @@ def feature_measures(sets: dict[str, SetOutputs], splits: Splits) -> dict[str, A
     }
 
 
-def distances(model: FullOutputs, references: dict[str, FullOutputs], splits: Splits) -> dict[str, dict[str, float]]:
-    """Return output distances on unseen forget and retain images to each reference: js, tv and agreement.
+def distances(
+    model: FullOutputs, original: FullOutputs | None, retrained: Sequence[FullOutputs], splits: Splits
+) -> dict[str, dict[str, float]]:
+    """Return output distances on unseen forget and retain images: js, tv and agreement, to the original and, as means
+    over them, to the retrained models.
 
     For sample forgetting the forget images themselves take the place of unseen ones of their class.
-    """
+    """  # noqa: D205
     by_class = len(splits.forget_test) > 0
     forget = ("forget_test", splits.forget_test, True) if by_class else ("forget", splits.forget_train, False)
     found: dict[str, dict[str, float]] = {}
     for name, ids, from_test in (forget, ("retain_test", splits.retain_test, True)):
-        part = model.test if from_test else model.train
         row: dict[str, float] = {}
-        for reference, full in references.items():
-            other = full.test if from_test else full.train
-            distance = output_distance(part.logits[ids], other.logits[ids]) if len(ids) else None
-            if distance is not None:
-                row[f"js_to_{reference}"] = distance.js
-                row[f"tv_to_{reference}"] = distance.tv
-                row[f"agreement_with_{reference}"] = distance.agreement
+        for reference, others in (("original", [original] if original else []), ("retrained", retrained)):
+            taken = [_distance(model, other, ids, from_test) for other in others]
+            known = [distance for distance in taken if distance is not None]
+            if known:
+                row[f"js_to_{reference}"] = fmean(distance.js for distance in known)
+                row[f"tv_to_{reference}"] = fmean(distance.tv for distance in known)
+                row[f"agreement_with_{reference}"] = fmean(distance.agreement for distance in known)
         found[name] = row
     return found
+
+
+def _distance(model: FullOutputs, other: FullOutputs, ids: torch.Tensor, from_test: bool) -> OutputDistance | None:
+    if not len(ids):
+        return None
+    one, two = (model.test, other.test) if from_test else (model.train, other.train)
+    return output_distance(one.logits[ids], two.logits[ids])
 
 
 def head_only(original: FullOutputs, forget_classes: tuple[int, ...]) -> FullOutputs:
