@@ -17,9 +17,7 @@ COMMANDS = {
     "train": "train an original model or, with exclusions, a retrained reference",
     "unlearn": "make a model unlearn classes or samples; makes a run folder",
     "evaluate": "the measures of one model",
-    "verify": "hold a run against its references; writes the report",
     "verify-report": "re-compute the hashes a report names",
-    "compare": "runs side by side",
     "export": "write a run's model or a model file in another form, and check it",
     "inspect": "say what a file or folder is",
     "resume": "go on with an interrupted run",
@@ -28,6 +26,8 @@ COMMANDS = {
     "datasets": "the data sets known by name",
     "architectures": "the architectures known by name",
 }
+
+ABSENT = ("verify", "compare")  # names of the plan that this version answers with a sentence
 
 DISPLAY_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 
@@ -73,7 +73,7 @@ def _command_line(arguments: list[str]) -> list[str] | None:
     """Return the arguments of the subcommand where there is one, which may follow --no-window and --debug."""
     flags: list[str] = []
     for position, argument in enumerate(arguments):
-        if argument in COMMANDS:
+        if argument in COMMANDS or argument in ABSENT:
             return [*arguments[position:], *flags]
         if argument == "--debug":
             flags.append(argument)

@@ -1,0 +1,113 @@
+"""The command line: finds the subcommand, runs it, and turns whatever happens into one line and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import sys
+import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core.cli.output import Screen
+
+# Subcommand -> the module with SUMMARY, add_arguments(parser) and run(options, screen) -> exit code.
+MODULES = {
+    "train": "core.cli.train",
+    "unlearn": "core.cli.unlearn",
+    "evaluate": "core.cli.evaluate",
+    "verify-report": "core.cli.verify_report",
+    "export": "core.cli.export",
+    "inspect": "core.cli.inspect",
+    "resume": "core.cli.resume",
+    "runs": "core.cli.runs",
+    "methods": "core.cli.methods",
+    "datasets": "core.cli.datasets",
+    "architectures": "core.cli.architectures",
+    "example": "core.cli.example",
+}
+HIDDEN = ("example",)  # what main.py's --example runs where there is no window
+
+# Named by the file formats and by people who know the plan; answered with a sentence instead of "unknown".
+ABSENT = {
+    "verify": "`unlearn` already writes a report into the run folder, and `evaluate --reference retrained=PATH` "
+    "holds a model against a retrained one",
+    "compare": "`runs DIR` lists runs with their accuracies, and each run folder holds its report",
+}
+
+
+def main(argv: list[str]) -> int:
+    """Run one subcommand with its arguments and return the exit code; errors are one line on stderr."""
+    from core.cli.output import Screen
+    from core.errors import AppError, StoppedError
+
+    debug = "--debug" in argv
+    screen = Screen(json="--json" in argv)
+    try:
+        with screen, warnings.catch_warnings():
+            if not debug:
+                warnings.simplefilter("ignore")  # the libraries' advice to programmers
+            return _run(argv, screen)
+    except SystemExit as stop:  # --help
+        return stop.code if isinstance(stop.code, int) else 0
+    except AppError as error:
+        return _complain(screen, error, error.text, error.exit_code, debug)
+    except KeyboardInterrupt as error:
+        return _complain(screen, error, "Stopped. Nothing was written.", StoppedError.exit_code, debug)
+    except Exception as error:
+        return _fault(screen, error, argv, debug)
+
+
+def _run(argv: list[str], screen: Screen) -> int:
+    from core.cli.options import Parser
+    from core.errors import UsageError, nearest
+
+    name, arguments = (argv[0], list(argv[1:])) if argv else ("", [])
+    if name in ABSENT:
+        raise UsageError(f"`{name}` is not part of this version", ABSENT[name])
+    if name not in MODULES:
+        alike = nearest(name, (known for known in MODULES if known not in HIDDEN), count=2)
+        hint = f"Did you mean {' or '.join(alike)}?" if alike else "`python main.py --help` lists the subcommands"
+        raise UsageError(f"There is no subcommand {name!r}" if name else "A subcommand is missing", hint)
+    module = importlib.import_module(MODULES[name])
+    parser = Parser(name, module.SUMMARY)
+    module.add_arguments(parser)
+    return module.run(parser.parse(arguments), screen)
+
+
+def _complain(screen: Screen, error: BaseException, text: str, exit_code: int, debug: bool) -> int:
+    """Say an error on one line, after its traceback where that was asked for."""
+    screen.end_line()
+    if debug:
+        import traceback
+
+        traceback.print_exception(error, file=sys.stderr)
+    screen.error(text)
+    return exit_code
+
+
+def _fault(screen: Screen, error: Exception, argv: list[str], debug: bool) -> int:
+    """Say that the program has a fault and keep what is needed to find it in a file."""
+    place = ""
+    with contextlib.suppress(Exception):
+        place = f" The details are in {_write_log(error, argv)}."
+    kind = type(error).__name__
+    text = f"{kind}: {' '.join(str(error).split())}".rstrip(" .:")
+    return _complain(screen, error, f"{text}. This is a bug in Unlearn Studio.{place}", 1, debug)
+
+
+def _write_log(error: Exception, argv: list[str]) -> str:
+    import datetime
+    import platform
+    import traceback
+
+    from core.places import data_home
+    from core.version import VERSION
+
+    now = datetime.datetime.now()
+    folder = data_home() / "log"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"fault-{now:%Y%m%d-%H%M%S-%f}.log"
+    head = f"Unlearn Studio {VERSION}, Python {platform.python_version()}, {platform.platform()}\n{now.isoformat()}\n"
+    path.write_text(f"{head}{argv!r}\n\n{''.join(traceback.format_exception(error))}", encoding="utf-8")
+    return str(path)

@@ -1,0 +1,90 @@
+"""`evaluate`: the measures of one model, and its distance to references."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from core.cli import forget, options
+from core.cli.output import Screen
+from core.cli.progress import Loading
+from core.errors import NotFoundError, UsageError
+
+SUMMARY = "Measure one model: accuracies, and with a forget set what its features still hold of it."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `evaluate` takes."""
+    options.add_model(parser)
+    options.add_data(parser)
+    forget.add_forget(parser)
+    group = parser.add_argument_group("comparison")
+    group.add_argument(
+        "--reference", action="append", default=[], type=options.named_path, metavar="NAME=PATH",
+        help="a model to hold it against: retrained=PATH, original=PATH; repeatable",
+    )  # fmt: skip
+    group.add_argument("--seed", default=0, type=options.whole(0), metavar="N", help="for --forget-random")
+    options.add_machine(parser)
+    options.add_trust(parser)
+    options.add_output(parser)
+
+
+def run(given: argparse.Namespace, screen: Screen) -> int:
+    """Measure --model."""
+    forget.check_forget_options(given, required=False)
+    references = _references(given.reference)
+    from core.session.checking import evaluate
+    from core.session.opening import open_pair
+
+    loading = Loading(screen)
+    trust = {"trust_pickle": given.trust_pickle, "trust_code": given.trust_code}
+    pair = open_pair(
+        options.path_option(given.model), given.dataset, options.data_options(given),
+        arch=options.architecture_option(given), progress=loading, **trust,
+    )  # fmt: skip
+    selection = forget.forget_selection(given, pair.dataset, screen)
+    measures = evaluate(
+        pair, selection, device=given.device, threads=given.threads, references=references, progress=loading, **trust
+    )
+    screen.end_line()
+    screen.say(_text(measures, pair, selection))
+    screen.document(measures)
+    return 0
+
+
+def _references(given: list[tuple[str, str]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, text in given:
+        if name in found:
+            raise UsageError(f"--reference {name} is given twice", "Name the second one retrained-2, for example")
+        path = options.path_option(text)
+        if not path.exists():
+            raise NotFoundError(f"There is no file or folder {path}", "It is what --reference names")
+        found[name] = path
+    return found
+
+
+def _text(measures: dict[str, Any], pair: Any, selection: Any) -> str:
+    from core.cli.output import shown, wrapped
+    from core.cli.summary import measures_table
+
+    title = f"{shown(pair.model.path)} ({pair.model.spec.architecture}) on {pair.dataset.title}"
+    blocks = [f"{title}\n{selection.describe()}" if selection.count else title]
+    blocks.append(measures_table({"model": measures, **measures.get("references", {})}))
+    if pair.dataset.test_origin == "set aside":
+        blocks.append("Test images were set aside from the training images: seen before by a model trained on all.")
+    distances = (measures.get("distances") or {}).get("forget_test") or (measures.get("distances") or {}).get("forget")
+    if distances:
+        from core.verify.numbers import percent, ratio
+
+        names = [key.removeprefix("js_to_") for key in distances if key.startswith("js_to_")]
+        blocks.append(
+            "\n".join(
+                f"On forget images, to {name}: Jensen-Shannon {ratio(distances[f'js_to_{name}'])}, "
+                f"same answer {percent(distances[f'agreement_with_{name}'])}."
+                for name in names
+            )
+        )
+    if sentence := (measures.get("verdict") or {}).get("sentence"):
+        blocks.append(wrapped(sentence))
+    return "\n\n".join(blocks)

@@ -1,0 +1,58 @@
+"""`example`: the bundled example without a window, from training its model to the checked checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from core.cli import options
+from core.cli.interrupts import stop_on_interrupt
+from core.cli.output import Screen
+from core.cli.progress import Loading
+from core.cli.running import run_to_end
+from core.errors import InputError
+from core.verify.numbers import duration
+
+SUMMARY = "Run the bundled example without a window: a small network forgets a handwritten digit."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `example` takes."""
+    group = parser.add_argument_group("run")
+    group.add_argument("--out", default="", metavar="DIR", help="the run folder (else one in the folder of runs)")
+    group.add_argument("--resume", action="store_true", help="go on with the run that DIR already holds")
+    options.add_output(parser)
+
+
+def run(given: argparse.Namespace, screen: Screen) -> int:
+    """Run the example into --out."""
+    import datetime
+
+    from core.engine.control import Control
+    from core.places import runs_home
+    from core.runs.folder import MODEL, MODEL_PT, RunFolder
+    from core.session.example import open_example
+    from core.session.exporting import read_back_run
+    from core.session.jobs import create_run, make_unlearn_job
+
+    began = time.monotonic()
+    name = f"example-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    folder = RunFolder(options.path_option(given.out) if given.out else runs_home() / name)
+    if folder.exists and not given.resume:
+        raise InputError(f"{folder.path} already holds a run", "Choose another folder, or go on with it: --resume")
+    control = Control()
+    with stop_on_interrupt(control):
+        example = open_example(control, Loading(screen))
+        screen.end_line()
+        screen.say(f"The example: {example.selection.describe()}")
+        if not folder.exists:
+            job = make_unlearn_job(
+                example.pair, example.selection, example.method, preset=example.preset, seed=example.seed
+            )
+            folder = create_run(folder.path, job, example.selection, example.pair.dataset)
+        code = run_to_end(folder, control, screen, pair=example.pair, resume=given.resume)
+    screen.say()
+    for file in (MODEL, MODEL_PT):
+        screen.say(f"{file}: {read_back_run(folder, file, example.pair.dataset).sentence}")
+    screen.say(f"The whole example took {duration(time.monotonic() - began)}.")
+    return code

@@ -1,0 +1,122 @@
+"""Which samples a command means: options for classes, lists and random shares, turned into one selection."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.cli.options import number, path_option
+from core.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from core.cli.output import Screen
+    from core.data.dataset import Dataset
+    from core.selection import ListMatch, Selection, Unmatched
+
+_NAMED = 3  # entries of a list that an error names one by one
+
+
+def add_forget(parser: argparse.ArgumentParser) -> None:
+    """Add --forget-class, --forget-samples and --forget-random."""
+    group = parser.add_argument_group("forget set")
+    _add_classes(group, "--forget-class", "class to forget, by name or index; several, and repeatable")
+    _add_samples(group, "--forget-samples", "forget list: one sample a line, by index, path or file name")
+    group.add_argument(
+        "--forget-random", type=number(0, 1, inside=True), metavar="FRACTION",
+        help="forget this share of the training images, drawn with --seed",
+    )  # fmt: skip
+
+
+def add_exclude(parser: argparse.ArgumentParser) -> None:
+    """Add --exclude-class and --exclude-samples."""
+    group = parser.add_argument_group("left out, for a retrained reference")
+    _add_classes(group, "--exclude-class", "class to train without, by name or index; several, and repeatable")
+    _add_samples(group, "--exclude-samples", "forget list of the samples to train without")
+
+
+def forget_selection(options: argparse.Namespace, dataset: Dataset, screen: Screen) -> Selection:
+    """Return what --forget-… chooses; empty where no such option is given.
+
+    Raises AppErrors for unknown classes, lines of a list that match nothing, and options that exclude each other.
+    """
+    if options.forget_random is not None:
+        from core.session.jobs import random_selection
+
+        return random_selection(dataset.train.labels.numpy(), dataset.classes, options.forget_random, options.seed)
+    return _selection(options.forget_class, options.forget_samples, options.allow_missing, dataset, screen)
+
+
+def exclude_selection(options: argparse.Namespace, dataset: Dataset, screen: Screen) -> Selection:
+    """Return what --exclude-… chooses; empty where no such option is given."""
+    return _selection(options.exclude_class, options.exclude_samples, options.allow_missing, dataset, screen)
+
+
+def check_forget_options(options: argparse.Namespace, *, required: bool) -> None:
+    """Raise UsageError for a combination that cannot be meant, before anything is opened."""
+    chosen = bool(options.forget_class or options.forget_samples)
+    if options.forget_random is not None and chosen:
+        raise UsageError(
+            "--forget-random cannot be combined with --forget-class or --forget-samples", "Choose one of the two ways"
+        )
+    if required and not chosen and options.forget_random is None:
+        raise UsageError("Nothing to forget was named", "Add --forget-class, --forget-samples or --forget-random")
+
+
+def _add_classes(group: argparse._ActionsContainer, name: str, text: str) -> None:
+    group.add_argument(name, nargs="+", action="extend", default=[], metavar="C", help=text)
+
+
+def _add_samples(group: argparse._ActionsContainer, name: str, text: str) -> None:
+    group.add_argument(name, default="", metavar="FILE", help=text)
+    group.add_argument("--allow-missing", action="store_true", help="pass over lines of the list that match nothing")
+
+
+def _selection(classes: list[str], file: str, allow_missing: bool, dataset: Dataset, screen: Screen) -> Selection:
+    from core.selection import Selection, resolve_classes
+
+    selection = Selection.empty(dataset.train.labels.numpy(), dataset.classes)
+    if classes:
+        selection = selection.with_classes(resolve_classes(classes, dataset.classes))
+    if file:
+        match = _read_list(path_option(file), allow_missing, dataset, screen)
+        selection = selection.with_samples(match.matched, weights=match.weights)
+    if file and not selection.count:
+        raise InputError(f"{file} names no training image of {dataset.title}", "Choose at least one image")
+    return selection
+
+
+def _read_list(path: Path, allow_missing: bool, dataset: Dataset, screen: Screen) -> ListMatch:
+    from core.selection import parse_forget_list, read_list_text
+
+    match = parse_forget_list(
+        read_list_text(path),
+        labels=dataset.train.labels.numpy(),
+        class_names=dataset.classes,
+        paths=dataset.train.paths,
+        test_paths=dataset.test.paths,
+    )
+    missing = [_unmatched(line) for line in match.unmatched]
+    missing += [f"{name!r} (fits several images: name its folder as well)" for name in match.several]
+    if missing:
+        found = match.entries - len(missing) - len(match.in_test)
+        named = ", ".join(missing[:_NAMED])
+        more = f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
+        text = f"{found:,} of {match.entries:,} entries of {path.name} found. Not found: {named}{more}"
+        if not allow_missing:
+            raise InputError(text, "Correct the list, or pass over them with --allow-missing")
+        screen.notice(f"{text}.")
+    if match.in_test:
+        count = len(match.in_test)
+        names = ", ".join(match.in_test[:_NAMED]) + (", …" if count > _NAMED else "")
+        images = "image is" if count == 1 else "images are"
+        screen.notice(
+            f"{count:,} {images} in the test part ({names}). "
+            "The model was not trained on them, so there is nothing to remove."
+        )
+    return match
+
+
+def _unmatched(line: Unmatched) -> str:
+    why = f"nearest: {' or '.join(line.nearest)}" if line.nearest else line.reason
+    return f"line {line.line} {line.text!r}" + (f" ({why})" if why != "not found" else "")

@@ -1,0 +1,106 @@
+"""`methods`: the unlearning methods there are, with parameters and presets."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from core.cli import options
+from core.cli.output import Screen, facts, wrapped
+
+if TYPE_CHECKING:
+    from core.methods import Method
+    from core.parameters import Parameter
+
+SUMMARY = "List the methods; with a NAME, show its parameters and presets."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `methods` takes."""
+    parser.add_argument("name", nargs="?", default="", metavar="NAME", help="show one method in full")
+    options.add_output(parser)
+
+
+def run(given: argparse.Namespace, screen: Screen) -> int:
+    """List or show methods."""
+    from core.methods import METHODS, get_method
+
+    chosen = [get_method(given.name)] if given.name else list(METHODS.values())
+    if given.name:
+        screen.say(_in_full(chosen[0]))
+    else:
+        screen.say("\n\n".join(_in_short(method) for method in chosen))
+        screen.say("\n`methods NAME` lists the parameters of one.")
+    screen.document([describe_method(method) for method in chosen])
+    return 0
+
+
+def describe_method(method: Method) -> dict[str, Any]:
+    """Return what is declared of a method as plain data."""
+    return {
+        "id": method.id,
+        "title": method.title,
+        "summary": method.summary,
+        "citation": method.citation,
+        "status": method.status,
+        "starts_from": method.starts_from,
+        "suits": sorted(method.suits),
+        "needs": sorted(method.needs),
+        "trained_on": sorted(method.trained_on),
+        "notes": list(method.notes),
+        "parameters": [_describe_parameter(parameter) for parameter in method.parameters],
+        "presets": [
+            {"name": p.name, "title": p.title, "reason": p.reason, "suits": sorted(p.suits), "values": dict(p.values)}
+            for p in method.presets
+        ],
+    }
+
+
+def _describe_parameter(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "title": parameter.label,
+        "kind": parameter.kind,
+        "default": parameter.default,
+        "rule": parameter.rule,
+        "low": parameter.low,
+        "high": parameter.high,
+        "choices": list(parameter.choices),
+        "unit": parameter.unit,
+        "group": parameter.group,
+        "help": parameter.help,
+    }
+
+
+def _in_short(method: Method) -> str:
+    lines = [f"{method.id}  {method.title}", wrapped(method.summary, "  ")]
+    suits = " and ".join(sorted(method.suits))
+    presets = ", ".join(preset.name for preset in method.presets)
+    lines.append(f"  {method.status}; for {suits} forgetting" + (f"; presets: {presets}" if presets else ""))
+    return "\n".join(lines)
+
+
+def _in_full(method: Method) -> str:
+    blocks = [_in_short(method)]
+    if method.citation:
+        blocks.append(f"Source: {method.citation}")
+    if method.notes:
+        blocks.append("\n".join(wrapped(note, "  ") for note in method.notes))
+    if method.presets:
+        rows = []
+        for preset in method.presets:
+            rows.append((preset.name, preset.reason))
+            values = " ".join(f"{name}={_value(value)}" for name, value in preset.values.items())
+            rows.append(("", values or "the defaults"))
+        blocks.append("Presets (--preset NAME)\n" + facts(rows, "  "))
+    if method.parameters:
+        rows = [
+            (f"{p.name}={_value(p.default)}", f"{p.help} ({p.rule}{f', {p.unit}' if p.unit else ''})")
+            for p in method.parameters
+        ]
+        blocks.append("Parameters (--set NAME=VALUE)\n" + facts(rows, "  "))
+    return "\n\n".join(blocks)
+
+
+def _value(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

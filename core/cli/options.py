@@ -1,0 +1,228 @@
+"""The options subcommands share, in groups, and a parser whose errors are one line with the nearest names."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from core.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from core.session.opening import DataOptions
+
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")  # core.devices.PRECISIONS, which a test compares
+LARGEST_SEED = 2**63 - 1  # what torch takes
+
+
+class Parser(argparse.ArgumentParser):
+    """Parses the arguments of one subcommand; raises UsageError instead of printing its usage."""
+
+    def __init__(self, name: str, summary: str) -> None:
+        super().__init__(prog=f"main.py {name}", description=summary, allow_abbrev=False)
+        self._name = name
+
+    def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """Return the options; an option that does not exist is named before one that is missing."""
+        known = [option for action in self._actions for option in action.option_strings]
+        for argument in arguments:
+            if argument == "--":
+                break
+            option = argument.partition("=")[0]
+            if option.startswith("--") and option not in known:
+                alike = nearest(option, known, count=2)
+                self.error(f"there is no option {option}", f"Did you mean {' or '.join(alike)}?" if alike else "")
+        options, rest = self.parse_known_args(list(arguments))
+        if rest:
+            self.error(f"unexpected: {' '.join(rest)}")
+        return options
+
+    def error(self, message: str, hint: str = "") -> NoReturn:
+        """Raise UsageError."""
+        message = message.removeprefix("argument ")
+        message = message.replace("the following arguments are required:", "missing:")
+        see = f"See `python main.py {self._name} --help`."
+        raise UsageError(message[:1].upper() + message[1:], f"{hint} {see}".strip())
+
+
+# --- values --------------------------------------------------------------------------------------------------------
+
+
+def whole(low: int, high: int = LARGEST_SEED) -> Callable[[str], int]:
+    """Return a type for whole numbers from `low` on."""
+
+    def parse(text: str) -> int:
+        with_sign = text[1:] if text[:1] in "+-" else text
+        number = int(text) if with_sign.isascii() and with_sign.isdecimal() and len(text) < 25 else None
+        if number is None or not low <= number <= high:
+            raise argparse.ArgumentTypeError(f"must be a whole number from {low}, got {text!r}")
+        return number
+
+    return parse
+
+
+def number(low: float, high: float = math.inf, *, inside: bool = False) -> Callable[[str], float]:
+    """Return a type for numbers of a range; `inside` leaves its ends out."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        fits = low < value < high if inside else low <= value <= high
+        if not (math.isfinite(value) and fits):
+            words = f"above {low:g} and below {high:g}" if inside else f"at least {low:g}"
+            words += f" and at most {high:g}" if not inside and math.isfinite(high) else ""
+            raise argparse.ArgumentTypeError(f"must be a number {words}, got {text!r}")
+        return value
+
+    return parse
+
+
+def one_of(names: Iterable[str]) -> Callable[[str], str]:
+    """Return a type for a fixed set of names, which names the nearest on an error."""
+    known = tuple(names)
+
+    def parse(text: str) -> str:
+        if text in known:
+            return text
+        alike = nearest(text, known, count=1)
+        meant = f"; did you mean {alike[0]}?" if alike else ""
+        raise argparse.ArgumentTypeError(f"must be one of {', '.join(known)}, got {text!r}{meant}")
+
+    return parse
+
+
+def named_path(text: str) -> tuple[str, str]:
+    """Type of --reference: original=PATH, retrained=PATH, retrained-2=PATH."""
+    name, equals, path = text.partition("=")
+    name, path = name.strip(), path.strip()
+    if not (equals and path and (name == "original" or name.startswith("retrained"))):
+        raise argparse.ArgumentTypeError(f"takes original=PATH or retrained=PATH (also retrained-2=PATH), got {text!r}")
+    return name, path
+
+
+# --- groups --------------------------------------------------------------------------------------------------------
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """--json and --debug."""
+    group = parser.add_argument_group("output")
+    group.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    group.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """--trust-pickle and --trust-code."""
+    group = parser.add_argument_group("trust")
+    group.add_argument(
+        "--trust-pickle", action="store_true", help="open model files that can run code when they are unpickled"
+    )
+    group.add_argument(
+        "--trust-code", action="store_true", help="run programs: --arch FILE.py:FACTORY, .pt2 and TorchScript"
+    )
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """--model and --arch."""
+    group = parser.add_argument_group("model")
+    group.add_argument("--model", required=True, metavar="FILE", help="weights file, or the folder of a run")
+    add_architecture(group)
+
+
+def add_architecture(group: argparse._ActionsContainer, *, required: bool = False) -> None:
+    """--arch."""
+    group.add_argument(
+        "--arch", required=required, metavar="NAME",
+        help="architecture by name, or your own as FILE.py:FACTORY (with --trust-code)"
+        + ("" if required else "; recognised from the weights where left out"),
+    )  # fmt: skip
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """--dataset and how it is opened."""
+    group = parser.add_argument_group("data")
+    group.add_argument("--dataset", required=True, metavar="D", help="data set by name, or a file or folder of images")
+    add_data_options(group)
+
+
+def add_data_options(group: argparse._ActionsContainer) -> None:
+    """How a data set is opened."""
+    group.add_argument("--data-root", default="", metavar="DIR", help="where named data sets are looked for first")
+    group.add_argument(
+        "--test-fraction", type=number(0, 1, inside=True), metavar="F",
+        help="share of the images to set aside where the data has no test part",
+    )  # fmt: skip
+    group.add_argument("--classes", default="", metavar="FILE", help="class names in the order of the model's outputs")
+    group.add_argument("--preprocess", default="", metavar="FILE", help="JSON with size, mean, std, interpolation")
+
+
+def add_machine(parser: argparse.ArgumentParser) -> None:
+    """--device, --precision, --threads."""
+    group = parser.add_argument_group("machine")
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda:0 or mps (default: auto)")
+    group.add_argument(
+        "--precision", default="auto", type=one_of(PRECISIONS), metavar="P", help=f"{', '.join(PRECISIONS)}"
+    )
+    group.add_argument("--threads", default=0, type=whole(1, 4096), metavar="N", help="processor threads")
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """--out, --resume, --seed and what a run does beside its steps."""
+    group = parser.add_argument_group("run")
+    group.add_argument("--out", required=True, metavar="DIR", help="the run folder to make")
+    group.add_argument("--resume", action="store_true", help="go on with the run that DIR already holds")
+    group.add_argument("--seed", default=0, type=whole(0), metavar="N", help="the same seed gives the same result")
+    group.add_argument(
+        "--checkpoint-every", default=20.0, type=number(0), metavar="SECONDS",
+        help="time between resumable checkpoints (default: 20)",
+    )  # fmt: skip
+    group.add_argument(
+        "--monitoring-budget", default=None, type=number(0, 1), metavar="SHARE",
+        help="largest share of the time that measuring while running may take",
+    )  # fmt: skip
+
+
+# --- what they say -------------------------------------------------------------------------------------------------
+
+
+def data_options(options: argparse.Namespace) -> DataOptions:
+    """Return how the data is opened; paths are absolute, because a run is resumed from other folders, too."""
+    from core.session.opening import DataOptions
+
+    return DataOptions(
+        _absolute(options.data_root), options.test_fraction, _absolute(options.classes), _absolute(options.preprocess)
+    )
+
+
+def architecture_option(options: argparse.Namespace) -> str | None:
+    """Return --arch; the file of user code is absolute."""
+    if not options.arch:
+        return None
+    file, colon, factory = options.arch.rpartition(":")
+    return f"{_absolute(file)}:{factory}" if colon and file.endswith(".py") else options.arch
+
+
+def machine_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings every job has, for the functions of core.session that make one."""
+    found = {
+        "seed": options.seed,
+        "device": options.device,
+        "precision": options.precision,
+        "threads": options.threads,
+        "checkpoint_seconds": options.checkpoint_every,
+    }
+    if options.monitoring_budget is not None:
+        found["monitoring_budget"] = options.monitoring_budget
+    return found
+
+
+def path_option(text: str) -> Path:
+    """Return a path as given, `~` expanded."""
+    return Path(text).expanduser()
+
+
+def _absolute(text: str) -> str:
+    return str(path_option(text).absolute()) if text else ""

@@ -1,0 +1,68 @@
+"""Runs the job in a folder to its end for a command: progress, Ctrl+C, result and exit code in one place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from core.cli.output import Screen
+from core.cli.progress import RunProgress
+from core.errors import MismatchError, StoppedError
+
+if TYPE_CHECKING:
+    from core.engine.control import Control
+    from core.job import Job
+    from core.runs.folder import RunFolder
+
+DONE = 0
+
+
+def run_to_end(folder: RunFolder, control: Control, screen: Screen, **opened: Any) -> int:
+    """Run or resume the job in `folder`, show the result, and return the exit code.
+
+    `opened` is what `core.session.running.run` takes: pair or dataset where they are open, resume, trust. A run that
+    has a result already is shown as it is.
+    """
+    from core.session.running import run
+
+    if folder.has_result:
+        screen.say("This run already has its result; nothing was changed.")
+    progress = RunProgress(screen)
+    state = run(folder, control, progress, **opened).value
+    screen.end_line()
+    return show_result(folder, state, screen)
+
+
+def show_result(folder: RunFolder, state: str, screen: Screen) -> int:
+    """Show what a run that ended in `state` came to; returns the exit code."""
+    from core.cli.summary import result_document, result_text
+
+    if state == "discarded":
+        raise StoppedError("The run was stopped before its first step, so there is nothing to keep", "Start it again")
+    if state == "interrupted":
+        raise StoppedError(f"Stopped before {folder.path} went on; its checkpoints stay", "Resume it when you like")
+    screen.say()
+    screen.say(result_text(folder))
+    screen.document(result_document(folder))
+    return StoppedError.exit_code if state == "stopped" else DONE
+
+
+def require_same_job(folder: RunFolder, asked: Job) -> None:
+    """Raise MismatchError where a folder to resume holds another job than the command asks for, naming what differs."""
+    held = folder.job()
+    pairs = {
+        "kind": (held.kind, asked.kind),
+        "model": (held.model.sha256 or held.model.architecture, asked.model.sha256 or asked.model.architecture),
+        "data": (held.data.fingerprint, asked.data.fingerprint),
+        "forget set": (held.forget.sha256, asked.forget.sha256),
+        "method": (held.method, asked.method),
+        "seed": (held.seed, asked.seed),
+    }
+    different = [name for name, (one, other) in pairs.items() if one != other]
+    if held.method == asked.method:
+        names = sorted(held.parameters.keys() | asked.parameters.keys())
+        different += [n for n in names if held.parameters.get(n) != asked.parameters.get(n)]
+    if different:
+        raise MismatchError(
+            f"{folder.path} holds a run that differs in {', '.join(different)}",
+            "Choose another --out, or go on with it as it is: `resume` takes the job from the folder",
+        )

@@ -1,0 +1,134 @@
+"""What a run came to, as text and as data: measures side by side, the verdict, warnings, and where the files lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from core.cli.output import facts, shown, table, wrapped
+from core.job import Job
+from core.runs.folder import CARD, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, RunFolder
+from core.session.overview import forget_text
+from core.verify.numbers import DASH, count, duration, percent, ratio
+
+TITLES = {
+    "original": "Original",
+    "unlearned": "Unlearned",
+    "head_only": "Head-only edit",
+    "retrained": "Retrained",
+    "model": "This model",
+}
+FILES = {"model": MODEL, "model_pt": MODEL_PT, "card": CARD, "report": REPORT_HTML, "report_json": REPORT_JSON}
+
+
+def measures_table(models: Mapping[str, Mapping[str, Any]]) -> str:
+    """Lay out measures of models side by side; a measure that no model has gets no column."""
+    columns = [(title, [text(measures) for measures in models.values()]) for title, text in _COLUMNS]
+    kept = [(title, cells) for title, cells in columns if any(cell != DASH for cell in cells)]
+    names = [TITLES.get(name, name) for name in models]
+    rows = zip(names, *(cells for _, cells in kept), strict=True)
+    return table(["", *(title for title, _ in kept)], rows)
+
+
+def result_text(folder: RunFolder) -> str:
+    """Say what a run with a result came to."""
+    job, report, card = folder.job(), folder.report(), folder.card() or {}
+    blocks = [_headline(folder, job, card)]
+    if report is not None:
+        models = {name: measures for name, measures in report["models"].items() if measures}
+        blocks += [measures_table(models), *_notes(report)]
+    else:
+        blocks.append(_training_table(job, card.get("measures") or {}))
+    blocks.append(facts(_places(folder)))
+    return "\n\n".join(block for block in blocks if block)
+
+
+def result_document(folder: RunFolder) -> dict[str, Any]:
+    """Return what `result_text` says as plain data; accuracies and ratios are 0..1."""
+    job, status, report, card = folder.job(), folder.status(), folder.report() or {}, folder.card() or {}
+    cost = report.get("cost") or card.get("cost") or {}
+    found: dict[str, Any] = {
+        "run": str(folder.path),
+        "kind": job.kind,
+        "state": status.state,
+        "step": status.step,
+        "steps": status.steps,
+        "seconds": cost.get("seconds"),
+        "method": job.method,
+        "preset": job.preset,
+        "forget": {"mode": job.forget.mode, "classes": list(job.forget.class_names), "count": job.forget.count},
+        "files": {name: str(folder.file(file)) for name, file in FILES.items() if folder.file(file).is_file()},
+    }
+    if report:
+        found |= {key: report.get(key) for key in ("models", "verdict", "unchanged", "warnings")}
+    else:
+        found["measures"] = card.get("measures") or {}
+    return found
+
+
+def _headline(folder: RunFolder, job: Job, card: Mapping[str, Any]) -> str:
+    cost, status = card.get("cost") or {}, folder.status()
+    seconds = duration(cost.get("seconds"))
+    stopped = f"Stopped at step {count(cost.get('steps'))} of {count(status.steps)} after {seconds}: "
+    if job.kind == "train":
+        without = "" if job.forget.mode == "none" else f" without {forget_text(job)}"
+        what = f"{job.model.architecture} on {job.data.spec}{without}"
+        return (
+            f"{stopped}{what}, kept as it was then." if status.state == "stopped" else f"Trained {what} in {seconds}."
+        )
+    from core.methods import get_method
+
+    preset = f", preset {job.preset}" if job.preset else ""
+    what = f"{forget_text(job)} with {get_method(job.method).title}{preset}"
+    if status.state == "stopped":
+        return f"{stopped}{what}. The model is kept as it was then."
+    return f"Unlearned {what} in {seconds}."
+
+
+def _training_table(job: Job, measures: Mapping[str, Any]) -> str:
+    if job.forget.mode != "none":
+        return measures_table({"model": measures})
+    return f"Accuracy: train {percent(measures.get('retain_accuracy'))}, " + (
+        f"test {percent(measures.get('retain_test_accuracy'))}."
+    )
+
+
+def _notes(report: Mapping[str, Any]) -> Iterable[str]:
+    if any((m or {}).get("dimensional_alignment") for m in report["models"].values()):
+        yield "DA: dimensional alignment at k directions, which hold that share of the retain energy; not centred."
+    if report.get("warnings"):
+        yield "\n".join(wrapped(f"Warning: {text}") for text in report["warnings"])
+    if sentence := (report.get("verdict") or {}).get("sentence"):
+        yield wrapped(sentence)
+
+
+def _places(folder: RunFolder) -> list[tuple[str, str]]:
+    rows = [("Run folder", shown(folder.path))]
+    labels = {MODEL: "Checkpoint", MODEL_PT: "", CARD: "Model card", REPORT_HTML: "Report"}
+    notes = {MODEL_PT: "  (keys and types of the file that came in)"} if folder.job().model.form else {}
+    for name, label in labels.items():
+        if folder.file(name).is_file():
+            rows.append((label, f"{shown(folder.file(name))}{notes.get(name, '')}"))
+    return rows
+
+
+def _alignment(measures: Mapping[str, Any]) -> str:
+    found = measures.get("dimensional_alignment")
+    if not found or found.get("value") is None:
+        return DASH
+    return f"{ratio(found['value'])} (k {found['k']}, {percent(found.get('energy'))})"
+
+
+def _probe(measures: Mapping[str, Any]) -> str:
+    return percent((measures.get("probe") or {}).get("forget"))
+
+
+_COLUMNS = (
+    ("retain", lambda m: percent(m.get("retain_accuracy"))),
+    ("forget", lambda m: percent(m.get("forget_accuracy"))),
+    ("retain-test", lambda m: percent(m.get("retain_test_accuracy"))),
+    ("forget-test", lambda m: percent(m.get("forget_test_accuracy"))),
+    ("linear probe", _probe),
+    ("NMI", lambda m: ratio(m.get("nmi"))),
+    ("DA", _alignment),
+)

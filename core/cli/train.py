@@ -1,0 +1,65 @@
+"""`train`: trains an original model or, with exclusions, a retrained reference."""
+
+from __future__ import annotations
+
+import argparse
+
+from core.cli import forget, options
+from core.cli.interrupts import stop_on_interrupt
+from core.cli.output import Screen
+from core.cli.progress import Loading
+from core.cli.running import require_same_job, run_to_end
+from core.errors import InputError
+
+SUMMARY = "Train an original model or, with exclusions, a retrained reference."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `train` takes."""
+    options.add_data(parser)
+    model = parser.add_argument_group("model")
+    options.add_architecture(model, required=True)
+    model.add_argument(
+        "--recipe", nargs="+", action="extend", default=[], metavar="K=V",
+        help="how to train: epochs, lr, batch and so on, as `methods retrain` lists them",
+    )  # fmt: skip
+    forget.add_exclude(parser)
+    options.add_run(parser)
+    options.add_machine(parser)
+    options.add_trust(parser)
+    options.add_output(parser)
+
+
+def run(given: argparse.Namespace, screen: Screen) -> int:
+    """Train into --out."""
+    from core.engine.control import Control
+    from core.methods import get_method
+    from core.models.architectures import get_architecture
+    from core.models.user_code import is_user_code
+    from core.parameters import parse_assignments, resolve
+    from core.runs.folder import RunFolder
+    from core.session.jobs import create_run, make_train_job
+    from core.session.opening import open_data
+
+    recipe = parse_assignments(given.recipe, "--recipe")
+    resolve(get_method("retrain").parameters, recipe, owner="the recipe")  # wrong ones are told before data is read
+    arch = options.architecture_option(given) or ""
+    if not is_user_code(arch):
+        get_architecture(arch)
+    folder = RunFolder(options.path_option(given.out))
+    if folder.exists and not given.resume:
+        raise InputError(f"{folder.path} already holds a run", "Choose another folder, or go on with it: --resume")
+    known = options.data_options(given)
+    control = Control()
+    with stop_on_interrupt(control):
+        dataset = open_data(given.dataset, known, progress=Loading(screen), cancelled=lambda: control.ending)
+        exclude = forget.exclude_selection(given, dataset, screen)
+        job = make_train_job(
+            dataset, known, arch, exclude=exclude if exclude.count else None, recipe=recipe,
+            user_code=arch if is_user_code(arch) else "", **options.machine_options(given),
+        )  # fmt: skip
+        if folder.exists:
+            require_same_job(folder, job)
+        else:
+            folder = create_run(folder.path, job, exclude, dataset)
+        return run_to_end(folder, control, screen, dataset=dataset, resume=given.resume, trust_code=given.trust_code)

@@ -1,0 +1,71 @@
+"""`unlearn`: makes a model forget classes or samples; leaves a run folder."""
+
+from __future__ import annotations
+
+import argparse
+
+from core.cli import forget, options
+from core.cli.interrupts import stop_on_interrupt
+from core.cli.output import Screen
+from core.cli.progress import Loading
+from core.cli.running import require_same_job, run_to_end
+from core.errors import InputError
+
+SUMMARY = "Make a model forget classes or samples. Leaves a run folder with the unlearned model and a report."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `unlearn` takes."""
+    options.add_model(parser)
+    options.add_data(parser)
+    forget.add_forget(parser)
+    method = parser.add_argument_group("method")
+    method.add_argument("--method", required=True, metavar="NAME", help="`methods` lists them")
+    method.add_argument("--preset", default="", metavar="P", help="a named set of its parameters")
+    method.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="K=V", help="single parameters, over the preset's"
+    )
+    options.add_run(parser)
+    options.add_machine(parser)
+    options.add_trust(parser)
+    options.add_output(parser)
+
+
+def run(given: argparse.Namespace, screen: Screen) -> int:
+    """Run the job into --out."""
+    forget.check_forget_options(given, required=True)
+    from core.engine.control import Control
+    from core.methods import get_method
+    from core.parameters import parse_assignments, resolve
+    from core.runs.folder import RunFolder
+    from core.session.jobs import create_run, make_unlearn_job
+    from core.session.opening import open_pair
+
+    # What can be wrong without looking at model and data is told before they are opened.
+    settings = parse_assignments(given.set, "--set")
+    method = get_method(given.method)
+    resolve(method.parameters, method.preset(given.preset).values, settings, owner=method.id)
+    folder = RunFolder(options.path_option(given.out))
+    if folder.exists and not given.resume:
+        raise InputError(f"{folder.path} already holds a run", "Choose another folder, or go on with it: --resume")
+    control = Control()
+    with stop_on_interrupt(control):
+        pair = open_pair(
+            options.path_option(given.model), given.dataset, options.data_options(given),
+            arch=options.architecture_option(given), trust_pickle=given.trust_pickle, trust_code=given.trust_code,
+            progress=Loading(screen), cancelled=lambda: control.ending,
+        )  # fmt: skip
+        pair.model.require_trainable()
+        selection = forget.forget_selection(given, pair.dataset, screen)
+        job = make_unlearn_job(
+            pair, selection, method.id, preset=given.preset, settings=settings, **options.machine_options(given)
+        )
+        if folder.exists:
+            require_same_job(folder, job)
+        else:
+            folder = create_run(folder.path, job, selection, pair.dataset)
+        screen.say(f"{selection.describe()}")
+        return run_to_end(
+            folder, control, screen, pair=pair, resume=given.resume,
+            trust_pickle=given.trust_pickle, trust_code=given.trust_code,
+        )  # fmt: skip

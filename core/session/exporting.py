@@ -1,0 +1,322 @@
+"""Gives a model back as a file: written beside its place, read again, compared, and only then put there."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from core.data.dataset import Dataset
+from core.errors import InputError, RunError, UsageError, nearest
+from core.jsonio import write_json
+from core.models.card import card_to_metadata, find_card
+from core.models.checkpoint import CheckpointForm, file_sha256
+from core.models.formats import (
+    FORMATS,
+    ExportCheck,
+    compare_export,
+    export_onnx,
+    export_pt2,
+    write_pt,
+    write_safetensors,
+    write_same,
+)
+from core.models.tap import main_logits
+from core.runs.folder import FORGET, MODEL_PT, OWN_FILES, REPORT_HTML, RunFolder
+from core.session.export_source import Source, base_card, open_source, sample_images
+from core.verify.numbers import count
+
+EXACT, APPROXIMATE = 1e-6, 1e-3  # differences allowed, as a share of the largest logit: weights, programs
+
+Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What was written and how it compared with the model it was made from."""
+
+    path: Path
+    format: str
+    keys: int  # 0 where the format has none
+    largest_difference: float  # of logits, on `samples` images
+    samples: int
+    random_samples: bool  # seeded noise instead of test images
+    sha256: str
+    also: tuple[Path, ...] = ()  # card, report and forget list written beside it
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """What reading the file back showed."""
+        same = f"same {count(self.keys)} keys, types and shapes; " if self.keys else ""
+        images = f"{'random ' if self.random_samples else ''}image{'s' if self.samples != 1 else ''}"
+        difference = f"{self.largest_difference:.1e}" if self.largest_difference else "0"
+        return f"Written and read back: {same}largest difference on {count(self.samples)} {images}: {difference}."
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "path": str(self.path),
+            "format": self.format,
+            "sha256": self.sha256,
+            "keys": self.keys or None,
+            "largest_difference": self.largest_difference,
+            "samples": self.samples,
+            "random_samples": self.random_samples,
+            "also": [str(path) for path in self.also],
+            "notes": list(self.notes),
+        }
+
+
+def export(
+    source: Path | str,
+    format: str,
+    out: Path | str,
+    *,
+    with_card: bool = True,
+    with_report: bool = False,
+    with_forget_list: bool = False,
+    dataset: Dataset | None = None,
+    overwrite: bool = False,
+    arch: str | None = None,
+    trust_pickle: bool = False,
+    trust_code: bool = False,
+    progress: Tell | None = None,
+) -> ExportResult:
+    """Write the model of a run folder or a weights file as `out`, and files that go with it beside it.
+
+    `format` is one of FORMATS; `same` gives back wrapper, keys and types of the file that came in, from the job, so
+    the original may be gone. The written file is read again and compared on up to SAMPLES test images (of `dataset`,
+    or of the job's data where that opens quickly), else on seeded noise, before it takes its place.
+
+    Raises InputError where `out` exists and not `overwrite`, is the original or one of the run's own files, or the
+    network cannot be written like that; RunError where what was read back differs.
+    """
+    out = Path(out)
+    _check_format(format, out)
+    found = open_source(source, arch=arch, trust_pickle=trust_pickle, trust_code=trust_code)
+    beside = _beside(found, out, with_card, with_report, with_forget_list)
+    _check_targets(found, [out, *beside.values()], overwrite)
+    if with_card:
+        _check_card(beside["card"], out, overwrite)
+    images, random_samples = sample_images(found, dataset, progress)
+    if progress:
+        progress("Writing", 0, 0)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(dir=out.parent, prefix=".export-"))
+    except OSError as error:
+        raise InputError(f"{out.parent} cannot be written to: {error.strerror or error}") from error
+    try:
+        staged = staging / out.name
+        actual = _write(found, format, staged)
+        if progress:
+            progress("Reading back", 0, 0)
+        checked, notes = _compare(found, format, actual, staged, images)
+        sha256 = file_sha256(staged)
+        result = ExportResult(
+            out, format, checked.keys, checked.largest_difference, checked.samples, random_samples, sha256,
+            tuple(beside.values()), (*notes, *_notes(found, format, out)),
+        )  # fmt: skip
+        _write_beside(found, staging, beside, result, actual)
+        staged.replace(out)
+        for path in beside.values():
+            (staging / path.name).replace(path)
+    except OSError as error:
+        raise InputError(f"{out} cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return result
+
+
+def read_back_run(folder: RunFolder, name: str, dataset: Dataset | None = None) -> ExportResult:
+    """Read one of a run's own model files (MODEL or MODEL_PT) again and compare it with the other.
+
+    Raises RunError where they differ.
+    """
+    found = open_source(folder.path)
+    images, random_samples = sample_images(found, dataset)
+    form = found.form if name == MODEL_PT else None
+    checked, notes = _compare(found, "same" if form else "safetensors", "pt" if form else "safetensors",
+                              folder.file(name), images)  # fmt: skip
+    return ExportResult(
+        folder.file(name), "pt" if form else "safetensors", checked.keys, checked.largest_difference, checked.samples,
+        random_samples, file_sha256(folder.file(name)), notes=notes,
+    )  # fmt: skip
+
+
+# --- where to ------------------------------------------------------------------------------------------------------
+
+
+def _check_format(format: str, out: Path) -> None:
+    if format not in FORMATS:
+        alike = nearest(format, FORMATS, count=1)
+        raise UsageError(
+            f"There is no format {format!r}", f"Did you mean {alike[0]}?" if alike else f"Use {', '.join(FORMATS)}"
+        )
+    suffix = out.suffix.lower()
+    if suffix == ".safetensors" and format not in ("same", "safetensors"):
+        raise InputError(f"A file called {out.name} must hold safetensors, not {format}", "Choose another file name")
+    if format == "pt2" and suffix != ".pt2":
+        raise InputError(f"A torch.export program is called .pt2, not {out.name}", "Choose a name that ends in .pt2")
+
+
+def _beside(source: Source, out: Path, card: bool, report: bool, forget_list: bool) -> dict[str, Path]:
+    """Name the files that go with the model."""
+    found = {"card": out.with_suffix(".json")} if card else {}
+    for wanted, kind, name in ((report, "report", REPORT_HTML), (forget_list, "forget list", FORGET)):
+        if not wanted:
+            continue
+        if source.folder is None or not source.folder.file(name).is_file():
+            raise InputError(f"{source.model.path} has no {kind} to put beside it", "Only a finished run has one")
+        found[kind] = out.with_name(f"{out.stem}-{name}")
+    return found
+
+
+def _check_targets(source: Source, targets: list[Path], overwrite: bool) -> None:
+    """Refuse targets that are someone's: the original, the run's own files, anything there unless `overwrite`."""
+    for path in targets:
+        if _same_file(path, source.original) or _same_file(path, source.model.path):
+            raise InputError(f"{path} is the original model, which is never changed", "Choose another file name")
+        if path.is_dir():
+            raise InputError(f"{path} is a folder", "Name the file to write")
+        if path.name in OWN_FILES and RunFolder(path.parent).exists:
+            raise InputError(f"{path} is one of a run's own files", "Choose another folder or file name")
+        if path.exists() and not overwrite:
+            raise InputError(f"{path} already exists", "Choose another file name, or replace it with --force")
+
+
+def _check_card(card: Path, out: Path, overwrite: bool) -> None:
+    """Refuse to replace a JSON file that is not this very model's card."""
+    if not card.exists():
+        return
+    ours = find_card(out) == card and _names(card, out.name)
+    if not (overwrite and ours):
+        raise InputError(
+            f"{card} is not the card of {out.name}, so it was not replaced", "Choose another file name, or --no-card"
+        )
+
+
+def _names(card: Path, name: str) -> bool:
+    from core.jsonio import read_json
+
+    files = read_json(card).get("files")
+    return isinstance(files, dict) and name in files
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return one.absolute() == other.absolute()
+
+
+# --- writing -------------------------------------------------------------------------------------------------------
+
+
+def _write(source: Source, format: str, path: Path) -> str:
+    """Write the model; returns the format that this came to, which for `same` the original's form decides."""
+    spec, state = source.model.spec, source.module.state_dict()
+    actual = _format_of(source.form) if format == "same" else format
+    if path.suffix.lower() == ".safetensors" and actual != "safetensors":
+        raise InputError(f"The file that came in was {actual}, not safetensors", "Choose another file name")
+    if actual == "onnx":
+        export_onnx(path, source.module, spec.input_size, spec.in_channels)
+    elif actual == "pt2":
+        export_pt2(path, source.module, spec.input_size, spec.in_channels)
+    elif format == "same":
+        write_same(path, state, source.form)
+    elif actual == "safetensors":
+        write_safetensors(path, state, card_to_metadata(base_card(source)))
+    else:
+        write_pt(path, state)
+    return actual
+
+
+def _format_of(form: CheckpointForm) -> str:
+    return "pt" if form.format == "torchscript" else form.format  # a traced program cannot be given back changed
+
+
+def _compare(
+    source: Source, format: str, actual: str, path: Path, images: torch.Tensor
+) -> tuple[ExportCheck, tuple[str, ...]]:
+    """Read the file again and hold it against the network, with weights rounded where the file's types are coarser."""
+    form = source.form if format == "same" and actual in ("pt", "safetensors") else None
+    module: nn.Module = source.module
+    notes: tuple[str, ...] = ()
+    if form is not None:
+        module, notes = _rounded(source, form, images)
+    checked = compare_export(path, actual, module, images, form)
+    scale = max(1.0, float(_logits(module, images).abs().max())) if len(images) else 1.0
+    allowed = (EXACT if actual in ("pt", "safetensors") else APPROXIMATE) * scale
+    if not checked.same_form or not checked.largest_difference <= allowed:
+        what = "keys, types or shapes" if not checked.same_form else "what it says of the same images"
+        raise RunError(
+            f"{path.name} was written, but differs in {what} from the model, so it was not kept",
+            f"Export in another form; the largest difference was {checked.largest_difference:.1e}",
+        )
+    return checked, notes
+
+
+def _rounded(source: Source, form: CheckpointForm, images: torch.Tensor) -> tuple[nn.Module, tuple[str, ...]]:
+    """Return the network with weights as the file's types hold them, and a note where that changes anything."""
+    state = source.module.state_dict()
+    coarse = {name for key, name in form.dtypes.items() if key in state and str(state[key].dtype) != f"torch.{name}"}
+    if not coarse:
+        return source.module, ()
+    module = copy.deepcopy(source.module)
+    module.load_state_dict(
+        {key: value.to(getattr(torch, form.dtypes.get(key, "float32"))).to(value.dtype) if value.is_floating_point()
+         else value for key, value in state.items()}
+    )  # fmt: skip
+    moved = float((_logits(module, images) - _logits(source.module, images)).abs().max()) if len(images) else 0.0
+    types = " and ".join(sorted(coarse))
+    return module, (f"Weights are {types}, as they came in; that moves outputs by at most {moved:.1e}.",)
+
+
+@torch.inference_mode()
+def _logits(module: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    return torch.cat([main_logits(module(chunk)) for chunk in images.split(64)])
+
+
+def _write_beside(source: Source, folder: Path, beside: dict[str, Path], result: ExportResult, actual: str) -> None:
+    if "card" in beside:
+        card = {
+            **base_card(source),
+            "files": {result.path.name: result.sha256},
+            "export": {
+                "format": actual,
+                "from": source.folder.id if source.folder else source.model.path.name,
+                "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                "largest_difference": result.largest_difference,
+                "samples": result.samples,
+                "random_samples": result.random_samples,
+            },
+        }
+        write_json(folder / beside["card"].name, card)
+    for kind, name in (("report", REPORT_HTML), ("forget list", FORGET)):
+        if kind in beside and source.folder is not None:
+            shutil.copyfile(source.folder.file(name), folder / beside[kind].name)
+
+
+def _notes(source: Source, format: str, out: Path) -> tuple[str, ...]:
+    notes = []
+    if format == "same" and source.form.format == "safetensors" and out.suffix.lower() != ".safetensors":
+        notes.append("The file that came in was safetensors, so this one is, too, whatever its name.")
+    entries = [name for name in source.form.dropped if name != "program"]
+    if format == "same" and entries:
+        notes.append(f"{', '.join(entries)} dropped: they still hold the original's weights.")
+    if format == "same" and source.form.format == "torchscript":
+        notes.append("The file that came in was a TorchScript program; this is its state dict.")
+    card = (source.folder.card() if source.folder else None) or {}
+    if source.job is not None and source.job.kind == "unlearn" and not card.get("checked"):
+        notes.append("This run was not checked against a retrained model. The model card says so.")
+    return tuple(notes)

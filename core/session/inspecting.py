@@ -1,0 +1,279 @@
+"""Says what a file or a folder is: model, data set, run, report or forget list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.data.dataset import SET_ASIDE, Dataset
+from core.data.named import find_source
+from core.data.sources import catalogue, recognise_dataset
+from core.errors import InputError, NotFoundError, nearest
+from core.forget_list import read_list_text, summarise_forget_list
+from core.jsonio import read_json
+from core.models.checkpoint import OpenedModel, open_model, recognise_model
+from core.runs.folder import REPORT_HTML, REPORT_JSON, RunFolder, list_runs
+from core.session.opening import DataOptions, open_data
+from core.session.overview import MEASURES, check_report_files, describe_run
+from core.verify.numbers import count, percent
+
+KINDS = ("run", "runs", "model", "dataset", "report", "forget list")
+LIST_SUFFIXES = (".csv", ".tsv", ".txt", ".list", ".lst")
+_NAMES_SHOWN = 12
+
+Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a path is: `facts` are lines for people, `data` the same for programs."""
+
+    path: str
+    kind: str  # one of KINDS
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    data: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data with `kind` first."""
+        return {"kind": self.kind, "path": self.path, **self.data}
+
+
+def recognise(path: Path | str) -> str | None:
+    """Return which of KINDS a path looks like, from names and first bytes only; None for none of them."""
+    path = Path(path)
+    if RunFolder(path).exists:
+        return "run"
+    if recognise_model(path):
+        return "model"
+    if path.is_file() and path.name in (REPORT_JSON, REPORT_HTML):
+        return "report"
+    if path.is_dir() and any(RunFolder(child).exists for child in path.iterdir()):
+        return "runs"
+    if recognise_dataset(path) is not None:
+        return "dataset"
+    return "forget list" if path.is_file() and path.suffix.lower() in LIST_SUFFIXES else None
+
+
+def inspect(
+    text: str,
+    options: DataOptions | None = None,
+    *,
+    arch: str | None = None,
+    trust_pickle: bool = False,
+    trust_code: bool = False,
+    progress: Tell | None = None,
+) -> Description:
+    """Describe a path, or a data set known by name.
+
+    Raises NotFoundError with the nearest names, UnsafeFileError where looking inside would run code, and InputError
+    where it is damaged or nothing this program opens.
+    """
+    path, options = Path(text).expanduser(), options or DataOptions()
+    if not path.exists():
+        if find_source(text) is not None:
+            return _dataset(text, options, progress)
+        raise _missing(path, text)
+    kind = recognise(path)
+    if kind == "run":
+        return _run(RunFolder(path))
+    if kind == "runs":
+        return _runs(path)
+    if kind == "model":
+        return _model(open_model(path, arch=arch, trust_pickle=trust_pickle, trust_code=trust_code))
+    if kind == "dataset":
+        return _dataset(str(path), options, progress)
+    if kind == "report":
+        return _report(path)
+    if kind == "forget list":
+        return _forget_list(path)
+    what = "folder" if path.is_dir() else "file"
+    raise InputError(
+        f"{path} is no model, data set, run or forget list that can be opened", f"The guide lists what a {what} may be"
+    )
+
+
+def _missing(path: Path, text: str) -> NotFoundError:
+    names = [source.id for source in catalogue()] if path.name == text else []
+    alike = nearest(text, names, count=1)
+    if path.parent.is_dir():
+        there = sorted(child.name for child in path.parent.iterdir() if not child.name.startswith("."))
+        alike += [str(path.parent / name) for name in nearest(path.name, there, count=2)]
+    hint = f"Did you mean {' or '.join(alike)}?" if alike else "Check the path"
+    return NotFoundError(f"There is no file or folder {path}", hint)
+
+
+# --- one function a kind -------------------------------------------------------------------------------------------
+
+
+def _model(model: OpenedModel) -> Description:
+    form, spec, card = model.form, model.spec, model.card or {}
+    dtypes = sorted(set(form.dtypes.values()))
+    data: dict[str, Any] = {
+        "format": form.format,
+        "architecture": spec.architecture,
+        "num_classes": spec.num_classes,
+        "in_channels": spec.in_channels,
+        "input_size": list(spec.input_size) if model.size_known else None,
+        "classes": list(model.classes) if model.classes else None,
+        "parameters": model.parameters,
+        "preprocessing": model.preprocessing.to_dict() if model.preprocessing else None,
+        "form": {
+            "container": form.container,
+            "prefix": form.prefix,
+            "keys": len(form.dtypes),
+            "dtypes": dtypes,
+            "scalars": form.scalars,
+            "dropped": list(form.dropped),
+        },
+        "card": bool(card),
+        "forgotten": card.get("forgotten"),
+        "evaluation_only": model.evaluation_only,
+        "sha256": model.sha256,
+    }
+    size = " × ".join(map(str, spec.input_size)) if model.size_known else "any size that fits"
+    wrapper = [f"under {form.container!r}"] if form.container else []
+    wrapper += [f"keys begin with {form.prefix!r}"] if form.prefix else []
+    facts = [
+        ("Architecture", f"{spec.architecture}, {count(model.parameters)} parameters"),
+        ("Outputs", f"{count(spec.num_classes)}{_names(model.classes)}"),
+        ("Input", f"{spec.in_channels} channel{'s' if spec.in_channels != 1 else ''}, {size}"),
+        ("Form", ", ".join([form.format, f"{len(form.dtypes)} keys", *dtypes, *wrapper])),
+        ("Preprocessing", "in the model card" if model.preprocessing else "not known"),
+        ("Model card", "yes" if card else "none"),
+        ("SHA-256", model.sha256),
+    ]
+    if form.scalars:
+        facts.append(("Beside the weights", ", ".join(f"{name}={value}" for name, value in form.scalars.items())))
+    if form.dropped:
+        facts.append(("Not given back", f"{', '.join(form.dropped)} (they still hold this model's weights)"))
+    if (forgotten := card.get("forgotten") or {}).get("count"):
+        names = ", ".join(forgotten.get("classes") or ()) or "single images"
+        how = "trained without" if card.get("kind") == "train" else "unlearned"
+        facts.append(("Forgotten", f"{names} ({count(forgotten['count'])} images, {how})"))
+    if model.evaluation_only:
+        facts.append(("Use", "evaluation only: TorchScript cannot be unlearned"))
+    return Description(str(model.path), "model", f"{model.path.name}: a model", tuple(facts), data)
+
+
+def _dataset(spec: str, options: DataOptions, progress: Tell | None) -> Description:
+    dataset, without_test = _open_any(spec, options, progress)
+    train, test = len(dataset.train), len(dataset.test)
+    if without_test:
+        train, test = train + test, 0
+    totals = dataset.train.labels.bincount(minlength=dataset.num_classes)
+    if without_test:
+        totals = totals + dataset.test.labels.bincount(minlength=dataset.num_classes)
+    height, width = dataset.image_size
+    preprocessing = dataset.preprocessing
+    data = {
+        "title": dataset.title,
+        "num_classes": dataset.num_classes,
+        "classes": list(dataset.classes),
+        "channels": dataset.channels,
+        "image_size": [height, width],
+        "train": train,
+        "test": test,
+        "test_origin": None if without_test else dataset.test_origin,
+        "per_class": dict(zip(dataset.classes, totals.tolist(), strict=True)),
+        "preprocessing": preprocessing.to_dict(),
+        "unreadable": [{"path": one.path, "reason": one.reason} for one in dataset.unreadable],
+        "fingerprint": None if without_test else dataset.fingerprint,
+    }
+    origin = ", set aside" if dataset.test_origin == SET_ASIDE else ""
+    tests = "none: set some aside with --test-fraction" if without_test else f"{count(test)}{origin}"
+    mean = ", ".join(f"{value:g}" for value in preprocessing.mean)
+    std = ", ".join(f"{value:g}" for value in preprocessing.std)
+    facts = [
+        ("Classes", f"{count(dataset.num_classes)}{_names(dataset.classes)}"),
+        ("Training images", count(train)),
+        ("Test images", tests),
+        ("Images", f"{height} × {width}, {dataset.channels} channel{'s' if dataset.channels != 1 else ''}"),
+        ("Per class", f"{count(int(totals.min()))} to {count(int(totals.max()))} training images"),
+        ("Preprocessing", f"mean {mean}; std {std} (from: {preprocessing.source})"),
+    ]
+    if dataset.unreadable:
+        first = dataset.unreadable[0]
+        facts.append(("Not readable", f"{count(len(dataset.unreadable))}, the first is {first.path}: {first.reason}"))
+    if not without_test:
+        facts.append(("Fingerprint", dataset.fingerprint))
+    return Description(spec, "dataset", f"{dataset.title}: a data set", tuple(facts), data)
+
+
+def _open_any(spec: str, options: DataOptions, progress: Tell | None) -> tuple[Dataset, bool]:
+    """Open a data set also where it has no test images; the second value says that it has none."""
+    if options.test_fraction is not None:
+        return open_data(spec, options, progress=progress), False
+    parted = DataOptions(options.data_root, 0.5, options.classes_file, options.preprocess_file)
+    dataset = open_data(spec, parted, progress=progress)  # a test part of its own is not touched by the fraction
+    return dataset, dataset.test_origin == SET_ASIDE
+
+
+def _run(folder: RunFolder) -> Description:
+    folder.job()  # a damaged job says so
+    data = describe_run(folder)
+    state = data["state"]
+    if data["steps"] and state != "finished":
+        state += f" at step {count(data['step'])} of {count(data['steps'])}"
+    facts = [
+        ("State", state),
+        ("Method", data["method"] + (f", preset {data['preset']}" if data["preset"] else "")),
+        ("Forget set", data["forget_text"]),
+        ("Model", data["architecture"]),
+        ("Data", data["data"]),
+    ]
+    labels = ("Retain", "Forget", "Retain-test", "Forget-test")
+    if data["forget"]["mode"] == "none":
+        labels = ("Training", "", "Test", "")
+    known = [(label, data[key]) for label, key in zip(labels, MEASURES, strict=True) if data[key] is not None]
+    facts += [(f"{label} accuracy", percent(value)) for label, value in known]
+    if data["verdict"]:
+        facts.append(("Verdict", data["verdict"].replace("_", " ")))
+    if data["error"]:
+        facts.append(("Failed", data["error"]))
+    return Description(str(folder.path), "run", f"{folder.id}: a run", tuple(facts), data)
+
+
+def _runs(path: Path) -> Description:
+    rows = [describe_run(folder) for folder in list_runs(path)]
+    facts = tuple((row["run"], f"{row['state']}: {row.get('method', 'a job that cannot be read')}") for row in rows)
+    return Description(str(path), "runs", f"{path.name}: a folder of runs", facts, {"runs": rows})
+
+
+def _report(path: Path) -> Description:
+    report, hashes = check_report_files(path)
+    content = read_json(report)
+    verdict = content.get("verdict") or {}
+    data = {key: content.get(key) for key in ("run", "method", "forget_classes", "forget_count", "verdict")}
+    facts = (
+        ("Run", str(content.get("run", ""))),
+        ("Method", str(content.get("method", ""))),
+        ("Verdict", str(verdict.get("sentence", ""))),
+        ("Hashes", f"all {len(hashes)} files are what the report says"),
+    )
+    return Description(str(path), "report", f"{path.name}: a report", facts, {**data, "files": hashes})
+
+
+def _forget_list(path: Path) -> Description:
+    found = summarise_forget_list(read_list_text(path))
+    data = {
+        "entries": found.entries,
+        "by_index": found.by_index,
+        "by_name": found.by_name,
+        "classes": list(found.classes),
+        "weighted": found.weighted,
+    }
+    facts = [("Entries", count(found.entries))]
+    facts += [("By index", count(found.by_index))] if found.by_index else []
+    facts += [("By name", count(found.by_name))] if found.by_name else []
+    facts += [("Classes", _names(found.classes).removeprefix(": "))] if found.classes else []
+    facts += [("Weights", "some differ from 1")] if found.weighted else []
+    return Description(str(path), "forget list", f"{path.name}: a forget list", tuple(facts), data)
+
+
+def _names(names: tuple[str, ...] | None) -> str:
+    if not names:
+        return ""
+    return f": {', '.join(names[:_NAMES_SHOWN])}{', …' if len(names) > _NAMES_SHOWN else ''}"

@@ -1,0 +1,98 @@
+"""Runs at a glance, from their files alone: state, forget set, measures, and whether files are still what they were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from core.errors import AppError, InputError, MismatchError, NotFoundError
+from core.job import Job
+from core.jsonio import read_json
+from core.runs.folder import JOB, REPORT_JSON, RunFolder, sha256
+from core.verify.numbers import count
+
+MEASURES = ("retain_accuracy", "forget_accuracy", "retain_test_accuracy", "forget_test_accuracy")
+
+
+def describe_run(folder: RunFolder) -> dict[str, Any]:
+    """Return a run in short as plain data; one whose job cannot be read says why under `error`."""
+    row: dict[str, Any] = {"run": folder.id, "path": str(folder.path)}
+    try:
+        job, status, card = folder.job(), folder.status(), folder.card() or {}
+    except AppError as error:
+        return {**row, "state": "damaged", "error": error.text}
+    measures = card.get("measures") or {}
+    return {
+        **row,
+        "state": status.state,
+        "job_kind": job.kind,
+        "method": job.method if job.kind == "unlearn" else "train",
+        "preset": job.preset,
+        "architecture": job.model.architecture,
+        "data": job.data.spec,
+        "forget": {"mode": job.forget.mode, "classes": list(job.forget.class_names), "count": job.forget.count},
+        "forget_text": forget_text(job),
+        "step": status.step,
+        "steps": status.steps,
+        **{key: measures.get(key) for key in MEASURES},
+        "verdict": (card.get("verdict") or {}).get("code"),
+        "created": folder.file(JOB).stat().st_mtime,
+        "error": status.error,
+    }
+
+
+def forget_text(job: Job) -> str:
+    """Return the forget set of a job in a few words: "class 3 (140 of 1,437)"."""
+    forget = job.forget
+    if forget.mode == "none":
+        return "nothing"
+    names = ", ".join(forget.class_names)
+    what = f"{'class' if len(forget.class_names) == 1 else 'classes'} {names}" if names else "single images"
+    more = " and single images" if forget.mode == "mixed" else ""
+    return f"{what}{more} ({count(forget.count)} of {count(forget.total)})"
+
+
+def check_report_files(path: Path) -> tuple[Path, dict[str, str]]:
+    """Compute the SHA-256 of every file a report names; `path` is report.json, report.html or their folder.
+
+    Returns report.json's path and the hashes. Raises InputError where there is no report, or it names no files, and
+    MismatchError naming each file that was changed, is missing, or lies elsewhere.
+    """
+    if path.is_dir():
+        path = path / REPORT_JSON
+    if not path.is_file():
+        raise NotFoundError(f"There is no report {path}", "Name the report.json of a run folder")
+    report = path.with_suffix(".json") if path.suffix.lower() in (".html", ".htm") else path
+    if not report.is_file():
+        raise NotFoundError(f"There is no {report.name} beside {path}", "Its hashes stand in that file")
+    content = read_json(report)
+    stated = content.get("files") if isinstance(content, dict) else None
+    if not isinstance(stated, dict) or not stated:
+        raise InputError(f"{report} is no report of a run: it names no files with their hashes")
+    hashes, wrong = {}, []
+    for name, wanted in stated.items():
+        file = report.parent / name
+        if Path(name).name != name:  # a report may not make anyone read files elsewhere
+            wrong.append(f"{name!r} is no file beside the report")
+        elif not file.is_file():
+            wrong.append(f"{name} is missing")
+        else:
+            hashes[name] = sha256(file)
+            if hashes[name] != wanted:
+                wrong.append(f"{name} is not what the report was written about")
+    if wrong:
+        raise MismatchError(f"{report}: {'; '.join(wrong)}", "Do not rely on this report")
+    return report, hashes
+
+
+def check_resumable(job: Job) -> None:
+    """Raise an error that says what is missing where a run cannot go on: its original model is gone or was changed."""
+    if job.kind != "unlearn" or not job.model.path:
+        return
+    original = Path(job.model.path)
+    if not original.is_file():
+        raise NotFoundError(f"The run needs its original model, and {original} is gone", "Put the file back to resume")
+    if sha256(original) != job.model.sha256:
+        raise MismatchError(
+            f"{original} was changed since the run began", "Put the original file back to resume, or start a new run"
+        )
