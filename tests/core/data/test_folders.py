@@ -92,9 +92,12 @@ def test_links_in_circles_are_followed_once(tmp_path, class_folders):
     class_folders(tmp_path / "elsewhere", {"more": 3})
     for name, target in {"up": "..", "root": str(root), "above": str(tmp_path), "self": "self"}.items():
         (root / "train" / "a" / name).symlink_to(target)
+    class_folders(root, {"train/b/deep": 1})
+    (root / "train" / "b" / "deep" / "again").symlink_to("../deep")
+    (root / "train" / "b" / "twice").symlink_to("deep")
     (root / "train" / "b" / "more").symlink_to(tmp_path / "elsewhere" / "more")
     data = open_dataset(str(root))
-    assert len(data.train) == 7 and data.classes == ("a", "b")
+    assert len(data.train) == 8 and data.classes == ("a", "b")
 
 
 def test_names_in_other_scripts_and_names_that_are_none(tmp_path, class_folders):

@@ -155,11 +155,13 @@ def test_a_size_of_their_own_is_limited(tmp_path):
     assert read(tmp_path, size=(300, 300)).images.shape == (2, 300, 300, 3)
 
 
-def test_rotated_photographs_count_with_their_upright_size(tmp_path):
+@pytest.mark.parametrize("kind", ["jpg", "png"])
+@pytest.mark.parametrize(("orientation", "size"), [(3, (10, 20)), (5, (20, 10)), (6, (20, 10)), (8, (20, 10))])
+def test_rotated_photographs_count_with_their_upright_size(tmp_path, kind, orientation, size):
     exif = Image.Exif()
-    exif[ORIENTATION] = 6
-    Image.new("RGB", (20, 10)).save(tmp_path / "a.jpg", exif=exif)
-    assert read(tmp_path).images.shape == (1, 20, 10, 3)
+    exif[ORIENTATION] = orientation
+    Image.new("RGB", (20, 10)).save(tmp_path / f"a.{kind}", exif=exif)
+    assert read(tmp_path).images.shape == (1, *size, 3)
 
 
 def test_channels_follow_the_files(tmp_path):

@@ -39,6 +39,13 @@ def test_headers_and_separators(table, header, separator):
     assert data.test.paths == ("i/04.png", "i/05.png") and data.test.labels.tolist() == [0, 1]
 
 
+def test_test_rows_may_stand_between_training_rows(table):
+    path = table(rows(*"abab", header="path,label,split", splits=["test", "train", "train", "test"]))
+    data = open_dataset(str(path))
+    assert data.train.paths == ("i/01.png", "i/02.png") and data.train.labels.tolist() == [1, 0]
+    assert data.test.paths == ("i/00.png", "i/03.png") and data.test.labels.tolist() == [0, 1]
+
+
 def test_columns_in_another_order_and_more_of_them(table):
     path = table("who,label,path\nme,x,i/00.png\nme,y,i/01.png\nme,x,i/02.png\nme,y,i/03.png")
     data = open_dataset(str(path), test_fraction=0.5)
