@@ -121,9 +121,12 @@ def estimate(
     threads: int = 0,
     monitoring_budget: float = 0.1,
     runs_folder: Path | None = None,
+    measure: bool = True,
     cancelled: Callable[[], bool] | None = None,
 ) -> Estimate:
     """Estimate one run. The step time is measured once per architecture, input, device and precision, then cached.
+
+    `measure=False` takes what is cached only: while a run is going a measurement would disturb it and be wrong.
 
     Call it in the executor of the device. Raises the AppErrors of values, forget set and device.
     """
@@ -133,7 +136,7 @@ def estimate(
     plan = tuple(method.plan(checked, facts))
     sizes = {"retain": facts.retain, "forget": facts.forget, "all": facts.retain + facts.forget}
     layout = Layout(plan, sizes)
-    cost = step_cost(pair, device=device, precision=precision, threads=threads, cancelled=cancelled)
+    cost = step_cost(pair, device=device, precision=precision, threads=threads, measure=measure, cancelled=cancelled)
     plain = None
     if cost is not None:
         images = len(pair.dataset.train) + len(pair.dataset.test)
@@ -160,6 +163,7 @@ def step_cost(
     device: str = "auto",
     precision: str = "auto",
     threads: int = 0,
+    measure: bool = True,
     cancelled: Callable[[], bool] | None = None,
 ) -> StepCost | None:
     """Return what a training step costs; measured in a second or two where it is not known yet.
@@ -174,6 +178,8 @@ def step_cost(
             return StepCost(**read_json(path))
         except (InputError, TypeError):
             path.unlink(missing_ok=True)
+    if not measure:
+        return None
     try:
         cost = _measure(pair, chosen, precision, cancelled or (lambda: False))
     except RuntimeError:  # out of memory, or an operation the device lacks: an estimate must not stop anyone
