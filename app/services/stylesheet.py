@@ -146,7 +146,6 @@ QLineEdit[invalid="true"], QAbstractSpinBox[invalid="true"], QComboBox[invalid="
 QLineEdit:disabled, QAbstractSpinBox:disabled, QComboBox:disabled { background: @window@; color: @disabled@;
     border-color: @line@; }
 QAbstractSpinBox { padding: 0 @p24@ 0 @p8@; }
-QAbstractSpinBox QLineEdit { border: none; padding: 0 0 0 @p6@; min-height: 0; background: transparent; }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { subcontrol-origin: border; width: @p20@;
     border: none; background: transparent; margin: 1px; }
 QAbstractSpinBox::up-button { subcontrol-position: top right; height: @p12@; }

@@ -7,7 +7,9 @@ connects to `theme.changed`.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +19,7 @@ from PySide6.QtWidgets import QApplication, QStyle, QWidget
 
 from app.services import icon_files
 from app.services.stylesheet import build_stylesheet
-from app.services.tokens import DARK, LIGHT, Scheme, Tokens
+from app.services.tokens import CLASS_RAMPS, DARK, LIGHT, Scheme, Tokens
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +85,11 @@ class Theme(QObject):
         """Return a solid brush."""
         return QBrush(self.color(token, alpha))
 
+    def class_color(self, index: int) -> QColor:
+        """Return the colour of the `index`-th retain class in a map of few classes (greys and blues)."""
+        ramp = CLASS_RAMPS[self._tokens.name]
+        return QColor(ramp[index % len(ramp)])
+
     def px(self, size: float) -> int:
         """Scale a size of the design with the system font; never below one pixel for a size above zero."""
         if size <= 0:
@@ -127,6 +134,16 @@ class Theme(QObject):
         }
         hints.setColorScheme(wanted[scheme])
         self._dress()
+
+    @contextlib.contextmanager
+    def borrow_light(self) -> Iterator[None]:
+        """Answer in light tokens for a picture that leaves the window; nobody is told, so restyle what is drawn."""
+        before = self._tokens
+        self._tokens = LIGHT
+        try:
+            yield
+        finally:
+            self._tokens = before
 
     def _system_changed(self, _scheme: object) -> None:
         if self._scheme == "system":

@@ -76,6 +76,12 @@ DARK = Tokens(
 )  # fmt: skip
 TOKEN_NAMES = frozenset(field.name for field in fields(Tokens))
 
+# Retain classes in a map of at most seven: greys and blues of falling lightness, each at least 3:1 on `surface`.
+CLASS_RAMPS: dict[str, tuple[str, ...]] = {
+    "light": ("#858D99", "#5A92C8", "#6B7380", "#3A7CBB", "#545C68", "#1C5F9E", "#3C434D"),
+    "dark": ("#D3D8DF", "#A5D0F7", "#AEB5C0", "#79BBF3", "#8B93A0", "#5595D0", "#737B88"),
+}
+
 
 @dataclass(frozen=True)
 class SeriesStyle:

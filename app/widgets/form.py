@@ -127,7 +127,7 @@ class ParameterRow(QWidget):
     def _update(self) -> None:
         if not hasattr(self, "_caption"):
             return
-        self.problem = "" if self.value() is not None else f"Must be {self.parameter.rule}."
+        self.problem = "" if self.value() is not None else f"Must be {_rule(self.parameter)}."
         set_property(self.field, "invalid", bool(self.problem))
         changed = self.is_changed()
         self._dot.setVisible(changed)
@@ -235,7 +235,8 @@ class ParameterForm(QWidget):
             row.changed.connect(self._edited)
             label = Label(parameter.label, "body", "text-2", wrap=True)
             label.setFixedWidth(theme.px(LABEL_WIDTH))
-            label.setMinimumHeight(theme.px(t.CONTROL_HEIGHT))
+            needed = label.heightForWidth(theme.px(LABEL_WIDTH))
+            label.setFixedHeight(max(theme.px(t.CONTROL_HEIGHT), needed))
             label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             label.setBuddy(row.field)
             form.addRow(label, row)
@@ -257,6 +258,10 @@ class ParameterForm(QWidget):
             section.set_summary(" · ".join(parts))
             if wrong:
                 section.set_open(True)
+
+
+def _rule(parameter: Parameter) -> str:
+    return parameter.rule.replace("number at least", "number, at least").replace("number at most", "number, at most")
 
 
 def _help(parameter: Parameter) -> str:

@@ -7,6 +7,9 @@ import math
 from PySide6.QtGui import QValidator
 from PySide6.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QWidget
 
+from app.services import tokens as t
+from app.services.theme import theme
+
 _LARGEST = 1e12
 _LADDER = (1.0, 2.0, 5.0)  # steps of a logarithmic scale within a decade
 
@@ -32,6 +35,7 @@ class NumberField(QDoubleSpinBox):
         self.setCorrectionMode(QAbstractSpinBox.CorrectionMode.CorrectToPreviousValue)
         if unit:
             self.setSuffix(f" {unit}")
+        pad_spin_box(self)
 
     def textFromValue(self, value: float) -> str:
         if self._whole:
@@ -72,6 +76,11 @@ class NumberField(QDoubleSpinBox):
 
     def _bare(self, text: str) -> str:
         return text.removesuffix(self.suffix()).removesuffix(self.suffix().strip()).strip()
+
+
+def pad_spin_box(box: QAbstractSpinBox) -> None:
+    """Keep the text off the edge; a style sheet cannot, since Qt gives the inner field the outer one's rules."""
+    box.lineEdit().setTextMargins(theme.px(t.S), 0, 0, 0)
 
 
 def _number(text: str) -> float | None:

@@ -107,10 +107,10 @@ class TermLabel(QWidget):
             super().keyPressEvent(event)
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
-            if event.key() == Qt.Key.Key_F1:  # before the window's F1
-                event.accept()
-                return True
+        overrides = event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent)
+        if overrides and event.key() == Qt.Key.Key_F1:  # type: ignore[attr-defined]
+            event.accept()  # before the window's F1
+            return True
         return super().event(event)
 
     def enterEvent(self, event: QEnterEvent) -> None:

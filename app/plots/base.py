@@ -1,0 +1,541 @@
+"""The plot all others are made from: themed, with names at line ends, references, phases, follow and export."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, Qt, QTimer, Signal
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from app.plots.items import HorizontalGrid, LogAxis, MarginLabel, Phase, PhaseStrip, ValueMargin
+from app.plots.series import Series
+from app.services import format as fmt
+from app.services import tokens as t
+from app.services.accessibility import describe
+from app.services.theme import Role, theme
+from app.services.tokens import MODELS, SeriesStyle
+from app.widgets.buttons import IconButton, TextButton
+from app.widgets.labels import ElidedLabel, Label
+
+_SHORT = {"original": "Original", "retrained": "Retrained", "head_only": "Head-only", "fresh": "Untrained",
+          "unlearned": "Unlearned"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A value to hold the curves against: which model, its value, and in a plot of sets whose it is."""
+
+    model: str
+    value: float
+    set_name: str = ""
+
+
+class Canvas(pg.PlotWidget):
+    """The drawing area: no menu of its own, arrow keys move the crosshair."""
+
+    key_step = Signal(int)
+    menu_wanted = Signal(object)
+
+    def __init__(self, axes: dict[str, pg.AxisItem] | None = None) -> None:
+        super().__init__(axisItems=axes)
+        self.setMenuEnabled(False)
+        self.hideButtons()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(theme.px(120), theme.px(72))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Home: -1_000_000, Qt.Key.Key_End: 1_000_000}
+        step = steps.get(Qt.Key(event.key()))
+        if step is None:
+            super().keyPressEvent(event)
+        else:
+            self.key_step.emit(step)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        self.menu_wanted.emit(event.globalPos())
+
+
+class ThemedPlot(QWidget):
+    """Title, axis title, canvas with its margin of labels, caption; knows numbers and names, not runs.
+
+    Changes are gathered and drawn once per turn of the event loop, and not at all while hidden; `flush` draws now.
+    """
+
+    hovered_step = Signal(object)  # float, or None when the mouse left
+    follow_changed = Signal(bool)
+
+    def __init__(
+        self,
+        title: str,
+        y_title: str = "",
+        parent: QWidget | None = None,
+        *,
+        y_range: tuple[float, float] | None = None,
+        x_title: str = "Step",
+        value_format: Callable[[float], str] = lambda value: fmt.decimal(value, 1),
+        log: bool = False,
+    ) -> None:
+        super().__init__(parent)
+        self._series: dict[str, Series] = {}
+        self._references: tuple[Reference, ...] = ()
+        self._pinned: set[str] = set()
+        self._hovered_reference = ""
+        self._lines: dict[str, pg.InfiniteLine] = {}
+        self._caption_text = ""
+        self._follow = True
+        self._dirty = True
+        self._x_title = x_title
+        self.value_format = value_format
+        self.provenance = ""  # run id and settings, written into exported files
+
+        self.canvas = Canvas({side: LogAxis(side) for side in ("left", "bottom")} if log else {})
+        self.item: pg.PlotItem = self.canvas.getPlotItem()
+        self.view: pg.ViewBox = self.item.getViewBox()
+        self._build(title, y_title)
+        self._set_up_axes(y_range)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(0)
+        self._timer.timeout.connect(self.flush)
+        theme.changed.connect(self.restyle)
+        self.restyle()
+
+    # ---- what is shown
+
+    @property
+    def title(self) -> str:
+        """The title."""
+        return self._title.text()
+
+    def set_title(self, title: str) -> None:
+        """Change the title."""
+        self._title.setText(title)
+        self.canvas.setAccessibleName(title)
+
+    def set_y_title(self, text: str) -> None:
+        """Change the title above the y axis."""
+        self._y_title.setText(text)
+        self._y_title.setVisible(bool(text))
+
+    def set_caption(self, text: str) -> None:
+        """The line under the plot."""
+        self._caption_text = text
+        self._caption.setText(text)
+        self._caption.setVisible(bool(text) or self._readout)
+
+    def caption(self) -> str:
+        """The line under the plot."""
+        return self._caption_text
+
+    def add_series(self, key: str, style: SeriesStyle, title: str = "", thin: bool = False) -> Series:
+        """Add a curve, empty; a known key returns the curve that is there."""
+        if key not in self._series:
+            self._series[key] = Series(key, style, self.item, title, thin)
+        return self._series[key]
+
+    def series(self, key: str) -> Series:
+        """A curve by key."""
+        return self._series[key]
+
+    def all_series(self) -> tuple[Series, ...]:
+        """All curves."""
+        return tuple(self._series.values())
+
+    def append(self, key: str, x: Sequence[float], y: Sequence[float | None]) -> None:
+        """Append points to a curve; None is a gap."""
+        self._series[key].buffer.append(x, y)
+        self.mark_dirty()
+
+    def set_data(self, key: str, x: Sequence[float], y: Sequence[float | None]) -> None:
+        """Replace a curve's points."""
+        self._series[key].buffer.set(x, y)
+        self.mark_dirty()
+
+    def set_series_visible(self, key: str, visible: bool) -> None:
+        """Show or hide a curve."""
+        self._series[key].set_visible(visible)
+        self.mark_dirty()
+
+    def clear(self) -> None:
+        """Empty all curves and phases; references stay."""
+        for series in self._series.values():
+            series.buffer.set([], [])
+        self.strip.set_phases(())
+        self._pinned.clear()
+        self.set_follow(True)
+        self.mark_dirty()
+
+    def set_references(self, references: Sequence[Reference]) -> None:
+        """Show these values as markers in the right margin."""
+        self._references = tuple(references)
+        self.mark_dirty()
+
+    def set_phases(self, phases: Sequence[Phase]) -> None:
+        """Show phases as a strip at the top edge."""
+        self.strip.set_phases(phases)
+
+    # ---- following
+
+    @property
+    def follow(self) -> bool:
+        """Whether the view follows the newest step."""
+        return self._follow
+
+    def set_follow(self, follow: bool) -> None:
+        """Follow, or stay where the user panned to."""
+        if follow == self._follow:
+            return
+        self._follow = follow
+        self.follow_button.setVisible(not follow)
+        if follow:
+            self.mark_dirty()
+        self.follow_changed.emit(follow)
+
+    # ---- crosshair
+
+    def show_step(self, step: float | None) -> None:
+        """Draw the crosshair at a step and read the curves there; None takes it away."""
+        self._readout = step is not None
+        self._crosshair.setVisible(step is not None)
+        if step is None:
+            self.set_caption(self._caption_text)
+            return
+        self._crosshair.setValue(step)
+        self._caption.setText(self.readout(step))
+        self._caption.setVisible(True)
+
+    def readout(self, step: float) -> str:
+        """The values at a step in words: "step 310 · Retain 93.1 · Forget 2.4"."""
+        parts = [f"{self._x_title.lower()} {fmt.count(round(step))}"]
+        for series in self._shown():
+            value = series.at(step)
+            if value is not None:
+                parts.append(f"{series.title} {self.value_format(value)}")
+        return " · ".join(parts)
+
+    # ---- drawing
+
+    def mark_dirty(self) -> None:
+        """Something changed: draw once when the event loop comes round."""
+        self._dirty = True
+        if self.isVisible() and not self._timer.isActive():
+            self._timer.start()
+
+    def flush(self) -> None:
+        """Draw what changed, now."""
+        self._timer.stop()
+        if not self._dirty:
+            return
+        self._dirty = False
+        for series in self._series.values():
+            series.draw()
+        if self._follow:
+            self._follow_data()
+        self._update_labels()
+        self._describe()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.mark_dirty()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Leave:
+            self._hover(None)
+        return False
+
+    # ---- export
+
+    def save_to(self, path: Path, scale: int = 2) -> None:
+        """Write the plot as .png, .svg or .csv; a file that cannot be written is said under the plot."""
+        from app.plots import export
+
+        try:
+            export.save(self, path, scale)
+        except OSError as error:
+            self._caption.setText(f"Not saved: {error}")
+            self._caption.show()
+            return
+        self._caption.setText(f"Saved {path.name}")
+        self._caption.show()
+        QTimer.singleShot(4000, self, self._restore_caption)
+
+    @property
+    def x_title(self) -> str:
+        """What the x axis counts."""
+        return self._x_title
+
+    def texts(self) -> list[tuple[str, Role, str, QRect]]:
+        """Texts around the canvas with role, token and place, for a picture of the plot."""
+        entries: list[tuple[str, Role, str, QWidget]] = [
+            (self._title.text(), "section", "text", self._title),
+            (self._y_title.text(), "caption", "text-2", self._y_title),
+            (self._caption_text, "caption", "text-2", self._caption),
+        ]
+        return [
+            (text, role, token, QRect(widget.mapTo(self, QPoint(0, 0)), widget.size()))
+            for text, role, token, widget in entries
+            if text and not widget.isHidden()
+        ]
+
+    def drawn_parts(self) -> tuple[QWidget, ...]:
+        """The parts that draw themselves in the theme's colours."""
+        return (self.strip, self.canvas, self.margin)
+
+    # ---- for those who build on this one
+
+    def add_head_widget(self, widget: QWidget) -> None:
+        """Put a switch beside the title."""
+        self._head.insertWidget(1, widget)
+
+    def to_view(self, value: float) -> float:
+        """The y coordinate of a value in the view; differs on a logarithmic axis."""
+        return value
+
+    def extra_labels(self) -> list[MarginLabel]:
+        """Further labels for the margin."""
+        return []
+
+    def add_menu_entries(self, menu: QMenu) -> None:
+        """Further entries for the menu of this plot."""
+
+    def _shown(self) -> list[Series]:
+        return [series for series in self._series.values() if series.item.isVisible() and len(series.buffer)]
+
+    def _follow_data(self) -> None:
+        ends = [(s.buffer.x[0], s.buffer.x[-1]) for s in self._shown()]
+        if ends:
+            low, high = min(end[0] for end in ends), max(end[1] for end in ends)
+            self.view.setXRange(min(low, 0.0), max(high, low + 10.0), padding=0.02)
+        else:
+            self.view.setXRange(0.0, 10.0, padding=0.02)
+
+    def _update_labels(self) -> None:
+        labels: list[MarginLabel] = []
+        for series in self._shown():
+            last = series.last()
+            if last is not None:
+                labels.append(MarginLabel(
+                    series.key, f"{series.title} {self.value_format(last[1])}", self.to_view(last[1]),
+                    series.style.token, series.style.symbol, series.style.filled, series.style.dash,
+                ))  # fmt: skip
+        for reference in self._references:
+            style = MODELS[reference.model]
+            of_set = f", {reference.set_name}" if reference.set_name else ""
+            labels.append(MarginLabel(
+                self._reference_key(reference), f"{_SHORT[reference.model]} {self.value_format(reference.value)}",
+                self.to_view(reference.value), reference.set_name or style.token, style.symbol, style.filled,
+                reference=True, tip=f"{style.title}{of_set}: {self.value_format(reference.value)}",
+            ))  # fmt: skip
+        self.margin.set_labels([*labels, *self.extra_labels()])
+        self._update_lines()
+
+    def _update_lines(self) -> None:
+        wanted = {*self._pinned, self._hovered_reference} - {""}
+        for reference in self._references:
+            key = self._reference_key(reference)
+            if key in wanted and key not in self._lines:
+                style = MODELS[reference.model]
+                pen = theme.pen(reference.set_name or style.token, 1, style.dash or (4, 3))
+                line = pg.InfiniteLine(self.to_view(reference.value), angle=0, pen=pen)
+                self._lines[key] = line
+                self.item.addItem(line, ignoreBounds=True)
+        for key in [key for key in self._lines if key not in wanted]:
+            self.item.removeItem(self._lines.pop(key))
+
+    def _describe(self) -> None:
+        shown = self._shown()
+        values = [f"{s.title.lower()} {self.value_format(last[1])}" for s in shown if (last := s.last())]
+        steps = [float(s.buffer.x[-1]) for s in shown]
+        if not values:
+            describe(self.canvas, "no values yet")
+            return
+        describe(self.canvas, ", ".join([*values, f"{self._x_title.lower()} {fmt.count(round(max(steps)))}"]))
+
+    @staticmethod
+    def _reference_key(reference: Reference) -> str:
+        return f"{reference.model}/{reference.set_name}"
+
+    # ---- making it
+
+    def _build(self, title: str, y_title: str) -> None:
+        self._readout = False
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.px(2))
+        self._head = QHBoxLayout()
+        self._head.setSpacing(theme.px(t.S))
+        self._title = Label(title, "section")
+        self._head.addWidget(self._title)
+        self._head.addStretch(1)
+        self.follow_button = TextButton("Follow", lambda: self.set_follow(True))
+        self.follow_button.setToolTip("Follow the newest step again")
+        self.follow_button.setFixedHeight(theme.px(24))
+        self.follow_button.hide()
+        self._head.addWidget(self.follow_button)
+        self.menu_button = IconButton("more", f"{title}: enlarge, copy, save")
+        self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._menu = QMenu(self)
+        self._menu.aboutToShow.connect(self._fill_menu)
+        self.menu_button.setMenu(self._menu)
+        self._head.addWidget(self.menu_button)
+        column.addLayout(self._head)
+        self._y_title = Label(y_title, "caption", "text-2")
+        self._y_title.setVisible(bool(y_title))
+        column.addWidget(self._y_title)
+        self.strip = PhaseStrip(self.canvas)
+        self.margin = ValueMargin(self._to_pixel)
+        row = QHBoxLayout()
+        row.setSpacing(0)
+        left = QVBoxLayout()
+        left.setSpacing(0)
+        left.addWidget(self.strip)
+        left.addWidget(self.canvas, 1)
+        row.addLayout(left, 1)
+        row.addWidget(self.margin)
+        column.addLayout(row, 1)
+        self._caption = ElidedLabel("", "caption", "text-2", mode=Qt.TextElideMode.ElideRight)
+        self._caption.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._caption.hide()
+        column.addWidget(self._caption)
+        self.canvas.setAccessibleName(title)
+        self._crosshair = pg.InfiniteLine(angle=90)
+        self._crosshair.hide()
+        self.item.addItem(self._crosshair, ignoreBounds=True)
+        self.canvas.scene().sigMouseMoved.connect(self._mouse_moved)
+        self.canvas.installEventFilter(self)
+        self.canvas.key_step.connect(self._key_step)
+        self.canvas.menu_wanted.connect(self._menu.popup)
+        self.margin.hovered.connect(self._reference_hovered)
+        self.margin.pinned.connect(self._reference_pinned)
+
+    def _set_up_axes(self, y_range: tuple[float, float] | None) -> None:
+        self.left_axis: pg.AxisItem = self.item.getAxis("left")
+        self.bottom_axis: pg.AxisItem = self.item.getAxis("bottom")
+        for axis in (self.left_axis, self.bottom_axis):
+            axis.setStyle(tickFont=theme.font("caption"), tickLength=theme.px(4), maxTickLevel=0)
+            axis.enableAutoSIPrefix(False)
+        self.left_axis.setWidth(theme.px(44))
+        self.bottom_axis.setHeight(theme.px(20))
+        self.margin.foot, self.margin.foot_height = self._x_title.lower(), theme.px(20)
+        self.grid = HorizontalGrid(self.left_axis, self.view)
+        self.item.addItem(self.grid, ignoreBounds=True)
+        self.view.setMouseEnabled(x=True, y=False)
+        self.view.enableAutoRange(x=False, y=y_range is None)
+        self.view.setAutoVisible(y=y_range is None)
+        if y_range is not None:
+            self.view.setYRange(*y_range, padding=0.02)
+        self.view.sigRangeChangedManually.connect(self._user_moved)
+        self.view.sigRangeChanged.connect(self._range_changed)
+        self.view.sigResized.connect(self._range_changed)
+
+    def restyle(self) -> None:
+        """Take on the theme's colours again."""
+        self.canvas.setBackground(theme.color("surface"))
+        for axis in (self.left_axis, self.bottom_axis):
+            axis.setPen(theme.pen("outline"))
+            axis.setTextPen(theme.pen("text_2"))
+        self._crosshair.setPen(theme.pen("text_3"))
+        for series in self._series.values():
+            series.restyle()
+        for key in list(self._lines):
+            self.item.removeItem(self._lines.pop(key))
+        self._update_lines()
+        self.grid.update()
+        self.strip.update()
+        self.margin.update()
+
+    def _fill_menu(self) -> None:
+        from app.plots import export
+
+        self._menu.clear()
+        self.add_menu_entries(self._menu)
+        export.fill_menu(self._menu, self)
+
+    # ---- what the user does
+
+    def _to_pixel(self, value: float) -> float:
+        point = self.view.mapViewToScene(QPointF(0.0, value))
+        return float(point.y()) + self.strip.height() * (not self.strip.isHidden())
+
+    def _restore_caption(self) -> None:
+        self.set_caption(self._caption_text)
+
+    def _user_moved(self, *_: object) -> None:
+        self.set_follow(False)
+
+    def _range_changed(self, *_: object) -> None:
+        self.margin.update()
+
+    def _mouse_moved(self, position: QPointF) -> None:
+        if self.view.sceneBoundingRect().contains(position):
+            self._hover(float(self.view.mapSceneToView(position).x()))
+        else:
+            self._hover(None)
+
+    def _hover(self, step: float | None) -> None:
+        if step is None and not self._readout:
+            return
+        self.show_step(step)
+        self.hovered_step.emit(step)
+
+    def _key_step(self, by: int) -> None:
+        shown = self._shown()
+        if not shown:
+            return
+        xs = max((series.buffer.x for series in shown), key=len)
+        now = self._crosshair.value() if self._readout else xs[-1]
+        position = int(min(max(xs.searchsorted(now) + by, 0), len(xs) - 1))
+        self._hover(float(xs[position]))
+
+    def _reference_hovered(self, key: str) -> None:
+        self._hovered_reference = key
+        self._update_lines()
+
+    def _reference_pinned(self, key: str) -> None:
+        self._pinned ^= {key}
+        self._update_lines()
+
+
+class StepGroup(QObject):
+    """Plots with one step axis: range, following and crosshair are shared."""
+
+    hovered_step = Signal(object)
+
+    def __init__(self, plots: Sequence[ThemedPlot] = (), parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._plots: list[ThemedPlot] = []
+        for plot in plots:
+            self.add(plot)
+
+    def add(self, plot: ThemedPlot) -> None:
+        """Link another plot."""
+        if self._plots:
+            plot.view.setXLink(self._plots[0].view)
+        self._plots.append(plot)
+        plot.hovered_step.connect(self.show_step)
+        plot.follow_changed.connect(self._follow_changed)
+
+    def show_step(self, step: float | None) -> None:
+        """Draw the crosshair at a step in all plots."""
+        for plot in self._plots:
+            plot.show_step(step)
+        self.hovered_step.emit(step)
+
+    def set_phases(self, phases: Sequence[Phase]) -> None:
+        """Show phases in all plots."""
+        for plot in self._plots:
+            plot.set_phases(phases)
+
+    def clear(self) -> None:
+        """Empty all plots."""
+        for plot in self._plots:
+            plot.clear()
+
+    def _follow_changed(self, follow: bool) -> None:
+        for plot in self._plots:
+            plot.set_follow(follow)

@@ -1,0 +1,203 @@
+"""Taking a plot along: PNG at 2x and 4x, SVG, CSV, the clipboard, and a larger window."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QPoint, QRectF, QSize, Qt
+from PySide6.QtGui import QGuiApplication, QImage, QPainter
+from PySide6.QtSvg import QSvgGenerator
+from PySide6.QtWidgets import QDialog, QFileDialog, QGraphicsView, QMenu, QSplitter, QVBoxLayout, QWidget
+
+from app.services import icons
+from app.services import tokens as t
+from app.services.theme import theme
+from core.version import VERSION
+
+if TYPE_CHECKING:
+    from app.plots.base import ThemedPlot
+
+PNG_SCALES = (2, 4)
+FILTERS = {"png": "PNG image (*.png)", "svg": "SVG drawing (*.svg)", "csv": "CSV table (*.csv)"}
+
+
+def fill_menu(menu: QMenu, plot: ThemedPlot) -> None:
+    """Append the entries every plot has."""
+    enlarge_action = menu.addAction("Enlarge", lambda: enlarge(plot))
+    icons.set_icon(enlarge_action, "enlarge", "text_2")
+    menu.addSeparator()
+    copy = menu.addAction("Copy image", lambda: copy_image(plot))
+    icons.set_icon(copy, "copy", "text_2")
+    for scale in PNG_SCALES:
+        entry = menu.addAction(f"Save PNG, {scale}×…", lambda scale=scale: _choose(plot, "png", scale))
+        icons.set_icon(entry, "image-export", "text_2")
+    menu.addAction("Save SVG…", lambda: _choose(plot, "svg"))
+    menu.addAction("Save values as CSV…", lambda: _choose(plot, "csv"))
+
+
+def save(plot: ThemedPlot, path: Path, scale: int = 2) -> None:
+    """Write a plot as what the file's name ends with: .png, .svg or .csv."""
+    kind = path.suffix.lower().lstrip(".")
+    if kind == "csv":
+        path.write_text(as_csv(plot), encoding="utf-8")
+    elif kind == "svg":
+        _save_svg(plot, path)
+    elif kind == "png":
+        if not as_image(plot, scale).save(str(path), "PNG"):
+            raise OSError(f"{path} could not be written")
+    else:
+        raise ValueError(f"a plot is saved as .png, .svg or .csv, not {path.suffix!r}")
+
+
+def as_image(plot: ThemedPlot, scale: int = 2) -> QImage:
+    """Draw a plot in the light theme, whatever the window wears; title and provenance go into the file."""
+    size = _size(plot)
+    image = QImage(size * scale, QImage.Format.Format_RGB32)
+    with _light(plot):
+        image.fill(theme.color("surface"))
+        painter = QPainter(image)
+        painter.scale(scale, scale)
+        _paint(plot, painter)
+        painter.end()
+    for key, text in _metadata(plot).items():
+        image.setText(key, text)
+    return image
+
+
+def copy_image(plot: ThemedPlot) -> None:
+    """Put a picture of the plot on the clipboard."""
+    QGuiApplication.clipboard().setImage(as_image(plot))
+
+
+def as_csv(plot: ThemedPlot) -> str:
+    """The shown curves as a table: one column of x, one for each curve, empty where a curve has no point."""
+    text = io.StringIO()
+    for key, value in _metadata(plot).items():
+        text.write(f"# {key}: {value}\n")
+    writer = csv.writer(text, lineterminator="\n")
+    shown = [series for series in plot.all_series() if series.item.isVisible() and len(series.buffer)]
+    xs = np.unique(np.concatenate([series.buffer.x for series in shown])) if shown else np.empty(0)
+    writer.writerow([plot.x_title.lower(), *(series.title for series in shown)])
+    columns = []
+    for series in shown:
+        lookup = dict(zip(series.buffer.x.tolist(), series.buffer.y.tolist(), strict=True))
+        columns.append([lookup.get(x) for x in xs.tolist()])
+    for row, x in enumerate(xs.tolist()):
+        values = (column[row] for column in columns)
+        writer.writerow([f"{x:g}", *("" if v is None or not np.isfinite(v) else f"{v:.9g}" for v in values)])
+    return text.getvalue()
+
+
+def enlarge(plot: ThemedPlot) -> None:
+    """Show the plot in a window of its own until that is closed."""
+    EnlargedPlot(plot).show()
+
+
+class EnlargedPlot(QDialog):
+    """Borrows a plot from its page and puts it back on closing."""
+
+    def __init__(self, plot: ThemedPlot) -> None:
+        super().__init__(plot.window())
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(plot.title)
+        self.setProperty("ground", "surface")
+        self._plot = plot
+        self._place = QWidget()
+        self._place.setMinimumSize(plot.minimumSizeHint())
+        _replace(plot, self._place)
+        column = QVBoxLayout(self)
+        margin = theme.px(t.L)
+        column.setContentsMargins(margin, margin, margin, margin)
+        column.addWidget(plot)
+        plot.show()
+        self.resize(theme.px(1040), theme.px(640))
+        self.finished.connect(self._put_back)
+
+    def _put_back(self, _code: int) -> None:
+        _replace(self._place, self._plot)
+        self._place.deleteLater()
+        self._plot.show()
+
+
+def _replace(old: QWidget, new: QWidget) -> None:
+    parent = old.parentWidget()
+    if isinstance(parent, QSplitter):
+        parent.replaceWidget(parent.indexOf(old), new)
+    elif parent is not None and parent.layout() is not None:
+        parent.layout().replaceWidget(old, new)
+        old.setParent(None)
+
+
+def _choose(plot: ThemedPlot, kind: str, scale: int = 2) -> None:
+    dialog = QFileDialog(plot.window(), f"Save {plot.title}")
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setNameFilter(FILTERS[kind])
+    dialog.setDefaultSuffix(kind)
+    dialog.selectFile(f"{plot.title.lower().replace(' ', '-')}.{kind}")
+    dialog.fileSelected.connect(lambda name: plot.save_to(Path(name), scale))
+    dialog.open()
+
+
+def _size(plot: ThemedPlot) -> QSize:
+    pad = 2 * theme.px(t.L)
+    return QSize(max(plot.width(), theme.px(320)) + pad, max(plot.height(), theme.px(200)) + pad)
+
+
+def _paint(plot: ThemedPlot, painter: QPainter) -> None:
+    # Texts are drawn here rather than by their labels, whose colours belong to the window's theme.
+    origin = QPoint(theme.px(t.L), theme.px(t.L))
+    for text, role, token, rect in plot.texts():
+        painter.setFont(theme.font(role))
+        painter.setPen(theme.color(token))
+        area = QRectF(rect.translated(origin))
+        painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter) | int(Qt.TextFlag.TextDontClip), text)
+    for widget in plot.drawn_parts():
+        place = widget.mapTo(plot, QPoint(0, 0)) + origin
+        painter.save()
+        painter.translate(place)
+        if isinstance(widget, QGraphicsView):
+            widget.render(painter, QRectF(widget.rect()), widget.rect())
+        else:
+            widget.render(painter, QPoint(0, 0), renderFlags=QWidget.RenderFlag(0))
+        painter.restore()
+
+
+def _save_svg(plot: ThemedPlot, path: Path) -> None:
+    size = _size(plot)
+    generator = QSvgGenerator()
+    generator.setFileName(str(path))
+    generator.setSize(size)
+    generator.setViewBox(QRectF(0, 0, size.width(), size.height()))
+    metadata = _metadata(plot)
+    generator.setTitle(metadata["Title"])
+    generator.setDescription("; ".join(f"{key}: {value}" for key, value in metadata.items()))
+    with _light(plot):
+        painter = QPainter(generator)
+        painter.fillRect(QRectF(0, 0, size.width(), size.height()), theme.color("surface"))
+        _paint(plot, painter)
+        painter.end()
+
+
+@contextlib.contextmanager
+def _light(plot: ThemedPlot) -> Iterator[None]:
+    plot.flush()
+    with theme.borrow_light():
+        plot.restyle()
+        yield
+    plot.restyle()
+
+
+def _metadata(plot: ThemedPlot) -> dict[str, str]:
+    metadata = {"Title": plot.title, "Software": f"Unlearn Studio {VERSION}"}
+    if plot.caption():
+        metadata["Caption"] = plot.caption()
+    if plot.provenance:
+        metadata["Run"] = plot.provenance
+    return metadata

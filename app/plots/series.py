@@ -1,0 +1,160 @@
+"""One curve: a buffer that grows by doubling, one plot item, and the rules of its pen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+
+from app.services.theme import theme
+from app.services.tokens import SeriesStyle
+
+THICK_BELOW = 2000  # 2 px and antialiased up to here; denser curves are 1 px, which draws ten times faster
+_FIRST_ROOM = 256
+
+
+class GrowingBuffer:
+    """x and y as float64, appended to without copying what is there most of the time."""
+
+    def __init__(self) -> None:
+        self._x = np.empty(_FIRST_ROOM)
+        self._y = np.empty(_FIRST_ROOM)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """The x values so far, as a view."""
+        return self._x[: self._count]
+
+    @property
+    def y(self) -> NDArray[np.float64]:
+        """The y values so far, as a view; NaN is a gap."""
+        return self._y[: self._count]
+
+    def append(self, x: Iterable[float], y: Iterable[float | None]) -> None:
+        """Append points; None becomes a gap."""
+        new_x = np.asarray(list(x), dtype=float)
+        new_y = np.array([np.nan if value is None else value for value in y], dtype=float)
+        if new_x.shape != new_y.shape:
+            raise ValueError(f"{new_x.size} x values for {new_y.size} y values")
+        needed = self._count + new_x.size
+        if needed > self._x.size:
+            room = max(needed, 2 * self._x.size)
+            self._x, self._y = _grown(self.x, room), _grown(self.y, room)
+        self._x[self._count : needed] = new_x
+        self._y[self._count : needed] = new_y
+        self._count = needed
+
+    def set(self, x: Iterable[float], y: Iterable[float | None]) -> None:
+        """Replace all points."""
+        self._count = 0
+        self.append(x, y)
+
+
+class Series:
+    """A curve of one style; `draw` hands the buffer to its item in one call."""
+
+    def __init__(self, key: str, style: SeriesStyle, plot: pg.PlotItem, title: str = "", thin: bool = False) -> None:
+        self.key = key
+        self.style = style
+        self.title = title or style.title
+        self.thin = thin
+        self.buffer = GrowingBuffer()
+        self.item = pg.PlotDataItem()
+        self.item.setDownsampling(auto=True, method="peak")
+        self.item.setClipToView(True)
+        self.dot = pg.ScatterPlotItem(size=theme.px(7), pxMode=True)
+        self.dot.setZValue(10)
+        self.show_dot = True
+        self._pen_key: tuple[object, ...] = ()
+        plot.addItem(self.item)
+        plot.addItem(self.dot)
+
+    def draw(self) -> None:
+        """Show what is in the buffer."""
+        self.restyle()
+        self.item.setData(self.buffer.x, self.buffer.y, connect="finite")
+        last = self.last()
+        if last is None or not self.show_dot or not self.item.isVisible():
+            self.dot.setData([], [])
+        else:
+            self.dot.setData([last[0]], [last[1]])
+
+    def last(self) -> tuple[float, float] | None:
+        """The last point that has a value."""
+        y = self.buffer.y
+        if len(y) and np.isfinite(y[-1]):
+            return float(self.buffer.x[-1]), float(y[-1])
+        finite = np.flatnonzero(np.isfinite(y))
+        if not finite.size:
+            return None
+        return float(self.buffer.x[finite[-1]]), float(y[finite[-1]])
+
+    def at(self, x: float) -> float | None:
+        """The last value at or before `x`; None before the first one and in a gap."""
+        position = int(np.searchsorted(self.buffer.x, x, side="right")) - 1
+        if position < 0 or not np.isfinite(self.buffer.y[position]):
+            return None
+        return float(self.buffer.y[position])
+
+    def set_visible(self, visible: bool) -> None:
+        """Show or hide the curve."""
+        self.item.setVisible(visible)
+        self.dot.setVisible(visible)
+
+    def restyle(self) -> None:
+        """Give the item the pen of the current theme and number of points."""
+        thick = len(self.buffer) < THICK_BELOW and not self.thin
+        key = (theme.current.name, thick)
+        if key == self._pen_key:
+            return
+        self._pen_key = key
+        width = 2 if thick else 1
+        self.item.setPen(theme.pen(self.style.token, width, self.style.dash))
+        self.item.opts["antialias"] = thick
+        self.item.curve.opts["antialias"] = thick
+        self.dot.setSymbol(self.style.symbol)
+        self.dot.setPen(theme.pen(self.style.token, 1.5))
+        self.dot.setBrush(theme.brush(self.style.token if self.style.filled else "surface"))
+
+
+class Band:
+    """The interval around a curve, drawn where it is wider than `least`."""
+
+    def __init__(self, style: SeriesStyle, plot: pg.PlotItem, least: float) -> None:
+        self._style, self._least = style, least
+        self.buffer_low, self.buffer_high = GrowingBuffer(), GrowingBuffer()
+        self._low, self._high = pg.PlotCurveItem(), pg.PlotCurveItem()
+        self.item = pg.FillBetweenItem(self._low, self._high)
+        self.item.setZValue(-50)
+        plot.addItem(self.item, ignoreBounds=True)
+
+    def append(self, x: float, interval: tuple[float, float] | None) -> None:
+        """Append an interval; None, or one narrower than `least`, draws nothing there."""
+        if interval is None or interval[1] - interval[0] <= self._least:
+            interval = (np.nan, np.nan)
+        self.buffer_low.append([x], [interval[0]])
+        self.buffer_high.append([x], [interval[1]])
+
+    def clear(self) -> None:
+        """Empty it."""
+        self.buffer_low.set([], [])
+        self.buffer_high.set([], [])
+
+    def draw(self) -> None:
+        """Show what is in the buffers."""
+        finite = np.isfinite(self.buffer_low.y)
+        self._low.setData(self.buffer_low.x[finite], self.buffer_low.y[finite])
+        self._high.setData(self.buffer_high.x[finite], self.buffer_high.y[finite])
+        self.item.setBrush(theme.brush(self._style.token, 0.15))
+
+
+def _grown(values: NDArray[np.float64], room: int) -> NDArray[np.float64]:
+    grown = np.empty(room)
+    grown[: values.size] = values
+    return grown

@@ -1,0 +1,75 @@
+"""Chips that name the run a page is about, and say so where it belongs to an earlier forget set, model or data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject
+
+from app.services import format as fmt
+from app.widgets.chips import Chip
+
+if TYPE_CHECKING:
+    from app.context import ProjectState
+    from core.job import Job
+
+EARLIER = "for an earlier selection"
+_SHOWN = 2  # classes named before "and 3 more"
+
+
+class RunChips(QObject):
+    """Keeps two chips up to date: the run in view, and whether it still matches what is chosen."""
+
+    def __init__(self, project: ProjectState, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._project = project
+        self.name = Chip("", "unlearn")
+        self.earlier = Chip(EARLIER, "warning", severity="caution")
+        for signal in (project.run_changed, project.selection_changed, project.model_changed, project.dataset_changed):
+            signal.connect(self.refresh)
+        self.refresh()
+
+    def widgets(self) -> list[Chip]:
+        """The chips, for a page's header."""
+        return [self.name, self.earlier]
+
+    def refresh(self) -> None:
+        """Read the session again."""
+        run = self._project.run
+        job = getattr(run, "job", None)
+        self.name.setVisible(job is not None)
+        self.earlier.setVisible(job is not None and not matches(self._project, job))
+        if job is not None:
+            self.name.set(describe_run(job), "unlearn", tip=str(run.folder.path))
+            self.earlier.set(
+                EARLIER, "warning", "caution", "The forget set, the model or the data were changed after this run."
+            )
+
+
+def describe_run(job: Job) -> str:
+    """Name a run by method and forget set: "muda · class 3"."""
+    return f"{job.method} · {describe_forget(job)}"
+
+
+def describe_forget(job: Job) -> str:
+    """Name a job's forget set: "class 3", "classes 3, 5 and 2 more", "37 images"."""
+    names = job.forget.class_names
+    if job.forget.mode == "none":
+        return "nothing left out"
+    if not names:
+        return fmt.images(job.forget.count)
+    shown = ", ".join(names[:_SHOWN])
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{'class' if len(names) == 1 else 'classes'} {shown}{more}" + (
+        " and images" if job.forget.mode == "mixed" else ""
+    )
+
+
+def matches(project: Any, job: Job) -> bool:
+    """Whether a job is about the model, data and forget set that are open; what is not open does not contradict."""
+    model, dataset, selection = project.opened_model, project.dataset, project.selection
+    if model is not None and job.model.sha256 and model.sha256 != job.model.sha256:
+        return False
+    if dataset is not None and dataset.fingerprint != job.data.fingerprint:
+        return False
+    return selection is None or not selection.count or selection.digest() == job.forget.sha256
