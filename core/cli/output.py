@@ -49,6 +49,11 @@ class Screen:
         """Whether a line can be written over: people look at a terminal."""
         return not self.json and self._out.isatty()
 
+    @property
+    def width(self) -> int:
+        """Characters of a line that can be written over."""
+        return max(_NARROWEST, shutil.get_terminal_size().columns) - 1
+
     def say(self, text: str = "") -> None:
         """Write a line for people; nothing with --json."""
         if self.json:
@@ -60,8 +65,7 @@ class Screen:
         """Write a line that the next one replaces; only on a terminal."""
         if not self.live:
             return
-        width = max(_NARROWEST, shutil.get_terminal_size().columns) - 1
-        text = shorten(text, width)
+        text = shorten(text, self.width)
         self._write("\r" + text.ljust(self._open_line))
         self._open_line = len(text)
 

@@ -90,16 +90,22 @@ class RunProgress:
         elif isinstance(event, RunFinished | RunFailed):
             self._screen.end_line()
 
-    def line(self) -> str:
-        """The line as it is now."""
+    def line(self, width: int = 0) -> str:
+        """The line as it is now; in fewer words where it would not fit `width` characters."""
+        left = self._left()
         parts = [self._stage, f"step {count(self._step)} of {count(self._steps)}"]
-        if (left := self._left()) is not None:
+        short = [f"step {self._step}/{self._steps}"]
+        if left is not None:
             parts.append(f"{duration(left)} left")
+            short.append(duration(left))
         if self._evaluation is not None:
-            parts += _accuracies(self._evaluation)
+            parts += (accuracies := _accuracies(self._evaluation))
+            short += [text.replace("-test", "").replace(" set", "") for text in accuracies]
         if self._alignment is not None:
             parts.append(alignment_text(self._alignment))
-        return " · ".join(part for part in parts if part)
+            short.append(alignment_text(self._alignment, short=True))
+        full = " · ".join(part for part in parts if part)
+        return full if not width or len(full) <= width else " · ".join(short)
 
     def _start(self, event: RunStarted) -> None:
         self._steps, self._step = event.steps, event.resumed_at or 0
@@ -132,8 +138,10 @@ class RunProgress:
 
     def _draw(self, *, now_or_never: bool = False) -> None:
         now = time.monotonic()
+        if not self._steps:
+            return
         if now_or_never or now - self._drawn >= REDRAW_SECONDS:
-            self._screen.over(self.line())
+            self._screen.over(self.line(self._screen.width))
             self._drawn = now
 
     def _left(self) -> float | None:
@@ -149,8 +157,11 @@ class RunProgress:
         return (time.monotonic() - self._started) / done * (self._steps - self._step)
 
 
-def alignment_text(measured: AlignmentMeasured) -> str:
+def alignment_text(measured: AlignmentMeasured, *, short: bool = False) -> str:
     """DA in words: never without k, the energy of those directions and centring."""
+    if short:
+        centred = "centred" if measured.centred else "uncentred"
+        return f"DA {ratio(measured.value)} (k {measured.k}, {percent(measured.energy)}, {centred})"
     centred = "centred" if measured.centred else "not centred"
     return f"DA {ratio(measured.value)} (k {measured.k}, {percent(measured.energy)} of energy, {centred})"
 

@@ -23,10 +23,10 @@ def run(given: argparse.Namespace, screen: Screen) -> int:
     """Resume the run; one that has a result is shown and left as it is."""
     from core.engine.control import Control
     from core.runs.folder import RunFolder
-    from core.session.overview import check_resumable
+    from core.session.overview import check_resumable, is_done
 
     folder = RunFolder.open(options.path_option(given.run))
-    if not folder.has_result:
+    if not is_done(folder):
         check_resumable(folder.job())
     control = Control()
     with stop_on_interrupt(control):

@@ -20,6 +20,7 @@ from core.models.card import SCHEMA_VERSION
 from core.models.checkpoint import CheckpointForm, OpenedModel, open_model
 from core.runs.folder import MODEL, RunFolder
 from core.session.opening import DataOptions, open_data
+from core.session.overview import is_done
 from core.version import VERSION
 
 SAMPLES = 256  # images that both models see
@@ -55,7 +56,7 @@ def open_source(
         model = open_model(source, arch=arch, trust_pickle=trust_pickle, trust_code=trust_code)
         return Source(model, model.build(trust_code=trust_code), model.form)
     job = folder.job()
-    if not folder.has_result:
+    if not is_done(folder):
         raise InputError(
             f"{folder.path} has no result to export yet: it is {folder.status().state}", "Finish or resume the run"
         )

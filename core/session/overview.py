@@ -41,6 +41,11 @@ def describe_run(folder: RunFolder) -> dict[str, Any]:
     }
 
 
+def is_done(folder: RunFolder) -> bool:
+    """Return whether a run has ended with a result, so that resuming it changes nothing."""
+    return folder.has_result and folder.status().state in ("finished", "stopped")
+
+
 def forget_text(job: Job) -> str:
     """Return the forget set of a job in a few words: "class 3 (140 of 1,437)"."""
     forget = job.forget
