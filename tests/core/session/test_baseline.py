@@ -1,0 +1,105 @@
+"""The opened model measured sample by sample, and the maps made of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from core.engine.control import Control, Interrupted
+from core.engine.full import FullOutputs
+from core.engine.outputs import SetOutputs
+from core.session.baseline import baseline, original_outputs, summarise
+from core.session.maps import tsne_map
+
+
+@pytest.fixture(scope="module")
+def measured(pair):
+    return baseline(pair, "cpu", threads=1)
+
+
+def outputs(logits, features, labels) -> FullOutputs:
+    part = SetOutputs(torch.tensor(logits), torch.tensor(features), torch.tensor(labels))
+    return FullOutputs(part, part)
+
+
+def test_values_of_a_sample_worked_out_by_hand():
+    found = summarise(
+        outputs([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], [[0.0, 0.0], [2.0, 0.0], [4.0, 3.0]], [0, 0, 1]), 3
+    ).train
+    e = np.exp
+    assert found.loss == pytest.approx([np.log1p(e(-2)), np.log1p(e(1)), np.log1p(e(3))], rel=1e-5)
+    assert found.confidence == pytest.approx([1 / (1 + e(-2)), 1 / (1 + e(-1)), 1 / (1 + e(-3))], rel=1e-5)
+    assert found.predicted.tolist() == [0, 1, 0]
+    assert found.correct.tolist() == [True, False, False]
+    assert found.distance == pytest.approx([1.0, 1.0, 0.0])  # means (1, 0) and (4, 3)
+    assert found.accuracy == pytest.approx(1 / 3)
+
+
+def test_a_class_without_images_has_no_accuracy():
+    found = summarise(outputs([[2.0, 0.0, 0.0]], [[1.0, 0.0]], [0]), 3)
+    assert found.class_accuracy == (1.0, None, None)
+
+
+def test_accuracies_agree_with_the_samples(measured, digits):
+    for k, accuracy in enumerate(measured.class_accuracy):
+        assert accuracy == pytest.approx(measured.test.correct[digits.test.labels.numpy() == k].mean())
+    assert measured.accuracy > 0.8
+
+
+def test_coordinates_are_the_plane_of_most_variance(measured, pair):
+    features = original_outputs(pair, torch.device("cpu")).train.features.double().numpy()
+    centred = features - features.mean(0)
+    singular = np.linalg.svd(centred, compute_uv=False) ** 2
+    assert measured.explained == pytest.approx(singular[:2].sum() / singular.sum(), rel=1e-4)
+    assert measured.coordinates.var(0).sum() * len(features) == pytest.approx(singular[:2].sum(), rel=1e-3)
+    assert np.array_equal(measured.compact[:, :2], measured.coordinates)
+
+
+def test_features_of_one_channel_or_without_finite_values_still_give_a_map():
+    assert summarise(outputs([[1.0, 0.0]] * 3, [[0.0], [1.0], [2.0]], [0, 0, 1]), 2).coordinates.shape == (3, 2)
+    broken = summarise(outputs([[1.0, 0.0]] * 2, [[0.0, float("nan")], [1.0, 2.0]], [0, 1]), 2)
+    assert broken.explained == 0.0
+    assert not broken.coordinates.any()
+
+
+def test_outputs_are_taken_once_and_read_again(pair, monkeypatch, measured):
+    def refuse(*args, **kwargs):
+        raise AssertionError("the images were passed through the network again")
+
+    monkeypatch.setattr("core.engine.full.collect", refuse)
+    again = baseline(pair, "cpu", threads=1)
+    assert np.array_equal(again.train.loss, measured.train.loss)
+
+
+def test_a_measurement_can_be_ended(pair, tmp_path, monkeypatch):
+    monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path))  # an empty cache
+    control = Control()
+    control.discard()
+    with pytest.raises(Interrupted):
+        baseline(pair, "cpu", control=control, threads=1)
+
+
+def test_tsne_puts_like_beside_like_on_a_share_of_the_samples():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], 200)
+    compact = rng.normal(size=(600, 10)).astype(np.float32)
+    compact[:, 0] += 20 * labels
+    ids, places = tsne_map(compact, labels, size=150)
+    assert len(ids) == 150 and np.bincount(labels[ids]).tolist() == [50, 50, 50]
+    nearest = np.linalg.norm(places[:, None] - places[None], axis=2) + 1e9 * np.eye(len(ids))
+    assert (labels[ids][nearest.argmin(1)] == labels[ids]).mean() > 0.95
+
+
+@pytest.mark.parametrize("width", [1, 3])
+@pytest.mark.parametrize("count", [0, 1, 2, 4, 150])
+def test_tsne_of_samples_that_are_all_the_same(count, width):
+    # scikit-learn's own start is NaN here, and that ended the process.
+    ids, places = tsne_map(np.zeros((count, width), np.float32), np.zeros(count, int))
+    assert places.shape == (len(ids), 2) == (count, 2)
+    assert np.isfinite(places).all()
+
+
+def test_tsne_refuses_what_is_not_finite():
+    with pytest.raises(ValueError, match="not finite"):
+        tsne_map(np.full((5, 2), np.nan, np.float32), np.zeros(5, int))

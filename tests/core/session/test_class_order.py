@@ -1,0 +1,85 @@
+"""The order of classes is found on one half of the test images and judged on the other."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from core.data.class_order import read_class_names
+from core.data.splits import evaluation_half
+from core.errors import InputError
+from core.session.baseline import baseline
+from core.session.class_order import ClassOrder, find_class_order, write_class_order
+
+
+@pytest.fixture(scope="module")
+def measured(pair):
+    return baseline(pair, "cpu", threads=1)
+
+
+def shuffled(dataset, order):
+    """The data as it would be with its classes in another order: label i becomes order.index(i)."""
+    new = torch.tensor([order.index(i) for i in range(len(order))])
+    part = dataclasses.replace(dataset.test, labels=new[dataset.test.labels])
+    return dataclasses.replace(dataset, classes=tuple(dataset.classes[i] for i in order), test=part)
+
+
+def test_a_good_order_is_left_alone(measured, digits):
+    order = find_class_order(measured, digits)
+    assert not order.differs and not order.offered
+    assert order.accuracy_now == order.accuracy_found > 0.8
+
+
+def test_a_wrong_order_is_found_and_offered(measured, digits):
+    wrong = (1, 2, 3, 4, 5, 6, 7, 8, 9, 0)
+    data = shuffled(digits, wrong)
+    order = find_class_order(measured, data)
+    assert [data.classes[i] for i in order.found] == list(digits.classes)
+    assert order.offered and order.accuracy_now < 0.1
+    judged = evaluation_half(data.test).numpy()
+    right = measured.test.predicted[judged] == digits.test.labels.numpy()[judged]
+    assert order.accuracy_found == pytest.approx(right.mean())
+    assert order.images == judged.sum()
+
+
+def test_a_half_wrong_order_is_shown_but_not_offered(measured, digits):
+    order = find_class_order(measured, shuffled(digits, (1, 0, 2, 3, 4, 5, 6, 7, 8, 9)))
+    assert order.differs and not order.offered
+
+
+def test_a_model_that_knows_nothing_is_offered_no_order(measured, digits):
+    guesses = torch.randint(0, 10, (len(digits.test),), generator=torch.Generator().manual_seed(1)).numpy()
+    test = dataclasses.replace(measured.test, predicted=guesses.astype(np.int32))
+    order = find_class_order(dataclasses.replace(measured, test=test), digits)
+    assert not order.offered
+
+
+def test_a_model_that_always_says_the_same_keeps_its_order(measured, digits):
+    test = dataclasses.replace(measured.test, predicted=np.zeros(len(digits.test), np.int32))
+    assert not find_class_order(dataclasses.replace(measured, test=test), digits).offered
+
+
+def test_too_few_images_give_no_order(measured, digits):
+    few = dataclasses.replace(digits, test=dataclasses.replace(
+        digits.test, images=digits.test.images[:30], labels=digits.test.labels[:30]))
+    part = dataclasses.replace(measured.test, predicted=measured.test.predicted[:30])
+    assert find_class_order(dataclasses.replace(measured, test=part), few) is None
+
+
+def test_the_accuracy_of_any_order_is_known():
+    order = ClassOrder((1, 0), 0.2, 0.8, 10, np.array([[1, 3], [5, 1]]))
+    assert order.accuracy_of((0, 1)) == pytest.approx(0.2)
+    assert order.accuracy_of((1, 0)) == pytest.approx(0.8)
+
+
+def test_a_written_order_is_read_back(tmp_path, monkeypatch):
+    monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path))
+    names = ("boot, left", "zebra", "ä")
+    path = write_class_order(names)
+    assert path.is_relative_to(tmp_path) and read_class_names(path) == names
+    assert write_class_order(names) == path != write_class_order(names[::-1])
+    with pytest.raises(InputError, match="cannot stand on a line"):
+        write_class_order(("a\nb",))
