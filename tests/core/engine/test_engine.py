@@ -25,7 +25,12 @@ from tests.core.toy import ToyNet, make_engine, make_setting, run_to_end, same, 
 def _method(loss, **stage):
     options = {"length": Length(epochs=1), "batch": 16, **stage}
     return Method(
-        "toy", "Toy", "For tests.", "", "baseline", (Parameter("lr", "float", 0.1, "Step."),),
+        "toy",
+        "Toy",
+        "For tests.",
+        "",
+        "baseline",
+        (Parameter("lr", "float", 0.1, "Step."),),
         plan=lambda values, facts: [Train("only", "forget", "retain", loss, **options)],
     )
 

@@ -51,7 +51,12 @@ def test_alternating_parts_take_turns_and_each_keeps_its_own_place():
     assert layout.total == 6 + 6
     turns = [layout.segments[0].turn(i) for i in range(6)]
     assert [(part.name, position) for part, position in turns] == [
-        ("forget", 0), ("recover", 0), ("recover", 1), ("forget", 1), ("recover", 2), ("recover", 3),
+        ("forget", 0),
+        ("recover", 0),
+        ("recover", 1),
+        ("forget", 1),
+        ("recover", 2),
+        ("recover", 3),
     ]
     assert layout.segments[1].turn(0)[1] == 4
 
@@ -100,6 +105,4 @@ def test_a_finetuned_model_reads_retain_images_only():
 def test_events_name_every_stage_once():
     events = run_to_end(make_engine(make_setting("muda", rounds=2, batch=8, alternation="round")))
     named = [e.stage for e in events if e.type == "phase_changed"]
-    assert named == [
-        "forget, round 1 of 2", "recover, round 1 of 2", "forget, round 2 of 2", "recover, round 2 of 2",
-    ]
+    assert named == ["forget, round 1 of 2", "recover, round 1 of 2", "forget, round 2 of 2", "recover, round 2 of 2"]

@@ -130,11 +130,29 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 
 def test_every_event_type_survives_the_round_trip():
     event = RunStarted(
-        run="r", step=0, time=1.0, method="muda", steps=9, stages=[], forget_mode="class", counts={}, device="cpu",
-        precision="float32", threads=1,
+        run="r",
+        step=0,
+        time=1.0,
+        method="muda",
+        steps=9,
+        stages=[],
+        forget_mode="class",
+        counts={},
+        device="cpu",
+        precision="float32",
+        threads=1,
     )
     assert from_dict(loads(dumps(event.as_dict()))) == event
     assert set(EVENT_TYPES) >= {
-        "run_started", "phase_changed", "step_metrics", "evaluation", "alignment", "spectrum", "checkpoint_saved",
-        "resources", "log", "run_finished", "run_failed",
+        "run_started",
+        "phase_changed",
+        "step_metrics",
+        "evaluation",
+        "alignment",
+        "spectrum",
+        "checkpoint_saved",
+        "resources",
+        "log",
+        "run_finished",
+        "run_failed",
     }

@@ -26,8 +26,18 @@ def digits_model(tmp_path_factory, digits) -> Path:
     """The folder of a small-cnn trained on digits for a few epochs."""
     torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("original") / "model"
-    train(out, digits, DataOptions(), "small-cnn", Control(), lambda event: None, recipe={"epochs": 4},
-          device="cpu", precision="float32", threads=1)
+    train(
+        out,
+        digits,
+        DataOptions(),
+        "small-cnn",
+        Control(),
+        lambda event: None,
+        recipe={"epochs": 4},
+        device="cpu",
+        precision="float32",
+        threads=1,
+    )
     return out
 
 

@@ -63,8 +63,9 @@ def test_a_model_that_always_says_the_same_keeps_its_order(measured, digits):
 
 
 def test_too_few_images_give_no_order(measured, digits):
-    few = dataclasses.replace(digits, test=dataclasses.replace(
-        digits.test, images=digits.test.images[:30], labels=digits.test.labels[:30]))
+    few = dataclasses.replace(
+        digits, test=dataclasses.replace(digits.test, images=digits.test.images[:30], labels=digits.test.labels[:30])
+    )
     part = dataclasses.replace(measured.test, predicted=measured.test.predicted[:30])
     assert find_class_order(dataclasses.replace(measured, test=part), few) is None
 

@@ -26,8 +26,13 @@ def home(tmp_path, monkeypatch):
 def job(**changes) -> Job:
     known = {
         "model": ModelPart(
-            path="/models/net.pt", sha256="ab" * 32, architecture="mlp", num_classes=3, in_channels=1,
-            input_size=(8, 8), preprocessing={"size": [8, 8], "source": "data set"},
+            path="/models/net.pt",
+            sha256="ab" * 32,
+            architecture="mlp",
+            num_classes=3,
+            in_channels=1,
+            input_size=(8, 8),
+            preprocessing={"size": [8, 8], "source": "data set"},
         ),
         "data": DataPart(spec="digits", fingerprint="f" * 64),
         "forget": ForgetPart(mode="class", classes=(1,), class_names=("b",), count=4, total=12, sha256=CHOSEN.digest()),

@@ -26,8 +26,15 @@ from tests.core.toy import same
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = {
-    "job.json", "forget.csv", "events.jsonl", "model.safetensors", "model.pt", "model.json", "report.html",
-    "report.json", "status.json",
+    "job.json",
+    "forget.csv",
+    "events.jsonl",
+    "model.safetensors",
+    "model.pt",
+    "model.json",
+    "report.html",
+    "report.json",
+    "status.json",
 }
 SHORT = {"rounds": 2, "recover_share": 0.2}
 
@@ -43,7 +50,15 @@ def test_a_finished_run_leaves_every_file_of_the_contract(new_run, pair, three):
     assert {path.name for path in folder.path.iterdir()} >= FILES
     assert folder.status().state == "finished" and not folder.locked
     types = {event["type"] for event in folder.events()}
-    assert types >= {"run_started", "phase_changed", "step_metrics", "evaluation", "alignment", "spectrum", "run_finished"}
+    assert types >= {
+        "run_started",
+        "phase_changed",
+        "step_metrics",
+        "evaluation",
+        "alignment",
+        "spectrum",
+        "run_finished",
+    }
     report = folder.report()
     assert report["forget_classes"] == ["3"] and report["forget_count"] == three.count
     assert set(report["models"]) == {"original", "unlearned", "head_only"}
@@ -62,7 +77,14 @@ def test_the_head_only_method_and_the_control_of_the_report_say_the_same(new_run
     folder = new_run("head-only")
     _run(folder, pair=pair)
     models = folder.report()["models"]
-    for key in ("forget_accuracy", "retain_test_accuracy", "forget_predictions", "probe", "nmi", "dimensional_alignment"):
+    for key in (
+        "forget_accuracy",
+        "retain_test_accuracy",
+        "forget_predictions",
+        "probe",
+        "nmi",
+        "dimensional_alignment",
+    ):
         assert models["unlearned"][key] == models["head_only"][key], key
     assert models["unlearned"]["distances"] == models["head_only"]["distances"]
 

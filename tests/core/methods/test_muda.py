@@ -1,0 +1,133 @@
+"""MUDA does what it says: alignment rises, outputs forget, single images get unseen losses, the stop rule stops."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from core.data.batches import Batch
+from core.engine.context import EngineContext
+from core.methods import get_method
+from core.methods.base import Facts, StageOutput
+from core.methods.muda import alignment_terms, directions, explain, forget_classes, plan, retain_basis
+from core.metrics.linear_algebra import gram
+from core.parameters import resolve
+from tests.core.toy import ToyNet, make_engine, make_setting, run_to_end
+
+PARAMETERS = get_method("muda").parameters
+
+
+def alignment_of(engine):
+    """DA of the forget set as the last event says."""
+    return [e.value for e in run_to_end(engine) if e.type == "alignment"]
+
+
+def test_alignment_rises_and_the_class_is_forgotten():
+    engine = make_engine(make_setting("muda", batch=8, rounds=4, lr=0.05))
+    events = run_to_end(engine)
+    alignments = [e.value for e in events if e.type == "alignment"]
+    accuracies = [e.forget_test_accuracy for e in events if e.type == "evaluation"]
+    assert alignments[-1] > alignments[0] + 0.01
+    assert accuracies[-1] == 0 < accuracies[0]
+
+
+def test_one_step_along_the_alignment_loss_moves_features_into_the_retain_space():
+    generator = torch.Generator().manual_seed(0)
+    basis = torch.linalg.qr(torch.randn(8, 3, generator=generator))[0]
+    features = torch.randn(12, 8, generator=generator, requires_grad=True)
+    aux = {"basis_0": basis, "mean_0": torch.zeros(8)}
+    inside = features.detach() @ basis @ basis.T
+    alignment_terms(StageOutput(features, features), None, aux).backward()
+    moved = features.detach() - 0.5 * features.grad
+    share = lambda x: float((x @ basis).square().sum() / x.square().sum())  # noqa: E731
+    assert share(moved) > share(features.detach())
+    assert float(alignment_terms(StageOutput(inside, inside), None, aux)) == pytest.approx(0, abs=1e-5)
+
+
+def test_rows_of_other_kinds_add_nothing_to_the_alignment():
+    generator = torch.Generator().manual_seed(0)
+    aux = {"basis_0": torch.eye(6)[:, :2], "mean_0": torch.zeros(6)}
+    features = torch.randn(10, 6, generator=generator)
+    rows = torch.arange(10) < 4
+    masked = alignment_terms(StageOutput(features, features), rows, aux)
+    alone = alignment_terms(StageOutput(features[:4], features[:4]), None, aux)
+    assert float(masked) == pytest.approx(float(alone), rel=1e-6)
+
+
+@pytest.mark.parametrize(("rule", "expected"), [("classes", 9), ("number", 4), ("energy", 2)])
+def test_k_follows_its_rule_and_stays_below_the_number_of_features(rule, expected):
+    values = resolve(PARAMETERS, {"k_rule": rule, "k_number": 4, "k_energy": 0.9})
+    matrix = torch.diag(torch.tensor([8.0, 1.5, *[0.05] * 10], dtype=torch.float64))
+    assert directions(values, matrix, 9) == expected
+    assert directions(values, matrix[:3, :3], 9) <= 2
+
+
+def test_the_basis_spans_the_leading_retain_directions_of_the_current_network():
+    setting = make_setting("muda")
+    aux = retain_basis(EngineContext(setting, lambda: None))
+    features = EngineContext(setting, lambda: None).features("retain")
+    values, vectors = torch.linalg.eigh(gram(features))
+    top = vectors[:, -3:].float()
+    assert torch.allclose(aux["basis_0"] @ aux["basis_0"].T, top @ top.T, atol=1e-4)
+    assert torch.equal(aux["unseen_losses"], aux["unseen_losses"].sort().values)
+
+
+def test_the_forget_loss_names_its_terms_and_sums_them():
+    setting = make_setting("muda", w_da=2.0, w_sd=0.5)
+    aux = retain_basis(EngineContext(setting, lambda: None))
+    ids = setting.splits.forget_train[:6]
+    batch: Batch = setting.train.batch(ids)
+    out = setting.model(batch.images)
+    teacher = setting.teacher(batch.images).logits
+    terms = forget_classes(StageOutput(out.logits, out.features, (), teacher), batch, aux, setting.values)
+    assert set(terms) == {"loss", "alignment", "distillation"}
+    parts = terms["alignment"] + terms["distillation"]
+    assert terms["loss"].item() == pytest.approx(parts.item(), rel=1e-6)
+
+
+def test_single_images_end_up_with_losses_like_unseen_ones():
+    net = ToyNet(dropout=0.0)
+    run_to_end(make_engine(make_setting("retrain", net, forget=None, epochs=40, batch=16, lr=0.1)))
+    only_matching = {"w_da": 0.0, "w_sd": 0.0, "w_match": 1.0, "recover_share": 0.0}
+    setting = make_setting("muda", net, forget="sample", rounds=10, lr=0.02, batch=16, **only_matching)
+    context = EngineContext(setting, lambda: None)
+    unseen, before = context.losses("unseen").mean(), context.losses("forget").mean()
+    run_to_end(make_engine(setting))
+    after = context.losses("forget").mean()
+    assert before < unseen / 2  # memorised
+    assert abs(after - unseen) < abs(before - unseen) / 2
+
+
+def test_the_stop_rule_ends_early_at_a_round():
+    loose = make_engine(
+        make_setting("muda", rounds=20, stop_rule="when forgotten", stop_accuracy=1.0, stop_alignment=0.0)
+    )
+    run_to_end(loose)
+    first = loose.layout.segments[0]
+    assert loose.step == loose.layout.total and loose.samples_seen < 64 * first.steps + 1
+    strict = make_engine(
+        make_setting("muda", rounds=2, stop_rule="when forgotten", stop_accuracy=0.0, stop_alignment=1.0)
+    )
+    run_to_end(strict)
+    assert strict.samples_seen > loose.samples_seen
+
+
+@pytest.mark.parametrize("mode", ["class", "sample", "mixed"])
+def test_the_plan_scales_with_the_data_and_says_which_parts_are_active(mode):
+    values = resolve(PARAMETERS, {"alternation": "round", "rounds": 3})
+    facts = Facts(forget=6000, retain=54000, mode=mode, num_classes=10)
+    stages = plan(values, facts)
+    assert len(stages) == 6
+    assert stages[0].length.steps == math.ceil(0.25 * 6000 / 64)
+    assert stages[1].length.steps == math.ceil(0.1 * 54000 / 64)
+    text = " ".join(explain(values, facts))
+    assert ("Alignment (weight" in text) is (mode != "sample")
+    assert ("says nothing" in text) is (mode != "class")
+
+
+def test_small_data_gets_the_shortest_phase_allowed():
+    values = resolve(PARAMETERS, {"alternation": "round", "rounds": 1, "min_steps": 7, "recover_share": 0.0})
+    stages = plan(values, Facts(forget=10, retain=90, mode="class", num_classes=10))
+    assert [s.length.steps for s in stages] == [7, 0]
