@@ -279,8 +279,8 @@ class _Names:
 def _rows(text: str, names: _Names) -> list[_Row]:
     """Split the list into rows; a header, where there is one, says which column is which."""
     text = text.removeprefix("\ufeff")
-    first = next((line for line in re.split(r"[\r\n]+", text) if line.strip()), "")
-    separator, columns = _header(first)
+    first = re.search(r"[^\r\n]*\S[^\r\n]*", text)
+    separator, columns = _header(first[0] if first else "")
     try:
         return _table(text, separator, columns) if columns else _plain_lines(text, names)
     except csv.Error as error:
@@ -289,15 +289,21 @@ def _rows(text: str, names: _Names) -> list[_Row]:
 
 def _table(text: str, separator: str, columns: tuple[str, ...]) -> list[_Row]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    width = len(columns)
+    # Where each field of a row stands; a column that is missing is read from the empty cell put behind the others.
+    number, class_name, path, weight = (
+        columns.index(key) if key in columns else width for key in ("number", "class_name", "path", "weight")
+    )
     rows = []
     header_seen = False
-    for fields in reader:
-        if not any(field.strip() for field in fields):
+    for cells in reader:
+        if not any(cells) or not "".join(cells).strip():
             continue
         if header_seen:
-            known = {key: field for key, field in zip(columns, fields, strict=False) if key}
-            known.update({key: known[key].strip() for key in ("number", "weight") if key in known})
-            rows.append(_Row(reader.line_num, separator.join(fields), **known))
+            line = separator.join(cells)
+            full = [*(cells + [""] * width)[:width], ""]
+            index, amount = full[number].strip(), full[weight].strip()
+            rows.append(_Row(reader.line_num, line, index, full[class_name], full[path], amount))
         header_seen = True
     return rows
 
