@@ -15,8 +15,8 @@ from markupsafe import Markup
 
 from core.verify.marks import mark
 
-WIDTH, HEIGHT = 520, 268
-LEFT, RIGHT, TOP, BOTTOM = 46, 132, 30, 42
+WIDTH, HEIGHT = 440, 250
+LEFT, RIGHT, TOP, BOTTOM = 40, 136, 28, 40
 LABEL_GAP = 14
 """Smallest distance between two labels at the right edge, in the units of the drawing."""
 
@@ -40,7 +40,7 @@ class Series:
     marker: str = ""
     final: str = ""  # the last value in words, beside the name
     steps: bool = False  # a histogram's outline
-    plain: bool = False  # a continuum: the marker stands at its end only
+    plain: bool = False  # a continuum told apart by its dash, without markers
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def line_chart(
     else:
         low, high = y_range or _padded(min(ys), max(ys))
         y_axis = _Axis(low, high, TOP, HEIGHT - BOTTOM)
-    x_axis = _Axis(min(xs), max(xs) if max(xs) > min(xs) else min(xs) + 1, LEFT, WIDTH - RIGHT, upward=False)
+    x_axis = _Axis(*_apart(min(xs), max(xs)), LEFT, WIDTH - RIGHT, upward=False)
     parts = [_frame(x_axis, y_axis, x_title, y_title)]
     labels: list[_Label] = []
     for one, points in drawn:
@@ -102,9 +102,11 @@ def line_chart(
             continue
         parts.append(_curve(one, points, x_axis, y_axis))
         end = y_axis.at(points[-1][1])
-        parts.append(mark(one.marker or "circle", x_axis.at(points[-1][0]), end, one.token, 4))
+        if not (one.plain or one.steps):
+            parts.append(mark(one.marker or "circle", x_axis.at(points[-1][0]), end, one.token, 4))
         text = f"{one.name} {one.final}".strip()
-        labels.append(_Label(end, text, one.token, one.dash, one.marker or "circle", line=True))
+        ending = "" if one.plain or one.steps else one.marker or "circle"
+        labels.append(_Label(end, text, one.token, one.dash, ending, line=True))
     labels += [
         _Label(y_axis.at(r.value), f"{r.name} {r.text}", r.token, "", r.marker, line=False) for r in references
     ]
@@ -126,7 +128,7 @@ def bar_chart(
         return Markup("")
     row = 20 if len(bars) < 3 else 24
     height = TOP + row * len(categories) + BOTTOM
-    left = min(150, 16 + 6.6 * max(len(_short(name)) for name in categories))
+    left = min(140, 16 + 6.6 * max(len(_short(name)) for name in categories))
     low, high = x_range or _padded(min(0.0, *values), max(0.0, *values))
     axis = _Axis(low, high, left, WIDTH - 24, upward=False)
     bottom = height - BOTTOM
@@ -204,8 +206,15 @@ def _nice_step(rough: float) -> float:
 
 
 def _padded(low: float, high: float) -> tuple[float, float]:
-    pad = 0.06 * (high - low) or 0.5
+    low, high = _apart(low, high)
+    pad = 0.06 * (high - low)
     return (low - pad if low else 0.0), (high + pad if high else 0.0)
+
+
+def _apart(low: float, high: float) -> tuple[float, float]:
+    """Return ends that differ: a single value still needs a scale around it."""
+    size = max(1.0, abs(low), abs(high))
+    return (low, high) if high - low > 1e-9 * size else (low, low + size)
 
 
 def _usable(points: Sequence[tuple[float, float]], log: bool) -> list[tuple[float, float]]:
@@ -265,9 +274,10 @@ def _labels(labels: list[_Label]) -> str:
         if one.line:
             dash = DASHES.get(one.dash, "")
             style = f"stroke:var(--{one.token})" + (f";stroke-dasharray:{dash}" if dash else "")
-            parts.append(f'<line class="curve" x1="{x}" x2="{x + 16}" y1="{y:.1f}" y2="{y:.1f}" style="{style}"/>')
-        parts.append(mark(one.marker, x + 8, y, one.token, 3.5))
-        parts.append(f'<text class="name" x="{x + 21}" y="{y + 3.5:.1f}">{escape(one.text)}</text>')
+            parts.append(f'<line class="curve" x1="{x}" x2="{x + 18}" y1="{y:.1f}" y2="{y:.1f}" style="{style}"/>')
+        if one.marker:
+            parts.append(mark(one.marker, x + 9, y, one.token, 3.5))
+        parts.append(f'<text class="name" x="{x + 22}" y="{y + 3.5:.1f}">{escape(one.text)}</text>')
     return "".join(parts)
 
 

@@ -27,8 +27,8 @@ def gap_bar(position: float | None, whisker: float | None = None, *, label: str)
     Beyond 1.25 and −0.25 an arrow says that it goes on. `whisker` is the half-width of the interval, as a share of
     the gap.
     """
-    width, height, middle = 156, 18, 9
-    zero, one, low, high = 26.0, 130.0, -0.25, 1.25
+    width, height, middle = 136, 18, 9
+    zero, one, low, high = 28.0, 108.0, -0.25, 1.25
     scale = one - zero
     parts = []
     if position is None:

@@ -17,12 +17,17 @@ def percent(share: float | None, *, unit: bool = True, places: int = 1) -> str:
     suffix = " %" if unit else ""
     if share == 1.0:
         return ("100" if unit or not places else "100.0") + suffix
-    if places and share > _NEARLY_ALL:
+    if places and _NEARLY_ALL < share < 1.0:
         return "over 99.9" + suffix
     text = f"{100 * share:.{places}f}"
-    if text == "100":
+    if share < 1.0 and text == "100":
         return "over 99" + suffix
     return text.replace("-", MINUS) + suffix
+
+
+def whole_percent(share: float) -> str:
+    """Share in whole per cent without the unit, rounded down so that 89.6 is not called 90: "68"."""
+    return str(math.floor(round(100 * share, 9))).replace("-", MINUS)  # 0.29 · 100 is 28.999…96
 
 
 def ratio(value: float | None, places: int = 3) -> str:

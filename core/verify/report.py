@@ -44,17 +44,19 @@ def render_report(report: Report, events: Sequence[Mapping[str, Any]]) -> str:
     )  # fmt: skip
     verdict = report.get("verdict") or {}
     return environment.get_template("report.html.j2").render(
-        report=report,
         title=text.title(report),
-        created=_moment(report.get("created")),
+        subtitle=_subtitle(report),
         asked=text.asked(report),
         facts=_facts(report),
+        figures=_figures(report),
         sentence=verdict.get("sentence") or "This result was not checked.",
         code=verdict.get("code") or "none",
         meaning=text.MEANING.get(verdict.get("code") or "", ""),
         proof=text.PROOF,
+        hatched=text.HATCHED if reference_count(report) else "",
         control=text.CONTROL if (report.get("models") or {}).get("head_only") else "",
         columns=_columns(report),
+        has_gaps=bool(verdict) and reference_count(report) > 0,
         groups=_groups(report),
         plots=plots(report, events),
         parameters=_parameters(report),
@@ -66,6 +68,16 @@ def render_report(report: Report, events: Sequence[Mapping[str, Any]]) -> str:
         limits=text.limits(report),
         warnings=report.get("warnings") or [],
     )
+
+
+def _subtitle(report: Report) -> list[str]:
+    """Return when, which run, which version: what a report is cited by."""
+    parts = [
+        _moment(report.get("created")),
+        f"run {report['run']}" if report.get("run") else "",
+        f"Unlearn Studio {report['app_version']}" if report.get("app_version") else "",
+    ]
+    return [part for part in parts if part]
 
 
 def _facts(report: Report) -> list[tuple[str, list[tuple[str, str, bool]]]]:
@@ -87,7 +99,7 @@ def _facts(report: Report) -> list[tuple[str, list[tuple[str, str, bool]]]]:
         ("Method", details.get("title") or report.get("method"), False),
         ("Preset", details.get("preset"), False),
         ("Time", numbers.duration(cost.get("seconds")) if cost.get("seconds") is not None else "", False),
-        ("Of retraining", numbers.percent(share) + " of its time" if share is not None else "", False),
+        ("Of retraining", _share_of_time(share), False),
         ("Steps", numbers.count(cost.get("steps")) if cost.get("steps") is not None else "", False),
         ("Samples seen", numbers.count(samples) if samples is not None else "", False),
         ("Run on", where, False),
@@ -98,6 +110,36 @@ def _facts(report: Report) -> list[tuple[str, list[tuple[str, str, bool]]]]:
     return [(title, [(a, str(b), c) for a, b, c in rows if b not in (None, "")]) for title, rows in cards]
 
 
+def _share_of_time(share: float | None) -> str:
+    if share is None:
+        return ""
+    return f"{numbers.percent(share)} of its time" if share < 2 else f"{share:.1f} times its time"
+
+
+def _figures(report: Report) -> list[dict[str, str]]:
+    """Return the three numbers of the first page, each beside the same number for the original and for retraining."""
+    rows = {row.key: row for row in measure_rows(report)}
+    by_class = report.get("forget_mode") != "sample"
+    forget = "forget_test_accuracy" if by_class else "forget_accuracy"
+    seen = "images seen before" if (report.get("dataset") or {}).get("test_origin") == "set aside" else "unseen images"
+    whose = "the class" if len(report.get("forget_classes") or ()) == 1 else "these classes"
+    wanted = {
+        forget: f"of {seen} of {whose} are still recognised" if by_class else "of the forget images are named rightly",
+        "probe": "of them are found again in the model's features, by a linear probe",
+        "retain_test_accuracy": f"of all other {seen} are recognised",
+    }
+    found = []
+    for key, label in wanted.items():
+        row = rows.get(key)
+        if row is None or row.values.get("unlearned") is None:
+            continue
+        retrained = row.values.get("retrained")
+        goal = f"retrained {numbers.percent(retrained)}" if retrained is not None else "no retrained model yet"
+        beside = f"original {numbers.percent(row.values.get('original'))} · {goal}"
+        found.append({"number": numbers.percent(row.values["unlearned"]), "label": label, "beside": beside})
+    return found
+
+
 def _columns(report: Report) -> list[dict[str, Any]]:
     models = report.get("models") or {}
     count = reference_count(report)
@@ -106,6 +148,8 @@ def _columns(report: Report) -> list[dict[str, Any]]:
         if name not in models and not (name == "retrained" and count):
             continue
         more = f"mean of {count}" if name == "retrained" and count > 1 else ""
+        title, _, bracket = title.partition(" (")
+        more = f"({bracket}" if bracket else more
         shown.append({"key": name, "title": title, "marker": marker(name), "more": more})
     return shown
 
@@ -166,13 +210,13 @@ def _shown_row(row: TableRow, columns: Sequence[str], references: int) -> dict[s
             position if informative else None, (ends[1] - ends[0]) / 2 if ends else None, label=label
         )
         shown["closure"] = share
-        shown["reason"] = "" if informative else f"not informative here: {verdict.get('note') or 'no gap'}"
+        shown["reason"] = "" if informative else "not informative here"
     return shown
 
 
 def _closure_text(verdict: Mapping[str, Any]) -> str:
     closure = verdict.get("closure")
-    return "" if closure is None else numbers.percent(closure, places=0)
+    return "" if closure is None else f"{numbers.whole_percent(closure)} %"
 
 
 def _cell(unit: str, value: float | None) -> str:

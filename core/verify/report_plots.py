@@ -10,7 +10,6 @@ from markupsafe import Markup
 
 from core.verify.charts import Bars, Reference, Series, bar_chart, line_chart
 from core.verify.closure import look_up
-from core.verify.marks import MARKERS
 from core.verify.numbers import count, percent, ratio
 from core.verify.table import alignment_caption
 
@@ -68,7 +67,8 @@ def _accuracy(report: Report, events: Events) -> Plot | None:
         series, label="Accuracy over the steps of the run", y_title="Accuracy, %", x_title="Step",
         y_range=(0, 100), references=references,
     )  # fmt: skip
-    return Plot("Accuracy while it ran", svg, f"{what}. ◆ where retraining without the forget set ends.")
+    goal = " ◆ where retraining without the forget set ends." if references else ""
+    return Plot("Accuracy while it ran", svg, f"{what}.{goal}")
 
 
 def _alignment(report: Report, events: Events) -> Plot | None:
@@ -95,14 +95,14 @@ def _alignment(report: Report, events: Events) -> Plot | None:
 def _losses(events: Events) -> Plot | None:
     rows = [row for row in events if row.get("type") == "evaluation" and row.get("forget_losses")]
     if not rows or not rows[-1].get("unseen_losses"):
-        return Plot("Loss on forget and on unseen images", Markup(""), NO_ALIGNMENT)
+        return None
     forget, unseen = rows[-1]["forget_losses"], rows[-1]["unseen_losses"]
     top = sorted([*forget, *unseen])[int(0.98 * (len(forget) + len(unseen) - 1))] or 1.0
     series = [
-        Series(name, token, _histogram(values, top), dash=dash, marker=marker, steps=True)
-        for name, token, values, dash, marker in (
-            ("Forget images", "forget", forget, "solid", "triangle"),
-            ("Unseen images", "text-2", unseen, "retrained", "ring"),
+        Series(name, token, _histogram(values, top), dash=dash, steps=True)
+        for name, token, values, dash in (
+            ("Forget", "forget", forget, "solid"),
+            ("Unseen", "text-2", unseen, "retrained"),
         )
     ]
     svg = line_chart(
@@ -119,8 +119,8 @@ def _spectra(report: Report, events: Events) -> Plot | None:
     if recorded:
         before, after = before or recorded[0], after or recorded[-1]
     series = [
-        Series(f"{name}, {when}", token, list(enumerate(values, 1)), dash=dash, marker=marker, plain=True)
-        for name, token, marker in (("Retain", "retain", "circle"), ("Forget", "forget", "triangle"))
+        Series(f"{name}, {when}", token, list(enumerate(values, 1)), dash=dash, plain=True)
+        for name, token in (("Retain", "retain"), ("Forget", "forget"))
         for when, found, dash in (("before", before, "original"), ("after", after, "solid"))
         if (values := (found or {}).get(token))
     ]
@@ -148,7 +148,7 @@ def _profile(report: Report) -> Plot | None:
     alignments["retrained"] = next((a for a in references if isinstance(a, Mapping)), None)
     series = [
         Series(name.capitalize(), name, list(enumerate(found["profile"], 1)),
-               dash="solid" if name == "unlearned" else name, marker=MARKERS[name], plain=True)
+               dash="solid" if name == "unlearned" else name, plain=True)
         for name, found in alignments.items()
         if isinstance(found, Mapping) and found.get("profile")
     ]  # fmt: skip

@@ -45,6 +45,10 @@ BOTH_MODELS = (
     "Anyone who has both the original and this model can compare them and may learn what was removed. Withdraw the "
     "original where you can."
 )
+HATCHED = (
+    "Hatched: not informative here. Original and retrained models differ by no more than retrained models do among "
+    "themselves, or by less than a point. Arrow: beyond the retrained value, or further from it than the original."
+)
 CONTROL = (
     "The head-only edit is a control: it changes only the last layer so that the class is never named. Its outputs "
     "forget, its features don't. A result that looks like it has hidden the class, not forgotten it."
@@ -53,6 +57,10 @@ CONTROL = (
 FEW_IMAGES = 100
 """Below this one image is more than a point of accuracy on the forget set."""
 
+
+
+TITLE_CLASSES = 3
+"""Classes that the title names; the sentence of what was asked names all."""
 
 
 def limits(report: Report) -> list[str]:
@@ -88,12 +96,12 @@ def limits(report: Report) -> list[str]:
 
 
 def title(report: Report) -> str:
-    """Return the page's title: "Forgetting class sandal"."""
+    """Return the page's title: "Forgetting class “sandal”"."""
     names = list(report.get("forget_classes") or ())
     count = report.get("forget_count")
     if names and report.get("forget_mode") != "mixed":
-        listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        return f"Forgetting {'class' if len(names) == 1 else 'classes'} {listed}"
+        more = f" and {len(names) - TITLE_CLASSES} more" if len(names) > TITLE_CLASSES else ""
+        return f"Forgetting {_quoted(names[:TITLE_CLASSES])}{more}"
     return f"Forgetting {numbers.plural(count, 'image')}" if isinstance(count, int) else "Forgetting"
 
 
@@ -101,7 +109,7 @@ def asked(report: Report) -> str:
     """Return what was asked, in a sentence with its size."""
     names = list(report.get("forget_classes") or ())
     count, total = report.get("forget_count"), report.get("total")
-    what = f"the {'class' if len(names) == 1 else 'classes'} {', '.join(names)}" if names else "single images"
+    what = f"the {_quoted(names)}" if names else "single images"
     if names and report.get("forget_mode") == "mixed":
         what += " and single images of other classes"
     text = f"Remove {what} from the model"
@@ -119,3 +127,7 @@ def model(report: Report, name: str) -> Mapping[str, Any]:
 def reference_count(report: Report) -> int:
     """Return how many retrained models the report holds."""
     return len(report.get("retrained") or ()) or int(bool(model(report, "retrained")))
+
+
+def _quoted(names: list[str]) -> str:
+    return f"{'class' if len(names) == 1 else 'classes'} " + ", ".join(f"“{name}”" for name in names)

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from core.verify.closure import CONFIDENCE, MEASURES, MINIMUM_GAP, Closure, Measure, closure_of, look_up
-from core.verify.numbers import count, percent, points
+from core.verify.numbers import count, percent, points, whole_percent
 
 Code = Literal["close", "partly", "hidden", "not", "nothing", "no_reference"]
 
@@ -220,7 +220,7 @@ def _sentence(
         best = max(0.0, *(_share(row) for row in deciding if row.group == "feature"))
         return (
             "Hidden, not forgotten. Outputs no longer name the class, but its features still hold it: at most "
-            f"{math.ceil(_exact(best))} % of any feature gap is closed."
+            f"{math.ceil(round(100 * best, 9))} % of any feature gap is closed."
         )
     if code == "close" and references > 1:
         text = (
@@ -292,9 +292,5 @@ def _share(row: MeasureRow) -> float:
 
 
 def _whole(share: float) -> str:
-    """Whole per cent, rounded down so that 89.6 is not called 90; going further away closes nothing."""
-    return str(math.floor(_exact(max(0.0, share))))
-
-
-def _exact(share: float) -> float:
-    return round(100 * share, 9)  # 0.29 · 100 is 28.999…96
+    """Whole per cent of a closure: going further away closes nothing."""
+    return whole_percent(max(0.0, share))

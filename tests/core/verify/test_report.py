@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import copy
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from app.services import tokens
+from core.verify import report_text
+from core.verify.report import COLUMNS, TEMPLATES, render_report
+from tests.core.verify.sample_report import sample_events, sample_report
+
+VOID = {"meta", "br", "hr", "img", "input", "link"}
+
+
+class Page(HTMLParser):
+    """Reads a page: its text outside the style sheet, its tags, and whether they are balanced."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.parts: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.parts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.parts).split())
+
+
+def page(report=None, events=None) -> Page:
+    report = sample_report() if report is None else report
+    return Page(render_report(report, sample_events() if events is None else events))
+
+
+def test_the_page_says_what_was_asked_on_what_and_what_came_out():
+    report = sample_report()
+    text = page(report).text
+    for expected in (
+        "Forgetting class “sandal”", "Remove the class “sandal” from the model: 500 of 1,500 training images (33.3 %).",
+        "4 March 2026, 09:05 UTC", "run run-17", report["verdict"]["sentence"], report_text.MEANING["partly"],
+        report_text.PROOF, "Shoes", "shoes.safetensors · small-cnn", "MUDA (reconstruction)", "1 min 40 s",
+        "50.2 % of its time", "60,000", "Retain accuracy fell by 12.4 points.", "rounds", "Ours: the schedule.", "2.4",
+    ):  # fmt: skip
+        assert expected in text
+    for found in (report["dataset"]["fingerprint"], report["model"]["sha256"], *report["files"].values()):
+        assert found in text
+
+
+def test_it_is_one_file_that_loads_and_runs_nothing():
+    found = page()
+    html = render_report(sample_report(), sample_events())
+    assert not found.open
+    assert not {"script", "link", "img", "iframe", "object"} & set(found.tags)
+    assert not {"src", "href"} & {name for name, _ in found.attributes}
+    assert not [name for name, _ in found.attributes if name.startswith("on")]
+    assert "http:" not in html and "https:" not in html and "@import" not in html
+    assert [url for url in re.findall(r"url\(([^)]*)\)", html) if url != "#hatch"] == []
+
+
+def test_names_and_sentences_are_escaped_everywhere():
+    hostile = "<script>alert('x')</script>&\""
+    report = sample_report(
+        forget_classes=[hostile], warnings=[hostile], run=hostile, files={hostile: hostile}, machine={hostile: hostile},
+        method_details={"title": hostile, "parameters": {hostile: hostile}, "notes": [hostile], "citation": hostile},
+        dataset={"title": hostile, "classes": [hostile, "sandal", "bag"], "fingerprint": hostile},
+    )
+    report["verdict"]["sentence"] = hostile
+    found = page(report)
+    assert "script" not in found.tags
+    assert found.text.count("alert('x')") > 10
+
+
+def test_every_model_stands_in_the_table_with_its_name_and_numbers():
+    text = page().text
+    for name in ("Original", "Unlearned", "Head-only edit (control)", "Retrained mean of 3"):
+        assert name in text
+    assert "Forget accuracy, unseen, % 98.0 0.0 0.0 0.0" in text
+    assert "Linear probe, recall, % 98.0 93.0 98.0 80.0" in text
+    assert "Dimensional alignment k = 2 · 96 % of retain energy · not centred · trained on: shown, not counted" in text
+    assert "Membership attack, AUC 0.696 0.500 0.500 0.500" in text
+    assert report_text.CONTROL in text
+
+
+def test_the_first_numbers_stand_beside_original_and_retrained():
+    assert "93.0 % of them are found again" in page().text
+    assert "original 98.0 % · retrained 80.0 %" in page().text
+    report = sample_report(retrained={})
+    del report["models"]["retrained"]
+    assert "original 98.0 % · no retrained model yet" in page(report).text
+
+
+def test_limits_follow_from_the_report():
+    shown = report_text.limits(sample_report())
+    assert shown[0] == report_text.PROOF
+    assert report_text.RECONSTRUCTION in shown and report_text.NECESSARY in shown and report_text.BOTH_MODELS in shown
+    assert "The method was trained on alignment. That measure is shown and does not count in the verdict." in shown
+    absent = {report_text.NO_REFERENCE, report_text.ONE_REFERENCE, report_text.SEEN_BEFORE, report_text.SAMPLES,
+              report_text.NO_ATTACK}  # fmt: skip
+    assert not absent & set(shown)
+    other = sample_report(
+        retrained={}, method="finetune", forget_mode="sample", forget_count=12, verdict={},
+        dataset={"test_origin": "set aside"},
+    )  # fmt: skip
+    del other["models"]["retrained"]
+    refused = {"auc": None, "reason": "12 forget images are too few."}
+    other["models"]["unlearned"]["membership"] = {"population": refused}
+    shown = report_text.limits(other)
+    assert report_text.RECONSTRUCTION not in shown and report_text.NECESSARY not in shown
+    for expected in (report_text.NO_REFERENCE, report_text.SEEN_BEFORE, report_text.SAMPLES,
+                     "12 forget images are too few.", report_text.FEW.format(count="12")):  # fmt: skip
+        assert expected in shown
+    assert all(limit in page(other).text for limit in shown)
+
+
+def test_one_reference_is_a_limit_and_none_is_another():
+    one = sample_report()
+    one["retrained"] = {"seed 1": one["retrained"]["seed 1"]}
+    assert report_text.ONE_REFERENCE in report_text.limits(one)
+    assert "Retrained mean of" not in page(one).text
+    assert report_text.NO_ATTACK in report_text.limits({})
+
+
+def test_set_aside_images_are_called_seen_before():
+    report = sample_report()
+    report["dataset"]["test_origin"] = "set aside"
+    text = page(report).text
+    assert "Forget accuracy, seen before, %" in text and "On images seen before." in text
+    assert "unseen" not in text.replace("Unseen images set aside", "").lower()
+
+
+@pytest.mark.parametrize("key", sorted(sample_report()))
+def test_a_report_without_a_part_still_renders(key):
+    report = sample_report()
+    del report[key]
+    check(page(report))
+    check(page(sample_report(**{key: None})))
+
+
+@pytest.mark.parametrize("key", ["dimensional_alignment", "spectra", "probe", "nmi", "per_class", "forget_predictions"])
+def test_a_model_without_a_measure_still_renders(key):
+    for name in ("original", "unlearned", "retrained"):
+        report = copy.deepcopy(sample_report())
+        report["models"][name][key] = None
+        for references in report["retrained"].values():
+            references[key] = None
+        check(page(report))
+
+
+def test_an_empty_report_renders():
+    found = page({}, [])
+    check(found)
+    assert "This result was not checked." in found.text
+
+
+def check(found: Page) -> None:
+    assert not found.open
+    assert not re.search(r"\b(nan|inf|None|Undefined)\b", found.text)
+    assert not [value for _, value in found.attributes if re.search(r"\b(nan|inf|None)\b", value)]
+
+
+def test_sample_forgetting_has_no_alignment_plot():
+    rows = [
+        *sample_events(),
+        {"type": "evaluation", "step": 920, "scope": "full", "retain_test_accuracy": 0.9, "forget_accuracy": 0.9,
+         "forget_losses": [0.1, 0.4, 2.0], "unseen_losses": [0.2, 0.3, 0.9]},
+    ]  # fmt: skip
+    report = sample_report(forget_mode="sample", forget_classes=[], forget_count=37)
+    text = page(report, rows).text
+    assert "Forgetting 37 images" in text
+    assert "Loss on forget images and on unseen images" in text and "Alignment while it ran" not in text
+    assert "Alignment compares whole classes. For single images it says nothing, so losses are shown instead." in text
+
+
+def test_the_colours_are_those_of_the_window():
+    css = (Path(TEMPLATES) / "report.html.j2").read_text(encoding="utf-8")
+    blocks = re.findall(r":root \{([^}]*)\}", css)
+    assert len(blocks) == 2
+    for block, theme in zip(blocks, (tokens.LIGHT, tokens.DARK), strict=True):
+        pairs = dict(re.findall(r"--([\w-]+): (#[0-9A-F]{6})", block))
+        assert {"retain", "forget", "unlearned", "retrained", "text", "surface"} <= set(pairs)
+        assert pairs == {name: theme.value(name) for name in pairs}
+    assert set(re.findall(r"var\(--([\w-]+)\)", render_report(sample_report(), sample_events()))) <= set(pairs)
+
+
+def test_models_are_called_what_the_window_calls_them():
+    assert {name: style.title for name, style in tokens.MODELS.items()} == COLUMNS
