@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import sys
 import warnings
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from core.cli.output import Screen
+    from core.errors import AppError
 
 # Subcommand -> the module with SUMMARY, add_arguments(parser) and run(options, screen) -> exit code.
 MODULES = {
@@ -55,6 +57,9 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt as error:
         return _complain(screen, error, "Stopped. Nothing was written.", StoppedError.exit_code, debug)
     except Exception as error:
+        known = _of_the_machine(error)
+        if known is not None:
+            return _complain(screen, error, known.text, known.exit_code, debug)
         return _fault(screen, error, argv, debug)
 
 
@@ -84,6 +89,24 @@ def _complain(screen: Screen, error: BaseException, text: str, exit_code: int, d
         traceback.print_exception(error, file=sys.stderr)
     screen.error(text)
     return exit_code
+
+
+def _of_the_machine(error: Exception) -> AppError | None:
+    """Return the error to say where a disk, a permission or memory is the reason, and not the program."""
+    from core.errors import InputError, OutOfMemoryError, RunError
+
+    if isinstance(error, OSError):
+        named = f"{error.filename}: " if error.filename else ""
+        if error.errno in (errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP):
+            return InputError(f"{named}{error.strerror}", "Check the path")
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO):
+            return RunError(f"{named}{error.strerror}", "Check the disk and its permissions, then try again")
+    if "torch" in sys.modules:
+        from core.devices import is_out_of_memory
+
+        if is_out_of_memory(error):
+            return OutOfMemoryError("Out of memory", "Close other programs, or use fewer or smaller images")
+    return None
 
 
 def _fault(screen: Screen, error: Exception, argv: list[str], debug: bool) -> int:

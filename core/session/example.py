@@ -12,7 +12,7 @@ from typing import Any
 from core.engine.control import Control
 from core.engine.states import State
 from core.errors import InputError, StoppedError
-from core.events import Event, Progress, StepMetrics
+from core.events import Event, Progress, RunStarted, StepMetrics
 from core.jsonio import dumps, read_json
 from core.places import models_home
 from core.runs.folder import MODEL, RunFolder
@@ -60,13 +60,17 @@ def open_example(control: Control | None = None, progress: Callable[[str, int, i
     )
     key = hashlib.sha256(dumps([recipe, dataset.fingerprint])).hexdigest()[:12]
     folder = RunFolder(models_home() / f"example-{recipe['dataset']}-{key}")
-    if not folder.has_result:
+    if not (folder.has_result and folder.status().state == State.FINISHED):
         _discard_broken(folder)
         create_run(folder.path, job, None, dataset)
+        steps = 0
 
         def tell(event: Event) -> None:
+            nonlocal steps
+            if isinstance(event, RunStarted):
+                steps = event.steps
             if progress and isinstance(event, StepMetrics):
-                progress("Training the example's model", event.step, event.steps[-1] if event.steps else event.step)
+                progress("Training the example's model", event.step, steps)
             elif progress and isinstance(event, Progress):
                 progress(event.what, event.done, event.total)
 
