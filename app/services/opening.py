@@ -1,0 +1,272 @@
+"""Opening: the one way by which models, data, runs and lists come into the window, one request after the other.
+
+A request is worked on in the background and ends in a whole new project or in a failure; a failure leaves what is open
+as it is. Questions (is this file trusted, how many test images) are failures too: whoever listens asks the user and
+puts the request again with the answer.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+
+from app.services.measuring import Measuring
+from app.workers.jobs import JobHandle
+from app.workers.opening_job import Request, Result, work
+from core.errors import AppError
+from core.runs.folder import JOB, RunFolder
+from core.session.kinds import Kind, kind_of
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+
+WORDS: dict[Kind, str] = {
+    "model": "Open {} as the model",
+    "data": "Open {} as the data",
+    "run": "Open the run {}",
+    "list": "Import {} as a forget list",
+}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A request that came to nothing. What was open still is."""
+
+    request: Request
+    error: BaseException
+
+    @property
+    def sentence(self) -> str:
+        """What happened, for a banner."""
+        return f"{self.request.name} was not opened. {explain(self.error)}"
+
+
+class Opening(QObject):
+    """Takes requests, works on them one at a time, and swaps what is open when one has succeeded."""
+
+    started = Signal(object)  # Request
+    progress = Signal(object, str, int, int)  # Request, what goes on, done, total
+    failed = Signal(object)  # Failure
+    opened = Signal(object)  # Request
+    idle = Signal()  # nothing is being opened any more
+    list_wanted = Signal(object)  # Path of a forget list; the Forget page is in view
+
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context.project)
+        self._context = context
+        self._waiting: deque[Request] = deque()
+        self._current: Request | None = None
+        self._handle: JobHandle | None = None
+        self._trust = (False, False)  # pickle, code: of the model that is open
+        self.measuring = Measuring(context)
+        context.opening = self
+        context.open_paths = self.open_paths
+        context.judge_paths = self.judge_paths
+
+    # -- what can be asked for -------------------------------------------------------------------------------------
+
+    def open_model(self, path: Path | str) -> None:
+        """Open a model file or a folder that holds one."""
+        self.put(Request("model", Path(path).name, model=str(path)))
+
+    def open_data(self, spec: str, **changes: Any) -> None:
+        """Open data by name or path; `changes` are fields of DataOptions."""
+        # Another data set begins with its own class order and preprocessing, not with those of the former.
+        fresh = {"classes_file": "", "preprocess_file": "", "test_fraction": None, **changes}
+        self.put(Request("data", Path(spec).name or spec, data=spec, changes=fresh))
+
+    def set_class_order(self, names: tuple[str, ...]) -> None:
+        """Open the data again with its classes in the order of the model's outputs."""
+        self.put(Request("data", self._data_name(), order=names))
+
+    def set_preprocessing(self, values: Mapping[str, Any] | None) -> None:
+        """Open the data again with preprocessing set by hand; None takes that back."""
+        self.put(Request("data", self._data_name(), preprocessing=values, prepares=True))
+
+    def open_example(self, start_run: bool = False) -> None:
+        """Open the example; with `start_run` also start its run."""
+        self.put(Request("example", "The example", start_run=start_run))
+
+    def open_paths(self, paths: list[Path]) -> None:
+        """Open files and folders as what they are: models, data, runs and forget lists."""
+        found = {path: kind_of(path) for path in paths}
+        unknown = [path.name for path, kind in found.items() if kind is None]
+        if unknown:
+            self._context.notifications.caution(
+                f"{' and '.join(unknown)} cannot be opened.", "It is no model, data, run or forget list."
+            )
+        by_kind = {kind: path for path, kind in found.items() if kind is not None}
+        model, data = by_kind.get("model"), by_kind.get("data")
+        if model and data:
+            self.put(Request("both", f"{model.name} with {data.name}", model=str(model), data=str(data)))
+        elif model:
+            self.open_model(model)
+        elif data:
+            self.open_data(str(data))
+        if model or data:
+            self._context.show_page("project")
+        if "list" in by_kind:
+            self.open_list(by_kind["list"])
+        if "run" in by_kind:
+            self.open_run(by_kind["run"])
+
+    def judge_paths(self, paths: list[Path]) -> str | None:
+        """Return what dropping these files would do; None (and a word in the status line) where they do not fit."""
+        sentences = [self._judge(path) for path in paths]
+        fitting = [sentence for sentence in sentences if sentence]
+        if fitting:
+            return " · ".join(fitting)
+        if paths and self._context.status is not None:
+            self._context.status.show_message(f"{paths[0].name} is no model, data, run or forget list.")
+        return None
+
+    def open_list(self, path: Path) -> None:
+        """Show the sheet of a forget list on the Forget page."""
+        if self._context.project.dataset is None:
+            self._context.notifications.caution(
+                f"{path.name} looks like a forget list.", "Open the data first: a forget list names its images."
+            )
+            return
+        self._context.show_page("forget")
+        self.list_wanted.emit(path)
+
+    def open_run(self, path: Path) -> None:
+        """Bring a run folder into view."""
+        folder = path.parent if path.name == JOB else path
+        handle = self._context.jobs.submit(_read_run, folder, key="open-run")
+        handle.done.connect(self._run_read)
+        handle.failed.connect(self._run_failed)
+
+    def put(self, request: Request) -> None:
+        """Work on a request once those before it are done."""
+        self._waiting.append(request)
+        if self._current is None:
+            self._next()
+
+    def cancel(self) -> None:
+        """Drop all requests; what is open stays."""
+        self._waiting.clear()
+        if self._handle is not None:
+            self._handle.cancel()
+
+    @property
+    def current(self) -> Request | None:
+        """The request being worked on."""
+        return self._current
+
+    # -- parts -----------------------------------------------------------------------------------------------------
+
+    def _next(self) -> None:
+        if not self._waiting:
+            self.idle.emit()
+            return
+        request = self._current = self._waiting.popleft()
+        project, settings = self._context.project, self._context.settings.values
+        present = (project.opened_model, project.dataset, project.data_options, *self._trust)
+        handle = self._context.jobs.submit(work, request, present, settings)
+        handle.progress.connect(self._progressed)
+        handle.done.connect(self._done)
+        handle.failed.connect(self._failed)
+        handle.finished.connect(self._finished)
+        self._handle = handle
+        self.started.emit(request)
+        self._say(f"Opening {_lower_first(request.name)}")
+
+    def _progressed(self, what: str, done: int, total: int) -> None:
+        if self._current is not None:
+            self._say(what, done, total)
+            self.progress.emit(self._current, what, done, total)
+
+    def _done(self, result: Result) -> None:
+        project, opened = self._context.project, result.project
+        self._trust = (opened.trust_pickle, opened.trust_code)
+        project.set_opened(opened.model, opened.dataset, opened.options)
+        self._remember(result.request)
+        if result.example is not None:
+            project.set_selection(result.example.selection)
+        self.opened.emit(result.request)
+        if result.job is not None and result.example is not None:
+            self._start_example(result)
+
+    def _failed(self, error: BaseException) -> None:
+        if self._current is not None:
+            if not isinstance(error, AppError):
+                self._context.notifications.error(error, f"{self._current.name} was not opened")
+            self.failed.emit(Failure(self._current, error))
+
+    def _finished(self) -> None:
+        self._current = self._handle = None
+        if self._context.status is not None:
+            self._context.status.end_activity("opening")
+        self._next()
+
+    def _say(self, text: str, done: int = 0, total: int = 0) -> None:
+        if self._context.status is not None:
+            self._context.status.set_activity("opening", text, done, total, on_cancel=self.cancel)
+
+    def _remember(self, request: Request) -> None:
+        if request.model:
+            self._context.window_state.add_recent("model", request.model)
+        if request.data:
+            self._context.window_state.add_recent("data", request.data)
+
+    def _start_example(self, result: Result) -> None:
+        controller = self._context.run_controller
+        if controller is None or result.example is None:
+            return
+        run = controller.start(result.job, result.example.pair, result.example.selection)
+        self._context.project.set_run(run)
+        self._context.window_state.add_recent("example", str(run.folder.path))
+        self._context.show_page("unlearn")
+
+    def _judge(self, path: Path) -> str | None:
+        kind = kind_of(path)
+        if kind is None or (kind == "list" and self._context.project.dataset is None):
+            return None
+        return WORDS[kind].format(path.name)
+
+    def _data_name(self) -> str:
+        dataset = self._context.project.dataset
+        return dataset.title if dataset is not None else "The data"
+
+    def _run_read(self, run: Any) -> None:
+        self._context.window_state.add_recent("run", str(run.folder.path))
+        self._context.project.set_run(run)
+        self._context.show_page("unlearn")
+
+    def _run_failed(self, error: BaseException) -> None:
+        self._context.notifications.error(error, "The run was not opened")
+
+
+def example_seconds(context: AppContext) -> float | None:
+    """Return how long the example's last run took on this machine; None where none has finished here."""
+    for path in context.window_state.recent("example"):
+        try:
+            cost = (RunFolder(path).card() or {}).get("cost") or {}
+        except AppError:
+            continue
+        if isinstance(cost.get("seconds"), int | float):
+            return float(cost["seconds"])
+    return None
+
+
+def explain(error: BaseException) -> str:
+    """Return what happened and what to do, in one line; what only a command line can do is left out."""
+    if not isinstance(error, AppError):
+        return f"This is a fault of the application: {type(error).__name__}: {error}"
+    return " ".join(part for part in (error.message, error.hint if "--" not in error.hint else "") if part)
+
+
+def _read_run(path: Path) -> Any:
+    from app.workers.live_run import LiveRun
+
+    return LiveRun.from_folder(RunFolder.open(path))
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:] if text.startswith("The ") else text
