@@ -229,3 +229,11 @@ def test_the_verdict_is_strict_data_with_its_thresholds():
     }
     probe = next(row for row in data["measures"] if row["key"] == "probe")
     assert (probe["original"], probe["head_only"], probe["retrained"]) == (0.98, 0.98, pytest.approx(0.80))
+
+
+def test_nearer_to_retrained_models_than_they_are_to_each_other_is_closed():
+    apart = [measures(0.0, 0.91, js, 0.5, 0.8, 0.765, 0.71, 0.99) for js in (0.050, 0.051, 0.049)]
+    original = {**ORIGINAL, "distances": {"forget_test": {"js_to_retrained": 0.2}}}
+    found = decide({"original": original, "unlearned": measures(js=0.03)}, apart)
+    row = next(row for row in found.measures if row.key == "output_distance")
+    assert row.closure == pytest.approx(0.85) and row.closed
