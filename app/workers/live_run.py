@@ -29,6 +29,9 @@ from core.runs.tail import read_all
 
 if TYPE_CHECKING:
     from core.runs.tail import Look
+    from core.selection import Selection
+    from core.session.opening import Pair
+    from core.session.planning import Estimate
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +71,8 @@ class LiveRun:
         self.report: dict[str, Any] | None = None  # what a check returned
         self.started_at: float | None = None
         self.asked = ""  # "pause", "resume" or "checkpoint" while the run has not answered yet
+        self.inputs: tuple[Pair, Selection] | None = None  # what the job was started on
+        self.planned: Estimate | None = None
         self.offset = 0  # how far its event log was read, where it is followed on disk
         self.from_disk = False
 

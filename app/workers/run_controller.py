@@ -36,6 +36,7 @@ class RunController(QObject):
     state_changed = Signal(object)  # LiveRun; also when only its progress text changed
     queue_changed = Signal()
     events = Signal(object)  # list[Event] of the current run, in order
+    start_wanted = Signal()  # Ctrl+Return: whoever has a set-up in view starts it
 
     def __init__(self, runs_folder: Callable[[], Path], parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -92,7 +93,9 @@ class RunController(QObject):
             create_run(place.path, job, selection, pair.dataset)
             return run(place, control, emit, pair=pair)
 
-        return self._add(LiveRun(place, "unlearn", job=job, work=work))
+        live = LiveRun(place, "unlearn", job=job, work=work)
+        live.inputs = (pair, selection)
+        return self._add(live)
 
     def start_training(
         self,

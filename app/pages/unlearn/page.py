@@ -1,0 +1,153 @@
+"""The Unlearn page: what is missing, the set-up of a run, or the run in view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QStackedWidget, QWidget
+
+from app.pages.unlearn import words
+from app.pages.unlearn.run_presenter import RunPresenter
+from app.pages.unlearn.run_view import RunView
+from app.pages.unlearn.setup_presenter import SetupPresenter
+from app.pages.unlearn.setup_view import SetupView
+from app.widgets.empty import EmptyState
+from app.widgets.page import Page
+from app.widgets.run_chips import RunChips, matches
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+    from app.workers.live_run import LiveRun
+    from core.job import Job
+
+
+class UnlearnPage(Page):
+    """One of three views, chosen from the state of the session; both presenters live as long as the page."""
+
+    def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self.stack = QStackedWidget()
+        self.content.addWidget(self.stack, 1)
+        self.empty = EmptyState("unlearn", words.NO_RUN, "Choose what to forget", self._go_back)
+        self.setup = SetupView()
+        self.run_view = RunView()
+        for view in (self.empty, self.setup, self.run_view):
+            self.stack.addWidget(view)
+        self.setup_presenter = SetupPresenter(context, self.setup, self)
+        self.run_presenter = RunPresenter(context, self.run_view, self)
+        self.run_presenter.left.connect(self.set_up_another)
+        self.chips = RunChips(context.project, self)
+        self._setting_up = False
+        self._banner_text = ""
+        project = context.project
+        for signal in (project.model_changed, project.dataset_changed, project.selection_changed):
+            signal.connect(self._session_changed)
+        project.run_changed.connect(self._run_changed)
+        controller = context.run_controller
+        controller.run_started.connect(self._run_started)
+        controller.state_changed.connect(self._show_banner)
+        controller.run_ended.connect(self._show_banner)
+        controller.start_wanted.connect(self._start_wanted)
+        if project.run is not None:
+            self._run_changed()
+        self._choose_view()
+
+    # ---- the frame
+
+    def entered(self) -> None:
+        """Coming from another forget set, the set-up is what is wanted, not the run before."""
+        run, project = self.context.project.run, self.context.project
+        if run is not None and not run.active and run.job is not None and not matches(project, run.job):
+            self._setting_up = True
+        self._choose_view()
+
+    def header_widgets(self) -> Sequence[QWidget]:
+        return self.chips.widgets()
+
+    # ---- what others want
+
+    def set_up_another(self) -> None:
+        """Show the set-up; the run in view goes on where it is going."""
+        self._setting_up = True
+        self._choose_view()
+        self.setup.methods.setFocus()
+
+    def load_job(self, job: Job) -> None:
+        """Show the set-up with a job's settings."""
+        self._setting_up = True
+        self._choose_view()
+        self.setup_presenter.load(job)
+
+    def start(self) -> None:
+        """Start what is set up."""
+        if self.stack.currentWidget() is self.setup:
+            self.setup_presenter.start()
+
+    @property
+    def view(self) -> str:
+        """Which of the views shows: "empty", "setup" or "run"."""
+        return {0: "empty", 1: "setup", 2: "run"}[self.stack.currentIndex()]
+
+    # ---- parts
+
+    def _start_wanted(self) -> None:
+        self.start()
+
+    def _session_changed(self) -> None:
+        if self.isVisible():
+            self._choose_view()
+
+    def _run_changed(self) -> None:
+        run: LiveRun | None = self.context.project.run
+        self._setting_up = run is None
+        if run is None:
+            self.run_presenter.forget_run()
+        else:
+            self.run_presenter.show_run(run)
+        self._choose_view()
+
+    def _run_started(self, run: LiveRun) -> None:
+        """The next run of a queue comes into view where the one before has ended and nothing else is looked at."""
+        shown = self.context.project.run
+        over = shown is not None and shown.ended and shown.inputs is not None
+        if run.kind == "unlearn" and over and not self._setting_up:
+            self.context.project.set_run(run)
+        self._show_banner()
+
+    def _choose_view(self) -> None:
+        project = self.context.project
+        if project.run is not None and not self._setting_up:
+            self.stack.setCurrentWidget(self.run_view)
+        elif project.pair is None or project.selection is None or not project.selection.count:
+            self.empty.set(words.NO_RUN, "Choose what to forget" if project.ready else "Open model and data",
+                           self._go_back)  # fmt: skip
+            self.stack.setCurrentWidget(self.empty)
+        else:
+            self.stack.setCurrentWidget(self.setup)
+            self.setup_presenter.refresh()
+        self._show_banner()
+
+    def _show_banner(self, *_: object) -> None:
+        """In the set-up, say that a run is going."""
+        current = self.context.run_controller.current
+        text = ""
+        if current is not None and current.kind == "unlearn" and self.stack.currentWidget() is not self.run_view:
+            text = "A run is going. What you start now waits for it."
+        if text == self._banner_text:
+            return
+        self._banner_text = text
+        if text:
+            self.banner.show_message(text, "info", [("Show it", self._show_current)], closable=False)
+        else:
+            self.banner.dismiss()
+
+    def _show_current(self) -> None:
+        current = self.context.run_controller.current
+        if current is not None and current is not self.context.project.run:
+            self.context.project.set_run(current)
+        self._setting_up = False
+        self._choose_view()
+
+    def _go_back(self) -> None:
+        self.context.show_page("forget" if self.context.project.ready else "project")

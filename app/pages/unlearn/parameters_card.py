@@ -1,0 +1,227 @@
+"""The settings of the shown method: preset with its reason, the generated form; and what holds for all of a group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.services import tokens as t
+from app.services.theme import set_property, set_tone, theme
+from app.widgets.buttons import TextButton
+from app.widgets.cards import Card
+from app.widgets.form import FIELD_WIDTH, LABEL_WIDTH, ParameterForm
+from app.widgets.labels import Label, separator
+from core.errors import AppError
+from core.seeds import parse_seeds
+
+if TYPE_CHECKING:
+    from core.methods.base import Method, Preset
+
+PRECISIONS = (("auto", "Automatic"), ("float32", "32 bit"), ("bfloat16", "bfloat16"), ("float16", "float16"))
+
+
+class ParametersCard(Card):
+    """`edited`: a value changed. `preset_chosen` carries the preset's name; values come in with `show_values`."""
+
+    edited = Signal()
+    preset_chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Parameters", parent)
+        self._quiet = False
+        self._presets: Sequence[Preset] = ()
+        self.preset = QComboBox()
+        self.reason = Label("", "caption", "text-2", wrap=True)
+        self.seeds = QLineEdit("0")
+        self.seeds.setToolTip('One seed or several: "0", "1-3", "1, 4". Each is a run of its own.')
+        self._seeds_problem = Label("", "caption", "danger", wrap=True)
+        self._seeds_problem.hide()
+        self.device = QComboBox()
+        self.device.addItem("Automatic", "auto")
+        self.precision = QComboBox()
+        for key, title in PRECISIONS:
+            self.precision.addItem(title, key)
+        self.budget = QDoubleSpinBox()
+        self.budget.setRange(0.0, 50.0)
+        self.budget.setDecimals(0)
+        self.budget.setSuffix(" % of the time")
+        self.budget.setToolTip("Largest share of the time spent on measuring. Less gives fewer points, not another "
+                               "result.")  # fmt: skip
+        self.form = ParameterForm()
+        self.reset = TextButton("Reset all", self._reset_all)
+        self.reset.setFixedHeight(theme.px(24))
+        self.add_action(self.reset)
+        self._lay_out()
+        self.preset.activated.connect(self._preset_activated)
+        self.seeds.textChanged.connect(self._edited)
+        self.device.activated.connect(self._edited)
+        self.precision.activated.connect(self._edited)
+        self.budget.valueChanged.connect(self._edited)
+        self.form.changed.connect(self._edited)
+        self._update()
+
+    # ---- what is set
+
+    def parsed_seeds(self) -> tuple[int, ...]:
+        """The seeds typed; raises UsageError for a text that is none."""
+        return parse_seeds(self.seeds.text())
+
+    def problems(self) -> list[str]:
+        """What is wrong, one sentence each."""
+        found = list(self.form.problems())
+        if self._seeds_problem.text():
+            found.insert(0, self._seeds_problem.text())
+        return found
+
+    def values(self) -> dict[str, Any]:
+        """All values of the form that are right."""
+        return dict(self.form.values())
+
+    def preset_name(self) -> str:
+        """Name of the chosen preset; "" where the method has none."""
+        return self.preset.currentData() or ""
+
+    def common(self) -> dict[str, Any]:
+        """What holds for all runs of the group: device, precision, monitoring budget (0..1)."""
+        return {
+            "device": self.device.currentData(), "precision": self.precision.currentData(),
+            "monitoring_budget": self.budget.value() / 100,
+        }  # fmt: skip
+
+    # ---- what is shown
+
+    def show_method(self, method: Method, presets: Sequence[Preset], preset: str) -> None:
+        """Build the form of a method; values follow with `show_values`."""
+        self._quiet = True
+        self.set_title(method.title)
+        self._presets = presets
+        self.preset.clear()
+        for one in presets:
+            self.preset.addItem(one.title, one.name)
+        self.preset.setEnabled(len(presets) > 1)
+        self.preset.setCurrentIndex(max(0, self.preset.findData(preset)))
+        self.form.set_parameters(method.parameters)
+        self._quiet = False
+        self._update()
+
+    def show_values(self, baseline: Mapping[str, Any], values: Mapping[str, Any] | None = None) -> None:
+        """Compare with a preset's values from now on and show them, or `values` over them."""
+        self._quiet = True
+        self.form.set_baseline(baseline)
+        if values:
+            self.form.set_values(values)
+        self._quiet = False
+        self._update()
+
+    def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
+        """Offer these devices (id, title) besides the automatic choice."""
+        chosen = self.device.currentData()
+        self.device.clear()
+        self.device.addItem("Automatic", "auto")
+        for key, title in devices:
+            self.device.addItem(title, key)
+        self.device.setCurrentIndex(max(0, self.device.findData(chosen)))
+
+    def set_common(self, device: str, budget: float, precision: str = "auto", seeds: str = "") -> None:
+        """Show what holds for all runs; the budget is 0..1."""
+        self._quiet = True
+        self.device.setCurrentIndex(max(0, self.device.findData(device)))
+        self.precision.setCurrentIndex(max(0, self.precision.findData(precision)))
+        self.budget.setValue(100 * budget)
+        if seeds:
+            self.seeds.setText(seeds)
+        self._quiet = False
+        self._update()
+
+    # ---- parts
+
+    def _preset_activated(self, _index: int) -> None:
+        self._update()
+        self.preset_chosen.emit(self.preset_name())
+
+    def _reset_all(self) -> None:
+        self.form.reset()
+
+    def _edited(self, *_: object) -> None:
+        if not self._quiet:
+            self._update()
+            self.edited.emit()
+
+    def _update(self) -> None:
+        preset = next((p for p in self._presets if p.name == self.preset_name()), None)
+        self.reason.setText(preset.reason if preset else "")
+        self.reason.setVisible(bool(self.reason.text()))
+        self.reset.setVisible(bool(self.form.changed_names()))
+        problem = ""
+        try:
+            self.parsed_seeds()
+        except AppError as error:
+            problem = error.text
+        self._seeds_problem.setText(problem)
+        self._seeds_problem.setVisible(bool(problem))
+        set_property(self.seeds, "invalid", bool(problem))
+        set_tone(self._seeds_problem, "danger")
+
+    def _lay_out(self) -> None:
+        inside = QWidget()
+        inside.setProperty("ground", "surface")
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, theme.px(t.S), 0)
+        column.setSpacing(theme.px(t.M))
+        column.addLayout(self._form([("&Preset", self.preset, self.reason)]))
+        column.addWidget(self.form)
+        column.addWidget(separator())
+        column.addLayout(self._form([
+            ("S&eeds", self.seeds, self._seeds_problem), ("&Device", self.device, None),
+            ("Prec&ision", self.precision, None), ("&Measuring at most", self.budget, None),
+        ]))  # fmt: skip
+        column.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(inside)
+        area.setProperty("ground", "surface")
+        area.viewport().setProperty("ground", "surface")
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.body.addWidget(area, 1)
+
+    @staticmethod
+    def _form(rows: Sequence[tuple[str, QWidget, QWidget | None]]) -> QFormLayout:
+        form = QFormLayout()
+        form.setHorizontalSpacing(theme.px(t.S))
+        form.setVerticalSpacing(theme.px(t.S))
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        for title, field, below in rows:
+            label = Label(title, "body", "text-2")
+            label.setFixedSize(theme.px(LABEL_WIDTH), theme.px(t.CONTROL_HEIGHT))
+            label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            label.setBuddy(field)
+            field.setAccessibleName(title.replace("&", ""))
+            field.setFixedWidth(theme.px(FIELD_WIDTH + 24))
+            cell = QWidget()
+            inside = QVBoxLayout(cell)
+            inside.setContentsMargins(0, 0, 0, 0)
+            inside.setSpacing(theme.px(2))
+            line = QHBoxLayout()
+            line.addWidget(field)
+            line.addStretch(1)
+            inside.addLayout(line)
+            if below is not None:
+                inside.addWidget(below)
+            form.addRow(label, cell)
+        return form

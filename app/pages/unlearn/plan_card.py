@@ -1,0 +1,94 @@
+"""What the start would set going: steps, time, memory, disk, which parts act, and what it will be held against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from app.services import format as fmt
+from app.services import tokens as t
+from app.services.theme import set_tone, theme
+from app.widgets.cards import Card
+from app.widgets.facts import FactTable
+from app.widgets.labels import Label, section
+
+if TYPE_CHECKING:
+    from core.session.planning import Estimate
+
+
+class PlanCard(Card):
+    """Shows the estimate of the method in view; what is not known yet is said, not guessed."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Plan", parent)
+        inside = QWidget()
+        inside.setProperty("ground", "surface")
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, theme.px(t.S), 0)
+        column.setSpacing(theme.px(t.M))
+        self.facts = FactTable(label_width=72)
+        column.addWidget(self.facts)
+        self.problem = Label("", "body", "danger", wrap=True)
+        self.problem.hide()
+        column.addWidget(self.problem)
+        self._what = section("What acts")
+        column.addWidget(self._what)
+        self.lines = Label("", "body", "text-2", wrap=True)
+        column.addWidget(self.lines)
+        self._against = section("Held against")
+        column.addWidget(self._against)
+        self.references = Label("", "body", "text-2", wrap=True)
+        column.addWidget(self.references)
+        column.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(inside)
+        area.setProperty("ground", "surface")
+        area.viewport().setProperty("ground", "surface")
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.body.addWidget(area, 1)
+        self.show_nothing()
+
+    def show_nothing(self) -> None:
+        """Nothing to plan yet."""
+        for key, label in (("steps", "Steps"), ("time", "Time"), ("memory", "Memory"), ("disk", "Disk")):
+            self.facts.set(key, label, fmt.DASH)
+        self._say_lines(())
+        self.set_problem("")
+
+    def show_waiting(self) -> None:
+        """An estimate is being made."""
+        for key, label in (("steps", "Steps"), ("time", "Time"), ("memory", "Memory"), ("disk", "Disk")):
+            self.facts.set(key, label, "…")
+
+    def show_estimate(self, estimate: Estimate, lines: Sequence[str]) -> None:
+        """Show the estimate of one run."""
+        self.facts.set("steps", "Steps", fmt.count(estimate.steps))
+        time = fmt.about(estimate.seconds) if estimate.seconds is not None else "known after the run before"
+        self.facts.set("time", "Time", time)
+        self.facts.set("memory", "Memory", f"about {fmt.size(estimate.memory_bytes)}")
+        free = f" of {fmt.size(estimate.disk_free)} free" if estimate.disk_free is not None else ""
+        self.facts.set("disk", "Disk", f"{fmt.size(estimate.disk_bytes)}{free}")
+        self._say_lines(lines)
+
+    def set_references(self, sentence: str) -> None:
+        """What the result will be held against."""
+        self.references.setText(sentence)
+        self._against.setVisible(bool(sentence))
+
+    def set_problem(self, sentence: str) -> None:
+        """Why there is no estimate, or what stands against the start."""
+        self.problem.setText(sentence)
+        self.problem.setVisible(bool(sentence))
+        set_tone(self.problem, "danger")
+
+    def _say_lines(self, lines: Sequence[str]) -> None:
+        self.lines.setText("\n\n".join(lines))
+        self.lines.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._what.setVisible(bool(lines))
+        self.lines.setVisible(bool(lines))

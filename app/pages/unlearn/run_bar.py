@@ -1,0 +1,150 @@
+"""The bar above the plots: where the run stands, how far, what it uses; its buttons follow from the run's state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from app.pages.unlearn import words
+from app.services import format as fmt
+from app.services import tokens as t
+from app.services.accessibility import announce
+from app.services.theme import theme
+from app.widgets.buttons import Button, DestructiveButton, PrimaryButton, SecondaryButton
+from app.widgets.cards import Card
+from app.widgets.chips import StateChip
+from app.widgets.labels import ElidedLabel, Label
+from app.widgets.progress import ProgressLine
+from core.engine.states import State
+
+if TYPE_CHECKING:
+    from app.workers.live_run import LiveRun
+
+
+class RunBar(Card):
+    """Shows one run and emits what the user wants of it; knows no controller."""
+
+    wanted = Signal(str)  # pause, resume, checkpoint, stop, discard, check, again, restart, keep, delete
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("", parent, padding=t.M)
+        self.run: LiveRun | None = None
+        self._announced: State | None = None
+        self.chip = StateChip()
+        self.headline = ElidedLabel("", "section")
+        self.facts = Label("", "caption", "text-2")
+        self.progress = ProgressLine("Progress of the run", with_text=False)
+        self.pause = self._button(SecondaryButton, "Pause", "pause")
+        self.checkpoint = self._button(SecondaryButton, "Checkpoint now", "checkpoint")
+        self.stop = self._button(SecondaryButton, "Stop and keep", "stop")
+        self.stop.setToolTip(words.STOP_TIP)
+        self.discard = self._button(DestructiveButton, "Discard…", "discard")
+        self.again = self._button(SecondaryButton, "New run", "again")
+        self.restart = self._button(PrimaryButton, "Resume", "restart")
+        self.keep = self._button(SecondaryButton, "Keep as it is", "keep")
+        self.delete = self._button(DestructiveButton, "Delete", "delete")
+        self.check = self._button(PrimaryButton, "Check the result", "check")
+        self._lay_out()
+
+    def show_run(self, run: LiveRun) -> None:
+        """Show where a run stands now."""
+        self.run = run
+        state = run.state
+        self.chip.set_state(words.STATE_SHAPES[state], words.STATE_WORDS[state])
+        text = words.headline(run)
+        self.headline.setText(text)
+        self.facts.setText(self._facts(run))
+        self._show_progress(run)
+        self._show_buttons(run)
+        if run.ended and self._announced is not state:
+            announce(self, text, assertive=state is State.FAILED)
+        self._announced = state
+
+    def buttons(self) -> dict[str, Button]:
+        """All buttons by what they want."""
+        return {
+            "pause": self.pause, "checkpoint": self.checkpoint, "stop": self.stop, "discard": self.discard,
+            "again": self.again, "restart": self.restart, "keep": self.keep, "delete": self.delete,
+            "check": self.check,
+        }  # fmt: skip
+
+    def shown_buttons(self) -> set[str]:
+        """Names of the buttons that show and can be pressed."""
+        return {name for name, button in self.buttons().items() if not button.isHidden() and button.isEnabled()}
+
+    # ---- parts
+
+    def _show_buttons(self, run: LiveRun) -> None:
+        state, going = run.state, run.active and run.mine
+        resuming = run.can("resume") or (state is State.PAUSED and run.asked == "resume")
+        self.pause.setText("Resume" if resuming else "Pause")
+        check = run.kind == "check"
+        for button, action in ((self.pause, "resume" if resuming else "pause"), (self.checkpoint, "checkpoint"),
+                               (self.stop, "stop"), (self.discard, "discard")):  # fmt: skip
+            button.setVisible(going and (not check or action == "stop"))
+            button.setEnabled(run.can(action) and run.asked != action)
+        self.stop.setText("Stop" if check else "Stop and keep")
+        interrupted = state is State.INTERRUPTED
+        for button in (self.restart, self.keep, self.delete):
+            button.setVisible(interrupted)
+        finished = state in (State.FINISHED, State.STOPPED) and run.kind == "unlearn"
+        self.check.setVisible(finished)
+        self.again.setVisible(run.ended or (run.active and not run.mine))
+        self._gap.setVisible((going and not check) or interrupted)
+
+    def _show_progress(self, run: LiveRun) -> None:
+        self.progress.setVisible(run.active)
+        progress = run.progress
+        outside = run.state is State.PREPARING or run.step >= run.steps or run.kind == "check"
+        if outside and progress is not None:
+            self.progress.set(progress.done, progress.total, words.progress_of(run))
+        elif run.steps:
+            self.progress.set(run.step, run.steps, words.step_of(run), run.remaining)
+        else:
+            self.progress.set(0, 0, "Preparing")
+
+    @staticmethod
+    def _facts(run: LiveRun) -> str:
+        parts = []
+        resources = run.resources
+        if resources is not None and run.active:
+            parts.append(f"{fmt.count(round(resources.samples_per_second))} images/s")
+        if run.elapsed is not None and run.active:
+            parts.append(f"{fmt.duration(run.elapsed)} so far")
+        if resources is not None and run.active:
+            parts.append(f"memory {fmt.size(resources.memory_bytes)}")
+        if run.active and not run.mine:
+            parts.append("runs in another process")
+        return " · ".join(parts)
+
+    def _button(self, kind: type[Button], text: str, wants: str) -> Button:
+        button = kind(text)
+        button.clicked.connect(lambda _checked=False: self._pressed(wants))
+        return button
+
+    def _pressed(self, wants: str) -> None:
+        if wants == "pause" and self.pause.text() == "Resume":
+            wants = "resume"
+        self.wanted.emit(wants)
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout()
+        column.setSpacing(theme.px(t.XS))
+        top = QHBoxLayout()
+        top.setSpacing(theme.px(t.S))
+        top.addWidget(self.chip)
+        top.addWidget(self.headline, 1)
+        top.addWidget(self.facts)
+        column.addLayout(top)
+        column.addWidget(self.progress)
+        row = QHBoxLayout()
+        row.setSpacing(theme.px(t.S))
+        row.addLayout(column, 1)
+        self._gap = QWidget()
+        self._gap.setFixedWidth(theme.px(t.L))  # with the spacing at both sides the destructive one is 24 apart or more
+        for widget in (self.pause, self.checkpoint, self.stop, self.again, self.keep, self.restart, self._gap,
+                       self.discard, self.delete, self.check):  # fmt: skip
+            row.addWidget(widget)
+        self.body.addLayout(row)

@@ -1,0 +1,225 @@
+"""Acts for the run in view: feeds the plots, obeys the buttons, says what needs saying. Runs live or from disk."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QApplication
+
+from app.dialogs.confirm import Choice, ask
+from app.pages.unlearn import words
+from app.pages.unlearn.run_view import BannerText, RunView
+from app.services import format as fmt
+from app.services.notifications import Notification
+from app.workers.live_run import LiveRun
+from app.workers.run_follower import RunFollower
+from core.engine.states import State
+from core.events import Event, Log
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+    from app.workers.run_controller import RunController
+
+OUT_OF_MEMORY = "Out of memory"
+
+
+class RunPresenter(QObject):
+    """Shows `context.project.run`. `left` is emitted when the user wants to set up another run."""
+
+    left = Signal()
+
+    def __init__(self, context: AppContext, view: RunView, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._context, self._view = context, view
+        self._run: LiveRun | None = None
+        self._follower = RunFollower(context.jobs, self)
+        self._slider_steps = -1
+        view.bar.wanted.connect(self._wanted)
+        controller = self._controller
+        controller.events.connect(self._events)
+        controller.state_changed.connect(self._changed)
+        controller.run_ended.connect(self._ended)
+        self._follower.events.connect(self._read)
+        self._follower.renewed.connect(self._renewed)
+        self._follower.changed.connect(self._changed)
+        self._follower.ended.connect(self._ended)
+
+    @property
+    def run(self) -> LiveRun | None:
+        """The run in view."""
+        return self._run
+
+    @property
+    def _controller(self) -> RunController:
+        return self._context.run_controller
+
+    def show_run(self, run: LiveRun) -> None:
+        """Bring a run into view."""
+        if run is self._run:
+            return
+        self._run = run
+        self._view.slider.reset()
+        self._view.plots.show_run(run)
+        self._view.update_slider(run.steps)
+        self._show_state(run)
+        self._follower.follow(run)
+        self._ask_markers(run)
+
+    def forget_run(self) -> None:
+        """Let go of the run in view."""
+        self._run = None
+        self._follower.follow(None)
+
+    # ---- what the controller and the follower report
+
+    def _events(self, events: list[Event]) -> None:
+        if self._run is not None and self._run is self._controller.current and self._run.kind != "check":
+            self._take(events)
+
+    def _read(self, events: list[Event]) -> None:
+        if self._run is self._follower.run:
+            self._take(events)
+
+    def _take(self, events: list[Event]) -> None:
+        run = self._run
+        assert run is not None
+        self._view.plots.add(events)
+        self._view.update_slider(run.steps)
+        if any(isinstance(event, Log) for event in events):
+            self._show_banners(run)
+
+    def _renewed(self, run: LiveRun) -> None:
+        if run is self._run:
+            self._view.plots.show_run(run)
+            self._view.update_slider(run.steps)
+
+    def _changed(self, run: LiveRun) -> None:
+        if run is self._run:
+            self._view.bar.show_run(run)
+            if run.error:
+                self._show_banners(run)
+
+    def _ended(self, run: LiveRun) -> None:
+        if run.state is State.FINISHED and run.planned is not None and run.finished is not None:
+            from core.session.planning import learn  # torch is loaded: a run has ended
+
+            self._context.jobs.submit(learn, run.planned, run.finished.seconds)
+        if run is self._run:
+            self._show_state(run)
+
+    def _show_state(self, run: LiveRun) -> None:
+        self._view.bar.show_run(run)
+        self._show_banners(run)
+
+    # ---- what needs a decision
+
+    def _show_banners(self, run: LiveRun) -> None:
+        self._view.set_banners(self._banners(run))
+
+    def _banners(self, run: LiveRun) -> list[BannerText]:
+        found: list[BannerText] = []
+        if run.state is State.FAILED:
+            found.append(self._failure(run))
+        seen = set()
+        for warning in reversed(run.warnings):
+            if warning.message not in seen and len(found) < 3:
+                seen.add(warning.message)
+                found.append((warning.message, "caution", []))
+        return found
+
+    def _failure(self, run: LiveRun) -> BannerText:
+        details = ("Details…", lambda: self._show_details(run))
+        batch = _batch_of(run)
+        if run.error.startswith(OUT_OF_MEMORY) and batch > 1 and run.inputs is not None:
+            half = batch // 2
+            text = (
+                f"Out of memory at batch {fmt.count(batch)}. Start again with {fmt.count(half)}? Results differ "
+                f"slightly: batch statistics then come from {fmt.images(half)}."
+            )
+            return text, "error", [("Start again", lambda: self._start_with_batch(run, half)), details]
+        return " ".join(part for part in (run.error, run.hint) if part), "error", [details]
+
+    def _show_details(self, run: LiveRun) -> None:
+        from app.dialogs.error import ErrorDialog
+
+        notification = Notification(run.error or "The run failed", "error", run.hint, run.details)
+        ErrorDialog(notification, self._view.window()).open()
+
+    def _start_with_batch(self, run: LiveRun, batch: int) -> None:
+        if run.inputs is None or run.job is None:
+            return
+        pair, selection = run.inputs
+        job = dataclasses.replace(run.job, parameters={**run.job.parameters, "batch": batch})
+        self._context.project.set_run(self._controller.start(job, pair, selection))
+
+    # ---- buttons
+
+    def _wanted(self, what: str) -> None:
+        run = self._run
+        if run is None:
+            return
+        actions: dict[str, Callable[[], object]] = {
+            "pause": self._controller.pause,
+            "resume": self._controller.resume,
+            "checkpoint": self._controller.checkpoint,
+            "stop": self._controller.stop,
+            "discard": self.ask_discard,
+            "check": lambda: self._context.show_page("verify"),
+            "again": self.left.emit,
+            "restart": lambda: self._restart(run),
+            "keep": self.left.emit,
+            "delete": lambda: self._delete(run),
+        }
+        if what in ("pause", "resume", "checkpoint", "stop", "discard") and run is not self._controller.current:
+            return
+        actions[what]()
+
+    def ask_discard(self) -> None:
+        """Ask, then discard; the default is to keep."""
+        run = self._controller.current
+        if run is None or not run.can("discard"):
+            return
+        ask(
+            QApplication.activeWindow() or self._view.window(),
+            words.discard_question(run),
+            [Choice("keep", "Keep run"), Choice("discard", "Discard", destructive=True)],
+            lambda answer: self._discard(run, answer),
+        )
+
+    def _discard(self, run: LiveRun, answer: str) -> None:
+        if answer == "discard" and run is self._controller.current:
+            self._controller.discard()
+
+    def _restart(self, run: LiveRun) -> None:
+        pair = self._context.project.pair
+        fits = pair is not None and run.job is not None and (
+            pair.model.sha256 == run.job.model.sha256 and pair.dataset.fingerprint == run.job.data.fingerprint
+        )  # fmt: skip
+        self._context.project.set_run(self._controller.resume_run(run.folder, pair if fits else None))
+
+    def _delete(self, run: LiveRun) -> None:
+        from app.pages.runs.deleting import ask_delete
+
+        ask_delete(self._context, [run.folder], self._view.window(), self.left.emit)
+
+    # ---- references
+
+    def _ask_markers(self, run: LiveRun) -> None:
+        if run.job is None or run.job.forget.mode == "none":
+            return
+        handle = self._context.jobs.submit(_markers, run.job, self._context.runs_folder(), key="run markers")
+        handle.done.connect(self._view.plots.set_markers)
+
+
+def _markers(job, runs_folder):
+    from core.session.markers import markers
+
+    return markers(job, runs_folder)
+
+
+def _batch_of(run: LiveRun) -> int:
+    value = run.job.parameters.get("batch", 0) if run.job is not None else 0
+    return int(value) if isinstance(value, int | float) else 0

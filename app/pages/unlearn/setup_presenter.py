@@ -1,0 +1,385 @@
+"""Acts before a run: which methods suit, what a preset sets, what a start would take; and starts it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QTimer
+
+from app.pages.unlearn import words
+from app.pages.unlearn.setup_view import SetupView
+from app.services import format as fmt
+from core.errors import AppError
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+    from core.job import Job
+    from core.selection import Selection
+    from core.session.opening import Pair
+    from core.session.planning import Estimate
+
+PLAN_DELAY_MS = 150
+
+
+@dataclass
+class Draft:
+    """What was set for one method and not started yet."""
+
+    preset: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Estimates by method id, and what the result will be held against."""
+
+    estimates: dict[str, Estimate]
+    references: str
+
+
+class SetupPresenter(QObject):
+    """Keeps a draft per method, so that going back and forth between cards loses nothing."""
+
+    def __init__(self, context: AppContext, view: SetupView, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._context, self._view = context, view
+        self._drafts: dict[str, Draft] = {}
+        self._mode = ""
+        self._model_sha = ""
+        self._form_of = ""  # the method whose form is built
+        self._plan: Plan | None = None
+        self._problem = ""  # why there is no plan
+        self._starting = False
+        self._devices_asked = False
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(PLAN_DELAY_MS)
+        self._timer.timeout.connect(self._ask_plan)
+        view.methods.changed.connect(self._method_changed)
+        view.methods.opened.connect(self.start)
+        view.parameters.edited.connect(self._edited)
+        view.parameters.preset_chosen.connect(self._preset_chosen)
+        view.start_wanted.connect(self.start)
+        context.run_controller.queue_changed.connect(self._update)
+        context.run_controller.run_ended.connect(self._run_ended)
+        preferences = context.settings.values
+        view.parameters.set_common(preferences.device, preferences.monitoring_budget)
+
+    @property
+    def plan(self) -> Plan | None:
+        """The newest plan; None while it is being made or where there is none."""
+        return self._plan
+
+    def refresh(self) -> None:
+        """Model, data or forget set may have changed."""
+        pair, selection = self._context.project.pair, self._context.project.selection
+        if pair is None or selection is None:
+            return
+        from core.session.planning import choices  # the pair is open, so torch is loaded
+
+        model = pair.model.sha256
+        if selection.mode != self._mode or model != self._model_sha or not self._view.methods.ticked():
+            if model != self._model_sha or selection.mode != self._mode:
+                self._drafts = {}  # presets depend on both
+                self._form_of = ""
+            self._mode, self._model_sha = selection.mode, model
+            self._view.methods.set_choices(choices(selection))
+        self._ask_devices()
+        self._plan_later()
+
+    def load(self, job: Job) -> None:
+        """Show a job's settings, to start it again or changed."""
+        self.refresh()
+        self._drafts[job.method] = Draft(job.preset, dict(job.parameters))
+        self._form_of = ""
+        self._view.parameters.set_common(job.device, job.monitoring_budget, job.precision, str(job.seed))
+        self._view.methods.tick(job.method, only=True)
+        self._method_changed()
+
+    def use(self, method_id: str, preset: str = "", seed: int | None = None) -> None:
+        """Tick one method with a preset, as the example does."""
+        self.refresh()
+        self._drafts[method_id] = Draft(preset)
+        self._form_of = ""
+        if seed is not None:
+            self._view.parameters.seeds.setText(str(seed))
+        self._view.methods.tick(method_id, only=True)
+        self._method_changed()
+
+    def why_not(self) -> str:
+        """Say in one sentence what stands against a start; "" where nothing does."""
+        project = self._context.project
+        if project.pair is None:
+            return "Open a model and data first."
+        selection = project.selection
+        if selection is None or not selection.count:
+            return "Choose at least one image."
+        if selection.count == selection.total:
+            return "At least one class must stay."
+        if not self._view.methods.ticked():
+            return "Tick a method."
+        problems = self._view.parameters.problems()
+        if problems:
+            return problems[0]
+        if self._problem:
+            return self._problem
+        needed = self._disk_needed()
+        if needed is not None:
+            return needed
+        return "Starting…" if self._starting else ""
+
+    def start(self) -> None:
+        """Start what is ticked, for each seed; the jobs are made and checked in a worker."""
+        if self.why_not():
+            self._update()
+            return
+        pair, selection = self._context.project.pair, self._context.project.selection
+        assert pair is not None and selection is not None
+        self._keep_draft()
+        settings = [(m, draft.preset, draft.values) for m, draft in self._ticked_drafts().items()]
+        self._starting = True
+        self._update()
+        handle = self._context.jobs.submit(
+            _make_jobs, pair, selection, settings, self._view.parameters.parsed_seeds(), self._common(), key="make jobs"
+        )
+        handle.done.connect(self._start_jobs)
+        handle.failed.connect(self._not_made)
+
+    # ---- starting
+
+    def _start_jobs(self, made: tuple[Pair, Selection, list[Job]]) -> None:
+        pair, selection, jobs = made
+        self._starting = False
+        controller = self._context.run_controller
+        busy = controller.busy
+        estimates = self._plan.estimates if self._plan else {}
+        first = None
+        for job in jobs:
+            run = controller.start(job, pair, selection)
+            run.planned = estimates.get(job.method)
+            first = first or run
+        if busy:
+            waiting = fmt.plural(len(controller.queue), "run waits", "runs wait")
+            self._context.notifications.info(f"Added to the queue: {waiting} for the one that is going.")
+        else:
+            self._context.project.set_run(first)
+        self._update()
+
+    def _not_made(self, error: BaseException) -> None:
+        self._starting = False
+        if isinstance(error, AppError):
+            self._problem = error.text
+        else:
+            self._context.notifications.error(error, "The run could not be started")
+        self._update()
+
+    # ---- what the user sets
+
+    def _method_changed(self) -> None:
+        self._keep_draft()
+        shown = self._view.methods.shown
+        if shown and shown != self._form_of:
+            self._show_form(shown)
+        self._plan_later()
+
+    def _preset_chosen(self, preset: str) -> None:
+        method_id = self._form_of
+        self._drafts[method_id] = Draft(preset)
+        self._view.parameters.show_values(self._preset_values(method_id, preset))
+        self._plan_later()
+
+    def _edited(self) -> None:
+        self._problem = ""
+        self._plan_later()
+
+    def _show_form(self, method_id: str) -> None:
+        method = self._view.methods.choice(method_id).method
+        kind = "class" if self._mode in ("class", "empty") else "sample"
+        presets = [preset for preset in method.presets if kind in preset.suits]
+        draft = self._drafts.get(method_id)
+        if draft is None:
+            draft = self._drafts[method_id] = Draft(presets[0].name if presets else "")
+        if draft.preset and draft.preset not in {p.name for p in presets}:
+            draft.preset = presets[0].name if presets else ""
+        self._form_of = method_id
+        self._view.parameters.show_method(method, presets, draft.preset)
+        self._view.parameters.show_values(self._preset_values(method_id, draft.preset), draft.values)
+
+    def _preset_values(self, method_id: str, preset: str) -> Mapping[str, Any]:
+        from core.session.planning import preset_values
+
+        pair = self._context.project.pair
+        assert pair is not None
+        return preset_values(pair, method_id, preset, self._mode if self._mode != "empty" else "class")
+
+    def _keep_draft(self) -> None:
+        if self._form_of:
+            parameters = self._view.parameters
+            self._drafts[self._form_of] = Draft(parameters.preset_name(), parameters.values())
+
+    def _ticked_drafts(self) -> dict[str, Draft]:
+        found = {}
+        for method_id in self._view.methods.ticked():
+            draft = self._drafts.get(method_id)
+            if draft is None:
+                method = self._view.methods.choice(method_id).method
+                preset = method.preset("", self._mode).name if method.presets else ""
+                draft = Draft(preset, dict(self._preset_values(method_id, preset)))
+            found[method_id] = draft
+        return found
+
+    def _common(self) -> dict[str, Any]:
+        return {**self._view.parameters.common(), "threads": self._context.settings.values.threads}
+
+    # ---- the plan
+
+    def _plan_later(self) -> None:
+        self._plan = None
+        self._timer.start()
+        self._update()
+
+    def _ask_plan(self) -> None:
+        pair, selection = self._context.project.pair, self._context.project.selection
+        if pair is None or selection is None or self._view.parameters.problems():
+            self._update()
+            return
+        if not selection.count or selection.count == selection.total:
+            self._view.plan.show_nothing()
+            self._update()
+            return
+        self._keep_draft()
+        settings = [(m, draft.preset, draft.values) for m, draft in self._ticked_drafts().items()]
+        handle = self._context.device_jobs.submit(
+            _make_plan, pair, selection, settings, self._common(), self._context.runs_folder(),
+            not self._context.run_controller.busy, key="plan",
+        )  # fmt: skip
+        handle.done.connect(self._planned)
+        handle.failed.connect(self._not_planned)
+
+    def _planned(self, plan: Plan) -> None:
+        self._plan, self._problem = plan, ""
+        self._update()
+
+    def _not_planned(self, error: BaseException) -> None:
+        self._plan = None
+        self._problem = error.text if isinstance(error, AppError) else ""
+        if not isinstance(error, AppError):
+            self._context.notifications.error(error, "The estimate could not be made")
+        self._update()
+
+    def _run_ended(self, _run: object) -> None:
+        self._plan_later()  # what was not measured while it ran can be now
+
+    def _update(self) -> None:
+        view = self._view
+        shown = view.methods.shown
+        if self._plan is not None and shown in self._plan.estimates:
+            estimate = self._plan.estimates[shown]
+            view.plan.show_estimate(estimate, self._lines(shown, estimate))
+            view.plan.set_references(self._plan.references)
+        elif self._timer.isActive():
+            pass  # what was shown stays until the new estimate is there
+        view.plan.set_problem(self._problem or self._disk_needed() or "")
+        view.summary.setText(self._summary())
+        busy = self._context.run_controller.busy
+        several = self._number_of_runs() > 1
+        text = ("Queue runs" if several else "Queue run") if busy else "Start unlearning"
+        view.set_ready(self.why_not(), text)
+
+    def _lines(self, method_id: str, estimate: Estimate) -> list[str]:
+        lines = list(estimate.explain)
+        if method_id == "muda":
+            lines.append(words.RECONSTRUCTION)
+        if self._mode == "sample":
+            lines.append(words.NO_ALIGNMENT)
+        return lines
+
+    def _number_of_runs(self) -> int:
+        try:
+            seeds = len(self._view.parameters.parsed_seeds())
+        except AppError:
+            return 0
+        return seeds * len(self._view.methods.ticked())
+
+    def _summary(self) -> str:
+        runs = self._number_of_runs()
+        if not runs:
+            return ""
+        methods = len(self._view.methods.ticked())
+        seeds = runs // methods
+        parts = []
+        if runs > 1:
+            parts.append(f"{fmt.plural(methods, 'method')} × {fmt.plural(seeds, 'seed')} = {fmt.plural(runs, 'run')}")
+        estimates = self._plan.estimates if self._plan else {}
+        times = [estimates[m].seconds for m in self._view.methods.ticked() if m in estimates]
+        if len(times) == methods and all(time is not None for time in times):
+            parts.append(fmt.about(seeds * sum(time for time in times if time is not None)))
+        return " · ".join(parts)
+
+    def _disk_needed(self) -> str | None:
+        estimates = list(self._plan.estimates.values()) if self._plan else []
+        if not estimates or estimates[0].disk_free is None:
+            return None
+        runs = max(1, self._number_of_runs() // len(estimates))
+        needed = runs * sum(estimate.disk_bytes for estimate in estimates)
+        if needed < estimates[0].disk_free:
+            return None
+        return f"The runs need {fmt.size(needed)} on disk; {fmt.size(estimates[0].disk_free)} are free."
+
+    # ---- devices
+
+    def _ask_devices(self) -> None:
+        if self._devices_asked:
+            return
+        self._devices_asked = True
+        handle = self._context.device_jobs.submit(_devices)
+        handle.done.connect(self._devices_known)
+
+    def _devices_known(self, devices: list[tuple[str, str]]) -> None:
+        self._view.parameters.set_devices(devices)
+        preferences = self._context.settings.values
+        self._view.parameters.set_common(preferences.device, preferences.monitoring_budget)
+
+
+def _devices() -> list[tuple[str, str]]:
+    from core.devices import list_devices
+
+    return [(device.id, device.title) for device in list_devices()]
+
+
+def _make_plan(pair, selection, settings, common, runs_folder, measure, cancelled=None) -> Plan:
+    from core.session.jobs import make_unlearn_job
+    from core.session.planning import estimate
+
+    estimates = {
+        method: estimate(pair, selection, method, values, runs_folder=runs_folder, measure=measure,
+                         cancelled=cancelled, **common)
+        for method, _preset, values in settings
+    }  # fmt: skip
+    method, preset, values = settings[0]
+    job = make_unlearn_job(pair, selection, method, preset=preset, settings=values, **common)
+    return Plan(estimates, _held_against(job))
+
+
+def _held_against(job) -> str:
+    from core.session.references import trained_references
+
+    edit = " and a head-only edit of it" if job.forget.mode != "sample" else ""
+    seeds = sorted(trained_references(job))
+    if not seeds:
+        return f"The original{edit}. No retrained model yet: one can be trained on Verify."
+    named = ", ".join(str(seed) for seed in seeds)
+    return f"The original{edit}; {fmt.plural(len(seeds), 'retrained model')} (seed {named})."
+
+
+def _make_jobs(pair, selection, settings, seeds, common):
+    from core.session.jobs import make_unlearn_job
+
+    jobs = [
+        make_unlearn_job(pair, selection, method, preset=preset, settings=values, seed=seed, **common)
+        for method, preset, values in settings
+        for seed in seeds
+    ]
+    return pair, selection, jobs

@@ -1,0 +1,56 @@
+"""Before a run: methods, parameters and plan side by side, and the start at the foot."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from app.pages.unlearn.method_list import MethodList
+from app.pages.unlearn.parameters_card import ParametersCard
+from app.pages.unlearn.plan_card import PlanCard
+from app.services import tokens as t
+from app.services.theme import theme
+from app.widgets.buttons import PrimaryButton
+from app.widgets.labels import ElidedLabel, Label
+
+METHODS_WIDTH, PLAN_WIDTH = 344, 296
+
+
+class SetupView(QWidget):
+    """`start_wanted` when the button is pressed or a card is opened."""
+
+    start_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.methods = MethodList()
+        self.methods.setFixedWidth(theme.px(METHODS_WIDTH))
+        self.parameters = ParametersCard()
+        self.plan = PlanCard()
+        self.plan.setFixedWidth(theme.px(PLAN_WIDTH))
+        self.summary = ElidedLabel("", "body", "text-2")
+        self.missing = Label("", "body", "text-2")
+        self.start = PrimaryButton("Start unlearning", self.start_wanted.emit)
+        self.start.setToolTip("Start unlearning (Ctrl+Return)")
+        cards = QHBoxLayout()
+        cards.setSpacing(theme.px(t.M))
+        cards.addWidget(self.methods)
+        cards.addWidget(self.parameters, 1)
+        cards.addWidget(self.plan)
+        foot = QHBoxLayout()
+        foot.setSpacing(theme.px(t.M))
+        foot.addWidget(self.summary, 1)
+        foot.addWidget(self.missing)
+        foot.addWidget(self.start)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.px(t.M))
+        column.addLayout(cards, 1)
+        column.addLayout(foot)
+
+    def set_ready(self, reason: str, text: str = "Start unlearning") -> None:
+        """Offer the start, or name beside it what is missing."""
+        self.missing.setText(reason)
+        self.start.setEnabled(not reason)
+        self.start.setText(text)
+        self.start.setAccessibleDescription(reason)

@@ -1,0 +1,200 @@
+"""What the window says about a run: where it stands, how it ended, what a button would do. Text only."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from app.services import format as fmt
+from core.engine.states import State
+from core.events import Evaluation
+
+if TYPE_CHECKING:
+    from app.workers.live_run import LiveRun
+
+PHASES = {
+    "forget": "Forget", "recover": "Recover", "alternate": "Forget and recover", "train": "Train", "edit": "Edit",
+}  # fmt: skip
+STATE_WORDS = {
+    State.QUEUED: "Waiting", State.PREPARING: "Preparing", State.RUNNING: "Running", State.PAUSED: "Paused",
+    State.STOPPING: "Stopping", State.STOPPED: "Stopped", State.DISCARDING: "Discarding",
+    State.DISCARDED: "Discarded", State.FINISHED: "Finished", State.FAILED: "Failed",
+    State.INTERRUPTED: "Interrupted",
+}  # fmt: skip
+# The five shapes of the window: empty ○, ready ◐, running ▶, done ✓, problem !
+STATE_SHAPES = {
+    State.QUEUED: "empty", State.PREPARING: "running", State.RUNNING: "running", State.PAUSED: "ready",
+    State.STOPPING: "running", State.STOPPED: "done", State.DISCARDING: "running", State.DISCARDED: "empty",
+    State.FINISHED: "done", State.FAILED: "problem", State.INTERRUPTED: "ready",
+}  # fmt: skip
+
+STOP_TIP = "Ends after this step and keeps the model as it is now."
+NO_RUN = "Curves appear here while a run goes. First choose what to forget."
+RECONSTRUCTION = "MUDA (reconstruction): the measure and the losses follow the paper; schedule and settings are ours."
+NO_ALIGNMENT = "Alignment compares whole classes. For single images it says nothing, so losses are shown instead."
+_ROUND = re.compile(r"round (\d+) of (\d+)")
+
+
+def phase_of(stage: dict) -> str:
+    """Name a stage of the plan for the strip and the head: "Forget, round 2 of 4"."""
+    word = PHASES.get(str(stage.get("phase")), str(stage.get("phase", "")).capitalize())
+    found = _ROUND.search(str(stage.get("name", "")))
+    return f"{word}, {found.group(0)}" if found else word
+
+
+def stage_at(run: LiveRun, step: int) -> dict | None:
+    """Return the stage of the plan that holds a step; the last one at the end."""
+    for stage in run.stages:
+        if stage["first"] <= step < stage["last"]:
+            return stage
+    return run.stages[-1] if run.stages and step >= run.stages[-1]["last"] else None
+
+
+def step_of(run: LiveRun) -> str:
+    """Return "step 310 of 920"."""
+    return f"step {fmt.count(run.step)} of {fmt.count(run.steps)}" if run.steps else f"step {fmt.count(run.step)}"
+
+
+def headline(run: LiveRun) -> str:
+    """Say where a run stands, in the parts that are known: phase, round, step, time left."""
+    state = run.state
+    if state is State.PREPARING:
+        return " · ".join(["Preparing", progress_of(run) or "opening model and data"])
+    if state is State.STOPPING:
+        return f"Stopping · {_finishing(run)}"
+    if state is State.DISCARDING:
+        number = fmt.plural(run.checkpoints, "checkpoint")
+        return f"Discarding · ends after this step, then its {number} are deleted"
+    if state is State.PAUSED:
+        return f"Paused · {step_of(run)}"
+    if state is State.RUNNING:
+        return _running(run)
+    return outcome(run)
+
+
+def progress_of(run: LiveRun) -> str:
+    """Say what goes on outside the steps: "measuring the original model, 3 of 10"."""
+    progress = run.progress
+    if progress is None:
+        return ""
+    what = progress.what[:1].lower() + progress.what[1:]
+    if progress.total > 1:
+        what = f"{what}, {fmt.count(progress.done)} of {fmt.count(progress.total)}"
+    return what
+
+
+def outcome(run: LiveRun) -> str:
+    """Say in words how a run ended."""
+    state = run.state
+    if state is State.FINISHED:
+        if run.kind == "check":
+            return "Checked."
+        took = f" in {fmt.duration(run.finished.seconds)}" if run.finished else ""
+        return f"Finished{took}. {change(run)}".strip()
+    if state is State.STOPPED:
+        return f"Stopped at {step_of(run)}. The model is kept as it was then. {change(run)}".strip()
+    if state is State.DISCARDED:
+        return "Discarded. The original model was not touched."
+    if state is State.FAILED:
+        return f"Failed at {step_of(run)}."
+    if state is State.INTERRUPTED:
+        return interrupted(run.step)
+    if state is State.QUEUED:
+        return "Waiting for the run before it to end."
+    return STATE_WORDS[state]
+
+
+def interrupted(step: int) -> str:
+    """The sentence of an interrupted run."""
+    return (
+        f"A run stopped at step {fmt.count(step)} when the app ended. "
+        "Resuming gives the same result as if it had not."
+    )
+
+
+def change(run: LiveRun) -> str:
+    """Say what became of the accuracies, each beside the original's; "" before there are both."""
+    before, after = ends(run)
+    if after is None:
+        return ""
+    if run.kind == "train":
+        return f"Accuracy on unseen images: {fmt.percent(after.retain_test_accuracy)}."
+    if before is None:
+        return ""
+    sample = run.forget_mode == "sample"
+    forget = (before.forget_accuracy, after.forget_accuracy) if sample else (
+        before.forget_test_accuracy, after.forget_test_accuracy
+    )  # fmt: skip
+    where = "on the forget images" if sample else "on unseen images"
+    return (
+        f"Forget accuracy {where} went from {fmt.percent(forget[0], unit=False)} to {fmt.percent(forget[1])}, "
+        f"retain accuracy from {fmt.percent(before.retain_test_accuracy, unit=False)} to "
+        f"{fmt.percent(after.retain_test_accuracy)}."
+    )
+
+
+def ends(run: LiveRun) -> tuple[Evaluation | None, Evaluation | None]:
+    """Return the full evaluations at the start and at the end; None where one was not taken."""
+    full = [e for e in run.events if isinstance(e, Evaluation) and e.scope == "full"]
+    before = full[0] if full and full[0].step == 0 and run.kind != "train" else None
+    after = full[-1] if full and full[-1] is not before else None
+    return before, after
+
+
+def discard_question(run: LiveRun) -> str:
+    """The question before a run is thrown away."""
+    return (
+        f"Discard this run? {_checkpoints(run.checkpoints)} deleted. The original model is not touched."
+    )
+
+
+def on_disk(run: LiveRun) -> str:
+    """Say what of a run is on disk already, for the dialog that closes the window."""
+    parts = [f"results up to {step_of(run)}"]
+    if run.checkpoint_step is not None:
+        parts.insert(0, f"a checkpoint at step {fmt.count(run.checkpoint_step)}")
+    return f"On disk: {' and '.join(parts)}."
+
+
+def close_question(run: LiveRun) -> str:
+    """The question before the window closes over a run."""
+    if run.kind == "check":
+        return "A check is going."
+    if not run.steps:
+        return "A run is being prepared."
+    return f"A run is going: {step_of(run)}."
+
+
+def _checkpoints(number: int) -> str:
+    if not number:
+        return "What it recorded is"
+    return f"Its {fmt.plural(number, 'checkpoint')} {'is' if number == 1 else 'are'}"
+
+
+def _running(run: LiveRun) -> str:
+    if run.kind == "check":
+        return f"Checking · {progress_of(run) or 'opening model and data'}"
+    if run.asked == "pause":
+        return f"Pausing after this step · {step_of(run)}"
+    if run.progress is not None and (run.step >= run.steps or not run.stages):
+        return progress_of(run)[:1].upper() + progress_of(run)[1:]
+    parts = []
+    stage = stage_at(run, run.step)
+    if stage is not None:
+        parts += phase_of(stage).split(", ")
+    parts.append(step_of(run))
+    if run.asked == "checkpoint":
+        parts.append("saving a checkpoint after this step")
+    elif run.remaining is not None and run.remaining >= 0.5:
+        parts.append(f"{fmt.duration(run.remaining)} left")
+    return " · ".join(parts)
+
+
+def _finishing(run: LiveRun) -> str:
+    if run.kind == "check":
+        return "what it measures now is not kept"
+    if not run.steps:
+        return "nothing to keep yet"
+    if run.progress is not None:
+        return progress_of(run)
+    return f"finishing {step_of(run)}, then the model is kept and measured"
