@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.services import format as fmt
+from app.services import tokens as t
+from app.services.theme import theme
 from app.widgets.chips import Chip
 
 if TYPE_CHECKING:
@@ -25,13 +28,19 @@ class RunChips(QObject):
         self._project = project
         self.name = Chip("", "unlearn")
         self.earlier = Chip(EARLIER, "warning", severity="caution")
+        self._row = QWidget()
+        row = QHBoxLayout(self._row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.px(t.S))
+        row.addWidget(self.name)
+        row.addWidget(self.earlier)
         for signal in (project.run_changed, project.selection_changed, project.model_changed, project.dataset_changed):
             signal.connect(self.refresh)
         self.refresh()
 
-    def widgets(self) -> list[Chip]:
-        """The chips, for a page's header."""
-        return [self.name, self.earlier]
+    def widgets(self) -> list[QWidget]:
+        """What goes into a page's header. One widget, because the header shows all it is given."""
+        return [self._row]
 
     def refresh(self) -> None:
         """Read the session again."""

@@ -80,12 +80,12 @@ def what_is_kept(folder: RunFolder) -> Traces:
     kinds = (
         _kind(
             "thumbnails", "Thumbnails", "Small pictures of images of all data sets", _below(cache_home() / THUMBNAILS),
-            consequence="They are drawn again when images are next shown.",
+            consequence="They are drawn again when next shown.",
         ),
         _kind(
-            "outputs", "Cached outputs and features", "What each model said of every image, the forget images included",
+            "outputs", "Outputs and features", "What the models say of every image, forget images too",
             _cached_outputs(folder, job),
-            consequence="The next check passes all images through the models again.",
+            consequence="The next check takes longer.",
         ),
         _kind(
             "fingerprints", "Checksums of image files", "SHA-256 of each file, under a hash of its name",
@@ -95,19 +95,19 @@ def what_is_kept(folder: RunFolder) -> Traces:
         _kind(
             "checkpoints", "Early checkpoints", "Weights from before the run had forgotten",
             _below(folder.file(CHECKPOINTS)),
-            consequence="This run can no longer be resumed.",
+            consequence="The run can no longer be resumed.",
         ),
         _kind(
             "forget_list", "Forget list", "Positions and file names of the forget images", _forget_lists(folder, job),
-            consequence="The list can no longer be opened, and the run not be checked again.",
+            consequence="The list cannot be opened, nor the run be checked again.",
         ),
         _kind(
-            "report", "Report and event log", "Numbers and class names, no images. They carry the hashes",
+            "report", "Report and event log", "Numbers, class names and hashes, no images",
             _present(folder.file(REPORT_HTML), folder.file(REPORT_JSON), folder.file(EVENTS)),
             removable=False,
         ),
         _kind(
-            "data", "Downloaded data set", "The images themselves. Delete them where the data is yours to delete",
+            "data", "Downloaded data set", "The images themselves; delete the folder by hand",
             _downloaded(job),
             removable=False,
         ),

@@ -1,0 +1,92 @@
+"""The card that says what this app still keeps of the forget images, and removes it when told to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QTableView, QWidget
+
+from app.pages.export.kept_table import FILES, HOLDS, KIND, SIZE, WITHOUT, KeptTable
+from app.services import format as fmt
+from app.services import tokens as t
+from app.services.theme import theme
+from app.widgets.buttons import DestructiveButton
+from app.widgets.cards import Card
+from app.widgets.labels import caption
+from app.widgets.table import set_up_table
+
+if TYPE_CHECKING:
+    from core.session.kept import Removed, Traces
+
+TITLE = "What this app still keeps of the forget images"
+TICK_FIRST = "Tick what to remove. The model, its report and the hashes stay."
+_SHOWN_RUNS = 2
+
+
+class KeptCard(Card):
+    """A table of kinds and one button. `remove_asked` carries the ids of the ticked kinds."""
+
+    remove_asked = Signal(object)  # tuple[Kept, ...]
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(TITLE, parent)
+        self.table = KeptTable(self)
+        self.view = QTableView(self)
+        set_up_table(self.view)
+        self.view.setModel(self.table)
+        self.view.setAccessibleName(TITLE)
+        header = self.view.horizontalHeader()
+        header.setStretchLastSection(False)
+        for column, width in ((KIND, 216), (FILES, 52), (SIZE, 76)):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            header.resizeSection(column, theme.px(width))
+        for column in (HOLDS, WITHOUT):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
+        self.view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.body.addWidget(self.view, 1)
+        row = QHBoxLayout()
+        row.setSpacing(theme.px(t.M))
+        self.summary = caption("", wrap=True)
+        self.summary.setMaximumWidth(16_777_215)
+        row.addWidget(self.summary, 1)
+        self.remove = DestructiveButton("Remove…", self._ask)
+        self.remove.setAccessibleName("Remove what is ticked")
+        row.addWidget(self.remove)
+        self.body.addLayout(row)
+        self._other_runs: tuple[str, ...] = ()
+        self._done = ""
+        self.table.ticked_changed.connect(self._show_summary)
+        self._show_summary()
+
+    def set_traces(self, traces: Traces | None, done: str = "") -> None:
+        """Show what there is; `done` is what was just removed, in words."""
+        self._other_runs = traces.other_runs if traces else ()
+        self._done = done
+        self.table.set_kinds(traces.kinds if traces else ())
+        self._show_summary()
+
+    def _ask(self) -> None:
+        self.remove_asked.emit(self.table.ticked())
+
+    def _show_summary(self) -> None:
+        ticked = self.table.ticked()
+        self.remove.setEnabled(bool(ticked))
+        if ticked:
+            files, size = sum(kind.count for kind in ticked), sum(kind.bytes for kind in ticked)
+            text = f"{fmt.plural(files, 'file')}, {fmt.size(size)}. " + " ".join(kind.consequence for kind in ticked)
+        else:
+            text = self._done or TICK_FIRST
+        if self._other_runs and not ticked:
+            names = ", ".join(self._other_runs[:_SHOWN_RUNS])
+            more = f" and {len(self._other_runs) - _SHOWN_RUNS} more" if len(self._other_runs) > _SHOWN_RUNS else ""
+            text += f" Other runs on the same images keep lists and checkpoints of their own: {names}{more}."
+        self.summary.setText(text)
+
+
+def removed_words(removed: Removed) -> str:
+    """Say what a removal did."""
+    words = f"Removed {fmt.plural(removed.files, 'file')}, {fmt.size(removed.bytes)}."
+    if removed.failed:
+        words += f" {fmt.plural(len(removed.failed), 'file')} could not be removed: {removed.failed[0]}."
+    return words

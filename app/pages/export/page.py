@@ -1,0 +1,258 @@
+"""The Export page: form and place of the file, what goes along, and what is still kept of the forget images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+
+from app.dialogs.confirm import Choice, ask
+from app.pages.export.file_card import FileCard
+from app.pages.export.kept_card import KeptCard, removed_words
+from app.pages.export.presenter import ExportFacts, ExportPresenter, Wish
+from app.services import format as fmt
+from app.services import tokens as t
+from app.services.theme import theme
+from app.widgets.banner import Banner
+from app.widgets.buttons import PrimaryButton
+from app.widgets.cards import Card
+from app.widgets.empty import EmptyState
+from app.widgets.labels import caption
+from app.widgets.page import Page
+from app.widgets.run_chips import RunChips, describe_run
+from core.errors import AppError
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+    from core.session.exporting import ExportResult
+    from core.session.kept import Kept, Removed
+
+NOTHING = "Nothing to export yet. Finish or open a run."
+UNCHECKED = "This run was not checked. The model card will say so."
+BOTH_MODELS = (
+    "Anyone who has both the original and this model can compare them and may learn what was removed. Withdraw the "
+    "original where you can."
+)
+_FOLDER_ENTRY = "export"  # of recent entries: where the last file went
+
+
+class ExportPage(Page):
+    """Shows the run in view; works for a live run that ended and for one opened from disk."""
+
+    def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self.presenter = ExportPresenter(context, self)
+        self.chips = RunChips(context.project, self)
+        self.stack = QStackedWidget()
+        self.content.addWidget(self.stack, 1)
+        self.empty = EmptyState("export", NOTHING, "Open a run", self._open_runs)
+        self.stack.addWidget(self.empty)
+        self.stack.addWidget(self._full())
+        self.export_button = PrimaryButton("Export checkpoint", self._export)
+        self.add_action(self.export_button)
+        self._connect()
+        self.presenter.refresh()
+
+    def header_widgets(self) -> Sequence[QWidget]:
+        return self.chips.widgets()
+
+    def entered(self) -> None:
+        self.presenter.refresh()
+
+    # ---- parts
+
+    def _full(self) -> QWidget:
+        whole = QWidget()
+        column = QVBoxLayout(whole)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.px(t.M))
+        row = QHBoxLayout()
+        row.setSpacing(theme.px(t.M))
+        self.file_card = FileCard()
+        row.addWidget(self.file_card, 64)
+        row.addWidget(self._along(), 40)
+        column.addLayout(row)
+        self.kept_card = KeptCard()
+        column.addWidget(self.kept_card, 1)
+        return whole
+
+    def _along(self) -> Card:
+        card = Card("Goes along")
+        self.card_box = QCheckBox("Model &card")
+        self.report_box = QCheckBox("&Report")
+        self.list_box = QCheckBox("Forget &list")
+        self.card_box.setChecked(True)
+        self._along_texts = {}
+        for box, name in ((self.card_box, "Model card"), (self.report_box, "Report"), (self.list_box, "Forget list")):
+            box.setAccessibleName(name)
+            box.toggled.connect(self._update)
+            text = caption("")
+            row = QHBoxLayout()
+            row.setSpacing(theme.px(t.S))
+            row.addWidget(box)
+            row.addWidget(text)
+            row.addStretch(1)
+            card.body.addLayout(row)
+            self._along_texts[box] = text
+        self.unchecked = Banner()
+        card.body.addWidget(self.unchecked)
+        card.body.addStretch(1)
+        both = caption(BOTH_MODELS, wrap=True)
+        both.setMaximumWidth(16_777_215)
+        card.body.addWidget(both)
+        return card
+
+    def _connect(self) -> None:
+        presenter = self.presenter
+        presenter.facts_changed.connect(self._show_facts)
+        presenter.unreadable.connect(self._show_unreadable)
+        presenter.started.connect(self._started)
+        presenter.progress.connect(self.file_card.show_progress)
+        presenter.exported.connect(self._exported)
+        presenter.failed.connect(self._failed)
+        presenter.removed.connect(self._removed)
+        self.file_card.changed.connect(self._update)
+        self.kept_card.remove_asked.connect(self._ask_removal)
+        self._said = ""
+        last = self.context.window_state.recent(_FOLDER_ENTRY)
+        if last and Path(last[0]).is_dir():
+            self.file_card.set_folder(Path(last[0]))
+
+    # ---- what there is
+
+    def _show_facts(self, facts: ExportFacts | None) -> None:
+        self.stack.setCurrentIndex(0 if facts is None else 1)
+        self.export_button.setVisible(facts is not None)
+        if facts is None:
+            self.empty.set(NOTHING, "Open a run", self._open_runs)
+            self.context.page_states.set("export", "empty", "Nothing to export")
+            self._update()
+            return
+        if not self.presenter.busy:
+            self.file_card.set_job(facts.job)
+        self.report_box.setEnabled(facts.has_report)
+        self.report_box.setChecked(facts.has_report)
+        self.list_box.setEnabled(facts.has_list)
+        if not facts.has_list:
+            self.list_box.setChecked(False)
+        self.kept_card.setVisible(facts.traces is not None)
+        self.kept_card.set_traces(facts.traces, self._said)
+        if facts.checked:
+            self.unchecked.dismiss()
+        else:
+            self.unchecked.show_message(UNCHECKED, "caution", [("Check the result", self._check)], closable=False)
+        self.context.page_states.set("export", "ready", describe_run(facts.job))
+        self._update()
+
+    def _show_unreadable(self, error: BaseException) -> None:
+        self.stack.setCurrentIndex(0)
+        self.export_button.hide()
+        self.empty.set(_words(error), "Open a run", self._open_runs)
+        self.context.page_states.set("export", "problem", "Cannot be read")
+        self.set_missing("")
+
+    def _update(self) -> None:
+        facts, path = self.presenter.facts, self.file_card.path()
+        missing = ""
+        if facts is not None and path is None:
+            missing = "Name the file to write."
+        elif path is not None and path.is_dir():
+            missing = "The path is a folder. Name the file to write."
+        self.set_missing(missing)
+        self.export_button.setEnabled(facts is not None and not missing and not self.presenter.busy)
+        stem = path.stem if path is not None else "model"
+        names = (f"{stem}.json", f"{stem}-report.html", f"{stem}-forget.csv")
+        for (box, text), name in zip(self._along_texts.items(), names, strict=True):
+            if box.isEnabled() or facts is None:
+                text.setText(name)
+            else:
+                text.setText("There is none." if box is self.report_box else "It was removed.")
+
+    # ---- exporting
+
+    def _export(self) -> None:
+        path = self.file_card.path()
+        if path is None:
+            return
+        if path.exists():
+            ask(
+                self, f"{path.name} already exists.", [Choice("keep", "Keep it"), Choice("replace", "Replace", True)],
+                self._answered, str(path),
+            )  # fmt: skip
+            return
+        self._start(False)
+
+    def _answered(self, answer: str) -> None:
+        if answer == "replace":
+            self._start(True)
+
+    def _start(self, overwrite: bool) -> None:
+        path = self.file_card.path()
+        if path is None:
+            return
+        self.banner.dismiss()
+        wish = Wish(
+            self.file_card.format(), path, self.card_box.isChecked(), self.report_box.isChecked(),
+            self.list_box.isChecked(),
+        )  # fmt: skip
+        self.presenter.export(wish, overwrite)
+
+    def _started(self) -> None:
+        self.export_button.set_busy(True, "Exporting…")
+        self.file_card.show_progress("Opening the model")
+        self.context.page_states.set("export", "running", "Writing")
+
+    def _exported(self, result: ExportResult) -> None:
+        self.export_button.set_busy(False)
+        self.file_card.show_outcome(result.sentence, result.path, result.notes)
+        self.context.window_state.add_recent(_FOLDER_ENTRY, str(result.path.parent))
+        self.file_card.set_folder(result.path.parent)
+        self.context.page_states.set("export", "done", result.path.name)
+        self.context.notifications.info(f"{result.path.name}: {result.sentence}")
+        self._update()
+
+    def _failed(self, error: BaseException) -> None:
+        self.export_button.set_busy(False)
+        self.file_card.show_outcome("")
+        self.context.page_states.set("export", "problem", "Not written")
+        if isinstance(error, AppError):
+            self.banner.show_message(_words(error), "error")
+        else:
+            self.context.notifications.error(error, "The checkpoint was not exported")
+        self._update()
+
+    # ---- removing
+
+    def _ask_removal(self, kinds: tuple[Kept, ...]) -> None:
+        files, size = sum(kind.count for kind in kinds), sum(kind.bytes for kind in kinds)
+        self._to_remove = tuple(kind.id for kind in kinds)
+        details = "\n".join(f"{kind.title}: {kind.consequence}" for kind in kinds)
+        ask(
+            self,
+            f"Remove {fmt.plural(files, 'file')} ({fmt.size(size)})? The model, its report and the hashes stay.",
+            [Choice("keep", "Keep them"), Choice("remove", "Remove", True)],
+            self._removal_answered,
+            details,
+        )
+
+    def _removal_answered(self, answer: str) -> None:
+        if answer == "remove":
+            self.presenter.remove(self._to_remove)
+
+    def _removed(self, removed: Removed) -> None:
+        self._said = removed_words(removed)
+        self.context.notifications.info(self._said)
+
+    # ---- ways out
+
+    def _open_runs(self) -> None:
+        self.context.show_page("runs")
+
+    def _check(self) -> None:
+        self.context.show_page("verify")
+
+
+def _words(error: BaseException) -> str:
+    return error.text if isinstance(error, AppError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,67 @@
+"""A finished run made by hand, and the services a page needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from app.context import AppContext, create_context
+from app.workers.live_run import LiveRun
+from core.jsonio import write_json
+from core.models.architectures import ModelSpec, build_model
+from core.models.formats import write_safetensors
+from core.runs.folder import CARD, CHECKPOINTS, MODEL, REPORT_HTML, REPORT_JSON, RunFolder, Status
+from core.selection import Selection
+from core.session.jobs import create_run, make_unlearn_job
+from core.session.opening import Pair, open_pair
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def pair(tmp_path) -> Pair:
+    torch.manual_seed(0)
+    path = tmp_path / "net.safetensors"
+    write_safetensors(path, build_model(ModelSpec("mlp", 10, 1, (8, 8))).state_dict(), {})
+    return open_pair(path, "digits")
+
+
+@pytest.fixture
+def selection(pair) -> Selection:
+    return Selection.empty(pair.dataset.train.labels.numpy(), pair.dataset.classes).with_classes([3])
+
+
+@pytest.fixture
+def folder(tmp_path, pair, selection) -> RunFolder:
+    job = make_unlearn_job(pair, selection, "finetune", device="cpu", threads=1)
+    run = create_run(tmp_path / "runs" / "one", job, selection, pair.dataset)
+    torch.manual_seed(1)
+    write_safetensors(run.file(MODEL), build_model(ModelSpec("mlp", 10, 1, (8, 8))).state_dict(), {})
+    write_json(run.file(CARD), {"schema_version": 1, "architecture": "mlp", "checked": False})
+    write_json(run.file(REPORT_JSON), {})
+    run.file(REPORT_HTML).write_text("<html></html>")
+    run.file(CHECKPOINTS).mkdir()
+    run.file(CHECKPOINTS).joinpath("step-000000001.pt").write_bytes(b"x" * 2048)
+    run.write_status(Status("finished", 1, 0.0, 10, 10))
+    return run
+
+
+@pytest.fixture
+def context(qapp) -> AppContext:
+    made = create_context()
+    yield made
+    assert made.jobs.shutdown()
+    assert made.device_jobs.shutdown()
+
+
+@pytest.fixture
+def live(folder) -> LiveRun:
+    return LiveRun.from_folder(folder)

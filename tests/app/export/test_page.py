@@ -1,0 +1,203 @@
+"""The Export page end to end on a real run: export, replace, warnings, and removing what is kept."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
+
+from app.dialogs.confirm import ConfirmDialog
+from app.pages.export import ExportPage, create
+from app.pages.export.page import BOTH_MODELS, NOTHING, UNCHECKED
+from app.widgets.labels import Label
+from core.jsonio import read_json, write_json
+from core.runs.folder import CARD, CHECKPOINTS, FORGET
+from tests.app.verify.walk import reached_by_tab, unnamed_widgets
+
+
+@pytest.fixture
+def page(qtbot, context) -> ExportPage:
+    made = create(context)
+    qtbot.addWidget(made)
+    made.resize(1096, 644)
+    made.show()
+    return made
+
+
+@pytest.fixture
+def ready(qtbot, page, context, live) -> ExportPage:
+    context.project.set_run(live)
+    qtbot.waitUntil(lambda: page.presenter.facts is not None)
+    return page
+
+
+def written(qtbot, page: ExportPage) -> str:
+    qtbot.waitUntil(lambda: not page.presenter.busy and bool(page.file_card.outcome()), timeout=20_000)
+    return page.file_card.outcome()
+
+
+def answer(key: str) -> None:
+    dialog = next(w for w in QApplication.topLevelWidgets() if isinstance(w, ConfirmDialog) and w.isVisible())
+    dialog.buttons[key].click()
+
+
+def test_without_a_run_it_says_what_is_missing_and_where_to_get_it(page, context):
+    shown: list[str] = []
+    context.show_page = shown.append
+    assert page.empty.text() == NOTHING
+    assert page.stack.currentWidget() is page.empty
+    assert not page.export_button.isVisible()
+    page.empty.button.click()
+    assert shown == ["runs"]
+
+
+def test_a_run_without_a_result_has_nothing_to_export(qtbot, page, context, live, folder):
+    folder.file("model.safetensors").unlink()
+    context.project.set_run(live)
+    assert page.stack.currentWidget() is page.empty
+
+
+def test_the_model_is_written_read_back_and_said_so(qtbot, ready, tmp_path):
+    target = tmp_path / "out" / "net-unlearned.safetensors"
+    ready.file_card.set_path(target)
+    ready.export_button.click()
+    assert written(qtbot, ready) == (
+        "Written and read back: same 8 keys, types and shapes; largest difference on 256 images: 0."
+    )
+    assert target.is_file() and target.with_suffix(".json").is_file()
+    assert (tmp_path / "out" / "net-unlearned-report.html").is_file()
+    assert not (tmp_path / "out" / "net-unlearned-forget.csv").exists()
+    assert ready.file_card.open_folder.isVisible()
+    assert ready.context.page_states.get("export") == ("done", target.name)
+
+
+def test_the_form_changes_the_ending_and_is_written(qtbot, ready, tmp_path):
+    ready.file_card.set_path(tmp_path / "net.v2.safetensors")
+    ready.file_card.set_format("pt")
+    assert ready.file_card.path() == tmp_path / "net.v2.pt"
+    ready.card_box.setChecked(False)
+    ready.report_box.setChecked(False)
+    ready.list_box.setChecked(True)
+    ready.export_button.click()
+    assert "same 8 keys" in written(qtbot, ready)
+    assert sorted(path.name for path in tmp_path.glob("net.v2*")) == ["net.v2-forget.csv", "net.v2.pt"]
+
+
+def test_a_file_that_exists_is_replaced_only_when_told_to(qtbot, ready, tmp_path):
+    target = tmp_path / "there.safetensors"
+    target.write_bytes(b"old")
+    ready.file_card.set_path(target)
+    ready.export_button.click()
+    answer("keep")
+    assert target.read_bytes() == b"old" and not ready.presenter.busy
+    ready.export_button.click()
+    answer("replace")
+    assert "same 8 keys" in written(qtbot, ready)
+    assert target.read_bytes() != b"old"
+
+
+def test_the_original_is_never_written_over(qtbot, ready, pair):
+    before = pair.model.path.read_bytes()
+    ready.file_card.set_path(pair.model.path)
+    ready.export_button.click()
+    with qtbot.waitSignal(ready.presenter.failed, timeout=20_000):
+        answer("replace")
+    assert "is the original model, which is never changed" in ready.banner.text()
+    assert pair.model.path.read_bytes() == before
+    assert ready.export_button.isEnabled()
+
+
+def test_a_path_that_is_missing_or_a_folder_is_said_beside_the_button(ready, tmp_path):
+    ready.file_card.path_edit.setText(" ")
+    assert ready.missing() == "Name the file to write."
+    assert not ready.export_button.isEnabled()
+    ready.file_card.path_edit.setText(str(tmp_path))
+    assert ready.missing() == "The path is a folder. Name the file to write."
+    ready.file_card.path_edit.setText(str(tmp_path / "x.pt"))
+    assert ready.missing() == "" and ready.export_button.isEnabled()
+
+
+def test_an_unchecked_run_is_warned_of_and_a_checked_one_is_not(qtbot, ready, folder):
+    assert ready.unchecked.text() == UNCHECKED and ready.unchecked.isVisible()
+    write_json(folder.file(CARD), {**read_json(folder.file(CARD)), "checked": True})
+    with qtbot.waitSignal(ready.presenter.facts_changed):
+        ready.entered()
+    assert not ready.unchecked.isVisible()
+
+
+def test_both_models_are_warned_of(ready):
+    assert any(label.text() == BOTH_MODELS for label in ready.findChildren(Label))
+
+
+def test_traces_are_listed_and_removed_after_a_question(qtbot, ready, folder):
+    table = ready.kept_card.table
+    kinds = [table.index(row, 0).data() for row in range(table.rowCount())]
+    assert {"Early checkpoints", "Forget list", "Report and event log"} <= set(kinds)
+    assert not ready.kept_card.remove.isEnabled()
+    row = kinds.index("Early checkpoints")
+    assert table.index(row, 3).data() == "2.0 kB"
+    assert table.setData(table.index(row, 0), Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
+    assert "The run can no longer be resumed." in ready.kept_card.summary.text()
+    ready.kept_card.remove.click()
+    with qtbot.waitSignal(ready.presenter.removed):
+        answer("remove")
+    qtbot.waitUntil(lambda: "Removed 1 file, 2.0 kB." in ready.kept_card.summary.text())
+    assert not folder.file(CHECKPOINTS).exists()
+    assert folder.file(FORGET).is_file() and folder.has_result
+
+
+def test_keeping_is_the_default_answer(ready, folder):
+    table = ready.kept_card.table
+    for row in range(table.rowCount()):
+        table.setData(table.index(row, 0), Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
+    ready.kept_card.remove.click()
+    answer("keep")
+    assert folder.file(FORGET).is_file()
+
+
+def test_the_report_has_no_check_box(ready, qtmodeltester):
+    table = ready.kept_card.table
+    qtmodeltester.check(table)
+    for row in range(table.rowCount()):
+        index = table.index(row, 0)
+        if index.data() == "Report and event log":
+            assert index.data(Qt.ItemDataRole.CheckStateRole) is None
+            assert not table.setData(index, Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
+
+
+def test_a_removed_list_cannot_go_along(qtbot, ready, folder):
+    folder.file(FORGET).unlink()
+    with qtbot.waitSignal(ready.presenter.facts_changed):
+        ready.entered()
+    assert not ready.list_box.isEnabled()
+
+
+def test_a_run_made_for_another_forget_set_says_so(qtbot, page, context, live, pair, selection):
+    context.project.set_opened(pair.model, pair.dataset, pair.options)
+    context.project.set_selection(selection)
+    context.project.set_run(live)
+    assert page.chips.name.text() == "finetune · class 3"
+    assert page.chips.earlier.isHidden()
+    context.project.set_selection(selection.with_classes([4]))
+    assert not page.chips.earlier.isHidden()
+    assert page.chips.earlier.text() == "for an earlier selection"
+
+
+def test_everything_has_a_name_and_tab_reaches_it(qtbot, ready):
+    assert unnamed_widgets(ready) == []
+    reached = reached_by_tab(qtbot, ready)
+    for widget in (ready.file_card.path_edit, ready.file_card.browse, ready.card_box, ready.kept_card.view,
+                   ready.export_button):  # fmt: skip
+        assert widget in reached
+
+
+def test_importing_the_page_imports_nothing_heavy():
+    code = (
+        "import sys, app.pages.export; "
+        "print([name for name in ('torch', 'scipy', 'sklearn', 'torchvision') if name in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
