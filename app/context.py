@@ -165,6 +165,7 @@ class AppContext:
     run_controller: Any = None  # set by the run page's wiring
     close_guard: CloseGuard | None = None
     opening: Any = None  # app.services.opening.Opening: models, data, example; set by the wiring
+    example_folder: Path | None = None  # where the command line wants the example's run
     open_paths: Callable[[list[Path]], object] | None = None  # opens dropped or named files
     judge_paths: Callable[[list[Path]], str | None] | None = None  # what a drop would do; None: does not fit
     show_page: Callable[[str], object] = lambda page_id: None  # set by the main window

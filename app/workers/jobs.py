@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import logging
 import threading
@@ -11,11 +12,13 @@ from typing import Any, Literal
 
 from PySide6.QtCore import QObject, Qt, QThreadPool, Signal
 
-from core.errors import StoppedError
-
 log = logging.getLogger(__name__)
 
 Outcome = tuple[Literal["done", "failed", "progress", "end"], Any]
+
+
+class Cancelled(Exception):  # noqa: N818  (it is not a fault)
+    """Raised by a job's own code to say that it stopped because it was asked to."""
 
 
 class JobHandle(QObject):
@@ -54,9 +57,9 @@ class JobHandle(QObject):
 
     def _post(self, *outcomes: Outcome) -> None:
         # Any thread. Progress that was not shown yet is replaced, so that a fast job cannot flood the window.
-        for outcome in outcomes:
-            self._outcomes.append(outcome)
-        self._arrived.emit()
+        self._outcomes.extend(outcomes)
+        with contextlib.suppress(RuntimeError):  # the window is gone, and nobody waits for the result
+            self._arrived.emit()
 
     def _deliver(self) -> None:
         latest_progress: tuple[str, int, int] | None = None
@@ -124,9 +127,8 @@ class Jobs(QObject):
                     if before is not None:
                         before()
                     outcome.append(("done", function(*args, **kwargs)))
-            except StoppedError as error:
-                if not handle.cancelled:
-                    outcome.append(("failed", error))
+            except Cancelled:
+                handle.cancel()
             except BaseException as error:
                 if not handle.cancelled:
                     log.debug("job %s failed", name, exc_info=True)

@@ -1,0 +1,249 @@
+"""The one place of wiring: fault handler, log, QApplication, theme, window, then torch in the background."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from PySide6.QtCore import QEvent, QObject, QTimer, Signal
+from PySide6.QtWidgets import QApplication, QWidget
+
+from app.services import crash, logs
+from app.services.icons import icon
+from app.services.platform import check_platform
+from app.services.signals import SignalBridge
+from app.services.theme import theme
+from core.version import VERSION
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+    from app.main_window import MainWindow, PageSpec
+
+log = logging.getLogger(__name__)
+
+LOADING = "loading"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asked of the window."""
+
+    paths: tuple[Path, ...] = ()
+    example: bool = False
+    scheme: Literal["light", "dark"] | None = None
+    out: Path | None = None
+
+
+def run(options: Options | None = None) -> int:
+    """Open the window and return the exit code when it closes.
+
+    Raises PlatformError where Qt could not start.
+    """
+    check_platform()
+    app = create_application()
+    session = Session(app, options or Options())
+    try:
+        session.show()
+        return app.exec()
+    finally:
+        session.close()
+
+
+def create_application() -> QApplication:
+    """Return the QApplication with its names set; the one that exists already, in a test."""
+    QApplication.setOrganizationName("Unlearn Studio")
+    QApplication.setApplicationName("unlearn-studio")
+    QApplication.setApplicationDisplayName("Unlearn Studio")
+    QApplication.setApplicationVersion(VERSION)
+    existing = QApplication.instance()
+    if isinstance(existing, QApplication):
+        return existing
+    app = QApplication([sys.argv[0] if sys.argv else "unlearn-studio"])
+    app.setDesktopFileName("unlearn-studio")
+    return app
+
+
+class Session(QObject):
+    """Everything that lives as long as the window, made in order and taken down in the opposite one."""
+
+    loaded = Signal()  # torch is there, and what the command line named is being opened
+
+    def __init__(self, app: QApplication, options: Options) -> None:
+        super().__init__()
+        from app.context import create_context
+        from app.main_window import MainWindow
+        from app.widgets.focus_ring import FocusRing
+
+        self._app = app
+        self._options = options
+        self.reporter = crash.CrashReporter(self)
+        left_over = self.reporter.start_fault_file()
+        self.context: AppContext = create_context(self)
+        self.context.example_folder = options.out
+        self._file_log = logs.start_file_log()
+        logs.install(self._file_log, self.context.log_model.handler)
+        self.reporter.install()
+        log.info("Unlearn Studio %s, Python %s", VERSION, sys.version.split()[0])
+        theme.apply(app, options.scheme or self.context.settings.values.scheme)
+        app.setWindowIcon(icon("unlearn", "accent"))
+        wire(self.context, self)
+        self.window: MainWindow = MainWindow(self.context, page_specs())
+        self._ring = FocusRing(app)
+        self.reporter.reported.connect(self.context.notifications.error)
+        self._signals = SignalBridge(self)
+        self._signals.stop_asked.connect(self._stop_asked)
+        app.commitDataRequest.connect(self._session_ends)
+        self._first_paint = FirstPaint(self.window)
+        self._first_paint.painted.connect(self._load)
+        self.context.log_model.start()
+        if self.context.settings.warning:
+            self.context.notifications.caution(self.context.settings.warning)
+        if left_over:
+            self.context.notifications.caution(
+                "The program ended without closing last time.",
+                "The log folder holds what is known about it.",
+                [("Open log folder", _open_log_folder)],
+            )
+
+    def show(self) -> None:
+        """Show the window; loading begins after its first paint."""
+        self.window.show()
+
+    def close(self) -> None:
+        """Take everything down: jobs first, then hooks, last the log."""
+        if self.context.run_controller is not None:
+            self.context.run_controller.hold()
+        for jobs in (self.context.jobs, self.context.device_jobs):
+            if not jobs.shutdown():
+                log.warning("a job did not end in time")
+        self._signals.close()
+        self.context.log_model.stop()
+        self._ring.setWidget(None)  # type: ignore[arg-type]
+        self._ring.deleteLater()
+        self.reporter.remove()
+        logs.remove(self._file_log, self.context.log_model.handler)
+
+    def _load(self) -> None:
+        status = self.context.status
+        if status is not None:
+            status.set_activity(LOADING, "Loading PyTorch…")
+        handle = self.context.device_jobs.submit(load_libraries, self.context.settings.values.device)
+        handle.done.connect(self._libraries_loaded)
+        handle.failed.connect(self._not_loaded)
+        handle.finished.connect(self._loading_ended)
+
+    def _libraries_loaded(self, device: tuple[str, str]) -> None:
+        self.context.set_device(device[0], device[1], bool(device[1]))
+        opening = self.context.opening
+        if opening is not None and self._options.example:
+            opening.open_example(start_run=True)
+        elif opening is not None and self._options.paths:
+            opening.open_paths(list(self._options.paths))
+
+    def _not_loaded(self, error: BaseException) -> None:
+        self.context.notifications.error(error, "PyTorch could not be loaded")
+
+    def _loading_ended(self) -> None:
+        if self.context.status is not None:
+            self.context.status.end_activity(LOADING)
+        self.loaded.emit()
+
+    def _stop_asked(self) -> None:
+        guard = self.context.close_guard
+        if guard is None or guard.stop_and_save():
+            self.window.close()
+
+    def _session_ends(self, *_: object) -> None:
+        guard = self.context.close_guard
+        if guard is not None:
+            guard.stop_and_save()
+
+
+class FirstPaint(QObject):
+    """Says once that a window was painted."""
+
+    painted = Signal()
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint:
+            watched.removeEventFilter(self)
+            QTimer.singleShot(0, self, self.painted.emit)
+        return False
+
+
+def page_specs() -> list[PageSpec]:
+    """Return the pages in their order; each is imported when it is first shown."""
+    from app.main_window import PageSpec
+
+    def project(context: AppContext) -> QWidget:
+        from app.pages.project import ProjectPage
+
+        return ProjectPage(context)
+
+    def forget(context: AppContext) -> QWidget:
+        from app.pages.forget import ForgetPage
+
+        return ForgetPage(context)
+
+    def unlearn(context: AppContext) -> QWidget:
+        from app.pages.unlearn import UnlearnPage
+
+        return UnlearnPage(context)
+
+    def verify(context: AppContext) -> QWidget:
+        from app.pages.verify import VerifyPage
+
+        return VerifyPage(context)
+
+    def export(context: AppContext) -> QWidget:
+        from app.pages.export import ExportPage
+
+        return ExportPage(context)
+
+    def runs(context: AppContext) -> QWidget:
+        from app.pages.runs import RunsPage
+
+        return RunsPage(context)
+
+    return [
+        PageSpec("project", "Project", "Model and data", "model", project),
+        PageSpec("forget", "Forget", "What to forget", "forget", forget),
+        PageSpec("unlearn", "Unlearn", "Unlearn", "unlearn", unlearn),
+        PageSpec("verify", "Verify", "Check the result", "verify", verify),
+        PageSpec("export", "Export", "Export", "export", export),
+        PageSpec("runs", "Runs", "Runs", "runs", runs, below_line=True),
+    ]
+
+
+def wire(context: AppContext, parent: QObject) -> None:
+    """Make what pages share beyond the services: opening files, and the controller of runs."""
+    from app.services.opening import Opening
+    from app.workers.run_controller import RunController
+
+    Opening(context)
+    context.run_controller = RunController(context.runs_folder, parent)
+
+
+def load_libraries(device: str) -> tuple[str, str]:
+    """Load torch and return what runs compute on, and a caution where a GPU stands idle; runs in a worker."""
+    from core.devices import choose_device, list_devices, unused_gpu
+
+    chosen = choose_device(device)
+    titles = {info.id: info.title for info in list_devices()}
+    name = titles.get(str(chosen), str(chosen))
+    idle = unused_gpu(chosen)
+    caution = f"Running on the processor; {idle} is free. Use it from the next run on." if idle else ""
+    return name, caution
+
+
+def _open_log_folder() -> None:
+    from app.widgets.log_panel import open_log_folder
+
+    open_log_folder()

@@ -1,0 +1,175 @@
+"""The look: contrasts of the token table, fonts, sizes, icons, and that a change of theme reaches everything."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtGui import QFontInfo
+from PySide6.QtWidgets import QPushButton
+
+from app.services import icons
+from app.services import tokens as t
+from app.services.stylesheet import build_stylesheet
+from app.services.theme import theme
+
+SCHEMES = (t.LIGHT, t.DARK)
+TEXT, GRAPHIC = 4.5, 3.0
+
+
+@pytest.mark.parametrize("tokens", SCHEMES, ids=lambda s: s.name)
+class TestContrast:
+    @pytest.mark.parametrize("ground", ["surface", "window"])
+    @pytest.mark.parametrize("token", ["text", "text_2", "text_3", "accent", "danger", "caution"])
+    def test_text(self, tokens, token, ground):
+        assert t.contrast(tokens.value(token), tokens.value(ground)) >= TEXT
+
+    @pytest.mark.parametrize("ground", ["surface", "window"])
+    def test_outline_of_controls(self, tokens, ground):
+        assert t.contrast(tokens.outline, tokens.value(ground)) >= GRAPHIC
+
+    @pytest.mark.parametrize("token", ["retain", "forget", *t.MODELS])
+    def test_curves(self, tokens, token):
+        assert t.contrast(tokens.value(token), tokens.surface) >= GRAPHIC
+
+    def test_sets_are_text_as_well(self, tokens):
+        for token in ("retain", "forget"):
+            assert t.contrast(tokens.value(token), tokens.surface) >= TEXT
+
+    def test_class_ramp(self, tokens):
+        for colour in t.CLASS_RAMPS[tokens.name]:
+            assert t.contrast(colour, tokens.surface) >= GRAPHIC
+
+    @pytest.mark.parametrize("state", ["accent", "accent_hover", "accent_pressed"])
+    def test_primary_button(self, tokens, state):
+        assert t.contrast(tokens.on_accent, tokens.value(state)) >= TEXT
+
+    @pytest.mark.parametrize(
+        "token, ground",
+        [("text", "accent_tint"), ("text", "sunken"), ("text_2", "sunken"), ("danger", "danger_ground"),
+         ("caution", "caution_ground"), ("text", "danger_ground"), ("text", "caution_ground")],
+    )
+    def test_text_on_grounds(self, tokens, token, ground):
+        assert t.contrast(tokens.value(token), tokens.value(ground)) >= TEXT
+
+
+# The table of the design, so that a colour cannot drift without its number.
+TABLE = [
+    ("outline", 3.8, 3.5, 3.8, 4.2), ("text", 16.6, 15.2, 13.2, 14.6), ("text_2", 7.3, 6.7, 8.2, 9.0),
+    ("text_3", 5.2, 4.8, 5.8, 6.4), ("accent", 6.7, 6.2, 6.5, 7.2),
+]
+
+
+@pytest.mark.parametrize("token, light, light_window, dark, dark_window", TABLE)
+def test_the_stated_contrasts(token, light, light_window, dark, dark_window):
+    for tokens, on_surface, on_window in ((t.LIGHT, light, light_window), (t.DARK, dark, dark_window)):
+        assert t.contrast(tokens.value(token), tokens.surface) == pytest.approx(on_surface, abs=0.06)
+        assert t.contrast(tokens.value(token), tokens.window) == pytest.approx(on_window, abs=0.06)
+
+
+def test_contrast_of_black_and_white_is_21():
+    assert t.contrast("#000000", "#FFFFFF") == pytest.approx(21.0)
+    assert t.contrast("#777777", "#777777") == pytest.approx(1.0)
+
+
+def test_an_unknown_token_is_an_error():
+    with pytest.raises(KeyError, match="no colour token 'purple'"):
+        theme.color("purple")
+
+
+def test_dashes_and_underscores_are_the_same():
+    assert theme.color("text-2") == theme.color("text_2")
+
+
+@pytest.mark.parametrize("tokens", SCHEMES, ids=lambda s: s.name)
+def test_the_style_sheet_leaves_no_placeholder(tokens):
+    sheet = build_stylesheet(tokens, lambda n: round(n), 8.5, lambda name, token: f"{name}.svg")
+    assert "@" not in sheet
+    assert sheet.count("{") == sheet.count("}")
+
+
+def test_the_style_sheet_writes_out_the_states_of_buttons():
+    sheet = build_stylesheet(t.LIGHT, lambda n: round(n), 8.5, lambda name, token: f"{name}.svg")
+    for kind in ("primary", "destructive", "destructive-filled", "text"):
+        for state in ("hover", "pressed", "disabled"):
+            assert f'QPushButton[kind="{kind}"]:{state}' in sheet
+
+
+def test_font_roles(qapp):
+    body = QFontInfo(theme.font("body")).pixelSize()
+    assert QFontInfo(theme.font("title")).pixelSize() == pytest.approx(1.5 * body, abs=1)
+    assert QFontInfo(theme.font("caption")).pixelSize() >= 11
+    assert theme.font("section").weight() == 600
+    assert theme.font("body").weight() == 400
+
+
+def test_sizes_follow_the_font(qapp):
+    assert theme.px(16) == 16  # at 13 px
+    assert theme.px(0) == 0
+    assert theme.px(0.2) == 1
+
+
+def test_apply_changes_palette_and_tells(qapp, qtbot):
+    with qtbot.waitSignal(theme.changed):
+        theme.apply(qapp, "dark")
+    try:
+        assert theme.is_dark
+        assert qapp.palette().window().color() == theme.color("window")
+        assert theme.color("window").name().upper() == t.DARK.window
+    finally:
+        theme.apply(qapp, "light")
+    assert not theme.is_dark
+
+
+def test_apply_twice_changes_nothing(qapp, qtbot):
+    theme.apply(qapp, "light")
+    with qtbot.assertNotEmitted(theme.changed):
+        theme.apply(qapp, "light")
+
+
+def test_borrowed_light_is_given_back(qapp):
+    theme.apply(qapp, "dark")
+    try:
+        with theme.borrow_light():
+            assert theme.current is t.LIGHT
+        assert theme.current is t.DARK
+    finally:
+        theme.apply(qapp, "light")
+
+
+NEEDED = """model data forget unlearn verify export runs open search filter sort undo redo lasso rectangle pause play
+stop checkpoint discard device warning error info tick copy image-export enlarge follow""".split()
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_every_icon_of_the_design_draws_something(qapp, name):
+    image = icons.pixmap(name, 16, "text", 2.0).toImage()
+    assert image.width() == 32
+    drawn = sum(image.pixelColor(x, y).alpha() > 0 for x in range(32) for y in range(32))
+    assert 20 < drawn < 700
+
+
+def test_all_icons_are_of_one_family(qapp):
+    from app.services.icon_files import svg_text
+
+    for name in icons.names():
+        text = svg_text(name)
+        assert 'viewBox="0 0 16 16"' in text, name
+        assert 'stroke-width="1.5"' in text, name
+        assert "currentColor" in text, name
+        assert "#" not in text, name
+
+
+def test_icons_follow_the_theme(qapp, qtbot):
+    button = QPushButton("x")
+    qtbot.addWidget(button)
+    icons.set_icon(button, "open", "text")
+    before = button.icon().pixmap(16).toImage()
+    theme.apply(qapp, "dark")
+    try:
+        assert button.icon().pixmap(16).toImage() != before
+    finally:
+        theme.apply(qapp, "light")
+
+
+def test_a_missing_icon_is_an_error(qapp):
+    with pytest.raises(KeyError, match="no icon 'nonsense'"):
+        icons.pixmap("nonsense")

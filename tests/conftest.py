@@ -1,0 +1,75 @@
+"""What every test gets: folders of its own, one compute thread, and a check that no thread is left behind."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+
+# Before anything imports numpy or torch: two cores are shared, and small tensors are slower with more threads.
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import pytest  # noqa: E402
+
+GRACE_S = 2.0
+_OWN = ("pytest_timeout", "pydevd", "execnet")  # threads of test tools
+
+
+@pytest.fixture(autouse=True)
+def isolated_folders(tmp_path_factory, monkeypatch):
+    """Settings, data, caches and logs of a test go into folders of its own."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(home / "studio"))
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("CONFIG", "DATA", "CACHE", "STATE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
+    return home
+
+
+@pytest.fixture(autouse=True)
+def one_compute_thread():
+    """Hold torch to one thread, without importing it for tests that do not use it."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
+
+
+def _threads() -> set[threading.Thread]:
+    return {
+        thread
+        for thread in threading.enumerate()
+        if not isinstance(thread, threading._DummyThread)  # threads of Qt's pool, seen once by Python
+        and not thread.name.startswith(_OWN)
+    }
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item, nextitem):
+    before = _threads()
+    yield
+    until = time.monotonic() + GRACE_S
+    left = _threads() - before
+    while left and time.monotonic() < until:
+        time.sleep(0.01)
+        left = {thread for thread in left if thread.is_alive()}
+    item.session.stash.setdefault(LEFT_THREADS, []).extend(
+        f"{item.nodeid}: {thread.name}" for thread in left if not thread.daemon
+    )
+
+
+LEFT_THREADS = pytest.StashKey[list]()
+
+
+def pytest_sessionfinish(session, exitstatus):
+    left = session.stash.get(LEFT_THREADS, [])
+    if left and exitstatus == 0:
+        session.exitstatus = 1
+
+
+def pytest_terminal_summary(terminalreporter):
+    left = terminalreporter._session.stash.get(LEFT_THREADS, []) if terminalreporter._session else []
+    for line in left:
+        terminalreporter.write_line(f"ERROR thread left behind by {line}", red=True)
