@@ -32,9 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace, screen: Screen) -> int:
     """Train into --out."""
+    from core.devices import choose_device
     from core.engine.control import Control
     from core.methods import get_method
-    from core.models.architectures import get_architecture
+    from core.models.architectures import ModelSpec, build_model, get_architecture
     from core.models.user_code import is_user_code
     from core.parameters import parse_assignments, resolve
     from core.runs.folder import RunFolder
@@ -42,6 +43,7 @@ def run(given: argparse.Namespace, screen: Screen) -> int:
     from core.session.opening import open_data
 
     recipe = parse_assignments(given.recipe, "--recipe")
+    choose_device(given.device)
     resolve(get_method("retrain").parameters, recipe, owner="the recipe")  # wrong ones are told before data is read
     arch = options.architecture_option(given) or ""
     if not is_user_code(arch):
@@ -53,6 +55,9 @@ def run(given: argparse.Namespace, screen: Screen) -> int:
     control = Control()
     with stop_on_interrupt(control):
         dataset = open_data(given.dataset, known, progress=Loading(screen), cancelled=lambda: control.ending)
+        if is_user_code(arch):  # code that fails is told before a folder is made
+            size = dataset.preprocessing.size
+            build_model(ModelSpec(arch, dataset.num_classes, dataset.channels, size, arch), trust_code=given.trust_code)
         exclude = forget.exclude_selection(given, dataset, screen)
         job = make_train_job(
             dataset, known, arch, exclude=exclude if exclude.count else None, recipe=recipe,

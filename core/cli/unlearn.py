@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace, screen: Screen) -> int:
     """Run the job into --out."""
     forget.check_forget_options(given, required=True)
+    from core.devices import choose_device
     from core.engine.control import Control
     from core.methods import get_method
     from core.parameters import parse_assignments, resolve
@@ -44,6 +45,7 @@ def run(given: argparse.Namespace, screen: Screen) -> int:
     # What can be wrong without looking at model and data is told before they are opened.
     settings = parse_assignments(given.set, "--set")
     method = get_method(given.method)
+    choose_device(given.device)
     resolve(method.parameters, method.preset(given.preset).values, settings, owner=method.id)
     folder = RunFolder(options.path_option(given.out))
     if folder.exists and not given.resume:

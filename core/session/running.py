@@ -20,7 +20,7 @@ from core.engine.full import FullOutputs, collect_full
 from core.engine.monitor import Monitor, events_of
 from core.engine.setting import Setting
 from core.engine.states import State
-from core.errors import AppError, InputError, MismatchError
+from core.errors import AppError, InputError, MismatchError, NonFiniteError
 from core.events import Event, Log, PhaseChanged, Progress, RunFailed, RunFinished
 from core.job import Job
 from core.methods import get_method
@@ -246,6 +246,9 @@ class _Runner:
 
     def _finish(self, bench: Bench, engine: Engine) -> State:
         setting = bench.setting
+        for name, value in setting.model.module.state_dict().items():
+            if value.is_floating_point() and not value.isfinite().all():  # the loss may hide what statistics hold
+                raise NonFiniteError(f"{name} became infinite", "Choose a smaller step size or a gradient clip")
         if engine.outcome is State.STOPPED:
             self._state(State.STOPPING, "Keeping the model as it is now")
         self._report(Progress(**self._common(), what="Measuring the result", done=0, total=0))

@@ -1,0 +1,241 @@
+"""Everything that can be said wrongly: one line, the right exit code, what to do, and nothing left behind."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from core.cli import ABSENT, MODULES
+from core.places import data_home
+
+USAGE, INPUT = 2, 3
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, images):
+    """Files that are wrong in one way each."""
+    folder = tmp_path_factory.mktemp("wrong")
+    (folder / "empty.pt").write_bytes(b"")
+    (folder / "text.pt").write_text("no model at all")
+    (folder / "cut.safetensors").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{")
+    torch.save({"weird.weight": torch.zeros(3, 3)}, folder / "unknown.pt")
+    save_file({"weird.weight": torch.full((3, 3), float("nan"))}, folder / "nan.safetensors")
+    (folder / "ids.txt").write_text("999999999\n")
+    (folder / "nothing.txt").write_text("\n\n")
+    (folder / "binary.txt").write_bytes(b"\x00\x01\x02\xff")
+    (folder / "weight.csv").write_text("index,weight\n3,-1\n")
+    (folder / "order.txt").write_text("a\nb\n")
+    (folder / "pre.json").write_text('{"size": [8, 8], "maen": [0.5]}')
+    (folder / "pre-broken.json").write_text("{")
+    (folder / "list.csv").write_text("path,label\n")
+    np.savez(folder / "no-test.npz", x_train=np.zeros((8, 8, 8), "uint8"), y_train=np.arange(8) % 2)
+    (folder / "broken.npz").write_bytes(b"PK\x03\x04 not a zip")
+    (folder / "code.py").write_text("def make(num_classes):\n    raise SystemExit('this code must not run')\n")
+    return folder
+
+
+CASES = {
+    # name: (exit code, words of the line, arguments; {m} model, {f} wrong files, {o} a folder to make, {n} images)
+    "no forget set": (USAGE, "--forget-class", "unlearn {job}"),
+    "two ways to choose": (USAGE, "--forget-random", "unlearn {job} --forget-class 1 --forget-random 0.1"),
+    "random share of nothing": (USAGE, "above 0", "unlearn {job} --forget-random 0"),
+    "random share of all": (USAGE, "below 1", "unlearn {job} --forget-random 1"),
+    "random share as text": (USAGE, "'some'", "unlearn {job} --forget-random some"),
+    "class out of range": (INPUT, "'77'", "unlearn {job} --forget-class 77"),
+    "class by wrong name": (INPUT, "'three'", "unlearn {job} --forget-class three"),
+    "all classes": (INPUT, "must stay", "unlearn {job} --forget-class 0 1 2 3 4 5 6 7 8 9"),
+    "list missing": (INPUT, "nowhere.txt", "unlearn {job} --forget-samples {f}/nowhere.txt"),
+    "list out of range": (INPUT, "--allow-missing", "unlearn {job} --forget-samples {f}/ids.txt"),
+    "list of nothing but misses": (INPUT, "ids.txt", "unlearn {job} --forget-samples {f}/ids.txt --allow-missing"),
+    "list empty": (INPUT, "no entries", "unlearn {job} --forget-samples {f}/nothing.txt"),
+    "list binary": (INPUT, "not a text file", "unlearn {job} --forget-samples {f}/binary.txt"),
+    "list with a negative weight": (INPUT, "weight", "unlearn {job} --forget-samples {f}/weight.csv"),
+    "list is a folder": (INPUT, "cannot be read", "unlearn {job} --forget-samples {f}"),
+    "unknown method": (INPUT, "muda", "unlearn --model {m} --dataset digits --method mudda --out {o} --forget-class 1"),
+    "unknown preset": (INPUT, "thorough", "unlearn {job} --forget-class 1 --preset thorogh"),
+    "unknown parameter": (USAGE, "rounds", "unlearn {job} --forget-class 1 --set round=2"),
+    "parameters out of range": (USAGE, "lr must be", "unlearn {job} --forget-class 1 --set rounds=-1 lr=fast"),
+    "parameter without value": (USAGE, "name=value", "unlearn {job} --forget-class 1 --set rounds"),
+    "unknown device": (USAGE, "'quantum'", "unlearn {job} --forget-class 1 --device quantum"),
+    "device that is not there": (INPUT, "device", "unlearn {job} --forget-class 1 --device cuda:7"),
+    "float16 on a processor": (USAGE, "float16", "unlearn {job} --forget-class 1 --device cpu --precision float16"),
+    "unknown precision": (USAGE, "float32", "unlearn {job} --forget-class 1 --precision float3"),
+    "negative seed": (USAGE, "--seed", "unlearn {job} --forget-class 1 --seed -1"),
+    "no threads": (USAGE, "--threads", "unlearn {job} --forget-class 1 --threads 0"),
+    "budget above all": (USAGE, "--monitoring-budget", "unlearn {job} --forget-class 1 --monitoring-budget 2"),
+    "tuning comes later": (USAGE, "--tune", "unlearn {job} --forget-class 1 --tune 5"),
+    "misspelt option": (USAGE, "--forget-class", "unlearn {job} --forget-clas 1"),
+    "something left over": (USAGE, "leftover", "runs {f} leftover"),
+    "model missing": (INPUT, "no file", "evaluate --model {f}/no.pt --dataset digits"),
+    "model empty": (INPUT, "empty", "evaluate --model {f}/empty.pt --dataset digits"),
+    "model is text": (INPUT, "not a model file", "evaluate --model {f}/text.pt --dataset digits"),
+    "model cut off": (INPUT, "damaged", "evaluate --model {f}/cut.safetensors --dataset digits"),
+    "model of unknown kind": (INPUT, "not recognised", "evaluate --model {f}/unknown.pt --dataset digits"),
+    "model with no numbers": (INPUT, "not finite", "evaluate --model {f}/nan.safetensors --dataset digits"),
+    "model for other data": (INPUT, "channel", "evaluate --model {m} --dataset {n}"),
+    "model of another architecture": (INPUT, "resnet18", "evaluate {old} --arch resnet18"),
+    "unknown architecture": (INPUT, "small-cnn", "train --dataset digits --arch smal-cnn --out {o}"),
+    "architecture for larger images": (INPUT, "63", "train --dataset digits --arch alexnet --out {o}"),
+    "user code without trust": (INPUT, "--trust-code", "train --dataset digits --arch {f}/code.py:make --out {o}"),
+    "unknown recipe": (USAGE, "epochs", "train {new} --recipe epoch=3"),
+    "training without all": (INPUT, "must stay", "train {new} --exclude-class 0 1 2 3 4 5 6 7 8 9"),
+    "unknown data": (INPUT, "digits", "train --dataset digts --arch mlp --out {o}"),
+    "data missing": (INPUT, "no file", "train --dataset {f}/none.npz --arch mlp --out {o}"),
+    "data broken": (INPUT, "broken.npz", "train --dataset {f}/broken.npz --arch mlp --out {o}"),
+    "data without a test part": (INPUT, "--test-fraction", "train --dataset {f}/no-test.npz --arch mlp --out {o}"),
+    "test part of everything": (USAGE, "below 1", "train {new} --test-fraction 1"),
+    "class order of other classes": (INPUT, "order.txt", "evaluate {old} --classes {f}/order.txt"),
+    "preprocessing misspelt": (INPUT, "mean", "evaluate {old} --preprocess {f}/pre.json"),
+    "preprocessing broken": (INPUT, "JSON", "evaluate {old} --preprocess {f}/pre-broken.json"),
+    "reference without a name": (USAGE, "retrained=", "evaluate {old} --reference {m}"),
+    "reference missing": (INPUT, "nowhere", "evaluate {old} --reference retrained={f}/nowhere"),
+    "export in an unknown form": (USAGE, "onnx", "export {m} --format onxx --out {o}"),
+    "export of nothing": (INPUT, "nowhere", "export {f}/nowhere --format pt --out {o}"),
+    "inspect nothing": (INPUT, "Did you mean", "inspect {f}/empty.tp"),
+    "inspect no such kind": (INPUT, "no model", "inspect {f}/code.py"),
+    "resume no run": (INPUT, "not a run folder", "resume {f}"),
+    "runs of no folder": (INPUT, "no folder", "runs {f}/nowhere"),
+    "report of no run": (INPUT, "no report", "verify-report {f}"),
+    "report without hashes": (INPUT, "names no files", "verify-report {f}/pre.json"),
+    "missing options": (USAGE, "--out", "unlearn --model {m}"),
+    "out is a file": (INPUT, "empty.pt", "train --dataset digits --arch mlp --out {f}/empty.pt"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_bad_input_is_one_line_and_leaves_nothing(cli, model, images, files, tmp_path, name):
+    code, words, text = CASES[name]
+    out = tmp_path / "out"
+    known = {"m": model / "model.safetensors", "f": files, "o": out, "n": images}
+    known["old"] = "--model {m} --dataset digits".format(**known)
+    known["new"] = "--dataset digits --arch mlp --out {o}".format(**known)
+    known["job"] = "{old} --method muda --out {o}".format(**known)
+    result = cli(*text.format(**known).split())
+    assert result.code == code, result.err
+    assert words in result.error
+    assert result.out.count("\n") <= 4, "nothing but what was being read"
+    assert not out.exists()
+
+
+def test_all_wrong_parameters_are_told_at_once(cli, model, tmp_path):
+    result = cli(
+        "unlearn", "--model", model, "--dataset", "digits", "--method", "muda", "--out", tmp_path / "o",
+        "--forget-class", 1, "--set", "wings=2", "lr=-1", "rounds=x",
+    )  # fmt: skip
+    assert all(name in result.error for name in ("wings", "lr", "rounds"))
+
+
+def test_a_name_that_is_also_an_index_names_both(cli, tmp_path):
+    x = np.random.default_rng(0).integers(0, 255, (40, 8, 8)).astype("uint8")
+    y = np.arange(40) % 2
+    np.savez(tmp_path / "d.npz", x_train=x[:30], y_train=y[:30], x_test=x[30:], y_test=y[30:])
+    (tmp_path / "names.txt").write_text("1\n0\n")
+    result = cli(
+        "train", "--dataset", tmp_path / "d.npz", "--classes", tmp_path / "names.txt", "--arch", "mlp",
+        "--out", tmp_path / "o", "--exclude-class", "1",
+    )  # fmt: skip
+    assert result.code == INPUT and "index of class" in result.error
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_a_hostile_pickle_runs_nothing(cli, tmp_path, wrapped):
+    flag = tmp_path / "executed"
+
+    class Hostile:
+        def __reduce__(self):
+            return os.system, (f"touch {flag}",)
+
+    content = {"state_dict": Hostile()}
+    path = tmp_path / "hostile.pt"
+    if wrapped:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("hostile/data.pkl", pickle.dumps(content, protocol=2))
+            archive.writestr("hostile/version", "3\n")
+    else:
+        path.write_bytes(pickle.dumps(content))
+    for command in (["evaluate", "--model", path, "--dataset", "digits"], ["inspect", path],
+                    ["export", path, "--format", "pt", "--out", tmp_path / "o.pt"]):  # fmt: skip
+        result = cli(*command)
+        assert result.code == INPUT and "program code" in result.error and "--trust-pickle" in result.error
+    assert not flag.exists()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_subcommand_has_help_without_an_error(cli, name):
+    result = cli(name, "--help")
+    assert result.code == 0 and f"main.py {name}" in result.out and not result.err
+
+
+@pytest.mark.parametrize("name", ABSENT)
+def test_what_is_not_part_of_this_version_says_so(cli, name):
+    result = cli(name, "run", "--retrained", "train")
+    assert result.code == USAGE and "not part of this version" in result.error
+
+
+def test_a_mistyped_subcommand_names_the_nearest(cli):
+    result = cli("unlern")
+    assert result.code == USAGE and "Did you mean unlearn" in result.error
+    assert "A subcommand is missing" in cli().error
+
+
+def test_a_fault_is_one_line_and_a_file_with_the_traceback(cli, monkeypatch):
+    def fail(options, screen):
+        raise ZeroDivisionError("made for\nthis test")
+
+    monkeypatch.setattr("core.cli.runs.run", fail)
+    result = cli("runs")
+    assert result.code == 1
+    assert "ZeroDivisionError: made for this test" in result.error and "This is a bug" in result.error
+    log = result.error.rpartition("details are in ")[2].rstrip(".")
+    text = Path(log).read_text(encoding="utf-8")
+    assert Path(log).is_relative_to(data_home() / "log") and "Traceback" in text and "['runs']" in text
+
+
+def test_debug_shows_the_traceback_and_the_line(cli, monkeypatch):
+    result = cli("runs", "nowhere", "--debug")
+    assert result.code == INPUT and "Traceback" in result.err
+    assert result.err.splitlines()[-1].startswith("error: There is no folder nowhere")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), 4, "No space left"),
+        (PermissionError(errno.EACCES, "Permission denied", "/there/file"), 4, "/there/file"),
+        (OSError(errno.ENAMETOOLONG, "File name too long"), 3, "too long"),
+        (MemoryError(), 4, "Out of memory"),
+        (KeyboardInterrupt(), 5, "Stopped"),
+    ],
+)
+def test_what_the_machine_refuses_is_no_fault_of_the_program(cli, monkeypatch, error, code, words):
+    def fail(options, screen):
+        raise error
+
+    monkeypatch.setattr("core.cli.runs.run", fail)
+    result = cli("runs")
+    assert result.code == code and words in result.error and "bug" not in result.error
+
+
+def test_errors_keep_stdout_empty_with_json(cli, model, tmp_path):
+    result = cli("evaluate", "--model", tmp_path / "no.pt", "--dataset", "digits", "--json")
+    assert result.code == INPUT and result.out == "" and result.error
+
+
+@pytest.mark.parametrize("arguments", [["unlearn"], ["inspect", "nowhere.pt"], ["verify", "x"], ["methods", "nope"]])
+def test_processes_answer_like_the_function(process, arguments):
+    result = process(*arguments)
+    assert result.code in (USAGE, INPUT) and result.out == "" and result.error
+
+
+def test_json_of_a_process_is_pure(process):
+    result = process("methods", "--json")
+    assert result.code == 0 and result.err == "" and json.loads(result.out)
