@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, Qt, QTimer, Signal
-from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QShowEvent
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from app.plots.canvas import Canvas
 from app.plots.items import HorizontalGrid, LogAxis, MarginLabel, Phase, PhaseStrip, ValueMargin
 from app.plots.series import Series
 from app.services import format as fmt
@@ -32,32 +33,6 @@ class Reference:
     model: str
     value: float
     set_name: str = ""
-
-
-class Canvas(pg.PlotWidget):
-    """The drawing area: no menu of its own, arrow keys move the crosshair."""
-
-    key_step = Signal(int)
-    menu_wanted = Signal(object)
-
-    def __init__(self, axes: dict[str, pg.AxisItem] | None = None) -> None:
-        super().__init__(axisItems=axes)
-        self.setMenuEnabled(False)
-        self.hideButtons()
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(theme.px(120), theme.px(72))
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Home: -1_000_000, Qt.Key.Key_End: 1_000_000}
-        step = steps.get(Qt.Key(event.key()))
-        if step is None:
-            super().keyPressEvent(event)
-        else:
-            self.key_step.emit(step)
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        self.menu_wanted.emit(event.globalPos())
 
 
 class ThemedPlot(QWidget):
@@ -499,43 +474,3 @@ class ThemedPlot(QWidget):
     def _reference_pinned(self, key: str) -> None:
         self._pinned ^= {key}
         self._update_lines()
-
-
-class StepGroup(QObject):
-    """Plots with one step axis: range, following and crosshair are shared."""
-
-    hovered_step = Signal(object)
-
-    def __init__(self, plots: Sequence[ThemedPlot] = (), parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._plots: list[ThemedPlot] = []
-        for plot in plots:
-            self.add(plot)
-
-    def add(self, plot: ThemedPlot) -> None:
-        """Link another plot."""
-        if self._plots:
-            plot.view.setXLink(self._plots[0].view)
-        self._plots.append(plot)
-        plot.hovered_step.connect(self.show_step)
-        plot.follow_changed.connect(self._follow_changed)
-
-    def show_step(self, step: float | None) -> None:
-        """Draw the crosshair at a step in all plots."""
-        for plot in self._plots:
-            plot.show_step(step)
-        self.hovered_step.emit(step)
-
-    def set_phases(self, phases: Sequence[Phase]) -> None:
-        """Show phases in all plots."""
-        for plot in self._plots:
-            plot.set_phases(phases)
-
-    def clear(self) -> None:
-        """Empty all plots."""
-        for plot in self._plots:
-            plot.clear()
-
-    def _follow_changed(self, follow: bool) -> None:
-        for plot in self._plots:
-            plot.set_follow(follow)

@@ -10,16 +10,24 @@ DASH = "–"
 _ALMOST_ALL = 0.999
 
 
+def _locale() -> QLocale:
+    # The C locale separates no thousands, which is meant for programs, not for people.
+    locale = QLocale()
+    if locale.language() == QLocale.Language.C:
+        return QLocale(QLocale.Language.English, QLocale.Country.UnitedStates)
+    return locale
+
+
 def count(value: int | None) -> str:
     """Whole number with the locale's thousands separator: "50,000"."""
-    return DASH if value is None else QLocale().toString(int(value))
+    return DASH if value is None else _locale().toString(int(value))
 
 
 def decimal(value: float | None, places: int = 3) -> str:
     """Number with a fixed count of decimals; "–" where there is none."""
     if value is None or not math.isfinite(value):
         return DASH
-    return QLocale().toString(float(value), "f", places)
+    return _locale().toString(float(value), "f", places)
 
 
 def alignment(value: float | None) -> str:

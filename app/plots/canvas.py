@@ -1,0 +1,36 @@
+"""The drawing area of a plot: no menu of its own, arrow keys move the crosshair."""
+
+from __future__ import annotations
+
+import pyqtgraph as pg
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent
+from PySide6.QtWidgets import QSizePolicy
+
+from app.services.theme import theme
+
+
+class Canvas(pg.PlotWidget):
+    """Says which way the arrow keys go and where its menu is wanted."""
+
+    key_step = Signal(int)
+    menu_wanted = Signal(object)
+
+    def __init__(self, axes: dict[str, pg.AxisItem] | None = None) -> None:
+        super().__init__(axisItems=axes)
+        self.setMenuEnabled(False)
+        self.hideButtons()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(theme.px(120), theme.px(72))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Home: -1_000_000, Qt.Key.Key_End: 1_000_000}
+        step = steps.get(Qt.Key(event.key()))
+        if step is None:
+            super().keyPressEvent(event)
+        else:
+            self.key_step.emit(step)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        self.menu_wanted.emit(event.globalPos())

@@ -1,0 +1,470 @@
+"""Plots: buffers, drawing once, references, crosshair, following, history, export, and what they say of themselves."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QImage
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from app.plots import export
+from app.plots.accuracy import AccuracyPlot
+from app.plots.alignment import AlignmentPlot, describe_alignment
+from app.plots.base import Reference, ThemedPlot
+from app.plots.group import StepGroup
+from app.plots.histogram import HistogramPlot
+from app.plots.items import Phase, log_label, spread
+from app.plots.losses import GAP_STEPS, LossPlot, moving_mean
+from app.plots.series import THICK_BELOW, GrowingBuffer
+from app.plots.spectrum import EARLIER, SpectrumPlot
+from app.services.theme import theme
+from app.services.tokens import DARK, LIGHT, SETS
+
+
+@pytest.fixture
+def accuracy(qtbot):
+    plot = AccuracyPlot()
+    qtbot.addWidget(plot)
+    plot.resize(526, 244)
+    plot.show()
+    for step in range(0, 100, 10):
+        plot.add(step, 0.95, 0.9 - step / 200)
+    plot.flush()
+    return plot
+
+
+class TestBuffer:
+    def test_grows_and_keeps_what_is_there(self):
+        buffer = GrowingBuffer()
+        for i in range(1000):
+            buffer.append([i], [i * 2.0])
+        assert len(buffer) == 1000
+        assert buffer.x[-1] == 999
+        assert buffer.y[500] == 1000.0
+
+    def test_none_is_a_gap(self):
+        buffer = GrowingBuffer()
+        buffer.append([0, 1, 2], [1.0, None, 3.0])
+        assert np.isnan(buffer.y[1])
+
+    def test_unequal_lengths_are_an_error(self):
+        with pytest.raises(ValueError, match="2 x values for 1 y values"):
+            GrowingBuffer().append([0, 1], [1.0])
+
+
+class TestAccuracy:
+    def test_values_are_per_cent(self, accuracy):
+        assert accuracy.series("retain").last() == (90, pytest.approx(95.0))
+
+    def test_the_description_follows_the_values(self, accuracy):
+        assert accuracy.canvas.accessibleDescription() == "retain 95.0, forget 45.0, step 90"
+        accuracy.add(1200, 0.931, 0.024)
+        accuracy.flush()
+        assert accuracy.canvas.accessibleDescription() == "retain 93.1, forget 2.4, step 1,200"
+
+    def test_the_training_subset_is_off_until_asked_for(self, accuracy):
+        assert not accuracy.series("retain_train").item.isVisible()
+        accuracy.show_training(True)
+        assert accuracy.series("retain_train").item.isVisible()
+
+    def test_sample_forgetting_renames_the_forget_curve(self, accuracy):
+        accuracy.set_mode("sample")
+        assert accuracy.series("forget").title == "Forget images"
+        accuracy.set_mode("class")
+        assert accuracy.series("forget").title == "Forget"
+
+    def test_references_stand_in_the_margin_and_draw_a_line_only_when_asked(self, accuracy):
+        accuracy.set_reference_values({"retrained": (0.948, 0.613), "original": (0.951, None)})
+        accuracy.flush()
+        texts = {label.text for label in accuracy.margin.labels() if label.reference}
+        assert texts == {"Retrained 94.8", "Retrained 61.3", "Original 95.1"}
+        assert not accuracy._lines
+        accuracy.margin.hovered.emit("retrained/forget")
+        assert list(accuracy._lines) == ["retrained/forget"]
+        assert accuracy._lines["retrained/forget"].value() == pytest.approx(61.3)
+        accuracy.margin.hovered.emit("")
+        assert not accuracy._lines
+
+    def test_a_pinned_reference_keeps_its_line(self, accuracy):
+        accuracy.set_references([Reference("retrained", 50.0, "forget")])
+        accuracy.flush()
+        accuracy.margin.pinned.emit("retrained/forget")
+        accuracy.margin.hovered.emit("")
+        assert "retrained/forget" in accuracy._lines
+
+    def test_a_band_is_drawn_only_where_it_is_wide(self, accuracy):
+        accuracy.add(100, 0.9, 0.4, retain_interval=(0.895, 0.905), forget_interval=(0.3, 0.5))
+        accuracy.flush()
+        assert np.isnan(accuracy._bands["retain"].buffer_low.y[-1])
+        assert accuracy._bands["forget"].buffer_low.y[-1] == pytest.approx(30.0)
+
+    def test_clear_empties_everything_but_references(self, accuracy):
+        accuracy.set_references([Reference("original", 98.0, "forget")])
+        accuracy.clear()
+        accuracy.flush()
+        assert accuracy.canvas.accessibleDescription() == "no values yet"
+        assert [label.text for label in accuracy.margin.labels()] == ["Original 98.0"]
+
+
+class TestDrawing:
+    def test_one_item_for_each_series_however_often_it_changes(self, accuracy):
+        before = accuracy.series("retain").item
+        count = len(accuracy.item.items)
+        for step in range(100, 400, 10):
+            accuracy.add(step, 0.9, 0.1)
+            accuracy.flush()
+        assert accuracy.series("retain").item is before
+        assert len(accuracy.item.items) == count
+
+    def test_changes_are_drawn_together(self, qtbot, accuracy, monkeypatch):
+        draws = []
+        series = accuracy.series("retain")
+        original = type(series).draw
+        monkeypatch.setattr(type(series), "draw", lambda self: (draws.append(self.key), original(self)))
+        for step in range(100, 200):
+            accuracy.add(step, 0.9, 0.1)
+        qtbot.waitUntil(lambda: "retain" in draws)
+        qtbot.wait(20)
+        assert draws.count("retain") == 1
+
+    def test_a_hidden_plot_draws_when_it_is_shown(self, qtbot):
+        plot = AccuracyPlot()
+        qtbot.addWidget(plot)
+        plot.add(5, 0.5, 0.5)
+        assert plot.series("retain").item.xData is None or not len(plot.series("retain").item.xData)
+        plot.show()
+        qtbot.waitUntil(lambda: plot.series("retain").item.xData is not None)
+        assert plot.series("retain").item.xData.tolist() == [5.0]
+
+    def test_dense_curves_are_one_pixel(self, accuracy):
+        assert accuracy.series("retain").item.opts["pen"].widthF() == 2
+        accuracy.set_data("retain", range(THICK_BELOW + 1), [50.0] * (THICK_BELOW + 1))
+        accuracy.flush()
+        assert accuracy.series("retain").item.opts["pen"].widthF() == 1
+        assert not accuracy.series("retain").item.opts["antialias"]
+
+    def test_curves_of_sets_differ_by_more_than_colour(self):
+        assert SETS["retain"].symbol != SETS["forget"].symbol
+
+    def test_the_theme_reaches_the_curves(self, qapp, accuracy):
+        theme.apply(qapp, "dark")
+        try:
+            assert accuracy.canvas.backgroundBrush().color().name().upper() == DARK.surface
+            assert accuracy.series("retain").item.opts["pen"].color().name().upper() == DARK.retain
+        finally:
+            theme.apply(qapp, "light")
+        assert accuracy.series("retain").item.opts["pen"].color().name().upper() == LIGHT.retain
+
+
+class TestFollowing:
+    def test_panning_stops_following_and_the_button_brings_it_back(self, qtbot, accuracy):
+        assert accuracy.follow
+        assert not accuracy.follow_button.isVisible()
+        accuracy.view.sigRangeChangedManually.emit([True, False])
+        assert not accuracy.follow
+        assert accuracy.follow_button.isVisible()
+        before = accuracy.view.viewRange()[0]
+        accuracy.add(5000, 0.9, 0.1)
+        accuracy.flush()
+        assert accuracy.view.viewRange()[0] == before
+        accuracy.follow_button.click()
+        accuracy.flush()
+        assert accuracy.view.viewRange()[0][1] >= 5000
+
+    def test_a_group_follows_together(self, qtbot, accuracy):
+        other = LossPlot()
+        qtbot.addWidget(other)
+        group = StepGroup([accuracy, other], accuracy)
+        accuracy.set_follow(False)
+        assert not other.follow
+        other.set_follow(True)
+        assert accuracy.follow
+        assert group is not None
+
+
+class TestCrosshair:
+    def test_hovering_shows_the_same_step_in_all_plots(self, qtbot, accuracy):
+        other = LossPlot()
+        qtbot.addWidget(other)
+        other.add([0, 50, 90], {"forget": [1.0, 2.0, 3.0]})
+        other.flush()
+        group = StepGroup([accuracy, other], accuracy)
+        with qtbot.waitSignal(group.hovered_step) as hovered:
+            accuracy.hovered_step.emit(50.0)
+        assert hovered.args == [50.0]
+        assert accuracy._caption.text() == "step 50 · Retain 95.0 · Forget 65.0"
+        assert other._caption.text() == "step 50 · Forget 2.000"
+        group.show_step(None)
+        assert not accuracy._crosshair.isVisible()
+
+    def test_arrow_keys_move_it(self, qtbot, accuracy):
+        with qtbot.waitSignal(accuracy.hovered_step) as hovered:
+            QTest.keyClick(accuracy.canvas, Qt.Key.Key_Left)
+        assert hovered.args == [80.0]
+        with qtbot.waitSignal(accuracy.hovered_step) as hovered:
+            QTest.keyClick(accuracy.canvas, Qt.Key.Key_Home)
+        assert hovered.args == [0.0]
+
+    def test_the_mouse_reads_the_step_under_it(self, qtbot, accuracy):
+        accuracy.grab()
+        centre = accuracy.view.mapViewToScene(QPointF(40.0, 50.0))
+        steps = []
+        accuracy.hovered_step.connect(steps.append)
+        accuracy.canvas.scene().sigMouseMoved.emit(centre)
+        assert steps[0] == pytest.approx(40.0, abs=1.0)
+        accuracy.canvas.scene().sigMouseMoved.emit(QPointF(-5, -5))
+        assert steps[-1] is None
+
+
+class TestMargin:
+    def test_labels_never_overlap(self):
+        ys = spread([10, 11, 12, 90], 14, 7, 100)
+        assert all(b - a >= 14 for a, b in zip(ys, ys[1:], strict=False))
+
+    def test_labels_at_the_bottom_are_pushed_up(self):
+        ys = spread([95, 96, 97], 14, 7, 100)
+        assert ys == [72, 86, 100]
+
+    def test_labels_alone_stay_where_they_are(self):
+        assert spread([20, 60], 14, 0, 100) == [20, 60]
+
+
+class TestPhases:
+    def test_the_strip_knows_the_phase_of_a_step(self, accuracy):
+        accuracy.set_phases([Phase("Forget", 0, 40), Phase("Recover", 40)])
+        assert accuracy.strip.at(10).name == "Forget"
+        assert accuracy.strip.at(40).name == "Recover"
+        assert accuracy.strip.at(-1) is None
+
+    def test_it_is_drawn_over_the_plot(self, accuracy):
+        accuracy.set_phases([Phase("Forget", 0, 90)])
+        accuracy.flush()
+        image = accuracy.strip.grab().toImage()
+        middle = image.pixelColor(image.width() // 2, 1).name().upper()
+        assert middle == LIGHT.text_2
+
+
+class TestAlignment:
+    @pytest.fixture
+    def plot(self, qtbot):
+        plot = AlignmentPlot()
+        qtbot.addWidget(plot)
+        plot.add(0, 0.9, 9, 0.961, False, [0.5, 0.7, 0.9, 1.0], 0.3)
+        return plot
+
+    def test_the_caption_says_what_the_value_means(self, plot):
+        assert plot.at_k.caption().startswith("k = 9 · 96 % of retain energy · not centred · ")
+        assert plot.at_k.caption().endswith("the goal is the retrained value, not 1")
+
+    def test_views_switch_together(self, plot):
+        plot.set_view("profile")
+        assert plot.current is plot.profile
+        assert all(switch.value() == "profile" for switch in plot._switches)
+        plot.set_view("at_k")
+        assert plot.current is plot.at_k
+
+    def test_single_images_show_losses_instead(self, plot):
+        plot.set_mode("sample")
+        assert plot.current is plot.losses
+        assert "says nothing" in plot.losses.caption()
+        plot.set_mode("class")
+        assert plot.current is plot.at_k
+
+    def test_the_floor_is_a_random_subspace(self, plot):
+        floor = plot.profile.series("floor").buffer
+        assert floor.y.tolist() == pytest.approx([0.5, 0.25**0.5 * 2**0.5, 0.75**0.5, 1.0])
+
+    def test_centred_is_said(self):
+        assert describe_alignment(3, None, True) == "k = 3 · – of retain energy · centred"
+
+
+class TestSpectrum:
+    @pytest.fixture
+    def plot(self, qtbot):
+        plot = SpectrumPlot()
+        qtbot.addWidget(plot)
+        for step in range(0, 200, 10):
+            plot.add(step, [10.0, 1.0, 0.1], [5.0 / (step + 1), 0.5, 0.0], 2.0, 1.5)
+        plot.flush()
+        return plot
+
+    def test_the_newest_is_bright_and_eight_earlier_are_faded(self, plot):
+        assert plot.shown().step == 190
+        drawn = [pair for pair in plot._earlier if pair[0].xData is not None and len(pair[0].xData)]
+        assert len(drawn) == EARLIER
+        alphas = [pair[0].opts["pen"].color().alphaF() for pair in drawn]
+        assert alphas == sorted(alphas)
+        assert max(alphas) < 0.5
+
+    def test_the_slider_goes_back(self, plot):
+        plot.set_history_position(55)
+        plot.flush()
+        assert plot.shown().step == 50
+        assert plot.series("forget").buffer.y[0] == pytest.approx(5.0 / 51)
+        assert "step 50" in plot.caption()
+        plot.set_history_position(None)
+        plot.flush()
+        assert plot.shown().step == 190
+
+    def test_before_the_first_one_the_first_is_shown(self, plot):
+        plot.set_history_position(-1)
+        assert plot.shown().step == 0
+
+    def test_zero_has_no_logarithm_and_becomes_a_gap(self, plot):
+        assert np.isnan(plot.series("forget").buffer.y[2])
+
+    def test_ranks_are_in_the_caption(self, plot):
+        assert "effective rank: retain 2.0, forget 1.5" in plot.caption()
+
+    @pytest.mark.parametrize(
+        "exponent, text", [(0, "1"), (-2, "0.01"), (np.log10(5), "5"), (3, "1,000"), (5, "10⁵"), (-7, "10⁻⁷")]
+    )
+    def test_ticks_are_readable(self, exponent, text):
+        assert log_label(exponent) == text
+
+    def test_clear_forgets_the_history(self, qtbot, plot):
+        with qtbot.waitSignal(plot.history_changed) as changed:
+            plot.clear()
+        assert changed.args == [0]
+        assert plot.shown() is None
+
+
+class TestLosses:
+    @pytest.fixture
+    def plot(self, qtbot):
+        plot = LossPlot()
+        qtbot.addWidget(plot)
+        return plot
+
+    def test_alternating_terms_are_joined(self, plot):
+        plot.add([0, 1, 2, 3], {"forget": [1.0, None, 2.0, None]})
+        assert plot.series("term/forget").buffer.y.tolist() == [1.0, 2.0]
+
+    def test_a_term_that_pauses_for_a_phase_leaves_a_gap(self, plot):
+        plot.add([0, GAP_STEPS + 5], {"forget": [1.0, 2.0]})
+        assert np.isnan(plot.series("term/forget").buffer.y[1])
+
+    def test_terms_of_sets_have_the_colours_of_sets(self, plot):
+        plot.add([0], {"forget": [1.0], "retain_ce": [1.0], "distillation": [1.0]})
+        assert plot.series("term/forget").style.token == "forget"
+        assert plot.series("term/retain_ce").style.token == "retain"
+        assert plot.series("term/distillation").style.token == "text_2"
+
+    def test_terms_of_one_colour_differ_by_dash(self, plot):
+        plot.add([0], {"alpha": [1.0], "beta": [1.0]})
+        assert plot.series("term/alpha").style.dash != plot.series("term/beta").style.dash
+
+    def test_moving_mean_keeps_gaps_and_means(self):
+        values = np.ones(400)
+        values[100] = np.nan
+        smooth = moving_mean(values)
+        assert np.isnan(smooth[100])
+        assert smooth[99] == pytest.approx(1.0)
+
+
+class TestHistogram:
+    def test_equal_losses_overlap_wholly_and_far_ones_not(self, qtbot):
+        plot = HistogramPlot()
+        qtbot.addWidget(plot)
+        assert plot.overlap() is None
+        losses = np.random.default_rng(0).exponential(size=500).tolist()
+        plot.set_losses(losses, losses)
+        assert plot.overlap() == pytest.approx(1.0)
+        plot.set_losses([0.1] * 50, [5.0] * 50)
+        assert plot.overlap() == pytest.approx(0.0)
+
+    def test_it_describes_itself(self, qtbot):
+        plot = HistogramPlot()
+        qtbot.addWidget(plot)
+        plot.set_losses([1.0, 1.0, 1.0], [2.0])
+        plot.flush()
+        words = plot.canvas.accessibleDescription()
+        assert words == "median loss 1.00 on 3 forget images, 2.00 on 1 unseen image; overlap 0.0 %"
+
+
+class TestExport:
+    def test_png_is_light_and_carries_where_it_is_from(self, qapp, accuracy, tmp_path):
+        accuracy.provenance = "run abc, seed 0"
+        theme.apply(qapp, "dark")
+        try:
+            export.save(accuracy, tmp_path / "a.png", 2)
+            assert theme.is_dark
+        finally:
+            theme.apply(qapp, "light")
+        image = QImage(str(tmp_path / "a.png"))
+        assert image.width() == 2 * (accuracy.width() + 2 * theme.px(16))
+        assert image.pixelColor(2, 2).name().upper() == LIGHT.surface
+        assert image.text("Title") == "Accuracy"
+        assert image.text("Run") == "run abc, seed 0"
+
+    def test_the_picture_holds_the_curves(self, accuracy):
+        image = export.as_image(accuracy, 2)
+        colours = {
+            image.pixelColor(x, y).name().upper()
+            for x in range(0, image.width(), 2)
+            for y in range(0, image.height(), 2)
+        }
+        assert LIGHT.retain in colours
+        assert LIGHT.forget in colours
+
+    def test_svg_is_a_drawing_with_words(self, accuracy, tmp_path):
+        export.save(accuracy, tmp_path / "a.svg")
+        text = (tmp_path / "a.svg").read_text(encoding="utf-8")
+        assert "<title>Accuracy</title>" in text
+        assert "<polyline" in text or "<path" in text
+
+    def test_csv_holds_the_values(self, accuracy):
+        lines = [line for line in export.as_csv(accuracy).splitlines() if not line.startswith("#")]
+        rows = list(csv.DictReader(io.StringIO("\n".join(lines))))
+        assert rows[1] == {"step": "10", "Retain": "95", "Forget": "85"}
+        assert len(rows) == 10
+
+    def test_csv_joins_curves_of_different_steps(self, qtbot):
+        plot = ThemedPlot("Two")
+        qtbot.addWidget(plot)
+        plot.add_series("retain", SETS["retain"])
+        plot.add_series("forget", SETS["forget"])
+        plot.set_data("retain", [0, 2], [1.0, 2.0])
+        plot.set_data("forget", [1, 2], [3.0, None])
+        rows = [line for line in export.as_csv(plot).splitlines() if not line.startswith("#")]
+        assert rows == ["step,Retain,Forget", "0,1,", "1,,3", "2,2,"]
+
+    def test_another_ending_is_refused(self, accuracy, tmp_path):
+        with pytest.raises(ValueError, match="not '.bmp'"):
+            export.save(accuracy, tmp_path / "a.bmp")
+
+    def test_a_file_that_cannot_be_written_is_said_under_the_plot(self, accuracy, tmp_path):
+        accuracy.save_to(tmp_path / "missing" / "a.csv")
+        assert accuracy._caption.text().startswith("Not saved:")
+
+    def test_enlarging_borrows_the_plot_and_puts_it_back(self, qtbot):
+        page, plot = QWidget(), AccuracyPlot()
+        qtbot.addWidget(page)
+        row = QHBoxLayout(page)
+        row.addWidget(plot)
+        page.show()
+        window = export.EnlargedPlot(plot)
+        window.show()
+        assert plot.window() is window
+        window.close()
+        assert plot.window() is page
+        assert row.indexOf(plot) == 0
+
+    def test_the_menu_offers_every_form(self, accuracy):
+        accuracy._fill_menu()
+        texts = [action.text() for action in accuracy._menu.actions() if action.text()]
+        assert "Enlarge" in texts
+        assert "Copy image" in texts
+        assert {"Save PNG, 2×…", "Save PNG, 4×…", "Save SVG…", "Save values as CSV…"} <= set(texts)
+
+
+def test_the_y_axis_is_drawn_without_vertical_grid(accuracy):
+    image = accuracy.canvas.grab().toImage()
+    top = accuracy.view.mapViewToScene(QPointF(55.0, 97.0)).toPoint()
+    column = [image.pixelColor(QPoint(top.x(), y)).name() for y in range(top.y(), top.y() + 8)]
+    assert LIGHT.surface.lower() in column
