@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from app.services import crash, logs
 from app.services.icons import icon
 from app.services.platform import check_platform
-from app.services.signals import SignalBridge
+from app.services.signals import EXIT_STOPPED, SignalBridge
 from app.services.theme import theme
 from core.version import VERSION
 
@@ -75,6 +76,7 @@ class Session(QObject):
         super().__init__()
         from app.context import create_context
         from app.main_window import MainWindow
+        from app.run_wiring import install_runs
         from app.widgets.focus_ring import FocusRing
 
         self._app = app
@@ -91,6 +93,7 @@ class Session(QObject):
         app.setWindowIcon(icon("unlearn", "accent"))
         wire(self.context, self)
         self.window: MainWindow = MainWindow(self.context, page_specs())
+        install_runs(self.context, self.window, ask_interrupted=not (options.example or options.paths))
         self._ring = FocusRing(app)
         self.reporter.reported.connect(self.context.notifications.error)
         self._signals = SignalBridge(self)
@@ -114,8 +117,11 @@ class Session(QObject):
 
     def close(self) -> None:
         """Take everything down: jobs first, then hooks, last the log."""
-        if self.context.run_controller is not None:
-            self.context.run_controller.hold()
+        if not self.context.run_controller.shutdown():
+            # A thread that does not end cannot be waited for, and must not be destroyed: all it recorded is on disk.
+            log.warning("a run did not end in time; it can be resumed from its last checkpoint")
+            logs.remove(self._file_log, self.context.log_model.handler)
+            os._exit(EXIT_STOPPED)
         for jobs in (self.context.jobs, self.context.device_jobs):
             if not jobs.shutdown():
                 log.warning("a job did not end in time")

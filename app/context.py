@@ -163,6 +163,7 @@ class AppContext:
     theme: Theme = field(default=theme)
     status: StatusLine | None = None  # set by the main window
     run_controller: Any = None  # set by the run page's wiring
+    run_library: Any = None  # app.services.run_library.RunLibrary: the runs known, in short
     close_guard: CloseGuard | None = None
     opening: Any = None  # app.services.opening.Opening: models, data, example; set by the wiring
     example_folder: Path | None = None  # where the command line wants the example's run

@@ -204,13 +204,19 @@ class RunController(QObject):
         """Save a resumable checkpoint after the current step."""
         return self._ask("checkpoint")
 
-    def wait(self, milliseconds: int) -> bool:
-        """Block until the thread is over, at most so long; for the end of the program only."""
-        thread = self._thread
-        if thread is None or thread.wait(milliseconds):
-            self._finish()
+    def shutdown(self, milliseconds: int = 15_000) -> bool:
+        """Stop and keep what is going and wait for it, at the end of the program; False where it did not end in time.
+
+        On the usual way out the close guard has seen to it already, and nothing is left to wait for.
+        """
+        self.hold()
+        if self._current is None or self._thread is None:
             return True
-        return False
+        self._current.control.stop()
+        if not self._thread.wait(milliseconds):
+            return False
+        self._finish()
+        return True
 
     # -- parts -----------------------------------------------------------------------------------------------------
 

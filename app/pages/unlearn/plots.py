@@ -11,7 +11,7 @@ from app.pages.unlearn.curves import RunCurves, newest_until
 from app.pages.unlearn.words import phase_of
 from app.plots.accuracy import AccuracyPlot
 from app.plots.alignment import AlignmentPlot
-from app.plots.base import StepGroup
+from app.plots.group import StepGroup
 from app.plots.items import Phase
 from app.plots.losses import LossPlot
 from app.plots.spectrum import SpectrumPlot

@@ -7,13 +7,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QApplication
 
-from app.dialogs.confirm import Choice, ask
-from app.pages.unlearn import words
 from app.pages.unlearn.run_view import BannerText, RunView
 from app.services import format as fmt
 from app.services.notifications import Notification
+from app.services.run_commands import ask_discard
 from app.workers.live_run import LiveRun
 from app.workers.run_follower import RunFollower
 from core.engine.states import State
@@ -166,7 +164,7 @@ class RunPresenter(QObject):
             "resume": self._controller.resume,
             "checkpoint": self._controller.checkpoint,
             "stop": self._controller.stop,
-            "discard": self.ask_discard,
+            "discard": lambda: ask_discard(run, self._view.window(), self._controller.discard),
             "check": lambda: self._context.show_page("verify"),
             "again": self.left.emit,
             "restart": lambda: self._restart(run),
@@ -176,22 +174,6 @@ class RunPresenter(QObject):
         if what in ("pause", "resume", "checkpoint", "stop", "discard") and run is not self._controller.current:
             return
         actions[what]()
-
-    def ask_discard(self) -> None:
-        """Ask, then discard; the default is to keep."""
-        run = self._controller.current
-        if run is None or not run.can("discard"):
-            return
-        ask(
-            QApplication.activeWindow() or self._view.window(),
-            words.discard_question(run),
-            [Choice("keep", "Keep run"), Choice("discard", "Discard", destructive=True)],
-            lambda answer: self._discard(run, answer),
-        )
-
-    def _discard(self, run: LiveRun, answer: str) -> None:
-        if answer == "discard" and run is self._controller.current:
-            self._controller.discard()
 
     def _restart(self, run: LiveRun) -> None:
         pair = self._context.project.pair

@@ -1,0 +1,211 @@
+"""The window is closed over a run: asks what becomes of it, stops it in sight, and closes when it is over."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
+
+from app.dialogs.confirm import Choice, ask
+from app.pages.unlearn import words
+from app.services import format as fmt
+from app.services import tokens as t
+from app.services.accessibility import announce
+from app.services.theme import theme
+from app.widgets.buttons import DestructiveButton
+from app.widgets.labels import Label
+from app.widgets.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+    from app.workers.live_run import LiveRun
+
+log = logging.getLogger(__name__)
+
+PATIENCE_MS = 15_000  # before "Quit anyway" is offered
+EXIT_STOPPED = 5
+KEEP, STOP, DISCARD = "keep", "stop", "discard"
+
+
+class RunCloseGuard(QObject):
+    """Stands between the window and its end (`context.close_guard`). Never terminates a thread."""
+
+    def __init__(self, context: AppContext, window: QWidget, leave: Callable[[], object] | None = None) -> None:
+        super().__init__(window)
+        self._context, self._window = context, window
+        self._leave = leave or _leave
+        self._asking: QDialog | None = None
+        self._stopping: StoppingDialog | None = None
+        self._closing = False
+        context.run_controller.run_ended.connect(self._ended)
+        context.run_controller.state_changed.connect(self._changed)
+
+    def may_close(self) -> bool:
+        """True where no run is going; else ask, and close later."""
+        run = self._context.run_controller.current
+        if run is None:
+            return True
+        if self._closing:
+            self._show_stopping(run)
+        elif self._asking is None:
+            self._ask(run)
+        return False
+
+    def stop_and_save(self) -> bool:
+        """The session ends: stop and keep without asking. True where no run is going."""
+        run = self._context.run_controller.current
+        if run is None:
+            return True
+        self._end(run, STOP)
+        return False
+
+    # ---- parts
+
+    def _ask(self, run: LiveRun) -> None:
+        if run.kind == "check":
+            choices = [Choice(KEEP, "Keep running"), Choice(STOP, "Stop and quit")]
+        else:
+            choices = [
+                Choice(KEEP, "Keep running"), Choice(STOP, "Stop, save and quit"),
+                Choice(DISCARD, "Discard and quit", destructive=True),
+            ]  # fmt: skip
+        details = [] if run.kind == "check" else [words.on_disk(run)]
+        waiting = len(self._context.run_controller.queue)
+        if waiting:
+            details.append(f"{fmt.plural(waiting, 'run waits', 'runs wait')} behind it and would not be started.")
+        self._asking = ask(
+            self._window, words.close_question(run), choices, lambda answer: self._answered(run, answer),
+            " ".join(details),
+        )  # fmt: skip
+
+    def _answered(self, run: LiveRun, answer: str) -> None:
+        self._asking = None
+        if answer == KEEP:
+            return
+        if run is not self._context.run_controller.current:  # it ended while the question stood there
+            self._close()
+        else:
+            self._end(run, answer)
+
+    def _end(self, run: LiveRun, how: str) -> None:
+        self._closing = True
+        controller = self._context.run_controller
+        controller.hold()
+        if how == DISCARD:
+            controller.discard()
+        else:
+            controller.stop()
+        self._show_stopping(run)
+
+    def _show_stopping(self, run: LiveRun) -> None:
+        if self._stopping is None:
+            self._stopping = StoppingDialog(self._window, self._quit_anyway)
+            self._stopping.open()
+        self._stopping.show_run(run)
+
+    def _changed(self, run: LiveRun) -> None:
+        if self._stopping is not None:
+            self._stopping.show_run(run)
+
+    def _ended(self, run: LiveRun) -> None:
+        if self._asking is not None:
+            # Nothing is left to decide: the question goes, the window stays.
+            self._asking.reject()
+        if self._closing:
+            if self._stopping is not None:
+                self._stopping.finish()
+                self._stopping = None
+            # After whoever else listens has heard that the run is over.
+            QTimer.singleShot(0, self, self._close)
+
+    def _close(self) -> None:
+        self._closing = True
+        self._window.close()
+
+    def _quit_anyway(self) -> None:
+        log.warning("left while a run was still stopping; it can be resumed from its last checkpoint")
+        self._context.window_state.sync()
+        self._leave()
+
+
+class StoppingDialog(QDialog):
+    """What the run still finishes, for how long already, and after a while the way out."""
+
+    def __init__(self, parent: QWidget, quit_anyway: Callable[[], object]) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Unlearn Studio")
+        self.setModal(True)
+        self._may_close = False
+        self._quit_anyway = quit_anyway
+        column = QVBoxLayout(self)
+        margin = theme.px(t.XL)
+        column.setContentsMargins(margin, margin, margin, margin)
+        column.setSpacing(theme.px(t.M))
+        self.text = Label("", "section", wrap=True)
+        self.text.setMinimumWidth(theme.px(400))
+        column.addWidget(self.text)
+        self.progress = ProgressLine("Stopping", with_text=False)
+        self.progress.set(0, 0)
+        column.addWidget(self.progress)
+        row = QHBoxLayout()
+        self.elapsed = Label("", "caption", "text-2")
+        row.addWidget(self.elapsed, 1)
+        self.quit = DestructiveButton("Quit anyway", self._quit)
+        self.quit.setToolTip("What was recorded is on disk; the run can be resumed from its last checkpoint.")
+        policy = self.quit.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.quit.setSizePolicy(policy)
+        self.quit.hide()
+        row.addWidget(self.quit)
+        column.addLayout(row)
+        self._clock = QElapsedTimer()
+        self._clock.start()
+        self._timer = QTimer(self)
+        self._timer.setInterval(500)
+        self._timer.timeout.connect(self._tick)
+        self._timer.start()
+        self._tick()
+
+    def show_run(self, run: LiveRun) -> None:
+        """Say what is being finished."""
+        text = words.headline(run)
+        if text != self.text.text():
+            self.text.setText(text)
+            announce(self, text)
+
+    def finish(self) -> None:
+        """The run is over."""
+        self._may_close = True
+        self._timer.stop()
+        self.close()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() != Qt.Key.Key_Escape:  # there is nothing to take back any more
+            super().keyPressEvent(event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if self._may_close:
+            super().closeEvent(event)
+        else:
+            event.ignore()
+
+    def _tick(self) -> None:
+        seconds = self._clock.elapsed() / 1000
+        self.elapsed.setText(f"{fmt.duration(seconds)} so far")
+        if self._clock.elapsed() >= PATIENCE_MS:
+            self.quit.show()
+
+    def _quit(self) -> None:
+        self._quit_anyway()
+
+
+def _leave() -> None:
+    # Everything recorded is on disk. A thread cannot be ended from outside without the risk of a broken lock, so the
+    # process goes as a whole.
+    os._exit(EXIT_STOPPED)

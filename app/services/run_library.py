@@ -1,0 +1,184 @@
+"""The runs known: those in the folder of runs and those opened from elsewhere, read in a job and kept in short."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+
+from core.engine.states import ACTIVE, State
+from core.errors import AppError
+from core.runs.folder import EVENTS, RunFolder, list_runs
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+
+_MAY_DIE = {state.value for state in ACTIVE}  # without another word: only the lock tells
+_MOST_POINTS = 80  # of a sparkline, one a pixel
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run in short. Accuracies are 0..1 on unseen images (forget images for sample forgetting)."""
+
+    path: Path
+    state: str
+    method: str = ""
+    kind: str = "unlearn"
+    seed: int = 0
+    forget_text: str = ""
+    forget_mode: str = ""
+    retain_accuracy: float | None = None
+    forget_accuracy: float | None = None
+    verdict: str = ""
+    created: float = 0.0  # seconds since the epoch
+    step: int = 0
+    steps: int = 0
+    spark_retain: tuple[float | None, ...] = ()
+    spark_forget: tuple[float | None, ...] = ()
+    error: str = ""
+    stamp: tuple[Any, ...] = field(default=(), compare=False)  # of its files: unchanged means read already
+
+    @property
+    def id(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+
+class RunLibrary(QObject):
+    """`rows` is replaced as a whole; `changed` says so. Runs of this window's controller are not probed on disk."""
+
+    changed = Signal()
+    first_read = Signal()
+
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context.project)
+        self._context = context
+        self.rows: tuple[RunRow, ...] = ()
+        self._was_read = False
+        self._again = False
+        self._reading = False
+        controller = context.run_controller
+        controller.run_started.connect(self.refresh)
+        controller.run_ended.connect(self.refresh)
+        context.project.run_changed.connect(self._opened)
+
+    def refresh(self, *_: object) -> None:
+        """Read what changed on disk; a second call while reading reads once more afterwards."""
+        if self._reading:
+            self._again = True
+            return
+        self._reading, self._again = True, False
+        controller = self._context.run_controller
+        mine = {run.path for run in (*controller.queue, *([controller.current] if controller.current else []))}
+        others = [Path(path) for path in self._context.window_state.recent("run")]
+        known = {row.path: row for row in self.rows}
+        handle = self._context.jobs.submit(read_rows, self._context.runs_folder(), others, mine, known)
+        handle.done.connect(self._read)
+        handle.failed.connect(self._context.notifications.error)
+        handle.finished.connect(self._finished)
+
+    def _opened(self) -> None:
+        run = self._context.project.run
+        if run is not None and run.path not in {row.path for row in self.rows}:
+            self.refresh()
+
+    def _read(self, rows: tuple[RunRow, ...]) -> None:
+        if rows != self.rows:
+            self.rows = rows
+            self._context.project.set_runs(tuple(RunFolder(row.path) for row in rows))
+            self.changed.emit()
+        if not self._was_read:
+            self._was_read = True
+            self.first_read.emit()
+
+    def _finished(self) -> None:
+        self._reading = False
+        if self._again:
+            self.refresh()
+
+
+def read_rows(
+    folder: Path, others: list[Path], mine: set[Path], known: dict[Path, RunRow]
+) -> tuple[RunRow, ...]:
+    """Return the runs in `folder` and the `others`, newest first; what is unchanged is not read again."""
+    folders = list_runs(folder) if folder.is_dir() else []
+    paths = {run.path: run for run in folders}
+    for path in others:
+        run = RunFolder(path)
+        if run.exists:
+            paths.setdefault(path, run)
+    rows = [_row(run, path in mine, known.get(path)) for path, run in paths.items()]
+    return tuple(sorted(rows, key=lambda row: row.created, reverse=True))
+
+
+def _row(run: RunFolder, mine: bool, known: RunRow | None) -> RunRow:
+    stamp = _stamp(run, mine)
+    if known is not None and known.stamp == stamp and known.state not in _MAY_DIE:
+        return known
+    from core.session.overview import describe_run
+
+    if mine:
+        # Its lock is held by this process or about to be taken: no probing.
+        try:
+            job = run.job()
+        except AppError:
+            return RunRow(run.path, State.PREPARING.value, stamp=stamp)
+        return RunRow(run.path, "", job.method if job.kind == "unlearn" else "train", job.kind, job.seed,
+                      _forget_words(job), job.forget.mode, created=_created(run), stamp=stamp)  # fmt: skip
+    about = describe_run(run)
+    if about["state"] == "damaged":
+        return RunRow(run.path, "damaged", error=about["error"], created=_created(run), stamp=stamp)
+    job = run.job()
+    sample = job.forget.mode == "sample"
+    retain, forget = _sparks(run, sample)
+    return RunRow(
+        run.path, about["state"], about["method"], job.kind, job.seed, _forget_words(job), job.forget.mode,
+        retain_accuracy=_or_last(about["retain_test_accuracy"], retain),
+        forget_accuracy=_or_last(about["forget_accuracy" if sample else "forget_test_accuracy"], forget),
+        verdict=about["verdict"] or "", created=about["created"], step=about["step"], steps=about["steps"],
+        spark_retain=retain, spark_forget=forget, error=about["error"] or "", stamp=stamp,
+    )  # fmt: skip
+
+
+def _stamp(run: RunFolder, mine: bool) -> tuple[Any, ...]:
+    parts: list[Any] = [mine]
+    for name in ("job.json", "status.json", "report.json", EVENTS):
+        try:
+            stat = run.file(name).stat()
+            parts.append((stat.st_mtime_ns, stat.st_size))
+        except OSError:
+            parts.append(None)
+    return tuple(parts)
+
+
+def _created(run: RunFolder) -> float:
+    try:
+        return run.file("job.json").stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _sparks(run: RunFolder, sample: bool) -> tuple[tuple[float | None, ...], tuple[float | None, ...]]:
+    forget_key = "forget_accuracy" if sample else "forget_test_accuracy"
+    points = [
+        (event.get("retain_test_accuracy"), event.get(forget_key))
+        for event in run.events()
+        if event.get("type") == "evaluation" and event.get("scope") != "full"
+    ]
+    if len(points) > _MOST_POINTS:
+        step = (len(points) - 1) / (_MOST_POINTS - 1)
+        points = [points[round(i * step)] for i in range(_MOST_POINTS)]
+    return tuple(p[0] for p in points), tuple(p[1] for p in points)
+
+
+def _or_last(value: float | None, spark: tuple[float | None, ...]) -> float | None:
+    return value if value is not None else next((v for v in reversed(spark) if v is not None), None)
+
+
+def _forget_words(job: Any) -> str:
+    from app.widgets.run_chips import describe_forget
+
+    return describe_forget(job)

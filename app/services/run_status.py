@@ -1,0 +1,84 @@
+"""Says in the rail and the status line what the run under way does, also while its page is not in view."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+
+from app.pages.unlearn import words
+from core.engine.states import State
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+    from app.workers.live_run import LiveRun
+
+ACTIVITY = "run"
+
+
+class RunStatus(QObject):
+    """Follows the controller; the caption of the rail is where the run stands, in a few words."""
+
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context.project)
+        self._context = context
+        controller, project = context.run_controller, context.project
+        controller.state_changed.connect(self._changed)
+        controller.run_ended.connect(self._ended)
+        controller.queue_changed.connect(self._queue_changed)
+        for signal in (project.model_changed, project.dataset_changed, project.selection_changed, project.run_changed):
+            signal.connect(self._rest)
+        self._rest()
+
+    def _changed(self, run: LiveRun) -> None:
+        if not run.active:
+            return
+        text = words.headline(run)
+        if run.kind == "unlearn":
+            waiting = len(self._context.run_controller.queue)
+            self._context.page_states.set("unlearn", "running", _caption(run, waiting))
+        elif run.kind == "train":
+            text = f"{run.title or 'Training'}: {text}"
+        if self._context.status is not None:
+            outside = run.progress if run.state is not State.RUNNING or run.kind == "check" else None
+            done, total = (outside.done, outside.total) if outside else (run.step, run.steps)
+            self._context.status.set_activity(ACTIVITY, text, done, total, run.remaining)
+
+    def _ended(self, run: LiveRun) -> None:
+        if self._context.status is not None:
+            self._context.status.end_activity(ACTIVITY)
+        self._rest()
+        if run.state is State.FAILED:
+            if run.kind == "check" or run is not self._context.project.run:
+                what = {"check": "The check failed", "train": "The training failed"}.get(run.kind, f"{run.id} failed")
+                self._context.notifications.error(f"{what}: {run.error} {run.hint}".strip())
+        elif run.kind == "unlearn":
+            self._context.notifications.info(words.outcome(run))
+
+    def _queue_changed(self) -> None:
+        current = self._context.run_controller.current
+        if current is not None:
+            self._changed(current)
+
+    def _rest(self) -> None:
+        """What the rail says of the page while no run goes."""
+        context, project = self._context, self._context.project
+        current = context.run_controller.current
+        if current is not None and current.kind == "unlearn":
+            return
+        run: LiveRun | None = project.run
+        if run is not None:
+            context.page_states.set("unlearn", words.STATE_SHAPES[run.state], words.STATE_WORDS[run.state])
+        elif project.pair is not None and project.selection is not None and project.selection.count:
+            context.page_states.set("unlearn", "ready", "Ready to start")
+        else:
+            context.page_states.set("unlearn", "empty", "No run yet")
+
+
+def _caption(run: LiveRun, waiting: int) -> str:
+    word = words.STATE_WORDS[run.state]
+    if run.state is State.RUNNING and run.steps:
+        word = f"{100 * run.step // run.steps} %"
+    elif run.state is State.PAUSED:
+        word = f"Paused at {100 * run.step // max(run.steps, 1)} %"
+    return f"{word} · {waiting} waiting" if waiting else word
