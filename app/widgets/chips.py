@@ -85,6 +85,7 @@ class ChipButton(QToolButton):
         super().__init__(parent)
         self.setProperty("kind", "chip")
         self._name = name
+        self.setFixedHeight(theme.px(t.CHIP_HEIGHT))
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setIconSize(QSize(theme.px(14), theme.px(14)))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

@@ -109,7 +109,8 @@ class ParameterRow(QWidget):
             return combo
         number = NumberField(parameter.kind == "int", parameter.log, parameter.low, parameter.high, parameter.unit)
         number.setValue(float(parameter.default))
-        number.lineEdit().textChanged.connect(self._edited)
+        number.lineEdit().textChanged.connect(self._edited)  # while typing, also what is not a value yet
+        number.valueChanged.connect(self._edited)  # stepping and setting do not say that the text changed
         number.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         return number
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from app.services.theme import theme
 
 QLocale.setDefault(QLocale(QLocale.Language.English, QLocale.Country.UnitedStates))
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))  # for `helpers`, which stands beside this file
 # What the offscreen platform says of itself.
 OFFSCREEN = ("This plugin does not support", "QFontDatabase", "propagateSizeHints")
 

@@ -1,0 +1,598 @@
+"""Small parts: what they show, say to a screen reader, and do by keyboard."""
+
+from __future__ import annotations
+
+import pytest
+from helpers import assert_accessible, unnamed
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeySequence
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QVBoxLayout, QWidget
+
+from app.dialogs.confirm import Choice, ask
+from app.dialogs.glossary import GlossaryDialog
+from app.services.glossary import TERMS
+from app.services.theme import theme
+from app.widgets.banner import Banner
+from app.widgets.buttons import (
+    DestructiveButton,
+    IconButton,
+    PrimaryButton,
+    SecondaryButton,
+    Segmented,
+    TextButton,
+)
+from app.widgets.cards import Card, SelectableCard
+from app.widgets.chips import STATE_ICONS, Chip, ChipButton, StateChip
+from app.widgets.collapsible import CollapsibleSection
+from app.widgets.drop import DropTarget
+from app.widgets.empty import EmptyState
+from app.widgets.facts import FactTable
+from app.widgets.flow import FlowLayout
+from app.widgets.form import ParameterForm
+from app.widgets.gap_bar import Gap, GapBar
+from app.widgets.labels import ElidedLabel
+from app.widgets.number_field import NumberField
+from app.widgets.progress import ProgressLine
+from app.widgets.rail import Rail
+from app.widgets.status_line import StatusLine
+from app.widgets.term import TermLabel
+from core.parameters import Parameter
+
+
+def shown(qtbot, widget: QWidget, width: int = 400) -> QWidget:
+    qtbot.addWidget(widget)
+    widget.resize(width, max(widget.sizeHint().height(), 40))
+    widget.show()
+    return widget
+
+
+class TestButtons:
+    def test_an_icon_button_has_a_name_and_its_shortcut_in_the_tip(self, qtbot):
+        button = shown(qtbot, IconButton("lasso", "Lasso", shortcut="L"))
+        assert button.accessibleName() == "Lasso"
+        assert button.toolTip() == f"Lasso ({QKeySequence('L').toString(QKeySequence.SequenceFormat.NativeText)})"
+
+    def test_click_calls(self, qtbot):
+        calls = []
+        for kind in (PrimaryButton, SecondaryButton, TextButton, DestructiveButton):
+            button = kind("Go", lambda: calls.append(1))
+            qtbot.addWidget(button)
+            button.click()
+        assert len(calls) == 4
+
+    def test_busy_disables_and_gives_the_text_back(self, qtbot):
+        button = shown(qtbot, PrimaryButton("Export"))
+        button.set_busy(True, "Exporting…")
+        assert not button.isEnabled()
+        assert button.text() == "Exporting…"
+        button.set_busy(True, "Checking…")
+        button.set_busy(False)
+        assert button.isEnabled()
+        assert button.text() == "Export"
+
+    def test_primary_is_28_high_and_filled(self, qtbot):
+        button = shown(qtbot, PrimaryButton("Start unlearning"))
+        button.resize(button.sizeHint())
+        assert button.height() == theme.px(28)
+        image = button.grab().toImage()
+        assert image.pixelColor(image.width() // 2, 4) == theme.color("accent")
+
+    def test_segments_are_exclusive_and_tell(self, qtbot):
+        segments = shown(qtbot, Segmented([("k", "at k"), ("p", "profile")], "Alignment"))
+        with qtbot.waitSignal(segments.changed) as changed:
+            segments.set_value("p")
+        assert changed.args == ["p"]
+        assert segments.value() == "p"
+
+
+class TestCards:
+    def test_a_selectable_card_is_a_radio_button_to_the_keyboard(self, qtbot):
+        page = QWidget()
+        column = QVBoxLayout(page)
+        cards = [SelectableCard(f"Method {i}", "what it does") for i in range(3)]
+        for card in cards:
+            column.addWidget(card)
+        shown(qtbot, page)
+        page.activateWindow()
+        with qtbot.waitActive(page):
+            pass
+        cards[0].setChecked(True)
+        cards[0].setFocus()
+        QTest.keyClick(cards[0], Qt.Key.Key_Down)
+        assert [card.isChecked() for card in cards] == [False, True, False]
+        assert cards[1].accessibleDescription() == "what it does"
+
+    def test_with_check_several_may_be_chosen(self, qtbot):
+        page = QWidget()
+        column = QVBoxLayout(page)
+        cards = [SelectableCard(f"Method {i}", check=True) for i in range(2)]
+        for card in cards:
+            column.addWidget(card)
+            card.setChecked(True)
+        shown(qtbot, page)
+        assert all(card.isChecked() for card in cards)
+
+    def test_selection_shows_by_more_than_colour(self, qtbot):
+        card = shown(qtbot, SelectableCard("Method"))
+        before = card.grab().toImage()
+        card.setChecked(True)
+        after = card.grab().toImage()
+        tick = [after.pixelColor(x, y) for x in range(12, 28) for y in range(12, 28)]
+        assert theme.color("on_accent") in tick
+        assert before != after
+
+    def test_return_opens(self, qtbot):
+        card = shown(qtbot, SelectableCard("Method"))
+        with qtbot.waitSignal(card.opened):
+            QTest.keyClick(card, Qt.Key.Key_Return)
+        assert card.isChecked()
+
+    def test_a_card_holds_its_actions(self, qtbot):
+        card = Card("Model")
+        card.add_action(SecondaryButton("Open…"))
+        shown(qtbot, card)
+        assert card.accessibleName() == "Model"
+        assert_accessible(card)
+
+
+class TestChipsAndBanner:
+    def test_states_have_shapes(self, qtbot):
+        chip = shown(qtbot, StateChip())
+        pictures = set()
+        for state in STATE_ICONS:
+            chip.set_state(state)
+            pictures.add(chip._icon_label.pixmap().toImage().cacheKey())
+            assert chip.text()
+        assert len(pictures) == len(STATE_ICONS)
+
+    def test_a_chip_is_not_a_tab_stop_and_its_button_form_is(self, qtbot):
+        assert Chip("CPU").focusPolicy() == Qt.FocusPolicy.NoFocus
+        button = shown(qtbot, ChipButton("one", name="Run"))
+        assert button.focusPolicy() & Qt.FocusPolicy.TabFocus
+        assert button.accessibleName() == "Run: one"
+        assert button.text().endswith("▾")
+
+    def test_chips_of_both_kinds_are_equally_high(self, qtbot):
+        menu = QMenu()
+        qtbot.addWidget(menu)
+        button = shown(qtbot, ChipButton("one"))
+        button.set_menu(menu)
+        assert button.height() == theme.px(20) == shown(qtbot, Chip("x")).height()
+
+    def test_a_banner_has_at_most_two_buttons(self, qtbot):
+        banner = Banner()
+        shown(qtbot, banner)
+        calls = []
+        banner.show_message(
+            "Only 0.1 % correct.", "caution",
+            [("Use this order", lambda: calls.append(1)), ("Keep mine", lambda: None), ("Third", lambda: None)],
+        )
+        assert [button.text() for button in banner._buttons] == ["Use this order", "Keep mine"]
+        banner._buttons[0].click()
+        assert calls == [1]
+        assert banner.accessibleName() == "Only 0.1 % correct."
+        assert not unnamed(banner)
+
+    def test_dismissing_tells_once(self, qtbot):
+        banner = Banner()
+        shown(qtbot, banner)
+        banner.show_message("x")
+        with qtbot.waitSignal(banner.closed):
+            banner.dismiss()
+        with qtbot.assertNotEmitted(banner.closed):
+            banner.dismiss()
+
+
+class TestFactsAndLabels:
+    def test_facts_are_set_by_key(self, qtbot):
+        table = FactTable()
+        shown(qtbot, table)
+        table.set("arch", "Architecture", "ResNet-18")
+        table.set("arch", "Architecture", "ResNet-50")
+        assert table.values() == {"arch": "ResNet-50"}
+        table.remove("arch")
+        assert table.values() == {}
+
+    def test_an_assumed_value_says_so_and_can_be_changed(self, qtbot):
+        table = FactTable()
+        shown(qtbot, table)
+        calls = []
+        row = table.set("p", "Preprocessing", "ImageNet", assumed=True, on_change=lambda: calls.append(1))
+        assert not row._assumed.isHidden()
+        row._change.click()
+        assert calls == [1]
+        assert row._change.accessibleName() == "Change preprocessing"
+
+    def test_long_names_elide_in_the_middle_and_keep_the_whole(self, qtbot):
+        label = shown(qtbot, ElidedLabel("a" * 60 + "-middle-" + "z" * 60), 120)
+        assert label.toolTip() == label.text()
+        assert label.accessibleName() == label.text()
+        label.setText("short")
+        assert label.toolTip() == ""
+
+    def test_progress(self, qtbot):
+        line = shown(qtbot, ProgressLine())
+        line.set(310, 920, "step 310 of 920", 100)
+        assert line.share() == pytest.approx(310 / 920, abs=1e-3)
+        assert line.text() == "step 310 of 920 · 1 min 40 s left"
+        line.set(0, 0)
+        assert line.share() is None
+
+    def test_an_empty_state_offers_one_button(self, qtbot):
+        calls = []
+        empty = EmptyState("data", "Curves appear here while a run goes.", "Choose", lambda: calls.append(1))
+        shown(qtbot, empty)
+        empty.button.click()
+        assert calls == [1]
+        empty.set("Nothing to check yet.")
+        assert not empty.button.isVisible()
+
+
+class TestRail:
+    @pytest.fixture
+    def rail(self, qtbot):
+        rail = Rail()
+        for page_id in ("project", "forget", "runs"):
+            rail.add_entry(page_id, page_id.capitalize(), "model", below_line=page_id == "runs")
+        shown(qtbot, rail, 184)
+        rail.set_current("project")
+        return rail
+
+    def test_a_click_chooses(self, qtbot, rail):
+        with qtbot.waitSignal(rail.chosen) as chosen:
+            QTest.mouseClick(rail.entry("forget"), Qt.MouseButton.LeftButton)
+        assert chosen.args == ["forget"]
+
+    def test_arrow_keys_choose(self, qtbot, rail):
+        rail.activateWindow()
+        rail.entry("project").setFocus()
+        with qtbot.waitSignal(rail.chosen) as chosen:
+            QTest.keyClick(rail.entry("project"), Qt.Key.Key_Down)
+        assert chosen.args == ["forget"]
+
+    def test_the_state_is_said_in_words(self, rail):
+        rail.set_state("project", "ready", "ResNet-18 · 10 classes")
+        assert rail.entry("project").accessibleDescription() == "ready: ResNet-18 · 10 classes"
+
+    def test_set_current_chooses_nothing(self, qtbot, rail):
+        with qtbot.assertNotEmitted(rail.chosen):
+            rail.set_current("runs")
+
+
+class TestStatusLine:
+    def test_the_latest_activity_shows_and_the_former_comes_back(self, qtbot):
+        line = shown(qtbot, StatusLine(), 800)
+        line.set_activity("a", "Loading data", 1, 2)
+        line.set_activity("b", "Measuring", 0, 0, 12.0)
+        assert line.text() == "Measuring"
+        line.end_activity("b")
+        assert line.text() == "Loading data"
+        line.end_activity("a")
+        line.end_activity("never")
+        assert line.text() == ""
+
+    def test_cancel_is_there_only_where_it_is_offered(self, qtbot):
+        line = shown(qtbot, StatusLine(), 800)
+        calls = []
+        line.set_activity("a", "Loading", on_cancel=lambda: calls.append(1))
+        assert line._cancel.isVisible()
+        line._cancel.click()
+        assert calls == [1]
+        line.set_activity("a", "Loading")
+        assert not line._cancel.isVisible()
+
+    def test_a_message_goes_after_a_while(self, qtbot):
+        line = shown(qtbot, StatusLine(), 800)
+        line.set_resting("Nothing open")
+        line.show_message("Copied", 30)
+        assert line.text() == "Copied"
+        qtbot.waitUntil(lambda: line.text() == "Nothing open")
+
+
+PARAMETERS = (
+    Parameter("rounds", "int", 4, "Passes over forget and recover", low=1, high=50),
+    Parameter("lr", "float", 0.01, "Step size of the optimiser", low=0, low_open=True, log=True, title="Step size"),
+    Parameter("mode", "choice", "a", "Which one", choices=("a", "b")),
+    Parameter("augment", "bool", True, "Flip and crop", group="Data"),
+    Parameter("batch", "int", 256, "Images a step", unit="images", group="Data", low=1),
+)
+
+
+class TestForm:
+    @pytest.fixture
+    def form(self, qtbot):
+        form = ParameterForm(PARAMETERS, open_groups=("Data",))
+        qtbot.addWidget(form)
+        form.resize(420, 400)
+        form.show()
+        return form
+
+    def test_it_starts_with_the_defaults(self, form):
+        assert form.values() == {"rounds": 4, "lr": 0.01, "mode": "a", "augment": True, "batch": 256}
+        assert form.is_valid()
+        assert form.changed_names() == []
+
+    def test_a_changed_value_shows_a_dot_and_reset(self, qtbot, form):
+        with qtbot.waitSignal(form.changed):
+            form.row("rounds").field.setValue(6)
+        row = form.row("rounds")
+        assert form.changed_names() == ["rounds"]
+        assert row._dot.isVisible() and row._reset.isVisible()
+        row._reset.click()
+        assert form.values()["rounds"] == 4
+        assert not row._dot.isVisible()
+
+    def test_a_wrong_value_says_the_rule_beside_the_field(self, form):
+        form.set_values({"rounds": 99})
+        assert form.problems() == ["Rounds: Must be a whole number, at least 1 and at most 50."]
+        assert "rounds" not in form.values()
+        assert form.row("rounds")._caption.text() == "Must be a whole number, at least 1 and at most 50."
+        assert form.row("rounds").field.property("invalid") is True
+
+    def test_what_is_typed_counts(self, qtbot, form):
+        field = form.row("lr").field
+        field.lineEdit().selectAll()
+        QTest.keyClicks(field.lineEdit(), "1e-4")
+        assert form.values()["lr"] == pytest.approx(1e-4)
+        field.lineEdit().selectAll()
+        QTest.keyClicks(field.lineEdit(), "-3")
+        assert form.problems() == ["Step size: Must be a number above 0."]
+
+    def test_a_preset_becomes_the_baseline(self, form):
+        form.set_baseline({"rounds": 8})
+        assert form.values()["rounds"] == 8
+        assert form.changed_names() == []
+        form.set_values({"rounds": 4})
+        assert form.changed_names() == ["rounds"]
+        form.reset()
+        assert form.values()["rounds"] == 8
+
+    def test_help_shows_while_focused(self, qtbot, form):
+        row = form.row("rounds")
+        form.activateWindow()
+        form.row("mode").field.setFocus()
+        assert not row._caption.isVisible()
+        row.field.setFocus()
+        qtbot.waitUntil(lambda: row._caption.isVisible())
+        assert row._caption.text() == "Passes over forget and recover. At least 1 and at most 50."
+
+    def test_groups_say_what_was_changed(self, form):
+        form.set_values({"batch": 128})
+        assert form._sections["Data"].summary() == "2 parameters · 1 changed"
+
+    def test_a_folded_group_opens_where_something_is_wrong(self, qtbot):
+        form = ParameterForm(PARAMETERS, open_groups=())
+        qtbot.addWidget(form)
+        assert not form._sections["Data"].is_open()
+        form.set_values({"batch": 0})
+        assert form._sections["Data"].is_open()
+
+    def test_other_parameters_build_another_form(self, form):
+        form.set_parameters(PARAMETERS[:1])
+        assert form.values() == {"rounds": 4}
+
+    def test_it_is_accessible(self, form):
+        assert_accessible(form)
+
+    def test_the_wheel_over_a_field_without_focus_changes_nothing(self, qtbot, form):
+        from PySide6.QtGui import QWheelEvent
+
+        field = form.row("rounds").field
+        form.row("mode").field.setFocus()
+        event = QWheelEvent(QPointF(5, 5), QPointF(5, 5), QPoint(0, 120), QPoint(0, 120), Qt.MouseButton.NoButton,
+                            Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False)  # fmt: skip
+        QApplication.sendEvent(field, event)
+        assert form.values()["rounds"] == 4
+
+    @pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda p: p.name)
+    def test_values_the_rule_forbids_are_refused(self, qtbot, parameter):
+        if parameter.kind not in ("int", "float"):
+            pytest.skip("a choice cannot be typed")
+        form = ParameterForm((parameter,))
+        qtbot.addWidget(form)
+        for value in parameter.invalid_values():
+            if isinstance(value, int | float) and value == value and abs(value) < 1e9:
+                form.row(parameter.name).field.lineEdit().setText(str(value))
+                assert not form.is_valid(), value
+
+
+class TestNumberField:
+    def test_a_logarithmic_field_steps_through_1_2_5(self, qtbot):
+        field = NumberField(log=True, low=1e-6, high=1.0)
+        qtbot.addWidget(field)
+        field.setValue(0.01)
+        values = []
+        for _ in range(4):
+            field.stepBy(1)
+            values.append(field.value())
+        assert values == pytest.approx([0.02, 0.05, 0.1, 0.2])
+        field.stepBy(-1)
+        assert field.value() == pytest.approx(0.1)
+
+    def test_steps_stop_at_the_range(self, qtbot):
+        field = NumberField(whole=True, low=1, high=3)
+        qtbot.addWidget(field)
+        field.setValue(3)
+        field.stepBy(1)
+        assert field.value() == 3
+
+    def test_the_unit_is_not_part_of_the_value(self, qtbot):
+        field = NumberField(whole=True, unit="images")
+        qtbot.addWidget(field)
+        field.setValue(12)
+        assert field.text() == "12 images"
+        assert field.typed() == "12"
+
+    def test_nonsense_goes_back_to_the_last_value(self, qtbot):
+        field = NumberField()
+        shown(qtbot, field)
+        field.setValue(2.5)
+        field.lineEdit().setText("nonsense")
+        field.clearFocus()
+        field.interpretText()
+        assert field.value() == 2.5
+
+
+class TestTerms:
+    def test_f1_opens_two_sentences(self, qtbot):
+        label = shown(qtbot, TermLabel("alignment"))
+        QTest.keyClick(label, Qt.Key.Key_F1)
+        assert label.popup() is not None
+        assert "not 1" in label.accessibleDescription()
+        QTest.keyClick(label, Qt.Key.Key_Escape)
+        assert label.popup() is None
+
+    def test_the_pop_up_goes_with_the_focus(self, qtbot):
+        page = QWidget()
+        column = QVBoxLayout(page)
+        first, label, last = QLineEdit(), TermLabel("probe"), QLineEdit()
+        for widget in (first, label, last):
+            column.addWidget(widget)
+        shown(qtbot, page)
+        page.activateWindow()
+        with qtbot.waitActive(page):
+            pass
+        first.setFocus()
+        QTest.keyClick(first, Qt.Key.Key_Tab)
+        qtbot.waitUntil(lambda: label.popup() is not None)
+        QTest.keyClick(label, Qt.Key.Key_Tab)
+        qtbot.waitUntil(lambda: label.popup() is None)
+
+    @pytest.mark.parametrize("key", TERMS)
+    def test_a_pop_up_has_at_most_two_sentences(self, key):
+        text = TERMS[key].short
+        assert text.endswith(".")
+        assert 1 <= text.replace("0.5", "05").count(". ") + 1 <= 2
+
+    def test_the_glossary_holds_all_words(self, qtbot):
+        dialog = GlossaryDialog("probe")
+        qtbot.addWidget(dialog)
+        text = dialog.browser.toPlainText()
+        assert all(term.word in text for term in TERMS.values())
+
+    def test_an_unknown_word_is_an_error(self):
+        with pytest.raises(KeyError):
+            TermLabel("nonsense")
+
+
+class TestConfirm:
+    def test_escape_is_the_harmless_answer(self, qtbot):
+        parent = shown(qtbot, QWidget())
+        answers = []
+        dialog = ask(parent, "Discard this run?", [Choice("keep", "Keep run"), Choice("discard", "Discard", True)],
+                     answers.append)  # fmt: skip
+        assert dialog.buttons["keep"].isDefault()
+        QTest.keyClick(dialog, Qt.Key.Key_Escape)
+        assert answers == ["keep"]
+
+    def test_the_chosen_answer_comes_once(self, qtbot):
+        parent = shown(qtbot, QWidget())
+        answers = []
+        dialog = ask(parent, "Discard?", [Choice("keep", "Keep run"), Choice("discard", "Discard", True)],
+                     answers.append)  # fmt: skip
+        dialog.buttons["discard"].click()
+        assert answers == ["discard"]
+
+
+class TestDrop:
+    def events(self, path):
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(path))])
+        actions, left = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
+        none = Qt.KeyboardModifier.NoModifier
+        enter = QDragEnterEvent(QPoint(5, 5), actions, data, left, none)
+        drop = QDropEvent(QPointF(5, 5), actions, data, left, none)
+        return data, enter, drop
+
+    def test_a_fitting_file_is_announced_and_delivered(self, qtbot, tmp_path):
+        card = shown(qtbot, Card("Model"))
+        target = DropTarget(card, lambda paths: "Opens the model" if paths[0].suffix == ".pt" else None)
+        said, got = [], []
+        target.hovered.connect(said.append)
+        target.dropped.connect(got.append)
+        path = tmp_path / "a.pt"
+        _data, enter, drop = self.events(path)
+        QApplication.sendEvent(card, enter)
+        assert card.property("drop") is True
+        assert said == ["Opens the model"]
+        QApplication.sendEvent(card, drop)
+        assert got == [[path]]
+        assert card.property("drop") is False
+
+    def test_a_file_that_does_not_fit_is_left_to_the_window(self, qtbot, tmp_path):
+        card = shown(qtbot, Card("Model"))
+        target = DropTarget(card, lambda paths: None)
+        got = []
+        target.dropped.connect(got.append)
+        _data, enter, drop = self.events(tmp_path / "a.txt")
+        QApplication.sendEvent(card, enter)
+        assert not enter.isAccepted()
+        QApplication.sendEvent(card, drop)
+        assert got == []
+
+    def test_leaving_takes_the_tint_away(self, qtbot, tmp_path):
+        card = shown(qtbot, Card("Model"))
+        DropTarget(card, lambda paths: "Opens")
+        _data, enter, _drop = self.events(tmp_path / "a.pt")
+        QApplication.sendEvent(card, enter)
+        QApplication.sendEvent(card, QDragLeaveEvent())
+        assert card.property("drop") is False
+
+
+class TestGapBars:
+    @pytest.mark.parametrize(
+        "gap, words",
+        [
+            (Gap(0.4), "40 % of the gap closed"),
+            (Gap(0.4, 0.3, 0.5), "40 % of the gap closed (30 to 50)"),
+            (Gap(None), "not measured"),
+            (Gap(0.4, informative=False), "not informative here"),
+        ],
+    )
+    def test_they_say_themselves_in_words(self, qtbot, gap, words):
+        bar = shown(qtbot, GapBar(gap))
+        assert bar.accessibleName() == words
+
+    def filled(self, bar: GapBar) -> list[int]:
+        image = bar.grab().toImage()
+        middle = image.height() // 2
+        return [x for x in range(image.width()) if image.pixelColor(x, middle) == theme.color("unlearned")]
+
+    def test_the_fill_ends_at_the_model(self, qtbot):
+        bar = shown(qtbot, GapBar(Gap(0.5)), 308)
+        left, right = min(self.filled(bar)), max(self.filled(bar))
+        assert left == pytest.approx(54, abs=2)  # 0 lies a sixth into the 300 px
+        assert right == pytest.approx(154, abs=2)
+
+    def test_worse_than_the_original_goes_left(self, qtbot):
+        bar = shown(qtbot, GapBar(Gap(-0.2)), 308)
+        assert max(self.filled(bar)) <= 55
+
+    def test_overshoot_goes_past_the_right_end(self, qtbot):
+        bar = shown(qtbot, GapBar(Gap(3.0)), 308)
+        assert max(self.filled(bar)) > 300
+
+    def test_not_informative_has_no_fill(self, qtbot):
+        assert not self.filled(shown(qtbot, GapBar(Gap(0.5, informative=False)), 308))
+
+
+def test_a_section_folds_by_keyboard(qtbot):
+    section = CollapsibleSection("9 parameters")
+    shown(qtbot, section)
+    with qtbot.waitSignal(section.toggled) as toggled:
+        QTest.keyClick(section._head, Qt.Key.Key_Space)
+    assert toggled.args == [True]
+    assert section.is_open()
+    assert section._head.accessibleDescription() == "open"
+
+
+def test_a_flow_wraps(qtbot):
+    page = QWidget()
+    flow = FlowLayout(page)
+    for number in range(6):
+        flow.addWidget(SecondaryButton(f"Button {number}"))
+    shown(qtbot, page, 200)
+    rows = {flow.itemAt(i).geometry().y() for i in range(flow.count())}
+    assert len(rows) > 1
+    assert flow.heightForWidth(2000) < flow.heightForWidth(200)
