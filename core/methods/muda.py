@@ -253,7 +253,14 @@ MUDA = Method(
             "slow-motion",
             "Slow motion",
             "Small steps over many rounds, to watch features move; the bundled example uses it.",
-            {"rounds": 60, "lr": 0.0015, "batch": 16, "forget_epochs": 1.0, "recover_share": 0.25},
+            {
+                "rounds": 60,
+                "lr": 0.0015,
+                "schedule": "one-cycle",
+                "batch": 16,
+                "forget_epochs": 1.0,
+                "recover_share": 0.25,
+            },
             frozenset({"class"}),
         ),
         Preset(
