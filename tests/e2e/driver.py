@@ -1,0 +1,94 @@
+"""Drives the real application from inside its event loop: a script yields conditions and goes on when they hold."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer
+from PySide6.QtWidgets import QApplication
+
+from app.main_window import MainWindow
+
+Condition = Callable[[], Any]
+Script = Callable[["Driver"], Generator[Condition, None, None]]
+
+
+class Driver(QObject):
+    """Looks every few milliseconds whether the script may go on; a condition that never holds fails it."""
+
+    def __init__(self, script: Script, patience: float = 90.0) -> None:
+        super().__init__()
+        self._script = script(self)
+        self._patience = patience
+        self._condition: Condition = lambda: self.window is not None
+        self._since = time.monotonic()
+        self.error: BaseException | None = None
+        self.done = False
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._look)
+        self._timer.start(10)
+
+    @property
+    def window(self) -> MainWindow | None:
+        """The main window once it is on screen."""
+        found = [w for w in QApplication.topLevelWidgets() if isinstance(w, MainWindow) and w.isVisible()]
+        return found[0] if found else None
+
+    @property
+    def context(self) -> Any:
+        """The window's services."""
+        assert self.window is not None
+        return self.window.context
+
+    def page(self, name: str) -> Any:
+        """Show a page and return it."""
+        self.context.show_page(name)
+        return self.window.page(name)
+
+    def _look(self) -> None:
+        try:
+            if not self._condition():
+                if time.monotonic() - self._since > self._patience:
+                    raise AssertionError(f"waited {self._patience:.0f} s in vain for {_where(self._condition)}")
+                return
+            self._condition = next(self._script)
+            self._since = time.monotonic()
+        except StopIteration:
+            self.done = True
+            self.stop()
+        except BaseException as error:
+            self.error = error
+            self.stop()
+
+    def stop(self) -> None:
+        """End the event loop, whatever is going on."""
+        self._timer.stop()
+        window = self.window
+        if window is not None and self.error is not None:
+            controller = window.context.run_controller
+            if controller is not None and controller.current is not None:
+                controller.discard()
+        QApplication.exit(0)
+
+
+def drive(arguments: list[str], script: Script, patience: float = 90.0) -> int:
+    """Run `main(arguments)` with a script and return its exit code; raises what the script raised."""
+    from app.bootstrap import create_application
+    from main import main
+
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    create_application()
+    driver = Driver(script, patience)
+    code = main(arguments)
+    if driver.error is not None:
+        raise driver.error
+    assert driver.done, "the application ended before the script did"
+    return code
+
+
+def _where(condition: Condition) -> str:
+    code = getattr(condition, "__code__", None)
+    return f"the condition at line {code.co_firstlineno}" if code else repr(condition)
