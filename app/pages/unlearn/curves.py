@@ -58,7 +58,9 @@ class RunCurves:
         return sorted({e.step for e in (*self.evaluations, *self.spectra)})
 
     def _add_losses(self, event: StepMetrics) -> None:
-        for name, values in event.terms.items():
+        # The sum of the terms means something else in each phase: drawn only where it is all there is.
+        parts = {name: values for name, values in event.terms.items() if name != "loss"}
+        for name, values in (parts or event.terms).items():
             curve = self.losses.setdefault(name, Curve())
             curve.steps.extend(event.steps)
             curve.values.extend(values)
