@@ -9,7 +9,7 @@ from core.cli import options
 from core.cli.interrupts import stop_on_interrupt
 from core.cli.output import Screen
 from core.cli.progress import Loading
-from core.cli.running import run_to_end
+from core.cli.running import require_going, run_to_end
 from core.errors import InputError
 from core.verify.numbers import duration
 
@@ -45,6 +45,7 @@ def run(given: argparse.Namespace, screen: Screen) -> int:
         example = open_example(control, Loading(screen))
         screen.end_line()
         screen.say(f"The example: {example.selection.describe()}")
+        require_going(control)
         if not folder.exists:
             job = make_unlearn_job(
                 example.pair, example.selection, example.method, preset=example.preset, seed=example.seed

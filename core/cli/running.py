@@ -47,6 +47,12 @@ def show_result(folder: RunFolder, state: str, screen: Screen) -> int:
     return StoppedError.exit_code if state == "stopped" else DONE
 
 
+def require_going(control: Control) -> None:
+    """Raise StoppedError where the user has stopped the command while model and data were read."""
+    if control.ending:
+        raise StoppedError("Stopped before the run began; nothing was written")
+
+
 def require_same_job(folder: RunFolder, asked: Job) -> None:
     """Raise MismatchError where a folder to resume holds another job than the command asks for, naming what differs."""
     held = folder.job()

@@ -8,7 +8,7 @@ from core.cli import forget, options
 from core.cli.interrupts import stop_on_interrupt
 from core.cli.output import Screen
 from core.cli.progress import Loading
-from core.cli.running import require_same_job, run_to_end
+from core.cli.running import require_going, require_same_job, run_to_end
 from core.errors import InputError
 
 SUMMARY = "Train an original model or, with exclusions, a retrained reference."
@@ -63,6 +63,7 @@ def run(given: argparse.Namespace, screen: Screen) -> int:
             dataset, known, arch, exclude=exclude if exclude.count else None, recipe=recipe,
             user_code=arch if is_user_code(arch) else "", **options.machine_options(given),
         )  # fmt: skip
+        require_going(control)
         if folder.exists:
             require_same_job(folder, job)
         else:

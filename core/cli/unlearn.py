@@ -8,7 +8,7 @@ from core.cli import forget, options
 from core.cli.interrupts import stop_on_interrupt
 from core.cli.output import Screen
 from core.cli.progress import Loading
-from core.cli.running import require_same_job, run_to_end
+from core.cli.running import require_going, require_same_job, run_to_end
 from core.errors import InputError
 
 SUMMARY = "Make a model forget classes or samples. Leaves a run folder with the unlearned model and a report."
@@ -62,6 +62,7 @@ def run(given: argparse.Namespace, screen: Screen) -> int:
         job = make_unlearn_job(
             pair, selection, method.id, preset=given.preset, settings=settings, **options.machine_options(given)
         )
+        require_going(control)
         if folder.exists:
             require_same_job(folder, job)
         else:

@@ -1,0 +1,144 @@
+"""Files of all kinds: what `inspect` says of them, and that a stranger's checkpoint comes back as it came in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from .conftest import unlearn
+
+
+def test_a_model(cli, model):
+    path = model / "model.safetensors"
+    found = cli("inspect", path, "--json").document
+    assert found["kind"] == "model" and found["architecture"] == "small-cnn" and found["num_classes"] == 10
+    assert found["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert found["format"] == "safetensors" and found["card"] is True and found["input_size"] == [8, 8]
+    text = cli("inspect", path).out
+    assert "small-cnn" in text and found["sha256"] in text
+
+
+def test_a_checkpoint_of_someone_else(cli, tmp_path):
+    import torchvision
+
+    torch.manual_seed(0)
+    state = {f"module.{k}": v for k, v in torchvision.models.resnet18(num_classes=7).state_dict().items()}
+    torch.save({"epoch": 3, "state_dict": state, "optimizer": {"x": torch.zeros(2)}}, tmp_path / "net.pth")
+    found = cli("inspect", tmp_path / "net.pth", "--json").document
+    assert found["architecture"] == "resnet18" and found["num_classes"] == 7 and found["input_size"] is None
+    form = found["form"]
+    assert form["container"] == "state_dict" and form["prefix"] == "module." and form["scalars"] == {"epoch": 3}
+    assert form["dropped"] == ["optimizer"]
+    text = cli("inspect", tmp_path / "net.pth").out
+    assert "optimizer (they still hold this model's weights)" in text and "epoch=3" in text
+
+
+def test_data_by_name_and_by_path(cli, images, digits):
+    found = cli("inspect", "digits", "--json").document
+    assert found["kind"] == "dataset" and found["train"] == digits.all and found["per_class"]["3"] == digits.threes
+    found = cli("inspect", images, "--json").document
+    assert found["kind"] == "dataset" and found["channels"] == 3 and found["image_size"] == [12, 12]
+    assert found["train"] == 150 and found["test"] == 50 and len(found["fingerprint"]) == 64
+
+
+def test_data_without_a_test_part(cli, tmp_path):
+    np.savez(tmp_path / "d.npz", x_train=np.zeros((20, 8, 8), "uint8"), y_train=np.arange(20) % 2)
+    found = cli("inspect", tmp_path / "d.npz", "--json").document
+    assert (found["train"], found["test"], found["test_origin"]) == (20, 0, None)
+    assert "--test-fraction" in cli("inspect", tmp_path / "d.npz").out
+    parted = cli("inspect", tmp_path / "d.npz", "--test-fraction", "0.5", "--json").document
+    assert (parted["train"], parted["test"], parted["test_origin"]) == (10, 10, "set aside")
+
+
+def test_a_run_and_a_folder_of_runs(cli, unlearned):
+    found = cli("inspect", unlearned, "--json").document
+    assert found["kind"] == "run" and found["state"] == "finished" and found["forget"]["classes"] == ["3"]
+    text = cli("inspect", unlearned).out
+    assert "Forget-test accuracy" in text and "a run" in text
+    found = cli("inspect", unlearned.parent, "--json").document
+    assert found["kind"] == "runs" and unlearned.name in [row["run"] for row in found["runs"]]
+
+
+def test_a_report(cli, unlearned):
+    found = cli("inspect", unlearned / "report.html", "--json").document
+    assert found["kind"] == "report" and found["method"] == "muda" and "model.pt" in found["files"]
+
+
+def test_forget_lists_need_no_data(cli, unlearned, tmp_path):
+    found = cli("inspect", unlearned / "forget.csv", "--json").document
+    assert found["kind"] == "forget list" and found["classes"] == ["3"] and found["by_name"] == 0
+    (tmp_path / "l.txt").write_text("3\n17\na/b.png\n")
+    found = cli("inspect", tmp_path / "l.txt", "--json").document
+    assert (found["entries"], found["by_index"], found["by_name"]) == (3, 2, 1)
+
+
+def test_export_gives_the_form_back(cli, unlearned, tmp_path):
+    result = cli("export", unlearned, "--format", "same", "--out", tmp_path / "b.safetensors")
+    assert result.code == 0 and result.err == ""
+    assert "Written and read back: same 22 keys, types and shapes; largest difference on 256 images: 0." in result.out
+    found = cli("export", unlearned, "--format", "pt", "--out", tmp_path / "c.pt", "--report", "--json").document
+    assert found["largest_difference"] == 0 and found["keys"] == 22
+    assert found["sha256"] == hashlib.sha256((tmp_path / "c.pt").read_bytes()).hexdigest()
+    assert [path.rpartition("/")[2] for path in found["also"]] == ["c.json", "c-report.html"]
+
+
+def test_export_replaces_only_when_asked(cli, unlearned, tmp_path):
+    command = ["export", unlearned, "--format", "pt", "--out", tmp_path / "c.pt"]
+    assert cli(*command).code == 0
+    again = cli(*command)
+    assert again.code == 3 and "--force" in again.error
+    assert cli(*command, "--force").code == 0
+
+
+def test_an_exported_model_goes_where_the_old_one_went(cli, unlearned, model, tmp_path):
+    assert cli("export", unlearned, "--format", "pt", "--out", tmp_path / "c.pt").code == 0
+    measure = ["--dataset", "digits", "--forget-class", 3, "--json"]
+    ours = cli("evaluate", "--model", tmp_path / "c.pt", *measure).document
+    assert ours == cli("evaluate", "--model", unlearned, *measure).document
+    assert cli(*unlearn(tmp_path / "c.pt", tmp_path / "next", forget=("--forget-class", 4))).code == 0
+
+
+def test_a_strangers_checkpoint_is_given_back_as_it_came_in(cli, tmp_path):
+    """A ResNet-18 under "state_dict" with "module." keys: same keys, types and shapes, and the file is not touched."""
+    import torchvision
+
+    torch.manual_seed(0)
+    state = {f"module.{k}": v for k, v in torchvision.models.resnet18(num_classes=4).state_dict().items()}
+    path = tmp_path / "net.pth"
+    torch.save({"epoch": 3, "state_dict": state}, path)
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 4, 60)
+    pixels = (generator.integers(0, 90, (60, 16, 16, 3)) + labels[:, None, None, None] * 40).astype("uint8")
+    np.savez(tmp_path / "d.npz", x_train=pixels[:40], y_train=labels[:40], x_test=pixels[40:], y_test=labels[40:])
+    before = path.read_bytes()
+    command = ["unlearn", "--model", path, "--dataset", tmp_path / "d.npz", "--forget-class", "2", "--method", "muda"]
+    result = cli(*command, "--set", "rounds=1", "min_steps=1", "--out", tmp_path / "u")
+    assert result.code == 0, result.err
+    assert path.read_bytes() == before
+    path.unlink()
+    assert cli("export", tmp_path / "u", "--format", "same", "--out", tmp_path / "back.pth").code == 0
+    back = torch.load(tmp_path / "back.pth", weights_only=True)
+    assert back["epoch"] == 3 and list(back["state_dict"]) == list(state)
+    for key, value in back["state_dict"].items():
+        assert value.dtype == state[key].dtype and value.shape == state[key].shape
+    assert any(not torch.equal(value, state[key]) for key, value in back["state_dict"].items())
+    assert json.loads((tmp_path / "back.json").read_text())["architecture"] == "resnet18"
+
+
+@pytest.mark.slow
+def test_the_example_without_a_window(process, tmp_path):
+    result = process("--example", "--no-window", "--out", tmp_path / "e", timeout=120)
+    assert result.code == 0, result.err
+    assert "without a window" in result.out and "The whole example took" in result.out
+    assert "model.pt: Written and read back" in result.out
+    report = json.loads((tmp_path / "e" / "report.json").read_text())
+    original, unlearned = report["models"]["original"], report["models"]["unlearned"]
+    assert unlearned["forget_test_accuracy"] <= 0.02
+    assert original["retain_test_accuracy"] - unlearned["retain_test_accuracy"] <= 0.02
+    assert report["models"]["head_only"]["probe"] == original["probe"]
+    again = process("--example", "--no-window", "--out", tmp_path / "e")
+    assert again.code == 3 and "already holds a run" in again.error

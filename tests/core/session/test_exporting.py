@@ -1,0 +1,297 @@
+"""Export: what is given back is what came in, what is written was read again, and nobody's file is written over."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from core.errors import InputError, MismatchError, RunError, UsageError
+from core.jsonio import write_json
+from core.models.architectures import ModelSpec, build_model
+from core.models.checkpoint import open_model
+from core.models.containers import CheckpointForm, read_weights
+from core.runs.folder import RunFolder, Status, sha256
+from core.session import exporting
+from core.session.export_source import open_source, sample_images
+from core.session.exporting import export, read_back_run
+from core.session.opening import open_data
+from core.session.results import write_models
+
+SPEC = ModelSpec("small-cnn", 10, 1, (8, 8))
+
+
+def network(seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return build_model(SPEC)
+
+
+def described(path) -> list:
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    content = content.get("state_dict", content)
+    return [(key, str(value.dtype), tuple(value.shape)) for key, value in content.items()]
+
+
+@pytest.fixture
+def original(tmp_path):
+    """A checkpoint as training scripts write them: wrapped, prefixed, half precision, with an optimiser."""
+    state = {f"module.{k}": v.half() if v.is_floating_point() else v for k, v in network().state_dict().items()}
+    path = tmp_path / "came-in.pth"
+    torch.save({"epoch": 7, "name": "run", "state_dict": state, "optimizer": {"m": torch.ones(3)}}, path)
+    return path
+
+
+@pytest.fixture
+def run(tmp_path, original):
+    """A finished run whose model came in as `original`; its weights differ from it."""
+    from core.job import DataPart, ForgetPart, Job, ModelPart
+
+    opened, dataset = open_model(original), open_data("digits")
+    job = Job(
+        model=ModelPart(
+            path=str(original), sha256=opened.sha256, architecture="small-cnn", num_classes=10, in_channels=1,
+            input_size=(8, 8), classes=dataset.classes, preprocessing=dataset.preprocessing.to_dict(),
+            form=opened.form.to_dict(),
+        ),
+        data=DataPart(spec="digits", fingerprint=dataset.fingerprint),
+        forget=ForgetPart(mode="class", classes=(3,), class_names=("3",), count=5, total=9),
+        method="muda",
+    )  # fmt: skip
+    folder = RunFolder.create(tmp_path / "run", job)
+    write_models(folder, job, network(1))
+    card = {
+        "schema_version": 1, "architecture": "small-cnn", "num_classes": 10, "in_channels": 1, "input_size": [8, 8],
+        "classes": list(dataset.classes), "preprocessing": dataset.preprocessing.to_dict(), "kind": "unlearn",
+        "files": {"model.safetensors": sha256(folder.file("model.safetensors"))}, "checked": False,
+        "forgotten": {"classes": ["3"], "count": 5},
+    }  # fmt: skip
+    write_json(folder.file("model.json"), card)
+    folder.file("report.html").write_text("<html></html>")
+    folder.file("forget.csv").write_text("index\n1\n")
+    folder.write_status(Status("finished", 1, 0.0, 4, 4))
+    return folder
+
+
+def test_same_gives_back_keys_types_shapes_wrapper_and_scalars(run, original, tmp_path):
+    before = original.read_bytes()
+    original.unlink()  # the form comes from the job
+    result = export(run.path, "same", tmp_path / "out" / "back.pth")
+    original.write_bytes(before)
+    assert described(result.path) == described(original)
+    content = torch.load(result.path, weights_only=True)
+    assert content["epoch"] == 7 and content["name"] == "run" and "optimizer" not in content
+    assert any("optimizer dropped: they still hold the original's weights" in note for note in result.notes)
+    same = "same 22 keys, types and shapes"
+    assert result.sentence == f"Written and read back: {same}; largest difference on 256 images: 0."
+    assert result.samples == 256 and not result.random_samples
+
+
+def test_same_says_what_coarser_types_do_to_outputs(run, tmp_path):
+    result = export(run.path, "same", tmp_path / "back.pth")
+    (note,) = [note for note in result.notes if "float16" in note]
+    assert "moves outputs by at most" in note
+    ours = network(1).state_dict()["hidden.weight"]
+    theirs = torch.load(result.path, weights_only=True)["state_dict"]["module.hidden.weight"]
+    assert torch.equal(theirs, ours.half())
+
+
+@pytest.mark.parametrize(("format", "name"), [("safetensors", "a.safetensors"), ("pt", "a.pt"), ("pt2", "a.pt2")])
+def test_other_forms_hold_the_same_weights(run, tmp_path, format, name):
+    result = export(run.path, format, tmp_path / name)
+    assert result.largest_difference == 0 and result.keys == 22
+    again = read_weights(result.path, trust_code=True).tensors
+    assert all(torch.equal(again[key], value) for key, value in network(1).state_dict().items())
+
+
+def test_safetensors_carry_what_is_known_of_the_model(run, tmp_path):
+    result = export(run.path, "safetensors", tmp_path / "a.safetensors", with_card=False)
+    assert result.also == () and not (tmp_path / "a.json").exists()
+    opened = open_model(result.path)
+    assert opened.spec == SPEC and opened.classes is not None and opened.preprocessing is not None
+
+
+@pytest.mark.skipif(importlib.util.find_spec("onnxruntime") is None, reason="ONNX Runtime is not installed")
+def test_onnx_is_run_and_compared(run, tmp_path):
+    result = export(run.path, "onnx", tmp_path / "a.onnx")
+    assert result.keys == 0 and 0 <= result.largest_difference < 1e-3
+    assert result.sentence.startswith("Written and read back: largest difference on 256 images: ")
+
+
+def test_the_card_beside_it_names_the_file_and_opens_with_it(run, tmp_path):
+    result = export(run.path, "pt", tmp_path / "a.pth", with_report=True, with_forget_list=True)
+    assert [path.name for path in result.also] == ["a.json", "a-report.html", "a-forget.csv"]
+    assert all(path.is_file() for path in result.also)
+    card = json.loads((tmp_path / "a.json").read_text())
+    assert card["files"] == {"a.pth": result.sha256} and card["checked"] is False
+    assert card["export"]["format"] == "pt" and card["export"]["from"] == "run"
+    opened = open_model(result.path)
+    assert opened.card == card and opened.sha256 == result.sha256
+    result.path.write_bytes((tmp_path / "came-in.pth").read_bytes())
+    with pytest.raises(MismatchError, match="another version"):
+        open_model(result.path)
+
+
+def test_an_unchecked_run_says_so(run, tmp_path):
+    assert any("not checked" in note for note in export(run.path, "pt", tmp_path / "a.pt").notes)
+    card = json.loads(run.file("model.json").read_text())
+    write_json(run.file("model.json"), {**card, "checked": True})
+    assert not any("not checked" in note for note in export(run.path, "pt", tmp_path / "b.pt").notes)
+
+
+def test_the_original_and_the_runs_own_files_are_never_written_over(run, original, tmp_path):
+    before = {path: path.read_bytes() for path in [original, *run.path.iterdir()]}
+    link = tmp_path / "link.pth"
+    link.symlink_to(original)
+    for target in (original, link, run.file("model.pt"), run.file("model.safetensors"), run.file("model.pth")):
+        for overwrite in (False, True):
+            with pytest.raises(InputError):
+                export(run.path, "same", target, overwrite=overwrite)
+    with pytest.raises(InputError, match="original model"):
+        export(original, "same", original, overwrite=True)
+    assert before == {path: path.read_bytes() for path in before}
+
+
+def test_what_is_there_is_replaced_only_when_asked(run, tmp_path):
+    target = tmp_path / "a.pth"
+    target.write_text("mine")
+    with pytest.raises(InputError, match="--force"):
+        export(run.path, "pt", target)
+    assert target.read_text() == "mine"
+    export(run.path, "pt", target, overwrite=True)
+    export(run.path, "pt", target, overwrite=True)  # its own card is no obstacle
+    assert read_weights(target).tensors
+
+
+def test_a_json_file_that_is_not_its_card_is_never_replaced(run, tmp_path):
+    (tmp_path / "a.json").write_text('{"mine": 1}')
+    with pytest.raises(InputError, match="already exists"):
+        export(run.path, "pt", tmp_path / "a.pth")
+    with pytest.raises(InputError, match="not the card of"):
+        export(run.path, "pt", tmp_path / "a.pth", overwrite=True)
+    assert not (tmp_path / "a.pth").exists() and (tmp_path / "a.json").read_text() == '{"mine": 1}'
+    assert export(run.path, "pt", tmp_path / "a.pth", with_card=False).path.exists()
+
+
+def test_a_file_that_reads_back_differently_is_not_kept(run, tmp_path, monkeypatch):
+    write = exporting.write_pt
+
+    def wrong(path, state, *rest, **more):
+        state = {**state, "hidden.bias": state["hidden.bias"] + 0.5}
+        write(path, state, *rest, **more)
+
+    monkeypatch.setattr(exporting, "write_pt", wrong)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(RunError, match="differs in what it says of the same images"):
+        export(run.path, "pt", tmp_path / "a.pt")
+    assert sorted(tmp_path.iterdir()) == before, "neither file nor card nor temporary folder stays"
+
+
+@pytest.mark.parametrize("dropped", ["head.bias", "hidden.weight"])
+def test_a_file_that_lacks_a_key_is_not_kept(run, tmp_path, monkeypatch, dropped):
+    write = exporting.write_pt
+    monkeypatch.setattr(
+        exporting, "write_pt", lambda path, state: write(path, {k: v for k, v in state.items() if k != dropped})
+    )
+    with pytest.raises((InputError, RunError)):
+        export(run.path, "pt", tmp_path / "a.pt")
+    assert not (tmp_path / "a.pt").exists()
+
+
+def test_a_model_file_is_converted_on_seeded_noise(original, tmp_path):
+    result = export(original, "safetensors", tmp_path / "a.safetensors")
+    assert result.random_samples and "256 random images" in result.sentence
+    card = json.loads((tmp_path / "a.json").read_text())
+    assert card["architecture"] == "small-cnn" and card["files"] == {"a.safetensors": result.sha256}
+    assert load_file(result.path)["hidden.weight"].dtype == torch.float32
+
+
+def test_a_dataset_at_hand_is_used_for_the_comparison(original, tmp_path):
+    result = export(original, "pt", tmp_path / "a.pt", dataset=open_data("digits"))
+    assert not result.random_samples and result.samples == 256
+
+
+def test_a_file_without_optional_keys_comes_back_without_them(tmp_path):
+    state = {k: v for k, v in network().state_dict().items() if not k.endswith("num_batches_tracked")}
+    torch.save(state, tmp_path / "old.pt")
+    result = export(tmp_path / "old.pt", "same", tmp_path / "back.pt")
+    assert described(result.path) == described(tmp_path / "old.pt")
+
+
+def test_large_inputs_are_compared_on_fewer_images(run):
+    source = open_source(run.path)
+    model = dataclasses.replace(source.model, spec=dataclasses.replace(SPEC, input_size=(224, 224)))
+    images, noise = sample_images(dataclasses.replace(source, model=model, job=None))
+    assert noise and images.shape == (20, 1, 224, 224)
+    again, _ = sample_images(dataclasses.replace(source, model=model, job=None))
+    assert torch.equal(images, again)
+
+
+def test_data_that_is_gone_is_replaced_by_noise(run, tmp_path):
+    job = json.loads(run.file("job.json").read_text())
+    job["data"]["spec"] = str(tmp_path / "gone.npz")
+    write_json(run.file("job.json"), job)
+    assert export(run.path, "pt", tmp_path / "a.pt").random_samples
+
+
+def test_a_run_without_a_result_is_refused(run, tmp_path):
+    run.write_status(Status("failed", 1, 0.0, 4, 9))
+    with pytest.raises(InputError, match="no result to export yet: it is failed"):
+        export(run.path, "pt", tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize(
+    ("format", "name", "error"),
+    [
+        ("onxx", "a.onnx", UsageError),
+        ("pt", "a.safetensors", InputError),
+        ("same", "a.safetensors", InputError),
+        ("onnx", "a.safetensors", InputError),
+        ("pt2", "a.pt", InputError),
+        ("pt", ".", InputError),
+    ],
+)
+def test_names_that_would_mislead_are_refused(run, tmp_path, format, name, error):
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(error):
+        export(run.path, format, tmp_path / name)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_report_and_list_belong_to_runs(original, tmp_path):
+    with pytest.raises(InputError, match="no report"):
+        export(original, "pt", tmp_path / "a.pt", with_report=True)
+    with pytest.raises(InputError, match="no forget list"):
+        export(original, "pt", tmp_path / "a.pt", with_forget_list=True)
+
+
+def test_a_folder_that_cannot_be_made_is_one_error(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written to"):
+        export(run.path, "pt", tmp_path / "file" / "a.pt")
+
+
+def test_both_model_files_of_a_run_are_read_back(run):
+    for name in ("model.safetensors", "model.pt"):
+        result = read_back_run(run, name)
+        assert result.keys == 22 and result.largest_difference == 0
+    state = torch.load(run.file("model.pt"), weights_only=True)
+    state["state_dict"]["module.hidden.bias"] += 1
+    torch.save(state, run.file("model.pt"))
+    with pytest.raises(RunError, match=r"model\.pt"):
+        read_back_run(run, "model.pt")
+
+
+def test_safetensors_metadata_comes_back(tmp_path):
+    from safetensors.torch import save_file
+
+    save_file(network().state_dict(), tmp_path / "a.safetensors", metadata={"author": "someone"})
+    result = export(tmp_path / "a.safetensors", "same", tmp_path / "b.safetensors")
+    assert read_weights(result.path).form.metadata == {"author": "someone"}
+    other = export(tmp_path / "a.safetensors", "same", tmp_path / "c.bin")
+    assert any("safetensors, so this one is, too" in note for note in other.notes)
+    assert CheckpointForm.from_dict(read_weights(other.path).form.to_dict()).format == "safetensors"
