@@ -1,0 +1,170 @@
+"""The registry of commands, the palette and the shortcut table made from it."""
+
+from __future__ import annotations
+
+import pytest
+from helpers import assert_accessible
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QMenu, QWidget
+
+from app.actions import Actions, match
+from app.context import create_context
+from app.dialogs.palette import CommandPalette
+from app.dialogs.shortcuts import ShortcutTable
+
+
+@pytest.fixture
+def actions(qapp):
+    return Actions()
+
+
+@pytest.fixture
+def context(qapp):
+    made = create_context()
+    yield made
+    assert made.jobs.shutdown() and made.device_jobs.shutdown()
+
+
+class TestRegistry:
+    def test_a_command_is_done(self, actions):
+        calls = []
+        actions.add("a", "Do it", lambda: calls.append(1))
+        actions.trigger("a")
+        assert calls == [1]
+
+    def test_a_taken_id_is_refused(self, actions):
+        actions.add("a", "One", lambda: None)
+        with pytest.raises(ValueError, match="'a' exists already"):
+            actions.add("a", "Two", lambda: None)
+
+    def test_a_taken_shortcut_is_refused(self, actions):
+        actions.add("a", "One", lambda: None, shortcut="Ctrl+K")
+        with pytest.raises(ValueError, match=r"Ctrl\+K belongs to 'a'"):
+            actions.add("b", "Two", lambda: None, shortcut="Ctrl+K")
+
+    def test_a_command_that_is_not_available_says_why(self, actions):
+        why = ["Choose at least one image."]
+        calls = []
+        action = actions.add("a", "Start", lambda: calls.append(1), shortcut="Ctrl+Return", why_disabled=lambda: why[0])
+        assert not action.isEnabled()
+        assert "Choose at least one image." in action.toolTip()
+        actions.trigger("a")
+        assert calls == []
+        why[0] = ""
+        actions.refresh()
+        assert action.isEnabled()
+        assert "Choose" not in action.toolTip()
+        actions.trigger("a")
+        assert calls == [1]
+
+    def test_a_rule_is_asked_again_before_a_command_is_done(self, actions):
+        why = [""]
+        calls = []
+        actions.add("a", "Start", lambda: calls.append(1), why_disabled=lambda: why[0])
+        why[0] = "No."
+        actions.trigger("a")
+        assert calls == []
+
+    def test_menus_hold_their_commands_in_order(self, actions, qtbot):
+        actions.add("a", "One", lambda: None, menu="file")
+        actions.add("b", "Two", lambda: None, menu="view")
+        actions.add("c", "Three", lambda: None, menu="file")
+        menu = QMenu()
+        qtbot.addWidget(menu)
+        actions.fill_menu(menu, "file")
+        assert [action.text() for action in menu.actions()] == ["One", "Three"]
+
+    def test_shortcuts_work_in_a_window(self, actions, qtbot):
+        calls = []
+        actions.add("a", "One", lambda: calls.append(1), shortcut="Ctrl+K")
+        window = QWidget()
+        qtbot.addWidget(window)
+        actions.install(window)
+        actions.install(window)
+        assert len(window.actions()) == 1
+        window.show()
+        window.activateWindow()
+        with qtbot.waitActive(window):
+            pass
+        QTest.keyClick(window, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
+        assert calls == [1]
+
+    def test_a_tip_names_the_shortcut(self, actions):
+        action = actions.add("a", "&Open…", lambda: None, shortcut="Ctrl+O", tip="Open a model")
+        keys = QKeySequence("Ctrl+O").toString(QKeySequence.SequenceFormat.NativeText)
+        assert action.toolTip() == f"Open a model ({keys})"
+
+
+class TestSearch:
+    @pytest.mark.parametrize("letters", ["exp", "ei", "export", "EXP", "e i", "ge"])
+    def test_letters_in_order_match(self, letters):
+        assert match(letters, "Image export image" if letters == "ge" else "Export image") is not None
+
+    @pytest.mark.parametrize("letters", ["xz", "tropxe", "exportx"])
+    def test_others_do_not(self, letters):
+        assert match(letters, "Export image") is None
+
+    def test_the_closest_comes_first(self, actions):
+        for key, text in (("a", "Show people or tables"), ("b", "Export…"), ("c", "Resume export")):
+            actions.add(key, text, lambda: None)
+        assert [command.id for command in actions.search("export")] == ["b", "c"]
+
+    def test_recent_ones_come_first_where_nothing_is_typed(self, actions):
+        for key in "abc":
+            actions.add(key, f"Command {key}", lambda: None)
+        assert [command.id for command in actions.search("", ["c", "b"])] == ["c", "b", "a"]
+
+
+class TestPalette:
+    @pytest.fixture
+    def palette(self, qtbot, context):
+        self.calls = []
+        context.actions.add("one", "Pause run", lambda: self.calls.append("one"))
+        context.actions.add("two", "Export checkpoint", lambda: self.calls.append("two"))
+        context.actions.add("off", "Resume run", lambda: self.calls.append("off"), why_disabled=lambda: "No run.")
+        window = QWidget()
+        qtbot.addWidget(window)
+        dialog = CommandPalette(context, window)
+        dialog.show()
+        return dialog
+
+    def test_type_and_return(self, qtbot, palette):
+        QTest.keyClicks(palette.field, "excp")
+        assert palette.list.count() == 1
+        QTest.keyClick(palette.field, Qt.Key.Key_Return)
+        assert self.calls == ["two"]
+
+    def test_arrow_keys_move_while_the_field_has_the_focus(self, palette):
+        QTest.keyClick(palette.field, Qt.Key.Key_Down)
+        assert palette.list.currentRow() == 1
+        QTest.keyClick(palette.field, Qt.Key.Key_Up)
+        assert palette.list.currentRow() == 0
+
+    def test_what_is_not_available_says_why_and_does_nothing(self, palette):
+        QTest.keyClicks(palette.field, "resume")
+        assert "No run." in palette.list.item(0).text()
+        QTest.keyClick(palette.field, Qt.Key.Key_Return)
+        assert self.calls == []
+        assert palette.isVisible()
+
+    def test_nothing_found_and_return_does_nothing(self, palette):
+        QTest.keyClicks(palette.field, "zzzz")
+        QTest.keyClick(palette.field, Qt.Key.Key_Return)
+        assert self.calls == []
+
+    def test_it_is_accessible(self, palette):
+        assert_accessible(palette)
+
+
+def test_the_shortcut_table_lists_every_shortcut(qtbot, actions):
+    actions.add("a", "Open…", lambda: None, menu="file", shortcut="Ctrl+O")
+    actions.add("b", "No keys", lambda: None, menu="file")
+    dialog = ShortcutTable(actions)
+    qtbot.addWidget(dialog)
+    table = dialog.table
+    rows = [[table.item(row, column).text() for column in range(3)] for row in range(table.rowCount())]
+    keys = QKeySequence("Ctrl+O").toString(QKeySequence.SequenceFormat.NativeText)
+    assert ["File", "Open", keys] in rows
+    assert not any("No keys" in row for row in rows)

@@ -1,0 +1,424 @@
+"""Formats, settings, window state, notifications, log, crash reports, platform check, accessibility."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PySide6.QtCore import QRect, qWarning
+from PySide6.QtWidgets import QSplitter, QWidget
+
+from app.dialogs.error import ErrorDialog, report_text
+from app.services import crash, logs, platform
+from app.services import format as fmt
+from app.services.accessibility import announce, describe
+from app.services.notifications import Notification, Notifications, describe_error
+from app.services.page_states import PageStates
+from app.services.paths import cache_dir, config_dir, data_dir, log_dir
+from app.services.settings import SCHEMA_VERSION, Settings
+from app.services.window_state import MOST_RECENT, WindowState, on_a_screen
+from app.widgets.notice_strip import NoticeStrip
+from core.errors import InputError, MismatchError
+from core.places import cache_home, data_home
+
+
+class TestFormat:
+    @pytest.mark.parametrize(
+        "share, text",
+        [(1.0, "100 %"), (0.9999, "over 99.9 %"), (0.999, "99.9 %"), (0.101, "10.1 %"), (0.0, "0.0 %"),
+         (0.0007, "0.07 %"), (None, "–"), (float("nan"), "–")],
+    )
+    def test_percent(self, share, text):
+        assert fmt.percent(share) == text
+
+    @given(st.floats(0.0, 1.0))
+    def test_only_all_is_100_per_cent(self, share):
+        assert (fmt.percent(share) == "100 %") == (share == 1.0)
+
+    @pytest.mark.parametrize(
+        "seconds, text",
+        [(0, "0 s"), (0.3, "under 1 s"), (59.4, "59 s"), (100, "1 min 40 s"), (120, "2 min"), (7500, "2 h 5 min"),
+         (3 * 86400 + 4 * 3600, "3 d 4 h"), (None, "–")],
+    )
+    def test_duration(self, seconds, text):
+        assert fmt.duration(seconds) == text
+
+    @pytest.mark.parametrize(
+        "seconds, text", [(4, "under 10 s"), (31, "about 30 s"), (14 * 60, "about 14 min"), (9000, "about 2.5 h")]
+    )
+    def test_about(self, seconds, text):
+        assert fmt.about(seconds) == text
+
+    @pytest.mark.parametrize(
+        "count, text", [(0, "0 B"), (812, "812 B"), (1536, "1.5 kB"), (46_871_000, "44.7 MB"), (2**40, "1.0 TB")]
+    )
+    def test_size(self, count, text):
+        assert fmt.size(count) == text
+
+    def test_others(self):
+        assert fmt.count(50000) == "50,000"
+        assert fmt.alignment(0.61349) == "0.613"
+        assert fmt.short_number(11_173_962) == "11.2 million"
+        assert fmt.short_number(9610) == "9,610"
+        assert fmt.points(-0.124) == "−12.4 points"
+        assert fmt.of_total(6037, 60000) == "6,037 of 60,000 (10.1 %)"
+        assert fmt.plural(1, "class", "classes") == "1 class"
+        assert fmt.plural(2, "class", "classes") == "2 classes"
+        assert fmt.images(1) == "1 image"
+
+
+class TestPaths:
+    def test_one_variable_moves_everything(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path))
+        for folder in (config_dir(), data_dir(), cache_dir(), log_dir()):
+            assert folder.parent == tmp_path
+
+    def test_window_and_core_agree(self):
+        assert data_dir() == data_home()
+        assert cache_dir() == cache_home()
+
+    def test_window_and_core_agree_without_the_variable(self, monkeypatch):
+        monkeypatch.delenv("UNLEARN_STUDIO_HOME")
+        assert data_dir() == data_home()
+        assert cache_dir() == cache_home()
+
+
+class TestSettings:
+    def test_a_change_is_written_and_read_again(self, qtbot, tmp_path):
+        path = tmp_path / "settings.json"
+        settings = Settings(path)
+        with qtbot.waitSignal(settings.changed) as changed:
+            settings.change(scheme="dark", threads=2)
+        assert changed.args == [["scheme", "threads"]]
+        again = Settings(path)
+        assert (again.values.scheme, again.values.threads) == ("dark", 2)
+        assert json.loads(path.read_text())["schema_version"] == SCHEMA_VERSION
+
+    def test_no_change_tells_nobody(self, qtbot, tmp_path):
+        settings = Settings(tmp_path / "s.json")
+        with qtbot.assertNotEmitted(settings.changed):
+            settings.change(scheme="system")
+        assert not (tmp_path / "s.json").exists()
+
+    @pytest.mark.parametrize(
+        "text",
+        ["{", "[]", '{"scheme": "dark"}', '{"schema_version": 1, "scheme": "pink"}', '{"schema_version": 99}', ""],
+    )
+    def test_a_broken_file_gives_a_warning_and_defaults_and_is_kept(self, tmp_path, text):
+        path = tmp_path / "settings.json"
+        path.write_text(text)
+        settings = Settings(path)
+        assert settings.values.scheme == "system"
+        assert settings.warning.startswith("The settings file could not be read")
+        assert (tmp_path / "settings.broken.json").read_text() == text
+        settings.change(scheme="dark")
+        assert Settings(path).warning == ""
+
+    def test_fields_of_other_versions_are_left_out(self, tmp_path):
+        path = tmp_path / "settings.json"
+        path.write_text('{"schema_version": 1, "scheme": "dark", "later": 3}')
+        assert Settings(path).values.scheme == "dark"
+
+    def test_a_folder_that_cannot_be_written_is_not_an_error(self, tmp_path):
+        file = tmp_path / "file"
+        file.write_text("")
+        settings = Settings(file / "settings.json")
+        settings.change(scheme="dark")
+        assert settings.values.scheme == "dark"
+
+
+class TestWindowState:
+    @pytest.fixture
+    def state(self, qapp, tmp_path):
+        return WindowState(tmp_path / "window.ini")
+
+    def test_geometry_comes_back(self, qtbot, state, tmp_path):
+        first = QWidget()
+        qtbot.addWidget(first)
+        first.setGeometry(50, 60, 500, 300)
+        state.save_window(first)
+        state.sync()
+        second = QWidget()
+        qtbot.addWidget(second)
+        assert WindowState(tmp_path / "window.ini").restore_window(second)
+        assert second.size().toTuple() == (500, 300)
+
+    def test_without_anything_saved_nothing_is_restored(self, qtbot, state):
+        widget = QWidget()
+        qtbot.addWidget(widget)
+        assert not state.restore_window(widget)
+
+    def test_rubbish_is_not_restored(self, qtbot, state):
+        state._settings.setValue("window/geometry", "rubbish")
+        widget = QWidget()
+        qtbot.addWidget(widget)
+        assert not state.restore_window(widget)
+
+    def test_a_place_off_all_screens_is_known(self, qapp):
+        assert on_a_screen(QRect(10, 10, 600, 400))
+        assert not on_a_screen(QRect(50_000, 50_000, 600, 400))
+        assert not on_a_screen(QRect(-590, 0, 600, 400))
+
+    def test_another_version_starts_afresh(self, state, tmp_path):
+        state.set_flag("log", True)
+        state._settings.setValue("version", 999)
+        state.sync()
+        assert not WindowState(tmp_path / "window.ini").flag("log")
+
+    def test_recent_files_newest_first_and_missing_ones_dropped(self, state, tmp_path):
+        there = tmp_path / "a.pt"
+        there.write_text("")
+        state.add_recent("model", str(tmp_path / "gone.pt"))
+        state.add_recent("model", str(there))
+        assert state.recent("model") == [str(there)]
+        state.add_recent("data", "digits")
+        assert state.recent("data") == ["digits"]
+        state.clear_recent("model")
+        assert state.recent("model") == []
+
+    def test_at_most_ten(self, state):
+        for number in range(15):
+            state.add_recent("command", f"c{number}")
+        state.add_recent("command", "c14")
+        assert len(state.recent("command")) == MOST_RECENT
+        assert state.recent("command")[0] == "c14"
+
+    def test_splitters_come_back(self, qtbot, state):
+        splitter = QSplitter()
+        qtbot.addWidget(splitter)
+        for _ in range(2):
+            splitter.addWidget(QWidget())
+        splitter.resize(400, 100)
+        splitter.setSizes([100, 300])
+        state.save_splitter("x", splitter)
+        saved = splitter.sizes()
+        splitter.setSizes([300, 100])
+        assert state.restore_splitter("x", splitter)
+        assert splitter.sizes() == saved
+        assert not state.restore_splitter("never", splitter)
+
+
+class TestNotifications:
+    def test_repeats_are_collapsed(self, qapp):
+        notifications = Notifications()
+        for _ in range(3):
+            notifications.error("The disk is full.")
+        assert len(notifications.history) == 1
+        assert notifications.history[0].sentence == "The disk is full. (3×)"
+        notifications.info("Copied")
+        notifications.error("The disk is full.")
+        assert len(notifications.history) == 3
+
+    def test_known_errors_speak_their_own_words(self):
+        error = MismatchError("The model has 10 outputs, the data 100 classes", "Open the data it was trained on")
+        assert describe_error(error) == (
+            "The model has 10 outputs, the data 100 classes.", "Open the data it was trained on.",
+        )
+        text, _ = describe_error(error, "The model was not opened")
+        assert text == "The model was not opened: the model has 10 outputs, the data 100 classes."
+
+    def test_an_unknown_error_keeps_its_traceback(self, qapp):
+        try:
+            raise ZeroDivisionError("division by zero")
+        except ZeroDivisionError as error:
+            notification = Notifications().error(error)
+        assert "ZeroDivisionError: division by zero" in notification.text
+        assert "test_services.py" in notification.details
+
+    def test_the_strip_shows_errors_and_leaves_info_alone(self, qtbot):
+        notifications = Notifications()
+        strip = NoticeStrip(notifications)
+        qtbot.addWidget(strip)
+        notifications.info("Copied")
+        assert strip.isHidden()
+        notifications.caution("Running on the processor.", actions=[("Settings", lambda: None)])
+        assert not strip.isHidden()
+        assert strip.text() == "Running on the processor."
+        assert [button.text() for button in strip._buttons] == ["Settings"]
+
+    def test_details_are_folded_and_can_be_copied(self, qtbot, qapp):
+        notification = Notification("It failed.", "error", "Try again.", "Traceback …")
+        dialog = ErrorDialog(notification)
+        qtbot.addWidget(dialog)
+        dialog.show()
+        assert not dialog.details.isVisible()
+        dialog._toggle.click()
+        assert dialog.details.isVisible()
+        dialog._copy.click()
+        assert qapp.clipboard().text() == report_text(notification)
+        for part in ("It failed. Try again.", "Python", "Traceback …"):
+            assert part in report_text(notification)
+
+
+class TestLog:
+    @pytest.fixture
+    def model(self, qapp):
+        model = logs.LogModel()
+        logs.install(model.handler)
+        yield model
+        logs.remove(model.handler)
+
+    def test_lines_come_from_any_thread(self, model, qtbot):
+        logger = logging.getLogger("app.test")
+        thread = threading.Thread(target=lambda: logger.info("from a thread"))
+        thread.start()
+        thread.join()
+        model.drain()
+        assert "from a thread" in model.text()
+
+    def test_it_is_a_ring(self, model, monkeypatch, qtmodeltester):
+        monkeypatch.setattr(logs, "LINES", 50)
+        logger = logging.getLogger("app.test")
+        for start in range(0, 300, 60):
+            for number in range(start, start + 60):
+                logger.info("line %d", number)
+            model.drain()
+        assert model.rowCount() <= 60
+        assert "line 299" in model.text()
+        assert "line 100" not in model.text()
+        qtmodeltester.check(model)
+
+    def test_info_of_others_is_left_out(self, model):
+        logging.getLogger("somebody").info("chatter")
+        logging.getLogger("somebody").warning("important")
+        model.drain()
+        assert "chatter" not in model.text()
+        assert "important" in model.text()
+
+    def test_the_file(self, tmp_path):
+        handler = logs.start_file_log(tmp_path / "log")
+        logs.install(handler)
+        logging.getLogger("core.test").info("hello")
+        logs.remove(handler)
+        assert "hello" in (tmp_path / "log" / "unlearn-studio.log").read_text()
+
+    def test_a_folder_that_cannot_be_made_gives_no_file_log(self, tmp_path):
+        file = tmp_path / "file"
+        file.write_text("")
+        assert logs.start_file_log(file / "log") is None
+
+
+class TestCrash:
+    @pytest.fixture
+    def reporter(self, qapp):
+        reporter = crash.CrashReporter()
+        reporter.install()
+        yield reporter
+        reporter.remove()
+
+    def test_what_nobody_caught_is_reported(self, reporter, qtbot, caplog):
+        with qtbot.waitSignal(reporter.reported) as reported:
+            error = ValueError("x")
+            sys.excepthook(ValueError, error, None)
+        assert reported.args == [error]
+        assert "nobody caught this" in caplog.text
+
+    def test_a_thread_that_failed_is_reported_in_the_window_thread(self, reporter, qtbot):
+        where = []
+        reporter.reported.connect(lambda error: where.append(threading.current_thread()))
+
+        def fail() -> None:
+            raise RuntimeError("in a thread")
+
+        with qtbot.waitSignal(reporter.reported):
+            thread = threading.Thread(target=fail)
+            thread.start()
+            thread.join()
+
+    def test_messages_of_qt_go_to_the_log(self, reporter, caplog):
+        qWarning("something of Qt")
+        assert "something of Qt" in caplog.text
+
+    def test_hooks_are_given_back(self, qapp):
+        before = (sys.excepthook, threading.excepthook, sys.unraisablehook)
+        reporter = crash.CrashReporter()
+        reporter.install()
+        assert sys.excepthook != before[0]
+        reporter.remove()
+        assert (sys.excepthook, threading.excepthook, sys.unraisablehook) == before
+
+    def test_what_a_native_crash_left_is_found_at_the_next_start(self, qapp, tmp_path):
+        (tmp_path / crash.FAULT_FILE).write_text("Fatal Python error: Segmentation fault")
+        reporter = crash.CrashReporter()
+        try:
+            assert "Segmentation fault" in reporter.start_fault_file(tmp_path)
+        finally:
+            reporter.remove()
+        second = crash.CrashReporter()
+        try:
+            assert second.start_fault_file(tmp_path) == ""
+        finally:
+            second.remove()
+
+
+class TestPlatform:
+    @pytest.mark.parametrize(
+        "environment, system, expected",
+        [
+            ({"DISPLAY": ":0"}, "linux", True),
+            ({"DISPLAY": ":0", "WAYLAND_DISPLAY": "wayland-0"}, "linux", False),
+            ({"QT_QPA_PLATFORM": "offscreen", "DISPLAY": ":0"}, "linux", False),
+            ({"QT_QPA_PLATFORM": "xcb"}, "linux", True),
+            ({"QT_QPA_PLATFORM": "wayland;xcb", "DISPLAY": ":0"}, "linux", False),
+            ({}, "linux", False),
+            ({"DISPLAY": ":0"}, "darwin", False),
+        ],
+    )
+    def test_when_xcb_is_taken(self, environment, system, expected):
+        assert platform.uses_xcb(environment, system) is expected
+
+    def test_the_package_is_named(self, monkeypatch, tmp_path):
+        def load(name: str) -> object:
+            if name == "libxcb-cursor.so.0":
+                raise OSError(name)
+            return object()
+
+        missing = platform.missing_libraries(load)
+        assert [library.debian for library in missing] == ["libxcb-cursor0"]
+        release = tmp_path / "os-release"
+        release.write_text('ID=debian\nNAME="Debian"')
+        assert platform.install_hint(missing, release) == "Install them with: sudo apt install libxcb-cursor0"
+        release.write_text("ID=fedora")
+        assert platform.install_hint(missing, release) == "Install them with: sudo dnf install xcb-util-cursor"
+
+    def test_the_error_says_what_and_how(self, monkeypatch):
+        monkeypatch.setattr(platform, "uses_xcb", lambda: True)
+        monkeypatch.setattr(platform, "missing_libraries", lambda: [platform.XCB_LIBRARIES[0]])
+        with pytest.raises(platform.PlatformError, match=r"libxcb-cursor\.so\.0.*libxcb-cursor0|xcb-util-cursor"):
+            platform.check_platform()
+
+
+class TestSmall:
+    def test_page_states(self, qtbot):
+        states = PageStates()
+        with qtbot.waitSignal(states.changed) as changed:
+            states.set("project", "ready", "ResNet-18")
+        assert changed.args == ["project"]
+        assert states.get("project") == ("ready", "ResNet-18")
+        assert states.get("never") == ("", "")
+        with qtbot.assertNotEmitted(states.changed):
+            states.set("project", "ready", "ResNet-18")
+        with pytest.raises(ValueError, match="'wrong' is not one of"):
+            states.set("project", "wrong")
+
+    def test_announcing_is_quiet_without_a_screen_reader(self, qtbot):
+        widget = QWidget()
+        qtbot.addWidget(widget)
+        announce(widget, "The run is finished.", assertive=True)
+        describe(widget, "step 3")
+        assert widget.accessibleDescription() == "step 3"
+
+    def test_an_input_error_is_shown_without_what_it_was_about(self):
+        assert describe_error(InputError("x is missing"))[0] == "x is missing."
+
+    def test_resources_are_there(self):
+        from app.services.paths import resources_dir
+
+        assert (resources_dir() / "icons" / "open.svg").is_file()
+        assert isinstance(resources_dir(), Path)
