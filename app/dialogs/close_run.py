@@ -12,8 +12,8 @@ from PySide6.QtGui import QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.dialogs.confirm import Choice, ask
-from app.pages.unlearn import words
 from app.services import format as fmt
+from app.services import run_words as words
 from app.services import tokens as t
 from app.services.accessibility import announce
 from app.services.theme import theme

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from app.dialogs.confirm import Choice, ConfirmDialog, ask
-from app.pages.unlearn import words
+from app.services import run_words as words
 from core.engine.states import State
 from core.runs.folder import RunFolder
 

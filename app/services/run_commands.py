@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication
 
 from app.dialogs.confirm import Choice, ask
-from app.pages.unlearn import words
+from app.services import run_words as words
 from core.engine.states import State
 
 if TYPE_CHECKING:

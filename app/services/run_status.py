@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
-from app.pages.unlearn import words
+from app.services import run_words as words
 from core.engine.states import State
 
 if TYPE_CHECKING:

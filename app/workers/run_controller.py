@@ -36,6 +36,7 @@ class RunController(QObject):
     state_changed = Signal(object)  # LiveRun; also when only its progress text changed
     queue_changed = Signal()
     events = Signal(object)  # list[Event] of the current run, in order
+    setup_wanted = Signal(object)  # Job: its settings are to be shown, to start it again
     start_wanted = Signal()  # Ctrl+Return: whoever has a set-up in view starts it
 
     def __init__(self, runs_folder: Callable[[], Path], parent: QObject | None = None) -> None:

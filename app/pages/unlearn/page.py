@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from app.pages.unlearn import words
 from app.pages.unlearn.run_presenter import RunPresenter
 from app.pages.unlearn.run_view import RunView
 from app.pages.unlearn.setup_presenter import SetupPresenter
 from app.pages.unlearn.setup_view import SetupView
+from app.services import run_words as words
 from app.widgets.empty import EmptyState
 from app.widgets.page import Page
 from app.widgets.run_chips import RunChips, matches
@@ -48,7 +48,8 @@ class UnlearnPage(Page):
         controller.run_started.connect(self._run_started)
         controller.state_changed.connect(self._show_banner)
         controller.run_ended.connect(self._show_banner)
-        controller.start_wanted.connect(self._start_wanted)
+        controller.start_wanted.connect(self.start)
+        controller.setup_wanted.connect(self.load_job)
         if project.run is not None:
             self._run_changed()
         self._choose_view()
@@ -90,9 +91,6 @@ class UnlearnPage(Page):
         return {0: "empty", 1: "setup", 2: "run"}[self.stack.currentIndex()]
 
     # ---- parts
-
-    def _start_wanted(self) -> None:
-        self.start()
 
     def _session_changed(self) -> None:
         if self.isVisible():

@@ -24,6 +24,7 @@ from app.widgets.buttons import TextButton
 from app.widgets.cards import Card
 from app.widgets.form import FIELD_WIDTH, LABEL_WIDTH, ParameterForm
 from app.widgets.labels import Label, separator
+from app.widgets.number_field import pad_spin_box
 from core.errors import AppError
 from core.seeds import parse_seeds
 
@@ -58,6 +59,7 @@ class ParametersCard(Card):
         self.budget.setRange(0.0, 50.0)
         self.budget.setDecimals(0)
         self.budget.setSuffix(" % of the time")
+        pad_spin_box(self.budget)
         self.budget.setToolTip("Largest share of the time spent on measuring. Less gives fewer points, not another "
                                "result.")  # fmt: skip
         self.form = ParameterForm()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from app.pages.unlearn.curves import RunCurves, newest_until
-from app.pages.unlearn.words import phase_of
 from app.plots.accuracy import AccuracyPlot
 from app.plots.alignment import AlignmentPlot
 from app.plots.group import StepGroup
@@ -16,6 +15,7 @@ from app.plots.items import Phase
 from app.plots.losses import LossPlot
 from app.plots.spectrum import SpectrumPlot
 from app.services import tokens as t
+from app.services.run_words import phase_of
 from app.services.theme import theme
 from app.widgets.cards import Card
 from core.events import AlignmentMeasured, Evaluation, Event, RunStarted, SpectrumMeasured, StepMetrics
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from app.workers.live_run import LiveRun
     from core.session.markers import Marker
 
+TOTAL = "loss"
 NO_FORGET_SET = "Nothing is forgotten in this run, so there is no alignment to follow."
 
 
@@ -107,7 +108,8 @@ class RunPlots(QWidget):
         curves = self.curves
         self._append([*curves.evaluations, *curves.alignments, *curves.spectra])
         for name, curve in curves.losses.items():
-            self.losses.add(curve.steps, {name: curve.values})
+            if name != TOTAL or len(curves.losses) == 1:
+                self.losses.add(curve.steps, {name: curve.values})
         self._show_phases()
         self._show_moment()
 
@@ -142,7 +144,9 @@ class RunPlots(QWidget):
             elif isinstance(event, SpectrumMeasured) and event.scope != "full":
                 self.spectra.add(event.step, event.retain, event.forget, event.retain_rank, event.forget_rank)
             elif isinstance(event, StepMetrics):
-                self.losses.add(event.steps, event.terms)
+                # The sum is left out beside its terms: it jumps where phases alternate and tells nothing more.
+                shown = {name: values for name, values in event.terms.items() if name != TOTAL}
+                self.losses.add(event.steps, shown or event.terms)
 
     def _show_phases(self) -> None:
         started = self.curves.started

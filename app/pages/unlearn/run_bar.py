@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from app.pages.unlearn import words
 from app.services import format as fmt
+from app.services import run_words as words
 from app.services import tokens as t
 from app.services.accessibility import announce
 from app.services.theme import theme
@@ -29,7 +29,7 @@ class RunBar(Card):
     wanted = Signal(str)  # pause, resume, checkpoint, stop, discard, check, again, restart, keep, delete
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("", parent, padding=t.M)
+        super().__init__("", parent, padding=t.S)
         self.run: LiveRun | None = None
         self._announced: State | None = None
         self.chip = StateChip()
@@ -96,6 +96,7 @@ class RunBar(Card):
 
     def _show_progress(self, run: LiveRun) -> None:
         self.progress.setVisible(run.active)
+        self._stretch.setVisible(not run.active)
         progress = run.progress
         outside = run.state is State.PREPARING or run.step >= run.steps or run.kind == "check"
         if outside and progress is not None:
@@ -130,21 +131,23 @@ class RunBar(Card):
         self.wanted.emit(wants)
 
     def _lay_out(self) -> None:
-        column = QVBoxLayout()
-        column.setSpacing(theme.px(t.XS))
         top = QHBoxLayout()
         top.setSpacing(theme.px(t.S))
         top.addWidget(self.chip)
         top.addWidget(self.headline, 1)
         top.addWidget(self.facts)
-        column.addLayout(top)
-        column.addWidget(self.progress)
-        row = QHBoxLayout()
-        row.setSpacing(theme.px(t.S))
-        row.addLayout(column, 1)
+        foot = QHBoxLayout()
+        foot.setSpacing(theme.px(t.S))
+        foot.addWidget(self.progress, 1)
+        self._stretch = QWidget()
+        foot.addWidget(self._stretch, 1)
         self._gap = QWidget()
-        self._gap.setFixedWidth(theme.px(t.L))  # with the spacing at both sides the destructive one is 24 apart or more
+        self._gap.setFixedWidth(theme.px(t.S))  # with the spacing at both sides: 24 to the destructive one
         for widget in (self.pause, self.checkpoint, self.stop, self.again, self.keep, self.restart, self._gap,
                        self.discard, self.delete, self.check):  # fmt: skip
-            row.addWidget(widget)
-        self.body.addLayout(row)
+            foot.addWidget(widget)
+        column = QVBoxLayout()
+        column.setSpacing(theme.px(t.XS))
+        column.addLayout(top)
+        column.addLayout(foot)
+        self.body.addLayout(column)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer
 
-from app.pages.unlearn import words
 from app.pages.unlearn.setup_view import SetupView
 from app.services import format as fmt
+from app.services import run_words as words
 from core.errors import AppError
 
 if TYPE_CHECKING:
@@ -247,6 +247,9 @@ class SetupPresenter(QObject):
             return
         if not selection.count or selection.count == selection.total:
             self._view.plan.show_nothing()
+            self._update()
+            return
+        if not self._view.methods.ticked():
             self._update()
             return
         self._keep_draft()

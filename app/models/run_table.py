@@ -1,0 +1,234 @@
+"""The runs known as a table: state in shape and word, method, forget set, accuracies, verdict, curves."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from app.plots.sparkline import SPARK_ROLE, Spark
+from app.services import format as fmt
+from app.services import icons
+from app.services import run_words as words
+from app.services.run_library import RunRow
+from app.services.theme import theme
+from app.widgets.chips import STATE_ICONS
+from app.widgets.table import NUMBER
+from core.engine.states import State
+from core.events import Evaluation
+
+if TYPE_CHECKING:
+    from app.workers.live_run import LiveRun
+
+Index = QModelIndex | QPersistentModelIndex
+ROOT = QModelIndex()
+
+STATE, METHOD, FORGET, SEED, RETAIN, FORGET_ACCURACY, VERDICT, STARTED, CURVE = range(9)
+TITLES = ("State", "Method", "Forget set", "Seed", "Retain, %", "Forget, %", "Verdict", "Started", "Accuracies")
+TIPS = {
+    RETAIN: "Accuracy on unseen images of the classes that stay",
+    FORGET_ACCURACY: "Accuracy on unseen images of the forgotten classes; for single images, on the forget images",
+    VERDICT: "Against retrained models; – where the run was not checked",
+    CURVE: "Retain and forget accuracy over the run",
+}
+SORT_ROLE = int(Qt.ItemDataRole.UserRole) + 1
+PATH_ROLE = int(Qt.ItemDataRole.UserRole) + 2
+VERDICTS = {
+    "close": "Close", "partly": "Partly forgotten", "hidden": "Hidden", "not": "Not forgotten",
+    "nothing": "Nothing to tell", "no_reference": "No retrained model",
+}  # fmt: skip
+METHODS = {"train": "Training"}
+_DAMAGED = "damaged"
+
+
+class RunTableModel(QAbstractTableModel):
+    """Rows are `RunRow`s; the run under way here is overlaid with what it reports."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._rows: list[RunRow] = []
+        self._live: LiveRun | None = None
+        self._live_shown: tuple[Any, ...] = ()
+        self._titles: dict[str, str] = {}
+        theme.changed.connect(self._restyle)
+
+    # ---- content
+
+    def set_rows(self, rows: Sequence[RunRow]) -> None:
+        """Replace all rows."""
+        self.beginResetModel()
+        self._rows = list(rows)
+        self.endResetModel()
+
+    def set_titles(self, titles: dict[str, str]) -> None:
+        """Titles of methods by id."""
+        self._titles = titles
+        self._changed_all(METHOD, METHOD)
+
+    def set_live(self, run: LiveRun | None) -> None:
+        """Overlay the run under way; cheap where nothing visible changed."""
+        old, self._live = self._live, run
+        shown = _visible(run)
+        if shown == self._live_shown and old is run:
+            return
+        self._live_shown = shown
+        for one in {one.path for one in (old, run) if one is not None}:
+            row = self.row_of(one)
+            if row is not None:
+                self.dataChanged.emit(self.index(row, 0), self.index(row, len(TITLES) - 1))
+
+    def row_at(self, row: int) -> RunRow:
+        """The run of a row."""
+        return self._rows[row]
+
+    def row_of(self, path: Path) -> int | None:
+        """The row of a run."""
+        return next((number for number, row in enumerate(self._rows) if row.path == path), None)
+
+    # ---- what Qt asks
+
+    def rowCount(self, parent: Index = ROOT) -> int:
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: Index = ROOT) -> int:
+        return 0 if parent.isValid() else len(TITLES)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(TITLES):
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return TITLES[section]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return TIPS.get(section)
+        if role == Qt.ItemDataRole.TextAlignmentRole and section in (RETAIN, FORGET_ACCURACY, SEED):
+            return NUMBER
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        row, column = self._rows[index.row()], index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(row, column)
+        if role == SORT_ROLE:
+            return self._key(row, column)
+        if role == SPARK_ROLE and column == CURVE:
+            return self._spark(row)
+        if role == PATH_ROLE:
+            return row.path
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return NUMBER if column in (RETAIN, FORGET_ACCURACY, SEED) else None
+        if role == Qt.ItemDataRole.DecorationRole and column == STATE:
+            return icons.icon(STATE_ICONS[self._shape(row)], "text_2")
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tip(row, column)
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return self._spark(row).text if column == CURVE else self._text(row, column)
+        return None
+
+    # ---- parts
+
+    def _text(self, row: RunRow, column: int) -> str:
+        if column == STATE:
+            return self._state_words(row)
+        if column == METHOD:
+            return self._titles.get(row.method, METHODS.get(row.method, row.method))
+        if column == FORGET:
+            return row.forget_text
+        if column == SEED:
+            return str(row.seed) if row.method else fmt.DASH
+        if column in (RETAIN, FORGET_ACCURACY):
+            return fmt.percent(self._accuracies(row)[column == FORGET_ACCURACY], unit=False)
+        if column == VERDICT:
+            return VERDICTS.get(row.verdict, fmt.DASH)
+        if column == STARTED:
+            return _when(row.created)
+        return ""
+
+    def _key(self, row: RunRow, column: int) -> Any:
+        if column in (RETAIN, FORGET_ACCURACY):
+            value = self._accuracies(row)[column == FORGET_ACCURACY]
+            return -1.0 if value is None else value
+        if column in (STARTED, CURVE):
+            return row.created
+        if column == SEED:
+            return row.seed
+        return self._text(row, column).lower()
+
+    def _state(self, row: RunRow) -> str:
+        live = self._live
+        return live.state.value if live is not None and live.path == row.path else row.state
+
+    def _shape(self, row: RunRow) -> str:
+        state = self._state(row)
+        return "problem" if state == _DAMAGED else words.STATE_SHAPES[State(state)] if state else "running"
+
+    def _state_words(self, row: RunRow) -> str:
+        state = self._state(row)
+        if state == _DAMAGED:
+            return "Damaged"
+        word = words.STATE_WORDS[State(state)] if state else "Preparing"
+        live = self._live
+        step, steps = (live.step, live.steps) if live is not None and live.path == row.path else (row.step, row.steps)
+        if state in ("running", "paused", "interrupted") and steps:
+            return f"{word}, {100 * step // steps} %"
+        return word
+
+    def _accuracies(self, row: RunRow) -> tuple[float | None, float | None]:
+        live = self._live
+        if live is not None and live.path == row.path:
+            spark = self._spark(row)
+            return _last(spark.retain), _last(spark.forget)
+        return row.retain_accuracy, row.forget_accuracy
+
+    def _spark(self, row: RunRow) -> Spark:
+        live = self._live
+        if live is None or live.path != row.path:
+            return Spark(row.spark_retain, row.spark_forget)
+        found = [e for e in live.events if isinstance(e, Evaluation) and e.scope != "full"]
+        sample = live.forget_mode == "sample"
+        return Spark(
+            tuple(e.retain_test_accuracy for e in found),
+            tuple(e.forget_accuracy if sample else e.forget_test_accuracy for e in found),
+        )
+
+    def _tip(self, row: RunRow, column: int) -> str | None:
+        if row.error and column == STATE:
+            return row.error
+        if column == VERDICT and not row.verdict:
+            return "This run was not checked against a retrained model."
+        if column in (RETAIN, FORGET_ACCURACY) and self._accuracies(row)[column == FORGET_ACCURACY] is None:
+            return "Nothing was measured here."
+        if column == CURVE:
+            return self._spark(row).text
+        return str(row.path) if column in (METHOD, FORGET, STARTED) else None
+
+    def _changed_all(self, first: int, last: int) -> None:
+        if self._rows:
+            self.dataChanged.emit(self.index(0, first), self.index(len(self._rows) - 1, last))
+
+    def _restyle(self) -> None:
+        self._changed_all(0, len(TITLES) - 1)
+
+
+def _visible(run: LiveRun | None) -> tuple[Any, ...]:
+    if run is None:
+        return ()
+    evaluations = sum(isinstance(event, Evaluation) for event in run.events[-50:])
+    return run.path, run.state, 100 * run.step // max(run.steps, 1), evaluations, len(run.events) // 20
+
+
+def _last(values: tuple[float | None, ...]) -> float | None:
+    return next((value for value in reversed(values) if value is not None), None)
+
+
+def _when(created: float) -> str:
+    if not created:
+        return fmt.DASH
+    then, now = datetime.datetime.fromtimestamp(created), datetime.datetime.now()
+    if then.date() == now.date():
+        return f"today {then:%H:%M}"
+    return f"{then:%Y-%m-%d %H:%M}"

@@ -1,0 +1,326 @@
+"""The Runs page: what waits, and all runs known; open, resume, start again, delete."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QModelIndex, QPoint, QSortFilterProxyModel, Qt, QTimer
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QHeaderView,
+    QLineEdit,
+    QMenu,
+    QStackedWidget,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.dialogs.interrupted import resume
+from app.models import run_table as columns
+from app.models.run_table import PATH_ROLE, SORT_ROLE, RunTableModel
+from app.pages.runs.deleting import ask_delete
+from app.pages.runs.queue_card import QueueCard
+from app.pages.runs.reopen import Reopening
+from app.plots.sparkline import SparklineDelegate
+from app.services import tokens as t
+from app.services.run_library import RunRow
+from app.services.theme import theme
+from app.widgets.buttons import DestructiveButton, PrimaryButton, SecondaryButton
+from app.widgets.cards import Card
+from app.widgets.empty import EmptyState
+from app.widgets.page import Page
+from app.widgets.table import set_up_table
+from core.engine.states import ACTIVE, State
+from core.errors import AppError
+from core.job import Job
+from core.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+
+EMPTY = "Runs you start or open are listed here, also those started from a terminal."
+WATCH_MS = 2000  # how often the folder is looked at while the page is in view: runs of a terminal appear by themselves
+LIVE_MS = 500
+_WIDTHS = {columns.STATE: 140, columns.METHOD: 176, columns.FORGET: 168, columns.SEED: 52, columns.RETAIN: 84,
+           columns.FORGET_ACCURACY: 84, columns.VERDICT: 136, columns.STARTED: 128}  # fmt: skip
+
+
+class RunsPage(Page):
+    """A table with commands for the chosen runs; the queue stands above it while anything waits."""
+
+    def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self.model = RunTableModel(self)
+        self.proxy = RunFilter(self)
+        self.proxy.setSourceModel(self.model)
+        self.queue = QueueCard()
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Search method, forget set, state")
+        self.search.setAccessibleName("Search runs")
+        self.search.setClearButtonEnabled(True)
+        self.search.setFixedWidth(theme.px(280))
+        self.table = QTableView()
+        self.table.setAccessibleName("Runs")
+        self.empty = EmptyState("runs", EMPTY, "Open a run folder…", self.choose_folder)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.empty)
+        self.stack.addWidget(self._full())
+        self.content.addWidget(self.stack, 1)
+        self.open_button = PrimaryButton("Open", self.open_chosen)
+        self.resume_button = SecondaryButton("Resume", self.resume_chosen)
+        self.duplicate_button = SecondaryButton("Start again…", self.duplicate_chosen)
+        self.duplicate_button.setToolTip("Set up a new run with the same model, data, forget set and settings")
+        self.delete_button = DestructiveButton("Delete…", self.delete_chosen)
+        self.add_action(SecondaryButton("Open a run folder…", self.choose_folder), start=True)
+        self.action_start.addSpacing(theme.px(t.L))
+        self.add_action(self.delete_button, start=True)
+        for button in (self.resume_button, self.duplicate_button, self.open_button):
+            self.add_action(button)
+        self._reopening = Reopening(context, self)
+        self._watch = QTimer(self)
+        self._watch.setInterval(WATCH_MS)
+        self._watch.timeout.connect(context.run_library.refresh)
+        self._live = QTimer(self)
+        self._live.setInterval(LIVE_MS)
+        self._live.timeout.connect(self._show_live)
+        self._connect()
+        self._rows_changed()
+        self._queue_changed()
+        context.jobs.submit(_titles).done.connect(self.model.set_titles)
+
+    # ---- the frame
+
+    def entered(self) -> None:
+        self.context.run_library.refresh()
+        self._watch.start()
+        self._show_live()
+
+    def left(self) -> None:
+        self._watch.stop()
+        self._live.stop()
+
+    # ---- commands
+
+    def open_chosen(self) -> None:
+        """Bring the chosen run into view, live or as it ended."""
+        rows = self.chosen()
+        if rows:
+            self.open_run(rows[0])
+
+    def open_run(self, row: RunRow) -> None:
+        """Open one run; the one under way here is shown as it is."""
+        controller = self.context.run_controller
+        here = next((run for run in (controller.current, *controller.queue) if run and run.path == row.path), None)
+        if here is not None:
+            self.context.project.set_run(here)
+            self.context.show_page("unlearn")
+        else:
+            self.context.opening.open_run(row.path)
+
+    def resume_chosen(self) -> None:
+        """Go on with an interrupted run."""
+        rows = self.chosen()
+        if rows and not self._why_no_resume(rows):
+            resume(self.context, RunFolder(rows[0].path))
+
+    def duplicate_chosen(self) -> None:
+        """Set up a new run with the settings of the chosen one."""
+        rows = self.chosen()
+        if not rows or self._why_no_duplicate(rows):
+            return
+        folder = RunFolder(rows[0].path)
+        try:
+            job = folder.job()
+        except AppError as error:
+            self.context.notifications.error(error, "The run cannot be started again")
+            return
+        self._reopening.open(folder, job, self._set_up)
+
+    def delete_chosen(self) -> None:
+        """Move the chosen runs to the trash, after asking."""
+        rows = self.chosen()
+        if rows and not self._why_no_delete(rows):
+            ask_delete(self.context, [RunFolder(row.path) for row in rows], self.window())
+
+    def choose_folder(self) -> None:
+        """Open a run folder from anywhere."""
+        dialog = QFileDialog(self.window(), "Open a run folder", str(self.context.runs_folder()))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.fileSelected.connect(lambda name: self.context.opening.open_run(Path(name)))
+        dialog.open()
+
+    def chosen(self) -> list[RunRow]:
+        """The chosen runs, the current one first."""
+        selection = self.table.selectionModel()
+        current = selection.currentIndex().row()
+        rows = sorted({index.row() for index in selection.selectedRows()}, key=lambda row: (row != current, row))
+        return [self.model.row_at(self.proxy.mapToSource(self.proxy.index(row, 0)).row()) for row in rows]
+
+    # ---- parts
+
+    def _set_up(self, job: Job) -> None:
+        self.context.show_page("unlearn")
+        self.context.run_controller.setup_wanted.emit(job)
+
+    def _rows_changed(self) -> None:
+        kept = {row.path for row in self.chosen()}
+        self.model.set_rows(self.context.run_library.rows)
+        self.stack.setCurrentIndex(1 if self.context.run_library.rows or self.context.run_controller.queue else 0)
+        selection = self.table.selectionModel()
+        for row in range(self.proxy.rowCount()):
+            index = self.proxy.index(row, 0)
+            if index.data(PATH_ROLE) in kept:
+                selection.select(index, selection.SelectionFlag.Select | selection.SelectionFlag.Rows)
+        if not selection.hasSelection() and self.proxy.rowCount():
+            self.table.setCurrentIndex(self.proxy.index(0, 0))
+        self._show_live()
+        self._update_buttons()
+
+    def _queue_changed(self) -> None:
+        self.queue.set_runs(self.context.run_controller.queue)
+        self.stack.setCurrentIndex(1 if self.model.rowCount() or self.context.run_controller.queue else 0)
+
+    def _show_live(self) -> None:
+        current = self.context.run_controller.current
+        live = current if current is not None and current.kind != "check" else None
+        self.model.set_live(live)
+        if live is not None and self.isVisible():
+            self._live.start()
+        else:
+            self._live.stop()
+
+    def _run_ended(self, _run: object) -> None:
+        self.model.set_live(None)
+        self._update_buttons()
+
+    def _update_buttons(self, *_: object) -> None:
+        rows = self.chosen()
+        for button, why in (
+            (self.open_button, self._why_no_open(rows)), (self.resume_button, self._why_no_resume(rows)),
+            (self.duplicate_button, self._why_no_duplicate(rows)), (self.delete_button, self._why_no_delete(rows)),
+        ):  # fmt: skip
+            button.setEnabled(not why)
+            button.setAccessibleDescription(why)
+        self.resume_button.setVisible(not self._why_no_resume(rows))
+        self.set_missing("" if rows else "Choose a run.")
+
+    def _why_no_open(self, rows: list[RunRow]) -> str:
+        if len(rows) != 1:
+            return "Choose one run."
+        return "This run cannot be read." if rows[0].state == "damaged" else ""
+
+    def _why_no_resume(self, rows: list[RunRow]) -> str:
+        if len(rows) != 1:
+            return "Choose one run."
+        return "" if rows[0].state == State.INTERRUPTED.value else "Only an interrupted run can be resumed."
+
+    def _why_no_duplicate(self, rows: list[RunRow]) -> str:
+        if len(rows) != 1:
+            return "Choose one run."
+        if rows[0].state == "damaged":
+            return "This run cannot be read."
+        return "" if rows[0].kind == "unlearn" else "A training is started on Project."
+
+    def _why_no_delete(self, rows: list[RunRow]) -> str:
+        if not rows:
+            return "Choose a run."
+        current = self.context.run_controller.current
+        active = {state.value for state in ACTIVE}
+        busy = any(row.state in active or not row.state or (current and row.path == current.path) for row in rows)
+        return "Stop the run first." if busy else ""
+
+    def _menu(self, position: QPoint) -> None:
+        menu = QMenu(self.table)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        rows = self.chosen()
+        for title, slot, why in (
+            ("Open", self.open_chosen, self._why_no_open(rows)),
+            ("Resume", self.resume_chosen, self._why_no_resume(rows)),
+            ("Start again…", self.duplicate_chosen, self._why_no_duplicate(rows)),
+            ("Delete…", self.delete_chosen, self._why_no_delete(rows)),
+        ):
+            action = menu.addAction(title)
+            action.setEnabled(not why)
+            action.triggered.connect(slot)
+        menu.popup(self.table.viewport().mapToGlobal(position))
+
+    def _activated(self, index: QModelIndex) -> None:
+        self.open_run(self.model.row_at(self.proxy.mapToSource(index).row()))
+
+    def _connect(self) -> None:
+        self.search.textChanged.connect(self.proxy.set_text)
+        self.context.run_library.changed.connect(self._rows_changed)
+        controller = self.context.run_controller
+        controller.queue_changed.connect(self._queue_changed)
+        controller.run_started.connect(self._started)
+        controller.run_ended.connect(self._run_ended)
+        self.queue.moved.connect(controller.move)
+        self.queue.removed.connect(controller.remove)
+        self.table.activated.connect(self._activated)
+        self.table.customContextMenuRequested.connect(self._menu)
+        self.table.selectionModel().selectionChanged.connect(self._update_buttons)
+        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.table, self.delete_chosen)
+        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+
+    def _started(self, _run: object) -> None:
+        self._show_live()
+        self._update_buttons()
+
+    def _full(self) -> QWidget:
+        table = self.table
+        table.setModel(self.proxy)
+        set_up_table(table)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        table.setSortingEnabled(True)
+        table.sortByColumn(columns.STARTED, Qt.SortOrder.DescendingOrder)
+        table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        table.setItemDelegateForColumn(columns.CURVE, SparklineDelegate(table))
+        header = table.horizontalHeader()
+        for column, width in _WIDTHS.items():
+            table.setColumnWidth(column, theme.px(width))
+        header.setSectionResizeMode(columns.FORGET, QHeaderView.ResizeMode.Stretch)
+        table.setColumnWidth(columns.CURVE, theme.px(96))
+        card = Card("All runs", padding=t.M)
+        card.add_action(self.search)
+        card.body.addWidget(table, 1)
+        whole = QWidget()
+        stack = QVBoxLayout(whole)
+        stack.setContentsMargins(0, 0, 0, 0)
+        stack.setSpacing(theme.px(t.M))
+        stack.addWidget(self.queue)
+        stack.addWidget(card, 1)
+        return whole
+
+
+class RunFilter(QSortFilterProxyModel):
+    """Rows whose state, method, forget set or verdict holds the text."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._text = ""
+        self.setSortRole(SORT_ROLE)
+        self.setDynamicSortFilter(True)
+
+    def set_text(self, text: str) -> None:
+        """Filter by another text."""
+        self._text = text.strip().lower()
+        self.invalidate()
+
+    def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:  # type: ignore[override]
+        if not self._text:
+            return True
+        model = self.sourceModel()
+        searched = (columns.STATE, columns.METHOD, columns.FORGET, columns.VERDICT)
+        return any(self._text in str(model.index(row, column, parent).data() or "").lower() for column in searched)
+
+
+def _titles() -> dict[str, str]:
+    from core.methods import METHODS
+
+    return {method.id: method.title for method in METHODS.values()}
