@@ -181,7 +181,7 @@ def _parser() -> argparse.ArgumentParser:
         "opens the window.",
         epilog=f"subcommands (SUBCOMMAND --help says more):\n{commands}\n\n"
         "exit codes: 0 done, 2 usage, 3 bad input, 4 failed while running, 5 stopped or discarded,\n"
-        "6 verdict below what --require asked, 1 a fault in the program",
+        "1 a fault in the program",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
