@@ -151,7 +151,7 @@ class SpectrumPlot(ThemedPlot):
             picked = [records[place] for place in places]
         for number, pair in enumerate(self._earlier):
             record = picked[number] if number < len(picked) else None
-            alpha = _FAINT + (_FAINT_MOST - _FAINT) * (number + 1) / max(len(picked), 1)
+            alpha = _FAINT + (_FAINT_MOST - _FAINT) * min(1.0, (number + 1) / max(len(picked), 1))
             for item, key in zip(pair, ("retain", "forget"), strict=True):
                 values = _positive(getattr(record, key)) if record is not None else np.empty(0)
                 item.setPen(theme.pen(SETS[key].token, 1, alpha=alpha))
