@@ -9,7 +9,6 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistent
 
 from app.services import format as fmt
 from app.services.theme import theme
-from app.services.tokens import model_style
 from app.widgets.gap_bar import GAP_ROLE, Gap
 from app.widgets.table import NUMBER
 from core.verify.table import COLUMNS, TRAINED_ON, TableRow
@@ -20,7 +19,7 @@ Kind = Literal["group", "measure", "note"]
 GAP_COLUMN = len(COLUMNS) + 1
 KIND_ROLE = Qt.ItemDataRole.UserRole + 50  # "group", "measure" or "note"
 KEY_ROLE = Qt.ItemDataRole.UserRole + 51  # a measure's key, a group's title
-TITLES = {"original": "Original", "head_only": "Head-only edit", "unlearned": "Unlearned", "retrained": "Retrained"}
+TITLES = {"original": "Original", "head_only": "Head-only", "unlearned": "Unlearned", "retrained": "Retrained"}
 
 _HEADER_TIPS = {
     "head_only": "Head-only edit (control): the original with only its classifier head edited. Outputs forget, "
@@ -104,7 +103,7 @@ class MeasureTable(QAbstractItemModel):
             return {Qt.ItemDataRole.DisplayRole: "Gap closed", Qt.ItemDataRole.ToolTipRole: _GAP_TIP}.get(role)  # type: ignore[call-overload]
         model = COLUMNS[section - 1]
         if role == Qt.ItemDataRole.DisplayRole:
-            return f"{model_style(model).glyph} {TITLES[model]}"
+            return TITLES[model]
         return _HEADER_TIPS[model] if role == Qt.ItemDataRole.ToolTipRole else None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
@@ -217,7 +216,7 @@ def written(value: float | None, unit: str) -> str:
     if value is None:
         return fmt.DASH
     if unit == "percent":
-        return fmt.percent(value, unit=False)
+        return fmt.percent(value, unit=False) if value <= 1 else fmt.decimal(100 * value, 1)  # a cost may be above
     if unit == "count":
         return fmt.count(round(value))
     places = {"ratio": 3, "number": 2, "seconds": 1}[unit]

@@ -94,14 +94,15 @@ def test_the_mean_of_several_retrained_models_lists_them(table):
     assert cell(table, "Linear probe, recall", "retrained", Tip) == "Mean of 2 retrained models: 90.8, 91.2"
 
 
-def test_headers_carry_the_models_markers(table):
-    titles = [table.headerData(c, Qt.Orientation.Horizontal) for c in range(table.columnCount())]
-    assert titles == ["Measure", "□ Original", "✕ Head-only edit", "● Unlearned", "◆ Retrained", "Gap closed"]
+def test_headers_name_the_models_and_explain_them(table):
+    header = [table.headerData(c, Qt.Orientation.Horizontal) for c in range(table.columnCount())]
+    assert header == ["Measure", "Original", "Head-only", "Unlearned", "Retrained", "Gap closed"]
+    assert "control" in table.headerData(2, Qt.Orientation.Horizontal, Tip)
 
 
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
-    [(None, "ratio", "–"), (0.9996, "percent", "99.9"), (1.0, "percent", "100.0"), (12.345, "number", "12.35")],
+    [(None, "ratio", "–"), (0.9996, "percent", "99.9"), (1.0, "percent", "100.0"), (14.2, "percent", "1420.0"), (12.345, "number", "12.35")],
 )
 def test_written(value, unit, text):
     assert written(value, unit) == text

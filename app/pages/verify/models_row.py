@@ -1,0 +1,138 @@
+"""The row of models a result is held against: a chip each, in the model's colour, dash and marker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPointF, QSize, Qt, Signal
+from PySide6.QtGui import QIcon, QPainter, QPaintEvent, QPixmap
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QSizePolicy, QWidget
+
+from app.pages.verify.presenter import SEEDS_OFFERED
+from app.plots.items import draw_symbol
+from app.services import format as fmt
+from app.services import tokens as t
+from app.services.theme import theme
+from app.services.tokens import MODELS, SeriesStyle
+from app.widgets.chips import ChipButton
+from app.widgets.labels import Label, caption
+
+if TYPE_CHECKING:
+    from app.pages.verify.presenter import ResultFacts, Wanted
+
+_SAMPLE_WIDTH, _SAMPLE_HEIGHT = 22, 14
+
+
+class ModelsRow(QWidget):
+    """Original, head-only edit, unlearned, and the retrained ones, which can be chosen."""
+
+    seed_wanted = Signal(int, bool)
+    opened_wanted = Signal(str, bool)
+    open_asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.px(t.S))
+        self.chips = {key: ModelChip(MODELS[key]) for key in ("original", "head_only", "unlearned")}
+        for chip in self.chips.values():
+            row.addWidget(chip)
+        self.retrained = ChipButton("Retrained", name="Retrained models")
+        self.retrained.setIconSize(QSize(theme.px(_SAMPLE_WIDTH), theme.px(_SAMPLE_HEIGHT)))
+        self.menu = QMenu(self)
+        self.retrained.set_menu(self.menu)
+        row.addWidget(self.retrained)
+        self.hint = caption("")
+        row.addWidget(self.hint)
+        row.addStretch(1)
+        theme.changed.connect(self._draw_icon)
+        self._draw_icon()
+
+    def show_facts(self, facts: ResultFacts, wanted: Wanted, outdated: bool = False) -> None:
+        """Show which models there are and which of them are ticked."""
+        self.chips["head_only"].setVisible("head_only" in (facts.report.get("models") or {}))
+        names = [f"seed {seed}" for seed in sorted(wanted.seeds)] + list(wanted.files())
+        shown = ", ".join(names) if len(names) <= 2 else fmt.plural(len(names), "model")
+        self.retrained.set(f"Retrained: {shown or 'none yet'}", "Retrained models to hold the result against")
+        self.retrained.setText(f" {self.retrained.text()}")  # a tool button leaves no room between icon and text
+        self.hint.setText("Run checks to take this in." if outdated else "")
+        self._fill(facts, wanted)
+
+    def _fill(self, facts: ResultFacts, wanted: Wanted) -> None:
+        self.menu.clear()
+        offered = sorted({*range(1, SEEDS_OFFERED + 1), *facts.trained, *wanted.seeds})
+        for seed in offered:
+            if seed in facts.trained:
+                state = "trained"
+            elif facts.seconds is not None:
+                state = f"{fmt.about(facts.seconds)} to train"
+            else:
+                state = "not trained yet"
+            action = self.menu.addAction(f"Seed {seed} · {state}")
+            action.setCheckable(True)
+            action.setChecked(seed in wanted.seeds)
+            action.toggled.connect(lambda on, seed=seed: self.seed_wanted.emit(seed, on))
+        for name, path in wanted.opened.items():
+            action = self.menu.addAction(name)
+            action.setToolTip(str(path))
+            action.setCheckable(True)
+            action.setChecked(name not in wanted.left_out)
+            action.toggled.connect(lambda on, name=name: self.opened_wanted.emit(name, on))
+        self.menu.addSeparator()
+        self.menu.addAction("Open a retrained model…").triggered.connect(self._open)
+
+    def _open(self) -> None:
+        self.open_asked.emit()
+
+    def _draw_icon(self) -> None:
+        self.retrained.setIcon(sample_icon(MODELS["retrained"], self.devicePixelRatioF()))
+
+
+class ModelChip(QFrame):
+    """A model's name beside a sample of its line and marker; the legend of every plot on the page."""
+
+    def __init__(self, style: SeriesStyle, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("part", "chip")
+        self.setFixedHeight(theme.px(t.CHIP_HEIGHT))
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(theme.px(t.S), 0, theme.px(t.S), 0)
+        row.setSpacing(theme.px(t.XS))
+        row.addWidget(_Sample(style))
+        row.addWidget(Label(f"✓ {style.title}", "caption"))
+        self.setAccessibleName(f"{style.title}: shown")
+
+
+class _Sample(QWidget):
+    def __init__(self, style: SeriesStyle) -> None:
+        super().__init__()
+        self._style = style
+        self.setFixedSize(theme.px(_SAMPLE_WIDTH), theme.px(_SAMPLE_HEIGHT))
+        theme.changed.connect(self.update)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        draw_sample(painter, self.width(), self.height(), self._style)
+        painter.end()
+
+
+def draw_sample(painter: QPainter, width: float, height: float, style: SeriesStyle) -> None:
+    """Draw a piece of a model's line with its marker."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(theme.pen(style.token, 2, style.dash))
+    painter.drawLine(QPointF(0, height / 2), QPointF(width, height / 2))
+    draw_symbol(painter, QPointF(width / 2, height / 2), style.symbol, style.token, style.filled)
+
+
+def sample_icon(style: SeriesStyle, ratio: float) -> QIcon:
+    """Return the same as an icon."""
+    size = QSize(theme.px(_SAMPLE_WIDTH), theme.px(_SAMPLE_HEIGHT))
+    pixmap = QPixmap(size * ratio)
+    pixmap.setDevicePixelRatio(ratio)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    draw_sample(painter, size.width(), size.height(), style)
+    painter.end()
+    return QIcon(pixmap)

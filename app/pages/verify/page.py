@@ -1,0 +1,231 @@
+"""The Verify page: models, verdict, table of measures and plots of one finished run."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QFileDialog, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from app.pages.verify.measures_view import MeasuresView
+from app.pages.verify.models_row import ModelsRow
+from app.pages.verify.plots_panel import PlotsPanel
+from app.pages.verify.presenter import ResultFacts, VerifyPresenter
+from app.pages.verify.verdict_card import VerdictCard
+from app.pages.verify.words import CODES, NOTHING, offer
+from app.services import tokens as t
+from app.services.theme import theme
+from app.widgets.banner import Banner
+from app.widgets.buttons import PrimaryButton
+from app.widgets.cards import Card
+from app.widgets.empty import EmptyState
+from app.widgets.page import Page
+from app.widgets.run_chips import RunChips
+from core.errors import AppError
+from core.runs.folder import REPORT_HTML
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+    from app.workers.live_run import LiveRun
+
+WEIGHTS = "Models (*.safetensors *.pt *.pth *.ckpt);;All files (*)"
+
+
+class VerifyPage(Page):
+    """Shows the run in view; works for a live run that ended and for one opened from disk."""
+
+    def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self.presenter = VerifyPresenter(context, self)
+        self.chips = RunChips(context.project, self)
+        self.stack = QStackedWidget()
+        self.content.addWidget(self.stack, 1)
+        self.empty = EmptyState("verify", NOTHING, "Open a run", self._open_runs)
+        self.stack.addWidget(self.empty)
+        self.stack.addWidget(self._full())
+        self.export_button = PrimaryButton("Export checkpoint", self._export)
+        self.add_action(self.export_button)
+        self._connect()
+        self._register()
+        self.presenter.refresh()
+
+    def header_widgets(self) -> Sequence[QWidget]:
+        return self.chips.widgets()
+
+    def entered(self) -> None:
+        self.presenter.refresh()
+
+    def left(self) -> None:
+        self.context.window_state.save_splitter("verify", self.splitter)
+
+    # ---- parts
+
+    def _full(self) -> QWidget:
+        whole = QWidget()
+        column = QVBoxLayout(whole)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.px(t.M))
+        self.offer = Banner()
+        column.addWidget(self.offer)
+        self.models = ModelsRow()
+        column.addWidget(self.models)
+        self.verdict = VerdictCard()
+        column.addWidget(self.verdict)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setHandleWidth(theme.px(t.M))
+        self.measures = MeasuresView()
+        table = Card("", padding=1)
+        table.body.addWidget(self.measures)
+        self.plots = PlotsPanel(self.context)
+        plots = Card("", padding=t.S)
+        plots.body.addWidget(self.plots)
+        self.splitter.addWidget(table)
+        self.splitter.addWidget(plots)
+        self.splitter.setStretchFactor(0, 8)
+        self.splitter.setStretchFactor(1, 5)
+        self.splitter.setSizes([theme.px(644), theme.px(408)])
+        self.context.window_state.restore_splitter("verify", self.splitter)
+        column.addWidget(self.splitter, 1)
+        return whole
+
+    def _connect(self) -> None:
+        presenter = self.presenter
+        presenter.facts_changed.connect(self._show_facts)
+        presenter.unreadable.connect(self._show_unreadable)
+        presenter.wanted_changed.connect(self._show_wanted)
+        presenter.check_changed.connect(self._show_check)
+        presenter.check_failed.connect(self._check_failed)
+        self.models.seed_wanted.connect(presenter.want_seed)
+        self.models.opened_wanted.connect(presenter.want_opened)
+        self.models.open_asked.connect(self._open_retrained)
+        self.verdict.check_asked.connect(self._run_checks)
+        self.verdict.stop_asked.connect(presenter.stop)
+        self.verdict.report_asked.connect(self._open_report)
+        self.verdict.save_asked.connect(self._save_report)
+
+    def _register(self) -> None:
+        actions = self.context.actions
+        actions.add("verify.check", "Run &checks", self._run_checks, menu="run", icon="verify",
+                    why_disabled=self.presenter.why_not)  # fmt: skip
+        actions.add("verify.report", "Open &report", self._open_report, menu="run", icon="open",
+                    why_disabled=self._why_no_report)  # fmt: skip
+
+    # ---- what there is
+
+    def _show_facts(self, facts: ResultFacts | None) -> None:
+        self.stack.setCurrentIndex(0 if facts is None else 1)
+        self.export_button.setVisible(facts is not None)
+        self.context.actions.refresh()
+        if facts is None:
+            self.empty.set(NOTHING, "Open a run", self._open_runs)
+            self.context.page_states.set("verify", "empty", "Nothing to check")
+            return
+        verdict_before = self.verdict.sentence.text()
+        self.verdict.show_report(facts.report)
+        if verdict_before and verdict_before != self.verdict.sentence.text():
+            self.verdict.announce_verdict()
+        self.measures.set_rows(facts.rows)
+        self.plots.set_facts(facts)
+        self._show_warnings(facts)
+        self._show_check(self.presenter.check)
+
+    def _show_unreadable(self, error: BaseException) -> None:
+        self.stack.setCurrentIndex(0)
+        self.export_button.hide()
+        self.empty.set(error.text if isinstance(error, AppError) else str(error), "Open a run", self._open_runs)
+        self.context.page_states.set("verify", "problem", "Cannot be read")
+
+    def _show_warnings(self, facts: ResultFacts) -> None:
+        warnings = facts.report.get("warnings") or []
+        if warnings:
+            self.banner.show_message(" ".join(str(warning) for warning in warnings), "caution")
+        else:
+            self.banner.dismiss()
+
+    def _show_wanted(self) -> None:
+        facts = self.presenter.facts
+        if facts is None:
+            return
+        outdated = self.presenter.outdated and self.presenter.check is None
+        self.models.show_facts(facts, self.presenter.wanted, outdated)
+        self._show_offer()
+
+    def _show_offer(self) -> None:
+        facts = self.presenter.facts
+        if facts is None or facts.has_retrained or self.presenter.check is not None or not facts.has_list:
+            self.offer.dismiss()
+            return
+        self.offer.show_message(
+            offer(facts.seconds), "accent",
+            [("Train one", self.presenter.train_one), ("Open one…", self._open_retrained)], closable=False,
+        )  # fmt: skip
+
+    def _show_check(self, check: LiveRun | None) -> None:
+        self.verdict.show_check(check)
+        self.models.retrained.setEnabled(check is None)
+        self._show_wanted()
+        facts = self.presenter.facts
+        why = self.presenter.why_not()
+        self.verdict.check_button.setEnabled(not why)
+        self.verdict.check_button.setToolTip(why)
+        self.verdict.report_button.setEnabled(not self._why_no_report())
+        if check is not None:
+            self.context.page_states.set("verify", "running", "Checking")
+        elif facts is not None:
+            code = str((facts.report.get("verdict") or {}).get("code") or "no_reference")
+            state = "ready" if code == "no_reference" else "done"
+            self.context.page_states.set("verify", state, CODES.get(code, ""))
+        self.context.actions.refresh()
+
+    def _check_failed(self, sentence: str) -> None:
+        self.banner.show_message(f"The check ended early. {sentence}", "error")
+        self.context.page_states.set("verify", "problem", "Check failed")
+
+    # ---- commands
+
+    def _run_checks(self) -> None:
+        self.presenter.run_checks()
+
+    def _open_retrained(self) -> None:
+        recent = self.context.window_state.recent("model")
+        start = str(Path(recent[0]).parent) if recent else ""
+        name, _ = QFileDialog.getOpenFileName(self, "Open a retrained model", start, WEIGHTS)
+        if name:
+            self.presenter.open_retrained(Path(name))
+
+    def _why_no_report(self) -> str:
+        facts = self.presenter.facts
+        return "" if facts is not None and facts.has_page else "There is no report to open."
+
+    def _open_report(self) -> None:
+        facts = self.presenter.facts
+        if facts is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(facts.folder.file(REPORT_HTML))))
+
+    def _save_report(self) -> None:
+        facts = self.presenter.facts
+        if facts is None:
+            return
+        start = str(Path.home() / f"{facts.folder.id}-report.html")
+        name, _ = QFileDialog.getSaveFileName(self, "Save report", start, "Web page (*.html)")
+        if not name:
+            return
+        try:
+            shutil.copyfile(facts.folder.file(REPORT_HTML), name)
+        except OSError as error:
+            self.banner.show_message(f"{name} could not be written: {error.strerror or error}.", "error")
+            return
+        self.context.notifications.info(f"Report saved as {Path(name).name}")
+
+    # ---- ways out
+
+    def _open_runs(self) -> None:
+        self.context.show_page("runs")
+
+    def _export(self) -> None:
+        self.context.show_page("export")

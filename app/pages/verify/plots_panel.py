@@ -1,0 +1,153 @@
+"""The tabs right of the table: alignment, spectra, confusion, class damage, embedding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+
+from app.pages.verify.class_tabs import ConfusionTab, DamageTab
+from app.pages.verify.embedding_tab import EmbeddingTab
+from app.pages.verify.profile_plot import ProfilePlot, SpectraTab
+from app.services import tokens as t
+from app.services.theme import theme
+from app.widgets.empty import EmptyState
+from app.widgets.labels import caption
+from core.errors import AppError
+from core.verify.table import NO_ALIGNMENT
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+    from app.pages.verify.presenter import ResultFacts
+    from core.runs.folder import RunFolder
+    from core.session.opening import Pair
+    from core.session.pictures import Embeddings
+
+
+_TIPS = {
+    "Alignment": "How far the forget features lie inside the retain directions, for every number of directions",
+    "Spectra": "Eigenvalues of the features before and after",
+    "Confusion": "Which classes unseen forget images are taken for",
+    "Damage": "What the other classes lost",
+    "Map": "The same images in each model's feature space",
+}
+
+
+GOAL = (
+    "Higher: forget features lie more inside the retain space. The goal is the retrained value, not 1. A head-only "
+    "edit has the original's features, so it has the original's curve."
+)
+
+
+class AlignmentTab(QStackedWidget):
+    """The profile, or the reason why there is none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plot = ProfilePlot()
+        holder = QWidget()
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(0, theme.px(t.S), 0, 0)
+        column.addWidget(self.plot, 1)
+        words = caption(GOAL, wrap=True)
+        words.setMaximumWidth(16_777_215)
+        column.addWidget(words)
+        self.addWidget(holder)
+        self.addWidget(EmptyState("verify", NO_ALIGNMENT))
+
+    def set_report(self, report: dict[str, Any]) -> None:
+        """Show a report."""
+        models = report.get("models") or {}
+        found = {key: (models.get(key) or {}).get("dimensional_alignment") for key in models}
+        self.setCurrentIndex(0 if found.get("unlearned") else 1)
+        self.plot.set_alignments(found)
+
+
+class PlotsPanel(QTabWidget):
+    """Hands a report to each tab; the pictures of feature spaces are made when first looked at."""
+
+    def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setDocumentMode(True)
+        self.tabBar().setAccessibleName("Plots of the result")
+        self.alignment = AlignmentTab()
+        self.spectra = SpectraTab()
+        self.confusion = ConfusionTab()
+        self.damage = DamageTab()
+        self.embedding = EmbeddingTab()
+        for title, tab in (
+            ("Alignment", self.alignment), ("Spectra", self.spectra), ("Confusion", self.confusion),
+            ("Damage", self.damage), ("Map", self.embedding),
+        ):  # fmt: skip
+            self.setTabToolTip(self.addTab(tab, title), _TIPS[title])
+        self._pictures = Pictures(context, self.embedding, self)
+
+    def set_facts(self, facts: ResultFacts) -> None:
+        """Show a run's report."""
+        self.alignment.set_report(facts.report)
+        self.spectra.set_models(facts.report.get("models") or {})
+        self.confusion.set_report(facts.report)
+        self.damage.set_report(facts.report)
+        for plot in (self.alignment.plot, *self.spectra.panels.values()):
+            plot.provenance = facts.folder.id
+        self._pictures.set_facts(facts)
+
+
+class Pictures(QObject):
+    """Gets the pictures of a run in a worker, once for each report."""
+
+    def __init__(self, context: AppContext, tab: EmbeddingTab, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._context, self._tab = context, tab
+        self._facts: ResultFacts | None = None
+        self._made_for: tuple[Any, ...] = ()
+        self._busy = False
+        tab.wanted.connect(self._get)
+        tab.retry.connect(self._get)
+
+    def set_facts(self, facts: ResultFacts) -> None:
+        """Another report: its pictures are made when they are looked at."""
+        self._facts = facts
+        if self._key() != self._made_for:
+            self._context.device_jobs.cancel("verify-pictures")
+            self._busy = False
+            self._made_for = ()
+            self._tab.set_embeddings(None)
+
+    def _key(self) -> tuple[Any, ...]:
+        facts = self._facts
+        return (facts.folder.path, facts.report.get("created"), facts.seeds) if facts is not None else ()
+
+    def _get(self) -> None:
+        facts = self._facts
+        if facts is None or self._busy:
+            return
+        self._busy = True
+        seed = facts.seeds[0] if facts.seeds else None
+        job = self._context.device_jobs.submit(
+            _pictures, facts.folder, self._context.project.pair, seed, key="verify-pictures"
+        )
+        job.progress.connect(self._tab.show_progress)
+        job.done.connect(self._got)
+        job.failed.connect(self._failed)
+        self._tab.show_progress("Opening model and data", 0, 0)
+
+    def _got(self, found: Embeddings) -> None:
+        self._busy = False
+        self._made_for = self._key()
+        self._tab.set_embeddings(found)
+
+    def _failed(self, error: BaseException) -> None:
+        self._busy = False
+        self._tab.show_problem(error.text if isinstance(error, AppError) else f"{type(error).__name__}: {error}")
+
+
+def _pictures(folder: RunFolder, pair: Pair | None, seed: int | None, progress: Any, cancelled: Any) -> Embeddings:
+    from core.runs.folder import MODEL
+    from core.session.pictures import embeddings
+    from core.session.references import trained_references
+
+    reference = trained_references(folder.job()).get(seed) if seed is not None else None
+    retrained = reference.file(MODEL) if reference is not None else None
+    return embeddings(folder, pair=pair, retrained=retrained, progress=progress, cancelled=cancelled)

@@ -1,0 +1,223 @@
+"""What the Verify page does: reads a run's report, trains or opens retrained models, runs the checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+
+from core.engine.states import State
+from core.job import Job
+from core.runs.folder import FORGET, REPORT_HTML, RunFolder
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+    from app.workers.live_run import LiveRun
+    from core.verify.table import TableRow
+
+SEEDS_OFFERED = 3  # retrained models a click away; three say how far retrained models differ
+FIRST_SEED = 1
+
+
+@dataclass(frozen=True)
+class ResultFacts:
+    """What a finished run's folder says, and what there is to hold it against."""
+
+    folder: RunFolder
+    job: Job
+    report: dict[str, Any]
+    rows: tuple[TableRow, ...]
+    trained: tuple[int, ...]  # seeds of retrained models on disk
+    seconds: float | None  # what one more would take
+    has_list: bool  # without it the run cannot be checked again
+    has_page: bool  # report.html
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of the retrained models that the report was made with."""
+        return tuple((self.report.get("retrained_notes") or {}).get("seeds") or ())
+
+    @property
+    def has_retrained(self) -> bool:
+        """Whether the report was made with a retrained model."""
+        return bool(self.report.get("retrained"))
+
+
+@dataclass
+class Wanted:
+    """The retrained models to hold the result against: seeds to train or take, and files the user opened."""
+
+    seeds: set[int] = field(default_factory=set)
+    opened: dict[str, Path] = field(default_factory=dict)
+    left_out: set[str] = field(default_factory=set)  # opened ones that are not ticked
+
+    def files(self) -> dict[str, Path]:
+        """The opened models that are ticked."""
+        return {name: path for name, path in self.opened.items() if name not in self.left_out}
+
+
+class VerifyPresenter(QObject):
+    """Holds the run in view and the check under way; all signals come in the window's thread."""
+
+    facts_changed = Signal(object)  # ResultFacts, or None where there is nothing to check
+    unreadable = Signal(object)  # the exception of a run that cannot be read
+    wanted_changed = Signal()
+    check_changed = Signal(object)  # LiveRun of the check, or None once it is over
+    check_failed = Signal(str)
+
+    def __init__(self, context: AppContext, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._context = context
+        self.facts: ResultFacts | None = None
+        self.wanted = Wanted()
+        self.check: LiveRun | None = None
+        context.project.run_changed.connect(self.refresh)
+        controller = context.run_controller
+        if controller is not None:
+            controller.state_changed.connect(self._state_changed)
+            controller.run_ended.connect(self._run_ended)
+            controller.queue_changed.connect(self._queue_changed)
+
+    # ---- reading
+
+    def refresh(self) -> None:
+        """Read the run in view again."""
+        run = self._context.project.run
+        folder = getattr(run, "folder", None)
+        if folder is None or run.kind != "unlearn" or not folder.has_result or not folder.file("report.json").is_file():
+            self._context.jobs.cancel("verify-facts")
+            self._take(None)
+            return
+        job = self._context.jobs.submit(read_result, folder, key="verify-facts")
+        job.done.connect(self._take)
+        job.failed.connect(self._not_read)
+
+    def _take(self, facts: ResultFacts | None) -> None:
+        old = self.facts.folder.path if self.facts else None
+        self.facts = facts
+        if facts is not None and facts.folder.path != old:
+            self.wanted = Wanted(set(facts.seeds))
+            self.wanted_changed.emit()
+        self.facts_changed.emit(facts)
+
+    def _not_read(self, error: BaseException) -> None:
+        self.facts = None
+        self.unreadable.emit(error)
+
+    # ---- what to hold it against
+
+    def want_seed(self, seed: int, on: bool) -> None:
+        """Take a retrained model in at the next check, or leave it out."""
+        (self.wanted.seeds.add if on else self.wanted.seeds.discard)(seed)
+        self.wanted_changed.emit()
+
+    def want_opened(self, name: str, on: bool) -> None:
+        """Take a model that was opened in at the next check, or leave it out."""
+        (self.wanted.left_out.discard if on else self.wanted.left_out.add)(name)
+        self.wanted_changed.emit()
+
+    def open_retrained(self, path: Path) -> str:
+        """Take a retrained model from a file or folder in and check; returns the name it goes by."""
+        stem = path.parent.name if path.stem == "model" and path.is_file() else path.stem
+        name, number = stem, 1
+        while name in self.wanted.opened and self.wanted.opened[name] != path:
+            number += 1
+            name = f"{stem} {number}"
+        self.wanted.opened[name] = path
+        self.wanted.left_out.discard(name)
+        self.wanted_changed.emit()
+        self.run_checks()
+        return name
+
+    def train_one(self) -> None:
+        """Train the first retrained model, and check against it."""
+        self.wanted.seeds.add(FIRST_SEED)
+        self.wanted_changed.emit()
+        self.run_checks()
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the report was made with other retrained models than are ticked."""
+        if self.facts is None:
+            return False
+        names = {f"seed {seed}" for seed in self.wanted.seeds} | set(self.wanted.files())
+        return names != set(self.facts.report.get("retrained") or {})
+
+    # ---- checking
+
+    def why_not(self) -> str:
+        """Why checks cannot be run now; empty where they can."""
+        if self.facts is None:
+            return "There is no finished run to check."
+        if not self.facts.has_list:
+            return "The forget list of this run was removed, so it cannot be checked again."
+        if self.check is not None:
+            return "A check is under way."
+        if self._context.run_controller is None:
+            return "Runs cannot be started here."
+        return ""
+
+    def run_checks(self) -> None:
+        """Measure all models anew in the run thread; retrained models that are missing are trained first."""
+        if self.facts is None or self.why_not():
+            return
+        self.check = self._context.run_controller.start_reference(
+            self.facts.folder,
+            tuple(sorted(self.wanted.seeds)),
+            pair=self._context.project.pair,
+            retrained=self.wanted.files(),
+        )
+        self.check_changed.emit(self.check)
+
+    def stop(self) -> None:
+        """Stop the check, or take it out of the queue; the report stays as it is."""
+        check, controller = self.check, self._context.run_controller
+        if check is None:
+            return
+        if check is controller.current:
+            controller.stop()
+        else:
+            controller.remove(check)
+
+    def _state_changed(self, run: LiveRun) -> None:
+        if run is self.check:
+            self.check_changed.emit(run)
+
+    def _queue_changed(self) -> None:
+        if self.check is None:
+            return
+        if self.check.state is State.DISCARDED and self.check.work is None:  # taken out of the queue
+            self.check = None
+        self.check_changed.emit(self.check)
+
+    def _run_ended(self, run: LiveRun) -> None:
+        if run is self.check:
+            self.check = None
+            self.check_changed.emit(None)
+            if run.state is State.FAILED:
+                self.check_failed.emit(" ".join(part for part in (run.error, run.hint) if part))
+            self.refresh()
+            return
+        current = self._context.project.run
+        if current is not None and run.folder.path == current.folder.path:
+            self.refresh()
+
+
+def read_result(folder: RunFolder) -> ResultFacts:
+    """Read a finished run's report and what else there is on disk for it; runs in a worker."""
+    from core.session.references import seconds_to_retrain, trained_references
+    from core.verify.table import measure_rows
+
+    job, report = folder.job(), folder.report() or {}
+    return ResultFacts(
+        folder=folder,
+        job=job,
+        report=report,
+        rows=measure_rows(report),
+        trained=tuple(trained_references(job)),
+        seconds=seconds_to_retrain(job),
+        has_list=folder.file(FORGET).is_file(),
+        has_page=folder.file(REPORT_HTML).is_file(),
+    )
