@@ -147,6 +147,10 @@ class CloseGuard(Protocol):
         """End without asking, at the end of the session: stop and keep. True where nothing is going on."""
 
 
+def _ignore(*_: object) -> None:
+    """Stand in for what the main window provides, while there is none."""
+
+
 @dataclass
 class AppContext:
     """Services handed to pages. No globals: whoever needs one gets this object."""
@@ -169,8 +173,8 @@ class AppContext:
     example_folder: Path | None = None  # where the command line wants the example's run
     open_paths: Callable[[list[Path]], object] | None = None  # opens dropped or named files
     judge_paths: Callable[[list[Path]], str | None] | None = None  # what a drop would do; None: does not fit
-    show_page: Callable[[str], object] = lambda page_id: None  # set by the main window
-    set_device: Callable[[str, str, bool], object] = lambda text, tip="", caution=False: None
+    show_page: Callable[[str], object] = _ignore  # set by the main window
+    set_device: Callable[..., object] = _ignore  # set by the main window: (text, tip="", caution=False)
 
     def runs_folder(self) -> Path:
         """Where new runs go."""

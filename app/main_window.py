@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -201,7 +202,7 @@ class MainWindow(QMainWindow):
             shortcut = f"Ctrl+{number}"
             self.rail.add_entry(spec.id, spec.name, spec.icon, f"{spec.title} ({shortcut})", spec.below_line)
             self.context.actions.add(
-                f"page.{spec.id}", f"Go to {spec.name}", lambda page_id=spec.id: self.show_page(page_id),
+                f"page.{spec.id}", f"Go to {spec.name}", functools.partial(self.show_page, spec.id),
                 menu="view", icon=spec.icon, shortcut=shortcut,
             )
             self._show_state(spec.id)
@@ -214,12 +215,18 @@ class MainWindow(QMainWindow):
         actions, project = self.context.actions, self.context.project
         add = actions.add
         add("file.quit", "&Quit", self.close, menu="file", shortcut="Ctrl+Q")
-        history = lambda: project.history  # noqa: E731
+
+        def why_no_undo() -> str:
+            return "" if project.history and project.history.can_undo else "There is nothing to undo."
+
+        def why_no_redo() -> str:
+            return "" if project.history and project.history.can_redo else "There is nothing to redo."
+
         add("edit.undo", "&Undo selection", project.undo_selection, menu="edit", icon="undo", shortcut="Ctrl+Z",
-            why_disabled=lambda: "" if history() and history().can_undo else "There is nothing to undo.")
+            why_disabled=why_no_undo)
         add("edit.redo", "&Redo selection", project.redo_selection, menu="edit", icon="redo",
             shortcut="Ctrl+Shift+Z",
-            why_disabled=lambda: "" if history() and history().can_redo else "There is nothing to redo.")
+            why_disabled=why_no_redo)
         add("view.log", "Show &log", self._toggle_log, menu="view", icon="log", shortcut="Ctrl+L", checkable=True)
         group = QActionGroup(self)
         for scheme, text in SCHEMES:

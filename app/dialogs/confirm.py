@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -57,10 +58,12 @@ class ConfirmDialog(QDialog):
         row.addStretch(1)
         self.buttons: dict[str, Button] = {}
         for choice in reversed(choices):
-            kind = DestructiveButton if choice.destructive else SecondaryButton
-            button: Button = kind(choice.text, lambda key=choice.key: self._choose(key), filled=True) if (
-                choice.destructive
-            ) else kind(choice.text, lambda key=choice.key: self._choose(key))
+            choose = functools.partial(self._choose, choice.key)
+            button: Button
+            if choice.destructive:
+                button = DestructiveButton(choice.text, choose, filled=True)
+            else:
+                button = SecondaryButton(choice.text, choose)
             row.addWidget(button)
             if choice.destructive:
                 row.addSpacing(theme.px(t.L))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import functools
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +36,7 @@ def fill_menu(menu: QMenu, plot: ThemedPlot) -> None:
     copy = menu.addAction("Copy image", lambda: copy_image(plot))
     icons.set_icon(copy, "copy", "text_2")
     for scale in PNG_SCALES:
-        entry = menu.addAction(f"Save PNG, {scale}×…", lambda scale=scale: _choose(plot, "png", scale))
+        entry = menu.addAction(f"Save PNG, {scale}×…", functools.partial(_choose, plot, "png", scale))
         icons.set_icon(entry, "image-export", "text_2")
     menu.addAction("Save SVG…", lambda: _choose(plot, "svg"))
     menu.addAction("Save values as CSV…", lambda: _choose(plot, "csv"))
@@ -49,7 +50,7 @@ def save(plot: ThemedPlot, path: Path, scale: int = 2) -> None:
     elif kind == "svg":
         _save_svg(plot, path)
     elif kind == "png":
-        if not as_image(plot, scale).save(str(path), "PNG"):
+        if not as_image(plot, scale).save(str(path)):  # as PNG, by the file's name
             raise OSError(f"{path} could not be written")
     else:
         raise ValueError(f"a plot is saved as .png, .svg or .csv, not {path.suffix!r}")
@@ -129,8 +130,10 @@ def _replace(old: QWidget, new: QWidget) -> None:
     parent = old.parentWidget()
     if isinstance(parent, QSplitter):
         parent.replaceWidget(parent.indexOf(old), new)
-    elif parent is not None and parent.layout() is not None:
-        parent.layout().replaceWidget(old, new)
+        return
+    layout = parent.layout() if parent is not None else None
+    if layout is not None:
+        layout.replaceWidget(old, new)
         old.setParent(None)
 
 

@@ -46,7 +46,7 @@ class NumberField(QDoubleSpinBox):
         number = _number(self._bare(text))
         return self.value() if number is None else number
 
-    def validate(self, text: str, position: int) -> object:
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
         number = _number(self._bare(text))
         if number is None or (self._whole and number != int(number)):
             return QValidator.State.Intermediate, text, position

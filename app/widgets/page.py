@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Page(QWidget):
-    """Base of the pages. Put content into `content`, commands into `actions` (right), texts with `set_missing`.
+    """Base of the pages: fill `content`, add commands with `add_action`, say what is missing with `set_missing`.
 
     `banner` stands above the content. The frame calls `entered` and `left` and shows `header_widgets`.
     """
@@ -44,15 +44,15 @@ class Page(QWidget):
         bar.addLayout(self.action_start)
         bar.addStretch(1)
         bar.addWidget(self._missing)
-        self.actions = QHBoxLayout()
-        self.actions.setSpacing(theme.px(t.S))
-        bar.addLayout(self.actions)
+        self.action_end = QHBoxLayout()
+        self.action_end.setSpacing(theme.px(t.S))
+        bar.addLayout(self.action_end)
         column.addWidget(self._bar)
         self._bar.hide()
 
     def add_action(self, widget: QWidget, start: bool = False) -> None:
         """Put a widget into the action bar: at its right (the primary button last) or its start."""
-        (self.action_start if start else self.actions).addWidget(widget)
+        (self.action_start if start else self.action_end).addWidget(widget)
         self._bar.show()
 
     def set_missing(self, sentence: str) -> None:

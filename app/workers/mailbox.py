@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 
 from PySide6.QtCore import QElapsedTimer, QObject, QTimer
 from PySide6.QtWidgets import QWidget
@@ -26,7 +26,7 @@ class Mailbox:
         self.run = run  # events of another run are dropped; "" takes all
         self._lock = threading.Lock()
         self._events: deque[Event] = deque()
-        self._latest: dict[Hashable, Event] = {}
+        self._latest: dict[str, Event] = {}
 
     def put(self, event: Event) -> None:
         """Add one event."""
@@ -34,7 +34,7 @@ class Mailbox:
             return
         with self._lock:
             if isinstance(event, LATEST_WINS):
-                self._latest[type(event)] = event
+                self._latest[event.type] = event
             else:
                 self._events.append(event)
 

@@ -124,9 +124,9 @@ class TestPalette:
         context.actions.add("one", "Pause run", lambda: self.calls.append("one"))
         context.actions.add("two", "Export checkpoint", lambda: self.calls.append("two"))
         context.actions.add("off", "Resume run", lambda: self.calls.append("off"), why_disabled=lambda: "No run.")
-        window = QWidget()
-        qtbot.addWidget(window)
-        dialog = CommandPalette(context, window)
+        self.window = QWidget()
+        qtbot.addWidget(self.window)
+        dialog = CommandPalette(context, self.window)
         dialog.show()
         return dialog
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 
 import numpy as np
 import pytest
@@ -224,7 +225,7 @@ class TestCrosshair:
 class TestMargin:
     def test_labels_never_overlap(self):
         ys = spread([10, 11, 12, 90], 14, 7, 100)
-        assert all(b - a >= 14 for a, b in zip(ys, ys[1:], strict=False))
+        assert all(b - a >= 14 for a, b in itertools.pairwise(ys))
 
     def test_labels_at_the_bottom_are_pushed_up(self):
         ys = spread([95, 96, 97], 14, 7, 100)
@@ -435,7 +436,7 @@ class TestExport:
         assert rows == ["step,Retain,Forget", "0,1,", "1,,3", "2,2,"]
 
     def test_another_ending_is_refused(self, accuracy, tmp_path):
-        with pytest.raises(ValueError, match="not '.bmp'"):
+        with pytest.raises(ValueError, match=r"not '\.bmp'"):
             export.save(accuracy, tmp_path / "a.bmp")
 
     def test_a_file_that_cannot_be_written_is_said_under_the_plot(self, accuracy, tmp_path):

@@ -135,8 +135,11 @@ def test_borrowed_light_is_given_back(qapp):
         theme.apply(qapp, "light")
 
 
-NEEDED = """model data forget unlearn verify export runs open search filter sort undo redo lasso rectangle pause play
-stop checkpoint discard device warning error info tick copy image-export enlarge follow""".split()
+NEEDED = (
+    "model", "data", "forget", "unlearn", "verify", "export", "runs", "open", "search", "filter", "sort", "undo",
+    "redo", "lasso", "rectangle", "pause", "play", "stop", "checkpoint", "discard", "device", "warning", "error",
+    "info", "tick", "copy", "image-export", "enlarge", "follow",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NEEDED)

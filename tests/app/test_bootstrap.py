@@ -1,0 +1,86 @@
+"""The start: nothing heavy before the window shows, torch after the first paint, signals close it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ("torch", "torchvision", "scipy", "sklearn")
+
+AT_SHOW = """
+import json, sys
+sys.path.insert(0, {root!r})
+from PySide6.QtCore import QTimer
+from app.bootstrap import Options, Session, create_application
+app = create_application()
+session = Session(app, Options())
+session.show()
+found = {{"at_show": [name for name in {heavy!r} if name in sys.modules]}}
+def loaded():
+    found["after"] = [name for name in {heavy!r} if name in sys.modules]
+    found["device"] = session.window.header.device.text()
+    session.window.close()
+session.loaded.connect(loaded)
+code = app.exec()
+session.close()
+print(json.dumps(found))
+sys.exit(code)
+"""
+
+
+def start(script: str, home: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "UNLEARN_STUDIO_HOME": str(home), "QT_QPA_PLATFORM": "offscreen"},
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_nothing_heavy_is_imported_before_the_window_shows(tmp_path):
+    result = start(AT_SHOW.format(root=str(ROOT), heavy=HEAVY), tmp_path)
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout.splitlines()[-1])
+    assert found["at_show"] == []
+    assert "torch" in found["after"]
+    assert found["device"]
+
+
+SIGNAL = """
+import os, signal, sys
+sys.path.insert(0, {root!r})
+from PySide6.QtCore import QTimer
+import app.bootstrap as bootstrap
+bootstrap.load_libraries = lambda device: ("none", "")  # keeps the test short
+application = bootstrap.create_application()
+session = bootstrap.Session(application, bootstrap.Options())
+session.show()
+QTimer.singleShot(200, lambda: os.kill(os.getpid(), {number}))
+code = application.exec()
+session.close()
+print("closed", session.window.isVisible())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are another matter there")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_closes_the_window(tmp_path, number):
+    result = start(SIGNAL.format(root=str(ROOT), number=int(number)), tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == "closed False"
+
+
+def test_the_log_file_tells_of_the_start(tmp_path):
+    result = start(SIGNAL.format(root=str(ROOT), number=int(signal.SIGTERM)), tmp_path)
+    assert result.returncode == 0, result.stderr
+    text = (tmp_path / "log" / "unlearn-studio.log").read_text(encoding="utf-8")
+    assert "Unlearn Studio" in text
+    assert "stopping and saving" in text

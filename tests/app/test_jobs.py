@@ -1,0 +1,279 @@
+"""Short jobs and the mailbox: results in the window's thread, cancel, stale results, lossless and latest-wins."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from PySide6.QtCore import QObject, QThread
+from PySide6.QtWidgets import QWidget
+
+from app.workers import mailbox as mail
+from app.workers.jobs import Cancelled, Jobs
+from app.workers.mailbox import Mailbox, MailboxPump, newest_spectrum
+from core.errors import InputError
+from core.events import Log, Progress, Resources, SpectrumMeasured
+
+
+@pytest.fixture
+def jobs(qapp):
+    made = Jobs(2)
+    yield made
+    assert made.shutdown()
+
+
+class TestJobs:
+    def test_the_result_arrives(self, qtbot, jobs):
+        handle = jobs.submit(pow, 2, 5)
+        came = []
+        handle.done.connect(came.append)
+        handle.finished.connect(lambda: came.append("finished"))
+        with qtbot.waitSignal(handle.finished):
+            pass
+        assert came == [32, "finished"]
+        assert jobs.active() == 0
+
+    def test_signals_come_in_the_window_thread_even_to_a_lambda(self, qtbot, jobs, qapp):
+        seen = []
+        handle = jobs.submit(threading.get_ident)
+        handle.done.connect(lambda worker: seen.append((worker, threading.get_ident(), QThread.currentThread())))
+        with qtbot.waitSignal(handle.finished):
+            pass
+        worker, here, thread = seen[0]
+        assert worker != here
+        assert here == threading.main_thread().ident
+        assert thread is qapp.thread()
+
+    def test_a_failure_arrives_as_the_exception(self, qtbot, jobs):
+        def fail() -> None:
+            raise InputError("no such file")
+
+        handle = jobs.submit(fail)
+        with qtbot.waitSignal(handle.failed) as failed:
+            pass
+        assert isinstance(failed.args[0], InputError)
+        with qtbot.waitSignal(handle.finished, raising=False, timeout=200):
+            pass
+
+    def test_progress_is_handed_to_who_asks_for_it(self, qtbot, jobs):
+        go = threading.Event()
+
+        def work(progress) -> str:
+            go.wait(5)
+            progress("decoding", 3, 10)
+            return "done"
+
+        handle = jobs.submit(work)
+        seen = []
+        handle.progress.connect(lambda *args: seen.append(args))
+        go.set()
+        with qtbot.waitSignal(handle.finished):
+            pass
+        assert seen == [("decoding", 3, 10)]
+
+    def test_a_flood_of_progress_reaches_the_window_thinned(self, qtbot, jobs):
+        def work(progress) -> None:
+            for number in range(20_000):
+                progress("step", number, 20_000)
+
+        handle = jobs.submit(work)
+        seen = []
+        handle.progress.connect(lambda *args: seen.append(args))
+        with qtbot.waitSignal(handle.finished, timeout=10_000):
+            pass
+        assert seen[-1] == ("step", 19_999, 20_000)
+        assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
+
+    def test_after_cancel_nothing_but_finished_comes(self, qtbot, jobs):
+        started = threading.Event()
+
+        def work(cancelled) -> str:
+            started.set()
+            while not cancelled():
+                time.sleep(0.001)
+            return "too late"
+
+        handle = jobs.submit(work)
+        results = []
+        handle.done.connect(results.append)
+        handle.failed.connect(results.append)
+        assert started.wait(5)
+        with qtbot.waitSignal(handle.finished):
+            handle.cancel()
+        assert results == []
+
+    def test_a_job_that_gives_up_by_itself_is_neither_done_nor_failed(self, qtbot, jobs):
+        def work() -> None:
+            raise Cancelled
+
+        handle = jobs.submit(work)
+        results = []
+        handle.done.connect(results.append)
+        handle.failed.connect(results.append)
+        with qtbot.waitSignal(handle.finished):
+            pass
+        assert results == []
+
+    def test_a_newer_job_of_the_same_key_makes_the_older_stale(self, qtbot, jobs):
+        go = threading.Event()
+        results = []
+        first = jobs.submit(lambda: (go.wait(5), "old")[1], key="facts")
+        second = jobs.submit(lambda: "new", key="facts")
+        first.done.connect(results.append)
+        second.done.connect(results.append)
+        with qtbot.waitSignals([first.finished, second.finished]):
+            go.set()
+        assert results == ["new"]
+
+    def test_jobs_of_one_worker_follow_each_other(self, qtbot, qapp):
+        device = Jobs(1)
+        running, most = [], []
+
+        def work() -> None:
+            running.append(1)
+            most.append(len(running))
+            time.sleep(0.01)
+            running.pop()
+
+        handles = [device.submit(work) for _ in range(4)]
+        with qtbot.waitSignals([handle.finished for handle in handles]):
+            pass
+        assert max(most) == 1
+        assert device.shutdown()
+
+    def test_shutdown_cancels_and_waits(self, qapp):
+        made = Jobs(1)
+        started = threading.Event()
+
+        def work(cancelled) -> None:
+            started.set()
+            while not cancelled():
+                time.sleep(0.001)
+
+        made.submit(work)
+        assert started.wait(5)
+        assert made.shutdown(5000)
+
+    def test_after_shutdown_nothing_starts(self, qtbot, qapp):
+        made = Jobs(1)
+        made.shutdown()
+        calls = []
+        handle = made.submit(lambda: calls.append(1))
+        with qtbot.waitSignal(handle.finished):
+            pass
+        assert calls == []
+
+    def test_before_runs_in_the_worker(self, qtbot, qapp):
+        threads = []
+        made = Jobs(1, before=lambda: threads.append(threading.get_ident()))
+        handle = made.submit(threading.get_ident)
+        with qtbot.waitSignal(handle.done) as done:
+            pass
+        assert done.args == threads
+        assert made.shutdown()
+
+
+def log(step: int, run: str = "r") -> Log:
+    return Log(run=run, step=step, time=0.0, level="info", message=str(step))
+
+
+def spectrum(step: int) -> SpectrumMeasured:
+    return SpectrumMeasured(
+        run="r", step=step, time=0.0, scope="subset", retain=[1.0], forget=[1.0], retain_rank=None, forget_rank=None,
+        forget_norm=None, retain_norm=None,
+    )  # fmt: skip
+
+
+class TestMailbox:
+    def test_events_keep_their_order_and_none_is_lost(self):
+        box = Mailbox()
+        for step in range(1000):
+            box.put(log(step))
+        assert [event.step for event in box.take()] == list(range(1000))
+        assert box.take() == []
+
+    def test_of_resources_only_the_last_matters(self):
+        box = Mailbox()
+        for step in range(5):
+            box.put(Resources(run="r", step=step, time=0.0, elapsed=0.0, remaining=None, samples_per_second=1.0,
+                              memory_bytes=0, monitoring_share=0.0))  # fmt: skip
+            box.put(Progress(run="r", step=step, time=0.0, what="x", done=step, total=5))
+        assert [event.step for event in box.take()] == [4, 4]
+
+    def test_events_of_another_run_are_dropped(self):
+        box = Mailbox("new")
+        box.put(log(1, "old"))
+        box.put(log(2, "new"))
+        assert [event.step for event in box.take()] == [2]
+
+    def test_many_threads_at_once(self):
+        box = Mailbox()
+        threads = [threading.Thread(target=lambda: [box.put(log(i)) for i in range(500)]) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(box) == 2000
+
+    def test_the_newest_spectrum_is_the_one_to_draw(self):
+        assert newest_spectrum([spectrum(1), log(2), spectrum(3), log(4)]).step == 3
+        assert newest_spectrum([log(1)]) is None
+
+
+class TestPump:
+    @pytest.fixture
+    def pump(self, qapp):
+        self.batches = []
+        pump = MailboxPump(Mailbox(), self.batches.append)
+        yield pump
+        pump.stop()
+
+    def test_it_hands_batches_over_on_a_timer(self, qtbot, pump):
+        pump.start()
+        for step in range(100):
+            pump.mailbox.put(log(step))
+        qtbot.waitUntil(lambda: bool(self.batches))
+        assert sum(len(batch) for batch in self.batches) == 100
+        assert len(self.batches) <= 2
+
+    def test_stop_drains_once_more(self, pump):
+        pump.start()
+        pump.mailbox.put(log(1))
+        pump.stop()
+        assert [len(batch) for batch in self.batches] == [1]
+
+    def test_slow_drawing_doubles_the_period_and_fast_drawing_brings_it_back(self, pump):
+        pump.start()
+        pump._adapt(20)
+        assert pump.period == 2 * mail.PERIOD_MS
+        pump._adapt(60)
+        assert pump.period == 4 * mail.PERIOD_MS
+        pump._adapt(1)
+        pump._adapt(1)
+        assert pump.period == mail.PERIOD_MS
+
+    def test_the_period_has_an_end(self, pump):
+        pump.start()
+        for _ in range(20):
+            pump._adapt(10_000)
+        assert pump.period == mail.SLOWEST_MS
+
+    def test_a_hidden_window_is_drawn_once_a_second(self, qtbot, qapp):
+        window = QWidget()
+        qtbot.addWidget(window)
+        pump = MailboxPump(Mailbox(), lambda events: None, window)
+        pump.start()
+        pump.drain()
+        assert pump.period == mail.HIDDEN_MS
+        window.show()
+        pump.drain()
+        assert pump.period == mail.PERIOD_MS
+        pump.stop()
+
+
+def test_a_handle_belongs_to_its_jobs(jobs, qtbot):
+    handle = jobs.submit(lambda: None)
+    assert isinstance(handle.parent(), QObject)
+    with qtbot.waitSignal(handle.finished):
+        pass

@@ -1,0 +1,252 @@
+"""The frame: pages made when shown, navigation, states, commands, dropped files, closing, and that it fits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers import assert_accessible, assert_fits
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel
+
+from app.context import AppContext, create_context
+from app.main_window import MainWindow, PageSpec
+from app.services.theme import theme
+from app.widgets.buttons import PrimaryButton
+from app.widgets.chips import ChipButton
+from app.widgets.empty import EmptyState
+from app.widgets.page import Page
+
+
+class SomePage(Page):
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context)
+        self.visits: list[str] = []
+        self.content.addWidget(QLabel("content"))
+        self.add_action(PrimaryButton("Start unlearning"))
+        self.chip = ChipButton("one", name="Run")
+
+    def entered(self) -> None:
+        self.visits.append("entered")
+
+    def left(self) -> None:
+        self.visits.append("left")
+
+    def header_widgets(self):
+        return [self.chip]
+
+
+def broken(context: AppContext) -> SomePage:
+    raise RuntimeError("cannot be made")
+
+
+def specs(made: list[str]) -> list[PageSpec]:
+    def factory(name: str):
+        def make(context: AppContext) -> SomePage:
+            made.append(name)
+            return SomePage(context)
+
+        return make
+
+    return [
+        PageSpec("project", "Project", "Model and data", "model", factory("project")),
+        PageSpec("forget", "Forget", "What to forget", "forget", factory("forget")),
+        PageSpec("broken", "Broken", "Broken", "error", broken),
+        PageSpec("runs", "Runs", "Runs", "runs", factory("runs"), below_line=True),
+    ]
+
+
+class Guard:
+    def __init__(self, may: bool) -> None:
+        self.may = may
+        self.asked = 0
+
+    def may_close(self) -> bool:
+        self.asked += 1
+        return self.may
+
+    def stop_and_save(self) -> bool:
+        return self.may
+
+
+@pytest.fixture
+def context(qapp):
+    made = create_context()
+    yield made
+    assert made.jobs.shutdown() and made.device_jobs.shutdown()
+
+
+@pytest.fixture
+def window(qtbot, context):
+    made: list[str] = []
+    window = MainWindow(context, specs(made))
+    window.made = made
+    window.resize(1280, 720)
+    window.show()
+    yield window
+    context.close_guard = None
+    window.close()
+    window.deleteLater()
+
+
+class TestPages:
+    def test_only_the_first_is_made_at_the_start(self, window):
+        assert window.made == ["project"]
+        assert window.current_page == "project"
+        assert window.header.title() == "Model and data"
+
+    def test_a_page_is_made_once_and_told_when_it_comes_and_goes(self, window):
+        window.show_page("forget")
+        window.show_page("project")
+        window.show_page("forget")
+        assert window.made == ["project", "forget"]
+        assert window.page("forget").visits == ["entered", "left", "entered"]
+
+    def test_the_header_shows_the_page_s_own_chips(self, window):
+        first = window.page("project").chip
+        assert first.isVisible()
+        window.show_page("forget")
+        assert not first.isVisible()
+        assert window.page("forget").chip.isVisible()
+
+    def test_a_page_that_cannot_be_made_says_so_and_leaves_the_others(self, window, context):
+        window.show_page("broken")
+        assert isinstance(window.page("broken"), EmptyState)
+        assert "Broken could not be opened" in window.notices.text()
+        assert "cannot be made" in context.notifications.history[-1].details
+        window.show_page("forget")
+        assert window.header.title() == "What to forget"
+
+    def test_shortcuts_show_pages(self, qtbot, window):
+        window.activateWindow()
+        with qtbot.waitActive(window):
+            pass
+        QTest.keyClick(window, Qt.Key.Key_2, Qt.KeyboardModifier.ControlModifier)
+        assert window.current_page == "forget"
+
+    def test_the_rail_shows_pages_and_follows(self, window):
+        QTest.mouseClick(window.rail.entry("runs"), Qt.MouseButton.LeftButton)
+        assert window.current_page == "runs"
+        window.show_page("project")
+        assert window.rail.entry("project").isChecked()
+
+    def test_states_reach_the_rail(self, window, context):
+        context.page_states.set("forget", "ready", "37 images")
+        entry = window.rail.entry("forget")
+        assert (entry.state, entry.caption) == ("ready", "37 images")
+
+    def test_what_is_missing_stands_beside_the_primary_button(self, window):
+        page = window.page("project")
+        page.set_missing("Choose at least one image.")
+        assert page.missing() == "Choose at least one image."
+
+
+class TestCommands:
+    def test_the_log_panel_is_switched_from_everywhere(self, window, context):
+        context.actions.trigger("view.log")
+        assert window.log_panel.isVisible()
+        assert context.actions["view.log"].isChecked()
+        window.status._log.click()
+        assert not window.log_panel.isVisible()
+        assert not context.actions["view.log"].isChecked()
+
+    def test_the_colours_are_switched_and_remembered(self, window, context, qapp):
+        context.actions.trigger("view.dark")
+        try:
+            assert theme.is_dark
+            assert context.settings.values.scheme == "dark"
+        finally:
+            context.actions.trigger("view.light")
+        assert not theme.is_dark
+
+    def test_menus_are_filled_from_the_registry(self, window):
+        menu = window.menus["view"]
+        menu.aboutToShow.emit()
+        texts = [action.text().replace("&", "") for action in menu.actions()]
+        assert "Go to Project" in texts and "Show log" in texts and "Colours: dark" in texts
+
+    def test_used_commands_come_first_in_the_palette(self, window, context):
+        context.actions.trigger("page.forget")
+        assert context.window_state.recent("command")[0] == "page.forget"
+
+    def test_undo_says_why_it_is_not_available(self, context, window):
+        assert context.actions.reason("edit.undo") == "There is nothing to undo."
+
+    def test_info_goes_to_the_status_line(self, window, context):
+        context.notifications.info("37 added")
+        assert window.status.text() == "37 added"
+
+    def test_the_device_is_in_sight(self, window, context):
+        context.set_device("Processor, 2 cores", "A GPU is free.", True)
+        assert window.header.device.isVisible()
+        assert window.header.device.text() == "Processor, 2 cores"
+
+
+class TestDrop:
+    def drop(self, window: MainWindow, path: Path) -> None:
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(path))])
+        rest = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+        QApplication.sendEvent(window, QDragEnterEvent(QPoint(600, 400), *rest))
+        QApplication.sendEvent(window, QDropEvent(QPointF(600, 400), *rest))
+
+    def test_files_go_to_the_opening_service(self, window, context, tmp_path):
+        opened = []
+        context.open_paths = opened.append
+        context.judge_paths = lambda paths: "Opens the model"
+        self.drop(window, tmp_path / "a.pt")
+        assert opened == [[tmp_path / "a.pt"]]
+
+    def test_what_does_not_fit_is_left(self, window, context, tmp_path):
+        opened = []
+        context.open_paths = opened.append
+        context.judge_paths = lambda paths: None
+        self.drop(window, tmp_path / "a.xyz")
+        assert opened == []
+
+
+class TestClosing:
+    def test_a_guard_may_keep_the_window_open(self, window, context):
+        context.close_guard = guard = Guard(False)
+        assert not window.close()
+        assert window.isVisible()
+        assert guard.asked == 1
+        guard.may = True
+        assert window.close()
+        assert not window.isVisible()
+
+    def test_place_and_panel_are_remembered(self, qtbot, window, context):
+        context.actions.trigger("view.log")
+        window.resize(1300, 740)
+        window.close()
+        assert context.window_state.flag("log")
+        assert context.window_state._settings.value("window/geometry") is not None
+
+
+class TestLook:
+    def test_the_frame_fits_1280_by_720(self, window):
+        assert_fits(window)
+
+    def test_it_also_fits_with_log_and_a_notice(self, window, context):
+        context.actions.trigger("view.log")
+        context.notifications.caution("The disk is nearly full.", "Remove old runs.", [("Open", lambda: None)])
+        assert_fits(window)
+
+    def test_the_content_has_the_size_of_the_design(self, qtbot, window):
+        qtbot.waitUntil(lambda: window.stack.width() == 1280 - 184)
+        assert window.stack.height() == 720 - 48 - 28
+
+    def test_it_is_accessible(self, qtbot, window):
+        window.activateWindow()
+        with qtbot.waitActive(window):
+            pass
+        assert_accessible(window)
+
+    def test_the_log_panel_is_accessible(self, qtbot, window, context):
+        context.actions.trigger("view.log")
+        window.activateWindow()
+        with qtbot.waitActive(window):
+            pass
+        assert_accessible(window)
