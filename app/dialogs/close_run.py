@@ -148,7 +148,9 @@ class StoppingDialog(QDialog):
         column.setContentsMargins(margin, margin, margin, margin)
         column.setSpacing(theme.px(t.M))
         self.text = Label("", "section", wrap=True)
-        self.text.setMinimumWidth(theme.px(400))
+        self.text.setFixedWidth(theme.px(440))
+        self.text.setMinimumHeight(2 * self.text.fontMetrics().lineSpacing())  # whatever it will say
+        self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
         column.addWidget(self.text)
         self.progress = ProgressLine("Stopping", with_text=False)
         self.progress.set(0, 0)

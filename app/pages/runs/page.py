@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 EMPTY = "Runs you start or open are listed here, also those started from a terminal."
 WATCH_MS = 2000  # how often the folder is looked at while the page is in view: runs of a terminal appear by themselves
 LIVE_MS = 500
-_WIDTHS = {columns.STATE: 140, columns.METHOD: 176, columns.FORGET: 168, columns.SEED: 52, columns.RETAIN: 84,
-           columns.FORGET_ACCURACY: 84, columns.VERDICT: 136, columns.STARTED: 128}  # fmt: skip
+_WIDTHS = {columns.STATE: 156, columns.METHOD: 168, columns.FORGET: 168, columns.SEED: 52, columns.RETAIN: 84,
+           columns.FORGET_ACCURACY: 84, columns.VERDICT: 152, columns.STARTED: 132}  # fmt: skip
 
 
 class RunsPage(Page):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QWidget
 
@@ -51,15 +51,17 @@ class QueueCard(Card):
         self.list.blockSignals(True)
         self.list.clear()
         for number, run in enumerate(self._runs, 1):
-            self.list.addItem(QListWidgetItem(f"{number}.  {words_of(run)}"))
+            item = QListWidgetItem(f"{number}.  {words_of(run)}")
+            item.setSizeHint(QSize(0, theme.px(t.TABLE_ROW)))
+            self.list.addItem(item)
         if chosen in self._runs:
             self.list.setCurrentRow(self._runs.index(chosen))
         elif self._runs:
             self.list.setCurrentRow(0)
         self.list.blockSignals(False)
         self.set_title(f"Waiting ({fmt.count(len(self._runs))})")
-        row = max(self.list.sizeHintForRow(0), theme.px(t.TABLE_ROW))
-        self.list.setFixedHeight(row * min(max(len(self._runs), 1), MOST_ROWS) + 2 * self.list.frameWidth())
+        rows = min(max(len(self._runs), 1), MOST_ROWS)
+        self.list.setFixedHeight(rows * theme.px(t.TABLE_ROW) + 2 * self.list.frameWidth())
         self.setVisible(bool(self._runs))
         self._update()
 

@@ -1,0 +1,91 @@
+"""A run of another process, followed by its event log."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.workers.jobs import Jobs
+from app.workers.live_run import LiveRun
+from app.workers.run_follower import RunFollower
+from core.engine.states import State
+from core.runs.folder import Status
+from tests.app.scripted import Script, append_events, job, write_run
+
+
+@pytest.fixture
+def jobs(qapp):
+    made = Jobs(1)
+    yield made
+    assert made.shutdown()
+
+
+@pytest.fixture
+def going(tmp_path):
+    """A run that another process holds."""
+    script = Script("r")
+    folder = write_run(tmp_path / "r", job(), [script.preparing(), script.started(), *script.measured(0)], "running")
+    with folder.lock():
+        yield folder, script, LiveRun.from_folder(folder)
+
+
+def test_new_events_arrive_and_only_those(jobs, going, qtbot):
+    folder, script, run = going
+    follower = RunFollower(jobs)
+    heard: list = []
+    follower.events.connect(heard.extend)
+    follower.follow(run)
+    assert run.state is State.RUNNING and follower.run is run
+    append_events(folder, [script.losses(10, 10), *script.measured(10)])
+    follower.look()
+    qtbot.waitUntil(lambda: len(heard) == 4)
+    assert run.step == 10
+    follower.look()
+    append_events(folder, [script.losses(20, 10)])
+    qtbot.waitUntil(lambda: jobs.active() == 0)
+    follower.look()
+    qtbot.waitUntil(lambda: len(heard) == 5)
+    follower.follow(None)
+
+
+def test_a_line_that_is_half_written_waits(jobs, going, qtbot):
+    folder, _, run = going
+    follower = RunFollower(jobs)
+    follower.follow(run)
+    with folder.file("events.jsonl").open("ab") as file:
+        file.write(b'{"type": "log", "run": "r", "step": 1, "ti')
+    follower.look()
+    qtbot.waitUntil(lambda: jobs.active() == 0)
+    before = len(run.events)
+    with folder.file("events.jsonl").open("ab") as file:
+        file.write(b'me": 0.0, "level": "info", "message": "x"}\n')
+    follower.look()
+    qtbot.waitUntil(lambda: len(run.events) == before + 1)
+    follower.follow(None)
+
+
+def test_the_end_is_noticed_and_following_stops(jobs, going, qtbot):
+    folder, script, run = going
+    follower = RunFollower(jobs)
+    follower.follow(run)
+    append_events(folder, [script.finished()])
+    folder.write_status(Status("finished", 0, 0.0, 100, 100))
+    with qtbot.waitSignal(follower.ended):
+        follower.look()
+    assert run.state is State.FINISHED and follower.run is None
+
+
+def test_a_resume_elsewhere_reads_everything_again(jobs, going, qtbot):
+    folder, script, run = going
+    follower = RunFollower(jobs)
+    follower.follow(run)
+    append_events(folder, [script.losses(10, 10), script.evaluation(30), script.started(resumed_at=10)])
+    with qtbot.waitSignal(follower.renewed):
+        follower.look()
+    assert [e.step for e in run.events if e.type == "evaluation"] == [0]
+    follower.follow(None)
+
+
+def test_a_run_that_is_over_is_not_followed(jobs, tmp_path):
+    follower = RunFollower(jobs)
+    follower.follow(LiveRun.from_folder(write_run(tmp_path / "r", job(), Script("r").whole())))
+    assert follower.run is None
