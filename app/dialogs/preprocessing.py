@@ -113,7 +113,8 @@ def _side(value: int, name: str) -> QSpinBox:
     box.setRange(1, LARGEST_SIDE)
     box.setValue(value)
     box.setAccessibleName(name)
-    box.setFixedWidth(theme.px(88))
+    box.setFixedWidth(theme.px(96))
+    box.lineEdit().setTextMargins(theme.px(t.XS), 0, 0, 0)
     return box
 
 
@@ -125,7 +126,8 @@ def _share(value: float, name: str, low: float, high: float) -> QDoubleSpinBox:
     box.setValue(value)
     box.setAccessibleName(name)
     box.setToolTip(name)
-    box.setFixedWidth(theme.px(88))
+    box.setFixedWidth(theme.px(96))
+    box.lineEdit().setTextMargins(theme.px(t.XS), 0, 0, 0)
     return box
 
 

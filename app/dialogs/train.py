@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QScrollArea,
     QSpinBox,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -106,6 +107,7 @@ class TrainDialog(Sheet):
         self.seed.setRange(0, LARGEST_SEED)
         self.seed.setAccessibleName("Seed")
         self.seed.setFixedWidth(theme.px(120))
+        self.seed.lineEdit().setTextMargins(theme.px(t.XS), 0, 0, 0)
         self.folder = QLineEdit()
         self.folder.setAccessibleName("Folder")
         self.folder.setPlaceholderText(f"A new one in {runs_folder}")
@@ -128,7 +130,12 @@ class TrainDialog(Sheet):
         scroll = QScrollArea()
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidgetResizable(True)
-        scroll.setWidget(self.recipe)
+        held = QWidget()
+        column = QVBoxLayout(held)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.recipe)
+        column.addStretch(1)
+        scroll.setWidget(held)
         scroll.setMinimumSize(theme.px(480), theme.px(240))
         self.body.addWidget(scroll, 1)
         for box in (self.data, self.network):

@@ -219,7 +219,8 @@ class Opening(QObject):
         controller = self._context.run_controller
         if controller is None or result.example is None:
             return
-        run = controller.start(result.job, result.example.pair, result.example.selection)
+        folder, self._context.example_folder = self._context.example_folder, None  # named for one run only
+        run = controller.start(result.job, result.example.pair, result.example.selection, folder)
         self._context.project.set_run(run)
         self._context.window_state.add_recent("example", str(run.folder.path))
         self._context.show_page("unlearn")

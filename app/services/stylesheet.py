@@ -105,6 +105,7 @@ QPushButton[kind="destructive-filled"]:disabled { background: @sunken@; color: @
 
 QPushButton[kind="text"] { background: transparent; color: @accent@; border: 1px solid transparent;
     padding: 0 @p4@; }
+QPushButton[kind="text"][compact="true"] { min-height: @p18@; max-height: @p18@; }
 QPushButton[kind="text"]:hover { color: @accent_hover@; text-decoration: underline; }
 QPushButton[kind="text"]:focus { text-decoration: underline; }
 QPushButton[kind="text"]:pressed { color: @accent_pressed@; text-decoration: underline; }

@@ -28,7 +28,9 @@ class FactRow(QWidget):
         self._value.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._assumed = Label("assumed", "caption", "caution")
         self._change = TextButton("Change…")
+        self._label = ""
         self._callback: Callable[[], object] | None = None
+        self._change.setProperty("compact", True)  # so that all rows are as high
         self._change.clicked.connect(self._clicked)
         row.addWidget(self._value, 1)
         row.addWidget(self._assumed)
@@ -37,13 +39,20 @@ class FactRow(QWidget):
         self._change.hide()
 
     def set_value(
-        self, value: str, hint: str = "", assumed: bool = False, on_change: Callable[[], object] | None = None
+        self,
+        value: str,
+        hint: str = "",
+        assumed: bool = False,
+        on_change: Callable[[], object] | None = None,
+        change_text: str = "Change…",
     ) -> None:
         """Show a value; `hint` is the tool tip where it is not elided."""
         self._value.setText(value)
         self._value.set_hint(hint)
         self._assumed.setVisible(assumed)
         self._callback = on_change
+        self._change.setText(change_text)
+        self._change.setAccessibleName(f"{change_text.removesuffix('…')} {self._label}".strip())
         self._change.setVisible(on_change is not None)
 
     def value(self) -> str:
@@ -52,7 +61,7 @@ class FactRow(QWidget):
 
     def set_label(self, label: str) -> None:
         """Name the row for a screen reader."""
-        self._change.setAccessibleName(f"Change {label.lower()}")
+        self._label = label.lower()
 
     def _clicked(self) -> None:
         if self._callback is not None:
@@ -82,6 +91,7 @@ class FactTable(QWidget):
         assumed: bool = False,
         on_change: Callable[[], object] | None = None,
         fixed: bool = False,
+        change_text: str = "Change…",
     ) -> FactRow:
         """Set one fact, adding its row where it is new."""
         if key not in self._rows:
@@ -93,7 +103,7 @@ class FactTable(QWidget):
         name, row = self._rows[key]
         name.setText(label)
         row.set_label(label)
-        row.set_value(value, hint, assumed, on_change)
+        row.set_value(value, hint, assumed, on_change, change_text)
         return row
 
     def remove(self, key: str) -> None:

@@ -1,0 +1,150 @@
+"""Which output of the model stands for which class of the data: a row a class, with accuracy and sample images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from app.services import format as fmt
+from app.widgets.table import NUMBER
+
+if TYPE_CHECKING:
+    from core.data.dataset import Dataset
+
+Index = QModelIndex | QPersistentModelIndex
+ROOT = QModelIndex()
+
+OUTPUT, MODEL, FOLDER, IMAGES, ACCURACY, SAMPLES = range(6)
+TITLES = ("Output", "Name in model", "Class of the data", "Images", "Accuracy, %", "Samples")
+SAMPLE_COUNT = 6
+SAMPLE_KEYS = int(Qt.ItemDataRole.UserRole) + 1  # of the samples column: thumbnail keys
+SORT = int(Qt.ItemDataRole.UserRole) + 2  # what rows are sorted by
+
+_NO_NAME = "The checkpoint does not hold class names."
+_NOT_MEASURED = "Measured once model and data are both open."
+_NO_TEST_IMAGES = "There are no test images of this class."
+
+
+class FitTableModel(QAbstractTableModel):
+    """Rows are classes in the order of the model's outputs; without data there are none."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._classes: tuple[str, ...] = ()
+        self._model_names: tuple[str, ...] | None = None
+        self._counts: list[int] = []
+        self._test_counts: list[int] = []
+        self._samples: list[tuple[tuple[str, int], ...]] = []
+        self._accuracy: tuple[float | None, ...] | None = None
+
+    def set_data(self, dataset: Dataset | None, model_names: tuple[str, ...] | None) -> None:
+        """Show another data set, without accuracies."""
+        self.beginResetModel()
+        self._classes = dataset.classes if dataset is not None else ()
+        self._model_names = model_names
+        self._accuracy = None
+        if dataset is not None:
+            labels, many = dataset.train.labels.numpy(), len(self._classes)
+            self._counts = np.bincount(labels, minlength=many).tolist()
+            self._test_counts = np.bincount(dataset.test.labels.numpy(), minlength=many).tolist()
+            self._samples = _samples(labels, self._counts)
+        self.endResetModel()
+
+    def set_accuracy(self, accuracy: tuple[float | None, ...] | None) -> None:
+        """Show each class's accuracy on test images, 0..1."""
+        self._accuracy = accuracy
+        if self._classes:
+            self.dataChanged.emit(self.index(0, ACCURACY), self.index(len(self._classes) - 1, ACCURACY))
+
+    def samples(self, row: int) -> tuple[tuple[str, int], ...]:
+        """Thumbnail keys of a class's samples."""
+        return self._samples[row]
+
+    def samples_came(self) -> None:
+        """Draw the samples again."""
+        if self._classes:
+            self.dataChanged.emit(self.index(0, SAMPLES), self.index(len(self._classes) - 1, SAMPLES))
+
+    def rowCount(self, parent: Index = ROOT) -> int:
+        return 0 if parent.isValid() else len(self._classes)
+
+    def columnCount(self, parent: Index = ROOT) -> int:
+        return 0 if parent.isValid() else len(TITLES)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(TITLES):
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return TITLES[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole and section in (OUTPUT, IMAGES, ACCURACY):
+            return NUMBER
+        if role == Qt.ItemDataRole.ToolTipRole and section == ACCURACY:
+            return "Share of the class's test images that the model gets right"
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        row, column = index.row(), index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(row, column)
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return NUMBER if column in (OUTPUT, IMAGES, ACCURACY) else None
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tip(row, column)
+        if role == SAMPLE_KEYS and column == SAMPLES:
+            return self._samples[row]
+        if role == SORT:
+            return self._sort_key(row, column)
+        return None
+
+    def _text(self, row: int, column: int) -> str | None:
+        if column == OUTPUT:
+            return fmt.count(row)
+        if column == MODEL:
+            return self._model_names[row] if self._model_names and row < len(self._model_names) else fmt.DASH
+        if column == FOLDER:
+            return self._classes[row]
+        if column == IMAGES:
+            return fmt.count(self._counts[row])
+        if column == ACCURACY:
+            return fmt.percent(self._value(row), unit=False)
+        return None
+
+    def _tip(self, row: int, column: int) -> str | None:
+        if column == MODEL and not self._model_names:
+            return _NO_NAME
+        if column in (MODEL, FOLDER):
+            return self._text(row, column)
+        if column == IMAGES:
+            return f"{fmt.images(self._counts[row])} to train on, {fmt.images(self._test_counts[row])} to test"
+        if column == ACCURACY and self._value(row) is None:
+            return _NOT_MEASURED if self._accuracy is None else _NO_TEST_IMAGES
+        return None
+
+    def _sort_key(self, row: int, column: int) -> Any:
+        if column == IMAGES:
+            return self._counts[row]
+        if column == ACCURACY:
+            value = self._value(row)
+            return -1.0 if value is None else value
+        if column in (MODEL, FOLDER):
+            return (self._text(row, column) or "").casefold()
+        return row
+
+    def _value(self, row: int) -> float | None:
+        return self._accuracy[row] if self._accuracy is not None and row < len(self._accuracy) else None
+
+
+def _samples(labels: np.ndarray, counts: list[int]) -> list[tuple[tuple[str, int], ...]]:
+    """Return up to SAMPLE_COUNT training images of each class, spread evenly over it."""
+    order = np.argsort(labels, kind="stable")
+    result, first = [], 0
+    for count in counts:
+        wanted = min(SAMPLE_COUNT, count)
+        places = (np.arange(wanted) * count // max(1, wanted)) + first
+        result.append(tuple(("train", i) for i in order[places].tolist()))
+        first += count
+    return result

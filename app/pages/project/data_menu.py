@@ -1,0 +1,78 @@
+"""The menu of *Open…* for data: a folder, a file, or a data set known by name."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+
+FILES = "Data (*.npz *.csv *.tsv)"
+
+
+class DataMenu(QMenu):
+    """The names are looked up in a worker when the menu is first opened: that loads PyTorch."""
+
+    def __init__(self, context: AppContext, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._context, self._button = context, parent
+        self._asked = False
+        self.setToolTipsVisible(True)
+        self.addAction("Folder…", self._ask_folder)
+        self.addAction("File…", self._ask_file)
+        self.addSeparator()
+        self._loading = self.addAction("Looking for known data sets…")
+        self._loading.setEnabled(False)
+        self.aboutToShow.connect(self._look)
+
+    def _look(self) -> None:
+        if self._asked:
+            return
+        self._asked = True
+        handle = self._context.jobs.submit(known_data, self._context.settings.values.data_root, key="catalogue")
+        handle.done.connect(self._fill)
+        handle.failed.connect(self._not_found)
+
+    def _fill(self, known: list[tuple[str, str, bool]]) -> None:
+        self.removeAction(self._loading)
+        for spec, title, here in known:
+            text = title if here else f"{title} (download)"
+            self.addAction(text.replace("&", "&&"), partial(self._context.opening.open_data, spec))
+
+    def _not_found(self, error: BaseException) -> None:
+        self._asked = False
+        self._loading.setText("Known data sets could not be listed")
+        self._context.notifications.error(error, "Known data sets could not be listed")
+
+    def _ask_folder(self) -> None:
+        dialog = self._dialog("Open a folder of class folders")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.open()
+
+    def _ask_file(self) -> None:
+        dialog = self._dialog("Open data")
+        dialog.setNameFilters([FILES, "All files (*)"])
+        dialog.open()
+
+    def _dialog(self, title: str) -> QFileDialog:
+        dialog = QFileDialog(self._button.window(), title)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        recent = [entry for entry in self._context.window_state.recent("data") if len(Path(entry).parts) > 1]
+        if recent:
+            dialog.setDirectory(str(Path(recent[0]).parent))
+        dialog.fileSelected.connect(self._context.opening.open_data)
+        return dialog
+
+
+def known_data(data_root: str) -> list[tuple[str, str, bool]]:
+    """Return id, title and whether it is on this machine of every known data set, those at hand first."""
+    from core.data.sources import catalogue
+
+    found = [(source.id, source.title, source.available(data_root or None)) for source in catalogue()]
+    return sorted(found, key=lambda entry: not entry[2])

@@ -1,0 +1,91 @@
+"""What is told about an opened model and data set, as rows of facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.services import format as fmt
+
+if TYPE_CHECKING:
+    from core.data.dataset import Dataset
+    from core.data.preprocessing import Preprocessing
+    from core.models.checkpoint import OpenedModel
+
+SHORT_HASH = 12
+SOURCES = {
+    "data set": "measured on the data",
+    "model card": "from the model card",
+    "file": "set by hand",
+    "assumed": "ImageNet",
+    "weights": "from the weights",
+}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One row. `hint` is its tool tip; `change` names what *Change…* or *Show…* opens."""
+
+    key: str
+    label: str
+    value: str
+    hint: str = ""
+    fixed: bool = False
+    assumed: bool = False
+    change: str = ""
+
+
+def model_facts(model: OpenedModel, dataset: Dataset | None) -> list[Fact]:
+    """Facts of a model; how images are prepared for it is known once the data is open."""
+    spec = model.spec
+    size = times(*spec.input_size)
+    known = model.size_known or dataset is not None
+    names = "names in the model card" if model.classes else "no names in the file"
+    facts = [
+        Fact("file", "File", model.path.name, str(model.path)),
+        Fact("architecture", "Architecture", f"{spec.architecture} · {fmt.short_number(model.parameters)} parameters"),
+        Fact("input", "Input", f"{size if known else size + ' (usual)'} · {fmt.plural(spec.in_channels, 'channel')}",
+             "" if known else "The file does not tell its input size; it follows from the data."),
+        Fact("classes", "Outputs", f"{fmt.plural(spec.num_classes, 'class', 'classes')} · {names}"),
+    ]  # fmt: skip
+    if dataset is not None:
+        facts.append(preprocessing_fact(dataset.preprocessing))
+    if model.evaluation_only:
+        facts.append(Fact("limit", "Use", "can be measured, not unlearned", "TorchScript is a program, not weights."))
+    facts.append(Fact("sha256", "SHA-256", model.sha256[:SHORT_HASH], model.sha256, fixed=True))
+    return facts
+
+
+def data_facts(dataset: Dataset) -> list[Fact]:
+    """Facts of a data set."""
+    own = dataset.test_origin == "own"
+    place = str(dataset.root) if dataset.root is not None else dataset.spec
+    train, test = fmt.count(len(dataset.train)), fmt.count(len(dataset.test))
+    facts = [
+        Fact("source", "Data", dataset.title, place),
+        Fact("images", "Images", f"{train} to train on · {test} to test"),
+        Fact("test", "Test images", "a part of their own" if own else "set aside · seen before",
+             "" if own else "Taken out of the training images, so the model has already seen them."),
+        Fact("classes", "Classes", fmt.count(dataset.num_classes), ", ".join(dataset.classes[:50])),
+        Fact("size", "Image size", f"{times(*dataset.image_size)} · {fmt.plural(dataset.channels, 'channel')}"),
+    ]  # fmt: skip
+    if dataset.unreadable:
+        count = fmt.plural(len(dataset.unreadable), "file")
+        facts.append(Fact("unreadable", "Left out", f"{count} could not be read", change="unreadable"))
+    facts.append(Fact("fingerprint", "Fingerprint", dataset.fingerprint[:SHORT_HASH], dataset.fingerprint, fixed=True))
+    return facts
+
+
+def preprocessing_fact(preprocessing: Preprocessing) -> Fact:
+    """How images are brought to the network, and who says so."""
+    mean, spread = (", ".join(fmt.decimal(v, 3) for v in values) for values in (preprocessing.mean, preprocessing.std))
+    source = SOURCES.get(preprocessing.source, preprocessing.source)
+    size = times(*preprocessing.size)
+    hint = f"Size {size}, mean {mean}, spread {spread}, resized with {preprocessing.interpolation}, {source}"
+    return Fact("preprocessing", "Preprocessing", f"{size} · {source}", hint,
+                assumed=preprocessing.source == "assumed", change="preprocessing")  # fmt: skip
+
+
+def times(height: int, width: int) -> str:
+    """"28 × 28"."""
+    return f"{height} × {width}"

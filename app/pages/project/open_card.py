@@ -1,0 +1,145 @@
+"""The card of the model or of the data: how to open one, what is open, and how far the opening is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
+
+from app.pages.project.facts import Fact
+from app.services import tokens as t
+from app.services.theme import theme
+from app.widgets.buttons import SecondaryButton, TextButton
+from app.widgets.cards import Card
+from app.widgets.drop import DropTarget, Judge
+from app.widgets.empty import EmptyState
+from app.widgets.facts import FactTable
+from app.widgets.labels import Label
+from app.widgets.progress import ProgressLine
+
+HEIGHT = 240
+MENU_CHARACTERS = 60
+
+
+class OpenCard(Card):
+    """Empty text or facts, with *Open…*, *Recent ▾* and *Example* in its title row; a drop target.
+
+    `change_wanted` carries the key of a fact whose *Change…* was pressed.
+    """
+
+    open_wanted = Signal()
+    example_wanted = Signal()
+    recent_chosen = Signal(str)
+    dropped = Signal(list)
+    change_wanted = Signal(str)
+    cancel_wanted = Signal()
+
+    def __init__(
+        self, title: str, icon: str, text: str, first: QWidget | None = None, parent: QWidget | None = None
+    ) -> None:
+        """`first` is a further button, left of the others."""
+        super().__init__(title, parent)
+        if first is not None:
+            self.add_action(first)
+        self.setFixedHeight(theme.px(HEIGHT))
+        self._recent: Callable[[], Sequence[str]] = tuple
+        self.open_button = SecondaryButton("Open…", self.open_wanted.emit)
+        self.open_button.setAccessibleName(f"Open {title.lower()}")
+        self.recent_button = SecondaryButton("Recent")
+        self.recent_button.setAccessibleName(f"Recent {title.lower()}")
+        menu = QMenu(self.recent_button)
+        menu.setToolTipsVisible(True)
+        menu.aboutToShow.connect(self._fill_recent)
+        self.recent_button.set_menu(menu)
+        self.example_button = SecondaryButton("Example", self.example_wanted.emit)
+        self.example_button.setAccessibleName(f"Example {title.lower()}")
+        self.example_button.setToolTip("Open the example: a small network and the handwritten digits it was trained on")
+        for button in (self.open_button, self.recent_button, self.example_button):
+            self.add_action(button)
+        self.stack = QStackedWidget()
+        self.empty = EmptyState(icon, text)
+        self.facts = FactTable()
+        held = QWidget()
+        column = QVBoxLayout(held)
+        column.setContentsMargins(0, theme.px(t.XS), 0, 0)
+        column.addWidget(self.facts)
+        column.addStretch(1)
+        self.stack.addWidget(self.empty)
+        self.stack.addWidget(held)
+        self.body.addWidget(self.stack, 1)
+        self.body.addWidget(self._progress_row())
+        self.show_progress(None)
+
+    def accept_drops(self, judge: Judge) -> DropTarget:
+        """Take files that `judge` has a sentence for; returns the target, whose `hovered` carries the sentence."""
+        target = DropTarget(self, judge)
+        target.dropped.connect(self.dropped)
+        return target
+
+    def set_recent(self, entries: Callable[[], Sequence[str]]) -> None:
+        """Where the entries of *Recent* come from, newest first."""
+        self._recent = entries
+        self.recent_button.setEnabled(bool(entries()))
+
+    def set_facts(self, facts: Sequence[Fact]) -> None:
+        """Show facts; none at all shows the empty text."""
+        wanted = {fact.key for fact in facts}
+        shown = list(self.facts.values())
+        if [key for key in shown if key in wanted] != [fact.key for fact in facts if fact.key in shown] or (
+            wanted != set(shown)
+        ):
+            self.facts.clear()
+        for fact in facts:
+            change = self._changer(fact.key) if fact.change else None
+            word = "Change…" if fact.change == "preprocessing" else "Show…"
+            self.facts.set(fact.key, fact.label, fact.value, hint=fact.hint, assumed=fact.assumed, on_change=change,
+                           fixed=fact.fixed, change_text=word)  # fmt: skip
+        self.stack.setCurrentIndex(1 if facts else 0)
+
+    def show_progress(self, text: str | None, done: int = 0, total: int = 0) -> None:
+        """Say how far the opening is; None takes it away."""
+        self._progress.setVisible(text is not None)
+        if text is not None:
+            self._text.setText(text)
+            self._bar.set(done, total)
+
+    def _progress_row(self) -> QWidget:
+        self._progress = QWidget()
+        row = QHBoxLayout(self._progress)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.px(t.S))
+        self._text = Label("", "caption", "text-2")
+        self._bar = ProgressLine("Progress of opening", with_text=False)
+        self._cancel = TextButton("Cancel", self.cancel_wanted.emit)
+        row.addWidget(self._text)
+        row.addWidget(self._bar, 1)
+        row.addWidget(self._cancel)
+        return self._progress
+
+    def _changer(self, key: str) -> Callable[[], None]:
+        return lambda: self.change_wanted.emit(key)
+
+    def _fill_recent(self) -> None:
+        menu = self.recent_button.menu()
+        menu.clear()
+        for entry in self._recent():
+            action = menu.addAction(_short(entry))
+            action.setToolTip(entry)
+            action.setData(entry)
+            action.triggered.connect(self._recent_triggered)
+        if menu.isEmpty():
+            nothing = menu.addAction("Nothing was opened yet")
+            nothing.setEnabled(False)
+
+    def _recent_triggered(self) -> None:
+        self.recent_chosen.emit(str(self.sender().data()))  # type: ignore[attr-defined]
+
+
+def _short(entry: str) -> str:
+    """A path with its folder, short enough for a menu; a name of a data set as it is."""
+    path = Path(entry)
+    text = f"{path.name}  –  {path.parent}" if len(path.parts) > 1 else entry
+    text = text.replace("&", "&&")
+    return text if len(text) <= MENU_CHARACTERS else f"{text[: MENU_CHARACTERS - 1]}…"

@@ -1,0 +1,54 @@
+"""The Project page: what model and what data are open, and whether they belong together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from app.models.fit_table import FitTableModel
+from app.pages.project.first_run import FirstRunRow
+from app.pages.project.fit_card import FitCard
+from app.pages.project.open_card import OpenCard
+from app.pages.project.presenter import ProjectPresenter
+from app.services import tokens as t
+from app.services.theme import theme
+from app.widgets.buttons import PrimaryButton, TextButton
+from app.widgets.page import Page
+from app.workers.thumbnails import Thumbnails
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+
+MODEL_TEXT = "Drop a checkpoint here, or open one. It is only read, never changed."
+DATA_TEXT = "Drop the folder the model was trained on. Each class is a sub-folder."
+
+
+class ProjectPage(Page):
+    """Two cards side by side over the card that holds them against each other."""
+
+    def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self.first_run = FirstRunRow()
+        self.train_button = TextButton("Train a model here…")
+        self.model_card = OpenCard("Model", "model", MODEL_TEXT, self.train_button)
+        self.data_card = OpenCard("Data", "data", DATA_TEXT)
+        self.thumbnails = Thumbnails(self)
+        self.table_model = FitTableModel(self)
+        self.fit_card = FitCard(self.table_model, self.thumbnails)
+        cards = QHBoxLayout()
+        cards.setSpacing(theme.px(t.M))
+        cards.addWidget(self.model_card, 1)
+        cards.addWidget(self.data_card, 1)
+        self.content.addWidget(self.first_run)
+        self.content.addLayout(cards)
+        self.content.addWidget(self.fit_card, 1)
+        self.next_button = PrimaryButton("Choose what to forget", self._next)
+        self.add_action(self.next_button)
+        self.presenter = ProjectPresenter(context, self)
+
+    def entered(self) -> None:
+        self.presenter.refresh_first_run()
+
+    def _next(self) -> None:
+        self.context.show_page("forget")

@@ -1,0 +1,269 @@
+"""Acts for the Project page: opens, asks, measures, and says on the page what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import QFileDialog
+
+from app.pages.project.data_menu import DataMenu
+from app.pages.project.facts import data_facts, model_facts
+from app.pages.project.questions import Questions
+from app.pages.project.sample_strip import SIDE
+from app.pages.project.training import TrainingStarter
+from app.services import format as fmt
+from app.services.opening import Failure, example_seconds, explain
+from app.services.paths import resources_dir
+from app.services.theme import theme
+from app.workers.opening_job import Request
+from core.jsonio import read_json
+from core.session.kinds import MODEL_SUFFIXES, kind_of
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+    from app.pages.project.page import ProjectPage
+
+MISSING = {
+    (False, False): "Open a model and its data first.",
+    (False, True): "Open a model first.",
+    (True, False): "Open its data first.",
+    (True, True): "",
+}
+ORDER = (
+    "Only {now} correct. The class order probably differs between model and folders. With the order found on half of "
+    "the images, {found} of the other half are correct."
+)
+
+
+class ProjectPresenter(QObject):
+    """Keeps the page on what is open and being opened."""
+
+    def __init__(self, context: AppContext, page: ProjectPage) -> None:
+        super().__init__(page)
+        self._context, self._page = context, page
+        self._kept_orders: set[tuple[str, str]] = set()  # pairs whose order the user wants to keep
+        self.questions = Questions(context, page, self)
+        self.training = TrainingStarter(context, page, self)
+        self._data_menu = DataMenu(context, page.data_card.open_button)
+        page.data_card.open_button.set_menu(self._data_menu)
+        self._connect()
+        self.refresh_first_run()
+        self._dataset_changed()
+        self._model_changed()
+
+    def refresh_first_run(self) -> None:
+        """Show the newcomer's row while nothing is open."""
+        project = self._context.project
+        self._page.first_run.setVisible(project.opened_model is None and project.dataset is None)
+        if not self._page.first_run.isHidden():
+            self._page.first_run.set_words(_example_digit(), example_seconds(self._context))
+
+    def _connect(self) -> None:
+        page, opening, project = self._page, self._context.opening, self._context.project
+        page.first_run.run_wanted.connect(self._run_example)
+        for card, kind in ((page.model_card, "model"), (page.data_card, "data")):
+            card.example_wanted.connect(self._open_example)
+            card.cancel_wanted.connect(opening.cancel)
+            card.change_wanted.connect(self._change)
+            card.dropped.connect(opening.open_paths)
+            card.set_recent(self._recent_model if kind == "model" else self._recent_data)
+        page.model_card.accept_drops(self._judge_model)
+        page.data_card.accept_drops(self._judge_data)
+        page.model_card.open_wanted.connect(self._ask_model)
+        page.model_card.recent_chosen.connect(opening.open_model)
+        page.data_card.recent_chosen.connect(opening.open_data)
+        page.train_button.clicked.connect(self.training.ask)
+        page.fit_card.match_wanted.connect(self.questions.ask_class_order)
+        page.fit_card.prepare_wanted.connect(self.questions.ask_preprocessing)
+        page.thumbnails.ready.connect(page.table_model.samples_came)
+        opening.started.connect(self._started)
+        opening.progress.connect(self._progressed)
+        opening.failed.connect(self._failed)
+        opening.opened.connect(self._opened)
+        opening.idle.connect(self._idle)
+        opening.measuring.progress.connect(self._measured_so_far)
+        project.model_changed.connect(self._model_changed)
+        project.dataset_changed.connect(self._dataset_changed)
+        project.evaluation_changed.connect(self._evaluated)
+        self._context.window_state.recent_changed.connect(self._recent_changed)
+
+    # -- asking for something to be opened -------------------------------------------------------------------------
+
+    def _ask_model(self) -> None:
+        endings = " ".join(f"*{suffix}" for suffix in sorted(MODEL_SUFFIXES))
+        dialog = QFileDialog(self._page, "Open a model")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setNameFilters([f"Models ({endings})", "All files (*)"])
+        recent = self._recent_model()
+        if recent:
+            dialog.setDirectory(str(Path(recent[0]).parent))
+        dialog.fileSelected.connect(self._context.opening.open_model)
+        dialog.open()
+
+    def _open_example(self) -> None:
+        self._context.opening.open_example()
+
+    def _run_example(self) -> None:
+        self._context.opening.open_example(start_run=True)
+
+    def _judge_model(self, paths: list[Path]) -> str | None:
+        return self._context.opening.judge_paths(paths) if _are(paths, "model") else None
+
+    def _judge_data(self, paths: list[Path]) -> str | None:
+        return self._context.opening.judge_paths(paths) if _are(paths, "data") else None
+
+    def _recent_model(self) -> list[str]:
+        return self._context.window_state.recent("model")
+
+    def _recent_data(self) -> list[str]:
+        return self._context.window_state.recent("data")
+
+    def _recent_changed(self, kind: str) -> None:
+        if kind == "model":
+            self._page.model_card.set_recent(self._recent_model)
+        elif kind == "data":
+            self._page.data_card.set_recent(self._recent_data)
+
+    def _change(self, key: str) -> None:
+        if key == "preprocessing":
+            self.questions.ask_preprocessing()
+        elif key == "unreadable":
+            self.questions.show_unreadable()
+
+    # -- how the opening goes --------------------------------------------------------------------------------------
+
+    def _started(self, request: Request) -> None:
+        self._page.banner.dismiss()
+        self._page.first_run.button.set_busy(True, "Opening…")
+        for card in self._cards(request):
+            card.show_progress(f"Opening {request.name}")
+
+    def _progressed(self, request: Request, what: str, done: int, total: int) -> None:
+        counted = f"{what} · {fmt.count(done)} of {fmt.count(total)}" if total else what
+        for card in self._cards(request):
+            card.show_progress(counted, done, total)
+
+    def _opened(self, request: Request) -> None:
+        self._quiet()
+
+    def _failed(self, failure: Failure) -> None:
+        self._quiet()
+        self.questions.answer_failure(failure)
+
+    def _idle(self) -> None:
+        self._quiet()
+        self._page.first_run.button.set_busy(False)
+
+    def _quiet(self) -> None:
+        for card in (self._page.model_card, self._page.data_card):
+            card.show_progress(None)
+
+    def _cards(self, request: Request) -> list[Any]:
+        page = self._page
+        if request.side == "model":
+            return [page.model_card]
+        return [page.data_card] if request.side == "data" else [page.model_card, page.data_card]
+
+    # -- what is open ----------------------------------------------------------------------------------------------
+
+    def _model_changed(self) -> None:
+        model, dataset = self._context.project.opened_model, self._context.project.dataset
+        self._page.model_card.set_facts(model_facts(model, dataset) if model is not None else ())
+        self._show_table()
+        self._show_state()
+
+    def _dataset_changed(self) -> None:
+        project, page = self._context.project, self._page
+        dataset = project.dataset
+        page.data_card.set_facts(data_facts(dataset) if dataset is not None else ())
+        page.thumbnails.set_source(_pixels(dataset), theme.px(SIDE), page.devicePixelRatioF())
+        self._model_changed()
+
+    def _show_table(self) -> None:
+        project, page = self._context.project, self._page
+        model = project.opened_model
+        page.table_model.set_data(project.dataset, model.classes if model is not None else None)
+        page.fit_card.set_full(project.dataset is not None)
+        page.fit_card.match_button.setEnabled(project.ready)
+        assumed = project.dataset is not None and project.dataset.preprocessing.source == "assumed"
+        page.fit_card.set_assumed(assumed and project.ready)
+        self._evaluated()
+
+    def _show_state(self) -> None:
+        project = self._context.project
+        missing = MISSING[project.opened_model is not None, project.dataset is not None]
+        self._page.set_missing(missing)
+        self._page.next_button.setEnabled(not missing)
+        self.refresh_first_run()
+
+    # -- how good the model is -------------------------------------------------------------------------------------
+
+    def _measured_so_far(self, what: str, done: int, total: int) -> None:
+        self._page.fit_card.show_progress(what, done, total)
+
+    def _evaluated(self) -> None:
+        project, card = self._context.project, self._page.fit_card
+        found = project.evaluation.get("baseline")
+        card.show_progress(None)
+        card.banner.dismiss()
+        self._page.table_model.set_accuracy(found.class_accuracy if found is not None else None)
+        if found is not None and project.dataset is not None:
+            card.set_number(*_accuracy_words(found, project.dataset))
+            self._offer_order()
+        elif "failure" in project.evaluation:
+            card.set_number("", "")
+            again = self._context.opening.measuring.again
+            text = f"Accuracy could not be measured. {explain(project.evaluation['failure'])}"
+            card.banner.show_message(text, "error", [("Try again", again)], closable=False)
+        elif project.ready:
+            card.set_number("", "Measuring the model on all images…")
+        else:
+            card.set_number("", "Open the model to see how often it is right.")
+
+    def _offer_order(self) -> None:
+        order = self._context.project.evaluation.get("class_order")
+        if order is None or not order.offered or self._pair_key() in self._kept_orders:
+            return
+        text = ORDER.format(now=fmt.percent(order.accuracy_now), found=fmt.percent(order.accuracy_found))
+        self._page.fit_card.banner.show_message(
+            text, "caution", [("Use this order", self._use_order), ("Keep mine", self._keep_order)], closable=False
+        )
+
+    def _use_order(self) -> None:
+        dataset, order = self._context.project.dataset, self._context.project.evaluation.get("class_order")
+        if dataset is not None and order is not None:
+            self._context.opening.set_class_order(tuple(dataset.classes[label] for label in order.found))
+
+    def _keep_order(self) -> None:
+        self._kept_orders.add(self._pair_key())
+        self._page.fit_card.banner.dismiss()
+
+    def _pair_key(self) -> tuple[str, str]:
+        model, dataset = self._context.project.opened_model, self._context.project.dataset
+        return (model.sha256 if model is not None else "", dataset.fingerprint if dataset is not None else "")
+
+
+def _accuracy_words(found: Any, dataset: Any) -> tuple[str, str, str]:
+    """Return the number, what stands beside it, and both for a screen reader."""
+    number = fmt.percent(found.accuracy)
+    seen = " (seen before)" if dataset.test_origin != "own" else ""
+    text = f"of {fmt.count(len(dataset.test))} test images{seen} are right"
+    trained = f"{fmt.percent(found.train.accuracy)} of the {fmt.count(len(dataset.train))} training images"
+    return number, f"{text} · {trained}", f"Accuracy {number} {text}"
+
+
+def _pixels(dataset: Any) -> Any:
+    if dataset is None:
+        return None
+    parts = {"train": dataset.train.images.numpy(), "test": dataset.test.images.numpy()}
+    return lambda key: parts[key[0]][key[1]]
+
+
+def _are(paths: list[Path], kind: str) -> bool:
+    return bool(paths) and all(kind_of(path) == kind for path in paths)
+
+
+def _example_digit() -> str:
+    return str(read_json(resources_dir() / "example" / "recipe.json")["forget_class"])

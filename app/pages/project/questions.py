@@ -1,0 +1,145 @@
+"""Questions of the Project page: what a failed opening asks for, and the dialogs for class order and preprocessing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QPlainTextEdit
+
+from app.dialogs.class_order import ClassOrderDialog
+from app.dialogs.no_test_part import NoTestPartDialog
+from app.dialogs.preprocessing import PreprocessingDialog
+from app.dialogs.sheet import Sheet
+from app.dialogs.trust import REFUSED, ask_trust
+from app.services import format as fmt
+from app.services.opening import Failure
+from app.services.theme import theme
+from app.workers.opening_job import Request
+from core.errors import MismatchError, NoTestPartError, StoppedError, UnsafeFileError
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+    from app.pages.project.page import ProjectPage
+
+UNREADABLE_SHOWN = 500
+
+
+class Questions(QObject):
+    """Asks, and puts the request again with the answer. Dialogs are non-blocking."""
+
+    def __init__(self, context: AppContext, page: ProjectPage, parent: QObject) -> None:
+        super().__init__(parent)
+        self._context, self._page = context, page
+
+    # -- after a failure -------------------------------------------------------------------------------------------
+
+    def answer_failure(self, failure: Failure) -> None:
+        """Ask what the user can decide; say in a banner what nobody can."""
+        request, error = failure.request, failure.error
+        if isinstance(error, StoppedError):
+            return
+        if isinstance(error, UnsafeFileError):
+            self._say(f"{request.name}: {REFUSED}", "caution")
+            ask_trust(self._page.window(), request.name, partial(self._trusted, request))
+        elif isinstance(error, NoTestPartError):
+            self._ask_test_part(request, error)
+        elif isinstance(error, MismatchError):
+            self._say_mismatch(failure, error)
+        else:
+            self._say(failure.sentence, "error")
+
+    def _trusted(self, request: Request) -> None:
+        self._put(dataclasses.replace(request, trust_pickle=True, trust_code=True))
+
+    def _ask_test_part(self, request: Request, error: NoTestPartError) -> None:
+        what = "folder" if Path(request.data).is_dir() else "file"
+        dialog = NoTestPartDialog(error.class_counts, what, self._page.window())
+        dialog.chosen.connect(partial(self._set_aside, request))
+        dialog.open()
+
+    def _set_aside(self, request: Request, fraction: float) -> None:
+        self._put(dataclasses.replace(request, changes={**request.changes, "test_fraction": fraction}))
+
+    def _say_mismatch(self, failure: Failure, error: MismatchError) -> None:
+        request, project = failure.request, self._context.project
+        names = getattr(error, "names", None)  # of core.session.project.CardOrderError
+        other = "data" if request.side == "model" else "model"
+        buttons = []
+        if names:
+            buttons = [("Use the card's order", partial(self._put, dataclasses.replace(request, order=tuple(names))))]
+        elif request.side in ("model", "data") and project.ready and not request.alone:
+            alone = dataclasses.replace(request, alone=True)
+            buttons = [(f"Open it and close the {other}", partial(self._put, alone))]
+        self._say(failure.sentence, "error", buttons)
+
+    def _put(self, request: Request) -> None:
+        self._page.banner.dismiss()
+        self._context.opening.put(request)
+
+    def _say(self, text: str, severity: Any, buttons: list[Any] | None = None) -> None:
+        self._page.banner.show_message(text, severity, buttons)
+
+    # -- what can be set by hand -----------------------------------------------------------------------------------
+
+    def ask_class_order(self) -> None:
+        """Open the dialog of the class order."""
+        from core.data.class_order import read_class_names
+
+        project = self._context.project
+        if project.dataset is None:
+            return
+        order = project.evaluation.get("class_order")
+        dialog = ClassOrderDialog(
+            project.dataset.classes,
+            model_names=project.opened_model.classes if project.opened_model is not None else None,
+            found=order.found if order is not None and order.differs else None,
+            accuracy_of=order.accuracy_of if order is not None else None,
+            images=order.images if order is not None else 0,
+            read_names=read_class_names,
+            parent=self._page.window(),
+        )
+        dialog.chosen.connect(self._context.opening.set_class_order)
+        dialog.open()
+
+    def ask_preprocessing(self) -> None:
+        """Open the dialog of the preprocessing."""
+        from core.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, INTERPOLATIONS
+
+        dataset = self._context.project.dataset
+        if dataset is None:
+            return
+        now, channels = dataset.preprocessing, dataset.channels
+        known: dict[str, tuple[Any, Any]] = {"0.5 and 0.5": ((0.5,) * channels, (0.5,) * channels)}
+        if channels == len(IMAGENET_MEAN):
+            known = {"ImageNet": (IMAGENET_MEAN, IMAGENET_STD), **known}
+        known["As they are now"] = (now.mean, now.std)
+        dialog = PreprocessingDialog(
+            now.size, now.mean, now.std, now.interpolation, INTERPOLATIONS, known,
+            by_hand=now.source == "file", parent=self._page.window(),
+        )  # fmt: skip
+        dialog.chosen.connect(self._prepare)
+        dialog.open()
+
+    def _prepare(self, values: Mapping[str, Any] | None) -> None:
+        self._context.opening.set_preprocessing(values)
+
+    def show_unreadable(self) -> None:
+        """List the files that could not be read, with the reason of each."""
+        dataset = self._context.project.dataset
+        if dataset is None:
+            return
+        sheet = Sheet("Files left out", "Close", self._page.window())
+        sheet.cancel_button.hide()
+        lines = [f"{file.path}: {file.reason}" for file in dataset.unreadable[:UNREADABLE_SHOWN]]
+        more = len(dataset.unreadable) - len(lines)
+        text = QPlainTextEdit("\n".join([*lines, f"and {fmt.count(more)} more"] if more else lines))
+        text.setReadOnly(True)
+        text.setAccessibleName("Files left out")
+        text.setMinimumSize(theme.px(520), theme.px(280))
+        sheet.body.addWidget(text)
+        sheet.open()

@@ -1,0 +1,160 @@
+"""*Train a model here*: opens the form, opens the data it names, starts the run, and offers its result."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject
+
+from app.dialogs.train import OPEN_DATA, Choices, DataChoice, NetworkChoice, RecipeChoice, TrainDialog, Training
+from app.services.opening import explain
+from app.workers.opening_job import Request
+from core.engine.states import State
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+    from app.pages.project.page import ProjectPage
+    from app.workers.live_run import LiveRun
+
+USUAL = "small-cnn"
+
+
+class TrainingStarter(QObject):
+    """One form at a time; what it lists is read in a worker the first time."""
+
+    def __init__(self, context: AppContext, page: ProjectPage, parent: QObject) -> None:
+        super().__init__(parent)
+        self._context, self._page = context, page
+        self._choices: Choices | None = None
+        if context.run_controller is not None:
+            context.run_controller.run_ended.connect(self._run_ended)
+
+    def ask(self) -> None:
+        """Open the form, once its choices are known."""
+        if self._choices is not None:
+            self._show(self._choices)
+            return
+        self._page.train_button.set_busy(True)
+        handle = self._context.jobs.submit(training_choices, self._context.settings.values.data_root, key="training")
+        handle.done.connect(self._listed)
+        handle.failed.connect(self._not_listed)
+
+    def _listed(self, choices: Choices) -> None:
+        self._page.train_button.set_busy(False)
+        self._choices = choices
+        self._show(choices)
+
+    def _not_listed(self, error: BaseException) -> None:
+        self._page.train_button.set_busy(False)
+        self._context.notifications.error(error, "The networks could not be listed")
+
+    def _show(self, choices: Choices) -> None:
+        dataset = self._context.project.dataset
+        data = choices.data
+        if dataset is not None:
+            side = min(dataset.preprocessing.size)
+            open_now = DataChoice(OPEN_DATA, dataset.title, "open now", dataset.channels, side)
+            data = (open_now, *(choice for choice in data if choice.spec != dataset.spec))
+        shown = Choices(data, choices.networks, choices.recipe, choices.presets)
+        dialog = TrainDialog(shown, self._context.runs_folder(), self._page.window())
+        dialog.chosen.connect(self.start)
+        dialog.open()
+
+    def start(self, training: Training) -> None:
+        """Open the data where it is not open, and start."""
+        project, settings = self._context.project, self._context.settings.values
+        if training.data == OPEN_DATA:
+            self._start(training, (project.dataset, project.data_options))
+            return
+        handle = self._context.jobs.submit(open_training_data, training.data, settings.data_root, key="training")
+        handle.progress.connect(self._progressed)
+        handle.done.connect(partial(self._start, training))
+        handle.failed.connect(self._failed)
+        handle.finished.connect(self._opened)
+
+    def _start(self, training: Training, opened: tuple[Any, Any]) -> None:
+        from core.session.opening import DataOptions
+
+        dataset, options = opened
+        settings = self._context.settings.values
+        run = self._context.run_controller.start_training(
+            dataset,
+            options or DataOptions(),
+            training.architecture,
+            folder=training.folder,
+            recipe=dict(training.recipe),
+            seed=training.seed,
+            device=settings.device,
+            threads=settings.threads,
+        )
+        self._context.project.set_run(run)
+        self._context.show_page("unlearn")
+
+    def _progressed(self, what: str, done: int, total: int) -> None:
+        if self._context.status is not None:
+            self._context.status.set_activity("training-data", what, done, total)
+
+    def _opened(self) -> None:
+        if self._context.status is not None:
+            self._context.status.end_activity("training-data")
+
+    def _failed(self, error: BaseException) -> None:
+        self._page.banner.show_message(f"The training was not started. {explain(error)}", "error")
+
+    def _run_ended(self, run: LiveRun) -> None:
+        if run.kind != "train" or run.state is not State.FINISHED or run.job is None:
+            return
+        request = Request("both", run.folder.path.name, model=str(run.folder.path), data=run.job.data.spec,
+                          changes=_data_options(run.job.data))  # fmt: skip
+        if self._context.project.opened_model is None:
+            self._context.opening.put(request)
+            return
+        open_it = partial(self._open, request)
+        self._page.banner.show_message(f"The training in {run.folder.path.name} has finished.", "accent",
+                                       [("Open its model", open_it)])  # fmt: skip
+
+    def _open(self, request: Request) -> None:
+        self._page.banner.dismiss()
+        self._context.opening.put(request)
+
+
+def _data_options(data: Any) -> dict[str, Any]:
+    return {
+        "test_fraction": data.test_fraction,
+        "classes_file": data.classes_file,
+        "preprocess_file": data.preprocess_file,
+    }
+
+
+def training_choices(data_root: str) -> Choices:
+    """Read what there is to choose from; runs in a worker."""
+    from core.data.sources import catalogue
+    from core.methods import get_method
+    from core.models.architectures import architectures
+
+    data = [
+        (source.available(data_root or None), DataChoice(
+            source.id, source.title, "" if source.available(data_root or None) else "download", source.channels,
+            min(source.size),
+        ))
+        for source in catalogue()
+    ]  # fmt: skip
+    method = get_method("retrain")
+    networks = [NetworkChoice(a.id, a.title, a.summary, a.min_size, a.in_channels) for a in architectures()]
+    networks.sort(key=lambda network: network.id != USUAL)
+    return Choices(
+        tuple(choice for _, choice in sorted(data, key=lambda pair: not pair[0])),
+        tuple(networks),
+        method.parameters,
+        tuple(RecipeChoice(p.name, "Usual values" if p.name == "recipe" else p.title, "", p.values)
+              for p in method.presets),
+    )  # fmt: skip
+
+
+def open_training_data(spec: str, data_root: str, progress: Any, cancelled: Any) -> tuple[Any, Any]:
+    """Open data for a training; runs in a worker."""
+    from core.session.opening import DataOptions, open_data
+
+    options = DataOptions(data_root=data_root)
+    return open_data(spec, options, progress=progress, cancelled=cancelled), options
