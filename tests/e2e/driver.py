@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QAbstractButton, QApplication
 
 from app.main_window import MainWindow
 
@@ -27,6 +27,7 @@ class Driver(QObject):
         self._since = time.monotonic()
         self.error: BaseException | None = None
         self.done = False
+        self.leaving = False
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._look)
         self._timer.start(10)
@@ -42,6 +43,20 @@ class Driver(QObject):
         """The window's services."""
         assert self.window is not None
         return self.window.context
+
+    def close(self) -> None:
+        """Close the window as a user does; the application may end with it."""
+        self.leaving = True
+        assert self.window is not None
+        self.window.close()
+
+    def press(self, text: str) -> bool:
+        """Press the button with this text in whatever dialog or page is in view; False while there is none."""
+        for widget in QApplication.allWidgets():
+            if isinstance(widget, QAbstractButton) and widget.isVisible() and _plain(widget.text()) == text:
+                widget.click()
+                return True
+        return False
 
     def page(self, name: str) -> Any:
         """Show a page and return it."""
@@ -66,7 +81,7 @@ class Driver(QObject):
     def stop(self) -> None:
         """End the event loop, whatever is going on."""
         self._timer.stop()
-        window = self.window
+        window = self.window if self.error is not None else None
         if window is not None and self.error is not None:
             controller = window.context.run_controller
             if controller is not None and controller.current is not None:
@@ -85,8 +100,13 @@ def drive(arguments: list[str], script: Script, patience: float = 90.0) -> int:
     code = main(arguments)
     if driver.error is not None:
         raise driver.error
-    assert driver.done, "the application ended before the script did"
+    driver.stop()
+    assert driver.done or driver.leaving, "the application ended before the script did"
     return code
+
+
+def _plain(text: str) -> str:
+    return text.replace("&", "")
 
 
 def _where(condition: Condition) -> str:

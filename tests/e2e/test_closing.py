@@ -1,0 +1,78 @@
+"""Fifty closings at random moments of a run: nothing crashes, no thread is left, every run folder can be read."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from core.runs.folder import RunFolder
+from tests.e2e.driver import drive
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parents[2]
+ANSWERS = ("Stop, save and quit", "Discard and quit")
+
+
+def closing_script(step: int, answer: str):
+    """Wait for a step of the run, close the window and answer the question."""
+
+    def script(d):
+        yield lambda: d.context.run_controller is not None and d.context.run_controller.current is not None
+        run = d.context.run_controller.current
+        yield lambda: run.step >= step or d.context.run_controller.current is None
+        d.close()
+        if d.window is not None and d.window.isVisible() and d.context.run_controller.current is not None:
+            yield lambda: d.press(answer) or d.context.run_controller.current is None
+            if d.window is not None and d.context.run_controller.current is None:
+                d.close()
+        yield lambda: False
+
+    return script
+
+
+def check_folder(out: Path) -> str:
+    """Return the state a run was left in; its events and job must be readable."""
+    if not out.exists():
+        return "discarded"
+    folder = RunFolder(out)
+    assert folder.job().method == "muda"
+    assert folder.events() and not folder.locked
+    return folder.status().state
+
+
+def test_forty_closings_in_one_application(tmp_path):
+    rng = random.Random(0)
+    before = {thread.name for thread in threading.enumerate()}
+    states = []
+    for number in range(40):
+        out = tmp_path / f"run-{number}"
+        drive(["--example", "--out", str(out)], closing_script(rng.randint(0, 400), rng.choice(ANSWERS)))
+        states.append(check_folder(out))
+    assert set(states) <= {"stopped", "discarded", "finished"}
+    assert {"stopped", "discarded"} <= set(states)
+    left = {thread.name for thread in threading.enumerate() if not thread.daemon} - before
+    assert not left
+
+
+PROCESS = """
+import sys
+from tests.e2e.driver import drive
+from tests.e2e.test_closing import closing_script
+sys.exit(drive(["--example", "--out", sys.argv[1]], closing_script(int(sys.argv[2]), sys.argv[3])))
+"""
+
+
+def test_ten_closings_of_real_processes(tmp_path):
+    rng = random.Random(1)
+    for number in range(10):
+        out = tmp_path / f"run-{number}"
+        command = [sys.executable, "-c", PROCESS, str(out), str(rng.randint(0, 400)), rng.choice(ANSWERS)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert "Traceback" not in done.stderr and "QThread" not in done.stderr
+        assert check_folder(out) in ("stopped", "discarded", "finished")
