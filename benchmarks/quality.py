@@ -68,22 +68,23 @@ def collect(plan: Plan, quiet: bool) -> dict[str, list[dict[str, Any]]]:
         train(original.path, dataset, DataOptions(), "small-cnn", Control(), tell, **options)
     pair = open_pair(original.path, plan.dataset)
     found: dict[str, list[dict[str, Any]]] = {}
-    for name in plan.classes:
+    for forgotten in plan.classes:
         chosen = Selection.empty(dataset.train.labels.numpy(), dataset.classes)
-        chosen = chosen.with_classes(resolve_classes([name], dataset.classes))
+        chosen = chosen.with_classes(resolve_classes([forgotten], dataset.classes))
         for method, preset in plan.methods:
             for seed in plan.seeds:
                 job = make_unlearn_job(
                     pair, chosen, method, preset=preset, seed=seed, device="cpu", threads=1, checkpoint_seconds=60
                 )
-                folder = RunFolder(base / f"{method}-{preset}-{name}-{seed}-{_key(job)}")
+                folder = RunFolder(base / f"{method}-{preset}-{forgotten}-{seed}-{_key(job)}")
                 if not folder.exists:
                     create_run(folder.path, job, chosen, dataset)
                 run(folder, Control(), tell, pair=pair, resume=True)
                 made = folder.report()
                 if made is None or len(made["retrained"]) < len(plan.references):
                     made = check(folder, Control(), tell, pair=pair, seeds=plan.references)
-                found.setdefault(f"{method}/{preset}", []).append(made)
+                name = method if preset == "default" else f"{method}/{preset}"
+                found.setdefault(name, []).append(made)
     return found
 
 
@@ -119,7 +120,9 @@ def tabulate(reports: dict[str, list[dict[str, Any]]]) -> tuple[list[list[str]],
     return rows, figures
 
 
-def _row(title: str, measured: list[dict[str, Any]], closure: dict[str, Any] | None = None, share: Any = None) -> list[str]:
+def _row(
+    title: str, measured: list[dict[str, Any]], closure: dict[str, Any] | None = None, share: Any = None
+) -> list[str]:
     distance = [(m.get("distances") or {}).get("forget_test", {}).get("js_to_retrained") for m in measured]
     cells = [
         title,
