@@ -9,6 +9,8 @@ from typing import Any
 
 from core.events import AlignmentMeasured, Evaluation, Event, RunStarted, SpectrumMeasured, StepMetrics
 
+TOTAL = "loss"
+
 
 @dataclass
 class Curve:
@@ -58,9 +60,7 @@ class RunCurves:
         return sorted({e.step for e in (*self.evaluations, *self.spectra)})
 
     def _add_losses(self, event: StepMetrics) -> None:
-        # The sum of the terms means something else in each phase: drawn only where it is all there is.
-        parts = {name: values for name, values in event.terms.items() if name != "loss"}
-        for name, values in (parts or event.terms).items():
+        for name, values in parts_of(event).items():
             curve = self.losses.setdefault(name, Curve())
             curve.steps.extend(event.steps)
             curve.values.extend(values)
@@ -73,6 +73,11 @@ class RunCurves:
         for curve in self.losses.values():
             end = bisect_right(curve.steps, step)
             del curve.steps[end:], curve.values[end:]
+
+
+def parts_of(event: StepMetrics) -> dict[str, list[float | None]]:
+    """Return the loss terms to draw: their sum means something else in each phase, so only where it is all there is."""
+    return {name: values for name, values in event.terms.items() if name != TOTAL} or event.terms
 
 
 def newest_until(events: list[Any], step: int | None) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from app.pages.unlearn.curves import RunCurves, newest_until
+from app.pages.unlearn.curves import RunCurves, newest_until, parts_of
 from app.plots.accuracy import AccuracyPlot
 from app.plots.alignment import AlignmentPlot
 from app.plots.group import StepGroup
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from app.workers.live_run import LiveRun
     from core.session.markers import Marker
 
-TOTAL = "loss"
 NO_FORGET_SET = "Nothing is forgotten in this run, so there is no alignment to follow."
 
 
@@ -108,8 +107,7 @@ class RunPlots(QWidget):
         curves = self.curves
         self._append([*curves.evaluations, *curves.alignments, *curves.spectra])
         for name, curve in curves.losses.items():
-            if name != TOTAL or len(curves.losses) == 1:
-                self.losses.add(curve.steps, {name: curve.values})
+            self.losses.add(curve.steps, {name: curve.values})
         self._show_phases()
         self._show_moment()
 
@@ -144,9 +142,7 @@ class RunPlots(QWidget):
             elif isinstance(event, SpectrumMeasured) and event.scope != "full":
                 self.spectra.add(event.step, event.retain, event.forget, event.retain_rank, event.forget_rank)
             elif isinstance(event, StepMetrics):
-                # The sum is left out beside its terms: it jumps where phases alternate and tells nothing more.
-                shown = {name: values for name, values in event.terms.items() if name != TOTAL}
-                self.losses.add(event.steps, shown or event.terms)
+                self.losses.add(event.steps, parts_of(event))
 
     def _show_phases(self) -> None:
         started = self.curves.started

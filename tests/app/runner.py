@@ -1,0 +1,78 @@
+"""Fixtures of tests about runs: the example's model trained once, a context with a controller, a real window."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.context import AppContext, create_context
+
+
+@pytest.fixture(scope="session")
+def example_home(tmp_path_factory) -> Path:
+    """A home folder in which the example's model is trained."""
+    import torch
+
+    from core.session.example import open_example
+
+    torch.set_num_threads(1)
+    home = tmp_path_factory.mktemp("example-home")
+    before = os.environ.get("UNLEARN_STUDIO_HOME")
+    os.environ["UNLEARN_STUDIO_HOME"] = str(home)
+    try:
+        open_example()
+    finally:
+        if before is None:
+            del os.environ["UNLEARN_STUDIO_HOME"]
+        else:
+            os.environ["UNLEARN_STUDIO_HOME"] = before
+    return home
+
+
+@pytest.fixture
+def home(example_home, tmp_path, monkeypatch) -> Path:
+    """A home folder of the test's own that holds the example's model and nothing else."""
+    mine = tmp_path / "home"
+    shutil.copytree(example_home / "data" / "models", mine / "data" / "models")
+    monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(mine))
+    return mine
+
+
+@pytest.fixture
+def example(home):
+    """The example, opened."""
+    from core.session.example import open_example
+
+    return open_example()
+
+
+@pytest.fixture
+def context(qapp, tmp_path) -> Iterator[AppContext]:
+    """Services with a controller of runs and the list of known runs, without a window."""
+    from app.services.opening import Opening
+    from app.services.run_library import RunLibrary
+    from app.workers.run_controller import RunController
+
+    made = create_context()
+    shown: list[str] = []
+    made.show_page = shown.append
+    made.shown_pages = shown  # type: ignore[attr-defined]
+    made.run_controller = RunController(made.runs_folder, made.project)
+    Opening(made)
+    made.run_library = RunLibrary(made)
+    yield made
+    assert made.run_controller.shutdown(20_000)
+    assert made.jobs.shutdown()
+    assert made.device_jobs.shutdown()
+
+
+@pytest.fixture
+def opened(context, example) -> AppContext:
+    """The context with the example's model, data and forget set."""
+    context.project.set_opened(example.pair.model, example.pair.dataset, example.pair.options)
+    context.project.set_selection(example.selection)
+    return context

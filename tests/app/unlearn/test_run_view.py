@@ -1,0 +1,257 @@
+"""A run on the page: buttons by state, plots fed by events, the time slider, banners."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.pages.unlearn.curves import RunCurves, newest_until
+from app.pages.unlearn.run_bar import RunBar
+from app.pages.unlearn.run_view import RunView
+from app.workers.live_run import LiveRun
+from core.engine.states import State
+from core.runs.folder import RunFolder
+from core.session.markers import Marker
+from tests.app.scripted import Script, job
+
+# What can be pressed in each state, for a run of this window.
+SHOWN = {
+    State.QUEUED: set(),
+    State.PREPARING: {"stop", "discard"},
+    State.RUNNING: {"pause", "checkpoint", "stop", "discard"},
+    State.PAUSED: {"pause", "checkpoint", "stop", "discard"},
+    State.STOPPING: set(),
+    State.DISCARDING: set(),
+    State.FINISHED: {"again", "check"},
+    State.STOPPED: {"again", "check"},
+    State.DISCARDED: {"again"},
+    State.FAILED: {"again"},
+    State.INTERRUPTED: {"restart", "keep", "delete"},
+}
+
+
+@pytest.fixture
+def run(tmp_path) -> LiveRun:
+    return LiveRun(RunFolder(tmp_path / "r"), "unlearn", job=job(), work=lambda control, emit: None)
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script("r")
+
+
+@pytest.mark.parametrize("state", State)
+def test_buttons_follow_from_the_state(qtbot, run, state):
+    bar = RunBar()
+    qtbot.addWidget(bar)
+    run.state = state
+    bar.show_run(run)
+    assert bar.shown_buttons() == SHOWN[state]
+    assert bar.pause.text() == ("Resume" if state is State.PAUSED else "Pause")
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.PAUSED, State.STOPPING])
+def test_a_run_of_another_process_has_no_buttons_here(qtbot, run, state):
+    bar = RunBar()
+    qtbot.addWidget(bar)
+    run.state, run.work = state, None
+    bar.show_run(run)
+    assert bar.shown_buttons() == {"again"}
+    assert "runs in another process" in bar.facts.text()
+
+
+def test_a_button_says_what_is_wanted(qtbot, run):
+    bar = RunBar()
+    qtbot.addWidget(bar)
+    heard: list[str] = []
+    bar.wanted.connect(heard.append)
+    run.state = State.RUNNING
+    bar.show_run(run)
+    for button in (bar.pause, bar.checkpoint, bar.stop, bar.discard):
+        button.click()
+    run.state = State.PAUSED
+    bar.show_run(run)
+    bar.pause.click()
+    assert heard == ["pause", "checkpoint", "stop", "discard", "resume"]
+
+
+def test_the_destructive_button_stands_apart(qtbot, run):
+    bar = RunBar()
+    qtbot.addWidget(bar)
+    run.state = State.RUNNING
+    bar.show_run(run)
+    bar.resize(1064, 70)
+    bar.show()
+    assert bar.discard.x() - (bar.stop.x() + bar.stop.width()) >= 24
+
+
+@pytest.fixture
+def view(qtbot) -> RunView:
+    made = RunView()
+    qtbot.addWidget(made)
+    made.resize(1064, 612)
+    made.show()
+    return made
+
+
+def points(view: RunView, key: str) -> list[tuple[float, float]]:
+    buffer = view.plots.accuracy.series(key).buffer
+    return list(zip(buffer.x.tolist(), buffer.y.tolist(), strict=True))
+
+
+def test_curves_grow_with_events(view, run, script):
+    view.plots.show_run(run)
+    view.plots.add([script.started(), *script.measured(0, 0.98), script.losses(10, 10), *script.measured(10, 0.5)])
+    assert points(view, "forget") == [(0, 98.0), (10, 50.0)]
+    assert view.plots.spectra.steps() == [0, 10]
+    assert len(view.plots.losses.series("term/alignment").buffer) == 10
+    assert "term/loss" not in {series.key for series in view.plots.losses.all_series()}
+    at_k = view.plots.alignment.at_k
+    assert at_k.series("unlearned").last() == (10.0, 0.9)
+    assert at_k.caption().startswith("k = 9 · 96 % of retain energy · not centred · higher = forget features lie more")
+    assert [phase.name for phase in view.plots.accuracy.strip.phases] == [
+        "Forget, round 1 of 2", "Recover, round 1 of 2",
+    ]  # fmt: skip
+
+
+def test_history_and_live_events_come_to_the_same(view, run, script, qtbot):
+    run.apply(script.whole())
+    view.plots.show_run(run)
+    whole = points(view, "forget")
+    other = RunView()
+    qtbot.addWidget(other)
+    other.plots.show_run(LiveRun(run.folder, "unlearn", job=run.job))
+    for event in script.whole():
+        other.plots.add([event])
+    assert points(other, "forget") == whole and len(whole) == 11
+
+
+def test_all_plots_go_back_to_a_step_together(view, run, script):
+    run.apply(script.whole())
+    view.plots.show_run(run)
+    view.update_slider(run.steps)
+    view.slider._slider.setValue(3)
+    assert view.slider.step == 30 == view.plots.until
+    assert view.plots.spectra.shown().step == 30
+    view.plots.spectra.flush()
+    assert "step 30" in view.plots.spectra.caption()
+    for plot in (view.plots.accuracy, view.plots.alignment.at_k, view.plots.losses):
+        assert plot._crosshair.isVisible() and plot._crosshair.value() == 30
+    view.slider.to_newest()
+    assert view.plots.until is None and not view.plots.accuracy._crosshair.isVisible()
+
+
+def test_looking_back_does_not_hold_up_what_comes(view, run, script):
+    run.apply([script.started(), *script.measured(0), *script.measured(10), *script.measured(20)])
+    view.plots.show_run(run)
+    view.update_slider(run.steps)
+    view.slider._slider.setValue(1)
+    view.plots.add(script.measured(30))
+    view.update_slider(run.steps)
+    assert points(view, "retain")[-1][0] == 30
+    assert view.slider.step == 10 and view.plots.spectra.shown().step == 10
+
+
+def test_the_mouse_leaving_a_plot_gives_the_step_of_the_slider_back(view, run, script):
+    run.apply(script.whole())
+    view.plots.show_run(run)
+    view.update_slider(run.steps)
+    view.slider._slider.setValue(4)
+    view.plots.accuracy._hover(70.0)
+    assert view.plots.losses._crosshair.value() == 70.0
+    view.plots.accuracy._hover(None)
+    assert view.plots.losses._crosshair.value() == 40
+
+
+def test_a_run_can_be_played_again(view, run, script, qtbot, monkeypatch):
+    monkeypatch.setattr("app.pages.unlearn.time_slider.REPLAY_MS", 300)
+    run.apply(script.whole())
+    view.plots.show_run(run)
+    view.update_slider(run.steps)
+    seen: list = []
+    view.slider.moved.connect(seen.append)
+    view.slider._play.click()
+    assert view.slider.playing() and view.slider.step == 0
+    qtbot.waitUntil(lambda: not view.slider.playing())
+    assert seen[-1] is None and view.slider.step is None
+    steps = [step for step in seen if step is not None]
+    assert steps == sorted(steps)
+
+
+def test_a_new_beginning_is_drawn_anew(view, run, script):
+    view.plots.show_run(run)
+    view.plots.add([script.started(), *script.measured(0), *script.measured(10), *script.measured(20)])
+    view.plots.add([script.started(resumed_at=10)])
+    assert [x for x, _ in points(view, "retain")] == [0, 10]
+
+
+def test_references_stand_in_the_margin(view, run, script):
+    view.plots.show_run(run)
+    view.plots.add([*script.measured(0, 0.98, "full"), script.started(), *script.measured(0, 0.98)])
+    view.plots.set_markers([Marker("head_only", 0.96, 0.0, 0.9, 9), Marker("retrained", 0.95, 0.0, 0.7, 9)])
+    view.plots.accuracy.flush()
+    texts = {label.text for label in view.plots.accuracy.margin.labels() if label.reference}
+    assert {"Original 97.0", "Original 98.0", "Head-only 96.0", "Retrained 95.0"} <= texts
+    view.plots.alignment.at_k.flush()
+    assert {label.text for label in view.plots.alignment.at_k.margin.labels() if label.reference} == {
+        "Original 0.900", "Head-only 0.900", "Retrained 0.700",
+    }  # fmt: skip
+
+
+def test_an_alignment_with_another_k_is_no_reference(view, run, script):
+    view.plots.show_run(run)
+    view.plots.add([script.started(), *script.measured(0)])
+    view.plots.set_markers([Marker("retrained", 0.95, 0.0, 0.7, k=4)])
+    view.plots.alignment.at_k.flush()
+    assert not [label for label in view.plots.alignment.at_k.margin.labels() if label.reference]
+
+
+def test_for_single_images_losses_take_the_place_of_alignment(view, tmp_path):
+    run = LiveRun(RunFolder(tmp_path / "r"), "unlearn", job=job("sample"))
+    script = Script("r", mode="sample")
+    view.plots.show_run(run)
+    view.plots.add([script.started(), *script.measured(0), *script.measured(10)])
+    shown = view.plots.alignment.current
+    assert shown is view.plots.alignment.losses
+    assert shown.caption() == (
+        "Alignment compares whole classes. For single images it says nothing, so losses are shown instead."
+    )
+    assert shown.title == "Loss on forget and on unseen images"
+    assert points(view, "forget") == [(0, 50.0), (10, 50.0)]  # of the forget images themselves
+    view.update_slider(100)
+    view.slider._slider.setValue(0)
+    assert view.plots.alignment.losses._values["forget"].tolist() == [0.0, 0.2, 0.3]
+
+
+def test_nothing_forgotten_says_so(view, tmp_path):
+    view.plots.show_run(LiveRun(RunFolder(tmp_path / "r"), "train", job=job("none", kind="train")))
+    assert "Nothing is forgotten in this run" in view.plots.alignment.at_k.caption()
+
+
+def test_another_run_leaves_nothing_of_the_one_before(view, run, script, tmp_path):
+    run.apply(script.whole())
+    view.plots.show_run(run)
+    view.plots.set_markers([Marker("retrained", 0.95, 0.0, 0.7, 9)])
+    view.plots.show_run(LiveRun(RunFolder(tmp_path / "other"), "unlearn", job=job()))
+    assert points(view, "retain") == [] and view.plots.spectra.steps() == []
+    view.plots.accuracy.flush()
+    assert view.plots.accuracy.margin.labels() == ()
+
+
+def test_a_dismissed_banner_does_not_come_back(view):
+    texts = [("One thing.", "caution", []), ("Another.", "error", [])]
+    view.set_banners(texts)
+    view.banners[0].dismiss()
+    view.set_banners(texts)
+    assert [banner.isVisible() for banner in view.banners] == [False, True, False]
+    view.set_banners([])
+    assert not any(banner.isVisible() for banner in view.banners)
+
+
+def test_curves_by_step(script):
+    curves = RunCurves()
+    assert curves.add(script.whole()) is False
+    assert curves.recorded_steps == list(range(0, 101, 10))
+    assert newest_until(curves.evaluations, 35).step == 30
+    assert newest_until(curves.evaluations, None).step == 100
+    assert newest_until([], 5) is None
+    assert len(curves.full) == 2 and curves.losses["alignment"].steps == list(range(100))
