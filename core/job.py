@@ -1,4 +1,4 @@
-"""What was asked: model, data, forget set, method, parameters, seed and device, as strict JSON with a schema version."""
+"""What was asked: model, data, forget set, method, parameters, seed, device; strict JSON with a schema version."""
 
 from __future__ import annotations
 

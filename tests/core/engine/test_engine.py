@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from core.data.batches import Augmentation
-from core.engine.control import Control
+from core.engine.control import Control, Interrupted
 from core.engine.engine import Engine
 from core.engine.monitor import Monitor
 from core.engine.outputs import collect, evaluating
@@ -120,7 +120,7 @@ def test_a_long_refresh_can_be_interrupted_and_leaves_the_step_as_it_was():
     engine = make_engine(make_setting("muda", batch=8), control)
     engine.aux = {"before": torch.zeros(1)}
     control.stop()
-    with pytest.raises(Exception, match="^$"):
+    with pytest.raises(Interrupted):
         engine.advance()
     assert engine.step == 0 and list(engine.aux) == ["before"]
 

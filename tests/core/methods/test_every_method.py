@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -54,7 +55,7 @@ def test_resumes_from_every_step_to_identical_weights(case):
         engine.advance()
         states.append(engine.state())
     final = weights(engine.setting.model.module)
-    for earlier, later in zip(states, states[1:], strict=False):
+    for earlier, later in itertools.pairwise(states):
         assert not same(earlier["weights"], later["weights"])
     for number, state in enumerate(states):
         torch.manual_seed(number)  # global random state at a resume is anything

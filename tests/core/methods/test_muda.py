@@ -68,7 +68,7 @@ def test_the_basis_spans_the_leading_retain_directions_of_the_current_network():
     setting = make_setting("muda")
     aux = retain_basis(EngineContext(setting, lambda: None))
     features = EngineContext(setting, lambda: None).features("retain")
-    values, vectors = torch.linalg.eigh(gram(features))
+    _values, vectors = torch.linalg.eigh(gram(features))
     top = vectors[:, -3:].float()
     assert torch.allclose(aux["basis_0"] @ aux["basis_0"].T, top @ top.T, atol=1e-4)
     assert torch.equal(aux["unseen_losses"], aux["unseen_losses"].sort().values)
