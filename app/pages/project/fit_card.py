@@ -15,6 +15,7 @@ from app.widgets.cards import Card
 from app.widgets.empty import EmptyState
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.progress import ProgressLine
+from app.widgets.sort_header import SortHeader
 from app.widgets.table import set_up_table
 from app.workers.thumbnails import Thumbnails
 
@@ -104,6 +105,7 @@ class FitCard(Card):
     def _table(self, model: FitTableModel, thumbnails: Thumbnails) -> QTableView:
         view = QTableView()
         view.setAccessibleName("Classes")
+        view.setHorizontalHeader(SortHeader(view))
         set_up_table(view)
         sorted_model = QSortFilterProxyModel(view)
         sorted_model.setSourceModel(model)
