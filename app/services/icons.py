@@ -16,6 +16,7 @@ from app.services.theme import theme
 
 _SIZES = (16, 20, 24, 32)
 _RATIOS = (1.0, 2.0)
+_LARGE = 28
 
 
 class HasIcon(Protocol):
@@ -32,6 +33,8 @@ def names() -> list[str]:
 def pixmap(name: str, size: int = 16, token: str = "text", ratio: float = 1.0) -> QPixmap:
     """Draw an icon at `size` logical pixels in a token's colour, for a screen of pixel ratio `ratio`."""
     svg = icon_files.tinted(name, theme.current.value(token))
+    if size >= theme.px(_LARGE):
+        svg = svg.replace('stroke-width="1.5"', 'stroke-width="1"')  # else lines of 3 px outweigh the text beside
     renderer = QSvgRenderer(QByteArray(svg.encode()))
     image = QPixmap(QSize(round(size * ratio), round(size * ratio)))
     image.fill(Qt.GlobalColor.transparent)
