@@ -28,7 +28,8 @@ class LossPlot(ThemedPlot):
         for name, values in terms.items():
             key = f"term/{name}"
             if key not in {series.key for series in self.all_series()}:
-                self.add_series(key, self._style(name), name.replace("_", " ").capitalize())
+                series = self.add_series(key, self._style(name), name.replace("_", " ").capitalize())
+                series.jagged = True
             self.append(key, *self._with_gaps(key, steps, values))
 
     def _with_gaps(
