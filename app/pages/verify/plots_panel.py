@@ -70,7 +70,8 @@ class PlotsPanel(QTabWidget):
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setDocumentMode(True)
-        self.tabBar().setAccessibleName("Plots of the result")
+        for part in (self, self.tabBar()):
+            part.setAccessibleName("Plots of the result")
         self.alignment = AlignmentTab()
         self.spectra = SpectraTab()
         self.confusion = ConfusionTab()

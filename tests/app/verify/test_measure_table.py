@@ -102,7 +102,10 @@ def test_headers_name_the_models_and_explain_them(table):
 
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
-    [(None, "ratio", "–"), (0.9996, "percent", "99.9"), (1.0, "percent", "100.0"), (14.2, "percent", "1420.0"), (12.345, "number", "12.35")],
+    [
+        (None, "ratio", "–"), (0.9996, "percent", "99.9"), (1.0, "percent", "100.0"), (14.2, "percent", "1,420.0"),
+        (12.345, "number", "12.35"),
+    ],
 )
 def test_written(value, unit, text):
     assert written(value, unit) == text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QWidget
 
 
 def unnamed_widgets(page: QWidget) -> list[str]:
@@ -13,9 +13,12 @@ def unnamed_widgets(page: QWidget) -> list[str]:
     for widget in page.findChildren(QWidget):
         if not widget.isVisible() or not widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
             continue
+        parent = widget.parentWidget()
+        if isinstance(parent, QAbstractScrollArea) and parent.viewport() is widget:
+            continue  # hands the focus to its view
         interface = QAccessible.queryAccessibleInterface(widget)
         if interface is not None and not interface.text(QAccessible.Text.Name).strip():
-            found.append(f"{type(widget).__name__} {widget.objectName()}".strip())
+            found.append(f"{type(widget).__name__} in {type(widget.parentWidget()).__name__}")
     return found
 
 

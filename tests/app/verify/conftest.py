@@ -1,0 +1,146 @@
+"""Finished runs: one that only has a report, for what is shown; one with models, for checks that are really run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QObject, Signal
+
+from app.context import AppContext, create_context
+from app.pages.verify import VerifyPage, create
+from app.workers.live_run import LiveRun
+from core.engine.states import State
+from core.events import Progress
+from core.job import DataPart, ForgetPart, Job, ModelPart
+from core.jsonio import write_json
+from core.runs.folder import FORGET, MODEL, REPORT_HTML, REPORT_JSON, RunFolder, Status
+from tests.app.verify.reports import CLASSES, bare_report, full_report
+
+
+class Controller(QObject):
+    """Stands in for the run controller: notes what is asked, and is told by the test what happens."""
+
+    run_started = Signal(object)
+    run_ended = Signal(object)
+    state_changed = Signal(object)
+    queue_changed = Signal()
+    events = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.current: LiveRun | None = None
+        self.asked: list[dict[str, Any]] = []
+        self.stopped = 0
+
+    def start_reference(self, folder: RunFolder, seeds: tuple[int, ...] = (), **more: Any) -> LiveRun:
+        run = LiveRun(folder, "check", job=folder.job(), work=lambda control, emit: None)
+        run.begin()
+        self.current = run
+        self.asked.append({"seeds": seeds, **more})
+        return run
+
+    def stop(self) -> bool:
+        self.stopped += 1
+        return True
+
+    def remove(self, run: LiveRun) -> None:
+        run.state, run.work = State.DISCARDED, None
+        self.queue_changed.emit()
+
+    # what a test lets happen
+
+    def report_progress(self, what: str, done: int, total: int) -> None:
+        assert self.current is not None
+        self.current.apply([Progress(run=self.current.id, step=0, time=0.0, what=what, done=done, total=total)])
+        self.state_changed.emit(self.current)
+
+    def finish(self, error: BaseException | None = None) -> None:
+        run, self.current = self.current, None
+        assert run is not None
+        run.end({}, error)
+        self.state_changed.emit(run)
+        self.run_ended.emit(run)
+
+
+@pytest.fixture
+def job() -> Job:
+    return Job(
+        model=ModelPart(path="", sha256="ab" * 32, architecture="mlp", num_classes=10, in_channels=1,
+                        input_size=(8, 8), classes=tuple(CLASSES)),
+        data=DataPart(spec="digits", fingerprint="f" * 64),
+        forget=ForgetPart(mode="class", classes=(3,), class_names=("3",), count=100, total=1000, sha256="5" * 64),
+        method="muda",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def make_folder(tmp_path, job) -> Callable[..., RunFolder]:
+    def make(report: dict[str, Any], name: str = "run-1") -> RunFolder:
+        folder = RunFolder.create(tmp_path / "runs" / name, job)
+        folder.file(MODEL).write_bytes(b"weights")
+        folder.file(FORGET).write_text("index,class,path,weight\n3,3,,1\n")
+        folder.file(REPORT_HTML).write_text("<html>report</html>")
+        write_json(folder.file(REPORT_JSON), report)
+        folder.write_status(Status("finished", 1, 0.0, 10, 10))
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def controller(qapp) -> Controller:
+    return Controller()
+
+
+@pytest.fixture
+def context(qapp, controller) -> AppContext:
+    made = create_context()
+    made.run_controller = controller
+    yield made
+    assert made.jobs.shutdown()
+    assert made.device_jobs.shutdown()
+
+
+@pytest.fixture
+def page(qtbot, context) -> VerifyPage:
+    made = create(context)
+    qtbot.addWidget(made)
+    made.resize(1096, 644)
+    made.show()
+    return made
+
+
+@pytest.fixture
+def show(qtbot, page, context) -> Callable[[RunFolder], VerifyPage]:
+    def shown(folder: RunFolder) -> VerifyPage:
+        with qtbot.waitSignal(page.presenter.facts_changed):
+            context.project.set_run(LiveRun.from_folder(folder))
+        assert page.presenter.facts is not None
+        return page
+
+    return shown
+
+
+@pytest.fixture
+def checked(show, make_folder) -> VerifyPage:
+    return show(make_folder(full_report()))
+
+
+@pytest.fixture
+def unchecked(show, make_folder) -> VerifyPage:
+    return show(make_folder(bare_report()))
+
+
+def rewrite(folder: RunFolder, report: dict[str, Any]) -> None:
+    """Replace a run's report, as a check does."""
+    write_json(folder.file(REPORT_JSON), report)
+
+
+def weights(path: Path) -> Path:
+    """Make a file that stands for a model."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"weights")
+    return path

@@ -1,0 +1,300 @@
+"""The Verify page: what it says without a run, without a retrained model and with one; its commands; its checks."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+
+import pytest
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from app.pages.verify import create
+from app.pages.verify import page as page_module
+from app.pages.verify.words import NOTHING, limits, offer, split_verdict
+from app.services import tokens
+from app.workers.live_run import LiveRun
+from core.errors import InputError
+from core.runs.folder import FORGET, MODEL
+from tests.app.verify.conftest import rewrite, weights
+from tests.app.verify.reports import bare_report, full_report
+from tests.app.verify.walk import reached_by_tab, unnamed_widgets
+
+# ---- what it says
+
+
+def test_without_a_run_it_says_what_is_missing_and_where_to_get_it(page, context):
+    shown: list[str] = []
+    context.show_page = shown.append
+    assert page.stack.currentWidget() is page.empty
+    assert page.empty.text() == NOTHING == "Nothing to check yet. Finish or open a run."
+    assert not page.export_button.isVisible()
+    page.empty.button.click()
+    assert shown == ["runs"]
+    assert context.page_states.get("verify") == ("empty", "Nothing to check")
+
+
+def test_a_run_without_a_result_has_nothing_to_check(checked, page, context):
+    context.project.run.folder.file(MODEL).unlink()
+    page.entered()
+    assert page.stack.currentWidget() is page.empty
+
+
+def test_a_damaged_run_is_said_and_nothing_breaks(qtbot, page, checked, context):
+    folder = context.project.run.folder
+    folder.file("report.json").write_text("{")
+    with qtbot.waitSignal(page.presenter.unreadable):
+        page.entered()
+    assert "is not valid JSON" in page.empty.text()
+    assert context.page_states.get("verify")[0] == "problem"
+
+
+def test_without_a_retrained_model_the_first_row_offers_to_get_one(unchecked, context):
+    assert unchecked.offer.isVisible()
+    assert unchecked.offer.text() == "No retrained model yet. How long training one takes is not known."
+    assert unchecked.offer.y() < unchecked.models.y() < unchecked.verdict.y() < unchecked.splitter.y()
+    assert unchecked.verdict.sentence.text().startswith("No retrained model, so no verdict.")
+    assert context.page_states.get("verify") == ("ready", "No retrained model yet")
+    assert "none yet" in unchecked.models.retrained.text()
+
+
+def test_with_one_the_verdict_is_in_words_with_its_limits(checked, context):
+    assert not checked.offer.isVisible()
+    report = full_report()
+    assert checked.verdict.sentence.text() == report["verdict"]["sentence"]
+    assert checked.verdict.limits.text() == (
+        "Held against 2 retrained models · measured on 20 unseen forget images, which is few"
+    )
+    assert "These are measurements, not proof." in checked.verdict.limits.toolTip()
+    assert context.page_states.get("verify")[0] == "done"
+    assert "seed 1, seed 2" in checked.models.retrained.text()
+
+
+def test_damage_has_a_line_of_its_own(show, make_folder):
+    report = full_report()
+    tail = "The rest suffered: retain accuracy is 12.4 points below retraining."
+    report["verdict"]["sentence"] = f"Partly forgotten. {tail}"
+    page = show(make_folder(report))
+    assert page.verdict.sentence.text() == "Partly forgotten."
+    assert page.verdict.suffered.text() == tail and page.verdict.suffered.isVisible()
+
+
+def test_warnings_of_the_run_stand_on_top(show, make_folder):
+    sentence = "Retain accuracy fell by 12.4 points. How much retraining would lose was not measured."
+    page = show(make_folder(bare_report(warnings=[sentence])))
+    assert page.banner.text() == sentence and page.banner.isVisible()
+
+
+def test_the_header_names_the_run(checked):
+    assert checked.chips.name.text() == "muda · class 3"
+    assert checked.chips.earlier.isHidden()
+
+
+def test_single_images_have_no_head_only_edit(show, make_folder):
+    report = bare_report(forget_classes=[])
+    report["models"].pop("head_only")
+    for found in report["models"].values():
+        found["dimensional_alignment"] = found["forget_predictions"] = None
+    page = show(make_folder(report))
+    assert not page.models.chips["head_only"].isVisible()
+    assert page.plots.alignment.currentIndex() == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "No retrained model yet. How long training one takes is not known."),
+        (31.0, "No retrained model yet. Training one takes about 30 s, going by the original's training time."),
+    ],
+)
+def test_the_offer_has_an_estimate_where_there_is_one(seconds, text):
+    assert offer(seconds) == text
+
+
+def test_limits_name_one_retrained_model_and_images_seen_before():
+    report = full_report(dataset={"test_origin": "set aside"})
+    report["retrained"] = {"seed 1": report["retrained"]["seed 1"]}
+    report["retrained_notes"] = {"recipe": "the preset of this application: the original's own recipe is not known"}
+    assert limits(report) == (
+        "One retrained model: how far two differ was not measured · retrained with a preset, the original's recipe is "
+        "not known · measured on 20 forget images the original has seen before, which is few"
+    )
+
+
+def test_a_verdict_without_damage_is_left_whole():
+    assert split_verdict("Not forgotten.") == ("Not forgotten.", "")
+
+
+# ---- the checks
+
+
+def test_training_one_starts_a_check_with_its_progress_in_sight(qtbot, unchecked, controller, context):
+    unchecked.presenter.train_one()
+    assert controller.asked == [{"seeds": (1,), "pair": None, "retrained": {}}]
+    assert unchecked.verdict.progress.isVisible()
+    assert not unchecked.offer.isVisible()
+    assert unchecked.verdict.stop_button.isVisible() and not unchecked.verdict.check_button.isVisible()
+    controller.report_progress("Measuring the unlearned model", 500, 1000)
+    assert unchecked.verdict.progress.text() == "Measuring the unlearned model · 500 of 1,000"
+    assert unchecked.verdict.progress.share() == 0.5
+    assert context.page_states.get("verify") == ("running", "Checking")
+
+
+def test_results_appear_when_the_report_is_rewritten(qtbot, unchecked, controller, context):
+    unchecked.presenter.train_one()
+    rewrite(context.project.run.folder, full_report())
+    with qtbot.waitSignal(unchecked.presenter.facts_changed):
+        controller.finish()
+    assert unchecked.verdict.sentence.text() == full_report()["verdict"]["sentence"]
+    assert not unchecked.verdict.progress.isVisible()
+    assert not unchecked.offer.isVisible()
+
+
+def test_a_check_that_fails_says_so_and_keeps_the_report(qtbot, unchecked, controller):
+    before = unchecked.verdict.sentence.text()
+    unchecked.presenter.train_one()
+    with qtbot.waitSignal(unchecked.presenter.facts_changed):
+        controller.finish(InputError("The data moved", "Open it again"))
+    assert unchecked.banner.text() == "The check ended early. The data moved. Open it again."
+    assert unchecked.verdict.sentence.text() == before
+    assert unchecked.offer.isVisible()
+
+
+def test_a_check_can_be_stopped_or_taken_out_of_the_queue(unchecked, controller):
+    unchecked.presenter.train_one()
+    unchecked.verdict.stop_button.click()
+    assert controller.stopped == 1
+    controller.current = None  # as if it still waited
+    unchecked.verdict.stop_button.click()
+    assert unchecked.presenter.check is None
+    assert unchecked.verdict.check_button.isVisible()
+
+
+def test_ticking_another_seed_says_that_checks_must_run_again(checked, controller):
+    action = next(a for a in checked.models.menu.actions() if a.text().startswith("Seed 3"))
+    action.trigger()
+    assert checked.models.hint.text() == "Run checks to take this in."
+    assert "3 models" in checked.models.retrained.text()
+    checked.verdict.check_button.click()
+    assert controller.asked[-1]["seeds"] == (1, 2, 3)
+    assert checked.models.hint.text() == ""
+
+
+def test_opening_a_retrained_model_checks_against_it(unchecked, controller, monkeypatch, tmp_path):
+    chosen = weights(tmp_path / "trained-without" / "model.safetensors")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args, **more: (str(chosen), ""))
+    unchecked.models.open_asked.emit()
+    assert controller.asked[-1]["retrained"] == {"trained-without": chosen}
+    assert "trained-without" in [action.text() for action in unchecked.models.menu.actions()]
+
+
+def test_two_models_of_one_name_stay_apart(unchecked, controller, tmp_path):
+    presenter = unchecked.presenter
+    assert presenter.open_retrained(weights(tmp_path / "a" / "net.pt")) == "net"
+    presenter.check = None
+    assert presenter.open_retrained(weights(tmp_path / "b" / "net.pt")) == "net 2"
+    assert set(controller.asked[-1]["retrained"]) == {"net", "net 2"}
+
+
+def test_without_its_forget_list_a_run_cannot_be_checked_again(qtbot, unchecked, context, controller):
+    context.project.run.folder.file(FORGET).unlink()
+    with qtbot.waitSignal(unchecked.presenter.facts_changed):
+        unchecked.entered()
+    assert not unchecked.verdict.check_button.isEnabled()
+    assert "was removed" in unchecked.verdict.check_button.toolTip()
+    assert not unchecked.offer.isVisible()
+    unchecked.presenter.run_checks()
+    assert controller.asked == []
+
+
+# ---- commands
+
+
+def test_the_report_opens_in_the_browser(checked, context, monkeypatch):
+    opened: list[QUrl] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
+    context.actions.trigger("verify.report")
+    assert opened == [QUrl.fromLocalFile(str(context.project.run.folder.file("report.html")))]
+
+
+def test_the_report_is_saved_elsewhere(checked, monkeypatch, tmp_path):
+    target = tmp_path / "saved.html"
+    monkeypatch.setattr(page_module.QFileDialog, "getSaveFileName", lambda *args, **more: (str(target), ""))
+    checked.verdict.save_asked.emit()
+    assert target.read_text() == "<html>report</html>"
+
+
+def test_a_report_that_cannot_be_saved_is_said(checked, monkeypatch, tmp_path):
+    target = tmp_path / "missing" / "saved.html"
+    monkeypatch.setattr(page_module.QFileDialog, "getSaveFileName", lambda *args, **more: (str(target), ""))
+    checked.verdict.save_asked.emit()
+    assert checked.banner.text() == f"{target} could not be written: No such file or directory."
+
+
+def test_the_next_step_is_export(checked, context):
+    shown: list[str] = []
+    context.show_page = shown.append
+    checked.export_button.click()
+    assert shown == ["export"]
+
+
+def test_commands_say_why_they_cannot_be_used(page, context):
+    assert context.actions.reason("verify.check") == "There is no finished run to check."
+    assert context.actions.reason("verify.report") == "There is no report to open."
+
+
+# ---- whole page
+
+
+def test_everything_has_a_name_and_tab_reaches_it(qtbot, unchecked):
+    assert unnamed_widgets(unchecked) == []
+    reached = reached_by_tab(qtbot, unchecked)
+    for widget in (unchecked.models.retrained, unchecked.verdict.report_button, unchecked.verdict.check_button,
+                   unchecked.measures, unchecked.plots.tabBar(), unchecked.export_button):  # fmt: skip
+        assert widget in reached
+
+
+def test_it_fits_the_smallest_window(qtbot, context, make_folder):
+    window = QWidget()  # as in the frame: what the texts need at their narrowest does not make it grow
+    qtbot.addWidget(window)
+    window.setFixedSize(1096, 644)
+    page = create(context)
+    page.setParent(window)
+    page.setGeometry(window.rect())
+    window.show()
+    context.project.set_run(LiveRun.from_folder(make_folder(bare_report())))
+    qtbot.waitUntil(lambda: page.offer.isVisible() and page.measures.width() > 600)
+    assert page.size() == window.size()
+    parts = [page.offer, page.models, page.verdict, page.splitter]
+    for above, below in itertools.pairwise(parts):
+        assert above.geometry().bottom() < below.geometry().top()
+    assert page.splitter.height() >= page.splitter.minimumSizeHint().height() - 60
+    sentence = page.verdict.sentence
+    qtbot.waitUntil(lambda: sentence.height() >= sentence.heightForWidth(sentence.width()))
+    assert page.measures.horizontalScrollBar().maximum() == 0
+
+
+def test_models_keep_their_colours(checked):
+    assert set(checked.models.chips) <= set(tokens.MODELS)
+    for key in ("original", "unlearned", "retrained"):
+        assert checked.plots.alignment.plot.series(key).style is tokens.MODELS[key]
+
+
+def test_groups_fold_and_stay_folded(qtbot, checked):
+    view = checked.measures
+    view.collapse(view.table.index(0, 0))
+    with qtbot.waitSignal(checked.presenter.facts_changed):
+        checked.entered()
+    assert not view.isExpanded(view.table.index(0, 0))
+    assert view.isExpanded(view.table.index(1, 0))
+
+
+def test_importing_the_page_imports_nothing_heavy():
+    code = (
+        "import sys, app.pages.verify; "
+        "print([name for name in ('torch', 'scipy', 'sklearn', 'torchvision') if name in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"

@@ -1,0 +1,184 @@
+"""The plots beside the table: curves by model, bars by class, pictures with linked hover and choice."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from app.pages.verify.class_tabs import NO_IMAGES, ConfusionTab, DamageTab
+from app.pages.verify.embedding_tab import HOVER, EmbeddingTab
+from app.pages.verify.profile_plot import ProfilePlot, SpectraTab
+from core.session.pictures import Embeddings
+from tests.app.verify.reports import CLASSES, bare_report, full_report
+
+
+def alignments(report: dict) -> dict:
+    return {key: found["dimensional_alignment"] for key, found in report["models"].items()}
+
+
+def test_the_profile_has_a_curve_a_model_and_labels_at_k(qtbot):
+    plot = ProfilePlot()
+    qtbot.addWidget(plot)
+    plot.set_alignments(alignments(full_report()))
+    plot.flush()
+    assert len(plot.series("unlearned").buffer) == 12
+    assert plot.caption() == "k = 9 · 96 % of retain energy · not centred"
+    labels = {label.key: label for label in plot.margin.labels()}
+    assert labels["unlearned"].text == "Unlearned 0.950" and labels["unlearned"].value == 0.95
+    assert set(labels) == {"original", "unlearned", "retrained", "floor"}
+
+
+def test_without_a_retrained_model_its_curve_is_empty(qtbot):
+    plot = ProfilePlot()
+    qtbot.addWidget(plot)
+    plot.set_alignments(alignments(bare_report()))
+    plot.flush()
+    assert len(plot.series("retrained").buffer) == 0
+    assert "retrained" not in {label.key for label in plot.margin.labels()}
+
+
+def test_spectra_have_a_panel_a_set_and_gaps_where_eigenvalues_are_rounding(qtbot):
+    tab = SpectraTab()
+    qtbot.addWidget(tab)
+    tab.set_models(full_report()["models"])
+    forget = tab.panels["forget"]
+    forget.flush()
+    values = forget.series("unlearned").buffer.y
+    assert np.isfinite(values[:10]).all() and np.isnan(values[10:]).all()
+    assert forget.caption() == "effective rank: original 2.0, unlearned 2.0, retrained 2.0"
+    assert {label.text for label in forget.margin.labels()} == {"Original", "Unlearned", "Retrained"}
+
+
+def test_confusion_shows_where_forget_images_go_beside_retrained(qtbot):
+    tab = ConfusionTab()
+    qtbot.addWidget(tab)
+    tab.set_report(full_report())
+    rows = tab.bars.rows()
+    assert [row.name for row in rows] == ["8", "3"]
+    assert rows[0].values == {"unlearned": 1.0, "retrained": 1.0}
+    assert rows[1].set_name == "forget"
+    assert "8: Unlearned 100 %, Retrained 100 %" in tab.bars.accessibleDescription()
+
+
+def test_confusion_says_what_a_missing_reference_means(qtbot):
+    tab = ConfusionTab()
+    qtbot.addWidget(tab)
+    tab.set_report(bare_report())
+    assert tab.caption().startswith("No retrained model yet")
+    assert set(tab.bars.rows()[0].values) == {"unlearned"}
+
+
+def test_without_unseen_forget_images_there_is_a_sentence(qtbot):
+    report = bare_report()
+    report["models"]["unlearned"]["forget_predictions"] = None
+    tab = ConfusionTab()
+    qtbot.addWidget(tab)
+    tab.show()
+    tab.set_report(report)
+    assert tab.empty.isVisible() and tab.empty.text() == NO_IMAGES
+    assert not tab.bars.isVisible()
+
+
+def test_damage_is_worst_first_and_leaves_the_forgotten_class_out(qtbot):
+    report = full_report()
+    report["models"]["unlearned"]["per_class"] = [0.95, 0.5, 0.95, 0.0, 0.9, None, 1.0, 0.95, 0.95, 0.95]
+    tab = DamageTab()
+    qtbot.addWidget(tab)
+    tab.set_report(report)
+    rows = tab.bars.rows()
+    assert [row.name for row in rows][:2] == ["1", "4"]
+    assert rows[0].values["unlearned"] == pytest.approx(-0.45)
+    assert rows[-1].name == "6"
+    assert "3" not in [row.name for row in rows] and "meant to go: 3." in tab.caption()
+    tab.resize(400, 300)
+    tab.show()
+    assert not tab.grab().isNull()
+
+
+# ---- pictures
+
+
+@pytest.fixture
+def found() -> Embeddings:
+    generator = np.random.default_rng(0)
+    labels = np.repeat(np.arange(10), 3)
+    points = generator.normal(size=(30, 2)).astype(np.float32)
+    dataset = SimpleNamespace(test=SimpleNamespace(images=torch.full((30, 8, 8, 1), 7, dtype=torch.uint8)))
+    return Embeddings(
+        points={"original": points, "unlearned": -points, "retrained": points[:, ::-1].copy()},
+        explained={"original": 0.5, "unlearned": 0.4, "retrained": 0.3},
+        predictions={"original": labels, "unlearned": np.where(labels == 3, 8, labels), "retrained": labels},
+        labels=labels, forget=labels == 3, unseen=np.ones(30, bool), ids=np.arange(30),
+        class_names=tuple(CLASSES), dataset=dataset,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def tab(qtbot, found) -> EmbeddingTab:
+    made = EmbeddingTab()
+    qtbot.addWidget(made)
+    made.resize(420, 420)
+    made.show()
+    made.set_embeddings(found)
+    return made
+
+
+def ring(tab: EmbeddingTab, model: str) -> list[tuple[float, float]]:
+    data = tab.panels[model]._ring.data
+    return list(zip(data["x"].tolist(), data["y"].tolist(), strict=True))
+
+
+def test_pictures_are_asked_for_when_they_are_looked_at(qtbot):
+    tab = EmbeddingTab()
+    qtbot.addWidget(tab)
+    with qtbot.waitSignal(tab.wanted):
+        tab.show()
+
+
+def test_what_is_hovered_in_one_picture_is_ringed_in_the_others(tab, found):
+    tab.panels["original"].plot.hovered.emit(10)
+    assert ring(tab, "original") == []  # draws its own
+    assert ring(tab, "unlearned") == [pytest.approx(found.points["unlearned"][10].tolist())]
+    assert ring(tab, "retrained") == [pytest.approx(found.points["retrained"][10].tolist())]
+    assert "3 · unseen image 10 · to forget" in tab.words.text()
+    assert "Original 3, Unlearned 8, Retrained 3" in tab.words.text()
+    assert tab.thumbnail.isVisible()
+    tab.panels["original"].plot.hovered.emit(-1)
+    assert ring(tab, "unlearned") == [] and tab.words.text() == HOVER
+
+
+def test_a_click_keeps_the_image_and_a_second_one_lets_it_go(tab):
+    plot = tab.panels["unlearned"].plot
+    plot.clicked.emit(4, "replace")
+    plot.hovered.emit(-1)
+    assert all(len(ring(tab, model)) == 1 for model in tab.panels)
+    plot.clicked.emit(4, "replace")
+    assert all(ring(tab, model) == [] for model in tab.panels)
+
+
+def test_what_is_chosen_in_one_picture_is_chosen_in_all(tab):
+    plot = tab.panels["retrained"].plot
+    plot.selection_drawn.emit(np.array([9, 10, 1]), "replace")
+    plot.selection_drawn.emit(np.array([2, 1]), "add")
+    plot.selection_drawn.emit(np.array([9]), "remove")
+    for panel in tab.panels.values():
+        assert len(panel._chosen.data) == 3
+    assert tab.words.text() == "3 images chosen, 1 of them to forget"
+
+
+def test_without_a_retrained_model_there_are_two_pictures(tab, found):
+    two = {key: found.points[key] for key in ("original", "unlearned")}
+    fields = {name: getattr(found, name) for name in found.__dataclass_fields__}
+    tab.set_embeddings(Embeddings(**{**fields, "points": two}))
+    assert tab.panels["retrained"].isHidden()
+    assert not tab.panels["unlearned"].isHidden()
+
+
+def test_a_picture_that_failed_can_be_tried_again(qtbot, tab):
+    tab.show_problem("The data moved.")
+    assert tab.empty.text() == "The pictures could not be made: The data moved."
+    with qtbot.waitSignal(tab.retry):
+        tab.empty.button.click()
