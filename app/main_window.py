@@ -303,7 +303,10 @@ class MainWindow(QMainWindow):
         judge = self.context.judge_paths
         if judge is None or self.context.open_paths is None:
             return None
-        return judge(paths)
+        sentence = judge(paths)
+        if sentence is None and paths:  # said before it is dropped
+            self.status.show_message(f"{paths[0].name} is no model, data, run or forget list that can be opened here.")
+        return sentence
 
     def _drag_hovered(self, sentence: str) -> None:
         if sentence:

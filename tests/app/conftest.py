@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QLocale, QTimer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.services.theme import theme
 
@@ -45,34 +45,36 @@ def themed(request):
     theme.apply(app, "light")
 
 
-@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item):
-    yield
-    if HERE not in item.path.parents:
-        return
-    app = QApplication.instance()
-    if app is None:
-        return
-    left = _left_over()
-    if left:
-        gc.collect()
+    result = yield
+    if HERE in item.path.parents and QApplication.instance() is not None:
         left = _left_over()
-    for widget in QApplication.topLevelWidgets():
-        if widget.isVisible():
-            widget.close()
-            widget.deleteLater()
-    assert not left, f"left behind: {left}"
+        if left:
+            gc.collect()
+            left = _left_over()
+        names = [_name(thing) for thing in left]
+        for thing in left:  # so that the next test does not take the blame
+            if isinstance(thing, QTimer):
+                thing.stop()
+            else:
+                thing.close()
+                thing.deleteLater()
+        assert not names, f"left behind: {names}"
+    return result
 
 
-def _left_over() -> list[str]:
+def _left_over() -> list[QTimer | QWidget]:
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    found = [f"window {_name(w)}" for w in QApplication.topLevelWidgets() if w.isVisible()]
-    for timer in [obj for obj in gc.get_objects() if type(obj) is QTimer]:
-        if shiboken6.isValid(timer) and timer.isActive():
-            found.append(f"timer of {_name(timer.parent())} ({timer.interval()} ms)")
-    return found
+    windows = [widget for widget in QApplication.topLevelWidgets() if widget.isVisible()]
+    timers = [
+        thing for thing in gc.get_objects() if type(thing) is QTimer and shiboken6.isValid(thing) and thing.isActive()
+    ]
+    return [*windows, *timers]
 
 
-def _name(thing: object) -> str:
-    name = thing.objectName() if thing is not None else ""
-    return f"{type(thing).__name__} {name}".strip()
+def _name(thing: QTimer | QWidget) -> str:
+    if isinstance(thing, QTimer):
+        parent = thing.parent()
+        return f"timer of {type(parent).__name__} ({thing.interval()} ms)"
+    return f"window {type(thing).__name__} {thing.objectName()}".strip()

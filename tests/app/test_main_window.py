@@ -205,6 +205,7 @@ class TestDrop:
         context.judge_paths = lambda paths: None
         self.drop(window, tmp_path / "a.xyz")
         assert opened == []
+        assert window.status.text().startswith("a.xyz is no model")
 
 
 class TestClosing:
