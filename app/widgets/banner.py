@@ -28,7 +28,8 @@ class Banner(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("part", "banner")
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        # Its height follows from its width: with "fixed" a page could not get lower than with a narrow banner.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         row = QHBoxLayout(self)
         row.setContentsMargins(theme.px(t.M), theme.px(t.S), theme.px(t.S), theme.px(t.S))
         row.setSpacing(theme.px(t.S))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QStackedWidget, QWidget
+from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QWidget
 
 from app.pages.unlearn.run_presenter import RunPresenter
 from app.pages.unlearn.run_view import RunView
@@ -116,15 +116,22 @@ class UnlearnPage(Page):
     def _choose_view(self) -> None:
         project = self.context.project
         if project.run is not None and not self._setting_up:
-            self.stack.setCurrentWidget(self.run_view)
+            self._show(self.run_view)
         elif project.pair is None or project.selection is None or not project.selection.count:
             self.empty.set(words.NO_RUN, "Choose what to forget" if project.ready else "Open model and data",
                            self._go_back)  # fmt: skip
-            self.stack.setCurrentWidget(self.empty)
+            self._show(self.empty)
         else:
-            self.stack.setCurrentWidget(self.setup)
+            self._show(self.setup)
             self.setup_presenter.refresh()
         self._show_banner()
+
+    def _show(self, view: QWidget) -> None:
+        for one in (self.empty, self.setup, self.run_view):
+            # A view that is not in sight does not hold the page open.
+            policy = QSizePolicy.Policy.Preferred if one is view else QSizePolicy.Policy.Ignored
+            one.setSizePolicy(policy, policy)
+        self.stack.setCurrentWidget(view)
 
     def _show_banner(self, *_: object) -> None:
         """In the set-up, say that a run is going."""

@@ -47,6 +47,8 @@ class RunBar(Card):
         self.delete = self._button(DestructiveButton, "Delete", "delete")
         self.check = self._button(PrimaryButton, "Check the result", "check")
         self._lay_out()
+        for button in self.buttons().values():
+            button.hide()
 
     def show_run(self, run: LiveRun) -> None:
         """Show where a run stands now."""

@@ -123,7 +123,7 @@ class RunPresenter(QObject):
             found.append(self._failure(run))
         seen = set()
         for warning in reversed(run.warnings):
-            if warning.message not in seen and len(found) < 3:
+            if warning.message not in seen:
                 seen.add(warning.message)
                 found.append((warning.message, "caution", []))
         return found

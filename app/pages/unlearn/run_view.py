@@ -14,7 +14,7 @@ from app.services.theme import theme
 from app.widgets.banner import Banner, Severity
 
 BannerText = tuple[str, Severity, list[tuple[str, Callable[[], object]]]]
-MOST_BANNERS = 3
+MOST_BANNERS = 2
 
 
 class RunView(QWidget):
@@ -38,7 +38,7 @@ class RunView(QWidget):
         self._texts: list[str] = []
 
     def set_banners(self, texts: Sequence[BannerText]) -> None:
-        """Show at most three; what is shown already stays as it is, dismissed or not."""
+        """Show at most two, the first ones; what is shown already stays as it is, dismissed or not."""
         wanted = [text for text, *_ in texts[:MOST_BANNERS]]
         if wanted == self._texts:
             return

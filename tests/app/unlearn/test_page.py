@@ -1,0 +1,258 @@
+"""The page over the life of runs: which view shows, errors, warnings, and the real example run."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from app.dialogs.confirm import ConfirmDialog
+from app.pages.unlearn import UnlearnPage
+from app.workers.live_run import LiveRun
+from core.engine.states import State
+from core.errors import OutOfMemoryError
+from core.runs.folder import RunFolder
+from core.session.jobs import make_unlearn_job
+from tests.app.helpers import cut_off
+from tests.app.scripted import Script, Stepped, append_events, job, write_run
+from tests.app.verify.walk import unnamed_widgets
+
+WIDTH, HEIGHT = 1096, 644  # what a page has in the smallest window
+
+
+@pytest.fixture
+def page(opened, qtbot) -> UnlearnPage:
+    made = UnlearnPage(opened)
+    qtbot.addWidget(made)
+    made.resize(1096, 644)
+    made.show()
+    return made
+
+
+@pytest.fixture
+def scripted(page, opened, tmp_path, qtbot):
+    """A scripted run in view."""
+    work = Stepped()
+    run = opened.run_controller.start_work(RunFolder(tmp_path / "r"), "unlearn", "", work, job())
+    opened.project.set_run(run)
+    yield run, work, Script("r")
+    work.end()
+    qtbot.waitUntil(lambda: not opened.run_controller.busy)
+
+
+def dialog() -> ConfirmDialog | None:
+    return next((w for w in QApplication.topLevelWidgets() if isinstance(w, ConfirmDialog) and w.isVisible()), None)
+
+
+def test_a_run_comes_into_view_and_its_curves_grow(page, scripted, qtbot):
+    _, work, script = scripted
+    assert page.view == "run"
+    work.give(script.started(), *script.measured(0, 0.98), *script.measured(10, 0.5))
+    qtbot.waitUntil(lambda: len(page.run_view.plots.accuracy.series("retain").buffer) == 2)
+    assert page.run_view.bar.shown_buttons() == {"pause", "checkpoint", "stop", "discard"}
+
+
+def test_buttons_ask_the_controller(page, scripted, qtbot):
+    run, work, script = scripted
+    work.give(script.started())
+    qtbot.waitUntil(lambda: run.state is State.RUNNING)
+    page.run_view.bar.pause.click()
+    assert work.control.paused and "Pausing" in page.run_view.bar.headline.text()
+    page.run_view.bar.stop.click()
+    assert run.state is State.STOPPING
+    assert page.run_view.bar.shown_buttons() == set()
+    assert page.run_view.bar.headline.text().startswith("Stopping · finishing")
+    qtbot.waitUntil(lambda: run.state is State.STOPPED)
+    assert page.run_view.bar.shown_buttons() == {"again", "check"}
+
+
+def test_discard_asks_and_the_default_is_to_keep(page, scripted, qtbot):
+    run, work, script = scripted
+    work.give(script.started(), script.checkpoint(5))
+    qtbot.waitUntil(lambda: run.checkpoints == 1)
+    page.run_view.bar.discard.click()
+    asked = dialog()
+    assert asked is not None and asked.buttons["keep"].isDefault()
+    asked.reject()  # Esc
+    assert run.state is State.RUNNING and not work.control.discarding
+    page.run_view.bar.discard.click()
+    dialog().buttons["discard"].click()
+    qtbot.waitUntil(lambda: run.state is State.DISCARDED)
+    assert page.run_view.bar.headline.text() == "Discarded. The original model was not touched."
+
+
+def test_the_result_leads_to_its_check(page, scripted, opened, qtbot):
+    run, work, script = scripted
+    work.give(*script.whole())
+    work.end()
+    qtbot.waitUntil(lambda: run.ended and not opened.run_controller.busy)
+    assert page.run_view.bar.headline.text().startswith("Finished in 12 s. Forget accuracy on unseen images went from")
+    page.run_view.bar.check.click()
+    assert opened.shown_pages[-1] == "verify"
+    page.run_view.bar.again.click()
+    assert page.view == "setup"
+
+
+def test_warnings_of_a_run_are_banners(page, scripted, qtbot):
+    _, work, script = scripted
+    unchanged = "The model is unchanged: forget accuracy 98.1 % before, 98.0 % after."
+    work.give(script.started(), script.log(unchanged, "unchanged"))
+    qtbot.waitUntil(lambda: page.run_view.banner_texts() == [unchanged])
+
+
+def test_a_failure_says_what_happened_and_what_to_do(page, scripted, opened, qtbot):
+    _, work, script = scripted
+    work.give(script.started(), script.failed())
+    work.fail(RuntimeError("x"))
+    qtbot.waitUntil(lambda: not opened.run_controller.busy)
+    assert page.run_view.banner_texts() == ["The loss became infinite at step 5. Choose a smaller step size."]
+    assert page.run_view.bar.shown_buttons() == {"again"}
+    details = page.run_view.banners[0]._buttons[0]
+    details.click()
+    shown = next(w for w in QApplication.topLevelWidgets() if type(w).__name__ == "ErrorDialog")
+    assert "Traceback …" in shown.details.toPlainText()
+    shown.close()
+
+
+def test_out_of_memory_offers_half_the_batch_as_a_new_job(page, opened, example, qtbot, monkeypatch, tmp_path):
+    work = Stepped()
+    controller = opened.run_controller
+    run = controller.start_work(RunFolder(tmp_path / "r"), "unlearn", "", work, job())
+    run.inputs = (example.pair, example.selection)
+    opened.project.set_run(run)
+    work.fail(OutOfMemoryError("Out of memory at batch 64", "Try again with 32"))
+    qtbot.waitUntil(lambda: not controller.busy)
+    assert page.run_view.banner_texts() == [
+        "Out of memory at batch 64. Start again with 32? Results differ slightly: batch statistics then come from "
+        "32 images."
+    ]
+    begun: list = []
+
+    def start(job, pair, selection, folder=None):
+        begun.append(job)
+        again = Stepped()
+        again.end()
+        return controller.start_work(RunFolder(tmp_path / "again"), "unlearn", "", again, job)
+
+    monkeypatch.setattr(controller, "start", start)
+    page.run_view.banners[0]._buttons[0].click()
+    assert begun[0].parameters["batch"] == 32
+    qtbot.waitUntil(lambda: not controller.busy)
+
+
+def test_a_new_forget_set_asks_for_a_new_run(page, scripted, opened, qtbot):
+    run, work, script = scripted
+    work.give(*script.whole())
+    work.end()
+    qtbot.waitUntil(lambda: run.ended)
+    assert not page.chips.earlier.isHidden() and page.chips.earlier.text() == "for an earlier selection"
+    page.entered()  # from the Forget page
+    assert page.view == "setup"
+
+
+def test_the_next_run_of_a_queue_comes_into_view(page, opened, example, qtbot, tmp_path):
+    controller, works = opened.run_controller, []
+    runs = []
+    for name in ("a", "b"):
+        work = Stepped()
+        run = controller.start_work(RunFolder(tmp_path / name), "unlearn", "", work, job())
+        run.inputs = (example.pair, example.selection)
+        works.append(work)
+        runs.append(run)
+    opened.project.set_run(runs[0])
+    works[0].end()
+    qtbot.waitUntil(lambda: opened.project.run is runs[1])
+    works[1].end()
+    qtbot.waitUntil(lambda: not controller.busy)
+
+
+def test_a_run_of_another_process_is_followed_live(page, opened, qtbot, tmp_path):
+    script = Script("r")
+    folder = write_run(tmp_path / "r", job(), [script.started(), *script.measured(0)], "running")
+    with folder.lock():
+        opened.project.set_run(LiveRun.from_folder(folder))
+        assert page.run_view.bar.shown_buttons() == {"again"}
+        append_events(folder, script.measured(10))
+        page.run_presenter._follower.look()
+        qtbot.waitUntil(lambda: len(page.run_view.plots.accuracy.series("retain").buffer) == 2)
+    opened.project.set_run(None)
+
+
+def test_an_interrupted_run_can_be_resumed_kept_or_deleted(page, opened, tmp_path):
+    folder = write_run(tmp_path / "r", job(), [Script("r").started()], "running", step=31)
+    opened.project.set_run(LiveRun.from_folder(folder))
+    assert page.run_view.bar.shown_buttons() == {"restart", "keep", "delete"}
+    assert page.run_view.bar.headline.text() == (
+        "A run stopped at step 31 when the app ended. Resuming gives the same result as if it had not."
+    )
+
+
+def test_everything_has_a_name(page, scripted):
+    assert unnamed_widgets(page) == []
+
+
+def test_it_fits_the_smallest_window(page, scripted, qtbot):
+    _, work, script = scripted
+    work.give(script.started(), *script.measured(0), *(script.log(f"Warning {n}.") for n in range(3)))
+    qtbot.waitUntil(lambda: len(page.run_view.banner_texts()) == 2)
+    for _view in ("run", "setup"):
+        least = page.minimumSizeHint()
+        assert least.width() <= WIDTH and least.height() <= HEIGHT
+        page.resize(WIDTH, HEIGHT)
+        assert not cut_off(page)
+        page.set_up_another()
+
+
+# ---- the real example
+
+
+@pytest.fixture
+def example_job(example):
+    made = make_unlearn_job(example.pair, example.selection, "muda", preset="slow-motion", device="cpu", threads=1)
+    return dataclasses.replace(made, checkpoint_seconds=0.2)
+
+
+def start(opened, example, made) -> LiveRun:
+    run = opened.run_controller.start(made, example.pair, example.selection)
+    opened.project.set_run(run)
+    return run
+
+
+def test_the_example_run_is_paused_resumed_and_stopped(page, opened, example, example_job, qtbot):
+    run = start(opened, example, example_job)
+    bar = page.run_view.bar
+    qtbot.waitUntil(lambda: run.step > 5, timeout=30_000)
+    bar.pause.click()
+    qtbot.waitUntil(lambda: run.state is State.PAUSED, timeout=10_000)
+    held = run.step
+    bar.checkpoint.click()
+    qtbot.waitUntil(lambda: run.asked == "", timeout=10_000)
+    assert run.checkpoints >= 1 and run.step == held
+    bar.pause.click()
+    qtbot.waitUntil(lambda: run.step > held, timeout=10_000)
+    bar.stop.click()
+    assert run.state is State.STOPPING
+    qtbot.waitUntil(lambda: run.ended, timeout=30_000)
+    qtbot.waitUntil(lambda: not opened.run_controller.busy)
+    assert run.state is State.STOPPED and run.folder.has_result
+    assert run.folder.status().state == "stopped"
+    assert bar.headline.text().startswith("Stopped at step")
+    assert len(page.run_view.plots.accuracy.series("retain").buffer) >= 1
+
+
+def test_the_example_run_is_discarded(page, opened, example, example_job, qtbot):
+    run = start(opened, example, example_job)
+    qtbot.waitUntil(lambda: run.step > 5, timeout=30_000)
+    page.run_view.bar.discard.click()
+    dialog().buttons["discard"].click()
+    qtbot.waitUntil(lambda: not opened.run_controller.busy, timeout=30_000)
+    assert run.state is State.DISCARDED and not run.path.exists()
+
+
+def test_stopping_while_preparing_keeps_nothing(page, opened, example, example_job, qtbot):
+    run = start(opened, example, example_job)
+    page.run_view.bar.stop.click()
+    qtbot.waitUntil(lambda: not opened.run_controller.busy, timeout=30_000)
+    assert run.state in (State.DISCARDED, State.STOPPED)
+    assert run.path.exists() == (run.state is State.STOPPED)

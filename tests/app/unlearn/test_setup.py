@@ -1,0 +1,216 @@
+"""Before a run, with the example's model: cards, drafts, the plan, groups of seeds, and the start."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.pages.unlearn import UnlearnPage
+from core.engine.states import State
+from core.job import Job
+from tests.app.scripted import Stepped, job
+
+
+@pytest.fixture
+def page(opened, qtbot) -> UnlearnPage:
+    made = UnlearnPage(opened)
+    qtbot.addWidget(made)
+    made.resize(1096, 644)
+    made.show()
+    made.entered()
+    return made
+
+
+@pytest.fixture
+def started(opened, monkeypatch) -> list[Job]:
+    """Jobs that were started; their runs do nothing until told."""
+    found: list[Job] = []
+    controller = opened.run_controller
+
+    def start(job, pair, selection, folder=None):
+        found.append(job)
+        work = Stepped()
+        work.end(State.FINISHED)
+        return controller.start_work(controller._unused(f"{job.method}-s{job.seed}"), "unlearn", "", work, job)
+
+    monkeypatch.setattr(controller, "start", start)
+    return found
+
+
+def planned(page: UnlearnPage, qtbot) -> None:
+    qtbot.waitUntil(lambda: page.setup_presenter.plan is not None, timeout=20_000)
+
+
+def test_without_model_and_data_it_says_what_is_missing(context, qtbot):
+    page = UnlearnPage(context)
+    qtbot.addWidget(page)
+    page.show()
+    assert page.view == "empty"
+    assert page.empty.text() == "Curves appear here while a run goes. First choose what to forget."
+    page.empty.button.click()
+    assert context.shown_pages == ["project"]
+
+
+def test_without_a_forget_set_it_leads_to_where_one_is_chosen(page, opened):
+    opened.project.set_selection(opened.project.selection.cleared())
+    assert page.view == "empty"
+    page.empty.button.click()
+    assert opened.shown_pages == ["forget"]
+
+
+def test_methods_stand_in_order_and_the_first_is_ticked(page):
+    methods = page.setup.methods
+    assert next(iter(methods._cards)) == "muda" and methods.ticked() == ["muda"] and methods.shown == "muda"
+    assert page.setup.parameters.title() == "MUDA (reconstruction)"
+
+
+def test_what_does_not_suit_comes_last_with_its_reason_and_cannot_be_ticked(page, opened):
+    opened.project.set_selection(opened.project.selection.cleared().with_samples([1, 2, 3]))
+    methods = page.setup.methods
+    last = list(methods._cards)[-1]
+    assert last == "head-only" and not methods._cards[last].isEnabled()
+    assert "Works on whole classes only." in methods._cards[last].accessibleDescription()
+    methods.tick("head-only")
+    assert "head-only" not in methods.ticked()
+
+
+def test_the_plan_gives_steps_time_memory_and_disk(page, qtbot):
+    planned(page, qtbot)
+    facts = page.setup.plan.facts.values()
+    assert facts["steps"] == "80"
+    assert facts["time"].startswith(("under", "about"))
+    assert facts["memory"].startswith("about") and "free" in facts["disk"]
+    assert page.setup.start.isEnabled() and page.setup.missing.text() == ""
+
+
+def test_the_plan_says_which_parts_act_and_what_is_ours(page, qtbot):
+    planned(page, qtbot)
+    text = page.setup.plan.lines.text()
+    assert "Alignment (weight 1)" in text
+    assert (
+        "MUDA (reconstruction): the measure and the losses follow the paper; schedule and settings are ours." in text
+    )
+    assert page.setup.plan.references.text() == (
+        "The original and a head-only edit of it. No retrained model yet: one can be trained on Verify."
+    )
+
+
+def test_for_single_images_the_plan_says_that_alignment_says_nothing(page, opened, qtbot):
+    opened.project.set_selection(opened.project.selection.cleared().with_samples(range(40)))
+    planned(page, qtbot)
+    assert (
+        "Alignment compares whole classes. For single images it says nothing, so losses are shown instead."
+        in page.setup.plan.lines.text()
+    )
+
+
+def test_a_changed_value_changes_the_plan(page, qtbot):
+    planned(page, qtbot)
+    page.setup.parameters.form.set_values({"rounds": 8})
+    assert page.setup_presenter.plan is None
+    planned(page, qtbot)
+    assert page.setup.plan.facts.values()["steps"] == "160"
+    assert page.setup.parameters.form.changed_names() == ["rounds"]
+
+
+def test_a_wrong_value_keeps_the_start_away_and_says_why(page, qtbot):
+    planned(page, qtbot)
+    row = page.setup.parameters.form.row("rounds")
+    row.field.lineEdit().setText("-3")
+    assert not page.setup.start.isEnabled()
+    assert page.setup.missing.text().startswith("Rounds: Must be a whole number")
+    page.start()
+    assert page.context.run_controller.current is None
+
+
+def test_several_methods_and_seeds_make_a_group_with_one_estimate(page, qtbot, started):
+    page.setup.methods.tick("finetune")
+    page.setup.parameters.seeds.setText("1-3")
+    planned(page, qtbot)
+    assert page.setup.summary.text().startswith("2 methods × 3 seeds = 6 runs · ")
+    page.start()
+    qtbot.waitUntil(lambda: len(started) == 6)
+    assert [(job.method, job.seed) for job in started] == [
+        (method, seed) for method in ("muda", "finetune") for seed in (1, 2, 3)
+    ]
+    qtbot.waitUntil(lambda: not page.context.run_controller.busy)
+
+
+@pytest.mark.parametrize("text", ["", "x", "3-1", "1,,2", "1-1000", "-1"])
+def test_seeds_that_are_none_are_refused_beside_the_field(page, text):
+    page.setup.parameters.seeds.setText(text)
+    assert page.setup.parameters._seeds_problem.isVisible()
+    assert not page.setup.start.isEnabled() and page.setup.missing.text()
+
+
+def test_each_method_keeps_what_was_set_for_it(page, qtbot, started):
+    planned(page, qtbot)
+    page.setup.parameters.form.set_values({"rounds": 2})
+    page.setup.methods.tick("finetune")
+    assert page.setup.parameters.title() == "Fine-tuning"
+    page.setup.parameters.form.set_values({"epochs": 1})
+    page.setup.methods.tick("muda")
+    assert page.setup.parameters.values()["rounds"] == 2
+    planned(page, qtbot)
+    page.start()
+    qtbot.waitUntil(lambda: len(started) == 2)
+    assert started[0].parameters["rounds"] == 2 and started[1].parameters["epochs"] == 1
+    qtbot.waitUntil(lambda: not page.context.run_controller.busy)
+
+
+def test_a_preset_sets_its_values_and_gives_its_reason(page, qtbot, started):
+    parameters = page.setup.parameters
+    place = parameters.preset.findData("slow-motion")
+    parameters.preset.setCurrentIndex(place)
+    parameters.preset.activated.emit(place)
+    assert parameters.reason.text() and parameters.form.changed_names() == []
+    planned(page, qtbot)
+    page.start()
+    qtbot.waitUntil(lambda: bool(started))
+    assert started[0].preset == "slow-motion" and started[0].parameters["rounds"] == parameters.values()["rounds"]
+    qtbot.waitUntil(lambda: not page.context.run_controller.busy)
+
+
+def test_ctrl_return_starts_what_is_set_up(page, opened, qtbot, started):
+    planned(page, qtbot)
+    opened.run_controller.start_wanted.emit()
+    qtbot.waitUntil(lambda: bool(started))
+    assert page.view == "run"
+    qtbot.waitUntil(lambda: not opened.run_controller.busy)
+
+
+def test_no_room_on_disk_is_said_before_the_start(page, qtbot, monkeypatch):
+    monkeypatch.setattr("core.session.planning.free_disk", lambda folder: 1000)
+    page.setup_presenter.refresh()
+    planned(page, qtbot)
+    assert "on disk" in page.setup.missing.text() and not page.setup.start.isEnabled()
+
+
+def test_a_search_leaves_the_cards_that_match(page):
+    page.setup.methods.search.setText("fine")
+    assert [key for key, card in page.setup.methods._cards.items() if card.isVisible()] == ["finetune"]
+    page.setup.methods.search.setText("nothing like that")
+    assert page.setup.methods._none.isVisible()
+
+
+def test_a_job_of_before_can_be_shown_again(page, opened, qtbot):
+    before = job(method="finetune", seed=7, parameters={"epochs": 3}, device="cpu")
+    opened.run_controller.setup_wanted.emit(before)
+    assert page.view == "setup"
+    assert page.setup.methods.ticked() == ["finetune"]
+    assert page.setup.parameters.values()["epochs"] == 3
+    assert page.setup.parameters.seeds.text() == "7"
+    qtbot.waitUntil(lambda: page.setup_presenter.plan is not None, timeout=20_000)
+
+
+def test_while_a_run_goes_the_set_up_says_so_and_queues(page, opened, qtbot, tmp_path):
+    from core.runs.folder import RunFolder
+
+    work = Stepped()
+    run = opened.run_controller.start_work(RunFolder(tmp_path / "r"), "unlearn", "", work, job())
+    planned(page, qtbot)
+    assert page.setup.start.text() == "Queue run"
+    assert page.banner.isVisible() and "A run is going" in page.banner.accessibleName()
+    page._show_current()
+    assert page.view == "run" and page.run_presenter.run is run and not page.banner.isVisible()
+    work.end()
+    qtbot.waitUntil(lambda: not opened.run_controller.busy)
