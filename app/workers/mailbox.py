@@ -79,6 +79,10 @@ class MailboxPump(QObject):
         self._timer.timeout.connect(self.drain)
         self._clock = QElapsedTimer()
 
+    def set_window(self, window: QWidget | None) -> None:
+        """Draw once a second only while this window is hidden; None draws always."""
+        self._window = window
+
     @property
     def period(self) -> int:
         """Milliseconds between two drains."""

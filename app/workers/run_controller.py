@@ -73,11 +73,8 @@ class RunController(QObject):
 
     def attach_window(self, window: QWidget) -> None:
         """Draw once a second only while this window is hidden."""
-        old = self._pump
-        self._pump = MailboxPump(old.mailbox, self._consume, window)
-        if self._current is not None:
-            old.stop()
-            self._pump.start()
+        self._pump.set_window(window)
+        window.destroyed.connect(self._window_gone)
 
     # -- starting --------------------------------------------------------------------------------------------------
 
@@ -258,6 +255,10 @@ class RunController(QObject):
         run = self._current
         if run is not None and (event.run == run.id or run.kind == "check"):
             self._pump.drain()
+
+    @Slot()
+    def _window_gone(self) -> None:
+        self._pump.set_window(None)
 
     @Slot()
     def _thread_finished(self) -> None:
