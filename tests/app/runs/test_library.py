@@ -1,0 +1,70 @@
+"""What is known of runs is read from their folders, once."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.services.run_library import read_rows
+from app.workers.live_run import LiveRun
+from core.runs.folder import RunFolder
+from tests.app.scripted import Script, Stepped, append_events, job, write_run
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "runs"
+
+
+def test_rows(folder):
+    write_run(folder / "a", job(seed=3), Script("a").whole())
+    write_run(folder / "b", job("sample"), [Script("b", mode="sample").started()], "running", step=31)
+    (folder / "c").mkdir()
+    (folder / "c" / "job.json").write_text("{}")
+    rows = {row.id: row for row in read_rows(folder, [], set(), {})}
+    a, b, c = rows["a"], rows["b"], rows["c"]
+    assert (a.state, a.method, a.seed, a.forget_text) == ("finished", "muda", 3, "class 3")
+    assert len(a.spark_forget) == 11 and a.forget_accuracy == pytest.approx(0.0)
+    assert (b.state, b.step, b.forget_mode, b.forget_text) == ("interrupted", 31, "sample", "100 images")
+    assert c.state == "damaged" and "schema_version" in c.error
+
+
+def test_what_did_not_change_is_not_read_again(folder, monkeypatch):
+    run = write_run(folder / "a", job(), Script("a").whole())
+    first = read_rows(folder, [], set(), {})
+    monkeypatch.setattr("core.session.overview.describe_run", lambda run: pytest.fail("read again"))
+    assert read_rows(folder, [], set(), {row.path: row for row in first}) == first
+    monkeypatch.undo()
+    append_events(run, Script("a").measured(100, 0.7))
+    assert read_rows(folder, [], set(), {row.path: row for row in first})[0].spark_forget[-1] == 0.7
+
+
+def test_runs_of_this_window_are_not_probed(folder, monkeypatch):
+    """Probing takes the lock for a moment, just when the run's thread may want it."""
+    run = write_run(folder / "a", job(), [Script("a").started()], "running")
+    monkeypatch.setattr(RunFolder, "locked", property(lambda self: pytest.fail("probed")))
+    row = read_rows(folder, [], {run.path}, {})[0]
+    assert row.method == "muda" and row.state == ""
+
+
+def test_runs_from_elsewhere_belong_to_it(folder, tmp_path):
+    other = write_run(tmp_path / "elsewhere" / "x", job(), Script("x").whole())
+    rows = read_rows(folder, [other.path, tmp_path / "gone"], set(), {})
+    assert [row.path for row in rows] == [other.path]
+
+
+def test_a_long_run_has_a_sparkline_of_few_points(folder):
+    script = Script("a", steps=1000)
+    write_run(folder / "a", job(), script.whole(every=2))
+    row = read_rows(folder, [], set(), {})[0]
+    assert len(row.spark_retain) == 80 and row.spark_forget[-1] == pytest.approx(0.0)
+
+
+def test_the_library_follows_the_controller(context, qtbot, tmp_path):
+    assert context.run_library.rows == ()
+    work = Stepped()
+    path = context.runs_folder() / "r"
+    run: LiveRun = context.run_controller.start_work(RunFolder(path), "unlearn", "", work, job())
+    write_run(path, job(), Script("r").whole())
+    work.end()
+    qtbot.waitUntil(lambda: [row.id for row in context.run_library.rows] == ["r"] and run.ended)
+    assert [run.path for run in context.project.runs] == [path]

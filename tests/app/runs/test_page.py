@@ -1,0 +1,191 @@
+"""The Runs page: list, queue, open, resume, start again, delete."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
+
+from app.dialogs.confirm import ConfirmDialog
+from app.models import run_table as columns
+from app.pages.runs import RunsPage
+from app.pages.runs.deleting import delete
+from core.runs.folder import RunFolder
+from core.session.jobs import create_run, make_unlearn_job
+from tests.app.scripted import Script, Stepped, job, write_run
+from tests.app.verify.walk import unnamed_widgets
+
+
+@pytest.fixture
+def page(context, home, qtbot) -> RunsPage:
+    made = RunsPage(context)
+    qtbot.addWidget(made)
+    made.resize(1096, 644)
+    made.show()
+    yield made
+    made.left()
+
+
+@pytest.fixture
+def runs(context, page, qtbot) -> Path:
+    """Two runs in the list: one finished, one interrupted."""
+    folder = context.runs_folder()
+    write_run(folder / "a", job(), Script("a").whole())
+    write_run(folder / "b", job(seed=1), [Script("b").started(), Script("b").losses(31)], "running", step=31)
+    context.run_library.refresh()
+    qtbot.waitUntil(lambda: page.model.rowCount() == 2)
+    return folder
+
+
+def choose(page: RunsPage, *names: str) -> None:
+    selection = page.table.selectionModel()
+    selection.clearSelection()
+    for row in range(page.proxy.rowCount()):
+        index = page.proxy.index(row, 0)
+        if index.data(columns.PATH_ROLE).name in names:
+            selection.select(index, selection.SelectionFlag.Select | selection.SelectionFlag.Rows)
+            selection.setCurrentIndex(index, selection.SelectionFlag.NoUpdate)
+
+
+def dialog() -> ConfirmDialog | None:
+    return next((w for w in QApplication.topLevelWidgets() if isinstance(w, ConfirmDialog) and w.isVisible()), None)
+
+
+def test_without_runs_it_says_what_will_be_here(page):
+    assert page.stack.currentWidget() is page.empty
+    assert page.empty.text() == "Runs you start or open are listed here, also those started from a terminal."
+
+
+def test_runs_of_a_terminal_appear_by_themselves(page, context, qtbot, monkeypatch):
+    page._watch.setInterval(20)
+    page.entered()
+    write_run(context.runs_folder() / "t", job(), Script("t").whole())
+    qtbot.waitUntil(lambda: page.model.rowCount() == 1)
+
+
+def test_a_finished_run_is_opened(page, context, runs, qtbot):
+    choose(page, "a")
+    page.open_button.click()
+    qtbot.waitUntil(lambda: context.project.run is not None)
+    assert context.project.run.path == runs / "a" and context.shown_pages[-1] == "unlearn"
+
+
+def test_the_run_under_way_is_opened_as_it_is(page, context, runs, qtbot):
+    work = Stepped()
+    run = context.run_controller.start_work(RunFolder(runs / "live"), "unlearn", "", work, job())
+    write_run(runs / "live", job(), [])
+    context.run_library.refresh()
+    qtbot.waitUntil(lambda: page.model.rowCount() == 3)
+    choose(page, "live")
+    page.open_button.click()
+    assert context.project.run is run
+    assert not page.delete_button.isEnabled()
+    assert page.delete_button.accessibleDescription() == "Stop the run first."
+    work.end()
+    qtbot.waitUntil(lambda: not context.run_controller.busy)
+
+
+def test_only_an_interrupted_run_can_be_resumed(page, context, runs, monkeypatch):
+    choose(page, "a")
+    assert page.resume_button.isHidden()
+    choose(page, "b")
+    assert not page.resume_button.isHidden()
+    resumed: list = []
+    monkeypatch.setattr(context.run_controller, "resume_run", lambda folder: resumed.append(folder.path))
+    page.resume_button.click()
+    assert resumed == [runs / "b"]
+
+
+def test_several_can_be_deleted_but_only_one_opened(page, runs):
+    choose(page, "a", "b")
+    assert page.delete_button.isEnabled() and not page.open_button.isEnabled()
+
+
+def test_delete_asks_and_moves_to_the_trash(page, context, runs, qtbot, monkeypatch):
+    import shutil
+
+    trash: list[Path] = []
+    monkeypatch.setattr("app.pages.runs.deleting._to_trash",
+                        lambda path: trash.append(path) or not shutil.rmtree(path))  # fmt: skip
+    choose(page, "a")
+    page.delete_button.click()
+    assert dialog().buttons["keep"].isDefault()
+    dialog().reject()
+    assert trash == []
+    page.delete_button.click()
+    dialog().buttons["delete"].click()
+    assert trash == [runs / "a"]
+    qtbot.waitUntil(lambda: page.model.rowCount() == 1)
+
+
+def test_without_a_trash_it_asks_again(page, context, runs, qtbot):
+    delete(context, [RunFolder(runs / "a")], page, to_trash=lambda path: False)
+    asked = dialog()
+    assert asked is not None and (runs / "a").exists()
+    asked.reject()
+    assert (runs / "a").exists()
+    delete(context, [RunFolder(runs / "a")], page, to_trash=lambda path: False)
+    dialog().buttons["delete"].click()
+    qtbot.waitUntil(lambda: page.model.rowCount() == 1)
+    assert not RunFolder(runs / "a").exists
+
+
+def test_a_run_in_use_is_not_deleted(page, context, runs):
+    with RunFolder(runs / "a").lock():
+        delete(context, [RunFolder(runs / "a")], page, to_trash=lambda path: pytest.fail("deleted"))
+    assert context.notifications.history[-1].text == "a is in use."
+
+
+def test_a_search_finds_by_words(page, runs):
+    page.search.setText("interr")
+    assert page.proxy.rowCount() == 1
+    page.search.setText("nothing")
+    assert page.proxy.rowCount() == 0
+
+
+def test_the_newest_run_is_first_and_the_order_can_be_changed(page, runs):
+    page.table.sortByColumn(columns.STATE, Qt.SortOrder.AscendingOrder)
+    assert page.proxy.index(0, columns.STATE).data() == "Finished"
+    page.table.sortByColumn(columns.STATE, Qt.SortOrder.DescendingOrder)
+    assert page.proxy.index(0, columns.STATE).data().startswith("Interrupted")
+
+
+def test_the_queue_can_be_reordered_and_emptied(page, context, qtbot, tmp_path):
+    works = [Stepped() for _ in range(3)]
+    runs = [context.run_controller.start_work(RunFolder(tmp_path / str(n)), "unlearn", "", works[n], job(seed=n))
+            for n in range(3)]  # fmt: skip
+    queue = page.queue
+    assert queue.title() == "Waiting (2)" and not queue.isHidden()
+    queue.list.setCurrentRow(1)
+    queue.up.click()
+    assert context.run_controller.queue == [runs[2], runs[1]] and queue.chosen() is runs[2]
+    assert not queue.up.isEnabled() and queue.down.isEnabled()
+    queue.remove.click()
+    queue.list.setCurrentRow(0)
+    queue.remove.click()
+    assert context.run_controller.queue == [] and queue.isHidden()
+    works[0].end()
+    qtbot.waitUntil(lambda: not context.run_controller.busy)
+
+
+def test_start_again_brings_model_data_and_forget_set_back(page, context, example, qtbot):
+    made = make_unlearn_job(example.pair, example.selection, "finetune", seed=5, device="cpu", threads=1)
+    create_run(context.runs_folder() / "a", made, example.selection, example.pair.dataset)
+    context.run_library.refresh()
+    qtbot.waitUntil(lambda: page.model.rowCount() == 1)
+    wanted: list = []
+    context.run_controller.setup_wanted.connect(wanted.append)
+    choose(page, "a")
+    page.duplicate_button.click()
+    qtbot.waitUntil(lambda: bool(wanted), timeout=20_000)
+    assert wanted[0] == made and context.shown_pages[-1] == "unlearn"
+    project = context.project
+    assert project.opened_model.sha256 == made.model.sha256
+    assert project.selection.digest() == made.forget.sha256
+    qtbot.waitUntil(lambda: context.jobs.active() + context.device_jobs.active() == 0, timeout=20_000)
+
+
+def test_everything_has_a_name(page, runs):
+    assert unnamed_widgets(page) == []

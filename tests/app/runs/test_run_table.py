@@ -1,0 +1,88 @@
+"""The item model of runs: words, shapes, numbers, the live overlay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+
+from app.models import run_table as columns
+from app.models.run_table import SORT_ROLE, RunTableModel
+from app.plots.sparkline import SPARK_ROLE
+from app.services.run_library import RunRow
+from app.workers.live_run import LiveRun
+from core.engine.states import State
+from core.runs.folder import RunFolder
+from tests.app.scripted import Script, job
+
+ROWS = (
+    RunRow(Path("/runs/a"), "finished", "muda", "unlearn", 0, "class 3", "class", 0.976, 0.0, "hidden", 1000.0, 80, 80,
+           (0.9, 0.97), (0.9, 0.0)),
+    RunRow(Path("/runs/b"), "interrupted", "finetune", "unlearn", 2, "37 images", "sample", None, None, "", 2000.0, 40,
+           80),
+    RunRow(Path("/runs/c"), "damaged", error="The job file is damaged."),
+    RunRow(Path("/runs/d"), "failed", "train", "train", 1, "nothing left out", "none", created=500.0,
+           error="Out of memory."),
+)  # fmt: skip
+
+
+@pytest.fixture
+def model(qapp) -> RunTableModel:
+    made = RunTableModel()
+    made.set_titles({"muda": "MUDA (reconstruction)", "finetune": "Fine-tuning"})
+    made.set_rows(ROWS)
+    return made
+
+
+def texts(model: RunTableModel, row: int) -> list[str]:
+    return [model.index(row, column).data() for column in range(model.columnCount() - 1)]
+
+
+def test_is_a_proper_model(model, qtmodeltester):
+    qtmodeltester.check(model)
+
+
+def test_words(model):
+    assert texts(model, 0)[:7] == ["Finished", "MUDA (reconstruction)", "class 3", "0", "97.6", "0.0", "Hidden"]
+    assert texts(model, 1)[:7] == ["Interrupted, 50 %", "Fine-tuning", "37 images", "2", "–", "–", "–"]
+    assert texts(model, 2)[0] == "Damaged"
+    assert texts(model, 3)[:2] == ["Failed", "Training"]
+
+
+def test_why_something_is_missing_is_the_tool_tip(model):
+    tip = Qt.ItemDataRole.ToolTipRole
+    assert model.index(1, columns.RETAIN).data(tip) == "Nothing was measured here."
+    assert model.index(1, columns.VERDICT).data(tip) == "This run was not checked against a retrained model."
+    assert model.index(2, columns.STATE).data(tip) == "The job file is damaged."
+
+
+def test_numbers_stand_right_and_sort_as_numbers(model):
+    assert model.index(0, columns.RETAIN).data(Qt.ItemDataRole.TextAlignmentRole) & Qt.AlignmentFlag.AlignRight
+    assert model.index(0, columns.RETAIN).data(SORT_ROLE) > model.index(1, columns.RETAIN).data(SORT_ROLE)
+
+
+def test_curves_are_also_words(model):
+    index = model.index(0, columns.CURVE)
+    assert index.data(SPARK_ROLE).forget == (0.9, 0.0)
+    assert index.data(Qt.ItemDataRole.AccessibleTextRole) == "retain 90.0 % to 97.0 %, forget 90.0 % to 0.0 %"
+
+
+def test_the_run_under_way_is_shown_as_it_is_now(model):
+    script = Script("b")
+    run = LiveRun(RunFolder(Path("/runs/b")), "unlearn", job=job(), work=lambda control, emit: None)
+    run.begin()
+    run.apply([script.started(), *script.measured(0, 0.98), script.losses(34), *script.measured(34, 0.4)])
+    changed: list[int] = []
+    model.dataChanged.connect(lambda first, last: changed.append(first.row()))
+    model.set_live(run)
+    assert changed == [1]
+    assert texts(model, 1)[0] == "Running, 34 %"
+    assert texts(model, 1)[4:6] == ["97.0", "40.0"]
+    model.set_live(run)
+    assert changed == [1]  # nothing new, nothing drawn
+    run.state = State.PAUSED
+    model.set_live(run)
+    assert texts(model, 1)[0] == "Paused, 34 %"
+    model.set_live(None)
+    assert texts(model, 1)[0] == "Interrupted, 50 %"

@@ -1,0 +1,91 @@
+"""The event log is followed while another process writes it."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.job import DataPart, ForgetPart, Job, ModelPart
+from core.runs.folder import EVENTS, RunFolder
+from core.runs.tail import read_all, read_new
+
+LINE = '{{"type": "{}", "run": "r", "step": {}, "time": 0.0{}}}\n'
+
+
+def log(step: int) -> str:
+    return LINE.format("log", step, ', "level": "info", "message": "x"')
+
+
+def evaluated(step: int) -> str:
+    return LINE.format(
+        "evaluation", step,
+        ', "scope": "subset", "retain_accuracy": 1.0, "forget_accuracy": 0.0, "retain_test_accuracy": 1.0, '
+        '"forget_test_accuracy": null',
+    )  # fmt: skip
+
+
+def started(resumed_at: int | None) -> str:
+    at = "null" if resumed_at is None else str(resumed_at)
+    return LINE.format(
+        "run_started", resumed_at or 0,
+        f', "method": "m", "steps": 9, "stages": [], "forget_mode": "class", "counts": {{}}, "device": "cpu", '
+        f'"precision": "float32", "threads": 1, "resumed_at": {at}',
+    )  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path) -> RunFolder:
+    job = Job(
+        model=ModelPart(architecture="mlp", num_classes=2, in_channels=1, input_size=(8, 8)),
+        data=DataPart(spec="digits"), forget=ForgetPart(mode="class"), method="m",
+    )  # fmt: skip
+    return RunFolder.create(tmp_path / "r", job)
+
+
+def write(folder: RunFolder, text: str) -> None:
+    with folder.file(EVENTS).open("a") as file:
+        file.write(text)
+
+
+def test_nothing_yet(folder):
+    assert read_all(folder).events == [] and read_new(folder, 0).events == []
+
+
+def test_only_what_is_new(folder):
+    write(folder, started(None) + log(1))
+    first = read_all(folder)
+    assert [event.type for event in first.events] == ["run_started", "log"]
+    write(folder, log(2) + log(3))
+    second = read_new(folder, first.offset)
+    assert [event.step for event in second.events] == [2, 3] and not second.restarted
+    assert read_new(folder, second.offset).events == []
+
+
+def test_half_a_line_waits_for_its_end(folder):
+    text = log(1)
+    write(folder, text[:20])
+    look = read_new(folder, 0)
+    assert look.events == [] and look.offset == 0
+    write(folder, text[20:])
+    assert [event.step for event in read_new(folder, look.offset).events] == [1]
+
+
+def test_damaged_and_unknown_lines_are_skipped(folder):
+    write(folder, "not json\n" + '{"type": "from the future", "run": "r", "step": 1, "time": 0}\n[1]\n' + log(2))
+    assert [event.step for event in read_all(folder).events] == [2]
+
+
+def test_a_resume_voids_what_came_after_it(folder):
+    write(folder, started(None) + evaluated(1) + evaluated(5))
+    look = read_all(folder)
+    write(folder, started(2) + evaluated(3))
+    again = read_new(folder, look.offset)
+    assert again.restarted
+    assert [event.step for event in again.events if event.type == "evaluation"] == [1, 3]
+
+
+def test_a_log_that_became_shorter_is_read_again(folder):
+    write(folder, log(1) + log(2))
+    offset = read_all(folder).offset
+    folder.file(EVENTS).write_text(log(7))
+    look = read_new(folder, offset)
+    assert look.restarted and [event.step for event in look.events] == [7]

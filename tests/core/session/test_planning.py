@@ -1,0 +1,107 @@
+"""Estimates before a run, and which methods are offered for which forget set."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from core.engine.control import Control
+from core.errors import ForgetSetError, ParameterError
+from core.methods import METHODS
+from core.session import planning
+from core.session.planning import estimate, preset_values
+from core.session.running import run
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_the_steps_are_those_the_run_takes(pair, three, method, new_run):
+    small = {"rounds": 2} if method == "muda" else {"epochs": 1} if method in ("finetune", "retrain") else {}
+    if small and not all(any(p.name == name for p in METHODS[method].parameters) for name in small):
+        small = {}
+    values = {**preset_values(pair, method, "", "class"), **small}
+    planned = estimate(pair, three, method, values, device="cpu", threads=1, measure=False)
+    folder = new_run(method, settings=values)
+    events: list = []
+    run(folder, Control(), events.append, pair=pair)
+    started = next(event for event in events if event.type == "run_started")
+    assert planned.steps == started.steps and list(planned.stages) == started.stages
+
+
+def test_what_is_not_measured_is_not_guessed(pair, three):
+    values = preset_values(pair, "muda", "", "class")
+    assert estimate(pair, three, "muda", values, device="cpu", threads=1, measure=False).seconds is None
+
+
+def test_a_step_is_measured_once_and_the_model_is_left_alone(pair, three, monkeypatch):
+    before = {name: value.clone() for name, value in pair.model.state_dict.items()}
+    random = torch.get_rng_state()
+    values = preset_values(pair, "muda", "", "class")
+    first = estimate(pair, three, "muda", values, device="cpu", threads=1)
+    assert first.seconds is not None and first.seconds > 0
+    assert torch.equal(torch.get_rng_state(), random)
+    assert all(torch.equal(value, pair.model.state_dict[name]) for name, value in before.items())
+    monkeypatch.setattr(planning, "_measure", lambda *a: pytest.fail("measured again"))
+    again = estimate(pair, three, "muda", values, device="cpu", threads=1)
+    assert again.seconds == first.seconds
+
+
+def test_twice_the_rounds_take_twice_the_steps_and_longer(pair, three):
+    values = dict(preset_values(pair, "muda", "", "class"))
+    once = estimate(pair, three, "muda", values, device="cpu", threads=1)
+    twice = estimate(pair, three, "muda", {**values, "rounds": 2 * values["rounds"]}, device="cpu", threads=1)
+    assert twice.steps == 2 * once.steps and twice.seconds > once.seconds
+    assert twice.disk_bytes == once.disk_bytes and twice.memory_bytes == once.memory_bytes
+
+
+def test_a_finished_run_teaches_the_next_estimate(pair, three):
+    values = preset_values(pair, "muda", "", "class")
+    first = estimate(pair, three, "muda", values, device="cpu", threads=1)
+    planning.learn(first, 3 * first.plain_seconds)
+    assert estimate(pair, three, "muda", values, device="cpu", threads=1).seconds == pytest.approx(
+        3 * first.plain_seconds
+    )
+    other = preset_values(pair, "finetune", "", "class")
+    fine = estimate(pair, three, "finetune", other, device="cpu", threads=1)
+    assert fine.seconds == fine.plain_seconds  # another method learnt nothing from it
+
+
+def test_a_sleeping_machine_teaches_no_nonsense(pair, three):
+    first = estimate(pair, three, "muda", preset_values(pair, "muda", "", "class"), device="cpu", threads=1)
+    planning.learn(first, 1e9 * first.plain_seconds)
+    assert planning.pace(first.pace_key) == planning.PACE_RANGE[1]
+
+
+def test_memory_and_disk_are_of_the_right_size(pair, three):
+    planned = estimate(pair, three, "muda", preset_values(pair, "muda", "", "class"), device="cpu", threads=1)
+    weights = 4 * pair.model.parameters
+    assert planned.memory_bytes > 4 * weights and planned.disk_bytes > 2 * weights
+
+
+def test_free_disk_is_looked_up_where_the_folder_would_be(tmp_path, pair, three):
+    planned = estimate(pair, three, "muda", preset_values(pair, "muda", "", "class"), device="cpu", threads=1,
+                       measure=False, runs_folder=tmp_path / "not" / "there")  # fmt: skip
+    assert planned.disk_free and planned.fits_disk
+
+
+def test_wrong_values_and_forget_sets_are_refused(pair, three):
+    with pytest.raises(ParameterError, match="rounds"):
+        estimate(pair, three, "muda", {"rounds": -1}, device="cpu", measure=False)
+    with pytest.raises(ForgetSetError, match="at least one image"):
+        estimate(pair, three.cleared(), "muda", {}, device="cpu", measure=False)
+
+
+def test_methods_for_whole_classes_come_last_where_single_images_are_chosen(three):
+    by_class = planning.choices(three)
+    assert by_class[0].method.id == "muda" and all(choice.suits for choice in by_class)
+    by_sample = planning.choices(three.cleared().with_samples([1, 2]))
+    unsuited = [choice for choice in by_sample if not choice.suits]
+    assert unsuited and by_sample[-len(unsuited):] == tuple(unsuited)  # fmt: skip
+    assert {choice.reason for choice in unsuited} == {"Works on whole classes only."}
+    assert len(by_sample) == len(METHODS)
+
+
+def test_a_fresh_model_is_trained_by_the_originals_recipe(pair):
+    recipe = pair.model.card["recipe"]
+    assert preset_values(pair, "retrain", "", "class")["epochs"] == recipe["epochs"]
+    assert preset_values(pair, "retrain", "recipe", "class")["epochs"] == recipe["epochs"]
+    assert preset_values(pair, "retrain", "colour", "class")["epochs"] == 30
