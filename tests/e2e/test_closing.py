@@ -51,7 +51,7 @@ def test_forty_closings_in_one_application(tmp_path):
     states = []
     for number in range(40):
         out = tmp_path / f"run-{number}"
-        drive(["--example", "--out", str(out)], closing_script(rng.randint(0, 400), rng.choice(ANSWERS)))
+        drive(["--example", "--out", str(out)], closing_script(rng.randint(0, 120), rng.choice(ANSWERS)))
         states.append(check_folder(out))
     assert set(states) <= {"stopped", "discarded", "finished"}
     assert {"stopped", "discarded"} <= set(states)
@@ -71,7 +71,7 @@ def test_ten_closings_of_real_processes(tmp_path):
     rng = random.Random(1)
     for number in range(10):
         out = tmp_path / f"run-{number}"
-        command = [sys.executable, "-c", PROCESS, str(out), str(rng.randint(0, 400)), rng.choice(ANSWERS)]
+        command = [sys.executable, "-c", PROCESS, str(out), str(rng.randint(0, 120)), rng.choice(ANSWERS)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr[-2000:]
         assert "Traceback" not in done.stderr and "QThread" not in done.stderr
