@@ -1,0 +1,220 @@
+"""The gallery: which images are shown in which order, and a grid of them as an item model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from app.services import format as fmt
+
+if TYPE_CHECKING:
+    from core.data.dataset import Dataset
+    from core.session.baseline import Baseline
+
+Index = QModelIndex | QPersistentModelIndex
+ROOT = QModelIndex()
+
+KEY = int(Qt.ItemDataRole.UserRole) + 1  # thumbnail key: ("train" or "test", position)
+FORGET = int(Qt.ItemDataRole.UserRole) + 2  # in the forget set
+WRONG = int(Qt.ItemDataRole.UserRole) + 3  # the model names another class
+LABEL = int(Qt.ItemDataRole.UserRole) + 4  # the class's index
+
+SORTS = (
+    ("data", "As in the data"), ("loss", "Highest loss"), ("confidence", "Least confident"),
+    ("distance", "Far from mean"), ("forget", "Forget set first"),
+)  # fmt: skip
+NEEDS_MODEL = frozenset(("loss", "confidence", "distance"))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to show: part, class (None: all), "all" / "right" / "wrong", order, and a text in the file name."""
+
+    part: str = "train"
+    label: int | None = None
+    answer: str = "all"
+    sort: str = "data"
+    reverse: bool = False
+    text: str = ""
+
+
+class Images:
+    """The images of a data set with what is known of them; `arrange` chooses and orders."""
+
+    def __init__(self, dataset: Dataset, baseline: Baseline | None = None) -> None:
+        self.dataset = dataset
+        self.baseline = baseline
+        self._lower: dict[str, list[str]] = {}
+
+    def labels(self, part: str) -> np.ndarray:
+        """Class of every image of a part: (n,) int."""
+        labels: np.ndarray = self._part(part).labels.numpy()
+        return labels
+
+    def arrange(self, wanted: Wanted, mask: np.ndarray | None = None) -> np.ndarray:
+        """Return positions in the part, in the order to show: (m,) int64. `mask` is the forget set's."""
+        labels = self.labels(wanted.part)
+        keep = np.ones(len(labels), bool)
+        if wanted.label is not None:
+            keep &= labels == wanted.label
+        known = self._known(wanted.part)
+        if wanted.answer != "all" and known is not None:
+            keep &= known.correct == (wanted.answer == "right")
+        if wanted.text.strip():
+            keep &= self._named(wanted.part, wanted.text.strip().casefold())
+        ids = np.flatnonzero(keep)
+        keys = self._keys(wanted, mask)
+        if keys is not None:
+            # Stable, so that images of the same value stay as in the data; what is not finite comes last.
+            ids = ids[np.argsort(keys[ids], kind="stable")]
+        return ids[::-1] if wanted.reverse else ids
+
+    def name(self, part: str, index: int) -> str:
+        """What an image is called: its path, or its position."""
+        paths = self._part(part).paths
+        return paths[index] if paths is not None else f"Image {fmt.count(index)}"
+
+    def has_names(self, part: str) -> bool:
+        """Whether the images of a part have file names."""
+        return self._part(part).paths is not None
+
+    def wrong(self, part: str, index: int) -> bool:
+        """Whether the model names another class."""
+        known = self._known(part)
+        return known is not None and not known.correct[index]
+
+    def describe(self, part: str, index: int) -> str:
+        """Return some lines on one image: name, class, what the model says of it."""
+        classes = self.dataset.classes
+        lines = [self.name(part, index), f"Class {classes[int(self.labels(part)[index])]}"]
+        known = self._known(part)
+        if known is not None:
+            said = classes[int(known.predicted[index])]
+            lines.append(f"Model says {said}, {fmt.percent(float(known.confidence[index]))} sure")
+            lines.append(f"Loss {fmt.decimal(float(known.loss[index]))}")
+        return "\n".join(lines)
+
+    def _part(self, part: str) -> Any:
+        return self.dataset.train if part == "train" else self.dataset.test
+
+    def _known(self, part: str) -> Any:
+        if self.baseline is None:
+            return None
+        return self.baseline.train if part == "train" else self.baseline.test
+
+    def _keys(self, wanted: Wanted, mask: np.ndarray | None) -> np.ndarray | None:
+        if wanted.sort == "forget":
+            return None if mask is None or wanted.part != "train" else ~mask
+        known = self._known(wanted.part)
+        if known is None or wanted.sort == "data":
+            return None
+        return {"loss": -known.loss, "confidence": known.confidence, "distance": -known.distance}[wanted.sort]
+
+    def _named(self, part: str, text: str) -> np.ndarray:
+        paths = self._part(part).paths
+        if paths is None:
+            return np.ones(len(self.labels(part)), bool)
+        if part not in self._lower:
+            self._lower[part] = [path.casefold() for path in paths]
+        return np.fromiter((text in path for path in self._lower[part]), bool, len(paths))
+
+
+class GalleryModel(QAbstractTableModel):
+    """The arranged images as cells of a grid, filled row by row.
+
+    A grid rather than a list: a table view opens sixty thousand or a million cells at once, because it lays out
+    none that it does not draw.
+    """
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._images: Images | None = None
+        self._part = "train"
+        self._order = np.zeros(0, np.int64)
+        self._mask = np.zeros(0, bool)
+        self._columns = 4
+
+    def show(self, images: Images | None, part: str, order: np.ndarray, mask: np.ndarray | None) -> None:
+        """Show images in an order; `mask` is the forget set's, over the training images."""
+        self.beginResetModel()
+        self._images, self._part, self._order = images, part, order
+        self._mask = mask if mask is not None and part == "train" else np.zeros(0, bool)
+        self.endResetModel()
+
+    def set_mask(self, mask: np.ndarray) -> None:
+        """Show another forget set; the view draws itself again."""
+        self._mask = mask if self._part == "train" else np.zeros(0, bool)
+
+    def set_columns(self, columns: int) -> None:
+        """Lay the images out in so many columns."""
+        if columns != self._columns:
+            self.beginResetModel()
+            self._columns = max(1, columns)
+            self.endResetModel()
+
+    @property
+    def columns(self) -> int:
+        """Number of columns."""
+        return self._columns
+
+    @property
+    def part(self) -> str:
+        """"train" or "test"."""
+        return self._part
+
+    @property
+    def count(self) -> int:
+        """Number of images shown."""
+        return len(self._order)
+
+    def ids(self, first: int, last: int) -> np.ndarray:
+        """Positions in the part of the cells first..last, both included."""
+        return self._order[max(0, first) : last + 1]
+
+    def place(self, index: Index) -> int:
+        """Which cell, counted from the first, an index is; -1 for one that holds no image."""
+        cell = index.row() * self._columns + index.column() if index.isValid() else -1
+        return cell if 0 <= cell < len(self._order) else -1
+
+    def index_of(self, cell: int) -> QModelIndex:
+        """The index of a cell."""
+        return self.index(cell // self._columns, cell % self._columns)
+
+    def cell_of(self, image: int) -> int:
+        """The cell that holds an image, -1 where it is not shown."""
+        found = np.flatnonzero(self._order == image)
+        return int(found[0]) if len(found) else -1
+
+    def rowCount(self, parent: Index = ROOT) -> int:
+        return 0 if parent.isValid() else -(-len(self._order) // self._columns)
+
+    def columnCount(self, parent: Index = ROOT) -> int:
+        return 0 if parent.isValid() else self._columns
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        if self.place(index) < 0:
+            return Qt.ItemFlag.NoItemFlags
+        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        cell = self.place(index)
+        if cell < 0 or self._images is None:
+            return None
+        image = int(self._order[cell])
+        if role == KEY:
+            return (self._part, image)
+        if role == FORGET:
+            return bool(self._mask[image]) if len(self._mask) else False
+        if role == WRONG:
+            return self._images.wrong(self._part, image)
+        if role == LABEL:
+            return int(self._images.labels(self._part)[image])
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._images.describe(self._part, image)
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            marked = "to forget, " if len(self._mask) and self._mask[image] else ""
+            return marked + self._images.describe(self._part, image).replace("\n", ", ")
+        return None

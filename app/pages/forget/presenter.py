@@ -1,0 +1,256 @@
+"""Acts for the Forget page: every way of choosing edits the one forget set of the project, with undo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PySide6.QtCore import QObject, QTimer
+
+from app.models.gallery import Images
+from app.pages.forget.lists import ForgetLists
+from app.pages.forget.map_presenter import MapPresenter
+from app.services import format as fmt
+from app.services.theme import theme
+from core.errors import ForgetSetError
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+    from app.pages.forget.page import ForgetPage
+    from core.forget_list import ListMatch
+    from core.selection import Selection
+
+CONFIRM_MS = 4000
+NO_MODEL = "Open a model first."
+NEVER_TRAINED = "Test images were never trained on, so there is nothing to remove."
+NOTHING_MATCHES = "No image matches the search and filters."
+
+
+class ForgetPresenter(QObject):
+    """Keeps table, gallery, map and summary on the forget set."""
+
+    def __init__(self, context: AppContext, page: ForgetPage) -> None:
+        super().__init__(page)
+        self._context, self._page = context, page
+        self._images: Images | None = None
+        self.lists = ForgetLists(context, page, self)
+        self.map = MapPresenter(context, page.map_panel, page.thumbnails, self)
+        self._confirm_timer = QTimer(self)
+        self._confirm_timer.setSingleShot(True)
+        self._confirm_timer.setInterval(CONFIRM_MS)
+        self._confirm_timer.timeout.connect(self._unconfirm)
+        self._search_timer = QTimer(self)  # typing searches once it pauses
+        self._search_timer.setSingleShot(True)
+        self._search_timer.setInterval(0)
+        self._search_timer.timeout.connect(self.arrange)
+        self._stale_map = True
+        self._connect()
+        self._dataset_changed()
+
+    def entered(self) -> None:
+        """The page is shown: draw what was left alone while it was not."""
+        self._draw_map()
+
+    def left(self) -> None:
+        """Another page is shown."""
+        self._unconfirm()
+
+    def _connect(self) -> None:
+        page, project = self._page, self._context.project
+        project.dataset_changed.connect(self._dataset_changed)
+        project.evaluation_changed.connect(self._evaluated)
+        project.model_changed.connect(self._show_summary)
+        project.selection_changed.connect(self._selection_changed)
+        classes = page.class_panel
+        classes.toggle_wanted.connect(self.toggle_classes)
+        classes.only_wanted.connect(self.only_class)
+        classes.invert_wanted.connect(self.invert_classes)
+        classes.hovered.connect(self._class_hovered)
+        classes.opened.connect(page.tools.choose_class)
+        page.gallery_panel.view.mark_wanted.connect(self._gallery_marked)
+        self.map.mark_wanted.connect(self.mark)
+        page.tools.changed.connect(self._search_timer.start)
+        page.tools.import_button.clicked.connect(self.lists.ask_import)
+        page.tools.export_button.clicked.connect(self.lists.ask_export)
+        self.lists.matched.connect(self.add_list)
+        self.lists.failed.connect(self._list_failed)
+        page.clear_button.clicked.connect(self.clear)
+        page.undo_button.clicked.connect(self._undo)
+        if self._context.opening is not None:
+            self._context.opening.list_wanted.connect(self.lists.read)
+
+    # -- changing the forget set -----------------------------------------------------------------------------------
+
+    def toggle_classes(self, labels: list[int], on: bool) -> None:
+        """Take whole classes, or take them out."""
+        selection = self._context.project.selection
+        if selection is not None:
+            self._change(selection.with_classes(labels, on))
+
+    def only_class(self, label: int) -> None:
+        """Take one class and nothing else."""
+        selection = self._context.project.selection
+        if selection is not None:
+            self._change(selection.cleared().with_classes([label]))
+
+    def invert_classes(self, labels: list[int]) -> None:
+        """Within some classes, take what is not chosen and the other way round."""
+        selection = self._context.project.selection
+        if selection is not None:
+            self._change(selection.toggled(np.flatnonzero(np.isin(selection.labels, labels))))
+
+    def mark(self, images: np.ndarray, how: str) -> None:
+        """Change single training images: "toggle", "add" or "remove"."""
+        selection = self._context.project.selection
+        if selection is None:
+            return
+        if how == "toggle":
+            self._change(selection.toggled(images))
+        else:
+            self._change(selection.with_samples(images, how == "add"))
+
+    def add_list(self, match: ListMatch) -> None:
+        """Add what a forget list matched."""
+        selection = self._context.project.selection
+        if selection is not None:
+            self._change(selection.with_samples(match.matched, weights=match.weights), always_say=True)
+
+    def clear(self) -> None:
+        """Take everything out."""
+        selection = self._context.project.selection
+        if selection is not None:
+            self._change(selection.cleared())
+
+    def _change(self, new: Selection, always_say: bool = False) -> None:
+        old = self._context.project.selection
+        if old is None:
+            return
+        added = int(np.count_nonzero(new.mask & ~old.mask))
+        removed = int(np.count_nonzero(old.mask & ~new.mask))
+        self._context.project.set_selection(new)
+        if added + removed > 1 or always_say:
+            parts = [f"{fmt.count(added)} added" if added or not removed else "",
+                     f"{fmt.count(removed)} taken out" if removed else ""]  # fmt: skip
+            self._confirm(", ".join(part for part in parts if part), bool(added + removed))
+
+    def _gallery_marked(self, images: np.ndarray, how: str) -> None:
+        if self._page.gallery_model.part != "train":
+            self._context.notifications.info(NEVER_TRAINED)
+            return
+        self.mark(images, how)
+
+    # -- showing it ------------------------------------------------------------------------------------------------
+
+    def arrange(self) -> None:
+        """Fill the gallery as its filters say."""
+        page, selection = self._page, self._context.project.selection
+        wanted = page.tools.wanted()
+        if self._images is None:
+            page.gallery_model.show(None, "train", np.zeros(0, np.int64), None)
+            return
+        mask = selection.mask if selection is not None else None
+        page.tools.set_names(self._images.has_names(wanted.part))
+        order = self._images.arrange(wanted, mask)
+        page.gallery_model.show(self._images, wanted.part, order, mask)
+        page.gallery_panel.view.scrollToTop()
+        total = len(self._images.labels(wanted.part))
+        whole = fmt.count(total) if len(order) == total else f"{fmt.count(len(order))} of {fmt.count(total)}"
+        page.gallery_panel.set_count(whole)
+        if len(order):
+            page.gallery_panel.show_nothing("")
+        elif total:
+            page.gallery_panel.show_nothing(NOTHING_MATCHES, "Show all images", page.tools.reset)
+        else:
+            page.gallery_panel.show_nothing("There are no images in this part.")
+
+    def _dataset_changed(self) -> None:
+        project, page = self._context.project, self._page
+        dataset = project.dataset
+        self._images = Images(dataset, project.evaluation.get("baseline")) if dataset is not None else None
+        page.set_usable(dataset is not None)
+        page.class_model.set_data(dataset)
+        page.tools.set_classes(dataset.classes if dataset is not None else ())
+        side = self._context.settings.values.thumbnail_size
+        page.gallery_panel.view.set_side(side)
+        page.thumbnails.set_source(pixels_of(dataset), theme.px(side), page.devicePixelRatioF())
+        self._unconfirm()
+        self._evaluated()
+        self._selection_changed()
+
+    def _evaluated(self) -> None:
+        project, page = self._context.project, self._page
+        found = project.evaluation.get("baseline")
+        if self._images is not None:
+            self._images.baseline = found
+        page.class_model.set_accuracy(found.class_accuracy if found is not None else None)
+        page.tools.set_measured(found is not None)
+        self._stale_map = True
+        if page.isVisible():
+            self._draw_map()
+        self.arrange()
+
+    def _draw_map(self) -> None:
+        if self._stale_map:
+            self._stale_map = False
+            self.map.refresh()
+            self.map.show_selection()
+
+    def _selection_changed(self) -> None:
+        project, page = self._context.project, self._page
+        selection = project.selection
+        self._show_summary()  # first: the count changes at once
+        page.class_model.set_selection(selection)
+        if selection is not None:
+            page.gallery_model.set_mask(selection.mask)
+            page.gallery_panel.view.viewport().update()
+            if not self._stale_map:
+                self.map.show_selection()
+
+    def _show_summary(self) -> None:
+        project, page = self._context.project, self._page
+        selection = project.selection
+        page.set_summary(selection.describe() if selection is not None else "")
+        problem = ""
+        try:
+            if selection is not None:
+                selection.check()
+        except ForgetSetError as error:
+            problem = error.message
+        if selection is None:
+            problem = "Open the data first."
+        elif not problem and project.opened_model is None:
+            problem = NO_MODEL
+        page.set_missing(problem)
+        page.next_button.setEnabled(not problem)
+        chosen = bool(selection is not None and selection.count)
+        page.clear_button.setEnabled(chosen)
+        page.tools.export_button.setEnabled(chosen)
+
+    def _class_hovered(self, label: int) -> None:
+        self._page.gallery_panel.view.light_class(label)
+        self._page.map_panel.scatter.highlight_class(label if label >= 0 else None)
+
+    # -- saying what was done --------------------------------------------------------------------------------------
+
+    def _confirm(self, text: str, undoable: bool) -> None:
+        self._page.confirm(text, undoable)
+        self._confirm_timer.start()
+
+    def _unconfirm(self) -> None:
+        self._confirm_timer.stop()
+        self._page.confirm("", False)
+
+    def _undo(self) -> None:
+        self._context.project.undo_selection()
+        self._unconfirm()
+
+    def _list_failed(self, text: str) -> None:
+        self._page.banner.show_message(text, "error")
+
+
+def pixels_of(dataset: Any) -> Any:
+    """Return what gives an image's pixels by its thumbnail key."""
+    if dataset is None:
+        return None
+    parts = {"train": dataset.train.images.numpy(), "test": dataset.test.images.numpy()}
+    return lambda key: parts[key[0]][key[1]]

@@ -1,0 +1,128 @@
+"""The row above the gallery: search, filters, order, forget lists, undo and redo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QStandardItemModel
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QWidget
+
+from app.actions import Actions
+from app.models.gallery import NEEDS_MODEL, SORTS, Wanted
+from app.services import icons
+from app.services import tokens as t
+from app.services.theme import theme
+from app.widgets.buttons import IconButton, SecondaryButton
+
+PARTS = (("train", "Training images"), ("test", "Test images"))
+ANSWERS = (("all", "All answers"), ("right", "Right answers"), ("wrong", "Wrong answers"))
+ALL_CLASSES = "All classes"
+NOT_MEASURED = "Known once the model was measured on the images"
+
+
+class ToolRow(QWidget):
+    """`changed` says that the gallery should show something else; `wanted` says what."""
+
+    changed = Signal()
+
+    def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.px(t.S))
+        self.search = QLineEdit()
+        self.search.setAccessibleName("Search file names")
+        self.search.setClearButtonEnabled(True)
+        self.search.addAction(icons.icon("search", "text_3"), QLineEdit.ActionPosition.LeadingPosition)
+        self.search.setMinimumWidth(theme.px(168))
+        self.search.setMaximumWidth(theme.px(240))
+        self.part = _combo("Part", PARTS)
+        self.label = _combo("Class", [(-1, ALL_CLASSES)])
+        self.answer = _combo("Answers", ANSWERS)
+        self.sort = _combo("Order", SORTS)
+        self.reverse = IconButton("sort", "Reverse the order", checkable=True)
+        self.import_button = SecondaryButton("Import list…")
+        self.export_button = IconButton("export", "Export list…")
+        self.undo = IconButton.from_action(actions["edit.undo"])
+        self.redo = IconButton.from_action(actions["edit.redo"])
+        row.addWidget(self.search, 2)
+        for combo in (self.part, self.label, self.answer, self.sort):
+            row.addWidget(combo, 2)
+        row.addWidget(self.reverse)
+        row.addSpacing(theme.px(t.M))
+        for widget in (self.import_button, self.export_button, self.undo, self.redo):
+            row.addWidget(widget)
+        self.set_names(False)
+        self.set_measured(False)
+        self.search.textChanged.connect(self.changed)
+        for combo in (self.part, self.label, self.answer, self.sort):
+            combo.currentIndexChanged.connect(self.changed)
+        self.reverse.toggled.connect(self.changed)
+
+    def wanted(self) -> Wanted:
+        """What the gallery should show."""
+        label = self.label.currentData()
+        return Wanted(
+            part=self.part.currentData(),
+            label=None if label is None or label < 0 else label,
+            answer=self.answer.currentData(),
+            sort=self.sort.currentData(),
+            reverse=self.reverse.isChecked(),
+            text=self.search.text() if self.search.isEnabled() else "",
+        )
+
+    def set_classes(self, names: Sequence[str]) -> None:
+        """Offer the classes of other data, all of them chosen."""
+        self.label.blockSignals(True)
+        self.label.clear()
+        self.label.addItem(ALL_CLASSES, -1)
+        for index, name in enumerate(names):
+            self.label.addItem(name, index)
+        self.label.blockSignals(False)
+
+    def choose_class(self, label: int) -> None:
+        """Show one class, -1 for all."""
+        self.label.setCurrentIndex(label + 1)
+
+    def set_names(self, known: bool) -> None:
+        """Whether the images have file names to search in."""
+        self.search.setEnabled(known)
+        self.search.setPlaceholderText("Search file names" if known else "No file names")
+        self.search.setToolTip("" if known else "The images of this data have no file names.")
+
+    def set_measured(self, measured: bool) -> None:
+        """Offer what needs the model's answers only once there are any."""
+        for combo, needs in ((self.answer, {"right", "wrong"}), (self.sort, NEEDS_MODEL)):
+            _enable(combo, needs, measured)
+            if not measured and combo.currentData() in needs:
+                combo.setCurrentIndex(0)
+
+    def reset(self) -> None:
+        """Show everything."""
+        self.search.clear()
+        for combo in (self.label, self.answer):
+            combo.setCurrentIndex(0)
+
+
+def _combo(name: str, entries: Sequence[tuple[object, str]]) -> QComboBox:
+    box = QComboBox()
+    box.setAccessibleName(name)
+    box.setToolTip(name)
+    for value, title in entries:
+        box.addItem(title, value)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(8)
+    box.setMaxVisibleItems(16)
+    widest = max(box.fontMetrics().horizontalAdvance(title) for _, title in entries)
+    box.view().setMinimumWidth(widest + theme.px(t.XXL))
+    return box
+
+
+def _enable(combo: QComboBox, keys: set[str] | frozenset[str], on: bool) -> None:
+    model = combo.model()
+    assert isinstance(model, QStandardItemModel)
+    for row in range(combo.count()):
+        if combo.itemData(row) in keys:
+            model.item(row).setEnabled(on)
+            combo.setItemData(row, "" if on else NOT_MEASURED, Qt.ItemDataRole.ToolTipRole)
