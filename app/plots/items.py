@@ -115,23 +115,21 @@ class PhaseStrip(QWidget):
         if not self.phases:
             return
         painter = QPainter(self)
-        area = self._area()
+        start, end = self._area()
+        low, high = self._plot.getViewBox().viewRange()[0]
+        scale = (end - start) / ((high - low) or 1.0)
+        strong, weak = theme.color("text_2"), theme.color("line")
+        height = self.height()
         for phase in self.phases:
-            left = max(self._to_pixel(phase.first), area[0])
-            right = area[1] if phase.last is None else min(self._to_pixel(phase.last), area[1])
+            left = max(start + (phase.first - low) * scale, start)
+            right = end if phase.last is None else min(start + (phase.last - low) * scale, end)
             if right > left:
-                token = "text_2" if phase.strong else "line"
-                painter.fillRect(QRectF(left, 0, max(right - left - 1, 1), self.height()), theme.color(token))
+                painter.fillRect(QRectF(left, 0, max(right - left - 1, 1), height), strong if phase.strong else weak)
         painter.end()
 
     def _area(self) -> tuple[float, float]:
         rect = self._plot.getViewBox().sceneBoundingRect()
         return rect.left(), rect.right()
-
-    def _to_pixel(self, x: float) -> float:
-        left, right = self._area()
-        low, high = self._plot.getViewBox().viewRange()[0]
-        return left + (x - low) / ((high - low) or 1.0) * (right - left)
 
     def _to_data(self, pixel: float) -> float:
         left, right = self._area()
