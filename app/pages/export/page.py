@@ -116,6 +116,7 @@ class ExportPage(Page):
         self.file_card.changed.connect(self._update)
         self.kept_card.remove_asked.connect(self._ask_removal)
         self._said = ""
+        self._shown: Path | None = None  # the run whose file is being chosen
         last = self.context.window_state.recent(_FOLDER_ENTRY)
         if last and Path(last[0]).is_dir():
             self.file_card.set_folder(Path(last[0]))
@@ -126,11 +127,13 @@ class ExportPage(Page):
         self.stack.setCurrentIndex(0 if facts is None else 1)
         self.export_button.setVisible(facts is not None)
         if facts is None:
+            self._shown = None
             self.empty.set(NOTHING, "Open a run", self._open_runs)
             self.context.page_states.set("export", "empty", "Nothing to export")
             self._update()
             return
-        if not self.presenter.busy:
+        if not self.presenter.busy and facts.folder.path != self._shown:
+            self._shown, self._said = facts.folder.path, ""
             self.file_card.set_job(facts.job)
         self.report_box.setEnabled(facts.has_report)
         self.report_box.setChecked(facts.has_report)
@@ -143,7 +146,8 @@ class ExportPage(Page):
             self.unchecked.dismiss()
         else:
             self.unchecked.show_message(UNCHECKED, "caution", [("Check the result", self._check)], closable=False)
-        self.context.page_states.set("export", "ready", describe_run(facts.job))
+        if not self.file_card.outcome():
+            self.context.page_states.set("export", "ready", describe_run(facts.job))
         self._update()
 
     def _show_unreadable(self, error: BaseException) -> None:

@@ -74,6 +74,17 @@ def test_the_model_is_written_read_back_and_said_so(qtbot, ready, tmp_path):
     assert ready.context.page_states.get("export") == ("done", target.name)
 
 
+def test_what_was_written_is_still_said_after_coming_back(qtbot, ready, tmp_path):
+    ready.file_card.set_path(tmp_path / "again.safetensors")
+    ready.export_button.click()
+    sentence = written(qtbot, ready)
+    with qtbot.waitSignal(ready.presenter.facts_changed):
+        ready.entered()
+    assert ready.file_card.outcome() == sentence
+    assert ready.file_card.path() == tmp_path / "again.safetensors"
+    assert ready.context.page_states.get("export") == ("done", "again.safetensors")
+
+
 def test_the_form_changes_the_ending_and_is_written(qtbot, ready, tmp_path):
     ready.file_card.set_path(tmp_path / "net.v2.safetensors")
     ready.file_card.set_format("pt")
