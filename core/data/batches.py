@@ -60,12 +60,12 @@ def permutation(seed: int, stream: str, epoch: int, size: int) -> torch.Tensor:
 
 
 @lru_cache(maxsize=4)
-def _draws(seed: int, stream: str, epoch: int, size: int, pad: int) -> torch.Tensor:
-    """Row shift, column shift (0..2 pad) and flip (0, 1) of every sample for one epoch: (3, size) int64."""
+def _draws(seed: int, stream: str, epoch: int, size: int, pad: int, device: torch.device) -> torch.Tensor:
+    """Row shift, column shift (0..2 pad) and flip (0, 1) of every sample for one epoch: (3, size) int64 on a device."""
     generator = torch.Generator().manual_seed(derive_seed(seed, "augmentation", stream, epoch))
     shifts = torch.randint(0, 2 * pad + 1, (2, size), generator=generator)
     flips = torch.randint(0, 2, (1, size), generator=generator)
-    return torch.cat([shifts, flips])
+    return torch.cat([shifts, flips]).to(device)
 
 
 def augment(
@@ -115,7 +115,7 @@ class ImageStore:
         on_device = ids.to(self.device)
         images = self.raw(ids)
         if augmentation:
-            drawn = _draws(seed, stream, epoch, len(self), augmentation.pad)[:, ids.cpu()].to(self.device)
+            drawn = _draws(seed, stream, epoch, len(self), augmentation.pad, self.device)[:, on_device]
             flips = drawn[2] if augmentation.flip else torch.zeros_like(drawn[2])
             images = augment(images, drawn[0], drawn[1], flips, augmentation.pad)
         return Batch(self.preprocessing.apply(images), self.labels[on_device], on_device, self.forget[on_device])
@@ -124,8 +124,14 @@ class ImageStore:
 class Order:
     """The sequence in which a stage visits its set: batches `position` = 0, 1, ... over as many epochs as asked."""
 
-    def __init__(self, members: torch.Tensor, total: int, batch: int, seed: int, stream: str) -> None:
-        """`members`: (m,) int64 ids of the set read; `total`: size of the whole training set."""
+    def __init__(
+        self, members: torch.Tensor, total: int, batch: int, seed: int, stream: str, device: torch.device | None = None
+    ) -> None:
+        """`members`: (m,) int64 ids of the set read; `total`: size of the whole training set.
+
+        An epoch's sequence goes to `device` as a whole, so that no step has to wait for its ids.
+        """
+        self._device = device or torch.device("cpu")
         self._is_member = torch.zeros(total, dtype=torch.bool)
         self._is_member[members] = True
         self._total, self._seed, self._stream = total, seed, stream
@@ -139,7 +145,7 @@ class Order:
         epoch, index = divmod(position, self.per_epoch)
         if epoch != self._epoch:
             whole = permutation(self._seed, self._stream, epoch, self._total)
-            self._sequence, self._epoch = whole[self._is_member[whole]], epoch
+            self._sequence, self._epoch = whole[self._is_member[whole]].to(self._device), epoch
         return self._sequence[index * self.batch : (index + 1) * self.batch], epoch
 
 

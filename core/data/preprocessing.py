@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,12 @@ _KEYS = ("size", "mean", "std", "interpolation", "source")
 _MAX_SIDE = 8192  # a larger side is a typing error, not an input size
 _MAX_VALUES = 100_000_000  # pixel values that enter the mean and standard deviation; more change no decimal shown
 _CHUNK = 4_000_000  # values counted at once: bincount needs eight bytes for each
+
+
+@functools.lru_cache(maxsize=32)
+def _constant(values: tuple[float, ...], device: torch.device) -> torch.Tensor:
+    """Return per-channel values as (1, C, 1, 1) on a device, moved there once: a copy per batch would be waited for."""
+    return torch.tensor(values, device=device).view(1, -1, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ class Preprocessing:
         x = images.permute(0, 3, 1, 2).to(torch.float32).div_(255)
         if tuple(x.shape[-2:]) != self.size:
             x = self._resized(x)
-        mean, std = (torch.tensor(v, device=x.device).view(1, -1, 1, 1) for v in (self.mean, self.std))
+        mean, std = _constant(self.mean, x.device), _constant(self.std, x.device)
         return x.sub_(mean).div_(std)
 
     def to_dict(self) -> dict[str, Any]:

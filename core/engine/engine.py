@@ -160,7 +160,12 @@ class Engine:
         setting, key = self.setting, stream_of(part)
         if key not in self._orders:
             self._orders[key] = Order(
-                setting.members(part), len(setting.train), part.batch, setting.seed, part.stream or part.phase
+                setting.members(part),
+                len(setting.train),
+                part.batch,
+                setting.seed,
+                part.stream or part.phase,
+                setting.device if setting.train.resident else None,
             )
         ids, epoch = self._orders[key].ids(position)
         augmentation = setting.augmentation if part.augment else NO_AUGMENTATION
