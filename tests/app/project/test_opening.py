@@ -1,0 +1,209 @@
+"""The one way by which models, data, runs and lists come into the window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from app.services.opening import example_seconds, explain
+from core.errors import InputError, MismatchError
+from core.jsonio import write_json
+from core.runs.folder import CARD
+
+
+def test_model_and_data_are_opened_one_after_the_other_and_measured(context, digits_file, idle, qtbot):
+    seen = []
+    context.project.model_changed.connect(lambda: seen.append(context.project.ready))
+    context.opening.open_data("digits")
+    context.opening.open_model(digits_file)  # waits for the data
+    idle()
+    assert seen == [True]
+    assert context.project.pair.model.spec.architecture == "mlp"
+    assert context.project.evaluation["baseline"].accuracy > 0.8
+    assert not context.project.evaluation["class_order"].offered
+    assert context.window_state.recent("model") == [str(digits_file)]
+    assert context.window_state.recent("data") == ["digits"]
+
+
+def test_a_failure_leaves_what_is_open(context, open_digits, tmp_path, idle):
+    open_digits()
+    pair, evaluation = context.project.pair, context.project.evaluation
+    failures = []
+    context.opening.failed.connect(failures.append)
+    broken = tmp_path / "broken.pt"
+    broken.write_bytes(b"nothing of use")
+    context.opening.open_model(broken)
+    context.opening.open_data(str(tmp_path / "none"))
+    idle()
+    assert len(failures) == 2
+    assert failures[0].sentence.startswith("broken.pt was not opened. ")
+    assert (context.project.opened_model, context.project.dataset) == (pair.model, pair.dataset)
+    assert context.project.evaluation is evaluation
+
+
+def test_a_cancelled_request_changes_nothing_and_says_nothing(context, digits_file, idle):
+    failures = []
+    context.opening.failed.connect(failures.append)
+    context.opening.open_data("digits")
+    context.opening.open_model(digits_file)
+    context.opening.cancel()
+    idle()
+    assert context.project.dataset is None and not failures
+
+
+def test_other_data_begins_without_the_order_of_the_former(context, digits_file, idle, insects):
+    context.opening.open_data("digits")
+    context.opening.set_class_order(tuple("1234567890"))
+    idle()
+    assert context.project.dataset.classes[0] == "1" and context.project.data_options.classes_file
+    context.opening.open_data(str(insects))
+    idle()
+    assert context.project.dataset.classes == ("ant", "bee", "cat")
+    assert not context.project.data_options.classes_file
+
+
+def test_paths_are_opened_as_what_they_are(context, window, insects, digits_file, tmp_path, idle, qtbot):
+    model = tmp_path / "insects.pt"
+    from core.models.architectures import ModelSpec, build_model
+
+    torch.save(build_model(ModelSpec("mlp", 3, 1, (12, 12))).state_dict(), model)
+    window.show_page("forget")
+    context.opening.open_paths([model, insects])
+    idle()
+    assert window.current_page == "project"
+    assert context.project.ready and context.project.dataset.title == "insects"
+    unknown = tmp_path / "notes.md"
+    unknown.write_text("x")
+    context.opening.open_paths([unknown])
+    assert "notes.md cannot be opened." in context.notifications.history[-1].text
+
+
+def test_a_list_needs_data_and_then_opens_on_its_page(context, window, tmp_path, idle):
+    path = tmp_path / "forget.csv"
+    path.write_text("index\n1\n2\n")
+    context.opening.open_paths([path])
+    assert context.notifications.history[-1].hint == "Open the data first: a forget list names its images."
+    context.opening.open_data("digits")
+    idle()
+    wanted = []
+    context.opening.list_wanted.connect(wanted.append)
+    context.opening.open_paths([path])
+    assert window.current_page == "forget" and wanted == [path]
+
+
+def test_a_drag_is_judged_before_the_drop(context, window, tmp_path, insects):
+    model, other, forget = tmp_path / "a.pt", tmp_path / "a.md", tmp_path / "names.txt"
+    for path in (model, other, forget):
+        path.write_text("x")
+    judge = context.judge_paths
+    assert judge([model]) == "Open a.pt as the model"
+    assert judge([insects]) == "Open insects as the data"
+    assert judge([model, insects]) == "Open a.pt as the model · Open insects as the data"
+    assert judge([forget]) is None  # no data is open
+    assert judge([other]) is None
+    assert window.status.text() == "a.md is no model, data, run or forget list."
+
+
+@pytest.fixture
+def quick_example(monkeypatch, digits_file):
+    """The example without its training."""
+    from core.selection import Selection
+    from core.session.example import Example
+    from core.session.opening import open_pair
+
+    def example(control=None, progress=None):
+        pair = open_pair(digits_file, "digits")
+        chosen = Selection.empty(pair.dataset.train.labels.numpy(), pair.dataset.classes).with_classes([3])
+        return Example(pair, chosen, "finetune", "", 7)
+
+    monkeypatch.setattr("core.session.example.open_example", example)
+
+
+def test_the_example_is_opened_with_its_forget_set(context, quick_example, idle):
+    context.opening.open_example()
+    idle()
+    assert context.project.selection.complete_classes == (3,)
+    assert not context.run_controller.started
+
+
+def test_running_the_example_starts_its_run_and_shows_it(context, window, quick_example, idle, tmp_path):
+    context.example_folder = tmp_path / "named"
+    context.opening.open_example(start_run=True)
+    idle()
+    [(job, pair, selection, folder)] = context.run_controller.started
+    assert (job.method, job.seed, selection.count) == ("finetune", 7, context.project.selection.count)
+    assert pair.model is context.project.opened_model
+    assert folder == tmp_path / "named" and context.example_folder is None
+    assert window.current_page == "unlearn"
+    assert context.window_state.recent("example") == ["somewhere"]
+
+
+def test_how_long_the_example_takes_is_measured_or_left_out(context, tmp_path):
+    assert example_seconds(context) is None
+    context.window_state.add_recent("example", str(tmp_path))
+    assert example_seconds(context) is None
+    write_json(tmp_path / CARD, {"cost": {"seconds": 31.5}})
+    assert example_seconds(context) == 31.5
+
+
+def test_a_run_folder_comes_into_view(context, window, tmp_path, digits_file, qtbot):
+    from core.selection import Selection
+    from core.session.jobs import create_run, make_unlearn_job
+    from core.session.opening import open_pair
+
+    pair = open_pair(digits_file, "digits")
+    selection = Selection.empty(pair.dataset.train.labels.numpy(), pair.dataset.classes).with_classes([3])
+    job = make_unlearn_job(pair, selection, "finetune", device="cpu", threads=1)
+    folder = create_run(tmp_path / "run", job, selection, pair.dataset)
+    for path in (folder.path, folder.path / "job.json"):
+        context.project.set_run(None)
+        context.opening.open_paths([path])
+        qtbot.waitUntil(lambda: context.project.run is not None)
+        assert context.project.run.folder.path == folder.path
+    assert window.current_page == "unlearn"
+
+
+def test_advice_for_a_command_line_is_left_out():
+    assert explain(MismatchError("A is not B", "List them with --classes")) == "A is not B."
+    assert explain(InputError("A is not B", "Open another")) == "A is not B. Open another."
+    assert explain(KeyError("x")) == "This is a fault of the application: KeyError: 'x'"
+
+
+def test_a_newer_measurement_makes_the_older_one_stale(context, open_digits, digits_file, idle):
+    open_digits()
+    first = context.project.evaluation["baseline"]
+    context.opening.set_class_order(tuple("1234567890"))
+    idle()
+    assert context.project.evaluation["baseline"] is not first
+    assert context.project.evaluation["baseline"].accuracy < 0.2
+    assert context.project.evaluation["class_order"].offered
+
+
+def test_a_failed_measurement_is_told_and_can_be_tried_again(context, digits_file, idle, monkeypatch):
+    def fail(*args, **kwargs):
+        raise MemoryError("out of memory")
+
+    monkeypatch.setattr("core.session.baseline.original_outputs", fail)
+    context.opening.open_data("digits")
+    context.opening.open_model(digits_file)
+    idle()
+    assert isinstance(context.project.evaluation["failure"], MemoryError)
+    monkeypatch.undo()
+    context.opening.measuring.again()
+    idle()
+    assert "baseline" in context.project.evaluation
+
+
+def test_nothing_heavy_is_imported():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, app.services.opening, app.pages.project, app.pages.forget\n"
+        "print([m for m in ('torch', 'torchvision', 'scipy', 'sklearn') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                            cwd=Path(__file__).parents[3])  # fmt: skip
+    assert result.stdout.strip() == "[]"

@@ -1,0 +1,354 @@
+"""The Project page as the user meets it: words, buttons, questions and what stays after a failure."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QPushButton
+
+from app.dialogs.class_order import ClassOrderDialog
+from app.dialogs.confirm import ConfirmDialog
+from app.dialogs.no_test_part import NoTestPartDialog
+from app.dialogs.preprocessing import PreprocessingDialog
+from app.dialogs.sheet import Sheet
+from app.services.theme import theme
+from core.jsonio import write_json
+from core.models.architectures import ModelSpec, build_model
+from tests.app.helpers import assert_accessible, assert_fits
+from tests.app.opened import dialog_of
+
+
+@pytest.fixture
+def page(window):
+    return window.page("project")
+
+
+def press(widget, text: str) -> None:
+    """Press the button with this text."""
+    buttons = [button for button in widget.findChildren(QPushButton) if button.text() == text and button.isVisible()]
+    assert len(buttons) == 1, f"{len(buttons)} buttons {text!r}"
+    buttons[0].click()
+
+
+def test_nothing_open_yet(page, context, tmp_path):
+    assert page.first_run.text() == "New here? Watch a small network forget the digit 3."
+    assert page.model_card.empty.text() == "Drop a checkpoint here, or open one. It is only read, never changed."
+    assert page.data_card.empty.text() == "Drop the folder the model was trained on. Each class is a sub-folder."
+    assert not page.next_button.isEnabled()
+    assert page.missing() == "Open a model and its data first."
+    assert not page.model_card.recent_button.isEnabled()
+    write_json(tmp_path / "model.json", {"cost": {"seconds": 28.0}})
+    context.window_state.add_recent("example", str(tmp_path))
+    page.entered()
+    assert page.first_run.text() == "New here? Watch a small network forget the digit 3. Takes about 30 s."
+
+
+def test_what_was_recognised_is_shown(page, window, open_digits, digits, digits_file):
+    open_digits()
+    facts = page.model_card.facts.values()
+    assert facts["file"] == "digits.pt"
+    assert facts["architecture"].startswith("mlp · ")
+    assert facts["input"] == "8 × 8 · 1 channel"
+    assert facts["classes"] == "10 classes · no names in the file"
+    assert facts["preprocessing"] == "8 × 8 · measured on the data"
+    assert len(facts["sha256"]) == 12
+    facts = page.data_card.facts.values()
+    train, test = len(digits.train), len(digits.test)
+    assert facts["images"] == f"{train:,} to train on · {test:,} to test"
+    assert facts["test"] == "a part of their own"
+    assert facts["fingerprint"] == digits.fingerprint[:12]
+    assert page.fit_card.number().endswith(" %")
+    assert page.fit_card.text().startswith(f"of {test:,} test images are right · ")
+    assert page.first_run.isHidden()
+    assert page.missing() == "" and page.next_button.isEnabled()
+    page.next_button.click()
+    assert window.current_page == "forget"
+
+
+def test_data_alone_shows_its_classes_and_says_what_is_missing(page, context, idle, insects):
+    context.opening.open_data(str(insects))
+    idle()
+    assert page.table_model.rowCount() == 3
+    assert page.fit_card.text() == "Open the model to see how often it is right."
+    assert page.missing() == "Open a model first."
+    assert page.data_card.facts.values()["unreadable"] == "1 file could not be read"
+    press(page.data_card, "Show…")
+    sheet = dialog_of(page.window(), Sheet)
+    assert "train/ant/broken.png: " in sheet.findChild(QPlainTextEdit).toPlainText()
+    sheet.accept()
+
+
+def test_a_failure_is_told_and_the_last_good_state_stays(page, context, open_digits, tmp_path, idle):
+    open_digits()
+    before = page.model_card.facts.values(), page.fit_card.number()
+    (tmp_path / "broken.pt").write_bytes(b"nothing")
+    context.opening.open_model(tmp_path / "broken.pt")
+    idle()
+    assert page.banner.isVisible() and page.banner.text().startswith("broken.pt was not opened. ")
+    assert (page.model_card.facts.values(), page.fit_card.number()) == before
+    context.opening.open_data("digits")  # the next attempt takes the banner away
+    idle()
+    assert not page.banner.isVisible()
+
+
+def test_a_model_that_does_not_fit_can_be_opened_alone(page, context, open_digits, tmp_path, idle):
+    open_digits()
+    path = tmp_path / "three.pt"
+    torch.save(build_model(ModelSpec("small-cnn", 3, 1, (8, 8))).state_dict(), path)
+    context.opening.open_model(path)
+    idle()
+    assert "three.pt was not opened. The model has 3 outputs, the data set 10 classes." in page.banner.text()
+    assert "--" not in page.banner.text()
+    press(page.banner, "Open it and close the data")
+    idle()
+    assert context.project.opened_model.path == path and context.project.dataset is None
+    assert page.missing() == "Open its data first."
+
+
+def test_data_that_does_not_fit_can_be_opened_alone(page, context, open_digits, insects, idle):
+    open_digits()
+    context.opening.open_data(str(insects))
+    idle()
+    press(page.banner, "Open it and close the model")
+    idle()
+    assert context.project.opened_model is None and context.project.dataset.title == "insects"
+
+
+ORDER = (
+    "Only {0} correct. The class order probably differs between model and folders. With the order found on half of "
+    "the images, {1} of the other half are correct."
+)
+
+
+@pytest.fixture
+def wrong_order(context, open_digits, idle):
+    open_digits()
+    good = context.project.evaluation["baseline"].accuracy
+    context.opening.set_class_order(tuple("1234567890"))
+    idle()
+    return good
+
+
+def test_a_better_class_order_is_offered_and_never_applied_unasked(page, context, wrong_order, idle):
+    order = context.project.evaluation["class_order"]
+    banner = page.fit_card.banner
+    shares = (f"{100 * share:.1f} %" for share in (order.accuracy_now, order.accuracy_found))
+    assert banner.text() == ORDER.format(*shares)
+    assert context.project.dataset.classes == tuple("1234567890")
+    press(banner, "Use this order")
+    idle()
+    assert context.project.dataset.classes == tuple("0123456789")
+    assert context.project.evaluation["baseline"].accuracy == pytest.approx(wrong_order)
+    assert banner.isHidden()
+
+
+def test_an_order_that_is_kept_is_not_offered_again(page, context, wrong_order):
+    press(page.fit_card.banner, "Keep mine")
+    context.project.evaluation_changed.emit()
+    assert page.fit_card.banner.isHidden()
+
+
+def test_classes_are_matched_by_hand(page, context, open_digits, idle, tmp_path):
+    open_digits()
+    press(page.fit_card, "Match classes…")
+    dialog = dialog_of(page.window(), ClassOrderDialog)
+    assert dialog.reason() == "This is the order in use." and not dialog.accept_button.isEnabled()
+    good = dialog.verdict()
+    dialog.move_class(1)
+    assert dialog.order()[:3] == (1, 0, 2) and dialog.accept_button.isEnabled()
+    assert dialog.verdict() != good and dialog.verdict().startswith("With this order, ")
+    names = tmp_path / "names.txt"
+    names.write_text("\n".join("9876543210"))
+    dialog.load(names)
+    assert dialog.order() == tuple(range(9, -1, -1))
+    names.write_text("\n".join("987654321x"))
+    dialog.load(names)
+    assert dialog.verdict() == "names.txt was not used: it lacks 0 and names x, which the data has not."
+    names.write_text("a\na")
+    dialog.load(names)
+    assert "names 'a' twice" in dialog.verdict()
+    dialog.accept()
+    idle()
+    assert context.project.dataset.classes == tuple("9876543210")
+
+
+def test_the_card_of_a_model_names_its_order(page, context, insects, tmp_path, idle):
+    path = tmp_path / "insects.pt"
+    torch.save(build_model(ModelSpec("mlp", 3, 1, (12, 12))).state_dict(), path)
+    card = {"schema_version": 1, "architecture": "mlp", "num_classes": 3, "in_channels": 1, "input_size": [12, 12],
+            "classes": ["bee", "cat", "ant"]}  # fmt: skip
+    path.with_suffix(".json").write_text(json.dumps(card))
+    context.opening.open_data(str(insects))
+    context.opening.open_model(path)
+    idle()
+    assert context.project.opened_model is None
+    press(page.banner, "Use the card's order")
+    idle()
+    assert context.project.ready and context.project.dataset.classes == ("bee", "cat", "ant")
+
+
+def test_a_pickle_is_not_opened_unless_the_user_insists(page, context, tmp_path, idle, qtbot):
+    path = tmp_path / "whole.pt"
+    torch.save(build_model(ModelSpec("mlp", 10, 1, (8, 8))), path)
+    context.opening.open_model(path)
+    idle()
+    dialog = dialog_of(page.window(), ConfirmDialog)
+    texts = " ".join(label.text() for label in dialog.findChildren(QLabel))
+    assert "This file can run program code when opened, so it was not opened." in texts
+    assert "Save its state dict, or open it anyway if you trust who made it." in texts
+    assert dialog.buttons["keep"].isDefault()
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    idle()
+    assert context.project.opened_model is None
+    context.opening.open_model(path)
+    idle()
+    dialog_of(page.window(), ConfirmDialog).buttons["open"].click()
+    idle()
+    assert context.project.opened_model is not None or "whole.pt was not opened" in page.banner.text()
+
+
+def test_data_without_test_images_asks_once(page, context, insects, idle):
+    context.opening.open_data(str(insects / "train"))
+    idle()
+    dialog = dialog_of(page.window(), NoTestPartDialog)
+    assert dialog.text() == (
+        "This folder has no test images. 3 can be set aside, but the model has already seen them, so results on them "
+        "look better than they are."
+    )
+    dialog.choose("0.2")
+    assert dialog.accept_button.text() == f"Set aside {dialog.count()} images"
+    dialog.accept()
+    idle()
+    assert len(context.project.dataset.test) == dialog_count(context)
+    assert page.data_card.facts.values()["test"] == "set aside · seen before"
+
+
+def dialog_count(context) -> int:
+    counts = context.project.dataset.train.labels.bincount() + context.project.dataset.test.labels.bincount()
+    from core.data.setaside import count_set_aside
+
+    return count_set_aside(counts.tolist(), 0.2)
+
+
+def test_the_question_can_be_left_and_nothing_is_opened(page, context, insects, idle):
+    context.opening.open_data(str(insects / "train"))
+    idle()
+    dialog_of(page.window(), NoTestPartDialog).reject()
+    idle()
+    assert context.project.dataset is None
+
+
+def test_assumed_preprocessing_says_so_and_is_set_by_hand(page, context, tmp_path, idle, monkeypatch):
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 255, (12, 64, 64, 3), dtype=np.uint8)
+    np.savez(tmp_path / "d.npz", x_train=images, y_train=np.arange(12) % 3, x_test=images[:6], y_test=np.arange(6) % 3)
+    from core.data import sources
+    from core.data.preprocessing import assume_imagenet
+
+    monkeypatch.setattr(sources, "measure_preprocessing", lambda images: assume_imagenet((64, 64)))
+    path = tmp_path / "m.pt"
+    torch.save(build_model(ModelSpec("small-cnn", 3, 3, (64, 64))).state_dict(), path)
+    context.opening.open_data(str(tmp_path / "d.npz"))
+    context.opening.open_model(path)
+    idle()
+    assert page.model_card.facts.values()["preprocessing"] == "64 × 64 · ImageNet"
+    assert page.fit_card._assumed.isVisible()
+    press(page.fit_card, "Set by hand…")
+    dialog = dialog_of(page.window(), PreprocessingDialog)
+    press(dialog, "0.5 and 0.5")
+    dialog._std[1].setValue(0)
+    assert dialog.reason() == "The spread of every channel must be above 0."
+    dialog._std[1].setValue(0.25)
+    dialog.accept()
+    idle()
+    assert context.project.dataset.preprocessing.std == (0.5, 0.25, 0.5)
+    assert page.model_card.facts.values()["preprocessing"] == "64 × 64 · set by hand"
+    assert not page.fit_card._assumed.isVisible()
+    page.presenter.questions.ask_preprocessing()
+    press(dialog_of(page.window(), PreprocessingDialog), "Take back")
+    idle()
+    assert context.project.dataset.preprocessing.source == "assumed"
+
+
+def drag(widget, paths, kind):
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    actions, buttons, keys = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    if kind is QDragEnterEvent:
+        event = QDragEnterEvent(widget.rect().center(), actions, data, buttons, keys)
+    else:
+        event = QDropEvent(QPointF(widget.rect().center()), actions, data, buttons, keys)
+    QApplication.sendEvent(widget, event)
+    return event.isAccepted()
+
+
+def test_files_are_dropped_on_the_card_they_fit(page, context, insects, digits_file, idle):
+    drag(page.model_card, [insects], QDragEnterEvent)  # the window behind takes it
+    assert not page.model_card.property("drop")
+    assert drag(page.data_card, [insects], QDragEnterEvent)
+    assert page.data_card.property("drop") is True
+    drag(page.data_card, [insects], QDropEvent)
+    idle()
+    assert page.data_card.property("drop") is False
+    assert context.project.dataset.title == "insects"
+    drag(page.model_card, [digits_file], QDragEnterEvent)
+    assert page.model_card.property("drop") is True
+
+
+def test_recent_entries_open_again(page, context, open_digits, digits_file, idle):
+    open_digits()
+    assert page.model_card.recent_button.isEnabled()
+    menu = page.model_card.recent_button.menu()
+    menu.aboutToShow.emit()
+    assert [action.data() for action in menu.actions()] == [str(digits_file)]
+    menu.actions()[0].trigger()
+    assert context.opening.current.model == str(digits_file)
+    idle()
+
+
+def test_known_data_is_listed_in_the_menu(page, context, qtbot, idle):
+    menu = page.data_card.open_button.menu()
+    menu.aboutToShow.emit()
+    qtbot.waitUntil(lambda: any(action.text() == "Digits (8×8)" for action in menu.actions()))
+    next(action for action in menu.actions() if action.text() == "Digits (8×8)").trigger()
+    idle()
+    assert context.project.dataset.spec == "digits"
+
+
+def test_the_example_buttons(page, context, monkeypatch):
+    asked = []
+    monkeypatch.setattr(context.opening, "put", asked.append)
+    page.first_run.button.click()
+    page.model_card.example_button.click()
+    assert [(request.side, request.start_run) for request in asked] == [("example", True), ("example", False)]
+
+
+def test_progress_is_shown_on_the_card_and_can_be_cancelled(page, context, digits_file):
+    context.opening.open_data("digits")
+    assert page.data_card._progress.isVisible() and not page.model_card._progress.isVisible()
+    press(page.data_card, "Cancel")
+
+
+def test_the_page_can_be_used_by_keyboard_and_reader(window, open_digits):
+    assert_accessible(window)
+    open_digits()
+    assert_accessible(window)
+
+
+def test_the_page_fits_the_smallest_window(window, open_digits, qtbot):
+    assert_fits(window)
+    open_digits()
+    assert_fits(window)
+
+
+def test_it_follows_the_theme(page, qapp, open_digits):
+    open_digits()
+    light = page.grab().toImage().pixelColor(5, 5)
+    theme.apply(qapp, "dark")
+    assert page.grab().toImage().pixelColor(5, 5) != light
