@@ -1,0 +1,124 @@
+"""*Train a model here*: the form, what it refuses, and the run it starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QWidget
+
+from app.dialogs.train import OPEN_DATA, TrainDialog, Training
+from app.pages.project.training import training_choices
+from app.workers.live_run import LiveRun
+from core.engine.states import State
+from core.job import DataPart, ForgetPart, Job, ModelPart
+from core.runs.folder import RunFolder
+from tests.app.opened import dialog_of
+
+
+@pytest.fixture(scope="module")
+def choices():
+    return training_choices("")
+
+
+@pytest.fixture
+def dialog(qtbot, choices):
+    parent = QWidget()  # the dialog deletes itself
+    qtbot.addWidget(parent)
+    made = TrainDialog(choices, Path("runs"), parent)
+    made.open()
+    return made
+
+
+def choose(box, value):
+    box.setCurrentIndex(box.findData(value))
+
+
+def test_the_form_offers_what_the_command_offers(choices):
+    from core.methods import get_method
+
+    assert choices.networks[0].id == "small-cnn"
+    assert {"resnet18-cifar", "mlp"} <= {network.id for network in choices.networks}
+    assert choices.data[0].spec == "digits" and not choices.data[0].note
+    assert choices.recipe == get_method("retrain").parameters
+
+
+def test_what_is_typed_is_what_is_asked_for(dialog):
+    choose(dialog.network, "mlp")
+    choose(dialog.preset, "colour")
+    dialog.recipe.row("epochs").set_value(3)
+    dialog.seed.setValue(5)
+    dialog.folder.setText("some/where")
+    chosen = []
+    dialog.chosen.connect(chosen.append)
+    dialog.accept()
+    [training] = chosen
+    assert (training.data, training.architecture, training.seed) == ("digits", "mlp", 5)
+    assert (training.recipe["epochs"], training.recipe["augmentation"]) == (3, "crop and flip")
+    assert training.folder == Path("some/where")
+
+
+def test_a_network_that_does_not_take_the_images_is_refused_with_the_reason(dialog):
+    choose(dialog.network, "alexnet")
+    assert dialog.reason() == "AlexNet needs images of at least 63 pixels; these have 8."
+    assert not dialog.accept_button.isEnabled()
+    choose(dialog.network, "small-cnn")
+    assert dialog.reason() == "" and dialog.accept_button.isEnabled()
+
+
+def test_a_wrong_parameter_is_refused_beside_the_button(dialog):
+    dialog.recipe.row("epochs").set_value(-1)
+    assert "Epochs" in dialog.reason()
+    assert not dialog.accept_button.isEnabled()
+
+
+def test_the_open_data_is_offered_first_and_trained_on(window, context, open_digits, qtbot):
+    open_digits()
+    window.page("project").train_button.click()
+    qtbot.waitUntil(lambda: any(d.isVisible() for d in window.findChildren(TrainDialog)), timeout=20000)
+    dialog = dialog_of(window, TrainDialog)
+    assert dialog.data.currentData() == OPEN_DATA and "open now" in dialog.data.currentText()
+    assert dialog.data.findData("digits") < 0  # it is not listed twice
+    dialog.accept()
+    [(arguments, settings)] = context.run_controller.trainings
+    assert arguments[0] is context.project.dataset and arguments[2] == "small-cnn"
+    assert settings["seed"] == 0 and settings["recipe"]["epochs"] == 10 and settings["folder"] is None
+    assert window.current_page == "unlearn"
+
+
+def test_other_data_is_opened_first(window, context, qtbot, tmp_path):
+    window.page("project").presenter.training.start(Training("digits", "mlp", {"epochs": 1}, 0, tmp_path / "out"))
+    qtbot.waitUntil(lambda: bool(context.run_controller.trainings), timeout=20000)
+    [(arguments, settings)] = context.run_controller.trainings
+    assert arguments[0].spec == "digits" and settings["folder"] == tmp_path / "out"
+    assert context.project.dataset is None  # what is open stays as it is
+
+
+def test_data_that_cannot_be_opened_is_told(window, context, qtbot, tmp_path):
+    page = window.page("project")
+    page.presenter.training.start(Training(str(tmp_path / "none"), "mlp", {}, 0, None))
+    qtbot.waitUntil(page.banner.isVisible)
+    assert page.banner.text().startswith("The training was not started. ")
+
+
+def finished_training(path: Path) -> LiveRun:
+    job = Job(kind="train", model=ModelPart(architecture="mlp", num_classes=10, in_channels=1, input_size=(8, 8)),
+              data=DataPart(spec="digits"), forget=ForgetPart(mode="none"), method="retrain")  # fmt: skip
+    run = LiveRun(RunFolder(path), "train", job=job)
+    run.state = State.FINISHED
+    return run
+
+
+def test_a_finished_training_is_opened_where_nothing_is_open_and_offered_where_something_is(
+    window, context, digits_file, open_digits, idle
+):
+    context.run_controller.run_ended.emit(finished_training(digits_file))
+    idle()
+    assert context.project.opened_model.path == digits_file and context.project.dataset.spec == "digits"
+    model = context.project.opened_model
+    context.run_controller.run_ended.emit(finished_training(digits_file))
+    banner = window.page("project").banner
+    assert banner.text() == "The training in digits.pt has finished."
+    banner._buttons[0].click()
+    idle()
+    assert context.project.opened_model is not model

@@ -1,0 +1,131 @@
+"""Thumbnails: newest first, kept up to a number of bytes, small images as squares, nothing of an older source."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QThread
+
+from app.workers.thumbnails import MOST_WAITING, Thumbnails, thumbnail
+
+
+@pytest.fixture
+def thumbnails(qapp):
+    made = Thumbnails()
+    yield made
+    made.close()
+
+
+def grey(value: int, side: int = 8) -> np.ndarray:
+    return np.full((side, side, 1), value, np.uint8)
+
+
+def test_it_comes_later_and_is_kept(thumbnails, qtbot):
+    asked = []
+
+    def pixels(key):
+        asked.append(key)
+        assert QThread.currentThread() is not thumbnails.thread()
+        return grey(key)
+
+    thumbnails.set_source(pixels, 32)
+    with qtbot.waitSignal(thumbnails.ready) as signal:
+        assert thumbnails.get(7) is None
+    assert signal.args == [{7}]
+    pixmap = thumbnails.get(7)
+    assert pixmap.size().toTuple() == (32, 32)
+    assert pixmap.toImage().pixelColor(3, 3).red() == 7
+    assert asked == [7]
+
+
+def test_the_newest_request_is_served_first_and_the_oldest_dropped(thumbnails, qtbot):
+    go, order = threading.Event(), []
+
+    def pixels(key):
+        if key < 0:
+            go.wait(5)
+        else:
+            order.append(key)
+        return grey(0)
+
+    thumbnails.set_source(pixels, 16)
+    thumbnails.get(-1), thumbnails.get(-2)  # both workers are busy
+    qtbot.waitUntil(lambda: thumbnails.waiting() == 0)
+    for key in range(MOST_WAITING + 10):
+        thumbnails.get(key)
+    thumbnails.get(50)  # asked again: newest now
+    assert thumbnails.waiting() == MOST_WAITING
+    go.set()
+    qtbot.waitUntil(lambda: thumbnails.waiting() == 0 and len(order) == MOST_WAITING)
+    assert order[0] in (50, MOST_WAITING + 9) and not set(order) & set(range(9))
+
+
+def test_pixmaps_are_kept_up_to_a_number_of_bytes(qapp, qtbot):
+    made = Thumbnails(cache_bytes=10 * 32 * 32 * 4)
+    made.set_source(lambda key: grey(1), 32)
+    for key in range(25):
+        made.get(key)
+    qtbot.waitUntil(lambda: made.waiting() == 0 and made.cached_bytes() > 0)
+    qtbot.waitUntil(lambda: made.get(24) is not None)
+    assert made.cached_bytes() <= 10 * 32 * 32 * 4
+    made.close()
+
+
+def test_nothing_of_an_older_source_arrives(thumbnails, qtbot):
+    go = threading.Event()
+
+    def slow(key):
+        go.wait(5)
+        return grey(1)
+
+    thumbnails.set_source(slow, 16)
+    thumbnails.get(0)
+    qtbot.waitUntil(lambda: thumbnails.waiting() == 0)
+    thumbnails.set_source(lambda key: grey(2), 16)
+    go.set()
+    with qtbot.waitSignal(thumbnails.ready):
+        thumbnails.get(0)
+    assert thumbnails.get(0).toImage().pixelColor(1, 1).red() == 2
+
+
+def test_an_image_that_cannot_be_drawn_is_not_asked_for_again(thumbnails, qtbot, caplog):
+    asked = []
+
+    def broken(key):
+        asked.append(key)
+        raise ValueError("no such image")
+
+    thumbnails.set_source(broken, 16)
+    with qtbot.waitSignal(thumbnails.ready):
+        thumbnails.get(0)
+    assert thumbnails.get(0) is None and thumbnails.waiting() == 0
+    assert asked == [0] and "no thumbnail of 0" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("shape", "side", "size"),
+    [((8, 8), 96, 96), ((28, 28), 96, 84), ((32, 32), 96, 96), ((64, 64), 96, 96), ((40, 20), 96, 80),
+     ((224, 224), 96, 96), ((45, 45), 96, 90)],
+)  # fmt: skip
+def test_sizes(shape, side, size):
+    image = thumbnail(np.zeros((*shape, 1), np.uint8), side)
+    assert max(image.width(), image.height()) == size
+    assert image.width() / image.height() == pytest.approx(shape[1] / shape[0], rel=0.05)
+
+
+def test_small_images_keep_their_pixels_as_squares_and_large_ones_are_smoothed():
+    board = (np.indices((8, 8)).sum(0) % 2 * 255).astype(np.uint8)[..., None]
+    image = thumbnail(board, 96)
+    assert {image.pixelColor(x, y).red() for x in range(96) for y in range(0, 96, 7)} == {0, 255}
+    assert image.pixelColor(11, 0).red() == 0 and image.pixelColor(12, 0).red() == 255
+    large = thumbnail(np.kron(board[..., 0], np.ones((40, 40), np.uint8))[..., None], 90)
+    assert len({large.pixelColor(x, 20).red() for x in range(90)}) > 2
+
+
+def test_colours_stay_in_their_order():
+    red = np.zeros((4, 4, 3), np.uint8)
+    red[..., 0] = 200
+    assert thumbnail(red, 8).pixelColor(0, 0).getRgb()[:3] == (200, 0, 0)
+    assert thumbnail(np.full((4, 4, 2), 9, np.uint8), 8).pixelColor(0, 0).red() == 9
