@@ -27,7 +27,8 @@ def dialog(qtbot, choices):
     qtbot.addWidget(parent)
     made = TrainDialog(choices, Path("runs"), parent)
     made.open()
-    return made
+    yield made
+    parent.close()
 
 
 def choose(box, value):
