@@ -1,0 +1,129 @@
+"""The item models of the classes: on the Forget page, and on the Project page."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from PySide6.QtCore import Qt
+
+from app.models import fit_table
+from app.models.class_table import ACCURACY, FORGET, LABEL, NAME, SHARE, TEST, TRAIN, ClassFilter, ClassTableModel
+from app.models.fit_table import FitTableModel
+from core.selection import Selection
+
+CHECK = Qt.ItemDataRole.CheckStateRole
+ON, OFF, PART = Qt.CheckState.Checked, Qt.CheckState.Unchecked, Qt.CheckState.PartiallyChecked
+
+
+@pytest.fixture
+def selection(digits) -> Selection:
+    return Selection.empty(digits.train.labels.numpy(), digits.classes)
+
+
+@pytest.fixture
+def model(qapp, digits) -> ClassTableModel:
+    made = ClassTableModel()
+    made.set_data(digits)
+    return made
+
+
+def test_the_class_model_keeps_qts_rules(model, selection, qtmodeltester):
+    qtmodeltester.check(model)
+    model.set_selection(selection.with_classes([3]))
+    model.set_accuracy((0.5,) * 10)
+    qtmodeltester.check(model)
+    proxy = ClassFilter(model)
+    proxy.setFilterFixedString("3")
+    qtmodeltester.check(proxy)
+
+
+def test_rows_tell_counts_and_accuracy(model, digits):
+    model.set_accuracy((0.983, None, *(1.0,) * 8))
+    row = [model.index(0, column).data() for column in (NAME, TRAIN, TEST, ACCURACY)]
+    counts = digits.train.labels.bincount(), digits.test.labels.bincount()
+    assert row == ["0", str(int(counts[0][0])), str(int(counts[1][0])), "98.3"]
+    assert model.index(1, ACCURACY).data() == "–"
+    assert model.index(1, ACCURACY).data(Qt.ItemDataRole.ToolTipRole) == "There are no test images of this class."
+
+
+def test_boxes_follow_the_forget_set(model, selection):
+    some = selection.with_classes([3]).with_samples([int((selection.labels == 5).argmax())])
+    changed = []
+    model.dataChanged.connect(lambda first, last: changed.append((first.row(), last.row())))
+    model.set_selection(some)
+    assert changed == [(3, 5)]  # only what changed is drawn again
+    assert [model.index(row, NAME).data(CHECK) for row in (3, 5, 0)] == [ON, PART, OFF]
+    assert model.index(3, FORGET).data(SHARE) == 1.0 and 0 < model.index(5, FORGET).data(SHARE) < 0.02
+    assert "in the forget set" in model.index(5, FORGET).data(Qt.ItemDataRole.AccessibleTextRole)
+
+
+def test_a_box_asks_and_a_class_chosen_in_part_becomes_whole(model, selection):
+    asked = []
+    model.toggle_wanted.connect(lambda labels, on: asked.append((labels, on)))
+    model.set_selection(selection.with_classes([3]).with_samples([int((selection.labels == 5).argmax())]))
+    for row in (0, 3, 5):
+        model.setData(model.index(row, NAME), ON, CHECK)
+    assert asked == [([0], True), ([3], False), ([5], True)]
+    assert model.index(0, NAME).data(CHECK) == OFF  # it only asks
+
+
+def test_the_filter_knows_what_is_ticked_of_what_it_shows(model, selection):
+    proxy = ClassFilter(model)
+    model.set_selection(selection.with_classes([3]))
+    assert proxy.state() == PART and proxy.labels() == list(range(10))
+    proxy.setFilterFixedString("3")
+    assert proxy.state() == ON and proxy.labels() == [3]
+    proxy.setFilterFixedString("4")
+    assert proxy.state() == OFF
+    proxy.setFilterFixedString("nothing")
+    assert proxy.state() == OFF and proxy.labels() == []
+
+
+def test_rows_are_sorted_by_value_not_by_text(model, digits):
+    model.set_accuracy(tuple(i / 9 for i in range(10)))
+    proxy = ClassFilter(model)
+    proxy.sort(ACCURACY, Qt.SortOrder.DescendingOrder)
+    assert proxy.labels() == list(range(9, -1, -1))
+    proxy.sort(TRAIN, Qt.SortOrder.AscendingOrder)
+    counts = digits.train.labels.bincount()[proxy.labels()].tolist()
+    assert counts == sorted(counts)
+    assert proxy.index(0, NAME).data(LABEL) == proxy.labels()[0]
+
+
+def test_a_class_without_training_images_cannot_be_ticked(qapp, digits):
+    labels = digits.train.labels.clone()
+    labels[labels == 9] = 8
+    model = ClassTableModel()
+    model.set_data(dataclasses.replace(digits, train=dataclasses.replace(digits.train, labels=labels)))
+    assert not model.flags(model.index(9, NAME)) & Qt.ItemFlag.ItemIsUserCheckable
+    assert model.index(9, NAME).data(CHECK) == OFF
+
+
+def test_the_fit_model_keeps_qts_rules_and_names_both_sides(qapp, digits, qtmodeltester):
+    model = FitTableModel()
+    qtmodeltester.check(model)
+    model.set_data(digits, None)
+    qtmodeltester.check(model)
+    assert model.index(3, fit_table.MODEL).data() == "–"
+    assert model.index(3, fit_table.MODEL).data(Qt.ItemDataRole.ToolTipRole).startswith("The checkpoint does not")
+    model.set_data(digits, tuple("abcdefghij"))
+    assert [model.index(3, column).data() for column in (fit_table.OUTPUT, fit_table.MODEL, fit_table.FOLDER)] == [
+        "3", "d", "3",
+    ]
+
+
+def test_samples_are_of_their_class_and_spread_over_it(qapp, digits):
+    model = FitTableModel()
+    model.set_data(digits, None)
+    for row in range(10):
+        keys = model.samples(row)
+        assert len(set(keys)) == 6 and {part for part, _ in keys} == {"train"}
+        assert {int(digits.train.labels[index]) for _, index in keys} == {row}
+
+
+def test_few_images_give_few_samples(qapp, digits):
+    part = dataclasses.replace(digits.train, images=digits.train.images[:3], labels=digits.train.labels[:3])
+    model = FitTableModel()
+    model.set_data(dataclasses.replace(digits, train=part), None)
+    assert sorted(len(model.samples(row)) for row in range(10)) == [0] * 7 + [1] * 3

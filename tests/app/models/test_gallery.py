@@ -1,0 +1,129 @@
+"""Which images the gallery shows in which order, and the grid it shows them in."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PySide6.QtCore import Qt
+
+from app.models.gallery import FORGET, KEY, LABEL, WRONG, GalleryModel, Images, Wanted
+from core.data.dataset import Dataset, ImageSet
+from core.data.preprocessing import Preprocessing
+
+
+def part(labels, names) -> ImageSet:
+    return ImageSet(torch.zeros(len(labels), 4, 4, 1, dtype=torch.uint8), torch.tensor(labels), names)
+
+
+@pytest.fixture
+def images() -> Images:
+    train = part([0, 1, 0, 1, 2], tuple(f"Folder/{n}.PNG" for n in ("Ant", "bee", "antler", "cat", "dog")))
+    dataset = Dataset("x", "X", ("a", "b", "c"), train, part([2, 0], None), Preprocessing((4, 4), (0.0,), (1.0,)), "f")
+    return Images(dataset)
+
+
+def known(**values) -> SimpleNamespace:
+    count = 5
+    base = {"loss": np.zeros(count), "confidence": np.ones(count), "distance": np.zeros(count),
+            "predicted": np.zeros(count, int), "correct": np.ones(count, bool)}  # fmt: skip
+    return SimpleNamespace(**{**base, **{k: np.array(v) for k, v in values.items()}})
+
+
+def test_filters(images):
+    assert images.arrange(Wanted()).tolist() == [0, 1, 2, 3, 4]
+    assert images.arrange(Wanted(label=1)).tolist() == [1, 3]
+    assert images.arrange(Wanted(part="test")).tolist() == [0, 1]
+    assert images.arrange(Wanted(part="test", label=1)).tolist() == []
+    assert images.arrange(Wanted(text=" ANT ")).tolist() == [0, 2]
+    assert images.arrange(Wanted(text="folder/b")).tolist() == [1]
+    assert images.arrange(Wanted(part="test", text="ant")).tolist() == [0, 1]  # no names to search in
+    assert images.arrange(Wanted(answer="wrong")).tolist() == [0, 1, 2, 3, 4]  # not measured yet
+
+
+def test_right_and_wrong_answers(images):
+    images.baseline = SimpleNamespace(train=known(correct=[True, False, True, False, True]), test=known())
+    assert images.arrange(Wanted(answer="wrong")).tolist() == [1, 3]
+    assert images.arrange(Wanted(answer="right", label=0)).tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [("loss", [4, 2, 0, 3, 1]), ("confidence", [3, 1, 0, 2, 4]), ("distance", [1, 0, 2, 3, 4])],
+)
+def test_orders(images, sort, order):
+    images.baseline = SimpleNamespace(
+        train=known(loss=[1.0, np.nan, 2.0, 0.5, 3.0], confidence=[0.5, 0.4, 0.6, 0.3, 0.9], distance=[1, 5, 1, 1, 0]),
+        test=known(),
+    )
+    assert images.arrange(Wanted(sort=sort)).tolist() == order  # what is not finite comes last
+    assert images.arrange(Wanted(sort=sort, reverse=True)).tolist() == order[::-1]
+
+
+def test_the_forget_set_first(images):
+    mask = np.array([False, False, True, False, True])
+    assert images.arrange(Wanted(sort="forget"), mask).tolist() == [2, 4, 0, 1, 3]
+    assert images.arrange(Wanted(sort="forget", part="test"), mask).tolist() == [0, 1]
+
+
+def test_one_image_in_words(images):
+    assert images.describe("train", 3) == "Folder/cat.PNG\nClass b"
+    assert images.describe("test", 1) == "Image 1\nClass a"
+    images.baseline = SimpleNamespace(train=known(predicted=[2] * 5, confidence=[0.913] * 5, loss=[1.5] * 5), test=None)
+    assert images.describe("train", 3).splitlines()[2:] == ["Model says c, 91.3 % sure", "Loss 1.500"]
+
+
+@pytest.fixture
+def model(qapp, images) -> GalleryModel:
+    made = GalleryModel()
+    made.set_columns(2)
+    made.show(images, "train", np.array([4, 3, 2, 1, 0]), np.array([True, False, False, False, False]))
+    return made
+
+
+def test_the_grid_keeps_qts_rules(model, qtmodeltester, images):
+    qtmodeltester.check(model)
+    model.set_columns(3)
+    qtmodeltester.check(model)
+    model.show(images, "train", np.zeros(0, np.int64), None)
+    qtmodeltester.check(model)
+
+
+def test_cells_are_filled_row_by_row(model):
+    assert (model.rowCount(), model.columnCount(), model.count) == (3, 2, 5)
+    assert [model.index(r, c).data(KEY) for r, c in ((0, 0), (0, 1), (2, 0), (2, 1))] == [
+        ("train", 4), ("train", 3), ("train", 0), None,
+    ]
+    assert model.place(model.index(2, 0)) == 4 and model.place(model.index(2, 1)) == -1
+    assert model.flags(model.index(2, 1)) == Qt.ItemFlag.NoItemFlags
+    assert model.index_of(3).row() == 1 and model.cell_of(1) == 3 and model.cell_of(99) == -1
+    assert model.ids(1, 3).tolist() == [3, 2, 1]
+
+
+def test_cells_tell_what_is_drawn(model, images):
+    assert model.index(2, 0).data(FORGET) is True and model.index(0, 0).data(FORGET) is False
+    assert model.index(0, 0).data(LABEL) == 2
+    assert model.index(0, 0).data(WRONG) is False
+    assert model.index(2, 0).data(Qt.ItemDataRole.AccessibleTextRole).startswith("to forget, Folder/Ant.PNG")
+    images.baseline = SimpleNamespace(train=known(correct=[False] * 5), test=None)
+    assert model.index(0, 0).data(WRONG) is True
+
+
+def test_test_images_are_never_in_the_forget_set(model, images):
+    model.show(images, "test", np.array([0, 1]), np.ones(5, bool))
+    assert model.index(0, 0).data(FORGET) is False
+    model.set_mask(np.ones(5, bool))
+    assert model.index(0, 0).data(FORGET) is False
+
+
+def test_a_million_images_are_a_grid_at_once(qapp):
+    many = 1_000_000
+    labels = torch.zeros(many, dtype=torch.int64)
+    dataset = SimpleNamespace(train=SimpleNamespace(labels=labels, paths=None), classes=("a",))
+    model = GalleryModel()
+    model.set_columns(7)
+    model.show(Images(dataset), "train", np.arange(many), np.zeros(many, bool))
+    assert model.rowCount() == 142_858
+    assert model.index(142_857, 0).data(KEY) == ("train", 999_999)
