@@ -143,7 +143,6 @@ def check(
     others = {f"seed {r.seed}": outputs(r.model, f"Measuring retrained, seed {r.seed}") for r in references}
     for name, path in (retrained or {}).items():
         others[name] = outputs(path, f"Measuring {name}")
-    tell("Comparing", 0, 0)
     report = results.build_report(
         folder,
         job,
@@ -154,7 +153,9 @@ def check(
         _outcome(folder),
         others,
         _notes(references),
+        tell,
     )
+    tell("Writing the report", 0, 0)
     report.pop("log")
     return results.write_report(folder, job, pair.dataset, report)
 

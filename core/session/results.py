@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -72,20 +73,24 @@ def build_report(
     outcome: Outcome,
     retrained: dict[str, FullOutputs] | None = None,
     retrained_notes: dict[str, Any] | None = None,
+    tell: Callable[[str, int, int], object] | None = None,
 ) -> dict[str, Any]:
     """Measure the models and put together report.json, without the hashes that `write_report` adds.
 
     `retrained`: outputs of retrained references by name ("seed 1"). `log` holds warnings for the event log.
+    `tell(what, done, total)` is called before each measure of each model and may raise to interrupt.
     """
     retrained = retrained or {}
     method = get_method(job.method)
     outputs = {"original": original, "unlearned": unlearned}
     if splits.forget_classes:
         outputs["head_only"] = suite.head_only(original, splits.forget_classes)
-    models = {"original": suite.measure(original, splits)}
+    step = _Steps(tell, [*outputs, *retrained])
+    models = {"original": suite.measure(original, splits, say=step.of("original"))}
     for name in list(outputs)[1:]:
-        models[name] = suite.measure(outputs[name], splits, features_of=(original, models["original"]))
-    references = {name: suite.measure(full, splits) for name, full in retrained.items()}
+        known = (original, models["original"])
+        models[name] = suite.measure(outputs[name], splits, features_of=known, say=step.of(name))
+    references = {name: suite.measure(full, splits, say=step.of(name)) for name, full in retrained.items()}
     for name, full in outputs.items():
         models[name]["distances"] = suite.distances(full, original, list(retrained.values()), splits)
     for name, full in retrained.items():
@@ -147,6 +152,22 @@ def build_report(
         "machine": {"system": platform.platform(terse=True), "processor": platform.machine()},
         "log": warnings,
     }
+
+
+class _Steps:
+    """Counts the measures of all models, for a progress."""
+
+    def __init__(self, tell: Callable[[str, int, int], object] | None, models: list[str]) -> None:
+        self._tell, self._models = tell, models
+
+    def of(self, model: str) -> Callable[[str], object] | None:
+        """Return what a model's measures are told to."""
+        tell, total = self._tell, len(self._models) * len(suite.STEPS)
+        if tell is None:
+            return None
+        first = self._models.index(model) * len(suite.STEPS)
+        name = {"head_only": "head-only edit"}.get(model, model)
+        return lambda what: tell(f"Measuring {what}, {name}", first + suite.STEPS.index(what), total)
 
 
 def write_report(folder: RunFolder, job: Job, dataset: Dataset, report: dict[str, Any]) -> dict[str, Any]:

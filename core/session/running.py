@@ -271,7 +271,7 @@ class _Runner:
             return engine.outcome
         assert bench.original is not None
         report = results.build_report(
-            self._folder, bench.job, bench.dataset, setting.splits, bench.original, final, outcome
+            self._folder, bench.job, bench.dataset, setting.splits, bench.original, final, outcome, tell=self._tick
         )
         for message, code in report.pop("log", []):
             self._log("warning", message, code)

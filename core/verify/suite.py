@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -20,20 +20,32 @@ from core.metrics.distances import OutputDistance, output_distance
 from core.metrics.probe import linear_probe
 from core.metrics.spectra import measure_spectra
 
+STEPS = ("accuracies", "alignment", "spectra", "linear probe", "clustering", "class means")
+"""What is told before it is measured, in this order."""
+
+Say = Callable[[str], object]
+
 FEATURE_KEYS = ("dimensional_alignment", "spectra", "probe", "nmi", "clustering", "class_means")
 
 
 def measure(
-    full: FullOutputs, splits: Splits, *, features_of: tuple[FullOutputs, dict[str, Any]] | None = None
+    full: FullOutputs,
+    splits: Splits,
+    *,
+    features_of: tuple[FullOutputs, dict[str, Any]] | None = None,
+    say: Say | None = None,
 ) -> dict:
     """Measure one model. `features_of` gives another model's outputs and measures: where the features are bit for bit
     the same (a head-only edit), the feature measures are the same by definition and are not computed again.
+    `say` is called with each of STEPS before it begins and may raise to interrupt.
     """  # noqa: D205
+    say = say or _silent
+    say("accuracies")
     sets = full.split(splits)
     measures = output_measures(sets, full, splits)
     if features_of is not None and _same_features(full, features_of[0]):
         return {**measures, **{key: features_of[1].get(key) for key in FEATURE_KEYS}}
-    return {**measures, **feature_measures(sets, splits)}
+    return {**measures, **feature_measures(sets, splits, say)}
 
 
 def output_measures(sets: dict[str, SetOutputs], full: FullOutputs, splits: Splits) -> dict[str, Any]:
@@ -53,18 +65,24 @@ def output_measures(sets: dict[str, SetOutputs], full: FullOutputs, splits: Spli
     }
 
 
-def feature_measures(sets: dict[str, SetOutputs], splits: Splits) -> dict[str, Any]:
+def feature_measures(sets: dict[str, SetOutputs], splits: Splits, say: Say | None = None) -> dict[str, Any]:
     """Return what the features still hold: alignment, spectra, linear probe, clustering, class means."""
+    say = say or _silent
     k = len(splits.retain_classes)
     retain, forget = sets["retain_train"], sets["forget_train"]
     whole = torch.isin(forget.labels, torch.tensor(splits.forget_classes, dtype=torch.int64))
     of_classes = forget.features[whole] if len(forget) else None
     train = _joined(retain, forget)
     test = _joined(sets["retain_test"], sets["forget_test"])
+    say("alignment")
     alignment = measure_alignment(of_classes, retain.features, num_retain_classes=k)
+    say("spectra")
     spectra = measure_spectra(forget.features, retain.features, k=k) if len(forget) and len(retain) else None
+    say("linear probe")
     probe = linear_probe(train.features, train.labels, test.features, test.labels, splits.forget_classes)
+    say("clustering")
     clusters = measure_clustering(test.features, test.labels, splits.num_classes, splits.forget_classes)
+    say("class means")
     means = measure_class_means(
         train.features, train.labels, test.features, test.labels, splits.num_classes, splits.forget_classes
     )
@@ -123,6 +141,10 @@ def head_only(original: FullOutputs, forget_classes: tuple[int, ...]) -> FullOut
         return SetOutputs(logits, outputs.features, outputs.labels)
 
     return FullOutputs(edited(original.train), edited(original.test))
+
+
+def _silent(_what: str) -> None:
+    """Nobody wants to know."""
 
 
 def _accuracy(outputs: SetOutputs) -> float | None:

@@ -1,0 +1,56 @@
+"""Each measure of each model is told before it begins, and a check can be interrupted between two of them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from core.data.splits import Splits
+from core.engine.full import FullOutputs
+from core.engine.outputs import SetOutputs
+from core.session.results import _Steps
+from core.verify import suite
+from tests.core.toy import toy_dataset
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def measured() -> tuple[FullOutputs, Splits]:
+    dataset = toy_dataset()
+    generator = torch.Generator().manual_seed(0)
+
+    def outputs(labels: torch.Tensor) -> SetOutputs:
+        features = torch.randn(len(labels), 8, generator=generator)
+        return SetOutputs(torch.randn(len(labels), 4, generator=generator), features, labels)
+
+    full = FullOutputs(outputs(dataset.train.labels), outputs(dataset.test.labels))
+    return full, Splits.of(dataset, dataset.train.labels == 1)
+
+
+def test_every_measure_is_said_in_order(measured):
+    said: list[str] = []
+    suite.measure(*measured, say=said.append)
+    assert tuple(said) == suite.STEPS
+
+
+def test_a_measure_can_be_interrupted(measured):
+    def stop(what: str) -> None:
+        if what == "clustering":
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        suite.measure(*measured, say=stop)
+
+
+def test_measures_do_not_depend_on_whether_anyone_listens(measured):
+    assert suite.measure(*measured) == suite.measure(*measured, say=lambda what: None)
+
+
+def test_progress_counts_over_all_models():
+    told: list[tuple[str, int, int]] = []
+    steps = _Steps(lambda *what: told.append(what), ["original", "head_only"])
+    steps.of("original")("accuracies")
+    steps.of("head_only")("linear probe")
+    assert told == [("Measuring accuracies, original", 0, 12), ("Measuring linear probe, head-only edit", 9, 12)]
+    assert _Steps(None, ["original"]).of("original") is None
