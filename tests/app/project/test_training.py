@@ -61,7 +61,7 @@ def test_what_is_typed_is_what_is_asked_for(dialog):
 
 def test_a_network_that_does_not_take_the_images_is_refused_with_the_reason(dialog):
     choose(dialog.network, "alexnet")
-    assert dialog.reason() == "AlexNet needs images of at least 63 pixels; these have 8."
+    assert dialog.reason() == f"{dialog.network.currentText()} needs images of at least 63 pixels; these have 8."
     assert not dialog.accept_button.isEnabled()
     choose(dialog.network, "small-cnn")
     assert dialog.reason() == "" and dialog.accept_button.isEnabled()

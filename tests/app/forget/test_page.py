@@ -1,0 +1,480 @@
+"""The Forget page: every way of choosing edits one forget set, and the summary says what it holds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+
+from app.dialogs.forget_list import ForgetListSheet
+from app.models.class_table import NAME
+from app.models.gallery import Wanted
+from app.workers.opening_job import Request
+from core.selection import read_forget_csv
+from tests.app.helpers import assert_accessible, assert_fits
+from tests.app.opened import dialog_of
+
+NONE = Qt.KeyboardModifier.NoModifier
+CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def page(window, open_digits):
+    open_digits()
+    window.show_page("forget")
+    return window.page("forget")
+
+
+@pytest.fixture
+def chosen(context):
+    """Positions of the images in the forget set."""
+    return lambda: context.project.selection.indices.tolist()
+
+
+def cell(page, number: int) -> QPoint:
+    view = page.gallery_panel.view
+    return view.visualRect(page.gallery_model.index_of(number)).center()
+
+
+def click(page, number: int, modifiers=NONE) -> None:
+    QTest.mouseClick(page.gallery_panel.view.viewport(), LEFT, modifiers, cell(page, number))
+
+
+def drag(page, first: int, last: int, modifiers=NONE) -> None:
+    port = page.gallery_panel.view.viewport()
+    QTest.mousePress(port, LEFT, modifiers, cell(page, first))
+    QTest.mouseMove(port, cell(page, last))
+    QTest.mouseRelease(port, LEFT, modifiers, cell(page, last))
+
+
+def test_without_data_the_page_says_what_is_missing(window, context):
+    window.show_page("forget")
+    page = window.page("forget")
+    assert page.empty.isVisible()
+    assert page.empty.text() == (
+        "The images to forget are chosen here. First open the data the model was trained on."
+    )
+    assert page.missing() == "Open the data first."
+    page.empty.button.click()
+    assert window.current_page == "project"
+
+
+# -- the one selection ---------------------------------------------------------------------------------------------
+
+
+def test_everything_shows_the_one_forget_set(page, context, digits):
+    context.project.set_selection(context.project.selection.with_classes([3]).with_samples([0, 1]))
+    extra = int((digits.train.labels[:2] != 3).sum())
+    assert page.summary() == context.project.selection.describe()
+    assert page.summary().startswith("class 3")
+    assert page.class_model.index(3, NAME).data(Qt.ItemDataRole.CheckStateRole) == Qt.CheckState.Checked
+    assert page.map_panel.scatter._forget.sum() == context.project.selection.count
+    assert page.gallery_model.index_of(0).data(int(Qt.ItemDataRole.UserRole) + 2) is True
+    assert f"{extra} sample" in page.summary()
+
+
+def test_empty_and_full_sets_are_refused_beside_the_button(page, context):
+    assert page.missing() == "Choose at least one image." and not page.next_button.isEnabled()
+    assert not page.clear_button.isEnabled() and not page.tools.export_button.isEnabled()
+    page.presenter.toggle_classes(list(range(10)), True)
+    assert page.missing() == "At least one class must stay." and not page.next_button.isEnabled()
+    page.presenter.toggle_classes([0], False)
+    assert page.missing() == "" and page.next_button.isEnabled()
+    page.next_button.click()
+    assert page.window().current_page == "unlearn"
+
+
+def test_without_a_model_one_can_choose_but_not_go_on(window, context, idle):
+    context.opening.open_data("digits")
+    idle()
+    window.show_page("forget")
+    page = window.page("forget")
+    page.presenter.toggle_classes([3], True)
+    assert context.project.selection.complete_classes == (3,)
+    assert page.missing() == "Open a model first."
+
+
+def test_undo_and_redo_by_key(page, window, context, chosen):
+    page.presenter.mark(np.array([1, 2]), "add")
+    page.presenter.mark(np.array([2, 3]), "toggle")
+    assert chosen() == [1, 3]
+    QTest.keyClick(window, Qt.Key.Key_Z, CTRL)
+    assert chosen() == [1, 2]
+    QTest.keyClick(window, Qt.Key.Key_Z, CTRL)
+    assert chosen() == [] and not page.tools.undo.isEnabled()
+    QTest.keyClick(window, Qt.Key.Key_Z, CTRL | SHIFT)
+    assert chosen() == [1, 2] and page.tools.redo.isEnabled()
+
+
+def test_what_was_done_is_said_with_a_way_back(page, chosen):
+    page.presenter.mark(np.arange(37), "add")
+    assert page.confirmed() == "37 added" and page.undo_button.isVisible()
+    page.undo_button.click()
+    assert chosen() == [] and page.confirmed() == "" and not page.undo_button.isVisible()
+    page.presenter.mark(np.array([5]), "toggle")
+    assert page.confirmed() == ""  # one image is seen where it is
+    page.presenter.mark(np.array([5, 6]), "toggle")
+    assert page.confirmed() == "1 added, 1 taken out"
+    page.clear_button.click()
+    assert chosen() == []
+
+
+# -- classes -------------------------------------------------------------------------------------------------------
+
+
+def click_box(page, row: int) -> None:
+    table = page.class_panel.table
+    rect = table.visualRect(table.model().index(row, NAME))
+    QTest.mouseClick(table.viewport(), LEFT, NONE, QPoint(rect.left() + 14, rect.center().y()))
+
+
+def test_a_box_takes_a_class(page, context):
+    click_box(page, 3)
+    assert context.project.selection.complete_classes == (3,)
+    click_box(page, 3)
+    assert context.project.selection.count == 0
+
+
+def test_the_box_of_the_header_takes_what_is_shown(page, context):
+    page.class_panel.search.setText("3")
+    header = page.class_panel.header
+    QTest.mouseClick(header.viewport(), LEFT, NONE, header.box().center())
+    assert context.project.selection.complete_classes == (3,)
+    assert header.check_state() == Qt.CheckState.Checked
+    page.class_panel.search.clear()
+    assert header.check_state() == Qt.CheckState.PartiallyChecked
+    QTest.mouseClick(header.viewport(), LEFT, NONE, header.box().center())
+    assert context.project.selection.complete_classes == tuple(range(10))
+    QTest.mouseClick(header.viewport(), LEFT, NONE, header.box().center())
+    assert context.project.selection.count == 0
+
+
+def test_a_click_beside_the_box_sorts(page):
+    header = page.class_panel.header
+    QTest.mouseClick(header.viewport(), LEFT, NONE, QPoint(header.box().right() + 30, header.box().center().y()))
+    assert header.sortIndicatorOrder() == Qt.SortOrder.DescendingOrder
+
+
+def test_space_toggles_the_rows_selected(page, context):
+    table = page.class_panel.table
+    table.selectRow(2)
+    QTest.keyClick(table, Qt.Key.Key_Down, SHIFT)
+    QTest.keyClick(table, Qt.Key.Key_Space)
+    assert context.project.selection.complete_classes == (2, 3)
+    QTest.keyClick(table, Qt.Key.Key_Space)
+    assert context.project.selection.count == 0
+
+
+def test_the_menu_of_the_classes(page, context):
+    def choose(text: str) -> None:
+        menu = page.class_panel.menu()
+        next(action for action in menu.actions() if action.text() == text).trigger()
+
+    selection = lambda: context.project.selection.complete_classes  # noqa: E731
+    page.class_panel.table.selectRow(4)
+    choose("Only this")
+    assert selection() == (4,)
+    choose("Invert")
+    assert selection() == (0, 1, 2, 3, 5, 6, 7, 8, 9)
+    page.class_panel.search.setText("5")
+    choose("Select none")
+    assert selection() == (0, 1, 2, 3, 6, 7, 8, 9)
+    choose("Select all")
+    assert selection() == (0, 1, 2, 3, 5, 6, 7, 8, 9)
+    page.class_panel.search.clear()
+    page.class_panel.table.selectRow(4)
+    choose("Show its images")
+    assert page.tools.wanted().label == 4
+
+
+def test_a_class_under_the_mouse_is_lit_everywhere(page):
+    page.class_panel.hovered.emit(6)
+    assert page.gallery_panel.view.lit() == 6 and page.map_panel.scatter._highlight == 6
+    page.class_panel.hovered.emit(-1)
+    assert page.gallery_panel.view.lit() == -1 and page.map_panel.scatter._highlight is None
+
+
+# -- images --------------------------------------------------------------------------------------------------------
+
+
+def test_a_click_toggles_and_shift_reaches(page, chosen):
+    click(page, 1)
+    click(page, 2, CTRL)
+    assert chosen() == [1, 2]
+    click(page, 2)
+    assert chosen() == [1]
+    click(page, 1)
+    click(page, 1)
+    click(page, 6, SHIFT)
+    assert chosen() == [1, 2, 3, 4, 5, 6]
+    click(page, 4)  # out, and from there to the end
+    click(page, 6, SHIFT)
+    assert chosen() == [1, 2, 3]
+
+
+def test_a_rectangle_takes_all_it_touches_in_one_step(page, chosen, context):
+    columns = page.gallery_model.columns
+    drag(page, 0, columns + 1)
+    assert chosen() == [0, 1, columns, columns + 1]
+    drag(page, 1, columns + 1, CTRL)
+    assert chosen() == [0, columns]
+    context.project.undo_selection()
+    assert len(chosen()) == 4
+
+
+def test_escape_gives_a_rectangle_up(page, chosen):
+    view = page.gallery_panel.view
+    QTest.mousePress(view.viewport(), LEFT, NONE, cell(page, 0))
+    QTest.mouseMove(view.viewport(), cell(page, 2))
+    assert view.preview() is not None
+    QTest.keyClick(view, Qt.Key.Key_Escape)
+    QTest.mouseRelease(view.viewport(), LEFT, NONE, cell(page, 2))
+    assert chosen() == [] and view.preview() is None
+
+
+def test_the_keyboard_does_all_of_it(page, chosen):
+    view, columns = page.gallery_panel.view, page.gallery_model.columns
+    view.setCurrentIndex(page.gallery_model.index_of(0))
+    QTest.keyClick(view, Qt.Key.Key_Space)
+    assert chosen() == [0]
+    QTest.keyClick(view, Qt.Key.Key_Right, SHIFT)
+    QTest.keyClick(view, Qt.Key.Key_Down, SHIFT)
+    assert chosen() == list(range(columns + 2))
+    for _ in range(columns - 1):
+        QTest.keyClick(view, Qt.Key.Key_Right)  # goes on in the next row
+    assert page.gallery_model.place(view.currentIndex()) == 2 * columns
+    QTest.keyClick(view, Qt.Key.Key_Home)
+    QTest.keyClick(view, Qt.Key.Key_Return)
+    assert 0 not in chosen()
+    QTest.keyClick(view, Qt.Key.Key_End)
+    assert page.gallery_model.place(view.currentIndex()) == page.gallery_model.count - 1
+    QTest.keyClick(view, Qt.Key.Key_A, CTRL)
+    assert len(chosen()) == page.gallery_model.count
+
+
+def test_ctrl_a_takes_what_the_filters_show(page, context):
+    page.tools.choose_class(7)
+    page.presenter.arrange()
+    QTest.keyClick(page.gallery_panel.view, Qt.Key.Key_A, CTRL)
+    assert context.project.selection.complete_classes == (7,)
+    assert context.project.selection.loose_count == 0
+
+
+def test_test_images_cannot_be_chosen(page, chosen, window, digits):
+    page.tools.part.setCurrentIndex(1)
+    page.presenter.arrange()
+    assert page.gallery_panel.count() == f"{len(digits.test):,}"
+    click(page, 0)
+    assert chosen() == []
+    assert window.status.text() == "Test images were never trained on, so there is nothing to remove."
+
+
+def test_filters_and_order(page, context, digits, qtbot):
+    found = context.project.evaluation["baseline"]
+    page.tools.sort.setCurrentIndex(page.tools.sort.findData("loss"))
+    qtbot.waitUntil(lambda: page.gallery_model.ids(0, 0)[0] == found.train.loss.argmax())
+    page.tools.reverse.click()
+    qtbot.waitUntil(lambda: page.gallery_model.ids(0, 0)[0] != found.train.loss.argmax())
+    page.tools.choose_class(2)
+    page.tools.answer.setCurrentIndex(page.tools.answer.findData("wrong"))
+    wrong = int(((digits.train.labels.numpy() == 2) & ~found.train.correct).sum())
+    qtbot.waitUntil(lambda: page.gallery_model.count == wrong)
+    if not wrong:
+        assert page.gallery_panel.empty.text() == "No image matches the search and filters."
+    page.tools.reset()
+    qtbot.waitUntil(lambda: page.gallery_model.count == len(digits.train))
+    assert page.gallery_panel.view.isVisible()
+
+
+def test_names_are_searched_where_there_are_names(window, context, insects, idle, qtbot):
+    context.opening.open_data(str(insects))
+    idle()
+    window.show_page("forget")
+    page = window.page("forget")
+    assert page.tools.search.isEnabled()
+    page.tools.search.setText("BEE1")
+    qtbot.waitUntil(lambda: page.gallery_model.count == 1)
+    page.tools.search.setText("no such name")
+    qtbot.waitUntil(lambda: page.gallery_panel.empty.isVisible())
+    page.gallery_panel.empty.button.click()
+    qtbot.waitUntil(lambda: page.gallery_model.count == len(context.project.dataset.train))
+    assert not page.tools.sort.model().item(1).isEnabled()  # no model yet
+
+
+def test_digits_have_no_names(page):
+    assert not page.tools.search.isEnabled() and page.tools.search.placeholderText() == "No file names"
+    assert page.tools.wanted() == Wanted()
+
+
+def test_columns_follow_the_width_and_the_place_stays(page, window, qtbot):
+    view = page.gallery_panel.view
+    assert page.gallery_model.columns == 4
+    view.scrollTo(page.gallery_model.index_of(400))
+    top = page.gallery_model.place(view.indexAt(QPoint(1, 1)))
+    window.resize(1700, 720)
+    qtbot.waitUntil(lambda: page.gallery_model.columns > 4)
+    now = page.gallery_model.place(view.indexAt(QPoint(1, 1)))
+    assert abs(now - top) <= page.gallery_model.columns
+
+
+# -- the map -------------------------------------------------------------------------------------------------------
+
+
+def test_the_map_shows_the_measured_features(page, context):
+    scatter = page.map_panel.scatter
+    assert np.array_equal(scatter._points, context.project.evaluation["baseline"].coordinates)
+    assert page.map_panel.scatter.isVisible() and page.map_panel.scatter.tool == "lasso"
+    assert scatter._caption.text().startswith("Two principal components · ")
+
+
+def test_an_outline_adds_and_with_ctrl_takes_out(page, chosen):
+    page.map_panel.scatter.selection_drawn.emit(np.array([4, 5, 6]), "replace")
+    page.map_panel.scatter.selection_drawn.emit(np.array([9]), "add")
+    assert chosen() == [4, 5, 6, 9]
+    page.map_panel.scatter.selection_drawn.emit(np.array([5, 9]), "remove")
+    page.map_panel.scatter.clicked.emit(6, "replace")
+    assert chosen() == [4]
+
+
+def test_tools_are_chosen_by_button(page):
+    for tool, button in page.map_panel.tool_buttons.items():
+        button.click()
+        assert page.map_panel.scatter.tool == tool
+
+
+def test_tsne_comes_in_the_background_and_knows_its_images(page, monkeypatch, chosen, qtbot, context):
+    ids = np.array([3, 10, 20])
+    monkeypatch.setattr("app.pages.forget.map_presenter.arrange",
+                        lambda compact, labels: (ids, np.array([[0, 0], [1, 1], [2, 0]], np.float32)))  # fmt: skip
+    context.project.set_selection(context.project.selection.with_samples([10]))
+    page.map_panel.projection.set_value("tsne")
+    scatter = page.map_panel.scatter
+    assert scatter._caption.text().startswith("Two principal components")  # stays until the other is there
+    qtbot.waitUntil(lambda: scatter._caption.text().startswith("t-SNE of 3 of "))
+    assert scatter._forget.tolist() == [False, True, False]
+    scatter.selection_drawn.emit(np.array([0, 2]), "replace")
+    assert chosen() == [3, 10, 20]
+    page.map_panel.projection.set_value("pca")
+    assert len(scatter._points) == context.project.selection.total
+    page.map_panel.projection.set_value("tsne")  # known already
+    assert len(scatter._points) == 3
+
+
+def test_a_map_that_cannot_be_made_is_told(page, monkeypatch, qtbot, context):
+    def fail(compact, labels):
+        raise ValueError("the features hold values that are not finite")
+
+    monkeypatch.setattr("app.pages.forget.map_presenter.arrange", fail)
+    page.map_panel.projection.set_value("tsne")
+    qtbot.waitUntil(lambda: page.map_panel.projection.value() == "pca")
+    assert "The t-SNE map could not be made." in context.notifications.history[-1].text
+
+
+def test_before_the_model_is_measured_the_map_says_so(window, context, idle):
+    context.opening.open_data("digits")
+    idle()
+    window.show_page("forget")
+    assert window.page("forget").map_panel.empty.text() == "Open the model to see how it arranges the images."
+
+
+# -- lists ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def insect_page(window, context, insects, idle):
+    context.opening.open_data(str(insects))
+    idle()
+    window.show_page("forget")
+    return window.page("forget")
+
+
+def sheet_for(page, path, text, qtbot) -> ForgetListSheet:
+    path.write_text(text)
+    page.presenter.lists.read(path)
+    qtbot.waitUntil(lambda: any(s.isVisible() for s in page.window().findChildren(ForgetListSheet)))
+    return dialog_of(page.window(), ForgetListSheet)
+
+
+LIST = "train-ant0.png\ntrain/bee/train-bee1.png\nTRAIN-CAT2.jpeg\ntwin.png\ntest-cat0.png\n"
+
+
+def test_a_list_is_shown_before_it_is_applied(insect_page, context, tmp_path, qtbot):
+    names = context.project.dataset.train.paths
+    ant, bee = names.index("train/ant/train-ant0.png"), names.index("train/bee/train-bee1.png")
+    context.project.set_selection(context.project.selection.with_samples([ant]))
+    sheet = sheet_for(insect_page, tmp_path / "list.txt", LIST, qtbot)
+    texts = [label.text() for label in sheet.findChildren(type(sheet._reason))]
+    assert any(text.startswith("2 of 5 names found. 1 not found: TRAIN-CAT2.jpeg; nearest name: ") for text in texts)
+    assert any("1 image is in the test part." in text for text in texts)
+    assert any("twin.png. Write the folder before the name." in text for text in texts)
+    assert "1 image is chosen already." in texts
+    assert sheet.accept_button.text() == "Add 1 image"
+    assert context.project.selection.indices.tolist() == [ant]
+    sheet.accept()
+    assert context.project.selection.indices.tolist() == sorted([ant, bee])
+    assert insect_page.confirmed() == "1 added"
+
+
+def test_a_list_that_is_left_changes_nothing(insect_page, context, tmp_path, qtbot):
+    sheet_for(insect_page, tmp_path / "list.txt", "0\n1\n", qtbot).reject()
+    assert context.project.selection.count == 0
+
+
+def test_a_list_for_other_data_or_none_at_all_is_told(insect_page, context, tmp_path, qtbot):
+    path = tmp_path / "list.csv"
+    path.write_text("index,class\n0,zebra\n")
+    insect_page.presenter.lists.read(path)
+    qtbot.waitUntil(insect_page.banner.isVisible)
+    assert insect_page.banner.text().startswith("list.csv was not imported. The forget list does not belong to this")
+    insect_page.presenter.lists.read(tmp_path / "none.csv")
+    qtbot.waitUntil(lambda: insect_page.banner.text().startswith("none.csv was not imported. "))
+    assert context.project.selection.count == 0
+
+
+def test_a_dropped_list_opens_its_sheet(insect_page, window, context, tmp_path, qtbot):
+    path = tmp_path / "names.txt"
+    path.write_text("train-ant0.png\n")
+    window.show_page("project")
+    context.open_paths([path])
+    qtbot.waitUntil(lambda: any(s.isVisible() for s in window.findChildren(ForgetListSheet)))
+    assert window.current_page == "forget"
+    dialog_of(window, ForgetListSheet).reject()
+
+
+def test_an_exported_list_is_read_back(insect_page, window, context, tmp_path, qtbot):
+    insect_page.presenter.toggle_classes([1], True)
+    insect_page.presenter.lists.write(tmp_path / "out.csv")
+    qtbot.waitUntil(lambda: "written to out.csv" in window.status.text())
+    rows = read_forget_csv(tmp_path / "out.csv")
+    assert rows.indices.tolist() == context.project.selection.indices.tolist()
+    assert set(rows.classes) == {"bee"}
+    insect_page.presenter.lists.write(tmp_path / "out.csv" / "below.csv")
+    qtbot.waitUntil(insect_page.banner.isVisible)
+    assert insect_page.banner.text().startswith("below.csv was not written. ")
+
+
+# -- the page as a whole -------------------------------------------------------------------------------------------
+
+
+def test_other_data_begins_anew(page, window, context, insects, idle):
+    page.presenter.toggle_classes([3], True)
+    page.tools.choose_class(3)
+    context.opening.put(Request("data", "insects", data=str(insects), alone=True))
+    idle()
+    assert context.project.selection.count == 0 and page.tools.wanted().label is None
+    assert page.class_panel.filter.rowCount() == 3
+    assert page.gallery_model.count == len(context.project.dataset.train)
+    assert page.map_panel.empty.isVisibleTo(page.map_panel)
+
+
+def test_the_page_can_be_used_by_keyboard_and_reader(page, window):
+    page.presenter.toggle_classes([3], True)
+    assert_accessible(window)
+
+
+def test_the_page_fits_the_smallest_window(page, window, qtbot):
+    page.presenter.mark(np.arange(37), "add")
+    assert_fits(window)
+
