@@ -22,8 +22,8 @@ from core.jsonio import loads, read_json, write_json
 JOB, FORGET, EVENTS, STATUS = "job.json", "forget.csv", "events.jsonl", "status.json"
 MODEL, MODEL_PT, CARD = "model.safetensors", "model.pt", "model.json"
 REPORT_HTML, REPORT_JSON, CHECKPOINTS, LOCK = "report.html", "report.json", "checkpoints", ".lock"
-VERIFY = "verify.jsonl"
-OWN_FILES = (JOB, FORGET, EVENTS, STATUS, MODEL, MODEL_PT, CARD, REPORT_HTML, REPORT_JSON, VERIFY)
+VERIFY, REMOVED = "verify.jsonl", "removed.json"
+OWN_FILES = (JOB, FORGET, EVENTS, STATUS, MODEL, MODEL_PT, CARD, REPORT_HTML, REPORT_JSON, VERIFY, REMOVED)
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,14 @@ class RunFolder:
     def card(self) -> dict[str, Any] | None:
         """Return the model card, or None where there is none yet."""
         return read_json(self.file(CARD)) if self.file(CARD).is_file() else None
+
+    def removed(self) -> dict[str, dict[str, str]]:
+        """Return what was removed on request: name -> {"sha256", "removed"}; empty where nothing was."""
+        try:
+            noted = read_json(self.file(REMOVED))
+        except InputError:
+            return {}
+        return noted if isinstance(noted, dict) else {}
 
     @property
     def has_result(self) -> bool:

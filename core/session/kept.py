@@ -14,22 +14,20 @@ from core.data.named import data_folder, find_source
 from core.engine.full import cache_name
 from core.errors import InputError
 from core.job import Job
-from core.jsonio import read_json, write_json
+from core.jsonio import write_json
 from core.places import cache_home, runs_home
 from core.runs.folder import (
     CHECKPOINTS,
     EVENTS,
     FORGET,
     MODEL,
+    REMOVED,
     REPORT_HTML,
     REPORT_JSON,
     RunFolder,
     sha256,
 )
 from core.session.references import jobs_in, references_on_disk, same_forget_set
-
-REMOVED = "removed.json"
-"""In the run folder: which of its files were removed on request, when, and what their hashes were."""
 
 THUMBNAILS, OUTPUTS, FINGERPRINTS = "thumbnails", "outputs", "fingerprints"  # folders of the cache
 
@@ -145,15 +143,6 @@ def remove_kept(folder: RunFolder, ids: Collection[str]) -> Removed:
     return Removed(count, removed, tuple(failed))
 
 
-def removed_files(folder: RunFolder) -> dict[str, dict[str, str]]:
-    """Return what was removed from a run folder on request: name -> {"sha256", "removed"}; empty where nothing was."""
-    try:
-        noted = read_json(folder.file(REMOVED))
-    except InputError:
-        return {}
-    return noted if isinstance(noted, dict) else {}
-
-
 def _kind(
     id: str, title: str, holds: str, files: tuple[Path, ...], removable: bool = True, consequence: str = ""
 ) -> Kept:
@@ -220,7 +209,7 @@ def _other_runs(folder: RunFolder, job: Job) -> tuple[str, ...]:
 
 def _note(folder: RunFolder, files: list[Path]) -> None:
     today = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    noted = removed_files(folder)
+    noted = folder.removed()
     for path in files:
         if path.is_file():
             name = path.relative_to(folder.path).as_posix()

@@ -60,7 +60,8 @@ def forget_text(job: Job) -> str:
 def check_report_files(path: Path) -> tuple[Path, dict[str, str]]:
     """Compute the SHA-256 of every file a report names; `path` is report.json, report.html or their folder.
 
-    Returns report.json's path and the hashes. Raises InputError where there is no report, or it names no files, and
+    Returns report.json's path and the hashes; files that were removed on request are left out, where what was noted
+    of them is what the report says. Raises InputError where there is no report, or it names no files, and
     MismatchError naming each file that was changed, is missing, or lies elsewhere.
     """
     if path.is_dir():
@@ -75,10 +76,13 @@ def check_report_files(path: Path) -> tuple[Path, dict[str, str]]:
     if not isinstance(stated, dict) or not stated:
         raise InputError(f"{report} is no report of a run: it names no files with their hashes")
     hashes, wrong = {}, []
+    removed = RunFolder(report.parent).removed()
     for name, wanted in stated.items():
         file = report.parent / name
         if Path(name).name != name:  # a report may not make anyone read files elsewhere
             wrong.append(f"{name!r} is no file beside the report")
+        elif not file.is_file() and (removed.get(name) or {}).get("sha256") == wanted:
+            continue
         elif not file.is_file():
             wrong.append(f"{name} is missing")
         else:

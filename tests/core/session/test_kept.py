@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from core.engine.full import cache_name
-from core.errors import InputError
+from core.errors import InputError, MismatchError
 from core.job import DataPart, ForgetPart, Job, ModelPart
+from core.jsonio import write_json
 from core.places import cache_home, references_home, runs_home
-from core.runs.folder import CHECKPOINTS, EVENTS, FORGET, MODEL, REPORT_HTML, REPORT_JSON, RunFolder, sha256
+from core.runs.folder import CHECKPOINTS, EVENTS, FORGET, MODEL, REMOVED, REPORT_HTML, REPORT_JSON, RunFolder, sha256
 from core.selection import Selection, read_forget_csv, write_forget_list
-from core.session.kept import Kept, remove_kept, removed_files, what_is_kept
+from core.session.kept import Kept, remove_kept, what_is_kept
+from core.session.overview import check_report_files
 
 LABELS = np.repeat(np.arange(3), 4)
 CHOSEN = Selection.empty(LABELS, ("a", "b", "c")).with_classes([1])
@@ -112,8 +114,8 @@ def test_removing_keeps_model_report_and_job_and_notes_the_hashes(folder):
     assert not folder.file(FORGET).exists()
     assert not folder.file(CHECKPOINTS).exists()
     assert folder.has_result and folder.report() == {} and folder.job().method == "muda"
-    assert removed_files(folder)[FORGET]["sha256"] == listed
-    assert set(removed_files(folder)) == {
+    assert folder.removed()[FORGET]["sha256"] == listed
+    assert set(folder.removed()) == {
         FORGET, "checkpoints/step-000000010.pt", "checkpoints/step-000000020.pt",
     }  # fmt: skip
     assert [kind.count for kind in what_is_kept(folder).kinds if kind.removable] == [0, 0, 0, 0, 0]
@@ -130,8 +132,8 @@ def test_what_was_not_chosen_stays(folder):
 def test_a_second_removal_adds_to_the_note(folder):
     remove_kept(folder, {"checkpoints"})
     remove_kept(folder, {"forget_list"})
-    assert FORGET in removed_files(folder)
-    assert "checkpoints/step-000000010.pt" in removed_files(folder)
+    assert FORGET in folder.removed()
+    assert "checkpoints/step-000000010.pt" in folder.removed()
 
 
 def test_the_report_cannot_be_removed(folder):
@@ -157,3 +159,27 @@ def test_a_damaged_run_beside_it_does_not_stop_the_count(folder):
     broken.mkdir()
     (broken / "job.json").write_text("{")
     assert what_is_kept(folder).other_runs == ()
+
+
+def test_a_run_that_gave_files_up_can_still_be_deleted_whole(folder):
+    remove_kept(folder, {"forget_list"})
+    folder.delete()
+    assert not folder.path.exists()
+
+
+def test_hashes_of_a_report_are_still_checked_and_the_removal_is_named(folder):
+    stated = {name: sha256(folder.file(name)) for name in (FORGET, MODEL)}
+    write_json(folder.file(REPORT_JSON), {"files": stated})
+    remove_kept(folder, {"forget_list"})
+    _, hashes = check_report_files(folder.path)
+    assert set(hashes) == {MODEL}
+    folder.file(REMOVED).unlink()
+    with pytest.raises(MismatchError, match=r"forget\.csv is missing"):
+        check_report_files(folder.path)
+
+
+def test_a_removal_of_other_content_is_no_excuse(folder):
+    write_json(folder.file(REPORT_JSON), {"files": {FORGET: "0" * 64, MODEL: sha256(folder.file(MODEL))}})
+    remove_kept(folder, {"forget_list"})
+    with pytest.raises(MismatchError, match=r"forget\.csv is missing"):
+        check_report_files(folder.path)
