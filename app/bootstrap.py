@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sys
@@ -143,6 +144,7 @@ class Session(QObject):
 
     def _libraries_loaded(self, device: tuple[str, str]) -> None:
         self.context.set_device(device[0], device[1], bool(device[1]))
+        self.context.device_jobs.submit(load_the_rest)
         opening = self.context.opening
         if opening is not None and self._options.example:
             opening.open_example(start_run=True)
@@ -247,6 +249,12 @@ def load_libraries(device: str) -> tuple[str, str]:
     idle = unused_gpu(chosen)
     caution = f"Running on the processor; {idle} is free. Use it from the next run on." if idle else ""
     return name, caution
+
+
+def load_the_rest() -> None:
+    """Load what the first run would load while one watches it: loading holds up every thread; runs in a worker."""
+    for name in ("pyqtgraph", "sklearn.linear_model", "sklearn.cluster", "sklearn.metrics"):
+        importlib.import_module(name)
 
 
 def _open_log_folder() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QVBo
 from app.plots.canvas import Canvas
 from app.plots.items import HorizontalGrid, LogAxis, MarginLabel, Phase, PhaseStrip, ValueMargin
 from app.plots.series import Series
+from app.plots.turns import DrawTurns
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.accessibility import describe
@@ -24,6 +26,8 @@ from app.widgets.labels import ElidedLabel, Label
 
 _SHORT = {"original": "Original", "retrained": "Retrained", "head_only": "Head-only", "fresh": "Untrained",
           "unlearned": "Unlearned"}  # fmt: skip
+
+_STRIDES = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # of a decade: where a growing axis ends
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class ThemedPlot(QWidget):
         self._dirty = True
         self._x_title = x_title
         self.value_format = value_format
+        self.x_most: float | None = None  # where the x axis ends at last, for curves that grow towards it
         self.provenance = ""  # run id and settings, written into exported files
 
         self.canvas = Canvas({side: LogAxis(side) for side in ("left", "bottom")} if log else {})
@@ -77,6 +82,7 @@ class ThemedPlot(QWidget):
         self._timer.setSingleShot(True)
         self._timer.setInterval(0)
         self._timer.timeout.connect(self.flush)
+        self._turns: DrawTurns | None = None
         theme.changed.connect(self.restyle)
         self.restyle()
 
@@ -195,10 +201,23 @@ class ThemedPlot(QWidget):
 
     # ---- drawing
 
+    @property
+    def dirty(self) -> bool:
+        """Whether something changed that is not drawn yet."""
+        return self._dirty
+
+    def set_turns(self, turns: DrawTurns) -> None:
+        """Wait for one's turn with other plots that change at the same time."""
+        self._turns = turns
+
     def mark_dirty(self) -> None:
-        """Something changed: draw once when the event loop comes round."""
+        """Something changed: draw once when the event loop comes round, or when it is this plot's turn."""
         self._dirty = True
-        if self.isVisible() and not self._timer.isActive():
+        if not self.isVisible():
+            return
+        if self._turns is not None:
+            self._turns.ask()
+        elif not self._timer.isActive():
             self._timer.start()
 
     def flush(self) -> None:
@@ -285,9 +304,16 @@ class ThemedPlot(QWidget):
         ends = [(s.buffer.x[0], s.buffer.x[-1]) for s in self._shown()]
         if ends:
             low, high = min(end[0] for end in ends), max(end[1] for end in ends)
-            self.view.setXRange(min(low, 0.0), max(high, low + 10.0), padding=0.02)
+            self.view.setXRange(min(low, 0.0), self._ahead(max(high, low + 10.0)), padding=0.02)
         else:
             self.view.setXRange(0.0, 10.0, padding=0.02)
+
+    def _ahead(self, high: float) -> float:
+        """Leave room for the next steps of a curve that grows: each change of the axis draws everything anew."""
+        if self.x_most is None:
+            return high
+        decade = 10.0 ** math.floor(math.log10(high))
+        return min(next(stride * decade for stride in _STRIDES if stride * decade >= high), max(self.x_most, high))
 
     def _update_labels(self) -> None:
         labels: list[MarginLabel] = []

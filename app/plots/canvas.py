@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pyqtgraph as pg
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QKeyEvent
+from PySide6.QtCore import QElapsedTimer, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy
 
 from app.services.theme import theme
@@ -17,12 +17,18 @@ class Canvas(pg.PlotWidget):
     menu_wanted = Signal(object)
 
     def __init__(self, axes: dict[str, pg.AxisItem] | None = None) -> None:
-        super().__init__(axisItems=axes)
-        self.setMenuEnabled(False)
+        super().__init__(axisItems=axes, enableMenu=False)  # pyqtgraph would build one per plot
         self.hideButtons()
+        self.painted_ms = 0.0  # what the latest painting took
+        self._clock = QElapsedTimer()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(theme.px(120), theme.px(72))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        self._clock.start()
+        super().paintEvent(event)
+        self.painted_ms = self._clock.nsecsElapsed() / 1e6
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Home: -1_000_000, Qt.Key.Key_End: 1_000_000}

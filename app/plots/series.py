@@ -71,6 +71,7 @@ class Series:
         self.dot = pg.ScatterPlotItem(size=theme.px(7), pxMode=True)
         self.dot.setZValue(10)
         self.show_dot = True
+        self.dot.hide()
         # A thick line drawn as one path costs thirty times as much where it is jagged; drawn in segments, a smooth
         # one shows its joints.
         self.jagged = False
@@ -83,9 +84,9 @@ class Series:
         self.restyle()
         self.item.setData(self.buffer.x, self.buffer.y, connect="finite")
         last = self.last()
-        if last is None or not self.show_dot or not self.item.isVisible():
-            self.dot.setData([], [])
-        else:
+        shown = last is not None and self.show_dot and self.item.isVisible()
+        self.dot.setVisible(shown)  # an empty item would still be asked for its bounds at every painting
+        if last is not None and shown:
             self.dot.setData([last[0]], [last[1]])
 
     def last(self) -> tuple[float, float] | None:
@@ -108,7 +109,7 @@ class Series:
     def set_visible(self, visible: bool) -> None:
         """Show or hide the curve."""
         self.item.setVisible(visible)
-        self.dot.setVisible(visible)
+        self.dot.setVisible(visible and self.show_dot and self.last() is not None)
 
     def restyle(self) -> None:
         """Give the item the pen of the current theme and number of points."""

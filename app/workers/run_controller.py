@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from app.workers.live_run import Emit, LiveRun, Work
@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+TELL_MS = 100
+
 
 class RunController(QObject):
     """At most one run is under way; others wait in the order shown. All signals come in the window's thread."""
 
     run_started = Signal(object)  # LiveRun
     run_ended = Signal(object)  # LiveRun
-    state_changed = Signal(object)  # LiveRun; also when only its progress text changed
+    state_changed = Signal(object)  # LiveRun: a new state at once, new numbers ten times a second
     queue_changed = Signal()
     events = Signal(object)  # list[Event] of the current run, in order
     setup_wanted = Signal(object)  # Job: its settings are to be shown, to start it again
@@ -47,6 +49,10 @@ class RunController(QObject):
         self._thread: RunThread | None = None
         self._pump = MailboxPump(Mailbox(), self._consume)
         self._pump.setParent(self)
+        self._told: tuple[object, ...] = ()
+        self._telling = QTimer(self)  # numbers change many times a second: they are told ten times
+        self._telling.setInterval(TELL_MS)
+        self._telling.timeout.connect(self._tell)
         self._held = False  # while closing: nothing further starts
 
     # -- what there is ---------------------------------------------------------------------------------------------
@@ -244,10 +250,18 @@ class RunController(QObject):
         self._current, self._thread, self._pump.mailbox = run, thread, mailbox
         run.begin()
         self._pump.start()
+        self._telling.start()
         thread.start()
         self.run_started.emit(run)
         self.queue_changed.emit()
         self.state_changed.emit(run)
+
+    @Slot()
+    def _tell(self) -> None:
+        run = self._current
+        if run is not None:
+            self._told = (run, run.state, run.asked)
+            self.state_changed.emit(run)
 
     @Slot(object)
     def _announced(self, event: Event) -> None:
@@ -271,6 +285,7 @@ class RunController(QObject):
         if run is None or thread is None:
             return
         self._pump.stop()
+        self._telling.stop()
         thread.wait()
         run.end(thread.result, thread.error, thread.details)
         self._current = self._thread = None
@@ -286,7 +301,8 @@ class RunController(QObject):
         taken = run.apply(events)
         if taken:
             self.events.emit(taken)
-            self.state_changed.emit(run)
+            if self._told != (run, run.state, run.asked):
+                self._tell()
 
     def _unused(self, name: str) -> RunFolder:
         """Name a folder by time and content; queued runs have none on disk yet, so their names count too."""

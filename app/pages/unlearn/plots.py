@@ -14,6 +14,7 @@ from app.plots.group import StepGroup
 from app.plots.items import Phase
 from app.plots.losses import LossPlot
 from app.plots.spectrum import SpectrumPlot
+from app.plots.turns import DrawTurns
 from app.services import tokens as t
 from app.services.run_words import phase_of
 from app.services.theme import theme
@@ -38,6 +39,8 @@ class RunPlots(QWidget):
         self.losses = LossPlot()
         self.group = StepGroup((self.accuracy, self.alignment.at_k, self.losses), self)
         self.group.hovered_step.connect(self._hovered)
+        views = (self.alignment.at_k, self.alignment.profile, self.alignment.losses)
+        self._turns = DrawTurns((self.accuracy, *views, self.spectra, self.losses), self)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(theme.px(t.M))
@@ -147,6 +150,8 @@ class RunPlots(QWidget):
     def _show_phases(self) -> None:
         started = self.curves.started
         stages = started.stages if started else []
+        for plot in (self.accuracy, self.alignment.at_k, self.losses):
+            plot.x_most = float(started.steps) if started else None
         self.group.set_phases([Phase(phase_of(s), float(s["first"]), float(s["last"])) for s in stages])
 
     def _show_markers(self) -> None:

@@ -32,6 +32,7 @@ class RunBar(Card):
         super().__init__("", parent, padding=t.S)
         self.run: LiveRun | None = None
         self._announced: State | None = None
+        self._shown: tuple[object, ...] = ()
         self.chip = StateChip()
         self.headline = ElidedLabel("", "section")
         self.facts = Label("", "caption", "text-2")
@@ -54,12 +55,18 @@ class RunBar(Card):
         """Show where a run stands now."""
         self.run = run
         state = run.state
-        self.chip.set_state(words.STATE_SHAPES[state], words.STATE_WORDS[state])
         text = words.headline(run)
-        self.headline.setText(text)
-        self.facts.setText(self._facts(run))
+        if text != self.headline.text():
+            self.headline.setText(text)
+        facts = self._facts(run)
+        if facts != self.facts.text():
+            self.facts.setText(facts)
         self._show_progress(run)
-        self._show_buttons(run)
+        key = (id(run), state, run.asked, run.mine)
+        if key != self._shown:  # many times a second only the numbers change
+            self._shown = key
+            self.chip.set_state(words.STATE_SHAPES[state], words.STATE_WORDS[state])
+            self._show_buttons(run)
         if run.ended and self._announced is not state:
             announce(self, text, assertive=state is State.FAILED)
         self._announced = state

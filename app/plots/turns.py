@@ -1,0 +1,65 @@
+"""Plots that change together are drawn one after the other, so that no turn of the event loop is long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QElapsedTimer, QObject, QTimer
+
+if TYPE_CHECKING:
+    from app.plots.base import ThemedPlot
+
+TURN_MS = 40  # four plots come round six times a second
+SLOWEST_MS = 400
+
+
+class DrawTurns(QObject):
+    """Draws one changed plot a tick. Drawing takes at most half the time between ticks, or they become rarer."""
+
+    def __init__(self, plots: Iterable[ThemedPlot], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._plots = list(plots)
+        self._next = 0
+        self._period = TURN_MS
+        self._clock = QElapsedTimer()
+        self._timer = QTimer(self)
+        self._timer.setInterval(TURN_MS)
+        self._timer.timeout.connect(self._turn)
+        for plot in self._plots:
+            plot.set_turns(self)
+
+    @property
+    def period(self) -> int:
+        """Milliseconds between two ticks."""
+        return self._period
+
+    def ask(self) -> None:
+        """A plot changed."""
+        if not self._timer.isActive():
+            self._timer.start(self._period)
+
+    def _turn(self) -> None:
+        for _ in self._plots:
+            plot = self._plots[self._next]
+            self._next = (self._next + 1) % len(self._plots)
+            if plot.dirty and plot.isVisible():
+                self._draw(plot)
+                return
+        self._timer.stop()
+
+    def _draw(self, plot: ThemedPlot) -> None:
+        self._clock.start()
+        plot.flush()
+        # What is painted for it comes later in the turn, and is as long as it was before.
+        self._adapt(self._clock.nsecsElapsed() / 1e6 + plot.canvas.painted_ms)
+
+    def _adapt(self, spent_ms: float) -> None:
+        period = self._period
+        if spent_ms > period / 2:
+            period = min(2 * period, SLOWEST_MS)
+        elif period > TURN_MS and spent_ms < period / 8:
+            period = max(period // 2, TURN_MS)
+        if period != self._period:
+            self._period = period
+            self._timer.setInterval(period)

@@ -1,0 +1,73 @@
+"""Plots that change together are drawn one after the other, and less often where drawing takes long."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.plots.base import ThemedPlot
+from app.plots.turns import SLOWEST_MS, TURN_MS, DrawTurns
+from app.services.tokens import SETS
+
+
+@pytest.fixture
+def plots(qtbot) -> list[ThemedPlot]:
+    made = []
+    for name in "abc":
+        plot = ThemedPlot(name)
+        plot.add_series("retain", SETS["retain"])
+        qtbot.addWidget(plot)
+        plot.show()
+        plot.flush()
+        made.append(plot)
+    return made
+
+
+def test_one_plot_a_turn_until_all_are_drawn(plots, qtbot):
+    turns = DrawTurns(plots)
+    for plot in plots:
+        plot.append("retain", [0, 1], [1.0, 2.0])
+    assert all(plot.dirty for plot in plots)
+    turns._turn()
+    assert [plot.dirty for plot in plots] == [False, True, True]
+    plots[0].append("retain", [2], [3.0])  # it has to wait for the others
+    turns._turn()
+    turns._turn()
+    assert [plot.dirty for plot in plots] == [True, False, False]
+    qtbot.waitUntil(lambda: not any(plot.dirty for plot in plots))
+    qtbot.waitUntil(lambda: not turns._timer.isActive())  # nothing to do, nothing ticks
+
+
+def test_a_hidden_plot_waits_until_it_is_shown(plots, qtbot):
+    DrawTurns(plots)
+    plots[1].hide()
+    for plot in plots:
+        plot.append("retain", [0, 1], [1.0, 2.0])
+    qtbot.waitUntil(lambda: not plots[0].dirty and not plots[2].dirty)
+    assert plots[1].dirty
+    plots[1].show()
+    qtbot.waitUntil(lambda: not plots[1].dirty)
+
+
+def test_slow_drawing_becomes_rarer_and_comes_back(plots):
+    turns = DrawTurns(plots)
+    turns._adapt(TURN_MS)
+    assert turns.period == 2 * TURN_MS
+    for _ in range(20):
+        turns._adapt(10 * SLOWEST_MS)
+    assert turns.period == SLOWEST_MS
+    for _ in range(20):
+        turns._adapt(0.1)
+    assert turns.period == TURN_MS
+
+
+def test_an_axis_that_grows_leaves_room_and_ends_where_the_run_ends(plots):
+    plot = plots[0]
+    plot.x_most = 1800.0
+    ends = []
+    for step in range(1, 1801):
+        plot.append("retain", [step], [1.0])
+        if step % 20 == 0:
+            plot.flush()
+            ends.append(plot.view.viewRange()[0][1])
+    assert len(set(ends)) < 25 and len(ends) == 90
+    assert ends[-1] == pytest.approx(1800, rel=0.05)
