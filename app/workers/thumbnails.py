@@ -8,7 +8,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from PySide6.QtCore import QObject, Qt, QThreadPool, Signal
+from PySide6.QtCore import QCoreApplication, QObject, Qt, QThreadPool, Signal
 from PySide6.QtGui import QImage, QPixmap
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,9 @@ class Thumbnails(QObject):
         self._busy = 0
         self._finished: deque[tuple[int, Key, QImage | None]] = deque()
         self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+        app = QCoreApplication.instance()
+        if app is not None:
+            app.aboutToQuit.connect(self.close)  # no worker may outlive what it reports to
 
     def set_source(self, pixels: Pixels | None, side: int, ratio: float = 1.0) -> None:
         """Draw from another source, at `side` logical pixels on a screen of pixel ratio `ratio`; drops all there is."""

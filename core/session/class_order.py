@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,8 +84,6 @@ def write_class_order(names: tuple[str, ...], path: Path | None = None) -> Path:
     Without `path` it goes to the application's own folder under a name made from its content, where a run that
     is resumed later still finds it. Raises InputError where it cannot be written or a name holds a line break.
     """
-    import hashlib
-
     wrong = next((name for name in names if "\n" in name or "\r" in name or name != name.strip()), None)
     if wrong is not None:
         raise InputError(f"The class name {wrong!r} cannot stand on a line of its own", "Rename its folder")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QStandardPaths, QUrl, Signal
+from PySide6.QtCore import QStandardPaths, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -125,7 +125,7 @@ class FileCard(Card):
             choice = self._formats[key]
             radio = QRadioButton(choice.title)
             radio.setAccessibleName(choice.title)
-            text = ElidedLabel(choice.missing or choice.text, "caption", "text-2")
+            text = ElidedLabel(choice.missing or choice.text, "caption", "text-2", mode=Qt.TextElideMode.ElideRight)
             self._group.addButton(radio, number)
             self.radios[key], self._texts[key] = radio, text
             grid.addWidget(radio, number, 0)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TITLE = "What this app still keeps of the forget images"
 TICK_FIRST = "Tick what to remove. The model, its report and the hashes stay."
 _SHOWN_RUNS = 2
+_ROWS = 5  # in sight even where the page scrolls
 
 
 class KeptCard(Card):
@@ -43,6 +44,7 @@ class KeptCard(Card):
             header.resizeSection(column, theme.px(width))
         for column in (HOLDS, WITHOUT):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
+        self.view.setMinimumHeight(theme.px(t.TABLE_HEADER) + _ROWS * theme.px(t.TABLE_ROW))
         self.view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.body.addWidget(self.view, 1)
         row = QHBoxLayout()

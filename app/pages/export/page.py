@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from app.dialogs.confirm import Choice, ask
 from app.pages.export.file_card import FileCard
@@ -64,8 +65,15 @@ class ExportPage(Page):
     # ---- parts
 
     def _full(self) -> QWidget:
-        whole = QWidget()
-        column = QVBoxLayout(whole)
+        whole = QScrollArea()  # with a large font there is more than fits
+        whole.setWidgetResizable(True)
+        whole.setFrameShape(QScrollArea.Shape.NoFrame)
+        whole.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        whole.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        content = QWidget()
+        content.setProperty("ground", "none")
+        whole.setWidget(content)
+        column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.px(t.M))
         row = QHBoxLayout()

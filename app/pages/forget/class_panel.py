@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QPoint, QRectF, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QPainter, QResizeEvent
+from PySide6.QtGui import QContextMenuEvent, QIcon, QKeyEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -45,7 +45,7 @@ class ClassPanel(Card):
         self.search.setPlaceholderText("Search classes")
         self.search.setAccessibleName("Search classes")
         self.search.setClearButtonEnabled(True)
-        self.search.addAction(icons.icon("search", "text_3"), QLineEdit.ActionPosition.LeadingPosition)
+        icons.set_icon(self.search.addAction(QIcon(), QLineEdit.ActionPosition.LeadingPosition), "search", "text_3")
         self.search.textChanged.connect(self._searched)
         self.table = ClassTable(self.filter)
         self.header = CheckHeader(self.table)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 import numpy as np
-from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QCursor, QHideEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QTableView
 
-from app.models.gallery import FORGET, KEY, GalleryModel
+from app.models.gallery import FORGET, GalleryModel
 from app.pages.forget.gallery_delegate import GalleryDelegate
 from app.services.theme import theme
 from app.workers.thumbnails import Thumbnails
@@ -19,14 +19,13 @@ SCROLL_MS = 30  # while the rubber band reaches over an edge
 
 
 class GalleryView(QTableView):
-    """`mark_wanted(images, how)`: positions in the part, and "toggle", "add" or "remove"; `hovered(image)` or -1.
+    """`mark_wanted(images, how)`: positions in the part, and "toggle", "add" or "remove".
 
     A click toggles one image, Shift reaches from the last one to here, dragging takes all in a rectangle (with Ctrl
     or Alt it takes them out). Space and Return toggle the current one; with Shift the arrow keys take what they pass.
     """
 
     mark_wanted = Signal(object, str)
-    hovered = Signal(int)
 
     def __init__(self, model: GalleryModel, thumbnails: Thumbnails) -> None:
         super().__init__()
@@ -53,7 +52,6 @@ class GalleryView(QTableView):
             header.hide()
             header.setMinimumSectionSize(1)
         self.setItemDelegate(GalleryDelegate(self, self))
-        self.entered.connect(self._entered)
         thumbnails.ready.connect(self._thumbnails_came)
 
     @property
@@ -134,11 +132,6 @@ class GalleryView(QTableView):
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.mousePressEvent(event)  # two quick clicks are two clicks
-
-    def viewportEvent(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Leave:
-            self.hovered.emit(-1)
-        return super().viewportEvent(event)
 
     def hideEvent(self, event: QHideEvent) -> None:
         self._end_band()
@@ -250,10 +243,6 @@ class GalleryView(QTableView):
             painter.setBrush(theme.brush("accent", 0.15))
             painter.drawRect(band)
             painter.end()
-
-    def _entered(self, index: QModelIndex) -> None:
-        key = index.data(KEY)
-        self.hovered.emit(key[1] if key else -1)
 
     def _thumbnails_came(self, _keys: object) -> None:
         self.viewport().update()

@@ -76,6 +76,7 @@ class ForgetPresenter(QObject):
         self.lists.failed.connect(self._list_failed)
         page.clear_button.clicked.connect(self.clear)
         page.undo_button.clicked.connect(self._undo)
+        self._context.settings.changed.connect(self._settings_changed)
         if self._context.opening is not None:
             self._context.opening.list_wanted.connect(self.lists.read)
 
@@ -170,12 +171,21 @@ class ForgetPresenter(QObject):
         page.set_usable(dataset is not None)
         page.class_model.set_data(dataset)
         page.tools.set_classes(dataset.classes if dataset is not None else ())
-        side = self._context.settings.values.thumbnail_size
-        page.gallery_panel.view.set_side(side)
-        page.thumbnails.set_source(pixels_of(dataset), theme.px(side), page.devicePixelRatioF())
+        self._set_thumbnails()
         self._unconfirm()
         self._evaluated()
         self._selection_changed()
+
+    def _set_thumbnails(self) -> None:
+        side, page = self._context.settings.values.thumbnail_size, self._page
+        page.gallery_panel.view.set_side(side)
+        pixels = pixels_of(self._context.project.dataset)
+        page.thumbnails.set_source(pixels, theme.px(side), page.devicePixelRatioF())
+
+    def _settings_changed(self, names: list[str]) -> None:
+        if "thumbnail_size" in names:
+            self._set_thumbnails()
+            self._page.gallery_panel.view.viewport().update()
 
     def _evaluated(self) -> None:
         project, page = self._context.project, self._page

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QStandardItemModel
+from PySide6.QtGui import QIcon, QStandardItemModel
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QWidget
 
 from app.actions import Actions
@@ -34,7 +34,7 @@ class ToolRow(QWidget):
         self.search = QLineEdit()
         self.search.setAccessibleName("Search file names")
         self.search.setClearButtonEnabled(True)
-        self.search.addAction(icons.icon("search", "text_3"), QLineEdit.ActionPosition.LeadingPosition)
+        icons.set_icon(self.search.addAction(QIcon(), QLineEdit.ActionPosition.LeadingPosition), "search", "text_3")
         self.search.setMinimumWidth(theme.px(168))
         self.search.setMaximumWidth(theme.px(240))
         self.part = _combo("Part", PARTS)

@@ -69,8 +69,8 @@ class ProjectPresenter(QObject):
             card.change_wanted.connect(self._change)
             card.dropped.connect(opening.open_paths)
             card.set_recent(self._recent_model if kind == "model" else self._recent_data)
-        page.model_card.accept_drops(self._judge_model)
-        page.data_card.accept_drops(self._judge_data)
+        page.model_card.accept_drops(self._judge_model).hovered.connect(self._drag_hovered)
+        page.data_card.accept_drops(self._judge_data).hovered.connect(self._drag_hovered)
         page.model_card.open_wanted.connect(self._ask_model)
         page.model_card.recent_chosen.connect(opening.open_model)
         page.data_card.recent_chosen.connect(opening.open_data)
@@ -113,6 +113,10 @@ class ProjectPresenter(QObject):
 
     def _judge_data(self, paths: list[Path]) -> str | None:
         return self._context.opening.judge_paths(paths) if _are(paths, "data") else None
+
+    def _drag_hovered(self, sentence: str) -> None:
+        if sentence and self._context.status is not None:
+            self._context.status.show_message(sentence)
 
     def _recent_model(self) -> list[str]:
         return self._context.window_state.recent("model")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QSize, Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeView, QWidget
 
 from app.models.measure_table import GAP_COLUMN, KIND_ROLE, MeasureTable
@@ -40,9 +40,10 @@ class MeasuresView(QTreeView):
         header.setFixedHeight(theme.px(t.TABLE_HEADER))
         header.setMinimumSectionSize(theme.px(48))
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in _WIDTHS.items():
+        self._widths = {column: self._width(column) for column in _WIDTHS}
+        for column, width in self._widths.items():
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-            header.resizeSection(column, theme.px(width))
+            header.resizeSection(column, width)
         self._folded: set[str] = set()
         self.collapsed.connect(self._fold)
         self.expanded.connect(self._unfold)
@@ -66,8 +67,15 @@ class MeasuresView(QTreeView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         # A wider table gives its room to the bars first: names need what they need, numbers no more.
-        room = event.size().width() - sum(theme.px(width) for width in _WIDTHS.values()) - theme.px(210)
-        self.header().resizeSection(GAP_COLUMN, theme.px(_WIDTHS[GAP_COLUMN]) + max(0, room // 2))
+        room = event.size().width() - sum(self._widths.values()) - theme.px(210)
+        self.header().resizeSection(GAP_COLUMN, self._widths[GAP_COLUMN] + max(0, room // 2))
+
+    def _width(self, column: int) -> int:
+        """The width of a column: the design's, or what its title needs in the font there is."""
+        font = theme.font("caption")
+        font.setWeight(font.Weight.DemiBold)
+        title = str(self.table.headerData(column, Qt.Orientation.Horizontal))
+        return max(theme.px(_WIDTHS[column]), QFontMetrics(font).horizontalAdvance(title) + 2 * theme.px(t.S) + 2)
 
     def _fold(self, index: QModelIndex) -> None:
         self._folded.add(str(index.data()))

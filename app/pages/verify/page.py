@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFileDialog, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from app.pages.verify.measures_view import MeasuresView
 from app.pages.verify.models_row import ModelsRow
@@ -18,7 +18,7 @@ from app.pages.verify.presenter import ResultFacts, VerifyPresenter
 from app.pages.verify.verdict_card import VerdictCard
 from app.pages.verify.words import CODES, NOTHING, offer
 from app.services import tokens as t
-from app.services.theme import theme
+from app.services.theme import BASE_PX, theme
 from app.widgets.banner import Banner
 from app.widgets.buttons import PrimaryButton
 from app.widgets.cards import Card
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from app.context import AppContext
     from app.workers.live_run import LiveRun
 
+LARGE_FONT_PX = 16  # of the system font; above, table and plots are tabs
 WEIGHTS = "Models (*.safetensors *.pt *.pth *.ckpt);;All files (*)"
 
 
@@ -60,7 +61,8 @@ class VerifyPage(Page):
         self.presenter.refresh()
 
     def left(self) -> None:
-        self.context.window_state.save_splitter("verify", self.splitter)
+        if self.splitter.count():
+            self.context.window_state.save_splitter("verify", self.splitter)
 
     # ---- parts
 
@@ -75,15 +77,22 @@ class VerifyPage(Page):
         column.addWidget(self.models)
         self.verdict = VerdictCard()
         column.addWidget(self.verdict)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        self.splitter.setChildrenCollapsible(False)
-        self.splitter.setHandleWidth(theme.px(t.M))
         self.measures = MeasuresView()
         table = Card("", padding=1)
         table.body.addWidget(self.measures)
         self.plots = PlotsPanel(self.context)
         plots = Card("", padding=t.S)
         plots.body.addWidget(self.plots)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        if theme.px(BASE_PX) > LARGE_FONT_PX:  # side by side both would be cut
+            tabs = QTabWidget()
+            tabs.setAccessibleName("Measures and plots")
+            tabs.addTab(table, "Measures")
+            tabs.addTab(plots, "Plots")
+            column.addWidget(tabs, 1)
+            return whole
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setHandleWidth(theme.px(t.M))
         self.splitter.addWidget(table)
         self.splitter.addWidget(plots)
         self.splitter.setStretchFactor(0, 8)
