@@ -38,14 +38,14 @@ def test_one_plot_a_turn_until_all_are_drawn(plots, qtbot):
 
 
 def test_a_hidden_plot_waits_until_it_is_shown(plots, qtbot):
-    DrawTurns(plots)
+    turns = DrawTurns(plots)
     plots[1].hide()
     for plot in plots:
         plot.append("retain", [0, 1], [1.0, 2.0])
     qtbot.waitUntil(lambda: not plots[0].dirty and not plots[2].dirty)
     assert plots[1].dirty
     plots[1].show()
-    qtbot.waitUntil(lambda: not plots[1].dirty)
+    qtbot.waitUntil(lambda: not plots[1].dirty and not turns._timer.isActive())
 
 
 def test_slow_drawing_becomes_rarer_and_comes_back(plots):
