@@ -18,6 +18,9 @@ def build_stylesheet(
     """
     values = {name: colours.value(name) for name in t.TOKEN_NAMES if name != "name"}
     values |= {f"p{n}": f"{px(n)}px" for n in (1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 24, 26, 28)}
+    # A radius above half the height would draw square corners, which rounding makes at some font sizes.
+    halves = {"round_chip": px(20), "round_chip_button": px(18) + 2, "round_radio": px(14) + 2}
+    values |= {name: f"{height // 2}px" for name, height in halves.items()}
     values["caption"] = f"{caption_pt:.2f}pt"
     values |= {
         "tick": image("tick", "on_accent"),
@@ -70,7 +73,7 @@ QFrame[part="banner"][severity="caution"] { background: @caution_ground@; border
 QFrame[part="banner"][severity="error"] { background: @danger_ground@; border-left-color: @danger@; }
 QFrame[part="banner"][severity="accent"] { background: @accent_tint@; border-left-color: @accent@; }
 
-QFrame[part="chip"] { background: @surface@; border: 1px solid @outline@; border-radius: @p10@; }
+QFrame[part="chip"] { background: @surface@; border: 1px solid @outline@; border-radius: @round_chip@; }
 QFrame[part="chip"] > QLabel { color: @text_2@; }
 QFrame[part="chip"][severity="caution"] { background: @caution_ground@; border-color: @caution@; }
 QFrame[part="chip"][severity="caution"] > QLabel { color: @caution@; }
@@ -128,7 +131,7 @@ QToolButton[kind="segment"]:pressed { background: @line@; }
 QToolButton[kind="segment"]:checked { background: @accent_tint@; border-color: @accent@; }
 QToolButton[kind="segment"]:disabled { color: @disabled@; border-color: @line@; }
 QToolButton[kind="chip"] { background: @surface@; color: @text_2@; border: 1px solid @outline@;
-    border-radius: @p10@; padding: 0 @p8@; font-size: @caption@;
+    border-radius: @round_chip_button@; padding: 0 @p8@; font-size: @caption@;
     min-height: @p18@; max-height: @p18@; margin: 0; }
 QToolButton[kind="chip"]:hover { background: @sunken@; color: @text@; }
 QToolButton[kind="chip"]:pressed { background: @line@; color: @text@; }
@@ -174,7 +177,7 @@ QCheckBox, QRadioButton { spacing: @p8@; min-height: @p20@; background: transpar
 QCheckBox:disabled, QRadioButton:disabled { color: @disabled@; }
 QCheckBox::indicator, QAbstractItemView::indicator, QRadioButton::indicator, QMenu::indicator {
     width: @p14@; height: @p14@; border: 1px solid @outline@; background: @surface@; border-radius: @p3@; }
-QRadioButton::indicator { border-radius: @p8@; }
+QRadioButton::indicator { border-radius: @round_radio@; }
 QCheckBox::indicator:hover, QAbstractItemView::indicator:hover, QRadioButton::indicator:hover {
     border-color: @accent@; background: @sunken@; }
 QCheckBox::indicator:pressed, QRadioButton::indicator:pressed { background: @line@; }

@@ -9,12 +9,13 @@ import sys
 import pytest
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QFileDialog, QTabWidget, QWidget
 
 from app.pages.verify import create
 from app.pages.verify import page as page_module
 from app.pages.verify.words import NOTHING, limits, offer, split_verdict
 from app.services import tokens
+from app.services.theme import theme
 from app.workers.live_run import LiveRun
 from core.errors import InputError
 from core.runs.folder import FORGET, MODEL
@@ -298,3 +299,15 @@ def test_importing_the_page_imports_nothing_heavy():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_with_a_large_font_table_and_plots_are_tabs(qtbot, context, make_folder, monkeypatch):
+    monkeypatch.setattr(theme, "px", lambda size: round(1.5 * size))
+    page = create(context)
+    qtbot.addWidget(page)
+    context.project.set_run(LiveRun.from_folder(make_folder(full_report())))
+    qtbot.waitUntil(lambda: page.presenter.facts is not None)
+    assert page.splitter.count() == 0
+    tabs = next(tabs for tabs in page.findChildren(QTabWidget) if tabs.accessibleName() == "Measures and plots")
+    assert [tabs.tabText(number) for number in range(tabs.count())] == ["Measures", "Plots"]
+    assert tabs.widget(0).isAncestorOf(page.measures) and tabs.widget(1).isAncestorOf(page.plots)
