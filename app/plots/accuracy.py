@@ -22,7 +22,7 @@ class AccuracyPlot(ThemedPlot):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Accuracy", UNSEEN, parent, y_range=(0.0, 100.0))
-        self.view.setLimits(yMin=-4, yMax=104)
+        self.view.setLimits(yMin=-6, yMax=106)
         for key in ("retain", "forget"):
             self.add_series(key, SETS[key])
             trained = dataclasses.replace(SETS[key], dash=(2, 2))

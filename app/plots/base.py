@@ -429,7 +429,7 @@ class ThemedPlot(QWidget):
         self.view.enableAutoRange(x=False, y=y_range is None)
         self.view.setAutoVisible(y=y_range is None)
         if y_range is not None:
-            self.view.setYRange(*y_range, padding=0.02)
+            self.view.setYRange(*y_range, padding=0.05)  # room for half of the highest label
         self.view.sigRangeChangedManually.connect(self._user_moved)
         self.view.sigRangeChanged.connect(self._range_changed)
         self.view.sigResized.connect(self._range_changed)

@@ -49,8 +49,9 @@ class RunCommands(QObject):
             ask_discard(run, window, self._context.run_controller.discard)
 
     def _start(self) -> None:
-        self._context.show_page("unlearn")
+        # Only what is in view is started; from another page the first press leads to what would be.
         self._context.run_controller.start_wanted.emit()
+        self._context.show_page("unlearn")
 
     def _pause(self) -> None:
         controller = self._context.run_controller

@@ -69,7 +69,7 @@ def headline(run: LiveRun) -> str:
         return f"Paused · {step_of(run)}"
     if state is State.RUNNING:
         return _running(run)
-    return outcome(run)
+    return ending(run)
 
 
 def progress_of(run: LiveRun) -> str:
@@ -84,15 +84,19 @@ def progress_of(run: LiveRun) -> str:
 
 
 def outcome(run: LiveRun) -> str:
+    """Say in words how a run ended and what became of the accuracies."""
+    return f"{ending(run)} {change(run)}".strip()
+
+
+def ending(run: LiveRun) -> str:
     """Say in words how a run ended."""
     state = run.state
     if state is State.FINISHED:
         if run.kind == "check":
             return "Checked."
-        took = f" in {fmt.duration(run.finished.seconds)}" if run.finished else ""
-        return f"Finished{took}. {change(run)}".strip()
+        return f"Finished in {fmt.duration(run.finished.seconds)}." if run.finished else "Finished."
     if state is State.STOPPED:
-        return f"Stopped at {step_of(run)}. The model is kept as it was then. {change(run)}".strip()
+        return f"Stopped at {step_of(run)}. The model is kept as it was then."
     if state is State.DISCARDED:
         return "Discarded. The original model was not touched."
     if state is State.FAILED:
@@ -114,6 +118,8 @@ def interrupted(step: int) -> str:
 
 def change(run: LiveRun) -> str:
     """Say what became of the accuracies, each beside the original's; "" before there are both."""
+    if run.state not in (State.FINISHED, State.STOPPED):
+        return ""
     before, after = ends(run)
     if after is None:
         return ""

@@ -26,7 +26,7 @@ class MethodList(Card):
     opened = Signal()  # double click or Return on a card: go on with it
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Methods", parent)
+        super().__init__("Methods", parent, padding=t.M)
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search methods")
         self.search.setAccessibleName("Search methods")

@@ -81,8 +81,8 @@ class UnlearnPage(Page):
         self.setup_presenter.load(job)
 
     def start(self) -> None:
-        """Start what is set up."""
-        if self.stack.currentWidget() is self.setup:
+        """Start what is set up, where it is in view."""
+        if self.isVisible() and self.stack.currentWidget() is self.setup:
             self.setup_presenter.start()
 
     @property

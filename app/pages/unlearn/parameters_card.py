@@ -41,7 +41,7 @@ class ParametersCard(Card):
     preset_chosen = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Parameters", parent)
+        super().__init__("Parameters", parent, padding=t.M)
         self._quiet = False
         self._presets: Sequence[Preset] = ()
         self.preset = QComboBox()
@@ -181,7 +181,7 @@ class ParametersCard(Card):
         inside = QWidget()
         inside.setProperty("ground", "surface")
         column = QVBoxLayout(inside)
-        column.setContentsMargins(0, 0, theme.px(t.S), 0)
+        column.setContentsMargins(0, 0, theme.px(t.XS), 0)
         column.setSpacing(theme.px(t.M))
         column.addLayout(self._form([("&Preset", self.preset, self.reason)]))
         column.addWidget(self.form)

@@ -23,7 +23,7 @@ class PlanCard(Card):
     """Shows the estimate of the method in view; what is not known yet is said, not guessed."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Plan", parent)
+        super().__init__("Plan", parent, padding=t.M)
         inside = QWidget()
         inside.setProperty("ground", "surface")
         column = QVBoxLayout(inside)
@@ -71,7 +71,7 @@ class PlanCard(Card):
         self.facts.set("steps", "Steps", fmt.count(estimate.steps))
         time = fmt.about(estimate.seconds) if estimate.seconds is not None else "known after the run before"
         self.facts.set("time", "Time", time)
-        self.facts.set("memory", "Memory", f"about {fmt.size(estimate.memory_bytes)}")
+        self.facts.set("memory", "Memory", f"about {fmt.size(estimate.memory_bytes)} more")
         free = f" of {fmt.size(estimate.disk_free)} free" if estimate.disk_free is not None else ""
         self.facts.set("disk", "Disk", f"{fmt.size(estimate.disk_bytes)}{free}")
         self._say_lines(lines)

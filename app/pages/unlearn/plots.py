@@ -37,7 +37,8 @@ class RunPlots(QWidget):
         self.alignment = AlignmentPlot()
         self.spectra = SpectrumPlot()
         self.losses = LossPlot()
-        self.group = StepGroup((self.accuracy, self.alignment.at_k, self.losses), self)
+        self._by_step = (self.accuracy, self.alignment.at_k, self.losses)
+        self.group = StepGroup(self._by_step, self)
         self.group.hovered_step.connect(self._hovered)
         views = (self.alignment.at_k, self.alignment.profile, self.alignment.losses)
         self._turns = DrawTurns((self.accuracy, *views, self.spectra, self.losses), self)
@@ -96,6 +97,12 @@ class RunPlots(QWidget):
             self._until = step
             self._show_moment()
 
+    def settle(self) -> None:
+        """Nothing more comes: the step axis ends with the curves."""
+        for plot in self._by_step:
+            plot.x_most = None
+            plot.mark_dirty()
+
     def set_markers(self, markers: Iterable[Marker]) -> None:
         """What earlier measurements say of other models, for the margins."""
         self._markers = tuple(markers)
@@ -150,7 +157,7 @@ class RunPlots(QWidget):
     def _show_phases(self) -> None:
         started = self.curves.started
         stages = started.stages if started else []
-        for plot in (self.accuracy, self.alignment.at_k, self.losses):
+        for plot in self._by_step:
             plot.x_most = float(started.steps) if started else None
         self.group.set_phases([Phase(phase_of(s), float(s["first"]), float(s["last"])) for s in stages])
 

@@ -36,6 +36,7 @@ class RunBar(Card):
         self.chip = StateChip()
         self.headline = ElidedLabel("", "section")
         self.facts = Label("", "caption", "text-2")
+        self.change = ElidedLabel("")
         self.progress = ProgressLine("Progress of the run", with_text=False)
         self.pause = self._button(SecondaryButton, "Pause", "pause")
         self.checkpoint = self._button(SecondaryButton, "Checkpoint now", "checkpoint")
@@ -67,8 +68,10 @@ class RunBar(Card):
             self._shown = key
             self.chip.set_state(words.STATE_SHAPES[state], words.STATE_WORDS[state])
             self._show_buttons(run)
+            self.change.setVisible(not run.active)
+            self.change.setText(words.change(run))
         if run.ended and self._announced is not state:
-            announce(self, text, assertive=state is State.FAILED)
+            announce(self, words.outcome(run), assertive=state is State.FAILED)
         self._announced = state
 
     def buttons(self) -> dict[str, Button]:
@@ -105,7 +108,6 @@ class RunBar(Card):
 
     def _show_progress(self, run: LiveRun) -> None:
         self.progress.setVisible(run.active)
-        self._stretch.setVisible(not run.active)
         progress = run.progress
         outside = run.state is State.PREPARING or run.step >= run.steps or run.kind == "check"
         if outside and progress is not None:
@@ -148,8 +150,7 @@ class RunBar(Card):
         foot = QHBoxLayout()
         foot.setSpacing(theme.px(t.S))
         foot.addWidget(self.progress, 1)
-        self._stretch = QWidget()
-        foot.addWidget(self._stretch, 1)
+        foot.addWidget(self.change, 1)
         self._gap = QWidget()
         self._gap.setFixedWidth(theme.px(t.S))  # with the spacing at both sides: 24 to the destructive one
         for widget in (self.pause, self.checkpoint, self.stop, self.again, self.keep, self.restart, self._gap,

@@ -109,6 +109,8 @@ class RunPresenter(QObject):
             self._show_state(run)
 
     def _show_state(self, run: LiveRun) -> None:
+        if not run.active and run.state is not State.QUEUED:
+            self._view.plots.settle()
         self._view.bar.show_run(run)
         self._show_banners(run)
 

@@ -13,7 +13,7 @@ from app.services.theme import theme
 from app.widgets.buttons import PrimaryButton
 from app.widgets.labels import ElidedLabel, Label
 
-METHODS_WIDTH, PLAN_WIDTH = 344, 296
+METHODS_WIDTH, PLAN_WIDTH = (336, 480), (288, 360)  # at least, at most: texts gain from room, fields do not
 
 
 class SetupView(QWidget):
@@ -24,19 +24,20 @@ class SetupView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.methods = MethodList()
-        self.methods.setFixedWidth(theme.px(METHODS_WIDTH))
         self.parameters = ParametersCard()
         self.plan = PlanCard()
-        self.plan.setFixedWidth(theme.px(PLAN_WIDTH))
+        for card, (least, most) in ((self.methods, METHODS_WIDTH), (self.plan, PLAN_WIDTH)):
+            card.setMinimumWidth(theme.px(least))
+            card.setMaximumWidth(theme.px(most))
         self.summary = ElidedLabel("", "body", "text-2")
         self.missing = Label("", "body", "text-2")
         self.start = PrimaryButton("Start unlearning", self.start_wanted.emit)
         self.start.setToolTip("Start unlearning (Ctrl+Return)")
         cards = QHBoxLayout()
         cards.setSpacing(theme.px(t.M))
-        cards.addWidget(self.methods)
-        cards.addWidget(self.parameters, 1)
-        cards.addWidget(self.plan)
+        cards.addWidget(self.methods, 4)
+        cards.addWidget(self.parameters, 5)
+        cards.addWidget(self.plan, 3)
         foot = QHBoxLayout()
         foot.setSpacing(theme.px(t.M))
         foot.addWidget(self.summary, 1)

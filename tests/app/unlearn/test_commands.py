@@ -1,0 +1,106 @@
+"""The commands of runs, and what the rail and the status line say of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.services.run_commands import RunCommands
+from app.services.run_status import RunStatus
+from app.widgets.status_line import StatusLine
+from core.engine.states import State
+from core.runs.folder import RunFolder
+from tests.app.scripted import Script, Stepped, job
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def wired(context):
+    context.status = StatusLine()
+    RunCommands(context)
+    RunStatus(context)
+    yield context
+    assert context.run_controller.shutdown()
+    context.status.deleteLater()
+
+
+@pytest.fixture
+def run(wired, tmp_path, qtbot):
+    work, script = Stepped(), Script("r")
+    live = wired.run_controller.start_work(RunFolder(tmp_path / "r"), "unlearn", "", work, job())
+    work.give(script.started(), script.losses(31), script.resources(31, remaining=20))
+    qtbot.waitUntil(lambda: live.step == 31)
+    yield live, work, script
+    work.end()
+    qtbot.waitUntil(lambda: not wired.run_controller.busy)
+
+
+def enabled(context) -> set[str]:
+    return {command.id for command in context.actions if command.id.startswith("run.") and command.action.isEnabled()}
+
+
+def test_without_a_run_each_command_says_why_it_is_not_there(wired):
+    assert enabled(wired) == set()
+    assert wired.actions.reason("run.stop") == "No run is going."
+    assert wired.actions.reason("run.start") == "Open a model and data first."
+
+
+def test_commands_follow_the_run(wired, run, qtbot):
+    live, work, script = run
+    assert enabled(wired) == {"run.pause", "run.checkpoint", "run.stop", "run.discard"}
+    wired.actions.trigger("run.pause")
+    assert work.control.paused
+    work.give(script.state(State.PAUSED, 31))
+    qtbot.waitUntil(lambda: live.state is State.PAUSED)
+    wired.actions.trigger("run.pause")
+    assert not work.control.paused
+    wired.actions.trigger("run.stop")
+    assert live.state is State.STOPPING and enabled(wired) == set()
+    assert wired.actions.reason("run.pause") == "The run is stopping."
+
+
+def test_escape_is_no_shortcut_of_a_run(wired):
+    assert all("Esc" not in command.action.shortcut().toString() for command in wired.actions)
+    assert wired.actions["run.start"].shortcut().toString() == "Ctrl+Return"
+
+
+def test_rail_and_status_line_say_where_the_run_stands(wired, run, qtbot):
+    live, work, script = run
+    qtbot.waitUntil(lambda: wired.page_states.get("unlearn") == ("running", "31 %"))
+    qtbot.waitUntil(lambda: wired.status.text() == "Forget · round 1 of 2 · step 31 of 100 · 20 s left")
+    work.give(*script.measured(0, 0.98, "full"), *script.measured(100, 0.0, "full"), script.finished())
+    work.end()
+    qtbot.waitUntil(lambda: not wired.run_controller.busy)
+    assert wired.notifications.history[-1].text.startswith("Finished in 12 s. Forget accuracy on unseen images went")
+    wired.project.set_run(live)
+    assert wired.page_states.get("unlearn") == ("done", "Finished")
+
+
+def test_what_waits_is_counted_in_the_rail(wired, run, tmp_path, qtbot):
+    waiting = wired.run_controller.start_work(RunFolder(tmp_path / "w"), "unlearn", "", Stepped(), job())
+    qtbot.waitUntil(lambda: wired.page_states.get("unlearn")[1] == "31 % · 1 waiting")
+    wired.run_controller.remove(waiting)
+
+
+def test_a_failure_behind_ones_back_is_said(wired, run, qtbot):
+    _, work, _ = run
+    work.fail(ValueError("no"))
+    qtbot.waitUntil(lambda: not wired.run_controller.busy)
+    assert "ValueError: no" in wired.notifications.history[-1].text
+
+
+def test_nothing_heavy_is_imported_with_these_modules():
+    """Pages may bring pyqtgraph, what the window has at its start must not; none of them torch."""
+    light = ("app.run_wiring", "app.dialogs.close_run", "app.dialogs.interrupted", "app.services.run_library",
+             "app.services.run_commands", "app.services.run_status", "app.workers.run_controller",
+             "app.workers.run_follower", "app.pages.runs.deleting")  # fmt: skip
+    heavy = (*light, "app.pages.unlearn", "app.pages.runs", "app.models.run_table")
+    never = {"torch", "scipy", "sklearn"}
+    for modules, banned in ((light, never | {"pyqtgraph"}), (heavy, never)):
+        code = f"import sys; import {', '.join(modules)}; print({banned!r} & set(sys.modules))"
+        found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+        assert found.stdout.strip() == "set()", found.stdout
