@@ -21,8 +21,12 @@ run: setup  ## start the bundled example; with no display it runs without a wind
 
 test: setup-tests lint types tests-core tests-rest  ## run everything, offscreen (at most 15 minutes on two cores)
 
+# The tests that finish within a minute: the engine, the methods, the measures, run folders, the look, repository rules.
+FAST_TESTS = tests/quality tests/core/engine tests/core/methods tests/core/metrics tests/core/runs tests/core/verify \
+	tests/core/test_devices.py tests/app/test_theme.py tests/app/test_actions.py
+
 check: setup lint types  ## lint, types and the fast tests, before every commit (under a minute)
-	@$(OFFSCREEN) $(PY) -m pytest -q -m "not slow and not gpu"
+	@$(OFFSCREEN) $(PY) -m pytest -q -m "not slow and not gpu" $(FAST_TESTS)
 
 lint: setup  ## ruff, and the import contracts of pyproject.toml
 	@$(PY) -m ruff check .
