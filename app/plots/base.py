@@ -242,8 +242,6 @@ class ThemedPlot(QWidget):
             self._hover(None)
         return False
 
-    # ---- export
-
     def save_to(self, path: Path, scale: int = 2) -> None:
         """Write the plot as .png, .svg or .csv; a file that cannot be written is said under the plot."""
         from app.plots import export
