@@ -199,8 +199,6 @@ class ThemedPlot(QWidget):
                 parts.append(f"{series.title} {self.value_format(value)}")
         return " · ".join(parts)
 
-    # ---- drawing
-
     @property
     def dirty(self) -> bool:
         """Whether something changed that is not drawn yet."""
