@@ -12,6 +12,7 @@ from app.services.theme import theme
 from app.services.tokens import SeriesStyle
 
 THICK_BELOW = 2000  # 2 px and antialiased up to here; denser curves are 1 px, which draws ten times faster
+JAGGED_THICK_BELOW = 300  # a jagged curve of a few hundred points already takes most of a live plot's time
 _FIRST_ROOM = 256
 
 
@@ -113,7 +114,8 @@ class Series:
 
     def restyle(self) -> None:
         """Give the item the pen of the current theme and number of points."""
-        thick = len(self.buffer) < THICK_BELOW and not self.thin
+        limit = JAGGED_THICK_BELOW if self.jagged else THICK_BELOW
+        thick = len(self.buffer) < limit and not self.thin
         key = (theme.current.name, thick)
         if key == self._pen_key:
             return
