@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from core.errors import InputError, MismatchError
-from core.jsonio import write_atomic
+from core.files import write_atomic
 
 if TYPE_CHECKING:
     from core.selection import Selection

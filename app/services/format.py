@@ -6,7 +6,9 @@ import math
 
 from PySide6.QtCore import QLocale
 
-DASH = "–"
+from core.verify.numbers import DASH
+from core.verify.numbers import duration as duration
+
 _ALMOST_ALL = 0.999
 
 
@@ -55,22 +57,6 @@ def points(difference: float | None) -> str:
         return DASH
     sign = "+" if difference > 0 else "−" if difference < 0 else ""
     return f"{sign}{decimal(abs(100 * difference), 1)} points"
-
-
-def duration(seconds: float | None) -> str:
-    """Time in words: "8 s", "1 min 40 s", "2 h 5 min", "3 d 4 h"."""
-    if seconds is None or not math.isfinite(seconds):
-        return DASH
-    if 0 < seconds < 1:
-        return "under 1 s"
-    total = max(0, round(seconds))
-    if total < 60:
-        return f"{total} s"
-    if total < 3600:
-        return _two(total // 60, "min", total % 60, "s")
-    if total < 86400:
-        return _two(total // 3600, "h", total % 3600 // 60, "min")
-    return _two(total // 86400, "d", total % 86400 // 3600, "h")
 
 
 def about(seconds: float | None) -> str:
@@ -123,7 +109,3 @@ def of_total(part: int, total: int) -> str:
     """"6,037 of 60,000 (10.1 %)"."""
     share = part / total if total else 0.0
     return f"{count(part)} of {count(total)} ({percent(share)})"
-
-
-def _two(first: int, unit: str, second: int, smaller: str) -> str:
-    return f"{first} {unit} {second} {smaller}" if second else f"{first} {unit}"

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from core.jsonio import dumps, write_atomic
+from core.files import write_atomic
+from core.jsonio import dumps
 from core.places import cache_home
 
 _FOLDER = "fingerprints"

@@ -105,7 +105,7 @@ def _write(path: Path, outputs: FullOutputs) -> None:
         return
     from safetensors.torch import save
 
-    from core.jsonio import write_atomic
+    from core.files import write_atomic
 
     try:
         write_atomic(path, save({name: t.contiguous() for name, t in tensors.items()}))

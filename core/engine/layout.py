@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.methods.base import Alternate, Edit, Optimiser, Stage, Train
+from core.methods.base import Alternate, Edit, Optimiser, Stage, Train, parts_of
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,7 @@ class Segment:
     @property
     def parts(self) -> tuple[Train, ...]:
         """The stages whose steps this segment consists of; empty for an edit."""
-        if isinstance(self.stage, Alternate):
-            return self.stage.parts
-        return (self.stage,) if isinstance(self.stage, Train) else ()
+        return parts_of(self.stage)
 
     def turn(self, index: int) -> tuple[Train, int]:
         """Return whose turn step `index` of the segment is, and the batch position in that part's stream."""
@@ -51,11 +49,11 @@ class Layout:
         first = 0
         for stage in plan:
             steps = _steps(stage, sizes)
-            segment = Segment(stage, first, steps, {stream_of(p): cursors[stream_of(p)] for p in _parts(stage)})
+            segment = Segment(stage, first, steps, {stream_of(p): cursors[stream_of(p)] for p in parts_of(stage)})
             self.segments.append(segment)
             first += steps
-            for part, share in Counter(_parts(stage)).items():
-                cursors[stream_of(part)] += steps // len(_parts(stage)) * share
+            for part, share in Counter(parts_of(stage)).items():
+                cursors[stream_of(part)] += steps // len(parts_of(stage)) * share
         self.total = first
 
     def locate(self, step: int) -> tuple[Segment, int]:
@@ -94,10 +92,6 @@ def learning_rate(optimiser: Optimiser, progress: float) -> float:
         warm_up = 0.2
         return optimiser.lr * (progress / warm_up if progress < warm_up else (1 - progress) / (1 - warm_up))
     return optimiser.lr
-
-
-def _parts(stage: Stage) -> tuple[Train, ...]:
-    return stage.parts if isinstance(stage, Alternate) else (stage,) if isinstance(stage, Train) else ()
 
 
 def _steps(stage: Stage, sizes: dict[str, int]) -> int:

@@ -11,7 +11,7 @@ from torch import nn
 from core.data.batches import NO_AUGMENTATION, Augmentation, ImageStore
 from core.data.splits import Splits, stratified
 from core.engine.layout import Layout
-from core.methods.base import Alternate, Facts, Method, Stage, Train
+from core.methods.base import Facts, Method, Stage, Train, parts_of
 from core.models.tap import TappedModel
 from core.parameters import Values
 
@@ -39,7 +39,7 @@ class Setting:
     def __post_init__(self) -> None:
         self.plan = tuple(self.method.plan(self.values, self.facts))
         self.layout = Layout(self.plan, self.sizes)
-        if any("teacher" in part.needs for stage in self.plan for part in _parts(stage)):
+        if any("teacher" in part.needs for stage in self.plan for part in parts_of(stage)):
             frozen = copy.deepcopy(self.model.module).eval()
             for parameter in frozen.parameters():
                 parameter.requires_grad_(False)
@@ -90,7 +90,3 @@ def facts_of(splits: Splits) -> Facts:
 def convolutional(module: nn.Module) -> bool:
     """Tell whether a network has convolutions (they gain from bfloat16 and channels-last memory)."""
     return any(isinstance(part, nn.Conv2d) for part in module.modules())
-
-
-def _parts(stage: Stage) -> tuple[Train, ...]:
-    return stage.parts if isinstance(stage, Alternate) else (stage,) if isinstance(stage, Train) else ()

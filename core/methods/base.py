@@ -133,6 +133,11 @@ class Edit:
 Stage = Train | Alternate | Edit
 
 
+def parts_of(stage: Stage) -> tuple[Train, ...]:
+    """Return the stages whose steps a stage consists of: itself, those that take turns, or none for an edit."""
+    return stage.parts if isinstance(stage, Alternate) else (stage,) if isinstance(stage, Train) else ()
+
+
 @dataclass(frozen=True)
 class Facts:
     """What a plan may depend on besides parameters: sizes and the kind of forget set."""

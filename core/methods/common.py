@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 
 from core.data.batches import Batch
-from core.methods.base import Aux, Optimiser, StageOutput, Terms
+from core.methods.base import Aux, Length, Optimiser, StageOutput, Terms, Train
 from core.parameters import Parameter, Values
 
 OPTIMISERS = ("sgd", "adamw")
@@ -98,3 +98,17 @@ def optimiser_of(values: Values, *, lr: float | None = None, span: str = "stage"
 def classification(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
     """Cross-entropy on the true labels."""
     return {"loss": F.cross_entropy(out.logits, batch.labels)}
+
+
+def training(name: str, phase: str, values: Values) -> Train:
+    """Return passes of cross-entropy over the retain set, in the one order that all methods share."""
+    return Train(
+        name=name,
+        phase=phase,
+        reads="retain",
+        loss=classification,
+        length=Length(epochs=values.epochs),
+        batch=values.batch,
+        optimiser=optimiser_of(values),
+        stream="train",
+    )

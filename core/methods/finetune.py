@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from core.methods.base import Facts, Length, Method, Preset, Train
-from core.methods.common import classification, optimiser_of, optimiser_parameters
+from core.methods.base import Facts, Method, Preset, Train
+from core.methods.common import optimiser_parameters, training
 from core.parameters import Parameter, Values
 
 
 def plan(values: Values, facts: Facts) -> list[Train]:
     """Train on the retain set from the original weights."""
-    return [
-        Train(
-            name="fine-tune",
-            phase="recover",
-            reads="retain",
-            loss=classification,
-            length=Length(epochs=values.epochs),
-            batch=values.batch,
-            optimiser=optimiser_of(values),
-            stream="train",
-        )
-    ]
+    return [training("fine-tune", "recover", values)]
 
 
 FINETUNE = Method(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from core.methods.base import Facts, Length, Method, Preset, Train
-from core.methods.common import classification, optimiser_of, optimiser_parameters
+from core.methods.base import Facts, Method, Preset, Train
+from core.methods.common import optimiser_parameters, training
 from core.parameters import Parameter, Values
 
 AUGMENTATIONS = ("none", "crop", "crop and flip")
@@ -11,18 +11,7 @@ AUGMENTATIONS = ("none", "crop", "crop and flip")
 
 def plan(values: Values, facts: Facts) -> list[Train]:
     """Pass after pass over the same stream of samples for original and retrained ("order with holes")."""
-    return [
-        Train(
-            name="train",
-            phase="train",
-            reads="retain",
-            loss=classification,
-            length=Length(epochs=values.epochs),
-            batch=values.batch,
-            optimiser=optimiser_of(values),
-            stream="train",
-        )
-    ]
+    return [training("train", "train", values)]
 
 
 RETRAIN = Method(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,16 +14,16 @@ from torch import Tensor, nn
 
 from core.data.preprocessing import Preprocessing
 from core.errors import InputError, MismatchError, NotFoundError
+from core.files import file_sha256
 from core.models.architectures import ModelSpec, Size, build_model, build_on_meta, get_architecture, signature
 from core.models.card import WEIGHTS_NAME, card_from_metadata, check_files, find_card, read_card
 from core.models.containers import CheckpointForm, Weights, read_weights, strip_holder
 from core.models.recognise import Comparison, compare, compare_exactly, recognise
 from core.models.user_code import is_user_code
 
-__all__ = ["CheckpointForm", "OpenedModel", "file_sha256", "open_model", "read_card", "recognise_model"]
+__all__ = ["CheckpointForm", "OpenedModel", "open_model", "read_card", "recognise_model"]
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pt2", ".ts", ".torchscript")
-_CHUNK = 1 << 20  # bytes hashed at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,15 +130,6 @@ def weights_file(path: Path) -> Path:
     if not path.exists():
         raise NotFoundError(f"There is no file {path}")
     return path
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal, read in pieces."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import InputError
+from core.files import umask
 from core.models.architectures import Size
 from core.models.containers import CheckpointForm, read_weights
 from core.models.tap import main_logits
@@ -194,19 +195,13 @@ def _replacing(path: Path, protected: Path | None) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())  # mkstemp makes it private
+        temporary.chmod(0o666 & ~umask())  # mkstemp makes it private
         temporary.replace(path)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _plain(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:

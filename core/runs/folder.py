@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import time
@@ -16,6 +15,7 @@ import filelock
 
 from core import job as jobs
 from core.errors import InputError, NotFoundError
+from core.files import file_sha256
 from core.job import Job
 from core.jsonio import loads, read_json, write_json
 
@@ -90,7 +90,7 @@ class RunFolder:
 
     def job_sha256(self) -> str:
         """Return the hash of the job file, which names the job in cards and chains."""
-        return sha256(self.file(JOB))
+        return file_sha256(self.file(JOB))
 
     def status(self) -> Status:
         """Return where the run stands. A run that says it is active but holds no lock is `interrupted`."""
@@ -115,17 +115,7 @@ class RunFolder:
         path = self.file(EVENTS)
         if not path.is_file():
             return []
-        found = []
-        for line in path.read_bytes().split(b"\n"):
-            if not line:
-                continue
-            try:
-                event = loads(line)
-            except ValueError:
-                continue
-            if isinstance(event, dict):
-                found.append(event)
-        return found
+        return event_lines(path.read_bytes())
 
     def report(self) -> dict[str, Any] | None:
         """Return report.json, or None where there is none yet."""
@@ -206,6 +196,21 @@ class RunFolder:
             return Status("interrupted", 0, 0.0)
 
 
+def event_lines(data: bytes) -> list[dict[str, Any]]:
+    """Return the events that stand in a piece of events.jsonl; a line that is no event is skipped."""
+    found = []
+    for line in data.split(b"\n"):
+        if not line:
+            continue
+        try:
+            event = loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict):
+            found.append(event)
+    return found
+
+
 def effective(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Drop what a resume took back: events of steps after the one a later `run_started` resumed at."""
     kept: list[dict[str, Any]] = []
@@ -231,9 +236,3 @@ def list_runs(folder: Path | str) -> list[RunFolder]:
         raise NotFoundError(f"There is no folder {root}")
     found = [RunFolder(child) for child in root.iterdir() if child.is_dir() and RunFolder(child).exists]
     return sorted(found, key=lambda run: run.file(JOB).stat().st_mtime, reverse=True)
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from core.events import Event, from_dict
-from core.jsonio import loads
-from core.runs.folder import EVENTS, RunFolder, Status, effective
+from core.runs.folder import EVENTS, RunFolder, Status, effective, event_lines
 
 
 @dataclass(frozen=True)
@@ -56,17 +55,7 @@ def _read(folder: RunFolder, offset: int) -> tuple[list[dict], int]:
         file.seek(offset)
         data = file.read()
     end = data.rfind(b"\n") + 1  # a last line without its end is still being written
-    events = []
-    for line in data[:end].split(b"\n"):
-        if not line:
-            continue
-        try:
-            event = loads(line)
-        except ValueError:
-            continue
-        if isinstance(event, dict):
-            events.append(event)
-    return events, offset + end
+    return event_lines(data[:end]), offset + end
 
 
 def _typed(events: list[dict]) -> list[Event]:

@@ -16,9 +16,10 @@ from core.engine.full import FullOutputs, collect_full
 from core.engine.states import State
 from core.errors import InputError
 from core.events import Event, Progress
+from core.files import file_sha256
 from core.models.checkpoint import open_model
 from core.models.fit import check_fit
-from core.runs.folder import FORGET, MODEL, RunFolder, sha256
+from core.runs.folder import FORGET, MODEL, RunFolder
 from core.selection import Selection, read_forget_csv
 from core.session import results
 from core.session.opening import DataOptions, Pair, open_for, open_pair, stores, tapped
@@ -99,7 +100,7 @@ def check(
         control.check()
 
     set_threads(job.threads)
-    options = DataOptions(job.data.data_root, job.data.test_fraction, job.data.classes_file, job.data.preprocess_file)
+    options = DataOptions.of(job.data)
     if pair is None or pair.model.sha256 != job.model.sha256 or pair.dataset.fingerprint != job.data.fingerprint:
         pair = open_pair(
             job.model.path,
@@ -131,7 +132,7 @@ def check(
             tapped(model, device, trust_code=trust_code),
             train,
             test,
-            sha256=sha256(path),
+            sha256=file_sha256(path),
             fingerprint=pair.dataset.fingerprint,
             preprocessing=job.model.preprocessing,
             progress=lambda done, total: tell(what, done, total),

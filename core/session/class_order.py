@@ -13,7 +13,7 @@ import torch
 from core.data.dataset import Dataset
 from core.data.splits import evaluation_half
 from core.errors import InputError
-from core.jsonio import write_atomic
+from core.files import write_atomic
 from core.metrics.accuracy import confusion_matrix
 from core.places import data_home
 from core.session.baseline import Baseline

@@ -125,7 +125,7 @@ def _quickly_opened(data: DataPart, job: Job, progress: Tell | None) -> Dataset 
             quick = kind == "idx" or (kind == "npz" and path.stat().st_size <= QUICK_BYTES)
         if not quick:
             return None
-        options = DataOptions(data.data_root, data.test_fraction, data.classes_file, data.preprocess_file)
+        options = DataOptions.of(data)
         dataset = open_data(data.spec, options, progress=progress)
         stated = Preprocessing.from_dict(job.model.preprocessing)
     except (AppError, OSError):

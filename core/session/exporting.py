@@ -16,9 +16,10 @@ from torch import nn
 
 from core.data.dataset import Dataset
 from core.errors import InputError, RunError, UsageError, nearest
+from core.files import file_sha256
 from core.jsonio import write_json
 from core.models.card import card_to_metadata, find_card
-from core.models.checkpoint import CheckpointForm, file_sha256
+from core.models.checkpoint import CheckpointForm
 from core.models.formats import (
     FORMATS,
     ExportCheck,

@@ -13,6 +13,7 @@ from pathlib import Path
 from core.data.named import data_folder, find_source
 from core.engine.full import cache_name
 from core.errors import InputError
+from core.files import file_sha256
 from core.job import Job
 from core.jsonio import write_json
 from core.places import cache_home, runs_home
@@ -25,7 +26,6 @@ from core.runs.folder import (
     REPORT_HTML,
     REPORT_JSON,
     RunFolder,
-    sha256,
 )
 from core.session.references import jobs_in, references_on_disk, same_forget_set
 
@@ -167,7 +167,7 @@ def _present(*paths: Path) -> tuple[Path, ...]:
 def _cached_outputs(folder: RunFolder, job: Job) -> tuple[Path, ...]:
     """Outputs of the original, of the unlearned model and of its references, under the names the checks give them."""
     hashes = {job.model.sha256}
-    hashes |= {sha256(run.file(MODEL)) for run in (folder, *_reference_runs(job)) if run.has_result}
+    hashes |= {file_sha256(run.file(MODEL)) for run in (folder, *_reference_runs(job)) if run.has_result}
     names = {
         cache_name(digest, job.data.fingerprint, job.model.preprocessing, "float32") for digest in hashes if digest
     }
@@ -213,6 +213,6 @@ def _note(folder: RunFolder, files: list[Path]) -> None:
     for path in files:
         if path.is_file():
             name = path.relative_to(folder.path).as_posix()
-            noted[name] = {"sha256": sha256(path), "removed": today}
+            noted[name] = {"sha256": file_sha256(path), "removed": today}
     if files:
         write_json(folder.file(REMOVED), noted)

@@ -15,7 +15,7 @@ from core.data.preprocessing import Preprocessing
 from core.data.sources import open_dataset
 from core.devices import choose_precision
 from core.engine.setting import convolutional
-from core.job import Job
+from core.job import DataPart, Job
 from core.models.architectures import ModelSpec
 from core.models.checkpoint import OpenedModel, open_model, read_card
 from core.models.fit import check_fit
@@ -30,6 +30,11 @@ class DataOptions:
     test_fraction: float | None = None
     classes_file: str = ""
     preprocess_file: str = ""
+
+    @classmethod
+    def of(cls, part: DataPart) -> DataOptions:
+        """Return the options a job's data set was opened with."""
+        return cls(part.data_root, part.test_fraction, part.classes_file, part.preprocess_file)
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import AppError, InputError, MismatchError, NotFoundError
+from core.files import file_sha256
 from core.job import Job
 from core.jsonio import read_json
-from core.runs.folder import JOB, REPORT_JSON, RunFolder, sha256
+from core.runs.folder import JOB, REPORT_JSON, RunFolder
 from core.verify.numbers import count
 
 MEASURES = ("retain_accuracy", "forget_accuracy", "retain_test_accuracy", "forget_test_accuracy")
@@ -86,7 +87,7 @@ def check_report_files(path: Path) -> tuple[Path, dict[str, str]]:
         elif not file.is_file():
             wrong.append(f"{name} is missing")
         else:
-            hashes[name] = sha256(file)
+            hashes[name] = file_sha256(file)
             if hashes[name] != wanted:
                 wrong.append(f"{name} is not what the report was written about")
     if wrong:
@@ -101,7 +102,7 @@ def check_resumable(job: Job) -> None:
     original = Path(job.model.path)
     if not original.is_file():
         raise NotFoundError(f"The run needs its original model, and {original} is gone", "Put the file back to resume")
-    if sha256(original) != job.model.sha256:
+    if file_sha256(original) != job.model.sha256:
         raise MismatchError(
             f"{original} was changed since the run began", "Put the original file back to resume, or start a new run"
         )

@@ -15,11 +15,12 @@ from core.devices import choose_device, set_threads
 from core.engine.full import FullOutputs
 from core.engine.outputs import SetOutputs
 from core.errors import InputError, MismatchError, StoppedError
+from core.files import file_sha256
 from core.forget_list import read_forget_csv
 from core.job import Job
 from core.models.checkpoint import open_model
 from core.models.fit import check_fit
-from core.runs.folder import FORGET, MODEL, RunFolder, sha256
+from core.runs.folder import FORGET, MODEL, RunFolder
 from core.session.opening import DataOptions, Pair, open_pair, stores, tapped
 from core.session.original import cached_outputs
 from core.session.references import trained_references
@@ -114,7 +115,7 @@ def embeddings(
             tapped(opened, device, trust_code=trust_code),
             train,
             test,
-            sha256=sha256(path),
+            sha256=file_sha256(path),
             fingerprint=dataset.fingerprint,
             preprocessing=job.model.preprocessing,
             progress=lambda done, total, name=name: tell(f"Measuring the {name} model", done, total),  # type: ignore[misc]
@@ -189,7 +190,7 @@ def _same_pair(job: Job, pair: Pair | None) -> Pair | None:
 
 
 def _open(job: Job, tell: Tell, trust_pickle: bool, trust_code: bool) -> Pair:
-    options = DataOptions(job.data.data_root, job.data.test_fraction, job.data.classes_file, job.data.preprocess_file)
+    options = DataOptions.of(job.data)
     pair = open_pair(
         job.model.path,
         job.data.spec,

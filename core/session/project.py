@@ -13,7 +13,8 @@ from core.data.dataset import Dataset
 from core.data.loaded import ProgressCallback
 from core.data.preprocessing import Preprocessing
 from core.errors import InputError, MismatchError
-from core.jsonio import dumps_pretty, write_atomic
+from core.files import write_atomic
+from core.jsonio import dumps_pretty
 from core.models.card import read_card
 from core.models.checkpoint import OpenedModel, open_model
 from core.models.fit import check_fit

@@ -15,12 +15,13 @@ from core.data.dataset import Dataset
 from core.data.splits import Splits
 from core.engine.full import FullOutputs
 from core.engine.states import State
+from core.files import file_sha256, write_atomic
 from core.job import Job
-from core.jsonio import write_atomic, write_json
+from core.jsonio import write_json
 from core.methods import get_method
 from core.models.checkpoint import CheckpointForm
 from core.models.formats import write_safetensors, write_same
-from core.runs.folder import CARD, EVENTS, FORGET, JOB, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, RunFolder, sha256
+from core.runs.folder import CARD, EVENTS, FORGET, JOB, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, RunFolder
 from core.verify import suite
 from core.verify.report import render_report
 from core.verify.verdict import decide
@@ -175,7 +176,8 @@ def write_report(folder: RunFolder, job: Job, dataset: Dataset, report: dict[str
     outcome = Outcome(
         State(report["state"]), report["cost"]["steps"], report["cost"]["seconds"], report["cost"]["samples_seen"]
     )
-    report = {**report, "files": {name: sha256(folder.file(name)) for name in (MODEL, MODEL_PT, JOB, FORGET, EVENTS)}}
+    named = (MODEL, MODEL_PT, JOB, FORGET, EVENTS)
+    report = {**report, "files": {name: file_sha256(folder.file(name)) for name in named}}
     card = _card(folder, job, dataset, report["models"]["unlearned"], outcome)
     write_json(folder.file(CARD), {**card, "verdict": report["verdict"], "checked": bool(report["retrained"])})
     write_json(folder.file(REPORT_JSON), report)
@@ -203,7 +205,7 @@ def _card(folder: RunFolder, job: Job, dataset: Dataset, measures: dict[str, Any
         "forgotten": {"mode": job.forget.mode, "classes": list(job.forget.class_names), "count": job.forget.count},
         "measures": {key: measures.get(key) for key in SUMMARY_KEYS if key in measures},
         "cost": {"seconds": outcome.seconds, "steps": outcome.steps, "samples_seen": outcome.samples_seen},
-        "files": {name: sha256(folder.file(name)) for name in (MODEL, MODEL_PT)},
+        "files": {name: file_sha256(folder.file(name)) for name in (MODEL, MODEL_PT)},
     }
     if job.kind == "train":
         card["recipe"] = job.parameters

@@ -155,9 +155,7 @@ class _Runner:
     # -- preparing -------------------------------------------------------------------------------------------------
 
     def _prepare(self, job: Job, pair, dataset, trust_pickle, trust_code) -> Bench:
-        options = DataOptions(
-            job.data.data_root, job.data.test_fraction, job.data.classes_file, job.data.preprocess_file
-        )
+        options = DataOptions.of(job.data)
         device = choose_device(job.device)
         if (idle := unused_gpu(device)) is not None:
             self._log("warning", f"Running on the processor; {idle} is free. Use it from the next run on.", "cpu")

@@ -74,7 +74,7 @@ def reference_job(folder: RunFolder, dataset: Dataset, seed: int) -> tuple[Job, 
     rows = read_forget_csv(folder.file(FORGET))
     exclude = Selection(rows.mask(len(dataset.train)), dataset.train.labels.numpy(), dataset.classes)
     recipe, source = recipe_of(job)
-    options = DataOptions(job.data.data_root, job.data.test_fraction, job.data.classes_file, job.data.preprocess_file)
+    options = DataOptions.of(job.data)
     known: dict[str, Any] = {"seed": seed, "device": job.device, "precision": job.precision, "threads": job.threads}
     made = make_train_job(
         dataset,

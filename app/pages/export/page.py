@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.dialogs.confirm import Choice, ask
 from app.pages.export.file_card import FileCard
@@ -23,6 +22,7 @@ from app.widgets.empty import EmptyState
 from app.widgets.labels import caption
 from app.widgets.page import Page
 from app.widgets.run_chips import RunChips, describe_run
+from app.widgets.scroll import scrolling
 from core.errors import AppError
 
 if TYPE_CHECKING:
@@ -65,14 +65,9 @@ class ExportPage(Page):
     # ---- parts
 
     def _full(self) -> QWidget:
-        whole = QScrollArea()  # with a large font there is more than fits
-        whole.setWidgetResizable(True)
-        whole.setFrameShape(QScrollArea.Shape.NoFrame)
-        whole.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        whole.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         content = QWidget()
         content.setProperty("ground", "none")
-        whole.setWidget(content)
+        whole = scrolling(content)  # with a large font there is more than fits
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.px(t.M))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from app.services import tokens as t
 from app.services.theme import theme
 from app.widgets.cards import Card, SelectableCard
 from app.widgets.labels import Label
+from app.widgets.scroll import scrolling
 
 if TYPE_CHECKING:
     from core.session.planning import Choice
@@ -41,17 +42,9 @@ class MethodList(Card):
         self._none = Label("No method of that name.", "body", "text-2")
         self._none.hide()
         self.body.addWidget(self._none)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(self._list)
-        area.setProperty("ground", "surface")
-        area.viewport().setProperty("ground", "surface")
         self._list.setProperty("ground", "surface")
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._area = area
-        self.body.addWidget(area, 1)
+        self._area = scrolling(self._list, "surface")
+        self.body.addWidget(self._area, 1)
         self._cards: dict[str, SelectableCard] = {}
         self._choices: dict[str, Choice] = {}
         self._shown = ""

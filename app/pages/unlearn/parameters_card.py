@@ -10,10 +10,8 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
-    QFrame,
     QHBoxLayout,
     QLineEdit,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -25,6 +23,7 @@ from app.widgets.cards import Card
 from app.widgets.form import FIELD_WIDTH, LABEL_WIDTH, ParameterForm
 from app.widgets.labels import Label, separator
 from app.widgets.number_field import pad_spin_box
+from app.widgets.scroll import scrolling
 from core.errors import AppError
 from core.seeds import parse_seeds
 
@@ -191,15 +190,7 @@ class ParametersCard(Card):
             ("Prec&ision", self.precision, None), ("&Measuring at most", self.budget, None),
         ]))  # fmt: skip
         column.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(inside)
-        area.setProperty("ground", "surface")
-        area.viewport().setProperty("ground", "surface")
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.body.addWidget(area, 1)
+        self.body.addWidget(scrolling(inside, "surface"), 1)
 
     @staticmethod
     def _form(rows: Sequence[tuple[str, QWidget, QWidget | None]]) -> QFormLayout:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.services import format as fmt
 from app.services import tokens as t
@@ -14,6 +14,7 @@ from app.services.theme import set_tone, theme
 from app.widgets.cards import Card
 from app.widgets.facts import FactTable
 from app.widgets.labels import Label, section
+from app.widgets.scroll import scrolling
 
 if TYPE_CHECKING:
     from core.session.planning import Estimate
@@ -43,15 +44,7 @@ class PlanCard(Card):
         self.references = Label("", "body", "text-2", wrap=True)
         column.addWidget(self.references)
         column.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(inside)
-        area.setProperty("ground", "surface")
-        area.viewport().setProperty("ground", "surface")
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.body.addWidget(area, 1)
+        self.body.addWidget(scrolling(inside, "surface"), 1)
         self.show_nothing()
 
     def show_nothing(self) -> None:

@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from core.errors import AppError, InputError, MismatchError, NotFoundError, UnsafeFileError
-from core.models.checkpoint import file_sha256, open_model, recognise_model
+from core.files import file_sha256
+from core.models.checkpoint import open_model, recognise_model
 from core.models.containers import CheckpointForm
 
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from core.errors import InputError, NotFoundError
 from core.events import EVENT_TYPES, Log, Progress, RunStarted, from_dict
+from core.files import write_atomic
 from core.job import DataPart, ForgetPart, Job, ModelPart, to_dict
 from core.job import from_dict as job_from_dict
-from core.jsonio import dumps, loads, write_atomic, write_json
+from core.jsonio import dumps, loads, write_json
 from core.runs.folder import RunFolder, Status, effective, list_runs
 from core.runs.recorder import Recorder
 

@@ -12,11 +12,12 @@ from safetensors.torch import load_file
 from torch import nn
 
 from core.errors import InputError, MismatchError, RunError, UsageError
+from core.files import file_sha256
 from core.jsonio import write_json
 from core.models.architectures import ModelSpec, build_model
 from core.models.checkpoint import open_model
 from core.models.containers import CheckpointForm, read_weights
-from core.runs.folder import RunFolder, Status, sha256
+from core.runs.folder import RunFolder, Status
 from core.session import exporting
 from core.session.export_source import open_source, sample_images
 from core.session.exporting import export, read_back_run
@@ -67,7 +68,7 @@ def run(tmp_path, original):
     card = {
         "schema_version": 1, "architecture": "small-cnn", "num_classes": 10, "in_channels": 1, "input_size": [8, 8],
         "classes": list(dataset.classes), "preprocessing": dataset.preprocessing.to_dict(), "kind": "unlearn",
-        "files": {"model.safetensors": sha256(folder.file("model.safetensors"))}, "checked": False,
+        "files": {"model.safetensors": file_sha256(folder.file("model.safetensors"))}, "checked": False,
         "forgotten": {"classes": ["3"], "count": 5},
     }  # fmt: skip
     write_json(folder.file("model.json"), card)

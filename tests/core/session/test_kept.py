@@ -7,10 +7,11 @@ import pytest
 
 from core.engine.full import cache_name
 from core.errors import InputError, MismatchError
+from core.files import file_sha256
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.jsonio import write_json
 from core.places import cache_home, references_home, runs_home
-from core.runs.folder import CHECKPOINTS, EVENTS, FORGET, MODEL, REMOVED, REPORT_HTML, REPORT_JSON, RunFolder, sha256
+from core.runs.folder import CHECKPOINTS, EVENTS, FORGET, MODEL, REMOVED, REPORT_HTML, REPORT_JSON, RunFolder
 from core.selection import Selection, read_forget_csv, write_forget_list
 from core.session.kept import Kept, remove_kept, what_is_kept
 from core.session.overview import check_report_files
@@ -84,7 +85,7 @@ def test_checkpoints_list_and_report_are_counted(folder):
 
 def test_cached_outputs_of_all_models_of_the_run_are_found_and_no_others(folder):
     reference = made(references_home() / "ref", job(kind="train", method="retrain"), b"retrained weights")
-    for digest in ("ab" * 32, sha256(folder.file(MODEL)), sha256(reference.file(MODEL))):
+    for digest in ("ab" * 32, file_sha256(folder.file(MODEL)), file_sha256(reference.file(MODEL))):
         cached(digest, 10)
     other = cached("cd" * 32, 999)
     found = kind(folder, "outputs")
@@ -106,7 +107,7 @@ def test_runs_on_the_same_forget_set_are_named(folder):
 
 
 def test_removing_keeps_model_report_and_job_and_notes_the_hashes(folder):
-    listed = sha256(folder.file(FORGET))
+    listed = file_sha256(folder.file(FORGET))
     cached("ab" * 32, 10)
     expected = sum(kind(folder, name).bytes for name in ("checkpoints", "forget_list", "outputs"))
     removed = remove_kept(folder, {"checkpoints", "forget_list", "outputs"})
@@ -168,7 +169,7 @@ def test_a_run_that_gave_files_up_can_still_be_deleted_whole(folder):
 
 
 def test_hashes_of_a_report_are_still_checked_and_the_removal_is_named(folder):
-    stated = {name: sha256(folder.file(name)) for name in (FORGET, MODEL)}
+    stated = {name: file_sha256(folder.file(name)) for name in (FORGET, MODEL)}
     write_json(folder.file(REPORT_JSON), {"files": stated})
     remove_kept(folder, {"forget_list"})
     _, hashes = check_report_files(folder.path)
@@ -179,7 +180,7 @@ def test_hashes_of_a_report_are_still_checked_and_the_removal_is_named(folder):
 
 
 def test_a_removal_of_other_content_is_no_excuse(folder):
-    write_json(folder.file(REPORT_JSON), {"files": {FORGET: "0" * 64, MODEL: sha256(folder.file(MODEL))}})
+    write_json(folder.file(REPORT_JSON), {"files": {FORGET: "0" * 64, MODEL: file_sha256(folder.file(MODEL))}})
     remove_kept(folder, {"forget_list"})
     with pytest.raises(MismatchError, match=r"forget\.csv is missing"):
         check_report_files(folder.path)

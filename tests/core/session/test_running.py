@@ -16,9 +16,10 @@ from core.engine.control import Control
 from core.engine.states import State
 from core.errors import InputError, MismatchError, RunError, StoppedError
 from core.events import CheckpointSaved, RunFailed
+from core.files import file_sha256
 from core.jsonio import loads
 from core.runs.checkpoints import list_checkpoints, load_checkpoint
-from core.runs.folder import RunFolder, sha256
+from core.runs.folder import RunFolder
 from core.session.checking import check
 from core.session.running import run
 from core.session.training import find_references, train_reference
@@ -63,7 +64,7 @@ def test_a_finished_run_leaves_every_file_of_the_contract(new_run, pair, three):
     assert report["forget_classes"] == ["3"] and report["forget_count"] == three.count
     assert set(report["models"]) == {"original", "unlearned", "head_only"}
     assert report["verdict"]["code"] == "no_reference"
-    assert report["files"] == {name: sha256(folder.file(name)) for name in report["files"]}
+    assert report["files"] == {name: file_sha256(folder.file(name)) for name in report["files"]}
     assert "NaN" not in folder.file("events.jsonl").read_text() and "Infinity" not in json.dumps(report)
     loaded = torch.load(folder.file("model.pt"), weights_only=True)
     assert same(loaded, load_file(folder.file("model.safetensors")))
@@ -200,7 +201,7 @@ def test_retrained_references_are_shared_and_turn_the_report_into_a_verdict(new_
     trained = []
     train_reference(other, pair.dataset, 1, Control(), trained.append)
     assert trained == []
-    assert report["files"]["events.jsonl"] == sha256(folder.file("events.jsonl"))
+    assert report["files"]["events.jsonl"] == file_sha256(folder.file("events.jsonl"))
 
 
 def test_a_stopped_reference_is_no_reference(new_run, pair, monkeypatch, tmp_path):
