@@ -87,7 +87,7 @@ class MainWindow(QMainWindow):
         self._register_commands()
         self._connect()
         if not context.window_state.restore_window(self):
-            self.resize(FIRST_SIZE)
+            self.resize(FIRST_SIZE.boundedTo(self.screen().availableSize()))
         if pages:
             self.show_page(pages[0].id)
 
