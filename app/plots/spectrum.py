@@ -47,13 +47,16 @@ class SpectrumPlot(ThemedPlot):
         self._records: list[Spectrum] = []
         self._position: float | None = None
         self.item.setLogMode(x=True, y=True)
+        self.view.enableAutoRange(y=False)  # asking every curve for its bounds costs more than drawing them
+        self._lowest, self._highest = np.inf, -np.inf  # of the earlier curves drawn, in the view's coordinates
         self._earlier: list[tuple[pg.PlotDataItem, pg.PlotDataItem]] = []
+        self._drawn_earlier: tuple[object, ...] | None = None  # theme and steps of what those curves show
         for _ in range(EARLIER):
             pair = (pg.PlotDataItem(), pg.PlotDataItem())
             for item in pair:
                 item.setLogMode(True, True)
                 item.setZValue(-10)
-                self.item.addItem(item)
+                self.item.addItem(item, ignoreBounds=True)
             self._earlier.append(pair)
         for key in ("retain", "forget"):
             self.add_series(key, SETS[key])
@@ -138,6 +141,12 @@ class SpectrumPlot(ThemedPlot):
     def _follow_data(self) -> None:
         size = max((len(self.series(key).buffer) for key in ("retain", "forget")), default=0)
         self.view.setXRange(0.0, float(np.log10(max(size, 10))), padding=0.02)
+        now = self.shown()
+        low, high = self._lowest, self._highest
+        for values in (now.retain, now.forget) if now is not None else ():
+            low, high = min(low, _bounds(values)[0]), max(high, _bounds(values)[1])
+        if low < high:
+            self.view.setYRange(low, high, padding=0.04)
 
     def _end(self) -> int:
         if self._position is None:
@@ -145,10 +154,14 @@ class SpectrumPlot(ThemedPlot):
         return max(1, bisect_right(self.steps(), self._position)) if self._records else 0
 
     def _draw_earlier(self, records: Sequence[Spectrum]) -> None:
-        picked: list[Spectrum] = []
-        if records:
-            places = np.unique(np.linspace(0, len(records) - 1, min(EARLIER, len(records))).round().astype(int))
-            picked = [records[place] for place in places]
+        picked = [records[place] for place in picks(len(records))]
+        drawn = (theme.current.name, *(record.step for record in picked))
+        if drawn == self._drawn_earlier:
+            return
+        self._drawn_earlier = drawn
+        ends = [_bounds(values) for record in picked for values in (record.retain, record.forget)]
+        self._lowest = min((low for low, _ in ends), default=np.inf)
+        self._highest = max((high for _, high in ends), default=-np.inf)
         for number, pair in enumerate(self._earlier):
             record = picked[number] if number < len(picked) else None
             alpha = _FAINT + (_FAINT_MOST - _FAINT) * min(1.0, (number + 1) / max(len(picked), 1))
@@ -169,6 +182,25 @@ class SpectrumPlot(ThemedPlot):
         ]
         effective = f" · effective rank: {', '.join(ranks)}" if ranks else ""
         self.set_caption(f"step {fmt.count(round(now.step))}{effective}")
+
+
+def picks(count: int) -> list[int]:
+    """Which of `count` earlier spectra are drawn: at most EARLIER, spread over all of them.
+
+    The more there are, the more rarely the choice changes, so that a new spectrum seldom redraws the earlier ones.
+    """
+    stride = 1 << max(0, (count // EARLIER).bit_length() - 1)
+    settled = count - count % stride
+    if not settled:
+        return []
+    return sorted({round(place) for place in np.linspace(0, settled - 1, min(EARLIER, settled))})
+
+
+def _bounds(values: np.ndarray) -> tuple[float, float]:
+    """Lowest and highest of the values drawn, as logarithms; infinite the wrong way round where there is none."""
+    drawn = _positive(values)
+    known = drawn[drawn > 0]
+    return (float(np.log10(known.min())), float(np.log10(known.max()))) if known.size else (np.inf, -np.inf)
 
 
 def _positive(values: np.ndarray) -> np.ndarray:
