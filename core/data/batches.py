@@ -8,7 +8,7 @@ same augmentation. Nothing here has a state that a checkpoint would have to hold
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import torch
@@ -21,12 +21,16 @@ DEVICE_SHARE = 1 / 3  # decoded images may take this share of a device's memory,
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch on the device. images: (n, C, H, W) float32; labels, ids: (n,) int64; forget: (n,) bool."""
+    """One batch on the device. images: (n, C, H, W) float32; labels, ids: (n,) int64; forget: (n,) bool.
+
+    weights: (n,) float32, how much a forget sample counts as its forget list says; 1 for all others.
+    """
 
     images: torch.Tensor
     labels: torch.Tensor
     ids: torch.Tensor
     forget: torch.Tensor
+    weights: torch.Tensor
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -81,18 +85,31 @@ def augment(
     return padded[index, y[:, :, None], x[:, None, :]]
 
 
+def joined(first: Batch, second: Batch) -> Batch:
+    """Return two batches as one, in this order."""
+    parts = {f.name: torch.cat([getattr(first, f.name), getattr(second, f.name)]) for f in fields(Batch)}
+    return Batch(**parts)
+
+
 class ImageStore:
     """Decoded images and labels, on the device as uint8 where they fit, else on the host."""
 
     def __init__(
-        self, images: ImageSet, preprocessing: Preprocessing, device: torch.device, forget: torch.Tensor | None = None
+        self,
+        images: ImageSet,
+        preprocessing: Preprocessing,
+        device: torch.device,
+        forget: torch.Tensor | None = None,
+        weights: torch.Tensor | None = None,
     ) -> None:
+        """`forget`: (n,) bool, the forget set; `weights`: (n,) float, its samples' weights; none: 1."""
         self.preprocessing = preprocessing
         self.device = device
         self.resident = _fits(images.images, device)
         self._images = images.images.to(device) if self.resident else images.images
         self.labels = images.labels.to(device)
         self.forget = (torch.zeros(len(images), dtype=torch.bool) if forget is None else forget).to(device)
+        self.weights = (torch.ones(len(images)) if weights is None else weights.float()).to(device)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -118,7 +135,13 @@ class ImageStore:
             drawn = _draws(seed, stream, epoch, len(self), augmentation.pad, self.device)[:, on_device]
             flips = drawn[2] if augmentation.flip else torch.zeros_like(drawn[2])
             images = augment(images, drawn[0], drawn[1], flips, augmentation.pad)
-        return Batch(self.preprocessing.apply(images), self.labels[on_device], on_device, self.forget[on_device])
+        return Batch(
+            self.preprocessing.apply(images),
+            self.labels[on_device],
+            on_device,
+            self.forget[on_device],
+            self.weights[on_device],
+        )
 
 
 class Order:

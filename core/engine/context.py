@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
 
+from core.data.batches import ImageStore
 from core.data.splits import stratified
-from core.engine.outputs import SetOutputs, collect
+from core.engine.gradients import Gradients, mean_gradient, sample_gradients, squared_gradients
+from core.engine.outputs import SetOutputs, collect, evaluating
 from core.engine.setting import Setting
+from core.methods.base import Aux, Objective
 
 
 class EngineContext:
@@ -21,6 +25,7 @@ class EngineContext:
         self._check = check
         self.model = setting.model
         self.values = setting.values
+        self.aux: Aux = {}
         self.seed = setting.seed
         self.num_classes = setting.splits.num_classes
         self.forget_classes = setting.splits.forget_classes
@@ -49,12 +54,49 @@ class EngineContext:
         outputs = self._collect(which, limit)
         return float((outputs.logits.argmax(dim=1) == outputs.labels).float().mean())
 
+    def gradient(self, which: str, objective: Objective, limit: int | None = None) -> Gradients:
+        """Return the gradient of the objective's mean over a set, by parameter name."""
+        store, ids = self._samples(which, limit)
+        with evaluating(self.model.module):
+            return mean_gradient(self.model, store, ids, objective, self._check)
+
+    def sample_gradients(self, which: str, objective: Objective, limit: int | None = None) -> Iterator[Gradients]:
+        """Yield gradients of single samples, some at a time: by parameter name, (n, *shape)."""
+        store, ids = self._samples(which, limit)
+        with evaluating(self.model.module):
+            yield from sample_gradients(self.model, store, ids, objective, self._check)
+
+    def squared_gradients(self, which: str, objective: Objective, limit: int | None = None) -> Gradients:
+        """Return the mean over a set of squared gradients of single samples."""
+        store, ids = self._samples(which, limit)
+        with evaluating(self.model.module):
+            return squared_gradients(self.model, store, ids, objective, self._check)
+
+    @contextmanager
+    def trying(self, weights: Mapping[str, torch.Tensor]) -> Iterator[None]:
+        """Give the network these weights, by parameter name, for a while; the old ones are put back."""
+        named = dict(self.model.module.named_parameters())
+        before = {name: named[name].detach().clone() for name in weights}
+        try:
+            _write(named, weights)
+            yield
+        finally:
+            _write(named, before)
+
     def _collect(self, which: str, limit: int | None) -> SetOutputs:
+        store, ids = self._samples(which, limit)
+        return collect(self._setting.model, store, ids, self._setting.precision, lambda done: self._check())
+
+    def _samples(self, which: str, limit: int | None) -> tuple[ImageStore, torch.Tensor]:
         setting = self._setting
         store, labels = (
             (setting.test, setting.splits.test_labels) if which == "unseen" else (setting.train, setting.splits.labels)
         )
         ids = setting.ids(which)
-        if limit is not None:
-            ids = stratified(labels, ids, limit, setting.seed)
-        return collect(setting.model, store, ids, setting.precision, lambda done: self._check())
+        return store, ids if limit is None else stratified(labels, ids, limit, setting.seed)
+
+
+def _write(named: Mapping[str, torch.nn.Parameter], weights: Mapping[str, torch.Tensor]) -> None:
+    with torch.no_grad():
+        for name, value in weights.items():
+            named[name].copy_(value)

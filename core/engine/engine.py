@@ -22,18 +22,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from core.data.batches import NO_AUGMENTATION, Batch, Order, derive_seed
-from core.devices import autocast, memory_used
+from core.data.batches import derive_seed
+from core.devices import memory_used
 from core.engine.context import EngineContext
 from core.engine.control import Control, Interrupted
-from core.engine.layout import Segment, learning_rate, stream_of
+from core.engine.layout import Segment, learning_rate
 from core.engine.monitor import Monitor
 from core.engine.setting import Setting
 from core.engine.states import State
 from core.engine.step import Board, Drained, WeightMask, first_non_finite, make_optimiser
+from core.engine.supply import Supply
 from core.errors import NonFiniteError
 from core.events import CheckpointSaved, Event, Log, PhaseChanged, Resources, RunStarted, StepMetrics
-from core.methods.base import Alternate, Aux, Edit, StageOutput, Train, trainable
+from core.methods.base import Alternate, Aux, Edit, Train, trainable, tuned_modules
 
 DRAIN_SECONDS = 0.1
 DRAIN_STEPS = 200
@@ -65,12 +66,11 @@ class Engine:
         self._save, self._checkpoint_seconds = save, checkpoint_seconds
         self._start = _copied(setting.model.module.state_dict())  # where a diverged run begins again
         self._board = Board()
-        self._orders: dict[str, Order] = {}
+        self._supply = Supply(setting, control.check)
         self._optimiser: torch.optim.Optimizer | None = None
         self._mask: WeightMask | None = None
         self._segment: Segment | None = None
-        self._mode: str | None = None
-        self._teacher_table: torch.Tensor | None = None
+        self._mode: tuple[str, str] | None = None  # batch norm and tuned part that train and eval modes are set for
         self._norms = [m for m in setting.model.module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
         self._scaler = torch.amp.GradScaler(setting.device.type) if setting.precision == "float16" else None
         self._resumed_at: int | None = None
@@ -111,7 +111,8 @@ class Engine:
         """Take one step."""
         segment, index = self.layout.locate(self.step)
         if isinstance(segment.stage, Edit):
-            segment.stage.edit(self.context)
+            self.aux = {**self.aux, **(segment.stage.edit(self.context) or {})}
+            self.context.aux = self.aux
             self.step += 1
             return
         if index == 0:
@@ -119,9 +120,10 @@ class Engine:
         part, position = segment.turn(index)
         self._renew(segment, part, index)
         torch.manual_seed(derive_seed(self.setting.seed, "step", self.step))  # dropout and its kind
-        batch = self._batch(part, position)
-        self._set_mode(part.batch_norm)
-        terms = part.loss(self._forward(part, batch), batch, self.aux, self.setting.values)
+        batch = self._supply.batch(part, position, self.step, self.aux)
+        self._set_mode(part)
+        out = self._supply.outputs(part, batch, index / segment.steps)
+        terms = part.loss(out, batch, self.aux, self.setting.values)
         self._optimise(part, segment, index, terms["loss"])
         self._board.put(self.step, part.phase, terms)
         self.samples_seen += len(batch)
@@ -134,9 +136,10 @@ class Engine:
     def _enter(self, segment: Segment) -> None:
         """Begin a stage: what it trains, a fresh optimiser, its constants."""
         first = segment.parts[0]
-        kept = {name: value for name, value in self.aux.items() if name in first.keeps}
-        aux = {**kept, **(first.refresh(self.context) if first.refresh else {})}  # may be interrupted: assign after
-        self.aux = aux
+        kept = {name: value for name, value in self.aux.items() if _kept(name, first.keeps)}
+        self.context.aux = kept
+        self.aux = {**kept, **(first.refresh(self.context) if first.refresh else {})}  # interrupted: nothing changed
+        self.context.aux = self.aux
         self._prepare(segment)
 
     def _prepare(self, segment: Segment) -> None:
@@ -149,46 +152,11 @@ class Engine:
         self._optimiser = make_optimiser(first.optimiser, chosen, self.setting.device)
         self._mask = WeightMask(self.setting.model.module, self.aux) if any("mask/" in n for n in self.aux) else None
         self._segment = segment
-        if self._teacher_table is None and any("teacher" in p.needs and p.reads == "forget" for p in segment.parts):
-            self._teacher_table = self._cached_teacher()
+        self._supply.enter(segment)
 
     def _renew(self, segment: Segment, part: Train, index: int) -> None:
         if part.refresh and part.refresh_every and index and index % part.refresh_every == 0:
             self.aux = {**self.aux, **part.refresh(self.context)}
-
-    def _batch(self, part: Train, position: int) -> Batch:
-        setting, key = self.setting, stream_of(part)
-        if key not in self._orders:
-            self._orders[key] = Order(
-                setting.members(part),
-                len(setting.train),
-                part.batch,
-                setting.seed,
-                part.stream or part.phase,
-                setting.device if setting.train.resident else None,
-            )
-        ids, epoch = self._orders[key].ids(position)
-        augmentation = setting.augmentation if part.augment else NO_AUGMENTATION
-        return setting.train.batch(ids, augmentation, setting.seed, part.stream or part.phase, epoch)
-
-    def _forward(self, part: Train, batch: Batch) -> StageOutput:
-        """Run the networks inside the autocast region; what comes out is float32."""
-        setting = self.setting
-        teacher = None
-        with autocast(setting.device, setting.precision):
-            out = setting.model(batch.images)
-            if "teacher" in part.needs and setting.teacher is not None:
-                if self._teacher_table is not None and part.reads == "forget" and not part.augment:
-                    teacher = self._teacher_table[batch.ids]
-                else:
-                    with torch.no_grad():
-                        teacher = setting.teacher(batch.images).logits
-        return StageOutput(
-            out.logits.float(),
-            out.features.float(),
-            tuple(layer.float() for layer in out.layers),
-            None if teacher is None else teacher.float(),
-        )
 
     def _optimise(self, part: Train, segment: Segment, index: int, loss: torch.Tensor) -> None:
         assert self._optimiser is not None
@@ -214,31 +182,17 @@ class Engine:
             self._mask.after()
         self._optimiser.zero_grad(set_to_none=True)
 
-    def _set_mode(self, batch_norm: str) -> None:
-        if self._mode == batch_norm and self.setting.model.module.training:
+    def _set_mode(self, part: Train) -> None:
+        """Train mode for what is tuned; everything else, and batch norm where the stage says so, keeps to eval mode."""
+        if self._mode == (part.batch_norm, part.tunes):
             return
-        self.setting.model.module.train()
-        if batch_norm == "frozen":
+        self.setting.model.module.eval()
+        for module in tuned_modules(self.setting.model, part.tunes):
+            module.train()
+        if part.batch_norm == "frozen":
             for norm in self._norms:
                 norm.eval()
-        self._mode = batch_norm
-
-    def _cached_teacher(self) -> torch.Tensor:
-        """Return the teacher's logits of all forget samples, looked up by sample id: (n_train, K) on the device.
-
-        The teacher is constant and forget stages read without augmentation, so one pass serves every round.
-        """
-        from core.engine.outputs import collect
-
-        setting = self.setting
-        assert setting.teacher is not None
-        ids = setting.splits.forget_train
-        logits = collect(
-            setting.teacher, setting.train, ids, setting.precision, lambda done: self.control.check()
-        ).logits
-        table = torch.zeros(len(setting.train), setting.splits.num_classes)
-        table[ids] = logits
-        return table.to(setting.device)
+        self._mode = (part.batch_norm, part.tunes)
 
     # -- what the user asked for -----------------------------------------------------------------------------------
 
@@ -300,6 +254,7 @@ class Engine:
             )
         self.setting.model.module.load_state_dict(self._start)
         self.step, self.aux, self._segment, self._resumed_at = 0, {}, None, 0
+        self._supply = Supply(self.setting, self.control.check)  # what it holds belongs to other weights
         yield Log(
             **self._common(),
             level="warning",
@@ -347,6 +302,7 @@ class Engine:
         self.elapsed, self.samples_seen = state["elapsed"], state["samples_seen"]
         self.monitor.spent = state["monitor_spent"]
         self.aux = {name: value.to(self.setting.device) for name, value in state["aux"].items()}
+        self.context.aux = self.aux
         self._resumed_at = self.step
         if self._scaler and state["scaler"]:
             self._scaler.load_state_dict(state["scaler"])
@@ -381,14 +337,13 @@ class Engine:
         return PhaseChanged(**self._common(), state=state.value, stage=stage.name if stage else "", phase=phase)
 
     def _step_metrics(self, group: Drained, steps_per_second: float) -> StepMetrics:
-        batch = self._orders[next(reversed(self._orders))].batch if self._orders else 0
         return StepMetrics(
             **self._common(),
             phase=group.phase,
             steps=group.steps,
             terms=group.terms,
             learning_rate=self._lr,
-            samples_per_second=steps_per_second * batch,
+            samples_per_second=steps_per_second * self._supply.batch_size,
         )
 
     def _resources(self) -> Resources:
@@ -406,6 +361,10 @@ class Engine:
         """Leave a pause or a save out of the time that counts."""
         self._clock += seconds
         self._drained_at += seconds
+
+
+def _kept(name: str, keeps: tuple[str, ...]) -> bool:
+    return name in keeps or any(name.startswith(prefix) for prefix in keeps if prefix.endswith("/"))
 
 
 def _copied(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

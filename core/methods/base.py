@@ -7,7 +7,8 @@ checkpoints, pause) is the engine's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -21,34 +22,61 @@ from core.parameters import Parameter, Values
 Aux = dict[str, torch.Tensor]
 Terms = dict[str, torch.Tensor]
 Reads = Literal["retain", "forget", "all"]
+Group = Literal["reference", "alignment", "relabelling", "distillation", "gradient", "closed form"]
+GROUPS: tuple[Group, ...] = ("reference", "alignment", "relabelling", "distillation", "gradient", "closed form")
+
+# A number for every sample: logits (n, K) float32, labels (n,) int64 -> (n,); gradients are taken of it.
+Objective = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
 class StageOutput:
     """What a loss sees of the forward pass, float32, outside the autocast region.
 
-    logits, teacher: (n, K); features: (n, C); layers: pooled outputs of further layers, deepest last.
-    `teacher` is None unless the stage needs it.
+    logits, teacher, untrained: (n, K); features: (n, C); layers: pooled outputs of further layers, deepest last.
+    `teacher` (the frozen original), `untrained` (a network of the same kind with fresh weights) and `parameters`
+    (what the stage trains, by name, with gradient) are there only where the stage needs them.
     """
 
     logits: torch.Tensor
     features: torch.Tensor
     layers: tuple[torch.Tensor, ...] = ()
     teacher: torch.Tensor | None = None
+    untrained: torch.Tensor | None = None
+    parameters: Mapping[str, nn.Parameter] = field(default_factory=dict)
+    progress: float = 0.0  # 0..1 over the stage, for weights that change with time
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What a stage's `prepare` may ask: the networks in eval mode with frozen weights, and a generator of its own.
+
+    Gradients flow to the images where they are asked for. `low`, `high`: (C, 1, 1), the range of preprocessed pixels.
+    """
+
+    model: TappedModel
+    teacher: TappedModel | None
+    generator: torch.Generator
+    low: torch.Tensor
+    high: torch.Tensor
 
 
 class Context(Protocol):
-    """What a refresh or an edit may ask of the engine: chunked, interruptible, in eval mode without gradients."""
+    """What a refresh or an edit may ask of the engine: chunked, interruptible, in eval mode.
+
+    Sets: "retain", "forget", "all" (training images), "unseen" (the calibration half of the test images).
+    """
 
     model: TappedModel
     values: Values
+    aux: Aux  # the constants of the stages before, as far as they were kept
     seed: int
     num_classes: int
     forget_classes: tuple[int, ...]
     device: torch.device
 
     def logits(self, which: str, limit: int | None = None) -> torch.Tensor:
-        """Return (n, K) logits of a set: "retain", "forget" or "unseen" (the calibration half)."""
+        """Return (n, K) logits of a set."""
 
     def features(self, which: str, limit: int | None = None) -> torch.Tensor:
         """Return (n, C) features of a set, a stratified subset where `limit` is smaller."""
@@ -61,6 +89,20 @@ class Context(Protocol):
 
     def accuracy(self, which: str, limit: int | None = None) -> float:
         """Return the share of a set that the model gets right, 0..1."""
+
+    def gradient(self, which: str, objective: Objective, limit: int | None = None) -> dict[str, torch.Tensor]:
+        """Return the gradient of the objective's mean over a set, by parameter name, in each parameter's shape."""
+
+    def sample_gradients(
+        self, which: str, objective: Objective, limit: int | None = None
+    ) -> Iterator[dict[str, torch.Tensor]]:
+        """Yield gradients of single samples, some at a time: by parameter name, (n, *shape)."""
+
+    def squared_gradients(self, which: str, objective: Objective, limit: int | None = None) -> dict[str, torch.Tensor]:
+        """Return the mean over a set of squared gradients of single samples; independent of any batch size."""
+
+    def trying(self, weights: Mapping[str, torch.Tensor]) -> AbstractContextManager[None]:
+        """Give the network these weights for a while (to measure with); the old ones are put back, whatever happens."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +139,13 @@ class Train:
     optimiser: Optimiser = Optimiser()
     refresh: Callable[[Context], Aux] | None = None  # at the start of the stage; its result is a constant there
     refresh_every: int = 0  # and again every so many steps
-    keeps: tuple[str, ...] = ()  # aux of the stage before that stays
+    keeps: tuple[str, ...] = ()  # aux of the stage before that stays; "name/" keeps all that begin so
+    prepare: Callable[[Networks, Batch, Aux, Values], Batch] | None = None  # another batch in place of the one read
+    beside: Reads | None = None  # a second set: each step's batch is followed by one of these, of the same size
     batch_norm: Literal["train", "frozen"] = "train"
-    tunes: str = "all"  # all | head | last-N (building blocks)
-    needs: frozenset[str] = frozenset()  # "teacher", "features"
+    tunes: str = "all"  # all | head | last-N (building blocks); what is not tuned stays in eval mode
+    cached: bool = False  # what the first tuned block receives is computed once for all samples, unaugmented
+    needs: frozenset[str] = frozenset()  # "teacher", "untrained", "parameters"
     share: float = 1.0  # of the set that may be read at all, stratified, fixed for the run
     stream: str = ""  # order and augmentation stream; the stage's phase where empty
     augment: bool = True
@@ -123,10 +168,13 @@ class Alternate:
 
 @dataclass(frozen=True)
 class Edit:
-    """A one-shot change of weights. Computes first, writes in its last act, so that it can be repeated."""
+    """A one-shot change of weights. Computes first, writes in its last act, so that it can be repeated.
+
+    What it returns is added to the constants (`aux`) of the stages after it.
+    """
 
     name: str
-    edit: Callable[[Context], None]
+    edit: Callable[[Context], Aux | None]
     phase: str = "edit"
 
 
@@ -170,6 +218,7 @@ class Method:
     status: Literal["reference", "control", "baseline", "reconstruction"]
     parameters: tuple[Parameter, ...]
     plan: Callable[[Values, Facts], Sequence[Stage]]
+    group: Group = "gradient"  # under which heading its card stands
     needs: frozenset[str] = frozenset()  # shown on the card: "retain set", "forget set", "teacher"
     suits: frozenset[str] = frozenset({"class", "sample"})
     presets: tuple[Preset, ...] = ()
@@ -192,11 +241,15 @@ class Method:
         raise unknown_name(f"preset of {self.id}", name, [p.name for p in self.presets])
 
 
-def trainable(model: TappedModel, tunes: str) -> list[nn.Parameter]:
-    """Return the parameters a stage moves: "all", "head" or "last-N" building blocks."""
+def tuned_modules(model: TappedModel, tunes: str) -> list[nn.Module]:
+    """Return the parts of a network a stage moves, in the order data passes them: "all", "head" or "last-N" blocks."""
     if tunes == "all":
-        return list(model.module.parameters())
+        return [model.module]
     if tunes == "head":
-        return list(model.head.parameters())
-    blocks = model.blocks()[-int(tunes.removeprefix("last-")) :]
-    return [p for _, block in blocks for p in block.parameters()]
+        return [model.head]
+    return [block for _, block in model.blocks()[-int(tunes.removeprefix("last-")) :]]
+
+
+def trainable(model: TappedModel, tunes: str) -> list[nn.Parameter]:
+    """Return the parameters a stage moves."""
+    return [p for part in tuned_modules(model, tunes) for p in part.parameters()]

@@ -18,6 +18,7 @@ FINETUNE = Method(
     summary="Goes on training on the images to keep and hopes that the others fade. A small step size forgets nothing.",
     citation="Baseline in Golatkar et al. 2020 (arXiv 1911.04933)",
     status="baseline",
+    group="gradient",
     parameters=(
         Parameter(
             "epochs", "float", 2.0, "Passes over the images to keep.", low=0, high=1000, unit="passes", group="Training"

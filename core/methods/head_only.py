@@ -95,6 +95,7 @@ HEAD_ONLY = Method(
     "A control that checks must catch, not a way to forget.",
     citation="Control after arXiv 2405.17878 (masked distillation of the head)",
     status="control",
+    group="reference",
     parameters=(
         Parameter(
             "variant",

@@ -30,35 +30,55 @@ def masked_distillation(
     hidden: torch.Tensor,
     temperature: float = 1.0,
     direction: str = "forward",
+    weights: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Mean KL between the teacher's renormalised ranking of the classes not hidden and the student; 0-d, >= 0.
 
     forward: KL(softmax(mask(teacher)/T) || softmax(student/T)) * T^2; reverse: the student first, over the classes
-    not hidden plus a term for probability left on hidden ones. logits, teacher: (n, K); hidden: (n, K) bool.
+    not hidden plus a term for probability left on hidden ones. logits, teacher: (n, K); hidden: (n, K) bool;
+    weights: (n,), how much each row counts.
     """
     target = F.softmax((teacher / temperature).masked_fill(hidden, float("-inf")), dim=1)
     student = F.log_softmax(logits / temperature, dim=1)
     if direction == "forward":
         # Probabilities as target: with log targets a masked class gives 0 * -inf = NaN.
-        loss = F.kl_div(student, target, reduction="batchmean")
+        rows = F.kl_div(student, target, reduction="none").sum(dim=1)
     else:
         seen = F.log_softmax((logits / temperature).masked_fill(hidden, float("-inf")), dim=1)
         ratio = seen.masked_fill(hidden, 0.0) - target.clamp_min(1e-12).log()
-        loss = (seen.exp() * ratio).masked_fill(hidden, 0.0).sum(dim=1).mean()
-        kept = torch.logsumexp(student.masked_fill(hidden, float("-inf")), dim=1)
-        loss = loss - kept.mean()
-    return loss * temperature**2
+        rows = (seen.exp() * ratio).masked_fill(hidden, 0.0).sum(dim=1)
+        rows = rows - torch.logsumexp(student.masked_fill(hidden, float("-inf")), dim=1)
+    return mean_of(rows, weights) * temperature**2
 
 
-def quantile_matching(losses: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+def divergence(logits: torch.Tensor, teacher: torch.Tensor, temperature: float = 1.0) -> torch.Tensor:
+    """KL(softmax(teacher/T) || softmax(logits/T)) of each row, times T^2: (n,), >= 0. logits, teacher: (n, K)."""
+    target = F.softmax(teacher / temperature, dim=1)
+    student = F.log_softmax(logits / temperature, dim=1)
+    return F.kl_div(student, target, reduction="none").sum(dim=1) * temperature**2
+
+
+def mean_of(rows: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
+    """Mean of (n,) numbers, each times its weight: a sample of weight 2 counts like two samples, 0 not at all.
+
+    Divided by n and not by the sum of weights, so that the other samples count the same whatever one of them weighs.
+    """
+    return rows.mean() if weights is None else (rows * weights).mean()
+
+
+def quantile_matching(
+    losses: torch.Tensor, reference: torch.Tensor, weights: torch.Tensor | None = None
+) -> torch.Tensor:
     """Squared 2-Wasserstein distance between two sets of numbers: 0-d.
 
     losses: (n,) with gradient; reference: (m,) sorted constants. The i-th smallest loss is compared with the
     reference's quantile (i + 1/2)/n, so an unlearned sample's loss is drawn where losses of unseen samples lie.
+    weights: (n,), how much each sample is drawn.
     """
     n, m = len(losses), len(reference)
     ranks = (torch.arange(n, device=losses.device, dtype=losses.dtype) + 0.5) / n * m - 0.5
     low = ranks.floor().clamp(0, m - 1).long()
     high = (low + 1).clamp(max=m - 1)
     quantiles = torch.lerp(reference[low], reference[high], (ranks - low).clamp(0, 1))
-    return (losses.sort().values - quantiles).square().mean()
+    ranked = losses.sort()
+    return mean_of((ranked.values - quantiles).square(), None if weights is None else weights[ranked.indices])

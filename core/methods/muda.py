@@ -61,14 +61,13 @@ def directions(values: Values, matrix: torch.Tensor, retain_classes: int) -> int
     return max(1, min(int(k), len(matrix) - 1))
 
 
-def alignment_terms(out: StageOutput, rows: torch.Tensor | None, aux: Aux) -> torch.Tensor:
-    """Return 1 - DA^2 of the batch, averaged over the tapped layers. rows: (n,) bool, or None for all."""
+def alignment_terms(out: StageOutput, weights: torch.Tensor, aux: Aux) -> torch.Tensor:
+    """Return 1 - DA^2 of the batch, averaged over the tapped layers. weights: (n,) of the rows in the Gram matrix."""
+    scale = weights.sqrt()[:, None]  # a zero row adds nothing
     layers = (*out.layers, out.features)
     parts = []
     for index, features in enumerate(layers):
-        centred = features - aux[f"mean_{index}"]
-        if rows is not None:
-            centred = centred * rows[:, None]  # a zero row adds nothing to the Gram matrix
+        centred = (features - aux[f"mean_{index}"]) * scale
         parts.append(1 - alignment_squared(centred, aux[f"basis_{index}"]))
     return torch.stack(parts).mean()
 
@@ -78,11 +77,11 @@ def forget_classes(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> 
     assert out.teacher is not None
     terms: Terms = {}
     if values.w_da > 0:
-        terms["alignment"] = values.w_da * alignment_terms(out, None, aux)
+        terms["alignment"] = values.w_da * alignment_terms(out, batch.weights, aux)
     if values.w_sd > 0:
         hidden = hidden_classes(values.mask, batch.labels, out.logits.shape[1], aux["forget_classes"])
         terms["distillation"] = values.w_sd * masked_distillation(
-            out.logits, out.teacher, hidden, values.temperature, values.direction
+            out.logits, out.teacher, hidden, values.temperature, values.direction, batch.weights
         )
     return _summed(terms, out)
 
@@ -93,11 +92,11 @@ def forget_samples(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> 
     terms: Terms = {}
     if values.w_match > 0:
         losses = F.cross_entropy(out.logits, batch.labels, reduction="none")
-        terms["loss matching"] = values.w_match * quantile_matching(losses, aux["unseen_losses"])
+        terms["loss matching"] = values.w_match * quantile_matching(losses, aux["unseen_losses"], batch.weights)
     if values.w_sd > 0:
         none = torch.zeros_like(out.logits, dtype=torch.bool)
         terms["distillation"] = values.w_sd * masked_distillation(
-            out.logits, out.teacher, none, values.temperature, values.direction
+            out.logits, out.teacher, none, values.temperature, values.direction, batch.weights
         )
     return _summed(terms, out)
 
@@ -108,15 +107,16 @@ def forget_mixed(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Te
     of_class = torch.isin(batch.labels, aux["forget_classes"])
     terms: Terms = {}
     if values.w_da > 0:
-        terms["alignment"] = values.w_da * alignment_terms(out, of_class, aux)
+        terms["alignment"] = values.w_da * alignment_terms(out, batch.weights * of_class, aux)
     if values.w_match > 0 and not bool(of_class.all()):
         losses = F.cross_entropy(out.logits[~of_class], batch.labels[~of_class], reduction="none")
-        terms["loss matching"] = values.w_match * quantile_matching(losses, aux["unseen_losses"])
+        matched = quantile_matching(losses, aux["unseen_losses"], batch.weights[~of_class])
+        terms["loss matching"] = values.w_match * matched
     if values.w_sd > 0:
         hidden = hidden_classes(values.mask, batch.labels, out.logits.shape[1], aux["forget_classes"])
         hidden = hidden & of_class[:, None]
         terms["distillation"] = values.w_sd * masked_distillation(
-            out.logits, out.teacher, hidden, values.temperature, values.direction
+            out.logits, out.teacher, hidden, values.temperature, values.direction, batch.weights
         )
     return _summed(terms, out)
 
@@ -232,6 +232,7 @@ MUDA = Method(
     "the other classes.",
     citation="Seo, Kim, Han: Revisiting Machine Unlearning with Dimensional Alignment (arXiv 2407.17710)",
     status="reconstruction",
+    group="alignment",
     parameters=PARAMETERS,
     plan=plan,
     needs=frozenset({"forget set", "retain set"}),

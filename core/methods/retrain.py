@@ -20,6 +20,7 @@ RETRAIN = Method(
     summary="Trains a new model from scratch without the forget set: what every other result is held against.",
     citation="",
     status="reference",
+    group="reference",
     parameters=(
         Parameter(
             "epochs", "int", 10, "Passes over the training images.", low=0, high=10000, unit="passes", group="Training"

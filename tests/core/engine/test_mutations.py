@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -117,7 +118,7 @@ def let_masked_weights_move(patch):
 
 def train_batch_norm_although_frozen(patch):
     real = Engine._set_mode
-    patch.setattr(Engine, "_set_mode", lambda self, batch_norm: real(self, "train"))
+    patch.setattr(Engine, "_set_mode", lambda self, part: real(self, dataclasses.replace(part, batch_norm="train")))
 
 
 def keep_gradients_from_step_to_step(patch):

@@ -95,6 +95,6 @@ def test_cross_entropy_is_torchs():
     from core.methods.base import StageOutput
     from core.methods.common import classification
 
-    batch = Batch(torch.empty(6, 1, 1, 1), LABELS, LABELS, LABELS.bool())
+    batch = Batch(torch.empty(6, 1, 1, 1), LABELS, LABELS, LABELS.bool(), torch.ones(6))
     terms = classification(StageOutput(LOGITS, LOGITS), batch, {}, None)
     assert torch.equal(terms["loss"], F.cross_entropy(LOGITS, LABELS))

@@ -39,11 +39,11 @@ def test_one_step_along_the_alignment_loss_moves_features_into_the_retain_space(
     features = torch.randn(12, 8, generator=generator, requires_grad=True)
     aux = {"basis_0": basis, "mean_0": torch.zeros(8)}
     inside = features.detach() @ basis @ basis.T
-    alignment_terms(StageOutput(features, features), None, aux).backward()
+    alignment_terms(StageOutput(features, features), torch.ones(12), aux).backward()
     moved = features.detach() - 0.5 * features.grad
     share = lambda x: float((x @ basis).square().sum() / x.square().sum())  # noqa: E731
     assert share(moved) > share(features.detach())
-    assert float(alignment_terms(StageOutput(inside, inside), None, aux)) == pytest.approx(0, abs=1e-5)
+    assert float(alignment_terms(StageOutput(inside, inside), torch.ones(12), aux)) == pytest.approx(0, abs=1e-5)
 
 
 def test_rows_of_other_kinds_add_nothing_to_the_alignment():
@@ -51,8 +51,8 @@ def test_rows_of_other_kinds_add_nothing_to_the_alignment():
     aux = {"basis_0": torch.eye(6)[:, :2], "mean_0": torch.zeros(6)}
     features = torch.randn(10, 6, generator=generator)
     rows = torch.arange(10) < 4
-    masked = alignment_terms(StageOutput(features, features), rows, aux)
-    alone = alignment_terms(StageOutput(features[:4], features[:4]), None, aux)
+    masked = alignment_terms(StageOutput(features, features), rows.float(), aux)
+    alone = alignment_terms(StageOutput(features[:4], features[:4]), torch.ones(4), aux)
     assert float(masked) == pytest.approx(float(alone), rel=1e-6)
 
 
@@ -88,6 +88,7 @@ def test_the_forget_loss_names_its_terms_and_sums_them():
 
 
 def test_single_images_end_up_with_losses_like_unseen_ones():
+    torch.manual_seed(0)
     net = ToyNet(dropout=0.0)
     run_to_end(make_engine(make_setting("retrain", net, forget=None, epochs=40, batch=16, lr=0.1)))
     only_matching = {"w_da": 0.0, "w_sd": 0.0, "w_match": 1.0, "recover_share": 0.0}

@@ -1,0 +1,89 @@
+"""A network cut in two before a block, so that a frozen front is computed once and only the tail again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core.models.tap import Output, TappedModel
+
+_TOLERANCE = 1e-4  # relative; in float32 both ways differ by rounding at most
+
+
+class SplitModel:
+    """`front(images)` gives what the block `at` receives; `tail(h)` goes on from there to an Output.
+
+    The blocks before `at` are skipped in the tail: they hand on what they get, and the block `at` gets `h` in its
+    place. That is right for networks that pass data from block to block, and wrong where a later part reaches back
+    to an earlier one; `holds` tells which, on images of one's own.
+    """
+
+    def __init__(self, model: TappedModel, at: int) -> None:
+        """`at`: index into `model.blocks()`; 1 or more."""
+        blocks = model.blocks()
+        self._model = model
+        self._skipped = [block for _, block in blocks[:at]]
+        self._first = blocks[at][1]
+
+    def front(self, images: Tensor) -> Tensor:
+        """Return the activations (n, ...) that the tail begins with."""
+
+        def arrived(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+            raise _ArrivedError(inputs)
+
+        handle = self._first.register_forward_pre_hook(arrived)
+        try:
+            self._model.module(images)
+        except _ArrivedError as reached:
+            if len(reached.inputs) == 1 and isinstance(reached.inputs[0], Tensor):
+                return reached.inputs[0]
+            raise ValueError("the block takes more than one tensor") from None
+        finally:
+            handle.remove()
+        raise ValueError("the block is not part of the forward pass")
+
+    def tail(self, activations: Tensor, image_shape: torch.Size) -> Output:
+        """Return the outputs for activations (n, ...); `image_shape` (c, h, w) of the images they were made from."""
+        stand_in = torch.zeros((len(activations), *image_shape), device=activations.device)  # layers may write into it
+        with ExitStack() as patches:
+            for block in self._skipped:
+                patches.enter_context(_passed_through(block))
+            handle = self._first.register_forward_pre_hook(lambda module, inputs: (activations,))
+            patches.callback(handle.remove)
+            return self._model(stand_in)
+
+    def holds(self, images: Tensor) -> bool:
+        """Tell whether both parts together say what the whole network says of these images (n, c, h, w)."""
+        try:
+            with torch.no_grad():
+                whole = self._model(images)
+                parts = self.tail(self.front(images), images.shape[1:])
+        except (ValueError, RuntimeError, TypeError, IndexError, AttributeError):
+            return False  # the network does more between its blocks than hand data on
+        scale = whole.logits.abs().max().clamp_min(1e-6)
+        return bool((whole.logits - parts.logits).abs().max() <= _TOLERANCE * scale)
+
+
+class _ArrivedError(Exception):
+    """Carries what reached the block out of the forward pass, so that the rest is not computed."""
+
+    def __init__(self, inputs: tuple[Any, ...]) -> None:
+        super().__init__()
+        self.inputs = inputs
+
+
+@contextmanager
+def _passed_through(block: nn.Module) -> Iterator[None]:
+    block.forward = _first_argument  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del block.forward  # the class's own again
+
+
+def _first_argument(*inputs: Any, **_: Any) -> Any:
+    return inputs[0]

@@ -1,0 +1,75 @@
+"""Gradients of sets against plain torch, one sample at a time."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from core.engine.context import EngineContext
+from tests.core.toy import DATA, make_setting, same, weights
+
+
+def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return F.cross_entropy(logits, labels, reduction="none")
+
+
+@pytest.fixture
+def context():
+    return EngineContext(make_setting("finetune"), lambda: None)
+
+
+def one_by_one(context) -> list[dict[str, torch.Tensor]]:
+    net = context.model.module.eval()
+    rows = []
+    for index in (DATA.train.labels == 1).nonzero().flatten().tolist():
+        image = DATA.preprocessing.apply(DATA.train.images[index : index + 1])
+        net.zero_grad()
+        F.cross_entropy(net(image), DATA.train.labels[index : index + 1]).backward()
+        rows.append({name: p.grad.clone() for name, p in net.named_parameters()})
+    net.zero_grad(set_to_none=True)
+    return rows
+
+
+def test_mean_and_squares_are_those_of_single_samples(context):
+    before = weights(context.model.module)
+    rows = one_by_one(context)
+    mean = context.gradient("forget", cross_entropy)
+    squares = context.squared_gradients("forget", cross_entropy)
+    for name in rows[0]:
+        stacked = torch.stack([row[name] for row in rows])
+        assert torch.allclose(mean[name], stacked.mean(dim=0), atol=1e-6)
+        assert torch.allclose(squares[name], stacked.square().mean(dim=0), atol=1e-6)
+    assert same(before, weights(context.model.module))
+
+
+def test_gradients_reach_parameters_that_a_stage_has_frozen(context):
+    for parameter in context.model.module.parameters():
+        parameter.requires_grad_(False)
+    assert all(bool(g.abs().sum() > 0) for g in context.gradient("retain", cross_entropy).values())
+    assert not any(p.requires_grad for p in context.model.module.parameters())
+
+
+def test_a_layer_that_cannot_be_vectorised_is_taken_one_by_one(context, monkeypatch):
+    import core.engine.gradients as module
+
+    expected = context.squared_gradients("forget", cross_entropy)
+
+    def refuses(*args, **kwargs):
+        def call(*inputs):
+            raise RuntimeError("vmap: not known")
+
+        return call
+
+    monkeypatch.setattr(module, "vmap", refuses)
+    found = context.squared_gradients("forget", cross_entropy)
+    assert all(torch.allclose(found[name], expected[name], atol=1e-6) for name in expected)
+
+
+def test_weights_on_trial_are_put_back_even_when_it_fails(context):
+    before = weights(context.model.module)
+    zero = {name: torch.zeros_like(p) for name, p in context.model.module.named_parameters()}
+    with pytest.raises(KeyError), context.trying(zero):
+        assert context.accuracy("retain") < 0.6
+        raise KeyError
+    assert same(before, weights(context.model.module))

@@ -1,0 +1,134 @@
+"""What stages may ask for beside the plain batch: a second set, a prepared batch, a cached front, other networks."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from core.methods.base import Length, Method, Optimiser, Train
+from core.models.tap import TappedModel
+from tests.core.toy import DATA, ToyNet, make_engine, make_setting, run_to_end, same, weights
+
+
+def loss(out, batch, aux, values):
+    return {"loss": F.cross_entropy(out.logits, batch.labels)}
+
+
+def method(**stage) -> Method:
+    base = Train("s", "train", "retain", loss, Length(steps=4), batch=8, optimiser=Optimiser(lr=0.05))
+    plan = [dataclasses.replace(base, **stage)]
+    return Method("probe", "Probe", "Probe.", "", "baseline", (), lambda values, facts: plan)
+
+
+def test_a_second_set_stands_behind_the_first_in_each_batch():
+    seen = []
+
+    def watch(out, batch, aux, values):
+        seen.append(batch.forget.tolist())
+        return loss(out, batch, aux, values)
+
+    run_to_end(make_engine(make_setting(method(loss=watch, beside="forget"))))
+    assert all(row[:8] == [False] * 8 and all(row[8:]) and row[8:] for row in seen)
+
+
+def test_a_prepared_batch_takes_the_place_of_the_one_read_and_repeats_by_step():
+    drawn = []
+
+    def prepare(networks, batch, aux, values):
+        assert not networks.model.module.training and not any(
+            p.requires_grad for p in networks.model.module.parameters()
+        )
+        images = batch.images.clone().requires_grad_()
+        networks.model(images).logits.sum().backward()
+        assert images.grad is not None
+        noise = torch.randn(batch.images.shape, generator=networks.generator)
+        drawn.append(noise)
+        return dataclasses.replace(batch, images=(batch.images + noise).clamp(networks.low, networks.high))
+
+    first = make_engine(make_setting(method(prepare=prepare)))
+    run_to_end(first)
+    assert not torch.equal(drawn[0], drawn[1])
+    again = make_engine(make_setting(method(prepare=prepare)))
+    run_to_end(again)
+    assert torch.equal(drawn[0], drawn[4])
+    assert same(weights(first.setting.model.module), weights(again.setting.model.module))
+    assert first.setting.model.module.training and all(p.requires_grad for p in first.setting.model.module.parameters())
+
+
+def test_what_is_not_tuned_keeps_its_weights_and_statistics():
+    engine = make_engine(make_setting(method(tunes="last-2")))
+    before = weights(engine.setting.model.module)
+    run_to_end(engine)
+    after = weights(engine.setting.model.module)
+    front = [name for name in before if name.startswith("block1")]
+    assert front and all(torch.equal(before[name], after[name]) for name in front)
+    assert not torch.equal(before["head.weight"], after["head.weight"])
+
+
+@pytest.mark.parametrize("tunes", ["last-2", "head"])
+def test_a_cached_front_gives_the_same_weights_as_none(tunes):
+    """Without dropout both ways compute the same function; caching only leaves out what does not change."""
+    runs = []
+    for cached in (False, True):
+        engine = make_engine(make_setting(method(tunes=tunes, cached=cached), ToyNet(dropout=0.0)))
+        run_to_end(engine)
+        assert (engine._supply.front_samples > 0) is cached
+        runs.append(weights(engine.setting.model.module))
+    assert all(torch.allclose(runs[0][name], runs[1][name], atol=1e-5) for name in runs[0])
+
+
+def test_the_front_is_not_run_again_in_the_steps():
+    """Seen from outside: a front broken after the first step changes nothing in the steps that follow."""
+    runs = []
+    for broken in (False, True):
+        engine = make_engine(make_setting(method(tunes="last-2", cached=True)))
+        engine.advance()
+        if broken:
+            with torch.no_grad():
+                engine.setting.model.module.block1[0].weight.zero_()
+        engine.advance()
+        runs.append(engine.setting.model.head.weight.detach().clone())
+    assert torch.equal(*runs)
+
+
+def test_an_untrained_network_stands_beside_and_is_the_same_at_every_step():
+    seen = []
+
+    def watch(out, batch, aux, values):
+        seen.append((batch.ids, out.untrained))
+        return loss(out, batch, aux, values)
+
+    engine = make_engine(make_setting(method(loss=watch, needs=frozenset({"untrained"}), reads="all")))
+    run_to_end(engine)
+    fresh = engine._supply._untrained
+    assert isinstance(fresh, TappedModel)
+    assert not torch.equal(fresh.head.weight, engine.setting.model.head.weight)
+    for ids, logits in seen:
+        images = DATA.preprocessing.apply(DATA.train.images[ids])
+        assert torch.allclose(fresh(images).logits, logits, atol=1e-5)
+
+
+def test_parameters_with_gradient_reach_the_loss_under_their_names():
+    def watch(out, batch, aux, values):
+        assert set(out.parameters) == {"head.weight", "head.bias"}
+        penalty = sum(p.abs().sum() for p in out.parameters.values())
+        return {"loss": 0.0 * out.logits.sum() + penalty}
+
+    setting = make_setting(method(loss=watch, needs=frozenset({"parameters"}), tunes="head"))
+    before = setting.model.head.weight.detach().abs().sum()
+    run_to_end(make_engine(setting))
+    assert setting.model.head.weight.abs().sum() < before
+
+
+def test_progress_runs_from_zero_over_the_stage():
+    seen = []
+
+    def watch(out, batch, aux, values):
+        seen.append(out.progress)
+        return loss(out, batch, aux, values)
+
+    run_to_end(make_engine(make_setting(method(loss=watch))))
+    assert seen == [0.0, 0.25, 0.5, 0.75]
