@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.methods import METHODS
+
+
+class Case(NamedTuple):
+    """A method on a kind of forget set. `never`: the generic demands that its nature rules out."""
+
+    method: str
+    mode: str
+    values: dict[str, Any]
+    never: frozenset[str] = frozenset()
+
+
+SEED = "differs with another seed"  # ruled out where nothing is drawn
+IDENTITY = "zero step size is the identity"  # ruled out where a weight changes without a step
 
 SHORT: dict[str, dict[str, Any]] = {
     "muda": {"rounds": 2, "batch": 8, "lr": 0.05, "recover_share": 0.5, "min_steps": 3},
@@ -13,29 +26,31 @@ SHORT: dict[str, dict[str, Any]] = {
     "head-only": {},
 }
 
-VARIANTS: list[tuple[str, str, dict[str, Any]]] = [
-    ("muda", "class", {"alternation": "round"}),
-    ("muda", "class", {"refresh_every": 1, "layers": 2, "centred": True, "w_kd": 0.5, "optimiser": "adamw"}),
-    ("muda", "class", {"retain_share": 0.5, "last_blocks": 1, "batch_norm": "train", "clip": 1.0}),
-    ("muda", "class", {"direction": "reverse", "mask": "true class", "temperature": 2.0}),
-    ("muda", "mixed", {}),
-    ("head-only", "class", {"variant": "distil", "batch": 16}),
+# What the nature of a method's short setting rules out; a variant has its own.
+NEVER: dict[str, frozenset[str]] = {"head-only": frozenset({SEED, IDENTITY})}
+
+VARIANTS: list[Case] = [
+    Case("muda", "class", {"alternation": "round"}),
+    Case("muda", "class", {"refresh_every": 1, "layers": 2, "centred": True, "w_kd": 0.5, "optimiser": "adamw"}),
+    Case("muda", "class", {"retain_share": 0.5, "last_blocks": 1, "batch_norm": "train", "clip": 1.0}),
+    Case("muda", "class", {"direction": "reverse", "mask": "true class", "temperature": 2.0}),
+    Case("muda", "mixed", {}),
+    Case("head-only", "class", {"variant": "distil", "batch": 16}),
 ]
 
 
-def cases() -> list[tuple[str, str, dict[str, Any]]]:
-    """(method id, forget mode, values) over the registry, then named variants."""
+def cases() -> list[Case]:
+    """The registry's methods on every kind of forget set they suit, then named variants."""
     plain = [
-        (method.id, mode, SHORT.get(method.id, {}))
+        Case(method.id, mode, SHORT.get(method.id, {}), NEVER.get(method.id, frozenset()))
         for method in METHODS.values()
         for mode in ("class", "sample")
         if mode in method.suits
     ]
-    return plain + [(name, mode, {**SHORT[name], **values}) for name, mode, values in VARIANTS]
+    return plain + [case._replace(values={**SHORT[case.method], **case.values}) for case in VARIANTS]
 
 
-def case_id(case: tuple[str, str, dict[str, Any]]) -> str:
+def case_id(case: Case) -> str:
     """A readable name for a case."""
-    method, mode, values = case
-    extra = [f"{k}={v}" for k, v in values.items() if SHORT.get(method, {}).get(k) != v]
-    return "-".join([method, mode, *extra])
+    extra = [f"{k}={v}" for k, v in case.values.items() if SHORT.get(case.method, {}).get(k) != v]
+    return "-".join([case.method, case.mode, *extra])

@@ -13,16 +13,16 @@ from core.engine.states import State
 from core.errors import ParameterError
 from core.events import Evaluation, StepMetrics
 from core.methods import METHODS
+from core.methods.base import Edit
 from core.parameters import resolve
-from tests.core.methods.cases import case_id, cases
+from tests.core.methods.cases import IDENTITY, SEED, case_id, cases
 from tests.core.toy import make_engine, make_setting, run_to_end, same, trained_net, weights
 
 CASES = cases()
 
 
 def _engine(case, control=None):
-    method, mode, values = case
-    return make_engine(make_setting(method, forget=mode, **values), control)
+    return make_engine(make_setting(case.method, forget=case.mode, **case.values), control)
 
 
 def _final(case):
@@ -48,7 +48,7 @@ def test_ends_with_finite_values_and_leaves_the_teacher_alone(case):
 
 @pytest.mark.parametrize("case", CASES, ids=case_id)
 def test_resumes_from_every_step_to_identical_weights(case):
-    """With a negative control: consecutive checkpoints differ, so equality cannot come from a frozen model."""
+    """With a negative control: every optimiser step changes weights, so equality cannot come from a frozen model."""
     states = []
     engine = _engine(case)
     for _ in range(engine.layout.total):
@@ -56,7 +56,8 @@ def test_resumes_from_every_step_to_identical_weights(case):
         states.append(engine.state())
     final = weights(engine.setting.model.module)
     for earlier, later in itertools.pairwise(states):
-        assert not same(earlier["weights"], later["weights"])
+        if not isinstance(engine.layout.locate(earlier["step"])[0].stage, Edit):  # one may find nothing to change
+            assert not same(earlier["weights"], later["weights"])
     for number, state in enumerate(states):
         torch.manual_seed(number)  # global random state at a resume is anything
         resumed = _engine(case)
@@ -68,24 +69,22 @@ def test_resumes_from_every_step_to_identical_weights(case):
 
 @pytest.mark.parametrize("case", CASES, ids=case_id)
 def test_repeats_with_a_seed_and_differs_with_another(case):
-    method, mode, values = case
     first = _final(case)
     assert same(first, _final(case))
-    other = make_engine(make_setting(method, forget=mode, seed=7, **values))
+    other = make_engine(make_setting(case.method, forget=case.mode, seed=7, **case.values))
     run_to_end(other)
-    if not (method == "head-only" and values.get("variant", "mask") == "mask"):  # an edit draws nothing
-        assert not same(first, weights(other.setting.model.module))
+    assert same(first, weights(other.setting.model.module)) is (SEED in case.never)
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_id)
 def test_zero_step_size_is_the_identity_on_parameters(case):
-    method, mode, values = case
-    if not any(p.name == "lr" for p in METHODS[method].parameters) or (method, values) == ("head-only", {}):
+    if not any(p.name == "lr" for p in METHODS[case.method].parameters):
         pytest.skip("a one-shot edit has no step size")
-    engine = make_engine(make_setting(method, forget=mode, **{**values, "lr": 0.0}))
+    engine = make_engine(make_setting(case.method, forget=case.mode, **{**case.values, "lr": 0.0}))
     before = {n: p.detach().clone() for n, p in engine.setting.model.module.named_parameters()}
     run_to_end(engine)
-    assert same(before, {n: p.detach() for n, p in engine.setting.model.module.named_parameters()})
+    after = {n: p.detach() for n, p in engine.setting.model.module.named_parameters()}
+    assert same(before, after) is (IDENTITY not in case.never)
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_id)
@@ -114,9 +113,8 @@ def test_stop_is_honoured_at_every_step_and_keeps_the_model_of_that_step(case):
 
 @pytest.mark.parametrize("case", CASES, ids=case_id)
 def test_plan_is_pure_and_finite(case):
-    method, mode, values = case
-    setting = make_setting(method, forget=mode, **values)
-    again = METHODS[method].plan(setting.values, setting.facts)
+    setting = make_setting(case.method, forget=case.mode, **case.values)
+    again = METHODS[case.method].plan(setting.values, setting.facts)
     assert [s.name for s in again] == [s.name for s in setting.plan]
     assert 0 < setting.layout.total < 10_000
     assert same(weights(setting.model.module), weights(trained_net()))
