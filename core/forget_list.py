@@ -32,6 +32,7 @@ _HEADINGS = {
 _SPECIAL = re.compile(r'[,"\r\n]|^\s|\s$')
 _MAX_LIST_BYTES = 512 * 2**20
 _NEAREST_SEARCHED = 50  # unmatched lines that get nearest names; a list of wrong names needs no more to be understood
+LARGEST_WEIGHT = 1e6  # far below what float32 gradients can hold, far above what anyone means
 _NEIGHBOURS = 60  # names compared on each side of where the searched one would stand
 
 
@@ -73,6 +74,14 @@ class ForgetRows:
             raise MismatchError(f"The forget list names sample {int(self.indices.max())}, the data has {total:,}")
         mask[self.indices] = True
         return mask
+
+    def weights_of(self, total: int) -> np.ndarray | None:
+        """Return every sample's weight (total,) float64, 1 for those not listed; None where all are 1."""
+        if self.weights is None:
+            return None
+        weights = np.ones(total)
+        weights[self.indices] = self.weights
+        return weights
 
 
 @dataclass(frozen=True)
@@ -380,8 +389,12 @@ def _weight(row: _Row) -> float:
         weight = float(row.weight)
     except ValueError:
         weight = math.nan
-    if not (math.isfinite(weight) and weight > 0):
-        raise InputError(f"Line {row.line} of the forget list: weight must be a number above 0, got {row.weight!r}")
+    if not 0 <= weight <= LARGEST_WEIGHT:  # NaN is neither
+        raise InputError(
+            f"Line {row.line} of the forget list: weight must be a number from 0 to {LARGEST_WEIGHT:,.0f}, "
+            f"got {row.weight!r}",
+            "1 counts as one image, 2 as two, 0 adds nothing",
+        )
     return weight
 
 

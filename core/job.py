@@ -52,6 +52,7 @@ class ForgetPart:
     count: int = 0
     total: int = 0
     sha256: str = ""  # of the packed mask
+    weights_sha256: str = ""  # of the samples' weights; empty where all count the same
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ import numpy as np
 
 from core.errors import ForgetSetError, InputError, NotFoundError, nearest
 from core.forget_list import (
+    LARGEST_WEIGHT,
     ForgetRows,
     ListMatch,
     Unmatched,
@@ -33,7 +34,7 @@ _NAMES_SHOWN = 3
 class Selection:
     """Which of the training samples are to be forgotten. Every operation returns a new selection.
 
-    mask: (n,) bool, read-only; labels: (n,) int, the class of each sample; weights: (n,) float above 0, how much
+    mask: (n,) bool, read-only; labels: (n,) int, the class of each sample; weights: (n,) float from 0, how much
     each chosen sample counts, or None where all count the same (unchosen samples have weight 1).
     """
 
@@ -50,8 +51,8 @@ class Selection:
         weights = None
         if self.weights is not None:
             weights = np.where(mask, np.asarray(self.weights, dtype=np.float64), 1.0)
-            if not (np.isfinite(weights).all() and (weights > 0).all()):
-                raise ValueError("weights must be finite and above 0")
+            if not ((weights >= 0) & (weights <= LARGEST_WEIGHT)).all():
+                raise ValueError(f"weights must be numbers from 0 to {LARGEST_WEIGHT:g}")
             weights = None if (weights == 1).all() else _frozen(weights, np.float64)
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "class_names", tuple(self.class_names))
@@ -163,12 +164,22 @@ class Selection:
         """Return the SHA-256, in hex, of the packed mask."""
         return hashlib.sha256(self.packed).hexdigest()
 
+    def weights_digest(self) -> str:
+        """Return the SHA-256, in hex, of the chosen samples' weights; empty where all count the same."""
+        if self.weights is None:
+            return ""
+        return hashlib.sha256(self.weights[self.mask].astype("<f8").tobytes()).hexdigest()
+
     def check(self) -> None:
-        """Raise ForgetSetError where nothing is chosen, or everything."""
+        """Raise ForgetSetError where nothing is chosen, or everything, or nothing of any weight."""
         if not self.count:
             raise ForgetSetError("Choose at least one image")
         if self.count == self.total:
             raise ForgetSetError("At least one class must stay")
+        if self.weights is not None and not self.weights[self.mask].any():
+            raise ForgetSetError(
+                "Every chosen image has weight 0, so nothing would be forgotten", "Give one of them a weight above 0"
+            )
 
     def describe(self) -> str:
         """Return the summary line: what is chosen, how many of how many, and which kind of forgetting that is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from core.cli import options
@@ -47,6 +48,8 @@ def describe_method(method: Method) -> dict[str, Any]:
         "suits": sorted(method.suits),
         "needs": sorted(method.needs),
         "trained_on": sorted(method.trained_on),
+        "honours_weights": method.honours_weights,
+        "search": [asdict(searched) for searched in method.searched],
         "notes": list(method.notes),
         "parameters": [_describe_parameter(parameter) for parameter in method.parameters],
         "presets": [

@@ -61,6 +61,7 @@ def require_same_job(folder: RunFolder, asked: Job) -> None:
         "model": (held.model.sha256 or held.model.architecture, asked.model.sha256 or asked.model.architecture),
         "data": (held.data.fingerprint, asked.data.fingerprint),
         "forget set": (held.forget.sha256, asked.forget.sha256),
+        "weights of the forget list": (held.forget.weights_sha256, asked.forget.weights_sha256),
         "method": (held.method, asked.method),
         "seed": (held.seed, asked.seed),
     }

@@ -208,6 +208,24 @@ class Preset:
 
 
 @dataclass(frozen=True)
+class SearchRange:
+    """A parameter that a search for settings varies from `low` to `high`; evenly in its logarithm where `log`.
+
+    With `relative`, the two are factors on the value the search starts from (the preset's).
+    """
+
+    name: str
+    low: float
+    high: float
+    log: bool = True
+    relative: bool = False
+
+
+# Two decades around a preset: what published sweeps span.
+STEP_SIZE_SEARCH = SearchRange("lr", 0.1, 10.0, relative=True)
+
+
+@dataclass(frozen=True)
 class Method:
     """Everything the application knows of a method: its card, its form, its plan."""
 
@@ -227,6 +245,14 @@ class Method:
     notes: tuple[str, ...] = ()  # what is documented and what is ours
     explain: Callable[[Values, Facts], tuple[str, ...]] | None = None  # which parts are active for this forget set
     layers: Callable[[Values], int] = lambda values: 1  # how many layers the losses look at
+    honours_weights: bool = False  # whether the weights of a forget list change what it does
+    search: tuple[SearchRange, ...] = ()  # what `--tune` varies; the step size, where there is one and nothing is named
+
+    @property
+    def searched(self) -> tuple[SearchRange, ...]:
+        """What a search for settings varies; nothing for a method without any such parameter."""
+        has_step_size = any(p.name == STEP_SIZE_SEARCH.name for p in self.parameters)
+        return self.search or ((STEP_SIZE_SEARCH,) if has_step_size else ())
 
     def preset(self, name: str = "", mode: str = "class") -> Preset:
         """Return the preset of that name, or the first that suits the forget set. Raises NotFoundError."""

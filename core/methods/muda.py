@@ -290,4 +290,5 @@ MUDA = Method(
     ),
     explain=explain,
     layers=lambda values: values.layers,
+    honours_weights=True,
 )

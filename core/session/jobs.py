@@ -164,12 +164,15 @@ def forget_part(selection: Selection) -> ForgetPart:
         count=int(selection.count),
         total=int(selection.total),
         sha256=selection.digest(),
+        weights_sha256=selection.weights_digest(),
     )
 
 
 def check_forget(job: Job, selection: Selection) -> None:
-    """Raise MismatchError where forget.csv is not the forget set the job was made with."""
-    if job.forget.mode != "none" and selection.digest() != job.forget.sha256:
+    """Raise MismatchError where forget.csv is not the forget set the job was made with, weights included."""
+    if job.forget.mode == "none":
+        return
+    if (selection.digest(), selection.weights_digest()) != (job.forget.sha256, job.forget.weights_sha256):
         raise MismatchError("forget.csv was changed after the job was made", "Make a new job for another forget set")
 
 

@@ -126,9 +126,14 @@ def precision_of(job: Job, module: torch.nn.Module, device: torch.device) -> str
     return choose_precision(job.precision, device, convolutional=convolutional(module))
 
 
-def stores(dataset: Dataset, device: torch.device, forget: torch.Tensor | None = None) -> tuple[ImageStore, ImageStore]:
-    """Put a data set's training and test images where a device can use them."""
+def stores(
+    dataset: Dataset, device: torch.device, forget: torch.Tensor | None = None, weights: torch.Tensor | None = None
+) -> tuple[ImageStore, ImageStore]:
+    """Put a data set's training and test images where a device can use them.
+
+    forget: (n,) bool, the training samples to forget; weights: (n,) float, how much each of them counts.
+    """
     return (
-        ImageStore(dataset.train, dataset.preprocessing, device, forget),
+        ImageStore(dataset.train, dataset.preprocessing, device, forget, weights),
         ImageStore(dataset.test, dataset.preprocessing, device),
     )

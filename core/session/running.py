@@ -172,11 +172,14 @@ class _Runner:
                 f"The data {job.data.spec} is not what this job was made for: its content differs",
                 "Open the data the run was made with, or make a new job",
             )
-        forget = self._forget_mask(job, dataset)
+        forget, weights = self._forget_set(job, dataset)
         method = get_method(job.method)
+        if weights is not None and job.kind == "unlearn" and not method.honours_weights:
+            message = f"{method.title} does not use the forget list's weights: all images count 1."
+            self._log("warning", message, "weights")
         values = resolve(method.parameters, job.parameters, owner=method.id)
         tap = self._network(job, model, method, values, device, trust_code)
-        train, test = stores(dataset, device, forget)
+        train, test = stores(dataset, device, forget, weights)
         precision = precision_of(job, tap.module, device)
         original = None
         if model is not None:
@@ -232,13 +235,15 @@ class _Runner:
             progress=lambda done, total: self._progress("Measuring the original model", done, total),
         )
 
-    def _forget_mask(self, job: Job, dataset: Dataset) -> torch.Tensor:
+    def _forget_set(self, job: Job, dataset: Dataset) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Return the mask (n,) bool and the weights (n,) float64, None where all are 1."""
+        total = len(dataset.train)
         if job.forget.mode == "none":
-            return torch.zeros(len(dataset.train), dtype=torch.bool)
+            return torch.zeros(total, dtype=torch.bool), None
         rows = read_forget_csv(self._folder.file(FORGET))
-        mask = rows.mask(len(dataset.train))
-        check_forget(job, Selection(mask, dataset.train.labels.numpy(), dataset.classes))
-        return torch.from_numpy(mask)
+        mask, weights = rows.mask(total), rows.weights_of(total)
+        check_forget(job, Selection(mask, dataset.train.labels.numpy(), dataset.classes, weights))
+        return torch.from_numpy(mask), None if weights is None else torch.from_numpy(weights)
 
     # -- results ---------------------------------------------------------------------------------------------------
 
@@ -275,7 +280,8 @@ class _Runner:
             self._log("warning", message, code)
         finished = self._finished(engine.outcome, report["models"]["unlearned"], report["unchanged"])
         self._recorder.record(finished)  # before the report, which carries the event log's hash
-        results.write_report(self._folder, bench.job, bench.dataset, report)
+        results.write_card(self._folder, bench.job, bench.dataset, final, setting.splits, outcome, report)
+        results.write_report(self._folder, report)
         self._emit(finished)
         return engine.outcome
 

@@ -175,10 +175,24 @@ def test_weights_stay_with_their_samples():
     assert selection([0, 1]).with_samples([0], weights=np.ones(1)).weights is None
 
 
-@pytest.mark.parametrize("weight", [0.0, -1.0, np.nan, np.inf])
-def test_weights_are_finite_and_above_0(weight):
-    with pytest.raises(ValueError, match="finite and above 0"):
+@pytest.mark.parametrize("weight", [-1e-9, 1e6 + 1, np.nan, np.inf])
+def test_weights_are_numbers_from_0(weight):
+    with pytest.raises(ValueError, match="weights must be numbers from 0 to 1e"):
         selection([0, 1]).with_samples([0], weights=np.array([weight]))
+
+
+def test_weights_have_a_hash_of_their_own():
+    plain = selection([0, 0, 1, 1]).with_samples([1, 2])
+    weighted = [plain.with_samples([1, 2], weights=np.array(w)) for w in ([0.5, 2.0], [2.0, 0.5], [1.0, 1.0])]
+    assert plain.weights_digest() == weighted[2].weights_digest() == ""
+    assert len({s.weights_digest() for s in weighted}) == 3 and {s.digest() for s in weighted} == {plain.digest()}
+
+
+def test_a_set_without_any_weight_is_refused():
+    s = selection([0, 0, 1, 1]).with_samples([1, 2], weights=np.array([0.0, 0.0]))
+    with pytest.raises(ForgetSetError, match="Every chosen image has weight 0"):
+        s.check()
+    s.with_samples([1], weights=np.array([0.5])).check()
 
 
 # --- classes by name or index -------------------------------------------------------------------------------------
