@@ -30,6 +30,7 @@ class EngineContext:
         self.num_classes = setting.splits.num_classes
         self.forget_classes = setting.splits.forget_classes
         self.device = setting.device
+        self.said: list[str] = []  # lines for the log that the engine has not passed on yet
 
     def logits(self, which: str, limit: int | None = None) -> torch.Tensor:
         """Return (n, K) logits of a set."""
@@ -82,6 +83,10 @@ class EngineContext:
             yield
         finally:
             _write(named, before)
+
+    def say(self, message: str) -> None:
+        """Put a line for people into the run's log."""
+        self.said.append(message)
 
     def _collect(self, which: str, limit: int | None) -> SetOutputs:
         store, ids = self._samples(which, limit)

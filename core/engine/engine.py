@@ -96,6 +96,7 @@ class Engine:
                 self.advance()
             except Interrupted:
                 break
+            yield from self._said()
             yield from self._observe()
         yield from self._drain()
         yield from self.monitor.evaluate(self.step, charged=False)
@@ -227,6 +228,12 @@ class Engine:
             yield self._resources()
         if self._save and time.perf_counter() - self._saved_at >= self._checkpoint_seconds:
             yield from self._checkpoint()
+
+    def _said(self) -> Iterator[Event]:
+        """Pass on what edits and refreshes said of themselves."""
+        said, self.context.said = self.context.said, []
+        for message in said:
+            yield Log(**self._common(), level="info", code="method", message=message)
 
     def _drain(self) -> Iterator[Event]:
         groups = self._board.drain()

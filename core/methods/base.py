@@ -104,6 +104,9 @@ class Context(Protocol):
     def trying(self, weights: Mapping[str, torch.Tensor]) -> AbstractContextManager[None]:
         """Give the network these weights for a while (to measure with); the old ones are put back, whatever happens."""
 
+    def say(self, message: str) -> None:
+        """Put a line for people into the run's log, such as a value that was searched for."""
+
 
 @dataclass(frozen=True)
 class Optimiser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
@@ -17,7 +18,8 @@ from core.engine.states import State
 from core.engine.step import Board, first_non_finite
 from core.errors import NonFiniteError
 from core.events import Log, PhaseChanged, StepMetrics
-from core.methods.base import Length, Method, Optimiser, Train
+from core.methods import get_method
+from core.methods.base import Edit, Length, Method, Optimiser, Train
 from core.parameters import Parameter
 from tests.core.toy import ToyNet, make_engine, make_setting, run_to_end, same, trained_net, weights
 
@@ -243,3 +245,16 @@ def test_bfloat16_keeps_master_weights_and_losses_in_float32():
 def test_the_copy_a_test_starts_from_is_fresh():
     assert same(weights(trained_net()), weights(trained_net()))
     assert not same(weights(trained_net()), weights(ToyNet()))
+
+
+def test_what_an_edit_says_is_logged_once_at_its_step():
+    def speak(context) -> None:
+        context.say("Found 0.25.")
+
+    method = replace(get_method("finetune"), plan=lambda values, facts: [Edit("speak", speak), Edit("be quiet", idle)])
+    logs = [e for e in make_engine(make_setting(method)).run() if isinstance(e, Log)]
+    assert [(e.level, e.code, e.message, e.step) for e in logs] == [("info", "method", "Found 0.25.", 1)]
+
+
+def idle(context) -> None:
+    """Change nothing."""
