@@ -29,6 +29,8 @@ class Clustering:
     nmi: float
     forget_vs_rest: float | None  # with the two-way label "forget class or not"; None without forget classes
     samples: int
+    labels: tuple[int, ...] = ()  # of the samples clustered, and the cluster of each: for intervals
+    clusters: tuple[int, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain scalars."""
@@ -62,6 +64,8 @@ def measure_clustering(
         nmi=nmi(truth, clusters),
         forget_vs_rest=nmi(forget.astype(np.int64), clusters) if forget.any() and not forget.all() else None,
         samples=len(rows),
+        labels=tuple(truth.tolist()),
+        clusters=tuple(clusters.tolist()),
     )
 
 

@@ -37,7 +37,7 @@ def bootstrap_mean(values: ArrayLike | None, *, resamples: int = RESAMPLES, seed
     sample = _as_array(values)
     if sample is None:
         return None
-    return _percentiles(_resampled_means(sample, resamples, np.random.default_rng(seed)))
+    return percentiles(_resampled_means(sample, resamples, np.random.default_rng(seed)))
 
 
 def bootstrap_difference(
@@ -48,7 +48,7 @@ def bootstrap_difference(
     if a is None or b is None:
         return None
     generator = np.random.default_rng(seed)
-    return _percentiles(_resampled_means(a, resamples, generator) - _resampled_means(b, resamples, generator))
+    return percentiles(_resampled_means(a, resamples, generator) - _resampled_means(b, resamples, generator))
 
 
 def _resampled_means(
@@ -64,7 +64,8 @@ def _resampled_means(
     ])
 
 
-def _percentiles(means: NDArray[np.float64]) -> Interval:
+def percentiles(means: NDArray[np.float64]) -> Interval:
+    """Return the interval that holds `LEVEL` of resampled values ((m,))."""
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(low), float(high))
 

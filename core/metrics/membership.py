@@ -21,6 +21,9 @@ Z_95 = 1.959964
 
 FALSE_POSITIVE_RATES = {"tpr_at_fpr_1e-2": 0.01, "tpr_at_fpr_1e-3": 0.001}
 
+ROC_RATES = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, *(0.1 * i for i in range(1, 11)))
+"""False-positive rates at which a curve is kept: dense where attacks matter. The curve is drawn, never judged."""
+
 EXPECTED_FALSE_POSITIVES = 10
 """A rate x needs at least this many over x non-members; below, the threshold rests on a handful of samples."""
 
@@ -36,12 +39,14 @@ class Attack:
     members: int
     nonmembers: int
     reason: str = ""
+    roc: tuple[float, ...] = ()  # true-positive rates at ROC_RATES; empty where refused
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the contract's keys: auc, its interval, tpr_at_fpr_1e-2 and so on."""
+        """Return the contract's keys: auc, its interval, tpr_at_fpr_1e-2 and so on; `roc` as two lists."""
         return {
             "auc": self.auc, "low": self.low, "high": self.high, **self.rates,
             "members": self.members, "nonmembers": self.nonmembers, "reason": self.reason,
+            "roc": {"fpr": list(ROC_RATES), "tpr": list(self.roc)} if self.roc else None,
         }
 
 
@@ -80,7 +85,8 @@ def attack_from_scores(members: ArrayLike | None, nonmembers: ArrayLike | None) 
         return refused
     value, low, high = auc_interval(positive, negative)
     rates = {name: tpr_at_fpr(positive, negative, rate) for name, rate in FALSE_POSITIVE_RATES.items()}
-    return Attack(value, low, high, rates, len(positive), len(negative))
+    roc = tuple(_rate_at(positive, negative, rate) for rate in ROC_RATES)
+    return Attack(value, low, high, rates, len(positive), len(negative), roc=roc)
 
 
 def output_statistics(logits: Tensor, labels: Tensor) -> NDArray[np.float64]:
@@ -134,7 +140,36 @@ def population_attack(
         for name, rate in FALSE_POSITIVE_RATES.items()
     }
     low, high = max(0.0, value - Z_95 * error), min(1.0, value + Z_95 * error)
-    return Attack(value, low, high, rates, members=counts[0], nonmembers=counts[1])
+    roc = tuple(sum(_rate_at(*pair, rate) for pair in scored) / 2 for rate in ROC_RATES)
+    return Attack(value, low, high, rates, members=counts[0], nonmembers=counts[1], roc=roc)
+
+
+def matched_positions(
+    member_labels: Tensor, pool_labels: Tensor, *, most: int | None = None, seed: int = 0
+) -> tuple[Tensor, Tensor]:
+    """Choose members and non-members with the same share of each class; ascending positions into both, int64.
+
+    Classes tell themselves apart without any memory, so an attack on sets of different classes would measure the
+    classes. member_labels: (n,) int, pool_labels: (m,) int of unseen samples. Members of a class that the pool lacks
+    are left out. As many non-members as the scarcest class allows, and at most `most` on either side; members are all
+    taken unless `most` says otherwise. Seeded.
+    """
+    generator = np.random.default_rng(seed)
+    ours, theirs = member_labels.cpu().numpy(), pool_labels.cpu().numpy()
+    classes, counts = np.unique(ours[np.isin(ours, theirs)], return_counts=True)
+    if not len(classes):
+        return torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.int64)
+    available = np.array([(theirs == label).sum() for label in classes])
+    ratio = float((available / counts).min())  # non-members per member, the same in every class
+    share = 1.0 if most is None else min(1.0, most / counts.sum(), most / (ratio * counts.sum()))
+    positions: tuple[list[NDArray], list[NDArray]] = ([], [])
+    for label, count in zip(classes, counts, strict=True):
+        for side, labels, wanted in ((0, ours, count * share), (1, theirs, count * ratio * share)):
+            found = np.flatnonzero(labels == label)
+            quota = min(len(found), max(1, int(wanted + 1e-9)))
+            positions[side].append(generator.permutation(found)[:quota])
+    chosen = [torch.from_numpy(np.sort(np.concatenate(part)).astype(np.int64)) for part in positions]
+    return chosen[0], chosen[1]
 
 
 _LARGEST = 1e4
@@ -162,7 +197,10 @@ def _enough_for(rate: float, nonmembers: int) -> bool:
 
 
 def _rate_at(members: NDArray[np.float64], nonmembers: NDArray[np.float64], rate: float) -> float:
-    threshold = np.sort(nonmembers)[::-1][int(rate * len(nonmembers))]
+    allowed = int(rate * len(nonmembers) + 1e-9)
+    if allowed >= len(nonmembers):
+        return 1.0
+    threshold = np.sort(nonmembers)[::-1][allowed]
     return float((members > threshold).mean())
 
 

@@ -51,13 +51,17 @@ def linear_probe(
     *,
     budget: int = SAMPLE_BUDGET,
     seed: int = 0,
+    predicted: NDArray[np.int64] | None = None,
 ) -> LinearProbe | None:
     """Fit on training features ((n, C), labels (n,), all classes) and score on test features ((m, C), (m,)).
 
     `forget_classes` are the wholly forgotten classes; with none (sample forgetting) only `retain` has a value.
     Deterministic. None where a set is missing or empty, holds a single class, or features are not finite.
+    `predicted` are `probe_predictions` of the same arguments, where they were made already.
     """
-    found = probe_predictions(train_features, train_labels, test_features, budget=budget, seed=seed)
+    found = predicted
+    if found is None:
+        found = probe_predictions(train_features, train_labels, test_features, budget=budget, seed=seed)
     if found is None:
         return None
     truth = test_labels.cpu().numpy()

@@ -22,8 +22,9 @@ from core.jsonio import loads, read_json, write_json
 JOB, FORGET, EVENTS, STATUS = "job.json", "forget.csv", "events.jsonl", "status.json"
 MODEL, MODEL_PT, CARD = "model.safetensors", "model.pt", "model.json"
 REPORT_HTML, REPORT_JSON, CHECKPOINTS, LOCK = "report.html", "report.json", "checkpoints", ".lock"
-VERIFY, REMOVED = "verify.jsonl", "removed.json"
-OWN_FILES = (JOB, FORGET, EVENTS, STATUS, MODEL, MODEL_PT, CARD, REPORT_HTML, REPORT_JSON, VERIFY, REMOVED)
+TUNING = "tuning.json"  # tries of a search for settings; there before the job, which it gives its values to
+VERIFY, REMOVED, SIGNATURE = "verify.jsonl", "removed.json", "report.json.sig"
+OWN_FILES = (JOB, FORGET, EVENTS, STATUS, MODEL, MODEL_PT, CARD, REPORT_HTML, REPORT_JSON, VERIFY, REMOVED, SIGNATURE)
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ class RunFolder:
         if self.locked:
             raise InputError(f"{self.path} is in use", "Stop the run first")
         shutil.rmtree(self.file(CHECKPOINTS), ignore_errors=True)
-        for name in (*OWN_FILES, LOCK):
+        for name in (*OWN_FILES, TUNING, LOCK):
             self.file(name).unlink(missing_ok=True)
         with suppress(OSError):  # other files may lie in it: `--out .` is allowed
             self.path.rmdir()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from core.data.dataset import Dataset
 from core.data.splits import Splits
 from core.devices import choose_device, set_threads
 from core.engine.control import Control
@@ -17,18 +19,34 @@ from core.engine.states import State
 from core.errors import InputError
 from core.events import Event, Progress
 from core.files import file_sha256
+from core.job import Job
+from core.models.architectures import ModelSpec, build_model
 from core.models.checkpoint import open_model
 from core.models.fit import check_fit
-from core.runs.folder import FORGET, MODEL, RunFolder
+from core.models.tap import TappedModel
+from core.runs.folder import FORGET, MODEL, VERIFY, RunFolder
 from core.selection import Selection, read_forget_csv
 from core.session import results
-from core.session.opening import DataOptions, Pair, open_for, open_pair, stores, tapped
+from core.session.measuring import FULL, QUICK, Candidate, measure_all
+from core.session.opening import DataOptions, Pair, open_for, open_pair, place, stores, tapped
 from core.session.original import cached_outputs
 from core.session.training import Reference, train_reference
-from core.verify import suite
+from core.verify import relations, suite
+from core.verify.half_widths import half_widths
+from core.verify.measure_log import Found, MeasureLog
+from core.verify.relearning import Ground, Network
 from core.verify.verdict import decide
 
 Tell = Callable[[str, int, int], None]
+
+FRESH_SEED = 0
+"""Of the untrained network that relearning and ZRF are held against."""
+
+FIRST_ATTACKER = 101
+"""Seed of the first further reference for RMIA: far from the seeds of retrained models that are judged."""
+
+FEWEST_ATTACKERS = 2
+"""References RMIA has at least; the paper's low-budget setting goes from one to four."""
 
 
 def evaluate(
@@ -59,19 +77,31 @@ def evaluate(
         return collect_full(tap, train, test, progress=lambda done, total: progress and progress(what, done, total))
 
     full = outputs(pair.model, "Measuring the model")
-    measures = suite.measure(full, splits)
     others: dict[str, FullOutputs] = {}
     for name, path in (references or {}).items():
         other = open_for(pair.dataset, path, trust_pickle=trust_pickle, trust_code=trust_code)
         others[name] = outputs(other, f"Measuring {name}")
-    if others:
-        again = [other for name, other in others.items() if name.startswith("retrained")]
-        measures["distances"] = suite.distances(full, others.get("original"), again, splits)
-        measures["references"] = {name: suite.measure(other, splits) for name, other in others.items()}
-        retrained = [found for name, found in measures["references"].items() if name.startswith("retrained")]
-        if "original" in measures["references"]:
-            models = {"original": measures["references"]["original"], "unlearned": measures}
-            measures["verdict"] = decide(models, retrained, set()).as_dict()
+    original = others.get("original")
+    found = suite.take(suite.Subject(full, splits, original))
+    measures = dict(found.values)
+    if not others:
+        return measures
+    again = {name: other for name, other in others.items() if name.startswith("retrained")}
+    held = relations.Others(original, list(again.values()))
+    related = relations.distances(full, held, splits)
+    suite.merge(measures, {**related.values, "geometry": relations.geometry(full, held, splits)})
+    measured: dict[str, Found] = {}
+    for name, each in others.items():
+        rest = relations.Others(original, [one for key, one in again.items() if key != name])
+        own, more = suite.take(suite.Subject(each, splits, original)), relations.distances(each, rest, splits)
+        measured[name] = Found({**own.values, **more.values}, {**own.samples, **more.samples})
+    measures["references"] = {name: dict(one.values) for name, one in measured.items()}
+    if original is not None:
+        judged = Found(measures, {**found.samples, **related.samples})
+        retrained = [measured[name] for name in again]
+        models = {"original": measures["references"]["original"], "unlearned": measures}
+        verdict = decide(models, [one.values for one in retrained], set(), intervals=half_widths(judged, retrained))
+        measures["verdict"] = verdict.as_dict()
     return measures
 
 
@@ -83,82 +113,126 @@ def check(
     pair: Pair | None = None,
     seeds: tuple[int, ...] = (),
     retrained: dict[str, Path] | None = None,
+    which: str = QUICK,
     trust_pickle: bool = False,
     trust_code: bool = False,
 ) -> dict[str, Any]:
     """Check a run's result anew, against retrained references, and write its report.
 
     `seeds` are trained on demand or taken from the shared folder of references; `retrained` names models the user
-    brings. Returns report.json's content. Raises InputError where the run has no result.
+    brings. `which` is the suite, "quick" or "full". Finished measures are kept in verify.jsonl and not taken again.
+    Returns report.json's content. Raises InputError where the run has no result, Interrupted where `control` was told
+    to end.
     """
     job = folder.job()
     if job.kind != "unlearn" or not folder.has_result:
         raise InputError(f"{folder.path} holds no unlearned model to check", "Finish or resume the run first")
+    if not folder.file(FORGET).is_file():
+        raise InputError(f"{folder.file(FORGET)} is gone, so nobody knows what was to be forgotten")
 
     def tell(what: str, done: int, total: int) -> None:
         emit(Progress(run=folder.id, step=0, time=time.time(), what=what, done=done, total=total))
         control.check()
 
-    set_threads(job.threads)
-    options = DataOptions.of(job.data)
+    trust = {"trust_pickle": trust_pickle, "trust_code": trust_code}
+    with folder.lock():
+        set_threads(job.threads)
+        pair = _pair_of(job, pair, tell, trust)
+        made = [train_reference(folder, pair.dataset, seed, control, emit, trust_code=trust_code) for seed in seeds]
+        extra = _attackers(len(made) + len(retrained or {})) if which == FULL else ()
+        more = [train_reference(folder, pair.dataset, seed, control, emit, trust_code=trust_code) for seed in extra]
+        device = choose_device(job.device)
+        mask = torch.from_numpy(read_forget_csv(folder.file(FORGET)).mask(len(pair.dataset.train)))
+        train, test = stores(pair.dataset, device, mask)
+        splits = Splits.of(pair.dataset, mask)
+        ground = Ground(train, test, splits, pair.dataset.classes, device, control)
+        opened = _Opening(job, pair.dataset, ground, tell, trust)
+        measured = measure_all(
+            opened.candidate("original", Path(job.model.path), "the original model"),
+            opened.candidate("unlearned", folder.file(MODEL), "the unlearned model"),
+            [
+                *(opened.candidate(f"seed {r.seed}", r.model, f"retrained, seed {r.seed}") for r in made),
+                *(opened.candidate(name, path, name, own=True) for name, path in (retrained or {}).items()),
+            ],
+            splits,
+            which=which,
+            references=[opened.candidate(f"seed {r.seed}", r.model, f"reference, seed {r.seed}") for r in more],
+            ground=ground,
+            fresh=opened.fresh(),
+            log=MeasureLog(
+                folder.file(VERIFY), (job.data.fingerprint, job.forget.sha256, repr(job.model.preprocessing))
+            ),
+            tell=tell,
+        )
+        tell("Writing the report", 0, 0)
+        report = results.report_of(
+            folder, job, pair.dataset, splits, measured, _outcome(folder), _notes(made, retrained or {})
+        )
+        report.pop("log")
+        return results.write_report(folder, report)
+
+
+class _Opening:
+    """Opens the models of one check and takes their outputs, from the cache where they were taken before."""
+
+    def __init__(self, job: Job, dataset: Dataset, ground: Ground, tell: Tell, trust: dict[str, bool]) -> None:
+        self._job, self._dataset, self._ground, self._tell, self._trust = job, dataset, ground, tell, trust
+
+    def candidate(self, name: str, path: Path, what: str, *, own: bool = False) -> Candidate:
+        """Return a model of the run's architecture or, with `own`, one of the user's, with its outputs."""
+        arch = None if own else self._job.model.user_code or self._job.model.architecture
+        model = open_model(
+            path, arch=arch, input_size=self._dataset.preprocessing.size, in_channels=self._dataset.channels,
+            **self._trust,
+        )  # fmt: skip
+        check_fit(model, self._dataset)
+        network = partial(tapped, model, self._ground.device, trust_code=self._trust["trust_code"])
+        sha256 = file_sha256(path)
+        outputs = cached_outputs(
+            network(),
+            self._ground.train,
+            self._ground.test,
+            sha256=sha256,
+            fingerprint=self._dataset.fingerprint,
+            preprocessing=self._job.model.preprocessing,
+            progress=lambda done, total: self._tell(f"Measuring {what}", done, total),
+        )
+        return Candidate(name, sha256, outputs, network)
+
+    def fresh(self) -> Network:
+        """Return what builds an untrained network of the run's architecture, the same every time."""
+        part = self._job.model
+        spec = ModelSpec(part.architecture, part.num_classes, part.in_channels, part.input_size, part.user_code)
+
+        def build() -> TappedModel:
+            torch.manual_seed(FRESH_SEED)
+            return place(build_model(spec, trust_code=self._trust["trust_code"]), spec, self._ground.device)
+
+        return build
+
+
+def _pair_of(job: Job, pair: Pair | None, tell: Tell, trust: dict[str, bool]) -> Pair:
+    """Return the run's model and data, opened where `pair` is not them. Raises InputError where they changed."""
     if pair is None or pair.model.sha256 != job.model.sha256 or pair.dataset.fingerprint != job.data.fingerprint:
+        arch = job.model.user_code or job.model.architecture
         pair = open_pair(
             job.model.path,
             job.data.spec,
-            options,
-            arch=job.model.user_code or job.model.architecture,
-            trust_pickle=trust_pickle,
-            trust_code=trust_code,
+            DataOptions.of(job.data),
+            arch=arch,
             progress=tell,
+            trust_pickle=trust["trust_pickle"],
+            trust_code=trust["trust_code"],
         )
     if pair.model.sha256 != job.model.sha256 or pair.dataset.fingerprint != job.data.fingerprint:
         raise InputError("Model or data are no longer what the run was made with", "Put the original files back")
-    references = [train_reference(folder, pair.dataset, seed, control, emit, trust_code=trust_code) for seed in seeds]
-    device = choose_device(job.device)
-    mask = torch.from_numpy(read_forget_csv(folder.file(FORGET)).mask(len(pair.dataset.train)))
-    train, test = stores(pair.dataset, device, mask)
+    return pair
 
-    def outputs(path: Path, what: str, arch: str | None = None) -> FullOutputs:
-        model = open_model(
-            path,
-            arch=arch,
-            input_size=pair.dataset.preprocessing.size,
-            in_channels=pair.dataset.channels,
-            trust_pickle=trust_pickle,
-            trust_code=trust_code,
-        )
-        check_fit(model, pair.dataset)
-        return cached_outputs(
-            tapped(model, device, trust_code=trust_code),
-            train,
-            test,
-            sha256=file_sha256(path),
-            fingerprint=pair.dataset.fingerprint,
-            preprocessing=job.model.preprocessing,
-            progress=lambda done, total: tell(what, done, total),
-        )
 
-    arch = job.model.user_code or job.model.architecture
-    original = outputs(Path(job.model.path), "Measuring the original model", arch)
-    unlearned = outputs(folder.file(MODEL), "Measuring the unlearned model", arch)
-    others = {f"seed {r.seed}": outputs(r.model, f"Measuring retrained, seed {r.seed}") for r in references}
-    for name, path in (retrained or {}).items():
-        others[name] = outputs(path, f"Measuring {name}")
-    report = results.build_report(
-        folder,
-        job,
-        pair.dataset,
-        Splits.of(pair.dataset, mask),
-        original,
-        unlearned,
-        _outcome(folder),
-        others,
-        _notes(references),
-        tell,
-    )
-    tell("Writing the report", 0, 0)
-    report.pop("log")
-    return results.write_report(folder, job, pair.dataset, report)
+def _attackers(retrained: int) -> tuple[int, ...]:
+    """Return the seeds of further references that RMIA needs, so that a retrained model has enough beside itself."""
+    missing = max(0, FEWEST_ATTACKERS - max(0, retrained - 1)) if retrained else FEWEST_ATTACKERS
+    return tuple(range(FIRST_ATTACKER, FIRST_ATTACKER + missing))
 
 
 def _outcome(folder: RunFolder) -> results.Outcome:
@@ -172,12 +246,13 @@ def _outcome(folder: RunFolder) -> results.Outcome:
     )
 
 
-def _notes(references: list[Reference]) -> dict[str, Any]:
-    if not references:
+def _notes(references: list[Reference], brought: dict[str, Path]) -> dict[str, Any]:
+    if not references and not brought:
         return {}
     seconds = [r.seconds for r in references if r.seconds]
     return {
-        "recipe": references[0].recipe_source,
+        "recipe": references[0].recipe_source if references else None,
         "seeds": [r.seed for r in references],
+        "brought": sorted(brought),
         "seconds": sum(seconds) / len(seconds) if seconds else None,
     }

@@ -20,7 +20,7 @@ from core.models.card import SCHEMA_VERSION
 from core.models.checkpoint import CheckpointForm, OpenedModel, open_model
 from core.runs.folder import MODEL, RunFolder
 from core.session.opening import DataOptions, open_data
-from core.session.overview import is_done
+from core.session.overview import check_state, is_done
 from core.version import VERSION
 
 SAMPLES = 256  # images that both models see
@@ -93,7 +93,9 @@ def base_card(source: Source) -> dict[str, Any]:
     """Return what is known of the model: its own card, or what its weights tell."""
     card = source.folder.card() if source.folder else source.model.card
     if card and "schema_version" in card:
-        return {name: value for name, value in card.items() if name not in ("files", "export")}
+        unlearned = source.job is not None and source.job.kind == "unlearn" and source.folder is not None
+        state = check_state(source.folder) if unlearned and source.folder else {}
+        return {**{name: value for name, value in card.items() if name not in ("files", "export")}, **state}
     model, spec = source.model, source.model.spec
     known: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,

@@ -33,6 +33,7 @@ from core.models.formats import (
 from core.models.tap import main_logits
 from core.runs.folder import FORGET, MODEL_PT, OWN_FILES, REPORT_HTML, RunFolder
 from core.session.export_source import Source, base_card, open_source, sample_images
+from core.session.overview import check_state
 from core.verify.numbers import count
 
 EXACT, APPROXIMATE = 1e-6, 1e-3  # differences allowed, as a share of the largest logit: weights, programs
@@ -317,7 +318,7 @@ def _notes(source: Source, format: str, out: Path) -> tuple[str, ...]:
         notes.append(f"{', '.join(entries)} dropped: they still hold the original's weights.")
     if format == "same" and source.form.format == "torchscript":
         notes.append("The file that came in was a TorchScript program; this is its state dict.")
-    card = (source.folder.card() if source.folder else None) or {}
-    if source.job is not None and source.job.kind == "unlearn" and not card.get("checked"):
+    checked = source.folder is not None and check_state(source.folder)["checked"]
+    if source.job is not None and source.job.kind == "unlearn" and not checked:
         notes.append("This run was not checked against a retrained model. The model card says so.")
     return tuple(notes)

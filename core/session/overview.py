@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,24 @@ def describe_run(folder: RunFolder) -> dict[str, Any]:
         "step": status.step,
         "steps": status.steps,
         **{key: measures.get(key) for key in MEASURES},
-        "verdict": (card.get("verdict") or {}).get("code"),
+        "verdict": (check_state(folder)["verdict"] or {}).get("code"),
         "created": folder.file(JOB).stat().st_mtime,
         "error": status.error,
     }
+
+
+def check_state(folder: RunFolder) -> dict[str, Any]:
+    """Return what a run's report came to: `verdict` (None without a report), and whether it was `checked` against a
+    retrained model. The report holds both, not the model card, which does not change once a run has ended; a card of
+    an earlier version may hold them, too.
+    """  # noqa: D205
+    report: Any = None
+    with contextlib.suppress(InputError):  # a damaged report is as none
+        report = folder.report()
+    card = folder.card() or {}
+    verdict = report.get("verdict") if isinstance(report, dict) else card.get("verdict")
+    checked = isinstance(report, dict) and bool(report.get("retrained"))
+    return {"verdict": verdict, "checked": checked or bool(card.get("checked"))}
 
 
 def is_done(folder: RunFolder) -> bool:

@@ -15,20 +15,26 @@ from core.data.dataset import Dataset
 from core.data.splits import Splits
 from core.engine.full import FullOutputs
 from core.engine.states import State
+from core.events import RunStarted
 from core.files import file_sha256, write_atomic
 from core.job import Job
 from core.jsonio import write_json
 from core.methods import get_method
 from core.models.checkpoint import CheckpointForm
 from core.models.formats import write_safetensors, write_same
-from core.runs.folder import CARD, EVENTS, FORGET, JOB, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, RunFolder
+from core.runs.folder import CARD, EVENTS, FORGET, JOB, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, SIGNATURE, RunFolder
+from core.session.measuring import Candidate, Measurements, measure_all
 from core.verify import suite
+from core.verify.measure_log import SUITE_VERSION
 from core.verify.report import render_report
 from core.verify.verdict import decide
 from core.version import VERSION
 
 SCHEMA_VERSION = 1
 SUMMARY_KEYS = ("retain_accuracy", "forget_accuracy", "retain_test_accuracy", "forget_test_accuracy", "probe", "nmi")
+REPORTED_FILES = (MODEL, MODEL_PT, CARD, JOB, FORGET, EVENTS)
+"""What a report speaks of, and names with its SHA-256: nothing of it changes once a run has ended."""
+
 UNCHANGED_POINTS = 0.005  # forget accuracy within half a point of the original's counts as no effect
 DAMAGE_POINTS = 0.02  # loss of retain accuracy worth a warning where no retrained model says what is normal
 
@@ -56,10 +62,19 @@ def write_models(folder: RunFolder, job: Job, module: nn.Module) -> None:
 
 
 def write_card(
-    folder: RunFolder, job: Job, dataset: Dataset, full: FullOutputs, splits: Splits, outcome: Outcome
+    folder: RunFolder,
+    job: Job,
+    dataset: Dataset,
+    full: FullOutputs,
+    splits: Splits,
+    outcome: Outcome,
+    report: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write the model card of a trained model and return its measures."""
-    measures = suite.output_measures(full.split(splits), full, splits)
+    """Write the model card of a run's result and return its measures; with the `report` of an unlearned model, its.
+
+    The report names the card by its hash, so it is written first, and a later check leaves it as it is.
+    """
+    measures = report["models"]["unlearned"] if report else suite.output_measures(full.split(splits), full, splits)
     write_json(folder.file(CARD), _card(folder, job, dataset, measures, outcome))
     return measures
 
@@ -72,34 +87,35 @@ def build_report(
     original: FullOutputs,
     unlearned: FullOutputs,
     outcome: Outcome,
-    retrained: dict[str, FullOutputs] | None = None,
-    retrained_notes: dict[str, Any] | None = None,
+    *,
     tell: Callable[[str, int, int], object] | None = None,
 ) -> dict[str, Any]:
-    """Measure the models and put together report.json, without the hashes that `write_report` adds.
+    """Measure a run's result against its original, and put together report.json as `report_of` does.
 
-    `retrained`: outputs of retrained references by name ("seed 1"). `log` holds warnings for the event log.
     `tell(what, done, total)` is called before each measure of each model and may raise to interrupt.
     """
-    retrained = retrained or {}
+    measured = measure_all(
+        Candidate("original", job.model.sha256, original), Candidate("unlearned", "", unlearned), (), splits, tell=tell
+    )
+    return report_of(folder, job, dataset, splits, measured, outcome)
+
+
+def report_of(
+    folder: RunFolder,
+    job: Job,
+    dataset: Dataset,
+    splits: Splits,
+    measured: Measurements,
+    outcome: Outcome,
+    retrained_notes: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Put together report.json from measurements, without the hashes that `write_report` adds.
+
+    `log` holds warnings for the event log.
+    """
     method = get_method(job.method)
-    outputs = {"original": original, "unlearned": unlearned}
-    if splits.forget_classes:
-        outputs["head_only"] = suite.head_only(original, splits.forget_classes)
-    step = _Steps(tell, [*outputs, *retrained])
-    models = {"original": suite.measure(original, splits, say=step.of("original"))}
-    for name in list(outputs)[1:]:
-        known = (original, models["original"])
-        models[name] = suite.measure(outputs[name], splits, features_of=known, say=step.of(name))
-    references = {name: suite.measure(full, splits, say=step.of(name)) for name, full in retrained.items()}
-    for name, full in outputs.items():
-        models[name]["distances"] = suite.distances(full, original, list(retrained.values()), splits)
-    for name, full in retrained.items():
-        others = [other for key, other in retrained.items() if key != name]
-        references[name]["distances"] = suite.distances(full, original, others, splits)
-    if references:
-        models["retrained"] = next(iter(references.values()))
-    verdict = decide(models, list(references.values()), set(method.trained_on))
+    models, references = measured.models, measured.retrained
+    verdict = decide(models, list(references.values()), set(method.trained_on), intervals=measured.half_widths)
     unchanged = _is_unchanged(models, splits)
     warnings = _warnings(models, unchanged)
     return {
@@ -133,11 +149,14 @@ def build_report(
             "sha256": job.model.sha256,
             "architecture": job.model.architecture,
         },
+        "suite": measured.suite,
+        "suite_version": SUITE_VERSION,
         "models": models,
         "retrained": references,
         "retrained_notes": retrained_notes or {},
         "verdict": verdict.as_dict(),
         "closure": {row.key: row.closure for row in verdict.measures},
+        "published": measured.published,
         "cost": {
             "seconds": outcome.seconds,
             "steps": outcome.steps,
@@ -148,38 +167,28 @@ def build_report(
         "warnings": [message for message, _ in warnings],
         "seed": job.seed,
         "device": job.device,
-        "precision": job.precision,
+        "precision": precision_taken(folder) or job.precision,
+        "measured_in": "float32",  # outputs are taken so whatever the run computed in
         "libraries": job.libraries,
         "machine": {"system": platform.platform(terse=True), "processor": platform.machine()},
         "log": warnings,
     }
 
 
-class _Steps:
-    """Counts the measures of all models, for a progress."""
-
-    def __init__(self, tell: Callable[[str, int, int], object] | None, models: list[str]) -> None:
-        self._tell, self._models = tell, models
-
-    def of(self, model: str) -> Callable[[str], object] | None:
-        """Return what a model's measures are told to."""
-        tell, total = self._tell, len(self._models) * len(suite.STEPS)
-        if tell is None:
-            return None
-        first = self._models.index(model) * len(suite.STEPS)
-        name = {"head_only": "head-only edit"}.get(model, model)
-        return lambda what: tell(f"Measuring {what}, {name}", first + suite.STEPS.index(what), total)
+def precision_taken(folder: RunFolder) -> str | None:
+    """Return the precision a run's steps were computed in, as its events say; a job may only say "auto"."""
+    taken = [event.get("precision") for event in folder.events() if event.get("type") == RunStarted.type]
+    return str(taken[-1]) if taken and taken[-1] else None
 
 
-def write_report(folder: RunFolder, job: Job, dataset: Dataset, report: dict[str, Any]) -> dict[str, Any]:
-    """Write the model card, report.json with the hashes of what it speaks of, and report.html; returns the report."""
-    outcome = Outcome(
-        State(report["state"]), report["cost"]["steps"], report["cost"]["seconds"], report["cost"]["samples_seen"]
-    )
-    named = (MODEL, MODEL_PT, JOB, FORGET, EVENTS)
-    report = {**report, "files": {name: file_sha256(folder.file(name)) for name in named}}
-    card = _card(folder, job, dataset, report["models"]["unlearned"], outcome)
-    write_json(folder.file(CARD), {**card, "verdict": report["verdict"], "checked": bool(report["retrained"])})
+def write_report(folder: RunFolder, report: dict[str, Any]) -> dict[str, Any]:
+    """Write report.json with the hashes of what it speaks of, and report.html; returns the report.
+
+    A signature of an earlier report is removed: it would be one of something else.
+    """
+    held = [name for name in REPORTED_FILES if folder.file(name).is_file()]
+    report = {**report, "files": {name: file_sha256(folder.file(name)) for name in held}}
+    folder.file(SIGNATURE).unlink(missing_ok=True)
     write_json(folder.file(REPORT_JSON), report)
     write_atomic(folder.file(REPORT_HTML), render_report(report, folder.events()).encode())
     return report

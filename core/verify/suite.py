@@ -1,130 +1,129 @@
-"""The measures of one model: outputs, features and their distances to a reference, as the contract names them."""
+"""The measures of one model, step by step: outputs, features and attacks, under the contract's keys.
+
+A step reads the model's logits and features, which were taken once, and gives values for report.json and what
+intervals need of single samples. Steps of the quick suite need nothing else; those of the full suite may need the
+network's head. What compares models with each other stands in `relations`, what trains in `relearning`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from statistics import fmean
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from core.data.splits import Splits
-from core.engine.full import FullOutputs
+from core.data.splits import Splits, stratified
+from core.engine.full import FullOutputs, subset
 from core.engine.outputs import SetOutputs
 from core.methods.head_only import SILENCED
-from core.metrics.accuracy import accuracy, macro_accuracy, per_class_accuracy, predicted_shares
+from core.metrics.accuracy import accuracy, confusion_matrix, macro_accuracy, per_class_accuracy, predicted_shares
 from core.metrics.alignment import measure_alignment
-from core.metrics.class_means import measure_class_means
+from core.metrics.class_means import class_means, measure_class_means, nearest_means
 from core.metrics.clustering import measure_clustering
-from core.metrics.distances import OutputDistance, output_distance
-from core.metrics.probe import linear_probe
+from core.metrics.influence import alignment_influence
+from core.metrics.membership import Attack, matched_positions, population_attack
+from core.metrics.neighbours import measure_neighbours, nearest_to
+from core.metrics.probe import linear_probe, probe_predictions
+from core.metrics.prototype import prototype_attack
 from core.metrics.spectra import measure_spectra
-
-STEPS = ("accuracies", "alignment", "spectra", "linear probe", "clustering", "class means")
-"""What is told before it is measured, in this order."""
+from core.verify.measure_log import Found, Keep, keep_nothing
 
 Say = Callable[[str], object]
 
-FEATURE_KEYS = ("dimensional_alignment", "spectra", "probe", "nmi", "clustering", "class_means")
+ATTACK_SAMPLES = 10_000
+"""Samples a side of the attack on retain images: its interval is then under a point wide."""
 
 
-def measure(
-    full: FullOutputs,
-    splits: Splits,
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A model to be measured: its outputs on all images, and what a step may need beside them."""
+
+    full: FullOutputs
+    splits: Splits
+    original: FullOutputs | None = None  # says which images are neighbours of the forget set
+    head: Tensor | None = None  # (K, C) weights of the last layer
+
+    @cached_property
+    def sets(self) -> dict[str, SetOutputs]:
+        """Outputs of the four sets."""
+        return self.full.split(self.splits)
+
+    @cached_property
+    def train(self) -> SetOutputs:
+        """Outputs of all training images, retain before forget."""
+        return _joined(self.sets["retain_train"], self.sets["forget_train"])
+
+    @cached_property
+    def test(self) -> SetOutputs:
+        """Outputs of all unseen images (evaluation half), retain before forget."""
+        return _joined(self.sets["retain_test"], self.sets["forget_test"])
+
+    @property
+    def forget_seen(self) -> SetOutputs:
+        """Unseen images of the forgotten classes or, for single images, the forget images themselves."""
+        return self.sets["forget_test"] if len(self.sets["forget_test"]) else self.sets["forget_train"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One measure: what is told before it, and how it is taken. Feature steps depend on features alone."""
+
+    title: str
+    take: Callable[[Subject], Found]
+    features_only: bool = False
+
+
+def measure(full: FullOutputs, splits: Splits, *, original: FullOutputs | None = None, say: Say | None = None) -> dict:
+    """Return one model's measures of the quick suite. `say` is called with each of STEPS before it begins."""
+    return dict(take(Subject(full, splits, original), say=say).values)
+
+
+def take(
+    subject: Subject,
     *,
-    features_of: tuple[FullOutputs, dict[str, Any]] | None = None,
+    suite: str = "quick",
+    features_of: tuple[FullOutputs, Found] | None = None,
+    keep: Keep = keep_nothing,
+    depends_on: tuple[str, ...] = (),
     say: Say | None = None,
-) -> dict:
-    """Measure one model. `features_of` gives another model's outputs and measures: where the features are bit for bit
-    the same (a head-only edit), the feature measures are the same by definition and are not computed again.
-    `say` is called with each of STEPS before it begins and may raise to interrupt.
+) -> Found:
+    """Take all steps of a suite ("quick" or "full"). Where the features are bit for bit those of `features_of`, its
+    feature measures are the same by definition and are not computed again.
+
+    `keep` finds finished steps again; `depends_on` are the hashes of models they depend on beside their own. `say` is
+    called with each step's title before it begins, and may raise to interrupt.
     """  # noqa: D205
-    say = say or _silent
-    say("accuracies")
-    sets = full.split(splits)
-    measures = output_measures(sets, full, splits)
-    if features_of is not None and _same_features(full, features_of[0]):
-        return {**measures, **{key: features_of[1].get(key) for key in FEATURE_KEYS}}
-    return {**measures, **feature_measures(sets, splits, say)}
+    values: dict[str, Any] = {}
+    samples: dict[str, list[Any]] = {}
+    same = features_of is not None and _same_features(subject.full, features_of[0])
+    for step in steps_of(suite):
+        if step.features_only and same:
+            continue
+        if say is not None:
+            say(step.title)
+        found = keep(step.title, depends_on, lambda step=step: step.take(subject))  # type: ignore[misc]
+        merge(values, found.values)
+        samples.update(found.samples)
+    if same and features_of is not None:
+        known = features_of[1]
+        values |= {key: known.values.get(key) for key in FEATURE_KEYS}
+        samples |= {key: known.samples[key] for key in FEATURE_KEYS if key in known.samples}
+    return Found(values, samples)
 
 
-def output_measures(sets: dict[str, SetOutputs], full: FullOutputs, splits: Splits) -> dict[str, Any]:
-    """Return the accuracies: four sets, macro average, per class on unseen images, and where forget images go."""
-    unseen = torch.cat([splits.retain_test, splits.forget_test])
-    logits, labels = full.test.logits[unseen], full.test.labels[unseen]
-    retain = sets["retain_test"]
-    return {
-        "retain_accuracy": _accuracy(sets["retain_train"]),
-        "forget_accuracy": _accuracy(sets["forget_train"]),
-        "retain_test_accuracy": _accuracy(retain),
-        "forget_test_accuracy": _accuracy(sets["forget_test"]),
-        "retain_test_macro": macro_accuracy(retain.logits, retain.labels, splits.num_classes) if len(retain) else None,
-        "per_class": per_class_accuracy(logits, labels, splits.num_classes),
-        "forget_predictions": predicted_shares(sets["forget_test"].logits, splits.num_classes),
-        "counts": {name: len(outputs) for name, outputs in sets.items()},
-    }
+def merge(values: dict[str, Any], more: Any) -> None:
+    """Add measures to others; attacks stand side by side under `membership`."""
+    for key, value in more.items():
+        old = values.get(key)
+        values[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
 
 
-def feature_measures(sets: dict[str, SetOutputs], splits: Splits, say: Say | None = None) -> dict[str, Any]:
-    """Return what the features still hold: alignment, spectra, linear probe, clustering, class means."""
-    say = say or _silent
-    k = len(splits.retain_classes)
-    retain, forget = sets["retain_train"], sets["forget_train"]
-    whole = torch.isin(forget.labels, torch.tensor(splits.forget_classes, dtype=torch.int64))
-    of_classes = forget.features[whole] if len(forget) else None
-    train = _joined(retain, forget)
-    test = _joined(sets["retain_test"], sets["forget_test"])
-    say("alignment")
-    alignment = measure_alignment(of_classes, retain.features, num_retain_classes=k)
-    say("spectra")
-    spectra = measure_spectra(forget.features, retain.features, k=k) if len(forget) and len(retain) else None
-    say("linear probe")
-    probe = linear_probe(train.features, train.labels, test.features, test.labels, splits.forget_classes)
-    say("clustering")
-    clusters = measure_clustering(test.features, test.labels, splits.num_classes, splits.forget_classes)
-    say("class means")
-    means = measure_class_means(
-        train.features, train.labels, test.features, test.labels, splits.num_classes, splits.forget_classes
-    )
-    return {
-        "dimensional_alignment": alignment.as_dict() if alignment else None,
-        "spectra": spectra.as_dict() if spectra else None,
-        "probe": probe.as_dict() if probe else None,
-        "nmi": clusters.nmi if clusters else None,
-        "clustering": clusters.as_dict() if clusters else None,
-        "class_means": means.as_dict() if means else None,
-    }
-
-
-def distances(
-    model: FullOutputs, original: FullOutputs | None, retrained: Sequence[FullOutputs], splits: Splits
-) -> dict[str, dict[str, float]]:
-    """Return output distances on unseen forget and retain images: js, tv and agreement, to the original and, as means
-    over them, to the retrained models.
-
-    For sample forgetting the forget images themselves take the place of unseen ones of their class.
-    """  # noqa: D205
-    by_class = len(splits.forget_test) > 0
-    forget = ("forget_test", splits.forget_test, True) if by_class else ("forget", splits.forget_train, False)
-    found: dict[str, dict[str, float]] = {}
-    for name, ids, from_test in (forget, ("retain_test", splits.retain_test, True)):
-        row: dict[str, float] = {}
-        for reference, others in (("original", [original] if original else []), ("retrained", retrained)):
-            taken = [_distance(model, other, ids, from_test) for other in others]
-            known = [distance for distance in taken if distance is not None]
-            if known:
-                row[f"js_to_{reference}"] = fmean(distance.js for distance in known)
-                row[f"tv_to_{reference}"] = fmean(distance.tv for distance in known)
-                row[f"agreement_with_{reference}"] = fmean(distance.agreement for distance in known)
-        found[name] = row
-    return found
-
-
-def _distance(model: FullOutputs, other: FullOutputs, ids: torch.Tensor, from_test: bool) -> OutputDistance | None:
-    if not len(ids):
-        return None
-    one, two = (model.test, other.test) if from_test else (model.train, other.train)
-    return output_distance(one.logits[ids], two.logits[ids])
+def steps_of(suite: str) -> tuple[Step, ...]:
+    """Return the steps of "quick" or "full", in the order they are taken."""
+    return QUICK if suite == "quick" else (*QUICK, *FURTHER)
 
 
 def head_only(original: FullOutputs, forget_classes: tuple[int, ...]) -> FullOutputs:
@@ -143,8 +142,163 @@ def head_only(original: FullOutputs, forget_classes: tuple[int, ...]) -> FullOut
     return FullOutputs(edited(original.train), edited(original.test))
 
 
-def _silent(_what: str) -> None:
-    """Nobody wants to know."""
+# --- steps ---------------------------------------------------------------------------------------------------------
+
+
+def output_measures(sets: dict[str, SetOutputs], full: FullOutputs, splits: Splits) -> dict[str, Any]:
+    """Return the accuracies: four sets, macro average, per class on unseen images, and where images go."""
+    unseen = torch.cat([splits.retain_test, splits.forget_test])
+    logits, labels = full.test.logits[unseen], full.test.labels[unseen]
+    retain = sets["retain_test"]
+    return {
+        "retain_accuracy": _accuracy(sets["retain_train"]),
+        "forget_accuracy": _accuracy(sets["forget_train"]),
+        "retain_test_accuracy": _accuracy(retain),
+        "forget_test_accuracy": _accuracy(sets["forget_test"]),
+        "retain_test_macro": macro_accuracy(retain.logits, retain.labels, splits.num_classes) if len(retain) else None,
+        "per_class": per_class_accuracy(logits, labels, splits.num_classes),
+        "forget_predictions": predicted_shares(sets["forget_test"].logits, splits.num_classes),
+        "confusion": _confusion(logits, labels, splits),
+        "counts": {name: len(outputs) for name, outputs in sets.items()},
+    }
+
+
+def _outputs(subject: Subject) -> Found:
+    values = output_measures(subject.sets, subject.full, subject.splits)
+    seen = subject.forget_seen
+    right = (seen.logits.argmax(1) == seen.labels).int().tolist() if len(seen) else []
+    return Found(values, {"forget_accuracy": right})
+
+
+def _membership(subject: Subject) -> Found:
+    """Attack the forget set, with unseen images of the same classes as non-members."""
+    splits, forget = subject.splits, subject.sets["forget_train"]
+    evaluation = torch.nonzero(splits.evaluation).flatten()
+    return Found({"membership": {"population": _attack(subject, splits.forget_train, forget, evaluation).as_dict()}})
+
+
+def _over_protection(subject: Subject) -> Found:
+    """Attack retain images: unlearning can expose images that nobody asked to forget."""
+    splits = subject.splits
+    ids = stratified(splits.labels, splits.retain_train, ATTACK_SAMPLES, seed=0)
+    members = subset(subject.full.train, ids)
+    attack = _attack(subject, ids, members, splits.retain_test).as_dict()
+    if attack["reason"]:
+        attack["reason"] = attack["reason"].replace("forget image", "retain image")
+    return Found({"membership": {"population_retain": attack}})
+
+
+def _attack(subject: Subject, ids: Tensor, members: SetOutputs, pool: Tensor) -> Attack:
+    test = subject.full.test
+    inside, outside = matched_positions(members.labels, test.labels[pool], most=ATTACK_SAMPLES)
+    others = subset(test, pool[outside])
+    return population_attack(members.logits[inside], members.labels[inside], others.logits, others.labels)
+
+
+def _neighbours(subject: Subject) -> Found:
+    if subject.original is None or not len(subject.splits.forget_train):
+        return Found({"neighbours": None})
+    retain = subject.splits.retain_test
+    forget = subject.original.train.features[subject.splits.forget_train]
+    near = nearest_to(forget, subject.original.test.features[retain])
+    found = measure_neighbours(subject.sets["retain_test"].logits, subject.sets["retain_test"].labels, near)
+    return Found({"neighbours": found.as_dict()})
+
+
+def _alignment(subject: Subject) -> Found:
+    retain, forget = subject.sets["retain_train"], subject.sets["forget_train"]
+    whole = torch.isin(forget.labels, torch.tensor(subject.splits.forget_classes, dtype=torch.int64))
+    of_classes = forget.features[whole] if len(forget) else None
+    found = measure_alignment(of_classes, retain.features, num_retain_classes=len(subject.splits.retain_classes))
+    if found is None or of_classes is None:
+        return Found({"dimensional_alignment": None})
+    influence = alignment_influence(of_classes, retain.features, found.k)
+    return Found(
+        {"dimensional_alignment": found.as_dict()},
+        {"dimensional_alignment": [float(f"{each:.6g}") for each in influence.tolist()]},
+    )
+
+
+def _spectra(subject: Subject) -> Found:
+    retain, forget = subject.sets["retain_train"], subject.sets["forget_train"]
+    k = len(subject.splits.retain_classes)
+    found = measure_spectra(forget.features, retain.features, k=k) if len(forget) and len(retain) else None
+    return Found({"spectra": found.as_dict() if found else None})
+
+
+def _probe(subject: Subject) -> Found:
+    train, test, classes = subject.train, subject.test, subject.splits.forget_classes
+    predicted = probe_predictions(train.features, train.labels, test.features)
+    found = linear_probe(train.features, train.labels, test.features, test.labels, classes, predicted=predicted)
+    if found is None or predicted is None:
+        return Found({"probe": None})
+    return Found({"probe": found.as_dict()}, {"probe": _right_on_forget(torch.from_numpy(predicted), subject)})
+
+
+def _clustering(subject: Subject) -> Found:
+    test, splits = subject.test, subject.splits
+    found = measure_clustering(test.features, test.labels, splits.num_classes, splits.forget_classes)
+    if found is None:
+        return Found({"nmi": None, "clustering": None})
+    return Found({"nmi": found.nmi, "clustering": found.as_dict()}, {"nmi": [list(found.labels), list(found.clusters)]})
+
+
+def _class_means(subject: Subject) -> Found:
+    train, test, splits = subject.train, subject.test, subject.splits
+    found = measure_class_means(
+        train.features, train.labels, test.features, test.labels, splits.num_classes, splits.forget_classes
+    )
+    if found is None:
+        return Found({"class_means": None})
+    nearest = nearest_means(test.features, *class_means(train.features, train.labels, splits.num_classes))
+    return Found({"class_means": found.as_dict()}, {"class_means": _right_on_forget(nearest, subject)})
+
+
+def _prototype(subject: Subject) -> Found:
+    splits, sets = subject.splits, subject.sets
+    if subject.head is None or not splits.forget_classes or not len(sets["forget_test"]):
+        return Found({"prototype": None})
+    forget, unseen = sets["forget_test"], subset(subject.full.test, splits.calibration)
+    found = prototype_attack(
+        sets["forget_train"].features, sets["forget_train"].labels, (forget.logits, forget.features, forget.labels),
+        (unseen.logits, unseen.features), subject.head, splits.forget_classes,
+    )  # fmt: skip
+    if found is None:
+        return Found({"prototype": None})
+    return Found({"prototype": found.as_dict()}, {"prototype": list(found.recovered)})
+
+
+QUICK = (
+    Step("accuracies", _outputs),
+    Step("membership attack", _membership),
+    Step("neighbours", _neighbours),
+    Step("alignment", _alignment, features_only=True),
+    Step("spectra", _spectra, features_only=True),
+    Step("linear probe", _probe, features_only=True),
+    Step("clustering", _clustering, features_only=True),
+    Step("class means", _class_means, features_only=True),
+)
+FURTHER = (Step("over-protection", _over_protection), Step("prototype attack", _prototype))
+
+STEPS = tuple(step.title for step in QUICK)
+"""What is told before it is measured in the quick suite, in this order."""
+
+FEATURE_KEYS = ("dimensional_alignment", "spectra", "probe", "nmi", "clustering", "class_means")
+
+
+def _confusion(logits: Tensor, labels: Tensor, splits: Splits) -> dict[str, Any] | None:
+    """Return where unseen images of each class go: rows are true classes, columns what they are called, in counts."""
+    if not len(labels):
+        return None
+    return {"counts": confusion_matrix(logits, labels, splits.num_classes).tolist()}
+
+
+def _right_on_forget(predicted: Tensor, subject: Subject) -> list[int]:
+    """Return 0 or 1 for each unseen forget image: the last rows of `test`."""
+    count = len(subject.sets["forget_test"])
+    if not count:
+        return []
+    return (predicted[-count:].cpu() == subject.test.labels[-count:]).int().tolist()
 
 
 def _accuracy(outputs: SetOutputs) -> float | None:

@@ -139,13 +139,13 @@ class ExportPresenter(QObject):
 def read_facts(folder: RunFolder) -> ExportFacts:
     """Read a run folder; runs in a worker, because counting traces hashes model files."""
     from core.session.kept import what_is_kept
+    from core.session.overview import check_state
 
     job = folder.job()
-    card = folder.card() or {}
     return ExportFacts(
         folder=folder,
         job=job,
-        checked=bool(card.get("checked")) or job.kind == "train",
+        checked=check_state(folder)["checked"] or job.kind == "train",
         has_report=folder.file(REPORT_HTML).is_file(),
         has_list=folder.file(FORGET).is_file() and job.forget.count > 0,
         traces=what_is_kept(folder) if job.kind == "unlearn" else None,

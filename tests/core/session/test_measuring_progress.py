@@ -8,7 +8,7 @@ import torch
 from core.data.splits import Splits
 from core.engine.full import FullOutputs
 from core.engine.outputs import SetOutputs
-from core.session.results import _Steps
+from core.session.measuring import Progress
 from core.verify import suite
 from tests.core.toy import toy_dataset
 
@@ -49,8 +49,8 @@ def test_measures_do_not_depend_on_whether_anyone_listens(measured):
 
 def test_progress_counts_over_all_models():
     told: list[tuple[str, int, int]] = []
-    steps = _Steps(lambda *what: told.append(what), ["original", "head_only"])
-    steps.of("original")("accuracies")
-    steps.of("head_only")("linear probe")
-    assert told == [("Measuring accuracies, original", 0, 12), ("Measuring linear probe, head-only edit", 9, 12)]
-    assert _Steps(None, ["original"]).of("original") is None
+    progress = Progress(lambda *what: told.append(what), ["original", "head_only"], ["accuracies", "linear probe"])
+    progress.of("original")("accuracies")
+    progress.of("head_only")("linear probe")
+    assert told == [("Measuring accuracies, original", 0, 4), ("Measuring linear probe, head-only edit", 3, 4)]
+    Progress(None, ["original"], ["accuracies"]).of("original")("accuracies")  # nobody listens

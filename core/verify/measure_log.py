@@ -1,0 +1,104 @@
+"""Finished measures in verify.jsonl, one a line, so that a check that was stopped goes on and a repeated one is quick.
+
+A line is found again by what determines it: the model's hash, data, forget set, the version of the suite, the measure,
+and the hashes of the models it was held against. Lines of other versions stay and are not read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.jsonio import dumps, loads
+
+SUITE_VERSION = 2
+"""Counted up whenever a measure's definition changes, so that numbers of two definitions never meet."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a measure found: values under the contract's keys, and what intervals need of single samples."""
+
+    values: Mapping[str, Any]
+    samples: Mapping[str, list[Any]] = field(default_factory=dict)  # by measure key, one entry a sample
+
+
+Keep = Callable[[str, tuple[str, ...], Callable[[], Found]], Found]
+"""Takes a measure's name, the hashes of further models that it depends on, and how to compute it."""
+
+
+def keep_nothing(measure: str, depends_on: tuple[str, ...], compute: Callable[[], Found]) -> Found:
+    """Compute: for a measurement that leaves no trace."""
+    return compute()
+
+
+class MeasureLog:
+    """Reads what is kept and appends what is computed."""
+
+    def __init__(self, path: Path, context: tuple[str, ...]) -> None:
+        """`context`: hashes of what all measures depend on, such as data and forget set."""
+        self._path, self._context = path, context
+        self._kept: dict[str, Found] = {}
+        for record in _records(path):
+            if record.get("suite") == SUITE_VERSION and isinstance(record.get("values"), dict):
+                self._kept[str(record.get("key"))] = Found(record["values"], record.get("samples") or {})
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def of(self, model: str, sha256: str) -> Keep:
+        """Return what keeps the measures of one model; `sha256` is that of its weights."""
+
+        def keep(measure: str, depends_on: tuple[str, ...], compute: Callable[[], Found]) -> Found:
+            key = self._key(sha256, measure, depends_on)
+            if key not in self._kept:
+                began = time.perf_counter()
+                found = compute()
+                self._append(
+                    {
+                        "measure": measure,
+                        "model": model,
+                        "key": key,
+                        "model_sha256": sha256,
+                        "suite": SUITE_VERSION,
+                        "time": time.time(),
+                        "seconds": time.perf_counter() - began,
+                        "values": found.values,
+                        "samples": found.samples,
+                    }
+                )
+                self._kept[key] = Found(found.values, found.samples)
+            return self._kept[key]
+
+        return keep
+
+    def _key(self, sha256: str, measure: str, depends_on: tuple[str, ...]) -> str:
+        parts = (SUITE_VERSION, *self._context, sha256, measure, *depends_on)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+    def _append(self, record: dict[str, Any]) -> None:
+        if not self._path.exists():
+            self._path.touch()
+        data = self._path.read_bytes()[-1:]
+        with self._path.open("ab") as file:
+            if data not in (b"", b"\n"):
+                file.write(b"\n")  # a line that a killed process left unfinished stays alone, and is skipped
+            file.write(dumps(record) + b"\n")
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        return []
+    found = []
+    for line in path.read_bytes().split(b"\n"):
+        try:
+            record = loads(line) if line else None
+        except ValueError:
+            continue
+        if isinstance(record, dict):
+            found.append(record)
+    return found

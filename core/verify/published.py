@@ -1,0 +1,110 @@
+"""The field's own measures of all models of a report, each beside the value a retrained model gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+import torch
+from torch import Tensor
+
+from core.data.splits import Splits
+from core.engine.full import FullOutputs, subset
+from core.metrics import published as metrics
+from core.metrics.accuracy import accuracy
+from core.verify.measure_log import Found
+
+Row = dict[str, float | None]
+
+TITLES: dict[str, tuple[str, str, str]] = {
+    "ua": ("UA, %", "percent", "1 − accuracy on the forget set."),
+    "ra": ("RA, %", "percent", "Accuracy on the retain set, training images without augmentation."),
+    "ta": ("TA, kept classes, %", "percent", "Accuracy on unseen images of the classes that stay."),
+    "ta_all": ("TA, all classes, %", "percent", "The same on all classes. Papers differ in which one TA is."),
+    "mia": (
+        "MIA-efficacy, %", "percent",
+        "Share of the forget set that an SVC on the true class's probability calls non-member (SalUn; at most "
+        f"{metrics.SVC_SAMPLES:,} samples a side).",
+    ),
+    "average_gap": ("Average gap, points", "percent", "Mean of |u − r| over UA, RA, TA and MIA-efficacy (SalUn)."),
+    "tow": ("ToW", "ratio", "(1 − |ΔUA|)(1 − |ΔRA|)(1 − |ΔTA|), Δ to the retrained model (RUM)."),
+    "tow_mia": ("ToW-MIA", "ratio", "The same with MIA-efficacy in place of UA."),
+    "zrf": ("ZRF (scaled JS)", "ratio", "1 − mean JS / ln 2 to a randomly initialised network, forget set. Ours."),
+    "zrf_paper_code": (
+        "ZRF (paper code)", "ratio",
+        "As the published code computes it: no Jensen-Shannon divergence, near 1 for everything. Not comparable with "
+        "the row above.",
+    ),
+    "activation_distance": (
+        "Activation distance", "ratio", "Mean L2 norm of the difference of probabilities to the retrained model's."
+    ),
+    "completeness": ("Completeness, %", "percent", "Share of the forget set called as the retrained model calls it."),
+    "ain": (
+        "AIN", "ratio",
+        "Batches to relearn the forget set, as a multiple of the retrained model's (TIFS 2023). A silenced head row "
+        "cannot be trained back, so this calls a head-only edit forgotten.",
+    ),
+    "aus": ("AUS", "ratio", "(1 − (A_o − A_u)) / (1 + |Δ|), A the accuracy on unseen kept classes (ERASURE)."),
+}  # fmt: skip
+"""Each measure's title, unit and definition, in the order of the table. None is better for being high or low."""
+
+
+def own_measures(full: FullOutputs, splits: Splits, random_logits: Tensor | None) -> Found:
+    """Return what needs one model alone: UA, RA, TA, the confidence attack, and ZRF against a random network.
+
+    `random_logits`: (n, K) of a randomly initialised network on the forget set.
+    """
+    forget, retain = subset(full.train, splits.forget_train), subset(full.train, splits.retain_train)
+    kept = subset(full.test, splits.retain_test)
+    unseen = subset(full.test, torch.nonzero(splits.evaluation).flatten())
+    forgotten = accuracy(forget.logits, forget.labels)
+    values: Row = {
+        "ua": None if forgotten is None else 1 - forgotten,
+        "ra": accuracy(retain.logits, retain.labels),
+        "ta": accuracy(kept.logits, kept.labels),
+        "ta_all": accuracy(unseen.logits, unseen.labels),
+        "mia": metrics.svc_confidence(
+            (retain.logits, retain.labels), (unseen.logits, unseen.labels), (forget.logits, forget.labels)
+        ),
+    }
+    if random_logits is not None:
+        values["zrf"] = metrics.zrf(forget.logits, random_logits)
+        values["zrf_paper_code"] = metrics.zrf_paper_code(forget.logits, random_logits)
+    return Found(values)
+
+
+def relative_measures(full: FullOutputs, retrained: Sequence[FullOutputs], splits: Splits) -> Row:
+    """Return activation distance and completeness on the forget set, as means over retrained models."""
+    logits = full.train.logits[splits.forget_train]
+    others = [each.train.logits[splits.forget_train] for each in retrained]
+    return {
+        "activation_distance": _mean([metrics.activation_distance(logits, other) for other in others]),
+        "completeness": _mean([metrics.completeness(logits, other) for other in others]),
+    }
+
+
+def completed(rows: Mapping[str, Row], retrained: Sequence[str], by_class: bool) -> dict[str, Row]:
+    """Add what follows from the measures of several models: gaps, ToW, AIN, AUS. `rows`: by model, `retrained` names.
+
+    A retrained model is held against the mean of the others: its row is the noise floor. The row `retrained` is the
+    mean over them.
+    """
+    found = {name: dict(row) for name, row in rows.items()}
+    for name, row in found.items():
+        others = [rows[other] for other in retrained if other != name]
+        target = {key: _mean([other.get(key) for other in others]) for key in (*metrics.GAP_TERMS, "relearn_batches")}
+        row["average_gap"] = metrics.average_gap(row, target) if others else None
+        row["tow"] = metrics.tug_of_war(row, target) if others else None
+        row["tow_mia"] = metrics.tug_of_war(row, target, "mia") if others else None
+        row["ain"] = metrics.anamnesis_index(row.get("relearn_batches"), target["relearn_batches"])
+        forgotten = None if row.get("ua") is None else 1 - (row["ua"] or 0.0)
+        row["aus"] = metrics.adaptive_unlearning_score(rows["original"].get("ta"), row.get("ta"), forgotten, by_class)
+    if retrained:
+        keys = {key for name in retrained for key in found[name]}
+        found["retrained"] = {key: _mean([found[name].get(key) for name in retrained]) for key in keys}
+    return {name: {key: row.get(key) for key in (*TITLES, "relearn_batches")} for name, row in found.items()}
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None

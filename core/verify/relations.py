@@ -1,0 +1,110 @@
+"""What compares models with each other: distances of outputs, geometry of features, and the attack that needs others.
+
+A model is held against the original and against retrained models; a retrained one against the other retrained ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.data.splits import Splits, stratified
+from core.engine.full import FullOutputs
+from core.metrics.distances import agreement, sample_jensen_shannon, sample_total_variation
+from core.metrics.geometry import linear_cka, procrustes_distance
+from core.metrics.membership import matched_positions
+from core.metrics.rmia import rmia, rmia_dict
+from core.verify.measure_log import Found
+
+GEOMETRY_SAMPLES = 2000
+"""Unseen images that geometry is taken from: both measures have settled long before."""
+
+MOST_REFERENCES = 8
+"""Reference models of RMIA at most: of more, the mean hardly moves."""
+
+
+@dataclass(frozen=True, eq=False)
+class Others:
+    """What a model is held against. `layers` of each: pooled outputs of further layers by name, on `layer_ids`."""
+
+    original: FullOutputs | None
+    retrained: Sequence[FullOutputs]
+
+
+def distances(model: FullOutputs, others: Others, splits: Splits) -> Found:
+    """Return output distances on unseen forget and retain images: js, tv and agreement, to the original and, as means
+    over them, to the retrained models; with each forget image's mean JS to the retrained ones as samples.
+
+    For sample forgetting the forget images themselves take the place of unseen ones of their class.
+    """  # noqa: D205
+    found: dict[str, dict[str, float]] = {}
+    samples: dict[str, list[float]] = {}
+    by_class = len(splits.forget_test) > 0
+    forget = ("forget_test", splits.forget_test, True) if by_class else ("forget", splits.forget_train, False)
+    for name, ids, from_test in (forget, ("retain_test", splits.retain_test, True)):
+        row: dict[str, float] = {}
+        for reference, held in (("original", _known(others.original)), ("retrained", others.retrained)):
+            pairs = [(_logits(model, ids, from_test), _logits(other, ids, from_test)) for other in held]
+            js = [sample_jensen_shannon(*pair) for pair in pairs]
+            finite = [i for i, each in enumerate(js) if len(each) and bool(torch.isfinite(each).all())]
+            if not finite:
+                continue
+            row[f"js_to_{reference}"] = fmean(float(js[i].mean()) for i in finite)
+            row[f"tv_to_{reference}"] = fmean(float(sample_total_variation(*pairs[i]).mean()) for i in finite)
+            row[f"agreement_with_{reference}"] = fmean(agreement(*pairs[i]) for i in finite)
+            if reference == "retrained" and name == forget[0]:
+                samples["output_distance"] = torch.stack([js[i] for i in finite]).mean(0).tolist()
+        found[name] = row
+    return Found({"distances": found}, samples)
+
+
+def geometry(model: FullOutputs, others: Others, splits: Splits) -> dict[str, Any]:
+    """Return CKA and Procrustes distance of the features to the original's and, as means, to retrained models'.
+
+    On unseen images of all classes. None for a value that cannot be taken.
+    """
+    ids = stratified(splits.test_labels, torch.nonzero(splits.evaluation).flatten(), GEOMETRY_SAMPLES, seed=0)
+    own = model.test.features[ids]
+    return {
+        f"to_{name}": compare_features(own, [other.test.features[ids] for other in held])
+        for name, held in (("original", _known(others.original)), ("retrained", others.retrained))
+        if held
+    }
+
+
+def compare_features(features: Tensor, others: Sequence[Tensor]) -> dict[str, float | None]:
+    """Return means of CKA and Procrustes distance of `features` ((n, C)) to each of `others` ((n, D))."""
+    cka = [value for other in others if (value := linear_cka(features, other)) is not None]
+    distance = [value for other in others if (value := procrustes_distance(features, other)) is not None]
+    return {"cka": fmean(cka) if cka else None, "procrustes": fmean(distance) if distance else None}
+
+
+def reference_attack(model: FullOutputs, references: Sequence[FullOutputs], splits: Splits) -> dict[str, Any] | None:
+    """Return RMIA on the forget set with models that never saw it; None without such models or a forget set.
+
+    Non-members are unseen images of the same classes (evaluation half), which no reference saw either.
+    """
+    if not references or not len(splits.forget_train):
+        return None
+    used = references[:MOST_REFERENCES]
+    pool = torch.nonzero(splits.evaluation).flatten()
+    inside, outside = matched_positions(splits.labels[splits.forget_train], splits.test_labels[pool])
+    members, others = splits.forget_train[inside], pool[outside]
+    attack = rmia(
+        model.train.logits[members], splits.labels[members], [each.train.logits[members] for each in used],
+        model.test.logits[others], splits.test_labels[others], [each.test.logits[others] for each in used],
+    )  # fmt: skip
+    return rmia_dict(attack, len(used))
+
+
+def _known(original: FullOutputs | None) -> Sequence[FullOutputs]:
+    return [] if original is None else [original]
+
+
+def _logits(outputs: FullOutputs, ids: Tensor, from_test: bool) -> Tensor:
+    return (outputs.test if from_test else outputs.train).logits[ids]

@@ -1,0 +1,252 @@
+"""Relearning: how few forget images bring the forgotten class back. Every step is the engine's.
+
+Every network gets the same fresh head rows for the forgotten classes (an attacker is not bound to the rows that were
+shipped, and a silenced row could not be trained at all), then learns from a few forget images and as many retain
+images, so that always naming the forgotten class does not count as remembering it. A head-only edit relearns as the
+original does, bit for bit; a network that never saw the class has to learn its features first.
+
+The published relearn time goes without fresh rows and retain images: see `batches_to_relearn`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from core.data.batches import ImageStore
+from core.data.splits import Splits, stratified
+from core.engine.control import Control
+from core.engine.engine import Engine
+from core.engine.monitor import Monitor
+from core.engine.outputs import collect
+from core.engine.setting import Setting
+from core.errors import NonFiniteError
+from core.events import Event
+from core.methods import get_method
+from core.methods.base import Length, Method, Optimiser, Train
+from core.methods.common import classification
+from core.metrics.published import RELEARN_ALPHA
+from core.models.tap import TappedModel
+from core.parameters import Values, resolve
+
+SHOTS = 32
+"""Forget images of a class that the attacker has; as many retain images in all."""
+
+DRAWS = 3
+"""Draws of them; curves are means over draws."""
+
+BATCH, STEP_SIZE = 16, 0.02
+"""Plain SGD without momentum, so that measuring between stages changes nothing; batch norm keeps its statistics."""
+
+STEPS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+"""Steps after which a point of the curve is taken."""
+
+SHARES = (0.5, 0.8, 0.9, 0.95)
+"""Of the original's forget accuracy: for each the samples needed are told."""
+
+UNSEEN = 500
+"""Unseen images of each kind that a point is measured on, at most."""
+
+LONGEST, PUBLISHED_BATCH, PUBLISHED_STEP_SIZE = 50, 128, 0.01
+"""The published relearn time: batches at most, images a batch, step size."""
+
+Network = Callable[[], TappedModel]  # a fresh copy every time: relearning changes it
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What all networks relearn on: data on the device, sets, class names, and who may end it."""
+
+    train: ImageStore
+    test: ImageStore
+    splits: Splits
+    class_names: tuple[str, ...]
+    device: torch.device
+    control: Control
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Accuracies by samples seen, means over draws, 0..1. `recovered`: each unseen forget image's mean over points."""
+
+    samples: tuple[int, ...]
+    forget: tuple[float, ...]
+    retain: tuple[float, ...]
+    recovered: tuple[float, ...]
+
+    def as_dict(self, original_accuracy: float | None) -> dict[str, Any]:
+        """Return the contract's keys. `accuracy` is the mean over the curve, `needed` the samples to a share of the
+        original's forget accuracy (null: not reached).
+        """  # noqa: D205
+        return {
+            "accuracy": sum(self.forget) / len(self.forget),
+            "needed": {f"{share:g}": self.needed(share, original_accuracy) for share in SHARES},
+            "samples": list(self.samples), "forget": list(self.forget), "retain": list(self.retain),
+            "shots": SHOTS, "draws": DRAWS, "batch": BATCH, "step_size": STEP_SIZE,
+        }  # fmt: skip
+
+    def needed(self, share: float, original_accuracy: float | None) -> int | None:
+        """Return the samples after which the forget accuracy reaches a share of the original's; None if it does not."""
+        if original_accuracy is None:
+            return None
+        for samples, accuracy in zip(self.samples, self.forget, strict=True):
+            if accuracy >= share * original_accuracy:
+                return samples
+        return None
+
+
+def relearning_curve(network: Network, ground: Ground) -> Curve | None:
+    """Relearn the forgotten classes from a few images; None where there is no class to relearn, the head has no row a
+    class, or the loss became infinite. Raises Interrupted where `ground.control` was told to end.
+    """  # noqa: D205
+    splits = ground.splits
+    if not splits.forget_classes or not len(splits.forget_test):
+        return None
+    forget = stratified(splits.test_labels, splits.forget_test, UNSEEN, seed=0)
+    retain = stratified(splits.test_labels, splits.retain_test, UNSEEN, seed=0)
+    right: list[Tensor] = []
+    for draw in range(DRAWS):
+        tap = network()
+        if not renew_rows(tap, splits.forget_classes, seed=draw):
+            return None
+        points: dict[int, Tensor] = {}
+
+        def look(model: TappedModel, step: int, points: dict[int, Tensor] = points) -> bool:
+            seen = collect(model, ground.test, torch.cat([forget, retain]), tick=lambda done: ground.control.check())
+            points[step] = seen.logits.argmax(1) == seen.labels
+            return False
+
+        try:
+            _train(tap, _shots(splits, draw), ground, STEPS, BATCH, STEP_SIZE, draw, look)
+        except NonFiniteError:
+            return None
+        right.append(torch.stack([points[step] for step in STEPS]).double())
+    mean = torch.stack(right).mean(0)  # (points, images)
+    known = mean[:, : len(forget)]
+    return Curve(
+        samples=tuple(step * BATCH for step in STEPS),
+        forget=tuple(known.mean(1).tolist()),
+        retain=tuple(mean[:, len(forget) :].mean(1).tolist()),
+        recovered=tuple(known.mean(0).tolist()),
+    )
+
+
+def batches_to_relearn(network: Network, ground: Ground, original_accuracy: float | None) -> int | None:
+    """Return after how many batches of fine-tuning on the forget set alone its accuracy is back, at most LONGEST.
+    Back is (1 − α) of the original's `original_accuracy` on the forget set. None without a forget set.
+
+    The published relearn time (ERASURE's protocol, counted in batches): the network as it is, no retain images. It
+    calls a head-only edit forgotten, because a silenced row cannot be trained back; the curve above does not.
+    Raises NonFiniteError as the engine does, Interrupted where told to end.
+    """  # noqa: D205
+    splits = ground.splits
+    if original_accuracy is None or not len(splits.forget_train):
+        return None
+    ids = stratified(splits.labels, splits.forget_train, UNSEEN, seed=0)
+    reached: list[int] = []
+
+    def look(model: TappedModel, step: int) -> bool:
+        seen = collect(model, ground.train, ids, tick=lambda done: ground.control.check())
+        back = float((seen.logits.argmax(1) == seen.labels).double().mean()) >= (1 - RELEARN_ALPHA) * original_accuracy
+        if back:
+            reached.append(step)
+        return back
+
+    steps = tuple(range(LONGEST + 1))
+    _train(network(), splits.forget, ground, steps, PUBLISHED_BATCH, PUBLISHED_STEP_SIZE, 0, look)
+    return reached[-1] if reached else LONGEST
+
+
+def renew_rows(tap: TappedModel, classes: Sequence[int], seed: int) -> bool:
+    """Draw the head's rows of `classes` anew, with the mean norm and the mean bias of the other rows; False where the
+    head has no weight row per class.
+    """  # noqa: D205
+    weight, bias = getattr(tap.head, "weight", None), getattr(tap.head, "bias", None)
+    kept = [c for c in range(tap.num_classes) if c not in set(classes)]
+    if not isinstance(weight, nn.Parameter) or weight.shape[0] != tap.num_classes or not kept:
+        return False
+    with torch.no_grad():
+        rows = weight.detach().flatten(1)
+        drawn = torch.randn(len(classes), rows.shape[1], generator=torch.Generator().manual_seed(seed)).to(rows)
+        drawn *= rows[kept].norm(dim=1).mean() / drawn.norm(dim=1, keepdim=True)
+        weight[list(classes)] = drawn.reshape(len(classes), *weight.shape[1:])
+        if isinstance(bias, nn.Parameter):
+            bias[list(classes)] = bias[kept].mean()
+    return True
+
+
+def edited_head(network: Network, ground: Ground) -> TappedModel:
+    """Return a network after the head-only edit, made by the method of that name."""
+    method, tap = get_method("head-only"), network()
+    _run(tap, method, resolve(method.parameters, {"variant": "mask"}), ground.splits, ground, seed=0)
+    return tap
+
+
+def _shots(splits: Splits, draw: int) -> Tensor:
+    """Return which training images the attacker has, a bool mask (n,)."""
+    generator = torch.Generator().manual_seed(draw)
+    mask = torch.zeros(len(splits.labels), dtype=torch.bool)
+    for label in splits.forget_classes:
+        members = splits.forget_train[splits.labels[splits.forget_train] == label]
+        mask[members[torch.randperm(len(members), generator=generator)[:SHOTS]]] = True
+    mask[stratified(splits.labels, splits.retain_train, int(mask.sum()), seed=draw)] = True
+    return mask
+
+
+def _train(
+    tap: TappedModel,
+    mask: Tensor,
+    ground: Ground,
+    steps: Sequence[int],
+    batch: int,
+    step_size: float,
+    seed: int,
+    look: Callable[[TappedModel, int], bool],
+) -> None:
+    """Train on the images of `mask` through the engine; `look(network, step)` after each of `steps`, True ends it.
+
+    Where the engine begins again with a smaller step size after an infinite loss, looks are repeated.
+    """  # fmt: skip
+    if look(tap, 0):
+        return
+    stages = tuple(
+        Train(
+            name="relearn", phase="train", reads="forget", loss=classification, length=Length(steps=last - first),
+            batch=batch, optimiser=Optimiser(lr=step_size, momentum=0.0), batch_norm="frozen", stream="relearn",
+            augment=False, until=lambda context, last=last: look(context.model, last),  # type: ignore[misc]
+        )
+        for first, last in itertools.pairwise(steps)
+    )  # fmt: skip
+    method = Method(
+        id="relearn", title="Relearning attack", summary="", citation="", status="control", parameters=(),
+        plan=lambda values, facts: stages,
+    )  # fmt: skip
+    _run(tap, method, Values({}), replace(ground.splits, forget=mask), ground, seed)
+
+
+def _run(tap: TappedModel, method: Method, values: Values, splits: Splits, ground: Ground, seed: int) -> None:
+    """Let the engine run a method on a network in place; raises Interrupted where told to end."""
+    setting = Setting(
+        run_id="", method=method, values=values, seed=seed, model=tap, splits=splits, train=ground.train,
+        test=ground.test, class_names=ground.class_names, device=ground.device,
+    )  # fmt: skip
+    for _ in Engine(setting, ground.control, cast(Monitor, _Unseen())).run():
+        pass
+    ground.control.check()
+
+
+class _Unseen:
+    """In the monitor's place: an attack is measured by `look` alone."""
+
+    spent = 0.0
+
+    def due(self, elapsed: float) -> bool:
+        return False
+
+    def evaluate(self, step: int, *, charged: bool = True) -> Iterable[Event]:
+        return []
