@@ -6,8 +6,10 @@ from core.errors import unknown_name
 from core.methods.base import Method
 from core.methods.finetune import FINETUNE
 from core.methods.head_only import HEAD_ONLY
+from core.methods.lfssd import LFSSD
 from core.methods.muda import MUDA
 from core.methods.retrain import RETRAIN
+from core.methods.ssd import SSD
 
 
 def _registry(*methods: Method) -> dict[str, Method]:
@@ -19,7 +21,7 @@ def _registry(*methods: Method) -> dict[str, Method]:
     return by_id
 
 
-METHODS = _registry(MUDA, FINETUNE, HEAD_ONLY, RETRAIN)
+METHODS = _registry(MUDA, FINETUNE, HEAD_ONLY, RETRAIN, SSD, LFSSD)
 
 
 def get_method(method_id: str) -> Method:

@@ -24,10 +24,16 @@ SHORT: dict[str, dict[str, Any]] = {
     "retrain": {"epochs": 2, "batch": 16},
     "finetune": {"epochs": 1, "batch": 16},
     "head-only": {},
+    "ssd": {},
+    "lfssd": {},
 }
 
 # What the nature of a method's short setting rules out; a variant has its own.
-NEVER: dict[str, frozenset[str]] = {"head-only": frozenset({SEED, IDENTITY})}
+NEVER: dict[str, frozenset[str]] = {
+    "head-only": frozenset({SEED, IDENTITY}),
+    "ssd": frozenset({SEED}),
+    "lfssd": frozenset({SEED}),
+}
 
 VARIANTS: list[Case] = [
     Case("muda", "class", {"alternation": "round"}),

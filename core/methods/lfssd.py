@@ -1,0 +1,61 @@
+"""Label-free dampening: as selective synaptic dampening, with importances that need no labels.
+
+    importance = mean over a set of |d ||logits||^2 / d weight| of single images
+
+Published (arXiv 2402.19308); there the gradient is of a batch's mean, here of single images, as in `ssd`.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+
+from core.methods.base import Context, Edit, Facts, Method, SearchRange
+from core.methods.ssd import Importance, dampen, dampening_parameters, dampening_presets
+from core.parameters import Values
+
+
+def squared_norms(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the squared length of each sample's logits, (n,); labels are not looked at."""
+    return logits.square().sum(dim=1)
+
+
+def output_importance(context: Context, which: str, limit: int | None) -> Importance:
+    """Return the mean size of the gradient of the logits' squared norm over single samples of a set."""
+    total: dict[str, torch.Tensor] = {}
+    count = 0
+    for rows in context.sample_gradients(which, squared_norms, limit):
+        for name, found in rows.items():
+            sizes = found.abs().sum(dim=0)
+            total[name] = total[name] + sizes if name in total else sizes
+        count += len(next(iter(rows.values())))
+    return {name: value / max(1, count) for name, value in total.items()}
+
+
+def plan(values: Values, facts: Facts) -> list[Edit]:
+    """One change of weights."""
+    largest = (facts.forget + facts.retain) / facts.forget
+    return [Edit("dampen", partial(dampen, importance=output_importance, largest=largest))]
+
+
+LFSSD = Method(
+    id="lfssd",
+    title="Label-free dampening",
+    summary="Shrinks the weights that move the outputs more for the forget set than for all images; needs no labels. "
+    "On single images of classes that stay it changes next to nothing.",
+    citation="Foster, Fogarty, Schoepf, Öztireli, Brintrup 2024 (arXiv 2402.19308)",
+    status="baseline",
+    group="closed form",
+    parameters=dampening_parameters(3.0, "pull on the outputs"),
+    plan=plan,
+    needs=frozenset({"forget set", "retain set"}),
+    presets=dampening_presets(),
+    search=(SearchRange("dampening", 0.1, 1.0),),
+    notes=(
+        "Published constants (alpha 10 for a class, 3.5 for single images) are for gradients of batch means; with "
+        "gradients of single images alpha acts only below the ratio of all images to forget images, so it is searched.",
+        "Importances look at no labels; the search does, to tell what retain accuracy it costs.",
+        "Batch-norm weights are dampened like all others; their running statistics stay.",
+    ),
+)

@@ -1,0 +1,159 @@
+"""Selective synaptic dampening: shrink the weights that matter more for the forget set than for all data.
+
+    I_D, I_F = mean over all training images, over the forget set, of (d loss / d weight)^2 of single images
+    where I_F > alpha * I_D:   weight <- weight * min(lambda * I_D / I_F, 1)
+
+Published (arXiv 2308.07707). The published code squares gradients of batch means, so that its importances, and with
+them what an alpha means, change with the batch size; here they are of single images. As the forget set is a part of
+all data, I_F is at most |D| / |D_f| times I_D: from that alpha on nothing can be dampened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+
+from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange
+from core.methods.strength import search_parameters, search_strength, write
+from core.parameters import Parameter, Values
+
+Importance = Mapping[str, torch.Tensor]
+LOWEST_ALPHA = 1.0  # of the search: below it only weights would be added that the dampening constant leaves alone
+
+
+def cross_entropies(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the loss of each sample, (n,)."""
+    return F.cross_entropy(logits, labels, reduction="none")
+
+
+def fisher_importance(context: Context, which: str, limit: int | None) -> Importance:
+    """Return the mean squared gradient of the loss of single samples of a set."""
+    return context.squared_gradients(which, cross_entropies, limit)
+
+
+def dampened(
+    weights: Importance, on_all: Importance, on_forget: Importance, alpha: float, strength: float
+) -> tuple[dict[str, torch.Tensor], float]:
+    """Return the dampened weights and the share (0..1) of weights that were chosen; everything by parameter name.
+
+    A weight is chosen where on_forget > alpha * on_all and multiplied by min(strength * on_all / on_forget, 1).
+    """
+    changed, chosen, total = {}, 0, 0
+    for name, weight in weights.items():
+        here = on_forget[name] > alpha * on_all[name]
+        factor = (strength * on_all[name] / on_forget[name].clamp_min(torch.finfo(torch.float32).tiny)).clamp_max(1)
+        changed[name] = torch.where(here, weight * factor, weight)
+        chosen += int(here.sum())
+        total += weight.numel()
+    return changed, chosen / max(1, total)
+
+
+def dampen(context: Context, importance: Callable[[Context, str, int | None], Importance], largest: float) -> None:
+    """Dampen the network's weights by importances of this kind. `largest`: |D| / |D_f|, where alpha ceases to act."""
+    values = context.values
+    limit = values.importance_samples or None
+    on_all, on_forget = importance(context, "all", limit), importance(context, "forget", limit)
+    before = {name: p.detach().clone() for name, p in context.model.module.named_parameters()}
+
+    def at(alpha: float) -> tuple[dict[str, torch.Tensor], float]:
+        return dampened(before, on_all, on_forget, alpha, values.dampening)
+
+    alpha = values.alpha
+    if values.search:
+        alpha = search_strength(context, lambda alpha: at(alpha)[0], largest, LOWEST_ALPHA).strength
+    weights, share = at(alpha)
+    context.say(f"Dampened {100 * share:.2f} % of the weights at alpha {alpha:.3g}.")
+    write(context, weights)
+
+
+def dampening_parameters(alpha: float, importance: str) -> tuple[Parameter, ...]:
+    """Return the parameters of dampening; `alpha` is used where it is not searched."""
+    return (
+        Parameter(
+            "alpha",
+            "float",
+            alpha,
+            f"Dampen weights whose {importance} on the forget set is more than so many times that on all images; "
+            "published: 10 to 50 with gradients of batches. From (all images / forget images) on it changes nothing.",
+            low=0,
+            high=1e9,
+            log=True,
+            group="Strength",
+            title="Selection threshold",
+        ),
+        *search_parameters("alpha", "the threshold"),
+        Parameter(
+            "dampening",
+            "float",
+            1.0,
+            "How little of a chosen weight is left: it is multiplied by so many times the ratio of the importances, at "
+            "most by 1; published: 1, on faces 0.1.",
+            low=0,
+            high=1e6,
+            log=True,
+            group="Strength",
+            title="Dampening constant",
+        ),
+        Parameter(
+            "importance_samples",
+            "int",
+            10_000,
+            "Images of each set that importances are taken from, the same share of every class; 0 takes all.",
+            low=0,
+            high=10**8,
+            unit="images",
+            group="Importance",
+            title="Images behind importances",
+        ),
+    )
+
+
+def dampening_presets() -> tuple[Preset, ...]:
+    """Return the presets that both kinds of importance share."""
+    return (
+        Preset(
+            "search",
+            "Threshold searched",
+            "On digits a class goes at the price of up to 5 points; a bound of 2 points often leaves much of it.",
+            {"max_drop": 0.05},
+            frozenset({"class"}),
+        ),
+        Preset(
+            "samples",
+            "Threshold searched",
+            "Expect no effect: what matters for single images matters for their classes.",
+            {"max_drop": 0.02},
+            frozenset({"sample"}),
+        ),
+    )
+
+
+def plan(values: Values, facts: Facts) -> list[Edit]:
+    """One change of weights."""
+    largest = (facts.forget + facts.retain) / facts.forget
+    return [Edit("dampen", partial(dampen, importance=fisher_importance, largest=largest))]
+
+
+SSD = Method(
+    id="ssd",
+    title="Selective synaptic dampening",
+    summary="Shrinks the weights that matter more for the forget set than for all images; no training. "
+    "On single images of classes that stay it changes next to nothing.",
+    citation="Foster, Schoepf, Brintrup 2024 (arXiv 2308.07707)",
+    status="baseline",
+    group="closed form",
+    parameters=dampening_parameters(3.0, "importance"),
+    plan=plan,
+    needs=frozenset({"forget set", "retain set"}),
+    presets=dampening_presets(),
+    search=(SearchRange("dampening", 0.1, 1.0),),
+    notes=(
+        "Published constants (alpha 10 for ResNet-18) are for gradients of batch means; with gradients of single "
+        "images alpha acts only below the ratio of all images to forget images, so it is searched.",
+        "There is a cliff between no effect and damage: expect a few points of retain accuracy for a whole class.",
+        "Batch-norm weights are dampened like all others; their running statistics stay.",
+    ),
+)

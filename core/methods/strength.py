@@ -1,0 +1,114 @@
+"""Search for the strength of a one-shot change: strong enough to forget, weak enough for the images to keep.
+
+Closed-form methods have one number that decides between doing nothing and destroying the network, and its usable window
+is narrow and another one for every network. So it is searched by bisection in its logarithm, with the network's own
+accuracies as the judge. No image that numbers are later shown for takes part.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from core.errors import RunError
+from core.methods.base import Context
+from core.parameters import Parameter
+
+CHECKED = 2000  # images of each set behind one judgement: two points are then well above its chance
+ROUNDS = 12  # halvings of the range's logarithm: nine decades come down to half a percent of a strength
+
+Weights = Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A strength that was tried, the weights it gives by name, and the accuracies (0..1) these have."""
+
+    strength: float
+    weights: Weights
+    retain: float
+    forget: float
+
+
+def search_parameters(name: str, title: str) -> tuple[Parameter, ...]:
+    """Return the parameters of a search for the parameter `name`, which the form calls `title`."""
+    return (
+        Parameter(
+            "search",
+            "bool",
+            True,
+            f"Search for {name} with the network's accuracies as the judge, and leave the value given unused.",
+            group="Strength",
+            title=f"Search for {title}",
+        ),
+        Parameter(
+            "max_drop",
+            "float",
+            0.02,
+            "Largest fall of accuracy on training images to keep that the search accepts; 0.02 is two points.",
+            low=0,
+            high=1,
+            group="Strength",
+            title="Largest fall of retain accuracy",
+        ),
+    )
+
+
+def search_strength(
+    context: Context, weights_at: Callable[[float], Weights], weakest: float, strongest: float
+) -> Found:
+    """Return the strength that forgets most among those that lower retain accuracy by at most `max_drop`.
+
+    `weights_at(strength)` gives the changed weights by parameter name; `strongest` may be the smaller number, as for a
+    threshold. Enough is forgotten where, for whole classes, none of their images is recognised and, for single images,
+    they are recognised as often as unseen ones; among strengths that forget equally the weakest is taken. The network
+    is left as it was. Raises RunError where even the weakest lowers retain accuracy by more.
+    """
+    drop = float(context.values.max_drop)
+    floor = context.accuracy("retain", limit=CHECKED) - drop
+    goal = 0.0 if context.forget_classes else context.accuracy("unseen", limit=CHECKED)
+    first, last = math.log(weakest), math.log(strongest)
+
+    def judge(share: float) -> Found:
+        strength = math.exp(first + share * (last - first))
+        weights = weights_at(strength)
+        with context.trying(weights):
+            retain = context.accuracy("retain", limit=CHECKED)
+            forget = context.accuracy("forget", limit=CHECKED)
+        return Found(strength, weights, retain, forget)
+
+    end = judge(1.0)
+    if end.retain >= floor and end.forget > goal:
+        return end
+    best = end if end.retain >= floor else None
+    weak, strong = 0.0, 1.0  # shares of the way between the bounds
+    share = 0.0
+    for _ in range(ROUNDS + 1):
+        found = judge(share)
+        kept = found.retain >= floor
+        if kept and (best is None or found.forget <= best.forget or found.forget <= goal):
+            best = found
+        if kept and found.forget > goal:
+            weak = share
+        else:
+            strong = share
+        if strong == 0.0:
+            break  # the weakest is enough, or already too much
+        share = (weak + strong) / 2
+    if best is None:
+        raise RunError(
+            f"No strength between {weakest:g} and {strongest:g} keeps the fall of retain accuracy below {drop:g}",
+            "Allow a larger fall (max_drop), or choose the strength yourself (search=false)",
+        )
+    return best
+
+
+def write(context: Context, weights: Weights) -> None:
+    """Put weights, by parameter name, into the network: the last act of an edit."""
+    named = dict(context.model.module.named_parameters())
+    with torch.no_grad():
+        for name, value in weights.items():
+            named[name].copy_(value)

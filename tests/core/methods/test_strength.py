@@ -1,0 +1,77 @@
+"""The search for a strength against a network whose accuracies are known functions of it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from core.errors import RunError
+from core.methods.strength import ROUNDS, search_strength
+
+
+class Judge:
+    """A context whose accuracies follow from the strength that is on trial; 0: the network as it is."""
+
+    def __init__(self, retain, forget, max_drop=0.05, forget_classes=(1,), unseen=0.9) -> None:
+        self.values = SimpleNamespace(max_drop=max_drop)
+        self.forget_classes = forget_classes
+        self.of = {"retain": retain, "forget": forget, "unseen": lambda s: unseen}
+        self.now, self.tried = 0.0, []
+
+    @contextmanager
+    def trying(self, weights):
+        self.now = float(weights["w"])
+        self.tried.append(self.now)
+        yield
+        self.now = 0.0
+
+    def accuracy(self, which, limit=None):
+        return self.of[which](self.now)
+
+    def search(self, weakest=1e-3, strongest=1e3):
+        return search_strength(self, lambda s: {"w": torch.tensor(s, dtype=torch.float64)}, weakest, strongest)
+
+
+def falling(at):
+    """Full accuracy up to a strength, none from there on."""
+    return lambda s: 1.0 if s < at else 0.0
+
+
+def test_finds_the_strongest_that_images_to_keep_survive():
+    judge = Judge(retain=lambda s: 1 - s / 100, forget=lambda s: 1 / (1 + s))
+    found = judge.search()
+    assert 4.9 < found.strength <= 5.0  # the fall is 0.05 at 5
+    assert found.retain >= 0.95
+    assert len(judge.tried) <= ROUNDS + 2
+    assert judge.now == 0.0
+
+
+def test_takes_the_weakest_that_forgets_a_class():
+    found = Judge(retain=falling(100), forget=falling(2)).search()
+    assert 2.0 <= found.strength < 2.05
+    assert found.forget == 0.0
+
+
+def test_single_images_are_forgotten_where_they_are_like_unseen_ones():
+    found = Judge(retain=lambda s: 1.0, forget=lambda s: 1 - s / 10, forget_classes=(), unseen=0.8).search()
+    assert 2.0 <= found.strength < 2.05
+
+
+def test_ends_are_taken_where_they_are_best():
+    assert Judge(retain=lambda s: 1.0, forget=lambda s: 1.0).search().strength == pytest.approx(1e3)
+    assert Judge(retain=lambda s: 1.0, forget=lambda s: 0.0).search().strength == pytest.approx(1e-3)
+    assert Judge(retain=falling(1e-2), forget=lambda s: 1.0).search().strength == pytest.approx(1e-2, rel=0.01)
+
+
+def test_a_threshold_falls_from_weak_to_strong():
+    found = Judge(retain=lambda s: 1.0 if s == 0 or s > 3 else 0.5, forget=lambda s: s / 10).search(10, 1)
+    assert 3.0 < found.strength < 3.01
+
+
+def test_says_where_nothing_keeps_within_the_bound():
+    with pytest.raises(RunError) as caught:
+        Judge(retain=lambda s: 1.0 if s == 0 else 0.1, forget=lambda s: 0.0).search()
+    assert "keeps the fall of retain accuracy below 0.05" in str(caught.value) and "max_drop" in caught.value.hint
