@@ -66,6 +66,15 @@ def mean_of(rows: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Te
     return rows.mean() if weights is None else (rows * weights).mean()
 
 
+def mean_over(rows: torch.Tensor, chosen: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
+    """`mean_of` the chosen rows only; 0 where none is chosen. rows, weights: (n,); chosen: (n,) bool.
+
+    As sums, because picking rows by a mask would make a GPU wait for their number.
+    """
+    weighted = rows if weights is None else rows * weights
+    return torch.where(chosen, weighted, 0.0).sum() / chosen.sum().clamp_min(1)
+
+
 def quantile_matching(
     losses: torch.Tensor, reference: torch.Tensor, weights: torch.Tensor | None = None
 ) -> torch.Tensor:

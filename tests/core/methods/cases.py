@@ -24,6 +24,8 @@ SHORT: dict[str, dict[str, Any]] = {
     "retrain": {"epochs": 2, "batch": 16},
     "finetune": {"epochs": 1, "batch": 16},
     "head-only": {},
+    "gradient-ascent": {"epochs": 2, "batch": 8, "goal": "none"},
+    "neggrad-plus": {"epochs": 1, "batch": 16},
     "ssd": {},
     "lfssd": {},
 }
@@ -42,6 +44,10 @@ VARIANTS: list[Case] = [
     Case("muda", "class", {"direction": "reverse", "mask": "true class", "temperature": 2.0}),
     Case("muda", "mixed", {}),
     Case("head-only", "class", {"variant": "distil", "batch": 16}),
+    Case(
+        "gradient-ascent", "class", {"goal": "forget accuracy", "stop_accuracy": 0.0, "optimiser": "adamw", "lr": 1e-3}
+    ),
+    Case("neggrad-plus", "mixed", {"retain_weight": 0.9, "ceiling": 0.0}),
 ]
 
 

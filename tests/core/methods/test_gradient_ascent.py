@@ -1,0 +1,106 @@
+"""Gradient ascent: the loss rises, steps are clipped, and the run ends where its goal is reached."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from core.data.batches import Batch
+from core.engine.context import EngineContext
+from core.methods import get_method
+from core.methods.base import Facts, StageOutput
+from core.methods.gradient_ascent import ascend, plan
+from core.parameters import resolve
+from tests.core.toy import make_engine, make_setting, run_to_end, weights
+
+PARAMETERS = get_method("gradient-ascent").parameters
+LOGITS = torch.tensor([[2.0, 0.0, -1.0], [0.0, 8.0, 0.0], [1.0, 1.0, 1.0]])
+LABELS = torch.tensor([0, 0, 2])
+
+
+def batch_of(labels, weight=None):
+    n = len(labels)
+    forget = torch.ones(n, dtype=torch.bool)
+    return Batch(torch.zeros(n, 1, 1, 1), labels, torch.arange(n), forget, torch.ones(n) if weight is None else weight)
+
+
+def test_the_loss_is_minus_the_cross_entropy_and_weighs_samples():
+    weight = torch.tensor([1.0, 0.5, 2.0])
+    out = StageOutput(LOGITS, LOGITS)
+    loss = ascend(out, batch_of(LABELS, weight), {}, resolve(PARAMETERS))["loss"]
+    rows = -torch.log_softmax(LOGITS.double(), 1)[torch.arange(3), LABELS]
+    assert float(loss) == pytest.approx(-float((rows * weight).mean()), rel=1e-6)
+
+
+def test_an_image_above_the_ceiling_pulls_no_further():
+    logits = LOGITS.clone().requires_grad_(True)
+    ascend(StageOutput(logits, logits), batch_of(LABELS), {}, resolve(PARAMETERS, {"ceiling": 5.0}))["loss"].backward()
+    assert F.cross_entropy(LOGITS[1:2], LABELS[1:2]) > 5
+    assert torch.count_nonzero(logits.grad[1]) == 0
+    assert (logits.grad[[0, 2]].abs().sum(dim=1) > 0).all()
+    moved = (logits - logits.grad).detach()
+    assert F.cross_entropy(moved[[0, 2]], LABELS[[0, 2]]) > F.cross_entropy(LOGITS[[0, 2]], LABELS[[0, 2]])
+
+
+@pytest.mark.parametrize("mode", ["class", "sample"])
+def test_the_forget_loss_rises_more_than_the_retain_loss(mode):
+    setting = make_setting("gradient-ascent", forget=mode, goal="none", epochs=3, lr=0.02, batch=8)
+    context = EngineContext(setting, lambda: None)
+    before = {name: context.losses(name).mean() for name in ("forget", "retain")}
+    run_to_end(make_engine(setting))
+    rise = {name: context.losses(name).mean() - before[name] for name in before}
+    assert rise["forget"] > 0.05
+    assert rise["forget"] > rise["retain"]
+
+
+def test_a_step_is_no_longer_than_clip_and_step_size_allow():
+    setting = make_setting("gradient-ascent", goal="none", epochs=1, batch=64, lr=0.1, clip=0.25, momentum=0.0)
+    before = weights(setting.model.module)
+    engine = make_engine(setting)
+    engine.advance()
+    after = dict(setting.model.module.named_parameters())
+    moved = torch.cat([(after[n].detach() - before[n]).flatten() for n in after]).norm()
+    assert float(moved) == pytest.approx(0.1 * 0.25, rel=1e-3)
+
+
+def test_it_stops_at_the_first_look_after_its_goal():
+    goal = 0.25
+    fixed = {"epochs": 60, "checks": 3, "lr": 0.05, "batch": 8, "stop_accuracy": goal}
+    setting = make_setting("gradient-ascent", **fixed)
+    engine = make_engine(setting)
+    run_to_end(engine)
+    context = EngineContext(setting, lambda: None)
+    taken = engine.samples_seen
+    assert context.accuracy("forget") <= goal
+    assert engine.step == engine.layout.total and 0 < taken < 60 * len(setting.splits.forget_train)
+    earlier = make_setting("gradient-ascent", **{**fixed, "goal": "none"})
+    again = make_engine(earlier)
+    look = again.layout.segments[0].steps
+    seen = EngineContext(earlier, lambda: None)
+    while again.samples_seen < taken:
+        if again.step and again.step % look == 0:
+            assert seen.accuracy("forget") > goal  # every look before found it not reached
+        again.advance()
+    assert all(torch.equal(a, b) for a, b in zip(*map(_values, (setting, earlier)), strict=True))
+
+
+def _values(setting):
+    return weights(setting.model.module).values()
+
+
+def test_the_goal_for_single_images_is_the_accuracy_on_unseen_ones():
+    setting = make_setting(
+        "gradient-ascent", forget="sample", goal="unseen accuracy", epochs=60, lr=0.05, batch=8, checks=4
+    )
+    engine = make_engine(setting)
+    run_to_end(engine)
+    context = EngineContext(setting, lambda: None)
+    assert context.accuracy("forget") <= context.accuracy("unseen")
+    assert engine.samples_seen < 60 * len(setting.splits.forget_train)
+
+
+@pytest.mark.parametrize(("epochs", "batch", "checks", "steps"), [(2, 10, 1, 4), (2.5, 10, 5, 5), (1, 500, 3, 1)])
+def test_stretches_add_up_to_the_passes_asked_for(epochs, batch, checks, steps):
+    values = resolve(PARAMETERS, {"epochs": epochs, "batch": batch, "checks": checks})
+    assert sum(s.length.steps for s in plan(values, Facts(20, 60, "class", 4))) == steps
