@@ -15,7 +15,7 @@ from typing import Any
 
 from core.jsonio import dumps, loads
 
-SUITE_VERSION = 2
+SUITE_VERSION = 3
 """Counted up whenever a measure's definition changes, so that numbers of two definitions never meet."""
 
 

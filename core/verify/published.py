@@ -41,8 +41,7 @@ TITLES: dict[str, tuple[str, str, str]] = {
     "completeness": ("Completeness, %", "percent", "Share of the forget set called as the retrained model calls it."),
     "ain": (
         "AIN", "ratio",
-        "Batches to relearn the forget set, as a multiple of the retrained model's (TIFS 2023). A silenced head row "
-        "cannot be trained back, so this calls a head-only edit forgotten.",
+        "Batches to relearn the forget set from it alone, as a multiple of the retrained model's (TIFS 2023).",
     ),
     "aus": ("AUS", "ratio", "(1 − (A_o − A_u)) / (1 + |Δ|), A the accuracy on unseen kept classes (ERASURE)."),
 }  # fmt: skip
