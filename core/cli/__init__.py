@@ -18,6 +18,7 @@ MODULES = {
     "train": "core.cli.train",
     "unlearn": "core.cli.unlearn",
     "evaluate": "core.cli.evaluate",
+    "verify": "core.cli.verify",
     "verify-report": "core.cli.verify_report",
     "export": "core.cli.export",
     "inspect": "core.cli.inspect",
@@ -32,8 +33,6 @@ HIDDEN = ("example",)  # what main.py's --example runs where there is no window
 
 # Named by the file formats and by people who know the plan; answered with a sentence instead of "unknown".
 ABSENT = {
-    "verify": "`unlearn` already writes a report into the run folder, and `evaluate --reference retrained=PATH` "
-    "holds a model against a retrained one",
     "compare": "`runs DIR` lists runs with their accuracies, and each run folder holds its report",
 }
 

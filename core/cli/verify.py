@@ -1,0 +1,177 @@
+"""`verify`: the verification suite on a run, against its references; writes the report."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.cli import options
+from core.cli.interrupts import stop_on_interrupt
+from core.cli.output import Screen
+from core.errors import RequirementError, StoppedError, UsageError
+
+if TYPE_CHECKING:
+    from core.runs.folder import RunFolder
+
+SUMMARY = "Check a run's result against retrained models and a head-only edit, and write the report."
+
+TRAIN = "train"
+"""What --retrained takes in place of a path: train the references, or take those on disk."""
+
+MOST_SEEDS = 32
+
+SEEDS = {"quick": 1, "full": 3}
+"""Retrained models to train where nobody says how many. Three tell how much retrained models differ."""
+
+RANKS = ("partly", "close")
+"""Verdicts that can be required, the weaker first; every other verdict is below both."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `verify` takes."""
+    parser.add_argument("run", metavar="RUN", help="the folder of a finished run")
+    group = parser.add_argument_group("references")
+    group.add_argument(
+        "--retrained", nargs="+", action="extend", default=[], metavar="PATH",
+        help="models retrained without the forget set (files, or folders `train` wrote), or the word train: train them "
+        "with the original's recipe, or take those on disk. Left out: those on disk; the full suite trains",
+    )  # fmt: skip
+    group.add_argument(
+        "--seeds", type=options.whole(1, MOST_SEEDS), metavar="N",
+        help="how many to train, with seeds 1 to N (default: 1, in the full suite 3)",
+    )  # fmt: skip
+    group = parser.add_argument_group("checks")
+    group.add_argument(
+        "--suite", default="quick", type=options.one_of(("quick", "full")), metavar="S",
+        help="quick, or full: with relearning, prototype and reference attacks (default: quick)",
+    )  # fmt: skip
+    group.add_argument(
+        "--require", type=options.one_of(RANKS), metavar="V",
+        help="close or partly: exit with 6 where the verdict is below",
+    )  # fmt: skip
+    group.add_argument("--sign", metavar="KEY", help="sign the report with this SSH key (needs ssh-keygen)")
+    options.add_trust(parser)
+    options.add_output(parser)
+
+
+def run(given: argparse.Namespace, screen: Screen) -> int:
+    """Check the run, say what came out, and turn the verdict into the exit code where that was asked for."""
+    paths = [text for text in given.retrained if text != TRAIN]
+    if given.seeds is not None and paths and TRAIN not in given.retrained:
+        raise UsageError("--seeds counts models to train, and --retrained names models that are there", "Drop one")
+    from core.cli.progress import RunProgress
+    from core.engine.control import Control, Interrupted
+    from core.runs.folder import RunFolder
+    from core.session.checking import check
+    from core.session.signing import check_key, sign_report
+
+    folder = RunFolder.open(options.path_option(given.run))
+    brought = _brought(paths, folder)
+    key = options.path_option(given.sign) if given.sign else None
+    if key is not None:
+        check_key(key)
+    seeds = _seeds(given, folder, bool(paths), screen)
+    control = Control()
+    try:
+        with stop_on_interrupt(control):
+            report = check(
+                folder, control, RunProgress(screen), seeds=seeds, retrained=brought, which=given.suite,
+                trust_pickle=given.trust_pickle, trust_code=given.trust_code,
+            )  # fmt: skip
+    except (Interrupted, StoppedError):
+        raise StoppedError("The check was stopped", "Finished measures are kept; the same command goes on") from None
+    if key is not None:
+        sign_report(folder, key)
+    screen.end_line()
+    screen.say()
+    screen.say(_text(folder, report))
+    screen.document(_document(folder, report))
+    _require(given.require, report)
+    return 0
+
+
+def _brought(paths: list[str], folder: RunFolder) -> dict[str, Path]:
+    """Return the weights of models the user names, by the name they go by in the report."""
+    from core.session.training import reference_from
+
+    found: dict[str, Path] = {}
+    for text in paths:
+        weights = reference_from(options.path_option(text), folder.job())
+        name = weights.parent.name if weights.name == "model.safetensors" else weights.stem
+        if weights in found.values():
+            raise UsageError(f"--retrained names {text} twice")
+        unique, number = name, 1
+        while unique in found:
+            number += 1
+            unique = f"{name} {number}"
+        found[unique] = weights
+    return found
+
+
+def _seeds(given: argparse.Namespace, folder: RunFolder, brought: bool, screen: Screen) -> tuple[int, ...]:
+    """Return the seeds to train or take: as asked, else (nothing asked, no model brought) those on disk."""
+    asked = TRAIN in given.retrained or given.seeds is not None or (given.suite == "full" and not brought)
+    if asked:
+        return tuple(range(1, (given.seeds or SEEDS[given.suite]) + 1))
+    if brought:
+        return ()
+    from core.session.references import trained_references
+
+    known = tuple(seed for seed in sorted(trained_references(folder.job())) if seed <= MOST_SEEDS)
+    if known:
+        screen.say(f"Retrained models on disk: seed{'s' * (len(known) > 1)} {', '.join(map(str, known))}.")
+    return known
+
+
+def _text(folder: RunFolder, report: dict[str, Any]) -> str:
+    from core.cli.output import facts, shown, wrapped
+    from core.cli.summary import measures_table
+    from core.runs.folder import REPORT_HTML, REPORT_JSON
+    from core.session.overview import forget_text
+
+    models = {name: found for name, found in report["models"].items() if found and name not in ("fresh", "retrained")}
+    models |= report["retrained"]
+    job = folder.job()
+    blocks = [f"{forget_text(job)} with {report['method_details']['title']}, {report['suite']} suite."]
+    blocks.append(measures_table(models))
+    blocks.append(_gaps(report))
+    blocks += [wrapped(f"Warning: {text}") for text in report["warnings"]]
+    blocks.append(wrapped(report["verdict"]["sentence"]))
+    blocks.append(facts((("Report", shown(folder.file(REPORT_HTML))), ("", shown(folder.file(REPORT_JSON))))))
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _gaps(report: dict[str, Any]) -> str:
+    """Lay out the measures of the verdict with the share of the gap that is closed."""
+    from core.cli.output import table
+    from core.verify.numbers import percent, ratio, whole_percent
+
+    rows = report["verdict"]["measures"]
+    if not report["retrained"] or not rows:
+        return ""
+    lines = []
+    for row in rows:
+        write = percent if row["unit"] == "percent" else ratio
+        closed = "not informative here" if row["closure"] is None else f"{whole_percent(row['closure'])} %"
+        note = "trained on: not counted" if row["trained_on"] else ""
+        cells = [write(row[name]) for name in ("original", "head_only", "unlearned", "retrained")]
+        lines.append([row["title"][:1].upper() + row["title"][1:], *cells, closed, note])
+    return table(["", "original", "head-only", "unlearned", "retrained", "gap closed", ""], lines)
+
+
+def _document(folder: RunFolder, report: dict[str, Any]) -> dict[str, Any]:
+    """Return report.json's content with where it lies."""
+    from core.runs.folder import REPORT_HTML, REPORT_JSON
+
+    return {"report": str(folder.file(REPORT_JSON)), "page": str(folder.file(REPORT_HTML)), **report}
+
+
+def _require(wanted: str | None, report: dict[str, Any]) -> None:
+    code = report["verdict"]["code"]
+    if wanted is None:
+        return
+    if code not in RANKS or RANKS.index(code) < RANKS.index(wanted):
+        raise RequirementError(f"The verdict is {code!r}, and {wanted!r} was required", "The report names the measures")
+
+

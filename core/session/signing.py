@@ -1,0 +1,95 @@
+"""SSH signatures of reports: made and checked by ssh-keygen, so that the key never passes through this program."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import InputError, MismatchError, NotFoundError
+from core.runs.folder import REPORT_JSON, SIGNATURE, RunFolder
+
+NAMESPACE = "unlearn-studio-report"
+"""What the signature is for: one made for something else does not hold here."""
+
+TIMEOUT = 120
+"""Seconds: a key with a passphrase asks for it."""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A signature that holds: the key's fingerprint, and who it belongs to where a list of signers says so."""
+
+    key: str  # "ED25519 key SHA256:…"
+    signer: str = ""
+
+
+def check_key(key: Path) -> None:
+    """Raise NotFoundError where there is no such key or no ssh-keygen: told before a long check, not after."""
+    if not key.is_file():
+        raise NotFoundError(f"There is no key {key}", "`ssh-keygen -t ed25519` makes one")
+    _program()
+
+
+def sign_report(folder: RunFolder, key: Path) -> Path:
+    """Sign report.json with an SSH key into report.json.sig beside it. Raises InputError where that fails."""
+    check_key(key)
+    target = folder.file(SIGNATURE)
+    target.unlink(missing_ok=True)
+    done = _run(["-Y", "sign", "-f", str(key), "-n", NAMESPACE, str(folder.file(REPORT_JSON))])
+    if done.returncode or not target.is_file():
+        raise InputError(f"The report was not signed: {_last_line(done.stderr)}", "Check the key and its passphrase")
+    return target
+
+
+def check_signature(report: Path, signers: Path | None = None) -> Signature | None:
+    """Check report.json's signature; None where it has none. Raises MismatchError where it does not hold.
+
+    With `signers` (the format of ssh-keygen's allowed_signers) also that the key belongs to one of them; without, only
+    that the report is what the key in the signature signed, so its fingerprint has to be compared by a person.
+    """
+    signature = report.with_name(SIGNATURE)
+    if not signature.is_file():
+        if signers is not None:
+            raise MismatchError(f"{report} is not signed", "Ask for a signed report")
+        return None
+    content = report.read_bytes()
+    signer = ""
+    if signers is not None:
+        if not signers.is_file():
+            raise NotFoundError(f"There is no list of signers {signers}")
+        found = _run(["-Y", "find-principals", "-s", str(signature), "-f", str(signers)])
+        signer = found.stdout.decode(errors="replace").strip().splitlines()[0] if found.stdout.strip() else ""
+        if found.returncode or not signer:
+            raise MismatchError(f"{report} was not signed by anyone in {signers}", "Do not rely on this report")
+        options = ["-Y", "verify", "-f", str(signers), "-I", signer, "-n", NAMESPACE, "-s", str(signature)]
+    else:
+        options = ["-Y", "check-novalidate", "-n", NAMESPACE, "-s", str(signature)]
+    done = _run(options, content)
+    if done.returncode:
+        raise MismatchError(f"The signature {signature} does not hold for {report}", "Do not rely on this report")
+    told = done.stdout.decode(errors="replace")
+    key = re.search(r"with (\S+ key \S+)", told)
+    return Signature(key.group(1) if key else told.strip(), signer)
+
+
+def _program() -> str:
+    found = shutil.which("ssh-keygen")
+    if found is None:
+        raise NotFoundError("ssh-keygen is not installed", "It comes with OpenSSH")
+    return found
+
+
+def _run(arguments: list[str], content: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    try:
+        command = [_program(), *arguments]
+        return subprocess.run(command, input=content, capture_output=True, timeout=TIMEOUT, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise InputError("ssh-keygen did not end", "Check the key; one without a passphrase asks nothing") from error
+
+
+def _last_line(text: bytes) -> str:
+    lines = text.decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "ssh-keygen said nothing"
