@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from core.errors import unknown_name
 from core.methods.base import Method
+from core.methods.esc import ESC
 from core.methods.finetune import FINETUNE
 from core.methods.gradient_ascent import GRADIENT_ASCENT
 from core.methods.head_only import HEAD_ONLY
 from core.methods.lfssd import LFSSD
+from core.methods.loft import LOFT
 from core.methods.muda import MUDA
 from core.methods.neggrad_plus import NEGGRAD_PLUS
 from core.methods.retrain import RETRAIN
@@ -23,7 +25,7 @@ def _registry(*methods: Method) -> dict[str, Method]:
     return by_id
 
 
-METHODS = _registry(MUDA, FINETUNE, GRADIENT_ASCENT, NEGGRAD_PLUS, HEAD_ONLY, RETRAIN, SSD, LFSSD)
+METHODS = _registry(MUDA, FINETUNE, GRADIENT_ASCENT, NEGGRAD_PLUS, HEAD_ONLY, RETRAIN, SSD, LFSSD, ESC, LOFT)
 
 
 def get_method(method_id: str) -> Method:

@@ -28,6 +28,8 @@ SHORT: dict[str, dict[str, Any]] = {
     "neggrad-plus": {"epochs": 1, "batch": 16},
     "ssd": {},
     "lfssd": {},
+    "esc": {},
+    "loft": {},
 }
 
 # What the nature of a method's short setting rules out; a variant has its own.
@@ -35,6 +37,8 @@ NEVER: dict[str, frozenset[str]] = {
     "head-only": frozenset({SEED, IDENTITY}),
     "ssd": frozenset({SEED}),
     "lfssd": frozenset({SEED}),
+    "esc": frozenset({SEED}),
+    "loft": frozenset({SEED}),
 }
 
 VARIANTS: list[Case] = [
