@@ -12,7 +12,9 @@ from core.methods.lfssd import LFSSD
 from core.methods.loft import LOFT
 from core.methods.muda import MUDA
 from core.methods.neggrad_plus import NEGGRAD_PLUS
+from core.methods.random_labels import RANDOM_LABELS
 from core.methods.retrain import RETRAIN
+from core.methods.salun import SALUN
 from core.methods.ssd import SSD
 
 
@@ -25,7 +27,21 @@ def _registry(*methods: Method) -> dict[str, Method]:
     return by_id
 
 
-METHODS = _registry(MUDA, FINETUNE, GRADIENT_ASCENT, NEGGRAD_PLUS, HEAD_ONLY, RETRAIN, SSD, LFSSD, ESC, LOFT)
+METHODS = _registry(
+    MUDA,
+    FINETUNE,
+    GRADIENT_ASCENT,
+    NEGGRAD_PLUS,
+    RANDOM_LABELS,
+    SALUN,
+    HEAD_ONLY,
+    RETRAIN,
+    SSD,
+    LFSSD,
+    ESC,
+    LOFT,
+    FISHER,
+)
 
 
 def get_method(method_id: str) -> Method:

@@ -30,6 +30,8 @@ SHORT: dict[str, dict[str, Any]] = {
     "lfssd": {},
     "esc": {},
     "loft": {},
+    "random-labels": {"epochs": 1, "batch": 16},
+    "salun": {"epochs": 1, "batch": 16, "weight_decay": 1e-3},
 }
 
 # What the nature of a method's short setting rules out; a variant has its own.
@@ -52,6 +54,13 @@ VARIANTS: list[Case] = [
         "gradient-ascent", "class", {"goal": "forget accuracy", "stop_accuracy": 0.0, "optimiser": "adamw", "lr": 1e-3}
     ),
     Case("neggrad-plus", "mixed", {"retain_weight": 0.9, "ceiling": 0.0}),
+    Case(
+        "random-labels",
+        "class",
+        {"epochs": 2, "order": "mixed", "draw": "every pass", "labels": "any class", "batch": 40},
+    ),
+    Case("random-labels", "mixed", {"labels": "other classes"}),
+    Case("salun", "class", {"epochs": 2, "share": 0.2, "order": "mixed", "batch": 40, "optimiser": "adamw"}),
 ]
 
 
