@@ -7,6 +7,7 @@ and on nothing about batches: a resume, another batch size or another order give
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -108,29 +109,26 @@ def relabelling_stages(
 ) -> list[Train]:
     """Lay out the passes. `first` makes further constants before the first step; `keeps` names those that stay."""
     count = facts.forget + facts.retain
-    shared = {"batch": values.batch, "optimiser": optimiser_of(values, span="run")}
+    relabel = Train(
+        name="relabel",
+        phase="forget",
+        reads="all" if values.order == "mixed" else "forget",
+        loss=relabelled,
+        length=Length(epochs=1),
+        batch=values.batch,
+        optimiser=optimiser_of(values, span="run"),
+        keeps=keeps,
+        batch_norm="train" if values.order == "mixed" else "frozen",
+    )
+    recover = replace(relabel, name="recover", phase="recover", reads="retain", loss=classification, batch_norm="train")
     stages: list[Train] = []
     for number in range(values.epochs):
         drawn = partial(draws, count=count, number=number if values.draw == "every pass" else 0)
         refresh = partial(_both, first, drawn) if first is not None and number == 0 else drawn
         of = f"pass {number + 1} of {values.epochs}"
-        constants = {"refresh": refresh, "keeps": keeps}
-        if values.order == "mixed":
-            stages.append(Train(of, "forget", "all", relabelled, Length(epochs=1), **constants, **shared))
-            continue
-        stages += [
-            Train(
-                f"relabel, {of}",
-                "forget",
-                "forget",
-                relabelled,
-                Length(epochs=1),
-                batch_norm="frozen",
-                **constants,
-                **shared,
-            ),
-            Train(f"recover, {of}", "recover", "retain", classification, Length(epochs=1), keeps=keeps, **shared),
-        ]
+        stages.append(replace(relabel, name=f"relabel, {of}", refresh=refresh))
+        if values.order == "forget first":
+            stages.append(replace(recover, name=f"recover, {of}"))
     return stages
 
 
