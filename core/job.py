@@ -56,6 +56,20 @@ class ForgetPart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TuningPart:
+    """How the parameters were chosen, where a search chose them; the tries stand in tuning.json beside the job."""
+
+    asked: int  # tries asked for
+    tried: int
+    best: int  # number of the try whose values the job has, from 1
+    score: float | None
+    judged_by: str
+    images: int  # training images each try was run on
+    searched: tuple[str, ...]  # the parameters that were varied
+    sha256: str = ""  # of tuning.json
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """One job. Frozen: a change makes a new job. Method parameters are validated in core.methods."""
 
@@ -72,6 +86,7 @@ class Job:
     threads: int = 0  # 0: chosen at the start
     monitoring_budget: float = 0.1
     checkpoint_seconds: float = 20.0
+    tuning: TuningPart | None = None
     chain: tuple[str, ...] = ()  # hashes of earlier runs' jobs this one starts from, oldest first
     app_version: str = ""
     libraries: dict[str, str] = field(default_factory=dict)

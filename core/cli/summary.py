@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from core.cli.output import facts, shown, table, wrapped
@@ -56,6 +57,7 @@ def result_document(folder: RunFolder) -> dict[str, Any]:
         "seconds": cost.get("seconds"),
         "method": job.method,
         "preset": job.preset,
+        "tuning": None if job.tuning is None else asdict(job.tuning),
         "forget": {"mode": job.forget.mode, "classes": list(job.forget.class_names), "count": job.forget.count},
         "files": {name: str(folder.file(file)) for name, file in FILES.items() if folder.file(file).is_file()},
     }

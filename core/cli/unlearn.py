@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from core.cli import forget, options
+from core.cli import forget, options, tuning
 from core.cli.interrupts import stop_on_interrupt
 from core.cli.output import Screen
 from core.cli.progress import Loading
@@ -25,6 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     method.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="K=V", help="single parameters, over the preset's"
     )
+    method.add_argument(
+        "--tune", type=options.whole(1, 10_000), metavar="N",
+        help="try N settings on held-out images first and run the best; what --set names stays fixed",
+    )  # fmt: skip
     options.add_run(parser)
     options.add_machine(parser)
     options.add_trust(parser)
@@ -64,8 +68,11 @@ def run(given: argparse.Namespace, screen: Screen) -> int:
         )
         require_going(control)
         if folder.exists:
-            require_same_job(folder, job)
+            require_same_job(folder, tuning.as_tuned(folder, job))
         else:
+            if given.tune:
+                found = (given.tune, settings, control, screen, given.trust_code)
+                job = tuning.search(folder, job, pair, selection, *found)
             folder = create_run(folder.path, job, selection, pair.dataset)
         screen.say(f"{selection.describe()}")
         return run_to_end(

@@ -70,6 +70,11 @@ class Splits:
         return torch.nonzero(~self.evaluation & ~self._is_forget_class).flatten()
 
     @cached_property
+    def forget_calibration(self) -> torch.Tensor:
+        """Unseen samples of the classes to forget, set aside in the same way."""
+        return torch.nonzero(~self.evaluation & self._is_forget_class).flatten()
+
+    @cached_property
     def _is_forget_class(self) -> torch.Tensor:
         return torch.isin(self.test_labels, torch.tensor(self.forget_classes, dtype=torch.int64))
 

@@ -65,6 +65,21 @@ class Monitor:
         return events
 
 
+class Unwatched(Monitor):
+    """Measures nothing: for runs whose result alone counts, such as tries of a search."""
+
+    def __init__(self) -> None:
+        self.spent = 0.0
+
+    def due(self, elapsed: float) -> bool:
+        """Never."""
+        return False
+
+    def evaluate(self, step: int, *, charged: bool = True) -> list[Event]:
+        """Return no events."""
+        return []
+
+
 def events_of(setting: Setting, outputs: dict[str, SetOutputs], step: int, scope: str) -> list[Event]:
     """Turn outputs of the four sets into an evaluation, an alignment (whole classes only) and a spectrum."""
     common: dict[str, Any] = {"run": setting.run_id, "step": step, "time": time.time()}

@@ -23,7 +23,20 @@ import torch
 import torch.nn.functional as F
 
 from core.data.batches import Batch
-from core.methods.base import Alternate, Aux, Context, Facts, Length, Method, Preset, Stage, StageOutput, Terms, Train
+from core.methods.base import (
+    Alternate,
+    Aux,
+    Context,
+    Facts,
+    Length,
+    Method,
+    Preset,
+    SearchRange,
+    Stage,
+    StageOutput,
+    Terms,
+    Train,
+)
 from core.methods.common import optimiser_of
 from core.methods.losses import hidden_classes, masked_distillation, quantile_matching
 from core.methods.muda_parameters import PARAMETERS
@@ -291,4 +304,8 @@ MUDA = Method(
     explain=explain,
     layers=lambda values: values.layers,
     honours_weights=True,
+    search=(
+        SearchRange("lr", 0.1, 10.0, relative=True),
+        SearchRange("w_sd", 0.1, 2.0, relative=True),  # the pull toward what the original says of the class
+    ),
 )

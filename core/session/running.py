@@ -22,9 +22,10 @@ from core.engine.setting import Setting
 from core.engine.states import State
 from core.errors import AppError, InputError, MismatchError, NonFiniteError
 from core.events import Event, Log, PhaseChanged, Progress, RunFailed, RunFinished
-from core.job import Job
+from core.job import Job, TuningPart
 from core.methods import get_method
 from core.models.architectures import ModelSpec, build_model
+from core.models.checkpoint import OpenedModel
 from core.models.tap import TappedModel
 from core.parameters import Values, resolve
 from core.runs.checkpoints import list_checkpoints, load_checkpoint, save_checkpoint
@@ -121,6 +122,8 @@ class _Runner:
         if state is not None:
             engine.restore(state)
         elif bench.original is not None:
+            if job.tuning is not None:
+                self._log("info", tuning_text(job, job.tuning), "tuned")
             for event in events_of(setting, bench.original.split(setting.splits), 0, "full"):
                 self._report(event)
         for event in engine.run():
@@ -178,7 +181,7 @@ class _Runner:
             message = f"{method.title} does not use the forget list's weights: all images count 1."
             self._log("warning", message, "weights")
         values = resolve(method.parameters, job.parameters, owner=method.id)
-        tap = self._network(job, model, method, values, device, trust_code)
+        tap = starting_network(job, model, values, device, trust_code=trust_code)
         train, test = stores(dataset, device, forget, weights)
         precision = precision_of(job, tap.module, device)
         original = None
@@ -216,14 +219,6 @@ class _Runner:
             cancelled=self._ending,
         )
 
-    def _network(self, job, model, method, values: Values, device, trust_code) -> TappedModel:
-        if method.starts_from == "original" and model is not None:
-            return tapped(model, device, layers=method.layers(values), trust_code=trust_code)
-        part = job.model
-        spec = ModelSpec(part.architecture, part.num_classes, part.in_channels, tuple(part.input_size), part.user_code)
-        torch.manual_seed(job.seed)
-        return place(build_model(spec, trust_code=trust_code), spec, device, layers=method.layers(values))
-
     def _original_outputs(self, job: Job, tap: TappedModel, train, test) -> FullOutputs:
         return cached_outputs(
             tap,
@@ -249,9 +244,7 @@ class _Runner:
 
     def _finish(self, bench: Bench, engine: Engine) -> State:
         setting = bench.setting
-        for name, value in setting.model.module.state_dict().items():
-            if value.is_floating_point() and not value.isfinite().all():  # the loss may hide what statistics hold
-                raise NonFiniteError(f"{name} became infinite", "Choose a smaller step size or a gradient clip")
+        require_finite(setting.model.module)
         if engine.outcome is State.STOPPED:
             self._state(State.STOPPING, "Keeping the model as it is now")
         self._report(Progress(**self._common(), what="Measuring the result", done=0, total=0))
@@ -317,6 +310,33 @@ class _Runner:
 
     def _ending(self) -> bool:
         return self._control.ending
+
+
+def starting_network(
+    job: Job, model: OpenedModel | None, values: Values, device: torch.device, *, trust_code: bool = False
+) -> TappedModel:
+    """Return the network a job begins with: the original's weights, or fresh ones drawn with the job's seed."""
+    method = get_method(job.method)
+    if method.starts_from == "original" and model is not None:
+        return tapped(model, device, layers=method.layers(values), trust_code=trust_code)
+    part = job.model
+    spec = ModelSpec(part.architecture, part.num_classes, part.in_channels, part.input_size, part.user_code)
+    torch.manual_seed(job.seed)
+    return place(build_model(spec, trust_code=trust_code), spec, device, layers=method.layers(values))
+
+
+def tuning_text(job: Job, tuning: TuningPart) -> str:
+    """Say in a sentence how a job's values were chosen."""
+    chosen = ", ".join(f"{name} {job.parameters[name]:g}" for name in tuning.searched)
+    tries = f"{tuning.tried} {'try' if tuning.tried == 1 else 'tries'}"
+    return f"Settings chosen from {tries} on {tuning.images:,} images: {chosen}. Judged by {tuning.judged_by}."
+
+
+def require_finite(module: torch.nn.Module) -> None:
+    """Raise NonFiniteError naming a weight or statistic that is not finite; the loss may hide what statistics hold."""
+    for name, value in module.state_dict().items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise NonFiniteError(f"{name} became infinite", "Choose a smaller step size or a gradient clip")
 
 
 def augmentation_of(values: Values) -> Augmentation:

@@ -70,9 +70,11 @@ def recipe_of(job: Job) -> tuple[dict[str, Any], str]:
 
 def reference_job(folder: RunFolder, dataset: Dataset, seed: int) -> tuple[Job, Selection, str]:
     """Describe the retrained reference of a run."""
-    job = folder.job()
-    rows = read_forget_csv(folder.file(FORGET))
-    exclude = Selection(rows.mask(len(dataset.train)), dataset.train.labels.numpy(), dataset.classes)
+    return reference_job_of(folder.job(), _forget_set(folder, dataset), dataset, seed)
+
+
+def reference_job_of(job: Job, exclude: Selection, dataset: Dataset, seed: int) -> tuple[Job, Selection, str]:
+    """Describe the retrained reference of a job that may have no folder yet; `exclude` is its forget set."""
     recipe, source = recipe_of(job)
     options = DataOptions.of(job.data)
     known: dict[str, Any] = {"seed": seed, "device": job.device, "precision": job.precision, "threads": job.threads}
@@ -90,10 +92,15 @@ def reference_job(folder: RunFolder, dataset: Dataset, seed: int) -> tuple[Job, 
 
 def find_references(folder: RunFolder, dataset: Dataset, seeds: range = range(1, 9)) -> list[Reference]:
     """Return the finished retrained references of a run that are already on disk, by seed."""
+    return known_references(folder.job(), _forget_set(folder, dataset), dataset, seeds)
+
+
+def known_references(job: Job, exclude: Selection, dataset: Dataset, seeds: range = range(1, 9)) -> list[Reference]:
+    """Return the finished retrained references for a job's forget set that are already on disk, by seed."""
     found = []
     for seed in seeds:
-        job, _, source = reference_job(folder, dataset, seed)
-        kept = RunFolder(references_home() / reference_key(job, seed))
+        training, _, source = reference_job_of(job, exclude, dataset, seed)
+        kept = RunFolder(references_home() / reference_key(training, seed))
         if kept.has_result:
             found.append(Reference(kept, seed, source))
     return found
@@ -130,6 +137,11 @@ def reference_from(path: Path, job: Job) -> Path:
         if forgotten == 0:
             raise InputError(f"{path} was trained on all images: it is an original, not a retrained reference")
     return weights
+
+
+def _forget_set(folder: RunFolder, dataset: Dataset) -> Selection:
+    rows = read_forget_csv(folder.file(FORGET))
+    return Selection(rows.mask(len(dataset.train)), dataset.train.labels.numpy(), dataset.classes)
 
 
 def _plain(recipe: Mapping[str, Any]) -> dict[str, Any]:

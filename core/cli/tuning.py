@@ -1,0 +1,105 @@
+"""`unlearn --tune N`: searches for settings before the run, and shows what was tried."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from core.cli.output import Screen, shown, table, wrapped
+from core.cli.progress import Loading
+from core.errors import StoppedError
+from core.runs.folder import TUNING
+from core.verify.numbers import DASH, count, duration, percent, ratio
+
+if TYPE_CHECKING:
+    from core.engine.control import Control
+    from core.job import Job
+    from core.runs.folder import RunFolder
+    from core.selection import Selection
+    from core.session.opening import Pair
+    from core.session.tuning import Try, Tuning
+
+
+def search(
+    folder: RunFolder,
+    job: Job,
+    pair: Pair,
+    selection: Selection,
+    tries: int,
+    fixed: Collection[str],
+    control: Control,
+    screen: Screen,
+    trust_code: bool,
+) -> Job:
+    """Search settings for a job, keep the tries in its folder-to-be, and return the job with the best ones.
+
+    A method without any setting to search for keeps its job. Raises StoppedError where the user ended the search.
+    """
+    from core.methods import get_method
+    from core.parameters import Values
+    from core.session.candidates import axes
+    from core.session.tuning import tune, tuned
+
+    method = get_method(job.method)
+    if not axes(method, Values(job.parameters), fixed):
+        screen.notice(f"{method.title} has no setting to search for; it runs as it is.")
+        return job
+    kept = folder.file(TUNING)
+    with folder.lock():
+        found = tune(
+            job, pair, selection, tries, fixed=fixed, keep=kept, control=control, tell=Loading(screen),
+            trust_code=trust_code,
+        )  # fmt: skip
+    screen.end_line()
+    if not found.complete:
+        raise StoppedError(
+            f"Stopped while settings were tried; {count(len(found.tries))} of {count(tries)} tries are kept in "
+            f"{shown(kept)}",
+            "Start the same command again to go on",
+        )
+    screen.say(tuning_text(found))
+    return tuned(job, found, kept)
+
+
+def as_tuned(folder: RunFolder, asked: Job) -> Job:
+    """Return the job a command asks for with the values that a search gave the job in the folder."""
+    held = folder.job()
+    if held.tuning is None or held.method != asked.method:
+        return asked
+    chosen = {name: held.parameters.get(name) for name in held.tuning.searched}
+    return dataclasses.replace(asked, parameters={**asked.parameters, **chosen})
+
+
+def tuning_text(found: Tuning) -> str:
+    """Lay out what was tried, best first."""
+    columns = [("retain-test", "retain"), ("forget-test", "forget"), ("forget set", "samples")]
+    kept = [(title, name) for title, name in columns if getattr(found.goal, name) is not None]
+    distance = any(one.distance is not None for one in found.tries)
+    header = ["try", *found.searched, *(title for title, _ in kept), *(["JS"] if distance else []), "score", "time", ""]
+    order = sorted(found.tries, key=lambda one: (one.score is None, not one.allowed, one.score or 0.0, one.number))
+    rows = [_row(found, one, [name for _, name in kept], distance) for one in order]
+    goal = [percent(getattr(found.goal, name)) for _, name in kept]
+    blank = [""] * len(found.searched)
+    rows.append(["goal", *blank, *goal, *([""] if distance else []), "", "", ""])
+    images = "all" if found.images == found.total else f"{count(found.images)} of {count(found.total)}"
+    note = (
+        f"Each try ran on {images} training images. Accuracies are those of the calibration half of the test images, "
+        f"which no other number is taken from. Judged by {found.judged_by}; the smallest score is best."
+    )
+    return f"{table(header, rows)}\n{wrapped(note)}\n"
+
+
+def _row(found: Tuning, one: Try, accuracies: list[str], distance: bool) -> list[str]:
+    values: list[Any] = [one.values[name] for name in found.searched]
+    best = found.best
+    mark = one.reason if one.score is None else "best" if best is one else "" if one.allowed else "retain too low"
+    return [
+        str(one.number),
+        *(f"{value:g}" for value in values),
+        *(percent(getattr(one, name)) for name in accuracies),
+        *([ratio(one.distance)] if distance else []),
+        DASH if one.score is None else f"{one.score:.4f}",
+        duration(one.seconds),
+        mark,
+    ]

@@ -1,0 +1,324 @@
+"""Searches a method's settings for a model and a forget set: short tries, judged on images no number is shown of.
+
+    for each candidate (the job's own values first, then points spread over the method's ranges):
+        run the whole plan on at most IMAGES training images, from the original's weights
+        judge the result on the calibration half of the test images, never on the evaluation half
+
+Tries are kept in a file as they end, so that a search that was stopped or killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from core.data.dataset import Dataset, ImageSet
+from core.data.splits import Splits, stratified
+from core.devices import choose_device, is_out_of_memory, out_of_memory_error, set_threads
+from core.engine.control import Control, Interrupted
+from core.engine.engine import Engine
+from core.engine.monitor import Unwatched
+from core.engine.setting import Setting
+from core.engine.states import State
+from core.errors import InputError, MismatchError, NonFiniteError, RunError, UsageError
+from core.files import file_sha256
+from core.job import Job, TuningPart
+from core.jsonio import dumps, read_json, write_json
+from core.methods import get_method
+from core.models.tap import TappedModel
+from core.parameters import Values, resolve
+from core.selection import Selection
+from core.session.candidates import Axis, axes, candidates
+from core.session.judging import Judge, Judgement, Readings
+from core.session.opening import Pair, open_for, precision_of, stores, tapped
+from core.session.running import augmentation_of, require_finite, starting_network
+from core.session.training import known_references
+
+IMAGES = 10_000  # training images a try runs on: enough that what is best there is good on all of them
+FORGET_IMAGES = 500  # of these at least, where the forget set has as many: few images say little
+FORMAT = 1
+
+Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Try:
+    """One setting that was tried. `score`: smaller is better, None where it failed, for the `reason` given.
+
+    Accuracies (0..1) are those of the calibration half: `retain` and `forget` on unseen images, `samples` on single
+    training images to forget. `distance`: Jensen-Shannon divergence from the retrained outputs, as a share of its
+    largest value. `allowed`: within the bound on retain accuracy.
+    """
+
+    number: int
+    values: dict[str, Any]
+    seconds: float
+    steps: int
+    retain: float | None = None
+    forget: float | None = None
+    samples: float | None = None
+    distance: float | None = None
+    score: float | None = None
+    allowed: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What a search found. `goal` is what tries were held against; `complete`: it was not stopped before its end."""
+
+    method: str
+    searched: tuple[str, ...]
+    judged_by: str
+    goal: Readings
+    images: int  # training images each try ran on, of `total`
+    total: int
+    asked: int
+    tries: tuple[Try, ...]
+    complete: bool
+
+    @property
+    def best(self) -> Try | None:
+        """The try with the smallest score, among those within the bound where there are any."""
+        judged = [found for found in self.tries if found.score is not None]
+        return min(judged, key=lambda found: (not found.allowed, found.score, found.number), default=None)
+
+
+def tune(
+    job: Job,
+    pair: Pair,
+    selection: Selection,
+    count: int,
+    *,
+    fixed: Collection[str] = (),
+    keep: Path | None = None,
+    control: Control | None = None,
+    tell: Tell | None = None,
+    tried: Callable[[Try], None] | None = None,
+    trust_code: bool = False,
+) -> Tuning:
+    """Try `count` settings around a job's values and return all tries; the job itself is not run.
+
+    Parameters named in `fixed` stay as they are. `keep`: a file that finished tries are kept in and taken from.
+    `tell(what, done, total)` counts a try's steps, `tried` gets each finished try, both in the calling thread. Stop
+    and discard of `control` end the search after the current step; what was finished is returned.
+
+    The same job gives the same tries. Raises UsageError where the method has nothing to search, InputError where the
+    test part has no calibration half, MismatchError where `keep` holds the tries of another job.
+    """
+    method = get_method(job.method)
+    values = resolve(method.parameters, job.parameters, owner=method.id)
+    searched = axes(method, values, fixed)
+    if not searched:
+        raise UsageError(f"{method.title} has no setting to search for", "Run it as it is")
+    control, tell = control or Control(), tell or (lambda what, done, total: None)
+    set_threads(job.threads)
+    tell("Preparing the search for settings", 0, 0)
+    bench = _Bench(job, pair, selection, trust_code)
+    shelf = _Shelf(keep, job, searched, bench.references)
+    tries: list[Try] = []
+    for number, found in enumerate(itertools.islice(candidates(searched, values, job.seed), count), start=1):
+        done = shelf.get(number, found) or bench.attempt(number, found, count, control, tell)
+        if done is None:
+            break
+        tries.append(done)
+        shelf.put(_result(job, searched, bench, count, tries, complete=False))
+        if tried is not None:
+            tried(done)
+        if control.ending:
+            break
+    whole = not control.ending or len(tries) == count
+    result = _result(job, searched, bench, count, tries, complete=whole)
+    shelf.put(result)
+    return result
+
+
+def tuned(job: Job, tuning: Tuning, kept: Path | None = None) -> Job:
+    """Return the job with the best try's values. Raises RunError where no try gave a usable model."""
+    best = tuning.best
+    if best is None:
+        raise RunError(
+            f"None of {len(tuning.tries)} settings gave a usable model",
+            "Start from a smaller step size: --set lr=…, or a preset",
+        )
+    part = TuningPart(
+        asked=tuning.asked,
+        tried=len(tuning.tries),
+        best=best.number,
+        score=best.score,
+        judged_by=tuning.judged_by,
+        images=tuning.images,
+        searched=tuning.searched,
+        sha256=file_sha256(kept) if kept is not None else "",
+    )
+    return dataclasses.replace(job, parameters={**job.parameters, **best.values}, tuning=part)
+
+
+def _result(
+    job: Job, searched: tuple[Axis, ...], bench: _Bench, asked: int, tries: list[Try], *, complete: bool
+) -> Tuning:
+    return Tuning(
+        method=job.method,
+        searched=tuple(axis.parameter.name for axis in searched),
+        judged_by=bench.judge.by,
+        goal=bench.judge.goal,
+        images=len(bench.train),
+        total=bench.total,
+        asked=asked,
+        tries=tuple(tries),
+        complete=complete,
+    )
+
+
+class _Bench:
+    """Data, sets and judge that all tries share."""
+
+    def __init__(self, job: Job, pair: Pair, selection: Selection, trust_code: bool) -> None:
+        self._job, self._pair, self._trust_code = job, pair, trust_code
+        self._device = choose_device(job.device)
+        self.total = len(pair.dataset.train)
+        ids = chosen_images(selection, job.seed, IMAGES)
+        dataset = _subset(pair.dataset, ids)
+        forget = torch.from_numpy(selection.mask.copy())[ids]
+        weights = None if selection.weights is None else torch.from_numpy(selection.weights.copy())[ids]
+        self.train, self._test = stores(dataset, self._device, forget, weights)
+        self._splits = Splits.of(dataset, forget)
+        known = known_references(job, selection, pair.dataset)
+        retrained = [tapped(open_for(pair.dataset, r.model), self._device, trust_code=trust_code) for r in known]
+        self.references = tuple(file_sha256(reference.model) for reference in known)
+        original = tapped(pair.model, self._device, trust_code=trust_code)
+        self.judge = Judge(self._splits, self.train, self._test, original, retrained)
+
+    def attempt(self, number: int, found: dict[str, Any], count: int, control: Control, tell: Tell) -> Try | None:
+        """Run one setting to its end and judge the model; None where the user ended it before.
+
+        Raises OutOfMemoryError.
+        """
+        began = time.perf_counter()
+        setting = self._setting(found)
+        engine = Engine(setting, control, Unwatched())
+        judgement, reason = None, ""
+        try:
+            for _ in engine.run():
+                tell(f"Trying settings, {number} of {count}", engine.step, engine.layout.total)
+            if engine.outcome is not State.FINISHED:
+                return None
+            require_finite(setting.model.module)
+            judgement = self.judge.judge(setting.model)
+            reason = "" if judgement is not None else "Its outputs are not numbers."
+        except Interrupted:
+            return None
+        except NonFiniteError as error:
+            reason = error.message
+        except (RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
+                raise out_of_memory_error(int(setting.values.get("batch", 1))) from None
+            raise
+        return _try(number, found, time.perf_counter() - began, engine.step, judgement, reason)
+
+    def _setting(self, found: dict[str, Any]) -> Setting:
+        method = get_method(self._job.method)
+        values: Values = resolve(method.parameters, {**self._job.parameters, **found}, owner=method.id)
+        network: TappedModel = starting_network(
+            self._job, self._pair.model, values, self._device, trust_code=self._trust_code
+        )
+        return Setting(
+            run_id="",
+            method=method,
+            values=values,
+            seed=self._job.seed,
+            model=network,
+            splits=self._splits,
+            train=self.train,
+            test=self._test,
+            class_names=self._pair.dataset.classes,
+            device=self._device,
+            precision=precision_of(self._job, network.module, self._device),
+            augmentation=augmentation_of(values),
+        )
+
+
+def chosen_images(selection: Selection, seed: int, limit: int) -> torch.Tensor:
+    """Return the training images a try runs on, (m,) int64 ascending: all, or about `limit`, the classes' shares kept.
+
+    Forget and retain set shrink by the same factor, so that a plan's phases keep their proportions; a small forget
+    set keeps FORGET_IMAGES.
+    """
+    labels = torch.from_numpy(np.array(selection.labels, dtype=np.int64))
+    forget = torch.from_numpy(selection.mask.copy())
+    share = min(1.0, limit / selection.total)
+    parts = []
+    for members, at_least in ((torch.nonzero(forget).flatten(), FORGET_IMAGES), (torch.nonzero(~forget).flatten(), 1)):
+        parts.append(stratified(labels, members, max(at_least, round(share * len(members))), seed))
+    return torch.cat(parts).sort().values
+
+
+def _subset(dataset: Dataset, ids: torch.Tensor) -> Dataset:
+    if len(ids) == len(dataset.train):
+        return dataset
+    train = ImageSet(dataset.train.images[ids], dataset.train.labels[ids])
+    return dataclasses.replace(dataset, train=train)
+
+
+def _try(
+    number: int, found: dict[str, Any], seconds: float, steps: int, judgement: Judgement | None, reason: str
+) -> Try:
+    if judgement is None:
+        return Try(number, found, seconds, steps, reason=reason)
+    read = judgement.readings
+    return Try(
+        number, found, seconds, steps, read.retain, read.forget, read.samples, judgement.distance, judgement.score,
+        judgement.allowed,
+    )  # fmt: skip
+
+
+class _Shelf:
+    """Finished tries in a file, for a search that goes on; in memory only where there is no file."""
+
+    def __init__(self, path: Path | None, job: Job, searched: tuple[Axis, ...], references: tuple[str, ...]) -> None:
+        self._path = path
+        self._head = {"format": FORMAT, "job": _asked(job, searched), "references": list(references)}
+        self._tries: dict[int, Try] = {}
+        if path is None or not path.is_file():
+            return
+        held = read_json(path)
+        if not isinstance(held, dict) or held.get("job") != self._head["job"]:
+            raise MismatchError(f"{path} holds settings that were tried for another job", "Choose another folder")
+        if held.get("references") != self._head["references"]:
+            return  # judged against other models since: not comparable
+        try:
+            tries = msgspec.convert(held.get("tries"), tuple[Try, ...])
+        except msgspec.ValidationError as error:
+            raise InputError(f"{path} is damaged: {error}", "Remove it, or choose another folder") from error
+        self._tries = {found.number: found for found in tries}
+
+    def get(self, number: int, values: dict[str, Any]) -> Try | None:
+        found = self._tries.get(number)
+        return found if found is not None and found.values == values else None
+
+    def put(self, tuning: Tuning) -> None:
+        if self._path is None:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        best = tuning.best
+        write_json(self._path, {**self._head, **dataclasses.asdict(tuning), "best": best.number if best else None})
+
+
+def _asked(job: Job, searched: tuple[Axis, ...]) -> str:
+    """Name what determines the tries: the job without what it is told about itself, and the ranges."""
+    ranges = [(axis.parameter.name, axis.low, axis.high, axis.log) for axis in searched]
+    asked = (
+        job.model.sha256, job.data.fingerprint, job.forget.sha256, job.forget.weights_sha256, job.method,
+        sorted(job.parameters.items()), job.seed, job.device, job.precision, job.threads, ranges, IMAGES,
+    )  # fmt: skip
+    return hashlib.sha256(dumps(asked)).hexdigest()

@@ -1,0 +1,291 @@
+"""A search tries settings on images nobody is shown numbers of, keeps what is finished, and names the best."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from core.data.batches import ImageStore
+from core.data.splits import evaluation_half
+from core.engine import engine
+from core.engine.control import Control
+from core.engine.states import State
+from core.errors import InputError, MismatchError, RunError, UsageError
+from core.files import file_sha256
+from core.jsonio import read_json, write_json
+from core.methods import METHODS
+from core.metrics.distances import jensen_shannon
+from core.models.tap import TappedModel
+from core.runs.folder import TUNING
+from core.selection import Selection
+from core.session import tuning
+from core.session.jobs import create_run, make_unlearn_job
+from core.session.judging import BY_GOAL, BY_REFERENCE, RETAIN_BOUND, Judge
+from core.session.running import run
+from core.session.training import train_reference
+from core.session.tuning import Try, chosen_images, tune, tuned
+from tests.core.methods.cases import SHORT as SHORT_VALUES
+from tests.core.toy import CLASSES, SIDE, ToyNet, make_setting, toy_dataset, trained_net
+
+SHORT = {"rounds": 1, "recover_share": 0.1, "min_steps": 1}
+DATA = toy_dataset(train=80, test=200)
+
+
+@pytest.fixture
+def few_images(monkeypatch):
+    """Tries on few images, so that many of them fit a test."""
+    monkeypatch.setattr(tuning, "IMAGES", 150)
+    monkeypatch.setattr(tuning, "FORGET_IMAGES", 20)
+
+
+@pytest.fixture
+def job_of(pair, three):
+    def make(method="muda", selection=three, **options):
+        options = {"settings": SHORT, "device": "cpu", "precision": "float32", "threads": 1, **options}
+        return make_unlearn_job(pair, selection, method, **options)
+
+    return make
+
+
+def plain(tries):
+    """Tries without the time they took."""
+    return [dataclasses.replace(one, seconds=0.0) for one in tries]
+
+
+# --- judging ------------------------------------------------------------------------------------------------------
+
+
+def tap(net):
+    return TappedModel(net, CLASSES, 1, input_shape=(1, SIDE, SIDE))
+
+
+def judge_of(mode="class", retrained=(), original=None):
+    setting = make_setting("finetune", forget=mode, data=DATA)
+    return Judge(setting.splits, setting.train, setting.test, original or setting.model, [tap(n) for n in retrained])
+
+
+class Constant(torch.nn.Module):
+    """The same logits for every image."""
+
+    def __init__(self, *logits):
+        super().__init__()
+        self.flat, self.head = torch.nn.Flatten(), torch.nn.Linear(SIDE * SIDE, CLASSES)
+        torch.nn.init.zeros_(self.head.weight)
+        self.head.bias.data = torch.tensor(logits)
+
+    def forward(self, x):
+        return self.head(self.flat(x))
+
+
+def test_without_a_reference_the_score_is_forget_accuracy_plus_lost_retain_accuracy():
+    judge = judge_of()
+    keeps_forgotten = judge.judge(tap(Constant(0.0, 5.0, 0.0, 0.0)))  # always the forgotten class
+    one_kept = judge.judge(tap(Constant(5.0, 0.0, 0.0, 0.0)))
+    assert judge.by == BY_GOAL and judge.goal.forget == 0 and judge.goal.samples is None
+    assert keeps_forgotten.readings == dataclasses.replace(judge.goal, retain=0.0, forget=1.0)
+    assert keeps_forgotten.score == pytest.approx(1 + judge.goal.retain)
+    share = one_kept.readings.retain
+    assert 0.2 < share < 0.5 and one_kept.score == pytest.approx(judge.goal.retain - share)
+    assert not one_kept.allowed and judge.goal.retain - share > RETAIN_BOUND
+    assert judge.judge(tap(trained_net())).allowed
+
+
+def test_single_images_are_wanted_at_the_accuracy_of_unseen_ones():
+    judge = judge_of("sample")
+    assert judge.goal.forget is None and judge.goal.samples == judge.goal.retain
+    mixed = judge_of("mixed").goal
+    assert mixed.forget == 0 and mixed.samples == mixed.retain
+
+
+def test_with_retrained_models_the_score_is_the_mean_gap():
+    torch.manual_seed(3)
+    other = ToyNet()
+    judge = judge_of(retrained=[other])
+    itself = judge.judge(tap(other))
+    assert judge.by == BY_REFERENCE and itself.score == 0 and itself.distance == 0 and itself.allowed
+    found = judge.judge(tap(trained_net()))
+    gaps = [
+        abs(found.readings.forget - itself.readings.forget),
+        abs(found.readings.retain - itself.readings.retain),
+        found.distance,
+    ]
+    assert found.score == pytest.approx(sum(gaps) / 3)
+    flat, sure = Constant(0.0, 0.0, 0.0, 0.0), Constant(50.0, 0.0, 0.0, 0.0)
+    between = judge_of(retrained=[flat]).judge(tap(sure)).distance
+    assert between == pytest.approx(jensen_shannon(torch.zeros(1, 4), torch.tensor([[50.0, 0, 0, 0]])) / math.log(2))
+
+
+def test_outputs_that_are_no_numbers_have_no_score():
+    assert judge_of().judge(tap(Constant(math.nan, 0.0, 0.0, 0.0))) is None
+
+
+def test_a_test_part_without_a_calibration_half_is_refused():
+    small = toy_dataset(train=80, test=32)
+    setting = make_setting("finetune", data=small)
+    with pytest.raises(InputError, match=r"too few test images .* 32, .* Choose settings by hand"):
+        Judge(setting.splits, setting.train, setting.test, setting.model, [])
+
+
+# --- which images -------------------------------------------------------------------------------------------------
+
+
+def test_sets_shrink_together_and_a_small_forget_set_stays(monkeypatch):
+    labels = np.arange(4000) % 4
+    big = Selection.empty(labels, "abcd").with_classes([1])
+    ids = chosen_images(big, 0, limit=2000).numpy()
+    assert len(ids) == 2000 and int((labels[ids] == 1).sum()) == 500
+    few = Selection.empty(labels, "abcd").with_samples(np.arange(0, 4000, 40))
+    ids = chosen_images(few, 0, limit=400).numpy()
+    assert set(few.indices) <= set(ids) and 380 < len(ids) - few.count < 400
+    assert len(chosen_images(big, 0, limit=4000)) == 4000
+    assert not np.array_equal(ids, chosen_images(few, 1, limit=400).numpy())
+
+
+def test_the_evaluation_half_is_never_looked_at(job_of, pair, three, monkeypatch):
+    looked_at = []
+    stores = tuning.stores
+
+    class Watched(ImageStore):
+        def batch(self, ids, *more):
+            looked_at.append(ids)
+            return super().batch(ids, *more)
+
+    def watched(dataset, device, *more):
+        train, _ = stores(dataset, device, *more)
+        return train, Watched(dataset.test, dataset.preprocessing, device)
+
+    monkeypatch.setattr(tuning, "stores", watched)
+    tune(job_of(), pair, three, 2)
+    seen = torch.cat(looked_at).unique()
+    assert len(seen) and not bool(evaluation_half(pair.dataset.test)[seen].any())
+    assert len(seen) == int((~evaluation_half(pair.dataset.test)).sum())
+
+
+# --- searching ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=lambda m: m.id)
+def test_every_method_can_be_tuned(few_images, job_of, pair, three, method):
+    selection = three if "class" in method.suits else three.cleared().with_samples(np.arange(0, 100, 5))
+    job = job_of(method.id, selection, settings=SHORT_VALUES.get(method.id, {}))
+    if not method.searched:
+        with pytest.raises(UsageError, match="no setting to search for"):
+            tune(job, pair, selection, 2)
+        return
+    found = tune(job, pair, selection, 2)
+    assert found.complete and [one.number for one in found.tries] == [1, 2] and found.images < found.total
+    assert found.tries[0].values == {name: job.parameters[name] for name in found.searched}
+    assert found.tries[1].values != found.tries[0].values
+    assert all((one.score is None) == bool(one.reason) for one in found.tries)
+    assert found.best is not None and tuned(job, found).parameters == {**job.parameters, **found.best.values}
+
+
+def test_the_same_job_gives_the_same_tries_and_the_best_is_what_it_says(job_of, pair, three):
+    job, told, given = job_of(), [], []
+    found = tune(job, pair, three, 5, tell=lambda *at: told.append(at), tried=given.append)
+    again = tune(job, pair, three, 5)
+    assert plain(found.tries) == plain(again.tries) and list(found.tries) == given
+    assert found.judged_by == BY_GOAL and found.images == found.total == len(pair.dataset.train)
+    assert found.best.score == min(one.score for one in found.tries if one.allowed)
+    assert ("Trying settings, 5 of 5", found.tries[4].steps, found.tries[4].steps) in told
+    assert len({one.score for one in found.tries}) > 1
+
+
+def test_best_prefers_what_keeps_the_bound():
+    result = tuning.Tuning("m", ("lr",), BY_GOAL, None, 1, 1, 4, (), True)
+    tries = [
+        Try(1, {}, 0, 0, score=0.3, allowed=True), Try(2, {}, 0, 0, score=0.1, allowed=False),
+        Try(3, {}, 0, 0, reason="infinite"), Try(4, {}, 0, 0, score=0.3, allowed=True),
+    ]  # fmt: skip
+    assert dataclasses.replace(result, tries=tuple(tries)).best.number == 1
+    assert dataclasses.replace(result, tries=tuple(tries[1:3])).best.number == 2
+    assert dataclasses.replace(result, tries=tuple(tries[2:3])).best is None
+
+
+def test_a_stopped_search_keeps_its_tries_and_goes_on_where_it_was(job_of, pair, three, tmp_path):
+    job, keep, control = job_of(), tmp_path / "run" / TUNING, Control()
+    straight = tune(job, pair, three, 4)
+
+    def second(one):
+        if one.number == 2:
+            control.stop()
+
+    stopped = tune(job, pair, three, 4, keep=keep, control=control, tried=second)
+    assert not stopped.complete and plain(stopped.tries) == plain(straight.tries[:2])
+    steps = []
+    resumed = tune(job, pair, three, 4, keep=keep, tell=lambda what, *_: steps.append(what))
+    assert resumed.complete and plain(resumed.tries) == plain(straight.tries)
+    assert resumed.tries[:2] == stopped.tries and not [what for what in steps if what.startswith("Trying settings, 2")]
+    held = read_json(keep)
+    assert held["best"] == resumed.best.number and len(held["tries"]) == 4 and held["complete"] is True
+    assert tune(job, pair, three, 3, keep=keep).tries == resumed.tries[:3]
+
+
+def test_a_stop_within_a_try_drops_that_try(job_of, pair, three):
+    control = Control()
+    job = job_of(settings={"rounds": 3})
+
+    def in_the_second(what, done, total):
+        if what.startswith("Trying settings, 2"):
+            control.stop()
+
+    found = tune(job, pair, three, 3, control=control, tell=in_the_second)
+    assert not found.complete and [one.number for one in found.tries] == [1]
+
+
+def test_kept_tries_of_another_job_and_damaged_ones_are_refused(job_of, pair, three, tmp_path):
+    keep = tmp_path / TUNING
+    tune(job_of(), pair, three, 1, keep=keep)
+    with pytest.raises(MismatchError, match="tried for another job"):
+        tune(job_of(settings={**SHORT, "batch": 32}), pair, three, 1, keep=keep)
+    write_json(keep, {**read_json(keep), "tries": [{"number": "one"}]})
+    with pytest.raises(InputError, match=r"tuning\.json is damaged"):
+        tune(job_of(), pair, three, 1, keep=keep)
+
+
+def test_a_setting_that_diverges_is_told_with_its_reason_and_never_chosen(job_of, pair, three, monkeypatch):
+    monkeypatch.setattr(engine, "HALVINGS", 0)
+    job = job_of("finetune", settings={"epochs": 8, "lr": 10.0, "weight_decay": 1.0})
+    found = tune(job, pair, three, 1)
+    (one,) = found.tries
+    assert one.score is None and "infinite" in one.reason and found.best is None
+    with pytest.raises(RunError, match="None of 1 settings gave a usable model"):
+        tuned(job, found)
+
+
+def test_what_is_fixed_is_not_searched(job_of, pair, three):
+    job = job_of("finetune", settings={"epochs": 0.1})
+    with pytest.raises(UsageError, match="Fine-tuning has no setting to search for"):
+        tune(job, pair, three, 3, fixed={"lr"})
+
+
+def test_a_cached_reference_judges_and_a_new_one_begins_the_search_anew(job_of, pair, three, tmp_path, monkeypatch):
+    monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path / "home"))
+    job, keep = job_of(), tmp_path / "run" / TUNING
+    before = tune(job, pair, three, 2, keep=keep)
+    folder = create_run(keep.parent, job, three, pair.dataset)
+    train_reference(folder, pair.dataset, 1, Control(), lambda event: None)
+    found = tune(job, pair, three, 2, keep=keep)
+    assert (before.judged_by, found.judged_by) == (BY_GOAL, BY_REFERENCE)
+    assert all(one.distance is not None and 0 < one.distance < 1 for one in found.tries)
+    assert found.goal.forget == 0 and found.tries[0].forget == before.tries[0].forget
+
+
+def test_the_job_says_how_it_was_tuned_and_runs_with_what_was_found(job_of, pair, three, tmp_path):
+    keep = tmp_path / "run" / TUNING
+    job = job_of()
+    found = tune(job, pair, three, 2, keep=keep)
+    chosen = tuned(job, found, keep)
+    folder = create_run(keep.parent, chosen, three, pair.dataset)
+    held = folder.job()
+    assert held == chosen and held.tuning.tried == held.tuning.asked == 2 and held.tuning.best == found.best.number
+    assert held.tuning.sha256 == file_sha256(keep) and set(held.tuning.searched) == {"lr", "w_sd"}
+    assert run(folder, Control(), lambda event: None, pair=pair) is State.FINISHED
+    (told,) = [e for e in folder.events() if e["type"] == "log" and e["code"] == "tuned"]
+    assert told["message"].startswith("Settings chosen from 2 tries on 1,198 images: lr ")
+    folder.delete()
+    assert not keep.exists()
