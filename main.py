@@ -17,6 +17,8 @@ COMMANDS = {
     "train": "train an original model or, with exclusions, a retrained reference",
     "unlearn": "make a model unlearn classes or samples; makes a run folder",
     "evaluate": "the measures of one model",
+    "verify": "check a run against retrained models and a head-only edit, and write the report",
+    "compare": "hold runs side by side",
     "verify-report": "re-compute the hashes a report names",
     "export": "write a run's model or a model file in another form, and check it",
     "inspect": "say what a file or folder is",
@@ -26,8 +28,6 @@ COMMANDS = {
     "datasets": "the data sets known by name",
     "architectures": "the architectures known by name",
 }
-
-ABSENT = ("verify", "compare")  # names of the plan that this version answers with a sentence
 
 DISPLAY_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 
@@ -73,7 +73,7 @@ def _command_line(arguments: list[str]) -> list[str] | None:
     """Return the arguments of the subcommand where there is one, which may follow --no-window and --debug."""
     flags: list[str] = []
     for position, argument in enumerate(arguments):
-        if argument in COMMANDS or argument in ABSENT:
+        if argument in COMMANDS:
             return [*arguments[position:], *flags]
         if argument == "--debug":
             flags.append(argument)

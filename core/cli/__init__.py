@@ -19,6 +19,7 @@ MODULES = {
     "unlearn": "core.cli.unlearn",
     "evaluate": "core.cli.evaluate",
     "verify": "core.cli.verify",
+    "compare": "core.cli.compare",
     "verify-report": "core.cli.verify_report",
     "export": "core.cli.export",
     "inspect": "core.cli.inspect",
@@ -30,11 +31,6 @@ MODULES = {
     "example": "core.cli.example",
 }
 HIDDEN = ("example",)  # what main.py's --example runs where there is no window
-
-# Named by the file formats and by people who know the plan; answered with a sentence instead of "unknown".
-ABSENT = {
-    "compare": "`runs DIR` lists runs with their accuracies, and each run folder holds its report",
-}
 
 
 def main(argv: list[str]) -> int:
@@ -67,8 +63,6 @@ def _run(argv: list[str], screen: Screen) -> int:
     from core.errors import UsageError, nearest
 
     name, arguments = (argv[0], list(argv[1:])) if argv else ("", [])
-    if name in ABSENT:
-        raise UsageError(f"`{name}` is not part of this version", ABSENT[name])
     if name not in MODULES:
         alike = nearest(name, (known for known in MODULES if known not in HIDDEN), count=2)
         hint = f"Did you mean {' or '.join(alike)}?" if alike else "`python main.py --help` lists the subcommands"

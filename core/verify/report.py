@@ -38,12 +38,8 @@ def render_report(report: Report, events: Sequence[Mapping[str, Any]]) -> str:
 
     `report` is report.json's content, `events` the run's events as dictionaries. All text is escaped.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
     verdict = report.get("verdict") or {}
-    return environment.get_template("report.html.j2").render(
+    return page_environment().get_template("report.html.j2").render(
         title=text.title(report),
         subtitle=_subtitle(report),
         asked=text.asked(report),
@@ -68,6 +64,14 @@ def render_report(report: Report, events: Sequence[Mapping[str, Any]]) -> str:
         limits=text.limits(report),
         warnings=report.get("warnings") or [],
     )
+
+
+def page_environment() -> jinja2.Environment:
+    """Return what renders pages: everything is escaped, and a name that is missing is an error."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
 
 
 def _subtitle(report: Report) -> list[str]:

@@ -14,7 +14,7 @@ Unit = Literal["percent", "ratio", "number", "count", "seconds"]
 Report = Mapping[str, Any]
 
 COLUMNS = ("original", "head_only", "unlearned", "retrained")
-GROUPS = ("Outputs", "Features", "Spectra", "Cost")
+GROUPS = ("Outputs", "Features", "Attacks", "Spectra", "Cost")
 
 TRAINED_ON = "trained on: shown, not counted"
 NO_RETRAINED = "No retrained model yet."
@@ -23,6 +23,9 @@ NO_UNSEEN = "Single images have no unseen counterpart."
 NO_OTHER = "A single retrained model has no other one to be held against."
 NO_ALIGNMENT = "Alignment compares whole classes. For single images it says nothing."
 NOT_TAKEN = "Not measured in this report."
+NOT_IN_QUICK = "Part of the full suite."
+TOO_FEW_FOR_RATE = "Too few unseen images: at this rate the threshold would rest on a handful of them."
+NEVER = "Not reached within the samples tried."
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,26 @@ def _needs_retrained(report: Report, model: str) -> str:
     return NO_OTHER if model == "retrained" else ""
 
 
+def _attack_why(attack: str, rate: bool = False) -> Callable[[Report, str], str]:
+    """Return what says why an attack has no value: its own refusal, too few for a rate, or the suite."""
+
+    def why(report: Report, model: str) -> str:
+        reports = report.get("models") or {}
+        found = (((reports.get(model) or {}).get("membership") or {}).get(attack)) or {}
+        if found.get("reason"):
+            return str(found["reason"])
+        if rate and found.get("auc") is not None:
+            return TOO_FEW_FOR_RATE
+        return NOT_IN_QUICK if attack != "population" and report.get("suite") == "quick" and found == {} else ""
+
+    return why
+
+
+def _relearn_why(report: Report, model: str) -> str:
+    found = ((report.get("models") or {}).get(model) or {}).get("relearn") or {}
+    return NEVER if found else ""
+
+
 def _cost_rows(report: Report) -> tuple[TableRow, ...]:
     cost, notes = report.get("cost") or {}, report.get("retrained_notes") or {}
     rows = []
@@ -205,6 +228,8 @@ _ENTRIES: tuple[_Entry, ...] = (
               "divergence of the outputs to those of the retrained model on unseen retain images."),
     _distance("agreement_retain", "Agreement on retain, %", "percent", ("retain_test",), "agreement_with_retrained",
               "Share of unseen retain images for which the model and the retrained one name the same class."),
+    _Entry("neighbours", "Outputs", "Neighbours of the forget set, %", "percent", (("neighbours", "accuracy"),),
+           "Accuracy on the tenth of unseen retain images that lies nearest to the forget set in the original."),
     _Entry("probe", "Features", "Linear probe, recall, %", "percent", (("probe", "forget"),), "A linear classifier "
            "trained on frozen features: share of unseen forget images it finds again.", _no_unseen, "probe"),
     _Entry("probe_f1", "Features", "Linear probe, F1", "ratio", (("probe", "f1"),), "F1 of the same classifier, forget "
@@ -218,6 +243,34 @@ _ENTRIES: tuple[_Entry, ...] = (
     _Entry("dimensional_alignment", "Features", "Dimensional alignment", "ratio", (("dimensional_alignment", "value"),),
            "Share of the forget features' energy inside the leading retain directions, 0 to 1. The goal is the "
            "retrained value, not 1.", _no_alignment, "dimensional_alignment"),
+    _Entry("cka_retrained", "Features", "CKA to retrained", "ratio", (("geometry", "to_retrained", "cka"),), "Linear "
+           "centred kernel alignment of the features with the retrained model's: 1 up to rotation and scale. Never "
+           "read alone: it can move without a change of function."),
+    _Entry("procrustes_retrained", "Features", "Procrustes to retrained", "ratio",
+           (("geometry", "to_retrained", "procrustes"),), "Squared distance of the features to the retrained model's "
+           "after the best rotation, 0 to 2."),
+    _Entry("cka_original", "Features", "CKA to original", "ratio", (("geometry", "to_original", "cka"),), "The same "
+           "with the original's features."),
+    _Entry("procrustes_original", "Features", "Procrustes to original", "ratio",
+           (("geometry", "to_original", "procrustes"),), "The same with the original's features."),
+    _Entry("membership", "Attacks", "Membership attack, AUC", "ratio", (("membership", "population", "auc"),),
+           "How well an attacker who sees confidence, entropy and loss tells forget images from unseen images of the "
+           "same classes: 0.5 is chance.", _attack_why("population"), "membership"),
+    _Entry("membership_rate", "Attacks", "Membership attack, TPR at 1 % FPR, %", "percent",
+           (("membership", "population", "tpr_at_fpr_1e-2"),), "Share of forget images told at a false-positive rate "
+           "of 1 %.", _attack_why("population", rate=True)),
+    _Entry("rmia", "Attacks", "Reference attack (RMIA), AUC", "ratio", (("membership", "rmia", "auc"),),
+           "Per-sample attack with models that never saw the forget set, offline form."),
+    _Entry("over_protection", "Attacks", "Membership attack on retain, AUC", "ratio",
+           (("membership", "population_retain", "auc"),), "The first attack on images that stay: unlearning can expose "
+           "them."),
+    _Entry("relearn", "Attacks", "Relearning, mean accuracy, %", "percent", (("relearn", "accuracy"),), "Accuracy on "
+           "unseen forget images, mean over the curve of relearning from a few images.", verdict_key="relearn"),
+    _Entry("relearn_needed", "Attacks", "Samples to relearn 90 %", "count", (("relearn", "needed", "0.9"),), "Training "
+           "samples seen until the forget accuracy is back at 90 % of the original's.", _relearn_why),
+    _Entry("prototype", "Attacks", "Prototype attack, recall, %", "percent", (("prototype", "forget"),), "Mean "
+           "features of a few forget images put into the head: share of unseen forget images found, at 5 % false "
+           "positives.", verdict_key="prototype"),
     _Entry("retain_rank", "Spectra", "Effective rank, retain", "number", (("spectra", "retain_rank"),), "exp of the "
            "entropy of the normalised eigenvalues of the retain features' Gram matrix."),
     _Entry("forget_rank", "Spectra", "Effective rank, forget", "number", (("spectra", "forget_rank"),), "The same for "

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from core.cli import ABSENT, MODULES
+from core.cli import MODULES
 from core.places import data_home
 
 USAGE, INPUT = 2, 3
@@ -173,12 +173,6 @@ def test_a_hostile_pickle_runs_nothing(cli, tmp_path, wrapped):
 def test_every_subcommand_has_help_without_an_error(cli, name):
     result = cli(name, "--help")
     assert result.code == 0 and f"main.py {name}" in result.out and not result.err
-
-
-@pytest.mark.parametrize("name", ABSENT)
-def test_what_is_not_part_of_this_version_says_so(cli, name):
-    result = cli(name, "run", "--retrained", "train")
-    assert result.code == USAGE and "not part of this version" in result.error
 
 
 def test_a_mistyped_subcommand_names_the_nearest(cli):

@@ -194,7 +194,7 @@ def test_sample_forgetting_has_no_alignment_plot():
 
 
 def test_the_colours_are_those_of_the_window():
-    css = (Path(TEMPLATES) / "report.html.j2").read_text(encoding="utf-8")
+    css = (Path(TEMPLATES) / "style.css.j2").read_text(encoding="utf-8")
     blocks = re.findall(r":root \{([^}]*)\}", css)
     assert len(blocks) == 2
     for block, theme in zip(blocks, (tokens.LIGHT, tokens.DARK), strict=True):

@@ -30,6 +30,7 @@ def measures(forget: float, probe: float, alignment: float, **more) -> dict:
         "nmi": 0.8,
         "class_means": {"forget": probe, "retain": 0.9},
         "dimensional_alignment": {"value": alignment, "k": 9, "energy": 0.964, "centred": False},
+        "membership": {"population": {"auc": 0.6, "tpr_at_fpr_1e-2": None, "reason": ""}},
         "spectra": {"retain_rank": 7.5, "forget_rank": 2.0, "retain_norm": 3.0, "forget_norm": 4.0},
         **more,
     }

@@ -1,0 +1,75 @@
+"""`compare`: runs side by side."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from core.cli import options
+from core.cli.output import Screen, shown, table, wrapped
+from core.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from core.verify.comparison import Run
+
+SUMMARY = "Hold runs side by side: measures, gaps closed, means over seeds, and how their jobs differ."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `compare` takes."""
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of finished runs, two or more")
+    parser.add_argument("--html", metavar="FILE", help="write the comparison as one self-contained page")
+    options.add_output(parser)
+
+
+def run(given: argparse.Namespace, screen: Screen) -> int:
+    """Compare the runs' reports."""
+    from core.files import write_atomic
+    from core.verify.comparison import compare
+    from core.verify.comparison_page import blocks, render_comparison
+
+    runs = _opened(given.runs)
+    found = compare(runs)
+    for text in found["differences"]:
+        screen.notice(f"warning: {text}")
+    for each in found["runs"]:
+        code = each["verdict"]["code"] or "not checked"
+        screen.say(f"{each['run']}: {each['title']}, seed {each['seed']}, {code}")
+    for block in blocks(found):
+        screen.say(f"\n{block.title}\n")
+        screen.say(table(block.header, block.rows))
+        if block.note:
+            screen.say(wrapped(block.note))
+    if given.html:
+        path = options.path_option(given.html)
+        write_atomic(path, render_comparison(found, _title(found)).encode())
+        screen.say(f"\nPage  {shown(path)}")
+    screen.document(found)
+    return 0
+
+
+def _opened(texts: list[str]) -> list[Run]:
+    """Read the runs' reports and jobs. Raises UsageError for fewer than two, InputError for one without a report."""
+    from core.job import to_dict
+    from core.runs.folder import RunFolder
+    from core.verify.comparison import Run
+
+    folders = [RunFolder.open(options.path_option(text)) for text in texts]
+    if len({folder.path.resolve() for folder in folders}) < max(2, len(folders)):
+        raise UsageError("`compare` takes two or more different runs", "Name their folders")
+    found: list[Run] = []
+    names = [folder.id for folder in folders]
+    for folder in folders:
+        report = folder.report()
+        if report is None:
+            raise InputError(f"{folder.path} has no report to compare", "Finish the run, or check it with `verify`")
+        name = folder.id if names.count(folder.id) == 1 else f"{folder.path.resolve().parent.name}/{folder.id}"
+        if any(name == other.name for other in found):
+            name = str(folder.path)
+        found.append(Run(name, report, to_dict(folder.job())))
+    return found
+
+
+def _title(found: dict) -> str:
+    methods = dict.fromkeys(str(run["title"]) for run in found["runs"])
+    return " and ".join(methods) if len(methods) < 4 else f"{len(methods)} methods"

@@ -1,0 +1,190 @@
+"""Runs side by side: measures and closures, means over seeds, how far measures agree, and how their jobs differ."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.metrics.rank_agreement import agreement_matrix
+from core.verify.closure import CONFIDENCE
+from core.verify.table import TableRow, measure_rows
+
+Report = Mapping[str, Any]
+
+NO_DIFFERENCE = ("app_version", "libraries", "checkpoint_seconds", "monitoring_budget", "threads")
+"""Parts of a job that say where and when it ran, not what it did."""
+
+BY_SEED = ("seed",)
+"""Parts of a job in which runs of one group may differ."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run to compare: what it is called, its report.json and its job.json."""
+
+    name: str
+    report: Report
+    job: Mapping[str, Any]
+
+
+def compare(runs: Sequence[Run]) -> dict[str, Any]:
+    """Return two or more runs side by side as plain data.
+
+    `comparable` is false where they are not about the same data and forget set; `differences` says so in sentences,
+    and also what else weakens a comparison. `groups` are runs that differ in their seed alone: mean and 95 % interval
+    over seeds of every measure and closure. `agreement` is Kendall's tau between measures across the runs (of their
+    closures, so that all point the same way); empty where runs are not comparable.
+    """
+    rows = [_measures(run.report) for run in runs]
+    serious, further = _differences(runs)
+    taken = {key for row in rows for key, each in row.items() if each.values["unlearned"] is not None}
+    keys = [key for key in _ordered(rows) if key in taken]
+    closures = {
+        key: [(run.report.get("closure") or {}).get(key) for run in runs]
+        for key in dict.fromkeys(key for run in runs for key in run.report.get("closure") or {})
+    }
+    known = {key: values for key, values in closures.items() if any(value is not None for value in values)}
+    return {
+        "comparable": not serious,
+        "differences": [*serious, *further],
+        "measures": [_titled(key, rows) for key in keys],
+        "anchors": {} if serious else {name: _values(rows[0], name) for name in ("original", "head_only", "retrained")},
+        "runs": [_run(run, row) for run, row in zip(runs, rows, strict=True)],
+        "groups": [] if serious else _groups(runs, rows),
+        "agreement": {} if serious else agreement_matrix(known),
+        "job_differences": job_differences(runs),
+    }
+
+
+def job_differences(runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
+    """Return what the job files differ in: dotted name -> run -> value (null where a job has no such entry)."""
+    flat = {run.name: _flat(run.job) for run in runs}
+    names = sorted({name for job in flat.values() for name in job})
+    found = {}
+    for name in names:
+        values = {run: job.get(name) for run, job in flat.items()}
+        if any(value != next(iter(values.values())) for value in values.values()):
+            found[name] = values
+    return found
+
+
+def mean_interval(values: Sequence[float | None]) -> dict[str, Any]:
+    """Return n, mean and the 95 % interval t(n−1)·s/√n of the mean; low and high are null for fewer than two."""
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    if not known:
+        return {"n": 0, "mean": None, "low": None, "high": None}
+    mean = statistics.fmean(known)
+    if len(known) < 2:
+        return {"n": 1, "mean": mean, "low": None, "high": None}
+    from scipy.special import stdtrit
+
+    factor = float(stdtrit(len(known) - 1, (1 + CONFIDENCE) / 2))
+    half = factor * statistics.stdev(known) / math.sqrt(len(known))
+    return {"n": len(known), "mean": mean, "low": mean - half, "high": mean + half}
+
+
+def _measures(report: Report) -> dict[str, TableRow]:
+    return {row.key: row for row in measure_rows(report)}
+
+
+def _ordered(rows: Sequence[Mapping[str, TableRow]]) -> list[str]:
+    return list(dict.fromkeys(key for row in rows for key in row))
+
+
+def _titled(key: str, rows: Sequence[Mapping[str, TableRow]]) -> dict[str, str]:
+    row = next(row[key] for row in rows if key in row)
+    return {"key": key, "title": row.title, "group": row.group, "unit": row.unit, "explanation": row.explanation}
+
+
+def _values(rows: Mapping[str, TableRow], model: str) -> dict[str, float | None]:
+    return {key: row.values[model] for key, row in rows.items()}
+
+
+def _run(run: Run, rows: Mapping[str, TableRow]) -> dict[str, Any]:
+    report, details = run.report, run.report.get("method_details") or {}
+    return {
+        "run": run.name,
+        "method": report.get("method"),
+        "title": details.get("title") or report.get("method"),
+        "preset": details.get("preset"),
+        "seed": report.get("seed"),
+        "suite": report.get("suite"),
+        "verdict": {key: (report.get("verdict") or {}).get(key) for key in ("code", "damaged", "sentence")},
+        "measures": _values(rows, "unlearned"),
+        "retrained": _values(rows, "retrained"),
+        "closure": dict(report.get("closure") or {}),
+        "cost": dict(report.get("cost") or {}),
+    }
+
+
+def _groups(runs: Sequence[Run], rows: Sequence[Mapping[str, TableRow]]) -> list[dict[str, Any]]:
+    found: dict[str, list[int]] = {}
+    for index, run in enumerate(runs):
+        job = {name: value for name, value in _flat(run.job).items() if name.split(".")[0] not in BY_SEED}
+        found.setdefault(repr(sorted(job.items())), []).append(index)
+    groups = []
+    for members in found.values():
+        first = runs[members[0]].report
+        keys = _ordered([rows[i] for i in members])
+        closed = dict.fromkeys(key for i in members for key in runs[i].report.get("closure") or {})
+        groups.append({
+            "method": first.get("method"),
+            "title": (first.get("method_details") or {}).get("title") or first.get("method"),
+            "preset": (first.get("method_details") or {}).get("preset"),
+            "runs": [runs[i].name for i in members],
+            "seeds": [runs[i].report.get("seed") for i in members],
+            "verdicts": [(runs[i].report.get("verdict") or {}).get("code") for i in members],
+            "measures": {
+                key: mean_interval([rows[i][key].values["unlearned"] for i in members if key in rows[i]])
+                for key in keys
+            },
+            "closure": {
+                key: mean_interval([(runs[i].report.get("closure") or {}).get(key) for i in members]) for key in closed
+            },
+        })  # fmt: skip
+    return groups
+
+
+def _differences(runs: Sequence[Run]) -> tuple[list[str], list[str]]:
+    """Return what makes runs not comparable, and what weakens a comparison, in sentences."""
+    serious = []
+    if _several(runs, ("data", "fingerprint")):
+        serious.append("The runs are on different data, so their numbers cannot be held against each other.")
+    if _several(runs, ("forget", "sha256")):
+        sets = "; ".join(f"{run.name}: {_forgets(run.job)}" for run in runs)
+        sentence = "The runs forget different images, so their numbers cannot be held against each other"
+        serious.append(f"{sentence} ({sets}).")
+    further = []
+    if _several(runs, ("model", "sha256")):
+        further.append("The runs start from different originals: closures have different zero points.")
+    if len({tuple(sorted(run.report.get("retrained") or ())) for run in runs}) > 1:
+        further.append("The reports were made with different retrained models: `verify` with the same ones first.")
+    if len({run.report.get("suite_version") for run in runs}) > 1:
+        further.append("The reports were made with different versions of the suite: `verify` all of them again.")
+    if len({run.report.get("suite") for run in runs}) > 1:
+        further.append("Some reports hold the full suite and some the quick one: rows that only some have stay empty.")
+    return serious, further
+
+
+def _several(runs: Sequence[Run], path: tuple[str, str]) -> bool:
+    return len({(run.job.get(path[0]) or {}).get(path[1]) for run in runs}) > 1
+
+
+def _forgets(job: Mapping[str, Any]) -> str:
+    forget = job.get("forget") or {}
+    names = ", ".join(forget.get("class_names") or ())
+    return f"{names or 'single images'}, {forget.get('count')} images"
+
+
+def _flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Return a job's entries by dotted name, without what says where it ran; lists as text, so that they compare."""
+    if isinstance(value, Mapping):
+        found: dict[str, Any] = {}
+        for key, inner in value.items():
+            if name or key not in NO_DIFFERENCE:
+                found |= _flat(inner, f"{name}.{key}" if name else str(key))
+        return found
+    return {name: repr(value) if isinstance(value, (list, tuple)) else value}
