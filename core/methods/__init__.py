@@ -6,6 +6,7 @@ from core.errors import unknown_name
 from core.methods.base import Method
 from core.methods.esc import ESC
 from core.methods.finetune import FINETUNE
+from core.methods.fisher import FISHER
 from core.methods.gradient_ascent import GRADIENT_ASCENT
 from core.methods.head_only import HEAD_ONLY
 from core.methods.lfssd import LFSSD
@@ -40,6 +41,7 @@ METHODS = _registry(
     LFSSD,
     ESC,
     LOFT,
+    FISHER,
     FISHER,
 )
 

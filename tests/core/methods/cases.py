@@ -32,6 +32,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "loft": {},
     "random-labels": {"epochs": 1, "batch": 16},
     "salun": {"epochs": 1, "batch": 16, "weight_decay": 1e-3},
+    "fisher": {"samples": 20, "labels": 2},
 }
 
 # What the nature of a method's short setting rules out; a variant has its own.
@@ -61,6 +62,7 @@ VARIANTS: list[Case] = [
     ),
     Case("random-labels", "mixed", {"labels": "other classes"}),
     Case("salun", "class", {"epochs": 2, "share": 0.2, "order": "mixed", "batch": 40, "optimiser": "adamw"}),
+    Case("fisher", "class", {"replace_rows": True}),
 ]
 
 
