@@ -42,7 +42,6 @@ METHODS = _registry(
     ESC,
     LOFT,
     FISHER,
-    FISHER,
 )
 
 

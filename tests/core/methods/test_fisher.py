@@ -9,7 +9,7 @@ from torch import nn
 from core.engine.context import EngineContext
 from core.errors import RunError
 from core.events import Log
-from core.methods.fisher import LARGEST_VARIANCE, ROW_DEVIATION, replace_rows, information, noise
+from core.methods.fisher import LARGEST_VARIANCE, ROW_DEVIATION, information, noise, replace_rows
 from tests.core.toy import make_engine, make_setting, run_to_end, same, trained_net, weights
 
 
