@@ -115,31 +115,47 @@ class SelectableCard(QAbstractButton):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        selected, enabled = self.isChecked(), self.isEnabled()
+        self._paint_frame(painter)
+        self._paint_mark(painter)
+        self._paint_texts(painter, self.text_area())
+        painter.end()
+
+    def mark_area(self) -> QRectF:
+        """Where the box or radio mark is."""
+        mark, pad = theme.px(16), theme.px(t.M)
+        return QRectF(pad, pad, mark, mark)
+
+    def text_area(self) -> QRectF:
+        """Where the texts are: right of the mark."""
+        left = self.mark_area().right() + theme.px(t.S)
+        return QRectF(left, theme.px(t.S), self.width() - left - theme.px(t.M), self.height() - 2 * theme.px(t.S))
+
+    def ground(self) -> str:
+        """Token of the colour the texts lie on."""
+        return "sunken" if self.underMouse() and self.isEnabled() and not self.isChecked() else "surface"
+
+    def _paint_frame(self, painter: QPainter) -> None:
+        selected = self.isChecked()
         width = 2 if selected else 1
-        edge = "accent" if selected else "line"
-        ground = "sunken" if self.underMouse() and enabled and not selected else "surface"
-        painter.setPen(theme.pen(edge, width))
-        painter.setBrush(theme.brush(ground))
+        painter.setPen(theme.pen("accent" if selected else "line", width))
+        painter.setBrush(theme.brush(self.ground()))
         inset = width / 2
         frame = QRectF(self.rect()).adjusted(inset, inset, -inset, -inset)
         painter.drawRoundedRect(frame, theme.px(t.RADIUS_CARD), theme.px(t.RADIUS_CARD))
 
-        mark, pad = theme.px(16), theme.px(t.M)
-        box = QRectF(pad, pad, mark, mark)
-        painter.setPen(theme.pen("accent" if selected else "outline"))
+    def _paint_mark(self, painter: QPainter) -> None:
+        selected, box = self.isChecked(), self.mark_area()
+        painter.setPen(theme.pen("accent" if selected else "outline" if self.isEnabled() else "line"))
         painter.setBrush(theme.brush("accent" if selected else "surface"))
-        radius = theme.px(3) if self._check else mark / 2
+        radius = theme.px(3) if self._check else box.width() / 2
         painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
         if selected:
-            ratio = self.devicePixelRatioF()
             small = theme.px(12)
-            tick = icons.pixmap("tick", small, "on_accent", ratio)
-            painter.drawPixmap(box.topLeft() + (box.center() - box.topLeft()) * (1 - small / mark), tick)
+            tick = icons.pixmap("tick", small, "on_accent", self.devicePixelRatioF())
+            painter.drawPixmap(box.topLeft() + (box.center() - box.topLeft()) * (1 - small / box.width()), tick)
 
-        left = pad + mark + theme.px(t.S)
-        room = self.width() - left - pad
-        y = theme.px(t.S)
+    def _paint_texts(self, painter: QPainter, area: QRectF) -> None:
+        y = area.top()
         lines = (
             (self._title, theme.font("body"), "text", True),
             (self._text, theme.font("caption"), "text_2", False),
@@ -151,10 +167,8 @@ class SelectableCard(QAbstractButton):
             if strong:
                 font.setWeight(font.Weight.DemiBold)
             painter.setFont(font)
-            metrics = painter.fontMetrics()
-            painter.setPen(theme.color(token if enabled else "disabled"))
-            line = QRectF(left, y, room, theme.px(20))
-            shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, int(room))
+            painter.setPen(theme.color(token if self.isEnabled() else "disabled"))
+            line = QRectF(area.left(), y, area.width(), theme.px(20))
+            shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(area.width()))
             painter.drawText(line, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), shown)
             y += theme.px(18)
-        painter.end()

@@ -161,8 +161,10 @@ class ParameterForm(QWidget):
         self._quiet = False
         self.set_parameters(parameters)
 
-    def set_parameters(self, parameters: Iterable[Parameter]) -> None:
-        """Build the form anew."""
+    def set_parameters(self, parameters: Iterable[Parameter], open_groups: Iterable[str] | None = None) -> None:
+        """Build the form anew; `open_groups` are open from now on, those of before where it is None."""
+        if open_groups is not None:
+            self._open = set(open_groups)
         for widget in self._widgets:
             self._column.removeWidget(widget)
             widget.hide()

@@ -27,6 +27,10 @@ class Label(QLabel):
             self.setMaximumWidth(_LINE_CHARACTERS * QFontMetrics(self.font()).averageCharWidth())
             self.setMinimumWidth(1)
 
+    def heightForWidth(self, width: int) -> int:
+        # A layout asks for the width it has, which may be more than the label takes.
+        return super().heightForWidth(min(width, self.maximumWidth()))
+
 
 def caption(text: str = "", wrap: bool = False) -> Label:
     """Return a caption: small, in text-2."""

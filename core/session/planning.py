@@ -20,7 +20,7 @@ from core.engine.setting import convolutional
 from core.errors import InputError
 from core.jsonio import read_json, write_json
 from core.methods import METHODS, get_method
-from core.methods.base import Alternate, Edit, Facts, Method, Stage, Train
+from core.methods.base import GROUPS, Alternate, Edit, Facts, Method, Stage, Train
 from core.parameters import Values, resolve
 from core.places import cache_home
 from core.runs.checkpoints import KEEP
@@ -35,7 +35,8 @@ MEASURED_STEPS, MEASURED_SECONDS = 6, 1.0  # per size, whichever ends first
 LOSS_SHARE = 0.5  # of a step's own cost comes on top for losses, metrics and data in the engine (benchmarks/speed)
 PACE_RANGE = (0.2, 20.0)  # a run that was paused by the system's sleep teaches nothing beyond
 REPORT_BYTES = 4_000_000  # report, card, events: small beside weights
-ORDER = ("reconstruction", "baseline", "control", "reference")  # of method cards: what is meant to forget comes first
+# Of method cards: what is meant to forget comes first, and its group with it.
+ORDER = ("reconstruction", "baseline", "control", "reference")
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,11 @@ class StepCost:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one run would take. `seconds` is None where nothing was measured yet; bytes are rough."""
+    """What one run would take. `seconds` is None where nothing was measured yet; bytes are rough.
+
+    `training_seconds` are those of optimiser steps and edits alone, by the measured step time: what methods are
+    compared by. `seconds` adds monitoring, measuring the result, and what earlier runs taught.
+    """
 
     steps: int
     stages: tuple[dict[str, Any], ...]
@@ -73,6 +78,7 @@ class Estimate:
     explain: tuple[str, ...]
     plain_seconds: float | None = None  # from the step time alone, before what earlier runs taught
     pace_key: str = ""
+    training_seconds: float | None = None
 
     @property
     def fits_disk(self) -> bool:
@@ -81,14 +87,26 @@ class Estimate:
 
 
 def choices(selection: Selection | None) -> tuple[Choice, ...]:
-    """Return all methods in the order to show them for a forget set, those that do not suit it last."""
+    """Return all methods in the order to show them for a forget set: by group, those that do not suit it last.
+
+    Groups come in the order of their most commended method, and of GROUPS among equals.
+    """
     kind = "class" if selection is None or selection.mode in ("class", "empty") else "sample"
     found = []
     for method in METHODS.values():
         suits = kind in method.suits
         reason = "" if suits else "Works on whole classes only." if kind == "sample" else "Works on single images only."
         found.append(Choice(method, suits, reason))
-    return tuple(sorted(found, key=lambda c: (not c.suits, ORDER.index(c.method.status))))
+    best = {group: len(ORDER) for group in GROUPS}
+    for choice in found:
+        if choice.suits:
+            best[choice.method.group] = min(best[choice.method.group], ORDER.index(choice.method.status))
+
+    def place(choice: Choice) -> tuple[bool, int, int, int]:
+        group = choice.method.group
+        return not choice.suits, best[group], GROUPS.index(group), ORDER.index(choice.method.status)
+
+    return tuple(sorted(found, key=place))
 
 
 def preset_values(pair: Pair, method_id: str, preset: str, mode: str) -> Values:
@@ -137,11 +155,12 @@ def estimate(
     sizes = {"retain": facts.retain, "forget": facts.forget, "all": facts.retain + facts.forget}
     layout = Layout(plan, sizes)
     cost = step_cost(pair, device=device, precision=precision, threads=threads, measure=measure, cancelled=cancelled)
-    plain = None
+    plain = training = None
     if cost is not None:
         images = len(pair.dataset.train) + len(pair.dataset.test)
         ends = cost.sample_seconds * FORWARD_SHARE * images  # the result is measured on all images
-        plain = ends + _training_seconds(layout, method, sizes, cost) / (1 - min(monitoring_budget, 0.9))
+        training = _training_seconds(layout, method, sizes, cost)
+        plain = ends + training / (1 - min(monitoring_budget, 0.9))
     pace_key = f"{method.id}-{_machine_key(pair, choose_device(device), precision, set_threads(threads))}"
     weights = 4 * pair.model.parameters
     return Estimate(
@@ -154,6 +173,7 @@ def estimate(
         explain=method.explain(checked, facts) if method.explain is not None else (),
         plain_seconds=plain,
         pace_key=pace_key,
+        training_seconds=training,
     )
 
 

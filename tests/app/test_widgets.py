@@ -31,7 +31,7 @@ from app.widgets.facts import FactTable
 from app.widgets.flow import FlowLayout
 from app.widgets.form import ParameterForm
 from app.widgets.gap_bar import Gap, GapBar
-from app.widgets.labels import ElidedLabel
+from app.widgets.labels import ElidedLabel, Label
 from app.widgets.number_field import NumberField
 from app.widgets.progress import ProgressLine
 from app.widgets.rail import Rail
@@ -585,6 +585,22 @@ def test_a_section_folds_by_keyboard(qtbot):
     assert toggled.args == [True]
     assert section.is_open()
     assert section._head.accessibleDescription() == "open"
+
+
+def test_a_section_held_open_keeps_its_fold(qtbot):
+    section = CollapsibleSection("9 parameters")
+    shown(qtbot, section)
+    section.set_held_open(True)
+    assert section.is_open()
+    section.set_held_open(False)
+    assert not section.is_open()
+
+
+def test_a_label_narrower_than_its_column_gets_all_its_lines(qtbot):
+    label = Label("word " * 60, wrap=True)
+    wide = label.maximumWidth() * 3
+    assert label.heightForWidth(wide) == label.heightForWidth(label.maximumWidth())
+    assert label.heightForWidth(wide) > 2 * label.fontMetrics().height()
 
 
 def test_a_flow_wraps(qtbot):

@@ -11,6 +11,7 @@ from app.models.gallery import Images
 from app.pages.forget.lists import ForgetLists
 from app.pages.forget.map_presenter import MapPresenter
 from app.services import format as fmt
+from app.services import method_words
 from app.services.theme import theme
 from core.errors import ForgetSetError
 
@@ -219,7 +220,7 @@ class ForgetPresenter(QObject):
     def _show_summary(self) -> None:
         project, page = self._context.project, self._page
         selection = project.selection
-        page.set_summary(selection.describe() if selection is not None else "")
+        page.set_summary(method_words.described(selection) if selection is not None else "")
         problem = ""
         try:
             if selection is not None:

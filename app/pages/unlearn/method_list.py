@@ -1,53 +1,59 @@
-"""The methods as cards: several may be ticked, one of them is shown beside; those that do not suit come last."""
+"""The methods as cards under headings: several may be ticked, one is shown beside; what does not suit comes last."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
+from app.pages.unlearn.method_card import MethodCard
+from app.services import format as fmt
+from app.services import method_words as words
 from app.services import tokens as t
 from app.services.theme import theme
-from app.widgets.cards import Card, SelectableCard
+from app.widgets.cards import Card
+from app.widgets.collapsible import CollapsibleSection
 from app.widgets.labels import Label
 from app.widgets.scroll import scrolling
 
 if TYPE_CHECKING:
     from core.session.planning import Choice
 
-_NEEDS = {"forget set": "forget images", "retain set": "retain images", "teacher": "the original as teacher"}
-
 
 class MethodList(Card):
-    """`changed`: what is ticked or shown. Unsuitable methods cannot be ticked and say why."""
+    """`changed`: what is ticked or shown. Cards are built once; a search hides and shows them."""
 
     changed = Signal()
     opened = Signal()  # double click or Return on a card: go on with it
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Methods", parent, padding=t.M)
-        self.search = QLineEdit()
-        self.search.setPlaceholderText("Search methods")
-        self.search.setAccessibleName("Search methods")
-        self.search.setClearButtonEnabled(True)
-        self.search.textChanged.connect(self._filter)
+        self.ticks = Label("", "caption", "text-2")
+        self.add_action(self.ticks)
+        self.search = SearchField()
+        self.search.textChanged.connect(self._searched)
+        self.search.left.connect(self.focus_card)
         self.body.addWidget(self.search)
         self._list = QWidget()
         self._column = QVBoxLayout(self._list)
         self._column.setContentsMargins(theme.px(2), theme.px(2), theme.px(t.S), theme.px(2))
         self._column.setSpacing(theme.px(t.S))
         self._column.addStretch(1)
-        self._none = Label("No method of that name.", "body", "text-2")
+        self._none = Label("", "body", "text-2", wrap=True)
         self._none.hide()
         self.body.addWidget(self._none)
         self._list.setProperty("ground", "surface")
         self._area = scrolling(self._list, "surface")
         self.body.addWidget(self._area, 1)
-        self._cards: dict[str, SelectableCard] = {}
+        self._cards: dict[str, MethodCard] = {}  # in the order shown
         self._choices: dict[str, Choice] = {}
+        self._sections: dict[str, CollapsibleSection] = {}
+        self._section_of: dict[str, str] = {}  # by method id
         self._shown = ""
+        self._stop = ""  # the card that Tab comes to
 
     @property
     def shown(self) -> str:
@@ -62,30 +68,43 @@ class MethodList(Card):
         """One method with whether it suits."""
         return self._choices[method_id]
 
+    def visible(self) -> list[str]:
+        """Ids of the methods a search leaves, in the order of the cards."""
+        return [key for key, card in self._cards.items() if not card.isHidden()]
+
+    def headings(self) -> list[str]:
+        """The headings over cards that show, in order."""
+        return [title for title, section in self._sections.items() if not section.isHidden()]
+
     def set_choices(self, choices: Sequence[Choice]) -> None:
         """Show these methods in this order; ticks stay where the method still suits, else the first one gets it."""
-        before, shown = self.ticked(), self._shown
-        for card in self._cards.values():
-            self._column.removeWidget(card)
+        before, shown, cards = self.ticked(), self._shown, self._cards
+        self._choices = {choice.method.id: choice for choice in choices}
+        self._cards = {}
+        for choice in choices:
+            key = choice.method.id
+            card = cards.pop(key, None) or self._make_card(choice)
+            card.set_choice(choice)
+            card.setChecked(choice.suits and key in before)
+            self._cards[key] = card
+        for card in cards.values():
             card.hide()
             card.deleteLater()
-        self._cards, self._choices = {}, {choice.method.id: choice for choice in choices}
-        for number, choice in enumerate(choices):
-            card = SelectableCard(choice.method.title, choice.method.summary, _note(choice), check=True)
-            card.setEnabled(choice.suits)
-            card.setChecked(choice.suits and choice.method.id in before)
-            card.clicked.connect(self._clicked)
-            card.opened.connect(self._opened)
-            self._column.insertWidget(number, card)
-            self._cards[choice.method.id] = card
+        self._arrange()
         if not self.ticked():
             first = next((c.method.id for c in choices if c.suits), "")
             if first:
                 self._cards[first].setChecked(True)
         ticked = self.ticked()
-        self._shown = shown if shown in ticked else ticked[0] if ticked else ""
+        self._show(shown if shown in ticked else ticked[0] if ticked else "")
         self._filter(self.search.text())
         self.changed.emit()
+
+    def set_costs(self, costs: Mapping[str, float | None]) -> None:
+        """Show training costs beside retraining's, by method id; cards that are not named stay as they are."""
+        for key, share in costs.items():
+            if key in self._cards:
+                self._cards[key].set_cost(words.cost(share, key))
 
     def tick(self, method_id: str, only: bool = False) -> None:
         """Tick a method and show it."""
@@ -96,35 +115,176 @@ class MethodList(Card):
                 card.setChecked(True)
             elif only:
                 card.setChecked(False)
-        self._shown = method_id
+        self._show(method_id)
+        self._area.ensureWidgetVisible(self._cards[method_id])
         self.changed.emit()
 
+    def focus_card(self) -> None:
+        """Go to the card that Tab would come to."""
+        if self._stop:
+            self._go_to(self._stop)
+
+    # ---- parts
+
+    def _make_card(self, choice: Choice) -> MethodCard:
+        card = MethodCard(choice)
+        card.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        card.clicked.connect(self._clicked)
+        card.opened.connect(self._opened)
+        card.move_wanted.connect(self._move)
+        card.focused.connect(self._focused)
+        return card
+
+    def _arrange(self) -> None:
+        """Put each card under its group's heading; those that do not suit under one of their own, last."""
+        wanted: dict[str, list[str]] = {}
+        for key, choice in self._choices.items():
+            title = words.group_title(choice.method.group) if choice.suits else words.UNSUITABLE
+            wanted.setdefault(title, []).append(key)
+        for title in [title for title in self._sections if title not in wanted]:
+            section = self._sections.pop(title)
+            self._column.removeWidget(section)
+            section.hide()
+            section.deleteLater()
+        sections, self._section_of = {}, {}
+        for place, (title, keys) in enumerate(wanted.items()):
+            section = self._sections.get(title) or self._make_section(title)
+            self._column.removeWidget(section)
+            self._column.insertWidget(place, section)
+            for row, key in enumerate(keys):
+                section.body.insertWidget(row, self._cards[key])
+                self._section_of[key] = title
+            sections[title] = section
+        self._sections = sections
+        self._cards = {key: self._cards[key] for keys in wanted.values() for key in keys}
+
+    def _make_section(self, title: str) -> CollapsibleSection:
+        section = CollapsibleSection(title, True, strong=True)
+        section.set_tip(words.group_line(title))
+        section.toggled.connect(self._place_stop)
+        return section
+
+    def _sender_key(self) -> str:
+        return next((key for key, card in self._cards.items() if card is self.sender()), "")
+
     def _clicked(self) -> None:
-        key = next((key for key, card in self._cards.items() if card is self.sender()), "")
+        key = self._sender_key()
+        card = self._cards[key]
+        if card.on_texts and not card.isChecked() and key != self._shown:
+            card.setChecked(True)  # a ticked card that was not in view comes into view and stays ticked
         ticked = self.ticked()
         if key in ticked:
-            self._shown = key
+            self._show(key)
         elif self._shown == key:
-            self._shown = ticked[0] if ticked else key
+            self._show(ticked[0] if ticked else key)
+        self._count()
         self.changed.emit()
 
     def _opened(self) -> None:
-        self._clicked()
+        self._show(self._sender_key())
+        self._count()
+        self.changed.emit()
         self.opened.emit()
+
+    def _show(self, key: str) -> None:
+        self._shown = key
+        for other, card in self._cards.items():
+            card.set_shown(other == key)
+        if key:
+            self._set_stop(key)
+        self._count()
+
+    def _count(self) -> None:
+        ticked = self.ticked()
+        self.ticks.setText(f"{len(ticked)} of {len(self._cards)} ticked")
+        for title, section in self._sections.items():
+            members = [key for key, place in self._section_of.items() if place == title]
+            number = sum(key in ticked for key in members)
+            parts = [fmt.plural(len(members), "method"), *([f"{number} ticked"] if number else [])]
+            section.set_summary(" · ".join(parts))
+
+    def _searched(self, text: str) -> None:
+        self._filter(text)
+        self._area.verticalScrollBar().setValue(0)
 
     def _filter(self, text: str) -> None:
         wanted = text.strip().lower()
-        found = False
+        found: set[str] = set()
         for key, card in self._cards.items():
-            method = self._choices[key].method
-            match = wanted in f"{method.id} {method.title} {method.summary}".lower()
-            card.setVisible(match)
-            found = found or match
+            match = words.matches(card.haystack, wanted)
+            if card.isHidden() == match:
+                card.setVisible(match)
+            if match:
+                found.add(self._section_of[key])
+        for title, section in self._sections.items():
+            section.setVisible(title in found)
+            section.set_held_open(bool(wanted))  # what was found must show, also in a folded group
+        self._none.setText(f"No method matches “{text.strip()}”.")
         self._none.setVisible(not found and bool(self._cards))
+        self._place_stop()
+
+    # ---- the keyboard: one stop for Tab among the cards, arrows from card to card
+
+    def _reachable(self) -> list[str]:
+        """Cards the arrows go through: those that show and can be ticked."""
+        return [
+            key for key in self.visible()
+            if self._cards[key].isEnabled() and self._sections[self._section_of[key]].is_open()
+        ]  # fmt: skip
+
+    def _set_stop(self, key: str) -> None:
+        if key == self._stop:
+            return
+        for name, policy in ((self._stop, Qt.FocusPolicy.ClickFocus), (key, Qt.FocusPolicy.StrongFocus)):
+            if name in self._cards:
+                self._cards[name].setFocusPolicy(policy)
+        self._stop = key
+
+    def _place_stop(self) -> None:
+        cards = self._reachable()
+        if self._stop not in cards:
+            self._set_stop(self._shown if self._shown in cards else cards[0] if cards else "")
+
+    def _focused(self, by_keyboard: bool) -> None:
+        key = self._sender_key()
+        self._set_stop(key)
+        if by_keyboard and self._cards[key].isChecked() and key != self._shown:
+            self._show(key)
+            self.changed.emit()
+
+    def _move(self, by: int) -> None:
+        cards, key = self._reachable(), self._sender_key()
+        if key not in cards:
+            return
+        place = cards.index(key) + by
+        if place < 0 and by == -1:
+            self.search.setFocus(Qt.FocusReason.BacktabFocusReason)
+            return
+        self._go_to(cards[min(max(place, 0), len(cards) - 1)])
+
+    def _go_to(self, key: str) -> None:
+        card = self._cards[key]
+        card.setFocus(Qt.FocusReason.TabFocusReason)
+        self._area.ensureWidgetVisible(card, 0, theme.px(t.S))
 
 
-def _note(choice: Choice) -> str:
-    if not choice.suits:
-        return choice.reason
-    needs = [_NEEDS.get(need, need) for need in sorted(choice.method.needs)]
-    return f"Needs {', '.join(needs)}" if needs else ""
+class SearchField(QLineEdit):
+    """Filters as one types; Down leaves it for the cards, Escape empties it."""
+
+    left = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setPlaceholderText("Search methods")
+        self.setAccessibleName("Search methods")
+        self.setAccessibleDescription("By title, id, what they do, citation or group")
+        self.setToolTip("By title, id, what they do, citation or group")
+        self.setClearButtonEnabled(True)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Down:
+            self.left.emit()
+        elif event.key() == Qt.Key.Key_Escape and self.text():
+            self.clear()
+        else:
+            super().keyPressEvent(event)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
@@ -16,12 +17,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import set_property, set_tone, theme
 from app.widgets.buttons import TextButton
 from app.widgets.cards import Card
+from app.widgets.collapsible import CollapsibleSection
 from app.widgets.form import FIELD_WIDTH, LABEL_WIDTH, ParameterForm
-from app.widgets.labels import Label, separator
+from app.widgets.labels import Label, section, separator
 from app.widgets.number_field import pad_spin_box
 from app.widgets.scroll import scrolling
 from core.errors import AppError
@@ -30,6 +33,8 @@ from core.seeds import parse_seeds
 if TYPE_CHECKING:
     from core.methods.base import Method, Preset
 
+FEW = 12  # so many parameters are shown under all their headings at once; of more, the first heading's
+CHANGES_SHOWN = 4
 PRECISIONS = (("auto", "Automatic"), ("float32", "32 bit"), ("bfloat16", "bfloat16"), ("float16", "float16"))
 
 
@@ -43,6 +48,7 @@ class ParametersCard(Card):
         super().__init__("Parameters", parent, padding=t.M)
         self._quiet = False
         self._presets: Sequence[Preset] = ()
+        self.summary = Label("", "body", "text-2", wrap=True)
         self.preset = QComboBox()
         self.reason = Label("", "caption", "text-2", wrap=True)
         self.seeds = QLineEdit("0")
@@ -62,6 +68,14 @@ class ParametersCard(Card):
         self.budget.setToolTip("Largest share of the time spent on measuring. Less gives fewer points, not another "
                                "result.")  # fmt: skip
         self.form = ParameterForm()
+        self.fold = CollapsibleSection("Parameters", strong=True)
+        self.fold.body.addWidget(self.form)
+        self.fold.toggled.connect(self._update)
+        self.changes = Label("", "caption", "text-2", wrap=True)
+        self.citation = Label("", "body", "text-2", wrap=True)
+        self.notes = Label("", "body", "text-2", wrap=True)
+        for label in (self.citation, self.notes):
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.reset = TextButton("Reset all", self._reset_all)
         self.reset.setFixedHeight(theme.px(24))
         self.add_action(self.reset)
@@ -114,7 +128,16 @@ class ParametersCard(Card):
             self.preset.addItem(one.title, one.name)
         self.preset.setEnabled(len(presets) > 1)
         self.preset.setCurrentIndex(max(0, self.preset.findData(preset)))
-        self.form.set_parameters(method.parameters)
+        groups = tuple(dict.fromkeys(parameter.group for parameter in method.parameters))
+        self.form.set_parameters(method.parameters, groups if len(method.parameters) <= FEW else groups[:1])
+        self.fold.set_title(fmt.plural(len(method.parameters), "parameter"))
+        self.fold.setVisible(bool(method.parameters))
+        self.summary.setText(method.summary)
+        self.citation.setText(method.citation)
+        self.notes.setText("\n".join(f"• {note}" for note in method.notes))
+        self.citation.setVisible(bool(method.citation))
+        self.notes.setVisible(bool(method.notes))
+        self._about.setVisible(bool(method.citation or method.notes))
         self._quiet = False
         self._update()
 
@@ -161,11 +184,26 @@ class ParametersCard(Card):
             self._update()
             self.edited.emit()
 
-    def _update(self) -> None:
+    def _update_fold(self) -> None:
+        """Say beside the fold how many values differ from the preset, and below it which, while it is folded."""
+        changed, wrong = self.form.changed_names(), self.form.problems()
+        self.reset.setVisible(bool(changed))
+        if wrong and not self.fold.is_open():
+            self.fold.set_open(True)  # what is wrong must be seen
+        preset = "as the preset sets them" if self._presets else "as they are by default"
+        self.fold.set_summary(f"{fmt.count(len(changed))} changed" if changed else preset)
+        values = self.form.values()
+        right = [name for name in changed if name in values]
+        shown = [f"{self.form.row(name).parameter.label} {_written(values[name])}" for name in right[:CHANGES_SHOWN]]
+        more = [f"{len(changed) - len(shown)} more"] if len(changed) > len(shown) else []
+        self.changes.setText(f"Changed: {', '.join([*shown, *more])}")
+        self.changes.setVisible(bool(changed) and not self.fold.is_open())
+
+    def _update(self, *_: object) -> None:
         preset = next((p for p in self._presets if p.name == self.preset_name()), None)
         self.reason.setText(preset.reason if preset else "")
         self.reason.setVisible(bool(self.reason.text()))
-        self.reset.setVisible(bool(self.form.changed_names()))
+        self._update_fold()
         problem = ""
         try:
             self.parsed_seeds()
@@ -182,15 +220,32 @@ class ParametersCard(Card):
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, theme.px(t.XS), 0)
         column.setSpacing(theme.px(t.M))
+        column.addWidget(self.summary)
         column.addLayout(self._form([("&Preset", self.preset, self.reason)]))
-        column.addWidget(self.form)
+        folding = self._part(column, t.XS)
+        folding.addWidget(self.fold)
+        folding.addWidget(self.changes)
         column.addWidget(separator())
         column.addLayout(self._form([
             ("S&eeds", self.seeds, self._seeds_problem), ("&Device", self.device, None),
             ("Prec&ision", self.precision, None), ("&Measuring at most", self.budget, None),
         ]))  # fmt: skip
+        self._about = QWidget()
+        about = QVBoxLayout(self._about)
+        about.setContentsMargins(0, 0, 0, 0)
+        about.setSpacing(theme.px(t.S))
+        for widget in (separator(), section("About this method"), self.citation, self.notes):
+            about.addWidget(widget)
+        column.addWidget(self._about)
         column.addStretch(1)
         self.body.addWidget(scrolling(inside, "surface"), 1)
+
+    @staticmethod
+    def _part(column: QBoxLayout, spacing: int) -> QVBoxLayout:
+        part = QVBoxLayout()
+        part.setSpacing(theme.px(spacing))
+        column.addLayout(part)
+        return part
 
     @staticmethod
     def _form(rows: Sequence[tuple[str, QWidget, QWidget | None]]) -> QFormLayout:
@@ -218,3 +273,9 @@ class ParametersCard(Card):
                 inside.addWidget(below)
             form.addRow(label, cell)
         return form
+
+
+def _written(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -19,6 +19,9 @@ from app.widgets.scroll import scrolling
 if TYPE_CHECKING:
     from core.session.planning import Estimate
 
+ROWS = (("forget", "Forget"), ("steps", "Steps"), ("cost", "Cost"), ("time", "Time"), ("memory", "Memory"),
+        ("disk", "Disk"))  # fmt: skip
+
 
 class PlanCard(Card):
     """Shows the estimate of the method in view; what is not known yet is said, not guessed."""
@@ -49,19 +52,19 @@ class PlanCard(Card):
 
     def show_nothing(self) -> None:
         """Nothing to plan yet."""
-        for key, label in (("steps", "Steps"), ("time", "Time"), ("memory", "Memory"), ("disk", "Disk")):
+        for key, label in ROWS:
             self.facts.set(key, label, fmt.DASH)
         self._say_lines(())
         self.set_problem("")
 
-    def show_waiting(self) -> None:
-        """An estimate is being made."""
-        for key, label in (("steps", "Steps"), ("time", "Time"), ("memory", "Memory"), ("disk", "Disk")):
-            self.facts.set(key, label, "…")
+    def set_forget(self, what: str, whole: str) -> None:
+        """How many images are to be forgotten; `whole` says more in the tool tip."""
+        self.facts.set("forget", "Forget", what, hint=whole)
 
-    def show_estimate(self, estimate: Estimate, lines: Sequence[str]) -> None:
-        """Show the estimate of one run."""
+    def show_estimate(self, estimate: Estimate, cost: str, lines: Sequence[str]) -> None:
+        """Show the estimate of one run; `cost` is its training beside retraining, in words."""
         self.facts.set("steps", "Steps", fmt.count(estimate.steps))
+        self.facts.set("cost", "Cost", cost or fmt.DASH)
         time = fmt.about(estimate.seconds) if estimate.seconds is not None else "known after the run before"
         self.facts.set("time", "Time", time)
         self.facts.set("memory", "Memory", f"about {fmt.size(estimate.memory_bytes)} more")

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QTimer
 
 from app.pages.unlearn.setup_view import SetupView
 from app.services import format as fmt
+from app.services import method_words
 from app.services import run_words as words
 from core.errors import AppError
 
@@ -33,9 +34,10 @@ class Draft:
 
 @dataclass(frozen=True)
 class Plan:
-    """Estimates by method id, and what the result will be held against."""
+    """Estimates and training costs as shares of retraining's by method id; what the result will be held against."""
 
     estimates: dict[str, Estimate]
+    shares: dict[str, float | None]
     references: str
 
 
@@ -50,6 +52,7 @@ class SetupPresenter(QObject):
         self._model_sha = ""
         self._form_of = ""  # the method whose form is built
         self._plan: Plan | None = None
+        self._costs_of: tuple[object, ...] = ()  # what the costs on the cards hold for
         self._problem = ""  # why there is no plan
         self._starting = False
         self._devices_asked = False
@@ -86,6 +89,7 @@ class SetupPresenter(QObject):
                 self._form_of = ""
             self._mode, self._model_sha = selection.mode, model
             self._view.methods.set_choices(choices(selection))
+        self._view.plan.set_forget(method_words.chosen(selection), selection.describe())
         self._ask_devices()
         self._plan_later()
 
@@ -263,7 +267,33 @@ class SetupPresenter(QObject):
 
     def _planned(self, plan: Plan) -> None:
         self._plan, self._problem = plan, ""
+        self._view.methods.set_costs(plan.shares)
+        self._ask_costs()
         self._update()
+
+    def _ask_costs(self) -> None:
+        """Ask for what all methods cost, where model, forget set or device changed; the plan has measured a step."""
+        pair, selection = self._context.project.pair, self._context.project.selection
+        if pair is None or selection is None:
+            return
+        common = self._common()
+        wanted = (pair.model.sha256, selection.digest, common["device"], common["precision"])
+        if wanted == self._costs_of:
+            return
+        self._costs_of = wanted
+        handle = self._context.device_jobs.submit(_shares, pair, selection, common, key="costs")
+        handle.done.connect(self._costs_known)
+        handle.failed.connect(self._costs_failed)
+
+    def _costs_known(self, shares: dict[str, float | None]) -> None:
+        if not any(share is not None for share in shares.values()):
+            self._costs_of = ()  # no step was measured yet, as while a run goes: the next plan asks again
+        edited = self._plan.shares if self._plan is not None else {}
+        self._view.methods.set_costs({**shares, **edited})
+
+    def _costs_failed(self, error: BaseException) -> None:
+        self._costs_of = ()
+        self._context.notifications.error(error, "The costs of the methods could not be estimated")
 
     def _not_planned(self, error: BaseException) -> None:
         self._plan = None
@@ -280,7 +310,8 @@ class SetupPresenter(QObject):
         shown = view.methods.shown
         if self._plan is not None and shown in self._plan.estimates:
             estimate = self._plan.estimates[shown]
-            view.plan.show_estimate(estimate, self._lines(shown, estimate))
+            cost = method_words.cost(self._plan.shares.get(shown), shown)
+            view.plan.show_estimate(estimate, cost, self._lines(shown, estimate))
             view.plan.set_references(self._plan.references)
         elif self._timer.isActive():
             pass  # what was shown stays until the new estimate is there
@@ -297,6 +328,10 @@ class SetupPresenter(QObject):
             lines.append(words.RECONSTRUCTION)
         if self._mode == "sample":
             lines.append(words.NO_ALIGNMENT)
+        selection = self._context.project.selection
+        weighted = selection is not None and selection.weights is not None
+        if weighted and not self._view.methods.choice(method_id).method.honours_weights:
+            lines.append(method_words.UNWEIGHTED)
         return lines
 
     def _number_of_runs(self) -> int:
@@ -353,6 +388,7 @@ def _devices() -> list[tuple[str, str]]:
 
 
 def _make_plan(pair, selection, settings, common, runs_folder, measure, cancelled=None) -> Plan:
+    from core.session.costs import retraining_seconds
     from core.session.jobs import make_unlearn_job
     from core.session.planning import estimate
 
@@ -363,7 +399,18 @@ def _make_plan(pair, selection, settings, common, runs_folder, measure, cancelle
     }  # fmt: skip
     method, preset, values = settings[0]
     job = make_unlearn_job(pair, selection, method, preset=preset, settings=values, **common)
-    return Plan(estimates, _held_against(job))
+    whole = retraining_seconds(pair, selection, **common)
+    shares = {
+        method: one.training_seconds / whole if whole and one.training_seconds is not None else None
+        for method, one in estimates.items()
+    }
+    return Plan(estimates, shares, _held_against(job))
+
+
+def _shares(pair, selection, common):
+    from core.session.costs import shares_of_retraining
+
+    return shares_of_retraining(pair, selection, **common)
 
 
 def _held_against(job) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from app.pages.unlearn import UnlearnPage
+from app.services.method_words import UNWEIGHTED
 from core.engine.states import State
 from core.job import Job
 from tests.app.scripted import Stepped, job
@@ -120,6 +122,63 @@ def test_a_wrong_value_keeps_the_start_away_and_says_why(page, qtbot):
     assert page.setup.missing.text().startswith("Rounds: Must be a whole number")
     page.start()
     assert page.context.run_controller.current is None
+
+
+def test_the_parameters_of_the_preset_are_folded_away(page):
+    parameters = page.setup.parameters
+    number = len(page.setup.methods.choice("muda").method.parameters)
+    assert parameters.fold.title() == f"{number} parameters" and not parameters.fold.is_open()
+    assert parameters.fold.summary() == "as the preset sets them" and parameters.reset.isHidden()
+    assert not parameters.form.row("rounds").isVisible() and parameters.reason.text()
+
+
+def test_changed_values_are_named_beside_the_fold_and_can_be_reset(page):
+    parameters = page.setup.parameters
+    parameters.form.set_values({"rounds": 2, "lr": 0.007})
+    assert parameters.fold.summary() == "2 changed"
+    assert parameters.changes.isVisible() and parameters.changes.text() == "Changed: Rounds 2, Step size 0.007"
+    parameters.fold._head.click()
+    assert parameters.fold.is_open() and not parameters.changes.isVisible()
+    assert parameters.form.row("rounds").isVisible()
+    parameters.reset.click()
+    assert parameters.form.changed_names() == [] and parameters.fold.summary() == "as the preset sets them"
+
+
+def test_what_is_wrong_opens_the_fold(page):
+    page.setup.parameters.form.row("rounds").field.lineEdit().setText("-3")
+    assert page.setup.parameters.fold.is_open()
+
+
+def test_the_card_says_where_a_method_comes_from_and_what_is_ours(page):
+    parameters, method = page.setup.parameters, page.setup.methods.choice("muda").method
+    assert parameters.citation.text() == method.citation and parameters.summary.text() == method.summary
+    assert all(note in parameters.notes.text() for note in method.notes)
+
+
+def test_cards_say_what_methods_cost_beside_retraining(page, qtbot):
+    cards = page.setup.methods._cards
+    qtbot.waitUntil(lambda: any("retraining" in line for line in cards["finetune"].lines()), timeout=20_000)
+    assert page.setup.plan.facts.values()["cost"] in cards["muda"].lines()
+    assert "What all costs are held against" in cards["retrain"].lines()
+    planned(page, qtbot)
+    before = page.setup.plan.facts.values()["cost"]
+    page.setup.parameters.form.set_values({"rounds": 200})
+    planned(page, qtbot)
+    after = page.setup.plan.facts.values()["cost"]
+    assert after != before and after in cards["muda"].lines()
+
+
+def test_a_weighted_forget_set_says_so(page, opened, qtbot):
+    selection = opened.project.selection.cleared()
+    opened.project.set_selection(selection.with_samples(range(37), weights=np.linspace(0.5, 2, 37)))
+    assert page.setup.plan.facts.values()["forget"] == "37 images, weighted"
+    page.setup.methods.tick("finetune", only=True)
+    planned(page, qtbot)
+    assert UNWEIGHTED in page.setup.plan.lines.text()
+    opened.project.set_selection(selection.with_samples(range(37)))
+    assert page.setup.plan.facts.values()["forget"] == "37 images"
+    planned(page, qtbot)
+    assert UNWEIGHTED not in page.setup.plan.lines.text()
 
 
 def test_several_methods_and_seeds_make_a_group_with_one_estimate(page, qtbot, started):

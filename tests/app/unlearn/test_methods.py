@@ -1,0 +1,218 @@
+"""The method cards: grouped, searched, ticked by mouse and keyboard, built once; what is written on them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QFontMetrics
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from app.pages.unlearn.method_card import wrapped
+from app.pages.unlearn.method_list import MethodList
+from app.services import method_words as words
+from app.services.theme import theme
+from core.methods import METHODS
+from core.methods.base import GROUPS
+from core.session.planning import Choice
+from tests.app.helpers import focusable, unnamed
+
+FINETUNE = METHODS["finetune"]
+
+
+def choice(number: int, group: str, suits: bool = True) -> Choice:
+    method = dataclasses.replace(
+        FINETUNE, id=f"m{number}", title=f"Method {number}", group=group,
+        citation=f"Author {number} (arXiv 2{number:03})",
+        summary=f"Does the {number}th thing that one can do to a network so that it forgets, in one line or two.",
+    )  # fmt: skip
+    return Choice(method, suits, "" if suits else "Works on whole classes only.")
+
+
+def many(count: int = 25) -> list[Choice]:
+    """Cards in the order of their groups; the last three do not suit."""
+    suiting = [choice(n, GROUPS[n * len(GROUPS) // (count - 3)]) for n in range(count - 3)]
+    return [*suiting, *(choice(count - 3 + n, "closed form", suits=False) for n in range(3))]
+
+
+@pytest.fixture
+def methods(qtbot) -> MethodList:
+    made = MethodList()
+    qtbot.addWidget(made)
+    made.resize(336, 570)
+    made.set_choices(many())
+    made.show()
+    qtbot.waitExposed(made)
+    made.activateWindow()
+    return made
+
+
+def click(card, on_box: bool = False) -> None:
+    at = card.mark_area().center().toPoint() if on_box else QPoint(card.width() // 2, card.height() // 2)
+    QTest.mouseClick(card, Qt.MouseButton.LeftButton, pos=at)
+
+
+def test_cards_stand_under_headings_and_what_does_not_suit_under_the_last(methods):
+    assert methods.headings() == [*(words.GROUP_TITLES[group] for group in GROUPS), words.UNSUITABLE]
+    assert len(methods.visible()) == 25
+    places = [methods._cards[key].mapTo(methods, QPoint(0, 0)).y() for key in methods.visible()]
+    assert places == sorted(places)
+    last = methods._cards["m24"]
+    assert not last.isEnabled() and "Works on whole classes only." in last.accessibleDescription()
+
+
+def test_every_registered_method_has_a_card_with_all_that_is_asked_of_it(qtbot):
+    made = MethodList()
+    qtbot.addWidget(made)
+    made.set_choices([Choice(method, True) for method in METHODS.values()])
+    made.set_costs(dict.fromkeys(METHODS, 0.09))
+    assert set(made.visible()) == set(METHODS)
+    for key, method in METHODS.items():
+        lines = made._cards[key].lines()
+        assert lines[0] == method.title and method.summary in lines
+        assert any(line.startswith("For ") for line in lines) and any(line.startswith("Needs ") for line in lines)
+        assert words.cost(0.09, key) in lines
+        assert not method.citation or lines[-1] == method.citation
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("method 7", ["m7", "m17"]),  # title, and the one whose summary says 17th
+        ("M7", ["m7"]),  # id, in any case
+        ("17th thing", ["m17"]),  # what it does
+        ("arxiv 2011", ["m11"]),  # citation
+        ("Alignment", ["m4", "m5", "m6", "m7"]),  # group
+        ("alignment 5th", ["m5"]),  # words apart
+        ("nothing of that kind", []),
+    ],
+)
+def test_a_search_looks_in_title_id_summary_citation_and_group(methods, typed, found):
+    methods.search.setText(typed)
+    assert methods.visible() == found
+    assert methods._none.isVisible() == (not found)
+    assert all(section.isVisible() == any(methods._section_of[key] == title for key in found)
+               for title, section in methods._sections.items())  # fmt: skip
+
+
+def test_typing_builds_no_card_anew_and_keeps_ticks(methods):
+    methods.tick("m9")
+    cards = dict(methods._cards)
+    for text in ("m", "me", "met", "x", ""):
+        methods.search.setText(text)
+    assert methods._cards == cards and methods.ticked() == ["m0", "m9"]
+    methods.set_choices(many()[::-1])  # another forget set: another order, the same cards
+    assert all(methods._cards[key] is card for key, card in cards.items())
+
+
+def test_a_search_shows_what_it_finds_in_a_folded_group(methods):
+    section = methods._sections["Distillation"]
+    section.set_open(False)
+    key = next(key for key, title in methods._section_of.items() if title == "Distillation")
+    assert not methods._cards[key].isVisible()
+    methods.search.setText(key)
+    assert methods._cards[key].isVisible()
+    methods.search.setText("")
+    assert not methods._cards[key].isVisible()
+
+
+def test_a_click_ticks_shows_and_unticks(methods):
+    card = methods._cards["m1"]
+    click(card)
+    assert methods.ticked() == ["m0", "m1"] and methods.shown == "m1"
+    click(methods._cards["m0"])  # ticked, not in view: comes into view
+    assert methods.ticked() == ["m0", "m1"] and methods.shown == "m0"
+    click(methods._cards["m0"])
+    assert methods.ticked() == ["m1"] and methods.shown == "m1"
+    click(methods._cards["m0"])
+    click(card, on_box=True)  # the box is about the tick alone
+    assert methods.ticked() == ["m0"] and methods.shown == "m0"
+    assert methods.ticks.text() == "1 of 25 ticked"
+    assert methods._sections["References"].summary() == "4 methods · 1 ticked"
+
+
+def test_tab_stops_once_among_the_cards_and_arrows_do_the_rest(methods, qtbot):
+    stops = [card for card in methods._cards.values() if card in focusable(methods)]
+    assert stops == [methods._cards["m0"]] and not unnamed(methods)
+    methods.search.setFocus()
+    qtbot.keyClick(methods.search, Qt.Key.Key_Down)
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is methods._cards["m0"])
+    qtbot.keyClick(methods._cards["m0"], Qt.Key.Key_Down)
+    assert QApplication.focusWidget() is methods._cards["m1"]
+    qtbot.keyClick(methods._cards["m1"], Qt.Key.Key_Space)
+    assert methods.ticked() == ["m0", "m1"] and methods.shown == "m1"
+    qtbot.keyClick(methods._cards["m1"], Qt.Key.Key_Up)
+    assert methods.shown == "m0"  # a ticked card comes into view with the focus
+    qtbot.keyClick(methods._cards["m0"], Qt.Key.Key_Space)
+    assert methods.ticked() == ["m1"]
+    qtbot.keyClick(methods._cards["m0"], Qt.Key.Key_End)
+    last = methods._cards["m21"]  # those after it do not suit
+    assert QApplication.focusWidget() is last
+    area = methods._area.viewport()
+    assert area.rect().contains(last.mapTo(area, QPoint(0, last.height() - 1)))
+    qtbot.keyClick(last, Qt.Key.Key_Home)
+    qtbot.keyClick(methods._cards["m0"], Qt.Key.Key_Up)
+    assert QApplication.focusWidget() is methods.search
+
+
+def test_the_stop_follows_the_search(methods):
+    methods.search.setText("m13")
+    assert [card for card in methods._cards.values() if card in focusable(methods)] == [methods._cards["m13"]]
+
+
+def test_return_on_a_card_goes_on_with_it(methods, qtbot):
+    with qtbot.waitSignal(methods.opened):
+        qtbot.keyClick(methods._cards["m2"], Qt.Key.Key_Return)
+    assert methods.ticked() == ["m0", "m2"] and methods.shown == "m2"
+
+
+@pytest.mark.parametrize("width", [336, 480])
+def test_no_card_is_lower_than_its_texts(methods, width, qtbot):
+    methods.set_costs({f"m{n}": 0.1 for n in range(25)})
+    methods.resize(width, 570)
+    qtbot.waitUntil(lambda: all(c.height() == c.heightForWidth(c.width()) for c in methods._cards.values()))
+    assert methods._cards["m0"].heightForWidth(260) > methods._cards["m0"].heightForWidth(900)
+
+
+def test_text_breaks_at_words_and_the_last_line_is_elided(qapp):
+    metrics = QFontMetrics(theme.font("caption"))
+    text = "one two three four five six seven eight nine ten"
+    room = metrics.horizontalAdvance("one two three four")
+    first, second = wrapped(text, metrics, room, 2)
+    assert first == "one two three four" and second.startswith("five six") and second.endswith("…")
+    assert all(metrics.horizontalAdvance(line) <= room for line in (first, second))
+    assert wrapped("one two", metrics, room, 2) == ["one two"]
+    assert wrapped("", metrics, room, 2) == []
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (None, ""), (0.0, "Hardly any training cost"), (0.004, "Under 1 % of retraining"),
+        (0.087, "About 9 % of retraining"), (0.12, "About 10 % of retraining"), (0.13, "About 15 % of retraining"),
+        (1.02, "About 100 % of retraining"), (2.04, "About 2.0 times retraining"),
+    ],
+)  # fmt: skip
+def test_costs_in_words(share, text):
+    assert words.cost(share) == text
+
+
+def test_needs_and_suits_in_words():
+    def method(needs: set[str], suits: set[str]):
+        return dataclasses.replace(FINETUNE, needs=frozenset(needs), suits=frozenset(suits))
+
+    assert words.needs(method({"retain set", "forget set"}, {"class"})) == "Needs forget and retain images"
+    assert words.needs(method({"retain set", "forget set", "teacher"}, {"class"})) == (
+        "Needs forget and retain images and the original as teacher"
+    )
+    assert words.needs(method({"a permit", "forget set"}, {"class"})) == "Needs forget images and a permit"
+    assert words.needs(method(set(), {"class"})) == "Needs nothing but the model"
+    assert words.suits(method(set(), {"class", "sample"})) == "For whole classes and single images"
+    assert words.suits(method(set(), {"sample"})) == "For single images"
+
+
+def test_every_group_has_a_title_and_a_line():
+    assert set(words.GROUP_TITLES) == set(words.GROUP_LINES) == set(GROUPS)
+    assert words.group_line("Gradient") == words.GROUP_LINES["gradient"] and words.group_line("none") == ""

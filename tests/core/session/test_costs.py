@@ -1,0 +1,68 @@
+"""What methods cost beside retraining: ratios of training times by one measured step."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.errors import RunError
+from core.methods import METHODS
+from core.session import costs, planning
+from core.session.costs import retraining_seconds, shares_of_retraining
+from core.session.planning import StepCost, choices, preset_values
+
+SETTINGS = {"device": "cpu", "threads": 1}
+
+
+@pytest.fixture
+def measured(monkeypatch) -> None:
+    """A step costs nothing by itself and a second a sample, so that times are samples."""
+    monkeypatch.setattr(planning, "step_cost", lambda *a, **k: StepCost(0.0, 1.0, 1))
+
+
+def test_retraining_costs_its_passes_over_the_retain_set(pair, three, measured):
+    epochs = preset_values(pair, "retrain", "", "class")["epochs"]
+    retain, batch = three.total - three.count, preset_values(pair, "retrain", "", "class")["batch"]
+    steps = epochs * -(-retain // batch)
+    assert retraining_seconds(pair, three, **SETTINGS) == steps * batch
+
+
+def test_shares_are_ratios_of_it(pair, three, measured):
+    values = {"finetune": {**preset_values(pair, "finetune", "", "class"), "batch": 128, "epochs": 2}}
+    whole = {**preset_values(pair, "retrain", "", "class")}
+    expected = 2 * -(-(three.total - three.count) // 128) * 128 / retraining_seconds(pair, three, **SETTINGS)
+    found = shares_of_retraining(pair, three, ["finetune", "retrain"], values, **SETTINGS)
+    assert found == {"finetune": pytest.approx(expected), "retrain": 1.0} and whole["epochs"] > 0
+
+
+def test_all_that_suit_are_given_and_none_is_measured_for_it(pair, three, measured, monkeypatch):
+    monkeypatch.setattr(planning, "_measure", lambda *a: pytest.fail("measured"))
+    found = shares_of_retraining(pair, three, **SETTINGS)
+    assert set(found) == {choice.method.id for choice in choices(three) if choice.suits}
+    assert all(share is not None and share >= 0 for share in found.values())
+
+
+def test_nothing_is_known_before_a_step_was_measured(pair, three):
+    assert set(shares_of_retraining(pair, three, **SETTINGS).values()) == {None}
+    assert retraining_seconds(pair, three, **SETTINGS) is None
+
+
+def test_a_method_that_cannot_be_planned_leaves_the_others(pair, three, measured, monkeypatch):
+    whole = costs.estimate
+
+    def estimate(pair, selection, method, *args, **kwargs):
+        if method == "muda":
+            raise RunError("No")
+        return whole(pair, selection, method, *args, **kwargs)
+
+    monkeypatch.setattr(costs, "estimate", estimate)
+    found = shares_of_retraining(pair, three, **SETTINGS)
+    assert found["muda"] is None and found["finetune"] is not None
+
+
+def test_groups_stand_together_the_most_commended_first_and_references_last(three):
+    shown = choices(three)
+    groups = list(dict.fromkeys(choice.method.group for choice in shown if choice.suits))
+    assert groups[0] == "alignment" and groups[-1] == "reference"
+    order = [choice.method.group for choice in shown if choice.suits]
+    assert order == sorted(order, key=groups.index) and len(shown) == len(METHODS)
+    assert [choice.suits for choice in shown] == sorted((c.suits for c in shown), reverse=True)
