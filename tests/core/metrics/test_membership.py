@@ -9,6 +9,7 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from core.metrics.membership import (
+    ROC_RATES,
     attack_from_scores,
     auc,
     auc_interval,
@@ -109,3 +110,13 @@ def test_population_attack_survives_sets_of_different_size_and_masked_classes():
     result = population_attack(logits, labels, *outputs(1500, 1.0, 8))
     assert result.auc > 0.99
     assert result.rates["tpr_at_fpr_1e-2"] > 0.9
+
+
+def test_the_curve_is_the_rate_at_each_point_and_ends_at_one():
+    members, others = np.arange(100) + 60.0, np.arange(100.0)
+    found = attack_from_scores(members, others)
+    assert len(found.roc) == len(ROC_RATES) and found.roc[-1] == 1.0
+    assert list(found.roc) == sorted(found.roc)
+    assert found.roc[ROC_RATES.index(0.1)] == pytest.approx(np.mean(members > 89))
+    assert found.as_dict()["roc"]["fpr"] == list(ROC_RATES)
+    assert attack_from_scores([1.0], [2.0]).as_dict()["roc"] is None
