@@ -13,7 +13,9 @@ from core.data.splits import stratified
 from core.engine.gradients import Gradients, mean_gradient, sample_gradients, squared_gradients
 from core.engine.outputs import SetOutputs, collect, evaluating
 from core.engine.setting import Setting
+from core.engine.supply import weights_frozen
 from core.methods.base import Aux, Objective
+from core.models.tap import TappedModel
 
 
 class EngineContext:
@@ -29,6 +31,7 @@ class EngineContext:
         self.seed = setting.seed
         self.num_classes = setting.splits.num_classes
         self.forget_classes = setting.splits.forget_classes
+        self.input_shape = setting.input_shape
         self.device = setting.device
         self.said: list[str] = []  # lines for the log that the engine has not passed on yet
 
@@ -44,6 +47,11 @@ class EngineContext:
         """Return the pooled features of every tapped layer, the head's input last."""
         outputs = self._collect(which, limit)
         return [*outputs.layers, outputs.features]
+
+    def labels(self, which: str, limit: int | None = None) -> torch.Tensor:
+        """Return (n,) int64 true labels, in the order of `logits`."""
+        store, ids = self._samples(which, limit)
+        return store.labels[ids.to(store.device)].cpu()
 
     def losses(self, which: str, limit: int | None = None) -> torch.Tensor:
         """Return (n,) cross-entropies of a set, on the run's device."""
@@ -83,6 +91,16 @@ class EngineContext:
             yield
         finally:
             _write(named, before)
+
+    @contextmanager
+    def frozen(self) -> Iterator[TappedModel]:
+        """Give the network in eval mode for a while: gradients flow to what is put in, not to weights."""
+        with evaluating(self.model.module), weights_frozen(self.model), torch.enable_grad():
+            yield self.model
+
+    def check(self) -> None:
+        """Raise where the run should end."""
+        self._check()
 
     def say(self, message: str) -> None:
         """Put a line for people into the run's log."""

@@ -59,7 +59,7 @@ class Supply:
         if part.beside is not None:
             batch = joined(batch, self._read(part, part.beside, f"{stream_of(part)}:beside:{part.beside}", position))
         if part.prepare is not None:
-            with evaluating(setting.model.module), _weights_frozen(setting.model), torch.enable_grad():
+            with evaluating(setting.model.module), weights_frozen(setting.model), torch.enable_grad():
                 batch = part.prepare(self._networks(step), batch, aux, setting.values)
         self.batch_size = len(batch)
         return batch
@@ -198,7 +198,7 @@ class _Front:
         return self._split.tail(self._activations[self._rows[batch.ids]], batch.images.shape[1:])
 
 
-class _weights_frozen:  # noqa: N801  (reads as a statement)
+class weights_frozen:  # noqa: N801  (reads as a statement)
     """Keeps gradients from the weights for a while: a batch is prepared, not a step taken."""
 
     def __init__(self, model: TappedModel) -> None:

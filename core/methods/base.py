@@ -73,6 +73,7 @@ class Context(Protocol):
     seed: int
     num_classes: int
     forget_classes: tuple[int, ...]
+    input_shape: tuple[int, int, int]  # channels, height, width of preprocessed images
     device: torch.device
 
     def logits(self, which: str, limit: int | None = None) -> torch.Tensor:
@@ -83,6 +84,9 @@ class Context(Protocol):
 
     def layer_features(self, which: str, limit: int | None = None) -> list[torch.Tensor]:
         """Return the pooled features of every tapped layer, deepest last."""
+
+    def labels(self, which: str, limit: int | None = None) -> torch.Tensor:
+        """Return (n,) int64 true labels, in the order of `logits`."""
 
     def losses(self, which: str, limit: int | None = None) -> torch.Tensor:
         """Return (n,) cross-entropies of a set."""
@@ -103,6 +107,12 @@ class Context(Protocol):
 
     def trying(self, weights: Mapping[str, torch.Tensor]) -> AbstractContextManager[None]:
         """Give the network these weights for a while (to measure with); the old ones are put back, whatever happens."""
+
+    def frozen(self) -> AbstractContextManager[TappedModel]:
+        """Give the network in eval mode for a while: gradients flow to what is put in, not to weights."""
+
+    def check(self) -> None:
+        """Raise where the run should end; called between the rounds of a loop of a method's own."""
 
     def say(self, message: str) -> None:
         """Put a line for people into the run's log, such as a value that was searched for."""
