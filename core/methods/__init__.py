@@ -16,6 +16,7 @@ from core.methods.neggrad_plus import NEGGRAD_PLUS
 from core.methods.random_labels import RANDOM_LABELS
 from core.methods.retrain import RETRAIN
 from core.methods.salun import SALUN
+from core.methods.scrub import SCRUB
 from core.methods.ssd import SSD
 
 
@@ -35,6 +36,7 @@ METHODS = _registry(
     NEGGRAD_PLUS,
     RANDOM_LABELS,
     SALUN,
+    SCRUB,
     HEAD_ONLY,
     RETRAIN,
     SSD,

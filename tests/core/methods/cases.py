@@ -20,6 +20,10 @@ SEED = "differs with another seed"  # ruled out where nothing is drawn
 IDENTITY = "zero step size is the identity"  # ruled out where a weight changes without a step
 
 SHORT: dict[str, dict[str, Any]] = {
+    "boundary-shrink": {"epochs": 2, "batch": 8},
+    "boundary-expand": {"epochs": 2, "batch": 8},
+    "unsir": {"batch": 16, "noise_images": 6, "noise_steps": 3},
+    "lipschitz": {"epochs": 2, "batch": 8, "copies": 3},
     "muda": {"rounds": 2, "batch": 8, "lr": 0.05, "recover_share": 0.5, "min_steps": 3},
     "retrain": {"epochs": 2, "batch": 16},
     "finetune": {"epochs": 1, "batch": 16},
@@ -30,9 +34,10 @@ SHORT: dict[str, dict[str, Any]] = {
     "lfssd": {},
     "esc": {},
     "loft": {},
+    "fisher": {"samples": 20, "labels": 2},
     "random-labels": {"epochs": 1, "batch": 16},
     "salun": {"epochs": 1, "batch": 16, "weight_decay": 1e-3},
-    "fisher": {"samples": 20, "labels": 2},
+    "scrub": {"epochs": 2, "max_epochs": 1, "batch": 16, "forget_batch": 8, "batch_norm": "train"},
 }
 
 # What the nature of a method's short setting rules out; a variant has its own.
@@ -45,6 +50,7 @@ NEVER: dict[str, frozenset[str]] = {
 }
 
 VARIANTS: list[Case] = [
+    Case("unsir", "class", {"retain_share": 0.5, "noise_share": 0.6, "optimiser": "adamw"}),
     Case("muda", "class", {"alternation": "round"}),
     Case("muda", "class", {"refresh_every": 1, "layers": 2, "centred": True, "w_kd": 0.5, "optimiser": "adamw"}),
     Case("muda", "class", {"retain_share": 0.5, "last_blocks": 1, "batch_norm": "train", "clip": 1.0}),
@@ -63,6 +69,8 @@ VARIANTS: list[Case] = [
     Case("random-labels", "mixed", {"labels": "other classes"}),
     Case("salun", "class", {"epochs": 2, "share": 0.2, "order": "mixed", "batch": 40, "optimiser": "adamw"}),
     Case("fisher", "class", {"replace_rows": True}),
+    Case("scrub", "sample", {"epochs": 3, "max_epochs": 2, "batch": 30, "rewind": True, "optimiser": "adamw"}),
+    Case("scrub", "mixed", {"rewind": True, "batch_norm": "frozen"}),
 ]
 
 

@@ -1,0 +1,286 @@
+"""SCRUB: away from the original on the forget set, toward it on the retain set, in turn; with a way back.
+
+    for pass in 1..epochs:
+        while pass <= max_epochs:  maximise KL(original || network)                            batches of the forget set
+        minimise ce_weight * CE + kl_weight * KL(original || network)                          batches of the retain set
+        snapshot
+    rewind:  back to the snapshot whose error on the forget set is nearest to the error that the final network makes on
+             unseen images of the same classes
+
+The publication calls the two weights alpha and gamma, and not always the same way round; here they have names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+
+from core.data.batches import Batch
+from core.methods.base import Aux, Context, Edit, Facts, Length, Method, Preset, Stage, StageOutput, Terms, Train
+from core.methods.common import optimiser_of, optimiser_parameters
+from core.methods.losses import divergence, mean_of
+from core.parameters import Parameter, Values
+
+SNAPSHOT = "snapshot/"
+
+
+def leave(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
+    """Minus the divergence from the original: what a max pass minimises."""
+    assert out.teacher is not None
+    return {"loss": -mean_of(divergence(out.logits, out.teacher, values.temperature), batch.weights)}
+
+
+def stay(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
+    """Cross-entropy and divergence from the original, weighed: what a min pass minimises."""
+    assert out.teacher is not None
+    classification = F.cross_entropy(out.logits, batch.labels)
+    distillation = divergence(out.logits, out.teacher, values.temperature).mean()
+    return {
+        "loss": values.ce_weight * classification + values.kl_weight * distillation,
+        "classification": classification,
+        "distillation": distillation,
+    }
+
+
+def snapshot(context: Context, *, number: int) -> Aux:
+    """Return the network as it is after pass `number`, buffers included, and its error on the forget set."""
+    state = context.model.module.state_dict()
+    kept = {f"{SNAPSHOT}{number}/weights/{name}": value.detach().clone() for name, value in state.items()}
+    kept[f"{SNAPSHOT}{number}/error"] = torch.tensor(1 - context.accuracy("forget"), device=context.device)
+    return kept
+
+
+def error_in_mix(logits: torch.Tensor, labels: torch.Tensor, mix: torch.Tensor) -> float | None:
+    """Return the share of images got wrong when classes come as in `mix`, 0..1; None where it has no image of them.
+
+    logits: (n, K); labels: (n,); mix: (K,) numbers of images. Classes without an image are left out of the mix.
+    """
+    counts = torch.bincount(labels, minlength=len(mix)).double()
+    wrong = torch.bincount(labels, weights=(logits.argmax(dim=1) != labels).double(), minlength=len(mix))
+    share = mix.double() * (counts > 0)
+    return float((share * wrong / counts.clamp_min(1)).sum() / share.sum()) if share.sum() > 0 else None
+
+
+def nearest_snapshot(errors: dict[int, float], goal: float) -> int:
+    """Return the number of the snapshot whose error is nearest to the goal; the latest of several."""
+    return min(sorted(errors, reverse=True), key=lambda number: abs(errors[number] - goal))
+
+
+def rewind(context: Context) -> None:
+    """Go back to the snapshot that errs on the forget set as the network now errs on unseen images of its classes."""
+    last = int(context.values.epochs)
+    mix = torch.bincount(context.labels("forget"), minlength=context.num_classes)
+    goal = error_in_mix(context.logits("unseen"), context.labels("unseen"), mix)
+    if goal is None:
+        context.say("No unseen images of the classes in the forget set to compare with: the last pass is kept.")
+        return
+    errors = {number: float(context.aux[f"{SNAPSHOT}{number}/error"]) for number in range(1, last)}
+    errors[last] = 1 - context.accuracy("forget")
+    chosen = nearest_snapshot(errors, goal)
+    context.say(
+        f"Unseen images of the same classes: {goal:.1%} wrong. Forget set after each pass: "
+        f"{', '.join(f'{errors[number]:.1%}' for number in sorted(errors))}. Kept: pass {chosen}."
+    )
+    if chosen != last:
+        prefix = f"{SNAPSHOT}{chosen}/weights/"
+        state = {n.removeprefix(prefix): value for n, value in context.aux.items() if n.startswith(prefix)}
+        context.model.module.load_state_dict(state)
+
+
+def rewinds(values: Values, facts: Facts) -> bool:
+    """Whole classes are to be wrong throughout, so there is nothing to go back for."""
+    return bool(values.rewind) and facts.mode != "class"
+
+
+def plan(values: Values, facts: Facts) -> list[Stage]:
+    """Lay out max and min passes; a snapshot is taken where the next pass begins."""
+    rewinding = rewinds(values, facts)
+    minimise = Train(
+        name="min",
+        phase="recover",
+        reads="retain",
+        loss=stay,
+        length=Length(epochs=1),
+        batch=values.batch,
+        optimiser=optimiser_of(values, span="run"),
+        keeps=(SNAPSHOT,) if rewinding else (),
+        needs=frozenset({"teacher"}),
+    )
+    maximise = replace(
+        minimise,
+        name="max",
+        phase="forget",
+        reads="forget",
+        loss=leave,
+        batch=values.forget_batch,
+        batch_norm=values.batch_norm,
+        augment=False,
+    )
+    stages: list[Stage] = []
+    for number in range(1, values.epochs + 1):
+        of = f"pass {number} of {values.epochs}"
+        taken = partial(snapshot, number=number - 1) if rewinding and number > 1 else None
+        if number <= values.max_epochs:
+            stages.append(replace(maximise, name=f"max, {of}", refresh=taken))
+            taken = None
+        stages.append(replace(minimise, name=f"min, {of}", refresh=taken))
+    return [*stages, Edit("rewind", rewind)] if rewinding else stages
+
+
+def explain(values: Values, facts: Facts) -> tuple[str, ...]:
+    """Say how many passes do what, and whether there is a way back."""
+    upward = min(values.max_epochs, values.epochs)
+    parts = [f"{upward} of {values.epochs} passes move away from the original on the forget set; all of them recover."]
+    if rewinds(values, facts):
+        parts.append("At the end it goes back to the pass that errs on the forget set as it does on unseen images.")
+    elif values.rewind:
+        parts.append("No rewinding: whole classes are to be wrong throughout.")
+    return tuple(parts)
+
+
+SCRUB = Method(
+    id="scrub",
+    title="SCRUB",
+    summary="Moves away from the original's outputs on the forget set and stays near them on the others, in turn; for "
+    "single images it can go back to the pass that forgot just enough.",
+    citation="Kurmanji et al. 2023 (arXiv 2302.09880); constants from the authors' notebooks",
+    status="baseline",
+    group="distillation",
+    parameters=(
+        Parameter(
+            "epochs",
+            "int",
+            3,
+            "Passes over the images to keep; published values: 3, 5 and 10.",
+            low=1,
+            high=1000,
+            unit="passes",
+            group="Passes",
+        ),
+        Parameter(
+            "max_epochs",
+            "int",
+            2,
+            "The first so many passes begin with one over the forget set; published values: 2 and 3. As many as there "
+            "are passes leave no recovery.",
+            low=0,
+            high=1000,
+            unit="passes",
+            group="Passes",
+        ),
+        Parameter(
+            "forget_batch",
+            "int",
+            32,
+            "Images of the forget set in one step; smaller batches take more steps in a pass.",
+            low=1,
+            high=65536,
+            log=True,
+            unit="images",
+            group="Passes",
+        ),
+        Parameter(
+            "rewind",
+            "bool",
+            False,
+            "For single images: end at the pass whose error on the forget set is nearest to that on unseen images of "
+            "its classes. The weights after every pass are kept until then.",
+            group="Passes",
+        ),
+        Parameter(
+            "ce_weight",
+            "float",
+            0.99,
+            "Weight of the cross-entropy on images to keep; published values: 0.99 and 1 (there gamma).",
+            low=0,
+            high=1000,
+            group="Loss",
+            title="Cross-entropy weight",
+        ),
+        Parameter(
+            "kl_weight",
+            "float",
+            0.001,
+            "Weight of the divergence from the original on images to keep; published values: 0.001 and 0.5 (there "
+            "alpha).",
+            low=0,
+            high=1000,
+            group="Loss",
+            title="Divergence weight",
+        ),
+        Parameter(
+            "temperature",
+            "float",
+            4.0,
+            "Softens both outputs before they are compared; published values: 2 and 4.",
+            low=0.01,
+            high=1000,
+            log=True,
+            group="Loss",
+        ),
+        Parameter(
+            "batch_norm",
+            "choice",
+            "train",
+            "On forget batches: the batch's own statistics, as published, or the running ones.",
+            choices=("train", "frozen"),
+            group="Loss",
+            title="Batch norm on forget batches",
+        ),
+        *optimiser_parameters(lr=0.02, clip=5.0),
+    ),
+    plan=plan,
+    needs=frozenset({"forget set", "retain set", "teacher"}),
+    presets=(
+        Preset(
+            "default",
+            "Default",
+            "Published weights and temperature, a larger step for short runs, and a clip, without which the max passes "
+            "can destroy the network.",
+            suits=frozenset({"class"}),
+        ),
+        Preset(
+            "samples",
+            "Single images",
+            "More passes, smaller steps, and back to the pass that forgot just enough.",
+            {"epochs": 6, "max_epochs": 5, "clip": 2.0, "rewind": True},
+            frozenset({"sample"}),
+        ),
+        Preset(
+            "published-large",
+            "Published, large scale",
+            "The notebooks' setting for ResNets on CIFAR-10: step size 0.0005, 3 passes, 2 of them max.",
+            {"lr": 5e-4, "weight_decay": 5e-4, "forget_batch": 128, "clip": 0.0},
+        ),
+        Preset(
+            "published-small",
+            "Published, small scale",
+            "The notebooks' setting for small data: AdamW at 0.0005 with weight decay 0.1, 10 passes, 3 of them max.",
+            {
+                "optimiser": "adamw",
+                "lr": 5e-4,
+                "weight_decay": 0.1,
+                "epochs": 10,
+                "max_epochs": 3,
+                "ce_weight": 1.0,
+                "kl_weight": 0.5,
+                "temperature": 2.0,
+                "forget_batch": 128,
+                "clip": 0.0,
+            },
+        ),
+    ),
+    notes=(
+        "Where network and original are equal the divergence has no gradient. With batch norm the forget batches' own "
+        "statistics make the first difference, as published; without it, or frozen, the first max pass does nothing "
+        "and the recovering pass after it makes the difference.",
+        "Left out of the published code: the smoothed copy of the weights (0 at large scale), the distance of weights, "
+        "and step sizes divided by ten late in the run. Every stage starts with fresh momentum.",
+        "Rewinding compares with unseen images of the calibration half, never with those that results are shown for.",
+    ),
+    explain=explain,
+    honours_weights=True,
+)

@@ -1,0 +1,129 @@
+"""SCRUB: max steps raise the divergence, min steps hold the rest, and rewinding picks the pass that forgot enough."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from core.data.batches import Batch
+from core.engine.context import EngineContext
+from core.events import Log
+from core.methods import get_method
+from core.methods.base import Edit, StageOutput
+from core.methods.losses import divergence
+from core.methods.scrub import error_in_mix, leave, nearest_snapshot, stay
+from core.parameters import resolve
+from tests.core.toy import make_engine, make_setting, run_to_end, same, trained_net, weights
+
+PARAMETERS = get_method("scrub").parameters
+REWOUND = {"epochs": 4, "max_epochs": 3, "rewind": True, "batch": 16, "forget_batch": 4, "lr": 0.05}
+
+
+def rows(seed, count=5, classes=4):
+    generator = torch.Generator().manual_seed(seed)
+    logits, teacher = torch.randn(2, count, classes, generator=generator)
+    batch = Batch(
+        torch.zeros(count, 1, 1, 1),
+        torch.arange(count) % classes,
+        torch.arange(count),
+        torch.ones(count, dtype=torch.bool),
+        torch.rand(count, generator=generator) + 0.5,
+    )
+    return StageOutput(logits, logits, teacher=teacher), batch
+
+
+def test_losses_against_closed_forms_in_float64():
+    out, batch = rows(0)
+    values = resolve(PARAMETERS, {"temperature": 4.0, "ce_weight": 0.7, "kl_weight": 0.3})
+    p, q = (F.softmax(x.double() / 4, dim=1) for x in (out.teacher, out.logits))
+    kl = 16 * (p * (p / q).log()).sum(dim=1)
+    ce = -F.log_softmax(out.logits.double(), 1)[torch.arange(5), batch.labels]
+    assert float(leave(out, batch, {}, values)["loss"]) == pytest.approx(-float((kl * batch.weights).mean()), rel=1e-5)
+    terms = stay(out, batch, {}, values)
+    assert float(terms["loss"]) == pytest.approx(float(0.7 * ce.mean() + 0.3 * kl.mean()), rel=1e-5)
+
+
+def test_a_max_step_really_raises_the_divergence_from_the_original_on_the_forget_set():
+    setting = make_setting("scrub", batch=64, forget_batch=64, lr=0.05, momentum=0.0)
+    engine = make_engine(setting)
+    assert engine.layout.locate(0)[0].stage.phase == "forget"
+
+    def gap():
+        batch = setting.train.batch(setting.splits.forget_train)
+        with torch.no_grad():
+            student = setting.model.module.eval()(batch.images)
+        return float(divergence(student, setting.teacher(batch.images).logits).mean())
+
+    before = gap()
+    engine.advance()
+    assert before == pytest.approx(0, abs=1e-6)
+    assert gap() > 1e-4
+    assert not same(weights(setting.model.module), weights(trained_net()))
+    assert same(weights(setting.teacher.module), weights(trained_net()))  # the teacher is the one that stays
+
+
+def test_max_passes_come_first_and_a_min_pass_ends_the_run():
+    plan = make_setting("scrub", epochs=4, max_epochs=2).plan
+    assert [s.phase for s in plan] == ["forget", "recover", "forget", "recover", "recover", "recover"]
+    assert {s.reads for s in plan if s.phase == "forget"} == {"forget"}
+    assert [s.phase for s in make_setting("scrub", epochs=1, max_epochs=5).plan] == ["forget", "recover"]
+
+
+def test_the_class_is_forgotten_and_the_others_are_kept():
+    setting = make_setting("scrub", epochs=5, max_epochs=3, batch=16, forget_batch=8, lr=0.05)
+    context = EngineContext(setting, lambda: None)
+    before, kept = context.accuracy("forget"), context.accuracy("retain")
+    run_to_end(make_engine(setting))
+    assert context.accuracy("forget") < before / 3
+    assert context.accuracy("retain") > kept - 0.05
+
+
+# -- rewinding -------------------------------------------------------------------------------------------------------
+
+
+def test_the_goal_is_the_error_in_the_class_mix_of_the_forget_set():
+    labels = torch.tensor([0, 0, 0, 0, 1, 1, 2, 2])
+    said = torch.tensor([0, 0, 0, 1, 1, 0, 2, 2])  # errors: 1/4, 1/2, 0
+    logits = F.one_hot(said, 4).float()
+    assert error_in_mix(logits, labels, torch.tensor([3, 1, 0, 0])) == pytest.approx((3 * 0.25 + 0.5) / 4)
+    assert error_in_mix(logits, labels, torch.tensor([0, 5, 0, 7])) == pytest.approx(0.5)  # no image of class 3
+    assert error_in_mix(logits, labels, torch.tensor([0, 0, 0, 9])) is None
+
+
+def test_the_nearest_error_wins_and_the_latest_of_equals():
+    assert nearest_snapshot({1: 0.5, 2: 0.11, 3: 0.02}, 0.1) == 2
+    assert nearest_snapshot({1: 0.0, 2: 0.0, 3: 0.3}, 0.05) == 2
+    assert nearest_snapshot({1: 0.2, 2: 0.0}, 0.1) == 2
+
+
+def test_rewinding_brings_back_the_whole_network_of_the_pass_it_names():
+    setting = make_setting("scrub", forget="sample", **REWOUND)
+    engine = make_engine(setting)
+    context = EngineContext(setting, lambda: None)
+    after: dict[int, dict[str, torch.Tensor]] = {}
+    errors: dict[int, float] = {}
+    while not isinstance(engine.layout.locate(engine.step)[0].stage, Edit):
+        segment, _ = engine.layout.locate(engine.step)
+        engine.advance()
+        if segment.stage.phase == "recover" and engine.step == segment.last:
+            after[len(after) + 1] = weights(setting.model.module)
+            errors[len(after)] = 1 - context.accuracy("forget")
+    mix = torch.bincount(context.labels("forget"), minlength=4)
+    goal = error_in_mix(context.logits("unseen"), context.labels("unseen"), mix)
+    chosen = nearest_snapshot(errors, goal)
+    assert chosen != 4 and len(set(errors.values())) > 1  # otherwise this shows nothing
+    engine.advance()
+    assert same(weights(setting.model.module), after[chosen])
+    assert not same(after[chosen], after[4])
+
+
+def test_the_log_says_which_pass_was_kept():
+    events = run_to_end(make_engine(make_setting("scrub", forget="sample", **REWOUND)))
+    assert any(isinstance(e, Log) and "Kept: pass" in e.message for e in events)
+
+
+def test_whole_classes_are_never_rewound():
+    setting = make_setting("scrub", rewind=True)
+    assert not any(isinstance(s, Edit) for s in setting.plan)
+    assert any("No rewinding" in line for line in setting.method.explain(setting.values, setting.facts))
