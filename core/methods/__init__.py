@@ -9,6 +9,7 @@ from core.methods.finetune import FINETUNE
 from core.methods.fisher import FISHER
 from core.methods.gradient_ascent import GRADIENT_ASCENT
 from core.methods.head_only import HEAD_ONLY
+from core.methods.influence import INFLUENCE
 from core.methods.lfssd import LFSSD
 from core.methods.loft import LOFT
 from core.methods.muda import MUDA
@@ -44,6 +45,7 @@ METHODS = _registry(
     ESC,
     LOFT,
     FISHER,
+    INFLUENCE,
 )
 
 

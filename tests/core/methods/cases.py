@@ -38,6 +38,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "random-labels": {"epochs": 1, "batch": 16},
     "salun": {"epochs": 1, "batch": 16, "weight_decay": 1e-3},
     "scrub": {"epochs": 2, "max_epochs": 1, "batch": 16, "forget_batch": 8, "batch_norm": "train"},
+    "influence": {"samples": 20},
 }
 
 # What the nature of a method's short setting rules out; a variant has its own.

@@ -1,0 +1,178 @@
+"""Influence unlearning: one Newton-like step away from where the forget set pulled the weights.
+
+    v = |D_f| / |D| * (mean gradient on the forget set - mean gradient on the retain set)
+    A = damping * I + mean over single retain images of g g^T                (empirical Fisher matrix, "WoodFisher")
+    weight <- weight + scale * A^-1 v
+
+At a minimum of the loss on all data, v is minus the retain set's gradient, and scale 1 is the Newton step on the retain
+set with A for the Hessian. Published (arXiv 2304.04934 and its code Unlearn-Sparse, MIT; A from arXiv 2004.14340). The
+inverse of a sum of rank-one updates is usually built one update after another, for which every gradient must be held;
+the published loop holds only its first, so that its result is not A^-1 v. Here A^-1 v is found by conjugate gradients,
+which need A only as a product: the same matrix, with four vectors in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+
+from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange
+from core.methods.strength import search_parameters, search_strength, write
+from core.parameters import Parameter, Values
+
+KEPT_BYTES = 2**28  # of single gradients held between products; where there are more they are computed again each time
+TOLERANCE = 1e-3  # of the residual's length beside v's: far below what the search changes
+MOST_PRODUCTS = 100
+WEAKEST, STRONGEST = 1e-4, 1e4  # scales of the search around the Newton step's 1
+
+Rows = Callable[[], Iterable[torch.Tensor]]  # gives single gradients, (m, d) at a time
+
+
+def cross_entropies(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the loss of each sample, (n,)."""
+    return F.cross_entropy(logits, labels, reduction="none")
+
+
+def solve(rows: Rows, vector: torch.Tensor, damping: float) -> torch.Tensor:
+    """Return A^-1 v, (d,), by conjugate gradients. A = damping * I + mean of g g^T over all rows; vector v: (d,)."""
+
+    def product(x: torch.Tensor) -> torch.Tensor:
+        total, count = torch.zeros_like(x), 0
+        for chunk in rows():
+            total += chunk.T @ (chunk @ x)
+            count += len(chunk)
+        return damping * x + total / max(1, count)
+
+    solution, residual = torch.zeros_like(vector), vector.clone()
+    direction, size = residual.clone(), residual.dot(residual)
+    goal = float(size) * TOLERANCE**2
+    for _ in range(MOST_PRODUCTS):
+        if float(size) <= goal:
+            break
+        image = product(direction)
+        step = size / direction.dot(image)
+        solution += step * direction
+        residual -= step * image
+        size, before = residual.dot(residual), size
+        direction = residual + size / before * direction
+    return solution
+
+
+def removal(context: Context, share: float) -> dict[str, torch.Tensor]:
+    """Return v by parameter name: what taking the forget set out adds to the gradient, for `share` = |D_f| / |D|."""
+    forget, retain = context.gradient("forget", cross_entropies), context.gradient("retain", cross_entropies)
+    return {name: share * (forget[name] - retain[name]) for name in forget}
+
+
+def single_gradients(context: Context, limit: int | None) -> Rows:
+    """Return a source of single retain gradients, (m, d) at a time in the order of the parameters."""
+
+    def anew() -> Iterator[torch.Tensor]:
+        for found in context.sample_gradients("retain", cross_entropies, limit):
+            yield torch.cat([rows.flatten(1).float() for rows in found.values()], dim=1)
+
+    kept: list[torch.Tensor] = []
+    size = 0
+    for chunk in anew():
+        kept.append(chunk)
+        size += chunk.nbytes
+        if size > KEPT_BYTES:
+            return anew
+    return lambda: kept
+
+
+def step_away(context: Context, share: float) -> None:
+    """Take the step, with a scale that images to keep bear."""
+    values = context.values
+    before = {name: p.detach().clone() for name, p in context.model.module.named_parameters()}
+    wanted = removal(context, share)
+    flat = torch.cat([wanted[name].flatten() for name in before])
+    change = solve(single_gradients(context, values.samples or None), flat, values.damping)
+    parts = change.split([weight.numel() for weight in before.values()])
+    step = {name: part.reshape(weight.shape) for (name, weight), part in zip(before.items(), parts, strict=True)}
+
+    def at(scale: float) -> dict[str, torch.Tensor]:
+        return {name: weight + scale * step[name] for name, weight in before.items()}
+
+    scale = search_strength(context, at, WEAKEST, STRONGEST).strength if values.search else values.scale
+    context.say(f"Stepped away at scale {scale:.3g}, by {scale * float(change.norm()):.3g} in all weights together.")
+    write(context, at(scale))
+
+
+def plan(values: Values, facts: Facts) -> list[Edit]:
+    """One change of weights."""
+    return [Edit("step away", partial(step_away, share=facts.forget / (facts.forget + facts.retain)))]
+
+
+INFLUENCE = Method(
+    id="influence",
+    title="Influence step",
+    summary="Takes one Newton-like step that undoes the forget set's influence on the weights, as far as the images to "
+    "keep allow; no training.",
+    citation="Izzo et al. 2021 (arXiv 2002.10077); Jia et al. 2023 (arXiv 2304.04934)",
+    status="baseline",
+    group="closed form",
+    parameters=(
+        Parameter(
+            "scale",
+            "float",
+            1.0,
+            "How often the step is taken: 1 is the Newton step; published: 1 to 20.",
+            low=0,
+            high=1e6,
+            log=True,
+            group="Strength",
+            title="Scale of the step",
+        ),
+        *search_parameters("scale", "the scale"),
+        Parameter(
+            "damping",
+            "float",
+            1e-2,
+            "Added to the diagonal of the matrix that is inverted; larger values turn the step toward plain gradients.",
+            low=0,
+            high=1e3,
+            low_open=True,
+            log=True,
+            group="Curvature",
+        ),
+        Parameter(
+            "samples",
+            "int",
+            1000,
+            "Single images to keep behind the curvature; published: 1000. 0 takes all.",
+            low=0,
+            high=10**8,
+            unit="images",
+            group="Curvature",
+            title="Images behind curvature",
+        ),
+    ),
+    plan=plan,
+    needs=frozenset({"forget set", "retain set"}),
+    presets=(
+        Preset(
+            "search",
+            "Scale searched",
+            "Networks are not at a minimum, so the Newton step's scale of 1 is seldom the one that is borne.",
+            {"max_drop": 0.05},
+            frozenset({"class"}),
+        ),
+        Preset(
+            "samples",
+            "Scale searched",
+            "Goes on until the images are recognised as often as unseen ones, or the bound is reached.",
+            {"max_drop": 0.02},
+            frozenset({"sample"}),
+        ),
+    ),
+    search=(SearchRange("damping", 1e-5, 1e-1),),
+    notes=(
+        "The curvature's inverse is applied by conjugate gradients to the matrix that the published rank-one updates "
+        "are meant to build.",
+        "Running statistics of batch norm stay; gradients are taken in eval mode.",
+    ),
+)
