@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from core.errors import unknown_name
+from core.methods.bad_teacher import BAD_TEACHER
 from core.methods.base import Method
+from core.methods.delete import DELETE
 from core.methods.esc import ESC
 from core.methods.finetune import FINETUNE
 from core.methods.fisher import FISHER
@@ -38,6 +40,8 @@ METHODS = _registry(
     RANDOM_LABELS,
     SALUN,
     SCRUB,
+    BAD_TEACHER,
+    DELETE,
     HEAD_ONLY,
     RETRAIN,
     SSD,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 
 from core.data.batches import Batch
-from core.methods.base import Aux, Length, Optimiser, StageOutput, Terms, Train
+from core.methods.base import Aux, Context, Length, Optimiser, StageOutput, Terms, Train
 from core.parameters import Parameter, Values
 
 OPTIMISERS = ("sgd", "adamw")
@@ -98,6 +99,11 @@ def optimiser_of(values: Values, *, lr: float | None = None, span: str = "stage"
 def classification(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
     """Cross-entropy on the true labels."""
     return {"loss": F.cross_entropy(out.logits, batch.labels)}
+
+
+def forgotten_classes(context: Context) -> Aux:
+    """Return the classes that are forgotten as a whole, as a constant of a stage: "forget_classes", (f,) int64."""
+    return {"forget_classes": torch.tensor(context.forget_classes, dtype=torch.int64, device=context.device)}
 
 
 def training(name: str, phase: str, values: Values) -> Train:

@@ -8,7 +8,7 @@ from torch import nn
 from core.data.batches import Batch
 from core.errors import RunError
 from core.methods.base import Aux, Context, Edit, Facts, Length, Method, Preset, Stage, StageOutput, Terms, Train
-from core.methods.common import optimiser_of, optimiser_parameters
+from core.methods.common import forgotten_classes, optimiser_of, optimiser_parameters
 from core.methods.losses import hidden_classes, masked_distillation
 from core.parameters import Parameter, Values
 
@@ -51,11 +51,6 @@ def silent_row(weight: torch.Tensor, features: torch.Tensor, forget_classes: tup
     return rows[kept].mean(dim=0) - 10 * spread * mean / mean.norm().clamp_min(1e-12)
 
 
-def class_mask(context: Context) -> Aux:
-    """Return the forgotten classes as the constant of the distillation stage."""
-    return {"forget_classes": torch.tensor(context.forget_classes, dtype=torch.int64, device=context.device)}
-
-
 def distil(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
     """KL of the original's ranking without the forgotten classes to the head's outputs."""
     assert out.teacher is not None
@@ -79,7 +74,7 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
             length=Length(epochs=values.epochs),
             batch=values.batch,
             optimiser=optimiser_of(values),
-            refresh=class_mask,
+            refresh=forgotten_classes,
             batch_norm="frozen",
             tunes="head",
             needs=frozenset({"teacher"}),

@@ -35,10 +35,12 @@ SHORT: dict[str, dict[str, Any]] = {
     "esc": {},
     "loft": {},
     "fisher": {"samples": 20, "labels": 2},
+    "influence": {"samples": 20},
     "random-labels": {"epochs": 1, "batch": 16},
     "salun": {"epochs": 1, "batch": 16, "weight_decay": 1e-3},
     "scrub": {"epochs": 2, "max_epochs": 1, "batch": 16, "forget_batch": 8, "batch_norm": "train"},
-    "influence": {"samples": 20},
+    "bad-teacher": {"epochs": 1, "batch": 8},
+    "delete": {"epochs": 3, "batch": 8},
 }
 
 # What the nature of a method's short setting rules out; a variant has its own.
@@ -72,6 +74,8 @@ VARIANTS: list[Case] = [
     Case("fisher", "class", {"replace_rows": True}),
     Case("scrub", "sample", {"epochs": 3, "max_epochs": 2, "batch": 30, "rewind": True, "optimiser": "adamw"}),
     Case("scrub", "mixed", {"rewind": True, "batch_norm": "frozen"}),
+    Case("bad-teacher", "mixed", {"retain_share": 1.0, "batch": 30, "forget_weight": 0.5, "temperature": 2.0}),
+    Case("delete", "class", {"mask": "forget classes", "batch_norm": "train", "optimiser": "adamw"}),
 ]
 
 

@@ -1,0 +1,145 @@
+"""Bad teacher: forget images imitate a network that knows nothing, images to keep imitate the original.
+
+    for batch_r of a share of the retain set, beside it a batch_f of the forget set:
+        L = (1 - p) * mean KL(original || network)  over batch_r  +  p * mean KL(untrained || network)  over batch_f
+        p = |D_f| / (|D_f| + |share of D_r|)
+
+Published code shuffles both sets together. Taking a batch of each and weighing by p has the same expected gradient,
+with less noise where the forget set is small.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from core.data.batches import Batch
+from core.methods.base import Aux, Facts, Length, Method, Preset, StageOutput, Terms, Train
+from core.methods.common import optimiser_of, optimiser_parameters
+from core.methods.losses import divergence, mean_over
+from core.parameters import Parameter, Values
+
+
+def forget_weight(values: Values, facts: Facts) -> float:
+    """Return p, 0..1: as set, or the share of forget images in a shuffled mixture of both sets."""
+    if values.forget_weight > 0:
+        return float(values.forget_weight)
+    return facts.forget / max(1.0, facts.forget + values.retain_share * facts.retain)
+
+
+def imitate(out: StageOutput, batch: Batch, aux: Aux, values: Values, *, p: float) -> Terms:
+    """Divergence from the untrained network on forget rows and from the original on the others, weighed."""
+    assert out.teacher is not None and out.untrained is not None
+    good = mean_over(divergence(out.logits, out.teacher, values.temperature), ~batch.forget)
+    bad = mean_over(divergence(out.logits, out.untrained, values.temperature), batch.forget, batch.weights)
+    return {"loss": (1 - p) * good + p * bad, "from the original": good, "from the untrained": bad}
+
+
+def plan(values: Values, facts: Facts) -> list[Train]:
+    """One stage over a share of the retain set with the forget set beside it."""
+    return [
+        Train(
+            name="imitate two teachers",
+            phase="forget",
+            reads="retain",
+            loss=partial(imitate, p=forget_weight(values, facts)),
+            length=Length(epochs=values.epochs),
+            batch=values.batch,
+            optimiser=optimiser_of(values),
+            beside="forget",
+            batch_norm="frozen",
+            needs=frozenset({"teacher", "untrained"}),
+            share=values.retain_share,
+        )
+    ]
+
+
+def explain(values: Values, facts: Facts) -> tuple[str, ...]:
+    """Say what the weight is."""
+    p = forget_weight(values, facts)
+    return (f"Weights: {p:.3f} for imitating the untrained network, {1 - p:.3f} for imitating the original.",)
+
+
+BAD_TEACHER = Method(
+    id="bad-teacher",
+    title="Bad teacher",
+    summary="Makes outputs on the forget set like an untrained network's and keeps the others like the original's. "
+    "Features stay much as they were.",
+    citation="Chundawat et al. 2023 (arXiv 2205.08096); constants from the authors' code (MIT licence)",
+    status="baseline",
+    group="distillation",
+    parameters=(
+        Parameter(
+            "epochs",
+            "float",
+            10.0,
+            "Passes over the share of the images to keep; published code takes 1, on far larger data.",
+            low=0,
+            high=1000,
+            unit="passes",
+            group="Teachers",
+        ),
+        Parameter(
+            "retain_share",
+            "float",
+            0.3,
+            "Share of the images to keep that is read; published code takes 0.3.",
+            low=0,
+            high=1,
+            low_open=True,
+            group="Teachers",
+        ),
+        Parameter(
+            "forget_weight",
+            "float",
+            0.0,
+            "Weight of the untrained teacher; 0: the share that forget images have of what is read, as published.",
+            low=0,
+            high=1,
+            group="Teachers",
+        ),
+        Parameter(
+            "temperature",
+            "float",
+            1.0,
+            "Softens outputs before they are compared; published code takes 1.",
+            low=0.01,
+            high=1000,
+            log=True,
+            group="Teachers",
+        ),
+        *optimiser_parameters(lr=0.02, schedule="cosine", clip=1.0),
+    ),
+    plan=plan,
+    needs=frozenset({"forget set", "retain set", "teacher"}),
+    presets=(
+        Preset(
+            "default",
+            "Default",
+            "The published share of images; step size and length are for small data.",
+            suits=frozenset({"class"}),
+        ),
+        Preset(
+            "samples",
+            "Single images",
+            "Few small steps: more of them make forget images stand out, because an untrained network is unsure of "
+            "them and a retrained one is not.",
+            {"epochs": 3.0, "lr": 0.01, "schedule": "constant"},
+            frozenset({"sample"}),
+        ),
+        Preset(
+            "published",
+            "As published",
+            "One pass of AdamW at 0.0001 in batches of 256.",
+            {"epochs": 1, "optimiser": "adamw", "lr": 1e-4, "batch": 256},
+        ),
+    ),
+    notes=(
+        "Divergences are sums over classes and means over images. Published code takes the mean over classes too, so "
+        "its loss is smaller by the number of classes.",
+        "An untrained network is not indifferent: its outputs have a structure of their own, and forget images with "
+        "outputs like that can be told from images a retrained network never saw.",
+        "Batch-norm statistics stay as they are; the untrained network has fresh ones.",
+    ),
+    explain=explain,
+    honours_weights=True,
+)
