@@ -24,6 +24,7 @@ from core.models.architectures import ModelSpec, build_model
 from core.models.checkpoint import open_model
 from core.models.fit import check_fit
 from core.models.tap import TappedModel
+from core.places import cache_home
 from core.runs.folder import FORGET, MODEL, VERIFY, RunFolder
 from core.selection import Selection, read_forget_csv
 from core.session import results
@@ -160,7 +161,9 @@ def check(
             ground=ground,
             fresh=opened.fresh(),
             log=MeasureLog(
-                folder.file(VERIFY), (job.data.fingerprint, job.forget.sha256, repr(job.model.preprocessing))
+                folder.file(VERIFY),
+                (job.data.fingerprint, job.forget.sha256, repr(sorted(job.model.preprocessing.items()))),
+                cache_home() / "measures",
             ),
             tell=tell,
         )

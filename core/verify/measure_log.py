@@ -1,11 +1,13 @@
 """Finished measures in verify.jsonl, one a line, so that a check that was stopped goes on and a repeated one is quick.
 
 A line is found again by what determines it: the model's hash, data, forget set, the version of the suite, the measure,
-and the hashes of the models it was held against. Lines of other versions stay and are not read.
+and the hashes of the models it was held against. Lines of other versions stay and are not read. What was measured of
+originals and retrained models is also kept in a folder that all runs share, because all runs are held against them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.jsonio import dumps, loads
+from core.errors import InputError
+from core.files import write_atomic
+from core.jsonio import dumps, loads, read_json
 
 SUITE_VERSION = 3
 """Counted up whenever a measure's definition changes, so that numbers of two definitions never meet."""
@@ -39,9 +43,11 @@ def keep_nothing(measure: str, depends_on: tuple[str, ...], compute: Callable[[]
 class MeasureLog:
     """Reads what is kept and appends what is computed."""
 
-    def __init__(self, path: Path, context: tuple[str, ...]) -> None:
-        """`context`: hashes of what all measures depend on, such as data and forget set."""
-        self._path, self._context = path, context
+    def __init__(self, path: Path, context: tuple[str, ...], shared: Path | None = None) -> None:
+        """`context`: hashes of what all measures depend on, such as data and forget set. `shared`: a folder of measures
+        that do not belong to one run.
+        """  # noqa: D205
+        self._path, self._context, self._shared = path, context, shared
         self._kept: dict[str, Found] = {}
         for record in _records(path):
             if record.get("suite") == SUITE_VERSION and isinstance(record.get("values"), dict):
@@ -51,27 +57,27 @@ class MeasureLog:
         return len(self._kept)
 
     def of(self, model: str, sha256: str) -> Keep:
-        """Return what keeps the measures of one model; `sha256` is that of its weights."""
+        """Return what keeps the measures of one model; `sha256` is that of its weights. The `unlearned` model's are
+        the run's own.
+        """  # noqa: D205
 
         def keep(measure: str, depends_on: tuple[str, ...], compute: Callable[[], Found]) -> Found:
             key = self._key(sha256, measure, depends_on)
-            if key not in self._kept:
+            if key in self._kept:
+                return self._kept[key]
+            shared = self._shared / f"{key}.json" if self._shared is not None and model != "unlearned" else None
+            record = _shared_record(shared)
+            if record is None:
                 began = time.perf_counter()
                 found = compute()
-                self._append(
-                    {
-                        "measure": measure,
-                        "model": model,
-                        "key": key,
-                        "model_sha256": sha256,
-                        "suite": SUITE_VERSION,
-                        "time": time.time(),
-                        "seconds": time.perf_counter() - began,
-                        "values": found.values,
-                        "samples": found.samples,
-                    }
-                )
-                self._kept[key] = Found(found.values, found.samples)
+                record = {
+                    "measure": measure, "model": model, "key": key, "model_sha256": sha256, "suite": SUITE_VERSION,
+                    "time": time.time(), "seconds": time.perf_counter() - began,
+                    "values": dict(found.values), "samples": dict(found.samples),
+                }  # fmt: skip
+                _share(shared, record)
+            self._append({**record, "model": model})
+            self._kept[key] = Found(record["values"], record["samples"])
             return self._kept[key]
 
         return keep
@@ -88,6 +94,23 @@ class MeasureLog:
             if data not in (b"", b"\n"):
                 file.write(b"\n")  # a line that a killed process left unfinished stays alone, and is skipped
             file.write(dumps(record) + b"\n")
+
+
+def _shared_record(path: Path | None) -> dict[str, Any] | None:
+    """Return a measure that another run took; None where there is none, or its file is damaged."""
+    if path is None or not path.is_file():
+        return None
+    with contextlib.suppress(InputError):
+        record = read_json(path)
+        if isinstance(record, dict) and isinstance(record.get("values"), dict):
+            return {**record, "samples": record.get("samples") or {}}
+    return None
+
+
+def _share(path: Path | None, record: dict[str, Any]) -> None:
+    if path is not None:
+        with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not results
+            write_atomic(path, dumps(record))
 
 
 def _records(path: Path) -> list[dict[str, Any]]:

@@ -145,7 +145,7 @@ def batches_to_relearn(network: Network, ground: Ground, original_accuracy: floa
 
     The published relearn time (ERASURE's protocol, counted in batches): the network as it is, no retain images, so
     that naming the forgotten class for everything counts as having relearned it. The curve above is ours.
-    Raises NonFiniteError as the engine does, Interrupted where told to end.
+    A network whose loss becomes infinite did not get there. Raises Interrupted where told to end.
     """  # noqa: D205
     splits = ground.splits
     if original_accuracy is None or not len(splits.forget_train):
@@ -161,7 +161,10 @@ def batches_to_relearn(network: Network, ground: Ground, original_accuracy: floa
         return back
 
     steps = tuple(range(LONGEST + 1))
-    _train(network(), splits.forget, ground, steps, PUBLISHED_BATCH, PUBLISHED_STEP_SIZE, 0, look)
+    try:
+        _train(network(), splits.forget, ground, steps, PUBLISHED_BATCH, PUBLISHED_STEP_SIZE, 0, look)
+    except NonFiniteError:  # a silenced row gives losses of thousands: such a network did not relearn
+        return LONGEST
     return reached[-1] if reached else LONGEST
 
 

@@ -4,7 +4,8 @@ The first rule that holds decides:
 
     no_reference  no retrained model was given
     nothing       no measure can tell the original from a retrained model
-    close         at least CLOSE_SHARE of the informative measures are closed and none lies below CLOSE_FLOOR
+    close         at least CLOSE_SHARE of the informative measures are closed and none lies below CLOSE_FLOOR (beyond
+                  the retrained value and within chance of it does not count as below)
     hidden        forget accuracy is closed, every informative feature measure is still near the original
     not           half or more of all informative measures are still near the original
     partly        everything else; the weakest measure is named
@@ -83,6 +84,14 @@ class MeasureRow:
     def near_original(self) -> bool:
         """Whether the gap is hardly closed. Beyond the retrained value is far from it, but not near the original."""
         return self.closure is not None and self.closure < NEAR_ORIGINAL and not self.overshoots
+
+    @property
+    def falls_short(self) -> bool:
+        """Whether it forbids "close": too far from the retrained value, unless it lies beyond it by no more than chance
+        explains, where nothing of the original is left to find.
+        """  # noqa: D205
+        short = (self.closure or 0.0) < CLOSE_FLOOR
+        return short and not (self.closed and self.overshoots)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -184,7 +193,7 @@ def _code(rows: Sequence[MeasureRow], has_reference: bool) -> Code:
     if not deciding:
         return "nothing"
     closed = sum(row.closed for row in deciding)
-    if closed >= CLOSE_SHARE * len(deciding) and all(_share(row) >= CLOSE_FLOOR for row in deciding):
+    if closed >= CLOSE_SHARE * len(deciding) and not any(row.falls_short for row in deciding):
         return "close"
     features = [row for row in deciding if row.group == "feature"]
     outputs_closed = any(row.key == "forget_accuracy" and row.closed for row in deciding)

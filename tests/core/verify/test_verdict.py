@@ -237,3 +237,11 @@ def test_nearer_to_retrained_models_than_they_are_to_each_other_is_closed():
     found = decide({"original": original, "unlearned": measures(js=0.03)}, apart)
     row = next(row for row in found.measures if row.key == "output_distance")
     assert row.closure == pytest.approx(0.85) and row.closed
+
+
+def test_beyond_retraining_within_chance_does_not_forbid_close_and_before_it_does():
+    wide = {"intervals": {"membership": 0.2}}
+    beyond = judge({**closures({}), "membership": {"population": {"auc": 0.40}}}, REFERENCE, **wide)
+    before = judge({**closures({}), "membership": {"population": {"auc": 0.60}}}, REFERENCE, **wide)
+    assert next(row.closure for row in beyond.measures if row.key == "membership") < 0.5
+    assert (beyond.code, before.code) == ("close", "partly")
