@@ -5,6 +5,8 @@ from __future__ import annotations
 from core.errors import unknown_name
 from core.methods.bad_teacher import BAD_TEACHER
 from core.methods.base import Method
+from core.methods.boundary_expand import BOUNDARY_EXPAND
+from core.methods.boundary_shrink import BOUNDARY_SHRINK
 from core.methods.delete import DELETE
 from core.methods.esc import ESC
 from core.methods.finetune import FINETUNE
@@ -13,6 +15,7 @@ from core.methods.gradient_ascent import GRADIENT_ASCENT
 from core.methods.head_only import HEAD_ONLY
 from core.methods.influence import INFLUENCE
 from core.methods.lfssd import LFSSD
+from core.methods.lipschitz import LIPSCHITZ
 from core.methods.loft import LOFT
 from core.methods.muda import MUDA
 from core.methods.neggrad_plus import NEGGRAD_PLUS
@@ -21,6 +24,7 @@ from core.methods.retrain import RETRAIN
 from core.methods.salun import SALUN
 from core.methods.scrub import SCRUB
 from core.methods.ssd import SSD
+from core.methods.unsir import UNSIR
 
 
 def _registry(*methods: Method) -> dict[str, Method]:
@@ -50,6 +54,10 @@ METHODS = _registry(
     LOFT,
     FISHER,
     INFLUENCE,
+    BOUNDARY_SHRINK,
+    BOUNDARY_EXPAND,
+    UNSIR,
+    LIPSCHITZ,
 )
 
 

@@ -1,0 +1,109 @@
+"""UNSIR: noise the original gets most wrong, behind every retain batch; forget images are never looked at."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from core.data.splits import Splits
+from core.engine.context import EngineContext
+from core.methods.base import Networks
+from core.methods.unsir import NO_SAMPLE, PENALTY, error_maximising_noise, with_noise
+from core.parameters import resolve
+from tests.core.toy import DATA, make_engine, make_setting, run_to_end, same, weights
+
+
+def two_classes(**values):
+    """A setting that forgets classes 1 and 3."""
+    setting = make_setting("unsir", **values)
+    mask = (DATA.train.labels == 1) | (DATA.train.labels == 3)
+    setting.splits = Splits.of(DATA, mask)
+    return setting
+
+
+def noise_after(steps, **values):
+    context = EngineContext(two_classes(noise_steps=steps, noise_images=5, **values), lambda: None)
+    return context, error_maximising_noise(context)
+
+
+def test_noise_climbs_the_originals_loss_and_each_image_has_its_own_class_as_label():
+    context, start = noise_after(0)
+    _, made = noise_after(30)
+    assert start["noise_labels"].tolist() == made["noise_labels"].tolist() == [1] * 5 + [3] * 5
+    assert made["noise"].shape == (10, *context.input_shape) and not made["noise"].requires_grad
+    losses = []
+    with context.frozen() as network, torch.no_grad():
+        for aux in (start, made):
+            found = F.cross_entropy(network(aux["noise"]).logits, aux["noise_labels"], reduction="none")
+            losses.append(found - PENALTY * aux["noise"].square().flatten(1).mean(1))
+    assert bool((losses[1] > losses[0] + 1).all())
+
+
+def test_making_noise_changes_nothing_in_the_network():
+    setting = two_classes(noise_steps=5)
+    before = weights(setting.model.module)
+    modes = [module.training for module in setting.model.module.modules()]
+    error_maximising_noise(EngineContext(setting, lambda: None))
+    assert same(before, weights(setting.model.module))
+    assert modes == [module.training for module in setting.model.module.modules()]
+    assert all(p.grad is None and p.requires_grad for p in setting.model.module.parameters())
+
+
+def test_making_noise_ends_where_the_user_ends_the_run():
+    calls = []
+
+    def end() -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        error_maximising_noise(EngineContext(two_classes(noise_steps=50), end))
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize(("share", "behind"), [(0.5, 12), (0.25, 4), (0.01, 1)])
+def test_a_batch_gets_its_share_of_noise_behind_it(share, behind):
+    _, aux = noise_after(0)
+    setting = make_setting("unsir", noise_share=share)
+    batch = setting.train.batch(torch.arange(12))
+    nets = Networks(setting.model, None, torch.Generator().manual_seed(1), torch.zeros(1, 1, 1), torch.ones(1, 1, 1))
+    made = with_noise(nets, batch, aux, setting.values)
+    assert len(made) == 12 + behind
+    for field in dataclasses.fields(batch):
+        assert torch.equal(getattr(made, field.name)[:12], getattr(batch, field.name)), field.name
+    assert made.ids[12:].tolist() == [NO_SAMPLE] * behind and bool(made.forget[12:].all())
+    for image, label in zip(made.images[12:], made.labels[12:], strict=True):
+        of_label = aux["noise"][aux["noise_labels"] == label]
+        assert any(torch.equal(image, known) for known in of_label)
+
+
+def test_forget_images_are_not_looked_at():
+    spoilt = DATA.train.images.clone()
+    spoilt[DATA.train.labels == 1] = 0
+    other = dataclasses.replace(DATA, train=dataclasses.replace(DATA.train, images=spoilt))
+    results = []
+    for data in (DATA, other):
+        setting = make_setting("unsir", data=data, batch=16, noise_images=4, noise_steps=2)
+        run_to_end(make_engine(setting))
+        results.append(weights(setting.model.module))
+    assert same(*results)
+
+
+def test_the_class_is_forgotten_and_the_others_stay():
+    setting = make_setting("unsir", batch=8, lr=0.02, noise_images=16)
+    context = EngineContext(setting, lambda: None)
+    before = context.accuracy("forget"), context.accuracy("retain")
+    events = run_to_end(make_engine(setting))
+    context = EngineContext(setting, lambda: None)
+    assert context.accuracy("forget") < 0.2 < before[0] and context.accuracy("retain") > before[1] - 0.15
+    assert [e.phase for e in events if e.type == "phase_changed"][:2] == ["forget", "recover"]
+
+
+def test_a_share_of_all_is_refused():
+    with pytest.raises(ValueError, match=r"noise_share must be a number above 0 and at most 0\.95"):
+        next(p for p in make_setting("unsir").method.parameters if p.name == "noise_share").parse(1.0)
+    assert resolve(make_setting("unsir").method.parameters).noise_share < 0.5
