@@ -13,7 +13,18 @@ from __future__ import annotations
 from functools import partial
 
 from core.data.batches import Batch
-from core.methods.base import Aux, Facts, Length, Method, Preset, StageOutput, Terms, Train
+from core.methods.base import (
+    STEP_SIZE_SEARCH,
+    Aux,
+    Facts,
+    Length,
+    Method,
+    Preset,
+    SearchRange,
+    StageOutput,
+    Terms,
+    Train,
+)
 from core.methods.common import optimiser_of, optimiser_parameters
 from core.methods.losses import divergence, mean_over
 from core.parameters import Parameter, Values
@@ -142,4 +153,5 @@ BAD_TEACHER = Method(
     ),
     explain=explain,
     honours_weights=True,
+    search=(STEP_SIZE_SEARCH, SearchRange("retain_share", 0.1, 1.0, log=False)),
 )

@@ -12,7 +12,19 @@ import torch
 import torch.nn.functional as F
 
 from core.data.batches import Batch, derive_seed
-from core.methods.base import Aux, Context, Facts, Length, Method, Preset, SearchRange, StageOutput, Terms, Train
+from core.methods.base import (
+    STEP_SIZE_SEARCH,
+    Aux,
+    Context,
+    Facts,
+    Length,
+    Method,
+    Preset,
+    SearchRange,
+    StageOutput,
+    Terms,
+    Train,
+)
 from core.methods.boundary import CITATION, EPOCHS, optimiser, stage_options
 from core.methods.losses import mean_of
 from core.parameters import Values
@@ -79,5 +91,5 @@ BOUNDARY_EXPAND = Method(
         "Batch-norm statistics stay as they are.",
     ),
     honours_weights=True,
-    search=(SearchRange("lr", 0.1, 10.0, relative=True), SearchRange("epochs", 0.2, 1.0, relative=True)),
+    search=(STEP_SIZE_SEARCH, SearchRange("epochs", 0.2, 1.0, relative=True)),
 )

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 
 from core.data.batches import Batch
 from core.methods.base import (
+    STEP_SIZE_SEARCH,
     Aux,
     Context,
     Facts,
@@ -123,5 +124,5 @@ BOUNDARY_SHRINK = Method(
         "Left out: the curvature term and the weighting of labels, extras of the published code.",
     ),
     honours_weights=True,
-    search=(SearchRange("lr", 0.1, 10.0, relative=True), SearchRange("epochs", 0.2, 1.0, relative=True)),
+    search=(STEP_SIZE_SEARCH, SearchRange("epochs", 0.2, 1.0, relative=True)),
 )

@@ -14,7 +14,18 @@ from functools import partial
 import torch.nn.functional as F
 
 from core.data.batches import Batch
-from core.methods.base import Aux, Facts, Length, Method, Preset, StageOutput, Terms, Train
+from core.methods.base import (
+    STEP_SIZE_SEARCH,
+    Aux,
+    Facts,
+    Length,
+    Method,
+    Preset,
+    SearchRange,
+    StageOutput,
+    Terms,
+    Train,
+)
 from core.methods.common import optimiser_of, optimiser_parameters
 from core.methods.losses import mean_over
 from core.parameters import Parameter, Values
@@ -132,4 +143,5 @@ NEGGRAD_PLUS = Method(
     ),
     explain=explain,
     honours_weights=True,
+    search=(STEP_SIZE_SEARCH, SearchRange("image_weight", 0.2, 5.0, relative=True)),
 )

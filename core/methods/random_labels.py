@@ -11,7 +11,7 @@ image, never its own and never another class that is to be forgotten, forget set
 
 from __future__ import annotations
 
-from core.methods.base import Facts, Method, Preset, Train
+from core.methods.base import STEP_SIZE_SEARCH, Facts, Method, Preset, SearchRange, Train
 from core.methods.common import optimiser_parameters
 from core.methods.relabelling import RELABELLING, relabelling_stages
 from core.parameters import Values
@@ -101,4 +101,5 @@ RANDOM_LABELS = Method(
     ),
     explain=explain,
     honours_weights=True,
+    search=(STEP_SIZE_SEARCH, SearchRange("epochs", 1, 6, log=False)),
 )

@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from core.methods.base import Aux, Context, Facts, Method, Preset, Train
+from core.methods.base import STEP_SIZE_SEARCH, Aux, Context, Facts, Method, Preset, SearchRange, Train
 from core.methods.common import optimiser_parameters
 from core.methods.relabelling import RELABELLING, relabelling_stages
 from core.parameters import Parameter, Values
@@ -116,4 +116,5 @@ SALUN = Method(
     ),
     explain=explain,
     honours_weights=True,
+    search=(STEP_SIZE_SEARCH, SearchRange("share", 0.1, 0.9, log=False)),
 )

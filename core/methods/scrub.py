@@ -19,7 +19,21 @@ import torch
 import torch.nn.functional as F
 
 from core.data.batches import Batch
-from core.methods.base import Aux, Context, Edit, Facts, Length, Method, Preset, Stage, StageOutput, Terms, Train
+from core.methods.base import (
+    STEP_SIZE_SEARCH,
+    Aux,
+    Context,
+    Edit,
+    Facts,
+    Length,
+    Method,
+    Preset,
+    SearchRange,
+    Stage,
+    StageOutput,
+    Terms,
+    Train,
+)
 from core.methods.common import optimiser_of, optimiser_parameters
 from core.methods.losses import divergence, mean_of
 from core.parameters import Parameter, Values
@@ -283,4 +297,5 @@ SCRUB = Method(
     ),
     explain=explain,
     honours_weights=True,
+    search=(STEP_SIZE_SEARCH, SearchRange("kl_weight", 0.001, 1.0)),
 )

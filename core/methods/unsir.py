@@ -11,7 +11,18 @@ import torch
 import torch.nn.functional as F
 
 from core.data.batches import Batch, derive_seed, joined
-from core.methods.base import Aux, Context, Facts, Length, Method, Networks, Preset, SearchRange, Train
+from core.methods.base import (
+    STEP_SIZE_SEARCH,
+    Aux,
+    Context,
+    Facts,
+    Length,
+    Method,
+    Networks,
+    Preset,
+    SearchRange,
+    Train,
+)
 from core.methods.common import classification, optimiser_of, optimiser_parameters
 from core.parameters import Parameter, Values
 
@@ -190,5 +201,5 @@ UNSIR = Method(
         "Batch-norm statistics stay as they are in the impair stage, where noise passes, and follow the images to keep "
         "in the repair stage.",
     ),
-    search=(SearchRange("lr", 0.1, 10.0, relative=True), SearchRange("noise_share", 0.05, 0.5, log=False)),
+    search=(STEP_SIZE_SEARCH, SearchRange("noise_share", 0.05, 0.5, log=False)),
 )
