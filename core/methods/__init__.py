@@ -7,13 +7,16 @@ from core.methods.bad_teacher import BAD_TEACHER
 from core.methods.base import Method
 from core.methods.boundary_expand import BOUNDARY_EXPAND
 from core.methods.boundary_shrink import BOUNDARY_SHRINK
+from core.methods.cf_k import CF_K
 from core.methods.delete import DELETE
 from core.methods.esc import ESC
+from core.methods.eu_k import EU_K
 from core.methods.finetune import FINETUNE
 from core.methods.fisher import FISHER
 from core.methods.gradient_ascent import GRADIENT_ASCENT
 from core.methods.head_only import HEAD_ONLY
 from core.methods.influence import INFLUENCE
+from core.methods.l1_sparse import L1_SPARSE
 from core.methods.lfssd import LFSSD
 from core.methods.lipschitz import LIPSCHITZ
 from core.methods.loft import LOFT
@@ -46,6 +49,9 @@ METHODS = _registry(
     SCRUB,
     BAD_TEACHER,
     DELETE,
+    L1_SPARSE,
+    CF_K,
+    EU_K,
     HEAD_ONLY,
     RETRAIN,
     SSD,

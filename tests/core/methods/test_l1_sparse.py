@@ -1,0 +1,69 @@
+"""L1-sparse: the penalty against values by hand, its course, and the layers it leaves alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from core.data.batches import Batch
+from core.engine.context import EngineContext
+from core.methods import get_method
+from core.methods.base import StageOutput
+from core.methods.l1_sparse import normalising_parameters, penalty_weight, sparse_classification
+from core.parameters import resolve
+from tests.core.toy import make_engine, make_setting, run_to_end
+
+PARAMETERS = get_method("l1-sparse").parameters
+
+
+@pytest.mark.parametrize(
+    ("unpenalised", "progress", "expected"),
+    [(0, 0, 1), (0, 0.25, 0.75), (0, 1, 0), (0.2, 0.4, 0.5), (0.2, 0.8, 0), (0.2, 0.9, 0), (1, 0, 0)],
+)
+def test_the_penalty_falls_in_a_straight_line_and_stays_at_zero(unpenalised, progress, expected):
+    values = resolve(PARAMETERS, {"l1": 0.5, "unpenalised": unpenalised})
+    assert penalty_weight(values, progress) == pytest.approx(0.5 * expected)
+
+
+def test_the_loss_against_values_by_hand():
+    logits, labels = torch.tensor([[1.0, 2.0], [0.0, 3.0]]), torch.tensor([1, 0])
+    parameters = {
+        "conv.weight": torch.nn.Parameter(torch.tensor([[-2.0, 1.0]])),
+        "bn.weight": torch.nn.Parameter(torch.tensor([100.0])),
+        "head.bias": torch.nn.Parameter(torch.tensor([0.5])),
+    }
+    batch = Batch(torch.zeros(2, 1, 1, 1), labels, torch.arange(2), torch.zeros(2, dtype=torch.bool), torch.ones(2))
+    out = StageOutput(logits, logits, parameters=parameters, progress=0.5)
+    terms = sparse_classification(out, batch, {"norm/bn.weight": torch.tensor(True)}, resolve(PARAMETERS, {"l1": 0.1}))
+    expected = float(F.cross_entropy(logits, labels)) + 0.1 * 0.5 * 3.5
+    assert terms["loss"].item() == pytest.approx(expected, rel=1e-6)
+    terms["loss"].backward()
+    assert parameters["conv.weight"].grad.tolist() == [[pytest.approx(-0.05), pytest.approx(0.05)]]
+    assert parameters["bn.weight"].grad is None
+
+
+def test_normalisation_layers_are_named_and_nothing_else():
+    aux = normalising_parameters(EngineContext(make_setting("l1-sparse"), lambda: None))
+    assert aux.keys() == {"norm/block1.1.weight", "norm/block1.1.bias"}
+
+
+def test_weights_shrink_and_batch_norm_scales_do_not_follow():
+    results = {}
+    for l1 in (0.0, 0.05):
+        setting = make_setting("l1-sparse", l1=l1, epochs=4, batch=16, lr=0.05)
+        run_to_end(make_engine(setting))
+        named = dict(setting.model.module.named_parameters())
+        norm = named.pop("block1.1.weight").abs().mean() + named.pop("block1.1.bias").abs().mean()
+        results[l1] = sum(p.abs().sum().item() for p in named.values()), norm.item()
+    assert results[0.05][0] < 0.7 * results[0.0][0]
+    assert results[0.05][1] > 0.95 * results[0.0][1]
+
+
+def test_the_class_is_forgotten_and_the_others_are_kept():
+    setting = make_setting("l1-sparse", epochs=20, batch=16, l1=0.004, lr=0.1)
+    context = EngineContext(setting, lambda: None)
+    before, kept = context.accuracy("forget"), context.accuracy("retain")
+    run_to_end(make_engine(setting))
+    assert context.accuracy("forget") < before / 3
+    assert context.accuracy("retain") > kept - 0.05
