@@ -67,14 +67,14 @@ class RunCloseGuard(QObject):
     # ---- parts
 
     def _ask(self, run: LiveRun) -> None:
-        if run.kind == "check":
+        if not run.makes_model:
             choices = [Choice(KEEP, "Keep running"), Choice(STOP, "Stop and quit")]
         else:
             choices = [
                 Choice(KEEP, "Keep running"), Choice(STOP, "Stop, save and quit"),
                 Choice(DISCARD, "Discard and quit", destructive=True),
             ]  # fmt: skip
-        details = [] if run.kind == "check" else [words.on_disk(run)]
+        details = [] if not run.makes_model else [words.on_disk(run)]
         waiting = len(self._context.run_controller.queue)
         if waiting:
             details.append(f"{fmt.plural(waiting, 'run waits', 'runs wait')} behind it and would not be started.")

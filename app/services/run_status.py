@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from app.workers.live_run import LiveRun
 
 ACTIVITY = "run"
+_FAILED = {"check": "The check failed", "train": "The training failed", "search": "The search for settings failed"}
 
 
 class RunStatus(QObject):
@@ -40,7 +41,7 @@ class RunStatus(QObject):
         elif run.kind == "train":
             text = f"{run.title or 'Training'}: {text}"
         if self._context.status is not None:
-            outside = run.progress if run.state is not State.RUNNING or run.kind == "check" else None
+            outside = run.progress if run.state is not State.RUNNING or not run.makes_model else None
             done, total = (outside.done, outside.total) if outside else (run.step, run.steps)
             self._context.status.set_activity(ACTIVITY, text, done, total, run.remaining)
 
@@ -49,8 +50,8 @@ class RunStatus(QObject):
             self._context.status.end_activity(ACTIVITY)
         self._rest()
         if run.state is State.FAILED:
-            if run.kind == "check" or run is not self._context.project.run:
-                what = {"check": "The check failed", "train": "The training failed"}.get(run.kind, f"{run.id} failed")
+            if not run.makes_model or run is not self._context.project.run:
+                what = _FAILED.get(run.kind, f"{run.id} failed")
                 self._context.notifications.error(f"{what}: {run.error} {run.hint}".strip())
         elif run.kind == "unlearn":
             self._context.notifications.info(words.outcome(run))

@@ -32,6 +32,8 @@ STOP_TIP = "Ends after this step and keeps the model as it is now."
 NO_RUN = "Curves appear here while a run goes. First choose what to forget."
 RECONSTRUCTION = "MUDA (reconstruction): the measure and the losses follow the paper; schedule and settings are ours."
 NO_ALIGNMENT = "Alignment compares whole classes. For single images it says nothing, so losses are shown instead."
+# Warnings about how a run ended: they stand with its outcome, not above the curves.
+OUTCOME_CODES = ("unchanged", "damage")
 _ROUND = re.compile(r"round (\d+) of (\d+)")
 
 
@@ -84,13 +86,15 @@ def progress_of(run: LiveRun) -> str:
 
 
 def outcome(run: LiveRun) -> str:
-    """Say in words how a run ended and what became of the accuracies."""
-    return f"{ending(run)} {change(run)}".strip()
+    """Say in words how a run ended, what became of the accuracies, and what is to be minded."""
+    return " ".join(part for part in (ending(run), change(run), *outcome_warnings(run)) if part)
 
 
 def ending(run: LiveRun) -> str:
     """Say in words how a run ended."""
     state = run.state
+    if state in (State.FINISHED, State.STOPPED) and run.kind == "search":
+        return "Settings tried." if state is State.FINISHED else "The search was stopped. What was tried is kept."
     if state is State.FINISHED:
         if run.kind == "check":
             return "Checked."
@@ -139,6 +143,13 @@ def change(run: LiveRun) -> str:
     )
 
 
+def outcome_warnings(run: LiveRun) -> list[str]:
+    """Say what is to be minded about the result of a run that ended, newest numbers last, each sentence once."""
+    if not run.ended:
+        return []
+    return list(dict.fromkeys(log.message for log in run.warnings if log.code in OUTCOME_CODES))
+
+
 def ends(run: LiveRun) -> tuple[Evaluation | None, Evaluation | None]:
     """Return the full evaluations at the start and at the end; None where one was not taken."""
     full = [e for e in run.events if isinstance(e, Evaluation) and e.scope == "full"]
@@ -166,6 +177,8 @@ def close_question(run: LiveRun) -> str:
     """The question before the window closes over a run."""
     if run.kind == "check":
         return "A check is going."
+    if run.kind == "search":
+        return "A search for settings is going."
     if not run.steps:
         return "A run is being prepared."
     return f"A run is going: {step_of(run)}."
@@ -180,6 +193,8 @@ def _checkpoints(number: int) -> str:
 def _running(run: LiveRun) -> str:
     if run.kind == "check":
         return f"Checking · {progress_of(run) or 'opening model and data'}"
+    if run.kind == "search":
+        return (progress_of(run) or "preparing the search for settings").capitalize()
     if run.asked == "pause":
         return f"Pausing after this step · {step_of(run)}"
     if run.progress is not None and (run.step >= run.steps or not run.stages):
@@ -199,6 +214,8 @@ def _running(run: LiveRun) -> str:
 def _finishing(run: LiveRun) -> str:
     if run.kind == "check":
         return "what it measures now is not kept"
+    if run.kind == "search":
+        return "what it tries now is not kept"
     if not run.steps:
         return "nothing to keep yet"
     if run.progress is not None:

@@ -44,6 +44,7 @@ class CollapsibleSection(QWidget):
         row.setSpacing(theme.px(t.S))
         row.addWidget(self._head)
         row.addWidget(self._summary, 1)
+        self._row = row
         column.addLayout(row)
         self.content = QWidget(self)
         self.body = QVBoxLayout(self.content)
@@ -83,6 +84,10 @@ class CollapsibleSection(QWidget):
     def summary(self) -> str:
         """The words beside the title."""
         return self._summary.text()
+
+    def add_action(self, widget: QWidget) -> None:
+        """Put a button at the right of the head."""
+        self._row.addWidget(widget)
 
     def set_tip(self, text: str) -> None:
         """Say in a tool tip what the section is about."""

@@ -45,7 +45,8 @@ FAULT = "This is a fault of the application; the log has the details"
 class LiveRun:
     """State, position and history of one run. Lives in the window's thread; a worker touches `control` only.
 
-    `kind` is "unlearn", "train" or "check". `work` is None for a run that is only looked at (`from_folder`).
+    `kind` is "unlearn", "train", "check" or "search"; the last two end with a result in memory, not with a model.
+    `work` is None for a run that is only looked at (`from_folder`).
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class LiveRun:
         self.hint = ""
         self.details = ""
         self.report: dict[str, Any] | None = None  # what a check returned
+        self.result: Any = None  # what the work returned
         self.started_at: float | None = None
         self.asked = ""  # "pause", "resume" or "checkpoint" while the run has not answered yet
         self.inputs: tuple[Pair, Selection] | None = None  # what the job was started on
@@ -114,6 +116,11 @@ class LiveRun:
         return self.work is not None
 
     @property
+    def makes_model(self) -> bool:
+        """Whether it has a run folder and steps of its own, so that it can be paused and kept."""
+        return self.kind in ("unlearn", "train")
+
+    @property
     def remaining(self) -> float | None:
         """Seconds left, as the run itself estimates."""
         return self.resources.remaining if self.resources and self.active else None
@@ -134,7 +141,7 @@ class LiveRun:
         """Whether a user's action is allowed now; derived from the one table of states."""
         if not self.mine:
             return False
-        if self.kind == "check":
+        if not self.makes_model:
             return action == "stop" and self.state is State.RUNNING
         if action == "pause" and self.asked == "pause":
             return False
@@ -187,19 +194,19 @@ class LiveRun:
 
     def begin(self) -> None:
         """The worker starts."""
-        self.state = State.RUNNING if self.kind == "check" else State.PREPARING
+        self.state = State.PREPARING if self.makes_model else State.RUNNING
         self.started_at = time.time()
 
     def end(self, result: Any, error: BaseException | None, details: str = "") -> None:
         """The worker is over: what it returned, or the exception it ended with."""
-        self.asked, self.progress = "", None
+        self.asked, self.progress, self.result = "", None, result
         if error is not None and not self.ended:
             self._fail(error, details)
         elif isinstance(result, State):
             self.state = result
         elif not self.ended:
             self.report = result if isinstance(result, dict) else None
-            self.state = State.FINISHED
+            self.state = State.STOPPED if self.state is State.STOPPING else State.FINISHED
         self.work = None
 
     # -- parts -----------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from core.job import Job
 from core.runs.folder import RunFolder
 
 if TYPE_CHECKING:
+    from app.workers.search_work import SearchWork
     from core.data.dataset import Dataset
     from core.selection import Selection
     from core.session.opening import DataOptions, Pair
@@ -85,15 +86,26 @@ class RunController(QObject):
     # -- starting --------------------------------------------------------------------------------------------------
 
     def start(
-        self, job: Job, pair: Pair, selection: Selection, folder: Path | RunFolder | None = None
+        self,
+        job: Job,
+        pair: Pair,
+        selection: Selection,
+        folder: Path | RunFolder | None = None,
+        tries: Path | None = None,
     ) -> LiveRun:
-        """Start an unlearning job, or let it wait for the run under way. Its folder is written by the worker."""
+        """Start an unlearning job, or let it wait for the run under way. Its folder is written by the worker.
+
+        `tries`: the file of the search that gave the job its settings; it goes into the folder.
+        """
         place = _as_folder(folder) or self._unused(f"{job.method}-s{job.seed}")
 
         def work(control: Control, emit: Emit) -> Any:
             from core.session.jobs import create_run
             from core.session.running import run
+            from core.session.searches import keep_tries
 
+            if tries is not None:
+                keep_tries(tries, place)
             create_run(place.path, job, selection, pair.dataset)
             return run(place, control, emit, pair=pair)
 
@@ -143,6 +155,11 @@ class RunController(QObject):
                          trust_pickle=trust_pickle, trust_code=trust_code)  # fmt: skip
 
         return self._add(LiveRun(folder, "check", job=folder.job(), title="Check", work=work))
+
+    def start_search(self, work: SearchWork, title: str) -> LiveRun:
+        """Search settings for a method; nothing of it is a run, and what was tried is in the work's hands."""
+        work.place = self._unused("search")
+        return self._add(LiveRun(work.place, "search", title=title, work=work))
 
     def resume_run(self, folder: RunFolder, pair: Pair | None = None) -> LiveRun:
         """Go on with an interrupted run from its last checkpoint; model and data are opened where `pair` is None."""

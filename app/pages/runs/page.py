@@ -188,7 +188,7 @@ class RunsPage(Page):
 
     def _show_live(self) -> None:
         current = self.context.run_controller.current
-        live = current if current is not None and current.kind != "check" else None
+        live = current if current is not None and current.makes_model else None
         self.model.set_live(live)
         if live is not None and self.isVisible():
             self._live.start()

@@ -37,6 +37,7 @@ class UnlearnPage(Page):
         self.setup_presenter = SetupPresenter(context, self.setup, self)
         self.run_presenter = RunPresenter(context, self.run_view, self)
         self.run_presenter.left.connect(self.set_up_another)
+        self.run_presenter.search_wanted.connect(self._search_for)
         self.chips = RunChips(context.project, self)
         self._setting_up = False
         self._banner_text = ""
@@ -79,6 +80,10 @@ class UnlearnPage(Page):
         self._setting_up = True
         self._choose_view()
         self.setup_presenter.load(job)
+
+    def _search_for(self, job: Job) -> None:
+        self.load_job(job)
+        self.setup_presenter.search.open()
 
     def start(self) -> None:
         """Start what is set up, where it is in view."""

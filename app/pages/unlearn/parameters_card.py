@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QBoxLayout,
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
@@ -43,6 +42,7 @@ class ParametersCard(Card):
 
     edited = Signal()
     preset_chosen = Signal(str)
+    search_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Parameters", parent, padding=t.M)
@@ -78,7 +78,10 @@ class ParametersCard(Card):
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.reset = TextButton("Reset all", self._reset_all)
         self.reset.setFixedHeight(theme.px(24))
-        self.add_action(self.reset)
+        self.fold.add_action(self.reset)
+        self.search = TextButton("Search settings…", self.search_wanted.emit)
+        self.search.setToolTip("Try settings in short runs and use the best")
+        self.search.setProperty("compact", True)
         self._lay_out()
         self.preset.activated.connect(self._preset_activated)
         self.seeds.textChanged.connect(self._edited)
@@ -132,6 +135,7 @@ class ParametersCard(Card):
         self.form.set_parameters(method.parameters, groups if len(method.parameters) <= FEW else groups[:1])
         self.fold.set_title(fmt.plural(len(method.parameters), "parameter"))
         self.fold.setVisible(bool(method.parameters))
+        self.search.setVisible(bool(method.searched))
         self.summary.setText(method.summary)
         self.citation.setText(method.citation)
         self.notes.setText("\n".join(f"• {note}" for note in method.notes))
@@ -221,19 +225,23 @@ class ParametersCard(Card):
         column.setContentsMargins(0, 0, theme.px(t.XS), 0)
         column.setSpacing(theme.px(t.M))
         column.addWidget(self.summary)
-        column.addLayout(self._form([("&Preset", self.preset, self.reason)]))
-        folding = self._part(column, t.XS)
-        folding.addWidget(self.fold)
-        folding.addWidget(self.changes)
+        why = QWidget()
+        below = self._part(why, t.XS)
+        below.addWidget(self.reason)
+        below.addWidget(self.search, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addLayout(self._form([("&Preset", self.preset, why)]))
+        folding = QWidget()
+        parts = self._part(folding, t.XS)
+        parts.addWidget(self.fold)
+        parts.addWidget(self.changes)
+        column.addWidget(folding)
         column.addWidget(separator())
         column.addLayout(self._form([
             ("S&eeds", self.seeds, self._seeds_problem), ("&Device", self.device, None),
             ("Prec&ision", self.precision, None), ("&Measuring at most", self.budget, None),
         ]))  # fmt: skip
         self._about = QWidget()
-        about = QVBoxLayout(self._about)
-        about.setContentsMargins(0, 0, 0, 0)
-        about.setSpacing(theme.px(t.S))
+        about = self._part(self._about, t.S)
         for widget in (separator(), section("About this method"), self.citation, self.notes):
             about.addWidget(widget)
         column.addWidget(self._about)
@@ -241,10 +249,10 @@ class ParametersCard(Card):
         self.body.addWidget(scrolling(inside, "surface"), 1)
 
     @staticmethod
-    def _part(column: QBoxLayout, spacing: int) -> QVBoxLayout:
-        part = QVBoxLayout()
+    def _part(widget: QWidget, spacing: int) -> QVBoxLayout:
+        part = QVBoxLayout(widget)
+        part.setContentsMargins(0, 0, 0, 0)
         part.setSpacing(theme.px(spacing))
-        column.addLayout(part)
         return part
 
     @staticmethod

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.services import format as fmt
+from app.services import icons
 from app.services import run_words as words
 from app.services import tokens as t
 from app.services.accessibility import announce
 from app.services.theme import theme
-from app.widgets.buttons import Button, DestructiveButton, PrimaryButton, SecondaryButton
+from app.widgets.buttons import Button, DestructiveButton, PrimaryButton, SecondaryButton, TextButton
 from app.widgets.cards import Card
 from app.widgets.chips import StateChip
 from app.widgets.labels import ElidedLabel, Label
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 class RunBar(Card):
     """Shows one run and emits what the user wants of it; knows no controller."""
 
-    wanted = Signal(str)  # pause, resume, checkpoint, stop, discard, check, again, restart, keep, delete
+    wanted = Signal(str)  # pause, resume, checkpoint, stop, discard, check, again, restart, keep, delete, search
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", parent, padding=t.S)
@@ -37,6 +39,8 @@ class RunBar(Card):
         self.headline = ElidedLabel("", "section")
         self.facts = Label("", "caption", "text-2")
         self.change = ElidedLabel("")
+        self.warning = OutcomeWarning()
+        self.warning.search.clicked.connect(self._search_pressed)
         self.progress = ProgressLine("Progress of the run", with_text=False)
         self.pause = self._button(SecondaryButton, "Pause", "pause")
         self.checkpoint = self._button(SecondaryButton, "Checkpoint now", "checkpoint")
@@ -63,13 +67,14 @@ class RunBar(Card):
         if facts != self.facts.text():
             self.facts.setText(facts)
         self._show_progress(run)
-        key = (id(run), state, run.asked, run.mine)
+        key = (id(run), state, run.asked, run.mine, len(run.warnings))
         if key != self._shown:  # many times a second only the numbers change
             self._shown = key
             self.chip.set_state(words.STATE_SHAPES[state], words.STATE_WORDS[state])
             self._show_buttons(run)
             self.change.setVisible(not run.active)
             self.change.setText(words.change(run))
+            self.warning.set(words.outcome_warnings(run), self._may_search(run))
         if run.ended and self._announced is not state:
             announce(self, words.outcome(run), assertive=state is State.FAILED)
         self._announced = state
@@ -131,6 +136,18 @@ class RunBar(Card):
             parts.append("runs in another process")
         return " · ".join(parts)
 
+    @staticmethod
+    def _may_search(run: LiveRun) -> bool:
+        """A run that changed nothing wants other settings, where its method has any to search for."""
+        from core.methods import METHODS  # a run is there, so torch is loaded
+
+        method = METHODS.get(run.job.method) if run.job is not None and run.kind == "unlearn" else None
+        unchanged = any(log.code == "unchanged" for log in run.warnings)
+        return unchanged and method is not None and bool(method.searched)
+
+    def _search_pressed(self) -> None:
+        self.wanted.emit("search")
+
     def _button(self, kind: type[Button], text: str, wants: str) -> Button:
         button = kind(text)
         button.clicked.connect(lambda _checked=False: self._pressed(wants))
@@ -160,4 +177,36 @@ class RunBar(Card):
         column.setSpacing(theme.px(t.XS))
         column.addLayout(top)
         column.addLayout(foot)
+        column.addWidget(self.warning)
         self.body.addLayout(column)
+
+
+class OutcomeWarning(QWidget):
+    """What is to be minded about a result, with its icon, and the way to other settings."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.px(t.S))
+        self._icon = QLabel()
+        self._icon.setFixedWidth(theme.px(16))
+        self._icon.setAlignment(Qt.AlignmentFlag.AlignVCenter)
+        self.label = Label("", "body", "caution", wrap=True)
+        self.label.setMaximumWidth(16_777_215)  # Qt's largest: one line where there is room for it
+        self.search = TextButton("Search settings…")
+        row.addWidget(self._icon)
+        row.addWidget(self.label, 1)
+        row.addWidget(self.search)
+        theme.changed.connect(self._draw_icon)
+        self._draw_icon()
+        self.hide()
+
+    def set(self, sentences: Sequence[str], search: bool) -> None:
+        """Say these; nothing shows where there are none."""
+        self.label.setText("\n".join(sentences))
+        self.search.setVisible(search)
+        self.setVisible(bool(sentences))
+
+    def _draw_icon(self) -> None:
+        self._icon.setPixmap(icons.pixmap("warning", theme.px(16), "caution", self.devicePixelRatioF()))

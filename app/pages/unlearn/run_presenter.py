@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.pages.unlearn.run_view import BannerText, RunView
 from app.services import format as fmt
+from app.services import run_words as words
 from app.services.notifications import Notification
 from app.services.run_commands import ask_discard
 from app.workers.live_run import LiveRun
@@ -28,6 +29,7 @@ class RunPresenter(QObject):
     """Shows `context.project.run`. `left` is emitted when the user wants to set up another run."""
 
     left = Signal()
+    search_wanted = Signal(object)  # Job: settings are to be searched for it
 
     def __init__(self, context: AppContext, view: RunView, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -123,7 +125,7 @@ class RunPresenter(QObject):
         found: list[BannerText] = []
         if run.state is State.FAILED:
             found.append(self._failure(run))
-        seen = set()
+        seen = set(words.outcome_warnings(run))  # the bar has them
         for warning in reversed(run.warnings):
             if warning.message not in seen:
                 seen.add(warning.message)
@@ -169,6 +171,7 @@ class RunPresenter(QObject):
             "discard": lambda: ask_discard(run, self._view.window(), self._controller.discard),
             "check": lambda: self._context.show_page("verify"),
             "again": self.left.emit,
+            "search": lambda: self.search_wanted.emit(run.job),
             "restart": lambda: self._restart(run),
             "keep": self.left.emit,
             "delete": lambda: self._delete(run),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer
 
+from app.pages.unlearn.search_presenter import Asked, SearchPresenter
 from app.pages.unlearn.setup_view import SetupView
 from app.services import format as fmt
 from app.services import method_words
@@ -65,6 +66,10 @@ class SetupPresenter(QObject):
         view.parameters.edited.connect(self._edited)
         view.parameters.preset_chosen.connect(self._preset_chosen)
         view.start_wanted.connect(self.start)
+        self.search = SearchPresenter(context, self._search_asked, view, self)
+        self.search.found.connect(self._settings_found)
+        self.search.changed.connect(self._search_changed)
+        view.parameters.search_wanted.connect(self.search.open)
         context.run_controller.queue_changed.connect(self._update)
         context.run_controller.run_ended.connect(self._run_ended)
         preferences = context.settings.values
@@ -161,7 +166,8 @@ class SetupPresenter(QObject):
         estimates = self._plan.estimates if self._plan else {}
         first = None
         for job in jobs:
-            run = controller.start(job, pair, selection)
+            job, tries = self.search.origin(job)
+            run = controller.start(job, pair, selection, **({"tries": tries} if tries is not None else {}))
             run.planned = estimates.get(job.method)
             first = first or run
         if busy:
@@ -236,6 +242,33 @@ class SetupPresenter(QObject):
 
     def _common(self) -> dict[str, Any]:
         return {**self._view.parameters.common(), "threads": self._context.settings.values.threads}
+
+    # ---- the search for settings
+
+    def _search_asked(self) -> Asked | None:
+        pair, selection = self._context.project.pair, self._context.project.selection
+        parameters, shown = self._view.parameters, self._view.methods.shown
+        if pair is None or selection is None or not shown or parameters.problems():
+            return None
+        estimate = self._plan.estimates.get(shown) if self._plan is not None else None
+        return Asked(
+            pair, selection, self._view.methods.choice(shown).method, parameters.preset_name(), parameters.values(),
+            parameters.parsed_seeds()[0], self._common(), estimate.training_seconds if estimate is not None else None,
+        )  # fmt: skip
+
+    def _settings_found(self, method_id: str, values: dict[str, Any]) -> None:
+        """Put what a search found into the form, or into the draft of a method that is not in view."""
+        parameters = self._view.parameters
+        if method_id == self._form_of:
+            baseline = self._preset_values(method_id, parameters.preset_name())
+            parameters.show_values(baseline, {**parameters.values(), **values})
+            self._edited()
+        elif method_id in self._drafts:
+            draft = self._drafts[method_id]
+            self._drafts[method_id] = Draft(draft.preset, {**draft.values, **values})
+
+    def _search_changed(self) -> None:
+        self._view.parameters.search.setText("Search under way…" if self.search.going else "Search settings…")
 
     # ---- the plan
 

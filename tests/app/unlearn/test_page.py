@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.dialogs.confirm import ConfirmDialog
 from app.pages.unlearn import UnlearnPage
+from app.services import run_words as words
 from app.workers.live_run import LiveRun
 from core.engine.states import State
 from core.errors import OutOfMemoryError
@@ -100,6 +101,41 @@ def test_warnings_of_a_run_are_banners(page, scripted, qtbot):
     unchanged = "The model is unchanged: forget accuracy 98.1 % before, 98.0 % after."
     work.give(script.started(), script.log(unchanged, "unchanged"))
     qtbot.waitUntil(lambda: page.run_view.banner_texts() == [unchanged])
+
+
+UNCHANGED = (
+    "The model is unchanged: forget accuracy 98.1 % before, 98.0 % after. Try a larger step size, or search for one."
+)
+DAMAGE = "Retain accuracy fell by 12.4 points. That is more than forgetting needs: retraining loses 0.3."
+
+
+def test_what_is_to_be_minded_about_a_result_stands_with_its_outcome(page, scripted, opened, qtbot):
+    run, work, script = scripted
+    work.give(*script.whole()[:-1], script.log(UNCHANGED, "unchanged", 100), script.log(DAMAGE, "damage", 100),
+              script.log("Another warning.", "weights", 100), script.finished())  # fmt: skip
+    work.end()
+    qtbot.waitUntil(lambda: run.ended and not opened.run_controller.busy)
+    warning = page.run_view.bar.warning
+    assert warning.isVisible() and warning.label.text() == f"{UNCHANGED}\n{DAMAGE}"
+    assert page.run_view.banner_texts() == ["Another warning."]
+    assert words.outcome(run).endswith(f"{UNCHANGED} {DAMAGE}")
+    page.resize(WIDTH, HEIGHT)
+    assert not cut_off(page) and page.minimumSizeHint().height() <= HEIGHT
+    warning.search.click()  # other settings: what the sentence advises
+    search = page.setup_presenter.search
+    assert page.view == "setup" and search.dialog.isVisible()
+    search.dialog.close()
+
+
+def test_a_result_without_warnings_shows_none(page, scripted, opened, qtbot):
+    run, work, script = scripted
+    work.give(*script.whole(), script.log(DAMAGE, "damage", 100))
+    work.end()
+    qtbot.waitUntil(lambda: run.ended and not opened.run_controller.busy)
+    assert page.run_view.bar.warning.isVisible() and page.run_view.bar.warning.search.isHidden()
+    again = LiveRun.from_folder(write_run(page.context.runs_folder() / "clean", job(), Script("clean").whole()))
+    opened.project.set_run(again)
+    assert page.run_view.bar.warning.isHidden()
 
 
 def test_a_failure_says_what_happened_and_what_to_do(page, scripted, opened, qtbot):

@@ -1,0 +1,160 @@
+"""The search for settings: what to vary, how many tries; then its progress and a table of what was tried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QCheckBox, QFormLayout, QHeaderView, QSpinBox, QTableView, QVBoxLayout, QWidget
+
+from app.dialogs.sheet import Sheet
+from app.models.try_table import TryTableModel
+from app.services import tokens as t
+from app.services.theme import set_tone, theme
+from app.widgets.buttons import SecondaryButton
+from app.widgets.labels import Label
+from app.widgets.number_field import pad_spin_box
+from app.widgets.progress import ProgressLine
+from app.widgets.table import set_up_table
+
+EXPLANATION = (
+    "Tries settings around those of the form, each in a short run, and judges them on the half of the test images "
+    "that no other number is taken from. The best one is used."
+)
+DEFAULT_TRIES, MOST_TRIES = 12, 1000
+ROWS_SHOWN, WIDTH = 7, 620
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A parameter the search may vary, and between what, in words."""
+
+    name: str
+    label: str
+    range: str
+
+
+class SearchDialog(Sheet):
+    """Stays open while it searches; closing it leaves the search going. Emits what the user wants."""
+
+    search_wanted = Signal()
+    stop_wanted = Signal()
+    use_wanted = Signal(int)  # number of a try
+    changed = Signal()  # tries or what to vary
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Search settings", "Search", parent, cancel="Close")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+        self.setModal(False)
+        text = Label(EXPLANATION, wrap=True)
+        text.setMinimumWidth(theme.px(WIDTH))
+        self.body.addWidget(text)
+        self.tries = QSpinBox()
+        self.tries.setRange(1, MOST_TRIES)
+        self.tries.setValue(DEFAULT_TRIES)
+        self.tries.setAccessibleName("Tries")
+        self.tries.setFixedWidth(theme.px(120))
+        pad_spin_box(self.tries)
+        self.tries.valueChanged.connect(self._edited)
+        self._vary = QWidget()
+        self._boxes = QVBoxLayout(self._vary)
+        self._boxes.setContentsMargins(0, theme.px(5), 0, 0)  # the first one level with its label
+        self._boxes.setSpacing(theme.px(t.XS))
+        self._by_name: dict[str, QCheckBox] = {}
+        form = QFormLayout()
+        form.setHorizontalSpacing(theme.px(t.S))
+        form.setVerticalSpacing(theme.px(t.S))
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
+        for title, field in (("&Tries", self.tries), ("Vary", self._vary)):
+            label = Label(title, "body", "text-2")
+            label.setFixedHeight(theme.px(t.CONTROL_HEIGHT))
+            label.setBuddy(field)
+            form.addRow(label, field)
+        self.body.addLayout(form)
+        self.progress = ProgressLine("Progress of the search")
+        self.progress.hide()
+        self.body.addWidget(self.progress)
+        self.model = TryTableModel(self)
+        self.table = QTableView()
+        self.table.setModel(self.model)
+        self.table.setAccessibleName("Settings that were tried, best first")
+        set_up_table(self.table)
+        self.table.setSelectionMode(QTableView.SelectionMode.SingleSelection)
+        self.table.setMinimumHeight(theme.px(t.TABLE_HEADER + ROWS_SHOWN * t.TABLE_ROW))
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setStretchLastSection(True)
+        self.table.selectionModel().currentRowChanged.connect(self._update_use)
+        self.model.modelReset.connect(self._update_use)
+        self.table.hide()
+        self.body.addWidget(self.table, 1)
+        self.outcome = Label("", wrap=True)
+        self.outcome.setMinimumHeight(2 * self.outcome.fontMetrics().lineSpacing())  # whatever it will say
+        self.outcome.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.body.addWidget(self.outcome)
+        self.stop = SecondaryButton("Stop", self.stop_wanted.emit)
+        self.stop.setToolTip("What was tried is kept: the same search goes on from there.")
+        self.use = SecondaryButton("Use these settings", self._use)
+        self.add_foot(self.use)
+        self.add_foot(self.stop)
+        self.set_going(False)
+
+    # ---- what is asked
+
+    def set_axes(self, axes: Sequence[Axis]) -> None:
+        """Offer these parameters, all of them ticked."""
+        for box in self._by_name.values():
+            self._boxes.removeWidget(box)
+            box.deleteLater()
+        self._by_name = {}
+        for axis in axes:
+            box = QCheckBox(f"{axis.label}, {axis.range}")
+            box.setChecked(True)
+            box.toggled.connect(self._edited)
+            self._boxes.addWidget(box)
+            self._by_name[axis.name] = box
+
+    def fixed(self) -> list[str]:
+        """Parameters that are to stay as they are."""
+        return [name for name, box in self._by_name.items() if not box.isChecked()]
+
+    def varied(self) -> list[str]:
+        """Parameters that are to be varied."""
+        return [name for name, box in self._by_name.items() if box.isChecked()]
+
+    # ---- what is shown
+
+    def set_going(self, going: bool) -> None:
+        """Offer *Stop* while a search goes or waits, else what to ask of the next one."""
+        self.stop.setVisible(going)
+        self.accept_button.setVisible(not going)
+        self.progress.setVisible(going)
+        self.tries.setEnabled(not going)
+        self._vary.setEnabled(not going)
+        if going:
+            self.table.show()
+        self._update_use()
+
+    def say(self, sentence: str, tone: str = "") -> None:
+        """Say what came out, or went wrong."""
+        self.outcome.setText(sentence)
+        set_tone(self.outcome, tone)
+
+    def accept(self) -> None:
+        """*Search* does not close the dialog."""
+        if self.accept_button.isEnabled() and not self.accept_button.isHidden():
+            self.search_wanted.emit()
+
+    def _edited(self, *_: object) -> None:
+        self.changed.emit()
+
+    def _use(self) -> None:
+        one = self.model.try_at(self.table.currentIndex().row())
+        if one is not None:
+            self.use_wanted.emit(one.number)
+
+    def _update_use(self, *_: object) -> None:
+        one = self.model.try_at(self.table.currentIndex().row())
+        self.use.setVisible(not self.table.isHidden() and self.stop.isHidden())
+        self.use.setEnabled(one is not None and one.score is not None)
