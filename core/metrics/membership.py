@@ -76,6 +76,20 @@ def tpr_at_fpr(members: ArrayLike, nonmembers: ArrayLike, rate: float) -> float 
     return _rate_at(_scores(members), negative, rate) if _enough_for(rate, len(negative)) else None
 
 
+def roc_points(members: ArrayLike, nonmembers: ArrayLike) -> NDArray[np.float64]:
+    """Return the receiver operating curve at ROC_RATES, straight between its points, so that ties lie on a diagonal."""
+    positive, negative = np.sort(_scores(members)), np.sort(_scores(nonmembers))
+    levels = np.unique(np.concatenate([positive, negative]))[::-1]
+    told = np.concatenate([[0.0], 1 - np.searchsorted(positive, levels, "left") / len(positive)])
+    wrong = np.concatenate([[0.0], 1 - np.searchsorted(negative, levels, "left") / len(negative)])
+    rates = np.asarray(ROC_RATES)
+    last = np.minimum(np.searchsorted(wrong, rates + 1e-12, "right") - 1, len(wrong) - 1)
+    after = np.minimum(last + 1, len(wrong) - 1)
+    width = wrong[after] - wrong[last]
+    share = np.divide(rates - wrong[last], width, out=np.zeros_like(rates), where=width > 0)
+    return told[last] + np.clip(share, 0, 1) * (told[after] - told[last])
+
+
 def attack_from_scores(members: ArrayLike | None, nonmembers: ArrayLike | None) -> Attack:
     """Judge an attack by the score it gave each sample, higher for members; refuses fewer than 30, with a reason."""
     positive = _scores(() if members is None else members)
@@ -85,7 +99,7 @@ def attack_from_scores(members: ArrayLike | None, nonmembers: ArrayLike | None) 
         return refused
     value, low, high = auc_interval(positive, negative)
     rates = {name: tpr_at_fpr(positive, negative, rate) for name, rate in FALSE_POSITIVE_RATES.items()}
-    roc = tuple(_rate_at(positive, negative, rate) for rate in ROC_RATES)
+    roc = tuple(roc_points(positive, negative).tolist())
     return Attack(value, low, high, rates, len(positive), len(negative), roc=roc)
 
 
@@ -140,7 +154,7 @@ def population_attack(
         for name, rate in FALSE_POSITIVE_RATES.items()
     }
     low, high = max(0.0, value - Z_95 * error), min(1.0, value + Z_95 * error)
-    roc = tuple(sum(_rate_at(*pair, rate) for pair in scored) / 2 for rate in ROC_RATES)
+    roc = tuple(np.mean([roc_points(*pair) for pair in scored], axis=0).tolist())
     return Attack(value, low, high, rates, members=counts[0], nonmembers=counts[1], roc=roc)
 
 
@@ -197,10 +211,7 @@ def _enough_for(rate: float, nonmembers: int) -> bool:
 
 
 def _rate_at(members: NDArray[np.float64], nonmembers: NDArray[np.float64], rate: float) -> float:
-    allowed = int(rate * len(nonmembers) + 1e-9)
-    if allowed >= len(nonmembers):
-        return 1.0
-    threshold = np.sort(nonmembers)[::-1][allowed]
+    threshold = np.sort(nonmembers)[::-1][int(rate * len(nonmembers))]
     return float((members > threshold).mean())
 
 

@@ -16,6 +16,7 @@ import jinja2
 from core.verify import numbers
 from core.verify import report_text as text
 from core.verify.marks import gap_bar, marker
+from core.verify.published import TITLES
 from core.verify.report_plots import plots
 from core.verify.report_text import reference_count
 from core.verify.table import TableRow, measure_rows
@@ -55,6 +56,8 @@ def render_report(report: Report, events: Sequence[Mapping[str, Any]]) -> str:
         has_gaps=bool(verdict) and reference_count(report) > 0,
         groups=_groups(report),
         plots=plots(report, events),
+        published=_published(report),
+        published_note=text.PUBLISHED,
         parameters=_parameters(report),
         thresholds=_flat(verdict.get("thresholds")),
         versions=_versions(report),
@@ -149,6 +152,8 @@ def _columns(report: Report) -> list[dict[str, Any]]:
     count = reference_count(report)
     shown = []
     for name, title in COLUMNS.items():
+        if name == "fresh":  # only relearning measures it, and draws it
+            continue
         if name not in models and not (name == "retrained" and count):
             continue
         more = f"mean of {count}" if name == "retrained" and count > 1 else ""
@@ -185,6 +190,29 @@ def _further_rows(report: Report, shown: set[str]) -> list[TableRow]:
         values = {name: row.get(name) for name in models}
         found.append(TableRow(row["key"], "Attacks", title, unit, values, verdict=row))  # type: ignore[arg-type]
     return found
+
+
+def _published(report: Report) -> dict[str, Any] | None:
+    """Return the field's own measures as a table: one row a measure, one column a model; None where not taken."""
+    rows = report.get("published") or {}
+    names = [name for name in ("original", "unlearned", "head_only", "retrained") if name in rows]
+    if not names:
+        return None
+    others = [name for name in rows if name not in COLUMNS]
+    shown = []
+    for key, (title, unit, definition) in TITLES.items():
+        values = [rows[name].get(key) for name in names]
+        if all(value is None for value in values):
+            continue
+        each = [_cell(unit, rows[name].get(key)) for name in others if rows[name].get(key) is not None]
+        spread = "single ones: " + ", ".join(each) if len(each) > 1 else ""
+        shown.append({
+            "title": title, "definition": definition, "cells": [_cell(unit, value) for value in values],
+            "ours": names.index("unlearned") if "unlearned" in names else -1, "spread": spread,
+        })  # fmt: skip
+    columns = [column for column in _columns(report) if column["key"] in names]
+    columns.sort(key=lambda column: names.index(column["key"]))
+    return {"columns": columns, "rows": shown}
 
 
 def _shown_row(row: TableRow, columns: Sequence[str], references: int) -> dict[str, Any]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
-
+from core.verify.attack_plots import relearning_plot, roc_plot
 from core.verify.charts import Bars, Reference, Series, bar_chart, line_chart
 from core.verify.closure import look_up
 from core.verify.numbers import count, percent, ratio
+from core.verify.plot import Plot
 from core.verify.table import alignment_caption
 
 Report = Mapping[str, Any]
@@ -23,15 +22,6 @@ MOST_CLASSES = 24
 HISTOGRAM_BINS = 24
 
 
-@dataclass(frozen=True)
-class Plot:
-    """A plot with its title and the caption that must stand with it."""
-
-    title: str
-    svg: Markup
-    caption: str
-
-
 def plots(report: Report, events: Events) -> list[Plot]:
     """Return the report's plots in reading order."""
     by_class = report.get("forget_mode") != "sample"
@@ -40,6 +30,8 @@ def plots(report: Report, events: Events) -> list[Plot]:
         _alignment(report, events) if by_class else _losses(events),
         _spectra(report, events),
         _profile(report) if by_class else None,
+        relearning_plot(report),
+        roc_plot(report),
         _damage(report),
         _destinations(report),
     ]

@@ -54,6 +54,12 @@ CONTROL = (
     "forget, its features don't. A result that looks like it has hidden the class, not forgotten it."
 )
 
+PUBLISHED = (
+    "Measures as papers and their code define them, so that numbers can be held against published tables. None is good "
+    "for being high or low: the retrained value is the goal, and how far single retrained models lie apart is the "
+    "noise. Definitions in the left column; u is the model, r the retrained one."
+)
+
 FEW_IMAGES = 100
 """Below this one image is more than a point of accuracy on the forget set."""
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import roc_auc_score, roc_curve
 
 from core.metrics.membership import (
     ROC_RATES,
@@ -120,3 +120,13 @@ def test_the_curve_is_the_rate_at_each_point_and_ends_at_one():
     assert found.roc[ROC_RATES.index(0.1)] == pytest.approx(np.mean(members > 89))
     assert found.as_dict()["roc"]["fpr"] == list(ROC_RATES)
     assert attack_from_scores([1.0], [2.0]).as_dict()["roc"] is None
+    assert attack_from_scores(np.zeros(40), np.zeros(40)).roc == pytest.approx(ROC_RATES)  # ties: a diagonal
+
+
+def test_the_curve_agrees_with_scikit_learn():
+    generator = np.random.default_rng(5)
+    members, others = generator.integers(0, 9, 60) + 1.0, generator.integers(0, 9, 80) + 0.0
+    fpr, tpr, _ = roc_curve(np.repeat([1, 0], [60, 80]), np.concatenate([members, others]), drop_intermediate=False)
+    rates = [rate for rate in ROC_RATES if rate not in fpr]  # between points there is no choice to make
+    found = dict(zip(ROC_RATES, attack_from_scores(members, others).roc, strict=True))
+    assert [found[rate] for rate in rates] == pytest.approx(np.interp(rates, fpr, tpr).tolist())

@@ -33,6 +33,42 @@ def measures(forget: float, probe: float, alignment: float, js: float | None, ac
     }
 
 
+def attacked(found: dict[str, Any], level: float) -> dict[str, Any]:
+    """The same with what the full suite adds; `level` is how much an attack gets."""
+    rates = [0.0, 0.01, 0.1, 0.5, 1.0]
+    attack = {
+        "auc": 0.5 + level / 4, "low": 0.45 + level / 4, "high": 0.55 + level / 4, "members": 500, "nonmembers": 490,
+        "reason": "", "roc": {"fpr": rates, "tpr": [rate ** (1 - level / 2) for rate in rates]},
+    }
+    return {
+        **found,
+        "membership": {**found["membership"], "rmia": {**attack, "references": 2}, "population_retain": attack},
+        "relearn": {
+            "accuracy": 0.4 + level / 3, "needed": {"0.9": 512 if level > 0.5 else None}, "samples": [0, 64, 512],
+            "forget": [0.0, level / 2, 0.9 * level], "retain": [0.9, 0.8, 0.9], "shots": 32, "draws": 3,
+        },
+        "prototype": {"forget": 0.5 + level / 3, "shots": 16, "false_positives": 0.05},
+        "geometry": {"to_retrained": {"cka": 0.7 + level / 10, "procrustes": 0.3}},
+        "neighbours": {"accuracy": 0.91, "far_accuracy": 0.93, "count": 100},
+    }
+
+
+def full_report() -> dict[str, Any]:
+    """A report of the full suite: attacks, relearning with its anchors, and the published measures."""
+    report = sample_report(suite="full")
+    levels = {"original": 1.0, "unlearned": 0.6, "head_only": 1.0, "retrained": 0.3}
+    models = {name: attacked(found, levels[name]) for name, found in report["models"].items()}
+    models["fresh"] = {"relearn": attacked(models["retrained"], 0.05)["relearn"]}
+    retrained = {name: attacked(found, 0.3) for name, found in report["retrained"].items()}
+    verdict = decide(models, list(retrained.values()), {"dimensional_alignment"}, intervals={"probe": 0.03})
+    row = {"ua": 0.4321, "ra": 0.99, "ta": 0.93, "mia": 0.77, "average_gap": 0.0123, "tow": 0.876, "zrf": 0.456}
+    published = {name: {**row, "ua": row["ua"] + i / 50} for i, name in enumerate([*levels, *retrained])}
+    return {
+        **report, "models": models, "retrained": retrained, "verdict": verdict.as_dict(), "published": published,
+        "closure": {each.key: each.closure for each in verdict.measures},
+    }  # fmt: skip
+
+
 def sample_report(**changes: Any) -> dict[str, Any]:
     retrained = {
         f"seed {i}": measures(0.0, 0.80 + shift, 0.99 + shift / 10, 0.03 + shift)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import copy
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -9,8 +11,10 @@ import pytest
 
 from app.services import tokens
 from core.verify import report_text
+from core.verify.published import TITLES
 from core.verify.report import COLUMNS, TEMPLATES, render_report
-from tests.core.verify.sample_report import sample_events, sample_report
+from core.verify.table import measure_rows
+from tests.core.verify.sample_report import full_report, sample_events, sample_report
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 
@@ -206,3 +210,91 @@ def test_the_colours_are_those_of_the_window():
 
 def test_models_are_called_what_the_window_calls_them():
     assert {name: style.title for name, style in tokens.MODELS.items()} == COLUMNS
+
+
+def cells(html: str) -> dict[str, list[str]]:
+    """The rows of the page's tables: title -> the texts of its cells."""
+    found = {}
+    for row in re.findall(r"<tr>(.*?)</tr>", html, re.S):
+        title = re.search(r'<th scope="row"[^>]*>([^<]*)', row)
+        if title:
+            texts = [re.sub(r"<small>.*?</small>", "", cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.S)]
+            found[title.group(1)] = [re.sub(r"<[^>]+>", "", text).strip() for text in texts]
+    return found
+
+
+@pytest.mark.parametrize("report", [sample_report(), full_report()], ids=["quick", "full"])
+def test_every_number_of_the_table_is_the_report_files(report):
+    shown = cells(render_report(report, sample_events()))
+    columns = [name for name in COLUMNS if name in report["models"] and name != "fresh"]
+    rows = [row for row in measure_rows(report) if row.group != "Cost"]
+    assert len(rows) > 15
+    for row in rows:
+        for name, text in zip(columns, shown[row.title], strict=False):
+            value = row.values[name]
+            if value is None:
+                assert text == "–", row.title
+            else:
+                scale = 100 if row.unit == "percent" else 1
+                places = {"percent": 1, "ratio": 3, "number": 1}.get(row.unit, 0)
+                assert float(text.replace(",", "").replace("−", "-")) == pytest.approx(
+                    scale * value, abs=0.51 * 10**-places
+                ), row.title
+
+
+def test_the_published_measures_stand_in_a_table_of_their_own_with_each_retrained_model():
+    report = full_report()
+    html = render_report(report, sample_events())
+    shown = cells(html)
+    for key in ("ua", "average_gap", "tow", "zrf"):
+        title, unit, definition = TITLES[key]
+        scale = 100 if unit == "percent" else 1
+        names = ("original", "unlearned", "head_only", "retrained")
+        expected = [scale * report["published"][name][key] for name in names]
+        places = 0.06 if unit == "percent" else 6e-4
+        assert [float(text) for text in shown[title]] == pytest.approx(expected, abs=places)
+        assert definition in page(report).text
+    assert "single ones: 51.2, 53.2, 55.2" in page(report).text
+    assert "As the field publishes them" in html and "As the field publishes them" not in render_report(
+        sample_report(), sample_events()
+    )
+
+
+def test_attacks_are_drawn_with_their_anchors():
+    found = page(full_report())
+    text = found.text
+    assert "Relearning" in text and "Untrained" in text and "Head-only edit" in text
+    assert "Reference attack (RMIA): curve" in text and "Unlearned 0.600 to 0.700" in text
+    assert "With 2 models that never saw the forget set" in text
+    columns = re.findall(r'<span class="model">.*?</svg>([^<]*)', render_report(full_report(), sample_events()))
+    assert "Untrained" not in columns  # nothing but relearning measures it
+    assert "Relearning" not in page().text
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def opened(html: str, folder: Path) -> tuple[str, set[str], int]:
+    """Open a page in a browser: what it logged, which hosts were asked for anything, and the picture's bytes."""
+    page, log, picture = folder / "page.html", folder / "net.json", folder / "page.png"
+    page.write_text(html, encoding="utf-8")
+    done = subprocess.run(
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--log-net-log={log}",
+         "--disable-background-networking", "--disable-component-update", "--no-first-run", "--window-size=1000,4000",
+         f"--user-data-dir={folder / 'profile'}", f"--screenshot={picture}", page.as_uri()],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    hosts = set(re.findall(r'"url":"https?://([^/":]+)', log.read_text(errors="replace")))
+    own = ("google.com", "googleapis.com", "gvt1.com", "gstatic.com")  # the browser's, whatever it shows
+    return done.stderr, {host for host in hosts if not host.endswith(own)}, picture.stat().st_size
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium to open the page with")
+def test_a_browser_opens_it_without_an_error_or_a_request(tmp_path):
+    for name in ("report", "control"):
+        (tmp_path / name).mkdir()
+    errors, hosts, size = opened(render_report(full_report(), sample_events()), tmp_path / "report")
+    assert "CONSOLE" not in errors and hosts == set() and size > 50_000
+    bad = "<img src='http://127.0.0.1:9/a.png'><script>console.error('heard')</script>"
+    errors, hosts, _ = opened(bad, tmp_path / "control")
+    assert "CONSOLE" in errors and hosts == {"127.0.0.1"}  # both would be seen

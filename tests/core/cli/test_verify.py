@@ -1,0 +1,213 @@
+"""`verify`, `verify-report` and `compare` from the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from core.runs.folder import RunFolder
+from tests.core.cli.conftest import ROOT, contents, unlearn
+
+BELOW = 6
+BAD_INPUT = 3
+USAGE = 2
+
+
+@pytest.fixture(autouse=True)
+def one_home(home, isolated_folders, monkeypatch):
+    """References and caches are shared by the tests of this file."""
+    monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(home))
+
+
+@pytest.fixture(scope="module")
+def run(cli, model, tmp_path_factory) -> Path:
+    """A run that edited the head only, checked against one trained reference."""
+    folder = tmp_path_factory.mktemp("verify") / "head-only"
+    assert cli(*unlearn(model, folder, method="head-only")).code == 0
+    result = cli("verify", folder, "--retrained", "train")
+    assert result.code == 0, result.err
+    return folder
+
+
+def test_without_a_retrained_model_there_is_no_verdict_and_it_passes_nothing(cli, model, tmp_path):
+    folder = tmp_path / "run"
+    cli(*unlearn(model, folder, "--forget-samples", _samples(tmp_path), method="finetune", forget=()))
+    result = cli("verify", folder, "--json")
+    assert result.code == 0 and result.document["verdict"]["code"] == "no_reference"
+    assert result.document["models"]["unlearned"]["membership"]["population"]["reason"].startswith("12 ")
+    asked = cli("verify", folder, "--require", "partly")
+    assert asked.code == BELOW and "'no_reference'" in asked.error and "'partly' was required" in asked.error
+
+
+def _samples(folder: Path) -> Path:
+    path = folder / "list.csv"
+    path.write_text("".join(f"{index}\n" for index in range(12)))
+    return path
+
+
+def test_the_table_the_sentence_and_the_report(cli, run):
+    result = cli("verify", run)
+    assert result.code == 0
+    for text in ("Retrained models on disk: seed 1.", "seed 1", "gap closed", "Linear probe", "report.html"):
+        assert text in result.out, text
+    report = RunFolder(run).report()
+    assert " ".join(report["verdict"]["sentence"].split()) in " ".join(result.out.split())
+    assert report["retrained_notes"] == {
+        "recipe": "the original's model card", "seeds": [1], "brought": [],
+        "seconds": report["retrained_notes"]["seconds"],
+    }  # fmt: skip
+
+
+def test_the_verdict_becomes_the_exit_code(cli, run):
+    result = cli("verify", run, "--require", "close", "--json")
+    assert result.code == BELOW
+    assert result.document["verdict"]["code"] in ("hidden", "not", "partly")
+    assert "'close' was required" in result.error
+
+
+def test_seeds_train_so_many_and_a_model_of_ones_own_is_taken(cli, run):
+    two = cli("verify", run, "--seeds", 2, "--json").document
+    assert list(two["retrained"]) == ["seed 1", "seed 2"]
+    references = Path(os.environ["UNLEARN_STUDIO_HOME"]) / "data" / "references"
+    own = next(path for path in references.iterdir() if json.loads((path / "job.json").read_text())["seed"] == 2)
+    brought = cli("verify", run, "--retrained", own, "--json").document
+    assert list(brought["retrained"]) == [own.name] and brought["retrained_notes"]["brought"] == [own.name]
+    same = brought["retrained"][own.name]
+    assert {k: v for k, v in same.items() if k not in ("distances", "geometry")} == {
+        k: v for k, v in two["retrained"]["seed 2"].items() if k not in ("distances", "geometry")
+    }
+
+
+def test_verify_leaves_what_the_report_names_as_it_was(cli, run):
+    before = contents(run)
+    assert cli("verify", run, "--retrained", "train").code == 0
+    after = contents(run)
+    changed = {name for name in after if after[name] != before.get(name)}
+    assert changed <= {"report.json", "report.html", "verify.jsonl"}, changed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["nowhere"], BAD_INPUT, "is not a run folder"),
+        (["{run}", "--retrained", "nowhere"], BAD_INPUT, "no retrained model at"),
+        (["{run}", "--retrained", "{model}"], BAD_INPUT, "trained on all images"),
+        (["{run}", "--retrained", "{run}", "--seeds", "2"], USAGE, "--seeds counts models to train"),
+        (["{run}", "--suite", "ful"], USAGE, "did you mean full"),
+        (["{run}", "--require", "hidden"], USAGE, "must be one of partly, close"),
+        (["{run}", "--sign", "nokey"], BAD_INPUT, "There is no key"),
+        (["{model}"], BAD_INPUT, "no unlearned model to check"),
+    ],
+)
+def test_bad_input_is_said_before_anything_is_measured(cli, run, model, arguments, code, words):
+    before = contents(run)
+    result = cli("verify", *(text.format(run=run, model=model) for text in arguments))
+    assert result.code == code and words in result.error
+    assert contents(run) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "model.pt", "model.json", "job.json", "forget.csv", "events.jsonl"]
+)
+def test_one_changed_byte_is_found_and_named(cli, run, tmp_path, name):
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    assert cli("verify-report", copy).code == 0
+    data = bytearray((copy / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (copy / name).write_bytes(data)
+    result = cli("verify-report", copy / "report.html")
+    assert result.code == BAD_INPUT and f"{name} is not what the report was written about" in result.error
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
+def test_a_signed_report_holds_until_it_is_changed_or_checked_anew(cli, run, tmp_path):
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    kind, public = (tmp_path / "key.pub").read_text().split()[:2]
+    signers = tmp_path / "signers"
+    signers.write_text(f"auditor@example.org {kind} {public}\n")
+    assert cli("verify", run, "--sign", key).code == 0
+    held = cli("verify-report", run)
+    assert held.code == 0 and "signature holds: ED25519 key SHA256:" in held.out
+    named = cli("verify-report", run, "--signers", signers, "--json")
+    assert named.document["signature"]["signer"] == "auditor@example.org"
+    other = tmp_path / "others"
+    other.write_text("")
+    assert "was not signed by anyone" in cli("verify-report", run, "--signers", other).error
+    report = run / "report.json"
+    written = report.read_bytes()
+    report.write_bytes(written.replace(b'"seed": 0', b'"seed": 1'))
+    changed = cli("verify-report", run)
+    assert changed.code == BAD_INPUT and "does not hold" in changed.error
+    assert cli("verify", run).code == 0  # a new report has no signature of the old one
+    assert not (run / "report.json.sig").exists()
+    assert "is not signed" in cli("verify-report", run, "--signers", signers).error
+
+
+def test_ctrl_c_stops_a_check_and_the_same_command_goes_on(cli, run, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    (folder / "verify.jsonl").unlink()
+    report = (folder / "report.json").read_bytes()
+    shutil.rmtree(Path(os.environ["UNLEARN_STUDIO_HOME"]) / "cache" / "measures")
+    process = subprocess.Popen(
+        [sys.executable, "main.py", "verify", str(folder), "--suite", "full", "--seeds", "1"],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ,
+    )  # fmt: skip
+    for line in process.stdout:
+        if line.startswith("Measuring linear probe, seed 1"):
+            process.send_signal(signal.SIGINT)
+            break
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 5 and "Finished measures are kept" in err
+    assert (folder / "report.json").read_bytes() == report
+    kept = (folder / "verify.jsonl").read_text()
+    began = time.monotonic()
+    assert cli("verify", folder).code == 0
+    assert (folder / "verify.jsonl").read_text().startswith(kept) and time.monotonic() > began
+
+
+def test_runs_side_by_side(cli, model, run, tmp_path):
+    seeds = [tmp_path / f"seed-{seed}" for seed in (1, 2)]
+    for seed, folder in enumerate(seeds, 1):
+        cli(*unlearn(model, folder, "--seed", seed, "--set", "epochs=0.2", method="finetune"))
+        cli("verify", folder)
+    page = tmp_path / "page.html"
+    result = cli("compare", run, *seeds, "--html", page)
+    assert result.code == 0, result.err
+    for text in ("Gap closed", "Fine-tun", "seeds 1, 2", "95 % interval", "Difference of the jobs", "method"):
+        assert text in result.out, text
+    found = cli("compare", run, *seeds, "--json").document
+    assert found["comparable"] and [each["run"] for each in found["runs"]] == ["head-only", "seed-1", "seed-2"]
+    group = next(group for group in found["groups"] if len(group["runs"]) == 2)
+    taken = [RunFolder(folder).report()["models"]["unlearned"]["retain_test_accuracy"] for folder in seeds]
+    assert group["measures"]["retain_test_accuracy"]["mean"] == pytest.approx(sum(taken) / 2)
+    assert found["job_differences"]["seed"] == {"head-only": 0, "seed-1": 1, "seed-2": 2}
+    html = page.read_text()
+    assert (
+        "<script" not in html
+        and "http:" not in html
+        and "https:" not in html
+        and RunFolder(run).report()["verdict"]["sentence"] in html
+    )
+
+
+def test_runs_that_cannot_be_compared_say_so(cli, model, run, tmp_path):
+    other = tmp_path / "other"
+    cli(*unlearn(model, other, method="head-only", forget=("--forget-class", 5)))
+    result = cli("compare", run, other)
+    assert result.code == 0 and "The runs forget different images" in result.err
+    found = cli("compare", run, other, "--json").document
+    assert not found["comparable"] and found["groups"] == [] and found["agreement"] == {}
+    assert cli("compare", run).code == USAGE
+    assert cli("compare", run, run).code == USAGE
+    assert "has no report" in cli("compare", run, model).error
