@@ -61,6 +61,10 @@ def _method(method: Method) -> Iterator[str]:
         facts.append(f"Needs: {_words(method.needs)}.")
     if method.trained_on:
         facts.append(f"Trained on {_words(n.replace('_', ' ') for n in method.trained_on)}, so never judged by it.")
+    if method.honours_weights:
+        facts.append("Uses the weights of a forget list.")
+    if method.searched:
+        facts.append(f"`--tune` varies {_words(f'`{searched.name}`' for searched in method.searched)}.")
     yield " ".join(facts) + "\n"
     if method.notes:
         yield "".join(f"- {note}\n" for note in method.notes)

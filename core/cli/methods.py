@@ -87,6 +87,9 @@ def _in_full(method: Method) -> str:
     blocks = [_in_short(method)]
     if method.citation:
         blocks.append(f"Source: {method.citation}")
+    uses = "used" if method.honours_weights else "not used"
+    searched = ", ".join(s.name for s in method.searched) or "nothing"
+    blocks.append(f"Weights of a forget list: {uses}. --tune varies: {searched}.")
     if method.notes:
         blocks.append("\n".join(wrapped(note, "  ") for note in method.notes))
     if method.presets:

@@ -72,7 +72,7 @@ CASES = {
     "negative seed": (USAGE, "--seed", "unlearn {job} --forget-class 1 --seed -1"),
     "no threads": (USAGE, "--threads", "unlearn {job} --forget-class 1 --threads 0"),
     "budget above all": (USAGE, "--monitoring-budget", "unlearn {job} --forget-class 1 --monitoring-budget 2"),
-    "tuning comes later": (USAGE, "--tune", "unlearn {job} --forget-class 1 --tune 5"),
+    "no tries": (USAGE, "--tune", "unlearn {job} --forget-class 1 --tune 0"),
     "misspelt option": (USAGE, "--forget-class", "unlearn {job} --forget-clas 1"),
     "something left over": (USAGE, "leftover", "runs {f} leftover"),
     "model missing": (INPUT, "no file", "evaluate --model {f}/no.pt --dataset digits"),
