@@ -24,7 +24,7 @@ from core.verify.numbers import count, duration, percent, ratio
 REDRAW_SECONDS = 0.1
 PLAIN_SECONDS = 1.0  # between plain lines, at least …
 PLAIN_SHARE = 0.05  # … and at least this share of the time so far, so that a long run leaves a short log
-TOLD_IN_THE_SUMMARY = ("unchanged", "damage")  # codes of warnings that the result repeats
+TOLD_IN_THE_SUMMARY = ("unchanged", "damage", "alignment", "unseen")  # codes of warnings that the result repeats
 
 
 class Loading:

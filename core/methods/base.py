@@ -258,6 +258,7 @@ class Method:
     notes: tuple[str, ...] = ()  # what is documented and what is ours
     explain: Callable[[Values, Facts], tuple[str, ...]] | None = None  # which parts are active for this forget set
     layers: Callable[[Values], int] = lambda values: 1  # how many layers the losses look at
+    reads_unseen: Callable[[Values, Facts], bool] = lambda values, facts: False  # whether it must look at unseen images
     honours_weights: bool = False  # whether the weights of a forget list change what it does
     search: tuple[SearchRange, ...] = ()  # what `--tune` varies; the step size, where there is one and nothing is named
 

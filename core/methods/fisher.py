@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from core.data.batches import derive_seed
 from core.errors import RunError
 from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange
-from core.methods.strength import search_parameters, search_strength, write
+from core.methods.strength import search_parameters, search_reads_unseen, search_strength, write
 from core.parameters import Parameter, Values
 
 SMALLEST_INFORMATION = 1e-8  # added to F, as published
@@ -148,6 +148,7 @@ FISHER = Method(
         ),
     ),
     plan=plan,
+    reads_unseen=search_reads_unseen,
     needs=frozenset({"retain set"}),
     presets=(
         Preset(

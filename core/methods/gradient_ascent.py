@@ -128,6 +128,7 @@ GRADIENT_ASCENT = Method(
     ),
     plan=plan,
     needs=frozenset({"forget set"}),
+    reads_unseen=lambda values, facts: values.goal == "unseen accuracy",
     presets=(
         Preset(
             "default",

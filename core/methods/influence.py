@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 
 from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange
-from core.methods.strength import search_parameters, search_strength, write
+from core.methods.strength import search_parameters, search_reads_unseen, search_strength, write
 from core.parameters import Parameter, Values
 
 KEPT_BYTES = 2**28  # of single gradients held between products; where there are more they are computed again each time
@@ -152,6 +152,7 @@ INFLUENCE = Method(
         ),
     ),
     plan=plan,
+    reads_unseen=search_reads_unseen,
     needs=frozenset({"forget set", "retain set"}),
     presets=(
         Preset(

@@ -13,6 +13,7 @@ import torch
 
 from core.methods.base import Context, Edit, Facts, Method, SearchRange
 from core.methods.ssd import Importance, dampen, dampening_parameters, dampening_presets
+from core.methods.strength import search_reads_unseen
 from core.parameters import Values
 
 
@@ -49,6 +50,7 @@ LFSSD = Method(
     group="closed form",
     parameters=dampening_parameters(3.0, "pull on the outputs"),
     plan=plan,
+    reads_unseen=search_reads_unseen,
     needs=frozenset({"forget set", "retain set"}),
     presets=dampening_presets(),
     search=(SearchRange("dampening", 0.1, 1.0),),

@@ -304,6 +304,7 @@ MUDA = Method(
     explain=explain,
     layers=lambda values: values.layers,
     honours_weights=True,
+    reads_unseen=lambda values, facts: facts.mode != "class" and values.w_match > 0,
     search=(
         SearchRange("lr", 0.1, 10.0, relative=True),
         SearchRange("w_sd", 0.1, 2.0, relative=True),  # the pull toward what the original says of the class

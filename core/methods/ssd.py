@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange
-from core.methods.strength import search_parameters, search_strength, write
+from core.methods.strength import search_parameters, search_reads_unseen, search_strength, write
 from core.parameters import Parameter, Values
 
 Importance = Mapping[str, torch.Tensor]
@@ -147,6 +147,7 @@ SSD = Method(
     group="closed form",
     parameters=dampening_parameters(3.0, "importance"),
     plan=plan,
+    reads_unseen=search_reads_unseen,
     needs=frozenset({"forget set", "retain set"}),
     presets=dampening_presets(),
     search=(SearchRange("dampening", 0.1, 1.0),),

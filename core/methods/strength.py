@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 
 from core.errors import RunError
-from core.methods.base import Context
-from core.parameters import Parameter
+from core.methods.base import Context, Facts
+from core.parameters import Parameter, Values
 
 CHECKED = 2000  # images of each set behind one judgement: two points are then well above its chance
 ROUNDS = 12  # halvings of the range's logarithm: nine decades come down to half a percent of a strength
@@ -104,6 +104,11 @@ def search_strength(
             "Allow a larger fall (max_drop), or choose the strength yourself (search=false)",
         )
     return best
+
+
+def search_reads_unseen(values: Values, facts: Facts) -> bool:
+    """Tell whether a search looks at unseen images: where single images alone are forgotten."""
+    return bool(values.search) and facts.mode == "sample"
 
 
 def write(context: Context, weights: Weights) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from core.data.dataset import Dataset
 from core.devices import PRECISIONS, choose_device, choose_precision, default_threads
-from core.errors import ForgetSetError, MismatchError, UsageError
+from core.errors import MismatchError, UsageError
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.methods import Method, get_method
 from core.models.architectures import ModelSpec, build_on_meta, get_architecture
@@ -22,6 +22,7 @@ from core.models.checkpoint import OpenedModel
 from core.parameters import Values, resolve
 from core.runs.folder import FORGET, RunFolder
 from core.selection import Selection, write_forget_list
+from core.session.demands import require_data
 from core.session.opening import DataOptions, Pair
 from core.version import VERSION
 
@@ -54,17 +55,13 @@ def make_unlearn_job(
     """Describe one unlearning run. Raises AppErrors for anything that could not run."""
     pair.model.require_trainable()
     selection.check()
-    method = get_method(method_id)
-    mode = selection.mode
-    if "sample" not in method.suits and mode != "class":
-        raise ForgetSetError(
-            f"{method.title} works on whole classes only", "Choose whole classes, or another method for single images"
-        )
+    method, mode = get_method(method_id), selection.mode
     recipe = (pair.model.card or {}).get("recipe") or {}
     layers = [recipe] if method.starts_from == "fresh" and not preset else []
     values = resolve(
         method.parameters, method.preset(preset, mode).values, *_known(layers, method), settings or {}, owner=method.id
     )
+    require_data(method, values, selection, pair.dataset)
     return Job(
         kind="unlearn",
         model=model_part(pair.model, pair.dataset),

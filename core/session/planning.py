@@ -20,11 +20,12 @@ from core.engine.setting import convolutional
 from core.errors import InputError
 from core.jsonio import read_json, write_json
 from core.methods import METHODS, get_method
-from core.methods.base import GROUPS, Alternate, Edit, Facts, Method, Stage, Train
+from core.methods.base import GROUPS, Alternate, Edit, Method, Stage, Train
 from core.parameters import Values, resolve
 from core.places import cache_home
 from core.runs.checkpoints import KEEP
 from core.selection import Selection
+from core.session.demands import require_data
 from core.session.jobs import resolve_method
 from core.session.opening import Pair, place
 
@@ -121,13 +122,6 @@ def preset_values(pair: Pair, method_id: str, preset: str, mode: str) -> Values:
     return resolve(method.parameters, method.preset(preset, mode).values, known, owner=method.id)
 
 
-def facts_of(selection: Selection, num_classes: int) -> Facts:
-    """Return what a plan may depend on, from the forget set alone. Raises ForgetSetError for an empty or full one."""
-    selection.check()
-    mode: Any = selection.mode
-    return Facts(selection.count, selection.total - selection.count, mode, num_classes)
-
-
 def estimate(
     pair: Pair,
     selection: Selection,
@@ -150,7 +144,7 @@ def estimate(
     """
     method = get_method(method_id)
     checked = resolve(method.parameters, values, owner=method.id)
-    facts = facts_of(selection, pair.dataset.num_classes)
+    facts = require_data(method, checked, selection, pair.dataset)
     plan = tuple(method.plan(checked, facts))
     sizes = {"retain": facts.retain, "forget": facts.forget, "all": facts.retain + facts.forget}
     layout = Layout(plan, sizes)

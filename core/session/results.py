@@ -14,6 +14,7 @@ from torch import nn
 from core.data.dataset import Dataset
 from core.data.splits import Splits
 from core.engine.full import FullOutputs
+from core.engine.setting import facts_of
 from core.engine.states import State
 from core.events import RunStarted
 from core.files import file_sha256, write_atomic
@@ -22,7 +23,9 @@ from core.jsonio import write_json
 from core.methods import get_method
 from core.models.checkpoint import CheckpointForm
 from core.models.formats import write_safetensors, write_same
+from core.parameters import resolve
 from core.runs.folder import CARD, EVENTS, FORGET, JOB, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, SIGNATURE, RunFolder
+from core.session.caveats import caveats, is_unchanged
 from core.session.measuring import Candidate, Measurements, measure_all
 from core.verify import suite
 from core.verify.measure_log import SUITE_VERSION
@@ -34,9 +37,6 @@ SCHEMA_VERSION = 1
 SUMMARY_KEYS = ("retain_accuracy", "forget_accuracy", "retain_test_accuracy", "forget_test_accuracy", "probe", "nmi")
 REPORTED_FILES = (MODEL, MODEL_PT, CARD, JOB, FORGET, EVENTS)
 """What a report speaks of, and names with its SHA-256: nothing of it changes once a run has ended."""
-
-UNCHANGED_POINTS = 0.005  # forget accuracy within half a point of the original's counts as no effect
-DAMAGE_POINTS = 0.02  # loss of retain accuracy worth a warning where no retrained model says what is normal
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,13 @@ def report_of(
 ) -> dict[str, Any]:
     """Put together report.json from measurements, without the hashes that `write_report` adds.
 
-    `log` holds warnings for the event log.
+    `log` holds the caveats once more, for the event log.
     """
     method = get_method(job.method)
     models, references = measured.models, measured.retrained
     verdict = decide(models, list(references.values()), set(method.trained_on), intervals=measured.half_widths)
-    unchanged = _is_unchanged(models, splits)
-    warnings = _warnings(models, unchanged)
+    known = {p.name: job.parameters[p.name] for p in method.parameters if p.name in job.parameters}
+    found = caveats(models, splits, method, resolve(method.parameters, known, owner=method.id), facts_of(splits))
     return {
         "schema_version": SCHEMA_VERSION,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -163,15 +163,15 @@ def report_of(
             "samples_seen": outcome.samples_seen,
             "share_of_retraining": _share_of_retraining(outcome, retrained_notes),
         },
-        "unchanged": unchanged,
-        "warnings": [message for message, _ in warnings],
+        "unchanged": is_unchanged(models, splits),
+        "warnings": [caveat.message for caveat in found],
         "seed": job.seed,
         "device": job.device,
         "precision": precision_taken(folder) or job.precision,
         "measured_in": "float32",  # outputs are taken so whatever the run computed in
         "libraries": job.libraries,
         "machine": {"system": platform.platform(terse=True), "processor": platform.machine()},
-        "log": warnings,
+        "log": found,
     }
 
 
@@ -221,38 +221,6 @@ def _card(folder: RunFolder, job: Job, dataset: Dataset, measures: dict[str, Any
     else:
         card["original"] = {"sha256": job.model.sha256, "name": Path(job.model.path).name}
     return card
-
-
-def _is_unchanged(models: dict[str, dict], splits: Splits) -> bool:
-    before, after = models["original"]["forget_accuracy"], models["unlearned"]["forget_accuracy"]
-    if before is None or after is None or not splits.forget_classes:
-        return False
-    return abs(before - after) <= UNCHANGED_POINTS
-
-
-def _warnings(models: dict[str, dict], unchanged: bool) -> list[tuple[str, str]]:
-    original, unlearned = models["original"], models["unlearned"]
-    found = []
-    if unchanged:
-        found.append(
-            (
-                f"The model is unchanged: forget accuracy {original['forget_accuracy']:.1%} before, "
-                f"{unlearned['forget_accuracy']:.1%} after. Try a larger step size, or search for one.".replace(
-                    "%", " %"
-                ),
-                "unchanged",
-            )
-        )
-    before, after = original["retain_test_accuracy"], unlearned["retain_test_accuracy"]
-    if before is not None and after is not None and before - after > DAMAGE_POINTS:
-        retrained = models.get("retrained", {}).get("retain_test_accuracy")
-        known = (
-            f"That is more than forgetting needs: retraining loses {100 * (before - retrained):.1f}."
-            if retrained is not None
-            else "How much retraining would lose was not measured."
-        )
-        found.append((f"Retain accuracy fell by {100 * (before - after):.1f} points. {known}", "damage"))
-    return found
 
 
 def _share_of_retraining(outcome: Outcome, notes: dict[str, Any] | None) -> float | None:

@@ -269,8 +269,8 @@ class _Runner:
         report = results.build_report(
             self._folder, bench.job, bench.dataset, setting.splits, bench.original, final, outcome, tell=self._tick
         )
-        for message, code in report.pop("log", []):
-            self._log("warning", message, code)
+        for caveat in report.pop("log"):
+            self._log(caveat.level, caveat.message, caveat.code)
         finished = self._finished(engine.outcome, report["models"]["unlearned"], report["unchanged"])
         self._recorder.record(finished)  # before the report, which carries the event log's hash
         results.write_card(self._folder, bench.job, bench.dataset, final, setting.splits, outcome, report)

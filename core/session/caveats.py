@@ -1,0 +1,129 @@
+"""What a result has to be read with: no effect, damage, a measure that says nothing here, data that was short.
+
+The sentences stand in report.json (`warnings`), in the output of `unlearn`, in the event log and in the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.data.splits import Splits
+from core.methods.base import Facts, Method
+from core.parameters import Values
+
+UNCHANGED_POINTS = 0.005  # forget accuracy within half a point of the original's counts as no effect
+UNCHANGED_OUTPUTS = 0.01  # and, where accuracy cannot tell, probabilities that moved by less than a hundredth
+DAMAGE_POINTS = 0.02  # loss of retain accuracy worth a warning where no retrained model says what is normal
+
+Measures = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Caveat:
+    """One sentence or two for people. `level` as of log events: "warning", or "info" where nothing is to be done."""
+
+    code: str  # unchanged, damage, alignment, unseen: the result repeats them, see core.cli.progress
+    message: str
+    level: str = "warning"
+
+
+def is_unchanged(models: Measures, splits: Splits) -> bool:
+    """Tell whether a run had no effect on the forget set.
+
+    Whole classes: their accuracy stayed within half a point of the original's. For single images, which a forgotten
+    model may still get right, and for classes that the original never recognised: the outputs stayed where they were.
+    """
+    before, after = models["original"].get("forget_accuracy"), models["unlearned"].get("forget_accuracy")
+    if splits.forget_classes and before is not None and after is not None and before > UNCHANGED_POINTS:
+        return abs(before - after) <= UNCHANGED_POINTS
+    moved = _outputs_moved(models)
+    return moved is not None and moved <= UNCHANGED_OUTPUTS
+
+
+def caveats(models: Measures, splits: Splits, method: Method, values: Values, facts: Facts) -> tuple[Caveat, ...]:
+    """Return all that a result must be read with, the most important first. `models`: measures by model's name."""
+    return (
+        *_unchanged(models, splits, method),
+        *_damage(models),
+        *_alignment(models, splits),
+        *_unseen(splits, method, values, facts),
+    )
+
+
+def _unchanged(models: Measures, splits: Splits, method: Method) -> Iterator[Caveat]:
+    if not is_unchanged(models, splits):
+        return
+    moved = _outputs_moved(models)
+    if splits.forget_classes:
+        before, after = models["original"]["forget_accuracy"], models["unlearned"]["forget_accuracy"]
+        found = f"The model is unchanged: forget accuracy {_percent(before)} before, {_percent(after)} after."
+    elif moved == 0:
+        found = "The model is unchanged: its outputs on the forget set are the original's."
+    else:
+        found = (
+            "The model is nearly unchanged: on the forget set its probabilities differ from the original's by "
+            f"{_percent(moved or 0.0, 2)} on average."
+        )
+    yield Caveat("unchanged", f"{found} {_advice(method)}")
+
+
+def _advice(method: Method) -> str:
+    names = {parameter.name for parameter in method.parameters}
+    if "lr" in names:
+        return "Try a larger step size, or search for one."
+    if "max_drop" in names:
+        return "Allow the search a larger fall of retain accuracy (max_drop), or try another method."
+    return "Try other settings or another method."
+
+
+def _damage(models: Measures) -> Iterator[Caveat]:
+    before, after = models["original"].get("retain_test_accuracy"), models["unlearned"].get("retain_test_accuracy")
+    if before is None or after is None or before - after <= DAMAGE_POINTS:
+        return
+    retrained = models.get("retrained", {}).get("retain_test_accuracy")
+    known = (
+        f"That is more than forgetting needs: retraining loses {100 * (before - retrained):.1f}."
+        if retrained is not None
+        else "How much retraining would lose was not measured."
+    )
+    yield Caveat("damage", f"Retain accuracy fell by {100 * (before - after):.1f} points. {known}")
+
+
+def _alignment(models: Measures, splits: Splits) -> Iterator[Caveat]:
+    if not splits.forget_classes:
+        yield Caveat(
+            "alignment",
+            "Dimensional alignment says nothing about this forget set: the classes of its images stay, so their "
+            "features lie among those of the retain set in a retrained model and in the original alike.",
+            "info",
+        )
+        return
+    measured = models["unlearned"].get("dimensional_alignment") or {}
+    if measured and measured["k"] >= len(measured["profile"]):
+        yield Caveat(
+            "alignment",
+            f"Dimensional alignment says nothing about this model: with as many directions as features "
+            f"({measured['k']}) it is 1 for every network.",
+            "info",
+        )
+
+
+def _unseen(splits: Splits, method: Method, values: Values, facts: Facts) -> Iterator[Caveat]:
+    if method.reads_unseen(values, facts) and not len(splits.calibration):
+        yield Caveat(
+            "unseen",
+            f"{method.title} looked at the unseen images that results are shown for, because the test part is too "
+            "small to be halved: on these images the result looks better than it is.",
+        )
+
+
+def _outputs_moved(models: Measures) -> float | None:
+    """Return how far the unlearned model's probabilities on the forget set are from the original's, 0..1."""
+    distances = models["unlearned"].get("distances") or {}
+    return (distances.get("forget_test") or distances.get("forget") or {}).get("tv_to_original")
+
+
+def _percent(share: float, digits: int = 1) -> str:
+    return f"{100 * share:.{digits}f} %"
