@@ -23,6 +23,7 @@ from app.services.theme import Role, theme
 from app.services.tokens import MODELS, SeriesStyle
 from app.widgets.buttons import IconButton, TextButton
 from app.widgets.labels import ElidedLabel, Label
+from app.widgets.term import heading
 
 _SHORT = {"original": "Original", "retrained": "Retrained", "head_only": "Head-only", "fresh": "Untrained",
           "unlearned": "Unlearned"}  # fmt: skip
@@ -366,7 +367,7 @@ class ThemedPlot(QWidget):
         column.setSpacing(theme.px(2))
         self._head = QHBoxLayout()
         self._head.setSpacing(theme.px(t.S))
-        self._title = Label(title, "section")
+        self._title = heading(title)
         self._head.addWidget(self._title)
         self._head.addStretch(1)
         self.follow_button = TextButton("Follow", lambda: self.set_follow(True))

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Term:
-    """One word: `short` is shown in a pop-up, `more` in the glossary."""
+    """One word: `short` is shown in a pop-up, `more` in the glossary; `forms` are other ways to write it in a title."""
 
     key: str
     word: str
     short: str
     more: str = ""
+    forms: tuple[str, ...] = ()
 
 
 TERMS: dict[str, Term] = {
@@ -42,7 +43,9 @@ TERMS: dict[str, Term] = {
         Term("fresh", "Untrained model",
              "The same network before any training. It shows what a measure gives by chance.", ""),
         Term("method", "Method",
-             "A way of making a model forget. A preset is a set of its parameters with a reason.", ""),
+             "A way of making a model forget. A preset is a set of its parameters with a reason.",
+             "Which one is best depends on model, data and forget set: a check tells, and several can be run side by "
+             "side.", ("Methods",)),
         Term("run", "Run",
              "One execution of a method. All of it lies in one folder that can be opened again, also while it goes.",
              "A run that was started from a terminal is the same and can be opened here."),
@@ -57,7 +60,7 @@ TERMS: dict[str, Term] = {
         Term("eigenspectrum", "Eigenspectrum",
              "The eigenvalues of the features' Gram matrix, largest first. They show how many directions a set "
              "of images uses, and how strongly.",
-             "When a class is forgotten in the features, its own directions shrink."),
+             "When a class is forgotten in the features, its own directions shrink.", ("Eigenspectra",)),
         Term("probe", "Linear probe",
              "A new linear classifier trained on the model's features. If it finds the class again, the features "
              "still hold it.",
@@ -91,6 +94,12 @@ TERMS: dict[str, Term] = {
              "curves, not a different result.", ""),
     )
 }  # fmt: skip
+
+
+def term_of(text: str) -> Term | None:
+    """Return the term a title names, in any case; None where the glossary does not hold it."""
+    wanted = text.casefold()
+    return next((t for t in TERMS.values() if wanted in (t.word.casefold(), *(f.casefold() for f in t.forms))), None)
 
 
 def term(key: str) -> Term:

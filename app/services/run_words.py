@@ -33,7 +33,7 @@ NO_RUN = "Curves appear here while a run goes. First choose what to forget."
 RECONSTRUCTION = "MUDA (reconstruction): the measure and the losses follow the paper; schedule and settings are ours."
 NO_ALIGNMENT = "Alignment compares whole classes. For single images it says nothing, so losses are shown instead."
 # Warnings about how a run ended: they stand with its outcome, not above the curves.
-OUTCOME_CODES = ("unchanged", "damage")
+OUTCOME_CODES = ("unchanged", "damage", "unseen")
 _ROUND = re.compile(r"round (\d+) of (\d+)")
 
 

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QSizePolicy,
 from app.services import icons
 from app.services import tokens as t
 from app.services.theme import theme
-from app.widgets.labels import Label
+from app.widgets.term import heading
 
 
 class Card(QFrame):
@@ -30,7 +30,7 @@ class Card(QFrame):
         row = QHBoxLayout(self._row)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(theme.px(t.S))
-        self._title = Label(title, "section")
+        self._title = heading(title)
         row.addWidget(self._title)
         row.addStretch(1)
         self._actions = row

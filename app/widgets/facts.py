@@ -11,6 +11,7 @@ from app.services import tokens as t
 from app.services.theme import theme
 from app.widgets.buttons import TextButton
 from app.widgets.labels import ElidedLabel, Label
+from app.widgets.term import TermLabel
 
 LABEL_WIDTH = 120
 
@@ -79,7 +80,7 @@ class FactTable(QWidget):
         self._grid.setVerticalSpacing(theme.px(t.XS))
         self._grid.setColumnMinimumWidth(0, theme.px(label_width))
         self._grid.setColumnStretch(1, 1)
-        self._rows: dict[str, tuple[Label, FactRow]] = {}
+        self._rows: dict[str, tuple[Label | TermLabel, FactRow]] = {}
 
     def set(
         self,
@@ -92,10 +93,12 @@ class FactTable(QWidget):
         on_change: Callable[[], object] | None = None,
         fixed: bool = False,
         change_text: str = "Change…",
+        term: str = "",
     ) -> FactRow:
-        """Set one fact, adding its row where it is new."""
+        """Set one fact, adding its row where it is new; `term` names the word of the glossary its label is."""
         if key not in self._rows:
-            name, row = Label(label, "body", "text-2"), FactRow(fixed=fixed)
+            name = TermLabel(term, label, tone="text_2") if term else Label(label, "body", "text-2")
+            row = FactRow(fixed=fixed)
             at = self._grid.rowCount()
             self._grid.addWidget(name, at, 0)
             self._grid.addWidget(row, at, 1)

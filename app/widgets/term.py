@@ -7,10 +7,11 @@ from PySide6.QtGui import QEnterEvent, QFocusEvent, QHideEvent, QKeyEvent, QMous
 from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
 
 from app.services import tokens as t
-from app.services.glossary import Term, term
+from app.services.glossary import Term, term, term_of
 from app.services.theme import Role, theme
 from app.widgets.buttons import TextButton
-from app.widgets.labels import Label
+from app.widgets.flow import FlowLayout
+from app.widgets.labels import Label, caption
 
 _OPEN_MS, _CLOSE_MS = 400, 250
 
@@ -39,9 +40,12 @@ class TermPopup(QFrame):
 class TermLabel(QWidget):
     """Shows a word of the glossary; `text` where the sentence needs another form of it."""
 
-    def __init__(self, key: str, text: str = "", role: Role = "body", parent: QWidget | None = None) -> None:
+    def __init__(
+        self, key: str, text: str = "", role: Role = "body", parent: QWidget | None = None, tone: str = "text"
+    ) -> None:
         super().__init__(parent)
         self._term = term(key)
+        self._tone = tone
         self._text = text or self._term.word
         self.setFont(theme.font(role))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -56,6 +60,17 @@ class TermLabel(QWidget):
         self._opening = False
         theme.changed.connect(self.update)
 
+    def text(self) -> str:
+        """The words shown."""
+        return self._text
+
+    def setText(self, text: str) -> None:
+        """Show other words for the same term."""
+        self._text = text
+        self.setAccessibleName(text)
+        self.updateGeometry()
+        self.update()
+
     def sizeHint(self) -> QSize:
         metrics = self.fontMetrics()
         return QSize(metrics.horizontalAdvance(self._text) + 1, metrics.height() + theme.px(3))
@@ -69,7 +84,7 @@ class TermLabel(QWidget):
         if self._popup is None:
             self._popup = TermPopup(self._term, self)
             self._popup.adjustSize()
-            self._popup.move(self.mapToGlobal(QPoint(0, self.height() + theme.px(2))))
+            self._popup.move(self._place(self._popup.size()))
             self._popup.show()
 
     def close_popup(self) -> None:
@@ -137,7 +152,7 @@ class TermLabel(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.setPen(theme.color("text"))
+        painter.setPen(theme.color(self._tone))
         metrics = self.fontMetrics()
         painter.drawText(0, metrics.ascent(), self._text)
         pen = QPen(theme.color("text_2"), 1, Qt.PenStyle.DotLine)
@@ -146,8 +161,46 @@ class TermLabel(QWidget):
         painter.drawLine(0, y, metrics.horizontalAdvance(self._text), y)
         painter.end()
 
+    def _place(self, size: QSize) -> QPoint:
+        """Under the word; above it where the screen ends."""
+        gap, room = theme.px(2), self.screen().availableGeometry()
+        below = self.mapToGlobal(QPoint(0, self.height() + gap))
+        if below.y() + size.height() > room.bottom() + 1:
+            below.setY(self.mapToGlobal(QPoint(0, 0)).y() - gap - size.height())
+        below.setX(max(room.left(), min(below.x(), room.right() + 1 - size.width())))
+        return below
+
     def _timed_out(self) -> None:
         if self._opening:
             self.open_popup()
         elif self._popup is None or not self._popup.underMouse():
             self.close_popup()
+
+
+def heading(text: str, role: Role = "section") -> TermLabel | Label:
+    """Return a title: a term where the glossary holds it, so that whoever wonders about the word can ask."""
+    found = term_of(text)
+    return TermLabel(found.key, text, role) if found is not None else Label(text, role)
+
+
+class TermRow(QWidget):
+    """The words of a page that stand where nothing can be pointed at, such as in a table's rows."""
+
+    def __init__(self, keys: tuple[str, ...], title: str = "Words", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        inside = QWidget()
+        flow = FlowLayout(inside, theme.px(t.M))
+        self._words = [caption(title), *(TermLabel(key, role="caption", tone="text_2") for key in keys)]
+        for word in self._words:
+            flow.addWidget(word)
+        column = QVBoxLayout(self)  # in the middle of a higher bar
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addStretch(1)
+        column.addWidget(inside)
+        column.addStretch(1)
+
+    def sizeHint(self) -> QSize:
+        hints = [word.sizeHint() for word in self._words]
+        width = sum(hint.width() + theme.px(t.M) for hint in hints)
+        return QSize(width, max(hint.height() for hint in hints))

@@ -36,7 +36,7 @@ from app.widgets.number_field import NumberField
 from app.widgets.progress import ProgressLine
 from app.widgets.rail import Rail
 from app.widgets.status_line import StatusLine
-from app.widgets.term import TermLabel
+from app.widgets.term import TermLabel, TermRow, heading
 from core.parameters import Parameter
 
 
@@ -458,6 +458,38 @@ class TestTerms:
         qtbot.waitUntil(lambda: label.popup() is not None)
         QTest.keyClick(label, Qt.Key.Key_Tab)
         qtbot.waitUntil(lambda: label.popup() is None)
+
+    def test_a_title_that_is_a_term_is_one(self, qtbot):
+        card = shown(qtbot, Card("Methods"))
+        assert isinstance(card._title, TermLabel) and card.title() == "Methods"
+        assert card._title.accessibleDescription() == TERMS["method"].short
+        assert isinstance(heading("eigenspectra"), TermLabel)
+        assert not isinstance(heading("Plan"), TermLabel)
+
+    def test_a_term_can_be_written_in_another_form(self, qtbot):
+        label = shown(qtbot, TermLabel("forget_set", "Forget"))
+        narrow = label.sizeHint().width()
+        label.setText("Images to forget")
+        assert label.text() == label.accessibleName() == "Images to forget" and label.sizeHint().width() > narrow
+        assert label.accessibleDescription() == TERMS["forget_set"].short
+
+    def test_a_row_of_words_wraps_where_there_is_no_room(self, qtbot):
+        row = TermRow(("verdict", "probe", "membership", "relearning"))
+        wide = row.sizeHint()
+        shown(qtbot, row)
+        row.resize(wide.width(), 40)
+        assert len({label.mapTo(row, QPoint(0, 0)).y() for label in row.findChildren(TermLabel)}) == 1
+        row.resize(wide.width() // 2, 80)
+        assert len({label.mapTo(row, QPoint(0, 0)).y() for label in row.findChildren(TermLabel)}) > 1
+
+    def test_the_pop_up_stays_on_the_screen(self, qtbot):
+        label = shown(qtbot, TermLabel("probe"))
+        room = label.screen().availableGeometry()
+        label.move(room.right() - 20, room.bottom() - 20)
+        label.open_popup()
+        popup = label.popup()
+        assert popup is not None and room.contains(popup.geometry())
+        assert popup.geometry().bottom() < label.mapToGlobal(QPoint(0, 0)).y()
 
     @pytest.mark.parametrize("key", TERMS)
     def test_a_pop_up_has_at_most_two_sentences(self, key):

@@ -53,7 +53,7 @@ class PlanCard(Card):
     def show_nothing(self) -> None:
         """Nothing to plan yet."""
         for key, label in ROWS:
-            self.facts.set(key, label, fmt.DASH)
+            self.facts.set(key, label, fmt.DASH, term="forget_set" if key == "forget" else "")
         self._say_lines(())
         self.set_problem("")
 

@@ -25,6 +25,7 @@ from app.widgets.cards import Card
 from app.widgets.empty import EmptyState
 from app.widgets.page import Page
 from app.widgets.run_chips import RunChips
+from app.widgets.term import TermRow
 from core.errors import AppError
 from core.runs.folder import REPORT_HTML
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from app.workers.live_run import LiveRun
 
 LARGE_FONT_PX = 16  # of the system font; above, table and plots are tabs
+# Words of the table and the verdict, to ask about; "Dimensional alignment" is the title of a plot.
+WORDS = ("verdict", "retrained", "head_only", "gap_closed", "probe", "nmi", "membership", "relearning")
 WEIGHTS = "Models (*.safetensors *.pt *.pth *.ckpt);;All files (*)"
 
 
@@ -48,6 +51,8 @@ class VerifyPage(Page):
         self.empty = EmptyState("verify", NOTHING, "Open a run", self._open_runs)
         self.stack.addWidget(self.empty)
         self.stack.addWidget(self._full())
+        self.words = TermRow(WORDS)
+        self.add_action(self.words, start=True)
         self.export_button = PrimaryButton("Export checkpoint", self._export)
         self.add_action(self.export_button)
         self._connect()
@@ -128,6 +133,7 @@ class VerifyPage(Page):
 
     def _show_facts(self, facts: ResultFacts | None) -> None:
         self.stack.setCurrentIndex(0 if facts is None else 1)
+        self.words.setVisible(facts is not None)
         self.export_button.setVisible(facts is not None)
         self.context.actions.refresh()
         if facts is None:
@@ -145,6 +151,7 @@ class VerifyPage(Page):
 
     def _show_unreadable(self, error: BaseException) -> None:
         self.stack.setCurrentIndex(0)
+        self.words.hide()
         self.export_button.hide()
         self.empty.set(error.text if isinstance(error, AppError) else str(error), "Open a run", self._open_runs)
         self.context.page_states.set("verify", "problem", "Cannot be read")

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication
 from app.dialogs.confirm import ConfirmDialog
 from app.pages.unlearn import UnlearnPage
 from app.services import run_words as words
+from app.widgets.term import TermLabel
 from app.workers.live_run import LiveRun
 from core.engine.states import State
 from core.errors import OutOfMemoryError
@@ -223,6 +224,13 @@ def test_an_interrupted_run_can_be_resumed_kept_or_deleted(page, opened, tmp_pat
     assert page.run_view.bar.headline.text() == (
         "A run stopped at step 31 when the app ended. Resuming gives the same result as if it had not."
     )
+
+
+def test_words_of_the_page_can_be_asked_about(page, scripted):
+    shown = {label.text() for label in page.findChildren(TermLabel) if label.isVisible()}
+    assert {"Dimensional alignment", "Eigenspectra"} <= shown
+    page.set_up_another()
+    assert {"Methods", "Forget"} <= {label.text() for label in page.findChildren(TermLabel) if label.isVisible()}
 
 
 def test_everything_has_a_name(page, scripted):

@@ -16,6 +16,7 @@ from app.pages.verify import page as page_module
 from app.pages.verify.words import NOTHING, limits, offer, split_verdict
 from app.services import tokens
 from app.services.theme import theme
+from app.widgets.term import TermLabel
 from app.workers.live_run import LiveRun
 from core.errors import InputError
 from core.runs.folder import FORGET, MODEL
@@ -35,6 +36,14 @@ def test_without_a_run_it_says_what_is_missing_and_where_to_get_it(page, context
     page.empty.button.click()
     assert shown == ["runs"]
     assert context.page_states.get("verify") == ("empty", "Nothing to check")
+
+
+def test_words_of_the_table_can_be_asked_about_where_there_is_one(checked, page, context):
+    assert page.words.isVisible()
+    assert {label.text() for label in page.words.findChildren(TermLabel)} >= {"Linear probe", "Gap closed", "Verdict"}
+    context.project.run.folder.file(MODEL).unlink()
+    page.entered()
+    assert not page.words.isVisible()
 
 
 def test_a_run_without_a_result_has_nothing_to_check(checked, page, context):
