@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.metrics.linear_algebra import gram_dtype
+from core.metrics.linear_algebra import ROWS_PER_CHUNK, gram_dtype
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,12 @@ class ClassMeans:
 
 def class_means(features: Tensor, labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
     """Return the mean feature of each class, (K, C) float64, and the samples it comes from, (K,) int64."""
-    rows = features.detach().to(gram_dtype(features.device))
-    labels = labels.to(rows.device)
+    labels = labels.to(features.device)
     counts = torch.bincount(labels, minlength=num_classes)
-    sums = torch.zeros(num_classes, rows.shape[1], dtype=rows.dtype, device=rows.device)
-    sums.index_add_(0, labels, rows)
+    sums = torch.zeros(num_classes, features.shape[1], dtype=gram_dtype(features.device), device=features.device)
+    chunks = zip(features.detach().split(ROWS_PER_CHUNK), labels.split(ROWS_PER_CHUNK), strict=True)
+    for rows, named in chunks:
+        sums.index_add_(0, named, rows.to(sums))
     return sums / counts.clamp_min(1).unsqueeze(1), counts
 
 

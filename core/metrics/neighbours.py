@@ -41,9 +41,7 @@ def nearest_to(forget_features: Tensor, features: Tensor, share: float = SHARE) 
     mask = torch.zeros(len(features), dtype=torch.bool)
     if not len(forget_features) or not len(features):
         return mask
-    if len(forget_features) > LARGEST_FORGET:
-        step = len(forget_features) / LARGEST_FORGET
-        forget_features = forget_features[(torch.arange(LARGEST_FORGET) * step).long()]
+    forget_features = evenly(forget_features)
     if not bool(torch.isfinite(features).all() and torch.isfinite(forget_features).all()):
         return mask
     targets = F.normalize(forget_features.detach().float(), dim=1)
@@ -53,6 +51,13 @@ def nearest_to(forget_features: Tensor, features: Tensor, share: float = SHARE) 
     count = min(len(features), max(FEWEST, round(share * len(features))))
     mask[likeness.topk(count).indices] = True
     return mask
+
+
+def evenly(rows: Tensor) -> Tensor:
+    """Return at most LARGEST_FORGET rows of a tensor ((n, ...)), spread evenly over it."""
+    if len(rows) <= LARGEST_FORGET:
+        return rows
+    return rows[(torch.arange(LARGEST_FORGET) * (len(rows) / LARGEST_FORGET)).long()]
 
 
 def measure_neighbours(logits: Tensor, labels: Tensor, near: Tensor) -> Neighbours:

@@ -89,7 +89,7 @@ def probe_predictions(
         return None
     labels = train_labels.cpu().numpy()
     used = stratified_subset(labels, budget, seed)
-    rows, tested = as_float64(train_features)[used], as_float64(test_features)
+    rows, tested = as_float64(train_features[used]), as_float64(test_features)
     if not (np.isfinite(rows).all() and np.isfinite(tested).all()) or len(np.unique(labels[used])) < 2:
         return None
     mean, scale = rows.mean(0), rows.std(0)

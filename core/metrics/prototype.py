@@ -61,12 +61,14 @@ def prototype_attack(
     kept = [c for c in range(head_rows.shape[0]) if c not in set(forget_classes)]
     if not (len(shots) and len(logits) and len(kept_logits) and kept) or head_rows.shape[1] != features.shape[1]:
         return None
-    if not all(bool(torch.isfinite(each).all()) for each in (shots, features, kept_features)):
+    if not all(bool(torch.isfinite(each).all()) for each in (features, kept_features)):
         return None
     scale = float(head_rows[kept].detach().float().norm(dim=1).mean())
     found = torch.zeros(len(logits), dtype=torch.float64)
     for draw in range(DRAWS):
         rows = scale * F.normalize(_prototypes(shots, shot_labels, forget_classes, seed + draw), dim=1)
+        if not bool(torch.isfinite(rows).all()):
+            return None
         lead, called = _lead(logits, features, rows, kept)
         others, _ = _lead(kept_logits, kept_features, rows, kept)
         allowed = int(FALSE_POSITIVES * len(others))

@@ -9,6 +9,7 @@ from core.data.batches import ImageStore
 from core.engine.full import FullOutputs, cache_name, collect_full
 from core.models.tap import TappedModel
 from core.places import cache_home
+from core.session.outputs_file import mapped_outputs, stream_outputs
 
 
 def cached_outputs(
@@ -24,7 +25,13 @@ def cached_outputs(
     """Return a model's outputs on all training and test images, from the cache where they were taken before.
 
     `sha256` is the model file's, `preprocessing` as in a job. Outputs are taken in float32, so that they do not depend
-    on who asks first. `progress(done, total)` may raise to interrupt.
+    on who asks first, and mapped into memory from a file. `progress(done, total)` may raise to interrupt.
     """
-    name = cache_name(sha256, fingerprint, dict(preprocessing), "float32")
-    return collect_full(tap, train, test, cache=cache_home() / "outputs" / name, progress=progress)
+    path = cache_home() / "outputs" / cache_name(sha256, fingerprint, dict(preprocessing), "float32")
+    kept = mapped_outputs(path, train, test)
+    if kept is not None:
+        return kept
+    try:
+        return stream_outputs(tap, train, test, path, progress)
+    except OSError:  # a cache that cannot be written costs memory, not results
+        return collect_full(tap, train, test, progress=progress)

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from core.data.splits import Splits
-from core.engine.full import FullOutputs, subset
+from core.engine.full import FullOutputs
 from core.metrics import published as metrics
-from core.metrics.accuracy import accuracy
+from core.metrics.accuracy import Count, accuracy, count_correct
+from core.metrics.linear_algebra import ROWS_PER_CHUNK
 from core.verify.measure_log import Found
 
 Row = dict[str, float | None]
@@ -53,22 +54,23 @@ def own_measures(full: FullOutputs, splits: Splits, random_logits: Tensor | None
 
     `random_logits`: (n, K) of a randomly initialised network on the forget set.
     """
-    forget, retain = subset(full.train, splits.forget_train), subset(full.train, splits.retain_train)
-    kept = subset(full.test, splits.retain_test)
-    unseen = subset(full.test, torch.nonzero(splits.evaluation).flatten())
-    forgotten = accuracy(forget.logits, forget.labels)
+    train, test = full.train, full.test
+    forget = train.logits[splits.forget_train], splits.labels[splits.forget_train]
+    first = splits.retain_train[: metrics.SVC_SAMPLES]  # all that the attack reads
+    kept, unseen = splits.retain_test, torch.nonzero(splits.evaluation).flatten()
+    forgotten = accuracy(*forget)
     values: Row = {
         "ua": None if forgotten is None else 1 - forgotten,
-        "ra": accuracy(retain.logits, retain.labels),
-        "ta": accuracy(kept.logits, kept.labels),
-        "ta_all": accuracy(unseen.logits, unseen.labels),
+        "ra": _accuracy(train.logits, splits.labels, splits.retain_train),
+        "ta": accuracy(test.logits[kept], splits.test_labels[kept]),
+        "ta_all": accuracy(test.logits[unseen], splits.test_labels[unseen]),
         "mia": metrics.svc_confidence(
-            (retain.logits, retain.labels), (unseen.logits, unseen.labels), (forget.logits, forget.labels)
+            (train.logits[first], splits.labels[first]), (test.logits[unseen], splits.test_labels[unseen]), forget
         ),
     }
     if random_logits is not None:
-        values["zrf"] = metrics.zrf(forget.logits, random_logits)
-        values["zrf_paper_code"] = metrics.zrf_paper_code(forget.logits, random_logits)
+        values["zrf"] = metrics.zrf(forget[0], random_logits)
+        values["zrf_paper_code"] = metrics.zrf_paper_code(forget[0], random_logits)
     return Found(values)
 
 
@@ -102,6 +104,12 @@ def completed(rows: Mapping[str, Row], retrained: Sequence[str], by_class: bool)
         keys = {key for name in retrained for key in found[name]}
         found["retrained"] = {key: _mean([found[name].get(key) for name in retrained]) for key in keys}
     return {name: {key: row.get(key) for key in (*TITLES, "relearn_batches")} for name, row in found.items()}
+
+
+def _accuracy(logits: Tensor, labels: Tensor, ids: Tensor) -> float | None:
+    """Return the accuracy on the rows `ids` of many, piece by piece."""
+    counts = [count_correct(logits[some], labels[some]) for some in ids.split(ROWS_PER_CHUNK)]
+    return sum(counts, Count(0, 0)).accuracy
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -7,10 +7,10 @@ network's head. What compares models with each other stands in `relations`, what
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -19,15 +19,17 @@ from core.data.splits import Splits, stratified
 from core.engine.full import FullOutputs, subset
 from core.engine.outputs import SetOutputs
 from core.methods.head_only import SILENCED
-from core.metrics.accuracy import accuracy, confusion_matrix, macro_accuracy, per_class_accuracy, predicted_shares
+from core.metrics.accuracy import confusion_matrix, macro_accuracy, per_class_accuracy, predicted_shares
 from core.metrics.alignment import measure_alignment
 from core.metrics.class_means import class_means, measure_class_means, nearest_means
 from core.metrics.clustering import measure_clustering
 from core.metrics.influence import alignment_influence
+from core.metrics.linear_algebra import ROWS_PER_CHUNK
 from core.metrics.membership import Attack, matched_positions, population_attack
-from core.metrics.neighbours import measure_neighbours, nearest_to
+from core.metrics.neighbours import evenly, measure_neighbours, nearest_to
 from core.metrics.probe import linear_probe, probe_predictions
 from core.metrics.prototype import prototype_attack
+from core.metrics.rows import Rows
 from core.metrics.spectra import measure_spectra
 from core.verify.measure_log import Found, Keep, keep_nothing
 
@@ -48,13 +50,19 @@ class Subject:
 
     @cached_property
     def sets(self) -> dict[str, SetOutputs]:
-        """Outputs of the four sets."""
-        return self.full.split(self.splits)
+        """Outputs of the four sets; those of training images are read piece by piece, because they may be many."""
+        splits, test = self.splits, self.full.test
+        return {
+            "retain_train": _rows(self.full.train, splits.retain_train),
+            "forget_train": _rows(self.full.train, splits.forget_train),
+            "retain_test": subset(test, splits.retain_test),
+            "forget_test": subset(test, splits.forget_test),
+        }
 
     @cached_property
     def train(self) -> SetOutputs:
         """Outputs of all training images, retain before forget."""
-        return _joined(self.sets["retain_train"], self.sets["forget_train"])
+        return _rows(self.full.train, torch.cat([self.splits.retain_train, self.splits.forget_train]))
 
     @cached_property
     def test(self) -> SetOutputs:
@@ -132,11 +140,9 @@ def head_only(original: FullOutputs, forget_classes: tuple[int, ...]) -> FullOut
     What `methods.head_only.silence_head` does to the weights of a head with bias is done here to its logits: the rows
     of the forgotten classes become the constant SILENCED (a test holds the two against each other).
     """
-    columns = list(forget_classes)
 
     def edited(outputs: SetOutputs) -> SetOutputs:
-        logits = outputs.logits.clone()
-        logits[:, columns] = SILENCED
+        logits = cast(Tensor, Rows(outputs.logits, silenced=forget_classes, value=SILENCED))
         return SetOutputs(logits, outputs.features, outputs.labels)
 
     return FullOutputs(edited(original.train), edited(original.test))
@@ -166,7 +172,7 @@ def output_measures(sets: dict[str, SetOutputs], full: FullOutputs, splits: Spli
 def _outputs(subject: Subject) -> Found:
     values = output_measures(subject.sets, subject.full, subject.splits)
     seen = subject.forget_seen
-    right = (seen.logits.argmax(1) == seen.labels).int().tolist() if len(seen) else []
+    right = [int(hit) for hits in _hits(seen) for hit in hits.tolist()]
     return Found(values, {"forget_accuracy": right})
 
 
@@ -199,7 +205,7 @@ def _neighbours(subject: Subject) -> Found:
     if subject.original is None or not len(subject.splits.forget_train):
         return Found({"neighbours": None})
     retain = subject.splits.retain_test
-    forget = subject.original.train.features[subject.splits.forget_train]
+    forget = subject.original.train.features[evenly(subject.splits.forget_train)]
     near = nearest_to(forget, subject.original.test.features[retain])
     found = measure_neighbours(subject.sets["retain_test"].logits, subject.sets["retain_test"].labels, near)
     return Found({"neighbours": found.as_dict()})
@@ -208,9 +214,9 @@ def _neighbours(subject: Subject) -> Found:
 def _alignment(subject: Subject) -> Found:
     retain, forget = subject.sets["retain_train"], subject.sets["forget_train"]
     whole = torch.isin(forget.labels, torch.tensor(subject.splits.forget_classes, dtype=torch.int64))
-    of_classes = forget.features[whole] if len(forget) else None
+    of_classes = _rows(subject.full.train, subject.splits.forget_train[whole]).features
     found = measure_alignment(of_classes, retain.features, num_retain_classes=len(subject.splits.retain_classes))
-    if found is None or of_classes is None:
+    if found is None:
         return Found({"dimensional_alignment": None})
     influence = alignment_influence(of_classes, retain.features, found.k)
     return Found(
@@ -302,7 +308,21 @@ def _right_on_forget(predicted: Tensor, subject: Subject) -> list[int]:
 
 
 def _accuracy(outputs: SetOutputs) -> float | None:
-    return accuracy(outputs.logits, outputs.labels) if len(outputs) else None
+    return sum(int(hits.sum()) for hits in _hits(outputs)) / len(outputs) if len(outputs) else None
+
+
+def _hits(outputs: SetOutputs) -> Iterator[Tensor]:
+    """Yield which samples a model gets right, (n,) bool, piece by piece."""
+    pieces = zip(outputs.logits.split(ROWS_PER_CHUNK), outputs.labels.split(ROWS_PER_CHUNK), strict=True)
+    for logits, labels in pieces if len(outputs) else ():
+        yield logits.argmax(1) == labels
+
+
+def _rows(outputs: SetOutputs, ids: Tensor) -> SetOutputs:
+    """Return the rows `ids` (n,) int64 of a set's outputs without copying them: `Rows` reads as a tensor does."""
+    return SetOutputs(
+        cast(Tensor, Rows(outputs.logits, ids)), cast(Tensor, Rows(outputs.features, ids)), outputs.labels[ids]
+    )
 
 
 def _joined(first: SetOutputs, second: SetOutputs) -> SetOutputs:

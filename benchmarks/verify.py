@@ -1,0 +1,227 @@
+"""Whether verdicts are right, what the quick suite costs, and how its memory grows with the number of images.
+
+    python -m benchmarks.verify [--quick] [--json]
+
+Fashion-MNIST, small CNN, class "sandal" (with --quick the digits, class 3): a further retrained model, the head-only
+edit and the original, each held against three retrained models. References and the original are those of
+benchmarks.quality, trained where they are missing; results are kept under bench-results/verify. Memory is measured in
+processes of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common import report
+from benchmarks.quality import FULL, QUICK, Plan
+from benchmarks.quality import ROOT as QUALITY
+
+ROOT = QUALITY.parent / "verify"
+SIZES = (10_000, 20_000, 40_000, 80_000)
+QUICK_SIZES = (5_000, 10_000)
+EXPECTED = {"further retrained": "close", "head-only edit": "hidden", "original": "not"}
+
+
+def main() -> None:
+    options = _arguments()
+    if options.memory:
+        print(json.dumps(_memory_of(options.memory)))
+        return
+    plan = QUICK if options.quick else FULL
+    os.environ["UNLEARN_STUDIO_HOME"] = str(QUALITY / "home")
+    rows = [["", "verdict", "expected", "seconds"]]
+    figures: dict[str, Any] = {"verdicts": {}}
+    runs = _runs(plan)
+    for name, folder in runs.items():
+        made, seconds = _checked(folder, plan)
+        code = made["verdict"]["code"]
+        figures["verdicts"][name] = {"code": code, "sentence": made["verdict"]["sentence"]}
+        rows.append([name, code, EXPECTED[name], f"{seconds:.1f}"])
+    figures |= _cost(runs["head-only edit"], plan)
+    rows.append([f"quick suite, {figures['models']} models", "", "", f"{figures['quick_suite_seconds']:.1f}"])
+    rows.append(["– of it passing images", "", "", f"{figures['pass_seconds']:.1f}"])
+    sizes = QUICK_SIZES if options.quick else SIZES
+    figures["memory"] = {str(size): _in_a_process(size) for size in sizes}
+    for size, found in figures["memory"].items():
+        rows.append([f"memory at {int(size):,} images", f"{found['megabytes']:.0f} MB", "", ""])
+    first, last = (figures["memory"][str(size)]["megabytes"] for size in (sizes[0], sizes[-1]))
+    figures["bytes_per_image"] = round((last - first) * 2**20 / (sizes[-1] - sizes[0]))
+    rows.append(["memory per further image", f"{figures['bytes_per_image']} bytes", "", ""])
+    report(f"Verification on {plan.dataset}: verdicts, cost of the quick suite, memory", figures, rows, options)
+
+
+def _arguments() -> Any:
+    import argparse
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="shorter, for a look; figures are rougher")
+    parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    parser.add_argument("--memory", type=int, help=argparse.SUPPRESS)  # one measurement, in a process of its own
+    return parser.parse_args()
+
+
+def _runs(plan: Plan) -> dict[str, Any]:
+    """Make the three runs whose verdict is known, or find them."""
+    from core.engine.control import Control
+    from core.runs.folder import RunFolder
+    from core.selection import Selection, resolve_classes
+    from core.session.jobs import create_run, make_unlearn_job
+    from core.session.opening import DataOptions, open_data, open_pair
+    from core.session.running import run
+    from core.session.training import train
+
+    def tell(event: Any) -> None:
+        return None
+
+    original = RunFolder(QUALITY / plan.dataset / "original")
+    dataset = open_data(plan.dataset)
+    if not original.has_result:
+        options: dict[str, Any] = {"recipe": plan.recipe, "seed": 0, "device": "cpu", "threads": 1}
+        train(original.path, dataset, DataOptions(), "small-cnn", Control(), tell, **options)
+    pair = open_pair(original.path, plan.dataset)
+    chosen = Selection.empty(dataset.train.labels.numpy(), dataset.classes)
+    chosen = chosen.with_classes(resolve_classes([plan.classes[0]], dataset.classes))
+    wanted: dict[str, tuple[str, dict[str, Any]]] = {
+        "further retrained": ("retrain", {"seed": max(plan.references) + 1}),
+        "head-only edit": ("head-only", {}),
+        "original": ("finetune", {"settings": {"lr": 1e-7, "epochs": 0.01}}),
+    }
+    found = {}
+    for name, (method, settings) in wanted.items():
+        folder = RunFolder(ROOT / plan.dataset / name.replace(" ", "-"))
+        if not folder.exists:
+            job = make_unlearn_job(pair, chosen, method, device="cpu", threads=1, **settings)
+            create_run(folder.path, job, chosen, dataset)
+        run(folder, Control(), tell, pair=pair, resume=True)
+        found[name] = folder
+    return found
+
+
+def _checked(folder: Any, plan: Plan) -> tuple[dict[str, Any], float]:
+    from core.engine.control import Control
+    from core.session.checking import check
+
+    began = time.perf_counter()
+    return check(folder, Control(), lambda event: None, seeds=plan.references), time.perf_counter() - began
+
+
+def _cost(folder: Any, plan: Plan) -> dict[str, Any]:
+    """Time the quick suite with references there and nothing else: no outputs and no measures are kept."""
+    from core.engine.control import Control
+    from core.events import Progress
+    from core.runs.folder import RunFolder
+    from core.session.checking import check
+
+    passing: dict[str, tuple[float, float]] = {}
+
+    def tell(event: Any) -> None:
+        if isinstance(event, Progress) and event.what.startswith(("Measuring the", "Measuring retrained")):
+            first, _ = passing.get(event.what, (time.perf_counter(), 0.0))
+            passing[event.what] = (first, time.perf_counter())
+
+    home = os.environ["UNLEARN_STUDIO_HOME"]
+    with tempfile.TemporaryDirectory() as temporary:
+        fresh = Path(temporary)
+        (fresh / "data").mkdir()
+        (fresh / "data" / "references").symlink_to(Path(home) / "data" / "references")
+        copy = RunFolder(fresh / "run")
+        shutil.copytree(folder.path, copy.path, ignore=shutil.ignore_patterns("verify.jsonl", ".lock"))
+        os.environ["UNLEARN_STUDIO_HOME"] = str(fresh)
+        try:
+            began = time.perf_counter()
+            check(copy, Control(), tell, seeds=plan.references)
+            seconds = time.perf_counter() - began
+        finally:
+            os.environ["UNLEARN_STUDIO_HOME"] = home
+    return {
+        "quick_suite_seconds": round(seconds, 1),
+        "pass_seconds": round(sum(last - first for first, last in passing.values()), 1),
+        "models": 2 + len(plan.references),
+    }
+
+
+def _in_a_process(size: int) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.verify", "--memory", str(size)],
+        capture_output=True, text=True, check=True, cwd=QUALITY.parents[1],
+    )  # fmt: skip
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _memory_of(size: int) -> dict[str, float]:
+    """Check a run on `size` made-up training images; return the peak above what the decoded images take, in MB."""
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["UNLEARN_STUDIO_HOME"] = home
+        import numpy as np
+        import torch
+
+        from core.engine.control import Control
+        from core.runs.folder import RunFolder
+        from core.selection import Selection
+        from core.session.checking import check
+        from core.session.jobs import create_run, make_unlearn_job
+        from core.session.opening import DataOptions, open_data, open_pair
+        from core.session.running import run
+        from core.session.training import train
+
+        torch.set_num_threads(1)
+        generator = np.random.default_rng(0)
+        labels = {"train": np.arange(size) % 10, "test": np.arange(2000) % 10}
+        arrays: dict[str, Any] = {}
+        for part, y in labels.items():
+            images = generator.integers(0, 60, (len(y), 12, 12), dtype=np.uint8)
+            arrays[f"x_{part}"], arrays[f"y_{part}"] = images + (y * 19).astype(np.uint8)[:, None, None], y
+        path = Path(home) / "images.npz"
+        np.savez(path, **arrays)
+        del arrays
+        dataset, options = open_data(str(path)), {"device": "cpu", "threads": 1}
+        settings = {"recipe": {"epochs": 0}, **options}
+        train(Path(home) / "o", dataset, DataOptions(), "small-cnn", Control(), lambda event: None, **settings)
+        pair = open_pair(Path(home) / "o", str(path))
+        chosen = Selection.empty(dataset.train.labels.numpy(), dataset.classes).with_classes([3])
+        folder = RunFolder(Path(home) / "r")
+        job = make_unlearn_job(pair, chosen, "head-only", **options)
+        create_run(folder.path, job, chosen, dataset)
+        run(folder, Control(), lambda event: None, pair=pair)
+        shutil.rmtree(Path(home) / "cache")
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        code = _peak_of(lambda: check(folder, Control(), lambda event: None, pair=pair, seeds=(1,)))
+        return {"megabytes": code / 2**20, "peak_before_megabytes": before / 1024}
+
+
+def _peak_of(work: Any) -> float:
+    """Return by how many bytes of anonymous memory `work` went above what there was before, at its highest."""
+    import threading
+
+    def held() -> int:
+        fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
+        return 1024 * int(fields["RssAnon"].split()[0])
+
+    start, highest, done = held(), 0, threading.Event()
+
+    def watch() -> None:
+        nonlocal highest
+        while not done.wait(0.005):
+            highest = max(highest, held())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        work()
+    finally:
+        done.set()
+        watcher.join()
+    return float(max(0, highest - start))
+
+
+if __name__ == "__main__":
+    main()

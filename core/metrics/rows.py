@@ -1,0 +1,55 @@
+"""Rows of a stored table, taken piece by piece: what measures read where a whole copy would grow with the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Rows:
+    """The rows `ids` ((n,) int64) of a table ((m, C), often a file mapped into memory), read as a tensor is.
+
+    Indexing and `split` give real tensors of what was asked for; nothing else is ever copied. `silenced` columns read
+    as `value`, which makes an edited copy of a table cost nothing.
+    """
+
+    ndim = 2
+
+    def __init__(
+        self, base: Tensor | Rows, ids: Tensor | None = None, silenced: Sequence[int] = (), value: float = 0.0
+    ) -> None:
+        self._base, self._ids, self._silenced, self._value = base, ids, list(silenced), value
+
+    def __len__(self) -> int:
+        return len(self._base) if self._ids is None else len(self._ids)
+
+    def __getitem__(self, which: Any) -> Tensor:
+        if self._ids is not None:
+            which = self._ids[which]
+        taken = self._base[which]
+        if self._silenced:
+            taken = taken.clone()
+            taken[..., self._silenced] = self._value
+        return taken
+
+    @property
+    def shape(self) -> torch.Size:
+        """(n, C)."""
+        return torch.Size((len(self), self._base.shape[1]))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the table lies."""
+        return self._base.device
+
+    def detach(self) -> Rows:
+        """Return itself: stored rows have no gradient."""
+        return self
+
+    def split(self, size: int) -> Iterator[Tensor]:
+        """Yield the rows in pieces of `size`."""
+        for start in range(0, len(self), size):
+            yield self[start : start + size]

@@ -1,0 +1,145 @@
+"""Outputs of a model in a file that is mapped into memory: written piece by piece, so that data may be large.
+
+The file is a safetensors file of train_logits, train_features, test_logits and test_features, float32.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from core.data.batches import ImageStore
+from core.engine.full import LARGEST_CACHE, FullOutputs
+from core.engine.outputs import CHUNK, SetOutputs, collect
+from core.models.tap import TappedModel
+
+PIECE = 8 * CHUNK
+"""Images passed before their outputs are written: whole chunks, so that results do not depend on it."""
+
+Shapes = dict[str, tuple[int, int]]
+
+
+def mapped_outputs(path: Path, train: ImageStore, test: ImageStore) -> FullOutputs | None:
+    """Return the outputs that a file holds, mapped into memory; None where there is none for these images.
+
+    A damaged file is removed.
+    """
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length))
+        tables = {
+            name: _table(path, 8 + length + row["data_offsets"][0], tuple(row["shape"]))
+            for name, row in header.items()
+            if name != "__metadata__" and row["dtype"] == "F32"
+        }
+        found = _outputs(tables, train, test)
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        return None
+    return found if len(found.train.logits) == len(train) and len(found.test.logits) == len(test) else None
+
+
+def stream_outputs(
+    model: TappedModel, train: ImageStore, test: ImageStore, path: Path, progress: Callable[[int, int], None] | None
+) -> FullOutputs:
+    """Pass all images through a network once, write its outputs to `path`, and return them mapped into memory.
+
+    Outputs above LARGEST_CACHE bytes go to a file that is gone with the process. `progress(done, total)` is called
+    after every chunk and may raise to interrupt; an unfinished file is removed.
+    """
+    shapes = _shapes(model, train, test)
+    header, offsets, size = _header(shapes)
+    kept = size <= LARGEST_CACHE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(header)
+            file.truncate(size)
+        _fill(temporary, shapes, offsets, model, (("train", train), ("test", test)), progress)
+        if kept:
+            os.replace(temporary, path)  # noqa: PTH105
+            temporary = path
+        tables = {name: _table(temporary, offsets[name], shape) for name, shape in shapes.items()}
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if not kept:
+        with contextlib.suppress(OSError):  # the mapping keeps it where the system allows that
+            temporary.unlink()
+    return _outputs(tables, train, test)
+
+
+def _shapes(model: TappedModel, train: ImageStore, test: ImageStore) -> Shapes:
+    store = train if len(train) else test
+    channels = collect(model, store, torch.arange(min(2, len(store)))).features.shape[1]
+    return {
+        f"{part}_{what}": (len(images), width)
+        for part, images in (("train", train), ("test", test))
+        for what, width in (("logits", model.num_classes), ("features", channels))
+    }
+
+
+def _header(shapes: Shapes) -> tuple[bytes, dict[str, int], int]:
+    """Return the file's first bytes, where each table begins, and the file's size."""
+    entries: dict[str, Any] = {}
+    position = 0
+    for name, shape in shapes.items():
+        size = 4 * shape[0] * shape[1]
+        entries[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [position, position + size]}
+        position += size
+    text = json.dumps(entries, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # safetensors aligns what follows
+    first = 8 + len(text)
+    offsets = {name: first + entry["data_offsets"][0] for name, entry in entries.items()}
+    return len(text).to_bytes(8, "little") + text, offsets, first + position
+
+
+def _fill(path: Path, shapes: Shapes, offsets: Mapping[str, int], model: TappedModel, parts, progress) -> None:
+    total, done = sum(len(store) for _, store in parts), 0
+
+    def tick(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress:
+            progress(done, total)
+
+    with path.open("r+b") as file:
+        for part, store in parts:
+            for ids in torch.arange(len(store)).split(PIECE):
+                if not len(ids):
+                    continue
+                found = collect(model, store, ids, tick=tick)
+                for what, rows in (("logits", found.logits), ("features", found.features)):
+                    width = shapes[f"{part}_{what}"][1]
+                    file.seek(offsets[f"{part}_{what}"] + 4 * width * int(ids[0]))
+                    file.write(rows.contiguous().numpy().tobytes())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _table(path: Path, offset: int, shape: tuple[int, ...]) -> torch.Tensor:
+    """Map a table; pages are read when they are needed, and given back when memory is short. Never written to."""
+    if not shape[0] * shape[1]:
+        return torch.zeros(shape)
+    return torch.from_numpy(np.memmap(path, dtype="<f4", mode="c", offset=offset, shape=shape))
+
+
+def _outputs(tables: Mapping[str, torch.Tensor], train: ImageStore, test: ImageStore) -> FullOutputs:
+    return FullOutputs(
+        SetOutputs(tables["train_logits"], tables["train_features"], train.labels.cpu()),
+        SetOutputs(tables["test_logits"], tables["test_features"], test.labels.cpu()),
+    )
