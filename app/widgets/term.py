@@ -86,7 +86,6 @@ class TermLabel(QWidget):
             self._popup.adjustSize()
             self._popup.move(self._place(self._popup.size()))
             self._popup.show()
-            self._popup.move(self._place(self._popup.size()))  # its frame counts only now
 
     def close_popup(self) -> None:
         """Hide them."""
