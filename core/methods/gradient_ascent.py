@@ -108,7 +108,7 @@ GRADIENT_ASCENT = Method(
         Parameter(
             "checks",
             "int",
-            2,
+            4,
             "How often in a pass the goal is looked at; momentum starts anew there.",
             low=1,
             high=1000,
@@ -124,7 +124,7 @@ GRADIENT_ASCENT = Method(
             group="Ascent",
             title="Loss ceiling",
         ),
-        *optimiser_parameters(lr=0.02, clip=1.0),
+        *optimiser_parameters(lr=0.05, clip=1.0),
     ),
     plan=plan,
     needs=frozenset({"forget set"}),

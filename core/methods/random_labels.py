@@ -41,7 +41,7 @@ RANDOM_LABELS = Method(
     "variants as in the code of Fan et al. 2024 (arXiv 2310.12508, MIT licence)",
     status="baseline",
     group="relabelling",
-    parameters=(*RELABELLING, *optimiser_parameters(lr=0.02, schedule="cosine")),
+    parameters=(*RELABELLING, *optimiser_parameters(lr=0.03, schedule="cosine", batch=64)),
     plan=plan,
     needs=frozenset({"forget set", "retain set"}),
     presets=(
@@ -62,7 +62,7 @@ RANDOM_LABELS = Method(
             "amnesiac",
             "Amnesiac",
             "As published in 2021: one wrong label an image, both sets shuffled together, 3 passes of AdamW at 0.0001.",
-            {"labels": "other classes", "order": "mixed", "epochs": 3, "optimiser": "adamw", "lr": 1e-4},
+            {"labels": "other classes", "order": "mixed", "epochs": 3, "optimiser": "adamw", "lr": 1e-4, "batch": 128},
         ),
         Preset(
             "every-pass",

@@ -75,7 +75,7 @@ SALUN = Method(
             title="Share kept trainable",
         ),
         *RELABELLING,
-        *optimiser_parameters(lr=0.02, schedule="cosine"),
+        *optimiser_parameters(lr=0.03, schedule="cosine", batch=64),
     ),
     plan=plan,
     needs=frozenset({"forget set", "retain set"}),

@@ -293,9 +293,10 @@ SCRUB = Method(
         "and the recovering pass after it makes the difference.",
         "Left out of the published code: the smoothed copy of the weights (0 at large scale), the distance of weights, "
         "and step sizes divided by ten late in the run. Every stage starts with fresh momentum.",
-        "Rewinding compares with unseen images of the calibration half, never with those that results are shown for.",
+        "Rewinding compares with unseen images of the calibration half, which results are not shown for.",
     ),
     explain=explain,
+    reads_unseen=rewinds,
     honours_weights=True,
     search=(STEP_SIZE_SEARCH, SearchRange("kl_weight", 0.001, 1.0)),
 )
