@@ -21,6 +21,7 @@ from core.errors import InputError
 from core.jsonio import read_json, write_json
 from core.methods import METHODS, get_method
 from core.methods.base import GROUPS, Alternate, Edit, Method, Stage, Train
+from core.models.work import block_shares
 from core.parameters import Values, resolve
 from core.places import cache_home
 from core.runs.checkpoints import KEEP
@@ -51,15 +52,25 @@ class Choice:
 
 @dataclass(frozen=True)
 class StepCost:
-    """Measured on a device: seconds of a training step by itself and per sample; bytes of activations per sample."""
+    """Measured on a device: seconds of a training step by itself and per sample; bytes of activations per sample.
+
+    `work`: each building block's share of a pass, in the order data takes; empty where it is not known.
+    """
 
     step_seconds: float
     sample_seconds: float
     activation_bytes: int
+    work: tuple[float, ...] = ()
 
     def of(self, batch: int) -> float:
         """Return the seconds of one training step on so many samples."""
         return self.step_seconds + self.sample_seconds * batch
+
+    def tuned_share(self, tunes: str) -> float:
+        """Return the share of a pass that lies in the blocks a stage trains ("all", "head", "last-N")."""
+        if tunes == "all" or not self.work:
+            return 1.0
+        return sum(self.work[-(1 if tunes == "head" else int(tunes.removeprefix("last-"))) :])
 
 
 @dataclass(frozen=True)
@@ -186,11 +197,12 @@ def step_cost(
     """
     chosen = choose_device(device)
     threads = set_threads(threads)
-    path = _times_home() / f"step-{_machine_key(pair, chosen, precision, threads)}.json"
+    path = _times_home() / f"cost-{_machine_key(pair, chosen, precision, threads)}.json"
     if path.is_file():
         try:
-            return StepCost(**read_json(path))
-        except (InputError, TypeError):
+            known = read_json(path)
+            return StepCost(**{**known, "work": tuple(known["work"])})
+        except (InputError, TypeError, KeyError):
             path.unlink(missing_ok=True)
     if not measure:
         return None
@@ -247,16 +259,39 @@ def _machine_key(pair: Pair, device: torch.device, precision: str, threads: int)
 
 def _training_seconds(layout: Layout, method: Method, sizes: Mapping[str, int], cost: StepCost) -> float:
     total = 0.0
+    front = ""  # whose activations are cached
     for segment in layout.segments:
         if isinstance(segment.stage, Edit):
             # An edit looks at the sets the method needs, forward and backward, once.
             total += cost.sample_seconds * sum(sizes[s] for s in ("retain", "forget") if f"{s} set" in method.needs)
         for part in segment.parts:
-            batch = min(part.batch, max(1, sizes[part.reads]))
-            passes = 1.0 + (FORWARD_SHARE if "teacher" in part.needs and part.reads != "forget" else 0.0)
-            step = cost.of(batch) * passes + LOSS_SHARE * cost.step_seconds
+            batch = min(part.batch, max(1, sizes[part.reads])) * (1 if part.beside is None else 2)
+            step = cost.of(batch) * _passes(part, cost) + LOSS_SHARE * cost.step_seconds
             total += segment.steps / len(segment.parts) * step
+        cached = segment.parts[0].tunes if segment.parts and segment.parts[0].cached else ""
+        if cached and cached != front:  # what stands before the trained blocks is computed once for all samples
+            read = sum(sizes[which] * part.share for part in segment.parts for which in _reads(part))
+            samples = min(read, float(sizes["all"]))
+            total += cost.sample_seconds * FORWARD_SHARE * (1 - cost.tuned_share(cached)) * samples
+        front = cached
     return total
+
+
+def _passes(part: Train, cost: StepCost) -> float:
+    """Return what a step of a stage costs beside one that trains the whole network.
+
+    Gradients end where the trained blocks begin. The original and an untrained network are asked in each step, the
+    original's outputs on what never changes once only (as in core.engine.supply).
+    """
+    share = cost.tuned_share(part.tunes)
+    passes = FORWARD_SHARE * (share if part.cached else 1.0) + (1 - FORWARD_SHARE) * share
+    known = part.cached or (part.reads == "forget" and part.beside is None)
+    passes += FORWARD_SHARE * ("teacher" in part.needs and not known)
+    return passes + FORWARD_SHARE * ("untrained" in part.needs)
+
+
+def _reads(part: Train) -> tuple[str, ...]:
+    return (part.reads,) if part.beside is None else (part.reads, part.beside)
 
 
 def _memory(plan: tuple[Stage, ...], weights: int, pair: Pair, cost: StepCost | None) -> int:
@@ -275,7 +310,8 @@ def _measure(pair: Pair, device: torch.device, precision: str, cancelled: Callab
     """Time a few training steps on random images of two batch sizes, and count the bytes the layers put out."""
     spec, (height, width) = pair.model.spec, pair.dataset.preprocessing.size
     with torch.random.fork_rng(devices=[]):
-        module = place(pair.model.build().train(), spec, device).module
+        network = place(pair.model.build().train(), spec, device)
+        module = network.module
         resolved = choose_precision(precision, device, convolutional=convolutional(module))
         optimiser = torch.optim.SGD(module.parameters(), lr=0.0, momentum=0.9)
 
@@ -303,8 +339,9 @@ def _measure(pair: Pair, device: torch.device, precision: str, cancelled: Callab
                 times.append(step(images, labels))
             seconds[batch] = min(times[1:])  # the first step also warms up
         activations = _activation_bytes(module, images)
+        work = block_shares(network, images)
     per_sample = max(seconds[large] - seconds[small], 0.0) / (large - small)
-    return StepCost(max(seconds[small] - small * per_sample, 0.0), per_sample, activations // large)
+    return StepCost(max(seconds[small] - small * per_sample, 0.0), per_sample, activations // large, work)
 
 
 def _activation_bytes(module: nn.Module, images: torch.Tensor) -> int:

@@ -245,7 +245,7 @@ def test_no_room_on_disk_is_said_before_the_start(page, qtbot, monkeypatch):
 
 
 def test_a_search_leaves_the_cards_that_match(page):
-    page.setup.methods.search.setText("fine")
+    page.setup.methods.search.setText("finetune")
     assert [key for key, card in page.setup.methods._cards.items() if card.isVisible()] == ["finetune"]
     page.setup.methods.search.setText("nothing like that")
     assert page.setup.methods._none.isVisible()

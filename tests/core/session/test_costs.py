@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
+from core.engine.layout import Layout
 from core.errors import RunError
 from core.methods import METHODS
+from core.methods.base import Length, Train
 from core.session import costs, planning
 from core.session.costs import retraining_seconds, shares_of_retraining
 from core.session.planning import StepCost, choices, preset_values
@@ -66,3 +71,54 @@ def test_groups_stand_together_the_most_commended_first_and_references_last(thre
     order = [choice.method.group for choice in shown if choice.suits]
     assert order == sorted(order, key=groups.index) and len(shown) == len(METHODS)
     assert [choice.suits for choice in shown] == sorted((c.suits for c in shown), reverse=True)
+
+
+# ---- what a step of a stage costs beside one of the whole network
+
+
+WORK = (0.5, 0.3, 0.2)
+COST = StepCost(0.0, 1.0, 1, WORK)
+
+
+def stage(**changes: Any) -> Train:
+    return Train("s", "train", "retain", lambda *a: {}, Length(epochs=1), batch=10, **changes)
+
+
+@pytest.mark.parametrize(("tunes", "share"), [("all", 1.0), ("head", 0.2), ("last-2", 0.5), ("last-9", 1.0)])
+def test_the_share_of_the_blocks_that_are_trained(tunes, share):
+    assert COST.tuned_share(tunes) == pytest.approx(share)
+    assert StepCost(0.0, 1.0, 1).tuned_share(tunes) == 1.0  # not counted: nothing is promised
+
+
+@pytest.mark.parametrize(
+    ("changes", "passes"),
+    [
+        ({}, 1.0),
+        ({"tunes": "head"}, 1 / 3 + 2 / 3 * 0.2),  # gradients end at the trained blocks
+        ({"tunes": "head", "cached": True}, 0.2),  # and the front is not passed at all
+        ({"needs": frozenset({"teacher"})}, 4 / 3),
+        ({"needs": frozenset({"teacher", "untrained"})}, 5 / 3),
+    ],
+)
+def test_passes_of_a_step(changes, passes):
+    assert planning._passes(stage(**changes), COST) == pytest.approx(passes)
+
+
+def test_a_teacher_that_is_looked_up_costs_no_pass():
+    part = replace(stage(needs=frozenset({"teacher"})), reads="forget")
+    assert planning._passes(part, COST) == pytest.approx(1.0)
+
+
+def test_a_second_set_doubles_the_step_and_a_cached_front_is_filled_once():
+    sizes = {"retain": 100, "forget": 20, "all": 120}
+
+    def seconds(*stages: Train) -> float:
+        return planning._training_seconds(Layout(stages, sizes), METHODS["finetune"], sizes, COST)
+
+    assert seconds(stage()) == pytest.approx(100)
+    assert seconds(stage(beside="forget")) == pytest.approx(200)
+    fill = 100 / 3 * 0.5
+    tail = stage(tunes="last-2", cached=True)
+    assert seconds(tail) == pytest.approx(100 * 0.5 + fill)
+    assert seconds(tail, tail) == pytest.approx(200 * 0.5 + fill)
+    assert seconds(tail, stage(), tail) == pytest.approx(200 * 0.5 + 100 + 2 * fill)
