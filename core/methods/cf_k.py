@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.methods.base import Facts, Method, Preset, Train
+from core.methods.base import STEP_SIZE_SEARCH, Facts, Method, Preset, SearchRange, Train
 from core.methods.common import optimiser_parameters, training
 from core.parameters import Parameter, Values
 
@@ -97,4 +97,5 @@ CF_K = Method(
         "evaluation mode.",
     ),
     explain=explain_tail,
+    search=(STEP_SIZE_SEARCH, SearchRange("weight_decay", 0.1, 5.0, relative=True)),
 )

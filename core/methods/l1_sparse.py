@@ -11,7 +11,19 @@ import torch.nn.functional as F
 from torch import nn
 
 from core.data.batches import Batch
-from core.methods.base import Aux, Context, Facts, Length, Method, Preset, StageOutput, Terms, Train
+from core.methods.base import (
+    STEP_SIZE_SEARCH,
+    Aux,
+    Context,
+    Facts,
+    Length,
+    Method,
+    Preset,
+    SearchRange,
+    StageOutput,
+    Terms,
+    Train,
+)
 from core.methods.common import optimiser_of, optimiser_parameters
 from core.parameters import Parameter, Values
 
@@ -133,4 +145,5 @@ L1_SPARSE = Method(
         "Weights shrink but are not cut to zero, as in the published unlearning step.",
         "Batch-norm statistics move with the images to keep.",
     ),
+    search=(STEP_SIZE_SEARCH, SearchRange("l1", 0.1, 10.0, relative=True)),
 )
