@@ -23,8 +23,8 @@ from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange
 from core.methods.strength import search_parameters, search_reads_unseen, search_strength, write
 from core.parameters import Parameter, Values
 
-KEPT_BYTES = 2**28  # of single gradients held between products; where there are more they are computed again each time
-TOLERANCE = 1e-3  # of the residual's length beside v's: far below what the search changes
+KEPT_BYTES = 2**30  # of single gradients held between products; where there are more they are computed again each time
+TOLERANCE = 1e-2  # of the residual's length beside v's: far below what the search changes
 MOST_PRODUCTS = 100
 WEAKEST, STRONGEST = 1e-4, 1e4  # scales of the search around the Newton step's 1
 
@@ -142,8 +142,9 @@ INFLUENCE = Method(
         Parameter(
             "samples",
             "int",
-            1000,
-            "Single images to keep behind the curvature; published: 1000. 0 takes all.",
+            500,
+            "Single images to keep behind the curvature; published: 1000. 0 takes all. Where their gradients take more "
+            "than 1 GiB the step takes many times longer.",
             low=0,
             high=10**8,
             unit="images",

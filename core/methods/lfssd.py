@@ -44,7 +44,7 @@ LFSSD = Method(
     id="lfssd",
     title="Label-free dampening",
     summary="Shrinks the weights that move the outputs more for the forget set than for all images; needs no labels. "
-    "On single images of classes that stay it changes next to nothing.",
+    "It can hardly tell single images from the rest of their class.",
     citation="Foster, Fogarty, Schoepf, Öztireli, Brintrup 2024 (arXiv 2402.19308)",
     status="baseline",
     group="closed form",

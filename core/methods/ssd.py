@@ -124,7 +124,7 @@ def dampening_presets() -> tuple[Preset, ...]:
         Preset(
             "samples",
             "Threshold searched",
-            "Expect no effect: what matters for single images matters for their classes.",
+            "Expect next to no effect: what matters for single images matters for the rest of their class.",
             {"max_drop": 0.02},
             frozenset({"sample"}),
         ),
@@ -141,7 +141,7 @@ SSD = Method(
     id="ssd",
     title="Selective synaptic dampening",
     summary="Shrinks the weights that matter more for the forget set than for all images; no training. "
-    "On single images of classes that stay it changes next to nothing.",
+    "It can hardly tell single images from the rest of their class.",
     citation="Foster, Schoepf, Brintrup 2024 (arXiv 2308.07707)",
     status="baseline",
     group="closed form",
