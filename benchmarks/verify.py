@@ -10,9 +10,9 @@ processes of their own.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -33,8 +33,11 @@ EXPECTED = {"further retrained": "close", "head-only edit": "hidden", "original"
 
 def main() -> None:
     options = _arguments()
-    if options.memory:
-        print(json.dumps(_memory_of(options.memory)))
+    if options.prepare:
+        _prepare(options.prepare, Path(options.home))
+        return
+    if options.home:
+        print(json.dumps({"megabytes": _memory_in(Path(options.home)) / 2**20}))
         return
     plan = QUICK if options.quick else FULL
     os.environ["UNLEARN_STUDIO_HOME"] = str(QUALITY / "home")
@@ -50,7 +53,7 @@ def main() -> None:
     rows.append([f"quick suite, {figures['models']} models", "", "", f"{figures['quick_suite_seconds']:.1f}"])
     rows.append(["– of it passing images", "", "", f"{figures['pass_seconds']:.1f}"])
     sizes = QUICK_SIZES if options.quick else SIZES
-    figures["memory"] = {str(size): _in_a_process(size) for size in sizes}
+    figures["memory"] = {str(size): _memory_at(size) for size in sizes}
     for size, found in figures["memory"].items():
         rows.append([f"memory at {int(size):,} images", f"{found['megabytes']:.0f} MB", "", ""])
     first, last = (figures["memory"][str(size)]["megabytes"] for size in (sizes[0], sizes[-1]))
@@ -65,7 +68,8 @@ def _arguments() -> Any:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="shorter, for a look; figures are rougher")
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
-    parser.add_argument("--memory", type=int, help=argparse.SUPPRESS)  # one measurement, in a process of its own
+    parser.add_argument("--prepare", type=int, help=argparse.SUPPRESS)  # a run on so many images, into --home
+    parser.add_argument("--home", help=argparse.SUPPRESS)  # alone: check that run and tell the memory it took
     return parser.parse_args()
 
 
@@ -149,53 +153,62 @@ def _cost(folder: Any, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _in_a_process(size: int) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.verify", "--memory", str(size)],
-        capture_output=True, text=True, check=True, cwd=QUALITY.parents[1],
-    )  # fmt: skip
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def _memory_of(size: int) -> dict[str, float]:
-    """Check a run on `size` made-up training images; return the peak above what the decoded images take, in MB."""
+def _memory_at(size: int) -> dict[str, float]:
+    """Return the memory of a check on `size` training images, measured in a process that has done nothing else."""
     with tempfile.TemporaryDirectory() as home:
-        os.environ["UNLEARN_STUDIO_HOME"] = home
-        import numpy as np
-        import torch
+        for arguments in (["--prepare", str(size), "--home", home], ["--home", home]):
+            done = subprocess.run(
+                [sys.executable, "-m", "benchmarks.verify", *arguments],
+                capture_output=True, text=True, check=True, cwd=QUALITY.parents[1],
+            )  # fmt: skip
+        return json.loads(done.stdout.splitlines()[-1])
 
-        from core.engine.control import Control
-        from core.runs.folder import RunFolder
-        from core.selection import Selection
-        from core.session.checking import check
-        from core.session.jobs import create_run, make_unlearn_job
-        from core.session.opening import DataOptions, open_data, open_pair
-        from core.session.running import run
-        from core.session.training import train
 
-        torch.set_num_threads(1)
-        generator = np.random.default_rng(0)
-        labels = {"train": np.arange(size) % 10, "test": np.arange(2000) % 10}
-        arrays: dict[str, Any] = {}
-        for part, y in labels.items():
-            images = generator.integers(0, 60, (len(y), 12, 12), dtype=np.uint8)
-            arrays[f"x_{part}"], arrays[f"y_{part}"] = images + (y * 19).astype(np.uint8)[:, None, None], y
-        path = Path(home) / "images.npz"
-        np.savez(path, **arrays)
-        del arrays
-        dataset, options = open_data(str(path)), {"device": "cpu", "threads": 1}
-        settings = {"recipe": {"epochs": 0}, **options}
-        train(Path(home) / "o", dataset, DataOptions(), "small-cnn", Control(), lambda event: None, **settings)
-        pair = open_pair(Path(home) / "o", str(path))
-        chosen = Selection.empty(dataset.train.labels.numpy(), dataset.classes).with_classes([3])
-        folder = RunFolder(Path(home) / "r")
-        job = make_unlearn_job(pair, chosen, "head-only", **options)
-        create_run(folder.path, job, chosen, dataset)
-        run(folder, Control(), lambda event: None, pair=pair)
-        shutil.rmtree(Path(home) / "cache")
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        code = _peak_of(lambda: check(folder, Control(), lambda event: None, pair=pair, seeds=(1,)))
-        return {"megabytes": code / 2**20, "peak_before_megabytes": before / 1024}
+def _prepare(size: int, home: Path) -> None:
+    """Make a run and a retrained reference on `size` made-up training images."""
+    os.environ["UNLEARN_STUDIO_HOME"] = str(home)
+    import numpy as np
+
+    from core.engine.control import Control
+    from core.selection import Selection
+    from core.session.jobs import create_run, make_unlearn_job
+    from core.session.opening import DataOptions, open_data, open_pair
+    from core.session.running import run
+    from core.session.training import train, train_reference
+
+    generator = np.random.default_rng(0)
+    arrays: dict[str, Any] = {}
+    for part, count in (("train", size), ("test", 2000)):
+        y = np.arange(count) % 10
+        images = generator.integers(0, 60, (count, 12, 12), dtype=np.uint8)
+        arrays[f"x_{part}"], arrays[f"y_{part}"] = images + (y * 19).astype(np.uint8)[:, None, None], y
+    np.savez(home / "images.npz", **arrays)
+    dataset, options = open_data(str(home / "images.npz")), {"device": "cpu", "threads": 1}
+    settings = {"recipe": {"epochs": 0}, **options}  # how good the networks are makes no difference to memory
+    train(home / "original", dataset, DataOptions(), "small-cnn", Control(), lambda event: None, **settings)
+    pair = open_pair(home / "original", str(home / "images.npz"))
+    chosen = Selection.empty(dataset.train.labels.numpy(), dataset.classes).with_classes([3])
+    folder = create_run(home / "run", make_unlearn_job(pair, chosen, "head-only", **options), chosen, dataset)
+    run(folder, Control(), lambda event: None, pair=pair)
+    train_reference(folder, dataset, 1, Control(), lambda event: None)
+    shutil.rmtree(home / "cache")
+
+
+def _memory_in(home: Path) -> float:
+    """Check the run in `home`; return the bytes it took above what model, data and libraries take."""
+    os.environ["UNLEARN_STUDIO_HOME"] = str(home)
+    import sklearn.cluster
+    import sklearn.linear_model
+    import sklearn.svm  # noqa: F401  (so that what they take is there before)
+
+    from core.engine.control import Control
+    from core.runs.folder import RunFolder
+    from core.session.checking import check
+    from core.session.opening import open_pair
+
+    pair = open_pair(home / "original", str(home / "images.npz"))
+    gc.collect()
+    return _peak_of(lambda: check(RunFolder(home / "run"), Control(), lambda event: None, pair=pair, seeds=(1,)))
 
 
 def _peak_of(work: Any) -> float:
