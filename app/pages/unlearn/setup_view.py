@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QTabWidget, QVBoxLayout, QWidget
 
 from app.pages.unlearn.method_list import MethodList
 from app.pages.unlearn.parameters_card import ParametersCard
 from app.pages.unlearn.plan_card import PlanCard
 from app.services import tokens as t
-from app.services.theme import theme
+from app.services.theme import BASE_PX, theme
 from app.widgets.buttons import PrimaryButton
 from app.widgets.labels import ElidedLabel, Label
 
 METHODS_WIDTH, PLAN_WIDTH = (336, 480), (288, 360)  # at least, at most: texts gain from room, fields do not
+PARAMETERS_WIDTH, NARROW = 360, 240  # what fields need; what cards do with where the font is large
+LARGE_FONT_PX = 16  # of the system font; above it the plan is a tab beside the parameters
 
 
 class SetupView(QWidget):
@@ -26,9 +28,11 @@ class SetupView(QWidget):
         self.methods = MethodList()
         self.parameters = ParametersCard()
         self.plan = PlanCard()
-        for card, (least, most) in ((self.methods, METHODS_WIDTH), (self.plan, PLAN_WIDTH)):
-            card.setMinimumWidth(theme.px(least))
-            card.setMaximumWidth(theme.px(most))
+        self.parameters.setMinimumWidth(theme.px(PARAMETERS_WIDTH))
+        large = theme.px(BASE_PX) > LARGE_FONT_PX
+        least, most = METHODS_WIDTH
+        self.methods.setMinimumWidth(theme.px(NARROW if large else least))
+        self.methods.setMaximumWidth(theme.px(most))
         self.summary = ElidedLabel("", "body", "text-2")
         self.missing = Label("", "body", "text-2")
         self.start = PrimaryButton("Start unlearning", self.start_wanted.emit)
@@ -36,8 +40,17 @@ class SetupView(QWidget):
         cards = QHBoxLayout()
         cards.setSpacing(theme.px(t.M))
         cards.addWidget(self.methods, 4)
-        cards.addWidget(self.parameters, 5)
-        cards.addWidget(self.plan, 3)
+        if large:  # side by side all three would be cut
+            tabs = QTabWidget()
+            tabs.setAccessibleName("Parameters and plan")
+            tabs.addTab(self.parameters, "Parameters")
+            tabs.addTab(self.plan, "Plan")
+            cards.addWidget(tabs, 5)
+        else:
+            self.plan.setMinimumWidth(theme.px(PLAN_WIDTH[0]))
+            self.plan.setMaximumWidth(theme.px(PLAN_WIDTH[1]))
+            cards.addWidget(self.parameters, 5)
+            cards.addWidget(self.plan, 3)
         foot = QHBoxLayout()
         foot.setSpacing(theme.px(t.M))
         foot.addWidget(self.summary, 1)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PySide6.QtWidgets import QTabWidget
 
 from app.pages.unlearn import UnlearnPage
 from app.services.method_words import UNWEIGHTED
+from app.services.theme import theme
 from core.engine.states import State
 from core.job import Job
 from tests.app.scripted import Stepped, job
@@ -235,6 +237,16 @@ def test_ctrl_return_starts_what_is_set_up(page, opened, qtbot, started):
     qtbot.waitUntil(lambda: bool(started))
     assert page.view == "run"
     qtbot.waitUntil(lambda: not opened.run_controller.busy)
+
+
+def test_with_a_large_font_the_plan_is_a_tab_and_nothing_is_cut(opened, qtbot, monkeypatch):
+    monkeypatch.setattr(theme, "px", lambda size: round(1.5 * size))
+    made = UnlearnPage(opened)
+    qtbot.addWidget(made)
+    made.entered()
+    tabs = next(tabs for tabs in made.findChildren(QTabWidget) if tabs.accessibleName() == "Parameters and plan")
+    assert tabs.widget(0).isAncestorOf(made.setup.parameters.form) and tabs.widget(1) is made.setup.plan
+    assert made.setup.minimumSizeHint().width() <= 1280 - 1.5 * 184 - 2 * 1.5 * 16
 
 
 def test_no_room_on_disk_is_said_before_the_start(page, qtbot, monkeypatch):
