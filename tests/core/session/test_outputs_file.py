@@ -1,0 +1,77 @@
+"""Outputs in a mapped file: the same as taken in one go, readable by others, and gone when damaged or unfinished."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from core.engine.full import collect_full
+from core.metrics.rows import Rows
+from core.session import outputs_file
+from core.session.outputs_file import mapped_outputs, stream_outputs
+from tests.core.toy import make_setting, toy_dataset, trained_net
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture
+def toy():
+    return make_setting("finetune", trained_net(), data=toy_dataset(train=1300, test=700))
+
+
+def equal(one, other) -> bool:
+    pairs = [(one.train, other.train), (one.test, other.test)]
+    return all(torch.equal(getattr(a, what), getattr(b, what)) for a, b in pairs for what in ("logits", "features"))
+
+
+@pytest.mark.parametrize("piece", [500, 1000, 4000])
+def test_they_are_those_of_one_pass_and_stay_so_on_disk(toy, tmp_path, monkeypatch, piece):
+    monkeypatch.setattr(outputs_file, "PIECE", piece)
+    path, told = tmp_path / "a.safetensors", []
+    written = stream_outputs(toy.model, toy.train, toy.test, path, lambda done, total: told.append((done, total)))
+    whole = collect_full(toy.model, toy.train, toy.test)
+    assert equal(written, whole) and equal(mapped_outputs(path, toy.train, toy.test), whole)
+    assert told[-1] == (2000, 2000) and len(told) == 5
+    assert torch.equal(load_file(path)["test_features"], whole.test.features)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+def test_a_damaged_file_is_removed_and_one_of_other_data_is_not_used(toy, tmp_path):
+    path = tmp_path / "a.safetensors"
+    stream_outputs(toy.model, toy.train, toy.test, path, None)
+    other = make_setting("finetune", trained_net(), data=toy_dataset(train=1200, test=700))
+    assert mapped_outputs(path, other.train, other.test) is None and path.exists()
+    path.write_bytes(path.read_bytes()[:5000])
+    assert mapped_outputs(path, toy.train, toy.test) is None and not path.exists()
+    assert mapped_outputs(path, toy.train, toy.test) is None
+
+
+def test_an_interrupted_pass_leaves_nothing(toy, tmp_path):
+    def stop(done, total):
+        if done > 800:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        stream_outputs(toy.model, toy.train, toy.test, tmp_path / "a.safetensors", stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_outputs_too_large_to_keep_are_not_kept(toy, tmp_path, monkeypatch):
+    monkeypatch.setattr(outputs_file, "LARGEST_CACHE", 1000)
+    written = stream_outputs(toy.model, toy.train, toy.test, tmp_path / "a.safetensors", None)
+    assert equal(written, collect_full(toy.model, toy.train, toy.test))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_read_as_the_tensor_they_stand_for():
+    table = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
+    ids = torch.tensor([3, 9, 9, 41, 0])
+    rows = Rows(table, ids)
+    assert len(rows) == 5 and rows.shape == (5, 4)
+    assert torch.equal(torch.cat(list(rows.split(2))), table[ids])
+    assert torch.equal(rows[torch.tensor([4, 1])], table[[0, 9]])
+    silenced = Rows(Rows(table, silenced=(1, 3), value=-7.0), ids)
+    expected = table[ids].clone()
+    expected[:, [1, 3]] = -7
+    assert torch.equal(silenced[:], expected) and torch.equal(table[ids][:, 0], silenced[:][:, 0])

@@ -1,0 +1,94 @@
+"""Runs side by side: means over seeds, agreement of measures, and what makes runs not comparable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from core.verify.comparison import Run, compare, job_differences, mean_interval
+from core.verify.comparison_page import blocks, render_comparison
+from tests.core.verify.sample_report import sample_report
+
+
+def job(**changes: Any) -> dict[str, Any]:
+    known = {
+        "method": "muda", "seed": 7, "app_version": "1", "threads": 1, "parameters": {"lr": 0.05, "rounds": 3},
+        "data": {"fingerprint": "f1"}, "forget": {"sha256": "s1", "class_names": ["sandal"], "count": 500},
+        "model": {"sha256": "m1"},
+    }  # fmt: skip
+    return {**known, **changes}
+
+
+def run(name: str, accuracy: float = 0.92, closure: dict | None = None, **changes: Any) -> Run:
+    report = sample_report()
+    report["models"]["unlearned"]["retain_test_accuracy"] = accuracy
+    report |= {"run": name, "seed": changes.get("seed", 7), "closure": closure or report["closure"]}
+    return Run(name, report, job(**changes))
+
+
+def test_an_interval_is_that_of_students_t():
+    values = [0.90, 0.93, 0.95, 0.91]
+    found = mean_interval([*values, None])
+    low, high = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
+    assert (found["n"], found["low"], found["high"]) == (4, pytest.approx(low), pytest.approx(high))
+    assert mean_interval([0.9]) == {"n": 1, "mean": 0.9, "low": None, "high": None}
+    assert mean_interval([None])["mean"] is None
+
+
+def test_runs_that_differ_in_their_seed_alone_are_one_group():
+    runs = [run("a", 0.90, seed=1), run("b", 0.94, seed=2, threads=4), run("c", seed=1, parameters={"lr": 0.1})]
+    found = compare(runs)
+    assert [group["runs"] for group in found["groups"]] == [["a", "b"], ["c"]]
+    taken = found["groups"][0]["measures"]["retain_test_accuracy"]
+    assert taken["n"] == 2 and taken["mean"] == pytest.approx(0.92)
+    assert found["groups"][0]["seeds"] == [1, 2]
+
+
+def test_jobs_differ_in_what_was_asked_and_not_in_where_it_ran():
+    runs = [run("a"), run("b", parameters={"lr": 0.1}, threads=8, app_version="2")]
+    assert job_differences(runs) == {
+        "parameters.lr": {"a": 0.05, "b": 0.1}, "parameters.rounds": {"a": 3, "b": None},
+    }  # fmt: skip
+
+
+def test_agreement_of_measures_is_told_over_the_runs():
+    closures = [{"probe": 0.1, "nmi": 0.9, "x": None}, {"probe": 0.2, "nmi": 0.8}, {"probe": 0.3, "nmi": 0.7}]
+    found = compare([run(f"r{i}", closure=closure, seed=i) for i, closure in enumerate(closures)])
+    assert found["agreement"] == {"probe": {"nmi": -1.0}, "nmi": {"probe": -1.0}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"data": {"fingerprint": "f2"}}, "The runs are on different data"),
+        ({"forget": {"sha256": "s2", "class_names": [], "count": 3}}, "b: single images, 3 images"),
+    ],
+)
+def test_other_data_or_another_forget_set_is_said_and_nothing_is_averaged(changes, words):
+    found = compare([run("a"), run("b", **changes)])
+    assert not found["comparable"] and words in found["differences"][0]
+    assert found["groups"] == [] and found["agreement"] == {} and found["anchors"] == {}
+
+
+def test_weaker_differences_are_said_and_runs_stay_comparable():
+    other = run("b", model={"sha256": "m2"})
+    other.report.update(suite="full", suite_version=99, retrained={})
+    found = compare([run("a"), other])
+    assert found["comparable"] and len(found["differences"]) == 4
+
+
+def test_tables_and_page_hold_the_reports_numbers():
+    found = compare([run("a", 0.9012, seed=1), run("b", 0.9456, seed=2)])
+    measures = next(block for block in blocks(found) if block.title == "Measures")
+    assert measures.header == ["", "Original", "Head-only edit", "Retrained", "a", "b"]
+    row = next(cells for cells in measures.rows if cells[0] == "Retain accuracy, unseen, %")
+    assert row == ["Retain accuracy, unseen, %", "93.0", "93.0", "93.0", "90.1", "94.6"]
+    group = next(block for block in blocks(found) if "seeds 1, 2" in block.title)
+    interval = next(cells for cells in group.rows if cells[0] == "Retain accuracy, unseen, %")
+    assert interval[1:4] == ["2", "92.3", "64.1 … 100.0"]  # a share is never above 1
+    hostile = run("<script>alert(1)</script>")
+    html = render_comparison(compare([run("a"), hostile]), "<b>title</b>")
+    assert "<script>" not in html and "&lt;b&gt;title&lt;/b&gt;" in html and "94.6" not in html
