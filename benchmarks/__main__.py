@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ("start", "gui", "speed", "monitor", "quality")
+NAMES = ("start", "gui", "speed", "monitor", "quality", "verify")
 
 
 def main() -> None:
