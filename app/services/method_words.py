@@ -23,7 +23,7 @@ GROUP_LINES = {
     "gradient": "Train on along or against the gradient of the usual loss.",
     "closed form": "Change weights in one act, without training steps.",
 }
-UNSUITABLE = "Not for this forget set"
+UNSUITABLE = "Not suitable here"
 UNWEIGHTED = "This method counts all forget images alike: the weights of the list change nothing."
 _NEEDS = {
     "forget set": "forget images", "retain set": "retain images", "teacher": "the original as teacher",

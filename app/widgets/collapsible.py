@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout
 from app.services import icons
 from app.services import tokens as t
 from app.services.theme import theme
-from app.widgets.labels import Label
+from app.widgets.labels import ElidedLabel
 
 
 class CollapsibleSection(QWidget):
@@ -39,7 +39,7 @@ class CollapsibleSection(QWidget):
         self._head.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._head.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self._head.clicked.connect(self._clicked)
-        self._summary = Label("", "caption", "text-2")
+        self._summary = ElidedLabel("", "caption", "text-2", mode=Qt.TextElideMode.ElideRight)
         row = QHBoxLayout()
         row.setSpacing(theme.px(t.S))
         row.addWidget(self._head)

@@ -17,7 +17,7 @@ from app.widgets.cards import SelectableCard
 if TYPE_CHECKING:
     from core.session.planning import Choice
 
-SUMMARY_LINES = NEEDS_LINES = 2
+SUMMARY_LINES = FACT_LINES = 2
 _WIDE = 10_000  # pixels: no text wraps
 _WIDTHS_KEPT = 8
 _MOVES = {
@@ -117,10 +117,10 @@ class MethodCard(SelectableCard):
             found.append(_Line(self._choice.reason, "caption", "text_2"))
         found.append(_Line(method.summary, "caption", plain, SUMMARY_LINES))
         if suits:
-            found.append(_Line(words.suits(method), "caption", plain, space=t.XS))
-        found.append(_Line(words.needs(method), "caption", plain, NEEDS_LINES, space=0 if suits else t.XS))
+            found.append(_Line(words.suits(method), "caption", plain, FACT_LINES, space=t.XS))
+        found.append(_Line(words.needs(method), "caption", plain, FACT_LINES, space=0 if suits else t.XS))
         if suits and self._cost:
-            found.append(_Line(self._cost, "caption", plain))
+            found.append(_Line(self._cost, "caption", plain, FACT_LINES))
         if method.citation:
             found.append(_Line(method.citation, "caption", "text_3" if suits else "disabled"))
         return found

@@ -168,6 +168,12 @@ def test_return_on_a_card_goes_on_with_it(methods, qtbot):
     assert methods.ticked() == ["m0", "m2"] and methods.shown == "m2"
 
 
+def test_the_list_is_no_wider_than_what_shows_of_it(methods, qtbot):
+    methods.resize(250, 570)
+    qtbot.waitUntil(lambda: methods._list.width() == methods._area.viewport().width())
+    assert methods._list.minimumSizeHint().width() <= methods._area.viewport().width()
+
+
 @pytest.mark.parametrize("width", [336, 480])
 def test_no_card_is_lower_than_its_texts(methods, width, qtbot):
     methods.set_costs({f"m{n}": 0.1 for n in range(25)})
