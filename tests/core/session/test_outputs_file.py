@@ -75,3 +75,6 @@ def test_rows_read_as_the_tensor_they_stand_for():
     expected = table[ids].clone()
     expected[:, [1, 3]] = -7
     assert torch.equal(silenced[:], expected) and torch.equal(table[ids][:, 0], silenced[:][:, 0])
+    before = table.clone()
+    assert bool((Rows(table, silenced=(0,), value=5.0)[2:4][:, 0] == 5).all())
+    assert torch.equal(table, before)  # an edited view never writes into the table
