@@ -60,10 +60,9 @@ def test_the_table_the_sentence_and_the_report(cli, run):
         assert text in result.out, text
     report = RunFolder(run).report()
     assert " ".join(report["verdict"]["sentence"].split()) in " ".join(result.out.split())
-    assert report["retrained_notes"] == {
-        "recipe": "the original's model card", "seeds": [1], "brought": [],
-        "seconds": report["retrained_notes"]["seconds"],
-    }  # fmt: skip
+    notes = report["retrained_notes"]
+    assert (notes["recipe"], notes["seeds"], notes["brought"]) == ("the original's model card", [1], [])
+    assert notes["seconds"] > 0
 
 
 def test_the_verdict_becomes_the_exit_code(cli, run):
