@@ -14,6 +14,7 @@ from core.engine.gradients import Gradients, mean_gradient, sample_gradients, sq
 from core.engine.outputs import SetOutputs, collect, evaluating
 from core.engine.setting import Setting
 from core.engine.supply import weights_frozen
+from core.engine.work import FORWARD, GRADIENT, Work
 from core.methods.base import Aux, Objective
 from core.models.tap import TappedModel
 
@@ -21,9 +22,10 @@ from core.models.tap import TappedModel
 class EngineContext:
     """Implements core.methods.base.Context on a setting; every pass reads only."""
 
-    def __init__(self, setting: Setting, check: Callable[[], None]) -> None:
-        """`check` raises where the run should end; it is called after every chunk."""
+    def __init__(self, setting: Setting, check: Callable[[], None], work: Work | None = None) -> None:
+        """`check` raises where the run should end; it is called after every chunk. `work` counts what is computed."""
         self._setting = setting
+        self._work = work or Work()
         self._check = check
         self.model = setting.model
         self.values = setting.values
@@ -31,6 +33,7 @@ class EngineContext:
         self.seed = setting.seed
         self.num_classes = setting.splits.num_classes
         self.forget_classes = setting.splits.forget_classes
+        self.forget_singles = setting.facts.mode != "class"
         self.input_shape = setting.input_shape
         self.device = setting.device
         self.said: list[str] = []  # lines for the log that the engine has not passed on yet
@@ -66,18 +69,21 @@ class EngineContext:
     def gradient(self, which: str, objective: Objective, limit: int | None = None) -> Gradients:
         """Return the gradient of the objective's mean over a set, by parameter name."""
         store, ids = self._samples(which, limit)
+        self._work.add(GRADIENT, len(ids))
         with evaluating(self.model.module):
             return mean_gradient(self.model, store, ids, objective, self._check)
 
     def sample_gradients(self, which: str, objective: Objective, limit: int | None = None) -> Iterator[Gradients]:
         """Yield gradients of single samples, some at a time: by parameter name, (n, *shape)."""
         store, ids = self._samples(which, limit)
+        self._work.add(GRADIENT, len(ids))
         with evaluating(self.model.module):
             yield from sample_gradients(self.model, store, ids, objective, self._check)
 
     def squared_gradients(self, which: str, objective: Objective, limit: int | None = None) -> Gradients:
         """Return the mean over a set of squared gradients of single samples."""
         store, ids = self._samples(which, limit)
+        self._work.add(GRADIENT, len(ids))
         with evaluating(self.model.module):
             return squared_gradients(self.model, store, ids, objective, self._check)
 
@@ -108,6 +114,7 @@ class EngineContext:
 
     def _collect(self, which: str, limit: int | None) -> SetOutputs:
         store, ids = self._samples(which, limit)
+        self._work.add(FORWARD, len(ids))
         return collect(self._setting.model, store, ids, self._setting.precision, lambda done: self._check())
 
     def _samples(self, which: str, limit: int | None) -> tuple[ImageStore, torch.Tensor]:

@@ -30,8 +30,9 @@ from core.engine.layout import Segment, learning_rate
 from core.engine.monitor import Monitor
 from core.engine.setting import Setting
 from core.engine.states import State
-from core.engine.step import Board, Drained, WeightMask, first_non_finite, make_optimiser
+from core.engine.step import Board, Drained, WeightMask, fill_gradients, first_non_finite, make_optimiser
 from core.engine.supply import Supply
+from core.engine.work import Work
 from core.errors import NonFiniteError
 from core.events import CheckpointSaved, Event, Log, PhaseChanged, Resources, RunStarted, StepMetrics
 from core.methods.base import Alternate, Aux, Edit, Train, trainable, tuned_modules
@@ -56,7 +57,8 @@ class Engine:
     ) -> None:
         self.setting, self.control, self.monitor = setting, control, monitor
         self.layout = setting.layout
-        self.context = EngineContext(setting, control.check)
+        self.work = Work()
+        self.context = EngineContext(setting, control.check, self.work)
         self.step = 0
         self.aux: Aux = {}
         self.outcome = State.RUNNING
@@ -66,7 +68,7 @@ class Engine:
         self._save, self._checkpoint_seconds = save, checkpoint_seconds
         self._start = _copied(setting.model.module.state_dict())  # where a diverged run begins again
         self._board = Board()
-        self._supply = Supply(setting, control.check)
+        self._supply = Supply(setting, control.check, self.work)
         self._optimiser: torch.optim.Optimizer | None = None
         self._mask: WeightMask | None = None
         self._segment: Segment | None = None
@@ -114,6 +116,7 @@ class Engine:
         if isinstance(segment.stage, Edit):
             self.aux = {**self.aux, **(segment.stage.edit(self.context) or {})}
             self.context.aux = self.aux
+            self._supply.forget_front()
             self.step += 1
             return
         if index == 0:
@@ -167,6 +170,7 @@ class Engine:
         for group in self._optimiser.param_groups:
             group["lr"] = self._lr
         (self._scaler.scale(loss) if self._scaler else loss).backward()
+        fill_gradients(self._optimiser)
         if self._scaler:
             self._scaler.unscale_(self._optimiser)
         if part.optimiser.clip > 0:
@@ -261,7 +265,7 @@ class Engine:
             )
         self.setting.model.module.load_state_dict(self._start)
         self.step, self.aux, self._segment, self._resumed_at = 0, {}, None, 0
-        self._supply = Supply(self.setting, self.control.check)  # what it holds belongs to other weights
+        self._supply = Supply(self.setting, self.control.check, self.work)  # what it holds belongs to other weights
         yield Log(
             **self._common(),
             level="warning",
@@ -295,6 +299,7 @@ class Engine:
             "lr_scale": self.lr_scale,
             "elapsed": self.elapsed,
             "samples_seen": self.samples_seen,
+            "work": dict(self.work.counts),
             "monitor_spent": self.monitor.spent,
         }
 
@@ -307,6 +312,7 @@ class Engine:
         self.setting.model.module.load_state_dict(state["weights"])
         self.step, self.lr_scale = state["step"], state["lr_scale"]
         self.elapsed, self.samples_seen = state["elapsed"], state["samples_seen"]
+        self.work.counts.update(state["work"])
         self.monitor.spent = state["monitor_spent"]
         self.aux = {name: value.to(self.setting.device) for name, value in state["aux"].items()}
         self.context.aux = self.aux

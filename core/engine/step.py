@@ -18,7 +18,26 @@ def make_optimiser(spec: Optimiser, parameters: list[nn.Parameter], device: torc
     fused = device.type in ("cuda", "cpu")
     if spec.name == "adamw":
         return torch.optim.AdamW(parameters, lr=spec.lr, weight_decay=spec.weight_decay, fused=fused)
-    return torch.optim.SGD(parameters, lr=spec.lr, momentum=spec.momentum, weight_decay=spec.weight_decay, fused=fused)
+    return torch.optim.SGD(
+        parameters,
+        lr=spec.lr,
+        momentum=spec.momentum,
+        weight_decay=spec.weight_decay,
+        nesterov=spec.name == "nesterov" and spec.momentum > 0,  # without momentum there is nothing to look ahead on
+        fused=fused,
+    )
+
+
+def fill_gradients(optimiser: torch.optim.Optimizer) -> None:
+    """Give weights that a loss does not reach a gradient of zero: they decay and keep their momentum like the others.
+
+    (A loss on features leaves the head out. torch's fused SGD fails where a weight gets its first gradient after
+    others have had theirs: it finds no momentum for it.)
+    """
+    for group in optimiser.param_groups:
+        for parameter in group["params"]:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
 
 
 class WeightMask:

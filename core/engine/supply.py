@@ -15,9 +15,10 @@ from core.devices import autocast
 from core.engine.layout import Segment, stream_of
 from core.engine.outputs import collect, evaluating
 from core.engine.setting import Setting
-from core.methods.base import Aux, Networks, StageOutput, Train, trainable
+from core.engine.work import FORWARD, Work
+from core.methods.base import Aux, Networks, StageOutput, Train, parts_of, trainable
 from core.models.reset import reinitialise
-from core.models.split import SplitModel
+from core.models.split import SplitModel, split_for
 from core.models.tap import Output, TappedModel
 
 FRONT_CHUNK = 500
@@ -27,8 +28,9 @@ LARGEST_FRONT = 2 * 2**30  # bytes of cached activations; where there are more, 
 class Supply:
     """Batches and outputs for the stages of one setting; `check` is called between chunks and may raise."""
 
-    def __init__(self, setting: Setting, check: Callable[[], None]) -> None:
-        self._setting, self._check = setting, check
+    def __init__(self, setting: Setting, check: Callable[[], None], work: Work | None = None) -> None:
+        """`work` counts what is computed."""
+        self._setting, self._check, self._work = setting, check, work or Work()
         self._orders: dict[str, Order] = {}
         self._teacher_table: torch.Tensor | None = None
         self._teacher_known = torch.zeros(len(setting.train), dtype=torch.bool)
@@ -36,7 +38,6 @@ class Supply:
         self._front: _Front | None = None
         self._bounds: tuple[torch.Tensor, torch.Tensor] | None = None
         self.batch_size = 0  # of the latest step
-        self.front_samples = 0  # passed through a frozen front so far, to fill caches
 
     def enter(self, segment: Segment) -> None:
         """Fill what the segment's steps look up: the teacher's outputs, and the activations of a frozen front."""
@@ -48,9 +49,15 @@ class Supply:
         if not first.cached:
             self._front = None  # its blocks may move now
         elif self._front is None or self._front.tunes != first.tunes:
-            ids = torch.cat([self._read_by(part) for part in segment.parts]).unique()
+            alike = [p for stage in setting.plan for p in parts_of(stage) if p.cached and p.tunes == first.tunes]
+            ids = torch.cat([self._read_by(part) for part in alike]).unique()  # once for all stages that need it
             self._front = _Front.of(setting, first.tunes, ids, self._check)
-            self.front_samples += len(ids) if self._front is not None else 0
+            if self._front is not None:
+                self._work.add(f"front:{first.tunes}", len(ids))
+
+    def forget_front(self) -> None:
+        """Weights were changed from outside: what was computed with them is void."""
+        self._front = None
 
     def batch(self, part: Train, position: int, step: int, aux: Aux) -> Batch:
         """Return batch `position` of a part's stream, prepared as the part says."""
@@ -66,7 +73,7 @@ class Supply:
 
     def outputs(self, part: Train, batch: Batch, progress: float) -> StageOutput:
         """Run the networks inside the autocast region; what comes out is float32."""
-        setting = self._setting
+        setting, images = self._setting, len(batch)
         teacher = untrained = None
         with autocast(setting.device, setting.precision):
             out = self._trained(part, batch)
@@ -76,9 +83,11 @@ class Supply:
                 else:
                     with torch.no_grad():
                         teacher = setting.teacher(batch.images).logits
+                    self._work.add(FORWARD, images)
             if "untrained" in part.needs:
                 with torch.no_grad():
                     untrained = self._untrained_network()(batch.images).logits
+                self._work.add(FORWARD, images)
         return StageOutput(
             out.logits.float(),
             out.features.float(),
@@ -120,7 +129,9 @@ class Supply:
 
     def _trained(self, part: Train, batch: Batch) -> Output:
         if part.cached and part.prepare is None and self._front is not None:
+            self._work.add(f"tail:{part.tunes}", len(batch))
             return self._front.outputs(batch)
+        self._work.add(f"step:{part.tunes}", len(batch))
         return self._setting.model(batch.images)
 
     def _parameters(self, part: Train) -> dict[str, torch.nn.Parameter]:
@@ -149,6 +160,7 @@ class Supply:
         missing = ids[~self._teacher_known[ids]]
         if not len(missing):
             return
+        self._work.add(FORWARD, len(missing))
         found = collect(setting.teacher, setting.train, missing, setting.precision, lambda done: self._check()).logits
         if self._teacher_table is None:
             self._teacher_table = torch.zeros(len(setting.train), setting.splits.num_classes, device=setting.device)
@@ -170,10 +182,9 @@ class _Front:
         Chunks are the same whenever this is asked for the same samples, so a resumed run gets the same bits.
         """
         model = setting.model
-        at = len(model.blocks()) - (1 if tunes == "head" else int(tunes.removeprefix("last-")))
-        if tunes == "all" or at <= 0:
+        split = split_for(model, tunes)
+        if split is None:
             return None
-        split = SplitModel(model, at)
         with evaluating(model.module):
             if not split.holds(setting.train.batch(ids[:2]).images):
                 return None

@@ -73,6 +73,7 @@ class Context(Protocol):
     seed: int
     num_classes: int
     forget_classes: tuple[int, ...]
+    forget_singles: bool  # whether there are forget samples whose class stays
     input_shape: tuple[int, int, int]  # channels, height, width of preprocessed images
     device: torch.device
 
@@ -122,7 +123,7 @@ class Context(Protocol):
 class Optimiser:
     """How a stage steps. `span` says over what the schedule runs: the stage, or all stages of the run."""
 
-    name: str = "sgd"
+    name: str = "sgd"  # sgd | nesterov | adamw
     lr: float = 0.01
     momentum: float = 0.9
     weight_decay: float = 0.0

@@ -9,7 +9,7 @@ from core.data.batches import Batch
 from core.methods.base import Aux, Context, Length, Optimiser, StageOutput, Terms, Train
 from core.parameters import Parameter, Values
 
-OPTIMISERS = ("sgd", "adamw")
+OPTIMISERS = ("sgd", "nesterov", "adamw")
 SCHEDULES = ("constant", "cosine", "one-cycle")
 
 
@@ -20,6 +20,7 @@ def optimiser_parameters(
     batch: int = 128,
     momentum: float = 0.9,
     clip: float = 0.0,
+    optimiser: str = "sgd",
 ) -> tuple[Parameter, ...]:
     """Return the parameters of an optimiser with a method's own defaults."""
     group = "Optimiser"
@@ -47,7 +48,14 @@ def optimiser_parameters(
             group=group,
             title="Batch size",
         ),
-        Parameter("optimiser", "choice", "sgd", "How gradients become steps.", choices=OPTIMISERS, group=group),
+        Parameter(
+            "optimiser",
+            "choice",
+            optimiser,
+            "How gradients become steps; nesterov is SGD that looks one step ahead.",
+            choices=OPTIMISERS,
+            group=group,
+        ),
         Parameter(
             "momentum", "float", momentum, "Share of the last step carried on (SGD).", low=0, high=0.999, group=group
         ),

@@ -7,6 +7,7 @@ from core.methods.losses import DIRECTIONS, MASKS
 from core.parameters import Parameter
 
 _SCHEDULE, _ALIGNMENT, _DISTILLATION, _SAMPLES = "Schedule", "Alignment", "Self-distillation", "Single images"
+_TAIL = "Re-learnt tail"
 
 PARAMETERS = (
     Parameter("rounds", "int", 4, "How often forget and recover phases alternate.", low=0, high=1000, group=_SCHEDULE),
@@ -89,6 +90,57 @@ PARAMETERS = (
         high=1,
         group=_SCHEDULE,
         title="Stop at alignment",
+    ),
+    Parameter(
+        "relearn_blocks",
+        "int",
+        0,
+        "Last blocks that begin with fresh weights and learn again from the retain set; 0: none. Ours, not the "
+        "paper's.",
+        low=0,
+        high=1000,
+        group=_TAIL,
+        title="Re-learnt blocks",
+    ),
+    Parameter(
+        "relearn_passes",
+        "float",
+        1.0,
+        "Passes over the retain set in which these blocks learn again, before the first round.",
+        low=0,
+        high=1000,
+        unit="passes",
+        group=_TAIL,
+        title="Passes to learn again",
+    ),
+    Parameter(
+        "relearn_min_steps",
+        "int",
+        150,
+        "Fewest steps in which they learn again: small retain sets are visited more often.",
+        low=1,
+        high=100000,
+        unit="steps",
+        group=_TAIL,
+        title="Fewest steps to learn again",
+    ),
+    Parameter(
+        "relearn_keep",
+        "float",
+        0.0,
+        "Share of their old weights that these blocks keep (shrink and perturb).",
+        low=0,
+        high=1,
+        group=_TAIL,
+        title="Old weights kept",
+    ),
+    Parameter(
+        "cache_front",
+        "bool",
+        True,
+        "Where only the last blocks are trained, compute what they receive once, without augmentation.",
+        group=_TAIL,
+        title="Cache the front",
     ),
     Parameter(
         "w_da",

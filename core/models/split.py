@@ -68,6 +68,14 @@ class SplitModel:
         return bool((whole.logits - parts.logits).abs().max() <= _TOLERANCE * scale)
 
 
+def split_for(model: TappedModel, tunes: str) -> SplitModel | None:
+    """Return the network cut before its tuned part ("head" or "last-N" blocks); None where nothing is before it."""
+    if tunes == "all":
+        return None
+    at = len(model.blocks()) - (1 if tunes == "head" else int(tunes.removeprefix("last-")))
+    return SplitModel(model, at) if at > 0 else None
+
+
 class _ArrivedError(Exception):
     """Carries what reached the block out of the forward pass, so that the rest is not computed."""
 

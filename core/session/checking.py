@@ -246,6 +246,7 @@ def _outcome(folder: RunFolder) -> results.Outcome:
         int(cost.get("steps") or 0),
         float(cost.get("seconds") or 0.0),
         int(cost.get("samples_seen") or 0),
+        cost.get("operations"),
     )
 
 
@@ -253,9 +254,11 @@ def _notes(references: list[Reference], brought: dict[str, Path]) -> dict[str, A
     if not references and not brought:
         return {}
     seconds = [r.seconds for r in references if r.seconds]
+    operations = [r.operations for r in references if r.operations]
     return {
         "recipe": references[0].recipe_source if references else None,
         "seeds": [r.seed for r in references],
         "brought": sorted(brought),
         "seconds": sum(seconds) / len(seconds) if seconds else None,
+        "operations": sum(operations) / len(operations) if operations else None,
     }

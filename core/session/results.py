@@ -47,6 +47,16 @@ class Outcome:
     steps: int
     seconds: float
     samples_seen: int
+    operations: float | None = None  # floating-point operations of training, evaluations left out
+
+    def cost(self) -> dict[str, Any]:
+        """Return what the card says of it."""
+        return {
+            "seconds": self.seconds,
+            "steps": self.steps,
+            "samples_seen": self.samples_seen,
+            "operations": self.operations,
+        }
 
 
 def write_models(folder: RunFolder, job: Job, module: nn.Module) -> None:
@@ -158,10 +168,9 @@ def report_of(
         "closure": {row.key: row.closure for row in verdict.measures},
         "published": measured.published,
         "cost": {
-            "seconds": outcome.seconds,
-            "steps": outcome.steps,
-            "samples_seen": outcome.samples_seen,
-            "share_of_retraining": _share_of_retraining(outcome, retrained_notes),
+            **outcome.cost(),
+            "share_of_retraining": _share(outcome.seconds, (retrained_notes or {}).get("seconds")),
+            "operations_share": _share(outcome.operations, (retrained_notes or {}).get("operations")),
         },
         "unchanged": is_unchanged(models, splits),
         "warnings": [caveat.message for caveat in found],
@@ -213,7 +222,7 @@ def _card(folder: RunFolder, job: Job, dataset: Dataset, measures: dict[str, Any
         "job_sha256": folder.job_sha256(),
         "forgotten": {"mode": job.forget.mode, "classes": list(job.forget.class_names), "count": job.forget.count},
         "measures": {key: measures.get(key) for key in SUMMARY_KEYS if key in measures},
-        "cost": {"seconds": outcome.seconds, "steps": outcome.steps, "samples_seen": outcome.samples_seen},
+        "cost": outcome.cost(),
         "files": {name: file_sha256(folder.file(name)) for name in (MODEL, MODEL_PT)},
     }
     if job.kind == "train":
@@ -223,6 +232,5 @@ def _card(folder: RunFolder, job: Job, dataset: Dataset, measures: dict[str, Any
     return card
 
 
-def _share_of_retraining(outcome: Outcome, notes: dict[str, Any] | None) -> float | None:
-    seconds = (notes or {}).get("seconds")
-    return outcome.seconds / seconds if seconds else None
+def _share(cost: float | None, of_retraining: float | None) -> float | None:
+    return cost / of_retraining if cost is not None and of_retraining else None

@@ -259,7 +259,11 @@ class _Runner:
             self._report(event)
         results.write_models(self._folder, bench.job, setting.model.module)
         outcome = results.Outcome(
-            state=engine.outcome, steps=engine.step, seconds=engine.elapsed, samples_seen=engine.samples_seen
+            state=engine.outcome,
+            steps=engine.step,
+            seconds=engine.elapsed,
+            samples_seen=engine.samples_seen,
+            operations=engine.work.operations(setting.model, setting.train),
         )
         if bench.job.kind == "train":
             measures = results.write_card(self._folder, bench.job, bench.dataset, final, setting.splits, outcome)

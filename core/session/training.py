@@ -37,8 +37,15 @@ class Reference:
     @property
     def seconds(self) -> float | None:
         """Training time, from its model card."""
-        cost = (self.folder.card() or {}).get("cost") or {}
-        return cost.get("seconds")
+        return self._cost("seconds")
+
+    @property
+    def operations(self) -> float | None:
+        """Floating-point operations of its training, from its model card."""
+        return self._cost("operations")
+
+    def _cost(self, key: str) -> float | None:
+        return ((self.folder.card() or {}).get("cost") or {}).get(key)
 
 
 def train(

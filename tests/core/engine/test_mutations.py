@@ -21,8 +21,9 @@ from core.engine.setting import Setting
 from tests.core.engine import test_engine, test_layout, test_plain_loop
 from tests.core.methods import test_every_method as generic
 from tests.core.methods import test_losses, test_muda
+from tests.core.methods.cases import Case
 
-MUDA = ("muda", "class", {"rounds": 2, "batch": 8, "lr": 0.05, "recover_share": 0.5, "min_steps": 3})
+MUDA = Case("muda", "class", {"rounds": 2, "batch": 8, "lr": 0.05, "recover_share": 0.5, "min_steps": 3})
 
 
 def _resume() -> None:
@@ -30,7 +31,7 @@ def _resume() -> None:
 
 
 def _resume_with_constants() -> None:
-    case = ("muda", "class", {**MUDA[2], "alternation": "round"})
+    case = Case("muda", "class", {**MUDA.values, "alternation": "round"})
     generic.test_resumes_from_every_step_to_identical_weights(case)
 
 

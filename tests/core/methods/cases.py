@@ -63,6 +63,12 @@ VARIANTS: list[Case] = [
     Case("muda", "class", {"retain_share": 0.5, "last_blocks": 1, "batch_norm": "train", "clip": 1.0}),
     Case("muda", "class", {"direction": "reverse", "mask": "true class", "temperature": 2.0}),
     Case("muda", "mixed", {}),
+    Case(
+        "muda",
+        "class",
+        {"relearn_blocks": 2, "relearn_keep": 0.2, "relearn_min_steps": 4, "w_sd": 0.0, "optimiser": "nesterov"},
+        frozenset({IDENTITY}),
+    ),
     Case("head-only", "class", {"variant": "distil", "batch": 16}),
     Case(
         "gradient-ascent", "class", {"goal": "forget accuracy", "stop_accuracy": 0.0, "optimiser": "adamw", "lr": 1e-3}

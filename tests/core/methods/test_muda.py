@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -14,7 +15,7 @@ from core.methods.base import Facts, StageOutput
 from core.methods.muda import alignment_terms, directions, explain, forget_classes, plan, retain_basis
 from core.metrics.linear_algebra import gram
 from core.parameters import resolve
-from tests.core.toy import ToyNet, make_engine, make_setting, run_to_end
+from tests.core.toy import ToyNet, make_engine, make_setting, run_to_end, same, trained_net, weights
 
 PARAMETERS = get_method("muda").parameters
 
@@ -71,7 +72,47 @@ def test_the_basis_spans_the_leading_retain_directions_of_the_current_network():
     _values, vectors = torch.linalg.eigh(gram(features))
     top = vectors[:, -3:].float()
     assert torch.allclose(aux["basis_0"] @ aux["basis_0"].T, top @ top.T, atol=1e-4)
-    assert torch.equal(aux["unseen_losses"], aux["unseen_losses"].sort().values)
+    assert "unseen_losses" not in aux  # whole classes: nothing is matched to them
+    single = retain_basis(EngineContext(make_setting("muda", forget="sample"), lambda: None))["unseen_losses"]
+    assert len(single) and torch.equal(single, single.sort().values)
+
+
+def relearnt(net=None, **values):
+    chosen = {"relearn_blocks": 2, "relearn_min_steps": 4, "rounds": 1, "min_steps": 1, **values}
+    return make_setting("muda", net, **chosen)
+
+
+def test_the_last_blocks_begin_with_fresh_weights_and_the_others_stay():
+    engine = make_engine(relearnt())
+    before = weights(engine.setting.model.module)
+    engine.advance()
+    after = weights(engine.setting.model.module)
+    tail = [name for name in before if name.startswith(("head", "block2"))]
+    assert tail and all(not torch.equal(before[name], after[name]) for name in tail)
+    assert all(torch.equal(before[name], after[name]) for name in set(before) - set(tail))
+    again = make_engine(relearnt())
+    again.advance()
+    assert same(after, weights(again.setting.model.module))
+
+
+def test_a_share_of_the_old_weights_may_be_kept():
+    def tail(keep: float) -> torch.Tensor:
+        engine = make_engine(relearnt(relearn_keep=keep))
+        engine.advance()
+        return engine.setting.model.head.weight.detach().clone()
+
+    old, fresh = trained_net().head.weight.detach(), tail(0.0)
+    assert torch.equal(tail(1.0), old)
+    assert torch.allclose(tail(0.25), 0.25 * old + 0.75 * fresh, atol=1e-6)
+
+
+def test_a_cached_front_leads_to_the_same_model_as_none():
+    results, net = [], trained_net().eval()
+    net.block2[1].p = 0.0
+    for cached in (True, False):
+        engine = make_engine(relearnt(copy.deepcopy(net), batch=8, lr=0.05, cache_front=cached))
+        results.append(run_to_end(engine) and weights(engine.setting.model.module))
+    assert all(torch.allclose(results[0][name], results[1][name], atol=2e-5) for name in results[0])
 
 
 def test_the_forget_loss_names_its_terms_and_sums_them():

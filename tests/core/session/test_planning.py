@@ -46,7 +46,7 @@ def test_a_step_is_measured_once_and_the_model_is_left_alone(pair, three, monkey
 
 
 def test_twice_the_rounds_take_twice_the_steps_and_longer(pair, three):
-    values = dict(preset_values(pair, "muda", "", "class"))
+    values = dict(preset_values(pair, "muda", "reconstruction", "class"))
     once = estimate(pair, three, "muda", values, device="cpu", threads=1)
     twice = estimate(pair, three, "muda", {**values, "rounds": 2 * values["rounds"]}, device="cpu", threads=1)
     assert twice.steps == 2 * once.steps and twice.seconds > once.seconds

@@ -145,7 +145,7 @@ def test_a_crash_is_recorded_and_the_run_resumes_from_its_checkpoint(new_run, pa
     assert _run(folder, pair=pair, resume=True) is State.FINISHED
     assert same(load_file(straight.file("model.safetensors")), load_file(folder.file("model.safetensors")))
     steps = [s for e in folder.events() if e["type"] == "step_metrics" for s in e["steps"]]
-    assert sorted(set(steps)) == list(range(max(steps) + 1))
+    assert sorted(set(steps)) == list(range(min(steps), max(steps) + 1)) and min(steps) <= 1  # step 0 may be an edit
 
 
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(new_run, pair):

@@ -1,0 +1,79 @@
+"""What a run computes, counted in images through parts of the network and in floating-point operations.
+
+Time depends on the machine and on what else runs there; operations do not, so costs of methods are compared by both.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from core.data.batches import ImageStore
+from core.engine.outputs import evaluating
+from core.methods.base import tuned_modules
+from core.models.split import split_for
+from core.models.tap import TappedModel
+
+FORWARD = "forward"  # the whole network, no gradient
+GRADIENT = "gradient"  # the whole network and back to all weights, outside of a step
+
+
+class Work:
+    """Images that passed, by kind: FORWARD, GRADIENT, "step:<tunes>", "front:<tunes>" or "tail:<tunes>".
+
+    A step passes forward through the whole network and back to what it tunes; where the front is cached, images pass
+    through "front" once without gradient and through "tail" forward and back in every step.
+    """
+
+    def __init__(self, counts: dict[str, int] | None = None) -> None:
+        self.counts: Counter[str] = Counter(counts or {})
+
+    def add(self, kind: str, images: int) -> None:
+        """Count images."""
+        self.counts[kind] += images
+
+    def operations(self, model: TappedModel, store: ImageStore) -> float:
+        """Return the floating-point operations of all counted passes; convolutions and matrix products, as torch counts
+        them. The network and its modes stay as they are.
+        """  # noqa: D205
+        images = store.batch(torch.arange(min(2, len(store)))).images
+        with evaluating(model.module):
+            return sum(count * _each(model, images, kind) for kind, count in self.counts.items() if count)
+
+
+def _each(model: TappedModel, images: torch.Tensor, kind: str) -> float:
+    """Operations of one image."""
+    what, _, tunes = kind.partition(":")
+    if what == FORWARD:
+        return _count(lambda: model(images)) / len(images)
+    if what in (GRADIENT, "step"):
+        return _trained(model, images, tunes or "all") / len(images)
+    split = split_for(model, tunes)
+    assert split is not None  # it was cut there when the images were counted
+    if what == "front":
+        return _count(lambda: split.front(images)) / len(images)
+    return (_trained(model, images, tunes) - _count(lambda: split.front(images))) / len(images)
+
+
+def _trained(model: TappedModel, images: torch.Tensor, tunes: str) -> float:
+    """Forward through the whole network and back to the weights that are tuned."""
+    wanted = {id(p) for module in tuned_modules(model, tunes) for p in module.parameters()}
+    flags = [(p, p.requires_grad) for p in model.module.parameters()]
+    try:
+        for parameter, _ in flags:
+            parameter.requires_grad_(id(parameter) in wanted)
+        with torch.enable_grad():
+            weights = [p for p, _ in flags if p.requires_grad]
+            return _count(lambda: torch.autograd.grad(model(images).logits.sum(), weights, allow_unused=True))
+    finally:
+        for parameter, flag in flags:
+            parameter.requires_grad_(flag)
+
+
+def _count(call: Callable[[], object]) -> float:
+    with FlopCounterMode(display=False) as counter:
+        call()
+    return float(counter.get_total_flops())
