@@ -1,170 +1,124 @@
 """How well methods unlearn: every result against retrained models and the head-only control.
 
-    python -m benchmarks.quality [--quick] [--json]
+    python -m benchmarks.quality [--quick] [--json] [--found] [--write]
 
-Fashion-MNIST (or with --quick the digits), a small CNN trained here, one class forgotten at a time. Every cell is a
-run of its own under bench-results/, made once and found again by what determines it, so the benchmark resumes.
+Fashion-MNIST (or with --quick the digits) and a small CNN trained here. Tier A: MUDA's presets and five baselines on
+three single classes with three seeds, two classes at once and 10 % random images; tier B: all other methods, one class
+and 10 % random images, one seed. Cells are kept under bench-results/ by what determines them, so the benchmark resumes;
+all of it takes about three hours of two cores. --found takes only what is there; --write puts the tables into
+docs/methods.md and the plot beside it.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
-import statistics
-from dataclasses import dataclass
+import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import arguments, report
+from benchmarks.common import machine, report
+from benchmarks.quality_cells import ROOT, Cell, ForgetSet, Made, make
+from benchmarks.quality_table import closure_plot, figures, groups, markdown, rows
 
-ROOT = Path(__file__).resolve().parents[1] / "bench-results" / "quality"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is compared: data, classes to forget, methods with presets and seeds, and the recipe of the original."""
-
-    dataset: str
-    recipe: dict[str, Any]
-    classes: tuple[str, ...]
-    methods: tuple[tuple[str, str], ...]
-    seeds: tuple[int, ...]
-    references: tuple[int, ...]
-
-
-METHODS = (("muda", "default"), ("muda", "thorough"), ("finetune", "default"), ("head-only", "distil"))
-FULL = Plan("fashion-mnist", {"epochs": 10}, ("sandal", "pullover", "trouser"), METHODS, (0,), (1, 2, 3))
-QUICK = Plan("digits", {"epochs": 12}, ("3", "8"), METHODS, (0,), (1, 2, 3))
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+SINGLE = tuple(ForgetSet(name, (name,)) for name in ("sandal", "pullover", "trouser"))
+TWO = ForgetSet("two classes", ("sandal", "trouser"))
+RANDOM = ForgetSet("random 10 %", share=0.1)
+STRONGEST = ("scrub", "salun", "neggrad-plus", "l1-sparse", "eu-k")
+ABLATIONS = ("alignment-only", "distillation-only")
+SECTIONS = (
+    ("One class", lambda cell: len(cell.forget.classes) == 1),
+    ("Two classes at once", lambda cell: len(cell.forget.classes) == 2),
+    ("Random images, 10 %", lambda cell: not cell.forget.classes),
+)
 
 
 def main() -> None:
-    options = arguments(__doc__ or "")
-    plan = QUICK if options.quick else FULL
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="digits, in under three minutes; figures are rougher")
+    parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    parser.add_argument("--found", action="store_true", help="run nothing; take the cells that are there")
+    parser.add_argument("--write", action="store_true", help="write tables and plot into docs/")
+    options = parser.parse_args()
     os.environ["UNLEARN_STUDIO_HOME"] = str(ROOT / "home")
-    reports = collect(plan, quiet=options.json)
-    rows, figures = tabulate(reports)
-    report(f"Unlearning one class of {plan.dataset}: means over {', '.join(plan.classes)}", figures, rows, options)
+    dataset, recipe = ("digits", {"epochs": 12}) if options.quick else ("fashion-mnist", {"epochs": 10})
+    cells = quick_plan() if options.quick else full_plan()
+    made = make(cells, dataset, recipe, _tell, only_found=options.found)
+    found = groups(made, lambda cell: len(cell.forget.classes) == 1)
+    if options.json:
+        _json(made)
+    else:
+        for title, wanted in SECTIONS:
+            section = groups(made, wanted)
+            if section:
+                report(f"{dataset}: {title.lower()}", {}, rows(section), argparse.Namespace(json=False))
+    if not options.quick:
+        (ROOT / "closure.svg").write_text(closure_plot(found))
+        (ROOT / "quality.json").write_text(json.dumps({"machine": machine(), "figures": _all_figures(made)}, indent=2))
+    if options.write:
+        write(made)
 
 
-def collect(plan: Plan, quiet: bool) -> dict[str, list[dict[str, Any]]]:
-    """Run what is missing and return the reports by method and preset."""
-    from core.engine.control import Control
-    from core.runs.folder import RunFolder
-    from core.selection import Selection, resolve_classes
-    from core.session.checking import check
-    from core.session.jobs import create_run, make_unlearn_job
-    from core.session.opening import DataOptions, open_data, open_pair
-    from core.session.running import run
-    from core.session.training import train
+def full_plan() -> list[Cell]:
+    """Tier A seed by seed, so that an early end leaves whole seeds; tier B behind the first seed."""
+    from core.methods import METHODS
 
-    def tell(event: Any) -> None:
-        if not quiet and event.type in ("run_started", "run_failed"):
-            print(f"  {event.run}: {event.type}", flush=True)
-
-    base = ROOT / plan.dataset
-    original = RunFolder(base / "original")
-    dataset = open_data(plan.dataset)
-    if not original.has_result:
-        options: dict[str, Any] = {"recipe": plan.recipe, "seed": 0, "device": "cpu", "threads": 1}
-        train(original.path, dataset, DataOptions(), "small-cnn", Control(), tell, **options)
-    pair = open_pair(original.path, plan.dataset)
-    found: dict[str, list[dict[str, Any]]] = {}
-    for forgotten in plan.classes:
-        chosen = Selection.empty(dataset.train.labels.numpy(), dataset.classes)
-        chosen = chosen.with_classes(resolve_classes([forgotten], dataset.classes))
-        for method, preset in plan.methods:
-            for seed in plan.seeds:
-                job = make_unlearn_job(
-                    pair, chosen, method, preset=preset, seed=seed, device="cpu", threads=1, checkpoint_seconds=60
-                )
-                folder = RunFolder(base / f"{method}-{preset}-{forgotten}-{seed}-{_key(job)}")
-                if not folder.exists:
-                    create_run(folder.path, job, chosen, dataset)
-                run(folder, Control(), tell, pair=pair, resume=True)
-                made = folder.report()
-                if made is None or len(made["retrained"]) < len(plan.references):
-                    made = check(folder, Control(), tell, pair=pair, seeds=plan.references)
-                name = method if preset == "default" else f"{method}/{preset}"
-                found.setdefault(name, []).append(made)
-    return found
-
-
-def tabulate(reports: dict[str, list[dict[str, Any]]]) -> tuple[list[list[str]], dict[str, Any]]:
-    """Return the table and the figures: one row a method, and original, retrained and head-only beside them."""
-    rows = [["", "retain", "forget", "probe", "F1", "NMI", "DA", "JS to retrained", "closure JS/probe/NMI/DA", "time"]]
-    every = [made for group in reports.values() for made in group]
-    for title, pick in (
-        ("Original", lambda made: [made["models"]["original"]]),
-        ("Retrained", lambda made: list(made["retrained"].values())),
-        ("Head-only edit (control)", lambda made: [made["models"]["head_only"]]),
-    ):
-        rows.append(_row(title, [measures for made in every for measures in pick(made)]))
-    figures: dict[str, Any] = {}
-    for name, group in reports.items():
-        measured = [made["models"]["unlearned"] for made in group]
-        closure = {key: _mean([made["closure"].get(key) for made in group]) for key in _closure_keys(group)}
-        share = _mean([made["cost"]["share_of_retraining"] for made in group])
-        drop = _mean(
-            [
-                made["models"]["original"]["retain_test_accuracy"] - made["models"]["unlearned"]["retain_test_accuracy"]
-                for made in group
-            ]
-        )
-        figures[name] = {
-            "retain_drop": drop,
-            "forget_test_accuracy": _mean([m["forget_test_accuracy"] for m in measured]),
-            "closure": closure,
-            "time_share": share,
-            "verdicts": [made["verdict"]["code"] for made in group],
-        }
-        rows.append(_row(name, measured, closure, share))
-    return rows, figures
-
-
-def _row(
-    title: str, measured: list[dict[str, Any]], closure: dict[str, Any] | None = None, share: Any = None
-) -> list[str]:
-    distance = [(m.get("distances") or {}).get("forget_test", {}).get("js_to_retrained") for m in measured]
-    cells = [
-        title,
-        _text([m["retain_test_accuracy"] for m in measured], "{:.1%}"),
-        _text([m["forget_test_accuracy"] for m in measured], "{:.1%}"),
-        _text([(m["probe"] or {}).get("forget") for m in measured], "{:.1%}"),
-        _text([(m["probe"] or {}).get("f1") for m in measured], "{:.3f}"),
-        _text([m["nmi"] for m in measured], "{:.3f}"),
-        _text([(m["dimensional_alignment"] or {}).get("value") for m in measured], "{:.3f}"),
-        _text(distance, "{:.3f}"),
-    ]
-    shown = [closure.get(key) for key in _SHOWN] if closure else []
-    cells.append(" / ".join("–" if value is None else f"{value:.2f}" for value in shown))
-    cells.append("" if share is None else f"{share:.1%}")
+    presets = [("muda", ""), ("muda", "thorough"), ("muda", "reconstruction"), ("head-only", "mask"),
+               ("head-only", "distil"), *[(name, "") for name in STRONGEST]]  # fmt: skip
+    ours = {"muda", "head-only", "retrain", *STRONGEST}
+    others = [method for method in METHODS.values() if method.id not in ours]
+    cells = [Cell("A", name, preset, forget, 0) for forget in SINGLE for name, preset in presets]
+    cells += [Cell("A", "muda", preset, forget, 0) for forget in SINGLE for preset in ABLATIONS]
+    cells += [Cell("B", method.id, "", SINGLE[0], 0) for method in others if "class" in method.suits]
+    cells += [Cell("A", name, preset, TWO, 0) for name, preset in presets]
+    cells += [Cell("A", name, "", RANDOM, 0) for name in ("muda", *STRONGEST)]
+    cells += [Cell("B", method.id, "", RANDOM, 0) for method in others if "sample" in method.suits]
+    drawn = [(name, preset) for name, preset in presets if (name, preset) != ("head-only", "mask")]
+    cells += [Cell("A", name, preset, forget, seed) for seed in (1, 2) for forget in SINGLE for name, preset in drawn]
     return cells
 
 
-_SHOWN = ("output_distance", "probe", "nmi", "dimensional_alignment")
+def quick_plan() -> list[Cell]:
+    """Two digits, one seed, MUDA, the control and three baselines."""
+    presets = (("muda", ""), ("head-only", "mask"), ("scrub", ""), ("salun", ""), ("eu-k", ""))
+    return [Cell("A", n, p, ForgetSet(digit, (digit,)), 0) for digit in ("3", "8") for n, p in presets]
 
 
-def _closure_keys(group: list[dict[str, Any]]) -> list[str]:
-    return sorted({key for made in group for key in made["closure"]})
+def write(made: list[Made]) -> None:
+    """Put the tables into docs/methods.md between its marks, and the plot into docs/images."""
+    page = DOCS / "methods.md"
+    begin, end = "<!-- quality: begin -->\n", "<!-- quality: end -->\n"
+    text = page.read_text()
+    if begin not in text or end not in text:
+        sys.exit(
+            f"error: {page.name} has no marks for the tables. Put {begin.strip()} and {end.strip()} where they go."
+        )
+    tables = []
+    for title, wanted in SECTIONS:
+        section = groups(made, wanted)
+        if section:
+            tables.append(f"### {title}\n\n{markdown(rows(section))}\n")
+    head, rest = text.split(begin)
+    _, tail = rest.split(end)
+    page.write_text(head + begin + "\n" + "\n".join(tables) + "\n" + end + tail)
+    (DOCS / "images" / "closure.svg").write_text(closure_plot(groups(made, SECTIONS[0][1])))
 
 
-def _mean(values: list[float | None]) -> float | None:
-    present = [value for value in values if value is not None]
-    return round(statistics.mean(present), 4) if present else None
+def _all_figures(made: list[Made]) -> dict[str, Any]:
+    found = figures(groups(made, SECTIONS[0][1]))
+    found["two_classes"] = figures(groups(made, SECTIONS[1][1]))
+    found["random"] = figures(groups(made, SECTIONS[2][1]))
+    return found
 
 
-def _text(values: list[float | None], form: str) -> str:
-    mean = _mean(values)
-    return "–" if mean is None else form.format(mean)
+def _json(made: list[Made]) -> None:
+    print(json.dumps({"machine": machine(), "figures": _all_figures(made)}, indent=2))
 
 
-def _key(job: Any) -> str:
-    from core.job import to_dict
-    from core.jsonio import dumps
-
-    kept = {name: value for name, value in to_dict(job).items() if name not in ("libraries", "app_version")}
-    import hashlib
-
-    return hashlib.sha256(dumps(kept)).hexdigest()[:8]
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
