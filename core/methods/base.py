@@ -288,7 +288,7 @@ def tuned_modules(model: TappedModel, tunes: str) -> list[nn.Module]:
         return [model.module]
     if tunes == "head":
         return [model.head]
-    return [block for _, block in model.blocks()[-int(tunes.removeprefix("last-")) :]]
+    return [block for _, block in model.last_blocks(int(tunes.removeprefix("last-")))]
 
 
 def trainable(model: TappedModel, tunes: str) -> list[nn.Parameter]:

@@ -19,7 +19,9 @@ class SplitModel:
 
     The blocks before `at` are skipped in the tail: they hand on what they get, and the block `at` gets `h` in its
     place. That is right for networks that pass data from block to block, and wrong where a later part reaches back
-    to an earlier one; `holds` tells which, on images of one's own.
+    to an earlier one; `holds` tells which, on images of one's own. Where what lies between the blocks needs the
+    right shapes (a transformer that puts its position embeddings to its patches), `holds` finds that out, and the
+    skipped blocks then give zeros of their outputs' shapes.
     """
 
     def __init__(self, model: TappedModel, at: int) -> None:
@@ -28,6 +30,7 @@ class SplitModel:
         self._model = model
         self._skipped = [block for _, block in blocks[:at]]
         self._first = blocks[at][1]
+        self._shapes: dict[nn.Module, torch.Size] = {}  # of one image's output, for blocks that must keep theirs
 
     def front(self, images: Tensor) -> Tensor:
         """Return the activations (n, ...) that the tail begins with."""
@@ -51,7 +54,7 @@ class SplitModel:
         stand_in = torch.zeros((len(activations), *image_shape), device=activations.device)  # layers may write into it
         with ExitStack() as patches:
             for block in self._skipped:
-                patches.enter_context(_passed_through(block))
+                patches.enter_context(_skipped(block, self._shapes.get(block)))
             handle = self._first.register_forward_pre_hook(lambda module, inputs: (activations,))
             patches.callback(handle.remove)
             return self._model(stand_in)
@@ -61,18 +64,41 @@ class SplitModel:
         try:
             with torch.no_grad():
                 whole = self._model(images)
-                parts = self.tail(self.front(images), images.shape[1:])
-        except (ValueError, RuntimeError, TypeError, IndexError, AttributeError):
-            return False  # the network does more between its blocks than hand data on
-        scale = whole.logits.abs().max().clamp_min(1e-6)
-        return bool((whole.logits - parts.logits).abs().max() <= _TOLERANCE * scale)
+                shapes = self._measured(images)
+                activations = self.front(images)
+        except (ValueError, RuntimeError):
+            return False
+        for self._shapes in ({}, shapes):
+            try:
+                with torch.no_grad():
+                    parts = self.tail(activations, images.shape[1:])
+            except (ValueError, RuntimeError, TypeError, IndexError, AttributeError):
+                continue  # the network does more between its blocks than hand data on
+            # Both: the logits of a head that was never trained may be all zero.
+            if _agree(whole.logits, parts.logits) and _agree(whole.features, parts.features):
+                return True
+        return False
+
+    def _measured(self, images: Tensor) -> dict[nn.Module, torch.Size]:
+        shapes: dict[nn.Module, torch.Size] = {}
+
+        def note(block: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+            if isinstance(output, Tensor) and inputs and output.shape != getattr(inputs[0], "shape", None):
+                shapes[block] = output.shape[1:]
+
+        with ExitStack() as hooks:
+            for block in self._skipped:
+                hooks.callback(block.register_forward_hook(note).remove)
+            self.front(images)
+        return shapes
 
 
 def split_for(model: TappedModel, tunes: str) -> SplitModel | None:
     """Return the network cut before its tuned part ("head" or "last-N" blocks); None where nothing is before it."""
     if tunes == "all":
         return None
-    at = len(model.blocks()) - (1 if tunes == "head" else int(tunes.removeprefix("last-")))
+    tuned = 1 if tunes == "head" else len(model.last_blocks(int(tunes.removeprefix("last-"))))
+    at = len(model.blocks()) - tuned
     return SplitModel(model, at) if at > 0 else None
 
 
@@ -84,9 +110,19 @@ class _ArrivedError(Exception):
         self.inputs = inputs
 
 
+def _agree(whole: Tensor, parts: Tensor) -> bool:
+    scale = whole.abs().max().clamp_min(1e-6)
+    return whole.shape == parts.shape and bool((whole - parts).abs().max() <= _TOLERANCE * scale)
+
+
 @contextmanager
-def _passed_through(block: nn.Module) -> Iterator[None]:
-    block.forward = _first_argument  # type: ignore[method-assign]
+def _skipped(block: nn.Module, shape: torch.Size | None) -> Iterator[None]:
+    """Let a block hand on what it gets, or give zeros of `shape` for each image."""
+
+    def zeros(*inputs: Any, **_: Any) -> Any:
+        return inputs[0].new_zeros((len(inputs[0]), *shape))  # type: ignore[misc]
+
+    block.forward = _first_argument if shape is None else zeros  # type: ignore[method-assign]
     try:
         yield
     finally:

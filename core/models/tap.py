@@ -15,7 +15,9 @@ from core.errors import InputError, MismatchError
 
 # Sizes tried, in this order, when a network has to be walked once without knowing its input.
 _PROBE_SIZES = (64, 224, 32, 8, 28, 96, 128, 256, 299, 384, 16, 48)
-_LARGE_SHARE = 0.7  # a module with more than this share of its parent's parameters is a body, not a block
+_LARGE_SHARE = 0.7  # a module with more than this share of the network's parameters is a body, not a block
+_CHAIN_SHARE = 0.9  # a module that is one chain of like blocks and little more is a stage, not a block
+_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,20 @@ class TappedModel:
         """
         return list(self._ordered_blocks)
 
+    def last_blocks(self, count: int) -> list[tuple[str, nn.Module]]:
+        """Return the end of `blocks()` with `count` blocks that have weights.
+
+        A normalisation that stands between blocks on its own (before the head of a transformer, say) comes along
+        without being counted: it learns too little to stand for a block.
+        """
+        taken: list[tuple[str, nn.Module]] = []
+        for name, block in reversed(self._ordered_blocks):
+            if count <= 0:
+                break
+            taken.insert(0, (name, block))
+            count -= has_weights(block)
+        return taken
+
     @functools.cached_property
     def _ordered_blocks(self) -> list[tuple[str, nn.Module]]:
         names = list(_split(self.module, self.head_name))
@@ -127,6 +143,11 @@ def main_logits(output: Any) -> Tensor:
     if not isinstance(first, Tensor):
         raise InputError(f"The model returned {type(output).__name__}, not logits")
     return first
+
+
+def has_weights(block: nn.Module) -> bool:
+    """Whether a block mixes channels, or only scales and shifts them like a normalisation."""
+    return any(parameter.ndim > 1 for parameter in block.parameters())
 
 
 def pool(x: Tensor, channels_at: int) -> Tensor:
@@ -178,20 +199,40 @@ def _makes_classes(module: nn.Module, num_classes: int) -> bool:
     return weight.ndim == 2 or all(side == 1 for side in weight.shape[2:])
 
 
-def _split(module: nn.Module, head_name: str, prefix: str = "") -> Iterator[str]:
-    """Names of the blocks of `module`; plain containers, bodies and what holds the head are taken apart."""
-    total = _size(module)
+def _split(module: nn.Module, head_name: str, prefix: str = "", whole: int = 0) -> Iterator[str]:
+    """Names of the blocks of `module`; plain containers, stages, bodies and what holds the head are taken apart."""
+    whole = whole or _size(module)
     for name, child in module.named_children():
         full = f"{prefix}{name}"
         size = _size(child)
         if not size:
             continue
         has_head = head_name.startswith(f"{full}.")
-        is_body = size > _LARGE_SHARE * total and any(_size(c) for c in child.children())
-        if has_head or is_body or type(child) in (nn.Sequential, nn.ModuleList, nn.ModuleDict):
-            yield from _split(child, head_name, f"{full}.")
+        is_body = size > _LARGE_SHARE * whole and any(_size(c) for c in child.children())
+        if has_head or is_body or type(child) in _CONTAINERS or _is_stage(child):
+            yield from _split(child, head_name, f"{full}.", whole)
         else:
             yield full
+
+
+def _is_stage(module: nn.Module) -> bool:
+    """Whether a module is in the main one chain of blocks of the same class, as stages of a network are."""
+    if _is_chain(module):
+        return True
+    size = _size(module)
+    return any(_is_chain(child) and _size(child) > _CHAIN_SHARE * size for child in module.children())
+
+
+def _is_chain(module: nn.Module) -> bool:
+    if not isinstance(module, (nn.Sequential, nn.ModuleList)) or type(module).forward not in _PLAIN_FORWARDS:
+        return False
+    links = [child for child in module.children() if _size(child)]
+    if len(links) < 2 or len({type(link) for link in links}) > 1:
+        return False
+    return sum(p.ndim > 1 for p in links[0].parameters()) > 1  # else it chains layers: a convolution and its norm, say
+
+
+_PLAIN_FORWARDS = (nn.Sequential.forward, nn.ModuleList.forward)
 
 
 def _size(module: nn.Module) -> int:

@@ -9,17 +9,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from core.models.tap import TappedModel
+from core.models.tap import TappedModel, has_weights
 
 
 def block_shares(model: TappedModel, images: torch.Tensor) -> tuple[float, ...]:
     """Return each block's share (0..1, they sum to 1) of the multiplications, in the order of `model.blocks()`.
 
+    Blocks without weights to multiply by (a normalisation on its own) are left out, as "last-N" leaves them out.
+
     images: (n, c, h, w), of any content. Counted are layers that apply one weight to many places (convolutions and
     linear layers), for these are nearly all of the work: outputs × weights per output channel. A layer in no block
     counts with the first one. Empty where nothing was counted.
     """
-    blocks = [set(map(id, block.modules())) for _, block in model.blocks()]
+    blocks = [set(map(id, block.modules())) for _, block in model.blocks() if has_weights(block)]
     counted = [0.0] * len(blocks)
 
     def count(layer: nn.Module, _inputs: Any, output: Any) -> None:

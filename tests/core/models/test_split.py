@@ -8,7 +8,7 @@ from torch import nn
 
 from core.models.architectures import ModelSpec, build_model
 from core.models.reset import reinitialise
-from core.models.split import SplitModel
+from core.models.split import SplitModel, split_for
 from core.models.tap import TappedModel
 
 
@@ -61,6 +61,48 @@ def test_a_network_that_reaches_back_is_not_cut():
     images = torch.randn(3, 1, 2, 2)
     assert not SplitModel(model, 1).holds(images)
     assert SplitModel(model, 2).holds(images)  # before the head everything comes together again
+
+
+class Patches(nn.Module):
+    """Puts position embeddings to its patches between blocks, as vision transformers do; its head starts at zero."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.places = nn.Conv2d(3, 6, 8, 8), nn.Parameter(torch.randn(1, 16, 6))
+        self.body = nn.Sequential(*(nn.TransformerEncoderLayer(6, 2, 8, batch_first=True) for _ in range(3)))
+        self.norm, self.head = nn.LayerNorm(6), nn.Linear(6, 5)
+        nn.init.zeros_(self.head.weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = self.embed(x).flatten(2).mT + self.places
+        return self.head(self.norm(self.body(tokens)).mean(1))
+
+
+def test_skipped_blocks_keep_their_shapes_where_the_network_needs_them():
+    model, images = TappedModel(Patches().eval(), 5, input_shape=(3, 32, 32)), torch.randn(3, 3, 32, 32)
+    names = [name for name, _ in model.blocks()]
+    assert names == ["embed", "body.0", "body.1", "body.2", "norm", "head"]
+    split = split_for(model, "last-2")
+    assert split is not None and split.holds(images)
+    with torch.no_grad():
+        activations = split.front(images)
+        model.module.body[1].linear1.weight.mul_(9)  # lies before the cut
+        parts = split.tail(activations, images.shape[1:])
+        model.module.body[1].linear1.weight.div_(9)
+        torch.testing.assert_close(parts.features, model(images).features)
+
+
+def test_a_head_of_zeros_hides_no_difference():
+    model = TappedModel(Reaching().eval(), 5, input_shape=(1, 2, 2))
+    nn.init.zeros_(model.head.weight)
+    assert not SplitModel(model, 1).holds(torch.randn(3, 1, 2, 2))
+
+
+def test_a_normalisation_on_its_own_is_not_counted():
+    model = TappedModel(Patches().eval(), 5, input_shape=(3, 32, 32))
+    assert [name for name, _ in model.last_blocks(2)] == ["body.2", "norm", "head"]
+    assert [name for name, _ in model.last_blocks(9)] == [name for name, _ in model.blocks()]
+    assert model.last_blocks(0) == []
 
 
 class Token(nn.Module):

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from core.errors import InputError, MismatchError
-from core.models.architectures import ModelSpec, build_model
+from core.models.architectures import ModelSpec, build_model, build_on_meta
 from core.models.tap import TappedModel, main_logits, pool
 
 
@@ -238,6 +238,22 @@ def test_blocks_cover_all_parameters_once(architecture):
     covered = [id(p) for _, block in model.blocks() for p in block.parameters()]
     assert len(covered) == len(set(covered))
     assert set(covered) == {id(p) for p in model.module.parameters()}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "tail"),
+    [
+        ("efficientnet_b0", ["features.7.0", "features.8", "classifier.1"]),  # a stage of one block is that block
+        ("regnet_y_400mf", ["trunk_output.block4.block4-4", "trunk_output.block4.block4-5", "fc"]),
+        ("convnext_tiny", ["features.7.1", "features.7.2", "classifier.0", "classifier.2"]),
+        ("shufflenet_v2_x0_5", ["stage4.3", "conv5.0", "conv5.1", "fc"]),
+        ("swin_t", ["features.7.0", "features.7.1", "norm", "head"]),
+    ],
+)
+def test_last_blocks_are_residual_blocks_not_parts_of_them_nor_whole_stages(architecture, tail):
+    module = build_on_meta(ModelSpec(architecture, 5, 3, (32, 32))).to("meta")
+    model = TappedModel(module, 5, input_shape=(3, 32, 32))
+    assert [name for name, _ in model.last_blocks(3)] == tail
 
 
 def test_blocks_follow_the_data_not_the_order_of_definition():
