@@ -55,7 +55,7 @@ BASIS_SAMPLES = 2000  # retain samples behind the basis: the leading directions 
 RELEARNT: dict[str, Any] = {
     "relearn_blocks": 3,
     "relearn_keep": 0.1,
-    "relearn_passes": 1.0,
+    "relearn_passes": 1.4,
     "rounds": 2,
     "recover_share": 0.2,
     "forget_epochs": 0.15,
