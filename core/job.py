@@ -70,6 +70,26 @@ class TuningPart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RequestPart:
+    """One request of a chain: what it asked for beyond the requests before it. The job's own comes last, unnamed."""
+
+    method: str
+    mode: str
+    class_names: tuple[str, ...] = ()
+    count: int = 0
+    run: str = ""
+    job_sha256: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OriginPart:
+    """The model before the first request of a chain, which results are held against."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """One job. Frozen: a change makes a new job. Method parameters are validated in core.methods."""
 
@@ -88,6 +108,8 @@ class Job:
     checkpoint_seconds: float = 20.0
     tuning: TuningPart | None = None
     chain: tuple[str, ...] = ()  # hashes of earlier runs' jobs this one starts from, oldest first
+    requests: tuple[RequestPart, ...] = ()  # of the chain, this job's own last; empty where there is no chain
+    origin: OriginPart | None = None
     app_version: str = ""
     libraries: dict[str, str] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION

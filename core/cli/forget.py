@@ -12,6 +12,7 @@ from core.errors import InputError, UsageError
 if TYPE_CHECKING:
     from core.cli.output import Screen
     from core.data.dataset import Dataset
+    from core.models.checkpoint import OpenedModel
     from core.selection import ListMatch, Selection, Unmatched
 
 _NAMED = 3  # entries of a list that an error names one by one
@@ -45,6 +46,26 @@ def forget_selection(options: argparse.Namespace, dataset: Dataset, screen: Scre
 
         return random_selection(dataset.train.labels.numpy(), dataset.classes, options.forget_random, options.seed)
     return _selection(options.forget_class, options.forget_samples, options.allow_missing, dataset, screen)
+
+
+def with_earlier(model: OpenedModel, asked: Selection, dataset: Dataset, screen: Screen) -> Selection:
+    """Return the forget set together with those of the runs that made the model, and say so where there are any.
+
+    Raises InputError or MismatchError where the earlier images cannot be named any more.
+    """
+    from core.session.chain import all_requests, unknown_requests
+
+    asked.check()
+    together = all_requests(model.path, asked, dataset)
+    if together.count != asked.count:
+        more = together.count - asked.count
+        screen.notice(
+            f"This model is the result of an earlier run: the {more:,} {'image' if more == 1 else 'images'} it forgot "
+            "already stay forgotten and count as well."
+        )
+    elif warning := unknown_requests(model.card, model.path):
+        screen.notice(warning)
+    return together
 
 
 def exclude_selection(options: argparse.Namespace, dataset: Dataset, screen: Screen) -> Selection:

@@ -9,7 +9,7 @@ from typing import Any
 from core.cli.output import facts, shown, table, wrapped
 from core.job import Job
 from core.runs.folder import CARD, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, RunFolder
-from core.session.overview import forget_text
+from core.session.overview import forget_text, request_lines
 from core.verify.numbers import DASH, count, duration, percent, ratio
 
 TITLES = {
@@ -36,6 +36,8 @@ def result_text(folder: RunFolder) -> str:
     job, report, card = folder.job(), folder.report(), folder.card() or {}
     blocks = [_headline(folder, job, card)]
     if report is not None:
+        if job.requests:
+            blocks.append("\n".join(["Requests together:", *request_lines(job)]))
         models = {name: measures for name, measures in report["models"].items() if measures}
         blocks += [measures_table(models), *_notes(report)]
     else:
@@ -58,6 +60,7 @@ def result_document(folder: RunFolder) -> dict[str, Any]:
         "method": job.method,
         "preset": job.preset,
         "tuning": None if job.tuning is None else asdict(job.tuning),
+        "chain": [asdict(request) for request in job.requests],
         "forget": {"mode": job.forget.mode, "classes": list(job.forget.class_names), "count": job.forget.count},
         "files": {name: str(folder.file(file)) for name, file in FILES.items() if folder.file(file).is_file()},
     }

@@ -63,6 +63,7 @@ def run(given: argparse.Namespace, screen: Screen) -> int:
         )  # fmt: skip
         pair.model.require_trainable()
         selection = forget.forget_selection(given, pair.dataset, screen)
+        selection = forget.with_earlier(pair.model, selection, pair.dataset, screen)
         job = make_unlearn_job(
             pair, selection, method.id, preset=given.preset, settings=settings, **options.machine_options(given)
         )

@@ -52,6 +52,21 @@ def caveats(models: Measures, splits: Splits, method: Method, values: Values, fa
     )
 
 
+def unchanged_since_start(distances: Mapping[str, Any]) -> Caveat | None:
+    """Return the caveat of a later request that left the model it started from as it was; None where it changed it.
+
+    `distances`: of the result to that model, as in a report.
+    """
+    moved = (distances.get("forget_test") or distances.get("forget") or {}).get("tv_to_original")
+    if moved is None or moved > UNCHANGED_OUTPUTS:
+        return None
+    return Caveat(
+        "unchanged",
+        "The model is unchanged since the earlier requests: on the forget set its probabilities differ from those of "
+        f"the model this run started from by {_percent(moved, 2)} on average.",
+    )
+
+
 def _unchanged(models: Measures, splits: Splits, method: Method) -> Iterator[Caveat]:
     if not is_unchanged(models, splits):
         return

@@ -28,6 +28,7 @@ from core.places import cache_home
 from core.runs.folder import FORGET, MODEL, VERIFY, RunFolder
 from core.selection import Selection, read_forget_csv
 from core.session import results
+from core.session.chain import original_of
 from core.session.measuring import FULL, QUICK, Candidate, measure_all
 from core.session.opening import DataOptions, Pair, open_for, open_pair, place, stores, tapped
 from core.session.original import cached_outputs
@@ -149,7 +150,7 @@ def check(
         ground = Ground(train, test, splits, pair.dataset.classes, device, control)
         opened = _Opening(job, pair.dataset, ground, tell, trust)
         measured = measure_all(
-            opened.candidate("original", Path(job.model.path), "the original model"),
+            opened.candidate("original", original_of(job)[0], "the original model"),
             opened.candidate("unlearned", folder.file(MODEL), "the unlearned model"),
             [
                 *(opened.candidate(f"seed {r.seed}", r.model, f"retrained, seed {r.seed}") for r in made),
@@ -171,6 +172,8 @@ def check(
         report = results.report_of(
             folder, job, pair.dataset, splits, measured, _outcome(folder), _notes(made, retrained or {})
         )
+        if job.chain:  # held against the model the run started from, which is not measured again
+            report["unchanged"] = bool((folder.report() or {}).get("unchanged"))
         report.pop("log")
         return results.write_report(folder, report)
 

@@ -16,7 +16,7 @@ from core.jsonio import read_json
 from core.models.checkpoint import OpenedModel, open_model, recognise_model
 from core.runs.folder import REPORT_HTML, REPORT_JSON, RunFolder, list_runs
 from core.session.opening import DataOptions, open_data
-from core.session.overview import MEASURES, check_report_files, describe_run
+from core.session.overview import MEASURES, check_report_files, describe_run, request_lines
 from core.verify.numbers import count, percent
 
 KINDS = ("run", "runs", "model", "dataset", "report", "forget list")
@@ -221,6 +221,7 @@ def _run(folder: RunFolder) -> Description:
         ("State", state),
         ("Method", data["method"] + (f", preset {data['preset']}" if data["preset"] else "")),
         ("Forget set", data["forget_text"]),
+        *(("Requests" if not index else "", line) for index, line in enumerate(request_lines(folder.job()))),
         ("Model", data["architecture"]),
         ("Data", data["data"]),
     ]

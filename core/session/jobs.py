@@ -22,6 +22,7 @@ from core.models.checkpoint import OpenedModel
 from core.parameters import Values, resolve
 from core.runs.folder import FORGET, RunFolder
 from core.selection import Selection, write_forget_list
+from core.session.chain import all_requests, chain_of, request_part
 from core.session.demands import require_data
 from core.session.opening import DataOptions, Pair
 from core.version import VERSION
@@ -52,9 +53,17 @@ def make_unlearn_job(
     monitoring_budget: float = 0.1,
     checkpoint_seconds: float = 20.0,
 ) -> Job:
-    """Describe one unlearning run. Raises AppErrors for anything that could not run."""
+    """Describe one unlearning run. Raises AppErrors for anything that could not run.
+
+    Where the model is the result of an earlier run, the forget set is that of all requests together.
+    """
     pair.model.require_trainable()
     selection.check()
+    chain = chain_of(Path(pair.model.path), pair.dataset)
+    asked = selection
+    if chain is not None:
+        asked, selection = chain.added(selection), chain.joined(selection)
+        selection.check()
     method, mode = get_method(method_id), selection.mode
     recipe = (pair.model.card or {}).get("recipe") or {}
     layers = [recipe] if method.starts_from == "fresh" and not preset else []
@@ -70,6 +79,9 @@ def make_unlearn_job(
         method=method.id,
         preset=method.preset(preset, mode).name,
         parameters=dict(values),
+        chain=chain.jobs if chain is not None else (),
+        requests=(*chain.requests, request_part(method.id, asked)) if chain is not None else (),
+        origin=chain.origin if chain is not None else None,
         **_machine(seed, device, precision, threads, monitoring_budget, checkpoint_seconds),
     )
 
@@ -121,9 +133,14 @@ def make_train_job(
 
 
 def create_run(path: Path | str, job: Job, selection: Selection | None, dataset: Dataset) -> RunFolder:
-    """Make the run folder with the job and the forget list; raises InputError where it already holds a run."""
-    folder = RunFolder.create(path, job)
+    """Make the run folder with the job and the forget list; raises InputError where it already holds a run.
+
+    `selection` is what the job was made with; images of earlier requests are added.
+    """
     chosen = selection if selection is not None else Selection.empty(dataset.train.labels.numpy(), dataset.classes)
+    if job.chain:
+        chosen = all_requests(Path(job.model.path), chosen, dataset)
+    folder = RunFolder.create(path, job)
     write_forget_list(folder.file(FORGET), chosen, dataset.train.paths)
     return folder
 

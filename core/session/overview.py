@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from core.files import file_sha256
 from core.job import Job
 from core.jsonio import read_json
 from core.runs.folder import JOB, REPORT_JSON, RunFolder
-from core.verify.numbers import count
+from core.verify.numbers import count, plural
 
 MEASURES = ("retain_accuracy", "forget_accuracy", "retain_test_accuracy", "forget_test_accuracy")
 
@@ -34,6 +36,7 @@ def describe_run(folder: RunFolder) -> dict[str, Any]:
         "data": job.data.spec,
         "forget": {"mode": job.forget.mode, "classes": list(job.forget.class_names), "count": job.forget.count},
         "forget_text": forget_text(job),
+        "chain": [asdict(request) for request in job.requests],
         "step": status.step,
         "steps": status.steps,
         **{key: measures.get(key) for key in MEASURES},
@@ -70,7 +73,21 @@ def forget_text(job: Job) -> str:
     names = ", ".join(forget.class_names)
     what = f"{'class' if len(forget.class_names) == 1 else 'classes'} {names}" if names else "single images"
     more = " and single images" if forget.mode == "mixed" else ""
-    return f"{what}{more} ({count(forget.count)} of {count(forget.total)})"
+    chain = f", {len(job.requests)} requests" if job.requests else ""
+    return f"{what}{more} ({count(forget.count)} of {count(forget.total)}{chain})"
+
+
+def request_lines(job: Job) -> tuple[str, ...]:
+    """Return one line a request of a chain, oldest first: what each added, how, and in which run; () without one."""
+    return tuple(f"{index}. {request_text(asdict(one))}" for index, one in enumerate(job.requests, start=1))
+
+
+def request_text(request: Mapping[str, Any]) -> str:
+    """Return one request of a chain in words: "class 3, 140 images, by finetune (run first)"."""
+    names = ", ".join(request.get("class_names") or ())
+    what = f"{'class' if len(request.get('class_names') or ()) == 1 else 'classes'} {names}" if names else "images"
+    run = f"run {request['run']}" if request.get("run") else "this run"
+    return f"{what}: {plural(int(request.get('count') or 0), 'image')}, by {request.get('method')} ({run})"
 
 
 def check_report_files(path: Path) -> tuple[Path, dict[str, str]]:

@@ -21,6 +21,7 @@ from core.job import Job
 from core.models.checkpoint import open_model
 from core.models.fit import check_fit
 from core.runs.folder import FORGET, MODEL, RunFolder
+from core.session.chain import original_of
 from core.session.opening import DataOptions, Pair, open_pair, stores, tapped
 from core.session.original import cached_outputs
 from core.session.references import trained_references
@@ -93,7 +94,7 @@ def embeddings(
     dataset = pair.dataset
     if retrained is None:
         retrained = next((run.file(MODEL) for run in trained_references(job).values()), None)
-    files = {"original": Path(job.model.path), "unlearned": folder.file(MODEL)}
+    files = {"original": original_of(job)[0], "unlearned": folder.file(MODEL)}
     if retrained is not None:
         files["retrained"] = retrained
     mask = _forget_mask(folder, job, dataset)

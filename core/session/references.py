@@ -9,6 +9,7 @@ from core.job import Job
 from core.models.card import read_card
 from core.places import references_home
 from core.runs.folder import RunFolder, list_runs
+from core.session.chain import original_of
 
 
 def references_on_disk(job: Job) -> tuple[tuple[RunFolder, Job], ...]:
@@ -37,7 +38,7 @@ def seconds_to_retrain(job: Job) -> float | None:
     known = [seconds for run in trained_references(job).values() if (seconds := _seconds(run.card())) is not None]
     if known:
         return sum(known) / len(known)
-    path = Path(job.model.path)
+    path = original_of(job)[0]
     if not job.model.path or not path.exists():
         return None
     with contextlib.suppress(Exception):  # a damaged card is no card

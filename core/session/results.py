@@ -5,8 +5,7 @@ from __future__ import annotations
 import datetime
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -25,9 +24,10 @@ from core.models.checkpoint import CheckpointForm
 from core.models.formats import write_safetensors, write_same
 from core.parameters import resolve
 from core.runs.folder import CARD, EVENTS, FORGET, JOB, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, SIGNATURE, RunFolder
-from core.session.caveats import caveats, is_unchanged
+from core.session.caveats import caveats, is_unchanged, unchanged_since_start
+from core.session.chain import original_of
 from core.session.measuring import Candidate, Measurements, measure_all
-from core.verify import suite
+from core.verify import relations, suite
 from core.verify.measure_log import SUITE_VERSION
 from core.verify.report import render_report
 from core.verify.verdict import decide
@@ -98,16 +98,22 @@ def build_report(
     unlearned: FullOutputs,
     outcome: Outcome,
     *,
+    start: FullOutputs | None = None,
     tell: Callable[[str, int, int], object] | None = None,
 ) -> dict[str, Any]:
     """Measure a run's result against its original, and put together report.json as `report_of` does.
 
+    `start`: outputs of the model the run started from, where a later request started from another than the original.
     `tell(what, done, total)` is called before each measure of each model and may raise to interrupt.
     """
     measured = measure_all(
-        Candidate("original", job.model.sha256, original), Candidate("unlearned", "", unlearned), (), splits, tell=tell
-    )
-    return report_of(folder, job, dataset, splits, measured, outcome)
+        Candidate("original", original_of(job)[1], original), Candidate("unlearned", "", unlearned), (), splits,
+        tell=tell,
+    )  # fmt: skip
+    report = report_of(folder, job, dataset, splits, measured, outcome)
+    if start is not None and start is not original:
+        _held_against_start(report, unlearned, start, splits)
+    return report
 
 
 def report_of(
@@ -138,6 +144,7 @@ def report_of(
         "forget_count": job.forget.count,
         "forget_mode": job.forget.mode,
         "total": job.forget.total,
+        "chain": [asdict(request) for request in job.requests],
         "method": method.id,
         "method_details": {
             "title": method.title,
@@ -155,8 +162,8 @@ def report_of(
             "classes": list(dataset.classes),
         },
         "model": {
-            "path": Path(job.model.path).name,
-            "sha256": job.model.sha256,
+            "path": original_of(job)[0].name,
+            "sha256": original_of(job)[1],
             "architecture": job.model.architecture,
         },
         "suite": measured.suite,
@@ -182,6 +189,18 @@ def report_of(
         "machine": {"system": platform.platform(terse=True), "processor": platform.machine()},
         "log": found,
     }
+
+
+def _held_against_start(
+    report: dict[str, Any], unlearned: FullOutputs, start: FullOutputs, splits: Splits
+) -> None:
+    """Say whether a later request changed the model it started from; against the original it differs anyway."""
+    moved = relations.distances(unlearned, relations.Others(start, []), splits).values["distances"]
+    caveat = unchanged_since_start(moved)
+    report["unchanged"] = caveat is not None
+    if caveat is not None:
+        report["log"] = (caveat, *(each for each in report["log"] if each.code != "unchanged"))
+        report["warnings"] = [each.message for each in report["log"]]
 
 
 def precision_taken(folder: RunFolder) -> str | None:
@@ -228,7 +247,9 @@ def _card(folder: RunFolder, job: Job, dataset: Dataset, measures: dict[str, Any
     if job.kind == "train":
         card["recipe"] = job.parameters
     else:
-        card["original"] = {"sha256": job.model.sha256, "name": Path(job.model.path).name}
+        original, sha256 = original_of(job)
+        card["original"] = {"sha256": sha256, "name": original.name}
+        card["chain"] = [asdict(request) for request in job.requests]
     return card
 
 

@@ -33,8 +33,19 @@ from core.runs.folder import FORGET, RunFolder
 from core.runs.recorder import Recorder
 from core.selection import Selection, read_forget_csv
 from core.session import results
+from core.session.chain import original_of
 from core.session.jobs import check_forget
-from core.session.opening import DataOptions, Pair, open_data, open_pair, place, precision_of, stores, tapped
+from core.session.opening import (
+    DataOptions,
+    Pair,
+    open_data,
+    open_for,
+    open_pair,
+    place,
+    precision_of,
+    stores,
+    tapped,
+)
 from core.session.original import cached_outputs
 
 Emit = Callable[[Event], None]
@@ -48,6 +59,7 @@ class Bench:
     setting: Setting
     dataset: Dataset
     original: FullOutputs | None  # None where a fresh model is trained
+    start: FullOutputs | None  # of the model the run starts from: another one than the original in a chain of requests
 
 
 def run(
@@ -121,10 +133,10 @@ class _Runner:
             engine.begin_anew()
         if state is not None:
             engine.restore(state)
-        elif bench.original is not None:
+        elif bench.start is not None:
             if job.tuning is not None:
                 self._log("info", tuning_text(job, job.tuning), "tuned")
-            for event in events_of(setting, bench.original.split(setting.splits), 0, "full"):
+            for event in events_of(setting, bench.start.split(setting.splits), 0, "full"):
                 self._report(event)
         for event in engine.run():
             self._report(event)
@@ -184,10 +196,21 @@ class _Runner:
         tap = starting_network(job, model, values, device, trust_code=trust_code)
         train, test = stores(dataset, device, forget, weights)
         precision = precision_of(job, tap.module, device)
-        original = None
+        original = start = None
         if model is not None:
             self._state(State.PREPARING, "Measuring the original model")
-            original = self._original_outputs(job, tapped(model, device, trust_code=trust_code), train, test)
+            tapped_model = tapped(model, device, trust_code=trust_code)
+            original = start = self._original_outputs(job, tapped_model, train, test, job.model.sha256)
+            path, sha256 = original_of(job)
+            if sha256 != job.model.sha256:  # a later request: its result is held against the first of all models
+                arch = job.model.user_code or job.model.architecture
+                first = open_for(dataset, path, arch=arch, trust_pickle=trust_pickle, trust_code=trust_code)
+                original = self._original_outputs(
+                    job, tapped(first, device, trust_code=trust_code), train, test, sha256
+                )
+            elif job.origin is not None and job.origin.sha256 != sha256:
+                message = f"{job.origin.path}, the model before the first request, is gone or was changed: the result "
+                self._log("warning", f"{message}is held against the model this run starts from.", "origin")
         self._control.check()
         setting = Setting(
             run_id=self._folder.id,
@@ -203,7 +226,7 @@ class _Runner:
             precision=precision,
             augmentation=augmentation_of(values),
         )
-        return Bench(job, setting, dataset, original)
+        return Bench(job, setting, dataset, original, start)
 
     def _open(self, job: Job, options: DataOptions, trust_pickle: bool, trust_code: bool) -> Pair:
         if not job.model.path:
@@ -219,12 +242,12 @@ class _Runner:
             cancelled=self._ending,
         )
 
-    def _original_outputs(self, job: Job, tap: TappedModel, train, test) -> FullOutputs:
+    def _original_outputs(self, job: Job, tap: TappedModel, train, test, sha256: str) -> FullOutputs:
         return cached_outputs(
             tap,
             train,
             test,
-            sha256=job.model.sha256,
+            sha256=sha256,
             fingerprint=job.data.fingerprint,
             preprocessing=job.model.preprocessing,
             progress=lambda done, total: self._progress("Measuring the original model", done, total),
@@ -271,8 +294,9 @@ class _Runner:
             return engine.outcome
         assert bench.original is not None
         report = results.build_report(
-            self._folder, bench.job, bench.dataset, setting.splits, bench.original, final, outcome, tell=self._tick
-        )
+            self._folder, bench.job, bench.dataset, setting.splits, bench.original, final, outcome,
+            start=bench.start, tell=self._tick,
+        )  # fmt: skip
         for caveat in report.pop("log"):
             self._log(caveat.level, caveat.message, caveat.code)
         finished = self._finished(engine.outcome, report["models"]["unlearned"], report["unchanged"])

@@ -16,6 +16,7 @@ from core.models.checkpoint import read_card
 from core.places import references_home
 from core.runs.folder import FORGET, MODEL, RunFolder
 from core.selection import Selection, read_forget_csv
+from core.session.chain import original_of
 from core.session.jobs import create_run, make_train_job, reference_key
 from core.session.opening import DataOptions
 from core.session.running import Emit, run
@@ -68,7 +69,8 @@ def train(
 
 def recipe_of(job: Job) -> tuple[dict[str, Any], str]:
     """Return the recipe a retrained reference should use for a job's model, and where it comes from."""
-    card = read_card(Path(job.model.path)) if job.model.path and Path(job.model.path).exists() else None
+    original = original_of(job)[0] if job.model.path else None
+    card = read_card(original) if original is not None and original.exists() else None
     recipe = (card or {}).get("recipe")
     if recipe:
         return dict(recipe), "the original's model card"

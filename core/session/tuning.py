@@ -39,6 +39,7 @@ from core.models.tap import TappedModel
 from core.parameters import Values, resolve
 from core.selection import Selection
 from core.session.candidates import Axis, axes, candidates
+from core.session.chain import all_requests
 from core.session.judging import Judge, Judgement, Readings
 from core.session.opening import Pair, open_for, precision_of, stores, tapped
 from core.session.running import augmentation_of, require_finite, starting_network
@@ -124,6 +125,8 @@ def tune(
     control, tell = control or Control(), tell or (lambda what, done, total: None)
     set_threads(job.threads)
     tell("Preparing the search for settings", 0, 0)
+    if job.chain:  # a try must not train on what earlier requests forgot
+        selection = all_requests(Path(job.model.path), selection, pair.dataset)
     bench = _Bench(job, pair, selection, trust_code)
     shelf = _Shelf(keep, job, searched, bench.references)
     tries: list[Try] = []

@@ -44,6 +44,7 @@ def render_report(report: Report, events: Sequence[Mapping[str, Any]]) -> str:
         title=text.title(report),
         subtitle=_subtitle(report),
         asked=text.asked(report),
+        chain=text.chain(report),
         facts=_facts(report),
         figures=_figures(report),
         sentence=verdict.get("sentence") or "This result was not checked.",

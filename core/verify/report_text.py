@@ -125,6 +125,18 @@ def asked(report: Report) -> str:
     return text + "."
 
 
+def chain(report: Report) -> list[str]:
+    """Return one sentence a request, oldest first, where several are judged together; empty otherwise."""
+    found = []
+    for request in report.get("chain") or ():
+        names = list(request.get("class_names") or ())
+        what = f"the {_quoted(names)}" if names else "single images"
+        run = f"run {request['run']}" if request.get("run") else "this run"
+        images = numbers.plural(int(request.get("count") or 0), "image")
+        found.append(f"{what}: {images}, by {request['method']}, {run}")
+    return found
+
+
 def model(report: Report, name: str) -> Mapping[str, Any]:
     """Return the measures of one model; empty where there are none."""
     return (report.get("models") or {}).get(name) or {}

@@ -35,6 +35,10 @@ class PlanCard(Card):
         column.setSpacing(theme.px(t.M))
         self.facts = FactTable(label_width=72)
         column.addWidget(self.facts)
+        self._before = section("Earlier requests")
+        column.addWidget(self._before)
+        self.earlier = Label("", "body", "text-2", wrap=True)
+        column.addWidget(self.earlier)
         self.problem = Label("", "body", "danger", wrap=True)
         self.problem.hide()
         column.addWidget(self.problem)
@@ -55,6 +59,7 @@ class PlanCard(Card):
         for key, label in ROWS:
             self.facts.set(key, label, fmt.DASH, term="forget_set" if key == "forget" else "")
         self._say_lines(())
+        self.set_earlier(())
         self.set_problem("")
 
     def set_forget(self, what: str, whole: str) -> None:
@@ -71,6 +76,12 @@ class PlanCard(Card):
         free = f" of {fmt.size(estimate.disk_free)} free" if estimate.disk_free is not None else ""
         self.facts.set("disk", "Disk", f"{fmt.size(estimate.disk_bytes)}{free}")
         self._say_lines(lines)
+
+    def set_earlier(self, lines: Sequence[str]) -> None:
+        """The requests of a chain that the model comes from, this one last; () where it is an original."""
+        self.earlier.setText("\n".join(lines))
+        for widget in (self._before, self.earlier):
+            widget.setVisible(bool(lines))
 
     def set_references(self, sentence: str) -> None:
         """What the result will be held against."""

@@ -35,11 +35,15 @@ class Draft:
 
 @dataclass(frozen=True)
 class Plan:
-    """Estimates and training costs as shares of retraining's by method id; what the result will be held against."""
+    """Estimates and training costs as shares of retraining's by method id; what the result will be held against.
+
+    `requests`: one line for each request of a chain, where the model is the result of an earlier run.
+    """
 
     estimates: dict[str, Estimate]
     shares: dict[str, float | None]
     references: str
+    requests: tuple[str, ...] = ()
 
 
 class SetupPresenter(QObject):
@@ -346,6 +350,7 @@ class SetupPresenter(QObject):
             cost = method_words.cost(self._plan.shares.get(shown), shown)
             view.plan.show_estimate(estimate, cost, self._lines(shown, estimate))
             view.plan.set_references(self._plan.references)
+            view.plan.set_earlier(self._plan.requests)
         elif self._timer.isActive():
             pass  # what was shown stays until the new estimate is there
         view.plan.set_problem(self._problem or self._disk_needed() or "")
@@ -421,10 +426,13 @@ def _devices() -> list[tuple[str, str]]:
 
 
 def _make_plan(pair, selection, settings, common, runs_folder, measure, cancelled=None) -> Plan:
+    from core.session.chain import all_requests
     from core.session.costs import retraining_seconds
     from core.session.jobs import make_unlearn_job
+    from core.session.overview import request_lines
     from core.session.planning import estimate
 
+    selection = all_requests(pair.model.path, selection, pair.dataset)
     estimates = {
         method: estimate(pair, selection, method, values, runs_folder=runs_folder, measure=measure,
                          cancelled=cancelled, **common)
@@ -437,13 +445,14 @@ def _make_plan(pair, selection, settings, common, runs_folder, measure, cancelle
         method: one.training_seconds / whole if whole and one.training_seconds is not None else None
         for method, one in estimates.items()
     }
-    return Plan(estimates, shares, _held_against(job))
+    return Plan(estimates, shares, _held_against(job), request_lines(job))
 
 
 def _shares(pair, selection, common):
+    from core.session.chain import all_requests
     from core.session.costs import shares_of_retraining
 
-    return shares_of_retraining(pair, selection, **common)
+    return shares_of_retraining(pair, all_requests(pair.model.path, selection, pair.dataset), **common)
 
 
 def _held_against(job) -> str:

@@ -1,0 +1,144 @@
+"""Later requests: a model that is the result of an earlier run takes that run's requests along.
+
+Images that an earlier run forgot must not come back: they stay outside the retain set of the new run and of its
+retrained references, and the result is judged on the forget sets of all requests together, against the model that
+stood before the first of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from core.data.dataset import Dataset
+from core.errors import InputError, MismatchError
+from core.files import file_sha256
+from core.job import Job, OriginPart, RequestPart
+from core.models.card import CARD_NAME
+from core.places import references_home, runs_home
+from core.runs.folder import FORGET, MODEL, MODEL_PT, RunFolder
+from core.selection import Selection, read_forget_csv
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What a model has forgotten already. `requests` and `jobs` (hashes of job files) are oldest first."""
+
+    requests: tuple[RequestPart, ...]
+    jobs: tuple[str, ...]
+    origin: OriginPart
+    mask: np.ndarray  # (n,) bool: the images of all earlier requests
+    weights: np.ndarray | None  # (n,) float, None where all count the same
+
+    def joined(self, selection: Selection) -> Selection:
+        """Return the forget set of all requests together: the earlier ones' and `selection`."""
+        ids = np.flatnonzero(self.mask & ~selection.mask)
+        return selection.with_samples(ids, weights=None if self.weights is None else self.weights[ids])
+
+    def added(self, selection: Selection) -> Selection:
+        """Return what `selection` asks for beyond the earlier requests; all of it where that is nothing."""
+        new = selection.mask & ~self.mask
+        return Selection(new, selection.labels, selection.class_names) if new.any() else selection
+
+
+def earlier_run(model: Path) -> RunFolder | None:
+    """Return the run that made a weights file (or the folder it lies in); None where no run did."""
+    folder = RunFolder(model if model.is_dir() else model.parent)
+    inside = model.is_dir() or model.name in (MODEL, MODEL_PT)
+    return folder if inside and folder.exists and folder.has_result else None
+
+
+def chain_of(model: Path, dataset: Dataset) -> Chain | None:
+    """Return what a model file has forgotten in earlier runs; None where it is an original.
+
+    Raises MismatchError where that was other data, and InputError where the earlier forget list is gone or changed:
+    without it, forgotten images would be trained on again.
+    """
+    folder = earlier_run(model)
+    if folder is None:
+        return None
+    job = folder.job()
+    if job.forget.mode == "none":
+        return None
+    if job.data.fingerprint != dataset.fingerprint:
+        raise MismatchError(
+            f"{folder.id}, the run that made this model, was about other data than {dataset.spec}",
+            "Open the data it was made with, so that what it forgot is known",
+        )
+    if not folder.file(FORGET).is_file():
+        raise InputError(
+            f"The forget list of {folder.id}, the run that made this model, is gone, so nobody knows which images must "
+            "not come back",
+            "Export the model, start from the exported file, and name the earlier images again with the new ones",
+        )
+    rows = read_forget_csv(folder.file(FORGET))
+    total = len(dataset.train)
+    held = Selection(rows.mask(total), dataset.train.labels.numpy(), dataset.classes, rows.weights_of(total))
+    if held.digest() != job.forget.sha256:
+        raise MismatchError(f"The forget list of {folder.id} was changed after the run", "Put the original list back")
+    digest = folder.job_sha256()
+    own = job.requests[-1] if job.requests else request_part(job.method, held)
+    requests = (*job.requests[:-1], replace(own, run=folder.id, job_sha256=digest))
+    if job.origin is not None:
+        origin = job.origin
+    elif job.kind == "unlearn":
+        origin = OriginPart(path=job.model.path, sha256=job.model.sha256)
+    else:  # a model trained without images has no original: it is the first there is
+        weights = folder.file(MODEL) if model.is_dir() else model
+        origin = OriginPart(path=str(weights.resolve()), sha256=file_sha256(weights))
+    return Chain(requests, (*job.chain, digest), origin, held.mask, held.weights)
+
+
+def request_part(method: str, selection: Selection) -> RequestPart:
+    """Describe one request in a job."""
+    names = tuple(selection.class_names[index] for index in selection.complete_classes)
+    return RequestPart(method=method, mode=selection.mode, class_names=names, count=selection.count)
+
+
+def all_requests(model: Path, selection: Selection, dataset: Dataset) -> Selection:
+    """Return the forget set a run that starts from `model` has: that of earlier requests and of this one."""
+    chain = chain_of(model, dataset)
+    return selection if chain is None else chain.joined(selection)
+
+
+def original_of(job: Job) -> tuple[Path, str]:
+    """Return file and SHA-256 of the model a result is held against: the one before the first request.
+
+    Where that file is gone or changed, it is the model the run started from.
+    """
+    if job.origin is not None:
+        path = Path(job.origin.path)
+        if path.is_file() and file_sha256(path) == job.origin.sha256:
+            return path, job.origin.sha256
+    return Path(job.model.path), job.model.sha256
+
+
+def unknown_requests(card: dict | None, model: Path) -> str:
+    """Say where a model's card tells of images forgotten earlier that nobody can name from where the file lies.
+
+    Empty where it has forgotten nothing, or the run that made it is known. An exported model has left its run.
+    """
+    forgotten = (card or {}).get("forgotten") or {}
+    if not forgotten.get("count") or earlier_run(model) is not None:
+        return ""
+    made = made_by(str((card or {}).get("job_sha256") or ""))
+    where = f"Start from {made.path} instead" if made is not None else "Start from its run folder"
+    count = int(forgotten["count"])
+    return (
+        f"{model.name} has already forgotten {count:,} {'image' if count == 1 else 'images'} that its {CARD_NAME} does "
+        f"not list, so they are taken for images to keep. {where}, or name them again."
+    )
+
+
+def made_by(job_sha256: str) -> RunFolder | None:
+    """Return the run with this job hash among the runs this application knows of; None where there is none."""
+    if not job_sha256:
+        return None
+    for home in (runs_home(), references_home()):
+        for child in sorted(home.iterdir()) if home.is_dir() else ():
+            folder = RunFolder(child)
+            if folder.exists and folder.job_sha256() == job_sha256:
+                return folder
+    return None
