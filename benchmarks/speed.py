@@ -51,7 +51,7 @@ def setting(dataset: Dataset, architecture: str, method: str, batch: int, precis
     return Setting(
         "bench",
         chosen,
-        resolve(chosen.parameters, {"batch": batch, **values}),
+        resolve(chosen.parameters, {**({"batch": batch} if batch else {}), **values}),
         0,
         TappedModel(module, 10),
         Splits.of(dataset, forget),
