@@ -8,6 +8,7 @@ same augmentation. Nothing here has a state that a checkpoint would have to hold
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
@@ -15,7 +16,9 @@ import torch
 
 from core.data.dataset import ImageSet
 from core.data.preprocessing import Preprocessing
+from core.data.streamed import StreamedTensor
 
+AHEAD = 3  # batches that are read ahead of the one in use where images are streamed
 DEVICE_SHARE = 1 / 3  # decoded images may take this share of a device's memory, else they stay on the host
 
 
@@ -92,7 +95,7 @@ def joined(first: Batch, second: Batch) -> Batch:
 
 
 class ImageStore:
-    """Decoded images and labels, on the device as uint8 where they fit, else on the host."""
+    """Decoded images and labels, on the device as uint8 where they fit, else on the host, or streamed from files."""
 
     def __init__(
         self,
@@ -105,8 +108,10 @@ class ImageStore:
         """`forget`: (n,) bool, the forget set; `weights`: (n,) float, its samples' weights; none: 1."""
         self.preprocessing = preprocessing
         self.device = device
-        self.resident = _fits(images.images, device)
-        self._images = images.images.to(device) if self.resident else images.images
+        self._images = images.images
+        self.resident = isinstance(self._images, torch.Tensor) and _fits(self._images, device)
+        if isinstance(self._images, torch.Tensor) and self.resident:
+            self._images = self._images.to(device)
         self.labels = images.labels.to(device)
         self.forget = (torch.zeros(len(images), dtype=torch.bool) if forget is None else forget).to(device)
         self.weights = (torch.ones(len(images)) if weights is None else weights.float()).to(device)
@@ -119,6 +124,25 @@ class ImageStore:
         if self.resident:
             return self._images[ids.to(self.device)]
         return self._images[ids.cpu()].to(self.device, non_blocking=True)
+
+    def prefetch(self, ids: torch.Tensor) -> None:
+        """Begin to read `ids` (n,) int64, which will be asked for soon, where images are streamed."""
+        if isinstance(self._images, StreamedTensor):
+            self._images.prefetch(ids)
+
+    @property
+    def streamed(self) -> bool:
+        """Whether images are decoded when asked for, so that it helps to say what will be asked for."""
+        return isinstance(self._images, StreamedTensor)
+
+    def chunks(self, ids: torch.Tensor, size: int) -> Iterator[Batch]:
+        """Return the samples `ids` (n,) int64 in preprocessed batches of `size`; the next one is read meanwhile."""
+        parts = ids.split(size)
+        for number, part in enumerate(parts):
+            batch = self.batch(part)
+            if number + 1 < len(parts):
+                self.prefetch(parts[number + 1])
+            yield batch
 
     def batch(
         self,
@@ -161,15 +185,16 @@ class Order:
         self.size = len(members)
         self.batch = min(batch, self.size)
         self.per_epoch = max(1, -(-self.size // self.batch))
-        self._epoch, self._sequence = -1, torch.empty(0, dtype=torch.int64)
+        self._sequences: dict[int, torch.Tensor] = {}  # of the epoch in use, and of the next one when it is near
 
     def ids(self, position: int) -> tuple[torch.Tensor, int]:
         """Return the sample ids of batch `position` and the epoch it belongs to. The last one may be smaller."""
         epoch, index = divmod(position, self.per_epoch)
-        if epoch != self._epoch:
+        if epoch not in self._sequences:
             whole = permutation(self._seed, self._stream, epoch, self._total)
-            self._sequence, self._epoch = whole[self._is_member[whole]].to(self._device), epoch
-        return self._sequence[index * self.batch : (index + 1) * self.batch], epoch
+            self._sequences = {e: s for e, s in self._sequences.items() if abs(e - epoch) == 1}
+            self._sequences[epoch] = whole[self._is_member[whole]].to(self._device)
+        return self._sequences[epoch][index * self.batch : (index + 1) * self.batch], epoch
 
 
 def _fits(images: torch.Tensor, device: torch.device) -> bool:

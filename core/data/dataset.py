@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from core.data.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    from core.data.streamed import StreamedTensor
 
 OWN, SET_ASIDE = "own", "set aside"
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Decoded images on the CPU with their labels; `paths` are relative to the data set's root."""
+    """Images on the CPU, or a stream of them where they do not fit, with labels; `paths` start at the data's root."""
 
-    images: torch.Tensor  # (n, H, W, C) uint8
+    images: torch.Tensor | StreamedTensor  # (n, H, W, C) uint8
     labels: torch.Tensor  # (n,) int64
     paths: tuple[str, ...] | None = None
 

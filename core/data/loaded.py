@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from core.data.dataset import Unreadable
+from core.data.streamed import StreamedImages
 from core.errors import NoTestPartError, StoppedError
 
 ProgressCallback = Callable[[str, int, int], None]  # what, done, total (0 where the total is not known)
@@ -18,7 +19,7 @@ ProgressCallback = Callable[[str, int, int], None]  # what, done, total (0 where
 class Part:
     """One part (training or test) as read."""
 
-    images: np.ndarray  # (n, H, W, C) uint8
+    images: np.ndarray | StreamedImages  # (n, H, W, C) uint8
     labels: np.ndarray  # (n,) int64
     paths: tuple[str, ...] | None = None
     digests: np.ndarray | None = None  # (n, 32) uint8: SHA-256 of each source file, where there is one a sample
@@ -30,7 +31,8 @@ class Part:
         """Return the samples `ids`, in that order."""
         paths = None if self.paths is None else tuple(self.paths[i] for i in ids.tolist())
         digests = None if self.digests is None else self.digests[ids]
-        return Part(self.images[ids], self.labels[ids], paths, digests)
+        images = self.images.view(ids) if isinstance(self.images, StreamedImages) else self.images[ids]
+        return Part(images, self.labels[ids], paths, digests)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +56,7 @@ class DecodeOptions:
     size: tuple[int, int] | None = None  # (H, W)
     channels: int | None = None  # 1 or 3
     interpolation: str = "bilinear"
+    memory_budget: float | None = None  # bytes that all decoded images may take; None: half of the free memory
 
 
 def no_test_part(title: str, class_counts: Iterable[int]) -> NoTestPartError:

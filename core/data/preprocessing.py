@@ -6,13 +6,16 @@ import functools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from core.errors import InputError, MismatchError, nearest
+
+if TYPE_CHECKING:
+    from core.data.streamed import StreamedImages
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 SOURCES = ("data set", "model card", "file", "assumed", "weights")
@@ -118,7 +121,7 @@ class Preprocessing:
         return x.clamp_(0, 1) if self.interpolation == "bicubic" else x
 
 
-def measure_preprocessing(images: np.ndarray) -> Preprocessing:
+def measure_preprocessing(images: np.ndarray | StreamedImages) -> Preprocessing:
     """Return mean and std of images: (n, H, W, C) uint8 per channel, rounded to four decimals."""
     _, height, width, channels = images.shape
     stride = max(1, -(-images.size // _MAX_VALUES))

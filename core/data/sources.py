@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from core.data.preprocessing import (
     measure_preprocessing,
 )
 from core.data.setaside import set_aside
+from core.data.streamed import StreamedImages, StreamedTensor
 from core.data.table import load_table, looks_like_table
 from core.errors import InputError, MismatchError, NotFoundError, ParameterError, nearest
 from core.jsonio import read_json
@@ -45,6 +47,7 @@ def open_dataset(
     classes_file: Path | str | None = None,
     preprocess_file: Path | str | None = None,
     preprocessing: Preprocessing | None = None,
+    memory_budget: float | None = None,
     progress: ProgressCallback | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Dataset:
@@ -54,6 +57,7 @@ def open_dataset(
     path,label[,split]; a name wins over a path. `test_fraction` (0..1, both excluded) sets images aside where the
     data has no test part of its own, and is not used where it has. `classes_file` gives the order of the model's
     outputs. `preprocess_file` wins over `preprocessing` (a model card's), which wins over the default.
+    Image files that take more than `memory_budget` bytes when decoded (None: half of the free memory) are streamed.
     `progress(what, done, total)` and `cancelled()` are called from the calling thread.
 
     Raises NotFoundError, InputError, MismatchError, ParameterError, or StoppedError where it was cancelled.
@@ -67,7 +71,8 @@ def open_dataset(
         name, loaded = source.id, load_named(source, data_root, report)
     else:
         path = _existing_path(spec, data_root)
-        name, loaded = str(path), _load_path(path, stated.decoding(), report, test_fraction is None)
+        options = dataclasses.replace(stated.decoding(), memory_budget=memory_budget)
+        name, loaded = str(path), _load_path(path, options, report, test_fraction is None)
     if classes_file:
         loaded = reorder_classes(loaded, Path(classes_file))
     train, test, test_origin = _with_test(loaded, test_fraction)
@@ -204,7 +209,10 @@ def _default_preprocessing(train: Part, photos: bool) -> Preprocessing:
 
 
 def _image_set(part: Part) -> ImageSet:
+    labels = torch.from_numpy(np.ascontiguousarray(part.labels))
+    if isinstance(part.images, StreamedImages):
+        return ImageSet(StreamedTensor(part.images), labels, part.paths)
     images = np.ascontiguousarray(part.images)
     if not images.flags.writeable:
         images = images.copy()  # torch cannot mark a tensor read-only
-    return ImageSet(torch.from_numpy(images), torch.from_numpy(np.ascontiguousarray(part.labels)), part.paths)
+    return ImageSet(torch.from_numpy(images), labels, part.paths)

@@ -10,6 +10,8 @@ import torch
 
 from core.data.dataset import Dataset, ImageSet
 
+_CHUNK = 512  # images held at once where they are streamed
+
 SETS = ("retain_train", "forget_train", "retain_test", "forget_test")
 
 
@@ -104,8 +106,10 @@ def evaluation_half(images: ImageSet) -> torch.Tensor:
     count = len(images)
     if count < 40:
         return torch.ones(count, dtype=torch.bool)
-    flat = images.images.reshape(count, -1).numpy()
-    bits = [hashlib.blake2b(row.tobytes(), digest_size=1).digest()[0] & 1 for row in flat]
+    bits = []
+    for start in range(0, count, _CHUNK):
+        rows = images.images[start : start + _CHUNK].numpy()
+        bits += [hashlib.blake2b(row.tobytes(), digest_size=1).digest()[0] & 1 for row in rows]
     return torch.tensor(bits, dtype=torch.bool)
 
 

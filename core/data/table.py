@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from core.data.dataset import Unreadable
+from core.data.files import FolderFiles
 from core.data.folders import TEST_NAMES, TRAIN_NAMES
-from core.data.images import SUFFIXES, decode_files
-from core.data.loaded import DecodeOptions, Loaded, Part, Reporter
+from core.data.images import SUFFIXES
+from core.data.loaded import DecodeOptions, Loaded, Reporter
+from core.data.reading import read_images
 from core.errors import InputError
 
 _PATH = ("path", "file", "filename", "file_name", "file name", "filepath", "image", "image_path")
@@ -55,18 +56,12 @@ def load_table(path: Path, options: DecodeOptions, report: Reporter) -> Loaded:
     index = {label: i for i, label in enumerate(labels)}
     names = [name for name, _, _ in rows]
     root = path.parent
-    decoded = decode_files(root, names, report, options)
-    kept = decoded.kept.tolist()
-    y = np.array([index[rows[i][1]] for i in kept], dtype=np.int64)
-    border = sum(1 for i in kept if not rows[i][2])
-    if not border:
+    decoded = read_images(FolderFiles(root, names), report, options)
+    y = np.array([index[label] for _, label, _ in rows], dtype=np.int64)
+    train, test = decoded.parts(names, y, sum(1 for _, _, is_test in rows if not is_test))
+    if not len(train):
         raise InputError(f"None of the training images in {path.name} can be read")
-    train, test = (
-        Part(decoded.images[part], y[part], tuple(names[i] for i in kept[part]), decoded.digests[part])
-        for part in (slice(None, border), slice(border, None))
-    )
     numbered = labels == [str(i) for i in range(len(labels))]
-    unreadable: tuple[Unreadable, ...] = decoded.unreadable
     return Loaded(
         title=path.stem,
         classes=tuple(labels),
@@ -74,7 +69,7 @@ def load_table(path: Path, options: DecodeOptions, report: Reporter) -> Loaded:
         test=test if len(test) else None,
         named=not numbered,
         photos=True,
-        unreadable=unreadable,
+        unreadable=decoded.unreadable,
         root=root,
     )
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from core.data.images import decode_files
-from core.data.loaded import DecodeOptions, Loaded, Part, Reporter
+from core.data.files import FolderFiles
+from core.data.loaded import DecodeOptions, Loaded, Reporter
+from core.data.reading import read_images
 from core.errors import InputError
 
 FILES = ("wnids.txt", "words.txt", "val/val_annotations.txt")
@@ -31,19 +32,15 @@ def load_tiny_imagenet(root: Path, report: Reporter) -> Loaded:
     except (OSError, KeyError, ValueError) as error:
         raise InputError(f"The files of Tiny ImageNet in {root} are incomplete: {error}") from error
     options = DecodeOptions(size=SIZE, channels=3)
-    decoded = decode_files(root, [name for name, _ in train + test], report, options)
-    names = tuple((train + test)[i][0] for i in decoded.kept.tolist())
-    labels = np.array([label for _, label in train + test], dtype=np.int64)[decoded.kept]
-    border = int(np.searchsorted(decoded.kept, len(train)))
-    parts = [
-        Part(decoded.images[part], labels[part], names[part], decoded.digests[part])
-        for part in (slice(None, border), slice(border, None))
-    ]
+    names = [name for name, _ in train + test]
+    decoded = read_images(FolderFiles(root, names), report, options)
+    labels = np.array([label for _, label in train + test], dtype=np.int64)
+    train_part, test_part = decoded.parts(names, labels, len(train))
     return Loaded(
         title="Tiny ImageNet",
         classes=_class_names(numbers, words),
-        train=parts[0],
-        test=parts[1] if len(parts[1]) else None,
+        train=train_part,
+        test=test_part if len(test_part) else None,
         unreadable=decoded.unreadable,
         root=root,
     )

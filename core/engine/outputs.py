@@ -55,15 +55,14 @@ def collect(
     """
     logits, features, layers = [], [], []
     with evaluating(model.module):
-        for chunk in ids.split(CHUNK):
-            batch = store.batch(chunk)
+        for batch in store.chunks(ids, CHUNK):
             with autocast(store.device, precision):
                 out = model(batch.images)
             logits.append(out.logits.float().cpu())
             features.append(out.features.float().cpu())
             layers.append([layer.float().cpu() for layer in out.layers])
             if tick:
-                tick(len(chunk))
+                tick(len(batch))
     if not logits:
         return SetOutputs(torch.empty(0, 0), torch.empty(0, 0), torch.empty(0, dtype=torch.int64))
     return SetOutputs(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import torch
 
-from core.data.batches import NO_AUGMENTATION, Batch, Order, derive_seed, joined
+from core.data.batches import AHEAD, NO_AUGMENTATION, Batch, Order, derive_seed, joined
 from core.devices import autocast
 from core.engine.layout import Segment, stream_of
 from core.engine.outputs import collect, evaluating
@@ -107,9 +107,14 @@ class Supply:
             members = setting.members(part) if which == part.reads else setting.ids(which)
             device = setting.device if setting.train.resident else None
             self._orders[key] = Order(members, len(setting.train), part.batch, setting.seed, stream, device)
-        ids, epoch = self._orders[key].ids(position)
+        order = self._orders[key]
+        ids, epoch = order.ids(position)
         augmentation = setting.augmentation if part.augment and not part.cached else NO_AUGMENTATION
-        return setting.train.batch(ids, augmentation, setting.seed, stream, epoch)
+        batch = setting.train.batch(ids, augmentation, setting.seed, stream, epoch)
+        if setting.train.streamed:
+            for further in range(position + 1, position + 1 + AHEAD):
+                setting.train.prefetch(order.ids(further)[0])
+        return batch
 
     def _read_by(self, part: Train) -> torch.Tensor:
         members = self._setting.members(part)
@@ -189,15 +194,16 @@ class _Front:
             if not split.holds(setting.train.batch(ids[:2]).images):
                 return None
             activations = None
-            for start in range(0, len(ids), FRONT_CHUNK):
-                chunk = ids[start : start + FRONT_CHUNK]
+            done = 0
+            for batch in setting.train.chunks(ids, FRONT_CHUNK):
                 with autocast(setting.device, setting.precision):
-                    found = split.front(setting.train.batch(chunk).images)
+                    found = split.front(batch.images)
                 if activations is None:
                     if found[0].nbytes * len(ids) > LARGEST_FRONT:
                         return None
                     activations = found.new_empty((len(ids), *found.shape[1:]))
-                activations[start : start + len(chunk)] = found
+                activations[done : done + len(batch)] = found
+                done += len(batch)
                 check()
         assert activations is not None
         rows = torch.full((len(setting.train),), -1, dtype=torch.int64)

@@ -1,6 +1,7 @@
 """Decoding: every mode upright at one size and 8 bits; damaged, huge and strange files cost themselves only."""
 
 import io
+import json
 import os
 import struct
 import time
@@ -10,8 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.data.images import Form, decode, decode_files
+from core.data.files import FolderFiles
+from core.data.images import Form, decode
 from core.data.loaded import DecodeOptions, Reporter
+from core.data.reading import read_images
 from core.errors import InputError, StoppedError
 
 GREY, COLOUR = Form((4, 6), 1), Form((4, 6), 3)
@@ -131,7 +134,7 @@ def test_a_large_jpeg_read_in_reduced_size_looks_the_same():
 
 def read(root, names=None, **options):
     names = sorted(p.name for p in root.iterdir()) if names is None else names
-    return decode_files(root, names, Reporter(), DecodeOptions(**options))
+    return read_images(FolderFiles(root, names), Reporter(), DecodeOptions(**options))
 
 
 def save(path, h, w, mode="RGB", value=100):
@@ -237,19 +240,14 @@ def test_nothing_readable(tmp_path):
         read(tmp_path)
 
 
-def test_too_little_memory_is_said_before(tmp_path, monkeypatch):
-    save(tmp_path / "a.png", 10, 10)
-    monkeypatch.setattr("core.data.images._free_memory", lambda: 300)
-    with pytest.raises(InputError, match=r"1 images of 10×10 need .* GB of memory.*Give a smaller size"):
-        read(tmp_path)
-
-
 def test_cancelling_ends_the_reading_early(good_and_bad):
     seen = []
     names = sorted(p.name for p in good_and_bad.iterdir()) * 20
     with pytest.raises(StoppedError, match="cancelled"):
-        decode_files(
-            good_and_bad, names, Reporter(lambda *a: seen.append(a), lambda: len(seen) > 2), DecodeOptions((6, 6), 3)
+        read_images(
+            FolderFiles(good_and_bad, names),
+            Reporter(lambda *a: seen.append(a), lambda: len(seen) > 2),
+            DecodeOptions((6, 6), 3),
         )
     assert seen[-1][1] < len(names) / 4
 
@@ -280,7 +278,8 @@ def test_digests_are_remembered_by_size_and_time_and_without_names(tmp_path, own
 def test_a_file_changed_just_now_is_not_remembered(tmp_path, own_folders):
     save(tmp_path / "a.png", 4, 4)
     read(tmp_path)
-    assert not any("a" in p.read_text() for p in own_folders.rglob("*.json"))
+    (cache,) = own_folders.rglob("*.json")
+    assert json.loads(cache.read_text())["digests"] == ""
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "{", '{"x": [1, 2]}'])

@@ -1,0 +1,178 @@
+"""Images decoded once: uint8 rows in a file that is mapped, named by the content of the files and what they become.
+
+A row is written where it belongs as soon as it is decoded; which rows are there is noted only after they have reached
+the disk, so that a crash costs decoding, never a wrong image.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import shutil
+import threading
+import weakref
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from core.data.images import Form
+from core.errors import ParameterError
+from core.files import write_atomic
+from core.places import cache_home
+
+FOLDER = "decoded"  # of the cache
+LIMIT_VARIABLE = "UNLEARN_STUDIO_DECODED"  # GB on disk for decoded images of all data sets; 0: none
+
+_LIMIT = 50 * 2**30  # bytes
+_DISK_SHARE = 0.5  # of the free disk, at most
+_FLUSH_BYTES = 256 * 2**20  # new rows between two notes of what is there
+_VERSION = b"decoded 1\n"  # of what `decode` makes of a file; a change here makes all rows anew
+_ROWS, _READY = ".rows", ".ready"
+
+log = logging.getLogger(__name__)
+
+
+class DecodedCache:
+    """The decoded images of one data set at one size, as far as they fit. Safe to use from several threads."""
+
+    def __init__(self, path: Path, rows: int, shape: tuple[int, int, int]) -> None:
+        """`rows`: how many images there is room for, from the first on. Raises OSError."""
+        self._path, self._ready_path = path, path.with_suffix(_READY)
+        self._row_bytes = int(np.prod(shape))
+        self.capacity = rows
+        self._file: BinaryIO = path.open("r+b" if path.exists() else "w+b", buffering=0)
+        if path.stat().st_size < rows * self._row_bytes:
+            self._file.truncate(rows * self._row_bytes)
+        self._map = np.memmap(self._file, dtype=np.uint8, mode="r", shape=(rows, *shape))
+        self._ready = self._noted()
+        self._unsaved = 0
+        self._writes = True
+        self._lock = threading.Lock()
+        self._finalizer = weakref.finalize(self, _end, self._file, path, self._ready_path, self._ready)
+
+    @classmethod
+    def open(cls, digests: np.ndarray, form: Form) -> DecodedCache | None:
+        """Open or make the rows of the files with `digests` (n, 32), in this order, decoded to `form`.
+
+        Data used longest ago makes room within the limit; None where there is none, or the cache cannot be written.
+        """
+        shape = (*form.size, form.channels)
+        row_bytes = int(np.prod(shape))
+        name = hashlib.sha256(_VERSION + repr(form).encode() + digests.tobytes()).hexdigest()[:32]
+        try:
+            path = cache_home() / FOLDER / f"{name}{_ROWS}"
+            rows = min(len(digests), _room(path, len(digests) * row_bytes) // row_bytes)
+            if not rows:
+                return None
+            cache = cls(path, rows, shape)
+            os.utime(path)  # used now
+        except (OSError, RuntimeError) as error:
+            log.warning("decoded images are not kept: %s", error)
+            return None
+        return cache
+
+    def has(self, rows: np.ndarray) -> np.ndarray:
+        """Return which of `rows` (n,) are there: (n,) bool."""
+        found = np.zeros(len(rows), dtype=bool)
+        inside = rows < self.capacity
+        found[inside] = self._ready[rows[inside]]
+        return found
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """Return rows that are there: (n, H, W, C) uint8, a copy."""
+        return np.take(self._map, rows, axis=0)
+
+    def write(self, row: int, image: np.ndarray) -> None:
+        """Keep one image (H, W, C). Where the disk is full no more are kept, which costs time and nothing else."""
+        if row >= self.capacity or not self._writes:
+            return
+        data = np.ascontiguousarray(image).tobytes()
+        with self._lock:
+            try:
+                self._file.seek(row * self._row_bytes)
+                written = self._file.write(data)
+                if written != len(data):
+                    raise OSError("the disk is full")
+            except OSError as error:
+                self._writes = False
+                log.warning("no more decoded images are kept: %s", error)
+                return
+            self._ready[row] = True
+            self._unsaved += len(data)
+            due = self._unsaved >= _FLUSH_BYTES
+            if due:
+                self._unsaved = 0
+        if due:
+            self.flush()
+
+    def flush(self) -> None:
+        """Bring rows to the disk and note which are there."""
+        _note(self._file, self._path, self._ready_path, self._ready)
+
+    def _noted(self) -> np.ndarray:
+        try:
+            packed = np.frombuffer(self._ready_path.read_bytes(), dtype=np.uint8)
+        except FileNotFoundError:
+            packed = np.zeros(0, dtype=np.uint8)
+        bits = np.unpackbits(packed)[: self.capacity].astype(bool)
+        return np.pad(bits, (0, self.capacity - len(bits)))
+
+
+def cache_limit() -> float:
+    """Return how many bytes the decoded images of all data sets may take on disk.
+
+    As the variable UNLEARN_STUDIO_DECODED says, in GB, else 50. Raises ParameterError where it is no number.
+    """
+    stated = os.environ.get(LIMIT_VARIABLE)
+    if not stated:
+        return _LIMIT
+    try:
+        return max(0.0, float(stated)) * 2**30
+    except ValueError:
+        raise ParameterError([f"{LIMIT_VARIABLE} must be a number of GB, got {stated!r}"]) from None
+
+
+def _room(path: Path, wanted: int) -> int:
+    """Return how many of the `wanted` bytes `path` may take, after removing what was used longest ago."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    limit = cache_limit()
+    others = sorted((p for p in path.parent.glob(f"*{_ROWS}") if p != path), key=lambda p: p.stat().st_mtime)
+    taken = sum(_on_disk(p) for p in others)
+    for other in others:
+        if taken + wanted <= limit:
+            break
+        size = _on_disk(other)
+        with contextlib.suppress(OSError):  # still open in another process, on some systems
+            other.unlink()
+            other.with_suffix(_READY).unlink(missing_ok=True)
+            taken -= size
+    there = _on_disk(path) if path.exists() else 0
+    free = shutil.disk_usage(path.parent).free * _DISK_SHARE + there
+    return int(max(0, min(wanted, limit - taken, free)))
+
+
+def _on_disk(path: Path) -> int:
+    status = path.stat()
+    blocks: int | None = getattr(status, "st_blocks", None)  # rows not written yet take no place
+    return status.st_size if blocks is None else min(status.st_size, 512 * blocks)
+
+
+def _end(file: BinaryIO, path: Path, ready_path: Path, ready: np.ndarray) -> None:
+    _note(file, path, ready_path, ready)
+    file.close()
+
+
+def _note(file: BinaryIO, path: Path, ready_path: Path, ready: np.ndarray) -> None:
+    now = ready.copy()  # rows that come while the disk is waited for are noted the next time
+    try:
+        if not now.any() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            return
+        os.fsync(file.fileno())
+        write_atomic(ready_path, np.packbits(now).tobytes())
+    except FileNotFoundError:  # removed by whoever wants no trace of the images
+        return
+    except (OSError, ValueError) as error:
+        log.warning("decoded images will be decoded again: %s", error)

@@ -1,0 +1,146 @@
+"""Read image files into memory where they fit, else hand over a stream that decodes them when they are asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core.data.dataset import Unreadable
+from core.data.decoded_cache import DecodedCache
+from core.data.files import ImageFiles
+from core.data.images import Form, decode, reason_of
+from core.data.index import CHUNK, FileIndex, open_index, quiet, save_index
+from core.data.loaded import DecodeOptions, Part, Reporter
+from core.data.streamed import ImageStream, StreamedImages
+from core.errors import InputError, ParameterError
+
+LARGEST_SIDE = 224  # images of no given size are decoded at most this large
+BUDGET_VARIABLE = "UNLEARN_STUDIO_MEMORY"  # GB that decoded images may take; more is streamed
+
+_BUDGET_SHARE = 0.5  # of the free memory: the rest is for the network, its features and the window
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """The readable ones of some files. images: (m, H, W, C) uint8; kept: (m,) positions in the list of files."""
+
+    images: np.ndarray | StreamedImages
+    digests: np.ndarray  # (m, 32) uint8, SHA-256 of each file
+    kept: np.ndarray
+    unreadable: tuple[Unreadable, ...]
+
+    def parts(self, names: Sequence[str], labels: np.ndarray, border: int) -> tuple[Part, Part]:
+        """Divide at file `border` into a training and a test part; names, labels: of all files, (n,)."""
+        cut = int(np.searchsorted(self.kept, border))
+        found = []
+        for span in (slice(None, cut), slice(cut, None)):
+            kept = self.kept[span]
+            rows = self.images.view(span) if isinstance(self.images, StreamedImages) else self.images[span]
+            found.append(Part(rows, labels[kept], tuple(names[i] for i in kept.tolist()), self.digests[span]))
+        return found[0], found[1]
+
+
+def read_images(files: ImageFiles, report: Reporter, options: DecodeOptions) -> Decoded:
+    """Read `files` as images of one size and number of channels.
+
+    Where no size is asked for it is the most common one, each side at most LARGEST_SIDE; where no number of channels
+    is, it is 1 if all files are grey, else 3. Images of another size are scaled to cover it and cropped at the centre.
+    Images that would take more than the memory budget when decoded are streamed: read again whenever asked for.
+    Raises InputError where none can be read, StoppedError where cancelled.
+    """
+    index = open_index(files, report)
+    height, width = index.common_size()
+    form = Form(
+        options.size or (min(height, LARGEST_SIDE), min(width, LARGEST_SIDE)),
+        options.channels or (1 if index.all_grey() else 3),
+        options.interpolation,
+    )
+    kept = index.kept
+    needed = len(kept) * form.size[0] * form.size[1] * form.channels
+    budget = memory_budget() if options.memory_budget is None else options.memory_budget
+    images: np.ndarray | StreamedImages
+    if needed <= budget:
+        images, kept = _decode_all(files, index, form, report)
+    else:
+        digests = index.digests[kept]
+        stamps = np.stack([index.sizes[kept], index.times[kept]], axis=1)
+        cache = DecodedCache.open(digests, form)
+        images = StreamedImages.of(ImageStream(files, kept, digests, stamps, form, cache))
+    unreadable = tuple(Unreadable(files.names[i], index.faults[i]) for i in sorted(index.faults))
+    if not len(kept):
+        example = f" ({unreadable[0].path}: {unreadable[0].reason})" if unreadable else ""
+        raise InputError(f"None of the {len(index):,} images in {files.root} can be read{example}")
+    return Decoded(images, index.digests[kept], kept, unreadable)
+
+
+def memory_budget() -> float:
+    """Return how many bytes decoded images may take.
+
+    As the variable UNLEARN_STUDIO_MEMORY says, in GB, else half of what is free. Raises ParameterError where the
+    variable is no number.
+    """
+    stated = os.environ.get(BUDGET_VARIABLE)
+    if stated:
+        try:
+            return max(0.0, float(stated)) * 2**30
+        except ValueError:
+            raise ParameterError([f"{BUDGET_VARIABLE} must be a number of GB, got {stated!r}"]) from None
+    free = _free_memory()
+    return float("inf") if free is None else free * _BUDGET_SHARE
+
+
+def _decode_all(files: ImageFiles, index: FileIndex, form: Form, report: Reporter) -> tuple[np.ndarray, np.ndarray]:
+    """Return images (m, H, W, C) and their positions (m,); files that turn out not to decode get a fault."""
+    wanted = index.kept
+    images = np.empty((len(wanted), *form.size, form.channels), dtype=np.uint8)
+    digests = index.digests
+
+    def work(row: int) -> str:
+        position = int(wanted[row])
+        try:
+            data = files.read(position)
+            images[row] = decode(data, form)
+            if files.stamp(position) != index.stamp(position):  # changed since it was looked at
+                digests[position] = np.frombuffer(hashlib.sha256(data).digest(), dtype=np.uint8)
+        except Exception as error:  # decoders raise nearly anything on damaged files; each is a reason, none is fatal
+            return reason_of(error)
+        return ""
+
+    good: list[int] = []
+    with quiet(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for first in range(0, len(wanted), CHUNK):
+            report("Reading images", first, len(wanted))
+            block = range(first, min(first + CHUNK, len(wanted)))
+            for row, fault in zip(block, pool.map(work, block), strict=True):
+                if fault:
+                    index.faults[int(wanted[row])] = fault
+                else:
+                    good.append(row)
+    report("Reading images", len(wanted), len(wanted))
+    if len(good) == len(wanted):
+        return images, wanted
+    save_index(index, files.root)
+    rows = np.array(good, dtype=np.int64)
+    for start in range(0, len(rows), CHUNK):  # closes the gaps in place: a second copy may not fit
+        block_rows = rows[start : start + CHUNK]
+        images[start : start + len(block_rows)] = images[block_rows]
+    return images[: len(rows)], wanted[rows]
+
+
+def _free_memory() -> int | None:
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None

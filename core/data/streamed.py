@@ -1,0 +1,224 @@
+"""Images that do not fit into memory: decoded in worker threads when asked for, ahead of need where it is known.
+
+A row has the same bytes whenever and however it is read, so nothing that is computed from images can tell a stream
+from images held in memory. Threads, not processes: Pillow decodes outside the interpreter's lock, and what is decoded
+needs no copy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+
+from core.data.dataset import Unreadable
+from core.data.decoded_cache import DecodedCache
+from core.data.files import ImageFiles
+from core.data.images import Form, decode, reason_of
+from core.errors import InputError
+
+AHEAD_BYTES = 512 * 2**20  # decoded images that may wait to be asked for
+
+_GROUP = 16  # images a worker takes at once
+
+log = logging.getLogger(__name__)
+
+
+class ImageStream:
+    """Decodes m files; all views of a data set share it, its workers and what they have read ahead."""
+
+    def __init__(
+        self,
+        files: ImageFiles,
+        positions: np.ndarray,
+        digests: np.ndarray,
+        stamps: np.ndarray,
+        form: Form,
+        cache: DecodedCache | None,
+    ) -> None:
+        """`positions` (m,) in `files`; `digests` (m, 32) and `stamps` (m, 2) as they were indexed."""
+        self._files, self._positions, self._digests, self._stamps = files, positions, digests, stamps
+        self._form, self._cache = form, cache
+        self.shape = (len(positions), *form.size, form.channels)
+        self._row_bytes = int(np.prod(self.shape[1:]))
+        self._pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="decode")
+        self._lock = threading.Lock()
+        self._ahead: OrderedDict[int, tuple[Future[np.ndarray], int]] = OrderedDict()  # row -> result, place in it
+        self.unreadable: dict[int, Unreadable] = {}  # found while reading: their rows are black
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # damaged metadata
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """Return images (n, H, W, C) uint8 of `rows` (n,) int64.
+
+        Raises InputError where a file is no longer what was indexed.
+        """
+        with self._lock:
+            found = {row: self._ahead[row] for row in rows.tolist() if row in self._ahead}
+        missing = np.array([row for row in dict.fromkeys(rows.tolist()) if row not in found], dtype=np.int64)
+        if len(missing) == 1 or (self._cache is not None and self._cache.has(missing).all()):
+            ready: Future[np.ndarray] = Future()
+            ready.set_result(self._load(missing))
+            found |= {row: (ready, place) for place, row in enumerate(missing.tolist())}
+        else:
+            found |= self._submit(missing)
+        images = np.empty((len(rows), *self.shape[1:]), dtype=np.uint8)
+        groups: dict[Future[np.ndarray], tuple[list[int], list[int]]] = {}
+        for target, row in enumerate(rows.tolist()):
+            future, place = found[row]
+            targets, places = groups.setdefault(future, ([], []))
+            targets.append(target)
+            places.append(place)
+        try:
+            for future, (targets, places) in groups.items():
+                images[targets] = future.result()[places]
+        finally:
+            with self._lock:
+                for row in rows.tolist():
+                    self._ahead.pop(row, None)
+        return images
+
+    def prefetch(self, rows: np.ndarray) -> None:
+        """Begin to read `rows` (n,), which will be asked for soon; what has waited longest gives way."""
+        with self._lock:
+            missing = np.array([row for row in rows.tolist() if row not in self._ahead], dtype=np.int64)
+            self._ahead.update(self._submit(missing))
+            while len(self._ahead) * self._row_bytes > AHEAD_BYTES and len(self._ahead) > len(rows):
+                self._ahead.popitem(last=False)
+
+    def _submit(self, rows: np.ndarray) -> dict[int, tuple[Future[np.ndarray], int]]:
+        found = {}
+        for start in range(0, len(rows), _GROUP):
+            group = rows[start : start + _GROUP]
+            future = self._pool.submit(self._load, group)
+            found.update({row: (future, place) for place, row in enumerate(group.tolist())})
+        return found
+
+    def _load(self, rows: np.ndarray) -> np.ndarray:
+        images = np.empty((len(rows), *self.shape[1:]), dtype=np.uint8)
+        kept = np.zeros(len(rows), dtype=bool) if self._cache is None else self._cache.has(rows)
+        if self._cache is not None and kept.any():
+            images[kept] = self._cache.read(rows[kept])
+        for place in np.flatnonzero(~kept).tolist():
+            row = int(rows[place])
+            data = self._bytes(row)
+            try:
+                images[place] = decode(data, self._form)
+            except Exception as error:  # looked whole when it was indexed
+                self._note_unreadable(row, reason_of(error))
+                images[place] = 0
+                continue
+            if self._cache is not None:
+                self._cache.write(row, images[place])
+        return images
+
+    def _bytes(self, row: int) -> bytes:
+        """Return a file's bytes, which are those that were indexed."""
+        position = int(self._positions[row])
+        name = self._files.names[position]
+        try:
+            stamp = self._files.stamp(position)
+            data = self._files.read(position)
+        except Exception as error:
+            raise InputError(
+                f"{name} was there when the data was opened and cannot be read now: {reason_of(error)}",
+                "Put the file back, or open the data again without it",
+            ) from error
+        if stamp != tuple(self._stamps[row].tolist()) and hashlib.sha256(data).digest() != bytes(self._digests[row]):
+            what = f"{name} has changed since the data was opened"
+            raise InputError(what, "Put the file back as it was, or open the data again")
+        return data
+
+    def _note_unreadable(self, row: int, reason: str) -> None:
+        name = self._files.names[int(self._positions[row])]
+        log.warning("%r cannot be decoded and counts as black: %s", name, reason)
+        self.unreadable[row] = Unreadable(name, reason)
+
+
+class StreamedImages:
+    """Some images of a stream, in some order, used as an array (n, H, W, C) uint8 that can only be indexed."""
+
+    dtype = np.dtype(np.uint8)
+    ndim = 4
+
+    def __init__(self, stream: ImageStream, rows: np.ndarray) -> None:
+        self._stream, self._rows = stream, rows
+        self.shape = (len(rows), *stream.shape[1:])
+        self.size = int(np.prod(self.shape))
+
+    @classmethod
+    def of(cls, stream: ImageStream) -> StreamedImages:
+        """Return all images of a stream."""
+        return cls(stream, np.arange(stream.shape[0]))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        """Return image `index` (H, W, C), or the images of a slice, positions or a mask: (n, H, W, C)."""
+        rows = self._rows[index]
+        return self._stream.read(rows) if rows.ndim else self._stream.read(rows[None])[0]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[position] for position in range(len(self)))
+
+    def view(self, index: Any) -> StreamedImages:
+        """Return the images of a slice, positions or a mask, still unread."""
+        return StreamedImages(self._stream, self._rows[index])
+
+    def prefetch(self, ids: np.ndarray) -> None:
+        """Begin to read the images `ids` (n,)."""
+        self._stream.prefetch(self._rows[ids])
+
+    @property
+    def unreadable(self) -> tuple[Unreadable, ...]:
+        """Files that looked whole when they were indexed and could not be decoded when asked for, so far."""
+        found = self._stream.unreadable
+        return tuple(found[row] for row in self._rows.tolist() if row in found) if found else ()
+
+
+class StreamedTensor:
+    """StreamedImages as a tensor on the CPU that can only be indexed."""
+
+    dtype = torch.uint8
+    ndim = 4
+
+    def __init__(self, images: StreamedImages) -> None:
+        self._images = images
+        self.shape = torch.Size(images.shape)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, index: Any) -> torch.Tensor:
+        """Return image `index` (H, W, C), or the images of a slice, positions or a mask: (n, H, W, C)."""
+        return torch.from_numpy(self._images[index.cpu().numpy() if isinstance(index, torch.Tensor) else index])
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        return (self[position] for position in range(len(self)))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that are held at most: what is read ahead, not the whole."""
+        return min(self._images.size, AHEAD_BYTES)
+
+    @property
+    def unreadable(self) -> tuple[Unreadable, ...]:
+        """Files that could not be decoded when asked for, so far; their images are black."""
+        return self._images.unreadable
+
+    def numpy(self) -> StreamedImages:
+        """Return the same images as arrays."""
+        return self._images
+
+    def prefetch(self, ids: torch.Tensor) -> None:
+        """Begin to read the images `ids` (n,) int64, which will be asked for soon."""
+        self._images.prefetch(ids.cpu().numpy())
