@@ -30,7 +30,7 @@ _LIMIT = 50 * 2**30  # bytes
 _DISK_SHARE = 0.5  # of the free disk, at most
 _FLUSH_BYTES = 256 * 2**20  # new rows between two notes of what is there
 _VERSION = b"decoded 1\n"  # of what `decode` makes of a file; a change here makes all rows anew
-_ROWS, _READY = ".rows", ".ready"
+ROWS, _READY = ".rows", ".ready"
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class DecodedCache:
         row_bytes = int(np.prod(shape))
         name = hashlib.sha256(_VERSION + repr(form).encode() + digests.tobytes()).hexdigest()[:32]
         try:
-            path = cache_home() / FOLDER / f"{name}{_ROWS}"
+            path = cache_home() / FOLDER / f"{name}{ROWS}"
             rows = min(len(digests), _room(path, len(digests) * row_bytes) // row_bytes)
             if not rows:
                 return None
@@ -139,22 +139,23 @@ def _room(path: Path, wanted: int) -> int:
     """Return how many of the `wanted` bytes `path` may take, after removing what was used longest ago."""
     path.parent.mkdir(parents=True, exist_ok=True)
     limit = cache_limit()
-    others = sorted((p for p in path.parent.glob(f"*{_ROWS}") if p != path), key=lambda p: p.stat().st_mtime)
-    taken = sum(_on_disk(p) for p in others)
+    others = sorted((p for p in path.parent.glob(f"*{ROWS}") if p != path), key=lambda p: p.stat().st_mtime)
+    taken = sum(bytes_on_disk(p) for p in others)
     for other in others:
         if taken + wanted <= limit:
             break
-        size = _on_disk(other)
+        size = bytes_on_disk(other)
         with contextlib.suppress(OSError):  # still open in another process, on some systems
             other.unlink()
             other.with_suffix(_READY).unlink(missing_ok=True)
             taken -= size
-    there = _on_disk(path) if path.exists() else 0
+    there = bytes_on_disk(path) if path.exists() else 0
     free = shutil.disk_usage(path.parent).free * _DISK_SHARE + there
     return int(max(0, min(wanted, limit - taken, free)))
 
 
-def _on_disk(path: Path) -> int:
+def bytes_on_disk(path: Path) -> int:
+    """Return the bytes that a file of rows takes, which may be fewer than its size. Raises OSError."""
     status = path.stat()
     blocks: int | None = getattr(status, "st_blocks", None)  # rows not written yet take no place
     return status.st_size if blocks is None else min(status.st_size, 512 * blocks)

@@ -10,6 +10,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from core.data.decoded_cache import FOLDER as DECODED
+from core.data.decoded_cache import ROWS, bytes_on_disk
+from core.data.index import FOLDER as FINGERPRINTS
 from core.data.named import data_folder, find_source
 from core.engine.full import cache_name
 from core.errors import InputError
@@ -29,7 +32,7 @@ from core.runs.folder import (
 )
 from core.session.references import jobs_in, references_on_disk, same_forget_set
 
-THUMBNAILS, OUTPUTS, FINGERPRINTS = "thumbnails", "outputs", "fingerprints"  # folders of the cache
+THUMBNAILS, OUTPUTS = "thumbnails", "outputs"  # folders of the cache
 
 
 @dataclass(frozen=True)
@@ -81,12 +84,17 @@ def what_is_kept(folder: RunFolder) -> Traces:
             consequence="They are drawn again when next shown.",
         ),
         _kind(
+            "decoded", "Decoded images", "Images of data sets too large for memory, as they are trained on",
+            _below(cache_home() / DECODED),
+            consequence="They are decoded again when next read.",
+        ),
+        _kind(
             "outputs", "Outputs and features", "What the models say of every image, forget images too",
             _cached_outputs(folder, job),
             consequence="The next check takes longer.",
         ),
         _kind(
-            "fingerprints", "Checksums of image files", "SHA-256 of each file, under a hash of its name",
+            "fingerprints", "Checksums of image files", "SHA-256 and size of each file, under a hash of its name",
             _fingerprints(job),
             consequence="Opening the data again takes longer once.",
         ),
@@ -128,7 +136,7 @@ def remove_kept(folder: RunFolder, ids: Collection[str]) -> Removed:
         _note(folder, [path for kind in chosen for path in kind.files if path.is_relative_to(folder.path)])
         for path in (path for kind in chosen for path in kind.files):
             try:
-                size = path.stat().st_size
+                size = _bytes(path)
                 path.unlink()
             except FileNotFoundError:
                 continue
@@ -151,9 +159,13 @@ def _kind(
 
 def _size(path: Path) -> int:
     try:
-        return path.stat().st_size
+        return _bytes(path)
     except OSError:
         return 0
+
+
+def _bytes(path: Path) -> int:
+    return bytes_on_disk(path) if path.suffix == ROWS else path.stat().st_size
 
 
 def _below(root: Path) -> tuple[Path, ...]:
