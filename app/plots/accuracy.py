@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+import numpy as np
 from PySide6.QtWidgets import QMenu, QWidget
 
-from app.plots.base import Reference, ThemedPlot
+from app.plots.base import ThemedPlot
+from app.plots.items import Reference
 from app.plots.series import Band
+from app.plots.tables import Table, table_of
 from app.services.theme import theme
 from app.services.tokens import SETS
 
@@ -74,6 +77,16 @@ class AccuracyPlot(ThemedPlot):
         """Show the monitored training subset."""
         for key in ("retain_train", "forget_train"):
             self.set_series_visible(key, shown)
+
+    def table(self) -> Table:
+        """The curves, and the ends of the intervals that are drawn around them."""
+        curves = [(s.title, s.buffer.x, s.buffer.y) for s in self._shown()]
+        for key, band in self._bands.items():
+            if np.isfinite(band.buffer_low.y).any():
+                title = self.series(key).title
+                curves.append((f"{title}, low", band.buffer_low.x, band.buffer_low.y))
+                curves.append((f"{title}, high", band.buffer_high.x, band.buffer_high.y))
+        return table_of("step", curves)
 
     def clear(self) -> None:
         for band in self._bands.values():

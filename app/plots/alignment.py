@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
-from app.plots.base import Reference, ThemedPlot
+from app.plots.base import ThemedPlot
 from app.plots.histogram import HistogramPlot
+from app.plots.items import Reference
 from app.services import format as fmt
 from app.services.tokens import MODELS, SeriesStyle
 from app.widgets.buttons import Segmented

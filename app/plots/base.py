@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from app.plots.canvas import Canvas
-from app.plots.items import HorizontalGrid, LogAxis, MarginLabel, Phase, PhaseStrip, ValueMargin
+from app.plots.items import HorizontalGrid, LogAxis, MarginLabel, Phase, PhaseStrip, Reference, ValueMargin
 from app.plots.series import Series
+from app.plots.tables import Cell, table_of
 from app.plots.turns import DrawTurns
 from app.services import format as fmt
 from app.services import tokens as t
@@ -29,15 +29,6 @@ _SHORT = {"original": "Original", "retrained": "Retrained", "head_only": "Head-o
           "unlearned": "Unlearned"}  # fmt: skip
 
 _STRIDES = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # of a decade: where a growing axis ends
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A value to hold the curves against: which model, its value, and in a plot of sets whose it is."""
-
-    model: str
-    value: float
-    set_name: str = ""
 
 
 class ThemedPlot(QWidget):
@@ -273,9 +264,17 @@ class ThemedPlot(QWidget):
             if text and not widget.isHidden()
         ]
 
-    def drawn_parts(self) -> tuple[QWidget, ...]:
-        """The parts that draw themselves in the theme's colours."""
-        return (self.strip, self.canvas, self.margin)
+    def drawn_parts(self) -> list[tuple[QWidget, QPoint]]:
+        """The parts that draw themselves in the theme's colours, each with its place."""
+        return [(widget, widget.mapTo(self, QPoint(0, 0))) for widget in (self.strip, self.canvas, self.margin)]
+
+    def picture_size(self) -> QSize:
+        """The size of a picture of the plot."""
+        return QSize(max(self.width(), theme.px(320)), max(self.height(), theme.px(200)))
+
+    def table(self) -> tuple[list[str], list[list[Cell]]]:
+        """The shown curves: a column of x, one for each curve, None where a curve has no point."""
+        return table_of(self._x_title.lower(), [(s.title, s.buffer.x, s.buffer.y) for s in self._shown()])
 
     # ---- for those who build on this one
 

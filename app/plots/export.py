@@ -8,14 +8,14 @@ import functools
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
 from PySide6.QtCore import QPoint, QRectF, QSize, Qt
 from PySide6.QtGui import QGuiApplication, QImage, QPainter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QDialog, QFileDialog, QGraphicsView, QMenu, QSplitter, QVBoxLayout, QWidget
 
+from app.plots.tables import written
 from app.services import icons
 from app.services import tokens as t
 from app.services.theme import theme
@@ -23,16 +23,22 @@ from core.version import VERSION
 
 if TYPE_CHECKING:
     from app.plots.base import ThemedPlot
+    from app.plots.figure import Figure
+
+    Exported: TypeAlias = ThemedPlot | Figure
 
 PNG_SCALES = (2, 4)
 FILTERS = {"png": "PNG image (*.png)", "svg": "SVG drawing (*.svg)", "csv": "CSV table (*.csv)"}
 
 
-def fill_menu(menu: QMenu, plot: ThemedPlot) -> None:
+def fill_menu(menu: QMenu, plot: Exported) -> None:
     """Append the entries every plot has."""
-    enlarge_action = menu.addAction("Enlarge", lambda: enlarge(plot))
-    icons.set_icon(enlarge_action, "enlarge", "text_2")
-    menu.addSeparator()
+    from app.plots.base import ThemedPlot
+
+    if isinstance(plot, ThemedPlot):
+        enlarge_action = menu.addAction("Enlarge", lambda: enlarge(plot))
+        icons.set_icon(enlarge_action, "enlarge", "text_2")
+        menu.addSeparator()
     copy = menu.addAction("Copy image", lambda: copy_image(plot))
     icons.set_icon(copy, "copy", "text_2")
     for scale in PNG_SCALES:
@@ -42,7 +48,7 @@ def fill_menu(menu: QMenu, plot: ThemedPlot) -> None:
     menu.addAction("Save values as CSV…", lambda: _choose(plot, "csv"))
 
 
-def save(plot: ThemedPlot, path: Path, scale: int = 2) -> None:
+def save(plot: Exported, path: Path, scale: int = 2) -> None:
     """Write a plot as what the file's name ends with: .png, .svg or .csv."""
     kind = path.suffix.lower().lstrip(".")
     if kind == "csv":
@@ -56,7 +62,7 @@ def save(plot: ThemedPlot, path: Path, scale: int = 2) -> None:
         raise ValueError(f"a plot is saved as .png, .svg or .csv, not {path.suffix!r}")
 
 
-def as_image(plot: ThemedPlot, scale: int = 2) -> QImage:
+def as_image(plot: Exported, scale: int = 2) -> QImage:
     """Draw a plot in the light theme, whatever the window wears; title and provenance go into the file."""
     size = _size(plot)
     image = QImage(size * scale, QImage.Format.Format_RGB32)
@@ -71,27 +77,20 @@ def as_image(plot: ThemedPlot, scale: int = 2) -> QImage:
     return image
 
 
-def copy_image(plot: ThemedPlot) -> None:
+def copy_image(plot: Exported) -> None:
     """Put a picture of the plot on the clipboard."""
     QGuiApplication.clipboard().setImage(as_image(plot))
 
 
-def as_csv(plot: ThemedPlot) -> str:
-    """The shown curves as a table: one column of x, one for each curve, empty where a curve has no point."""
+def as_csv(plot: Exported) -> str:
+    """The numbers that are drawn as a table, with title and provenance as comments above it."""
     text = io.StringIO()
     for key, value in _metadata(plot).items():
         text.write(f"# {key}: {value}\n")
     writer = csv.writer(text, lineterminator="\n")
-    shown = [series for series in plot.all_series() if series.item.isVisible() and len(series.buffer)]
-    xs = np.unique(np.concatenate([series.buffer.x for series in shown])) if shown else np.empty(0)
-    writer.writerow([plot.x_title.lower(), *(series.title for series in shown)])
-    columns = []
-    for series in shown:
-        lookup = dict(zip(series.buffer.x.tolist(), series.buffer.y.tolist(), strict=True))
-        columns.append([lookup.get(x) for x in xs.tolist()])
-    for row, x in enumerate(xs.tolist()):
-        values = (column[row] for column in columns)
-        writer.writerow([f"{x:g}", *("" if v is None or not np.isfinite(v) else f"{v:.9g}" for v in values)])
+    header, rows = plot.table()
+    writer.writerow(header)
+    writer.writerows([written(cell) for cell in row] for row in rows)
     return text.getvalue()
 
 
@@ -137,7 +136,7 @@ def _replace(old: QWidget, new: QWidget) -> None:
         old.setParent(None)
 
 
-def _choose(plot: ThemedPlot, kind: str, scale: int = 2) -> None:
+def _choose(plot: Exported, kind: str, scale: int = 2) -> None:
     dialog = QFileDialog(plot.window(), f"Save {plot.title}")
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
@@ -148,12 +147,12 @@ def _choose(plot: ThemedPlot, kind: str, scale: int = 2) -> None:
     dialog.open()
 
 
-def _size(plot: ThemedPlot) -> QSize:
+def _size(plot: Exported) -> QSize:
     pad = 2 * theme.px(t.L)
-    return QSize(max(plot.width(), theme.px(320)) + pad, max(plot.height(), theme.px(200)) + pad)
+    return plot.picture_size() + QSize(pad, pad)
 
 
-def _paint(plot: ThemedPlot, painter: QPainter) -> None:
+def _paint(plot: Exported, painter: QPainter) -> None:
     # Texts are drawn here rather than by their labels, whose colours belong to the window's theme.
     origin = QPoint(theme.px(t.L), theme.px(t.L))
     for text, role, token, rect in plot.texts():
@@ -161,10 +160,9 @@ def _paint(plot: ThemedPlot, painter: QPainter) -> None:
         painter.setPen(theme.color(token))
         area = QRectF(rect.translated(origin))
         painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter) | int(Qt.TextFlag.TextDontClip), text)
-    for widget in plot.drawn_parts():
-        place = widget.mapTo(plot, QPoint(0, 0)) + origin
+    for widget, place in plot.drawn_parts():
         painter.save()
-        painter.translate(place)
+        painter.translate(place + origin)
         if isinstance(widget, QGraphicsView):
             widget.render(painter, QRectF(widget.rect()), widget.rect())
         else:
@@ -172,7 +170,7 @@ def _paint(plot: ThemedPlot, painter: QPainter) -> None:
         painter.restore()
 
 
-def _save_svg(plot: ThemedPlot, path: Path) -> None:
+def _save_svg(plot: Exported, path: Path) -> None:
     size = _size(plot)
     generator = QSvgGenerator()
     generator.setFileName(str(path))
@@ -189,7 +187,7 @@ def _save_svg(plot: ThemedPlot, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _light(plot: ThemedPlot) -> Iterator[None]:
+def _light(plot: Exported) -> Iterator[None]:
     plot.flush()
     with theme.borrow_light():
         plot.restyle()
@@ -197,7 +195,7 @@ def _light(plot: ThemedPlot) -> Iterator[None]:
     plot.restyle()
 
 
-def _metadata(plot: ThemedPlot) -> dict[str, str]:
+def _metadata(plot: Exported) -> dict[str, str]:
     metadata = {"Title": plot.title, "Software": f"Unlearn Studio {VERSION}"}
     if plot.caption():
         metadata["Caption"] = plot.caption()

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.plots.base import ThemedPlot
 from app.plots.items import MarginLabel
+from app.plots.tables import Cell, Table
 from app.services import format as fmt
 from app.services.accessibility import describe
 from app.services.theme import theme
@@ -72,6 +73,15 @@ class HistogramPlot(ThemedPlot):
         self._dirty = True
         if hasattr(self, "_items"):
             self.flush()
+
+    def table(self) -> Table:
+        """Lower and upper edge of each bin, and the share of each set's images in it."""
+        edges = self._edges()
+        known = {name: 100 * _shares(values, edges) for name, values in self._values.items() if values.size}
+        titles = [f"{title}, %" for name, title, *_ in _SETS if name in known]
+        columns = [edges[:-1], edges[1:], *(known[name] for name, *_ in _SETS if name in known)]
+        rows: list[list[Cell]] = np.stack(columns, axis=1).tolist() if known else []
+        return ["loss from", "loss to", *titles], rows
 
     def extra_labels(self) -> list[MarginLabel]:
         labels = []

@@ -67,6 +67,15 @@ def log_label(exponent: float) -> str:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """A value to hold the curves against: which model, its value, and in a plot of sets whose it is."""
+
+    model: str
+    value: float
+    set_name: str = ""
+
+
+@dataclass(frozen=True)
 class Phase:
     """One stretch of steps: `last` is exclusive, None while it goes on. `kind` "forget" is drawn stronger."""
 

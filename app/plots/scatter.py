@@ -8,11 +8,13 @@ from typing import Literal
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import QCursor, QKeyEvent, QMouseEvent, QPixmap
 from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from app.plots.figure import Figure, Text
 from app.plots.lasso import points_in_polygon, points_in_rectangle
+from app.plots.tables import Cell, Table
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.accessibility import describe
@@ -31,7 +33,7 @@ _NEAR_PX = 8
 _HOVER_MS = 60
 
 
-class ScatterPlot(QWidget):
+class ScatterPlot(Figure):
     """Points with a class each; `selection_drawn(indices, mode)` and `clicked(index, mode)` say what the user did.
 
     Indices are positions in the arrays of `set_points`. A drawn outline replaces the selection, with Shift it adds,
@@ -58,6 +60,7 @@ class ScatterPlot(QWidget):
         self._pressed: QPointF | None = None
         self._thumbnail: Thumbnail | None = None
         self._hover = -1
+        self._name = name
 
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -149,6 +152,38 @@ class ScatterPlot(QWidget):
     def set_caption(self, text: str) -> None:
         """The line under the map."""
         self._caption.setText(text)
+
+    @property
+    def caption_label(self) -> ElidedLabel:
+        """The line under the map."""
+        return self._caption
+
+    @property
+    def title(self) -> str:
+        """What the map is of."""
+        return self._name
+
+    def caption(self) -> str:
+        """The line under the map."""
+        return self._caption.text()
+
+    def texts(self) -> list[Text]:
+        """The line under the map."""
+        return [self.text_of(self._caption, "caption", "text_2")]
+
+    def drawn_parts(self) -> list[tuple[QWidget, QPoint]]:
+        """The map itself."""
+        return [(self.canvas, self.place(self.canvas).topLeft())]
+
+    def table(self) -> Table:
+        """A row a point: its place, its class, and whether it is to be forgotten."""
+        rows: list[list[Cell]] = [
+            [x, y, self._names[label] if label < len(self._names) else str(label), "yes" if gone else "no"]
+            for (x, y), label, gone in zip(
+                self._points.tolist(), self._labels.tolist(), self._forget.tolist(), strict=True
+            )
+        ]
+        return ["x", "y", "class", "forget"], rows
 
     def fit(self) -> None:
         """Show all points."""

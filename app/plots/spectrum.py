@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.plots.base import ThemedPlot
 from app.plots.items import MarginLabel
+from app.plots.tables import Table, table_of
 from app.services import format as fmt
 from app.services.accessibility import describe
 from app.services.theme import theme
@@ -107,6 +108,18 @@ class SpectrumPlot(ThemedPlot):
         self._draw_earlier(self._records[: max(end - 1, 0)])
         self._write_caption(now)
         super().flush()
+
+    def table(self) -> Table:
+        """The spectrum shown, and the earlier ones drawn faded, by step."""
+        records = self._records[: self._end()]
+        drawn = [records[place] for place in picks(max(len(records) - 1, 0))] + records[-1:]
+        curves = [
+            (f"{SETS[key].title}, step {record.step:g}", np.arange(1.0, len(values) + 1), values)
+            for record in drawn
+            for key in ("retain", "forget")
+            if len(values := _positive(getattr(record, key)))
+        ]
+        return table_of("index", curves)
 
     def to_view(self, value: float) -> float:
         return float(np.log10(value)) if value > 0 else -12.0

@@ -16,10 +16,10 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from app.plots import export
 from app.plots.accuracy import AccuracyPlot
 from app.plots.alignment import AlignmentPlot, describe_alignment
-from app.plots.base import Reference, ThemedPlot
+from app.plots.base import ThemedPlot
 from app.plots.group import StepGroup
 from app.plots.histogram import HistogramPlot
-from app.plots.items import Phase, log_label, spread
+from app.plots.items import Phase, Reference, log_label, spread
 from app.plots.losses import GAP_STEPS, LossPlot, moving_mean
 from app.plots.series import THICK_BELOW, GrowingBuffer
 from app.plots.spectrum import EARLIER, SpectrumPlot
@@ -434,6 +434,32 @@ class TestExport:
         plot.set_data("forget", [1, 2], [3.0, None])
         rows = [line for line in export.as_csv(plot).splitlines() if not line.startswith("#")]
         assert rows == ["step,Retain,Forget", "0,1,", "1,,3", "2,2,"]
+
+    def test_csv_of_a_histogram_has_a_row_a_bin(self, qtbot):
+        plot = HistogramPlot()
+        qtbot.addWidget(plot)
+        plot.set_losses([0.1, 0.2, 4.0], [1.0])
+        lines = [line for line in export.as_csv(plot).splitlines() if not line.startswith("#")]
+        rows = list(csv.reader(lines))
+        assert rows[0] == ["loss from", "loss to", "Forget images, %", "Unseen images, %"]
+        assert sum(float(row[2]) for row in rows[1:]) == pytest.approx(100)
+        assert [float(row[3]) for row in rows[1:] if float(row[0]) <= 1.0 < float(row[1])] == [100]
+
+    def test_csv_of_spectra_holds_the_earlier_ones_too(self, qtbot):
+        plot = SpectrumPlot()
+        qtbot.addWidget(plot)
+        for step in (0, 10):
+            plot.add(step, [4.0 + step, 1.0], [2.0, 0.5])
+        rows = [line for line in export.as_csv(plot).splitlines() if not line.startswith("#")]
+        assert rows[0] == 'index,"Retain, step 0","Forget, step 0","Retain, step 10","Forget, step 10"'
+        assert rows[1:] == ["1,4,2,14,2", "2,1,0.5,1,0.5"]
+
+    def test_csv_of_accuracies_holds_the_intervals_drawn(self, qtbot):
+        plot = AccuracyPlot()
+        qtbot.addWidget(plot)
+        plot.add(0, 0.9, 0.5, forget_interval=(0.4, 0.6))
+        rows = [line for line in export.as_csv(plot).splitlines() if not line.startswith("#")]
+        assert rows == ['step,Retain,Forget,"Forget, low","Forget, high"', "0,90,50,40,60"]
 
     def test_another_ending_is_refused(self, accuracy, tmp_path):
         with pytest.raises(ValueError, match=r"not '\.bmp'"):

@@ -80,7 +80,9 @@ class MapPanel(Card):
             row.addWidget(button)
         row.addStretch(1)
         self.fit_button = IconButton("enlarge", "Show the whole map", self.scatter.fit)
+        row.addWidget(self.scatter.said_label())
         row.addWidget(self.fit_button)
+        row.addWidget(self.scatter.export_button())
         self._group.idToggled.connect(self._tool_chosen)
         return row
 

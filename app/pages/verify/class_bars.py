@@ -50,6 +50,11 @@ class ClassBars(QScrollArea):
         self._bars.set_rows(tuple(rows), tuple(models))
         describe(self, "; ".join(self._bars.words(row) for row in rows[:12]) or "no values yet")
 
+    @property
+    def drawing(self) -> QWidget:
+        """The widget that draws all rows, also those scrolled out of sight."""
+        return self._bars
+
     def rows(self) -> tuple[ClassRow, ...]:
         """The rows shown."""
         return self._bars.rows

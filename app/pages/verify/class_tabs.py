@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, QSize
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.pages.verify.class_bars import ClassBars, ClassRow
+from app.plots.figure import Figure, Text, whole_size
+from app.plots.tables import Cell, Table
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import theme
+from app.services.tokens import model_style
 from app.widgets.empty import EmptyState
 from app.widgets.labels import Label, caption
 
@@ -21,7 +25,7 @@ NO_IMAGES = "There are no unseen images of what was forgotten, so there is nothi
 NO_CLASSES = "This report has no accuracies by class."
 
 
-class _ClassTab(QWidget):
+class _ClassTab(Figure):
     """Title, bars, caption; or a sentence where there is nothing to draw."""
 
     def __init__(self, title: str, missing: str, signed: bool) -> None:
@@ -30,7 +34,13 @@ class _ClassTab(QWidget):
         column.setContentsMargins(0, theme.px(t.S), 0, 0)
         column.setSpacing(theme.px(t.XS))
         self._title = Label(title, "section")
-        column.addWidget(self._title)
+        head = QHBoxLayout()
+        head.addWidget(self._title)
+        head.addStretch(1)
+        head.addWidget(self.said_label())
+        self._export = self.export_button()
+        head.addWidget(self._export)
+        column.addLayout(head)
         self._subtitle = caption("")
         column.addWidget(self._subtitle)
         self.bars = ClassBars(title, signed)
@@ -40,10 +50,37 @@ class _ClassTab(QWidget):
         column.addWidget(self._caption)
         self.empty = EmptyState("verify", missing)
         column.addWidget(self.empty, 1)
+        self._models: list[str] = []
+
+    @property
+    def title(self) -> str:
+        """The title."""
+        return self._title.text()
+
+    def texts(self) -> list[Text]:
+        """Title and subtitle; the caption goes into the file's own words."""
+        return [self.text_of(self._title, "section"), self.text_of(self._subtitle, "caption", "text_2")]
+
+    def drawn_parts(self) -> list[tuple[QWidget, QPoint]]:
+        """All bars, also those scrolled out of sight."""
+        return [(self.bars.drawing, self.place(self.bars).topLeft())]
+
+    def picture_size(self) -> QSize:
+        """As wide as on screen and as high as all bars."""
+        return whole_size(self.width(), self.place(self.bars).top() + self.bars.drawing.height())
+
+    def table(self) -> Table:
+        """A row a class, its share or change for each model."""
+        titles = [model_style(model).title for model in self._models]
+        rows: list[list[Cell]] = [
+            [row.name, *(row.values.get(model) for model in self._models)] for row in self.bars.rows()
+        ]
+        return ["class", *titles], rows
 
     def show_rows(self, rows: list[ClassRow], models: list[str], subtitle: str, text: str) -> None:
         """Show rows, or the sentence where there are none."""
-        for widget in (self._title, self._subtitle, self.bars, self._caption):
+        self._models = models
+        for widget in (self._title, self._export, self._subtitle, self.bars, self._caption):
             widget.setVisible(bool(rows))
         self.empty.setVisible(not rows)
         self.bars.set_rows(rows[:MOST_CLASSES], models)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QImage, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
+from app.plots.figure import Figure, Text
 from app.plots.scatter import ScatterPlot
+from app.plots.tables import Cell, Table
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.accessibility import describe
@@ -47,8 +49,8 @@ class Panel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.px(2))
         style = model_style(model)
-        self._title = Label(f"{style.glyph} {style.title}", "caption")
-        column.addWidget(self._title)
+        self.heading = Label(f"{style.glyph} {style.title}", "caption")
+        column.addWidget(self.heading)
         self.plot = ScatterPlot(f"{style.title}: map of images")
         self.plot.canvas.setMinimumSize(theme.px(96), theme.px(96))
         column.addWidget(self.plot, 1)
@@ -121,7 +123,7 @@ class SideBySide(QWidget):
         self.arrange()
 
 
-class EmbeddingTab(QWidget):
+class EmbeddingTab(Figure):
     """Panels side by side, and below them the image pointed at with what each model calls it."""
 
     wanted = Signal()  # the pictures are looked at and are not there yet
@@ -202,9 +204,11 @@ class EmbeddingTab(QWidget):
         head = QHBoxLayout()
         head.addWidget(Label("Feature space", "section"))
         head.addStretch(1)
+        head.addWidget(self.said_label())
         self.tool = Segmented([("pan", "Move"), ("rectangle", "Choose")], "Dragging in the pictures")
         self.tool.changed.connect(self._set_tool)
         head.addWidget(self.tool)
+        head.addWidget(self.export_button())
         column.addLayout(head)
         self.panels = {key: Panel(key) for key in _KEYS}
         for panel in self.panels.values():
@@ -232,6 +236,55 @@ class EmbeddingTab(QWidget):
         self.words.setMaximumWidth(16_777_215)
         row.addWidget(self.words, 1)
         return whole
+
+    # ---- taking it along
+
+    @property
+    def title(self) -> str:
+        """The title."""
+        return "Feature space"
+
+    def caption(self) -> str:
+        """How the pictures were made."""
+        return TURNED
+
+    def texts(self) -> list[Text]:
+        """Each picture's model and share of the variance."""
+        found = []
+        for panel in self._shown_panels():
+            found.append(self.text_of(panel.heading, "caption"))
+            found.append(self.text_of(panel.plot.caption_label, "caption", "text_2"))
+        return found
+
+    def drawn_parts(self) -> list[tuple[QWidget, QPoint]]:
+        """The pictures."""
+        return [(panel.plot.canvas, self.place(panel.plot.canvas).topLeft()) for panel in self._shown_panels()]
+
+    def table(self) -> Table:
+        """A row an image: which it is, its class, whether it is to be forgotten, and its place for each model."""
+        found = self._found
+        if found is None:
+            return [], []
+        models = [panel.model for panel in self._shown_panels()]
+        header = ["image", "part", "class", "forget"]
+        header += [f"{model_style(model).title}, {axis}" for model in models for axis in ("x", "y")]
+        rows: list[list[Cell]] = []
+        for number in range(len(found.labels)):
+            first: list[Cell] = [
+                str(int(found.ids[number])), "unseen" if found.unseen[number] else "training",
+                found.class_names[int(found.labels[number])], "yes" if found.forget[number] else "no",
+            ]  # fmt: skip
+            rows.append([*first, *(float(value) for model in models for value in found.points[model][number])])
+        return header, rows
+
+    def restyle(self) -> None:
+        """Take on the theme's colours again."""
+        for panel in self.panels.values():
+            panel.restyle()
+            panel.plot.restyle()
+
+    def _shown_panels(self) -> list[Panel]:
+        return [panel for panel in self.panels.values() if not panel.isHidden()]
 
     # ---- what the user does
 

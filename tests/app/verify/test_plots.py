@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from types import SimpleNamespace
 
 import numpy as np
@@ -182,3 +183,37 @@ def test_a_picture_that_failed_can_be_tried_again(qtbot, tab):
     assert tab.empty.text() == "The pictures could not be made: The data moved."
     with qtbot.waitSignal(tab.retry):
         tab.empty.button.click()
+
+
+def saved(figure, folder) -> list[list[str]]:
+    """Save a figure in every form and return the rows of its table."""
+    for name in ("figure.png", "figure.svg", "figure.csv"):
+        figure.save_to(folder / name)
+        assert (folder / name).stat().st_size > 200, name
+    with (folder / "figure.csv").open(encoding="utf-8") as file:
+        return list(csv.reader(line for line in file if not line.startswith("#")))
+
+
+def test_bars_by_class_can_be_taken_along(qtbot, tmp_path):
+    tab = DamageTab()
+    qtbot.addWidget(tab)
+    tab.provenance = "run-1"
+    tab.resize(400, 300)
+    tab.show()
+    tab.set_report(full_report())
+    rows = saved(tab, tmp_path)
+    assert rows[0] == ["class", "Unlearned", "Retrained"] and len(rows) == 10
+    assert "# Run: run-1" in (tmp_path / "figure.csv").read_text(encoding="utf-8")
+    assert tab.said_label().text() == "Saved figure.csv"
+    tab.save_to(tmp_path / "missing" / "figure.csv")
+    assert tab.said_label().text().startswith("Not saved:")
+
+
+def test_maps_can_be_taken_along(tab, found, tmp_path):
+    tab.resize(400, 400)
+    tab.show()
+    rows = saved(tab, tmp_path)
+    assert rows[0][:4] == ["image", "part", "class", "forget"] and "Unlearned, x" in rows[0]
+    assert len(rows) == 1 + len(found.labels)
+    column = rows[0].index("Unlearned, y")
+    assert float(rows[1][column]) == pytest.approx(float(found.points["unlearned"][0, 1]))
