@@ -154,6 +154,15 @@ class Progress(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MeasureTaken(Event):
+    """A check has (part of) one model's measures, under the keys of report.json; for screens, never on disk."""
+
+    type: ClassVar[str] = "measure_taken"
+    model: str  # "original", "unlearned", "head_only", "fresh", or a retrained model's name
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunFinished(Event):
     """The run ended with a result kept (state "finished" or "stopped") or thrown away ("discarded")."""
 

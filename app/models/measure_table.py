@@ -52,18 +52,24 @@ class MeasureTable(QAbstractItemModel):
         theme.changed.connect(self._restyle)
 
     def set_rows(self, rows: tuple[TableRow, ...]) -> None:
-        """Show other rows."""
-        self.beginResetModel()
-        self._groups = []
+        """Show other rows; where only their numbers changed, what is selected stays."""
+        groups: list[tuple[str, list[_Line]]] = []
         for row in rows:
-            if not self._groups or self._groups[-1][0] != row.group:
-                self._groups.append((row.group, []))
-            lines = self._groups[-1][1]
+            if not groups or groups[-1][0] != row.group:
+                groups.append((row.group, []))
+            lines = groups[-1][1]
             lines.append(_Line("measure", row))
             if row.note:
                 lines.append(_Line("note", row))
+        same = _structure(groups) == _structure(self._groups)
+        if not same:
+            self.beginResetModel()
+        self._groups = groups
         self._has_retrained = any(row.retrained for row in rows)
-        self.endResetModel()
+        if same:
+            self._restyle()
+        else:
+            self.endResetModel()
 
     def groups(self) -> list[str]:
         """The groups' titles."""
@@ -200,6 +206,11 @@ class MeasureTable(QAbstractItemModel):
             self.dataChanged.emit(self.index(0, 0, group), last)
         if self._groups:
             self.dataChanged.emit(self.index(0, 0), self.index(len(self._groups) - 1, GAP_COLUMN))
+
+
+def _structure(groups: list[tuple[str, list[_Line]]]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return what stands where, whatever its numbers."""
+    return [(title, [(line.kind, line.row.key) for line in lines]) for title, lines in groups]
 
 
 def gap_of(row: TableRow) -> Gap:

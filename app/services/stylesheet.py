@@ -219,6 +219,8 @@ QTabWidget::pane { border: none; border-top: 1px solid @line@; }
 QTabBar { background: transparent; qproperty-drawBase: 0; }
 QTabBar::tab { background: transparent; color: @text_2@; border: none; border-bottom: 2px solid transparent;
     padding: @p6@ @p8@; margin-right: @p4@; }
+QTabBar[dense="true"] { font-size: @caption@; }
+QTabBar[dense="true"]::tab { padding: @p6@ @p3@; margin-right: @p3@; }
 QTabBar::tab:hover { color: @text@; border-bottom-color: @line@; }
 QTabBar::tab:selected { color: @text@; border-bottom-color: @accent@; font-weight: 600; }
 QTabBar::tab:disabled { color: @disabled@; }

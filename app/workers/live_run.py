@@ -15,6 +15,7 @@ from core.events import (
     CheckpointSaved,
     Event,
     Log,
+    MeasureTaken,
     PhaseChanged,
     Progress,
     Resources,
@@ -26,6 +27,7 @@ from core.events import (
 from core.job import Job
 from core.runs.folder import RunFolder
 from core.runs.tail import read_all
+from core.verify.partial import add_measures
 
 if TYPE_CHECKING:
     from core.runs.tail import Look
@@ -70,6 +72,8 @@ class LiveRun:
         self.hint = ""
         self.details = ""
         self.report: dict[str, Any] | None = None  # what a check returned
+        self.taken: dict[str, dict[str, Any]] = {}  # what a check has measured so far, by model
+        self.taken_count = 0
         self.result: Any = None  # what the work returned
         self.started_at: float | None = None
         self.asked = ""  # "pause", "resume" or "checkpoint" while the run has not answered yet
@@ -167,7 +171,8 @@ class LiveRun:
         if look.restarted:
             self.events, self.warnings, self.finished, self.error = [], [], None, ""
             self.state = State.QUEUED
-        self.apply(look.events)
+        for event in look.events:  # all are this run's, also where its folder has got another name
+            self._apply(event)
         self.offset = look.offset
         if look.status is not None:
             self.state = State(look.status.state)
@@ -214,6 +219,10 @@ class LiveRun:
     def _apply(self, event: Event) -> None:
         if isinstance(event, RunStarted) and event.resumed_at is not None:
             self._go_back(event.resumed_at)
+        if isinstance(event, MeasureTaken):
+            add_measures(self.taken, event.model, event.values)
+            self.taken_count += 1
+            return
         if not isinstance(event, Progress):
             self.events.append(event)
             self.step = event.step

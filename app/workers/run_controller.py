@@ -143,16 +143,20 @@ class RunController(QObject):
         *,
         pair: Pair | None = None,
         retrained: Mapping[str, Path] | None = None,
+        which: str = "quick",
         trust_pickle: bool = False,
         trust_code: bool = False,
     ) -> LiveRun:
-        """Check a finished run anew, training the retrained references of `seeds` that are not on disk yet."""
+        """Check a finished run anew, training the retrained references of `seeds` that are not on disk yet.
+
+        `which` is the suite, "quick" or "full".
+        """
 
         def work(control: Control, emit: Emit) -> Any:
             from core.session.checking import check
 
             return check(folder, control, emit, pair=pair, seeds=tuple(seeds), retrained=dict(retrained or {}),
-                         trust_pickle=trust_pickle, trust_code=trust_code)  # fmt: skip
+                         which=which, trust_pickle=trust_pickle, trust_code=trust_code)  # fmt: skip
 
         return self._add(LiveRun(folder, "check", job=folder.job(), title="Check", work=work))
 

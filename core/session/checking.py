@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from core.engine.control import Control
 from core.engine.full import FullOutputs, collect_full
 from core.engine.states import State
 from core.errors import InputError
-from core.events import Event, Progress
+from core.events import Event, MeasureTaken, Progress
 from core.files import file_sha256
 from core.job import Job
 from core.models.architectures import ModelSpec, build_model
@@ -32,6 +32,7 @@ from core.session.chain import original_of
 from core.session.measuring import FULL, QUICK, Candidate, measure_all
 from core.session.opening import DataOptions, Pair, open_for, open_pair, place, stores, tapped
 from core.session.original import cached_outputs
+from core.session.similar import similar_images
 from core.session.training import Reference, train_reference
 from core.verify import relations, suite
 from core.verify.half_widths import half_widths
@@ -136,6 +137,9 @@ def check(
         emit(Progress(run=folder.id, step=0, time=time.time(), what=what, done=done, total=total))
         control.check()
 
+    def taken(model: str, values: Mapping[str, Any]) -> None:
+        emit(MeasureTaken(run=folder.id, step=0, time=time.time(), model=model, values=dict(values)))
+
     trust = {"trust_pickle": trust_pickle, "trust_code": trust_code}
     with folder.lock():
         set_threads(job.threads)
@@ -149,8 +153,9 @@ def check(
         splits = Splits.of(pair.dataset, mask)
         ground = Ground(train, test, splits, pair.dataset.classes, device, control)
         opened = _Opening(job, pair.dataset, ground, tell, trust)
+        original = opened.candidate("original", original_of(job)[0], "the original model")
         measured = measure_all(
-            opened.candidate("original", original_of(job)[0], "the original model"),
+            original,
             opened.candidate("unlearned", folder.file(MODEL), "the unlearned model"),
             [
                 *(opened.candidate(f"seed {r.seed}", r.model, f"retrained, seed {r.seed}") for r in made),
@@ -167,11 +172,15 @@ def check(
                 cache_home() / "measures",
             ),
             tell=tell,
+            taken=taken,
         )
         tell("Writing the report", 0, 0)
         report = results.report_of(
-            folder, job, pair.dataset, splits, measured, _outcome(folder), _notes(made, retrained or {})
-        )
+            folder, job, pair.dataset, splits, measured, _outcome(folder), _notes(made, retrained or {}),
+            similar=similar_images(
+                pair.dataset, splits.forget.numpy(), original.outputs, original.sha256, tell
+            ).counts(),
+        )  # fmt: skip
         if job.chain:  # held against the model the run started from, which is not measured again
             report["unchanged"] = bool((folder.report() or {}).get("unchanged"))
         report.pop("log")

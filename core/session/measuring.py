@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from core.verify.measure_log import Found, Keep, MeasureLog, keep_nothing
 from core.verify.relearning import Ground, Network, batches_to_relearn, edited_head, relearning_curve
 
 Tell = Callable[[str, int, int], object]
+Taken = Callable[[str, Mapping[str, Any]], object]
 
 QUICK, FULL = "quick", "full"
 
@@ -56,15 +57,16 @@ def measure_all(
     fresh: Network | None = None,
     log: MeasureLog | None = None,
     tell: Tell | None = None,
+    taken: Taken | None = None,
 ) -> Measurements:
     """Measure original, unlearned, the head-only control (class forgetting) and the retrained models.
 
     `which` is the suite. `references` are further models that never saw the forget set, for RMIA. With `ground` (what
     networks run on) layers are compared and the published measures taken; the full suite needs it, and `fresh`, an
     untrained network. `log` finds finished measures again. `tell(what, done, total)` is called before each measure of
-    each model and may raise to interrupt.
+    each model and may raise to interrupt; `taken(model, values)` after each, with what was found.
     """
-    return _Measuring(original, unlearned, retrained, splits, which, references, ground, fresh, log, tell).run()
+    return _Measuring(original, unlearned, retrained, splits, which, references, ground, fresh, log, tell, taken).run()
 
 
 class Progress:
@@ -90,13 +92,14 @@ class _Measuring:
     """One measurement of all models; keeps what its parts share."""
 
     def __init__(
-        self, original, unlearned, retrained, splits, which, references, ground, fresh, log, tell
+        self, original, unlearned, retrained, splits, which, references, ground, fresh, log, tell, taken
     ) -> None:  # fmt: skip
         self.original: Candidate = original
         self.retrained: list[Candidate] = list(retrained)
         self.references: list[Candidate] = list(references)
         self.splits: Splits = splits
         self.which, self.ground, self.fresh, self.log = which, ground, fresh, log
+        self.taken: Taken | None = taken
         self.judged: list[Candidate] = [original, unlearned]
         if splits.forget_classes:
             self.judged.append(_control(original, ground, splits))
@@ -144,10 +147,13 @@ class _Measuring:
             weight = each.network().head.weight
             head = weight.detach().flatten(1).cpu() if isinstance(weight, torch.Tensor) else None
         subject = suite.Subject(each.outputs, self.splits, self.original.outputs, head)
-        return suite.take(
+        found = suite.take(
             subject, suite=self.which, features_of=known, keep=self._keep(each), depends_on=(self.original.sha256,),
             say=self.say.of(each.name),
         )  # fmt: skip
+        if self.taken is not None:  # once more as a whole: the control's features are the original's, not taken again
+            self.taken(each.name, found.values)
+        return found
 
     def _held(self, each: Candidate) -> tuple[Found, published.Row]:
         """Hold a model against original and retrained models; also returns its published measures so far."""
@@ -234,7 +240,17 @@ class _Measuring:
         return Found({"relearn_batches": batches_to_relearn(each.network, self.ground, accuracy)})
 
     def _keep(self, each: Candidate) -> Keep:
-        return keep_nothing if self.log is None else self.log.of(each.name, each.sha256)
+        keep = keep_nothing if self.log is None else self.log.of(each.name, each.sha256)
+        taken = self.taken
+        if taken is None:
+            return keep
+
+        def told(measure: str, depends_on: tuple[str, ...], compute: Callable[[], Found]) -> Found:
+            found = keep(measure, depends_on, compute)
+            taken(each.name, found.values)
+            return found
+
+        return told
 
 
 def _control(original: Candidate, ground: Ground | None, splits: Splits) -> Candidate:

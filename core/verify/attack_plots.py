@@ -35,7 +35,7 @@ def roc_plot(report: Report) -> Plot | None:
             if (taken := ((models.get(name) or {}).get("membership") or {}).get(attack)) and taken.get("roc")
         }
         if found:
-            return Plot(f"{title}: curve", _curves(found), _intervals(found, attack))
+            return Plot(f"{title}: curve", _curves(found), describe_attack(found, attack))
     return None
 
 
@@ -54,7 +54,12 @@ def relearning_plot(report: Report) -> Plot | None:
         series, label="Forget accuracy by samples seen while relearning", y_title="Forget accuracy, %",
         x_title="Training samples seen", y_range=(0, 100),
     )  # fmt: skip
-    shown = curves["unlearned"]
+    return Plot("Relearning", svg, describe_relearning(report))
+
+
+def describe_relearning(report: Report) -> str:
+    """Say how the relearning curves of a report were taken."""
+    shown = report["models"]["unlearned"]["relearn"]
     caption = (
         f"Fine-tuning on {shown['shots']} forget images of a class among images of all others, with fresh head rows "
         f"for the forgotten classes; unseen images; mean of {shown['draws']} draws. The sooner a curve rises, the more "
@@ -62,7 +67,7 @@ def relearning_plot(report: Report) -> Plot | None:
     )
     if len(report.get("retrained") or ()) > 1:
         caption += " Of the retrained models the first is drawn."
-    return Plot("Relearning", svg, caption)
+    return caption
 
 
 def _curves(found: Mapping[str, Mapping[str, Any]]) -> Markup:
@@ -77,11 +82,13 @@ def _curves(found: Mapping[str, Mapping[str, Any]]) -> Markup:
     )  # fmt: skip
 
 
-def _intervals(found: Mapping[str, Mapping[str, Any]], attack: str) -> str:
+def describe_attack(found: Mapping[str, Mapping[str, Any]], attack: str) -> str:
+    """Say an attack's area under the curve with its interval for each model, and on how many images it stands."""
     parts = [f"{NAMES[name][0]} {ratio(each['low'])} to {ratio(each['high'])}" for name, each in found.items()]
     counts = next(iter(found.values()))
     caption = f"Area under the curve, 95 % interval: {'; '.join(parts)}. 0.5 is chance. "
-    caption += f"{counts['members']:,} forget images against {counts['nonmembers']:,} unseen ones of the same classes."
+    whose = "retain" if attack == "population_retain" else "forget"
+    caption += f"{counts['members']:,} {whose} images against {counts['nonmembers']:,} unseen ones of the same classes."
     if attack == "rmia":
         caption += f" With {counts['references']} models that never saw the forget set."
     return caption

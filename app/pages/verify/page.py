@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QFileDialog, QSplitter, QStackedWidget, QTabWidget
 from app.pages.verify.measures_view import MeasuresView
 from app.pages.verify.models_row import ModelsRow
 from app.pages.verify.plots_panel import PlotsPanel
-from app.pages.verify.presenter import ResultFacts, VerifyPresenter
+from app.pages.verify.presenter import FULL, ResultFacts, VerifyPresenter
 from app.pages.verify.verdict_card import VerdictCard
 from app.pages.verify.words import CODES, NOTHING, offer
 from app.services import tokens as t
@@ -110,6 +110,7 @@ class VerifyPage(Page):
     def _connect(self) -> None:
         presenter = self.presenter
         presenter.facts_changed.connect(self._show_facts)
+        presenter.facts_so_far.connect(self._show_so_far)
         presenter.unreadable.connect(self._show_unreadable)
         presenter.wanted_changed.connect(self._show_wanted)
         presenter.check_changed.connect(self._show_check)
@@ -117,7 +118,9 @@ class VerifyPage(Page):
         self.models.seed_wanted.connect(presenter.want_seed)
         self.models.opened_wanted.connect(presenter.want_opened)
         self.models.open_asked.connect(self._open_retrained)
-        self.verdict.check_asked.connect(self._run_checks)
+        self.verdict.check_asked.connect(presenter.run_checks)
+        self.verdict.number_asked.connect(presenter.want_number)
+        self.plots.full_asked.connect(self._run_full)
         self.verdict.stop_asked.connect(presenter.stop)
         self.verdict.report_asked.connect(self._open_report)
         self.verdict.save_asked.connect(self._save_report)
@@ -125,6 +128,8 @@ class VerifyPage(Page):
     def _register(self) -> None:
         actions = self.context.actions
         actions.add("verify.check", "Run &checks", self._run_checks, menu="run", icon="verify",
+                    why_disabled=self.presenter.why_not)  # fmt: skip
+        actions.add("verify.check_full", "Run &full checks", self._run_full, menu="run", icon="verify",
                     why_disabled=self.presenter.why_not)  # fmt: skip
         actions.add("verify.report", "Open &report", self._open_report, menu="run", icon="open",
                     why_disabled=self._why_no_report)  # fmt: skip
@@ -149,6 +154,12 @@ class VerifyPage(Page):
         self._show_warnings(facts)
         self._show_check(self.presenter.check)
 
+    def _show_so_far(self, facts: ResultFacts) -> None:
+        """Show what a check has measured until now; the run's own report is shown again if it is stopped."""
+        self.verdict.show_so_far()
+        self.measures.set_rows(facts.rows)
+        self.plots.set_report(facts)
+
     def _show_unreadable(self, error: BaseException) -> None:
         self.stack.setCurrentIndex(0)
         self.words.hide()
@@ -169,6 +180,7 @@ class VerifyPage(Page):
             return
         outdated = self.presenter.outdated and self.presenter.check is None
         self.models.show_facts(facts, self.presenter.wanted, outdated)
+        self.verdict.show_wanted(self.presenter.wanted.seeds, facts.trained, facts.seconds)
         self._show_offer()
 
     def _show_offer(self) -> None:
@@ -206,6 +218,9 @@ class VerifyPage(Page):
 
     def _run_checks(self) -> None:
         self.presenter.run_checks()
+
+    def _run_full(self) -> None:
+        self.presenter.run_checks(FULL)
 
     def _open_retrained(self) -> None:
         recent = self.context.window_state.recent("model")

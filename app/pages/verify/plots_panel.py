@@ -1,12 +1,13 @@
-"""The tabs right of the table: alignment, spectra, confusion, class damage, embedding."""
+"""The tabs right of the table: alignment, spectra, confusion, attack, relearning, class damage, embedding."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
+from app.pages.verify.attack_plots import RelearningTab, RocTab
 from app.pages.verify.class_tabs import ConfusionTab, DamageTab
 from app.pages.verify.embedding_tab import EmbeddingTab
 from app.pages.verify.profile_plot import ProfilePlot, SpectraTab
@@ -29,6 +30,8 @@ _TIPS = {
     "Alignment": "How far the forget features lie inside the retain directions, for every number of directions",
     "Spectra": "Eigenvalues of the features before and after",
     "Confusion": "Which classes unseen forget images are taken for",
+    "Attack": "How many forget images an attacker tells from unseen ones",
+    "Relearn": "How soon each model learns the forgotten classes again",
     "Damage": "What the other classes lost",
     "Map": "The same images in each model's feature space",
 }
@@ -67,32 +70,49 @@ class AlignmentTab(QStackedWidget):
 class PlotsPanel(QTabWidget):
     """Hands a report to each tab; the pictures of feature spaces are made when first looked at."""
 
+    full_asked = Signal()  # a plot needs the full checks
+
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setDocumentMode(True)
+        self.tabBar().setProperty("dense", True)  # seven of them fit beside the table
         for part in (self, self.tabBar()):
             part.setAccessibleName("Plots of the result")
         self.alignment = AlignmentTab()
         self.spectra = SpectraTab()
         self.confusion = ConfusionTab()
+        self.attack = RocTab()
+        self.relearning = RelearningTab()
+        for attack in (self.attack, self.relearning):
+            attack.full_asked.connect(self.full_asked)
         self.damage = DamageTab()
         self.embedding = EmbeddingTab()
         for title, tab in (
             ("Alignment", self.alignment), ("Spectra", self.spectra), ("Confusion", self.confusion),
-            ("Damage", self.damage), ("Map", self.embedding),
+            ("Attack", self.attack), ("Relearn", self.relearning), ("Damage", self.damage), ("Map", self.embedding),
         ):  # fmt: skip
             self.setTabToolTip(self.addTab(tab, title), _TIPS[title])
         self._pictures = Pictures(context, self.embedding, self)
 
     def set_facts(self, facts: ResultFacts) -> None:
         """Show a run's report."""
+        self.set_report(facts)
+        self._pictures.set_facts(facts)
+
+    def set_report(self, facts: ResultFacts) -> None:
+        """Show what can be drawn from the report alone."""
         self.alignment.set_report(facts.report)
         self.spectra.set_models(facts.report.get("models") or {})
         self.confusion.set_report(facts.report)
+        self.attack.set_report(facts.report)
+        self.relearning.set_report(facts.report)
         self.damage.set_report(facts.report)
-        for plot in (self.alignment.plot, *self.spectra.panels.values()):
+        for plot in (
+            self.alignment.plot, *self.spectra.panels.values(), self.attack.plot, self.relearning.plot
+        ):  # fmt: skip
             plot.provenance = facts.folder.id
-        self._pictures.set_facts(facts)
+        for figure in (self.confusion, self.damage, self.embedding):
+            figure.provenance = facts.folder.id
 
 
 class Pictures(QObject):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QElapsedTimer, QObject, Signal
 
 from core.engine.states import State
 from core.job import Job
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SEEDS_OFFERED = 3  # retrained models a click away; three say how far retrained models differ
 FIRST_SEED = 1
+QUICK, FULL = "quick", "full"
+SHOW_MS = 400  # between two looks at what a check has measured so far
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class VerifyPresenter(QObject):
     """Holds the run in view and the check under way; all signals come in the window's thread."""
 
     facts_changed = Signal(object)  # ResultFacts, or None where there is nothing to check
+    facts_so_far = Signal(object)  # ResultFacts of the check under way: what was measured so far
     unreadable = Signal(object)  # the exception of a run that cannot be read
     wanted_changed = Signal()
     check_changed = Signal(object)  # LiveRun of the check, or None once it is over
@@ -73,6 +76,9 @@ class VerifyPresenter(QObject):
         self.facts: ResultFacts | None = None
         self.wanted = Wanted()
         self.check: LiveRun | None = None
+        self.check_suite = QUICK
+        self._shown_count = 0  # measures of the check that are on screen
+        self._shown = QElapsedTimer()
         context.project.run_changed.connect(self.refresh)
         controller = context.run_controller
         if controller is not None:
@@ -131,6 +137,11 @@ class VerifyPresenter(QObject):
         self.run_checks()
         return name
 
+    def want_number(self, number: int) -> None:
+        """Hold the result against this many retrained models, seeds 1 to `number`."""
+        self.wanted.seeds = set(range(FIRST_SEED, FIRST_SEED + number))
+        self.wanted_changed.emit()
+
     def train_one(self) -> None:
         """Train the first retrained model, and check against it."""
         self.wanted.seeds.add(FIRST_SEED)
@@ -159,15 +170,22 @@ class VerifyPresenter(QObject):
             return "Runs cannot be started here."
         return ""
 
-    def run_checks(self) -> None:
-        """Measure all models anew in the run thread; retrained models that are missing are trained first."""
+    def run_checks(self, which: str = QUICK) -> None:
+        """Measure all models anew in the run thread; retrained models that are missing are trained first.
+
+        `which` is the suite. The full one says little without retrained models: where none is ticked it takes three.
+        """
         if self.facts is None or self.why_not():
             return
+        if which == FULL and not self.wanted.seeds and not self.wanted.files():
+            self.want_number(SEEDS_OFFERED)
+        self._shown_count, self.check_suite = 0, which
         self.check = self._context.run_controller.start_reference(
             self.facts.folder,
             tuple(sorted(self.wanted.seeds)),
             pair=self._context.project.pair,
             retrained=self.wanted.files(),
+            which=which,
         )
         self.check_changed.emit(self.check)
 
@@ -184,6 +202,16 @@ class VerifyPresenter(QObject):
     def _state_changed(self, run: LiveRun) -> None:
         if run is self.check:
             self.check_changed.emit(run)
+            self._show_taken(run)
+
+    def _show_taken(self, run: LiveRun) -> None:
+        """Show what was measured so far, not more often than it can be read."""
+        early = self._shown.isValid() and self._shown.elapsed() < SHOW_MS
+        if self.facts is None or run.taken_count == self._shown_count or early:
+            return
+        self._shown_count = run.taken_count
+        self._shown.start()
+        self.facts_so_far.emit(so_far(self.facts, run.taken, self.check_suite))
 
     def _queue_changed(self) -> None:
         if self.check is None:
@@ -208,16 +236,30 @@ class VerifyPresenter(QObject):
 def read_result(folder: RunFolder) -> ResultFacts:
     """Read a finished run's report and what else there is on disk for it; runs in a worker."""
     from core.session.references import seconds_to_retrain, trained_references
-    from core.verify.table import measure_rows
-
     job, report = folder.job(), folder.report() or {}
     return ResultFacts(
         folder=folder,
         job=job,
         report=report,
-        rows=measure_rows(report),
+        rows=rows_of(report),
         trained=tuple(trained_references(job)),
         seconds=seconds_to_retrain(job),
         has_list=folder.file(FORGET).is_file(),
         has_page=folder.file(REPORT_HTML).is_file(),
     )
+
+
+def rows_of(report: dict[str, Any]) -> tuple[TableRow, ...]:
+    """Return the rows of a report's table: its measures, then those the field publishes."""
+    from core.verify.published_table import published_rows
+    from core.verify.table import measure_rows
+
+    return (*measure_rows(report), *published_rows(report))
+
+
+def so_far(facts: ResultFacts, taken: dict[str, dict[str, Any]], suite: str) -> ResultFacts:
+    """Return the facts with what a check has measured so far in place of the report's measures."""
+    from core.verify.partial import partial_report
+
+    report = partial_report(facts.report, taken, suite)
+    return replace(facts, report=report, rows=rows_of(report))

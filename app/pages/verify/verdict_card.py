@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
-from app.pages.verify.words import NO_PROOF, limits, split_verdict
+from app.pages.verify.words import CHECKING, CHECKING_LIMITS, NO_PROOF, limits, split_verdict, to_train
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.accessibility import announce
@@ -21,13 +22,19 @@ from core.engine.states import State
 if TYPE_CHECKING:
     from app.workers.live_run import LiveRun
 
+SUITES = {
+    "quick": ("Quick checks", "Outputs, features and a membership attack"),
+    "full": ("Full checks", "The quick ones, relearning, and prototype and reference attacks; trains what these need"),
+}
+NUMBERS = (1, 2, 3, 5)  # of retrained models; from two on one knows how far they differ
 _UNLIMITED = 16_777_215  # Qt's largest width: the card, not the sentence, says how wide it may be
 
 
 class VerdictCard(Card):
     """Sentence at most three lines, limits below, buttons at the right; a progress line while a check runs."""
 
-    check_asked = Signal()
+    check_asked = Signal(str)  # "quick" or "full"
+    number_asked = Signal(int)  # of retrained models to hold the result against
     stop_asked = Signal()
     report_asked = Signal()
     save_asked = Signal()
@@ -54,7 +61,9 @@ class VerdictCard(Card):
         menu.addAction("Open in the browser").triggered.connect(self._report)
         menu.addAction("Save as…").triggered.connect(self._save)
         self.report_button.set_menu(menu)
-        self.check_button = SecondaryButton("Run checks", self._check)
+        self.check_button = SecondaryButton("Run checks")
+        self.check_menu = self._check_menu()
+        self.check_button.set_menu(self.check_menu)
         self.stop_button = SecondaryButton("Stop checks", self._stop)
         for button in (self.report_button, self.check_button, self.stop_button):
             buttons.addWidget(button)
@@ -96,6 +105,19 @@ class VerdictCard(Card):
             counted = f" · {fmt.count(progress.done)} of {fmt.count(progress.total)}" if progress.total else ""
             self.progress.set(progress.done, progress.total, progress.what + counted)
 
+    def show_so_far(self) -> None:
+        """Numbers of a check under way are shown, and the verdict is not theirs."""
+        self.sentence.setText(CHECKING)
+        self.suffered.hide()
+        self.limits.setText(CHECKING_LIMITS)
+
+    def show_wanted(self, seeds: set[int], trained: tuple[int, ...], seconds: float | None) -> None:
+        """Say in the menu what each number of retrained models takes."""
+        for number, action in self.number_actions.items():
+            chosen = set(range(1, number + 1))
+            action.setChecked(seeds == chosen)
+            action.setText(to_train(number, len(chosen - set(trained)), seconds))
+
     def announce_verdict(self) -> None:
         """Have a screen reader say the verdict."""
         announce(self, self.sentence.text())
@@ -106,8 +128,39 @@ class VerdictCard(Card):
     def _save(self) -> None:
         self.save_asked.emit()
 
+    def _check_menu(self) -> QMenu:
+        """Quick or full, and against how many retrained models."""
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        self.suite_actions: dict[str, QAction] = {}
+        for which, (title, tip) in SUITES.items():
+            action = menu.addAction(title)
+            action.setToolTip(tip)
+            action.setData(which)
+            action.triggered.connect(self._check)
+            self.suite_actions[which] = action
+        menu.addSection("Held against")
+        group = QActionGroup(menu)
+        group.setExclusionPolicy(QActionGroup.ExclusionPolicy.ExclusiveOptional)  # seeds may be ticked singly, too
+        self.number_actions: dict[int, QAction] = {}
+        for number in NUMBERS:
+            action = menu.addAction(fmt.plural(number, "retrained model"))
+            action.setCheckable(True)
+            action.setData(number)
+            action.triggered.connect(self._number)
+            group.addAction(action)
+            self.number_actions[number] = action
+        return menu
+
     def _check(self) -> None:
-        self.check_asked.emit()
+        action = self.sender()
+        assert isinstance(action, QAction)
+        self.check_asked.emit(str(action.data()))
+
+    def _number(self) -> None:
+        action = self.sender()
+        assert isinstance(action, QAction)
+        self.number_asked.emit(int(action.data()))
 
     def _stop(self) -> None:
         self.stop_asked.emit()

@@ -17,6 +17,9 @@ CODES = {
     "nothing": "Nothing to tell",
     "no_reference": "No retrained model yet",
 }
+CHECKING = "Checking. The numbers below come as they are measured."
+CHECKING_LIMITS = "The verdict comes with the last of them."
+QUICK_ONLY = "Part of the full checks, which this result has not been through."
 FEW = 30  # below, intervals are wide enough to be worth a word
 
 
@@ -25,6 +28,15 @@ def offer(seconds: float | None) -> str:
     if seconds is None:
         return "No retrained model yet. How long training one takes is not known."
     return f"No retrained model yet. Training one takes {fmt.about(seconds)}, going by the original's training time."
+
+
+def to_train(number: int, missing: int, seconds: float | None) -> str:
+    """A choice of how many retrained models, with how many of them must be trained first and how long that takes."""
+    words = fmt.plural(number, "retrained model")
+    if not missing:
+        return f"{words} · trained"
+    left = "to train" if missing == number else f"{fmt.count(missing)} to train"
+    return f"{words} · {left}" + (f", {fmt.about(missing * seconds)}" if seconds is not None else "")
 
 
 def split_verdict(sentence: str) -> tuple[str, str]:

@@ -66,3 +66,23 @@ def bare_report(**changes: Any) -> dict[str, Any]:
         **full, "models": models, "retrained": {}, "retrained_notes": {}, "cost": cost,
         "verdict": decide(models, []).as_dict(), **changes,
     }  # fmt: skip
+
+
+def attacked_report(**changes: Any) -> dict[str, Any]:
+    """A report of the full suite: with attacks, relearning curves and the field's own measures."""
+    found = full_report(suite="full", **changes)
+    aucs = {"original": 0.8, "head_only": 0.8, "unlearned": 0.6, "retrained": 0.5}
+    for name, auc in aucs.items():
+        attack = {
+            "auc": auc, "low": auc - 0.1, "high": auc + 0.1, "members": 100, "nonmembers": 40,
+            "roc": {"fpr": [0.0, 0.5, 1.0], "tpr": [0.0, auc, 1.0]},
+        }  # fmt: skip
+        found["models"][name]["membership"] = {"population": attack, "rmia": {**attack, "references": 2}}
+    for name in (*aucs, "fresh"):
+        curve = {"samples": [0, 100, 400], "forget": [0.0, 0.4, 0.9], "shots": 16, "draws": 3}
+        found["models"].setdefault(name, {})["relearn"] = curve
+    found["published"] = {
+        "original": {"ua": 0.02, "tow": None}, "head_only": {"ua": 1.0}, "unlearned": {"ua": 1.0, "tow": 0.9},
+        "retrained": {"ua": 0.99, "tow": 0.98}, "seed 1": {"ua": 1.0, "tow": 0.97}, "seed 2": {"ua": 0.98, "tow": 0.99},
+    }  # fmt: skip
+    return found

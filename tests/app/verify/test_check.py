@@ -57,6 +57,8 @@ def test_training_one_gives_a_verdict_a_table_and_pictures(qtbot, context, folde
     qtbot.waitUntil(lambda: page.presenter.facts is not None)
     assert page.offer.text().startswith("No retrained model yet. Training one takes about 35 s")
     seen: list[str] = []
+    measured: list[set[str]] = []
+    page.presenter.facts_so_far.connect(lambda facts: measured.append(set(facts.report["models"])))
     context.run_controller.state_changed.connect(lambda live: seen.append(page.verdict.progress.text()))
     page.presenter.train_one()
     qtbot.waitUntil(lambda: page.presenter.check is None and page.presenter.facts.has_retrained, timeout=60_000)
@@ -65,6 +67,7 @@ def test_training_one_gives_a_verdict_a_table_and_pictures(qtbot, context, folde
     assert not page.verdict.sentence.text().startswith("No retrained model")
     assert not page.offer.isVisible()
     assert any(text.startswith("Training a retrained model") for text in seen)
+    assert {"original", "unlearned", "retrained"} <= set().union(*measured)
     retrained = [row for row in page.presenter.facts.rows if row.values["retrained"] is not None]
     assert len(retrained) > 10
 

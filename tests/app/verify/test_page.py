@@ -142,7 +142,7 @@ def test_a_verdict_without_damage_is_left_whole():
 
 def test_training_one_starts_a_check_with_its_progress_in_sight(qtbot, unchecked, controller, context):
     unchecked.presenter.train_one()
-    assert controller.asked == [{"seeds": (1,), "pair": None, "retrained": {}}]
+    assert controller.asked == [{"seeds": (1,), "pair": None, "retrained": {}, "which": "quick"}]
     assert unchecked.verdict.progress.isVisible()
     assert not unchecked.offer.isVisible()
     assert unchecked.verdict.stop_button.isVisible() and not unchecked.verdict.check_button.isVisible()
@@ -187,7 +187,7 @@ def test_ticking_another_seed_says_that_checks_must_run_again(checked, controlle
     action.trigger()
     assert checked.models.hint.text() == "Run checks to take this in."
     assert "3 models" in checked.models.retrained.text()
-    checked.verdict.check_button.click()
+    checked.verdict.suite_actions["quick"].trigger()
     assert controller.asked[-1]["seeds"] == (1, 2, 3)
     assert checked.models.hint.text() == ""
 

@@ -1,0 +1,181 @@
+"""Curves of the attacks: how many forget images are told from unseen ones, and how soon they are learnt again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+
+from app.pages.verify.words import QUICK_ONLY
+from app.plots.base import ThemedPlot
+from app.plots.items import MarginLabel
+from app.services import format as fmt
+from app.services import tokens as t
+from app.services.accessibility import describe
+from app.services.theme import theme
+from app.services.tokens import MODELS, SeriesStyle
+from app.widgets.buttons import Segmented
+from app.widgets.empty import EmptyState
+from app.widgets.labels import caption
+from core.verify.attack_plots import describe_attack, describe_relearning
+
+Report = Mapping[str, Any]
+
+ATTACKS = {"rmia": "Reference", "population": "Membership", "population_retain": "On retain"}
+ATTACKED = ("original", "head_only", "unlearned", "retrained")
+RELEARNED = (*ATTACKED, "fresh")
+SHORT = {"original": "Original", "head_only": "Head-only", "unlearned": "Unlearned", "retrained": "Retrained",
+         "fresh": "Untrained"}  # fmt: skip
+CHANCE = SeriesStyle("chance", "Chance", "text_3", (1, 3), "o", False, "○")
+NO_ATTACK = "This report holds no attack. Run checks to see how many forget images can be told from unseen ones."
+NO_RELEARNING = "This report holds no relearning curves. They are taken of whole classes that have unseen images."
+_UNLIMITED = 16_777_215
+
+
+class RocPlot(ThemedPlot):
+    """Share of forget images told against that of false positives; a label stands at a curve's mean height, its AUC."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(
+            "Attack", "Share of forget images told, %", parent, y_range=(0.0, 100.0), x_title="False positives, %"
+        )
+        for key in ATTACKED:
+            self.add_series(key, MODELS[key], SHORT[key]).show_dot = False
+        self.add_series("chance", CHANCE, thin=True).show_dot = False
+        self.set_data("chance", [0.0, 100.0], [0.0, 100.0])
+        self._found: dict[str, Mapping[str, Any]] = {}
+
+    def set_attack(self, found: Mapping[str, Mapping[str, Any]]) -> None:
+        """Show one attack's curves by model, as in a report."""
+        self._found = {key: found[key] for key in ATTACKED if (found.get(key) or {}).get("roc")}
+        for key in ATTACKED:
+            roc = (self._found.get(key) or {}).get("roc") or {"fpr": [], "tpr": []}
+            self.set_data(key, [100 * x for x in roc["fpr"]], [100 * y for y in roc["tpr"]])
+
+    def _update_labels(self) -> None:
+        labels = []
+        for key, taken in self._found.items():
+            style, auc = MODELS[key], taken.get("auc")
+            if auc is None:
+                continue
+            tip = f"{style.title}: AUC {fmt.alignment(auc)}"
+            if taken.get("low") is not None:
+                tip += f", 95 % interval {fmt.alignment(taken['low'])} to {fmt.alignment(taken['high'])}"
+            labels.append(MarginLabel(key, f"{SHORT[key]} {fmt.alignment(auc)}", 100 * auc, style.token, style.symbol,
+                                      style.filled, style.dash, tip=tip))  # fmt: skip
+        self.margin.set_labels(labels)
+
+    def _follow_data(self) -> None:
+        self.view.setXRange(0.0, 100.0, padding=0.02)
+
+    def _describe(self) -> None:
+        areas = [f"{SHORT[key].lower()} {fmt.alignment(taken.get('auc'))}" for key, taken in self._found.items()]
+        describe(self.canvas, f"area under the curve: {', '.join(areas)}" if areas else "no values yet")
+
+
+class RelearningPlot(ThemedPlot):
+    """Accuracy on the forgotten classes while they are learnt again from a few images."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(
+            "Relearning", "Accuracy on unseen forget images, %", parent, y_range=(0.0, 100.0), x_title="Samples seen"
+        )
+        for key in RELEARNED:
+            self.add_series(key, MODELS[key], SHORT[key])
+
+    def set_curves(self, curves: Mapping[str, Mapping[str, Any]]) -> None:
+        """Show the curves by model, as in a report."""
+        for key in RELEARNED:
+            curve = curves.get(key) or {}
+            self.set_data(key, curve.get("samples") or (), [100 * value for value in curve.get("forget") or ()])
+
+
+class AttackTab(QStackedWidget):
+    """A plot with its words below; or one sentence, with the button that gets the plot."""
+
+    full_asked = Signal()
+
+    def __init__(self, plot: ThemedPlot, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.plot = plot
+        holder = QWidget()
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(0, theme.px(t.S), 0, 0)
+        column.addWidget(plot, 1)
+        self.words = caption("", wrap=True)
+        self.words.setMaximumWidth(_UNLIMITED)
+        column.addWidget(self.words)
+        self.empty = EmptyState("verify", QUICK_ONLY)
+        self.addWidget(holder)
+        self.addWidget(self.empty)
+
+    def show_missing(self, sentence: str, offer: bool) -> None:
+        """Say why there is no plot; `offer` the full checks."""
+        self.empty.set(sentence, "Run full checks" if offer else "", self.full_asked.emit)
+        self.setCurrentIndex(1)
+
+    def show_plot(self, words: str) -> None:
+        """Show the plot and what must be said of it."""
+        self.words.setText(words)
+        self.setCurrentIndex(0)
+
+
+class RocTab(AttackTab):
+    """The attacks of a report, one at a time."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        self.roc = RocPlot()
+        super().__init__(self.roc, parent)
+        self.switch = Segmented(tuple(ATTACKS.items()), "Attack")
+        self.switch.changed.connect(self._show)
+        self.roc.add_head_widget(self.switch)
+        self._report: Report = {}
+
+    def set_report(self, report: Report) -> None:
+        """Show a report; the strongest attack it holds comes first."""
+        self._report = report
+        there = {attack for attack in ATTACKS if self._found(attack)}
+        for attack in ATTACKS:
+            self.switch.set_enabled(attack, attack in there, "" if attack in there else QUICK_ONLY)
+        if not there:
+            reasons = [taken.get("reason") for taken in self._taken("population").values() if taken.get("reason")]
+            self.show_missing(str(reasons[0]) if reasons else NO_ATTACK, offer=False)
+            return
+        if self.switch.value() not in there:
+            self.switch.set_value(next(attack for attack in ATTACKS if attack in there))
+        self._show(self.switch.value())
+
+    def _show(self, attack: str) -> None:
+        found = self._found(attack)
+        if found:
+            self.roc.set_attack(found)
+            self.show_plot(describe_attack(found, attack))
+
+    def _taken(self, attack: str) -> dict[str, Mapping[str, Any]]:
+        models = self._report.get("models") or {}
+        taken = {key: ((models.get(key) or {}).get("membership") or {}).get(attack) for key in ATTACKED}
+        return {key: found for key, found in taken.items() if found}
+
+    def _found(self, attack: str) -> dict[str, Mapping[str, Any]]:
+        return {key: found for key, found in self._taken(attack).items() if found.get("roc")}
+
+
+class RelearningTab(AttackTab):
+    """The relearning curves of a report with their anchors."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        self.relearning = RelearningPlot()
+        super().__init__(self.relearning, parent)
+
+    def set_report(self, report: Report) -> None:
+        """Show a report."""
+        models = report.get("models") or {}
+        curves = {key: curve for key in RELEARNED if (curve := (models.get(key) or {}).get("relearn"))}
+        self.relearning.set_curves(curves)
+        if "unlearned" in curves:
+            self.show_plot(describe_relearning(report))
+        else:
+            quick = report.get("suite") != "full"
+            self.show_missing(QUICK_ONLY if quick else NO_RELEARNING, offer=quick)

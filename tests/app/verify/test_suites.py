@@ -1,0 +1,104 @@
+"""Quick and full checks from the menu, and numbers that appear while a check goes on."""
+
+from __future__ import annotations
+
+import time
+
+from app.models.measure_table import MeasureTable
+from app.pages.verify.words import CHECKING, to_train
+from core.events import MeasureTaken
+from core.verify.partial import add_measures, partial_report
+from core.verify.published_table import GROUP, published_rows
+from tests.app.verify.reports import attacked_report, bare_report, full_report, measures
+
+
+def take(controller, model: str, values: dict) -> None:
+    run = controller.current
+    run.apply([MeasureTaken(run=run.id, step=0, time=time.time(), model=model, values=values)])
+    controller.state_changed.emit(run)
+
+
+def shown(table: MeasureTable, key: str, column: int) -> str | None:
+    for group in range(table.rowCount()):
+        parent = table.index(group, 0)
+        for row in range(table.rowCount(parent)):
+            if table._groups[group][1][row].row.key == key:
+                return table.index(row, column, parent).data()
+    return None
+
+
+def test_the_menu_offers_both_suites_and_numbers_of_retrained_models(checked, controller):
+    card = checked.verdict
+    assert card.suite_actions.keys() == {"quick", "full"}
+    assert card.number_actions[2].isChecked() and not card.number_actions[3].isChecked()
+    card.number_actions[3].trigger()
+    assert checked.presenter.wanted.seeds == {1, 2, 3}
+    assert checked.models.hint.text() == "Run checks to take this in."
+    card.suite_actions["full"].trigger()
+    assert controller.asked[-1]["which"] == "full" and controller.asked[-1]["seeds"] == (1, 2, 3)
+
+
+def test_full_checks_without_a_retrained_model_train_three(unchecked, controller, context):
+    context.actions.trigger("verify.check_full")
+    assert controller.asked[-1] == {"seeds": (1, 2, 3), "pair": None, "retrained": {}, "which": "full"}
+
+
+def test_a_number_says_what_must_be_trained_for_it():
+    assert to_train(1, 0, 5.0) == "1 retrained model · trained"
+    assert to_train(3, 3, None) == "3 retrained models · to train"
+    assert to_train(3, 2, 60.0) == "3 retrained models · 2 to train, about 2 min"
+
+
+def test_numbers_appear_as_they_are_measured_and_the_verdict_waits(qtbot, checked, controller):
+    checked.presenter.run_checks("full")
+    before = shown(checked.measures.table, "probe", 1)
+    take(controller, "original", {"forget_test_accuracy": 0.5})
+    assert checked.verdict.sentence.text() == CHECKING
+    assert shown(checked.measures.table, "forget_test_accuracy", 1) == "50.0"
+    assert before == "98.0" and shown(checked.measures.table, "probe", 1) is None
+    controller.finish()
+    qtbot.waitUntil(lambda: shown(checked.measures.table, "probe", 1) == before)
+    assert checked.verdict.sentence.text() == full_report()["verdict"]["sentence"]
+
+
+def test_a_half_measured_report_has_positions_but_no_verdict():
+    taken: dict = {}
+    for model, forget in (("original", 0.98), ("unlearned", 0.0), ("seed 1", 0.02), ("seed 2", 0.0)):
+        add_measures(taken, model, {"forget_test_accuracy": forget, "membership": {"population": {"auc": 0.5}}})
+        add_measures(taken, model, {"membership": {"rmia": {"auc": 0.6}}})
+    found = partial_report(full_report(), taken, "full")
+    assert found["models"]["unlearned"]["membership"] == {"population": {"auc": 0.5}, "rmia": {"auc": 0.6}}
+    assert set(found["retrained"]) == {"seed 1", "seed 2"} and found["suite"] == "full"
+    row = next(row for row in found["verdict"]["measures"] if row["key"] == "forget_accuracy")
+    assert row["informative"] and row["position"] > 0.9
+    assert found["verdict"]["code"] is None and found["verdict"]["sentence"] == ""
+
+
+def test_what_a_method_was_trained_on_stays_known_while_a_check_goes_on():
+    taken = {"original": measures(0.98, 0.98, 0.7), "unlearned": measures(0, 0.9, 0.9), "seed 1": measures(0, 0.9, 0.9)}
+    rows = partial_report(full_report(), taken, "quick")["verdict"]["measures"]
+    assert [row["key"] for row in rows if row["trained_on"]] == ["dimensional_alignment"]
+
+
+def test_published_measures_are_a_group_without_bars():
+    rows = published_rows(attacked_report())
+    assert [row.key for row in rows] == ["published_ua", "published_tow"]
+    assert {row.group for row in rows} == {GROUP} and all(row.verdict is None for row in rows)
+    assert rows[1].retrained == (0.97, 0.99) and rows[1].values["retrained"] == 0.98
+    assert "None is good for being high or low" in rows[0].explanation
+    assert published_rows(bare_report()) == ()
+
+
+def test_new_numbers_in_the_same_rows_keep_what_is_selected(show, make_folder):
+    page = show(make_folder(attacked_report()))
+    view = page.measures
+    assert view.table.groups()[-1] == GROUP
+    chosen = view.table.index(1, 0, view.table.index(0, 0))
+    view.setCurrentIndex(chosen)
+    changed = attacked_report()
+    changed["models"]["unlearned"]["forget_accuracy"] = 0.25
+    from app.pages.verify.presenter import rows_of
+
+    view.set_rows(rows_of(changed))
+    assert view.currentIndex() == chosen
+    assert shown(view.table, "forget_accuracy", 3) == "25.0"
