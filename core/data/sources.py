@@ -16,6 +16,7 @@ from core.data.class_order import reorder_classes
 from core.data.dataset import OWN, SET_ASIDE, Dataset, ImageSet
 from core.data.fingerprint import fingerprint
 from core.data.folders import find_layout, load_folders
+from core.data.huggingface import find_saved, load_saved
 from core.data.idx import find_idx, load_idx
 from core.data.loaded import DecodeOptions, Loaded, Part, ProgressCallback, Reporter, no_test_part
 from core.data.named import SOURCES, DatasetSource, find_source, load_named
@@ -28,6 +29,7 @@ from core.data.preprocessing import (
 from core.data.setaside import set_aside
 from core.data.streamed import StreamedImages, StreamedTensor
 from core.data.table import load_table, looks_like_table
+from core.data.tars import find_shards, load_shards
 from core.errors import InputError, MismatchError, NotFoundError, ParameterError, nearest
 from core.jsonio import read_json
 
@@ -53,8 +55,9 @@ def open_dataset(
 ) -> Dataset:
     """Open a data set by name or path.
 
-    `spec` is a name of `catalogue()`, an .npz file, a folder of IDX files, a folder of class folders or a CSV of
-    path,label[,split]; a name wins over a path. `test_fraction` (0..1, both excluded) sets images aside where the
+    `spec` is a name of `catalogue()`, an .npz file, a folder of IDX files, a folder of class folders, a CSV of
+    path,label[,split], WebDataset shards (a .tar file or a folder of them) or a folder that Hugging Face's `datasets`
+    saved; a name wins over a path. `test_fraction` (0..1, both excluded) sets images aside where the
     data has no test part of its own, and is not used where it has. `classes_file` gives the order of the model's
     outputs. `preprocess_file` wins over `preprocessing` (a model card's), which wins over the default.
     Image files that take more than `memory_budget` bytes when decoded (None: half of the free memory) are streamed.
@@ -94,7 +97,8 @@ def open_dataset(
 def recognise_dataset(path: Path) -> str | None:
     """Say what kind of data `path` holds, looking at names and first bytes only.
 
-    Returns "npz", "idx", "class folders" or "csv" (a list of images with labels), None where it holds no data.
+    Returns "npz", "idx", "class folders", "csv" (a list of images with labels), "shards" or "hugging face", None where
+    it holds no data.
     """
     if path.is_dir():
         try:
@@ -102,12 +106,18 @@ def recognise_dataset(path: Path) -> str | None:
                 return "idx"
         except InputError:  # of several data sets; opening says so
             return "idx"
-        return "class folders" if find_layout(path) is not None else None
+        if find_saved(path) is not None:
+            return "hugging face"
+        if find_layout(path) is not None:
+            return "class folders"
+        return "shards" if find_shards(path) is not None else None
     if not path.is_file():
         return None
     suffix = path.suffix.lower()
     if suffix == ".npz":
         return "npz"
+    if suffix == ".tar":
+        return "shards"
     return "csv" if suffix in (".csv", ".tsv") and looks_like_table(path) else None
 
 
@@ -168,11 +178,16 @@ def _load_path(path: Path, options: DecodeOptions, report: Reporter, needs_test:
             return load_idx(files, path.name)
     if kind == "csv":
         return load_table(path, options, report)
+    saved, shards = find_saved(path), find_shards(path)
+    if kind == "hugging face" and saved is not None:
+        return load_saved(saved, options, report, needs_test=needs_test)
+    if kind == "shards" and shards is not None:
+        return load_shards(shards, options, report, needs_test=needs_test)
     if path.is_dir():
         return load_folders(path, options, report, needs_test=needs_test)
     raise InputError(
         f"{path} is not a data set",
-        "Open an .npz file, a folder of class folders, a folder of IDX files or a CSV of path,label",
+        "Open an .npz file, a folder of class folders or of IDX files, a CSV of path,label, or .tar shards",
     )
 
 

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 if TYPE_CHECKING:
     from app.context import AppContext
 
-FILES = "Data (*.npz *.csv *.tsv)"
+FILES = "Data (*.npz *.csv *.tsv *.tar)"
 
 
 class DataMenu(QMenu):

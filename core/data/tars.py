@@ -1,0 +1,194 @@
+"""Read WebDataset shards: tar files in which an image (KEY.jpg, KEY.png, ...) has its label beside it (KEY.cls)."""
+
+from __future__ import annotations
+
+import re
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from core.data.class_order import read_class_names
+from core.data.dataset import Unreadable
+from core.data.files import Stamp, checked_size
+from core.data.folders import TEST_NAMES, TRAIN_NAMES
+from core.data.images import SUFFIXES, CannotReadError
+from core.data.loaded import DecodeOptions, Loaded, Reporter, no_test_part
+from core.data.reading import read_images
+from core.errors import InputError
+
+CLASS_FILES = ("classes.txt", "classnames.txt")  # beside the shards: a name a line, in the order of the labels
+
+_LABEL = "cls"
+_HINT = "A shard holds KEY.jpg (or .png, ...) and KEY.cls with the label's number for each image"
+
+
+@dataclass(frozen=True)
+class Shards:
+    """The tar files of the training part, and of the test part where their names say so."""
+
+    root: Path
+    train: tuple[Path, ...]
+    test: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class TarFiles:
+    """Images inside uncompressed tar files, read where they lie. Names start with the shard's."""
+
+    root: Path
+    names: Sequence[str]
+    shards: Sequence[Path]  # one an image
+    spans: np.ndarray  # (n, 2) int64: where an image starts in its shard, and its bytes
+
+    def stamp(self, position: int) -> Stamp:
+        """Return an image's size and its shard's time of change."""
+        return checked_size(int(self.spans[position, 1])), self.shards[position].stat().st_mtime_ns
+
+    def read(self, position: int) -> bytes:
+        """Return the bytes of one image."""
+        start, size = self.spans[position].tolist()
+        with self.shards[position].open("rb") as file:
+            file.seek(start)
+            data = file.read(size)
+        if len(data) != size:
+            raise CannotReadError(f"{self.shards[position].name} ends before it")
+        return data
+
+
+@dataclass
+class _Listing:
+    names: list[str] = field(default_factory=list)
+    shards: list[Path] = field(default_factory=list)
+    spans: list[tuple[int, int]] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    skipped: list[Unreadable] = field(default_factory=list)
+
+
+def find_shards(path: Path) -> Shards | None:
+    """Return the shards in a folder, directly or in train/ and test/, or the one tar file; None where there are none.
+
+    Directly in a folder the words of a file's name (imagenet-val-0003.tar) say which part it belongs to.
+    """
+    if path.is_file():
+        return Shards(path.parent, (path,)) if path.suffix.lower() == ".tar" else None
+    found: dict[str, list[Path]] = {}
+    for shard in _tars(path):
+        words = re.split("[^a-z]+", shard.stem.lower())
+        part = next((name for name in TEST_NAMES if name in words), TRAIN_NAMES[0])
+        found.setdefault(part, []).append(shard)
+    if not found:
+        for name in (*TRAIN_NAMES, *TEST_NAMES):
+            shards = _tars(path / name)
+            if shards:
+                found.setdefault(TRAIN_NAMES[0] if name in TRAIN_NAMES else name, []).extend(shards)
+    train = found.get(TRAIN_NAMES[0])
+    test = next((found[name] for name in TEST_NAMES if name in found), [])
+    return Shards(path, tuple(train), tuple(test)) if train else None
+
+
+def load_shards(shards: Shards, options: DecodeOptions, report: Reporter, *, needs_test: bool = False) -> Loaded:
+    """Read all shards in the order of their names; classes are numbered unless a file beside them names them.
+
+    Raises InputError where no image has a label, or labels are not 0 .. K-1; what is damaged is listed instead. With
+    `needs_test`, raises NoTestPartError before the images are read where no shard is for testing.
+    """
+    listing = _Listing()
+    for number, shard in enumerate(shards.train):
+        report("Listing shards", number, len(shards.train) + len(shards.test))
+        _list(shards.root, shard, listing, report)
+    border = len(listing.names)
+    for number, shard in enumerate(shards.test, start=len(shards.train)):
+        report("Listing shards", number, len(shards.train) + len(shards.test))
+        _list(shards.root, shard, listing, report)
+    title = shards.train[0].stem if len(shards.train) == 1 and not shards.test else shards.root.name
+    if not border:
+        raise InputError(f"{title} holds no images with labels", _HINT)
+    labels = np.array(listing.labels, dtype=np.int64)
+    classes, named = _classes(shards.root, title, labels, border)
+    if needs_test and border == len(labels):
+        raise no_test_part(title, np.bincount(labels, minlength=len(classes)).tolist())
+    spans = np.array(listing.spans, dtype=np.int64).reshape(-1, 2)
+    decoded = read_images(TarFiles(shards.root, listing.names, listing.shards, spans), report, options)
+    train, test = decoded.parts(listing.names, labels, border)
+    if not len(train):
+        raise InputError(f"None of the training images in {title} can be read")
+    return Loaded(
+        title=title,
+        classes=classes,
+        train=train,
+        test=test if len(test) else None,
+        named=named,
+        photos=True,
+        unreadable=(*listing.skipped, *decoded.unreadable),
+        root=shards.root,
+    )
+
+
+def _list(root: Path, shard: Path, listing: _Listing, report: Reporter) -> None:
+    """Add the images of one shard that have a label."""
+    where = shard.relative_to(root).as_posix()
+    images: dict[str, tarfile.TarInfo] = {}
+    labels: dict[str, str] = {}
+    try:
+        with tarfile.open(shard, "r:") as tar:
+            for number, member in enumerate(tar):
+                if not number % 1000:
+                    report("Listing shards", 0, 0)
+                folder, _, name = member.name.rpartition("/")
+                stem, dot, suffix = name.partition(".")
+                if not member.isreg() or not dot or not stem:
+                    continue
+                key, suffix = f"{folder}/{stem}", suffix.lower()
+                if suffix == _LABEL:
+                    content = tar.extractfile(member)
+                    labels[key] = content.read(64).decode("ascii", "replace").strip() if content else ""
+                elif f".{suffix}" in SUFFIXES and key not in images:
+                    images[key] = member
+            if not _ends_at(shard, tar.offset):  # which tarfile passes over
+                listing.skipped.append(Unreadable(where, "the shard is damaged: it ends in the middle"))
+    except (tarfile.TarError, OSError, EOFError) as error:
+        listing.skipped.append(Unreadable(where, f"the shard is damaged: {error}"))
+    for key, member in images.items():
+        name, label = f"{where}/{member.name}", labels.get(key)
+        if label is None or not label.isdecimal() or len(label) > 9:
+            why = "there is no label (.cls) beside it" if label is None else f"its label {label!r} is no number"
+            listing.skipped.append(Unreadable(name, why))
+            continue
+        listing.names.append(name)
+        listing.shards.append(shard)
+        listing.spans.append((member.offset_data, member.size))
+        listing.labels.append(int(label))
+
+
+def _ends_at(shard: Path, offset: int) -> bool:
+    """Whether a tar file has its end mark, a block of zeros, where its last readable member ends."""
+    with shard.open("rb") as file:
+        file.seek(offset)
+        return file.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE)
+
+
+def _classes(root: Path, title: str, labels: np.ndarray, border: int) -> tuple[tuple[str, ...], bool]:
+    """Return the class names and whether a file gave them."""
+    highest = int(labels.max())
+    file = next((root / name for name in CLASS_FILES if (root / name).is_file()), None)
+    if file is not None:
+        names = read_class_names(file)
+        if highest >= len(names):
+            raise InputError(f"{title}: label {highest} has no name; {file.name} holds {len(names)} names")
+        return names, True
+    present = np.unique(labels[:border])
+    if len(present) != highest + 1:
+        gap = next(i for i in range(len(present) + 1) if i >= len(present) or present[i] != i)
+        raise InputError(
+            f"{title}: labels must be 0 to K-1 without a gap; they reach {highest}, but no training image has "
+            f"label {gap}",
+            f"Name all classes in a file {CLASS_FILES[0]} beside the shards",
+        )
+    return tuple(str(i) for i in range(highest + 1)), False
+
+
+def _tars(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.glob("*.tar") if p.is_file()) if folder.is_dir() else []

@@ -1,0 +1,200 @@
+"""WebDataset shards and data sets saved by Hugging Face's `datasets`: the images where they lie, damage listed."""
+
+import gc
+import io
+import json
+import os
+import tarfile
+import time
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from core.data.sources import open_dataset, recognise_dataset
+from core.errors import InputError, NoTestPartError
+
+
+@pytest.fixture(autouse=True)
+def collected():
+    yield
+    gc.collect()
+
+
+def png(value, side=8):
+    out = io.BytesIO()
+    Image.fromarray(np.full((side, side, 3), value, dtype=np.uint8)).save(out, "PNG")
+    return out.getvalue()
+
+
+def shard(path, members):
+    """Write a tar file of {name: bytes}."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w") as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    then = time.time() - 100
+    os.utime(path, (then, then))
+
+
+def samples(first, count):
+    found = {}
+    for i in range(first, first + count):
+        found |= {f"s/{i:04d}.png": png(i), f"s/{i:04d}.cls": str(i % 3).encode(), f"s/{i:04d}.json": b"{}"}
+    return found
+
+
+# --- shards -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "names", [("a-train-0.tar", "a-train-1.tar", "a-val-0.tar"), ("train/0.tar", "train/1.tar", "test/0.tar")]
+)
+@pytest.mark.parametrize("budget", [0, float("inf")])
+def test_shards_of_both_parts(tmp_path, names, budget):
+    for number, name in enumerate(names):
+        shard(tmp_path / name, samples(10 * number, 10))
+    assert recognise_dataset(tmp_path) == "shards"
+    data = open_dataset(str(tmp_path), memory_budget=budget)
+    assert data.classes == ("0", "1", "2") and (len(data.train), len(data.test)) == (20, 10)
+    assert data.train.labels.tolist() == [i % 3 for i in range(20)]
+    assert data.train.paths[11] == f"{names[1]}/s/0011.png"
+    assert data.train.images[torch.tensor([11, 2])][:, 0, 0, 0].tolist() == [11, 2]
+    assert not data.unreadable
+
+
+def test_one_shard_with_class_names_and_test_images_set_aside(tmp_path):
+    shard(tmp_path / "pets.tar", samples(0, 30))
+    (tmp_path / "classes.txt").write_text("cat\ndog\nfox\nowl\n")
+    assert recognise_dataset(tmp_path / "pets.tar") == "shards"
+    with pytest.raises(NoTestPartError, match="pets has no test images"):
+        open_dataset(str(tmp_path / "pets.tar"))
+    data = open_dataset(str(tmp_path / "pets.tar"), test_fraction=0.2)
+    assert data.title == "pets" and data.classes == ("cat", "dog", "fox", "owl")
+    assert (len(data.train), len(data.test)) == (24, 6)
+
+
+def test_what_is_wrong_in_a_shard_is_listed(tmp_path):
+    members = samples(0, 12)
+    members["s/0003.cls"] = b"dog"
+    del members["s/0004.cls"]
+    members["s/0005.png"] = b"no image"
+    members["s/0006.png"] = b""
+    shard(tmp_path / "train-0.tar", members)
+    shard(tmp_path / "train-1.tar", samples(12, 12))
+    whole = (tmp_path / "train-1.tar").read_bytes()
+    (tmp_path / "train-1.tar").write_bytes(whole[: 512 * 3 * 2 * 6 + 100])  # in the middle of a header
+    (tmp_path / "train-2.tar").write_bytes(b"x" * 600)
+    data = open_dataset(str(tmp_path), test_fraction=0.2)
+    reasons = {u.path: u.reason for u in data.unreadable}
+    assert reasons["train-0.tar/s/0003.png"] == "its label 'dog' is no number"
+    assert reasons["train-0.tar/s/0004.png"] == "there is no label (.cls) beside it"
+    assert reasons["train-0.tar/s/0005.png"] == "not an image, or of an unknown kind"
+    assert reasons["train-0.tar/s/0006.png"] == "the file is empty"
+    assert reasons["train-1.tar"].startswith("the shard is damaged") and "train-2.tar" in reasons
+    assert len(data.train) + len(data.test) > 8 + 3
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"a.png": png(1), "b.txt": b""}, "holds no images with labels. A shard holds KEY.jpg"),
+        ({"a.png": png(1), "a.cls": b"7"}, "they reach 7, but no training image has label 0"),
+        ({"a.png": b"?", "a.cls": b"0"}, "None of the 1 images in .* can be read"),
+    ],
+)
+def test_wrong_shards(tmp_path, members, words):
+    shard(tmp_path / "x.tar", members)
+    with pytest.raises(InputError, match=words):
+        open_dataset(str(tmp_path / "x.tar"), test_fraction=0.5)
+
+
+def test_a_shard_that_changed_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.setenv("UNLEARN_STUDIO_DECODED", "0")
+    shard(tmp_path / "train.tar", samples(0, 10))
+    shard(tmp_path / "test.tar", samples(10, 10))
+    data = open_dataset(str(tmp_path), memory_budget=0)
+    shard(tmp_path / "train.tar", samples(20, 10))
+    with pytest.raises(InputError, match=r"train\.tar/s/0002\.png has changed since the data was opened"):
+        data.train.images[2]
+
+
+# --- Hugging Face -------------------------------------------------------------------------------------------------
+
+
+def save_part(folder, cells, labels, names=("cat", "dog"), feature="ClassLabel", files=2, **state):
+    """Write what `Dataset.save_to_disk` writes: Arrow streams, the features and the state."""
+    pa = pytest.importorskip("pyarrow")
+    folder.mkdir(parents=True)
+    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    listed = []
+    for number, rows in enumerate(np.array_split(np.arange(len(cells)), files)):
+        pictures = pa.array([cells[i] for i in rows], type=image)
+        table = pa.table({"image": pictures, "label": pa.array([labels[i] for i in rows], pa.int64())})
+        name = f"data-{number:05d}-of-{files:05d}.arrow"
+        with pa.OSFile(str(folder / name), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table, max_chunksize=3)
+        listed.append({"filename": name})
+    label = (
+        {"names": list(names), "_type": "ClassLabel"}
+        if feature == "ClassLabel"
+        else {"dtype": "int64", "_type": "Value"}
+    )
+    (folder / "dataset_info.json").write_text(json.dumps({"features": {"image": {"_type": "Image"}, "label": label}}))
+    (folder / "state.json").write_text(json.dumps({"_data_files": listed, "_indices_data_files": None, **state}))
+
+
+def cells(first, count):
+    return [{"bytes": png(i), "path": f"{i}.png"} for i in range(first, first + count)]
+
+
+@pytest.mark.parametrize("budget", [0, float("inf")])
+def test_a_saved_dictionary_of_parts(tmp_path, budget):
+    root = tmp_path / "pets"
+    save_part(root / "train", cells(0, 10), [i % 2 for i in range(10)])
+    save_part(root / "test", cells(50, 4), [0, 1, -1, None])
+    (root / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
+    assert recognise_dataset(root) == "hugging face"
+    data = open_dataset(str(root), memory_budget=budget)
+    assert data.classes == ("cat", "dog") and data.train.labels.tolist() == [i % 2 for i in range(10)]
+    assert data.train.images[:][:, 0, 0, 0].tolist() == list(range(10))
+    assert data.test.paths == ("test/0", "test/1") and data.test.images[1][0, 0, 0] == 51
+    assert [(u.path, u.reason) for u in data.unreadable] == [
+        ("test/2", "its label is -1"),
+        ("test/3", "its label is None"),
+    ]
+
+
+def test_one_saved_part_with_numbered_labels_and_images_beside_it(tmp_path):
+    root = tmp_path / "one"
+    own = [*cells(0, 8), {"bytes": None, "path": "there.png"}, {"bytes": None, "path": None}, None, {"bytes": b"?"}]
+    save_part(root, own, [i % 2 for i in range(12)], feature="Value")
+    (root / "there.png").write_bytes(png(77))
+    with pytest.raises(NoTestPartError):
+        open_dataset(str(root))
+    data = open_dataset(str(root), test_fraction=0.3)
+    assert data.classes == ("0", "1") and len(data.train) + len(data.test) == 9
+    assert 77 in [*data.train.images[:, 0, 0, 0].tolist(), *data.test.images[:, 0, 0, 0].tolist()]
+    assert [u.reason for u in data.unreadable] == ["the cell is empty"] * 2 + ["not an image, or of an unknown kind"]
+
+
+def test_saved_data_that_cannot_be_used(tmp_path, monkeypatch):
+    save_part(tmp_path / "a", cells(0, 4), [0, 1, 0, 1], _indices_data_files=[{"filename": "i.arrow"}])
+    with pytest.raises(InputError, match=r"is a selection of rows\. Call flatten_indices"):
+        open_dataset(str(tmp_path / "a"), test_fraction=0.5)
+    save_part(tmp_path / "b", cells(0, 4), [0, 1, 0, 3], feature="Value")
+    with pytest.raises(InputError, match="labels must be whole numbers 0 to K-1 without a gap"):
+        open_dataset(str(tmp_path / "b"), test_fraction=0.5)
+    save_part(tmp_path / "c", cells(0, 4), [0, 1, 0, 1])
+    (tmp_path / "c" / "data-00001-of-00002.arrow").write_bytes(b"short")
+    with pytest.raises(InputError, match="is damaged"):
+        open_dataset(str(tmp_path / "c"), test_fraction=0.5)
+    (tmp_path / "c" / "dataset_info.json").write_text('{"features": {"text": {"_type": "Value"}}}')
+    with pytest.raises(InputError, match="has no image column; its columns are text"):
+        open_dataset(str(tmp_path / "c"), test_fraction=0.5)
+    monkeypatch.setattr("core.data.huggingface.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r'needs the package pyarrow\. Install it: pip install "unlearn-studio\[hf\]"'):
+        open_dataset(str(tmp_path / "b"), test_fraction=0.5)
