@@ -119,14 +119,10 @@ def test_auxiliary_heads_keep_their_keys_but_do_not_run(architecture):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", ALL)
-def test_every_architecture_runs_at_its_smallest_and_usual_size(architecture):
+def test_every_architecture_trains_at_its_smallest_size(architecture):
     known = get_architecture(architecture)
-    sizes = (
-        {known.default_size} if known.family == "vision_transformer" else {known.default_size, (known.min_size,) * 2}
-    )
-    for size in sizes:
-        module = build_on_meta(ModelSpec(architecture, 5, 4, size)).to("meta")
-        for training in (False, True):
-            output = module.train(training)(torch.empty(2, 4, *size, device="meta"))
-            logits = output if isinstance(output, torch.Tensor) else output[0]
-            assert logits.shape == (2, 5)
+    size = known.default_size if known.family == "vision_transformer" else (known.min_size,) * 2
+    module = build_on_meta(ModelSpec(architecture, 5, 4, size)).to("meta").train()
+    output = module(torch.empty(2, 4, *size, device="meta"))
+    logits = output if isinstance(output, torch.Tensor) else output[0]
+    assert logits.shape == (2, 5)

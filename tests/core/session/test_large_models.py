@@ -1,0 +1,85 @@
+"""Networks of people's own training, written by plain torch: opened, recognised, one step, given back key for key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torchvision import models
+
+from core.data.batches import NO_AUGMENTATION
+from core.data.splits import Splits
+from core.engine.control import Control
+from core.engine.engine import Engine
+from core.engine.monitor import Unwatched
+from core.engine.setting import Setting
+from core.engine.states import State
+from core.methods import get_method
+from core.models.formats import write_same
+from core.session.jobs import resolve_method
+from core.session.opening import open_pair, stores, tapped
+
+ONE_STEP = {
+    "reconstruction": ("muda", "reconstruction", {"rounds": 1, "min_steps": 1, "forget_epochs": 0.1, "batch": 9}),
+    "default": ("muda", "default", {"rounds": 1, "min_steps": 1, "relearn_min_steps": 1, "batch": 9}),
+    "finetune": ("finetune", "", {"epochs": 1, "batch": 9}),
+}
+IMAGES, CLASSES = 12, 4
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory) -> Path:
+    """A dozen noise images of four classes."""
+    path = tmp_path_factory.mktemp("noise") / "noise.npz"
+    images = np.random.default_rng(0).integers(0, 256, (IMAGES, 32, 32, 3), dtype=np.uint8)
+    labels = np.arange(IMAGES) % CLASSES
+    np.savez(path, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("architecture", "presets"),
+    [
+        ("mobilenet_v3_small", ("reconstruction", "default", "finetune")),
+        ("efficientnet_b0", ("default",)),
+        ("convnext_tiny", ("reconstruction",)),
+        ("resnet50", ("finetune",)),
+    ],
+)
+def test_one_step_on_weights_of_plain_torch(tmp_path, noise, architecture, presets):
+    torch.manual_seed(0)
+    weights = models.get_model(architecture, num_classes=CLASSES).state_dict()
+    torch.save({"state_dict": weights, "epoch": 3}, tmp_path / "in.pth")
+    pair = open_pair(tmp_path / "in.pth", str(noise))
+    assert (pair.model.spec.architecture, pair.model.spec.num_classes) == (architecture, CLASSES)
+    for name in presets:
+        module = stepped(pair, *ONE_STEP[name])
+        write_same(tmp_path / "out.pth", module.state_dict(), pair.model.form)
+        given = torch.load(tmp_path / "out.pth", weights_only=True)
+        assert given["epoch"] == 3
+        assert list(given["state_dict"]) == list(weights)
+        changed = [key for key, value in given["state_dict"].items() if not torch.equal(value, weights[key])]
+        if name == "default":  # the end of the network alone
+            assert 0 < len(changed) < len(weights) / 4
+            assert set(changed) <= set(list(weights)[-len(weights) // 3 :])
+        else:
+            assert len(changed) > len(weights) / 2
+
+
+def stepped(pair, method_id, preset, settings):
+    """Take a method's one or two steps on all but class 1, without the measures of a run."""
+    method, cpu = get_method(method_id), torch.device("cpu")
+    forget = pair.dataset.train.labels == 1
+    train, test = stores(pair.dataset, cpu, forget)
+    setting = Setting(
+        run_id="", method=method, values=resolve_method(method, "class", preset, settings), seed=0,
+        model=tapped(pair.model, cpu), splits=Splits.of(pair.dataset, forget), train=train, test=test,
+        class_names=pair.dataset.classes, device=cpu, precision="float32", augmentation=NO_AUGMENTATION,
+    )  # fmt: skip
+    engine = Engine(setting, Control(), Unwatched())
+    assert not [event for event in engine.run() if event.type == "run_failed"]
+    assert engine.outcome is State.FINISHED
+    return setting.model.module
