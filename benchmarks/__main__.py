@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ("start", "gui", "speed", "methods", "monitor", "quality", "verify")
+NAMES = ("start", "gui", "speed", "methods", "monitor", "quality", "verify", "scaling")
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import os
 import platform
 import statistics
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,29 @@ def interleaved(first: Callable[[], float], second: Callable[[], float], rounds:
         pairs.append((first(), second()))
     ratio = statistics.median(a / b for a, b in pairs)
     return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs), ratio
+
+
+def peak_of(work: Callable[[], Any]) -> float:
+    """Return by how many bytes of anonymous memory `work` went above what there was before, at its highest."""
+    def held() -> int:
+        fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
+        return 1024 * int(fields["RssAnon"].split()[0])
+
+    start, highest, done = held(), 0, threading.Event()
+
+    def watch() -> None:
+        nonlocal highest
+        while not done.wait(0.005):
+            highest = max(highest, held())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        work()
+    finally:
+        done.set()
+        watcher.join()
+    return float(max(0, highest - start))
 
 
 def _processor() -> str:

@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import report
+from benchmarks.common import peak_of, report
 from benchmarks.quality import FULL, QUICK, Plan
 from benchmarks.quality import ROOT as QUALITY
 
@@ -210,32 +210,7 @@ def _memory_in(home: Path) -> float:
 
     pair = open_pair(home / "original", str(home / "images.npz"))
     gc.collect()
-    return _peak_of(lambda: check(RunFolder(home / "run"), Control(), lambda event: None, pair=pair, seeds=(1,)))
-
-
-def _peak_of(work: Any) -> float:
-    """Return by how many bytes of anonymous memory `work` went above what there was before, at its highest."""
-    import threading
-
-    def held() -> int:
-        fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
-        return 1024 * int(fields["RssAnon"].split()[0])
-
-    start, highest, done = held(), 0, threading.Event()
-
-    def watch() -> None:
-        nonlocal highest
-        while not done.wait(0.005):
-            highest = max(highest, held())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        work()
-    finally:
-        done.set()
-        watcher.join()
-    return float(max(0, highest - start))
+    return peak_of(lambda: check(RunFolder(home / "run"), Control(), lambda event: None, pair=pair, seeds=(1,)))
 
 
 if __name__ == "__main__":
