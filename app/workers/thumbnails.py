@@ -70,6 +70,11 @@ class Thumbnails(QObject):
             self._request(key)
         return None
 
+    @property
+    def side(self) -> int:
+        """Side of a thumbnail in logical pixels."""
+        return self._side
+
     def cached_bytes(self) -> int:
         """Bytes the kept pixmaps take."""
         return self._bytes

@@ -29,6 +29,18 @@ def add_forget(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_chosen(parser: argparse.ArgumentParser) -> None:
+    """Add --forget-class and --forget-samples, for commands that look at a forget set and change nothing."""
+    group = parser.add_argument_group("forget set, for what lies near it")
+    _add_classes(group, "--forget-class", "class to forget, by name or index; several, and repeatable")
+    _add_samples(group, "--forget-samples", "forget list: one sample a line, by index, path or file name")
+
+
+def chosen_selection(options: argparse.Namespace, dataset: Dataset, screen: Screen) -> Selection:
+    """Return what the options of `add_chosen` choose; empty where none is given."""
+    return _selection(options.forget_class, options.forget_samples, options.allow_missing, dataset, screen)
+
+
 def add_exclude(parser: argparse.ArgumentParser) -> None:
     """Add --exclude-class and --exclude-samples."""
     group = parser.add_argument_group("left out, for a retrained reference")

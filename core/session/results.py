@@ -27,6 +27,7 @@ from core.runs.folder import CARD, EVENTS, FORGET, JOB, MODEL, MODEL_PT, REPORT_
 from core.session.caveats import caveats, is_unchanged, unchanged_since_start
 from core.session.chain import original_of
 from core.session.measuring import Candidate, Measurements, measure_all
+from core.session.similar import similar_images
 from core.verify import relations, suite
 from core.verify.measure_log import SUITE_VERSION
 from core.verify.report import render_report
@@ -110,7 +111,8 @@ def build_report(
         Candidate("original", original_of(job)[1], original), Candidate("unlearned", "", unlearned), (), splits,
         tell=tell,
     )  # fmt: skip
-    report = report_of(folder, job, dataset, splits, measured, outcome)
+    similar = similar_images(dataset, splits.forget.numpy(), original, original_of(job)[1], tell)
+    report = report_of(folder, job, dataset, splits, measured, outcome, similar=similar.counts())
     if start is not None and start is not original:
         _held_against_start(report, unlearned, start, splits)
     return report
@@ -124,10 +126,11 @@ def report_of(
     measured: Measurements,
     outcome: Outcome,
     retrained_notes: dict[str, Any] | None = None,
+    similar: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Put together report.json from measurements, without the hashes that `write_report` adds.
 
-    `log` holds the caveats once more, for the event log.
+    `log` holds the caveats once more, for the event log. `similar`: counts of kept images that look like forget images.
     """
     method = get_method(job.method)
     models, references = measured.models, measured.retrained
@@ -145,6 +148,7 @@ def report_of(
         "forget_mode": job.forget.mode,
         "total": job.forget.total,
         "chain": [asdict(request) for request in job.requests],
+        "similar_kept": similar,
         "method": method.id,
         "method_details": {
             "title": method.title,

@@ -97,8 +97,28 @@ def limits(report: Report) -> list[str]:
         found.append(FEW.format(count=numbers.count(forget_count)))
     if membership is None:
         found.append(str(refused) if refused else NO_ATTACK)
+    if sentence := similar_kept(report):
+        found.append(sentence)
     found.append(BOTH_MODELS)
     return found
+
+
+def similar_kept(report: Report) -> str:
+    """Say how many kept images look like forget images; empty where nobody looked."""
+    found = report.get("similar_kept") or {}
+    number = found.get("count")
+    if not isinstance(number, int):
+        return ""
+    more = "" if found.get("complete", True) else " Only the likeliest were compared, so there may be more."
+    if not number:
+        return f"No kept image looks almost the same as a forget image.{more}"
+    one = number == 1
+    exact = int(found.get("exact") or 0)
+    same = f", {numbers.count(exact)} of them pixel by pixel" if exact else ""
+    return (
+        f"{numbers.plural(number, 'kept image')} {'looks' if one else 'look'} almost the same as forget images{same}. "
+        f"While {'it stays' if one else 'they stay'}, the model can go on knowing what was to be removed.{more}"
+    )
 
 
 def title(report: Report) -> str:

@@ -13,6 +13,7 @@ from app.pages.forget.class_panel import ClassPanel
 from app.pages.forget.gallery_panel import GalleryPanel
 from app.pages.forget.map_panel import MapPanel
 from app.pages.forget.presenter import ForgetPresenter
+from app.pages.forget.similar_card import SimilarCard
 from app.pages.forget.tool_row import ToolRow
 from app.services import tokens as t
 from app.services.theme import BASE_PX, theme
@@ -43,6 +44,7 @@ class ForgetPage(Page):
         self.class_panel = ClassPanel(self.class_model)
         self.gallery_panel = GalleryPanel(self.gallery_model, self.thumbnails)
         self.map_panel = MapPanel()
+        self.similar_card = SimilarCard()
         self.stack = QStackedWidget()
         self.empty = EmptyState("forget", NOTHING_OPEN, "Open model and data", self._open_project)
         self.stack.addWidget(self.empty)
@@ -99,14 +101,20 @@ class ForgetPage(Page):
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.setHandleWidth(theme.px(t.M))
+        right = QWidget()
+        beside = QVBoxLayout(right)
+        beside.setContentsMargins(0, 0, 0, 0)
+        beside.setSpacing(theme.px(t.M))
+        beside.addWidget(self.map_panel, 1)
+        beside.addWidget(self.similar_card)
         panels: list[tuple[QWidget, int]] = [(self.class_panel, CLASSES)]
         if theme.px(BASE_PX) > LARGE_FONT_PX:
             tabs = QTabWidget()
             tabs.addTab(self.gallery_panel, "Images")
-            tabs.addTab(self.map_panel, "Map")
+            tabs.addTab(right, "Map")
             panels.append((tabs, IMAGES))
         else:
-            panels += [(self.gallery_panel, IMAGES), (self.map_panel, MAP)]
+            panels += [(self.gallery_panel, IMAGES), (right, MAP)]
         for place, (panel, width) in enumerate(panels):
             panel.setMinimumWidth(theme.px(width) * 3 // 4)
             self.splitter.addWidget(panel)

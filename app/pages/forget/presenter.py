@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QTimer
 from app.models.gallery import Images
 from app.pages.forget.lists import ForgetLists
 from app.pages.forget.map_presenter import MapPresenter
+from app.pages.forget.similar_presenter import SimilarPresenter
 from app.services import format as fmt
 from app.services import method_words
 from app.services.theme import theme
@@ -36,6 +37,7 @@ class ForgetPresenter(QObject):
         self._images: Images | None = None
         self.lists = ForgetLists(context, page, self)
         self.map = MapPresenter(context, page.map_panel, page.thumbnails, self)
+        self.similar = SimilarPresenter(context, page.similar_card, page.thumbnails, self)
         self._confirm_timer = QTimer(self)
         self._confirm_timer.setSingleShot(True)
         self._confirm_timer.setInterval(CONFIRM_MS)
@@ -51,9 +53,11 @@ class ForgetPresenter(QObject):
     def entered(self) -> None:
         """The page is shown: draw what was left alone while it was not."""
         self._draw_map()
+        self.similar.refresh()
 
     def left(self) -> None:
         """Another page is shown."""
+        self.similar.stop()
         self._unconfirm()
 
     def _connect(self) -> None:
@@ -70,6 +74,7 @@ class ForgetPresenter(QObject):
         classes.opened.connect(page.tools.choose_class)
         page.gallery_panel.view.mark_wanted.connect(self._gallery_marked)
         self.map.mark_wanted.connect(self.mark)
+        self.similar.added.connect(self.add_similar)
         page.tools.changed.connect(self._search_timer.start)
         page.tools.import_button.clicked.connect(self.lists.ask_import)
         page.tools.export_button.clicked.connect(self.lists.ask_export)
@@ -116,6 +121,12 @@ class ForgetPresenter(QObject):
         selection = self._context.project.selection
         if selection is not None:
             self._change(selection.with_samples(match.matched, weights=match.weights), always_say=True)
+
+    def add_similar(self, images: np.ndarray) -> None:
+        """Add kept images that look like forget images, in one step."""
+        selection = self._context.project.selection
+        if selection is not None:
+            self._change(selection.with_samples(images), always_say=True)
 
     def clear(self) -> None:
         """Take everything out."""
@@ -216,6 +227,8 @@ class ForgetPresenter(QObject):
             page.gallery_panel.view.viewport().update()
             if not self._stale_map:
                 self.map.show_selection()
+        if page.isVisible():
+            self.similar.refresh()
 
     def _show_summary(self) -> None:
         project, page = self._context.project, self._page

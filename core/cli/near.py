@@ -1,0 +1,104 @@
+"""`inspect DATA --forget-…`: kept images that look like forget images, before anything is unlearned."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.cli import forget, options
+from core.cli.output import Screen, facts, shown, table
+from core.cli.progress import Loading
+from core.errors import InputError
+from core.verify.numbers import count, plural, ratio
+
+if TYPE_CHECKING:
+    from core.data.dataset import Dataset
+    from core.data.duplicates import Duplicates
+    from core.selection import Selection
+    from core.session.opening import Pair
+
+_SHOWN = 12  # pairs in the table
+_IN_JSON = 1000
+
+
+def run_near(given: argparse.Namespace, screen: Screen) -> int:
+    """Say which kept images look like the forget set, and write the list with them where that is asked for."""
+    from core.session.baseline import original_outputs
+    from core.session.similar import similar_images
+
+    loading = Loading(screen)
+    dataset, pair = _opened(given, loading)
+    selection = forget.chosen_selection(given, dataset, screen)
+    selection.check()
+    outputs, sha256 = None, ""
+    if pair is not None:
+        from core.devices import choose_device
+
+        outputs, sha256 = original_outputs(pair, choose_device("auto"), loading), pair.model.sha256
+    found = similar_images(dataset, selection.mask, outputs, sha256, loading)
+    screen.end_line()
+    screen.say(f"{dataset.title}: {selection.describe()}\n")
+    screen.say(similar_text(found, dataset))
+    document: dict[str, Any] = {
+        "kind": "dataset", "path": given.path,
+        "forget": {"mode": selection.mode, "count": selection.count},
+        "similar": found.as_dict(dataset.train.paths, _IN_JSON),
+    }  # fmt: skip
+    if given.with_similar:
+        document["written"] = _write(options.path_option(given.with_similar), selection, found, dataset, screen)
+    screen.document(document)
+    return 0
+
+
+def similar_text(found: Duplicates, dataset: Dataset) -> str:
+    """Lay out near-duplicates: how many, and the most alike side by side."""
+    number = len(found)
+    if not number:
+        return "Similar images kept: none found."
+    exact = int(found.exact.sum())
+    split = f"{count(exact)} pixel by pixel, {count(number - exact)} near"
+    lines = [facts([("Similar images kept", f"{count(number)} ({split})")])]
+    names = dataset.train.paths
+    label = dataset.train.labels
+
+    def name(index: int) -> str:
+        return names[index] if names is not None else f"{index} ({dataset.classes[int(label[index])]})"
+
+    rows = [
+        [name(int(kept)), name(int(forgotten)), "same pixels" if exact else ratio(float(agreement))]
+        for kept, forgotten, exact, agreement in zip(
+            found.kept[:_SHOWN], found.forgotten[:_SHOWN], found.exact, found.agreement, strict=False
+        )
+    ]
+    lines.append(table(["kept", "looks like", "agreement"], rows))
+    if number > _SHOWN:
+        lines.append(f"and {count(number - _SHOWN)} more (all with --json)")
+    if not found.complete:
+        lines.append("Only the likeliest pairs were compared, so there may be more.")
+    lines.append("While they stay, the model can go on knowing what you remove. --with-similar FILE adds them.")
+    return "\n".join(lines)
+
+
+def _opened(given: argparse.Namespace, loading: Loading) -> tuple[Dataset, Pair | None]:
+    from core.session.opening import open_data, open_pair
+
+    data = options.data_options(given)
+    if not given.model:
+        return open_data(given.path, data, progress=loading), None
+    pair = open_pair(
+        options.path_option(given.model), given.path, data, arch=options.architecture_option(given),
+        trust_pickle=given.trust_pickle, trust_code=given.trust_code, progress=loading,
+    )  # fmt: skip
+    return pair.dataset, pair
+
+
+def _write(path: Path, selection: Selection, found: Duplicates, dataset: Dataset, screen: Screen) -> str:
+    from core.selection import write_forget_list
+
+    try:
+        write_forget_list(path, selection.with_samples(found.kept), dataset.train.paths)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}", "Choose another file") from error
+    screen.say(f"\n{plural(selection.count + len(found), 'image')} written to {shown(path)}")
+    return str(path)

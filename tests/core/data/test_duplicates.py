@@ -1,0 +1,152 @@
+"""Near-duplicates: twins planted among generated photos are found, pictures of their own are not."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.data import duplicates
+from core.data.duplicates import find_duplicates, hash_images
+
+SIDE = 48
+PICTURES, ASKED = 300, 40
+
+
+def photo(seed: int) -> np.ndarray:
+    """Overlaid waves of all directions and colours: smooth like a photograph, and different for every seed."""
+    generator = np.random.default_rng(seed)
+    y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
+    image = np.zeros((SIDE, SIDE, 3))
+    for number in range(1, 10):
+        down, across = generator.normal(size=2) * 3
+        wave = np.sin(2 * np.pi * (down * y + across * x) + generator.uniform(0, 7))
+        image += wave[..., None] * generator.normal(size=3) / number**0.5
+    image -= image.min()
+    return (image * 255 / image.max()).astype(np.uint8)
+
+
+def resized(image: Image.Image) -> Image.Image:
+    return image.resize((SIDE * 2 // 3, SIDE * 2 // 3), Image.Resampling.BICUBIC)
+
+
+def recompressed(image: Image.Image) -> Image.Image:
+    held = io.BytesIO()
+    image.save(held, "JPEG", quality=75)
+    return Image.open(held)
+
+
+def mirrored(image: Image.Image) -> Image.Image:
+    return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+
+
+def cropped(image: Image.Image) -> Image.Image:
+    return image.crop((2, 2, SIDE - 2, SIDE - 2))
+
+
+CHANGES = (resized, recompressed, mirrored, cropped)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> np.ndarray:
+    return np.stack([photo(seed) for seed in range(PICTURES)])
+
+
+def with_twins(pictures: np.ndarray, change) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures with changed copies of the first ASKED after them, and the mask of these."""
+    twins = [
+        np.asarray(change(Image.fromarray(image)).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+        for image in pictures[:ASKED]
+    ]
+    everything = np.concatenate([pictures, np.stack(twins)])
+    forget = np.zeros(len(everything), bool)
+    forget[:ASKED] = True
+    return everything, forget
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_planted_twins_are_found_and_nothing_else(pictures, change):
+    images, forget = with_twins(pictures, change)
+    found = find_duplicates(images, forget)
+    assert found.complete and not found.exact.any()
+    twins = found.kept - PICTURES == found.forgotten
+    assert twins.all()  # no picture of its own is taken for a twin, and each twin is told whose it is
+    assert len(found) >= 0.95 * ASKED
+    assert (np.diff(found.agreement) <= 0).all()
+
+
+def test_the_same_pixels_are_exact_and_come_first(pictures):
+    images = np.concatenate([pictures, pictures[3:5], pictures[3:4]])
+    images = np.concatenate([images, with_twins(pictures, recompressed)[0][PICTURES : PICTURES + 1]])
+    forget = np.zeros(len(images), bool)
+    forget[[0, 3, 4]] = True
+    found = find_duplicates(images, forget)
+    assert found.kept.tolist() == [PICTURES, PICTURES + 1, PICTURES + 2, PICTURES + 3]
+    assert found.forgotten.tolist() == [3, 4, 3, 0]
+    assert found.exact.tolist() == [True, True, True, False]
+    assert found.as_dict(most=1) == {
+        "count": 4, "exact": 3, "near": 1, "complete": True,
+        "pairs": [{"kept": PICTURES, "forgotten": 3, "exact": True, "agreement": 1.0}],
+    }  # fmt: skip
+
+
+def test_even_images_are_no_twins_unless_they_are_the_same():
+    even = np.stack([np.full((SIDE, SIDE, 1), level, np.uint8) for level in (10, 10, 200, 201)])
+    found = find_duplicates(even, np.array([True, False, False, False]))
+    assert found.kept.tolist() == [1] and found.exact.all()
+
+
+def test_candidates_of_the_caller_are_compared_and_not_believed(pictures):
+    # The forget images are the crops: what is outside of them is in no hash.
+    images, first = with_twins(pictures, lambda image: image.crop((0, 0, SIDE - 8, SIDE - 8)))
+    forget = np.zeros(len(images), bool)
+    forget[PICTURES:] = True
+    assert first.sum() == ASKED
+    named = np.arange(ASKED)
+    near = (np.concatenate([named, named + 1]), np.concatenate([named, named]) + PICTURES)
+    found = find_duplicates(images, forget, near=near)
+    assert len(found) >= 0.95 * ASKED and (found.kept == found.forgotten - PICTURES).all()
+
+
+def test_nothing_to_compare_is_nothing_found(pictures):
+    for forget in (np.zeros(PICTURES, bool), np.ones(PICTURES, bool)):
+        assert len(find_duplicates(pictures, forget)) == 0
+
+
+def test_many_pairs_are_cut_off_and_it_says_so(pictures, monkeypatch):
+    images, forget = with_twins(pictures, recompressed)
+    monkeypatch.setattr(duplicates, "MOST_COMPARED", 10)
+    found = find_duplicates(images, forget)
+    assert not found.complete and 0 < len(found) <= 10
+
+
+def test_images_are_read_in_pieces_and_hashes_can_be_handed_in(pictures, monkeypatch):
+    class Pieces:
+        """An array that can only be indexed, and counts what is asked for at once."""
+
+        most = 0
+
+        def __len__(self) -> int:
+            return len(images)
+
+        def __getitem__(self, index):
+            part = images[index]
+            Pieces.most = max(Pieces.most, len(part))
+            return part
+
+    images, forget = with_twins(pictures, recompressed)
+    monkeypatch.setattr(duplicates, "CHUNK", 64)
+    hashed = hash_images(Pieces())
+    found = find_duplicates(Pieces(), forget, hashed)
+    assert Pieces.most == 64
+    assert np.array_equal(found.kept, find_duplicates(images, forget).kept)
+
+
+def test_it_can_be_interrupted(pictures):
+    def stop(what: str, done: int, total: int) -> None:
+        raise InterruptedError(what)
+
+    with pytest.raises(InterruptedError, match="Looking at all images"):
+        find_duplicates(pictures, np.arange(PICTURES) < 3, tick=stop)
