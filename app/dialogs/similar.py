@@ -58,6 +58,7 @@ class SimilarSheet(Sheet):
         self.table.setAccessibleName("Kept images and the forget images they look like")
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setTabKeyNavigation(False)  # Tab leads to the buttons
         self.table.verticalHeader().hide()
         side = thumbnails.side
         self.table.setIconSize(QSize(side, side))

@@ -13,6 +13,7 @@ from app.services import format as fmt
 if TYPE_CHECKING:
     from core.data.dataset import Dataset
     from core.session.baseline import Baseline
+    from core.session.near import Near
 
 Index = QModelIndex | QPersistentModelIndex
 ROOT = QModelIndex()
@@ -25,8 +26,10 @@ LABEL = int(Qt.ItemDataRole.UserRole) + 4  # the class's index
 SORTS = (
     ("data", "As in the data"), ("loss", "Highest loss"), ("confidence", "Least confident"),
     ("distance", "Far from mean"), ("forget", "Forget set first"),
+    ("near", "Near the forget set"), ("damage", "Likely to suffer"),
 )  # fmt: skip
-NEEDS_MODEL = frozenset(("loss", "confidence", "distance"))
+NEEDS_MODEL = frozenset(("loss", "confidence", "distance", "near", "damage"))
+NEEDS_FORGET = {"near": "features", "damage": "gradient"}  # orders around the forget set: which values of Near
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Images:
     def __init__(self, dataset: Dataset, baseline: Baseline | None = None) -> None:
         self.dataset = dataset
         self.baseline = baseline
+        self.near: Near | None = None  # around the forget set as it stands; None: not known
         self._lower: dict[str, list[str]] = {}
 
     def labels(self, part: str) -> np.ndarray:
@@ -108,6 +112,11 @@ class Images:
     def _keys(self, wanted: Wanted, mask: np.ndarray | None) -> np.ndarray | None:
         if wanted.sort == "forget":
             return None if mask is None or wanted.part != "train" else ~mask
+        if wanted.sort in NEEDS_FORGET:
+            if self.near is None or wanted.part != "train":
+                return None
+            likeness: np.ndarray = -getattr(self.near, NEEDS_FORGET[wanted.sort])
+            return np.where(self.near.forget, np.inf, likeness)  # kept images first, nearest before all
         known = self._known(wanted.part)
         if known is None or wanted.sort == "data":
             return None

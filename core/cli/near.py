@@ -1,4 +1,4 @@
-"""`inspect DATA --forget-…`: kept images that look like forget images, before anything is unlearned."""
+"""`inspect DATA --forget-…`: what lies near a forget set: twins among kept images, and what is likely to suffer."""
 
 from __future__ import annotations
 
@@ -7,24 +7,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli import forget, options
-from core.cli.output import Screen, facts, shown, table
+from core.cli.output import Screen, facts, shown, table, wrapped
 from core.cli.progress import Loading
 from core.errors import InputError
-from core.verify.numbers import count, plural, ratio
+from core.verify.numbers import count, percent, plural, ratio
 
 if TYPE_CHECKING:
     from core.data.dataset import Dataset
     from core.data.duplicates import Duplicates
     from core.selection import Selection
+    from core.session.near import Near
     from core.session.opening import Pair
 
+_CLASSES, _NEAREST = 5, 8  # rows of the tables
 _SHOWN = 12  # pairs in the table
 _IN_JSON = 1000
 
 
 def run_near(given: argparse.Namespace, screen: Screen) -> int:
-    """Say which kept images look like the forget set, and write the list with them where that is asked for."""
+    """Say what lies near the forget set, and write the list with its twins where that is asked for."""
     from core.session.baseline import original_outputs
+    from core.session.near import near_dict, near_forget_set
     from core.session.similar import similar_images
 
     loading = Loading(screen)
@@ -45,6 +48,10 @@ def run_near(given: argparse.Namespace, screen: Screen) -> int:
         "forget": {"mode": selection.mode, "count": selection.count},
         "similar": found.as_dict(dataset.train.paths, _IN_JSON),
     }  # fmt: skip
+    if pair is not None and outputs is not None:
+        near = near_forget_set(outputs, selection.mask)
+        screen.say(f"\n{near_text(near, dataset)}")
+        document["near"] = near_dict(near, dataset, _IN_JSON)
     if given.with_similar:
         document["written"] = _write(options.path_option(given.with_similar), selection, found, dataset, screen)
     screen.document(document)
@@ -78,6 +85,36 @@ def similar_text(found: Duplicates, dataset: Dataset) -> str:
         lines.append("Only the likeliest pairs were compared, so there may be more.")
     lines.append("While they stay, the model can go on knowing what you remove. --with-similar FILE adds them.")
     return "\n".join(lines)
+
+
+def near_text(near: Near, dataset: Dataset) -> str:
+    """Lay out what is likely to suffer: classes by their share of near images, and the nearest images."""
+    labels = dataset.train.labels.numpy()
+    rows = near.classes(labels, dataset.num_classes)[:_CLASSES]
+    classes = [
+        [dataset.classes[row["class"]], count(row["images"]), percent(row["near"] / row["images"]),
+         ratio(row["features"]), ratio(row["gradient"])]
+        for row in rows
+    ]  # fmt: skip
+    names = dataset.train.paths
+
+    def name(index: int) -> str:
+        return names[index] if names is not None else f"{index} ({dataset.classes[int(labels[index])]})"
+
+    images = [
+        [name(int(index)), ratio(float(near.features[index])), ratio(float(near.gradient[index]))]
+        for index in near.order("features")[:_NEAREST]
+    ]
+    note = (
+        "Near the forget set: the 5 % of kept images whose features are most like a forget image's. Features: cosine "
+        "to the nearest forget image. Gradient: cosine of the head's gradients; above 0 an image gets worse when the "
+        "forget set's loss is driven up."
+    )
+    return "\n\n".join([
+        "Likely to suffer:\n" + table(["class", "images kept", "near", "features", "gradient"], classes),
+        table(["nearest images", "features", "gradient"], images),
+        wrapped(note),
+    ])  # fmt: skip
 
 
 def _opened(given: argparse.Namespace, loading: Loading) -> tuple[Dataset, Pair | None]:

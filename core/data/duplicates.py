@@ -23,6 +23,10 @@ SAME_EDGES, SAME_BRIGHTNESS = 0.82, 0.93
 """Correlations from which two squares show the same picture. Of clothes that only look alike (Fashion-MNIST, the 30
 nearest hashes of an image) 4 % pass, of copies shrunk to three quarters 96 %, of recompressed and mirrored ones all."""
 
+SAME_EDGES_TINY, _TINY = 0.97, 16
+"""Of images below 16 pixels a side, which show too little to bear being resized: two digits of 8 x 8 pixels by
+different hands agree to 0.9."""
+
 LOOKS = 3  # forget images a kept image is compared with, nearest hashes first
 _BUDGET = 60_000_000  # hashes looked at: some seconds
 MOST_COMPARED = 10_000  # candidates that are laid over each other; the nearest hashes first
@@ -128,7 +132,8 @@ def find_duplicates(
     complete = complete and len(kept) <= MOST_COMPARED
     kept, owner = kept[:MOST_COMPARED], owner[:MOST_COMPARED]
     agreement = _agreement(images, kept, owner, tick)
-    good = agreement >= SAME_EDGES
+    tiny = min(np.shape(images[:1])[1:3]) < _TINY
+    good = agreement >= (SAME_EDGES_TINY if tiny else SAME_EDGES)
     kept, owner, agreement = kept[good], owner[good], agreement[good]
     order = np.lexsort((kept, -agreement))
     _, first = np.unique(kept[order], return_index=True)  # the best forget image of each kept one

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PySide6.QtCore import QObject, QTimer
 
-from app.models.gallery import Images
+from app.models.gallery import NEEDS_FORGET, Images
 from app.pages.forget.lists import ForgetLists
 from app.pages.forget.map_presenter import MapPresenter
+from app.pages.forget.near_presenter import NearPresenter
 from app.pages.forget.similar_presenter import SimilarPresenter
 from app.services import format as fmt
 from app.services import method_words
@@ -38,6 +39,7 @@ class ForgetPresenter(QObject):
         self.lists = ForgetLists(context, page, self)
         self.map = MapPresenter(context, page.map_panel, page.thumbnails, self)
         self.similar = SimilarPresenter(context, page.similar_card, page.thumbnails, self)
+        self.near = NearPresenter(context, self)
         self._confirm_timer = QTimer(self)
         self._confirm_timer.setSingleShot(True)
         self._confirm_timer.setInterval(CONFIRM_MS)
@@ -75,6 +77,7 @@ class ForgetPresenter(QObject):
         page.gallery_panel.view.mark_wanted.connect(self._gallery_marked)
         self.map.mark_wanted.connect(self.mark)
         self.similar.added.connect(self.add_similar)
+        self.near.changed.connect(self.arrange)
         page.tools.changed.connect(self._search_timer.start)
         page.tools.import_button.clicked.connect(self.lists.ask_import)
         page.tools.export_button.clicked.connect(self.lists.ask_export)
@@ -162,6 +165,8 @@ class ForgetPresenter(QObject):
             page.gallery_model.show(None, "train", np.zeros(0, np.int64), None)
             return
         mask = selection.mask if selection is not None else None
+        self._images.near = self.near.found
+        self.near.want(wanted.sort in NEEDS_FORGET)
         page.tools.set_names(self._images.has_names(wanted.part))
         order = self._images.arrange(wanted, mask)
         page.gallery_model.show(self._images, wanted.part, order, mask)
@@ -227,6 +232,7 @@ class ForgetPresenter(QObject):
             page.gallery_panel.view.viewport().update()
             if not self._stale_map:
                 self.map.show_selection()
+        self.near.refresh()
         if page.isVisible():
             self.similar.refresh()
 

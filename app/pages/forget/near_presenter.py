@@ -1,0 +1,97 @@
+"""Measures what lies near the forget set, in a worker, while the gallery is ordered by it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from app.services.opening import explain
+from core.errors import StoppedError
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+    from core.selection import Selection
+    from core.session.near import Near
+
+PAUSE_MS = 400  # after the last change of the forget set: while it is chosen, the order stays
+KEY = "near"
+
+
+class NearPresenter(QObject):
+    """`changed` where the gallery is to be arranged anew."""
+
+    changed = Signal()
+
+    def __init__(self, context: AppContext, parent: QObject) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._wanted = False
+        self._held: tuple[Selection, str, Near] | None = None  # of which forget set and model
+        self._asked: tuple[Selection, str] | None = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(PAUSE_MS)
+        self._timer.timeout.connect(self._measure)
+
+    @property
+    def found(self) -> Near | None:
+        """What is near the forget set; while another one is measured, of the one before."""
+        project, held = self._context.project, self._held
+        if held is None or project.selection is None or project.opened_model is None:
+            return None
+        same = len(held[0].mask) == project.selection.total and held[1] == project.opened_model.sha256
+        return held[2] if same else None
+
+    def want(self, wanted: bool) -> None:
+        """Whether the gallery is ordered by it."""
+        self._wanted = wanted
+        self.refresh()
+
+    def refresh(self) -> None:
+        """The forget set, the model or the order changed."""
+        project = self._context.project
+        pair, selection = project.pair, project.selection
+        if not self._wanted or pair is None or selection is None or "baseline" not in project.evaluation:
+            self._timer.stop()
+            return
+        now = (selection, pair.model.sha256)
+        if not selection.count or selection.count == selection.total or now in (self._asked, self._key()):
+            return
+        self._timer.start()
+
+    def _key(self) -> tuple[Selection, str] | None:
+        return None if self._held is None else self._held[:2]
+
+    def _measure(self) -> None:
+        pair, selection = self._context.project.pair, self._context.project.selection
+        if pair is None or selection is None:
+            return
+        self._asked = (selection, pair.model.sha256)
+        handle = self._context.jobs.submit(measure_near, pair, selection, key=KEY)
+        handle.done.connect(partial(self._measured, self._asked))
+        handle.failed.connect(self._failed)
+
+    def _measured(self, asked: tuple[Selection, str], near: Near) -> None:
+        self._held, self._asked = (*asked, near), None
+        if self._wanted:
+            self.changed.emit()
+
+    def _failed(self, error: BaseException) -> None:
+        self._asked = None
+        self._context.notifications.caution(f"What lies near the forget set is not known. {explain(error)}")
+
+
+def measure_near(pair: Any, selection: Any, progress: Any, cancelled: Any) -> Near:
+    """Return what lies near a forget set; runs in a worker. The model's outputs come from the cache."""
+    from core.devices import choose_device
+    from core.session.baseline import original_outputs
+    from core.session.near import near_forget_set
+
+    def tell(what: str, done: int, total: int) -> None:
+        if cancelled():
+            raise StoppedError("The measurement is not wanted any more")
+        progress(what, done, total)
+
+    return near_forget_set(original_outputs(pair, choose_device("cpu"), tell), selection.mask)

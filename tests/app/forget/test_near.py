@@ -1,0 +1,90 @@
+"""Around the forget set: similar images that stay, found and added in one undoable step; the order by nearness."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from PySide6.QtCore import Qt
+
+from app.dialogs.similar import SimilarSheet
+from core.data.dataset import ImageSet
+from tests.app.helpers import assert_accessible
+from tests.app.opened import dialog_of
+
+
+@pytest.fixture
+def page(window, open_digits, monkeypatch, tmp_path):
+    monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path / "home"))
+    open_digits()
+    window.show_page("forget")
+    return window.page("forget")
+
+
+@pytest.fixture
+def twins(page, context, digits):
+    """Data with copies of the first five training images at the end."""
+    train = digits.train
+    copies = ImageSet(torch.cat([train.images, train.images[:5]]), torch.cat([train.labels, train.labels[:5]]))
+    context.project.set_dataset(dataclasses.replace(digits, train=copies, fingerprint="with twins"))
+    return len(train)
+
+
+def looked(page, qtbot):
+    qtbot.waitUntil(lambda: page.presenter.similar.found is not None, timeout=20_000)
+    return page.presenter.similar.found
+
+
+def test_before_anything_is_chosen_it_says_so(page):
+    assert page.similar_card.text() == "Similar images kept: known once images are chosen."
+    assert not page.similar_card.review.isEnabled()
+
+
+def test_twins_are_reviewed_and_added_in_one_step(page, context, twins, qtbot):
+    context.project.set_selection(context.project.selection.with_samples([0, 1, 2]))
+    found = looked(page, qtbot)
+    assert set(found.kept[:3].tolist()) == {twins, twins + 1, twins + 2} and found.exact[:3].all()
+    assert page.similar_card.text() == f"Similar images kept ({len(found)})"
+    page.similar_card.review.click()
+    sheet = dialog_of(page.window(), SimilarSheet)
+    assert_accessible(sheet)
+    assert sheet.table.rowCount() == len(found)
+    for row in range(3, len(found)):  # near ones stay
+        sheet.table.item(row, 0).setCheckState(Qt.CheckState.Unchecked)
+    last = sheet.table.item(0, 0)
+    last.setCheckState(Qt.CheckState.Unchecked)
+    assert sheet.accept_button.text() == "Add 2 images"
+    last.setCheckState(Qt.CheckState.Checked)
+    qtbot.waitUntil(lambda: not sheet.table.item(0, 1).icon().isNull(), timeout=10_000)  # both are to be seen
+    sheet.accept_button.click()
+    assert context.project.selection.count == 6 and "3 added" in page.confirmed()
+    page.undo_button.click()
+    assert context.project.selection.indices.tolist() == [0, 1, 2]
+
+
+def test_another_forget_set_is_looked_at_anew(page, context, twins, qtbot):
+    context.project.set_selection(context.project.selection.with_samples([0]))
+    looked(page, qtbot)
+    context.project.set_selection(context.project.selection.cleared().with_samples([1]))
+    assert page.presenter.similar.found is None and "Looking" in page.similar_card.text()
+    assert twins + 1 in looked(page, qtbot).kept
+    context.project.set_selection(context.project.selection.cleared())
+    assert "known once images are chosen" in page.similar_card.text()
+
+
+def test_the_gallery_is_ordered_by_nearness(page, context, qtbot):
+    qtbot.waitUntil(lambda: "baseline" in context.project.evaluation, timeout=20_000)
+    context.project.set_selection(context.project.selection.with_classes([3]))
+    page.tools.sort.setCurrentIndex(page.tools.sort.findData("near"))
+    qtbot.waitUntil(lambda: page.presenter.near.found is not None, timeout=20_000)
+    near = page.presenter.near.found
+    mask = context.project.selection.mask
+    order = page.gallery_model.ids(0, page.gallery_model.count - 1)
+    kept = int((~mask).sum())
+    qtbot.waitUntil(lambda: not mask[page.gallery_model.ids(0, kept - 1)].any(), timeout=5_000)
+    order = page.gallery_model.ids(0, kept - 1)
+    assert (np.diff(near.features[order]) <= 0).all()
+    page.tools.sort.setCurrentIndex(page.tools.sort.findData("damage"))
+    qtbot.waitUntil(lambda: (np.diff(near.gradient[page.gallery_model.ids(0, kept - 1)]) <= 0).all(), timeout=5_000)
