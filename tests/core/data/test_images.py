@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from core.data.files import FolderFiles
-from core.data.images import Form, decode
+from core.data.images import Form, Header, decode, look, reason_of
 from core.data.loaded import DecodeOptions, Reporter
 from core.data.reading import read_images
 from core.errors import InputError, StoppedError
@@ -127,6 +127,34 @@ def test_a_large_jpeg_read_in_reduced_size_looks_the_same():
     form = Form((32, 32), 3)
     whole = np.asarray(Image.open(io.BytesIO(data)).resize((32, 32), Image.Resampling.BILINEAR)).astype(int)
     assert np.abs(decode(data, form).astype(int) - whole).max() <= 4
+
+
+@pytest.mark.filterwarnings("ignore:Truncated File Read")
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"])
+def test_a_look_says_what_decoding_would(kind):
+    noise = np.random.default_rng(5).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    data = encoded(Image.fromarray(noise), kind)
+    assert look(data).size == (20, 30) and not look(data).fault
+    assert look(data + b"\0" * 40).fault == ""  # padded
+    for cut in (60, len(data) // 2, len(data) - 30):
+        try:
+            decode(data[:cut], COLOUR)
+        except Exception as error:
+            assert look(data[:cut]).fault == reason_of(error)
+        else:
+            assert not look(data[:cut]).fault
+
+
+def test_a_look_sees_a_damaged_checksum_and_colours_without_decoding(monkeypatch):
+    noise = np.random.default_rng(5).integers(0, 256, (20, 30), dtype=np.uint8)
+    data = bytearray(encoded(Image.fromarray(noise)))
+    monkeypatch.setattr("core.data.images.decode", lambda *a: pytest.fail("it was decoded"))
+    assert look(bytes(data)) == Header((20, 30), grey=True)
+    jpeg = encoded(Image.fromarray(noise).convert("RGB"), "JPEG")
+    assert look(jpeg) == Header((20, 30), grey=False)
+    monkeypatch.undo()
+    data[data.index(b"IDAT") + 40] ^= 255
+    assert look(bytes(data)).fault.startswith("damaged")
 
 
 # --- many files ---------------------------------------------------------------------------------------------------

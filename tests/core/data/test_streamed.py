@@ -18,6 +18,7 @@ from core.data.sources import open_dataset
 from core.data.splits import evaluation_half
 from core.data.streamed import StreamedTensor
 from core.errors import InputError, ParameterError, StoppedError
+from tests.core.data.test_images import hollow_png
 from tests.core.toy import DATA, make_engine, make_setting, run_to_end, same, weights
 
 EVERYTHING = float("inf")
@@ -221,7 +222,9 @@ def test_the_second_epoch_decodes_nothing_and_neither_does_the_next_session(phot
 
 def test_other_files_or_another_size_are_other_rows(photos, own_folders, decodings):
     held = open_dataset(str(photos), memory_budget=EVERYTHING)
-    open_dataset(str(photos), memory_budget=0).train.images[:]
+    first = open_dataset(str(photos), memory_budget=0)
+    first.train.images[:]
+    first.train.images.numpy()._stream._cache.flush()
     before = len(decodings)
     card = held.preprocessing.from_dict({"size": 16, "mean": [0.5] * 3, "std": [0.2] * 3, "source": "model card"})
     smaller = open_dataset(str(photos), memory_budget=0, preprocessing=card)
@@ -388,3 +391,33 @@ def test_faults_are_remembered_but_not_that_a_file_could_not_be_read(toy_folder,
     monkeypatch.setattr("core.data.index.look", lambda data: (looked.append(1), look(data))[1])
     assert [u.path for u in open_dataset(str(toy_folder), memory_budget=0).unreadable] == ["train/c0/000.png"]
     assert len(looked) == 1  # the one that is readable now
+
+
+# --- a folder as people have them ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("budget", [0, EVERYTHING])
+def test_a_folder_with_all_that_goes_wrong_survives(tmp_path, budget):
+    root = tmp_path / "wild"
+    for part, count in (("train", 150), ("test", 50)):
+        for name in ("äpfel", "梨\nmit Zeilenumbruch"):
+            (root / part / name).mkdir(parents=True)
+            for number in range(count):
+                kind = ("jpg", "png", "webp", "tiff", "bmp")[number % 5]
+                mode = ("L", "RGB", "RGBA", "I;16")[number % 4] if kind in ("png", "tiff") else "RGB"
+                path = root / part / name / f"{number:03d} ü\n{'x' * (number % 3)}.{kind}"
+                Image.new(mode, (9, 8), 100 if mode in ("L", "I;16") else (100,) * len(mode)).save(path)
+    broken = [root / "train" / "äpfel" / f"{i}.jpg" for i in range(4)]
+    whole = next((root / "train" / "äpfel").glob("000*.jpg")).read_bytes()
+    for path, content in zip(broken, (b"", b"text", whole[:60], whole[: len(whole) // 2]), strict=True):
+        path.write_bytes(content)
+    bomb = root / "train" / "äpfel" / "bomb.png"
+    bomb.write_bytes(hollow_png(20_000, 20_000))
+    (root / "train" / "äpfel" / "loop").symlink_to("..")
+    (root / "train" / "äpfel" / "self.jpg").symlink_to("self.jpg")
+    data = open_dataset(str(root), memory_budget=budget)
+    reasons = {u.path.rpartition("/")[2]: u.reason for u in data.unreadable}
+    assert set(reasons) == {"0.jpg", "1.jpg", "2.jpg", "3.jpg", "bomb.png", "self.jpg"} and all(reasons.values())
+    assert "pixels" in reasons["bomb.png"]
+    assert (len(data.train), len(data.test)) == (300, 100) and data.channels == 3
+    assert len(data.train.images[:]) == 300
