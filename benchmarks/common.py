@@ -70,6 +70,7 @@ def interleaved(first: Callable[[], float], second: Callable[[], float], rounds:
 
 def peak_of(work: Callable[[], Any]) -> float:
     """Return by how many bytes of anonymous memory `work` went above what there was before, at its highest."""
+
     def held() -> int:
         fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
         return 1024 * int(fields["RssAnon"].split()[0])

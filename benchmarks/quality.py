@@ -62,21 +62,22 @@ def main() -> None:
 
 
 def full_plan() -> list[Cell]:
-    """Tier A seed by seed, so that an early end leaves whole seeds; tier B behind the first seed."""
+    """All cells, what matters most first, so that an early end leaves a table that can be read."""
     from core.methods import METHODS
 
-    presets = [("muda", ""), ("muda", "thorough"), ("muda", "reconstruction"), ("head-only", "mask"),
-               ("head-only", "distil"), *[(name, "") for name in STRONGEST]]  # fmt: skip
+    presets = [("muda", ""), ("head-only", "mask"), *[(name, "") for name in STRONGEST], ("muda", "reconstruction"),
+               ("muda", "thorough"), ("head-only", "distil")]  # fmt: skip
     ours = {"muda", "head-only", "retrain", *STRONGEST}
     others = [method for method in METHODS.values() if method.id not in ours]
-    cells = [Cell("A", name, preset, forget, 0) for forget in SINGLE for name, preset in presets]
-    cells += [Cell("A", "muda", preset, forget, 0) for forget in SINGLE for preset in ABLATIONS]
+    cells = [Cell("A", "muda", "", forget, seed) for seed in (0, 1, 2) for forget in SINGLE]
+    cells += [Cell("A", name, preset, forget, 0) for name, preset in presets[1:] for forget in SINGLE]
     cells += [Cell("B", method.id, "", SINGLE[0], 0) for method in others if "class" in method.suits]
-    cells += [Cell("A", name, preset, TWO, 0) for name, preset in presets]
+    cells += [Cell("A", "muda", preset, forget, 0) for preset in ABLATIONS for forget in SINGLE]
     cells += [Cell("A", name, "", RANDOM, 0) for name in ("muda", *STRONGEST)]
+    cells += [Cell("A", name, preset, TWO, 0) for name, preset in presets]
     cells += [Cell("B", method.id, "", RANDOM, 0) for method in others if "sample" in method.suits]
-    drawn = [(name, preset) for name, preset in presets if (name, preset) != ("head-only", "mask")]
-    cells += [Cell("A", name, preset, forget, seed) for seed in (1, 2) for forget in SINGLE for name, preset in drawn]
+    drawn = [pair for pair in presets[1:] if pair != ("head-only", "mask")]  # the mask draws nothing
+    cells += [Cell("A", name, preset, forget, seed) for seed in (1, 2) for name, preset in drawn for forget in SINGLE]
     return cells
 
 

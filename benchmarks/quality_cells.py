@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -122,12 +123,12 @@ def _selection(forget: ForgetSet, dataset: Any) -> Any:
 def _key(job: Any) -> str:
     """What determines a cell: the job without what the machine adds, and the source of the method."""
     from core.job import to_dict
-    from core.jsonio import dumps
     from core.methods import get_method
 
     kept = {name: value for name, value in to_dict(job).items() if name not in ("libraries", "app_version")}
     source = inspect.getsource(sys.modules[get_method(job.method).plan.__module__])
-    return hashlib.sha256(dumps(kept) + source.encode()).hexdigest()[:10]
+    text = json.dumps(kept, sort_keys=True, default=str)  # a file's metadata come in another order every time
+    return hashlib.sha256((text + source).encode()).hexdigest()[:10]
 
 
 def _quiet(_event: Any) -> None:
