@@ -7,6 +7,7 @@ AppError
 │   ├── NotFoundError        the file or name does not exist; the nearest names are offered
 │   ├── UnsafeFileError      opening it would run program code
 │   ├── MismatchError        model and data (or run and job) do not belong together
+│   ├── AmbiguousModelError  weights fit several architectures; which one they are must be said
 │   ├── NoTestPartError      the data has no test images, and nobody said how many to set aside
 │   └── ForgetSetError       the forget set is empty, everything, or does not match the data
 ├── RunError              4  the run failed while running
@@ -68,6 +69,15 @@ class UnsafeFileError(InputError):
 
 class MismatchError(InputError):
     """Two things do not belong together, such as a model with 10 outputs and data with 100 classes."""
+
+
+class AmbiguousModelError(InputError):
+    """Weights fit several architectures; `candidates` holds the name of each and what sets it apart."""
+
+    def __init__(self, message: str, candidates: Iterable[tuple[str, str]]) -> None:
+        self.candidates = tuple(candidates)
+        listed = "; ".join(f"{name} ({reason})" for name, reason in self.candidates)
+        super().__init__(message, f"Say which one with --arch: {listed}")
 
 
 class NoTestPartError(InputError):

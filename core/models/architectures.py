@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -60,7 +60,9 @@ def get_architecture(id: str) -> Architecture:
     Raises NotFoundError with the nearest names.
     """
     if id.startswith(TIMM_PREFIX):
-        return _timm_architecture(id)
+        from core.models.timm_models import timm_architecture
+
+        return timm_architecture(id)
     registry = _registry()
     if id not in registry:
         raise unknown_name("architecture", id, registry)
@@ -101,8 +103,15 @@ def signature(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
 
 def build_on_meta(spec: ModelSpec) -> nn.Module:
     """Build the network of `spec` without allocating or drawing its weights; only names and shapes are of use."""
-    with _EmptyOnMeta(), torch.random.fork_rng(devices=[]):
+    with meta_building():
         return build_model(spec)
+
+
+@contextmanager
+def meta_building() -> Iterator[None]:
+    """Let networks be built without memory for their weights; the global generator is left as it was."""
+    with _EmptyOnMeta(), torch.random.fork_rng(devices=[]):
+        yield
 
 
 class _EmptyOnMeta(TorchFunctionMode):
@@ -277,23 +286,3 @@ def _read_vit(shapes: Shapes) -> tuple[int, Size] | None:
         return None
     side = round((positions[1] - 1) ** 0.5) * patch[-1]
     return patch[1], (side, side)
-
-
-# --- timm ----------------------------------------------------------------------------------------------------
-
-
-def _timm_architecture(id: str) -> Architecture:
-    if find_spec("timm") is None:
-        raise InputError(f"{id} needs the package timm", 'Install it: pip install "unlearn-studio[timm]"')
-    import timm
-
-    name = id.removeprefix(TIMM_PREFIX)
-    if not timm.is_model(name):
-        raise unknown_name("timm architecture", name, timm.list_models())
-    return Architecture(id, f"{name} (timm)", "timm's", "timm", functools.partial(_build_timm, name), (224, 224), 1)
-
-
-def _build_timm(name: str, num_classes: int, in_channels: int, input_size: Size) -> nn.Module:
-    import timm
-
-    return timm.create_model(name, pretrained=False, num_classes=num_classes, in_chans=in_channels)

@@ -18,6 +18,7 @@ from core.files import file_sha256
 from core.models.architectures import ModelSpec, Size, build_model, build_on_meta, get_architecture, signature
 from core.models.card import WEIGHTS_NAME, card_from_metadata, check_files, find_card, read_card
 from core.models.containers import CheckpointForm, Weights, read_weights, strip_holder
+from core.models.other_tasks import refuse_outputs, refuse_single_output, refuse_stated_task
 from core.models.recognise import Comparison, compare, compare_exactly, recognise
 from core.models.user_code import is_user_code
 
@@ -78,15 +79,19 @@ def open_model(
     states is checked where the file tells, and used where it does not.
 
     Raises NotFoundError, UnsafeFileError (reading would run code), InputError (damaged, no state dict, architecture
-    not recognised or not fitting) or MismatchError (card, file and what the caller states contradict each other).
+    not recognised or not fitting, no image classifier), AmbiguousModelError (several architectures fit) or
+    MismatchError (card, file and what the caller states contradict each other).
     """
     path = weights_file(Path(path))
     weights = read_weights(path, trust_pickle=trust_pickle, trust_code=trust_code)
     sha256 = file_sha256(path)
     card, where = _card_of(path, sha256, weights.form)
+    for stated, place in ((card or {}, where), (weights.form.metadata, where), (weights.form.scalars, path.name)):
+        refuse_stated_task(stated, place)
     asked = _Asked(arch, num_classes, in_channels, input_size)
     weights, found, trainable, told = _identify(path, weights, card, where, asked, trust_code)
     spec = _settle(found, card, where, asked, told)
+    refuse_single_output(spec.num_classes)
     classes = tuple(card["classes"]) if card and card.get("classes") else None
     if classes and len(classes) != spec.num_classes:
         raise MismatchError(f"{where} lists {len(classes)} classes, the model has {spec.num_classes} outputs")
@@ -203,6 +208,8 @@ def _identify_user_code(
     found = compare_exactly(wanted, shapes, spec)
     if not found.fits:
         raise InputError(f"The weights in {path.name} do not fit the network of {arch}: {found.reason}")
+    module.load_state_dict(weights.tensors, strict=False)
+    refuse_outputs(module, (spec.in_channels, *spec.input_size), f"The network of {arch}")
     return found, {name for name, _ in module.named_parameters()}
 
 

@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.errors import InputError
+from core.models import timm_models
 from core.models.architectures import Architecture, ModelSpec, Shapes, Size, architectures, get_architecture, signature
+from core.models.other_tasks import refuse_other_tasks
 
 # A number of classes no layer has as its width by chance (a prime): it marks every dimension that is the class count.
 _CLASSES = 1777
@@ -74,7 +76,9 @@ def recognise(shapes: Shapes) -> Comparison:
     """Return the one architecture whose keys and shapes are those of a state dict.
 
     No two registered architectures have the same keys and shapes (a test holds this), so the first that fits is the
-    only one. Raises InputError with the nearest ones and what keeps them from fitting.
+    only one; where none does, timm's are tried. Raises AmbiguousModelError where several of those fit and compute
+    differently, else InputError with the nearest ones and what keeps them from fitting, or with what the weights
+    are instead of an image classifier.
     """
     tried = []
     for architecture in _by_likeness(_of_family(shapes), shapes):
@@ -82,11 +86,21 @@ def recognise(shapes: Shapes) -> Comparison:
         if comparison.fits:
             return comparison
         tried.append(comparison)
+    refuse_other_tasks(shapes)
+    if timm_models.installed():
+        fitting = [compare(architecture, shapes) for architecture in timm_models.fitting_timm(shapes)]
+        tried += fitting
+        fitting = [comparison for comparison in fitting if comparison.fits]
+        if fitting:
+            chosen = timm_models.choose([comparison.spec() for comparison in fitting]).architecture
+            return next(comparison for comparison in fitting if comparison.architecture == chosen)
     tried.sort(key=lambda c: c.problems)
     near = "; ".join(f"{c.architecture}: {c.reason}" for c in tried[:3])
     keys = f"its {len(shapes)} keys begin with {first_few(list(shapes))}"
     raise InputError(
-        f"The architecture was not recognised: {near or keys}", "Name it with --arch, or give its code with --arch"
+        f"The architecture was not recognised: {near or keys}",
+        "Name it with --arch, or give its code with --arch FILE.py:FACTORY --trust-code"
+        + ("" if timm_models.installed() else ". With the package timm installed, its networks are recognised too"),
     )
 
 

@@ -16,7 +16,7 @@ from core.errors import InputError, MismatchError
 # Sizes tried, in this order, when a network has to be walked once without knowing its input.
 _PROBE_SIZES = (64, 224, 32, 8, 28, 96, 128, 256, 299, 384, 16, 48)
 _LARGE_SHARE = 0.7  # a module with more than this share of the network's parameters is a body, not a block
-_CHAIN_SHARE = 0.9  # a module that is one chain of like blocks and little more is a stage, not a block
+_CHAIN_SHARE = 0.5  # a module that is in the main one chain of like blocks is a stage, not a block
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 

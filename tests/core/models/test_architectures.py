@@ -92,7 +92,7 @@ def test_a_size_the_network_cannot_have_is_an_input_error():
 
 
 def test_timm_is_named_when_it_is_missing(monkeypatch):
-    monkeypatch.setattr("core.models.architectures.find_spec", lambda name: None)
+    monkeypatch.setattr("core.models.timm_models.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"timm/resnet18 needs the package timm\. Install it"):
         get_architecture("timm/resnet18")
 

@@ -1,0 +1,118 @@
+"""timm's networks are recognised among all of them; where several fit that compute differently, they are offered."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from core.errors import AmbiguousModelError
+from core.models import recognise as recognising
+from core.models import timm_models
+from core.models.architectures import ModelSpec, build_model, get_architecture, signature
+from core.models.recognise import recognise
+from core.models.split import split_for
+from core.models.tap import TappedModel
+
+timm = pytest.importorskip("timm", reason="timm is an extra: pip install unlearn-studio[timm]")
+
+SOME = (
+    "convnext_atto", "deit_base_patch16_224", "efficientnet_b0", "resnet50", "resnetaa50", "tf_efficientnet_b0",
+    "vit_base_patch16_224", "vit_base_patch16_clip_quickgelu_224", "vit_base_patch16_clip_224",
+    "vit_tiny_patch16_224", "resnet18d",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def some_of_timm(monkeypatch):
+    """Looking at all thousand takes seconds; these hold every case."""
+    monkeypatch.setattr(timm, "list_models", lambda *args, **options: list(SOME))
+
+
+def shapes_of(name, size=None):
+    architecture = get_architecture(f"timm/{name}")
+    return signature(ModelSpec(architecture.id, 7, 3, size or architecture.default_size))
+
+
+@pytest.mark.parametrize("name", ["convnext_atto", "vit_tiny_patch16_224", "resnet18d"])
+def test_recognised_among_the_others(name):
+    found = recognise(shapes_of(name))
+    assert (found.architecture, found.num_classes, found.in_channels) == (f"timm/{name}", 7, 3)
+
+
+def test_the_size_of_a_patch_transformers_input_is_read():
+    found = recognise(shapes_of("vit_tiny_patch16_224", (64, 64)))
+    assert (found.architecture, found.input_size) == ("timm/vit_tiny_patch16_224", (64, 64))
+    assert build_model(found.spec())(torch.zeros(1, 3, 64, 64)).shape == (1, 7)
+
+
+def test_networks_that_compute_the_same_are_one():
+    assert recognise(shapes_of("deit_base_patch16_224")).architecture == "timm/vit_base_patch16_224"
+
+
+def test_torchvisions_own_come_first():
+    assert recognise(shapes_of("resnet50")).architecture == "resnet50"
+
+
+@pytest.mark.parametrize(
+    ("name", "candidates", "reason"),
+    [
+        ("tf_efficientnet_b0", ["timm/efficientnet_b0", "timm/tf_efficientnet_b0"], "Conv2dSame"),
+        (
+            "vit_base_patch16_clip_224",
+            ["timm/vit_base_patch16_clip_224", "timm/vit_base_patch16_clip_quickgelu_224"],
+            "QuickGELU",
+        ),
+    ],
+)
+def test_networks_that_compute_differently_are_offered_with_the_reason(name, candidates, reason):
+    with pytest.raises(AmbiguousModelError) as caught:
+        recognise(shapes_of(name))
+    assert [each for each, _ in caught.value.candidates] == candidates
+    assert reason in caught.value.candidates[1][1]
+    assert "--arch" in caught.value.hint and reason in caught.value.hint
+
+
+def test_wrong_candidates_are_given_up_while_they_are_built(monkeypatch):
+    shapes, layers = shapes_of("convnext_atto"), {}
+    count = {"n": 0}
+    real = timm.create_model
+
+    def create(name, **options):
+        count["n"] = 0
+        try:
+            return real(name, **options)
+        finally:
+            layers[name] = count["n"]
+
+    def one_more(module, name, parameter):
+        count["n"] += 1
+
+    monkeypatch.setattr(timm, "create_model", create)
+    handle = timm_models.register_module_parameter_registration_hook(one_more)
+    try:
+        found = timm_models.fitting_timm(shapes)
+    finally:
+        handle.remove()
+    assert [architecture.id for architecture in found] == ["timm/convnext_atto"]
+    others = [layers[name] for name in SOME if name != "convnext_atto"]
+    assert len(layers) == len(SOME) and max(others) < 40 < layers["convnext_atto"]
+
+
+@pytest.mark.parametrize("name", ["convnext_atto", "vit_tiny_patch16_224"])
+def test_head_blocks_and_cut(name):
+    torch.manual_seed(0)
+    module = build_model(ModelSpec(f"timm/{name}", 5, 3, (64, 64))).eval()
+    tap, images = TappedModel(module, 5, input_shape=(3, 64, 64)), torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        out = tap(images)
+        torch.testing.assert_close(tap.head(out.features), out.logits)
+    last = [each for each, _ in tap.last_blocks(3)]
+    assert last[-1] == tap.head_name
+    assert sum("blocks." in each for each in last) == 2
+    split = split_for(tap, "last-3")
+    assert split is not None and split.holds(images)
+
+
+def test_nothing_is_asked_of_timm_where_torchvision_knows(monkeypatch):
+    monkeypatch.setattr(recognising.timm_models, "fitting_timm", lambda shapes: pytest.fail("asked"))
+    assert recognise(signature(ModelSpec("resnet18", 7, 3, (224, 224)))).architecture == "resnet18"
