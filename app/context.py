@@ -40,6 +40,7 @@ class ProjectState(QObject):
     evaluation_changed = Signal()
     run_changed = Signal()
     runs_changed = Signal()
+    compared_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -50,6 +51,7 @@ class ProjectState(QObject):
         self.evaluation: dict[str, Any] = {}  # what was measured of the opened model on the data, by name
         self.run: Any = None  # the run in view (live or from disk)
         self.runs: tuple[Any, ...] = ()  # run folders known
+        self.compared: tuple[Any, ...] = ()  # run folders held side by side; empty: one run is looked at
 
     @property
     def selection(self) -> Selection | None:
@@ -128,8 +130,15 @@ class ProjectState(QObject):
 
     def set_run(self, run: Any) -> None:
         """Show another run."""
+        self.set_compared(())
         self.run = run
         self.run_changed.emit()
+
+    def set_compared(self, folders: tuple[Any, ...]) -> None:
+        """Hold runs side by side, or go back to the one in view."""
+        if folders != self.compared:
+            self.compared = folders
+            self.compared_changed.emit()
 
     def set_runs(self, runs: tuple[Any, ...]) -> None:
         """Replace the list of known runs."""

@@ -66,10 +66,10 @@ def as_image(plot: Exported, scale: int = 2) -> QImage:
     """Draw a plot in the light theme, whatever the window wears; title and provenance go into the file."""
     size = _size(plot)
     image = QImage(size * scale, QImage.Format.Format_RGB32)
+    image.setDevicePixelRatio(scale)  # lines and markers of a fixed number of pixels grow with it
     with _light(plot):
         image.fill(theme.color("surface"))
         painter = QPainter(image)
-        painter.scale(scale, scale)
         _paint(plot, painter)
         painter.end()
     for key, text in _metadata(plot).items():

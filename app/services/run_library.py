@@ -42,6 +42,11 @@ class RunRow:
     stamp: tuple[Any, ...] = field(default=(), compare=False)  # of its files: unchanged means read already
 
     @property
+    def has_report(self) -> bool:
+        """Whether it ended with a result and a report on it, so that it can be compared."""
+        return self.kind == "unlearn" and self.state in (State.FINISHED.value, State.STOPPED.value)
+
+    @property
     def id(self) -> str:
         """The folder's name."""
         return self.path.name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.cli import options
 from core.cli.output import Screen, shown, table, wrapped
-from core.errors import InputError, UsageError
+from core.errors import UsageError
 
 if TYPE_CHECKING:
     from core.verify.comparison import Run
@@ -50,24 +50,13 @@ def run(given: argparse.Namespace, screen: Screen) -> int:
 
 def _opened(texts: list[str]) -> list[Run]:
     """Read the runs' reports and jobs. Raises UsageError for fewer than two, InputError for one without a report."""
-    from core.job import to_dict
     from core.runs.folder import RunFolder
-    from core.verify.comparison import Run
+    from core.session.comparing import runs_of
 
     folders = [RunFolder.open(options.path_option(text)) for text in texts]
     if len({folder.path.resolve() for folder in folders}) < max(2, len(folders)):
         raise UsageError("`compare` takes two or more different runs", "Name their folders")
-    found: list[Run] = []
-    names = [folder.id for folder in folders]
-    for folder in folders:
-        report = folder.report()
-        if report is None:
-            raise InputError(f"{folder.path} has no report to compare", "Finish the run, or check it with `verify`")
-        name = folder.id if names.count(folder.id) == 1 else f"{folder.path.resolve().parent.name}/{folder.id}"
-        if any(name == other.name for other in found):
-            name = str(folder.path)
-        found.append(Run(name, report, to_dict(folder.job())))
-    return found
+    return runs_of(folders)
 
 
 def _title(found: dict) -> str:

@@ -37,7 +37,8 @@ class Block:
 def blocks(found: Comparison) -> list[Block]:
     """Return a comparison's tables in reading order; those without rows are left out."""
     names = [run["run"] for run in found["runs"]]
-    made = [_measures(found, names), _closures(found, names), *_groups(found), _agreement(found), _jobs(found, names)]
+    made = [_measures(found, names), _closures(found, names), *_groups(found)]
+    made += [agreement_block(found), jobs_block(found)]
     return [block for block in made if block.rows]
 
 
@@ -112,7 +113,8 @@ def _groups(found: Comparison) -> list[Block]:
     return made
 
 
-def _agreement(found: Comparison) -> Block:
+def agreement_block(found: Comparison) -> Block:
+    """Return how far measures agree across the runs; without rows where that cannot be told."""
     matrix = found["agreement"]
     rows = [
         [_title(key), *("" if key == other else _tau(matrix[key].get(other)) for other in matrix)] for key in matrix
@@ -121,7 +123,9 @@ def _agreement(found: Comparison) -> Block:
     return Block("Agreement of measures", ["", *map(_title, matrix)], rows, NOTES["agreement"])
 
 
-def _jobs(found: Comparison, names: list[str]) -> Block:
+def jobs_block(found: Comparison) -> Block:
+    """Return the entries in which the runs' job files differ."""
+    names = [run["run"] for run in found["runs"]]
     rows = [
         [entry, *(numbers.DASH if values[name] is None else str(values[name]) for name in names)]
         for entry, values in found["job_differences"].items()

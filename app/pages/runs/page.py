@@ -74,11 +74,13 @@ class RunsPage(Page):
         self.resume_button = SecondaryButton("Resume", self.resume_chosen)
         self.duplicate_button = SecondaryButton("Start again…", self.duplicate_chosen)
         self.duplicate_button.setToolTip("Set up a new run with the same model, data, forget set and settings")
+        self.compare_button = SecondaryButton("Compare", self.compare_chosen)
+        self.compare_button.setToolTip("Measures of two or more finished runs side by side, means over seeds")
         self.delete_button = DestructiveButton("Delete…", self.delete_chosen)
         self.add_action(SecondaryButton("Open a run folder…", self.choose_folder), start=True)
         self.action_start.addSpacing(theme.px(t.L))
         self.add_action(self.delete_button, start=True)
-        for button in (self.resume_button, self.duplicate_button, self.open_button):
+        for button in (self.resume_button, self.compare_button, self.duplicate_button, self.open_button):
             self.add_action(button)
         self._reopening = Reopening(context, self)
         self._watch = QTimer(self)
@@ -126,6 +128,13 @@ class RunsPage(Page):
         rows = self.chosen()
         if rows and not self._why_no_resume(rows):
             resume(self.context, RunFolder(rows[0].path))
+
+    def compare_chosen(self) -> None:
+        """Hold the chosen runs side by side on the Verify page."""
+        rows = self.chosen()
+        if not self._why_no_compare(rows):
+            self.context.project.set_compared(tuple(RunFolder(row.path) for row in sorted(rows, key=_by_method)))
+            self.context.show_page("verify")
 
     def duplicate_chosen(self) -> None:
         """Set up a new run with the settings of the chosen one."""
@@ -203,6 +212,7 @@ class RunsPage(Page):
         rows = self.chosen()
         for button, why in (
             (self.open_button, self._why_no_open(rows)), (self.resume_button, self._why_no_resume(rows)),
+            (self.compare_button, self._why_no_compare(rows)),
             (self.duplicate_button, self._why_no_duplicate(rows)), (self.delete_button, self._why_no_delete(rows)),
         ):  # fmt: skip
             button.setEnabled(not why)
@@ -219,6 +229,11 @@ class RunsPage(Page):
         if len(rows) != 1:
             return "Choose one run."
         return "" if rows[0].state == State.INTERRUPTED.value else "Only an interrupted run can be resumed."
+
+    def _why_no_compare(self, rows: list[RunRow]) -> str:
+        if len(rows) < 2:
+            return "Choose two or more runs."
+        return "" if all(row.has_report for row in rows) else "Only finished runs that forget can be compared."
 
     def _why_no_duplicate(self, rows: list[RunRow]) -> str:
         if len(rows) != 1:
@@ -242,6 +257,7 @@ class RunsPage(Page):
         for title, slot, why in (
             ("Open", self.open_chosen, self._why_no_open(rows)),
             ("Resume", self.resume_chosen, self._why_no_resume(rows)),
+            ("Compare", self.compare_chosen, self._why_no_compare(rows)),
             ("Start again…", self.duplicate_chosen, self._why_no_duplicate(rows)),
             ("Delete…", self.delete_chosen, self._why_no_delete(rows)),
         ):
@@ -318,6 +334,10 @@ class RunFilter(QSortFilterProxyModel):
         model = self.sourceModel()
         searched = (columns.STATE, columns.METHOD, columns.FORGET, columns.VERDICT)
         return any(self._text in str(model.index(row, column, parent).data() or "").lower() for column in searched)
+
+
+def _by_method(row: RunRow) -> tuple[str, int]:
+    return row.method, row.seed
 
 
 def _titles() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QSize, Qt, Signal
@@ -19,7 +20,9 @@ from app.widgets.labels import Label, caption
 
 if TYPE_CHECKING:
     from app.pages.verify.presenter import ResultFacts, Wanted
+    from app.services.run_library import RunRow
 
+MOST_OFFERED = 20  # runs to compare with; the Runs page has all of them
 _SAMPLE_WIDTH, _SAMPLE_HEIGHT = 22, 14
 
 
@@ -29,6 +32,7 @@ class ModelsRow(QWidget):
     seed_wanted = Signal(int, bool)
     opened_wanted = Signal(str, bool)
     open_asked = Signal()
+    compare_asked = Signal(object)  # path of another run
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -43,6 +47,11 @@ class ModelsRow(QWidget):
         self.menu = QMenu(self)
         self.retrained.set_menu(self.menu)
         row.addWidget(self.retrained)
+        self.others = ChipButton("Compare", name="Compare with another run")
+        self.others_menu = QMenu(self)
+        self.others.set_menu(self.others_menu)
+        self.others.hide()
+        row.addWidget(self.others)
         self.hint = caption("")
         row.addWidget(self.hint)
         row.addStretch(1)
@@ -58,6 +67,15 @@ class ModelsRow(QWidget):
         self.retrained.setText(f" {self.retrained.text()}")  # a tool button leaves no room between icon and text
         self.hint.setText("Run checks to take this in." if outdated else "")
         self._fill(facts, wanted)
+
+    def show_runs(self, rows: Sequence[RunRow]) -> None:
+        """Offer these runs to be compared with the one in view."""
+        self.others.setVisible(bool(rows))
+        self.others_menu.clear()
+        for row in rows[:MOST_OFFERED]:
+            action = self.others_menu.addAction(f"{row.method}, seed {row.seed} · {row.id}")
+            action.setToolTip(str(row.path))
+            action.triggered.connect(lambda _checked=False, path=row.path: self.compare_asked.emit(path))
 
     def _fill(self, facts: ResultFacts, wanted: Wanted) -> None:
         self.menu.clear()

@@ -11,12 +11,14 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
+from app.pages.verify.comparison_view import Comparing, ComparisonView
 from app.pages.verify.measures_view import MeasuresView
 from app.pages.verify.models_row import ModelsRow
 from app.pages.verify.plots_panel import PlotsPanel
 from app.pages.verify.presenter import FULL, ResultFacts, VerifyPresenter
 from app.pages.verify.verdict_card import VerdictCard
 from app.pages.verify.words import CODES, NOTHING, offer
+from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import BASE_PX, theme
 from app.widgets.banner import Banner
@@ -27,7 +29,7 @@ from app.widgets.page import Page
 from app.widgets.run_chips import RunChips
 from app.widgets.term import TermRow
 from core.errors import AppError
-from core.runs.folder import REPORT_HTML
+from core.runs.folder import REPORT_HTML, RunFolder
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -51,6 +53,9 @@ class VerifyPage(Page):
         self.empty = EmptyState("verify", NOTHING, "Open a run", self._open_runs)
         self.stack.addWidget(self.empty)
         self.stack.addWidget(self._full())
+        self.comparison = ComparisonView(context)
+        self.comparing = Comparing(context, self.comparison, self)
+        self.stack.addWidget(self.comparison)
         self.words = TermRow(WORDS)
         self.add_action(self.words, start=True)
         self.export_button = PrimaryButton("Export checkpoint", self._export)
@@ -58,12 +63,16 @@ class VerifyPage(Page):
         self._connect()
         self._register()
         self.presenter.refresh()
+        if context.project.compared:
+            self._compared_changed()
+            self.comparing.refresh()
 
     def header_widgets(self) -> Sequence[QWidget]:
         return self.chips.widgets()
 
     def entered(self) -> None:
         self.presenter.refresh()
+        self.comparing.refresh()
 
     def left(self) -> None:
         if self.splitter.count():
@@ -118,6 +127,10 @@ class VerifyPage(Page):
         self.models.seed_wanted.connect(presenter.want_seed)
         self.models.opened_wanted.connect(presenter.want_opened)
         self.models.open_asked.connect(self._open_retrained)
+        self.models.compare_asked.connect(self._compare_with)
+        self.comparing.shown.connect(self._show_view)
+        self.comparing.failed.connect(self.context.notifications.error)
+        self.context.project.compared_changed.connect(self._compared_changed)
         self.verdict.check_asked.connect(presenter.run_checks)
         self.verdict.number_asked.connect(presenter.want_number)
         self.plots.full_asked.connect(self._run_full)
@@ -137,10 +150,10 @@ class VerifyPage(Page):
     # ---- what there is
 
     def _show_facts(self, facts: ResultFacts | None) -> None:
-        self.stack.setCurrentIndex(0 if facts is None else 1)
-        self.words.setVisible(facts is not None)
-        self.export_button.setVisible(facts is not None)
+        self._show_view()
         self.context.actions.refresh()
+        if self.context.project.compared:
+            return
         if facts is None:
             self.empty.set(NOTHING, "Open a run", self._open_runs)
             self.context.page_states.set("verify", "empty", "Nothing to check")
@@ -154,6 +167,22 @@ class VerifyPage(Page):
         self._show_warnings(facts)
         self._show_check(self.presenter.check)
 
+    def _show_view(self) -> None:
+        """One run, several side by side, or what is missing."""
+        several, one = bool(self.context.project.compared), self.presenter.facts is not None
+        self.stack.setCurrentIndex(2 if several else 1 if one else 0)
+        self.words.setVisible(one or several)
+        self.export_button.setVisible(one and not several)
+
+    def _compared_changed(self) -> None:
+        self._show_view()
+        number = len(self.context.project.compared)
+        if number:
+            self.banner.dismiss()
+            self.context.page_states.set("verify", "ready", f"{fmt.count(number)} runs side by side")
+        else:
+            self.presenter.refresh()
+
     def _show_so_far(self, facts: ResultFacts) -> None:
         """Show what a check has measured until now; the run's own report is shown again if it is stopped."""
         self.verdict.show_so_far()
@@ -161,9 +190,7 @@ class VerifyPage(Page):
         self.plots.set_report(facts)
 
     def _show_unreadable(self, error: BaseException) -> None:
-        self.stack.setCurrentIndex(0)
-        self.words.hide()
-        self.export_button.hide()
+        self._show_view()
         self.empty.set(error.text if isinstance(error, AppError) else str(error), "Open a run", self._open_runs)
         self.context.page_states.set("verify", "problem", "Cannot be read")
 
@@ -180,6 +207,7 @@ class VerifyPage(Page):
             return
         outdated = self.presenter.outdated and self.presenter.check is None
         self.models.show_facts(facts, self.presenter.wanted, outdated)
+        self.models.show_runs(self.presenter.comparable())
         self.verdict.show_wanted(self.presenter.wanted.seeds, facts.trained, facts.seconds)
         self._show_offer()
 
@@ -252,6 +280,11 @@ class VerifyPage(Page):
             self.banner.show_message(f"{name} could not be written: {error.strerror or error}.", "error")
             return
         self.context.notifications.info(f"Report saved as {Path(name).name}")
+
+    def _compare_with(self, path: Path) -> None:
+        facts = self.presenter.facts
+        if facts is not None:
+            self.context.project.set_compared((facts.folder, RunFolder(path)))
 
     # ---- ways out
 

@@ -14,6 +14,7 @@ from core.runs.folder import FORGET, REPORT_HTML, RunFolder
 
 if TYPE_CHECKING:
     from app.context import AppContext
+    from app.services.run_library import RunRow
     from app.workers.live_run import LiveRun
     from core.verify.table import TableRow
 
@@ -111,6 +112,18 @@ class VerifyPresenter(QObject):
     def _not_read(self, error: BaseException) -> None:
         self.facts = None
         self.unreadable.emit(error)
+
+    def comparable(self) -> list[RunRow]:
+        """Other finished runs that forget the same, newest first: what the run in view can be compared with."""
+        library = self._context.run_library
+        if self.facts is None or library is None:
+            return []
+        own = next((row for row in library.rows if row.path == self.facts.folder.path), None)
+        return [
+            row for row in library.rows
+            if row.has_report and row.path != self.facts.folder.path
+            and (own is None or row.forget_text == own.forget_text)
+        ]  # fmt: skip
 
     # ---- what to hold it against
 

@@ -189,3 +189,19 @@ def test_start_again_brings_model_data_and_forget_set_back(page, context, exampl
 
 def test_everything_has_a_name(page, runs):
     assert unnamed_widgets(page) == []
+
+
+def test_finished_runs_are_compared_on_the_verify_page(page, runs, context, qtbot):
+    shown: list[str] = []
+    context.show_page = shown.append
+    choose(page, "a", "b")
+    assert not page.compare_button.isEnabled()
+    assert page.compare_button.accessibleDescription() == "Only finished runs that forget can be compared."
+    write_run(runs / "c", job(seed=2), Script("c").whole())
+    context.run_library.refresh()
+    qtbot.waitUntil(lambda: page.model.rowCount() == 3)
+    choose(page, "a")
+    assert page.compare_button.accessibleDescription() == "Choose two or more runs."
+    choose(page, "c", "a")
+    page.compare_button.click()
+    assert [folder.id for folder in context.project.compared] == ["a", "c"] and shown == ["verify"]

@@ -1,0 +1,154 @@
+"""Several runs side by side: the model of the table, its two views, the scatter, jobs, and the ways in and out."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt
+
+from app.models.comparison_table import FIRST, RUN_ROLE, ComparisonTable, spread_words
+from app.models.text_table import TextTableModel
+from app.pages.verify.comparison_view import read_comparison
+from core.jsonio import write_json
+from core.runs.folder import REPORT_JSON, RunFolder
+from core.verify.verdict import decide
+from tests.app.verify.reports import full_report, measures
+
+
+def report(probe: float, title: str, seed: int) -> dict[str, Any]:
+    """A report whose linear probe differs."""
+    found = full_report(seed=seed, method=title.lower(), method_details={"title": title, "preset": "default"})
+    found["models"]["unlearned"] = measures(0.0, probe, 0.95)
+    found["verdict"] = decide(found["models"], list(found["retrained"].values())).as_dict()
+    found["closure"] = {row["key"]: row["closure"] for row in found["verdict"]["measures"]}
+    return found
+
+
+@pytest.fixture
+def folders(tmp_path, job) -> list[RunFolder]:
+    """Two seeds of one method and one run of another."""
+    made = []
+    for name, title, seed, probe in (("a-1", "Muda", 1, 0.90), ("a-2", "Muda", 2, 0.94), ("b-1", "Scrub", 1, 0.97)):
+        one = dataclasses.replace(job, method=title.lower(), seed=seed)
+        folder = RunFolder.create(tmp_path / "runs" / name, one)
+        write_json(folder.file(REPORT_JSON), report(probe, title, seed))
+        made.append(folder)
+    return made
+
+
+@pytest.fixture
+def table(folders, qtmodeltester, qapp) -> ComparisonTable:
+    model = ComparisonTable()
+    model.set_comparison(read_comparison(folders).found)
+    qtmodeltester.check(model)
+    return model
+
+
+@pytest.fixture
+def view(qtbot, page, context, folders):
+    with qtbot.waitSignal(page.comparing.shown):
+        context.project.set_compared(tuple(folders))
+    return page.comparison
+
+
+def column(model: ComparisonTable, title: str) -> int:
+    return next(
+        n for n in range(FIRST, model.columnCount()) if model.headerData(n, Qt.Orientation.Horizontal) == title
+    )
+
+
+def test_anchors_stand_on_top_then_a_row_a_method_that_holds_its_seeds(table):
+    names = [table.index(row, 0).data() for row in range(table.rowCount())]
+    assert names == ["Original", "Head-only edit (control)", "Retrained", "Muda", "Scrub, seed 1"]
+    muda = table.index(3, 0)
+    assert [table.index(row, 0, muda).data() for row in range(table.rowCount(muda))] == ["Seed 1", "Seed 2"]
+    assert table.index(1, 0, muda).data(RUN_ROLE) == "a-2" and muda.data(RUN_ROLE) is None
+
+
+def test_a_method_has_its_mean_and_half_its_interval(table):
+    probe = column(table, "Linear probe, recall, %")
+    muda = table.index(3, probe)
+    assert muda.data() == "92.0 ± 25.4"  # t(1) · 0.0283 / √2 = 12.706 · 0.02
+    assert "Mean over 2 seeds" in muda.data(Qt.ItemDataRole.ToolTipRole)
+    assert table.index(0, probe, table.index(3, 0)).data() == "90.0"
+    assert table.index(0, probe).data() == "98.0"
+    assert spread_words(None, None, "ratio") == "–" and spread_words(3.0, 1.5, "count") == "3 ± 1.5"
+
+
+def test_a_table_of_texts_is_a_valid_model(qtmodeltester, qapp):
+    model = TextTableModel()
+    model.set_table(["", "a"], [["lr", "0.1"]])
+    qtmodeltester.check(model)
+    assert model.index(0, 1).data() == "0.1"
+
+
+def test_the_page_shows_runs_side_by_side_and_goes_back(view, page, context):
+    assert page.stack.currentWidget() is view and view.title.text() == "3 runs of 2 methods"
+    assert context.page_states.get("verify") == ("ready", "3 runs side by side")
+    assert not page.export_button.isVisible() and not view.banner.isVisible()
+    view.left.emit()
+    assert context.project.compared == () and page.stack.currentWidget() is page.empty
+
+
+def test_both_views_open_scroll_and_choose_together(view):
+    names, numbers = view.tree.names, view.tree.numbers
+    muda = view.tree.table.index(3, 0)
+    numbers.expand(muda)
+    assert names.isExpanded(muda)
+    view.tree.choose("a-2")
+    assert view.tree.chosen_runs() == {"a-2"} and numbers.selectionModel().hasSelection()
+    assert names.isColumnHidden(FIRST) and numbers.isColumnHidden(0) and not numbers.isColumnHidden(FIRST)
+
+
+def test_the_scatter_has_a_point_a_run_between_the_measures_chosen(view):
+    scatter = view.plots.scatter
+    scatter.up.setCurrentIndex(scatter.up.findData("probe"))
+    scatter.across.setCurrentIndex(scatter.across.findData("forget_test_accuracy"))
+    dots = {dot.name: (dot.x, dot.y) for dot in scatter.dots()}
+    assert dots["a-2"] == (0.0, 94.0) and dots["Original"] == (98.0, 98.0)
+    scatter.plot.flush()
+    assert [label.text for label in scatter.plot.margin.labels()] == [
+        "Original", "Head-only edit", "Retrained", "Muda", "Scrub"
+    ]  # fmt: skip
+    header, rows = scatter.plot.table()
+    assert header == ["run", "group", "Forget accuracy, unseen, %", "Linear probe, recall, %"]
+    assert ["b-1", "Scrub", 0.0, 97.0] in rows
+
+
+def test_pointing_at_a_run_in_the_scatter_chooses_its_row(view):
+    plot = view.plots.scatter.plot
+    plot._point_at([dot.name for dot in view.plots.scatter.dots()].index("a-1"))
+    assert view.tree.chosen_runs() == {"a-1"} and plot.caption().startswith("a-1: ")
+
+
+def test_jobs_of_all_runs_or_of_the_two_chosen(view):
+    model = view.plots.jobs.model
+    assert [model.index(row, 0).data() for row in range(model.rowCount())] == ["method", "seed"]
+    muda = view.tree.table.index(3, 0)
+    selection = view.tree.names.selectionModel()
+    selection.select(muda, selection.SelectionFlag.ClearAndSelect | selection.SelectionFlag.Rows)
+    assert view.tree.chosen_runs() == {"a-1", "a-2"} and view.replay_button.isEnabled()
+    assert [model.index(row, 0).data() for row in range(model.rowCount())] == ["seed"]
+    assert [folder.id for folder in view.replayed()] == ["a-1", "a-2"]
+
+
+def test_runs_that_cannot_be_compared_are_said(qtbot, page, context, folders):
+    shown: list[BaseException] = []
+    page.comparing.failed.connect(shown.append)
+    folders[0].file(REPORT_JSON).unlink()
+    with qtbot.waitSignal(page.comparing.failed):
+        context.project.set_compared(tuple(folders))
+    assert "has no report to compare" in str(shown[0]) and context.project.compared == ()
+
+
+def test_another_forget_set_is_said_on_top(qtbot, page, context, tmp_path, job, folders):
+    other = dataclasses.replace(job, forget=dataclasses.replace(job.forget, sha256="6" * 64))
+    folder = RunFolder.create(tmp_path / "runs" / "c", other)
+    write_json(folder.file(REPORT_JSON), report(0.9, "Muda", 1))
+    with qtbot.waitSignal(page.comparing.shown):
+        context.project.set_compared((folders[0], folder))
+    assert "forget different images" in page.comparison.banner.text()
+    names = [page.comparison.tree.table.index(row, 0).data() for row in range(page.comparison.tree.table.rowCount())]
+    assert names == ["Muda, seed 1", "Muda, seed 1"]
