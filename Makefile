@@ -3,6 +3,9 @@
 PY := .venv/bin/python
 OFFSCREEN := QT_QPA_PLATFORM=offscreen
 
+# Two processes, one torch thread each. Tests of a file stay together: they share what the file sets up.
+WORKERS := -n 2 --dist loadfile
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup setup-tests run test check lint types tests-core tests-rest bench screenshots docs clean
@@ -26,7 +29,7 @@ FAST_TESTS = tests/quality tests/core/engine tests/core/methods tests/core/metri
 	tests/core/test_devices.py tests/app/test_theme.py tests/app/test_actions.py
 
 check: setup lint types  ## lint, types and the fast tests, before every commit (under a minute)
-	@$(OFFSCREEN) $(PY) -m pytest -q -m "not slow and not gpu" $(FAST_TESTS)
+	@$(OFFSCREEN) $(PY) -m pytest -q $(WORKERS) -m "not slow and not gpu" $(FAST_TESTS)
 
 lint: setup  ## ruff, and the import contracts of pyproject.toml
 	@$(PY) -m ruff check .
@@ -37,10 +40,10 @@ types: setup  ## mypy
 
 # core knows no Qt, and its tests prove it: here PySide6 and pyqtgraph cannot be imported, in child processes neither.
 tests-core:
-	@PYTHONPATH=tests/quality/without_qt $(PY) -m pytest tests/core -p no:pytest-qt $(PYTEST_ARGS)
+	@PYTHONPATH=tests/quality/without_qt $(PY) -m pytest $(WORKERS) tests/core -p no:pytest-qt $(PYTEST_ARGS)
 
 tests-rest:
-	@$(OFFSCREEN) $(PY) -m pytest --ignore=tests/core $(PYTEST_ARGS)
+	@$(OFFSCREEN) $(PY) -m pytest $(WORKERS) --ignore=tests/core $(PYTEST_ARGS)
 
 bench: setup  ## run all benchmarks and write one page of figures to bench-results/
 	@$(OFFSCREEN) $(PY) -m benchmarks
