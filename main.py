@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "train": "train an original model or, with exclusions, a retrained reference",
     "unlearn": "make a model unlearn classes or samples; makes a run folder",
+    "batch": "run several forget sets, methods and seeds from a TOML file",
     "evaluate": "the measures of one model",
     "verify": "check a run against retrained models and a head-only edit, and write the report",
     "compare": "hold runs side by side",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MODULES = {
     "train": "core.cli.train",
     "unlearn": "core.cli.unlearn",
+    "batch": "core.cli.batch",
     "evaluate": "core.cli.evaluate",
     "verify": "core.cli.verify",
     "compare": "core.cli.compare",

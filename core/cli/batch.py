@@ -1,0 +1,75 @@
+"""`batch`: several forget sets, methods and seeds as one queue, from a TOML file; results as one table."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from core.cli import options
+from core.cli.interrupts import stop_on_interrupt
+from core.cli.output import Screen, facts, shown, table
+from core.cli.progress import Loading, RunProgress
+from core.verify.numbers import DASH, count, duration, percent, plural
+
+if TYPE_CHECKING:
+    from core.session.batch import BatchRun, Row
+
+SUMMARY = "Run several forget sets, methods and seeds from a TOML file, one after the other. Finished runs are skipped."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `batch` takes."""
+    parser.add_argument("file", metavar="FILE", help="the batch file (TOML); the guide shows one")
+    parser.add_argument("--out", required=True, metavar="DIR", help="a folder for the run folders and batch.json")
+    options.add_trust(parser)
+    options.add_output(parser)
+
+
+def run(given: argparse.Namespace, screen: Screen) -> int:
+    """Do all runs of FILE."""
+    from core.engine.control import Control
+    from core.session.batch import BatchRun
+    from core.session.batch_file import read_batch
+
+    batch = read_batch(options.path_option(given.file))
+    out = options.path_option(given.out)
+    control = Control()
+    with stop_on_interrupt(control):
+        going = BatchRun(
+            batch, out, control, tell=Loading(screen), trust_pickle=given.trust_pickle, trust_code=given.trust_code
+        )
+        total = len(going.items)
+        for number, item in enumerate(going.items):
+            if control.ending:
+                break
+            screen.say(f"\n[{count(number + 1)} of {count(total)}] {item.name}")
+            row = going.step(number, RunProgress(screen))
+            screen.end_line()
+            if row.outcome == "failed":
+                screen.notice(f"{item.name} failed: {row.error}")
+            elif row.outcome == "skipped":
+                screen.say("already finished; skipped")
+        going.write()
+    screen.say(f"\n{rows_text(going.rows)}\n\n{_places(going, str(shown(out)))}")
+    screen.document(going.document())
+    return going.exit_code()
+
+
+def rows_text(rows: Sequence[Row]) -> str:
+    """Lay out the runs of a batch, one a line."""
+    header = ["run", "outcome", "retain-test", "forget", "forget-test", "time", "verdict"]
+
+    def line(row: Row) -> list[str]:
+        found = row.measures or {}
+        values = [percent(found.get(f"{name}_accuracy")) for name in ("retain_test", "forget", "forget_test")]
+        seconds = duration(row.seconds) if row.seconds is not None else DASH
+        return [row.run, row.outcome, *values, seconds, (row.verdict or DASH).replace("_", " ")]
+
+    return table(header, map(line, rows), left=2)
+
+
+def _places(going: BatchRun, out: str) -> str:
+    counts = going.document()["counts"]
+    said = [f"{count(number)} {outcome}" for outcome, number in counts.items() if number]
+    return facts([("Runs", f"{plural(len(going.rows), 'run')}: {', '.join(said)}"), ("Folder", out)])

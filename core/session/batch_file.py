@@ -1,0 +1,284 @@
+"""Batch files: several forget sets, methods and seeds on one model, written down in TOML; every combination is a run.
+
+    model = "original"            # paths start at the batch file's folder
+    dataset = "digits"
+    seeds = "1-3"                 # a number, a list of numbers, or words as in the window
+    methods = ["muda"]            # ids, or tables below
+
+    [[forget]]
+    name = "three"
+    classes = ["3"]               # and samples = "list.csv", or random = 0.01 alone
+
+    [[method]]
+    id = "finetune"
+    preset = ""
+    set = { epochs = 2 }
+
+All that can be told wrong without the model and the data is told when the file is read.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.data.dataset import Dataset
+from core.data.named import find_source
+from core.errors import AppError, InputError, nearest
+from core.methods import get_method
+from core.parameters import resolve
+from core.seeds import parse_seeds
+from core.selection import Selection, parse_forget_list, read_list_text, resolve_classes
+from core.session.jobs import random_selection
+from core.session.opening import DataOptions
+
+SUFFIX = ".toml"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True)
+class ForgetEntry:
+    """One forget set of a batch: classes by name or index and a forget list, or a random share."""
+
+    name: str
+    classes: tuple[str, ...] = ()
+    samples: Path | None = None
+    random: float | None = None
+    allow_missing: bool = False
+
+    def selection(self, dataset: Dataset) -> Selection:
+        """Return the forget set in the data; the random share is drawn with seed 0, the same for every run.
+
+        Raises the AppErrors of classes and lists that do not match.
+        """
+        labels = dataset.train.labels.numpy()
+        if self.random is not None:
+            return random_selection(labels, dataset.classes, self.random, seed=0)
+        selection = Selection.empty(labels, dataset.classes)
+        if self.classes:
+            selection = selection.with_classes(resolve_classes(self.classes, dataset.classes))
+        if self.samples is not None:
+            match = parse_forget_list(
+                read_list_text(self.samples), labels=labels, class_names=dataset.classes, paths=dataset.train.paths,
+                test_paths=dataset.test.paths,
+            )  # fmt: skip
+            missing = [repr(line.text) for line in match.unmatched] + [repr(name) for name in match.several]
+            if missing and not self.allow_missing:
+                more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
+                raise InputError(
+                    f"{self.samples.name} names images that are not in the data: {', '.join(missing[:3])}{more}",
+                    "Correct the list, or write allow_missing = true beside it",
+                )
+            selection = selection.with_samples(match.matched, weights=match.weights)
+        selection.check()
+        return selection
+
+
+@dataclass(frozen=True)
+class MethodEntry:
+    """One method of a batch with its settings."""
+
+    id: str
+    name: str  # part of the run folders' names
+    preset: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One run of a batch; `name` is that of its folder."""
+
+    name: str
+    forget: ForgetEntry
+    method: MethodEntry
+    seed: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch file, checked as far as it can be without the model and the data."""
+
+    path: Path
+    model: Path
+    dataset: str
+    options: DataOptions
+    arch: str | None
+    forgets: tuple[ForgetEntry, ...]
+    methods: tuple[MethodEntry, ...]
+    seeds: tuple[int, ...]
+    machine: Mapping[str, Any]  # device, precision, threads, monitoring_budget: those that are given
+
+    def items(self) -> tuple[Item, ...]:
+        """Return all runs: forget set by forget set, method by method, seed by seed."""
+        return tuple(
+            Item(f"{forget.name}-{method.name}-s{seed}", forget, method, seed)
+            for forget in self.forgets
+            for method in self.methods
+            for seed in self.seeds
+        )
+
+
+def read_batch(path: Path) -> Batch:
+    """Read a batch file. Raises InputError naming all that is wrong with it."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is no TOML file: {error}") from error
+    return _Reader(path, content).batch()
+
+
+class _Reader:
+    """Takes a file's content apart and collects what is wrong."""
+
+    def __init__(self, path: Path, content: dict[str, Any]) -> None:
+        self._path, self._content = path, content
+        self._home = path.absolute().parent
+        self._problems: list[str] = []
+
+    def batch(self) -> Batch:
+        content = self._content
+        self._unknown(content, _TOP, "the file")
+        model, dataset = self._text(content, "model"), self._text(content, "dataset")
+        forgets = [self._forget(number, entry) for number, entry in enumerate(self._tables("forget"), start=1)]
+        methods = [self._method(entry, f"methods, entry {n}") for n, entry in enumerate(self._methods(), start=1)]
+        seeds = self._try(lambda: _seeds(content.get("seeds", 0)), "seeds", (0,))
+        for name, (kinds, rule) in _TYPES.items():
+            if name in content and (not isinstance(content[name], kinds) or isinstance(content[name], bool)):
+                self._problems.append(f"{name} must be {rule}, got {content[name]!r}")
+        if not forgets:
+            self._problems.append("no forget set is named: write a [[forget]] table")
+        if not methods:
+            self._problems.append('no method is named: write methods = ["…"] or a [[method]] table')
+        for what, names in (("forget sets", [f.name for f in forgets]), ("methods", [m.name for m in methods])):
+            for name in sorted({name for name in names if names.count(name) > 1}):
+                self._problems.append(f"two {what} are called {name!r}: give them a name each")
+        if self._problems:
+            wrong = "; ".join(self._problems)
+            raise InputError(f"{self._path} cannot be used: {wrong}", "The guide shows a batch file")
+        machine = {name: content[name] for name in _JOB if name in content}
+        return Batch(
+            self._path, self._file(model), self._data(dataset), self._options(), self._arch(), tuple(forgets),
+            tuple(methods), seeds, machine,
+        )  # fmt: skip
+
+    def _forget(self, number: int, entry: Mapping[str, Any]) -> ForgetEntry:
+        where = f"forget set {number}"
+        self._unknown(entry, _FORGET, where)
+        classes = entry.get("classes", ())
+        classes = tuple(str(name) for name in (classes if isinstance(classes, list) else [classes] if classes else []))
+        samples, random = entry.get("samples"), entry.get("random")
+        if not classes and samples is None and random is None:
+            self._problems.append(f"{where} names nothing: write classes, samples or random")
+        if random is not None and (classes or samples is not None):
+            self._problems.append(f"{where}: random cannot be combined with classes or samples")
+        if random is not None and not (isinstance(random, float) and 0 < random < 1):
+            self._problems.append(f"{where}: random must be a share above 0 and below 1, got {random!r}")
+        if samples is not None and not isinstance(samples, str):
+            self._problems.append(f"{where}: samples must be a file, got {samples!r}")
+            samples = None
+        usual = "-".join([*classes, *([Path(samples).stem] if samples else [])]) or f"random-{random}"
+        name = self._name(entry.get("name", re.sub(r"[^A-Za-z0-9._-]+", "-", usual).strip("-.") or str(number)), where)
+        return ForgetEntry(
+            name, classes, self._file(samples) if samples else None, random, bool(entry.get("allow_missing", False))
+        )
+
+    def _method(self, entry: Mapping[str, Any], where: str) -> MethodEntry:
+        self._unknown(entry, _METHOD, where)
+        chosen, preset, settings = entry.get("id"), entry.get("preset", ""), entry.get("set", {})
+        if not isinstance(chosen, str) or not isinstance(preset, str) or not isinstance(settings, dict):
+            self._problems.append(f"{where} needs an id, and may have a preset and a table of settings (set)")
+            return MethodEntry("", str(where))
+
+        def check() -> None:
+            method = get_method(chosen)
+            resolve(method.parameters, method.preset(preset).values, settings, owner=method.id)
+
+        self._try(check, where, None)
+        return MethodEntry(chosen, self._name(entry.get("name", chosen), where), preset, settings)
+
+    def _methods(self) -> list[Mapping[str, Any]]:
+        plain = self._content.get("methods", [])
+        if isinstance(plain, str):
+            plain = [plain]
+        return [{"id": name} for name in plain] + self._tables("method")
+
+    def _options(self) -> DataOptions:
+        content, files = self._content, ("data_root", "classes", "preprocess")
+        root, classes, preprocess = (str(self._file(content[name])) if content.get(name) else "" for name in files)
+        return DataOptions(root, content.get("test_fraction"), classes, preprocess)
+
+    def _arch(self) -> str | None:
+        """Return the architecture; the file of user code starts at the batch file's folder, as all paths do."""
+        arch = self._content.get("arch")
+        if not isinstance(arch, str):
+            return None
+        file, colon, factory = arch.rpartition(":")
+        return f"{self._file(file)}:{factory}" if colon and file.endswith(".py") else arch
+
+    def _tables(self, name: str) -> list[Mapping[str, Any]]:
+        entries = self._content.get(name, [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            self._problems.append(f"{name} must be a list of tables: write [[{name}]]")
+            return []
+        return list(entries)
+
+    def _text(self, content: Mapping[str, Any], name: str) -> str:
+        value = content.get(name)
+        if isinstance(value, str) and value:
+            return value
+        self._problems.append(f"{name} is missing" if value is None else f"{name} must be a text, got {value!r}")
+        return ""
+
+    def _name(self, value: Any, where: str) -> str:
+        if isinstance(value, str) and _NAME.fullmatch(value):
+            return value
+        self._problems.append(f"{where}: a name is made of letters, digits, '.', '_' and '-', got {value!r}")
+        return ""
+
+    def _unknown(self, content: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+        for name in content:
+            if name not in known:
+                alike = nearest(name, known, count=1)
+                self._problems.append(f"{where} has no {name!r}" + (f"; did you mean {alike[0]!r}?" if alike else ""))
+
+    def _try(self, make: Callable[[], Any], where: str, otherwise: Any) -> Any:
+        try:
+            return make()
+        except AppError as error:
+            self._problems.append(f"{where}: {error.text}")
+            return otherwise
+
+    def _file(self, text: str) -> Path:
+        path = Path(text).expanduser()
+        return path if path.is_absolute() else self._home / path
+
+    def _data(self, text: str) -> str:
+        """Return a name as it is, and a path as one that holds from everywhere."""
+        path = self._file(text)
+        return text if find_source(text) is not None and not path.exists() else str(path)
+
+
+_JOB = ("device", "precision", "threads", "monitoring_budget")  # what goes into each job
+_TYPES: dict[str, tuple[Any, str]] = {
+    "device": (str, "a text"), "precision": (str, "a text"), "threads": (int, "a whole number"),
+    "monitoring_budget": ((int, float), "a number"), "arch": (str, "a text"), "data_root": (str, "a text"),
+    "classes": (str, "a file"), "preprocess": (str, "a file"), "test_fraction": (float, "a share"),
+}  # fmt: skip
+_TOP = (
+    "model", "arch", "dataset", "data_root", "test_fraction", "classes", "preprocess", "seeds", "methods", "method",
+    "forget", "device", "precision", "threads", "monitoring_budget",
+)  # fmt: skip
+_FORGET = ("name", "classes", "samples", "random", "allow_missing")
+_METHOD = ("id", "name", "preset", "set")
+
+
+def _seeds(value: Any) -> tuple[int, ...]:
+    if isinstance(value, list):
+        value = ",".join(str(one) for one in value)
+    return parse_seeds(str(value))
