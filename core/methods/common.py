@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -102,6 +104,45 @@ def optimiser_of(values: Values, *, lr: float | None = None, span: str = "stage"
         values.schedule,
         span,
     )
+
+
+def step_limit(steps: int, what: str) -> Parameter:
+    """Return the parameter `max_steps`, which keeps a large forget set from taking more steps than forgetting needs."""
+    return Parameter(
+        "max_steps",
+        "int",
+        steps,
+        f"Most steps in {what}, however large the forget set is; 0: no limit, as published.",
+        low=0,
+        high=10**6,
+        unit="steps",
+        title="Most forget steps",
+    )
+
+
+def limited(epochs: float, images: int, batch: int, most: int) -> Length:
+    """Return so many passes over a set of `images`, cut off after `most` steps; 0: not cut off."""
+    return Length(steps=most) if 0 < most < epochs * math.ceil(images / batch) else Length(epochs=epochs)
+
+
+def least_steps(what: str, group: str) -> Parameter:
+    """Return the parameter `min_steps`, with which few images are visited more often."""
+    return Parameter(
+        "min_steps",
+        "int",
+        0,
+        f"Fewest steps: {what} is visited again until they are reached; 0: as many as the passes have.",
+        low=0,
+        high=10**6,
+        unit="steps",
+        group=group,
+        title="Fewest steps",
+    )
+
+
+def at_least(epochs: float, images: int, batch: int, least: int) -> Length:
+    """Return so many passes over a set of `images`, or `least` steps where that is more."""
+    return Length(steps=least) if least > epochs * math.ceil(images / batch) else Length(epochs=epochs)
 
 
 def classification(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 
 from core.data.batches import Batch, derive_seed
 from core.methods.base import Aux, Context, Facts, Length, StageOutput, Terms, Train
-from core.methods.common import classification, optimiser_of
+from core.methods.common import classification, limited, optimiser_of, step_limit
 from core.methods.losses import mean_of
 from core.parameters import Parameter, Values
 
@@ -58,6 +58,7 @@ RELABELLING = (
         choices=ORDERS,
         group="Labels",
     ),
+    replace(step_limit(0, "a pass over the forget set, where it comes first"), group="Labels"),
 )
 
 
@@ -109,25 +110,34 @@ def relabelling_stages(
 ) -> list[Train]:
     """Lay out the passes. `first` makes further constants before the first step; `keeps` names those that stay."""
     count = facts.forget + facts.retain
+    mixed = values.order == "mixed"
     relabel = Train(
         name="relabel",
         phase="forget",
-        reads="all" if values.order == "mixed" else "forget",
+        reads="all" if mixed else "forget",
         loss=relabelled,
-        length=Length(epochs=1),
+        length=Length(epochs=1) if mixed else limited(1, facts.forget, values.batch, values.max_steps),
         batch=values.batch,
         optimiser=optimiser_of(values, span="run"),
         keeps=keeps,
-        batch_norm="train" if values.order == "mixed" else "frozen",
+        batch_norm="train" if mixed else "frozen",
     )
-    recover = replace(relabel, name="recover", phase="recover", reads="retain", loss=classification, batch_norm="train")
+    recover = replace(
+        relabel,
+        name="recover",
+        phase="recover",
+        reads="retain",
+        loss=classification,
+        length=Length(epochs=1),
+        batch_norm="train",
+    )
     stages: list[Train] = []
     for number in range(values.epochs):
         drawn = partial(draws, count=count, number=number if values.draw == "every pass" else 0)
         refresh = partial(_both, first, drawn) if first is not None and number == 0 else drawn
         of = f"pass {number + 1} of {values.epochs}"
         stages.append(replace(relabel, name=f"relabel, {of}", refresh=refresh))
-        if values.order == "forget first":
+        if not mixed:
             stages.append(replace(recover, name=f"recover, {of}"))
     return stages
 

@@ -83,7 +83,9 @@ SALUN = Method(
         Preset(
             "default",
             "Default",
-            "Half of the weights, as published, with wrong labels that are wrong.",
+            "Half of the weights, as published, with wrong labels that are wrong and at most 10 steps toward them in a "
+            "pass; chosen on digits and Fashion-MNIST.",
+            {"lr": 0.02, "max_steps": 10},
             suits=frozenset({"class"}),
         ),
         Preset(

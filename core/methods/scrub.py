@@ -34,7 +34,7 @@ from core.methods.base import (
     Terms,
     Train,
 )
-from core.methods.common import optimiser_of, optimiser_parameters
+from core.methods.common import limited, optimiser_of, optimiser_parameters, step_limit
 from core.methods.losses import divergence, mean_of
 from core.parameters import Parameter, Values
 
@@ -129,6 +129,7 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
         phase="forget",
         reads="forget",
         loss=leave,
+        length=limited(1, facts.forget, values.forget_batch, values.max_steps),
         batch=values.forget_batch,
         batch_norm=values.batch_norm,
         augment=False,
@@ -196,6 +197,7 @@ SCRUB = Method(
             unit="images",
             group="Passes",
         ),
+        replace(step_limit(0, "one pass over the forget set"), group="Passes"),
         Parameter(
             "rewind",
             "bool",
@@ -252,8 +254,9 @@ SCRUB = Method(
         Preset(
             "default",
             "Default",
-            "Published weights and temperature, a larger step for short runs, and a clip, without which the max passes "
-            "can destroy the network.",
+            "Published weights and temperature, a larger step for short runs, a clip and at most 5 forget steps in a "
+            "max pass, without which these can destroy the network; chosen on digits and Fashion-MNIST.",
+            {"max_steps": 5},
             suits=frozenset({"class"}),
         ),
         Preset(

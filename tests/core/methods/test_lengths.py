@@ -1,0 +1,62 @@
+"""Lengths of phases: default presets take as many forget steps on a large set as on a small one."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.methods import get_method
+from core.methods.base import Facts, Length, Train
+from core.methods.common import at_least, limited
+from core.parameters import resolve
+
+SMALL = Facts(forget=150, retain=1200, mode="class", num_classes=10)
+LARGE = Facts(forget=6000, retain=54000, mode="class", num_classes=10)
+
+
+def stages(method: str, preset: str, facts: Facts) -> list[Train]:
+    """Return the training stages of a preset."""
+    chosen = get_method(method)
+    found = chosen.plan(resolve(chosen.parameters, chosen.preset(preset).values), facts)
+    return [stage for stage in found if isinstance(stage, Train)]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "images", "batch", "most", "length"),
+    [
+        (1, 100, 10, 0, Length(epochs=1)),  # 0: no limit
+        (1, 100, 10, 10, Length(epochs=1)),  # just reached
+        (1, 101, 10, 10, Length(steps=10)),
+        (2.5, 100, 10, 24, Length(steps=24)),
+    ],
+)
+def test_most_steps_cut_passes_off(epochs, images, batch, most, length):
+    assert limited(epochs, images, batch, most) == length
+
+
+@pytest.mark.parametrize(
+    ("epochs", "images", "batch", "least", "length"),
+    [
+        (1, 100, 10, 0, Length(epochs=1)),
+        (1, 100, 10, 10, Length(epochs=1)),
+        (1, 100, 10, 11, Length(steps=11)),
+        (3, 5, 10, 4, Length(steps=4)),
+    ],
+)
+def test_few_images_are_visited_again(epochs, images, batch, least, length):
+    assert at_least(epochs, images, batch, least) == length
+
+
+@pytest.mark.parametrize(("method", "most"), [("scrub", 5), ("random-labels", 10), ("salun", 10)])
+def test_default_presets_take_few_forget_steps_on_large_data(method, most):
+    large = [stage.length for stage in stages(method, "default", LARGE) if stage.phase == "forget"]
+    small = [stage.length for stage in stages(method, "default", SMALL) if stage.phase == "forget"]
+    assert large and set(large) == {Length(steps=most)}
+    assert set(small) == {Length(epochs=1)}  # shorter than the limit anyway
+
+
+@pytest.mark.parametrize(
+    ("method", "preset"), [("scrub", "published-large"), ("random-labels", "every-pass"), ("salun", "published")]
+)
+def test_published_presets_pass_over_the_whole_forget_set(method, preset):
+    forgetting = [stage.length for stage in stages(method, preset, LARGE) if stage.phase == "forget"]
+    assert forgetting and set(forgetting) == {Length(epochs=1)}
