@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import torch
 
-from core.data.dataset import ImageSet
+from core.data.dataset import ImageSet, Unreadable
 from core.data.preprocessing import Preprocessing
 from core.data.streamed import StreamedTensor
 
@@ -134,6 +134,11 @@ class ImageStore:
     def streamed(self) -> bool:
         """Whether images are decoded when asked for, so that it helps to say what will be asked for."""
         return isinstance(self._images, StreamedTensor)
+
+    @property
+    def unreadable(self) -> tuple[Unreadable, ...]:
+        """Files of a stream that turned out not to decode, so far; their images are black."""
+        return self._images.unreadable if isinstance(self._images, StreamedTensor) else ()
 
     def chunks(self, ids: torch.Tensor, size: int) -> Iterator[Batch]:
         """Return the samples `ids` (n,) int64 in preprocessed batches of `size`; the next one is read meanwhile."""

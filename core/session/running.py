@@ -141,9 +141,18 @@ class _Runner:
         for event in engine.run():
             self._report(event)
         self._step = engine.step
+        self._tell_unreadable(setting)
         if engine.outcome is State.DISCARDED:
             return self.end_without_result()
         return self._finish(bench, engine)
+
+    def _tell_unreadable(self, setting: Setting) -> None:
+        found = (*setting.train.unreadable, *setting.test.unreadable)
+        if found:
+            first = f"{found[0].path} ({found[0].reason})"
+            what = f"{len(found):,} files" if len(found) > 1 else "One file"
+            message = f"{what} could not be decoded and counted as black: {first}{' and others' * (len(found) > 1)}."
+            self._log("warning", message, "unreadable")
 
     def end_without_result(self) -> State:
         """End a run that was discarded, or stopped while there was nothing to keep."""
