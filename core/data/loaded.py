@@ -56,6 +56,7 @@ class DecodeOptions:
     size: tuple[int, int] | None = None  # (H, W)
     channels: int | None = None  # 1 or 3
     interpolation: str = "bilinear"
+    photo_size: tuple[int, int] | None = None  # of colour photographs, where nothing asks for a size
     memory_budget: float | None = None  # bytes that all decoded images may take; None: half of the free memory
 
 

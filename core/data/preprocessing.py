@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from core.data.streamed import StreamedImages
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
-SOURCES = ("data set", "model card", "file", "assumed", "weights")
+SOURCES = ("data set", "model card", "file", "assumed", "weights", "timm config")
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

@@ -20,6 +20,7 @@ from core.data.loaded import DecodeOptions, Part, Reporter
 from core.data.streamed import ImageStream, StreamedImages
 from core.errors import InputError, ParameterError
 
+PHOTO_SIDE = 64
 LARGEST_SIDE = 224  # images of no given size are decoded at most this large
 BUDGET_VARIABLE = "UNLEARN_STUDIO_MEMORY"  # GB that decoded images may take; more is streamed
 
@@ -56,11 +57,11 @@ def read_images(files: ImageFiles, report: Reporter, options: DecodeOptions) -> 
     """
     index = open_index(files, report)
     height, width = index.common_size()
-    form = Form(
-        options.size or (min(height, LARGEST_SIDE), min(width, LARGEST_SIDE)),
-        options.channels or (1 if index.all_grey() else 3),
-        options.interpolation,
-    )
+    channels = options.channels or (1 if index.all_grey() else 3)
+    size = options.size or (min(height, LARGEST_SIDE), min(width, LARGEST_SIDE))
+    if options.size is None and options.photo_size is not None and are_photos(size, channels):
+        size = options.photo_size
+    form = Form(size, channels, options.interpolation)
     kept = index.kept
     needed = len(kept) * form.size[0] * form.size[1] * form.channels
     budget = memory_budget() if options.memory_budget is None else options.memory_budget
@@ -77,6 +78,11 @@ def read_images(files: ImageFiles, report: Reporter, options: DecodeOptions) -> 
         example = f" ({unreadable[0].path}: {unreadable[0].reason})" if unreadable else ""
         raise InputError(f"None of the {len(index):,} images in {files.root} can be read{example}")
     return Decoded(images, index.digests[kept], kept, unreadable)
+
+
+def are_photos(size: tuple[int, int], channels: int) -> bool:
+    """Whether image files of this size (H, W) are taken for photographs, seen by ImageNet-like networks."""
+    return channels == 3 and min(size) >= PHOTO_SIDE
 
 
 def memory_budget() -> float:

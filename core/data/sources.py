@@ -20,20 +20,14 @@ from core.data.huggingface import find_saved, load_saved
 from core.data.idx import find_idx, load_idx
 from core.data.loaded import DecodeOptions, Loaded, Part, ProgressCallback, Reporter, no_test_part
 from core.data.named import SOURCES, DatasetSource, find_source, load_named
-from core.data.preprocessing import (
-    Preprocessing,
-    assume_imagenet,
-    count_channels,
-    measure_preprocessing,
-)
+from core.data.preprocessing import Preprocessing, assume_imagenet, count_channels, measure_preprocessing
+from core.data.reading import are_photos
 from core.data.setaside import set_aside
 from core.data.streamed import StreamedImages, StreamedTensor
 from core.data.table import load_table, looks_like_table
 from core.data.tars import find_shards, load_shards
 from core.errors import InputError, MismatchError, NotFoundError, ParameterError, nearest
 from core.jsonio import read_json
-
-_PHOTO_SIDE = 64  # colour images at least this large are taken for photographs, seen by ImageNet-like networks
 
 
 def catalogue() -> tuple[DatasetSource, ...]:
@@ -49,6 +43,7 @@ def open_dataset(
     classes_file: Path | str | None = None,
     preprocess_file: Path | str | None = None,
     preprocessing: Preprocessing | None = None,
+    usual: Preprocessing | None = None,
     memory_budget: float | None = None,
     progress: ProgressCallback | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -59,7 +54,8 @@ def open_dataset(
     path,label[,split], WebDataset shards (a .tar file or a folder of them) or a folder that Hugging Face's `datasets`
     saved; a name wins over a path. `test_fraction` (0..1, both excluded) sets images aside where the
     data has no test part of its own, and is not used where it has. `classes_file` gives the order of the model's
-    outputs. `preprocess_file` wins over `preprocessing` (a model card's), which wins over the default.
+    outputs. `preprocess_file` wins over `preprocessing` (a model card's), which wins over the default: for colour
+    photographs `usual` (what the model's architecture was published with) or ImageNet's, else measured on the data.
     Image files that take more than `memory_budget` bytes when decoded (None: half of the free memory) are streamed.
     `progress(what, done, total)` and `cancelled()` are called from the calling thread.
 
@@ -75,6 +71,8 @@ def open_dataset(
     else:
         path = _existing_path(spec, data_root)
         options = dataclasses.replace(stated.decoding(), memory_budget=memory_budget)
+        if usual is not None and stated.data is None and stated.card is None:
+            options = dataclasses.replace(options, photo_size=usual.size, interpolation=usual.interpolation)
         name, loaded = str(path), _load_path(path, options, report, test_fraction is None)
     if classes_file:
         loaded = reorder_classes(loaded, Path(classes_file))
@@ -86,7 +84,7 @@ def open_dataset(
         classes=loaded.classes,
         train=_image_set(train),
         test=_image_set(test),
-        preprocessing=stated.settle(loaded.title, _default_preprocessing(train, loaded.photos)),
+        preprocessing=stated.settle(loaded.title, _default_preprocessing(train, loaded.photos, usual)),
         fingerprint=fingerprint(loaded.classes, train, test),
         test_origin=test_origin,
         unreadable=loaded.unreadable,
@@ -216,10 +214,11 @@ def _with_test(loaded: Loaded, fraction: float | None) -> tuple[Part, Part, str]
     return train, test, SET_ASIDE
 
 
-def _default_preprocessing(train: Part, photos: bool) -> Preprocessing:
+def _default_preprocessing(train: Part, photos: bool, usual: Preprocessing | None) -> Preprocessing:
     _, height, width, channels = train.images.shape
-    if photos and channels == 3 and min(height, width) >= _PHOTO_SIDE:
-        return assume_imagenet((height, width))
+    if photos and are_photos((height, width), channels):
+        size = (height, width)
+        return assume_imagenet(size) if usual is None else dataclasses.replace(usual, size=size)
     return measure_preprocessing(train.images)
 
 

@@ -85,6 +85,11 @@ def choose(specs: list[ModelSpec]) -> ModelSpec:
     raise AmbiguousModelError("The weights fit several architectures that compute differently", candidates[:_SHOWN])
 
 
+def published_config(id: str) -> dict[str, Any]:
+    """Return what timm notes of the published weights of `timm/NAME`: input size, mean, std, interpolation."""
+    return dict(_config(id.removeprefix(TIMM_PREFIX)).to_dict())
+
+
 def _config(name: str) -> Any:
     from timm.models import get_pretrained_cfg
 

@@ -11,15 +11,17 @@ import torch
 from core.data.batches import ImageStore
 from core.data.dataset import Dataset
 from core.data.loaded import ProgressCallback
+from core.data.named import find_source
 from core.data.preprocessing import Preprocessing
 from core.data.sources import open_dataset
 from core.devices import choose_precision
 from core.engine.setting import convolutional
 from core.job import DataPart, Job
 from core.models.architectures import ModelSpec
-from core.models.checkpoint import OpenedModel, open_model, read_card
+from core.models.checkpoint import OpenedModel, open_model
 from core.models.fit import check_fit
 from core.models.tap import TappedModel
+from core.models.usual import stated_preprocessing, usual_preprocessing
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ def open_data(
     options: DataOptions = DataOptions(),
     *,
     preprocessing: Preprocessing | None = None,
+    usual: Preprocessing | None = None,
     progress: ProgressCallback | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Dataset:
@@ -62,6 +65,7 @@ def open_data(
         classes_file=options.classes_file or None,
         preprocess_file=options.preprocess_file or None,
         preprocessing=preprocessing,
+        usual=usual,
         progress=progress,
         cancelled=cancelled,
     )
@@ -79,12 +83,20 @@ def open_pair(
     cancelled: Callable[[], bool] | None = None,
 ) -> Pair:
     """Open a model file and a data set and check that they fit. Raises the AppErrors of both, or MismatchError."""
-    card = read_card(Path(model_path))
-    stated = (card or {}).get("preprocessing")
-    preprocessing = Preprocessing.from_dict({**stated, "source": "model card"}) if stated else None
-    dataset = open_data(data_spec, options, preprocessing=preprocessing, progress=progress, cancelled=cancelled)
+    stated = stated_preprocessing(model_path)
+    usual = None
+    if stated is None and may_be_photos(data_spec):
+        # Opened once more below, with what the data says of size and channels.
+        known = open_model(model_path, arch=arch, trust_pickle=trust_pickle, trust_code=trust_code)
+        usual = usual_preprocessing(known.spec)
+    dataset = open_data(data_spec, options, preprocessing=stated, usual=usual, progress=progress, cancelled=cancelled)
     model = open_for(dataset, model_path, arch=arch, trust_pickle=trust_pickle, trust_code=trust_code)
     return Pair(model, dataset, options)
+
+
+def may_be_photos(data_spec: str) -> bool:
+    """Whether a data set may be image files a person collected, told from its name alone."""
+    return find_source(data_spec) is None and Path(data_spec).suffix.lower() != ".npz"
 
 
 def open_for(

@@ -15,14 +15,17 @@ from core.data.preprocessing import Preprocessing
 from core.errors import InputError, MismatchError
 from core.files import write_atomic
 from core.jsonio import dumps_pretty
-from core.models.card import read_card
 from core.models.checkpoint import OpenedModel, open_model
 from core.models.fit import check_fit
+from core.models.usual import stated_preprocessing, usual_preprocessing
 from core.places import data_home
 from core.session.class_order import write_class_order
 from core.session.opening import DataOptions, open_data
 
 Cancelled = Callable[[], bool]
+
+_GUESSED = ("assumed", "weights")  # preprocessing of photographs that nobody stated
+_STATED = ("model card", "timm config")  # preprocessing that belongs to one model
 
 
 class CardOrderError(MismatchError):
@@ -42,6 +45,7 @@ class Project:
     options: DataOptions = field(default_factory=DataOptions)
     trust_pickle: bool = False
     trust_code: bool = False
+    arch: str | None = None  # what the user said the model is, where its weights do not tell
 
     def with_model(
         self,
@@ -49,10 +53,13 @@ class Project:
         *,
         trust_pickle: bool = False,
         trust_code: bool = False,
+        arch: str | None = None,
         progress: ProgressCallback | None = None,
         cancelled: Cancelled | None = None,
     ) -> Project:
-        """Open another model; the data is opened again where the model's card prepares images in another way.
+        """Open another model; the data is opened again where images are prepared for it in another way.
+
+        That is as its card says, else for photographs as its architecture was published with.
 
         Raises the AppErrors of opening a model, and MismatchError where it does not fit the data.
         """
@@ -61,15 +68,20 @@ class Project:
             progress(f"Opening {path.name}", 0, 0)
         dataset = self.dataset
         if dataset is not None:
-            stated = _stated(read_card(path), path.name)
-            if not _prepared_like(dataset.preprocessing, stated, self.options):
+            stated = stated_preprocessing(path)
+            usual = None
+            if stated is None and dataset.preprocessing.source in _GUESSED:
+                known = open_model(path, arch=arch, trust_pickle=trust_pickle, trust_code=trust_code)
+                usual = usual_preprocessing(known.spec)
+            if not _prepared_like(dataset.preprocessing, stated, usual, self.options):
                 dataset = open_data(
-                    dataset.spec, self.options, preprocessing=stated, progress=progress, cancelled=cancelled
-                )
-        model = _open_model(path, dataset, trust_pickle, trust_code)
+                    dataset.spec, self.options,
+                    preprocessing=stated, usual=usual, progress=progress, cancelled=cancelled,
+                )  # fmt: skip
+        model = _open_model(path, dataset, trust_pickle, trust_code, arch)
         if dataset is not None:
             _check(model, dataset)
-        return Project(model, dataset, self.options, trust_pickle, trust_code)
+        return Project(model, dataset, self.options, trust_pickle, trust_code, arch)
 
     def with_data(
         self,
@@ -83,13 +95,14 @@ class Project:
 
         Raises the AppErrors of opening data, and MismatchError where the model does not fit it.
         """
-        stated = self.model.preprocessing if self.model else None
-        dataset = open_data(spec, options, preprocessing=stated, progress=progress, cancelled=cancelled)
+        stated = stated_preprocessing(self.model.path) if self.model else None
+        usual = usual_preprocessing(self.model.spec) if self.model else None
+        dataset = open_data(spec, options, preprocessing=stated, usual=usual, progress=progress, cancelled=cancelled)
         model = self.model
         if model is not None:
             if progress:
                 progress(f"Opening {model.path.name}", 0, 0)
-            model = _open_model(model.path, dataset, self.trust_pickle, self.trust_code)
+            model = _open_model(model.path, dataset, self.trust_pickle, self.trust_code, self.arch)
             _check(model, dataset)
         return dataclasses.replace(self, model=model, dataset=dataset, options=options)
 
@@ -131,18 +144,20 @@ def write_preprocessing(values: Mapping[str, Any]) -> Path:
     return path
 
 
-def _open_model(path: Path, dataset: Dataset | None, trust_pickle: bool, trust_code: bool) -> OpenedModel:
+def _open_model(
+    path: Path, dataset: Dataset | None, trust_pickle: bool, trust_code: bool, arch: str | None
+) -> OpenedModel:
     size = dataset.preprocessing.size if dataset is not None else None
     channels = dataset.channels if dataset is not None else None
     try:
         return open_model(
-            path, input_size=size, in_channels=channels, trust_pickle=trust_pickle, trust_code=trust_code
+            path, arch=arch, input_size=size, in_channels=channels, trust_pickle=trust_pickle, trust_code=trust_code
         )
     except MismatchError:
         if dataset is None:
             raise
         # The file says otherwise than the data: `_check` names both in words about the data.
-        return open_model(path, trust_pickle=trust_pickle, trust_code=trust_code)
+        return open_model(path, arch=arch, trust_pickle=trust_pickle, trust_code=trust_code)
 
 
 def _check(model: OpenedModel, dataset: Dataset) -> None:
@@ -154,17 +169,15 @@ def _check(model: OpenedModel, dataset: Dataset) -> None:
         raise
 
 
-def _stated(card: Mapping[str, Any] | None, where: str) -> Preprocessing | None:
-    said = (card or {}).get("preprocessing")
-    if not said:
-        return None
-    return Preprocessing.from_dict(said, source="model card", where=f"The preprocessing in the card of {where}")
-
-
-def _prepared_like(present: Preprocessing, stated: Preprocessing | None, options: DataOptions) -> bool:
+def _prepared_like(
+    present: Preprocessing, stated: Preprocessing | None, usual: Preprocessing | None, options: DataOptions
+) -> bool:
     """Whether the data, as it was opened, is prepared as a model states (or as no model states anything)."""
     if options.preprocess_file:
         return stated is None  # the user's values lie over the card's, so another card may change the rest
     if stated is None:
-        return present.source != "model card"
+        wanted = "assumed" if usual is None else "weights"
+        if present.source in _GUESSED:
+            return present.source == wanted and (usual is None or present == usual)
+        return present.source not in _STATED
     return dataclasses.replace(present, source=stated.source) == stated

@@ -18,7 +18,8 @@ SOURCES = {
     "model card": "from the model card",
     "file": "set by hand",
     "assumed": "ImageNet",
-    "weights": "from the weights",
+    "weights": "usual for this architecture",
+    "timm config": "from timm's config.json",
 }
 
 
@@ -83,7 +84,7 @@ def preprocessing_fact(preprocessing: Preprocessing) -> Fact:
     size = times(*preprocessing.size)
     hint = f"Size {size}, mean {mean}, spread {spread}, resized with {preprocessing.interpolation}, {source}"
     return Fact("preprocessing", "Preprocessing", f"{size} · {source}", hint,
-                assumed=preprocessing.source == "assumed", change="preprocessing")  # fmt: skip
+                assumed=preprocessing.source in ("assumed", "weights"), change="preprocessing")  # fmt: skip
 
 
 def times(height: int, width: int) -> str:

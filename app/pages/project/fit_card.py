@@ -20,7 +20,7 @@ from app.widgets.table import set_up_table
 from app.workers.thumbnails import Thumbnails
 
 NOTHING_OPEN = "Open a model and its data to see which output stands for which class, and how often it is right."
-ASSUMED = "Mean and size are assumed (ImageNet). If accuracy looks wrong, set them by hand."
+ASSUMED = "Mean and size are assumed, as usual for such models. If accuracy looks wrong, set them by hand."
 
 
 class FitCard(Card):

@@ -191,7 +191,7 @@ class ProjectPresenter(QObject):
         page.table_model.set_data(project.dataset, model.classes if model is not None else None)
         page.fit_card.set_full(project.dataset is not None)
         page.fit_card.match_button.setEnabled(project.ready)
-        assumed = project.dataset is not None and project.dataset.preprocessing.source == "assumed"
+        assumed = project.dataset is not None and project.dataset.preprocessing.source in ("assumed", "weights")
         page.fit_card.set_assumed(assumed and project.ready)
         self._evaluated()
 
