@@ -98,7 +98,7 @@ def _runs(plan: Plan) -> dict[str, Any]:
     wanted: dict[str, tuple[str, dict[str, Any]]] = {
         "further retrained": ("retrain", {"seed": max(plan.references) + 1}),
         "head-only edit": ("head-only", {}),
-        "original": ("finetune", {"settings": {"lr": 1e-7, "epochs": 0.01}}),
+        "original": ("finetune", {"settings": {"lr": 1e-7, "epochs": 0.01, "min_steps": 0}}),
     }
     found = {}
     for name, (method, settings) in wanted.items():

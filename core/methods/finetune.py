@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from core.methods.base import Facts, Method, Preset, Train
-from core.methods.common import optimiser_parameters, training
+from core.methods.common import at_least, least_steps, optimiser_parameters, training
 from core.parameters import Parameter, Values
 
 
 def plan(values: Values, facts: Facts) -> list[Train]:
     """Train on the retain set from the original weights."""
-    return [training("fine-tune", "recover", values)]
+    length = at_least(values.epochs, facts.retain, values.batch, values.min_steps)
+    return [replace(training("fine-tune", "recover", values), length=length)]
 
 
 FINETUNE = Method(
@@ -23,11 +26,18 @@ FINETUNE = Method(
         Parameter(
             "epochs", "float", 2.0, "Passes over the images to keep.", low=0, high=1000, unit="passes", group="Training"
         ),
-        *optimiser_parameters(lr=0.05, schedule="cosine", weight_decay=5e-4),
+        least_steps("a small set of images to keep", "Training"),
+        *optimiser_parameters(lr=0.2, schedule="cosine", weight_decay=5e-4),
     ),
     plan=plan,
     needs=frozenset({"retain set"}),
     presets=(
-        Preset("default", "Default", "Literature values lie between 0.01 and 0.1; smaller steps change nothing."),
+        Preset(
+            "default",
+            "Default",
+            "A step above the literature's 0.01 to 0.1, which forget nothing in a few passes, and 200 steps at least; "
+            "chosen on digits and Fashion-MNIST.",
+            {"min_steps": 200},
+        ),
     ),
 )

@@ -8,12 +8,13 @@ in stretches of a pass over the forget set:
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch.nn.functional as F
 
 from core.data.batches import Batch
 from core.methods.base import Aux, Context, Facts, Length, Method, Preset, StageOutput, Terms, Train
-from core.methods.common import optimiser_of, optimiser_parameters
+from core.methods.common import optimiser_of, optimiser_parameters, step_limit
 from core.methods.losses import mean_of
 from core.parameters import Parameter, Values
 
@@ -41,7 +42,11 @@ def plan(values: Values, facts: Facts) -> list[Train]:
     """Cut the passes into stretches, because the goal can be looked at where a stage ends."""
     per_pass = math.ceil(facts.forget / values.batch)
     total = math.ceil(values.epochs * per_pass)
+    if values.max_steps:
+        total = min(total, values.max_steps)
     stretch = max(1, round(per_pass / values.checks))
+    if values.check_steps:
+        stretch = min(stretch, values.check_steps)
     return [
         Train(
             name=f"ascend, steps {first + 1} to {min(total, first + stretch)}",
@@ -64,7 +69,12 @@ def explain(values: Values, facts: Facts) -> tuple[str, ...]:
     if values.goal == "none":
         return ("No goal: it goes on for all passes, and more steps than needed destroy the network.",)
     goal = f"{values.stop_accuracy:.1%}" if values.goal == "forget accuracy" else "the accuracy on unseen images"
-    return (f"Stops where accuracy on the forget set is at or below {goal}, looked at {values.checks} × a pass.",)
+    often = f"{values.checks} × a pass"
+    if values.check_steps:
+        often += (
+            f" and at least every {values.check_steps} steps" if values.check_steps > 1 else " and after every step"
+        )
+    return (f"Stops where accuracy on the forget set is at or below {goal}, looked at {often}.",)
 
 
 GRADIENT_ASCENT = Method(
@@ -87,6 +97,7 @@ GRADIENT_ASCENT = Method(
             unit="passes",
             group="Ascent",
         ),
+        replace(step_limit(0, "the run"), group="Ascent"),
         Parameter(
             "goal",
             "choice",
@@ -115,6 +126,17 @@ GRADIENT_ASCENT = Method(
             group="Ascent",
         ),
         Parameter(
+            "check_steps",
+            "int",
+            0,
+            "Most steps between two looks, so that a large forget set does not run past the goal; 0: no limit.",
+            low=0,
+            high=10**6,
+            unit="steps",
+            group="Ascent",
+            title="Most steps between looks",
+        ),
+        Parameter(
             "ceiling",
             "float",
             0.0,
@@ -133,8 +155,9 @@ GRADIENT_ASCENT = Method(
         Preset(
             "default",
             "Default",
-            "Published step sizes go from 0.0001 to 0.1 and must be searched for every model; the clip makes this one "
-            "safe to start from.",
+            "Small clipped steps up to a ceiling, with a look at the goal after each and 200 steps at most; chosen on "
+            "digits and Fashion-MNIST. Published step sizes go from 0.0001 to 0.1 and must be searched for each model.",
+            {"lr": 0.01, "ceiling": 1.0, "epochs": 100.0, "max_steps": 200, "check_steps": 1},
             suits=frozenset({"class"}),
         ),
         Preset(
@@ -146,7 +169,8 @@ GRADIENT_ASCENT = Method(
         ),
     ),
     notes=(
-        "Nothing holds the images to keep: a forgotten class costs several points of accuracy on the others.",
+        "Nothing holds the images to keep: a forgotten class costs seven points of accuracy on the others on "
+        "Fashion-MNIST, fourteen on digits.",
         "Ours: the stop rule, the clip and the ceiling. Published code runs a fixed number of passes, which collapses "
         "the network where the step size is not searched.",
         "Batch-norm statistics stay as they are; published code lets them drift to the forget set.",

@@ -16,7 +16,6 @@ from core.methods.base import (
     Aux,
     Context,
     Facts,
-    Length,
     Method,
     Preset,
     SearchRange,
@@ -24,7 +23,7 @@ from core.methods.base import (
     Terms,
     Train,
 )
-from core.methods.common import optimiser_of, optimiser_parameters
+from core.methods.common import at_least, least_steps, optimiser_of, optimiser_parameters
 from core.parameters import Parameter, Values
 
 NORMALISING = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
@@ -64,7 +63,7 @@ def plan(values: Values, facts: Facts) -> list[Train]:
             phase="recover",
             reads="retain",
             loss=sparse_classification,
-            length=Length(epochs=values.epochs),
+            length=at_least(values.epochs, facts.retain, values.batch, values.min_steps),
             batch=values.batch,
             optimiser=optimiser_of(values),
             refresh=normalising_parameters,
@@ -92,6 +91,7 @@ L1_SPARSE = Method(
             unit="passes",
             group="Penalty",
         ),
+        least_steps("a small set of images to keep", "Penalty"),
         Parameter(
             "l1",
             "float",
@@ -122,7 +122,9 @@ L1_SPARSE = Method(
         Preset(
             "default",
             "Default",
-            "Published length; penalty and step size for small networks, where the product of both decides.",
+            "Step size and penalty for small networks, where the product of both and of the steps decides, so 400 "
+            "steps at least; chosen on digits and Fashion-MNIST.",
+            {"epochs": 3.0, "l1": 0.0002, "min_steps": 400},
             suits=frozenset({"class"}),
         ),
         Preset(

@@ -54,6 +54,20 @@ def test_default_presets_take_few_forget_steps_on_large_data(method, most):
     assert set(small) == {Length(epochs=1)}  # shorter than the limit anyway
 
 
+@pytest.mark.parametrize(("method", "most"), [("gradient-ascent", 200), ("boundary-expand", 30)])
+def test_methods_without_images_to_keep_take_few_steps_in_all(method, most):
+    assert sum(stage.length.steps for stage in stages(method, "default", LARGE)) == most
+
+
+@pytest.mark.parametrize(
+    ("method", "least"), [("finetune", 200), ("cf-k", 400), ("l1-sparse", 400), ("boundary-shrink", 400)]
+)
+def test_default_presets_visit_small_data_again(method, least):
+    assert [stage.length for stage in stages(method, "default", SMALL)] == [Length(steps=least)]
+    (large,) = stages(method, "default", LARGE)
+    assert large.length.steps is None and large.length.epochs
+
+
 @pytest.mark.parametrize(
     ("method", "preset"), [("scrub", "published-large"), ("random-labels", "every-pass"), ("salun", "published")]
 )
