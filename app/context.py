@@ -41,6 +41,7 @@ class ProjectState(QObject):
     run_changed = Signal()
     runs_changed = Signal()
     compared_changed = Signal()
+    beside_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -51,6 +52,8 @@ class ProjectState(QObject):
         self.evaluation: dict[str, Any] = {}  # what was measured of the opened model on the data, by name
         self.run: Any = None  # the run in view (live or from disk)
         self.runs: tuple[Any, ...] = ()  # run folders known
+        self.beside: Any = None  # folder of a second run whose curves are drawn with those of the run in view
+        self._beside_of: Path | None = None
         self.compared: tuple[Any, ...] = ()  # run folders held side by side; empty: one run is looked at
 
     @property
@@ -131,8 +134,15 @@ class ProjectState(QObject):
     def set_run(self, run: Any) -> None:
         """Show another run."""
         self.set_compared(())
+        if self.beside is not None and getattr(run, "path", None) != self._beside_of:
+            self.set_beside(None)
         self.run = run
         self.run_changed.emit()
+
+    def set_beside(self, folder: Any, of: Path | None = None) -> None:
+        """Draw a second run's curves with those of the run at `of`, as long as that one is in view; None: no second."""
+        self.beside, self._beside_of = folder, of
+        self.beside_changed.emit()
 
     def set_compared(self, folders: tuple[Any, ...]) -> None:
         """Hold runs side by side, or go back to the one in view."""

@@ -347,7 +347,7 @@ class ThemedPlot(QWidget):
     def _describe(self) -> None:
         shown = self._shown()
         values = [f"{s.title.lower()} {self.value_format(last[1])}" for s in shown if (last := s.last())]
-        steps = [float(s.buffer.x[-1]) for s in shown]
+        steps = [last[0] for s in shown if (last := s.last())]
         if not values:
             describe(self.canvas, "no values yet")
             return

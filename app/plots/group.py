@@ -35,6 +35,15 @@ class StepGroup(QObject):
             plot.show_step(step)
         self.hovered_step.emit(step)
 
+    def set_cut(self, step: float | None) -> None:
+        """Draw what comes after a step faded in all plots; None draws everything as ever."""
+        for plot in self._plots:
+            changed = [series for series in plot.all_series() if series.cut != step]
+            for series in changed:
+                series.cut = step
+            if changed:
+                plot.mark_dirty()
+
     def set_phases(self, phases: Sequence[Phase]) -> None:
         """Show phases in all plots."""
         for plot in self._plots:

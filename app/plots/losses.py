@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from app.plots.base import ThemedPlot
 from app.services import format as fmt
-from app.services.tokens import RUN_SYMBOLS, SETS, SeriesStyle
+from app.services.tokens import BESIDE_DASH, RUN_SYMBOLS, SETS, SeriesStyle
 
 _DASHES: tuple[tuple[int, ...], ...] = ((), (6, 3), (2, 3), (8, 3, 2, 3))
 GAP_STEPS = 20
@@ -32,12 +33,26 @@ class LossPlot(ThemedPlot):
                 series.jagged = True
             self.append(key, *self._with_gaps(key, steps, values))
 
+    def set_beside(self, curves: Mapping[str, tuple[Sequence[int], Sequence[float | None]]]) -> None:
+        """Show the terms of a second run, dashed; none take the second run away."""
+        known = {series.key for series in self.all_series()}
+        for name, (steps, values) in curves.items():
+            key = f"beside/{name}"
+            if key not in known:
+                title = f"{name.replace('_', ' ').capitalize()}, 2nd"
+                style = dataclasses.replace(self._style(name), dash=BESIDE_DASH, filled=False)
+                self.add_series(key, style, title, thin=True).jagged = True
+            self.set_data(key, *self._with_gaps(key, steps, values, fresh=True))
+        for key in known:
+            if key.startswith("beside/") and key.removeprefix("beside/") not in curves:
+                self.set_data(key, [], [])
+
     def _with_gaps(
-        self, key: str, steps: Sequence[int], values: Sequence[float | None]
+        self, key: str, steps: Sequence[int], values: Sequence[float | None], fresh: bool = False
     ) -> tuple[list[float], list[float | None]]:
         # Terms that alternate from step to step are joined; one that pauses for a phase leaves a gap.
         buffer = self.series(key).buffer
-        last = float(buffer.x[-1]) if len(buffer) else None
+        last = float(buffer.x[-1]) if len(buffer) and not fresh else None
         xs: list[float] = []
         ys: list[float | None] = []
         for step, value in zip(steps, values, strict=True):
@@ -60,7 +75,7 @@ class LossPlot(ThemedPlot):
         super().flush()
         if self._smooth:
             for series in self.all_series():
-                series.item.setData(series.buffer.x, moving_mean(series.buffer.y), connect="finite")
+                series.show(series.buffer.x, moving_mean(series.buffer.y))
 
     def add_menu_entries(self, menu: QMenu) -> None:
         action = menu.addAction("Smooth")

@@ -14,6 +14,7 @@ from app.services.tokens import SeriesStyle
 THICK_BELOW = 2000  # 2 px and antialiased up to here; denser curves are 1 px, which draws ten times faster
 JAGGED_THICK_BELOW = 300  # a jagged curve of a few hundred points already takes most of a live plot's time
 _FIRST_ROOM = 256
+_AFTER_ALPHA = 0.28  # of the part of a curve after the step looked back to
 
 
 class GrowingBuffer:
@@ -73,6 +74,9 @@ class Series:
         self.dot.setZValue(10)
         self.show_dot = True
         self.dot.hide()
+        self.cut: float | None = None  # what comes after it is drawn faded; None: nothing does
+        self._after: pg.PlotDataItem | None = None  # made when first looked back
+        self._plot = plot
         # A thick line drawn as one path costs thirty times as much where it is jagged; drawn in segments, a smooth
         # one shows its joints.
         self.jagged = False
@@ -83,22 +87,43 @@ class Series:
     def draw(self) -> None:
         """Show what is in the buffer."""
         self.restyle()
-        self.item.setData(self.buffer.x, self.buffer.y, connect="finite")
+        self.show(self.buffer.x, self.buffer.y)
         last = self.last()
         shown = last is not None and self.show_dot and self.item.isVisible()
         self.dot.setVisible(shown)  # an empty item would still be asked for its bounds at every painting
         if last is not None and shown:
             self.dot.setData([last[0]], [last[1]])
 
+    def show(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+        """Draw these points: up to the cut as ever, beyond it faded."""
+        end = len(x) if self.cut is None else self._end()
+        self.item.setData(x[:end], y[:end], connect="finite")
+        rest = end < len(x)
+        if rest and self._after is None:
+            self._after = pg.PlotDataItem()
+            self._after.setZValue(-20)
+            self._plot.addItem(self._after, ignoreBounds=True)
+        if self._after is not None:
+            self._after.setVisible(rest and self.item.isVisible())
+            first = max(end - 1, 0)  # from the last point before it, so that no gap shows
+            self._after.setPen(theme.pen(self.style.token, 1, self.style.dash, alpha=_AFTER_ALPHA))
+            self._after.setData(x[first:], y[first:], connect="finite")
+
+    def _end(self) -> int:
+        """How many points lie at or before the cut."""
+        if self.cut is None:
+            return len(self.buffer)
+        return int(np.searchsorted(self.buffer.x, self.cut, side="right"))
+
     def last(self) -> tuple[float, float] | None:
-        """The last point that has a value."""
-        y = self.buffer.y
+        """The last point that has a value, at or before the cut."""
+        x, y = self.buffer.x[: self._end()], self.buffer.y[: self._end()]
         if len(y) and np.isfinite(y[-1]):
-            return float(self.buffer.x[-1]), float(y[-1])
+            return float(x[-1]), float(y[-1])
         finite = np.flatnonzero(np.isfinite(y))
         if not finite.size:
             return None
-        return float(self.buffer.x[finite[-1]]), float(y[finite[-1]])
+        return float(x[finite[-1]]), float(y[finite[-1]])
 
     def at(self, x: float) -> float | None:
         """The last value at or before `x`; None before the first one and in a gap."""
@@ -110,6 +135,8 @@ class Series:
     def set_visible(self, visible: bool) -> None:
         """Show or hide the curve."""
         self.item.setVisible(visible)
+        if self._after is not None:
+            self._after.setVisible(visible and self._end() < len(self.buffer))
         self.dot.setVisible(visible and self.show_dot and self.last() is not None)
 
     def restyle(self) -> None:

@@ -109,6 +109,7 @@ MODELS: dict[str, SeriesStyle] = {
     ),
     "fresh": SeriesStyle("fresh", "Untrained", "fresh", (1, 5), "o", False, "○"),
 }
+BESIDE_DASH = (6, 3)  # a second run on the same axes: the same colours, dashed
 RUN_SYMBOLS = ("o", "s", "d", "t1", "star", "+")  # further runs: unlearned's violet, told apart by marker
 
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QWidget
 
 from app.pages.unlearn.run_presenter import RunPresenter
 from app.pages.unlearn.run_view import RunView
+from app.pages.unlearn.second_run import SecondRun
 from app.pages.unlearn.setup_presenter import SetupPresenter
 from app.pages.unlearn.setup_view import SetupView
 from app.services import run_words as words
@@ -36,6 +37,7 @@ class UnlearnPage(Page):
             self.stack.addWidget(view)
         self.setup_presenter = SetupPresenter(context, self.setup, self)
         self.run_presenter = RunPresenter(context, self.run_view, self)
+        self.second_run = SecondRun(context, self.run_view, self)
         self.run_presenter.left.connect(self.set_up_another)
         self.run_presenter.search_wanted.connect(self._search_for)
         self.chips = RunChips(context.project, self)
@@ -51,6 +53,8 @@ class UnlearnPage(Page):
         controller.run_ended.connect(self._show_banner)
         controller.start_wanted.connect(self.start)
         controller.setup_wanted.connect(self.load_job)
+        context.actions.add("run.replay", "Play the run a&gain", self.run_view.slider.toggle_play, menu="run",
+                            icon="play", shortcut="Ctrl+R", why_disabled=self._why_no_replay)  # fmt: skip
         if project.run is not None:
             self._run_changed()
         self._choose_view()
@@ -89,6 +93,9 @@ class UnlearnPage(Page):
         """Start what is set up, where it is in view."""
         if self.isVisible() and self.stack.currentWidget() is self.setup:
             self.setup_presenter.start()
+
+    def _why_no_replay(self) -> str:
+        return "" if self.run_presenter.run is not None else "There is no run in view."
 
     @property
     def view(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from app.plots.turns import DrawTurns
 from app.services import tokens as t
 from app.services.run_words import phase_of
 from app.services.theme import theme
+from app.services.tokens import BESIDE_DASH, MODELS, RUN_SYMBOLS, SETS
 from app.widgets.cards import Card
 from core.events import AlignmentMeasured, Evaluation, Event, RunStarted, SpectrumMeasured, StepMetrics
 
@@ -53,6 +55,8 @@ class RunPlots(QWidget):
             grid.setColumnStretch(place, 1)
             grid.setRowStretch(place, 1)
         self.curves = RunCurves()
+        self.beside = RunCurves()  # of a second run
+        self._add_beside()
         self._mode = "class"
         self._until: int | None = None
         self._markers: tuple[Marker, ...] = ()
@@ -103,6 +107,18 @@ class RunPlots(QWidget):
             plot.x_most = None
             plot.mark_dirty()
 
+    @property
+    def recorded_steps(self) -> list[int]:
+        """Steps at which something was measured, in either run."""
+        return sorted({*self.curves.recorded_steps, *self.beside.recorded_steps})
+
+    def set_beside(self, run: LiveRun | None) -> None:
+        """Draw a second run dashed on the same axes; None takes it away."""
+        self.beside = RunCurves()
+        if run is not None:
+            self.beside.add(run.events)
+        self._show_beside()
+
     def set_markers(self, markers: Iterable[Marker]) -> None:
         """What earlier measurements say of other models, for the margins."""
         self._markers = tuple(markers)
@@ -118,6 +134,7 @@ class RunPlots(QWidget):
         self._append([*curves.evaluations, *curves.alignments, *curves.spectra])
         for name, curve in curves.losses.items():
             self.losses.add(curve.steps, {name: curve.values})
+        self._show_beside()
         self._show_phases()
         self._show_moment()
 
@@ -131,7 +148,41 @@ class RunPlots(QWidget):
         evaluation = newest_until(self.curves.evaluations, step)
         if evaluation is not None and self._mode == "sample":
             self.alignment.set_losses(evaluation.forget_losses, evaluation.unseen_losses)
+        self._show_beside_spectrum()
+        self.group.set_cut(None if step is None else float(step))
         self.group.show_step(None if step is None else float(step))
+
+    def _add_beside(self) -> None:
+        """Make the curves of a second run, empty: the same colours, dashed, with open markers."""
+        for key in ("retain", "forget"):
+            style = dataclasses.replace(SETS[key], dash=BESIDE_DASH, filled=False)
+            self.accuracy.add_series(f"{key}_beside", style, f"{style.title}, 2nd")
+            series = self.spectra.add_series(f"{key}_beside", style, f"{style.title}, 2nd")
+            series.show_dot = False
+            series.item.setLogMode(True, True)
+        style = dataclasses.replace(MODELS["unlearned"], dash=BESIDE_DASH, symbol=RUN_SYMBOLS[1], filled=False)
+        self.alignment.at_k.add_series("beside", style, "2nd run")
+
+    def _show_beside(self) -> None:
+        """Show the second run's curves, or none."""
+        beside, sample = self.beside, self._mode == "sample"
+        steps = [event.step for event in beside.evaluations]
+        retain = [event.retain_test_accuracy for event in beside.evaluations]
+        forget = [e.forget_accuracy if sample else e.forget_test_accuracy for e in beside.evaluations]
+        for key, values in (("retain", retain), ("forget", forget)):
+            self.accuracy.set_data(f"{key}_beside", steps, [None if v is None else 100 * v for v in values])
+        self.alignment.at_k.set_data(
+            "beside", [event.step for event in beside.alignments], [event.value for event in beside.alignments]
+        )
+        self.losses.set_beside({name: (curve.steps, curve.values) for name, curve in beside.losses.items()})
+        self._show_moment()
+
+    def _show_beside_spectrum(self) -> None:
+        found = newest_until(self.beside.spectra, self._until)
+        for key in ("retain", "forget"):
+            values = list(getattr(found, key)) if found is not None else []
+            drawn = [value if value > 0 else None for value in values]
+            self.spectra.set_data(f"{key}_beside", range(1, len(drawn) + 1), drawn)
 
     def _hovered(self, step: float | None) -> None:
         if step is None and self._until is not None:  # the mouse left: back to the step of the slider

@@ -6,16 +6,19 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QHBoxLayout, QSlider, QWidget
+from PySide6.QtGui import QAction, QKeyEvent
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QSlider, QWidget
 
 from app.services import format as fmt
 from app.services import icons
 from app.services import tokens as t
 from app.services.theme import theme
 from app.widgets.buttons import IconButton, TextButton
+from app.widgets.chips import ChipButton
 from app.widgets.labels import Label
 
-REPLAY_MS = 8000  # a whole run again, however long it was
+REPLAY_MS = 8000  # a whole run again, however long it was, at the usual speed
+SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0)
 _TICK_MS = 66
 
 
@@ -32,16 +35,28 @@ class TimeSlider(QWidget):
         self._play = IconButton("play", "Play the run again", self._toggle_play)
         self._slider = QSlider(Qt.Orientation.Horizontal)
         self._slider.setAccessibleName("Step shown in all plots")
+        self._slider.setToolTip("Space plays and holds, arrows go step by step, + and − change the speed")
         self._slider.valueChanged.connect(self._changed)
         self._label = Label("", "caption", "text-2")
         self._label.setMinimumWidth(theme.px(136))
+        self.speed = 1.0
+        self._speed = ChipButton("1×", name="Speed of the replay")
+        menu = QMenu(self)
+        self.speed_actions: dict[float, QAction] = {}
+        for speed in SPEEDS:
+            action = menu.addAction(_speed_words(speed))
+            action.setData(speed)
+            action.triggered.connect(self._speed_chosen)
+            self.speed_actions[speed] = action
+        self._speed.set_menu(menu)
         self._newest = TextButton("Newest", self.to_newest)
         self._newest.setFixedHeight(theme.px(24))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(theme.px(t.S))
-        for widget, stretch in ((self._play, 0), (self._slider, 1), (self._label, 0), (self._newest, 0)):
-            row.addWidget(widget, stretch)
+        for widget in (self._play, self._speed, self._slider, self._label, self._newest):
+            row.addWidget(widget, int(widget is self._slider))
+        self._row = row
         policy = self._newest.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self._newest.setSizePolicy(policy)
@@ -78,6 +93,32 @@ class TimeSlider(QWidget):
         self._steps, self._at_end = [], True
         self.set_steps([], -1)
 
+    def add_widget(self, widget: QWidget) -> None:
+        """Put something at the end of the row."""
+        self._row.addWidget(widget)
+
+    def set_speed(self, speed: float) -> None:
+        """Play faster or slower from now on."""
+        self.speed = min(max(speed, SPEEDS[0]), SPEEDS[-1])
+        self._speed.set(_speed_words(self.speed), "Speed of the replay; + and − on the slider change it")
+
+    def toggle_play(self) -> None:
+        """Play the run again from where the slider is, or hold."""
+        if len(self._steps) > 1:
+            self._toggle_play()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Space plays and holds, + and − change the speed; arrows, Home and End are the slider's own."""
+        key = event.key()
+        if key == Qt.Key.Key_Space:
+            self.toggle_play()
+        elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
+            self.set_speed(2 * self.speed)
+        elif key == Qt.Key.Key_Minus:
+            self.set_speed(self.speed / 2)
+        else:
+            super().keyPressEvent(event)
+
     def to_newest(self) -> None:
         """Follow the newest step again."""
         self._slider.setValue(self._slider.maximum())
@@ -101,8 +142,13 @@ class TimeSlider(QWidget):
         self._timer.start()
         self._update()
 
+    def _speed_chosen(self) -> None:
+        action = self.sender()
+        assert isinstance(action, QAction)
+        self.set_speed(float(action.data()))
+
     def _advance(self) -> None:
-        self._played += max(self._slider.maximum(), 1) * _TICK_MS / REPLAY_MS
+        self._played += max(self._slider.maximum(), 1) * self.speed * _TICK_MS / REPLAY_MS
         self._slider.setValue(min(int(self._played), self._slider.maximum()))
         if self._at_end:
             self._stop()
@@ -129,3 +175,7 @@ class TimeSlider(QWidget):
             text = f"step {fmt.count(self._steps[self._slider.value()])}{of}"
         self._label.setText(text)
         self._slider.setAccessibleDescription(text)
+
+
+def _speed_words(speed: float) -> str:
+    return f"{speed:g}×".replace("0.25", "¼").replace("0.5", "½")

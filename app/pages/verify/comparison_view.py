@@ -167,6 +167,7 @@ class Comparing(QObject):
         context.project.compared_changed.connect(self.refresh)
         view.left.connect(self._leave)
         view.opened.connect(self._open)
+        view.replay_wanted.connect(self._replay)
 
     def refresh(self) -> None:
         """Read the runs again, where there are any to compare."""
@@ -188,6 +189,11 @@ class Comparing(QObject):
 
     def _leave(self) -> None:
         self._context.project.set_compared(())
+
+    def _replay(self, two: list[RunFolder]) -> None:
+        first, second = two
+        self._context.project.set_beside(second, of=first.path)
+        self._context.opening.open_run(first.path)
 
     def _open(self, folder: RunFolder) -> None:
         self._context.opening.open_run(folder.path)

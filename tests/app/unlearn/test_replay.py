@@ -1,0 +1,172 @@
+"""Replay: all plots are cut at the slider's step, at any speed and by keyboard; a second run on the same axes."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+
+from app.pages.unlearn.run_view import RunView
+from app.pages.unlearn.second_run import NONE, SecondRun
+from app.plots.losses import LossPlot
+from app.workers.live_run import LiveRun
+from core.runs.folder import RunFolder
+from tests.app.scripted import Script, job, write_run
+
+
+@pytest.fixture
+def view(qtbot) -> RunView:
+    made = RunView()
+    qtbot.addWidget(made)
+    made.resize(1064, 612)
+    made.show()
+    return made
+
+
+@pytest.fixture
+def shown(view, tmp_path) -> RunView:
+    run = LiveRun(RunFolder(tmp_path / "r"), "unlearn", job=job())
+    run.apply(Script("r").whole())
+    view.plots.show_run(run)
+    view.update_slider(run.steps)
+    return view
+
+
+def drawn(series) -> list[float]:
+    x, _ = series.item.getOriginalDataset()
+    return [] if x is None else x.tolist()
+
+
+def test_every_curve_is_drawn_up_to_the_step_and_faded_after_it(shown):
+    shown.slider._slider.setValue(3)
+    plots = shown.plots
+    at_k = plots.alignment.at_k
+    for plot, key in ((plots.accuracy, "forget"), (at_k, "unlearned"), (plots.losses, "term/alignment")):
+        plot.flush()
+        series = plot.series(key)
+        assert drawn(series)[-1] == 30, key
+        assert series._after.isVisible() and series._after.getOriginalDataset()[0][-1] == series.buffer.x[-1]
+        assert series.dot.data["x"].tolist() == [30]
+    label = next(label for label in plots.accuracy.margin.labels() if label.key == "forget")
+    assert label.text == "Forget 68.6"  # its value at the step, not at the end
+    shown.slider.to_newest()
+    plots.accuracy.flush()
+    series = plots.accuracy.series("forget")
+    assert drawn(series)[-1] == 100 and not series._after.isVisible()
+
+
+def test_the_axis_stays_as_long_as_the_run_while_looking_back(shown):
+    accuracy = shown.plots.accuracy
+    accuracy.flush()
+    before = accuracy.view.viewRange()[0]
+    shown.slider._slider.setValue(2)
+    accuracy.flush()
+    assert accuracy.view.viewRange()[0] == before
+
+
+def test_terms_that_begin_later_are_cut_too(shown):
+    shown.slider._slider.setValue(3)
+    script = Script("r")
+    event = script.losses(100, 10)
+    event.terms["late"] = [1.0] * 10
+    shown.plots.add([event])
+    shown.plots.losses.flush()
+    assert drawn(shown.plots.losses.series("term/late")) == []
+
+
+def test_a_smoothed_curve_is_cut_as_well(qtbot):
+    plot = LossPlot()
+    qtbot.addWidget(plot)
+    plot.show()
+    plot.add(list(range(100)), {"alignment": [float(n) for n in range(100)]})
+    plot.set_smooth(True)
+    plot.series("term/alignment").cut = 40.0
+    plot.flush()
+    assert drawn(plot.series("term/alignment"))[-1] == 40
+
+
+def test_speed_and_keys(shown):
+    slider = shown.slider
+    QTest.keyClick(slider._slider, Qt.Key.Key_Plus)
+    assert slider.speed == 2 and slider._speed.text() == "2× ▾"
+    for _ in range(6):
+        QTest.keyClick(slider._slider, Qt.Key.Key_Minus)
+    assert slider.speed == 0.25 and slider._speed.text() == "¼× ▾"
+    slider.speed_actions[4.0].trigger()
+    assert slider.speed == 4
+    QTest.keyClick(slider._slider, Qt.Key.Key_Space)
+    assert slider.playing() and slider.step == 0
+    before = slider._played
+    slider._advance()
+    fast = slider._played - before
+    slider.set_speed(1.0)
+    slider._advance()
+    assert slider._played - before - fast == pytest.approx(fast / 4)
+    QTest.keyClick(slider._slider, Qt.Key.Key_Space)
+    assert not slider.playing()
+    QTest.keyClick(slider._slider, Qt.Key.Key_Right)
+    assert slider.step == 10
+
+
+def test_a_second_run_is_drawn_dashed_on_the_same_axes_and_cut_with_the_first(shown, tmp_path):
+    other = LiveRun(RunFolder(tmp_path / "o"), "unlearn", job=job(seed=1))
+    other.apply(Script("o", steps=200).whole(every=20))
+    plots = shown.plots
+    plots.set_beside(other)
+    shown.update_slider(100)
+    assert plots.recorded_steps[-1] == 200 and 30 in plots.recorded_steps
+    series = plots.accuracy.series("forget_beside")
+    assert series.style.dash and series.buffer.x.tolist() == [float(n) for n in range(0, 201, 20)]
+    assert len(plots.losses.series("beside/alignment").buffer) == 200
+    assert plots.alignment.at_k.series("beside").last() == (200.0, 0.9)
+    shown.slider._slider.setValue(4)
+    plots.accuracy.flush()
+    plots.spectra.flush()
+    assert shown.slider.step == 40 and drawn(series)[-1] == 40
+    assert plots.spectra.series("forget_beside").buffer.y[0] == pytest.approx(1 / 41)
+    plots.set_beside(None)
+    assert not len(series.buffer) and not len(plots.losses.series("beside/alignment").buffer)
+
+
+@pytest.fixture
+def second(shown, context, home) -> SecondRun:
+    folder = context.runs_folder()
+    for name, seed in (("a", 0), ("b", 1)):
+        write_run(folder / name, job(seed=seed), Script(name).whole())
+    context.project.set_run(LiveRun.from_folder(RunFolder(folder / "a")))
+    return SecondRun(context, shown)
+
+
+def test_the_second_run_is_chosen_from_the_runs_known(qtbot, second, context):
+    qtbot.waitUntil(lambda: len(context.run_library.rows) == 2)
+    assert second.chip.text() == f"{NONE} ▾"
+    second.fill()
+    entries = [action for action in second.menu.actions() if not action.isSeparator()]
+    assert [action.text() for action in entries] == ["None", "muda, seed 1 · b"]
+    entries[1].trigger()
+    qtbot.waitUntil(lambda: second.chip.text() == "Dashed, 2nd: muda, seed 1 ▾")
+    entries[0].trigger()
+    assert second.chip.text() == f"{NONE} ▾"
+
+
+def test_another_run_in_view_lets_the_second_one_go(qtbot, second, context):
+    project, folder = context.project, context.runs_folder()
+    project.set_beside(RunFolder(folder / "b"), of=folder / "a")
+    project.set_run(LiveRun.from_folder(RunFolder(folder / "a")))
+    assert project.beside is not None
+    project.set_run(LiveRun.from_folder(RunFolder(folder / "b")))
+    assert project.beside is None
+
+
+def test_a_second_run_that_cannot_be_read_is_said(qtbot, second, context, tmp_path):
+    context.project.set_beside(RunFolder(tmp_path / "gone"))
+    qtbot.waitUntil(lambda: context.project.beside is None)
+    assert second.chip.text() == f"{NONE} ▾"
+
+
+def test_a_folder_that_was_renamed_still_shows_its_curves(context, home):
+    folder = context.runs_folder()
+    write_run(folder / "a", job(), Script("a").whole())
+    (folder / "a").rename(folder / "renamed")
+    run = LiveRun.from_folder(RunFolder(folder / "renamed"))
+    assert run.finished is not None and len(run.events) > 10
