@@ -62,7 +62,7 @@ class Opening(QObject):
         self._waiting: deque[Request] = deque()
         self._current: Request | None = None
         self._handle: JobHandle | None = None
-        self._trust = (False, False)  # pickle, code: of the model that is open
+        self._answers: tuple[bool, bool, str | None] = (False, False, None)  # trust and architecture of the model
         self.measuring = Measuring(context)
         context.opening = self
         context.open_paths = self.open_paths
@@ -167,7 +167,7 @@ class Opening(QObject):
             return
         request = self._current = self._waiting.popleft()
         project, settings = self._context.project, self._context.settings.values
-        present = (project.opened_model, project.dataset, project.data_options, *self._trust)
+        present = (project.opened_model, project.dataset, project.data_options, *self._answers)
         handle = self._context.jobs.submit(work, request, present, settings)
         handle.progress.connect(self._progressed)
         handle.done.connect(self._done)
@@ -184,7 +184,7 @@ class Opening(QObject):
 
     def _done(self, result: Result) -> None:
         project, opened = self._context.project, result.project
-        self._trust = (opened.trust_pickle, opened.trust_code)
+        self._answers = (opened.trust_pickle, opened.trust_code, opened.arch)
         project.set_opened(opened.model, opened.dataset, opened.options)
         self._remember(result.request)
         if result.example is not None:

@@ -29,6 +29,7 @@ class Request:
     prepares: bool = False  # whether `preprocessing` is to be set, or with None taken back
     trust_pickle: bool = False
     trust_code: bool = False
+    arch: str = ""  # what the model is, where its weights fit several
     alone: bool = False  # close the other side, which it does not fit
     start_run: bool = False  # of the example
 
@@ -52,16 +53,18 @@ def work(
 
     if request.side == "example":
         return _example(request, settings, progress, cancelled)
-    model, dataset, options, trust_pickle, trust_code = present
+    model, dataset, options, trust_pickle, trust_code, arch = present
     options = dataclasses.replace(options or DataOptions(), data_root=settings.data_root)
-    project = Project(model, dataset, options, trust_pickle, trust_code)
+    project = Project(model, dataset, options, trust_pickle, trust_code, arch)
     if request.side == "both":
         project = Project(options=options)
     elif request.alone:
         project = Project(options=options) if request.side == "model" else dataclasses.replace(project, model=None)
     options = dataclasses.replace(project.options, **request.changes)
     known: dict[str, Any] = {"progress": progress, "cancelled": cancelled}
-    trust: dict[str, Any] = {"trust_pickle": request.trust_pickle, "trust_code": request.trust_code, **known}
+    trust: dict[str, Any] = {
+        "trust_pickle": request.trust_pickle, "trust_code": request.trust_code, "arch": request.arch or None, **known
+    }  # fmt: skip
     if request.model and request.order and dataset is not None:
         return Result(request, _ordered_for(project, request, trust, known))
     if request.model:

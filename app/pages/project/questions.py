@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QPlainTextEdit
 
+from app.dialogs.architecture import ArchitectureDialog
 from app.dialogs.class_order import ClassOrderDialog
 from app.dialogs.no_test_part import NoTestPartDialog
 from app.dialogs.preprocessing import PreprocessingDialog
@@ -20,7 +21,7 @@ from app.services import format as fmt
 from app.services.opening import Failure
 from app.services.theme import theme
 from app.workers.opening_job import Request
-from core.errors import MismatchError, NoTestPartError, StoppedError, UnsafeFileError
+from core.errors import AmbiguousModelError, MismatchError, NoTestPartError, StoppedError, UnsafeFileError
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -46,6 +47,11 @@ class Questions(QObject):
         if isinstance(error, UnsafeFileError):
             self._say(f"{request.name}: {REFUSED}", "caution")
             ask_trust(self._page.window(), request.name, partial(self._trusted, request))
+        elif isinstance(error, AmbiguousModelError):
+            self._say(f"{request.name} was not opened. {error.message}", "caution")
+            dialog = ArchitectureDialog(request.name, error.candidates, self._page.window())
+            dialog.chosen.connect(partial(self._named, request))
+            dialog.open()
         elif isinstance(error, NoTestPartError):
             self._ask_test_part(request, error)
         elif isinstance(error, MismatchError):
@@ -55,6 +61,9 @@ class Questions(QObject):
 
     def _trusted(self, request: Request) -> None:
         self._put(dataclasses.replace(request, trust_pickle=True, trust_code=True))
+
+    def _named(self, request: Request, architecture: str) -> None:
+        self._put(dataclasses.replace(request, arch=architecture))
 
     def _ask_test_part(self, request: Request, error: NoTestPartError) -> None:
         what = "folder" if Path(request.data).is_dir() else "file"

@@ -10,6 +10,7 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QPushButton
 
+from app.dialogs.architecture import ArchitectureDialog
 from app.dialogs.class_order import ClassOrderDialog
 from app.dialogs.confirm import ConfirmDialog
 from app.dialogs.no_test_part import NoTestPartDialog
@@ -67,6 +68,31 @@ def test_what_was_recognised_is_shown(page, window, open_digits, digits, digits_
     assert page.missing() == "" and page.next_button.isEnabled()
     page.next_button.click()
     assert window.current_page == "forget"
+
+
+def test_weights_that_fit_several_architectures_are_asked_about(page, context, idle, digits_file, monkeypatch):
+    from core.errors import AmbiguousModelError
+    from core.models import checkpoint
+
+    candidates = (("mlp", "the first is plain"), ("timm/other", "the second is bent"))
+
+    def ambiguous(shapes):
+        raise AmbiguousModelError("The weights fit several architectures that compute differently", candidates)
+
+    monkeypatch.setattr(checkpoint, "recognise", ambiguous)
+    context.opening.open_model(digits_file)
+    idle()
+    dialog = dialog_of(page.window(), ArchitectureDialog)
+    texts = " ".join(label.text() for label in dialog.findChildren(QLabel))
+    assert "the first is plain" in texts and "the second is bent" in texts and "digits.pt" in texts
+    assert_accessible(dialog)
+    dialog.choose("mlp")
+    press(dialog, "Open as this")
+    idle()
+    assert context.project.opened_model.spec.architecture == "mlp"
+    context.opening.open_data("digits")  # opens the model once more, as what the user said
+    idle()
+    assert context.project.ready and context.project.opened_model.spec.architecture == "mlp"
 
 
 def test_data_alone_shows_its_classes_and_says_what_is_missing(page, context, idle, insects):
