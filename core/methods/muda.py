@@ -55,11 +55,11 @@ BASIS_SAMPLES = 2000  # retain samples behind the basis: the leading directions 
 RELEARNT: dict[str, Any] = {
     "relearn_blocks": 3,
     "relearn_keep": 0.1,
-    "relearn_passes": 1.4,
+    "relearn_passes": 1.6,
     "rounds": 2,
     "recover_share": 0.2,
     "forget_epochs": 0.15,
-    "w_da": 0.1,
+    "w_da": 0.05,
     "w_sd": 0.0,
     "optimiser": "nesterov",
     "lr": 0.1,
