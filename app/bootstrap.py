@@ -233,10 +233,11 @@ def page_specs() -> list[PageSpec]:
 def wire(context: AppContext, parent: QObject) -> None:
     """Make what pages share beyond the services: opening files, and the controller of runs."""
     from app.services.opening import Opening
+    from app.workers.queue_store import QueueStore
     from app.workers.run_controller import RunController
 
     Opening(context)
-    context.run_controller = RunController(context.runs_folder, parent)
+    context.run_controller = RunController(context.runs_folder, parent, QueueStore())
 
 
 def load_libraries(device: str) -> tuple[str, str]:

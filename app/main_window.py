@@ -305,7 +305,8 @@ class MainWindow(QMainWindow):
             return None
         sentence = judge(paths)
         if sentence is None and paths:  # said before it is dropped
-            self.status.show_message(f"{paths[0].name} is no model, data, run or forget list that can be opened here.")
+            what = "no model, data, run, forget list or batch file that can be opened here"
+            self.status.show_message(f"{paths[0].name} is {what}.")
         return sentence
 
     def _drag_hovered(self, sentence: str) -> None:

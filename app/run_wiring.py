@@ -14,6 +14,8 @@ def install_runs(context: AppContext, window: QWidget, *, ask_interrupted: bool 
     """Call once, when controller and window are there. `ask_interrupted`: offer interrupted runs of before."""
     from app.dialogs.close_run import RunCloseGuard
     from app.dialogs.interrupted import InterruptedRuns
+    from app.dialogs.waiting import WaitingRuns
+    from app.services.batch_queue import BatchQueue
     from app.services.run_commands import RunCommands
     from app.services.run_library import RunLibrary
     from app.services.run_status import RunStatus
@@ -22,9 +24,11 @@ def install_runs(context: AppContext, window: QWidget, *, ask_interrupted: bool 
     RunCommands(context)
     context.actions.install(window)
     RunStatus(context)
+    BatchQueue(context, window)
     context.close_guard = RunCloseGuard(context, window)
     library = context.run_library = RunLibrary(context)
     if ask_interrupted:
         interrupted = InterruptedRuns(context, window)
         library.first_read.connect(lambda: interrupted.offer(library.rows))
+        library.first_read.connect(WaitingRuns(context, window).look)
     library.refresh()

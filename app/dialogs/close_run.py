@@ -77,7 +77,8 @@ class RunCloseGuard(QObject):
         details = [] if not run.makes_model else [words.on_disk(run)]
         waiting = len(self._context.run_controller.queue)
         if waiting:
-            details.append(f"{fmt.plural(waiting, 'run waits', 'runs wait')} behind it and would not be started.")
+            behind = fmt.plural(waiting, "run waits", "runs wait")
+            details.append(f"{behind} behind it and will be offered at the next start.")
         self._asking = ask(
             self._window, words.close_question(run), choices, lambda answer: self._answered(run, answer),
             " ".join(details),

@@ -30,6 +30,7 @@ WORDS: dict[Kind, str] = {
     "data": "Open {} as the data",
     "run": "Open the run {}",
     "list": "Import {} as a forget list",
+    "batch": "Queue the runs of {}",
 }
 
 
@@ -55,6 +56,7 @@ class Opening(QObject):
     opened = Signal(object)  # Request
     idle = Signal()  # nothing is being opened any more
     list_wanted = Signal(object)  # Path of a forget list; the Forget page is in view
+    batch_wanted = Signal(object)  # Path of a batch file
 
     def __init__(self, context: AppContext) -> None:
         super().__init__(context.project)
@@ -98,7 +100,7 @@ class Opening(QObject):
         unknown = [path.name for path, kind in found.items() if kind is None]
         if unknown:
             self._context.notifications.caution(
-                f"{' and '.join(unknown)} cannot be opened.", "It is no model, data, run or forget list."
+                f"{' and '.join(unknown)} cannot be opened.", "It is no model, data, run, forget list or batch file."
             )
         by_kind = {kind: path for path, kind in found.items() if kind is not None}
         model, data = by_kind.get("model"), by_kind.get("data")
@@ -112,6 +114,8 @@ class Opening(QObject):
             self._context.show_page("project")
         if "list" in by_kind:
             self.open_list(by_kind["list"])
+        if "batch" in by_kind:
+            self.batch_wanted.emit(by_kind["batch"])
         if "run" in by_kind:
             self.open_run(by_kind["run"])
 
@@ -122,7 +126,7 @@ class Opening(QObject):
         if fitting:
             return " · ".join(fitting)
         if paths and self._context.status is not None:
-            self._context.status.show_message(f"{paths[0].name} is no model, data, run or forget list.")
+            self._context.status.show_message(f"{paths[0].name} is no model, data, run, forget list or batch file.")
         return None
 
     def open_list(self, path: Path) -> None:

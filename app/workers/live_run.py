@@ -79,6 +79,7 @@ class LiveRun:
         self.asked = ""  # "pause", "resume" or "checkpoint" while the run has not answered yet
         self.inputs: tuple[Pair, Selection] | None = None  # what the job was started on
         self.planned: Estimate | None = None
+        self.kept_in: Path | None = None  # where it is kept on disk while it waits
         self.offset = 0  # how far its event log was read, where it is followed on disk
         self.from_disk = False
 

@@ -21,10 +21,12 @@ from core.job import Job
 from core.runs.folder import RunFolder
 
 if TYPE_CHECKING:
+    from app.workers.queue_store import QueueStore
     from app.workers.search_work import SearchWork
     from core.data.dataset import Dataset
     from core.selection import Selection
     from core.session.opening import DataOptions, Pair
+    from core.session.waiting import Waiting
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +44,13 @@ class RunController(QObject):
     setup_wanted = Signal(object)  # Job: its settings are to be shown, to start it again
     start_wanted = Signal()  # Ctrl+Return: whoever has a set-up in view starts it
 
-    def __init__(self, runs_folder: Callable[[], Path], parent: QObject | None = None) -> None:
+    def __init__(
+        self, runs_folder: Callable[[], Path], parent: QObject | None = None, store: QueueStore | None = None
+    ) -> None:
+        """`store` keeps waiting runs on disk; without one they are gone when the program ends."""
         super().__init__(parent)
         self._runs_folder = runs_folder
+        self._store = store
         self._queue: list[LiveRun] = []
         self._current: LiveRun | None = None
         self._thread: RunThread | None = None
@@ -111,6 +117,36 @@ class RunController(QObject):
 
         live = LiveRun(place, "unlearn", job=job, work=work)
         live.inputs = (pair, selection)
+        self._add(live)
+        if self._store is not None and live in self._queue:
+            self._store.put(live, float(self._queue.index(live)), tries)
+        return live
+
+    def start_waiting(self, waiting: Waiting) -> LiveRun:
+        """Queue a run that waited when the program ended last time; it opens model and data by itself.
+
+        Where it begins it leaves the store by itself, once its folder is made.
+        """
+        taken = {run.path for run in self._queue}
+        free = waiting.folder not in taken and not waiting.folder.exists()
+        place = RunFolder(waiting.folder) if free else self._unused(f"{waiting.job.method}-s{waiting.job.seed}")
+        job, tries = waiting.job, waiting.tries
+        live = LiveRun(place, "unlearn", job=job)
+
+        def work(control: Control, emit: Emit) -> Any:
+            from core.session.running import run
+            from core.session.waiting import begin_waiting, drop_waiting
+
+            if moved is not None:
+                moved.result()
+            entry = kept if kept is not None and kept.is_dir() else waiting.entry
+            begin_waiting(entry, job, place.path, tries)
+            drop_waiting(entry)
+            return run(place, control, emit)
+
+        live.work = work
+        moved = self._store.adopt(live, waiting) if self._store is not None else None
+        kept = live.kept_in
         return self._add(live)
 
     def start_training(
@@ -192,13 +228,17 @@ class RunController(QObject):
             return
         place = self._queue.index(run)
         self._queue.insert(max(0, place + by), self._queue.pop(place))
+        if self._store is not None:
+            self._store.order(self._queue)
         self.queue_changed.emit()
 
     def remove(self, run: LiveRun) -> None:
-        """Take a waiting run out of the queue; nothing of it is on disk yet."""
+        """Take a waiting run out of the queue; it has no run folder yet."""
         if run in self._queue:
             self._queue.remove(run)
             run.state, run.work = State.DISCARDED, None
+            if self._store is not None:
+                self._store.drop(run)
             self.queue_changed.emit()
 
     def hold(self, held: bool = True) -> None:
@@ -235,12 +275,13 @@ class RunController(QObject):
         On the usual way out the close guard has seen to it already, and nothing is left to wait for.
         """
         self.hold()
-        if self._current is None or self._thread is None:
-            return True
-        self._current.control.stop()
-        if not self._thread.wait(milliseconds):
-            return False
-        self._finish()
+        if self._current is not None and self._thread is not None:
+            self._current.control.stop()
+            if not self._thread.wait(milliseconds):
+                return False
+            self._finish()
+        if self._store is not None:
+            self._store.close()
         return True
 
     # -- parts -----------------------------------------------------------------------------------------------------
@@ -264,6 +305,8 @@ class RunController(QObject):
             return
         run = self._queue.pop(0)
         assert run.work is not None
+        if self._store is not None and run.inputs is not None:  # one that was left drops itself once it has begun
+            self._store.drop(run)
         mailbox = Mailbox("" if run.kind == "check" else run.id)  # a check also carries its references' events
         thread = RunThread(run.work, run.control, mailbox)
         thread.announced.connect(self._announced, Qt.ConnectionType.QueuedConnection)

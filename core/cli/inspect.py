@@ -9,7 +9,7 @@ from core.cli.output import Screen, facts
 from core.cli.progress import Loading
 from core.errors import UsageError
 
-SUMMARY = "Say what a file or folder is: model, data set, run, forget list or report."
+SUMMARY = "Say what a file or folder is: model, data set, run, forget list, report or batch file."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,11 +15,12 @@ from core.forget_list import read_list_text, summarise_forget_list
 from core.jsonio import read_json
 from core.models.checkpoint import OpenedModel, open_model, recognise_model
 from core.runs.folder import REPORT_HTML, REPORT_JSON, RunFolder, list_runs
+from core.session.batch_file import SUFFIX, read_batch
 from core.session.opening import DataOptions, open_data
 from core.session.overview import MEASURES, check_report_files, describe_run, request_lines
 from core.verify.numbers import count, percent
 
-KINDS = ("run", "runs", "model", "dataset", "report", "forget list")
+KINDS = ("run", "runs", "model", "dataset", "report", "forget list", "batch")
 LIST_SUFFIXES = (".csv", ".tsv", ".txt", ".list", ".lst")
 _NAMES_SHOWN = 12
 
@@ -54,6 +55,8 @@ def recognise(path: Path | str) -> str | None:
         return "runs"
     if recognise_dataset(path) is not None:
         return "dataset"
+    if path.is_file() and path.suffix.lower() == SUFFIX:
+        return "batch"
     return "forget list" if path.is_file() and path.suffix.lower() in LIST_SUFFIXES else None
 
 
@@ -89,6 +92,8 @@ def inspect(
         return _report(path)
     if kind == "forget list":
         return _forget_list(path)
+    if kind == "batch":
+        return _batch(path)
     what = "folder" if path.is_dir() else "file"
     raise InputError(
         f"{path} is no model, data set, run or forget list that can be opened", f"The guide lists what a {what} may be"
@@ -272,6 +277,18 @@ def _forget_list(path: Path) -> Description:
     facts += [("Classes", _names(found.classes).removeprefix(": "))] if found.classes else []
     facts += [("Weights", "some differ from 1")] if found.weighted else []
     return Description(str(path), "forget list", f"{path.name}: a forget list", tuple(facts), data)
+
+
+def _batch(path: Path) -> Description:
+    batch = read_batch(path)
+    names = [item.name for item in batch.items()]
+    data = {"model": str(batch.model), "dataset": batch.dataset, "runs": names}
+    facts = (
+        ("Model", str(batch.model)),
+        ("Data", batch.dataset),
+        ("Runs", f"{count(len(names))}{_names(tuple(names))}"),
+    )
+    return Description(str(path), "batch", f"{path.name}: a batch file", facts, data)
 
 
 def _names(names: tuple[str, ...] | None) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 from core.errors import InputError
 from core.runs.folder import JOB, RunFolder
 
-Kind = Literal["model", "data", "run", "list"]
+Kind = Literal["model", "data", "run", "list", "batch"]
 
 # Weights files; the same endings as core.models.checkpoint.SUFFIXES (a test holds them together).
 MODEL_SUFFIXES = frozenset((".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pt2", ".ts", ".torchscript"))
@@ -18,7 +18,7 @@ _ENTRIES = 200  # looked at in a folder before it is taken for none of ours
 
 
 def kind_of(path: Path) -> Kind | None:
-    """Return "model", "data", "run" or "list"; None for what is none of them.
+    """Return "model", "data", "run", "list" or "batch"; None for what is none of them.
 
     A run that trained a model is a model, as is a folder that holds weights and no run. Only a CSV loads
     anything heavy: its first line is read by the code that opens such data.
@@ -35,6 +35,8 @@ def kind_of(path: Path) -> Kind | None:
         return "model"
     if suffix == ".npz":
         return "data"
+    if suffix == ".toml":
+        return "batch"
     if suffix == ".json" and path.name == JOB:
         return "run"
     if suffix in (".csv", ".tsv"):

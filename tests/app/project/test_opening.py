@@ -103,7 +103,7 @@ def test_a_drag_is_judged_before_the_drop(context, window, tmp_path, insects):
     assert judge([model, insects]) == "Open a.pt as the model · Open insects as the data"
     assert judge([forget]) is None  # no data is open
     assert judge([other]) is None
-    assert window.status.text() == "a.md is no model, data, run or forget list."
+    assert window.status.text() == "a.md is no model, data, run, forget list or batch file."
 
 
 @pytest.fixture

@@ -129,7 +129,7 @@ def test_discard_and_quit(window, run, qtbot):
 def test_what_waits_is_named_and_not_started(window, run, context, qtbot, tmp_path):
     waiting = context.run_controller.start_work(RunFolder(tmp_path / "w"), "unlearn", "", Stepped(), job())
     window.close()
-    assert any("1 run waits behind it and would not be started." in text for text in said(question()))
+    assert any("1 run waits behind it and will be offered at the next start." in text for text in said(question()))
     question().buttons["stop"].click()
     qtbot.waitUntil(lambda: not window.isVisible())
     assert waiting.state is State.QUEUED and context.run_controller.current is None

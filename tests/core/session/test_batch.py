@@ -15,6 +15,7 @@ from core.runs.folder import RunFolder
 from core.session import batch as batches
 from core.session.batch import BATCH, BatchRun
 from core.session.batch_file import read_batch
+from core.session.inspecting import inspect
 from core.session.opening import Pair, open_for
 
 TEXT = """
@@ -65,6 +66,12 @@ def test_every_combination_is_a_run_and_paths_start_at_the_file(write, tmp_path)
     ]  # fmt: skip
     assert batch.model == tmp_path / "original" and batch.dataset == "digits"
     assert batch.forgets[1].samples == tmp_path / "list.csv" and batch.machine == {"device": "cpu", "threads": 1}
+
+
+def test_inspect_says_what_a_batch_would_run(write):
+    found = inspect(str(write()))
+    assert found.kind == "batch" and len(found.data["runs"]) == 8
+    assert dict(found.facts)["Runs"].startswith("8: three-finetune-s1")
 
 
 @pytest.mark.parametrize(

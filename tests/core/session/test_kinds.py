@@ -21,6 +21,7 @@ def test_the_endings_are_those_models_are_opened_with():
         ("model.pt", "", "model"), ("A.SAFETENSORS", "", "model"), ("data.npz", "", "data"),
         ("forget.csv", "index,class,path,weight\n1,a,,1\n", "list"), ("data.csv", "path,label\na.png,x\n", "data"),
         ("names.txt", "a.png\n", "list"), ("picture.png", "", None), ("notes.md", "", None),
+        ("night.toml", "", "batch"),
     ],
 )  # fmt: skip
 def test_files(tmp_path, name, content, kind):

@@ -1,0 +1,85 @@
+"""Keeps the runs that wait on disk, from a thread of its own: the window never waits for a disk."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from app.workers.live_run import LiveRun
+    from core.session.waiting import Waiting, WaitingRoom
+
+log = logging.getLogger(__name__)
+
+
+class QueueStore:
+    """Called from the window's thread; what is asked for is done in order. A disk that fails costs the memory of the
+    queue, and nothing else.
+    """  # noqa: D205
+
+    def __init__(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+        self._room: WaitingRoom | None = None
+
+    def put(self, run: LiveRun, place: float, tries: Path | None) -> None:
+        """Keep an unlearning run that waits."""
+        from core.session.waiting import Waiting
+
+        if run.job is None or run.inputs is None:
+            return
+        pair, selection = run.inputs
+        run.kept_in = self._our_room().entry()
+        waiting = Waiting(run.kept_in, run.job, run.path, place, tries)
+        self._do(self._our_room().put, waiting, selection, pair.dataset)
+
+    def adopt(self, run: LiveRun, waiting: Waiting) -> Future[None]:
+        """Keep a run that an earlier program left as one of this program's; what is returned ends when it is done."""
+        run.kept_in = self._our_room().entry()
+        return self._do(self._our_room().adopt, waiting, run.kept_in)
+
+    def order(self, runs: Sequence[LiveRun]) -> None:
+        """Note the order of the runs that wait."""
+        from core.session.waiting import move_waiting
+
+        for place, run in enumerate(runs):
+            if run.kept_in is not None:
+                self._do(move_waiting, run.kept_in, float(place))
+
+    def drop(self, run: LiveRun) -> None:
+        """Forget a run: it began, or was taken out."""
+        from core.session.waiting import drop_waiting
+
+        if run.kept_in is not None:
+            self._do(drop_waiting, run.kept_in)
+            run.kept_in = None
+
+    def close(self) -> None:
+        """Finish what was asked for; what still waits is found at the next start."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)
+            self._pool = None
+        if self._room is not None:
+            self._room.close()
+            self._room = None
+
+    def _our_room(self) -> WaitingRoom:
+        from core.session.waiting import WaitingRoom
+
+        if self._room is None:
+            self._room = WaitingRoom()
+        return self._room
+
+    def _do(self, act: Callable[..., object], *args: Any) -> Future[None]:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="queue")
+        return self._pool.submit(_logged, act, *args)
+
+
+def _logged(act: Callable[..., object], *args: Any) -> None:
+    try:
+        act(*args)
+    except Exception:
+        log.warning("the queue is not kept on disk", exc_info=True)

@@ -1,0 +1,154 @@
+"""Runs that wait in the window's queue, on disk, so that they are still there after the program has ended.
+
+Each waits in a folder of its own: job.json, forget.csv, and waiting.json with its place and the run folder it will
+have. The folders of one program lie together, under a lock it holds while it lives: what no program holds was left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+
+from core import job as jobs
+from core.data.dataset import Dataset
+from core.errors import AppError, InputError
+from core.files import write_atomic
+from core.job import Job
+from core.jsonio import read_json, write_json
+from core.places import data_home
+from core.runs.folder import FORGET, JOB, LOCK, RunFolder
+from core.selection import Selection, write_forget_list
+from core.session.chain import all_requests
+from core.session.searches import keep_tries
+
+WAITING = "waiting.json"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One run that waits: where it is kept, what it is, and the folder it will have."""
+
+    entry: Path
+    job: Job
+    folder: Path
+    place: float
+    tries: Path | None = None  # of the search that gave the job its settings
+
+
+class WaitingRoom:
+    """Where one program keeps its waiting runs; others see that it lives by the lock it holds."""
+
+    def __init__(self) -> None:
+        self.folder = waiting_home() / uuid.uuid4().hex
+        self._lock: filelock.FileLock | None = None
+
+    def entry(self) -> Path:
+        """Return where another run may be kept; nothing is made yet."""
+        return self.folder / uuid.uuid4().hex
+
+    def put(self, waiting: Waiting, selection: Selection, dataset: Dataset) -> None:
+        """Write a run that waits; `selection` is what its job was made with. Raises InputError."""
+        if waiting.job.chain:
+            selection = all_requests(Path(waiting.job.model.path), selection, dataset)
+        try:
+            self._take()
+            waiting.entry.mkdir(parents=True, exist_ok=True)
+            write_json(waiting.entry / JOB, jobs.to_dict(waiting.job))
+            write_forget_list(waiting.entry / FORGET, selection, dataset.train.paths)
+            tries = str(waiting.tries) if waiting.tries else ""
+            # Last: an entry without it is none.
+            write_json(waiting.entry / WAITING, {"folder": str(waiting.folder), "place": waiting.place, "tries": tries})
+        except OSError as error:
+            raise InputError(f"{waiting.entry} cannot be written: {error.strerror or error}") from error
+
+    def adopt(self, waiting: Waiting, entry: Path) -> None:
+        """Take over a run another program left."""
+        self._take()
+        waiting.entry.rename(entry)
+
+    def close(self) -> None:
+        """Let go, so that what still waits is found at the next start."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+        _tidy(self.folder)
+
+    def _take(self) -> None:
+        if self._lock is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = filelock.FileLock(self.folder / LOCK, timeout=0, thread_local=False)
+            self._lock.acquire()
+
+
+def waiting_home() -> Path:
+    """Return the folder of runs that wait."""
+    return data_home() / "queue"
+
+
+def move_waiting(entry: Path, place: float) -> None:
+    """Note another place in the queue."""
+    noted = read_json(entry / WAITING)
+    write_json(entry / WAITING, {**noted, "place": place})
+
+
+def drop_waiting(entry: Path) -> None:
+    """Forget a run that waited; one that is gone is no error."""
+    shutil.rmtree(entry, ignore_errors=True)
+
+
+def left_waiting() -> tuple[Waiting, ...]:
+    """Return the runs that programs left when they ended, in their order; what cannot be read is removed."""
+    found = []
+    for room in _left_rooms():
+        for entry in sorted(child for child in room.iterdir() if child.is_dir()):
+            try:
+                noted = read_json(entry / WAITING)
+                tries = Path(noted["tries"]) if noted.get("tries") else None
+                job = jobs.from_dict(read_json(entry / JOB))
+                found.append(Waiting(entry, job, Path(noted["folder"]), float(noted["place"]), tries))
+            except (AppError, KeyError, TypeError, ValueError):
+                drop_waiting(entry)
+        _tidy(room)
+    return tuple(sorted(found, key=lambda one: one.place))
+
+
+def begin_waiting(entry: Path, job: Job, path: Path, tries: Path | None = None) -> RunFolder:
+    """Make the run folder of a run that waited in `entry`. Raises InputError where that cannot be."""
+    try:
+        listed = (entry / FORGET).read_bytes()
+    except OSError as error:
+        raise InputError(f"The forget list of the run that waited is gone: {error.strerror or error}") from error
+    if tries is not None and tries.is_file():
+        keep_tries(tries, RunFolder(path))
+    folder = RunFolder.create(path, job)
+    write_atomic(folder.file(FORGET), listed)
+    return folder
+
+
+def waiting_lists() -> tuple[Path, ...]:
+    """Return the forget lists of all runs that wait, here and elsewhere."""
+    return tuple(sorted(path for path in waiting_home().glob(f"*/*/{FORGET}") if path.is_file()))
+
+
+def _left_rooms() -> Iterator[Path]:
+    for room in sorted(waiting_home().iterdir()) if waiting_home().is_dir() else ():
+        lock = filelock.FileLock(room / LOCK, timeout=0, thread_local=False)
+        try:
+            lock.acquire()
+        except (filelock.Timeout, OSError):
+            continue  # its program lives
+        lock.release()
+        yield room
+
+
+def _tidy(room: Path) -> None:
+    """Remove a room in which nothing waits."""
+    if room.is_dir() and not any(child.is_dir() for child in room.iterdir()):
+        with contextlib.suppress(OSError):
+            shutil.rmtree(room)

@@ -1,0 +1,113 @@
+"""A queue survives the end of the program: what waited is on disk, is offered again, and runs to its end."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from app.dialogs.waiting import WaitingRuns
+from app.workers.queue_store import QueueStore
+from app.workers.run_controller import RunController
+from core.engine.states import State
+from core.runs.folder import FORGET, RunFolder
+from core.selection import read_forget_csv
+from core.session.jobs import make_unlearn_job
+from core.session.waiting import left_waiting, waiting_home
+from tests.app.runner import context, example, example_home, home, opened
+
+__all__ = ["context", "example", "example_home", "home", "opened"]
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def new(qapp, runs):
+    """Make a controller, as each start of the program does."""
+    made = []
+
+    def make() -> RunController:
+        made.append(RunController(lambda: runs, store=QueueStore()))
+        return made[-1]
+
+    yield make
+    for controller in made:
+        assert controller.shutdown(10_000)
+
+
+def job_of(example, seed):
+    return make_unlearn_job(
+        example.pair, example.selection, "finetune", settings={"epochs": 1}, seed=seed, device="cpu", threads=1
+    )
+
+
+def test_what_waited_is_there_after_the_end_and_runs(new, example, home, runs, qtbot):
+    first = new()
+    first.hold()  # nothing starts
+    for seed in (1, 2, 3, 4):
+        first.start(job_of(example, seed), example.pair, example.selection)
+    first.move(first.queue[2], -2)
+    first.remove(first.queue[3])
+    assert left_waiting() == ()  # the program lives: nobody else is offered its runs
+    assert first.shutdown()
+
+    left = left_waiting()
+    assert [one.job.seed for one in left] == [3, 1, 2]
+    listed = read_forget_csv(left[0].entry / FORGET).mask(example.selection.total)
+    assert np.array_equal(listed, example.selection.mask)
+
+    second = new()
+    second.hold()
+    restored = [second.start_waiting(one) for one in left[:2]]
+    assert [run.job.seed for run in second.queue] == [3, 1] and not any(run.path.exists() for run in restored)
+    second.hold(False)
+    qtbot.waitUntil(lambda: all(run.ended for run in restored), timeout=60_000)
+    assert [run.state for run in restored] == [State.FINISHED] * 2, restored[0].error
+    assert RunFolder(restored[0].path).job().seed == 3 and (restored[0].path / "report.json").is_file()
+    assert second.shutdown()
+    assert [one.job.seed for one in left_waiting()] == [2]
+
+
+def test_a_run_that_begins_leaves_the_disk(new, example, home, qtbot):
+    controller = new()
+    controller.hold()
+    run = controller.start(job_of(example, 1), example.pair, example.selection)
+    kept = run.kept_in
+    qtbot.waitUntil(lambda: (kept / "waiting.json").is_file(), timeout=5_000)
+    controller.hold(False)
+    qtbot.waitUntil(lambda: run.ended, timeout=60_000)
+    assert controller.shutdown() and not kept.exists() and not list(waiting_home().glob("*"))
+
+
+def test_what_is_damaged_is_no_question(new, example, home):
+    controller = new()
+    controller.hold()
+    run = controller.start(job_of(example, 1), example.pair, example.selection)
+    kept = run.kept_in
+    controller.shutdown()
+    (kept / "job.json").write_text("{")
+    assert left_waiting() == () and not kept.exists()
+
+
+def test_the_window_asks_and_starts_or_removes(context, opened, example, new, home, qtbot):
+    controller = new()
+    controller.hold()
+    controller.start(job_of(example, 1), example.pair, example.selection)
+    controller.shutdown()
+    from PySide6.QtWidgets import QWidget
+
+    window = QWidget()
+    qtbot.addWidget(window)
+    asking = WaitingRuns(context, window)
+    asking.look()
+    qtbot.waitUntil(lambda: asking.dialog is not None, timeout=5_000)
+    asking.dialog.reject()  # later
+    assert len(left_waiting()) == 1
+    context.run_controller.hold()
+    asking._answered(left_waiting(), "start")
+    assert [run.job.seed for run in context.run_controller.queue] == [1]
+    context.run_controller.remove(context.run_controller.queue[0])
+    asking._answered(left_waiting(), "drop")
+    qtbot.waitUntil(lambda: left_waiting() == (), timeout=5_000)
