@@ -20,6 +20,7 @@ Size = tuple[int, int]
 Build = Callable[[int, int, Size], nn.Module]
 
 TIMM_PREFIX = "timm/"
+CARRIED_ALONG = "carried_along"  # marks modules that take no part in what the network says
 
 
 @dataclass(frozen=True)
@@ -219,9 +220,12 @@ def _build_torchvision(
         warnings.simplefilter("ignore", FutureWarning)  # about defaults of initialisation, set above
         module = models.get_model(name, weights=None, num_classes=num_classes, **options)
     for auxiliary in ("aux1", "aux2", "AuxLogits"):
-        if isinstance(getattr(module, auxiliary, None), nn.Module):
-            # Nothing here trains auxiliary heads: they keep their keys, but cost no time and bar no small images.
-            setattr(getattr(module, auxiliary), "forward", _nothing)  # noqa: B010
+        head = getattr(module, auxiliary, None)
+        if isinstance(head, nn.Module):
+            # Auxiliary heads are carried along: no training step moves them, and exports have their keys with the
+            # weights that came in. They cost no time and bar no small images.
+            setattr(head, "forward", _nothing)  # noqa: B010
+            setattr(head, CARRIED_ALONG, True)
     if in_channels != 3:
         _replace_stem(module, in_channels)
     return module

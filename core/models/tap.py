@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import InputError, MismatchError
+from core.models.architectures import CARRIED_ALONG
 
 # Sizes tried, in this order, when a network has to be walked once without knowing its input.
 _PROBE_SIZES = (64, 224, 32, 8, 28, 96, 128, 256, 299, 384, 16, 48)
@@ -87,6 +88,11 @@ class TappedModel:
         no module of their own (a class token, position embeddings).
         """
         return list(self._ordered_blocks)
+
+    def trained_parameters(self) -> list[nn.Parameter]:
+        """Parameters of the whole network without auxiliary heads, which are carried along as they are."""
+        held = {id(p) for m in self.module.modules() if getattr(m, CARRIED_ALONG, False) for p in m.parameters()}
+        return [p for p in self.module.parameters() if id(p) not in held]
 
     def last_blocks(self, count: int) -> list[tuple[str, nn.Module]]:
         """Return the end of `blocks()` with `count` blocks that have weights.

@@ -69,6 +69,19 @@ def test_one_step_on_weights_of_plain_torch(tmp_path, noise, architecture, prese
             assert len(changed) > len(weights) / 2
 
 
+def test_auxiliary_heads_are_carried_along_as_they_came_in(tmp_path, noise):
+    torch.manual_seed(0)
+    network = models.googlenet(weights=None, num_classes=CLASSES, init_weights=False, aux_logits=True)
+    weights = network.state_dict()
+    torch.save(weights, tmp_path / "in.pth")
+    pair = open_pair(tmp_path / "in.pth", str(noise))
+    assert pair.model.spec.architecture == "googlenet"
+    after = stepped(pair, *ONE_STEP["finetune"]).state_dict()  # with weight decay
+    assert list(after) == list(weights)
+    changed = {key for key in weights if not torch.equal(after[key], weights[key])}
+    assert "fc.weight" in changed and not {key for key in changed if key.startswith("aux")}
+
+
 def stepped(pair, method_id, preset, settings):
     """Take a method's one or two steps on all but class 1, without the measures of a run."""
     method, cpu = get_method(method_id), torch.device("cpu")
