@@ -17,7 +17,7 @@ def partial_report(report: Report, taken: Mapping[str, Mapping[str, Any]], suite
     """Return `report` with the measures of a check under way in place of its own.
 
     `taken`: model -> what was measured of it so far. The verdict keeps the rows that can be told already, with neither
-    code nor sentence: those need everything.
+    code nor sentence: those need everything. `partial` tells such a report from a whole one.
     """
     old = report.get("verdict") or {}
     trained_on = {row["key"] for row in old.get("measures") or () if row.get("trained_on")}
@@ -33,6 +33,7 @@ def partial_report(report: Report, taken: Mapping[str, Mapping[str, Any]], suite
         "published": {},
         "closure": {},
         "suite": suite,
+        "partial": True,
         "verdict": {"code": None, "sentence": "", "damaged": False, "measures": [row.as_dict() for row in rows]},
     }
 

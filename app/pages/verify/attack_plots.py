@@ -30,6 +30,7 @@ SHORT = {"original": "Original", "head_only": "Head-only", "unlearned": "Unlearn
          "fresh": "Untrained"}  # fmt: skip
 CHANCE = SeriesStyle("chance", "Chance", "text_3", (1, 3), "o", False, "○")
 NO_ATTACK = "This report holds no attack. Run checks to see how many forget images can be told from unseen ones."
+NOT_YET = "The check under way has not come to this yet."
 NO_RELEARNING = "This report holds no relearning curves. They are taken of whole classes that have unseen images."
 _UNLIMITED = 16_777_215
 
@@ -141,7 +142,8 @@ class RocTab(AttackTab):
             self.switch.set_enabled(attack, attack in there, "" if attack in there else QUICK_ONLY)
         if not there:
             reasons = [taken.get("reason") for taken in self._taken("population").values() if taken.get("reason")]
-            self.show_missing(str(reasons[0]) if reasons else NO_ATTACK, offer=False)
+            missing = NOT_YET if self._report.get("partial") else NO_ATTACK
+            self.show_missing(str(reasons[0]) if reasons else missing, offer=False)
             return
         if self.switch.value() not in there:
             self.switch.set_value(next(attack for attack in ATTACKS if attack in there))
@@ -177,5 +179,6 @@ class RelearningTab(AttackTab):
         if "unlearned" in curves:
             self.show_plot(describe_relearning(report))
         else:
-            quick = report.get("suite") != "full"
-            self.show_missing(QUICK_ONLY if quick else NO_RELEARNING, offer=quick)
+            quick, partial = report.get("suite") != "full", bool(report.get("partial"))
+            missing = NOT_YET if partial and not quick else QUICK_ONLY if quick else NO_RELEARNING
+            self.show_missing(missing, offer=quick and not partial)

@@ -58,8 +58,10 @@ class _ClassTab(Figure):
         return self._title.text()
 
     def texts(self) -> list[Text]:
-        """Title and subtitle; the caption goes into the file's own words."""
-        return [self.text_of(self._title, "section"), self.text_of(self._subtitle, "caption", "text_2")]
+        """Title and subtitle with the models' markers; the caption goes into the file's own words."""
+        subtitle, role, token, place = self.text_of(self._subtitle, "caption", "text_2")
+        names = [f"{style.glyph} {style.title}" for style in map(model_style, self._models)]
+        return [self.text_of(self._title, "section"), (" · ".join([subtitle, *names]), role, token, place)]
 
     def drawn_parts(self) -> list[tuple[QWidget, QPoint]]:
         """All bars, also those scrolled out of sight."""
@@ -67,7 +69,7 @@ class _ClassTab(Figure):
 
     def picture_size(self) -> QSize:
         """As wide as on screen and as high as all bars."""
-        return whole_size(self.width(), self.place(self.bars).top() + self.bars.drawing.height())
+        return whole_size(self.width(), self.place(self.bars).top() + self.bars.drawing.minimumHeight())
 
     def table(self) -> Table:
         """A row a class, its share or change for each model."""

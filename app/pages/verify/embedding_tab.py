@@ -202,7 +202,8 @@ class EmbeddingTab(Figure):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.px(t.XS))
         head = QHBoxLayout()
-        head.addWidget(Label("Feature space", "section"))
+        self._heading = Label("Feature space", "section")
+        head.addWidget(self._heading)
         head.addStretch(1)
         head.addWidget(self.said_label())
         self.tool = Segmented([("pan", "Move"), ("rectangle", "Choose")], "Dragging in the pictures")
@@ -242,15 +243,15 @@ class EmbeddingTab(Figure):
     @property
     def title(self) -> str:
         """The title."""
-        return "Feature space"
+        return self._heading.text()
 
     def caption(self) -> str:
         """How the pictures were made."""
         return TURNED
 
     def texts(self) -> list[Text]:
-        """Each picture's model and share of the variance."""
-        found = []
+        """The title, each picture's model and share of the variance."""
+        found = [self.text_of(self._heading, "section")]
         for panel in self._shown_panels():
             found.append(self.text_of(panel.heading, "caption"))
             found.append(self.text_of(panel.plot.caption_label, "caption", "text_2"))

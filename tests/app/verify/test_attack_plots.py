@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from app.pages.verify.attack_plots import NO_ATTACK, RelearningTab, RocTab
+from app.pages.verify.attack_plots import NO_ATTACK, NOT_YET, RelearningTab, RocTab
 from app.pages.verify.words import QUICK_ONLY
-from tests.app.verify.reports import attacked_report, full_report
+from core.verify.partial import partial_report
+from tests.app.verify.reports import attacked_report, full_report, measures
 
 
 @pytest.fixture
@@ -68,6 +69,14 @@ def test_the_quick_suite_offers_the_full_one(qtbot, relearning):
     assert relearning.empty.text() == QUICK_ONLY
     with qtbot.waitSignal(relearning.full_asked):
         relearning.empty.button.click()
+
+
+def test_while_a_check_goes_on_nothing_is_said_to_be_missing(relearning, roc):
+    report = partial_report(full_report(), {"original": measures(0.98, 0.98, 0.7)}, "full")
+    relearning.set_report(report)
+    roc.set_report(report)
+    assert relearning.empty.text() == roc.empty.text() == NOT_YET
+    assert not relearning.empty.button.isVisibleTo(relearning.empty)
 
 
 def test_the_page_runs_the_full_checks_from_there(unchecked, controller):

@@ -15,6 +15,7 @@ from core.jsonio import write_json
 from core.runs.folder import REPORT_JSON, RunFolder
 from core.verify.verdict import decide
 from tests.app.verify.reports import full_report, measures
+from tests.app.verify.walk import unnamed_widgets
 
 
 def report(probe: float, title: str, seed: int) -> dict[str, Any]:
@@ -90,6 +91,10 @@ def test_the_page_shows_runs_side_by_side_and_goes_back(view, page, context):
     assert not page.export_button.isVisible() and not view.banner.isVisible()
     view.left.emit()
     assert context.project.compared == () and page.stack.currentWidget() is page.empty
+
+
+def test_everything_has_a_name(view):
+    assert unnamed_widgets(view) == []
 
 
 def test_both_views_open_scroll_and_choose_together(view):
