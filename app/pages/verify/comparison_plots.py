@@ -26,6 +26,7 @@ NO_AGREEMENT = "How far measures agree shows from three runs on that were held a
 NO_SCATTER = "No two measures were taken of these runs."
 FIRST_CHOICE = ("forget_test_accuracy", "probe", "js_forget", "retain_test_accuracy", "forget_accuracy")
 MOST_STRETCHED = 3  # columns of texts that share the width there is; more are scrolled
+_WIDEST = 160  # of a column of texts that are scrolled
 _UNLIMITED = 16_777_215
 
 
@@ -136,6 +137,9 @@ class TextTab(QStackedWidget):
             modes = QHeaderView.ResizeMode
             few = modes.Stretch if len(header) <= MOST_STRETCHED else modes.Interactive
             head.setSectionResizeMode(column, few if column else modes.ResizeToContents)
+            if column and few is modes.Interactive:
+                self.view.resizeColumnToContents(column)
+                self.view.setColumnWidth(column, min(self.view.columnWidth(column), theme.px(_WIDEST)))
 
 
 class ComparisonPlots(QTabWidget):

@@ -30,6 +30,7 @@ class ComparisonTree(QFrame):
         self.numbers.setSelectionModel(self.names.selectionModel())
         self.numbers.setRootIsDecorated(False)
         self.numbers.setIndentation(0)
+        self.names.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # the seed stands at a name's end
         self.names.setFixedWidth(theme.px(_NAME_WIDTH))
         self.names.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.names.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -124,6 +124,7 @@ def test_a_second_run_is_drawn_dashed_on_the_same_axes_and_cut_with_the_first(sh
     plots.spectra.flush()
     assert shown.slider.step == 40 and drawn(series)[-1] == 40
     assert plots.spectra.series("forget_beside").buffer.y[0] == pytest.approx(1 / 41)
+    assert shown.slider._label.text() == "step 40 of 200"
     plots.set_beside(None)
     assert not len(series.buffer) and not len(plots.losses.series("beside/alignment").buffer)
 
