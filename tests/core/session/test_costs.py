@@ -32,7 +32,7 @@ def test_retraining_costs_its_passes_over_the_retain_set(pair, three, measured):
 
 
 def test_shares_are_ratios_of_it(pair, three, measured):
-    values = {"finetune": {**preset_values(pair, "finetune", "", "class"), "batch": 128, "epochs": 2}}
+    values = {"finetune": {**preset_values(pair, "finetune", "", "class"), "batch": 128, "epochs": 2, "min_steps": 0}}
     whole = {**preset_values(pair, "retrain", "", "class")}
     expected = 2 * -(-(three.total - three.count) // 128) * 128 / retraining_seconds(pair, three, **SETTINGS)
     found = shares_of_retraining(pair, three, ["finetune", "retrain"], values, **SETTINGS)
