@@ -10,29 +10,35 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from core import job as jobs
 from core.data.decoded_cache import FOLDER as DECODED
 from core.data.decoded_cache import ROWS, bytes_on_disk
 from core.data.index import FOLDER as FINGERPRINTS
 from core.data.named import data_folder, find_source
 from core.engine.full import cache_name
-from core.errors import InputError
+from core.errors import AppError, InputError
 from core.files import file_sha256
 from core.job import Job
-from core.jsonio import write_json
+from core.jsonio import read_json, write_json
 from core.places import cache_home, runs_home
 from core.runs.folder import (
     CHECKPOINTS,
     EVENTS,
     FORGET,
+    JOB,
     MODEL,
     REMOVED,
     REPORT_HTML,
     REPORT_JSON,
+    TUNING,
+    VERIFY,
     RunFolder,
 )
 from core.session.references import jobs_in, references_on_disk, same_forget_set
+from core.session.similar import found_files, hashes_file
+from core.session.waiting import waiting_lists
 
-THUMBNAILS, OUTPUTS = "thumbnails", "outputs"  # folders of the cache
+THUMBNAILS, OUTPUTS, MEASURES = "thumbnails", "outputs", "measures"  # folders of the cache
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,16 @@ def what_is_kept(folder: RunFolder) -> Traces:
             consequence="The next check takes longer.",
         ),
         _kind(
+            "similar", "Hashes of images", "What each image shows, in 64 bits, and which images look alike",
+            _present(hashes_file(job.data.fingerprint), *found_files(job.data.fingerprint)),
+            consequence="Looking for similar images takes longer once.",
+        ),
+        _kind(
+            "measures", "Values of single images", "What attacks said of each forget image, without its name",
+            _present(folder.file(VERIFY), *_below(cache_home() / MEASURES)),
+            consequence="The next check takes longer.",
+        ),
+        _kind(
             "fingerprints", "Checksums of image files", "SHA-256 and size of each file, under a hash of its name",
             _fingerprints(job),
             consequence="Opening the data again takes longer once.",
@@ -108,8 +124,13 @@ def what_is_kept(folder: RunFolder) -> Traces:
             consequence="The list cannot be opened, nor the run be checked again.",
         ),
         _kind(
+            "waiting", "Lists of runs that wait", "Positions and file names, of runs in the queue",
+            _waiting_lists(job),
+            consequence="Runs that wait with this forget set cannot start.",
+        ),
+        _kind(
             "report", "Report and event log", "Numbers, class names and hashes, no images",
-            _present(folder.file(REPORT_HTML), folder.file(REPORT_JSON), folder.file(EVENTS)),
+            _present(*(folder.file(name) for name in (REPORT_HTML, REPORT_JSON, EVENTS, TUNING))),
             removable=False,
         ),
         _kind(
@@ -178,7 +199,7 @@ def _present(*paths: Path) -> tuple[Path, ...]:
 
 def _cached_outputs(folder: RunFolder, job: Job) -> tuple[Path, ...]:
     """Outputs of the original, of the unlearned model and of its references, under the names the checks give them."""
-    hashes = {job.model.sha256}
+    hashes = {job.model.sha256} | ({job.origin.sha256} if job.origin is not None else set())
     hashes |= {file_sha256(run.file(MODEL)) for run in (folder, *_reference_runs(job)) if run.has_result}
     names = {
         cache_name(digest, job.data.fingerprint, job.model.preprocessing, "float32") for digest in hashes if digest
@@ -201,6 +222,16 @@ def _forget_lists(folder: RunFolder, job: Job) -> tuple[Path, ...]:
     return _present(folder.file(FORGET), *(reference.file(FORGET) for reference in _reference_runs(job)))
 
 
+def _waiting_lists(job: Job) -> tuple[Path, ...]:
+    """Return the lists of runs in the queue about the same images."""
+    found = []
+    for path in waiting_lists():
+        with contextlib.suppress(AppError):  # a damaged entry is removed at the next start
+            if same_forget_set(job, jobs.from_dict(read_json(path.with_name(JOB)))):
+                found.append(path)
+    return tuple(found)
+
+
 def _downloaded(job: Job) -> tuple[Path, ...]:
     source = find_source(job.data.spec)
     found = source.find(job.data.data_root or None) if source is not None and source.folders else None
@@ -212,10 +243,12 @@ def _reference_runs(job: Job) -> list[RunFolder]:
 
 
 def _other_runs(folder: RunFolder, job: Job) -> tuple[str, ...]:
+    """Return runs that list the same images: those on the same forget set, and later requests that start from it."""
     homes = {runs_home(), folder.path.parent}
+    digest = folder.job_sha256()
     return tuple(sorted({
         run.id for home in homes if home.is_dir() for run, other in jobs_in(home)
-        if run.path.resolve() != folder.path.resolve() and same_forget_set(job, other)
+        if run.path.resolve() != folder.path.resolve() and (same_forget_set(job, other) or digest in other.chain)
     }))  # fmt: skip
 
 
