@@ -16,15 +16,19 @@ from core.engine.engine import Engine
 from core.engine.monitor import Unwatched
 from core.engine.setting import Setting
 from core.engine.states import State
+from core.errors import UnsafeFileError
 from core.methods import get_method
+from core.models.architectures import ModelSpec, build_model
 from core.models.formats import write_same
-from core.session.jobs import resolve_method
+from core.selection import Selection
+from core.session.jobs import create_run, make_unlearn_job, resolve_method
 from core.session.opening import open_pair, stores, tapped
+from core.session.running import run
 
 ONE_STEP = {
     "reconstruction": ("muda", "reconstruction", {"rounds": 1, "min_steps": 1, "forget_epochs": 0.1, "batch": 9}),
     "default": ("muda", "default", {"rounds": 1, "min_steps": 1, "relearn_min_steps": 1, "batch": 9}),
-    "finetune": ("finetune", "", {"epochs": 1, "batch": 9}),
+    "finetune": ("finetune", "", {"epochs": 1, "batch": 9, "min_steps": 0}),
 }
 IMAGES, CLASSES = 12, 4
 
@@ -67,6 +71,41 @@ def test_one_step_on_weights_of_plain_torch(tmp_path, noise, architecture, prese
             assert set(changed) <= set(list(weights)[-len(weights) // 3 :])
         else:
             assert len(changed) > len(weights) / 2
+
+
+CODE = """
+from torchvision.models import VisionTransformer
+
+def tiny(num_classes):
+    return VisionTransformer(
+        image_size=32, patch_size=8, num_layers=4, num_heads=2, hidden_dim=16, mlp_dim=32, num_classes=num_classes
+    )
+"""
+
+
+def test_a_transformer_of_the_users_own_code_goes_all_the_way(tmp_path, noise):
+    (tmp_path / "net.py").write_text(CODE)
+    arch = f"{tmp_path / 'net.py'}:tiny"
+    spec = ModelSpec(arch, CLASSES, 3, (32, 32), user_code=arch)
+    weights = build_model(spec, trust_code=True).state_dict()
+    torch.save({"model": weights}, tmp_path / "in.pt")
+    with pytest.raises(UnsafeFileError, match="--trust-code"):
+        open_pair(tmp_path / "in.pt", str(noise), arch=arch)
+    pair = open_pair(tmp_path / "in.pt", str(noise), arch=arch, trust_code=True)
+    selection = Selection.empty(pair.dataset.train.labels.numpy(), pair.dataset.classes).with_classes([1])
+    machine = {"device": "cpu", "precision": "float32", "threads": 1}
+    settings = {"rounds": 1, "min_steps": 1, "relearn_min_steps": 1, "batch": 9}
+    job = make_unlearn_job(pair, selection, "muda", settings=settings, **machine)
+    assert job.model.user_code == arch
+    folder = create_run(tmp_path / "run", job, selection, pair.dataset)
+    # Opened anew from the job: the code, and what was trusted, come with it.
+    assert run(folder, Control(), lambda event: None, trust_code=True) is State.FINISHED
+    given = torch.load(folder.file("model.pt"), weights_only=True)["model"]
+    assert list(given) == list(weights)
+    changed = {key for key in weights if not torch.equal(given[key], weights[key])}
+    parts = ("encoder.layers.encoder_layer_2", "encoder.layers.encoder_layer_3", "encoder.ln", "heads.head")
+    assert all(any(key.startswith(part) for key in changed) for part in parts)
+    assert all(key.startswith(parts) for key in changed)
 
 
 def test_auxiliary_heads_are_carried_along_as_they_came_in(tmp_path, noise):
