@@ -50,7 +50,7 @@ RANDOM_LABELS = Method(
             "Default",
             "Ours: one wrong label an image, a class that stays, forget set first, at most 10 steps of it in a pass; "
             "chosen on digits and Fashion-MNIST.",
-            {"lr": 0.02, "max_steps": 10},
+            {"lr": 0.01, "epochs": 4, "max_steps": 10},
             suits=frozenset({"class"}),
         ),
         Preset(
