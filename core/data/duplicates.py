@@ -28,8 +28,8 @@ SAME_EDGES_TINY, _TINY = 0.97, 16
 different hands agree to 0.9."""
 
 LOOKS = 3  # forget images a kept image is compared with, nearest hashes first
-_BUDGET = 60_000_000  # hashes looked at: some seconds
-MOST_COMPARED = 10_000  # candidates that are laid over each other; the nearest hashes first
+_BUDGET = 250_000_000  # hashes looked at: some seconds
+MOST_COMPARED = 20_000  # candidates that are laid over each other; the nearest hashes first
 _ZOOMS = (0.96, 0.93, 0.90, 0.86, 0.82)  # crops that are looked for; a "slight" crop keeps four fifths of a side
 _PLACES = ((0.5, 0.5), (0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))  # of a crop: the middle, and the corners
 _CROPS = ((1.0, 0.5, 0.5), *((zoom, *place) for zoom in _ZOOMS for place in _PLACES))  # the whole first

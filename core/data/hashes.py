@@ -23,6 +23,7 @@ RADIUS = 7
 
 CHUNK = 1024  # images held at once
 _CANDIDATES = 1 << 22  # pairs held at once
+_MOST_FOUND = 5_000_000  # near pairs kept: more of them are one picture over and over
 
 Tick = Callable[[int, int], object]
 
@@ -93,14 +94,15 @@ class HammingIndex:
         """Return all pairs of a query (q,) uint64 and a hash at most `radius` (0 to RADIUS) bits apart.
 
         As positions of queries and of hashes, (p,) int64 each, their distances (p,) uint8, and whether all were found:
-        False where `budget` pairs had been looked at before the last bucket. `tick(done, total)` counts looks.
+        False where `budget` pairs had been looked at, or five million found, before the last bucket. `tick(done,
+        total)` counts looks.
         """
         if not 0 <= radius <= RADIUS:
             raise ValueError(f"radius must be between 0 and {RADIUS}, got {radius}")
         flips = [0, *(1 << bit for bit in range(BAND_BITS))] if radius >= BANDS else [0]
         found: list[np.ndarray] = []
         looks = [(flip, band) for flip in flips for band in range(BANDS)]  # equal bands first: nearest pairs
-        spent, complete = 0, True
+        spent, kept, complete = 0, 0, True
         for done, (flip, band) in enumerate(looks):
             if tick is not None:
                 tick(done, len(looks))
@@ -109,7 +111,7 @@ class HammingIndex:
             lengths = self._starts[band][values + 1] - starts
             for part in _parts(lengths):
                 size = int(lengths[part].sum())
-                if spent + size > budget:
+                if spent + size > budget or kept > _MOST_FOUND:
                     complete = False
                     break
                 spent += size
@@ -119,6 +121,7 @@ class HammingIndex:
                 hashes = self._orders[band][np.repeat(starts[part], lengths[part]) + inside]
                 near = count_bits(queries[owners] ^ self._hashes[hashes]) <= radius
                 found.append(owners[near] * len(self._hashes) + hashes[near])
+                kept += len(found[-1])
             if not complete:
                 break
         pairs = np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
