@@ -46,7 +46,7 @@ class Reopening(QObject):
             "preprocess_file": data.preprocess_file,
         }  # fmt: skip
         self._request = Request("both", f"The model and data of {folder.id}", model=job.model.path, data=data.spec,
-                                changes=changes)  # fmt: skip
+                                changes=changes, arch=job.model.user_code or job.model.architecture)  # fmt: skip
         self._context.opening.put(self._request)
 
     def _opened(self, request: Request) -> None:
