@@ -234,7 +234,7 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
         **shared,
     )
     stages: list[Stage] = []
-    if values.relearn_blocks:
+    if values.relearn_blocks and values.rounds and values.lr:  # without rounds or steps the model stays as it is
         steps = math.ceil(values.relearn_passes * facts.retain / values.batch)
         again = Length(steps=max(values.relearn_min_steps, steps))
         learn = replace(recover_stage, name="learn the last blocks again", length=again, refresh=forgotten_classes)
@@ -369,6 +369,6 @@ MUDA = Method(
     reads_unseen=lambda values, facts: facts.mode != "class" and values.w_match > 0,
     search=(
         SearchRange("lr", 0.1, 10.0, relative=True),
-        SearchRange("w_sd", 0.1, 2.0, relative=True),  # the pull toward what the original says of the class
+        SearchRange("w_da", 0.1, 2.0, relative=True),  # how hard features are drawn into the retain space
     ),
 )

@@ -27,13 +27,13 @@ def test_what_was_tried_is_shown_and_recorded_and_the_best_is_run(tuned):
     folder, result = tuned
     lines = result.out.splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("try "))
-    assert lines[at].split() == ["try", "lr", "w_sd", "retain-test", "forget-test", "score", "time"]
+    assert lines[at].split() == ["try", "lr", "w_da", "retain-test", "forget-test", "score", "time"]
     assert lines[at + 1].endswith("best") and lines[at + 4].startswith("goal")
     assert "calibration half of the test images" in " ".join(lines[at + 5 : at + 9])
     held, job = read_json(folder / "tuning.json"), read_json(folder / "job.json")
     best = held["tries"][held["best"] - 1]
     assert len(held["tries"]) == 3 and held["judged_by"] == "forget accuracy under a bound on retain accuracy"
-    assert {name: job["parameters"][name] for name in ("lr", "w_sd")} == best["values"]
+    assert {name: job["parameters"][name] for name in ("lr", "w_da")} == best["values"]
     assert job["tuning"]["best"] == held["best"] and job["tuning"]["tried"] == 3
     assert "Settings chosen from 3 tries" in result.err
 
@@ -52,8 +52,8 @@ def test_settings_given_by_hand_stay(cli, model, tmp_path):
     result = cli(*unlearn(model, tmp_path / "run", *SHORT, "--set", "lr=0.0123", "--tune", 2, "--json"))
     assert result.code == 0, result.err
     job = RunFolder(tmp_path / "run").job()
-    assert job.parameters["lr"] == 0.0123 and job.tuning.searched == ("w_sd",)
-    assert result.document["tuning"]["searched"] == ["w_sd"]
+    assert job.parameters["lr"] == 0.0123 and job.tuning.searched == ("w_da",)
+    assert result.document["tuning"]["searched"] == ["w_da"]
 
 
 def test_a_method_without_settings_to_search_for_runs_as_it_is(cli, model, tmp_path):

@@ -67,7 +67,6 @@ VARIANTS: list[Case] = [
         "muda",
         "class",
         {"relearn_blocks": 2, "relearn_keep": 0.2, "relearn_min_steps": 4, "w_sd": 0.0, "optimiser": "nesterov"},
-        frozenset({IDENTITY}),
     ),
     Case("head-only", "class", {"variant": "distil", "batch": 16}),
     Case(

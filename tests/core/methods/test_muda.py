@@ -95,6 +95,14 @@ def test_the_last_blocks_begin_with_fresh_weights_and_the_others_stay():
     assert same(after, weights(again.setting.model.module))
 
 
+@pytest.mark.parametrize("nothing", [{"rounds": 0}, {"lr": 0.0}])
+def test_without_rounds_or_steps_the_tail_keeps_its_weights(nothing):
+    engine = make_engine(relearnt(**nothing))
+    before = {name: p.detach().clone() for name, p in engine.setting.model.module.named_parameters()}
+    run_to_end(engine)
+    assert same(before, dict(engine.setting.model.module.named_parameters()))
+
+
 def test_a_share_of_the_old_weights_may_be_kept():
     def tail(keep: float) -> torch.Tensor:
         engine = make_engine(relearnt(relearn_keep=keep))

@@ -283,7 +283,7 @@ def test_the_job_says_how_it_was_tuned_and_runs_with_what_was_found(job_of, pair
     folder = create_run(keep.parent, chosen, three, pair.dataset)
     held = folder.job()
     assert held == chosen and held.tuning.tried == held.tuning.asked == 2 and held.tuning.best == found.best.number
-    assert held.tuning.sha256 == file_sha256(keep) and set(held.tuning.searched) == {"lr", "w_sd"}
+    assert held.tuning.sha256 == file_sha256(keep) and set(held.tuning.searched) == {"lr", "w_da"}
     assert run(folder, Control(), lambda event: None, pair=pair) is State.FINISHED
     (told,) = [e for e in folder.events() if e["type"] == "log" and e["code"] == "tuned"]
     assert told["message"].startswith("Settings chosen from 2 tries on 1,198 images: lr ")
