@@ -50,7 +50,8 @@ def _try(name: str, pixels: int, folder: Path) -> int:
     torch.save({"state_dict": weights, "epoch": 3}, folder / "in.pth")
     failed = 0
     for words, (method, *rest) in ONE_STEP.items():
-        began, run, out = time.perf_counter(), folder / words.replace(", ", "-"), folder / "out.pth"
+        began, run = time.perf_counter(), folder / words.replace(", ", "-")
+        out = run.with_suffix(".pth")
         said = _call("unlearn", "--model", folder / "in.pth", "--dataset", folder / "data.npz", "--forget-class", "1",
                      "--method", method, *rest, "--out", run, "--device", "cpu")  # fmt: skip
         said = said or _call("export", run, "--format", "same", "--out", out)
