@@ -173,6 +173,14 @@ class ImageStore:
         )
 
 
+def batches_per_epoch(size: int, batch: int) -> int:
+    """Return how many batches hold `size` samples. The last may be smaller, but a single sample joins the one before:
+    batch norm has no statistics of one.
+    """  # noqa: D205
+    whole, rest = divmod(size, max(1, batch))
+    return max(1, whole + (rest > (1 if whole else 0)))
+
+
 class Order:
     """The sequence in which a stage visits its set: batches `position` = 0, 1, ... over as many epochs as asked."""
 
@@ -189,7 +197,7 @@ class Order:
         self._total, self._seed, self._stream = total, seed, stream
         self.size = len(members)
         self.batch = min(batch, self.size)
-        self.per_epoch = max(1, -(-self.size // self.batch))
+        self.per_epoch = batches_per_epoch(self.size, self.batch)
         self._sequences: dict[int, torch.Tensor] = {}  # of the epoch in use, and of the next one when it is near
 
     def ids(self, position: int) -> tuple[torch.Tensor, int]:
@@ -199,7 +207,8 @@ class Order:
             whole = permutation(self._seed, self._stream, epoch, self._total)
             self._sequences = {e: s for e, s in self._sequences.items() if abs(e - epoch) == 1}
             self._sequences[epoch] = whole[self._is_member[whole]].to(self._device)
-        return self._sequences[epoch][index * self.batch : (index + 1) * self.batch], epoch
+        end = None if index == self.per_epoch - 1 else (index + 1) * self.batch
+        return self._sequences[epoch][index * self.batch : end], epoch
 
 
 def _fits(images: torch.Tensor, device: torch.device) -> bool:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.data.batches import batches_per_epoch
 from core.methods.base import Alternate, Edit, Optimiser, Stage, Train, parts_of
 
 
@@ -106,4 +107,4 @@ def _train_steps(part: Train, sizes: dict[str, int]) -> int:
     if part.length.steps is not None:
         return part.length.steps
     size = set_size(part, sizes)
-    return math.ceil((part.length.epochs or 0) * math.ceil(size / min(part.batch, max(1, size))))
+    return math.ceil((part.length.epochs or 0) * batches_per_epoch(size, part.batch))

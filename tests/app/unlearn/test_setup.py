@@ -78,6 +78,7 @@ def test_what_does_not_suit_comes_last_with_its_reason_and_cannot_be_ticked(page
 
 
 def test_the_plan_gives_steps_time_memory_and_disk(page, qtbot):
+    choose_plain(page)
     planned(page, qtbot)
     facts = page.setup.plan.facts.values()
     assert facts["steps"] == "80"
@@ -89,7 +90,7 @@ def test_the_plan_gives_steps_time_memory_and_disk(page, qtbot):
 def test_the_plan_says_which_parts_act_and_what_is_ours(page, qtbot):
     planned(page, qtbot)
     text = page.setup.plan.lines.text()
-    assert "Alignment (weight 1)" in text
+    assert "The last 3 blocks begin anew" in text and "Alignment (weight 0.05)" in text
     assert (
         "MUDA (reconstruction): the measure and the losses follow the paper; schedule and settings are ours." in text
     )
@@ -108,6 +109,7 @@ def test_for_single_images_the_plan_says_that_alignment_says_nothing(page, opene
 
 
 def test_a_changed_value_changes_the_plan(page, qtbot):
+    choose_plain(page)
     planned(page, qtbot)
     page.setup.parameters.form.set_values({"rounds": 8})
     assert page.setup_presenter.plan is None
@@ -136,9 +138,9 @@ def test_the_parameters_of_the_preset_are_folded_away(page):
 
 def test_changed_values_are_named_beside_the_fold_and_can_be_reset(page):
     parameters = page.setup.parameters
-    parameters.form.set_values({"rounds": 2, "lr": 0.007})
+    parameters.form.set_values({"rounds": 3, "lr": 0.007})
     assert parameters.fold.summary() == "2 changed"
-    assert parameters.changes.isVisible() and parameters.changes.text() == "Changed: Rounds 2, Step size 0.007"
+    assert parameters.changes.isVisible() and parameters.changes.text() == "Changed: Rounds 3, Step size 0.007"
     parameters.fold._head.click()
     assert parameters.fold.is_open() and not parameters.changes.isVisible()
     assert parameters.form.row("rounds").isVisible()

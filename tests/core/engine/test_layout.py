@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.data.batches import Order, derive_seed, permutation
+from core.data.batches import Order, batches_per_epoch, derive_seed, permutation
 from core.engine.layout import Layout, learning_rate
 from core.methods.base import Alternate, Edit, Length, Optimiser, Train
 from core.methods.common import classification
@@ -106,3 +106,19 @@ def test_events_name_every_stage_once():
     events = run_to_end(make_engine(make_setting("muda", rounds=2, batch=8, alternation="round")))
     named = [e.stage for e in events if e.type == "phase_changed"]
     assert named == ["forget, round 1 of 2", "recover, round 1 of 2", "forget, round 2 of 2", "recover, round 2 of 2"]
+
+
+@pytest.mark.parametrize(
+    ("size", "batch", "expected"), [(9, 4, 2), (8, 4, 2), (10, 4, 3), (1, 4, 1), (3, 1, 3), (5, 8, 1)]
+)
+def test_a_single_image_left_over_joins_the_batch_before(size, batch, expected):
+    """Batch norm fails on a batch of one where its maps are single cells."""
+    order = Order(torch.arange(size), size, batch, 0, "train")
+    found = [order.ids(position)[0] for position in range(2 * order.per_epoch)]
+    assert order.per_epoch == batches_per_epoch(size, batch) == expected
+    assert (
+        sorted(torch.cat(found[:expected]).tolist())
+        == sorted(torch.cat(found[expected:]).tolist())
+        == list(range(size))
+    )
+    assert size == 1 or batch == 1 or min(map(len, found)) > 1

@@ -197,7 +197,7 @@ def test_a_stopped_check_keeps_what_it_finished_and_a_second_one_takes_nothing_a
     first = bench.check(folder)
     assert _records(folder)[: len(kept)] == kept and len(set(_records(folder))) == len(_records(folder))
     lines = folder.file("verify.jsonl").read_bytes()
-    second = bench.check(folder, emit=lambda event: told.append(event.what))
+    second = bench.check(folder, emit=lambda event: told.append(getattr(event, "what", "")))
     assert folder.file("verify.jsonl").read_bytes() == lines
     assert {k: v for k, v in first.items() if k != "created"} == {k: v for k, v in second.items() if k != "created"}
     assert any(what.startswith("Measuring linear probe") for what in told)
