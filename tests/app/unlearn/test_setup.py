@@ -44,6 +44,11 @@ def planned(page: UnlearnPage, qtbot) -> None:
     qtbot.waitUntil(lambda: page.setup_presenter.plan is not None, timeout=20_000)
 
 
+def choose_plain(page: UnlearnPage) -> None:
+    """The plain reconstruction: four rounds of ten forget and ten recover steps on this data."""
+    page.setup.parameters.preset_chosen.emit("reconstruction")
+
+
 def test_without_model_and_data_it_says_what_is_missing(context, qtbot):
     page = UnlearnPage(context)
     qtbot.addWidget(page)
