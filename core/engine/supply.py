@@ -176,9 +176,12 @@ class Supply:
 class _Front:
     """Activations that the first tuned block receives, by sample id; kept in the precision they were computed in."""
 
-    def __init__(self, split: SplitModel, tunes: str, rows: torch.Tensor, activations: torch.Tensor) -> None:
+    def __init__(
+        self, split: SplitModel, tunes: str, rows: torch.Tensor, activations: torch.Tensor, channels_last: bool
+    ) -> None:
+        """`activations`: (m, ...), channels behind where `channels_last`; `rows`: (n_train,), -1 where not kept."""
         self.tunes = tunes
-        self._split, self._rows, self._activations = split, rows, activations
+        self._split, self._rows, self._activations, self._channels_last = split, rows, activations, channels_last
 
     @classmethod
     def of(cls, setting: Setting, tunes: str, ids: torch.Tensor, check: Callable[[], None]) -> _Front | None:
@@ -193,11 +196,12 @@ class _Front:
         with evaluating(model.module):
             if not split.holds(setting.train.batch(ids[:2]).images):
                 return None
-            activations = None
-            done = 0
+            activations, channels_last, done = None, False, 0
             for batch in setting.train.chunks(ids, FRONT_CHUNK):
                 with autocast(setting.device, setting.precision):
                     found = split.front(batch.images)
+                channels_last = found.ndim == 4 and found.is_contiguous(memory_format=torch.channels_last)
+                found = found.permute(0, 2, 3, 1) if channels_last else found
                 if activations is None:
                     if found[0].nbytes * len(ids) > LARGEST_FRONT:
                         return None
@@ -208,11 +212,16 @@ class _Front:
         assert activations is not None
         rows = torch.full((len(setting.train),), -1, dtype=torch.int64)
         rows[ids] = torch.arange(len(ids))
-        return cls(split, tunes, rows.to(setting.device), activations)
+        return cls(split, tunes, rows.to(setting.device), activations, channels_last)
 
     def outputs(self, batch: Batch) -> Output:
         """Return what the network says of a batch's samples, from their cached activations on."""
-        return self._split.tail(self._activations[self._rows[batch.ids]], batch.images.shape[1:])
+        found = self._activations[self._rows[batch.ids]]
+        if self._channels_last:
+            # Truly so: maps of 1x1 count as both layouts, and on the wrong one the bfloat16 gradient of a convolution's
+            # weight came out of memory that was never written.
+            found = found.permute(0, 3, 1, 2)
+        return self._split.tail(found, batch.images.shape[1:])
 
 
 class weights_frozen:  # noqa: N801  (reads as a statement)

@@ -35,7 +35,7 @@ def page(opened, qtbot) -> UnlearnPage:
     made.show()
     made.entered()
     made.setup.methods.tick("finetune", only=True)
-    made.setup.parameters.form.set_values({"epochs": 0.5})
+    made.setup.parameters.form.set_values({"epochs": 0.5, "min_steps": 0})
     qtbot.waitUntil(lambda: made.setup_presenter.plan is not None, timeout=20_000)
     return made
 
@@ -151,7 +151,7 @@ def test_a_search_that_is_stopped_keeps_what_it_tried_and_goes_on_from_there(pag
     assert dialog.outcome.text().startswith("Stopped after ")
     monkeypatch.setattr(tuning._Bench, "attempt", lambda *a: pytest.fail("tried again"))
     dialog.tries.setValue(1)
-    page.setup.parameters.form.set_values({"lr": 0.05})
+    page.setup.parameters.form.set_values({"lr": 0.2})
     page.setup.parameters.search.click()
     dialog.accept()
     over(page, qtbot)

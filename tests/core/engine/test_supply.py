@@ -7,8 +7,10 @@ import dataclasses
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from core.methods.base import Length, Method, Optimiser, Train
+from core.models.split import SplitModel
 from core.models.tap import TappedModel
 from tests.core.toy import DATA, ToyNet, make_engine, make_setting, run_to_end, same, weights
 
@@ -132,3 +134,26 @@ def test_progress_runs_from_zero_over_the_stage():
 
     run_to_end(make_engine(make_setting(method(loss=watch))))
     assert seen == [0.0, 0.25, 0.5, 0.75]
+
+
+class Narrow(nn.Module):
+    """What the last convolution receives is a single cell."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = nn.Conv2d(1, 8, 6)
+        self.two = nn.Conv2d(8, 8, 3, stride=2, padding=1)
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.two(self.one(x).relu()).flatten(1))
+
+
+def test_cached_cells_keep_the_layout_of_the_network(monkeypatch):
+    """Maps of 1x1 count as both layouts; on the other one bfloat16 gradients were read from memory never written."""
+    seen = []
+    real = SplitModel.tail
+    monkeypatch.setattr(SplitModel, "tail", lambda self, h, shape: seen.append(h.stride()) or real(self, h, shape))
+    net = Narrow().to(memory_format=torch.channels_last)
+    make_engine(make_setting(method(tunes="last-2", cached=True), net)).advance()
+    assert seen[-1][1] == 1

@@ -101,7 +101,7 @@ def test_a_chain_grows_and_keeps_its_origin(first, second, small) -> None:
 
 def test_a_later_request_without_effect_says_so(first, small, tmp_path) -> None:
     opened = Pair(open_for(small, first[1].path), small)
-    still = ask(tmp_path / "still", opened, chosen(small, 5), epochs=1, min_steps=0, lr=1e-9)
+    still = ask(tmp_path / "still", opened, chosen(small, 5), "muda", rounds=0)
     assert still.report()["unchanged"] is True
     assert any("unchanged since the earlier requests" in text for text in still.report()["warnings"])
 

@@ -45,7 +45,8 @@ def few_images(monkeypatch):
 @pytest.fixture
 def job_of(pair, three):
     def make(method="muda", selection=three, **options):
-        options = {"settings": SHORT, "device": "cpu", "precision": "float32", "threads": 1, **options}
+        preset = {"preset": "reconstruction"} if method == "muda" else {}
+        options = {"settings": SHORT, "device": "cpu", "precision": "float32", "threads": 1, **preset, **options}
         return make_unlearn_job(pair, selection, method, **options)
 
     return make
