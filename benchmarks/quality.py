@@ -22,6 +22,10 @@ from benchmarks.common import machine, report
 from benchmarks.quality_cells import ROOT, Cell, ForgetSet, Made, make
 from benchmarks.quality_table import closure_plot, figures, groups, markdown, rows
 
+SETTINGS: dict[bool, tuple[str, dict[str, Any]]] = {
+    False: ("fashion-mnist", {"epochs": 10}),
+    True: ("digits", {"epochs": 12}),
+}  # data and the original's recipe, by --quick
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SINGLE = tuple(ForgetSet(name, (name,)) for name in ("sandal", "pullover", "trouser"))
 TWO = ForgetSet("two classes", ("sandal", "trouser"))
@@ -43,7 +47,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write tables and plot into docs/")
     options = parser.parse_args()
     os.environ["UNLEARN_STUDIO_HOME"] = str(ROOT / "home")
-    dataset, recipe = ("digits", {"epochs": 12}) if options.quick else ("fashion-mnist", {"epochs": 10})
+    dataset, recipe = SETTINGS[options.quick]
     cells = quick_plan() if options.quick else full_plan()
     made = make(cells, dataset, recipe, _tell, only_found=options.found)
     found = groups(made, lambda cell: len(cell.forget.classes) == 1)

@@ -199,19 +199,18 @@ class Stage:
 
 def draw_picture(out: Path, quick: bool) -> None:
     """Draw the README's picture from a run of the quality benchmark."""
-    from dataclasses import replace
-
     from benchmarks import quality
+    from benchmarks.quality_cells import ROOT, make
     from core.runs.folder import RunFolder
     from core.session.pictures import embeddings
     from scripts.readme_picture import draw
     from scripts.recording import save_png
 
-    os.environ["UNLEARN_STUDIO_HOME"] = str(quality.ROOT / "home")
-    plan = quality.QUICK if quick else quality.FULL
-    report = quality.collect(replace(plan, classes=plan.classes[:1], methods=(("muda", "default"),)), quiet=False)
-    found = next(iter(report.values()))[0]
-    folder = RunFolder(quality.ROOT / plan.dataset / found["run"])
+    os.environ["UNLEARN_STUDIO_HOME"] = str(ROOT / "home")
+    dataset, recipe = quality.SETTINGS[quick]
+    cell = (quality.quick_plan() if quick else quality.full_plan())[0]
+    found = make([cell], dataset, recipe, print, only_found=False)[0].report
+    folder = RunFolder(ROOT / dataset / "cells" / found["run"])
     image = draw(found, embeddings(folder, most=2500))
     print(f"readme.png: {save_png(image, out / 'readme.png', 400_000):,} bytes", flush=True)
 
