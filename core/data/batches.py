@@ -164,13 +164,15 @@ class ImageStore:
             drawn = _draws(seed, stream, epoch, len(self), augmentation.pad, self.device)[:, on_device]
             flips = drawn[2] if augmentation.flip else torch.zeros_like(drawn[2])
             images = augment(images, drawn[0], drawn[1], flips, augmentation.pad)
-        return Batch(
-            self.preprocessing.apply(images),
-            self.labels[on_device],
-            on_device,
-            self.forget[on_device],
-            self.weights[on_device],
-        )
+        return self._batch(self.preprocessing.apply(images), on_device)
+
+    def unread(self, ids: torch.Tensor) -> Batch:
+        """Return the samples `ids` (n,) int64 without their images (n, 0), where only what is known of them counts."""
+        on_device = ids.to(self.device)
+        return self._batch(torch.empty(len(ids), 0, device=self.device), on_device)
+
+    def _batch(self, images: torch.Tensor, ids: torch.Tensor) -> Batch:
+        return Batch(images, self.labels[ids], ids, self.forget[ids], self.weights[ids])
 
 
 def batches_per_epoch(size: int, batch: int) -> int:

@@ -109,12 +109,17 @@ class Supply:
             self._orders[key] = Order(members, len(setting.train), part.batch, setting.seed, stream, device)
         order = self._orders[key]
         ids, epoch = order.ids(position)
+        if self._starts_behind_the_front(part):
+            return setting.train.unread(ids)
         augmentation = setting.augmentation if part.augment and not part.cached else NO_AUGMENTATION
         batch = setting.train.batch(ids, augmentation, setting.seed, stream, epoch)
         if setting.train.streamed:
             for further in range(position + 1, position + 1 + AHEAD):
                 setting.train.prefetch(order.ids(further)[0])
         return batch
+
+    def _starts_behind_the_front(self, part: Train) -> bool:
+        return part.cached and part.prepare is None and self._front is not None and "untrained" not in part.needs
 
     def _read_by(self, part: Train) -> torch.Tensor:
         members = self._setting.members(part)
@@ -133,7 +138,7 @@ class Supply:
     # -- networks ------------------------------------------------------------------------------------------------
 
     def _trained(self, part: Train, batch: Batch) -> Output:
-        if part.cached and part.prepare is None and self._front is not None:
+        if self._front is not None and self._starts_behind_the_front(part):
             self._work.add(f"tail:{part.tunes}", len(batch))
             return self._front.outputs(batch)
         self._work.add(f"step:{part.tunes}", len(batch))
@@ -177,11 +182,18 @@ class _Front:
     """Activations that the first tuned block receives, by sample id; kept in the precision they were computed in."""
 
     def __init__(
-        self, split: SplitModel, tunes: str, rows: torch.Tensor, activations: torch.Tensor, channels_last: bool
+        self,
+        split: SplitModel,
+        tunes: str,
+        rows: torch.Tensor,
+        activations: torch.Tensor,
+        channels_last: bool,
+        image_shape: tuple[int, int, int],
     ) -> None:
         """`activations`: (m, ...), channels behind where `channels_last`; `rows`: (n_train,), -1 where not kept."""
         self.tunes = tunes
-        self._split, self._rows, self._activations, self._channels_last = split, rows, activations, channels_last
+        self._split, self._rows, self._activations = split, rows, activations
+        self._channels_last, self._image_shape = channels_last, torch.Size(image_shape)
 
     @classmethod
     def of(cls, setting: Setting, tunes: str, ids: torch.Tensor, check: Callable[[], None]) -> _Front | None:
@@ -212,7 +224,7 @@ class _Front:
         assert activations is not None
         rows = torch.full((len(setting.train),), -1, dtype=torch.int64)
         rows[ids] = torch.arange(len(ids))
-        return cls(split, tunes, rows.to(setting.device), activations, channels_last)
+        return cls(split, tunes, rows.to(setting.device), activations, channels_last, setting.input_shape)
 
     def outputs(self, batch: Batch) -> Output:
         """Return what the network says of a batch's samples, from their cached activations on."""
@@ -221,7 +233,7 @@ class _Front:
             # Truly so: maps of 1x1 count as both layouts, and on the wrong one the bfloat16 gradient of a convolution's
             # weight came out of memory that was never written.
             found = found.permute(0, 3, 1, 2)
-        return self._split.tail(found, batch.images.shape[1:])
+        return self._split.tail(found, self._image_shape)
 
 
 class weights_frozen:  # noqa: N801  (reads as a statement)
