@@ -11,9 +11,8 @@ import torch.nn.functional as F
 from core.data.batches import ImageStore
 from core.data.splits import stratified
 from core.engine.gradients import Gradients, mean_gradient, sample_gradients, squared_gradients
-from core.engine.outputs import SetOutputs, collect, evaluating
+from core.engine.outputs import SetOutputs, collect, evaluating, gradients_to
 from core.engine.setting import Setting
-from core.engine.supply import weights_frozen
 from core.engine.work import FORWARD, GRADIENT, Work
 from core.methods.base import Aux, Objective
 from core.models.tap import TappedModel
@@ -101,7 +100,7 @@ class EngineContext:
     @contextmanager
     def frozen(self) -> Iterator[TappedModel]:
         """Give the network in eval mode for a while: gradients flow to what is put in, not to weights."""
-        with evaluating(self.model.module), weights_frozen(self.model), torch.enable_grad():
+        with evaluating(self.model.module), gradients_to(self.model.module, ()):
             yield self.model
 
     def check(self) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch.func import functional_call, grad, vmap
 
 from core.data.batches import ImageStore
+from core.engine.outputs import gradients_to
 from core.methods.base import Objective
 from core.models.tap import TappedModel, main_logits
 
@@ -24,7 +25,7 @@ def mean_gradient(
     """Return the gradient of the objective's mean over `ids` (n,) int64; `check` may raise after every chunk."""
     named = dict(model.module.named_parameters())
     total = {name: torch.zeros_like(parameter, dtype=torch.float32) for name, parameter in named.items()}
-    with _every_parameter(model), torch.enable_grad():
+    with gradients_to(model.module, named.values()):
         for chunk in ids.split(CHUNK):
             batch = store.batch(chunk)
             value = objective(model(batch.images).logits.float(), batch.labels).sum() / max(1, len(ids))
@@ -79,17 +80,3 @@ def squared_gradients(
             total[name] = square if name not in total else total[name] + square
     return {name: value / max(1, len(ids)) for name, value in total.items()}
 
-
-class _every_parameter:  # noqa: N801  (reads as a statement)
-    """Lets gradients flow to all parameters for a while: a stage may have frozen some."""
-
-    def __init__(self, model: TappedModel) -> None:
-        self._flags = [(parameter, parameter.requires_grad) for parameter in model.module.parameters()]
-
-    def __enter__(self) -> None:
-        for parameter, _ in self._flags:
-            parameter.requires_grad_(True)
-
-    def __exit__(self, *_: object) -> None:
-        for parameter, flag in self._flags:
-            parameter.requires_grad_(flag)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -40,6 +40,24 @@ def evaluating(module: nn.Module) -> Iterator[None]:
     finally:
         for part, training in modes:
             part.training = training
+
+
+@contextmanager
+def gradients_to(module: nn.Module, wanted: Iterable[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
+    """Let gradients flow to these parameters of a network and no others for a while; yields them in its order.
+
+    A stage may have frozen some, and with none gradients reach what is put in. Every flag is put back.
+    """
+    chosen = {id(parameter) for parameter in wanted}
+    flags = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
+    try:
+        for parameter, _ in flags:
+            parameter.requires_grad_(id(parameter) in chosen)
+        with torch.enable_grad():
+            yield [parameter for parameter, _ in flags if parameter.requires_grad]
+    finally:
+        for parameter, flag in flags:
+            parameter.requires_grad_(flag)
 
 
 def collect(

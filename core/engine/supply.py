@@ -13,7 +13,7 @@ import torch
 from core.data.batches import AHEAD, NO_AUGMENTATION, Batch, Order, derive_seed, joined
 from core.devices import autocast
 from core.engine.layout import Segment, stream_of
-from core.engine.outputs import collect, evaluating
+from core.engine.outputs import collect, evaluating, gradients_to
 from core.engine.setting import Setting
 from core.engine.work import FORWARD, Work
 from core.methods.base import Aux, Networks, StageOutput, Train, parts_of, trainable
@@ -66,7 +66,7 @@ class Supply:
         if part.beside is not None:
             batch = joined(batch, self._read(part, part.beside, f"{stream_of(part)}:beside:{part.beside}", position))
         if part.prepare is not None:
-            with evaluating(setting.model.module), weights_frozen(setting.model), torch.enable_grad():
+            with evaluating(setting.model.module), gradients_to(setting.model.module, ()):
                 batch = part.prepare(self._networks(step), batch, aux, setting.values)
         self.batch_size = len(batch)
         return batch
@@ -235,17 +235,3 @@ class _Front:
             found = found.permute(0, 3, 1, 2)
         return self._split.tail(found, self._image_shape)
 
-
-class weights_frozen:  # noqa: N801  (reads as a statement)
-    """Keeps gradients from the weights for a while: a batch is prepared, not a step taken."""
-
-    def __init__(self, model: TappedModel) -> None:
-        self._flags = [(parameter, parameter.requires_grad) for parameter in model.module.parameters()]
-
-    def __enter__(self) -> None:
-        for parameter, _ in self._flags:
-            parameter.requires_grad_(False)
-
-    def __exit__(self, *_: object) -> None:
-        for parameter, flag in self._flags:
-            parameter.requires_grad_(flag)

@@ -12,8 +12,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from core.data.batches import ImageStore
-from core.engine.outputs import evaluating
-from core.methods.base import tuned_modules
+from core.engine.outputs import evaluating, gradients_to
+from core.methods.base import trainable
 from core.models.split import split_for
 from core.models.tap import TappedModel
 
@@ -60,17 +60,8 @@ def _each(model: TappedModel, images: torch.Tensor, kind: str) -> float:
 
 def _trained(model: TappedModel, images: torch.Tensor, tunes: str) -> float:
     """Forward through the whole network and back to the weights that are tuned."""
-    wanted = {id(p) for module in tuned_modules(model, tunes) for p in module.parameters()}
-    flags = [(p, p.requires_grad) for p in model.module.parameters()]
-    try:
-        for parameter, _ in flags:
-            parameter.requires_grad_(id(parameter) in wanted)
-        with torch.enable_grad():
-            weights = [p for p, _ in flags if p.requires_grad]
-            return _count(lambda: torch.autograd.grad(model(images).logits.sum(), weights, allow_unused=True))
-    finally:
-        for parameter, flag in flags:
-            parameter.requires_grad_(flag)
+    with gradients_to(model.module, trainable(model, tunes)) as weights:
+        return _count(lambda: torch.autograd.grad(model(images).logits.sum(), weights, allow_unused=True))
 
 
 def _count(call: Callable[[], object]) -> float:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import torch.nn.functional as F
 
-from core.data.batches import Batch
+from core.data.batches import Batch, batches_per_epoch
 from core.methods.base import Aux, Context, Facts, Length, Method, Preset, StageOutput, Terms, Train
 from core.methods.common import optimiser_of, optimiser_parameters, step_limit
 from core.methods.losses import mean_of
@@ -40,7 +40,7 @@ def reached(context: Context) -> bool:
 
 def plan(values: Values, facts: Facts) -> list[Train]:
     """Cut the passes into stretches, because the goal can be looked at where a stage ends."""
-    per_pass = math.ceil(facts.forget / values.batch)
+    per_pass = batches_per_epoch(facts.forget, values.batch)
     total = math.ceil(values.epochs * per_pass)
     if values.max_steps:
         total = min(total, values.max_steps)

@@ -7,12 +7,10 @@ Published (arXiv 2402.19308); there the gradient is of a batch's mean, here of s
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 
 from core.methods.base import Context, Edit, Facts, Method, SearchRange
-from core.methods.ssd import Importance, dampen, dampening_parameters, dampening_presets
+from core.methods.ssd import Importance, dampening, dampening_parameters, dampening_presets
 from core.methods.strength import search_reads_unseen
 from core.parameters import Values
 
@@ -36,8 +34,7 @@ def output_importance(context: Context, which: str, limit: int | None) -> Import
 
 def plan(values: Values, facts: Facts) -> list[Edit]:
     """One change of weights."""
-    largest = (facts.forget + facts.retain) / facts.forget
-    return [Edit("dampen", partial(dampen, importance=output_importance, largest=largest))]
+    return dampening(facts, output_importance)
 
 
 LFSSD = Method(

@@ -21,6 +21,7 @@ from core.methods.strength import search_parameters, search_reads_unseen, search
 from core.parameters import Parameter, Values
 
 Importance = Mapping[str, torch.Tensor]
+Measure = Callable[[Context, str, int | None], Importance]  # of a set, at most so many samples of it
 LOWEST_ALPHA = 1.0  # of the search: below it only weights would be added that the dampening constant leaves alone
 
 
@@ -51,7 +52,7 @@ def dampened(
     return changed, chosen / max(1, total)
 
 
-def dampen(context: Context, importance: Callable[[Context, str, int | None], Importance], largest: float) -> None:
+def dampen(context: Context, importance: Measure, largest: float) -> None:
     """Dampen the network's weights by importances of this kind. `largest`: |D| / |D_f|, where alpha ceases to act."""
     values = context.values
     limit = values.importance_samples or None
@@ -132,10 +133,15 @@ def dampening_presets() -> tuple[Preset, ...]:
     )
 
 
+def dampening(facts: Facts, importance: Measure) -> list[Edit]:
+    """Return the edit a measure of importance makes; from the inverse share of the forget set on it does nothing."""
+    largest = (facts.forget + facts.retain) / facts.forget
+    return [Edit("dampen", partial(dampen, importance=importance, largest=largest))]
+
+
 def plan(values: Values, facts: Facts) -> list[Edit]:
     """One change of weights."""
-    largest = (facts.forget + facts.retain) / facts.forget
-    return [Edit("dampen", partial(dampen, importance=fisher_importance, largest=largest))]
+    return dampening(facts, fisher_importance)
 
 
 SSD = Method(

@@ -68,10 +68,10 @@ class TappedModel:
         seen: dict[str, Tensor] = {}
         with ExitStack() as hooks:
             keep_input = functools.partial(_keep_input, seen)
-            hooks.enter_context(_hook(self.head.register_forward_pre_hook(keep_input)))
+            hooks.enter_context(hooked(self.head.register_forward_pre_hook(keep_input)))
             for name, block in self._extra:
                 keep = functools.partial(_keep_output, seen, name)
-                hooks.enter_context(_hook(block.register_forward_hook(keep)))
+                hooks.enter_context(hooked(block.register_forward_hook(keep)))
             logits = main_logits(self.module(x))
         if logits.ndim != 2 or logits.shape[1] != self.num_classes:
             shape = "x".join(map(str, logits.shape[1:]))
@@ -182,7 +182,8 @@ def _channel_axis(block: nn.Module, output: Tensor) -> int:
 
 
 @contextmanager
-def _hook(handle: Any) -> Iterator[None]:
+def hooked(handle: Any) -> Iterator[None]:
+    """Keep a hook on a network for a while; `handle` is what registering it returned."""
     try:
         yield
     finally:
@@ -256,7 +257,7 @@ def _trace(module: nn.Module, names: list[str], input_shape: tuple[int, int, int
     with ExitStack() as hooks:
         for name in names:
             note = functools.partial(_note, called, name)
-            hooks.enter_context(_hook(module.get_submodule(name).register_forward_pre_hook(note)))
+            hooks.enter_context(hooked(module.get_submodule(name).register_forward_pre_hook(note)))
         try:
             module.eval()
             for shape in _probe_shapes(module, input_shape):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import torch
 from torch import nn
 
-from core.models.tap import TappedModel, has_weights
+from core.models.tap import TappedModel, has_weights, hooked
 
 
 def block_shares(model: TappedModel, images: torch.Tensor) -> tuple[float, ...]:
@@ -34,16 +33,7 @@ def block_shares(model: TappedModel, images: torch.Tensor) -> tuple[float, ...]:
     with ExitStack() as hooks, torch.no_grad():
         for layer in model.module.modules():
             if not list(layer.children()):
-                hooks.enter_context(_hooked(layer, count))
+                hooks.enter_context(hooked(layer.register_forward_hook(count)))
         model.module(images)
     total = sum(counted)
     return tuple(part / total for part in counted) if total else ()
-
-
-@contextmanager
-def _hooked(layer: nn.Module, hook: Any) -> Iterator[None]:
-    handle = layer.register_forward_hook(hook)
-    try:
-        yield
-    finally:
-        handle.remove()

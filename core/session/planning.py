@@ -20,7 +20,7 @@ from core.engine.setting import convolutional
 from core.errors import InputError
 from core.jsonio import read_json, write_json
 from core.methods import METHODS, get_method
-from core.methods.base import GROUPS, Alternate, Edit, Method, Stage, Train
+from core.methods.base import GROUPS, Edit, Method, Stage, Train, parts_of
 from core.models.work import block_shares
 from core.parameters import Values, resolve
 from core.places import cache_home
@@ -295,15 +295,11 @@ def _reads(part: Train) -> tuple[str, ...]:
 
 
 def _memory(plan: tuple[Stage, ...], weights: int, pair: Pair, cost: StepCost | None) -> int:
-    parts = [part for stage in plan for part in _parts(stage)]
+    parts = [part for stage in plan for part in parts_of(stage)]
     batch = max((part.batch for part in parts), default=0)
     copies = 4 + any("teacher" in part.needs for part in parts)  # weights, gradients, momentum, the start
     images = pair.dataset.train.images.nbytes + pair.dataset.test.images.nbytes
     return copies * weights + images + batch * (cost.activation_bytes if cost else 0)
-
-
-def _parts(stage: Stage) -> tuple[Train, ...]:
-    return stage.parts if isinstance(stage, Alternate) else (stage,) if isinstance(stage, Train) else ()
 
 
 def _measure(pair: Pair, device: torch.device, precision: str, cancelled: Callable[[], bool]) -> StepCost | None:
