@@ -15,8 +15,16 @@ from tests.core.cli.conftest import unlearn
 SHORT = ("--set", "rounds=1", "recover_share=0.1", "--threads", 1, "--precision", "float32")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_references(home, tmp_path_factory):
+    """A home of its own: a retrained model that another test left in the shared one would change what tries go by."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 @pytest.fixture(scope="module")
-def tuned(cli, model, tmp_path_factory):
+def tuned(no_references, cli, model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tuned") / "run"
     result = cli(*unlearn(model, folder, *SHORT, "--tune", 3))
     assert result.code == 0, result.err
