@@ -236,15 +236,11 @@ class ThemedPlot(QWidget):
         """Write the plot as .png, .svg or .csv; a file that cannot be written is said under the plot."""
         from app.plots import export
 
-        try:
-            export.save(self, path, scale)
-        except OSError as error:
-            self._caption.setText(f"Not saved: {error}")
-            self._caption.show()
-            return
-        self._caption.setText(f"Saved {path.name}")
+        written, said = export.save_and_say(self, path, scale)
+        self._caption.setText(said)
         self._caption.show()
-        QTimer.singleShot(4000, self, self._restore_caption)
+        if written:
+            QTimer.singleShot(4000, self, self._restore_caption)
 
     @property
     def x_title(self) -> str:

@@ -62,6 +62,15 @@ def save(plot: Exported, path: Path, scale: int = 2) -> None:
         raise ValueError(f"a plot is saved as .png, .svg or .csv, not {path.suffix!r}")
 
 
+def save_and_say(plot: Exported, path: Path, scale: int = 2) -> tuple[bool, str]:
+    """Write a plot as `save` does; returns whether it was written, and what became of it in words."""
+    try:
+        save(plot, path, scale)
+    except OSError as error:
+        return False, f"Not saved: {error}"
+    return True, f"Saved {path.name}"
+
+
 def as_image(plot: Exported, scale: int = 2) -> QImage:
     """Draw a plot in the light theme, whatever the window wears; title and provenance go into the file."""
     size = _size(plot)

@@ -77,15 +77,11 @@ class Figure(QWidget):
         """Write the figure as .png, .svg or .csv, and say what became of it."""
         from app.plots import export
 
-        try:
-            export.save(self, path, scale)
-        except OSError as error:
-            self._said.setText(f"Not saved: {error}")
-            self._said.show()
-            return
-        self._said.setText(f"Saved {path.name}")
+        written, said = export.save_and_say(self, path, scale)
+        self._said.setText(said)
         self._said.show()
-        self._quiet.start()
+        if written:
+            self._quiet.start()
 
     def place(self, widget: QWidget) -> QRect:
         """Where a child stands in the figure."""

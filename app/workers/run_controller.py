@@ -257,6 +257,13 @@ class RunController(QObject):
         """Go on after a pause."""
         return self._ask("resume")
 
+    def end(self, run: LiveRun) -> None:
+        """Stop a run where it goes, or take it out of the queue where it waits."""
+        if run is self.current:
+            self.stop()
+        else:
+            self.remove(run)
+
     def stop(self) -> bool:
         """End after the current step and keep the model as it is now."""
         return self._ask("stop")

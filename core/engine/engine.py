@@ -312,7 +312,7 @@ class Engine:
         self.setting.model.module.load_state_dict(state["weights"])
         self.step, self.lr_scale = state["step"], state["lr_scale"]
         self.elapsed, self.samples_seen = state["elapsed"], state["samples_seen"]
-        self.work.counts.update(state["work"])
+        self.work.counts.update(state.get("work", {}))  # none in checkpoints of earlier versions
         self.monitor.spent = state["monitor_spent"]
         self.aux = {name: value.to(self.setting.device) for name, value in state["aux"].items()}
         self.context.aux = self.aux

@@ -162,13 +162,8 @@ class SearchPresenter(QObject):
         self.changed.emit()
 
     def _stop(self) -> None:
-        run, controller = self._run, self._context.run_controller
-        if run is None:
-            return
-        if run is controller.current:
-            controller.stop()
-        else:
-            controller.remove(run)
+        if self._run is not None:
+            self._context.run_controller.end(self._run)
 
     def _told(self, run: LiveRun) -> None:
         if run is self._run:

@@ -204,13 +204,8 @@ class VerifyPresenter(QObject):
 
     def stop(self) -> None:
         """Stop the check, or take it out of the queue; the report stays as it is."""
-        check, controller = self.check, self._context.run_controller
-        if check is None:
-            return
-        if check is controller.current:
-            controller.stop()
-        else:
-            controller.remove(check)
+        if self.check is not None:
+            self._context.run_controller.end(self.check)
 
     def _state_changed(self, run: LiveRun) -> None:
         if run is self.check:
