@@ -42,11 +42,10 @@ class Controller(QObject):
         self.asked.append({"seeds": seeds, **more})
         return run
 
-    def stop(self) -> bool:
-        self.stopped += 1
-        return True
-
-    def remove(self, run: LiveRun) -> None:
+    def end(self, run: LiveRun) -> None:
+        if run is self.current:
+            self.stopped += 1
+            return
         run.state, run.work = State.DISCARDED, None
         self.queue_changed.emit()
 
