@@ -136,6 +136,23 @@ def set_threads(count: int) -> int:
     return count
 
 
+def seed_draws(device: torch.device, seed: int) -> None:
+    """Seed what dropout and its kind draw from on this device and on the processor, cheaply enough for every step.
+
+    Draws are those after `torch.manual_seed(seed)`. That one also writes down where it was called from for every kind
+    of device that has not been used yet, which costs more than half a millisecond, and keeps these notes until the end.
+    """
+    import torch
+
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.init()  # the list of generators is empty before
+        index = torch.cuda.current_device() if device.index is None else device.index
+        torch.cuda.default_generators[index].manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
+
+
 def memory_used(device: torch.device) -> int:
     """Return bytes in use: allocated on a GPU, resident set of the process on a CPU."""
     import torch

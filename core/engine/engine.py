@@ -23,7 +23,7 @@ import torch
 from torch import nn
 
 from core.data.batches import derive_seed
-from core.devices import memory_used
+from core.devices import memory_used, seed_draws
 from core.engine.context import EngineContext
 from core.engine.control import Control, Interrupted
 from core.engine.layout import Segment, learning_rate
@@ -123,7 +123,7 @@ class Engine:
             self._enter(segment)
         part, position = segment.turn(index)
         self._renew(segment, part, index)
-        torch.manual_seed(derive_seed(self.setting.seed, "step", self.step))  # dropout and its kind
+        seed_draws(self.setting.device, derive_seed(self.setting.seed, "step", self.step))
         batch = self._supply.batch(part, position, self.step, self.aux)
         self._set_mode(part)
         out = self._supply.outputs(part, batch, index / segment.steps)

@@ -228,7 +228,7 @@ class _Front:
 
     def outputs(self, batch: Batch) -> Output:
         """Return what the network says of a batch's samples, from their cached activations on."""
-        found = self._activations[self._rows[batch.ids]]
+        found = self._activations.index_select(0, self._rows[batch.ids])
         if self._channels_last:
             # Truly so: maps of 1x1 count as both layouts, and on the wrong one the bfloat16 gradient of a convolution's
             # weight came out of memory that was never written.

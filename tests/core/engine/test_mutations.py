@@ -73,7 +73,7 @@ def forget_the_momentum_on_a_resume(patch):
 
 
 def leave_dropout_to_the_global_generator(patch):
-    patch.setattr(engine_module.torch, "manual_seed", lambda seed: None)
+    patch.setattr(engine_module, "seed_draws", lambda device, seed: None)
 
 
 def be_one_batch_off_in_the_order(patch):
