@@ -237,7 +237,7 @@ def wire(context: AppContext, parent: QObject) -> None:
     from app.workers.run_controller import RunController
 
     Opening(context)
-    context.run_controller = RunController(context.runs_folder, parent, QueueStore())
+    context.run_controller = RunController(context.runs_folder, parent, QueueStore(), context.trust)
 
 
 def load_libraries(device: str) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from app.services.settings import Settings
 from app.services.theme import Theme, theme
 from app.services.window_state import WindowState
 from app.workers.jobs import Jobs
+from app.workers.trust import Trust
 
 if TYPE_CHECKING:
     from app.widgets.status_line import StatusLine
@@ -184,12 +185,14 @@ class AppContext:
     page_states: PageStates
     log_model: LogModel
     theme: Theme = field(default=theme)
+    trust: Trust = field(default_factory=Trust)  # files the user allowed to run program code, in this session
     status: StatusLine | None = None  # set by the main window
     run_controller: Any = None  # set by the run page's wiring
     run_library: Any = None  # app.services.run_library.RunLibrary: the runs known, in short
     close_guard: CloseGuard | None = None
     opening: Any = None  # app.services.opening.Opening: models, data, example; set by the wiring
     example_folder: Path | None = None  # where the command line wants the example's run
+    batches: Any = None  # app.services.batch_queue.BatchQueue: batch files; set where there is a window
     open_paths: Callable[[list[Path]], object] | None = None  # opens dropped or named files
     judge_paths: Callable[[list[Path]], str | None] | None = None  # what a drop would do; None: does not fit
     show_page: Callable[[str], object] = _ignore  # set by the main window

@@ -9,8 +9,10 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from app.dialogs.confirm import Choice, ConfirmDialog, ask
+from app.dialogs.trust import with_trusted_code
 from app.services import run_words as words
 from core.engine.states import State
+from core.errors import AppError
 from core.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from app.services.run_library import RunRow
 
 KEPT = "kept interrupted run"
+NOT_RESUMED = "The run cannot be resumed"
 MOST_ASKED = 5  # more than that is a list to look at, not a series of questions
 
 
@@ -52,7 +55,7 @@ class InterruptedRuns(QObject):
         self.dialog = None
         folder = RunFolder(row.path)
         if answer == "resume":
-            resume(self._context, folder)
+            resume(self._context, folder, self._window)
         elif answer == "delete":
             from app.pages.runs.deleting import delete
 
@@ -62,14 +65,21 @@ class InterruptedRuns(QObject):
         self._next()
 
 
-def resume(context: AppContext, folder: RunFolder) -> None:
-    """Go on with a run and bring it into view."""
-    from core.errors import AppError
+def resume(context: AppContext, folder: RunFolder, parent: QWidget | None = None) -> None:
+    """Go on with a run and bring it into view; where its network is program code, once that may run."""
+
+    def go_on() -> None:
+        try:
+            run = context.run_controller.resume_run(folder)
+        except AppError as error:
+            context.notifications.error(error, NOT_RESUMED)
+            return
+        context.project.set_run(run)
+        context.show_page("unlearn")
 
     try:
-        run = context.run_controller.resume_run(folder)
+        job = folder.job()
     except AppError as error:
-        context.notifications.error(error, "The run cannot be resumed")
+        context.notifications.error(error, NOT_RESUMED)
         return
-    context.project.set_run(run)
-    context.show_page("unlearn")
+    with_trusted_code(context.trust, job, "Resuming the run", parent, go_on)

@@ -189,6 +189,10 @@ class Opening(QObject):
     def _done(self, result: Result) -> None:
         project, opened = self._context.project, result.project
         self._answers = (opened.trust_pickle, opened.trust_code, opened.arch)
+        if opened.model is not None:
+            self._context.trust.allow_model(
+                opened.model, trust_pickle=opened.trust_pickle, trust_code=opened.trust_code
+            )
         project.set_opened(opened.model, opened.dataset, opened.options)
         self._remember(result.request)
         if result.example is not None:

@@ -71,6 +71,7 @@ class LiveRun:
         self.error = ""
         self.hint = ""
         self.details = ""
+        self.failure: BaseException | None = None  # what the work ended with
         self.report: dict[str, Any] | None = None  # what a check returned
         self.taken: dict[str, dict[str, Any]] = {}  # what a check has measured so far, by model
         self.taken_count = 0
@@ -80,6 +81,7 @@ class LiveRun:
         self.inputs: tuple[Pair, Selection] | None = None  # what the job was started on
         self.planned: Estimate | None = None
         self.kept_in: Path | None = None  # where it is kept on disk while it waits
+        self.adopted = False  # left by an earlier program: its work takes it out of there
         self.offset = 0  # how far its event log was read, where it is followed on disk
         self.from_disk = False
 
@@ -205,7 +207,7 @@ class LiveRun:
 
     def end(self, result: Any, error: BaseException | None, details: str = "") -> None:
         """The worker is over: what it returned, or the exception it ended with."""
-        self.asked, self.progress, self.result = "", None, result
+        self.asked, self.progress, self.result, self.failure = "", None, result, error
         if error is not None and not self.ended:
             self._fail(error, details)
         elif isinstance(result, State):

@@ -1,4 +1,4 @@
-"""Keeps the runs that wait on disk, from a thread of its own: the window never waits for a disk."""
+"""Keeps the runs, trainings and checks that wait on disk, from a thread of its own: the window waits for no disk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from app.workers.live_run import LiveRun
-    from core.session.waiting import Waiting, WaitingRoom
+    from core.data.dataset import Dataset
+    from core.job import Job
+    from core.selection import Selection
+    from core.session.waiting import Check, Waiting, WaitingRoom
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +37,17 @@ class QueueStore:
         run.kept_in = self._our_room().entry()
         waiting = Waiting(run.kept_in, run.job, run.path, place, tries)
         self._do(self._our_room().put, waiting, selection, pair.dataset)
+
+    def put_training(self, run: LiveRun, make: Callable[[], Job], dataset: Dataset, exclude: Selection | None,
+                     place: float) -> None:  # fmt: skip
+        """Keep a training that waits; `make` gives its job, and is called by the store's thread."""
+        run.kept_in = self._our_room().entry()
+        self._do(self._write_training, run.kept_in, run.path, make, dataset, exclude, place)
+
+    def put_check(self, run: LiveRun, check: Check, place: float) -> None:
+        """Keep a check that waits or is under way."""
+        run.kept_in = self._our_room().entry()
+        self._do(self._our_room().put_check, run.kept_in, run.path, check, place)
 
     def adopt(self, run: LiveRun, waiting: Waiting) -> Future[None]:
         """Keep a run that an earlier program left as one of this program's; what is returned ends when it is done."""
@@ -64,6 +78,16 @@ class QueueStore:
         if self._room is not None:
             self._room.close()
             self._room = None
+
+    def _write_training(
+        self, entry: Path, path: Path, make: Callable[[], Job], dataset: Dataset, exclude: Selection | None,
+        place: float,
+    ) -> None:  # fmt: skip
+        from core.selection import Selection
+        from core.session.waiting import Waiting
+
+        chosen = exclude if exclude is not None else Selection.empty(dataset.train.labels.numpy(), dataset.classes)
+        self._our_room().put(Waiting(entry, make(), path, place), chosen, dataset)
 
     def _our_room(self) -> WaitingRoom:
         from core.session.waiting import WaitingRoom

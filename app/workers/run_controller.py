@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,10 @@ from PySide6.QtWidgets import QWidget
 from app.workers.live_run import Emit, LiveRun, Work
 from app.workers.mailbox import Mailbox, MailboxPump
 from app.workers.run_thread import RunThread
+from app.workers.trust import Trust, files_of
 from core.engine.control import Control
 from core.engine.states import State
+from core.errors import AppError
 from core.events import Event
 from core.job import Job
 from core.runs.folder import RunFolder
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from core.data.dataset import Dataset
     from core.selection import Selection
     from core.session.opening import DataOptions, Pair
-    from core.session.waiting import Waiting
+    from core.session.waiting import Check, Waiting
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +48,18 @@ class RunController(QObject):
     start_wanted = Signal()  # Ctrl+Return: whoever has a set-up in view starts it
 
     def __init__(
-        self, runs_folder: Callable[[], Path], parent: QObject | None = None, store: QueueStore | None = None
+        self,
+        runs_folder: Callable[[], Path],
+        parent: QObject | None = None,
+        store: QueueStore | None = None,
+        trust: Trust | None = None,
     ) -> None:
-        """`store` keeps waiting runs on disk; without one they are gone when the program ends."""
+        """`store` keeps waiting runs on disk; without one they are gone when the program ends.
+
+        `trust`: what the user allowed to run program code; looked at when a run is put in.
+        """
         super().__init__(parent)
+        self._trust = trust or Trust()
         self._runs_folder = runs_folder
         self._store = store
         self._queue: list[LiveRun] = []
@@ -104,6 +115,7 @@ class RunController(QObject):
         `tries`: the file of the search that gave the job its settings; it goes into the folder.
         """
         place = _as_folder(folder) or self._unused(f"{job.method}-s{job.seed}")
+        allowed = self._allowed(job)
 
         def work(control: Control, emit: Emit) -> Any:
             from core.session.jobs import create_run
@@ -113,7 +125,7 @@ class RunController(QObject):
             if tries is not None:
                 keep_tries(tries, place)
             create_run(place.path, job, selection, pair.dataset)
-            return run(place, control, emit, pair=pair)
+            return run(place, control, emit, pair=pair, **allowed)
 
         live = LiveRun(place, "unlearn", job=job, work=work)
         live.inputs = (pair, selection)
@@ -123,15 +135,20 @@ class RunController(QObject):
         return live
 
     def start_waiting(self, waiting: Waiting) -> LiveRun:
-        """Queue a run that waited when the program ended last time; it opens model and data by itself.
+        """Queue a run, training or check that waited when the program ended; it opens model and data by itself.
 
-        Where it begins it leaves the store by itself, once its folder is made.
+        Where a run begins it leaves the store by itself, once its folder is made.
         """
+        if waiting.check is not None:
+            return self._start_waiting_check(waiting, waiting.check)
+        name = waiting.job.method if waiting.job.kind == "unlearn" else f"train-{waiting.job.model.architecture}"
         taken = {run.path for run in self._queue}
         free = waiting.folder not in taken and not waiting.folder.exists()
-        place = RunFolder(waiting.folder) if free else self._unused(f"{waiting.job.method}-s{waiting.job.seed}")
+        place = RunFolder(waiting.folder) if free else self._unused(f"{name}-s{waiting.job.seed}")
         job, tries = waiting.job, waiting.tries
-        live = LiveRun(place, "unlearn", job=job)
+        allowed = self._allowed(job)
+        live = LiveRun(place, job.kind, job=job)
+        live.adopted = True
 
         def work(control: Control, emit: Emit) -> Any:
             from core.session.running import run
@@ -142,7 +159,7 @@ class RunController(QObject):
             entry = kept if kept is not None and kept.is_dir() else waiting.entry
             begin_waiting(entry, job, place.path, tries)
             drop_waiting(entry)
-            return run(place, control, emit)
+            return run(place, control, emit, **allowed)
 
         live.work = work
         moved = self._store.adopt(live, waiting) if self._store is not None else None
@@ -162,15 +179,22 @@ class RunController(QObject):
         """Train a model on data that is open; `settings` are those of core.session.jobs.make_train_job."""
         place = _as_folder(folder) or self._unused(f"train-{architecture}-s{settings.get('seed', 0)}")
 
+        def make() -> Job:
+            from core.session.jobs import make_train_job
+
+            return make_train_job(dataset, options, architecture, exclude=exclude, **settings)
+
         def work(control: Control, emit: Emit) -> Any:
-            from core.session.jobs import create_run, make_train_job
+            from core.session.jobs import create_run
             from core.session.running import run
 
-            job = make_train_job(dataset, options, architecture, exclude=exclude, **settings)
-            create_run(place.path, job, exclude, dataset)
+            create_run(place.path, make(), exclude, dataset)
             return run(place, control, emit, dataset=dataset)
 
-        return self._add(LiveRun(place, "train", title=f"Training {architecture}", work=work))
+        live = self._add(LiveRun(place, "train", title=f"Training {architecture}", work=work))
+        if self._store is not None and live in self._queue:
+            self._store.put_training(live, make, dataset, exclude, float(self._queue.index(live)))
+        return live
 
     def start_reference(
         self,
@@ -180,21 +204,42 @@ class RunController(QObject):
         pair: Pair | None = None,
         retrained: Mapping[str, Path] | None = None,
         which: str = "quick",
-        trust_pickle: bool = False,
-        trust_code: bool = False,
     ) -> LiveRun:
         """Check a finished run anew, training the retrained references of `seeds` that are not on disk yet.
 
         `which` is the suite, "quick" or "full".
         """
+        job, brought = folder.job(), dict(retrained or {})
+        allowed = self._allowed(job, brought.values())
 
         def work(control: Control, emit: Emit) -> Any:
             from core.session.checking import check
 
-            return check(folder, control, emit, pair=pair, seeds=tuple(seeds), retrained=dict(retrained or {}),
-                         which=which, trust_pickle=trust_pickle, trust_code=trust_code)  # fmt: skip
+            return check(folder, control, emit, pair=pair, seeds=tuple(seeds), retrained=brought, which=which,
+                         **allowed)  # fmt: skip
 
-        return self._add(LiveRun(folder, "check", job=folder.job(), title="Check", work=work))
+        live = self._add(LiveRun(folder, "check", job=job, title="Check", work=work))
+        if self._store is not None:
+            from core.session.waiting import Check
+
+            place = float(self._queue.index(live)) if live in self._queue else -1.0
+            self._store.put_check(live, Check(tuple(seeds), brought, which), place)
+        return live
+
+    def _start_waiting_check(self, waiting: Waiting, asked: Check) -> LiveRun:
+        folder, job = RunFolder(waiting.folder), waiting.job
+        allowed = self._allowed(job, asked.retrained.values())
+
+        def work(control: Control, emit: Emit) -> Any:
+            from core.session.checking import check
+
+            return check(folder, control, emit, seeds=asked.seeds, retrained=dict(asked.retrained),
+                         which=asked.which, **allowed)  # fmt: skip
+
+        live = LiveRun(folder, "check", job=job, title="Check", work=work)
+        if self._store is not None:
+            self._store.adopt(live, waiting)
+        return self._add(live)
 
     def start_search(self, work: SearchWork, title: str) -> LiveRun:
         """Search settings for a method; nothing of it is a run, and what was tried is in the work's hands."""
@@ -204,13 +249,14 @@ class RunController(QObject):
     def resume_run(self, folder: RunFolder, pair: Pair | None = None) -> LiveRun:
         """Go on with an interrupted run from its last checkpoint; model and data are opened where `pair` is None."""
         job = folder.job()
+        allowed = self._allowed(job)
 
         def work(control: Control, emit: Emit) -> Any:
             from core.session.running import run
 
             if job.kind == "train":
-                return run(folder, control, emit, dataset=pair.dataset if pair else None, resume=True)
-            return run(folder, control, emit, pair=pair, resume=True)
+                return run(folder, control, emit, dataset=pair.dataset if pair else None, resume=True, **allowed)
+            return run(folder, control, emit, pair=pair, resume=True, **allowed)
 
         run_again = LiveRun.from_folder(folder)
         run_again.from_disk, run_again.work, run_again.state = False, work, State.QUEUED
@@ -293,6 +339,13 @@ class RunController(QObject):
 
     # -- parts -----------------------------------------------------------------------------------------------------
 
+    def _allowed(self, job: Job, brought: Iterable[Path] = ()) -> dict[str, Any]:
+        """Return what of a job's files may run program code."""
+        brought = list(brought)
+        return {
+            "trust_pickle": self._trust.pickles(files_of(job, brought)), "trust_code": self._trust.code(job, brought)
+        }  # fmt: skip
+
     def _ask(self, action: str) -> bool:
         run = self._current
         if run is None or not run.ask(action):
@@ -312,7 +365,7 @@ class RunController(QObject):
             return
         run = self._queue.pop(0)
         assert run.work is not None
-        if self._store is not None and run.inputs is not None:  # one that was left drops itself once it has begun
+        if self._store is not None and run.makes_model and not run.adopted:  # that drops itself once it has begun
             self._store.drop(run)
         mailbox = Mailbox("" if run.kind == "check" else run.id)  # a check also carries its references' events
         thread = RunThread(run.work, run.control, mailbox)
@@ -359,11 +412,21 @@ class RunController(QObject):
         self._telling.stop()
         thread.wait()
         run.end(thread.result, thread.error, thread.details)
+        if self._store is not None and run.kind == "check":  # a run that was cut off resumes; a check begins anew
+            self._store.drop(run)
+        self._know_job(run)
         self._current = self._thread = None
         self._pump.mailbox = Mailbox()
         self.state_changed.emit(run)
         self.run_ended.emit(run)
         self._next()
+
+    @staticmethod
+    def _know_job(run: LiveRun) -> None:
+        """Read the job of a training, which its work made."""
+        if run.job is None and run.makes_model and run.folder.exists:
+            with contextlib.suppress(AppError):
+                run.job = run.folder.job()
 
     def _consume(self, events: list[Event]) -> None:
         run = self._current

@@ -41,6 +41,7 @@ class OpenedModel:
     preprocessing: Preprocessing | None
     parameters: int  # number of trainable values
     size_known: bool  # False: nothing tells the input size, spec.input_size is the architecture's usual one
+    trusted: bool = False  # opened with its program code allowed, so that it is built without being allowed again
 
     @property
     def evaluation_only(self) -> bool:
@@ -64,7 +65,7 @@ class OpenedModel:
             if not any(value.is_meta for value in [*module.parameters(), *module.buffers()]):
                 return module.eval()
         with torch.random.fork_rng(devices=[]):
-            module = build_model(self.spec, trust_code=trust_code)
+            module = build_model(self.spec, trust_code=trust_code or self.trusted)
         module.load_state_dict(self.state_dict, strict=False)
         return module.eval()
 
@@ -109,8 +110,9 @@ def open_model(
     parameters = sum(v.numel() for k, v in weights.tensors.items() if k in trainable)
     size_known = told or bool(card and card.get("input_size")) or input_size is not None
     return OpenedModel(
-        path, sha256, spec, weights.tensors, weights.form, card, classes, preprocessing, parameters, size_known
-    )
+        path, sha256, spec, weights.tensors, weights.form, card, classes, preprocessing, parameters, size_known,
+        trust_code and bool(spec.user_code),
+    )  # fmt: skip
 
 
 def recognise_model(path: Path | str) -> bool:

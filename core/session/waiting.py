@@ -1,7 +1,8 @@
-"""Runs that wait in the window's queue, on disk, so that they are still there after the program has ended.
+"""Runs, trainings and checks in the window's queue, on disk, so that they are there after the program has ended.
 
-Each waits in a folder of its own: job.json, forget.csv, and waiting.json with its place and the run folder it will
-have. The folders of one program lie together, under a lock it holds while it lives: what no program holds was left.
+Each waits in a folder of its own: waiting.json with its place and its run folder, and what makes a run: job.json and
+forget.csv. A check has no job of its own: it is about a run that is on disk, and waiting.json says what to hold it
+against. The folders of one program lie together, under a lock it holds while it lives: what no program holds was left.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import shutil
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import filelock
@@ -31,14 +32,27 @@ WAITING = "waiting.json"
 
 
 @dataclass(frozen=True)
+class Check:
+    """What a check that waits is to do: seeds of retrained models, models the user brought, and the suite."""
+
+    seeds: tuple[int, ...] = ()
+    retrained: Mapping[str, Path] = field(default_factory=dict)
+    which: str = "quick"
+
+
+@dataclass(frozen=True)
 class Waiting:
-    """One run that waits: where it is kept, what it is, and the folder it will have."""
+    """One run that waits: where it is kept, what it is, and the folder it will have.
+
+    A `check` is about the run in `folder`, and `job` is that run's.
+    """
 
     entry: Path
     job: Job
     folder: Path
     place: float
     tries: Path | None = None  # of the search that gave the job its settings
+    check: Check | None = None
 
 
 class WaitingRoom:
@@ -66,6 +80,20 @@ class WaitingRoom:
             write_json(waiting.entry / WAITING, {"folder": str(waiting.folder), "place": waiting.place, "tries": tries})
         except OSError as error:
             raise InputError(f"{waiting.entry} cannot be written: {error.strerror or error}") from error
+
+    def put_check(self, entry: Path, folder: Path, check: Check, place: float) -> None:
+        """Write a check that waits. Raises InputError."""
+        asked = {
+            "seeds": list(check.seeds),
+            "retrained": {name: str(path) for name, path in check.retrained.items()},
+            "which": check.which,
+        }
+        try:
+            self._take()
+            entry.mkdir(parents=True, exist_ok=True)
+            write_json(entry / WAITING, {"folder": str(folder), "place": place, "check": asked})
+        except OSError as error:
+            raise InputError(f"{entry} cannot be written: {error.strerror or error}") from error
 
     def adopt(self, waiting: Waiting, entry: Path) -> None:
         """Take over a run another program left."""
@@ -103,19 +131,29 @@ def drop_waiting(entry: Path) -> None:
 
 
 def left_waiting() -> tuple[Waiting, ...]:
-    """Return the runs that programs left when they ended, in their order; what cannot be read is removed."""
+    """Return the runs and checks that programs left when they ended, in their order; what cannot be read is removed,
+    and so is the check of a run that is gone.
+    """  # noqa: D205
     found = []
     for room in _left_rooms():
         for entry in sorted(child for child in room.iterdir() if child.is_dir()):
             try:
-                noted = read_json(entry / WAITING)
-                tries = Path(noted["tries"]) if noted.get("tries") else None
-                job = jobs.from_dict(read_json(entry / JOB))
-                found.append(Waiting(entry, job, Path(noted["folder"]), float(noted["place"]), tries))
-            except (AppError, KeyError, TypeError, ValueError):
+                found.append(_read(entry))
+            except (AppError, AttributeError, KeyError, TypeError, ValueError):
                 drop_waiting(entry)
         _tidy(room)
     return tuple(sorted(found, key=lambda one: one.place))
+
+
+def _read(entry: Path) -> Waiting:
+    noted = read_json(entry / WAITING)
+    folder, place = Path(noted["folder"]), float(noted["place"])
+    if asked := noted.get("check"):
+        retrained = {str(name): Path(path) for name, path in asked["retrained"].items()}
+        check = Check(tuple(int(seed) for seed in asked["seeds"]), retrained, str(asked["which"]))
+        return Waiting(entry, RunFolder.open(folder).job(), folder, place, check=check)
+    tries = Path(noted["tries"]) if noted.get("tries") else None
+    return Waiting(entry, jobs.from_dict(read_json(entry / JOB)), folder, place, tries)
 
 
 def begin_waiting(entry: Path, job: Job, path: Path, tries: Path | None = None) -> RunFolder:

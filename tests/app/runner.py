@@ -61,7 +61,7 @@ def context(qapp, tmp_path) -> Iterator[AppContext]:
     shown: list[str] = []
     made.show_page = shown.append
     made.shown_pages = shown  # type: ignore[attr-defined]
-    made.run_controller = RunController(made.runs_folder, made.project)
+    made.run_controller = RunController(made.runs_folder, made.project, trust=made.trust)
     Opening(made)
     made.run_library = RunLibrary(made)
     yield made

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.dialogs.confirm import Choice, ask
+from app.dialogs.trust import with_trusted_code
 from app.pages.export.file_card import FileCard
 from app.pages.export.kept_card import KeptCard, removed_words
 from app.pages.export.presenter import ExportFacts, ExportPresenter, Wish
@@ -204,7 +206,12 @@ class ExportPage(Page):
             self.file_card.format(), path, self.card_box.isChecked(), self.report_box.isChecked(),
             self.list_box.isChecked(),
         )  # fmt: skip
-        self.presenter.export(wish, overwrite)
+        facts = self.presenter.facts
+        if facts is not None:
+            with_trusted_code(
+                self.context.trust, facts.job, "Exporting it", self.window(),
+                partial(self.presenter.export, wish, overwrite),
+            )  # fmt: skip
 
     def _started(self) -> None:
         self.export_button.set_busy(True, "Exporting…")

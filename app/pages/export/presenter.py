@@ -87,8 +87,9 @@ class ExportPresenter(QObject):
         if dataset is not None and dataset.fingerprint != self.facts.job.data.fingerprint:
             dataset = None
         self._job = self._context.device_jobs.submit(
-            _export, self.facts.folder.path, wish, dataset, overwrite, key="export"
-        )
+            _export, self.facts.folder.path, wish, dataset, overwrite, self._context.trust.code(self.facts.job),
+            key="export",
+        )  # fmt: skip
         self._job.progress.connect(self.progress)
         self._job.done.connect(self._exported)
         self._job.failed.connect(self._failed)
@@ -153,13 +154,14 @@ def read_facts(folder: RunFolder) -> ExportFacts:
 
 
 def _export(
-    folder: Path, wish: Wish, dataset: Any, overwrite: bool, progress: Callable[[str, int, int], None]
+    folder: Path, wish: Wish, dataset: Any, overwrite: bool, trust_code: bool, progress: Callable[[str, int, int], None]
 ) -> ExportResult:
     from core.session.exporting import export
 
     return export(
         folder, wish.format, wish.path, with_card=wish.with_card, with_report=wish.with_report,
         with_forget_list=wish.with_forget_list, dataset=dataset, overwrite=overwrite, progress=progress,
+        trust_code=trust_code,
     )  # fmt: skip
 
 

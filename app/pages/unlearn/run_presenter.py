@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from app.dialogs.trust import with_trusted_code
 from app.pages.unlearn.run_view import BannerText, RunView
 from app.services import format as fmt
 from app.services import run_words as words
@@ -185,7 +186,14 @@ class RunPresenter(QObject):
         fits = pair is not None and run.job is not None and (
             pair.model.sha256 == run.job.model.sha256 and pair.dataset.fingerprint == run.job.data.fingerprint
         )  # fmt: skip
-        self._context.project.set_run(self._controller.resume_run(run.folder, pair if fits else None))
+
+        def go_on() -> None:
+            self._context.project.set_run(self._controller.resume_run(run.folder, pair if fits else None))
+
+        if run.job is None:
+            go_on()
+        else:
+            with_trusted_code(self._context.trust, run.job, "Resuming the run", self._view.window(), go_on)
 
     def _delete(self, run: LiveRun) -> None:
         from app.pages.runs.deleting import ask_delete

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
+from app.dialogs.trust import ask_trust, with_trusted_code
 from app.pages.verify.comparison_view import Comparing, ComparisonView
 from app.pages.verify.measures_view import MeasuresView
 from app.pages.verify.models_row import ModelsRow
@@ -34,6 +35,7 @@ from core.runs.folder import REPORT_HTML, RunFolder
 if TYPE_CHECKING:
     from app.context import AppContext
     from app.workers.live_run import LiveRun
+    from core.job import Job
 
 LARGE_FONT_PX = 16  # of the system font; above, table and plots are tabs
 # Words of the table and the verdict, to ask about; "Dimensional alignment" is the title of a plot.
@@ -124,6 +126,8 @@ class VerifyPage(Page):
         presenter.wanted_changed.connect(self._show_wanted)
         presenter.check_changed.connect(self._show_check)
         presenter.check_failed.connect(self._check_failed)
+        presenter.code_asked.connect(self._ask_for_code)
+        presenter.file_asked.connect(self._ask_for_file)
         self.models.seed_wanted.connect(presenter.want_seed)
         self.models.opened_wanted.connect(presenter.want_opened)
         self.models.open_asked.connect(self._open_retrained)
@@ -241,6 +245,12 @@ class VerifyPage(Page):
     def _check_failed(self, sentence: str) -> None:
         self.banner.show_message(f"The check ended early. {sentence}", "error")
         self.context.page_states.set("verify", "problem", "Check failed")
+
+    def _ask_for_code(self, job: Job, brought: list[Path], then: Callable[[], object]) -> None:
+        with_trusted_code(self.context.trust, job, "Checking the run", self.window(), then, brought)
+
+    def _ask_for_file(self, names: str, then: Callable[[], object]) -> None:
+        ask_trust(self.window(), names, then)
 
     # ---- commands
 

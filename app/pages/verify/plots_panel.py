@@ -15,6 +15,7 @@ from app.services import tokens as t
 from app.services.theme import theme
 from app.widgets.empty import EmptyState
 from app.widgets.labels import caption
+from app.workers.trust import files_of
 from core.errors import AppError
 from core.verify.table import NO_ALIGNMENT
 
@@ -147,8 +148,9 @@ class Pictures(QObject):
         self._busy = True
         seed = facts.seeds[0] if facts.seeds else None
         job = self._context.device_jobs.submit(
-            _pictures, facts.folder, self._context.project.pair, seed, key="verify-pictures"
-        )
+            _pictures, facts.folder, self._context.project.pair, seed, self._context.trust.code(facts.job),
+            self._context.trust.pickles(files_of(facts.job)), key="verify-pictures",
+        )  # fmt: skip
         job.progress.connect(self._tab.show_progress)
         job.done.connect(self._got)
         job.failed.connect(self._failed)
@@ -164,11 +166,17 @@ class Pictures(QObject):
         self._tab.show_problem(error.text if isinstance(error, AppError) else f"{type(error).__name__}: {error}")
 
 
-def _pictures(folder: RunFolder, pair: Pair | None, seed: int | None, progress: Any, cancelled: Any) -> Embeddings:
+def _pictures(
+    folder: RunFolder, pair: Pair | None, seed: int | None, trust_code: bool, trust_pickle: bool, progress: Any,
+    cancelled: Any,
+) -> Embeddings:  # fmt: skip
     from core.runs.folder import MODEL
     from core.session.pictures import embeddings
     from core.session.references import trained_references
 
     reference = trained_references(folder.job()).get(seed) if seed is not None else None
     retrained = reference.file(MODEL) if reference is not None else None
-    return embeddings(folder, pair=pair, retrained=retrained, progress=progress, cancelled=cancelled)
+    return embeddings(
+        folder, pair=pair, retrained=retrained, progress=progress, cancelled=cancelled, trust_code=trust_code,
+        trust_pickle=trust_pickle,
+    )  # fmt: skip

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QElapsedTimer, QObject, Signal
 
+from app.workers.trust import HARMLESS, files_of
 from core.engine.states import State
+from core.errors import UnsafeFileError
 from core.job import Job
 from core.runs.folder import FORGET, REPORT_HTML, RunFolder
 
@@ -70,6 +73,8 @@ class VerifyPresenter(QObject):
     wanted_changed = Signal()
     check_changed = Signal(object)  # LiveRun of the check, or None once it is over
     check_failed = Signal(str)
+    code_asked = Signal(object, object, object)  # Job, list of models brought, what to do once its code may run
+    file_asked = Signal(str, object)  # names of model files that can run code, what to do once they may be opened
 
     def __init__(self, context: AppContext, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -190,6 +195,10 @@ class VerifyPresenter(QObject):
         """
         if self.facts is None or self.why_not():
             return
+        brought = list(self.wanted.files().values())
+        if self._context.trust.asked(self.facts.job, brought):
+            self.code_asked.emit(self.facts.job, brought, partial(self.run_checks, which))
+            return
         if which == FULL and not self.wanted.seeds and not self.wanted.files():
             self.want_number(SEEDS_OFFERED)
         self._shown_count, self.check_suite = 0, which
@@ -232,13 +241,31 @@ class VerifyPresenter(QObject):
         if run is self.check:
             self.check = None
             self.check_changed.emit(None)
-            if run.state is State.FAILED:
+            if isinstance(run.failure, UnsafeFileError) and self._ask_for_files():
+                pass
+            elif run.state is State.FAILED:
                 self.check_failed.emit(" ".join(part for part in (run.error, run.hint) if part))
             self.refresh()
             return
         current = self._context.project.run
         if current is not None and run.folder.path == current.folder.path:
             self.refresh()
+
+    def _ask_for_files(self) -> bool:
+        """Ask for the model files that can run code when opened, and check again; False where there is none to ask."""
+        if self.facts is None:
+            return False
+        trust, files = self._context.trust, files_of(self.facts.job, self.wanted.files().values())
+        risky = [path for path in files if path.suffix.lower() != HARMLESS and not trust.allows(path)]
+        if not risky:
+            return False
+        again = partial(self._allow_and_check, risky, self.check_suite)
+        self.file_asked.emit(" and ".join(dict.fromkeys(path.name for path in risky)), again)
+        return True
+
+    def _allow_and_check(self, files: list[Path], which: str) -> None:
+        self._context.trust.allow(files)
+        self.run_checks(which)
 
 
 def read_result(folder: RunFolder) -> ResultFacts:

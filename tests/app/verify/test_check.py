@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from PySide6.QtWidgets import QApplication, QLabel
 
 from app.context import AppContext, create_context
+from app.dialogs.confirm import ConfirmDialog
 from app.pages.verify import create
 from app.workers.live_run import LiveRun
 from app.workers.run_controller import RunController
@@ -13,6 +15,7 @@ from core.engine.control import Control
 from core.jsonio import write_json
 from core.models.architectures import ModelSpec, build_model
 from core.models.formats import write_safetensors
+from core.models.user_code import build_from_user_code
 from core.runs.folder import RunFolder
 from core.selection import Selection
 from core.session.jobs import create_run, make_unlearn_job
@@ -41,7 +44,7 @@ def folder(tmp_path) -> RunFolder:
 @pytest.fixture
 def context(qapp) -> AppContext:
     made = create_context()
-    made.run_controller = RunController(made.runs_folder)
+    made.run_controller = RunController(made.runs_folder, trust=made.trust)
     yield made
     assert made.run_controller.shutdown()
     assert made.jobs.shutdown()
@@ -76,3 +79,79 @@ def test_training_one_gives_a_verdict_a_table_and_pictures(qtbot, context, folde
     qtbot.waitUntil(lambda: page.plots.embedding.has_pictures, timeout=20_000)
     shown = [key for key, panel in page.plots.embedding.panels.items() if not panel.isHidden()]
     assert shown == ["original", "unlearned", "retrained"]
+
+
+CODE = """
+from torch import nn
+
+def net(num_classes=10):
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 24), nn.ReLU(), nn.Linear(24, num_classes))
+"""
+
+
+def code_run(tmp_path, pickled: bool = False) -> RunFolder:
+    """A run of the command line on a network of the user's own; with `pickled` its file holds the whole module."""
+    code = tmp_path / "nets.py"
+    code.write_text(CODE)
+    arch = f"{code}:net"
+    torch.manual_seed(0)
+    module = build_from_user_code(arch, 10, trust_code=True)
+    path = tmp_path / ("net.pt" if pickled else "net.safetensors")
+    if pickled:
+        torch.save(module, path)
+    else:
+        write_safetensors(path, module.state_dict(), {})
+    pair = open_pair(path, "digits", arch=arch, trust_code=True, trust_pickle=pickled)
+    chosen = Selection.empty(pair.dataset.train.labels.numpy(), pair.dataset.classes).with_classes([3])
+    job = make_unlearn_job(pair, chosen, "finetune", settings={"epochs": 1}, device="cpu", threads=1)
+    made = create_run(tmp_path / "runs" / "coded", job, chosen, pair.dataset)
+    run(made, Control(), lambda event: None, pair=pair, trust_code=True, trust_pickle=pickled)
+    return made
+
+
+def asked() -> ConfirmDialog | None:
+    return next((w for w in QApplication.topLevelWidgets() if isinstance(w, ConfirmDialog) and w.isVisible()), None)
+
+
+def test_a_run_of_user_code_is_checked_once_its_code_may_run(qtbot, context, tmp_path):
+    folder = code_run(tmp_path)
+    page = create(context)
+    qtbot.addWidget(page)
+    context.project.set_run(LiveRun.from_folder(folder))
+    qtbot.waitUntil(lambda: page.presenter.facts is not None)
+    before = folder.file("report.json").read_bytes()
+    page.presenter.run_checks()
+    dialog = asked()
+    assert "runs nets.py" in dialog.findChildren(QLabel)[0].text() and dialog.buttons["keep"].isDefault()
+    dialog.reject()
+    assert page.presenter.check is None and not context.run_controller.busy
+
+    page.presenter.run_checks()
+    asked().buttons["run"].click()
+    qtbot.waitUntil(lambda: page.presenter.check is not None)
+    qtbot.waitUntil(lambda: page.presenter.check is None, timeout=60_000)
+    assert not page.banner.isVisible() and folder.file("report.json").read_bytes() != before
+    page.presenter.run_checks()  # allowed in this session: no question
+    assert asked() is None and page.presenter.check is not None
+    qtbot.waitUntil(lambda: page.presenter.check is None, timeout=60_000)
+
+    (tmp_path / "nets.py").write_text(CODE + "# changed")
+    page.presenter.run_checks()
+    assert asked() is not None and page.presenter.check is None  # other code than was allowed
+    asked().reject()
+
+
+def test_a_file_that_can_run_code_is_asked_about_where_a_check_meets_it(qtbot, context, tmp_path):
+    folder = code_run(tmp_path, pickled=True)
+    context.trust.allow([tmp_path / "nets.py"])
+    page = create(context)
+    qtbot.addWidget(page)
+    context.project.set_run(LiveRun.from_folder(folder))
+    qtbot.waitUntil(lambda: page.presenter.facts is not None)
+    page.presenter.run_checks()
+    qtbot.waitUntil(lambda: asked() is not None, timeout=60_000)
+    assert page.presenter.check is None and not page.banner.isVisible()
+    asked().buttons["open"].click()
+    qtbot.waitUntil(lambda: page.presenter.check is not None)
+    qtbot.waitUntil(lambda: page.presenter.check is None, timeout=60_000)
+    assert asked() is None and "verdict" in folder.report()

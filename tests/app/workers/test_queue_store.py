@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.dialogs.waiting import WaitingRuns
+from app.dialogs.waiting import WaitingRuns, words_of
 from app.workers.queue_store import QueueStore
 from app.workers.run_controller import RunController
 from core.engine.states import State
@@ -111,3 +111,66 @@ def test_the_window_asks_and_starts_or_removes(context, opened, example, new, ho
     context.run_controller.remove(context.run_controller.queue[0])
     asking._answered(left_waiting(), "drop")
     qtbot.waitUntil(lambda: left_waiting() == (), timeout=5_000)
+
+
+def test_a_training_that_waited_is_there_after_the_end_and_runs(new, example, home, runs, qtbot):
+    first = new()
+    first.hold()
+    pair = example.pair
+    first.start_training(pair.dataset, pair.options, "mlp", recipe={"epochs": 1}, seed=4, device="cpu", threads=1)
+    assert first.shutdown()
+    (left,) = left_waiting()
+    assert left.job.kind == "train" and words_of(left) == "training of mlp, seed 4"
+
+    second = new()
+    restored = second.start_waiting(left)
+    qtbot.waitUntil(lambda: restored.ended, timeout=60_000)
+    assert restored.state is State.FINISHED, restored.error
+    assert restored.kind == "train" and (restored.path / "model.safetensors").is_file()
+    assert second.shutdown() and left_waiting() == () and not list(waiting_home().glob("*"))
+
+
+def test_a_check_that_waited_is_there_after_the_end_and_runs(new, example, home, runs, qtbot):
+    first = new()
+    made = first.start(job_of(example, 1), example.pair, example.selection)
+    qtbot.waitUntil(lambda: made.ended, timeout=60_000)
+    first.hold()
+    brought = {"mine": example.pair.model.path}
+    first.start_reference(made.folder, retrained=brought, which="quick")
+    assert first.shutdown()
+    (left,) = left_waiting()
+    assert left.folder == made.path and left.check.retrained == brought
+    assert words_of(left).startswith("check of finetune")
+
+    second = new()
+    second.hold()
+    restored = second.start_waiting(left)
+    second.hold(False)
+    qtbot.waitUntil(lambda: restored.ended, timeout=60_000)
+    assert restored.state is State.FINISHED, restored.error
+    assert set(made.folder.report()["retrained"]) == {"mine"}
+    assert second.shutdown() and left_waiting() == () and not list(waiting_home().glob("*"))
+
+
+def test_a_check_of_a_run_that_is_gone_is_no_question(new, example, home, tmp_path):
+    controller = new()
+    controller.hold()
+    folder = RunFolder.create(tmp_path / "gone", job_of(example, 1))
+    controller.start_reference(folder)
+    controller.shutdown()
+    assert len(left_waiting()) == 1
+    (folder.path / "job.json").unlink()
+    assert left_waiting() == () and not list(waiting_home().glob("*"))
+
+
+def test_a_check_under_way_is_kept_until_its_end(new, example, home, tmp_path, qtbot):
+    """A program that is killed while it checks is offered the check again."""
+    controller = new()
+    controller.hold()
+    run = controller.start_reference(RunFolder.create(tmp_path / "one", job_of(example, 1)))
+    kept = run.kept_in
+    qtbot.waitUntil(lambda: (kept / "waiting.json").is_file(), timeout=5_000)
+    controller.hold(False)
+    assert controller.current is run and run.kept_in == kept
+    qtbot.waitUntil(lambda: run.ended, timeout=20_000)  # it fails: there is no result to check
+    qtbot.waitUntil(lambda: not kept.exists(), timeout=5_000)

@@ -1,0 +1,89 @@
+"""What the user allowed in this session: files that can run program code, each as it was when it was allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import AppError
+
+if TYPE_CHECKING:
+    from core.job import Job
+    from core.models.checkpoint import OpenedModel
+
+HARMLESS = ".safetensors"  # holds numbers and nothing else
+_Mark = tuple[str, int, int]  # path, bytes, time of the last change
+
+
+class Trust:
+    """Lives as long as the program: nothing of it is written down. A file that was changed is not trusted any more."""
+
+    def __init__(self) -> None:
+        self._allowed: set[_Mark] = set()
+
+    def allow(self, files: Iterable[Path]) -> None:
+        """Take these files as trusted, as they are now."""
+        self._allowed |= {mark for path in files if (mark := _mark(path)) is not None}
+
+    def allow_model(self, model: OpenedModel, *, trust_pickle: bool, trust_code: bool) -> None:
+        """Remember what was allowed when a model was opened."""
+        if trust_code and model.spec.user_code:
+            self.allow([code_file(model.spec.user_code)])
+        if trust_pickle or trust_code:
+            self.allow([Path(model.path)])
+
+    def allows(self, path: Path) -> bool:
+        """Whether a file is trusted as it is now."""
+        return _mark(path) in self._allowed
+
+    def code(self, job: Job, brought: Iterable[Path] = ()) -> bool:
+        """Whether all program code that a job's network and the models brought are made by was allowed."""
+        files = code_files(job, brought)
+        return bool(files) and all(map(self.allows, files))
+
+    def asked(self, job: Job, brought: Iterable[Path] = ()) -> list[Path]:
+        """Return the program code that must be allowed first; a file that is gone is no question."""
+        return [path for path in code_files(job, brought) if path.is_file() and not self.allows(path)]
+
+    def pickles(self, files: Iterable[Path]) -> bool:
+        """Whether all of these model files that could hold program code are trusted, and there is one."""
+        risky = [path for path in files if path.suffix.lower() != HARMLESS]
+        return bool(risky) and all(map(self.allows, risky))
+
+
+def code_file(user_code: str) -> Path:
+    """Return the file of a network of the user's own, "path.py:factory"."""
+    return Path(user_code.rpartition(":")[0]).expanduser()
+
+
+def code_files(job: Job, brought: Iterable[Path] = ()) -> Sequence[Path]:
+    """Return the files of program code that a job's network and the models brought are made by."""
+    named = [job.model.user_code, *map(_code_of, brought)]
+    return [code_file(one) for one in dict.fromkeys(named) if one]
+
+
+def files_of(job: Job, brought: Iterable[Path] = ()) -> list[Path]:
+    """Return the model files that working on a job opens: its model, the first of its chain, and those brought."""
+    named = [job.model.path, job.origin.path if job.origin is not None else ""]
+    return [*(Path(name) for name in dict.fromkeys(named) if name), *brought]
+
+
+def _code_of(model: Path) -> str:
+    """Return the program code that a model's card names; empty where there is none."""
+    from core.models.card import read_card
+    from core.models.user_code import is_user_code
+
+    try:
+        architecture = str((read_card(model) or {}).get("architecture") or "")
+    except (AppError, OSError):
+        return ""  # opening the model says what is wrong with it
+    return architecture if is_user_code(architecture) else ""
+
+
+def _mark(path: Path) -> _Mark | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return str(path.resolve()), found.st_size, found.st_mtime_ns
