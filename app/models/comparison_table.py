@@ -102,6 +102,14 @@ class ComparisonTable(QAbstractItemModel):
         self._lines, self._measures = lines_of(found), list(found["measures"])
         self.endResetModel()
 
+    def group(self, column: int) -> str:
+        """The group of a column's measure; empty for name and verdict."""
+        return str(self._measures[column - FIRST]["group"]) if column >= FIRST else ""
+
+    def groups(self) -> tuple[str, ...]:
+        """The groups of measures there are, in their order."""
+        return tuple(dict.fromkeys(str(measure["group"]) for measure in self._measures))
+
     def line(self, index: Index) -> Line:
         """The row of an index."""
         owner = int(index.internalId())

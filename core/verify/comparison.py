@@ -10,6 +10,7 @@ from typing import Any
 
 from core.metrics.rank_agreement import agreement_matrix
 from core.verify.closure import CONFIDENCE
+from core.verify.published_table import published_rows
 from core.verify.table import TableRow, measure_rows
 
 Report = Mapping[str, Any]
@@ -33,10 +34,11 @@ class Run:
 def compare(runs: Sequence[Run]) -> dict[str, Any]:
     """Return two or more runs side by side as plain data.
 
-    `comparable` is false where they are not about the same data and forget set; `differences` says so in sentences,
-    and also what else weakens a comparison. `groups` are runs that differ in their seed alone: mean and 95 % interval
-    over seeds of every measure and closure. `agreement` is Kendall's tau between measures across the runs (of their
-    closures, so that all point the same way); empty where runs are not comparable.
+    `measures` are those of a report's table, then those the field publishes (group "As published"). `comparable` is
+    false where the runs are not about the same data and forget set; `differences` says so in sentences, and also what
+    else weakens a comparison. `groups` are runs that differ in their seed alone: mean and 95 % interval over seeds of
+    every measure and closure. `agreement` is Kendall's tau between measures across the runs (of their closures, so
+    that all point the same way); empty where runs are not comparable.
     """
     rows = [_measures(run.report) for run in runs]
     serious, further = _differences(runs)
@@ -87,7 +89,7 @@ def mean_interval(values: Sequence[float | None]) -> dict[str, Any]:
 
 
 def _measures(report: Report) -> dict[str, TableRow]:
-    return {row.key: row for row in measure_rows(report)}
+    return {row.key: row for row in (*measure_rows(report), *published_rows(report))}
 
 
 def _ordered(rows: Sequence[Mapping[str, TableRow]]) -> list[str]:

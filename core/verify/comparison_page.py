@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from core.verify import numbers
+from core.verify.published_table import GROUP as PUBLISHED_GROUP
 from core.verify.report import page_environment
 from core.version import VERSION
 
@@ -37,7 +38,7 @@ class Block:
 def blocks(found: Comparison) -> list[Block]:
     """Return a comparison's tables in reading order; those without rows are left out."""
     names = [run["run"] for run in found["runs"]]
-    made = [_measures(found, names), _closures(found, names), *_groups(found)]
+    made = [_measures(found, names), _published(found, names), _closures(found, names), *_groups(found)]
     made += [agreement_block(found), jobs_block(found)]
     return [block for block in made if block.rows]
 
@@ -74,15 +75,25 @@ def cell(unit: str, value: float | None) -> str:
 
 
 def _measures(found: Comparison, names: list[str]) -> Block:
+    own = [measure for measure in found["measures"] if measure["group"] != PUBLISHED_GROUP]
+    return _values_block("Measures", own, found, names)
+
+
+def _published(found: Comparison, names: list[str]) -> Block:
+    field_own = [measure for measure in found["measures"] if measure["group"] == PUBLISHED_GROUP]
+    return _values_block(PUBLISHED_GROUP, field_own, found, names)
+
+
+def _values_block(title: str, measures: Sequence[Mapping[str, str]], found: Comparison, names: list[str]) -> Block:
     anchors = {title: found["anchors"].get(key) or {} for key, title in _ANCHORS.items()} if found["anchors"] else {}
     rows, why = [], []
-    for measure in found["measures"]:
+    for measure in measures:
         key, unit = measure["key"], measure["unit"]
         values = [anchor.get(key) for anchor in anchors.values()]
         values += [run["measures"].get(key) for run in found["runs"]]
         rows.append([measure["title"], *(cell(unit, value) for value in values)])
         why.append(measure["explanation"])
-    return Block("Measures", ["", *anchors, *names], rows, NOTES["measures"] if anchors else "", why)
+    return Block(title, ["", *anchors, *names], rows, NOTES["measures"] if anchors else "", why)
 
 
 def _closures(found: Comparison, names: list[str]) -> Block:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from PySide6.QtCore import QItemSelection, QModelIndex, Qt, Signal
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHBoxLayout, QHeaderView, QSizePolicy, QTreeView, QWidget
@@ -51,12 +53,15 @@ class ComparisonTree(QFrame):
         for part in (self.names, self.numbers):
             part.activated.connect(self._activated)
 
-    def show_columns(self) -> None:
-        """Part the columns between the views and give them widths; after the model was filled."""
+    def show_columns(self, hidden: Collection[str] = ()) -> None:
+        """Part the columns between the views and give them widths; after the model was filled.
+
+        `hidden`: groups of measures that are not shown.
+        """
         metrics = QFontMetrics(self._header_font())
         for column in range(self.table.columnCount()):
             self.names.setColumnHidden(column, column != NAME)
-            self.numbers.setColumnHidden(column, column == NAME)
+            self.numbers.setColumnHidden(column, column == NAME or self.table.group(column) in hidden)
             if column >= FIRST:
                 title = str(self.table.headerData(column, Qt.Orientation.Horizontal))
                 wanted = metrics.horizontalAdvance(title) + 2 * theme.px(t.S) + 2

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QVBoxLayout, QWidget
 
 from app.pages.verify.comparison_plots import ComparisonPlots
 from app.pages.verify.comparison_tree import ComparisonTree
@@ -17,13 +18,16 @@ from app.services.theme import theme
 from app.widgets.banner import Banner
 from app.widgets.buttons import SecondaryButton, TextButton
 from app.widgets.cards import Card
+from app.widgets.chips import ChipButton
 from app.widgets.labels import Label, caption
 
 if TYPE_CHECKING:
     from app.context import AppContext
+    from app.services.window_state import WindowState
     from core.runs.folder import RunFolder
     from core.verify.comparison_page import Block
 
+PUBLISHED = "As published"  # the group of core.verify.published_table
 GOAL = "No value is good for being high or low: the retrained one is the goal. Double-click a run to open it."
 
 
@@ -49,6 +53,46 @@ def read_comparison(folders: Sequence[RunFolder]) -> Compared:
     return Compared(found, named, jobs_block(found), agreement_block(found))
 
 
+class GroupMenu(QObject):
+    """Which groups of measures are columns, remembered; the field's own are asked for, as they say the same anew."""
+
+    changed = Signal()
+
+    def __init__(self, state: WindowState, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._state = state
+        self.button = ChipButton("Measures", name="Groups of measures")
+        self.menu = QMenu(self.button)
+        self.button.set_menu(self.menu)
+        self.set_groups(())
+
+    def set_groups(self, groups: Sequence[str]) -> None:
+        """Offer these groups."""
+        self.menu.clear()
+        for group in groups:
+            action = self.menu.addAction(group)
+            action.setCheckable(True)
+            action.setChecked(self._state.flag(f"compared/{group}", group != PUBLISHED))
+            action.toggled.connect(self._toggled)
+        self._say()
+
+    def hidden(self) -> set[str]:
+        """The groups that are not shown."""
+        return {action.text() for action in self.menu.actions() if not action.isChecked()}
+
+    def _toggled(self, on: bool) -> None:
+        action = self.sender()
+        assert isinstance(action, QAction)
+        self._state.set_flag(f"compared/{action.text()}", on)
+        self._say()
+        self.changed.emit()
+
+    def _say(self) -> None:
+        hidden, every = len(self.hidden()), len(self.menu.actions())
+        words = f"{fmt.count(every - hidden)} of {fmt.count(every)} groups" if hidden else "all groups"
+        self.button.set(f"Measures: {words}", "Groups of measures that are columns of the table")
+
+
 class ComparisonView(QWidget):
     """Shows a comparison; says what the user wants next."""
 
@@ -67,6 +111,9 @@ class ComparisonView(QWidget):
         self.title = Label("", "section")
         head.addWidget(self.title)
         head.addStretch(1)
+        self.groups = GroupMenu(context.window_state, self)
+        self.groups.changed.connect(self._show_columns)
+        head.addWidget(self.groups.button)
         self.replay_button = SecondaryButton("Replay two…", self._replay)
         head.addWidget(self.replay_button)
         head.addWidget(TextButton("Back to one run", self._leave))
@@ -106,7 +153,8 @@ class ComparisonView(QWidget):
         else:
             self.banner.dismiss()
         self.tree.table.set_comparison(found)
-        self.tree.show_columns()
+        self.groups.set_groups(self.tree.table.groups())
+        self._show_columns()
         self.plots.scatter.set_comparison(found)
         self.plots.scatter.plot.provenance = ", ".join(compared.folders)
         self.plots.agreement.set_table(compared.agreement.header, compared.agreement.rows, compared.agreement.note)
@@ -120,6 +168,9 @@ class ComparisonView(QWidget):
         chosen = [name for name in compared.folders if name in self.tree.chosen_runs()]
         names = chosen if len(chosen) == 2 else list(compared.folders)
         return [compared.folders[name] for name in names] if len(names) == 2 else []
+
+    def _show_columns(self) -> None:
+        self.tree.show_columns(self.groups.hidden())
 
     def _chosen(self, names: set[str]) -> None:
         self.plots.scatter.plot.choose(names)

@@ -10,9 +10,10 @@ from PySide6.QtCore import Qt
 
 from app.models.comparison_table import FIRST, RUN_ROLE, ComparisonTable, spread_words
 from app.models.text_table import TextTableModel
-from app.pages.verify.comparison_view import read_comparison
+from app.pages.verify.comparison_view import PUBLISHED, read_comparison
 from core.jsonio import write_json
 from core.runs.folder import REPORT_JSON, RunFolder
+from core.verify.published_table import GROUP
 from core.verify.verdict import decide
 from tests.app.verify.reports import full_report, measures
 from tests.app.verify.walk import unnamed_widgets
@@ -157,3 +158,28 @@ def test_another_forget_set_is_said_on_top(qtbot, page, context, tmp_path, job, 
     assert "forget different images" in page.comparison.banner.text()
     names = [page.comparison.tree.table.index(row, 0).data() for row in range(page.comparison.tree.table.rowCount())]
     assert names == ["Muda, seed 1", "Muda, seed 1"]
+
+
+def test_published_measures_are_columns_where_asked_for(folders, view, page, context, qtbot):
+    assert PUBLISHED == GROUP
+    for number, folder in enumerate(folders):
+        found = folder.report()
+        found["published"] = {
+            "original": {"ua": 0.02, "tow": 0.1}, "unlearned": {"ua": 0.9 + number / 100, "tow": 0.8},
+            "retrained": {"ua": 0.95, "tow": 1.0},
+        }  # fmt: skip
+        write_json(folder.file(REPORT_JSON), found)
+    with qtbot.waitSignal(page.comparing.shown):
+        page.comparing.refresh()
+    table, numbers = view.tree.table, view.tree.numbers
+    ua, probe = column(table, "UA, %"), column(table, "Linear probe, recall, %")
+    assert numbers.isColumnHidden(ua) and not numbers.isColumnHidden(probe)
+    assert table.index(0, ua).data() == "2.0" and table.index(3, ua).data().startswith("90.5 ±")
+    actions = {action.text(): action for action in view.groups.menu.actions()}
+    assert not actions[PUBLISHED].isChecked() and "of" in view.groups.button.text()
+    actions[PUBLISHED].trigger()
+    actions["Features"].trigger()
+    assert not numbers.isColumnHidden(ua) and numbers.isColumnHidden(probe)
+    with qtbot.waitSignal(page.comparing.shown):
+        page.comparing.refresh()
+    assert not numbers.isColumnHidden(ua)  # what was chosen stays

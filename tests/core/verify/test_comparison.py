@@ -92,3 +92,20 @@ def test_tables_and_page_hold_the_reports_numbers():
     hostile = run("<script>alert(1)</script>")
     html = render_comparison(compare([run("a"), hostile]), "<b>title</b>")
     assert "<script>" not in html and "&lt;b&gt;title&lt;/b&gt;" in html and "94.6" not in html
+
+
+def test_published_measures_stand_in_a_table_of_their_own():
+    runs = [run("a", seed=1), run("b", seed=2)]
+    for number, one in enumerate(runs):
+        one.report["published"] = {
+            "original": {"ua": 0.02, "average_gap": 0.4}, "unlearned": {"ua": 0.9 + number / 10, "average_gap": None},
+            "retrained": {"ua": 0.95},
+        }  # fmt: skip
+    found = compare(runs)
+    assert [m["key"] for m in found["measures"] if m["group"] == "As published"] == ["published_ua"]
+    assert found["runs"][1]["measures"]["published_ua"] == 1.0 and found["anchors"]["original"]["published_ua"] == 0.02
+    assert found["groups"][0]["measures"]["published_ua"]["mean"] == pytest.approx(0.95)
+    by_title = {block.title: block for block in blocks(found)}
+    assert by_title["As published"].rows == [["UA, %", "2.0", "–", "95.0", "90.0", "100.0"]]
+    assert all(row[0] != "UA, %" for row in by_title["Measures"].rows)
+    assert "ToW" not in render_comparison(found, "runs") and "UA, %" in render_comparison(found, "runs")
