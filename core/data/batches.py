@@ -108,6 +108,7 @@ class ImageStore:
         """`forget`: (n,) bool, the forget set; `weights`: (n,) float, its samples' weights; none: 1."""
         self.preprocessing = preprocessing
         self.device = device
+        self._set = images
         self._images = images.images
         self.resident = isinstance(self._images, torch.Tensor) and _fits(self._images, device)
         if isinstance(self._images, torch.Tensor) and self.resident:
@@ -136,9 +137,9 @@ class ImageStore:
         return isinstance(self._images, StreamedTensor)
 
     @property
-    def unreadable(self) -> tuple[Unreadable, ...]:
-        """Files of a stream that turned out not to decode, so far; their images are black."""
-        return self._images.unreadable if isinstance(self._images, StreamedTensor) else ()
+    def undecoded(self) -> tuple[Unreadable, ...]:
+        """Files that turned out not to decode, in a stream so far; their images are black."""
+        return self._set.undecoded
 
     def chunks(self, ids: torch.Tensor, size: int) -> Iterator[Batch]:
         """Return the samples `ids` (n,) int64 in preprocessed batches of `size`; the next one is read meanwhile."""

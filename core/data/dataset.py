@@ -16,13 +16,31 @@ if TYPE_CHECKING:
 OWN, SET_ASIDE = "own", "set aside"
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """A file that was left out of the data set, or counts as black, and why."""
+
+    path: str
+    reason: str
+
+    @property
+    def text(self) -> str:
+        """Path and reason on one line, whatever is in the path."""
+        path = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in self.path)
+        return f"{path}: {self.reason}"
+
+
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images on the CPU, or a stream of them where they do not fit, with labels; `paths` start at the data's root."""
+    """Images on the CPU, or a stream of them where they do not fit, with labels; `paths` start at the data's root.
+
+    `black`: files that looked whole and did not decode, where the images are held: theirs are black.
+    """
 
     images: torch.Tensor | StreamedTensor  # (n, H, W, C) uint8
     labels: torch.Tensor  # (n,) int64
     paths: tuple[str, ...] | None = None
+    black: tuple[Unreadable, ...] = ()
 
     def __post_init__(self) -> None:
         if self.images.dtype != torch.uint8 or self.images.ndim != 4:
@@ -35,13 +53,10 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.labels)
 
-
-@dataclass(frozen=True)
-class Unreadable:
-    """A file that was left out of the data set, and why."""
-
-    path: str
-    reason: str
+    @property
+    def undecoded(self) -> tuple[Unreadable, ...]:
+        """Files whose images are black because they did not decode; of a stream those that were met so far."""
+        return self.black if isinstance(self.images, torch.Tensor) else self.images.undecoded
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +78,18 @@ class Dataset:
     test_origin: str = OWN
     unreadable: tuple[Unreadable, ...] = ()
     root: Path | None = None
+
+    @property
+    def listed(self) -> tuple[Unreadable, ...]:
+        """Every file to tell of: those left out, then those that count as black, as their reasons say."""
+        return self.unreadable + tuple(
+            Unreadable(file.path, f"{file.reason}; it counts as black") for file in self.undecoded
+        )
+
+    @property
+    def undecoded(self) -> tuple[Unreadable, ...]:
+        """Files that looked whole and did not decode: their images are black. Of a stream those met so far."""
+        return self.train.undecoded + self.test.undecoded
 
     @property
     def num_classes(self) -> int:

@@ -19,6 +19,9 @@ from core.errors import InputError
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation")  # the first one there is is used
 _IGNORED = ("__macosx", "__pycache__", "lost+found", "$recycle.bin")
+_UPWARD = "a link to a folder that holds it, not followed"
+_TWICE = "a link to a folder of its class, which is read once"
+_DEAD = "a link that leads nowhere"
 _LAYOUT = "Make a sub-folder for each class, directly in it or in train/ and test/"
 
 
@@ -84,9 +87,13 @@ def load_folders(root: Path, options: DecodeOptions, report: Reporter, *, needs_
 def _scan(root: Path, part: Path, report: Reporter) -> tuple[dict[str, list[str]], list[Unreadable]]:
     """Return the image files of each class folder of `part`, and what was left out."""
     files: dict[str, list[str]] = {}
-    skipped: list[Unreadable] = []
+    skipped = [_left_out(root, part / name, _DEAD) for name in _dead_links(part)]
+    above = _above(root, part)
     for folder in _subfolders(part):
         report("Looking for images", 0, 0)
+        if _identity(folder) in above:
+            skipped.append(_left_out(root, folder, _UPWARD))
+            continue
         found = _images_below(folder, root, skipped)
         if found:
             files[folder.name] = found
@@ -97,7 +104,7 @@ def _scan(root: Path, part: Path, report: Reporter) -> tuple[dict[str, list[str]
 
 def _images_below(folder: Path, root: Path, skipped: list[Unreadable]) -> list[str]:
     """Return image files at any depth, sorted by folder, then name; every real folder is entered once."""
-    above = {_identity(path) for path in (root, *root.resolve().parents, folder.parent)}
+    above = _above(root, folder.parent)
     seen = {_identity(folder)}
     found = []
     for current, folders, names in os.walk(folder, followlinks=True):
@@ -105,8 +112,10 @@ def _images_below(folder: Path, root: Path, skipped: list[Unreadable]) -> list[s
         kept = []
         for name in sorted(folders):
             identity = _identity(here / name)
-            # A link back up would make every image of the data set one of this class, or never end.
-            if _is_hidden(name) or identity is None or identity in above or identity in seen:
+            if _is_hidden(name) or identity is None:
+                continue
+            if identity in above or identity in seen:
+                skipped.append(_left_out(root, here / name, _UPWARD if identity in above else _TWICE))
                 continue
             seen.add(identity)
             kept.append(name)
@@ -114,13 +123,36 @@ def _images_below(folder: Path, root: Path, skipped: list[Unreadable]) -> list[s
         relative = here.relative_to(root).as_posix()
         for name in sorted(names):
             if _is_hidden(name) or not _has_suffix(name):
+                if "." not in name and _is_dead_link(here / name):
+                    skipped.append(_left_out(root, here / name, _DEAD))
                 continue
             path = f"{relative}/{name}"
             if _is_text(path):
                 found.append((relative, name))
             else:
-                skipped.append(Unreadable(ascii(path)[1:-1], "the file name is not valid Unicode"))
+                skipped.append(_left_out(root, here / name, "the file name is not valid Unicode"))
     return [f"{relative}/{name}" for relative, name in sorted(found)]
+
+
+def _above(root: Path, part: Path) -> set[tuple[int, int] | None]:
+    """Return the folders that hold `part`: a link back to one makes all images those of one class, or never ends."""
+    return {_identity(path) for path in (root, *root.resolve().parents, part)}
+
+
+def _left_out(root: Path, path: Path, why: str) -> Unreadable:
+    name = path.relative_to(root).as_posix()
+    return Unreadable(name if _is_text(name) else ascii(name)[1:-1], why)
+
+
+def _dead_links(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        links = [e.name for e in entries if e.is_symlink() and not _is_hidden(e.name) and not _has_suffix(e.name)]
+    return sorted(name for name in links if _is_dead_link(folder / name))
+
+
+def _is_dead_link(path: Path) -> bool:
+    """Whether a link leads to nothing, or to itself."""
+    return path.is_symlink() and _identity(path) is None
 
 
 def _listed(files: dict[str, list[str]], classes: tuple[str, ...]) -> tuple[list[str], np.ndarray]:

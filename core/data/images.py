@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import io
+import struct
 import zlib
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageOps
 
+_PORTABLE = (".ppm", ".pgm", ".pbm", ".pnm")
 SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm", ".avif")
+    (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".avif", ".jp2", *_PORTABLE)
 )
+LOOK = 2  # version of what `look` finds out; what an older one found is looked at anew
 
 _ROTATED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _ORIENTATION = 0x0112
 _TRAIL = 64  # bytes; some programs pad a JPEG behind its end mark
+_START = 1024  # bytes of compressed pixels that a look decodes: a damaged table or stream shows there
+_UNPACKED = 64 * 1024  # bytes of them at most
+_DEFLATE_RATIO = 1032  # times that deflate can shrink at most (zlib's technical notes)
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 _RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -62,48 +69,102 @@ def decode(data: bytes, form: Form) -> np.ndarray:
         return _to_array(_fit(_to_eight_bits(upright, form.channels), form), form.channels)
 
 
-def look(data: bytes) -> Header:
-    """Read a file's header and tell whether it would decode, without decoding it where the format allows.
+def decode_into(row: np.ndarray, data: bytes, form: Form) -> str:
+    """Decode one file's bytes into `row` (H, W, C) uint8; where that fails leave it black and return the reason."""
+    try:
+        row[...] = decode(data, form)
+    except MemoryError:  # says nothing of the file
+        raise
+    except Exception as error:  # decoders raise nearly anything on damaged files
+        row[...] = 0
+        return reason_of(error)
+    return ""
 
-    JPEG and PNG are whole where they end as they must and, in PNG, where all checksums fit; others are decoded.
+
+def look(data: bytes) -> Header:
+    """Read a file's header and tell whether it would decode, without decoding all of it where the format allows.
+
+    JPEG and PNG are taken for whole where they end as they must, their first pixels decode and, in PNG, all checksums
+    fit; all others are decoded. What only looks whole is found out when it is decoded, see `core.data.reading`.
     """
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        buffer = io.BytesIO(data)
+        with Image.open(buffer) as image:
             width, height = image.size
             # A PNG without this entry so far would be decoded in search of one behind the pixels.
             looked_up = image.format != "PNG" or "exif" in image.info
             rotated = looked_up and _orientation(image) in _ROTATED
             size, grey = ((width, height) if rotated else (height, width)), is_grey(image)
-            kind, depth = image.format, image.mode
-            fault = _excess(image)
+            if fault := _excess(image):
+                return Header(size, grey, fault)
+            deep = image.mode.startswith("I") or image.mode == "F"
+            if not deep and _looks_whole(image, buffer, data):
+                return Header(size, grey)
     except Exception as error:  # decoders raise nearly anything on damaged files
         return Header(None, fault=reason_of(error))
-    if not fault and (depth.startswith("I") or depth == "F" or not _is_whole(data, kind)):
-        try:
-            decode(data, _PROBE)
-        except Exception as error:
-            fault = reason_of(error)
-    return Header(size, grey, fault)
+    try:
+        return Header(_decoded_size(data), grey)
+    except Exception as error:
+        return Header(size, grey, reason_of(error))
 
 
-def _is_whole(data: bytes, kind: str | None) -> bool:
-    if kind == "JPEG":
-        return data[-_TRAIL:].rstrip(b"\0\r\n ").endswith(b"\xff\xd9")
-    return kind == "PNG" and _chunks_fit(data)
+def _decoded_size(data: bytes) -> tuple[int, int]:
+    """Decode all of a file and return its upright (H, W), which not every header tells."""
+    with Image.open(io.BytesIO(data)) as image:
+        image.load()
+        upright = _upright(image)
+        _to_array(_fit(_to_eight_bits(upright, _PROBE.channels), _PROBE), _PROBE.channels)
+        return upright.height, upright.width
+
+
+def _looks_whole(image: Image.Image, buffer: io.BytesIO, data: bytes) -> bool:
+    """Whether an open JPEG or PNG seems to decode. `buffer` is what it reads from, and may be cut short."""
+    if image.format == "JPEG":
+        ends = data[-_TRAIL:].rstrip(b"\0\r\n ").endswith(b"\xff\xd9")
+        return ends and _begins_to_decode(image, buffer, len(data))
+    return image.format == "PNG" and _chunks_fit(data)
+
+
+def _begins_to_decode(image: Image.Image, buffer: io.BytesIO, size: int) -> bool:
+    """Whether the tables and first pixels of an open JPEG decode, at an eighth of its size to save work."""
+    image.draft(image.mode, (1, 1))
+    if (cut := buffer.tell() + _START) < size:  # it was read up to its pixels
+        buffer.truncate(cut)
+    try:
+        image.load()
+    except Exception as error:
+        return isinstance(error, OSError) and "truncated" in str(error)  # all there was of it decoded
+    return True
 
 
 def _chunks_fit(data: bytes) -> bool:
-    """Whether a PNG's chunks follow each other up to its end mark, each with the right checksum."""
-    position, view = 8, memoryview(data)
+    """Whether a PNG's chunks follow each other up to its end mark, each with the right checksum, and hold enough."""
+    position, view, first, stored = 8, memoryview(data), b"", 0
     while position + 12 <= len(data):
         length = int.from_bytes(view[position : position + 4], "big")
         end = position + 8 + length
         if end + 4 > len(data) or zlib.crc32(view[position + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
             return False
-        if view[position + 4 : position + 8] == b"IEND":
-            return True
+        kind = view[position + 4 : position + 8]
+        if kind == b"IDAT":
+            first, stored = first or bytes(view[position + 8 : end][:_START]), stored + length
+        elif kind == b"IEND":
+            return _pixels_fit(data, first, stored)
         position = end + 4
     return False
+
+
+def _pixels_fit(data: bytes, first: bytes, stored: int) -> bool:
+    """Whether `stored` bytes can be a PNG's pixels, and the `first` of them unpack."""
+    width, height, depth, colours = struct.unpack_from(">IIBB", data, 16)
+    needed = height * (width * depth * _PNG_CHANNELS.get(colours, 1) + 7) // 8
+    if stored * _DEFLATE_RATIO < needed:
+        return False
+    try:
+        unpacked = zlib.decompressobj().decompress(first, _UNPACKED)
+    except zlib.error:
+        return False
+    return stored > len(first) or len(unpacked) >= min(needed, _UNPACKED)
 
 
 def _orientation(image: Image.Image) -> int | None:
@@ -147,7 +208,11 @@ def is_grey(image: Image.Image) -> bool:
 def _to_eight_bits(image: Image.Image, channels: int) -> Image.Image:
     """Return the image in mode L or RGB: 16-bit values scaled (Pillow would clip them), alpha laid over white."""
     if image.mode.startswith("I") or image.mode == "F":
-        image = Image.fromarray(_scaled(np.asarray(image), image.mode))
+        values = np.asarray(image)
+        scaled = _scaled(values, image.mode)
+        if isinstance(clear := image.info.get("transparency"), int):  # the value of a PNG's that is transparent
+            scaled[values == clear] = 255
+        image = Image.fromarray(scaled)
     if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
         layer = image.convert("RGBA")
         ground = Image.new("RGBA", layer.size, "white")

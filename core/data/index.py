@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from core.data.files import ImageFiles, Stamp
-from core.data.images import look, reason_of
+from core.data.images import LOOK, look, reason_of
 from core.data.loaded import Reporter
 from core.files import write_atomic
 from core.places import cache_home
@@ -46,6 +46,7 @@ class _Remembered(msgspec.Struct, forbid_unknown_fields=True):
     grey: bytes = b""
     digests: str = ""  # 64 hexadecimal digits a file, one after another
     faults: dict[str, str] = {}  # by position
+    look: int = 0  # version of what was looked for
 
     def __len__(self) -> int:
         return len(self.keys) // _NUMBER.itemsize
@@ -55,7 +56,8 @@ class _Remembered(msgspec.Struct, forbid_unknown_fields=True):
 
     def is_sound(self) -> bool:
         lengths = {len(column) for column in self.columns()}
-        return lengths == {_NUMBER.itemsize * len(self)} and len(self.digests) == 2 * _DIGEST_BYTES * len(self)
+        whole = lengths == {_NUMBER.itemsize * len(self)} and len(self.digests) == 2 * _DIGEST_BYTES * len(self)
+        return whole and self.look == LOOK
 
 
 @dataclass(eq=False)
@@ -140,7 +142,7 @@ def save_index(index: FileIndex, root: Path, known: np.ndarray | None = None) ->
     numbers = [index.keys, index.sizes, index.times, index.heights, index.widths, index.grey]
     keys, sizes, times, heights, widths, grey = (column[rows].astype(_NUMBER).tobytes() for column in numbers)
     digests = index.digests[rows].tobytes().hex()
-    remembered = _Remembered(keys, sizes, times, heights, widths, grey, digests, faults)
+    remembered = _Remembered(keys, sizes, times, heights, widths, grey, digests, faults, LOOK)
     with contextlib.suppress(OSError):
         write_atomic(path, msgspec.json.encode(remembered))
 

@@ -23,6 +23,7 @@ class Part:
     labels: np.ndarray  # (n,) int64
     paths: tuple[str, ...] | None = None
     digests: np.ndarray | None = None  # (n, 32) uint8: SHA-256 of each source file, where there is one a sample
+    black: tuple[Unreadable, ...] = ()  # files of this part that did not decode, where images are held
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -32,7 +33,9 @@ class Part:
         paths = None if self.paths is None else tuple(self.paths[i] for i in ids.tolist())
         digests = None if self.digests is None else self.digests[ids]
         images = self.images.view(ids) if isinstance(self.images, StreamedImages) else self.images[ids]
-        return Part(images, self.labels[ids], paths, digests)
+        taken = set(paths or ()) if self.black else set()
+        black = tuple(file for file in self.black if file.path in taken)
+        return Part(images, self.labels[ids], paths, digests, black)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,10 @@
-"""Read image files into memory where they fit, else hand over a stream that decodes them when they are asked for."""
+"""Read image files into memory where they fit, else hand over a stream that decodes them when they are asked for.
+
+Which files are left out is settled by looking at them, before anything is decoded. A file that looked whole and does
+not decode keeps its place: its image is black, and it is reported. A stream learns of it in the middle of a run, too
+late to leave it out without moving all others, and images held in memory must be the same data: were it left out of
+them, fingerprint and result would depend on how much memory was free.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +12,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +20,8 @@ import numpy as np
 from core.data.dataset import Unreadable
 from core.data.decoded_cache import DecodedCache
 from core.data.files import ImageFiles
-from core.data.images import Form, decode, reason_of
-from core.data.index import CHUNK, FileIndex, open_index, quiet, save_index
+from core.data.images import CannotReadError, Form, decode_into, look, reason_of
+from core.data.index import CHUNK, FileIndex, open_index, quiet
 from core.data.loaded import DecodeOptions, Part, Reporter
 from core.data.streamed import ImageStream, StreamedImages
 from core.errors import InputError, ParameterError
@@ -29,12 +35,16 @@ _BUDGET_SHARE = 0.5  # of the free memory: the rest is for the network, its feat
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """The readable ones of some files. images: (m, H, W, C) uint8; kept: (m,) positions in the list of files."""
+    """The readable ones of some files. images: (m, H, W, C) uint8; kept: (m,) positions in the list of files.
+
+    black: reasons by position of kept files that did not decode, where images are held.
+    """
 
     images: np.ndarray | StreamedImages
     digests: np.ndarray  # (m, 32) uint8, SHA-256 of each file
     kept: np.ndarray
     unreadable: tuple[Unreadable, ...]
+    black: dict[int, str] = field(default_factory=dict)
 
     def parts(self, names: Sequence[str], labels: np.ndarray, border: int) -> tuple[Part, Part]:
         """Divide at file `border` into a training and a test part; names, labels: of all files, (n,)."""
@@ -43,7 +53,8 @@ class Decoded:
         for span in (slice(None, cut), slice(cut, None)):
             kept = self.kept[span]
             rows = self.images.view(span) if isinstance(self.images, StreamedImages) else self.images[span]
-            found.append(Part(rows, labels[kept], tuple(names[i] for i in kept.tolist()), self.digests[span]))
+            black = tuple(Unreadable(names[i], self.black[i]) for i in kept.tolist() if i in self.black)
+            found.append(Part(rows, labels[kept], tuple(names[i] for i in kept.tolist()), self.digests[span], black))
         return found[0], found[1]
 
 
@@ -66,8 +77,9 @@ def read_images(files: ImageFiles, report: Reporter, options: DecodeOptions) -> 
     needed = len(kept) * form.size[0] * form.size[1] * form.channels
     budget = memory_budget() if options.memory_budget is None else options.memory_budget
     images: np.ndarray | StreamedImages
+    black: dict[int, str] = {}
     if needed <= budget:
-        images, kept = _decode_all(files, index, form, report)
+        images, kept, black = _decode_all(files, index, form, report)
     else:
         digests = index.digests[kept]
         stamps = np.stack([index.sizes[kept], index.times[kept]], axis=1)
@@ -77,7 +89,7 @@ def read_images(files: ImageFiles, report: Reporter, options: DecodeOptions) -> 
     if not len(kept):
         example = f" ({unreadable[0].path}: {unreadable[0].reason})" if unreadable else ""
         raise InputError(f"None of the {len(index):,} images in {files.root} can be read{example}")
-    return Decoded(images, index.digests[kept], kept, unreadable)
+    return Decoded(images, index.digests[kept], kept, unreadable, black)
 
 
 def are_photos(size: tuple[int, int], channels: int) -> bool:
@@ -101,21 +113,29 @@ def memory_budget() -> float:
     return float("inf") if free is None else free * _BUDGET_SHARE
 
 
-def _decode_all(files: ImageFiles, index: FileIndex, form: Form, report: Reporter) -> tuple[np.ndarray, np.ndarray]:
-    """Return images (m, H, W, C) and their positions (m,); files that turn out not to decode get a fault."""
+def _decode_all(
+    files: ImageFiles, index: FileIndex, form: Form, report: Reporter
+) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
+    """Return images (m, H, W, C), their positions (m,), and the reasons of those that are black, by position.
+
+    Files that went or broke since they were looked at get a fault and are left out.
+    """
     wanted = index.kept
     images = np.empty((len(wanted), *form.size, form.channels), dtype=np.uint8)
-    digests = index.digests
+    black: dict[int, str] = {}
 
     def work(row: int) -> str:
         position = int(wanted[row])
         try:
             data = files.read(position)
-            images[row] = decode(data, form)
             if files.stamp(position) != index.stamp(position):  # changed since it was looked at
-                digests[position] = np.frombuffer(hashlib.sha256(data).digest(), dtype=np.uint8)
-        except Exception as error:  # decoders raise nearly anything on damaged files; each is a reason, none is fatal
+                if fault := look(data).fault:
+                    raise CannotReadError(fault)
+                index.digests[position] = np.frombuffer(hashlib.sha256(data).digest(), dtype=np.uint8)
+        except Exception as error:  # each is a reason, none is fatal
             return reason_of(error)
+        if fault := decode_into(images[row], data, form):
+            black[position] = fault
         return ""
 
     good: list[int] = []
@@ -130,13 +150,12 @@ def _decode_all(files: ImageFiles, index: FileIndex, form: Form, report: Reporte
                     good.append(row)
     report("Reading images", len(wanted), len(wanted))
     if len(good) == len(wanted):
-        return images, wanted
-    save_index(index, files.root)
+        return images, wanted, black
     rows = np.array(good, dtype=np.int64)
     for start in range(0, len(rows), CHUNK):  # closes the gaps in place: a second copy may not fit
         block_rows = rows[start : start + CHUNK]
         images[start : start + len(block_rows)] = images[block_rows]
-    return images[: len(rows)], wanted[rows]
+    return images[: len(rows)], wanted[rows], black
 
 
 def _free_memory() -> int | None:

@@ -229,4 +229,4 @@ def _image_set(part: Part) -> ImageSet:
     images = np.ascontiguousarray(part.images)
     if not images.flags.writeable:
         images = images.copy()  # torch cannot mark a tensor read-only
-    return ImageSet(torch.from_numpy(images), labels, part.paths)
+    return ImageSet(torch.from_numpy(images), labels, part.paths, part.black)

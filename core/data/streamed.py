@@ -23,7 +23,7 @@ import torch
 from core.data.dataset import Unreadable
 from core.data.decoded_cache import DecodedCache
 from core.data.files import ImageFiles
-from core.data.images import Form, decode, reason_of
+from core.data.images import Form, decode_into, reason_of
 from core.errors import InputError
 
 AHEAD_BYTES = 512 * 2**20  # decoded images that may wait to be asked for
@@ -53,7 +53,7 @@ class ImageStream:
         self._pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="decode")
         self._lock = threading.Lock()
         self._ahead: OrderedDict[int, tuple[Future[np.ndarray], int]] = OrderedDict()  # row -> result, place in it
-        self.unreadable: dict[int, Unreadable] = {}  # found while reading: their rows are black
+        self.undecoded: dict[int, Unreadable] = {}  # found while reading: their rows are black
         warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # damaged metadata
 
     def read(self, rows: np.ndarray) -> np.ndarray:
@@ -110,13 +110,9 @@ class ImageStream:
         for place in np.flatnonzero(~kept).tolist():
             row = int(rows[place])
             data = self._bytes(row)
-            try:
-                images[place] = decode(data, self._form)
-            except Exception as error:  # looked whole when it was indexed
-                self._note_unreadable(row, reason_of(error))
-                images[place] = 0
-                continue
-            if self._cache is not None:
+            if fault := decode_into(images[place], data, self._form):  # it looked whole when it was indexed
+                self._note_undecoded(row, fault)
+            elif self._cache is not None:
                 self._cache.write(row, images[place])
         return images
 
@@ -137,10 +133,10 @@ class ImageStream:
             raise InputError(what, "Put the file back as it was, or open the data again")
         return data
 
-    def _note_unreadable(self, row: int, reason: str) -> None:
+    def _note_undecoded(self, row: int, reason: str) -> None:
         name = self._files.names[int(self._positions[row])]
         log.warning("%r cannot be decoded and counts as black: %s", name, reason)
-        self.unreadable[row] = Unreadable(name, reason)
+        self.undecoded[row] = Unreadable(name, reason)
 
 
 class StreamedImages:
@@ -179,9 +175,9 @@ class StreamedImages:
         self._stream.prefetch(self._rows[ids])
 
     @property
-    def unreadable(self) -> tuple[Unreadable, ...]:
+    def undecoded(self) -> tuple[Unreadable, ...]:
         """Files that looked whole when they were indexed and could not be decoded when asked for, so far."""
-        found = self._stream.unreadable
+        found = self._stream.undecoded
         return tuple(found[row] for row in self._rows.tolist() if row in found) if found else ()
 
 
@@ -211,9 +207,9 @@ class StreamedTensor:
         return min(self._images.size, AHEAD_BYTES)
 
     @property
-    def unreadable(self) -> tuple[Unreadable, ...]:
+    def undecoded(self) -> tuple[Unreadable, ...]:
         """Files that could not be decoded when asked for, so far; their images are black."""
-        return self._images.unreadable
+        return self._images.undecoded
 
     def numpy(self) -> StreamedImages:
         """Return the same images as arrays."""

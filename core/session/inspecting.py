@@ -23,6 +23,7 @@ from core.verify.numbers import count, percent
 KINDS = ("run", "runs", "model", "dataset", "report", "forget list", "batch")
 LIST_SUFFIXES = (".csv", ".tsv", ".txt", ".list", ".lst")
 _NAMES_SHOWN = 12
+_FILES_SHOWN = 20
 
 Tell = Callable[[str, int, int], None]
 
@@ -184,7 +185,7 @@ def _dataset(spec: str, options: DataOptions, progress: Tell | None) -> Descript
         "test_origin": None if without_test else dataset.test_origin,
         "per_class": dict(zip(dataset.classes, totals.tolist(), strict=True)),
         "preprocessing": preprocessing.to_dict(),
-        "unreadable": [{"path": one.path, "reason": one.reason} for one in dataset.unreadable],
+        "unreadable": [{"path": one.path, "reason": one.reason} for one in dataset.listed],
         "fingerprint": None if without_test else dataset.fingerprint,
     }
     origin = ", set aside" if dataset.test_origin == SET_ASIDE else ""
@@ -199,12 +200,21 @@ def _dataset(spec: str, options: DataOptions, progress: Tell | None) -> Descript
         ("Per class", f"{count(int(totals.min()))} to {count(int(totals.max()))} training images"),
         ("Preprocessing", f"mean {mean}; std {std} (from: {preprocessing.source})"),
     ]
-    if dataset.unreadable:
-        first = dataset.unreadable[0]
-        facts.append(("Not readable", f"{count(len(dataset.unreadable))}, the first is {first.path}: {first.reason}"))
+    facts += _left_out(dataset)
     if not without_test:
         facts.append(("Fingerprint", dataset.fingerprint))
     return Description(spec, "dataset", f"{dataset.title}: a data set", tuple(facts), data)
+
+
+def _left_out(dataset: Dataset) -> list[tuple[str, str]]:
+    """Return lines that list the files left out, with reasons."""
+    listed = dataset.listed
+    if not listed:
+        return []
+    lines = [file.text for file in listed[:_FILES_SHOWN]]
+    if len(listed) > len(lines):
+        lines.append(f"and {count(len(listed) - len(lines))} more, which --json lists")
+    return [("Left out", count(len(listed))), *(("", line) for line in lines)]
 
 
 def _open_any(spec: str, options: DataOptions, progress: Tell | None) -> tuple[Dataset, bool]:

@@ -141,13 +141,13 @@ class _Runner:
         for event in engine.run():
             self._report(event)
         self._step = engine.step
-        self._tell_unreadable(setting)
+        self._tell_undecoded(setting)
         if engine.outcome is State.DISCARDED:
             return self.end_without_result()
         return self._finish(bench, engine)
 
-    def _tell_unreadable(self, setting: Setting) -> None:
-        found = (*setting.train.unreadable, *setting.test.unreadable)
+    def _tell_undecoded(self, setting: Setting) -> None:
+        found = setting.train.undecoded + setting.test.undecoded
         if found:
             first = f"{found[0].path} ({found[0].reason})"
             what = f"{len(found):,} files" if len(found) > 1 else "One file"

@@ -70,11 +70,18 @@ def data_facts(dataset: Dataset) -> list[Fact]:
         Fact("classes", "Classes", fmt.count(dataset.num_classes), ", ".join(dataset.classes[:50])),
         Fact("size", "Image size", f"{times(*dataset.image_size)} · {fmt.plural(dataset.channels, 'channel')}"),
     ]  # fmt: skip
-    if dataset.unreadable:
-        count = fmt.plural(len(dataset.unreadable), "file")
-        facts.append(Fact("unreadable", "Left out", f"{count} could not be read", change="unreadable"))
+    if dataset.listed:
+        facts.append(Fact("unreadable", "Left out", _left_out(dataset), change="unreadable"))
     facts.append(Fact("fingerprint", "Fingerprint", dataset.fingerprint[:SHORT_HASH], dataset.fingerprint, fixed=True))
     return facts
+
+
+def _left_out(dataset: Dataset) -> str:
+    black = len(dataset.undecoded)
+    said = [f"{fmt.plural(len(dataset.unreadable), 'file')} could not be read"] if dataset.unreadable else []
+    if black:
+        said.append(f"{fmt.count(black)} {'counts' if black == 1 else 'count'} as black")
+    return " · ".join(said)
 
 
 def preprocessing_fact(preprocessing: Preprocessing) -> Fact:

@@ -144,8 +144,9 @@ class Questions(QObject):
             return
         sheet = Sheet("Files left out", "Close", self._page.window())
         sheet.cancel_button.hide()
-        lines = [f"{file.path}: {file.reason}" for file in dataset.unreadable[:UNREADABLE_SHOWN]]
-        more = len(dataset.unreadable) - len(lines)
+        listed = dataset.listed
+        lines = [file.text for file in listed[:UNREADABLE_SHOWN]]
+        more = len(listed) - len(lines)
         text = QPlainTextEdit("\n".join([*lines, f"and {fmt.count(more)} more"] if more else lines))
         text.setReadOnly(True)
         text.setAccessibleName("Files left out")

@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from .conftest import unlearn
 
@@ -43,6 +44,23 @@ def test_data_by_name_and_by_path(cli, images, digits):
     found = cli("inspect", images, "--json").document
     assert found["kind"] == "dataset" and found["channels"] == 3 and found["image_size"] == [12, 12]
     assert found["train"] == 150 and found["test"] == 50 and len(found["fingerprint"]) == 64
+
+
+def test_files_of_a_data_set_that_are_left_out_are_listed(cli, tmp_path):
+    for folder in ("train/a", "train/b", "test/a"):
+        (tmp_path / folder).mkdir(parents=True)
+        Image.new("L", (8, 8), 100).save(tmp_path / folder / "good.png")
+    for number in range(22):
+        (tmp_path / "train" / "a" / f"bad\n{number:02d}.png").write_bytes(b"?")
+    (tmp_path / "train" / "b" / "loop").symlink_to("..")
+    found = cli("inspect", tmp_path, "--json").document["unreadable"]
+    assert len(found) == 23 and {"path": "train/a/bad\n03.png", "reason": found[-1]["reason"]} in found
+    lines = cli("inspect", tmp_path).out.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("Left out"))
+    assert lines[first].endswith(" 23")
+    assert lines[first + 1].strip() == "train/b/loop: a link to a folder that holds it, not followed"
+    assert lines[first + 2].strip() == r"train/a/bad\n00.png: not an image, or of an unknown kind"
+    assert lines[first + 21].strip() == "and 3 more, which --json lists"
 
 
 def test_data_without_a_test_part(cli, tmp_path):

@@ -98,6 +98,31 @@ def test_links_in_circles_are_followed_once(tmp_path, class_folders):
     (root / "train" / "b" / "more").symlink_to(tmp_path / "elsewhere" / "more")
     data = open_dataset(str(root))
     assert len(data.train) == 8 and data.classes == ("a", "b")
+    upward, nowhere = "a link to a folder that holds it, not followed", "a link that leads nowhere"
+    assert {u.path: u.reason for u in data.unreadable} == {
+        "train/a/up": upward, "train/a/root": upward, "train/a/above": upward, "train/a/self": nowhere,
+        "train/b/deep/again": "a link to a folder of its class, which is read once",
+        "train/b/twice": "a link to a folder of its class, which is read once",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("part", ["train", "test", ""])
+def test_a_link_in_a_circle_is_no_class(tmp_path, class_folders, part):
+    folders = {"a": 4, "b": 4} if not part else {"train/a": 2, "train/b": 2, "test/a": 1}
+    root = class_folders(tmp_path / "data", folders)
+    for name, target in {"here": ".", "up": "..", "root": str(root), "self": "self", "gone": "nowhere"}.items():
+        (root / part / name).symlink_to(target)
+    data = open_dataset(str(root), test_fraction=0.25)
+    assert data.classes == ("a", "b") and len(data.train) == (6 if not part else 4)
+    prefix = f"{part}/" if part else ""
+    assert {u.path for u in data.unreadable} == {f"{prefix}{name}" for name in ("here", "up", "root", "self", "gone")}
+
+
+def test_what_is_left_out_is_told_on_one_line(tmp_path, class_folders):
+    root = class_folders(tmp_path, {"train/a": 1, "train/b": 1, "test/a": 1})
+    (root / "train" / "a" / "two\nlines\x1b[2J ü.png").write_bytes(b"?")
+    (file,) = open_dataset(str(root)).listed
+    assert file.text == r"train/a/two\nlines\x1b[2J ü.png: not an image, or of an unknown kind"
 
 
 def test_names_in_other_scripts_and_names_that_are_none(tmp_path, class_folders):

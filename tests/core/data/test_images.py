@@ -19,12 +19,18 @@ from core.errors import InputError, StoppedError
 
 GREY, COLOUR = Form((4, 6), 1), Form((4, 6), 3)
 ORIENTATION = 0x0112
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def encoded(image, kind="PNG", **options):
     out = io.BytesIO()
     image.save(out, kind, **options)
     return out.getvalue()
+
+
+def chunk(kind, body):
+    """One chunk of a PNG."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def gradient():
@@ -86,12 +92,72 @@ def test_palette_with_and_without_transparency():
     assert decode(encoded(image, "GIF"), COLOUR)[0, 5].tolist() == [200, 100, 50]
 
 
-def test_cmyk():
-    assert decode(encoded(Image.new("CMYK", (6, 4), (0, 255, 255, 0)), "TIFF"), COLOUR)[0, 0].tolist() == [255, 0, 0]
+@pytest.mark.parametrize(("kind", "tolerance"), [("TIFF", 0), ("JPEG", 6)])  # JPEG stores it inverted
+def test_cmyk(kind, tolerance):
+    data = encoded(Image.new("CMYK", (6, 4), (0, 255, 255, 0)), kind)
+    assert np.abs(decode(data, COLOUR)[0, 0].astype(int) - [255, 0, 0]).max() <= tolerance
+    assert look(data) == Header((4, 6), grey=False)
 
 
+def deep_png(values, colour_type, between=b""):
+    """A PNG of 16 bits a channel, which Pillow does not write in colour: values (H, W[, C]) uint16."""
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    head = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], 16, colour_type, 0, 0, 0)
+    return PNG + chunk(b"IHDR", head) + between + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def test_sixteen_bits_a_channel_in_colour_with_alpha_and_with_a_transparent_value():
+    deep, opaque = gradient().astype(np.uint16) * 257, (gradient() > 100).astype(np.uint16) * 65535
+    colour = np.dstack([deep, deep[::-1], deep[:, ::-1]])
+    assert np.array_equal(decode(deep_png(colour, 2), COLOUR), colour // 257)
+    laid = np.where(opaque[..., None] > 0, colour // 257, 255)
+    assert np.array_equal(decode(deep_png(np.dstack([colour, opaque]), 6), COLOUR), laid)
+    grey = deep_png(np.dstack([deep, opaque]), 4)
+    assert np.array_equal(decode(grey, COLOUR), np.repeat(laid[..., :1], 3, axis=2))
+    clear = deep_png(deep, 0, chunk(b"tRNS", struct.pack(">H", 0)))
+    assert np.array_equal(decode(clear, GREY)[..., 0], np.where(deep == 0, 255, deep // 257))
+    big = encoded(Image.fromarray(deep.astype(">u2")), "TIFF")
+    assert np.array_equal(decode(big, GREY)[..., 0], gradient())
+
+
+FORMATS = [
+    ("PNG", {}, 0), ("BMP", {}, 0), ("TIFF", {}, 0), ("TIFF", {"compression": "tiff_lzw"}, 0),
+    ("TIFF", {"compression": "tiff_adobe_deflate"}, 0), ("WEBP", {"lossless": True}, 0), ("GIF", {}, 40),
+    ("PPM", {}, 0),
+    ("JPEG", {"quality": 100, "subsampling": 0}, 6),
+    ("JPEG", {"quality": 100, "subsampling": 0, "progressive": True}, 6),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "options", "tolerance"), FORMATS)
+def test_every_format_gives_the_pixels_that_were_written(kind, options, tolerance):
+    colour = np.dstack([gradient(), gradient()[::-1], gradient()[:, ::-1]])
+    data = encoded(Image.fromarray(colour), kind, **options)
+    assert np.abs(decode(data, COLOUR).astype(int) - colour).max() <= tolerance
+    assert look(data) == Header((4, 6), grey=False)
+    grey = encoded(Image.fromarray(gradient()), kind, **options)
+    assert np.abs(decode(grey, GREY)[..., 0].astype(int) - gradient()).max() <= min(tolerance, 6)
+
+
+@pytest.mark.parametrize(("kind", "options"), [("WEBP", {"lossless": True, "exact": True}), ("TIFF", {}), ("PNG", {})])
+def test_alpha_of_every_format_is_laid_over_white(kind, options):
+    rgba = np.dstack([gradient()] * 3 + [(gradient() > 100) * np.uint8(255)])
+    data = encoded(Image.fromarray(rgba), kind, **options)
+    assert np.array_equal(decode(data, GREY)[..., 0], np.where(gradient() > 100, gradient(), 255))
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "TIFF", "GIF"])
+def test_of_several_pictures_in_a_file_the_first_counts(kind):
+    first, second = Image.fromarray(gradient()), Image.fromarray(255 - gradient())
+    options = {"lossless": True} if kind == "WEBP" else {}
+    assert np.array_equal(
+        decode(encoded(first, kind, save_all=True, append_images=[second], **options), GREY)[..., 0], gradient()
+    )
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation(orientation):
+def test_exif_orientation(kind, orientation):
     upright = Image.fromarray(gradient())
     undo = {
         1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -101,7 +167,10 @@ def test_exif_orientation(orientation):
     stored = upright if undo is None else upright.transpose(undo)
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
-    assert np.array_equal(decode(encoded(stored, "PNG", exif=exif), GREY)[..., 0], gradient())
+    data = encoded(stored, kind, exif=exif, **{"WEBP": {"lossless": True}, "JPEG": {"quality": 100}}.get(kind, {}))
+    difference = np.abs(decode(data, GREY)[..., 0].astype(int) - gradient()).max()
+    assert difference <= (6 if kind == "JPEG" else 0)
+    assert look(data).size == (4, 6)
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
@@ -145,10 +214,42 @@ def test_a_look_says_what_decoding_would(kind):
             assert not look(data[:cut]).fault
 
 
+def with_damaged_table(jpeg, last=False):
+    """A JPEG whose first, or last, Huffman table is nonsense."""
+    data = bytearray(jpeg)
+    start = data.rindex(b"\xff\xc4") if last else data.index(b"\xff\xc4")
+    data[start + 4 : start + 20] = b"\xff" * 16
+    return bytes(data)
+
+
+def only_looks_whole(height, width):
+    """A JPEG that begins and ends as it must and does not decode."""
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    data = with_damaged_table(encoded(Image.fromarray(noise), "JPEG", quality=90, progressive=True), last=True)
+    assert look(data) == Header((height, width), grey=False)
+    with pytest.raises(OSError, match="broken"):
+        decode(data, COLOUR)
+    return data
+
+
+def test_a_look_sees_a_damaged_table_and_pixels_that_cannot_be():
+    noise = np.random.default_rng(5).integers(0, 256, (90, 80, 3), dtype=np.uint8)
+    jpeg = encoded(Image.fromarray(noise), "JPEG", quality=95)
+    assert look(with_damaged_table(jpeg)).fault == "damaged: broken data stream when reading image file"
+    with_profile = encoded(Image.fromarray(noise), "JPEG", quality=95, icc_profile=bytes(100_000))
+    assert look(with_profile) == Header((90, 80), False)  # its pixels come late
+    assert look(with_damaged_table(with_profile)).fault
+    assert look(hollow_png(900, 900)).fault  # too few bytes to be so many pixels
+    assert look(hollow_png(90, 90)).fault  # too few once they are unpacked
+    nonsense = chunk(b"IHDR", struct.pack(">IIBBBBB", 30, 20, 8, 0, 0, 0, 0)) + chunk(b"IDAT", bytes(range(250)))
+    assert look(PNG + nonsense + chunk(b"IEND", b"")).fault
+    assert not look(encoded(Image.fromarray(noise), "PNG", compress_level=0)).fault
+
+
 def test_a_look_sees_a_damaged_checksum_and_colours_without_decoding(monkeypatch):
     noise = np.random.default_rng(5).integers(0, 256, (20, 30), dtype=np.uint8)
     data = bytearray(encoded(Image.fromarray(noise)))
-    monkeypatch.setattr("core.data.images.decode", lambda *a: pytest.fail("it was decoded"))
+    monkeypatch.setattr("core.data.images._decoded_size", lambda *a: pytest.fail("it was decoded"))
     assert look(bytes(data)) == Header((20, 30), grey=True)
     jpeg = encoded(Image.fromarray(noise).convert("RGB"), "JPEG")
     assert look(jpeg) == Header((20, 30), grey=False)
@@ -210,11 +311,8 @@ def test_channels_follow_the_files(tmp_path):
 
 def hollow_png(width, height):
     """A PNG header that promises width x height pixels, with next to nothing behind it."""
-    def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+    return PNG + head + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from core.data import index
 from core.data.batches import Augmentation, ImageStore, Order
 from core.data.decoded_cache import DecodedCache
 from core.data.files import FolderFiles
-from core.data.images import Form, decode, look
+from core.data.images import Form, decode_into, look
 from core.data.sources import open_dataset
 from core.data.splits import evaluation_half
 from core.data.streamed import StreamedTensor
 from core.errors import InputError, ParameterError, StoppedError
-from tests.core.data.test_images import hollow_png
+from tests.core.data.test_images import hollow_png, only_looks_whole, with_damaged_table
 from tests.core.toy import DATA, make_engine, make_setting, run_to_end, same, weights
 
 EVERYTHING = float("inf")
@@ -72,6 +72,10 @@ def age(path, seconds=3600):
 def opened(root, **options):
     """The same folder streamed, and held in memory."""
     return (open_dataset(str(root), memory_budget=budget, **options) for budget in (0, EVERYTHING))
+
+
+def count_decodings(monkeypatch, seen):
+    monkeypatch.setattr("core.data.streamed.decode_into", lambda *what: (seen.append(1), decode_into(*what))[1])
 
 
 def as_on_disk(cache_home):
@@ -180,7 +184,7 @@ def test_little_free_memory_means_a_stream(toy_folder, monkeypatch):
 def test_what_is_read_ahead_is_bounded_and_used_once(toy_folder, monkeypatch):
     monkeypatch.setattr("core.data.streamed.AHEAD_BYTES", 36 * 20)
     decoded = []
-    monkeypatch.setattr("core.data.streamed.decode", lambda data, form: (decoded.append(1), decode(data, form))[1])
+    count_decodings(monkeypatch, decoded)
     images = open_dataset(str(toy_folder), memory_budget=0).train.images
     stream = images.numpy()._stream
     del decoded[:]  # what the mean was measured on
@@ -201,7 +205,7 @@ def test_what_is_read_ahead_is_bounded_and_used_once(toy_folder, monkeypatch):
 def decodings(monkeypatch):
     """Counts what a stream decodes."""
     seen = []
-    monkeypatch.setattr("core.data.streamed.decode", lambda data, form: (seen.append(1), decode(data, form))[1])
+    count_decodings(monkeypatch, seen)
     return seen
 
 
@@ -317,24 +321,61 @@ def test_a_file_changed_since_it_was_indexed_is_noticed(photos):
     assert open_dataset(str(photos), memory_budget=0).fingerprint != data.fingerprint
 
 
-@pytest.mark.usefixtures("no_cache")
-def test_an_image_that_only_looked_whole_is_black_and_listed(photos):
+def test_a_damaged_table_is_seen_at_opening(photos):
     name = "train/a/more.jpg"
-    data = bytearray((photos / name).read_bytes())
-    start = data.index(b"\xff\xc4")  # a Huffman table's length
-    data[start + 4 : start + 20] = b"\xff" * 16
-    (photos / name).write_bytes(bytes(data))
-    with pytest.raises(OSError, match="broken"):
-        decode(bytes(data), Form((8, 8), 3))
-    streamed, held = opened(photos)
-    assert [u.path for u in held.unreadable] == [name] and not streamed.unreadable
-    where = streamed.train.paths.index(name)
-    assert not streamed.train.images[where].any()
-    assert [u.path for u in streamed.train.images.unreadable] == [name]
-    # Once somebody has decoded it, it is left out from the start.
+    (photos / name).write_bytes(with_damaged_table((photos / name).read_bytes()))
+    for data in opened(photos):
+        assert [u.path for u in data.unreadable] == [name] and name not in data.train.paths
+
+
+@pytest.mark.usefixtures("no_cache")
+def test_an_image_that_only_looked_whole_is_black_and_told_whether_streamed_or_held(photos):
+    name = "train/a/zz.jpg"
+    (photos / name).write_bytes(only_looks_whole(90, 80))
     age(photos / name)
-    for budget in (EVERYTHING, 0):
-        assert [u.path for u in open_dataset(str(photos), memory_budget=budget).unreadable] == [name]
+    for attempt in range(2):  # the second time it has been decoded before, which must make no difference
+        streamed, held = opened(photos)
+        assert streamed.fingerprint == held.fingerprint and not held.unreadable and not streamed.unreadable
+        where = held.train.paths.index(name)
+        assert not streamed.train.images[where].any() and not held.train.images[where].any()
+        assert torch.equal(streamed.train.images[:], held.train.images)
+        assert streamed.undecoded == held.undecoded, attempt
+        ((path, reason),) = [(u.path, u.reason) for u in held.undecoded]
+        assert path == name and reason.startswith("damaged: ")
+        assert held.listed[0].reason == f"{reason}; it counts as black"
+        assert [ImageStore(d.train, d.preprocessing, CPU).undecoded for d in (streamed, held)] == [held.undecoded] * 2
+    aside = open_dataset(str(photos / "train"), test_fraction=0.3, memory_budget=EVERYTHING)
+    assert len(aside.undecoded) == 1 and len(aside.train.undecoded) + len(aside.test.undecoded) == 1
+
+
+@pytest.mark.parametrize("budget", [0, EVERYTHING])
+def test_memory_that_ran_out_says_nothing_of_a_file(photos, monkeypatch, budget):
+    def exhausted(data, form):
+        raise MemoryError
+
+    monkeypatch.setattr("core.data.images.decode", exhausted)
+    with pytest.raises(MemoryError):
+        open_dataset(str(photos), memory_budget=budget).train.images[:]
+
+
+def test_files_that_go_or_break_between_the_look_and_the_reading_are_left_out(photos, monkeypatch):
+    gone, broken, changed = (f"train/b/{number}.jpg" for number in ("01", "03", "05"))
+    look_at = index._look_at
+
+    def meanwhile(*what):
+        found = look_at(*what)
+        if (photos / gone).exists():
+            (photos / gone).unlink()
+            (photos / broken).write_bytes((photos / broken).read_bytes()[:200])
+            (photos / changed).write_bytes((photos / "train/b/07.jpg").read_bytes())
+        return found
+
+    monkeypatch.setattr(index, "_look_at", meanwhile)
+    data = open_dataset(str(photos), memory_budget=EVERYTHING)
+    assert {u.path for u in data.unreadable} == {gone, broken} and not data.undecoded
+    monkeypatch.undo()
+    again = open_dataset(str(photos), memory_budget=EVERYTHING)
+    assert again.fingerprint == data.fingerprint and again.train.paths == data.train.paths
 
 
 # --- the index ----------------------------------------------------------------------------------------------------
@@ -417,7 +458,7 @@ def test_a_folder_with_all_that_goes_wrong_survives(tmp_path, budget):
     (root / "train" / "äpfel" / "self.jpg").symlink_to("self.jpg")
     data = open_dataset(str(root), memory_budget=budget)
     reasons = {u.path.rpartition("/")[2]: u.reason for u in data.unreadable}
-    assert set(reasons) == {"0.jpg", "1.jpg", "2.jpg", "3.jpg", "bomb.png", "self.jpg"} and all(reasons.values())
+    assert set(reasons) == {*(f"{i}.jpg" for i in range(4)), "bomb.png", "self.jpg", "loop"} and all(reasons.values())
     assert "pixels" in reasons["bomb.png"]
     assert (len(data.train), len(data.test)) == (300, 100) and data.channels == 3
     assert len(data.train.images[:]) == 300

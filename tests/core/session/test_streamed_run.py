@@ -13,6 +13,7 @@ from core.engine.control import Control
 from core.runs.folder import RunFolder
 from core.session.opening import DataOptions, open_data
 from core.session.training import train
+from tests.core.data.test_images import only_looks_whole
 from tests.core.toy import same
 
 
@@ -44,12 +45,10 @@ def test_a_run_on_a_stream_leaves_the_same_model(photos, tmp_path, monkeypatch):
     assert not [e for e in streamed.events() if e.get("code") == "unreadable"]
 
 
-def test_images_that_did_not_decode_are_said_at_the_end(photos, tmp_path, monkeypatch):
-    path = photos / "train" / "dark" / "3.jpg"
-    data = bytearray(path.read_bytes())
-    start = data.index(b"\xff\xc4")  # a Huffman table, which a look at the file does not read
-    data[start + 4 : start + 20] = b"\xff" * 16
-    path.write_bytes(bytes(data))
-    events = trained(tmp_path / "run", photos, monkeypatch, "0").events()
-    (said,) = [e["message"] for e in events if e.get("code") == "unreadable"]
-    assert said.startswith("One file could not be decoded and counted as black: train/dark/3.jpg (")
+def test_images_that_did_not_decode_are_said_at_the_end_and_count_the_same(photos, tmp_path, monkeypatch):
+    (photos / "train" / "dark" / "3.jpg").write_bytes(only_looks_whole(90, 80))
+    held, streamed = (trained(tmp_path / budget, photos, monkeypatch, budget) for budget in ("1", "0"))
+    for run in (held, streamed):
+        (said,) = [e["message"] for e in run.events() if e.get("code") == "unreadable"]
+        assert said.startswith("One file could not be decoded and counted as black: train/dark/3.jpg (")
+    assert same(load_file(held.file("model.safetensors")), load_file(streamed.file("model.safetensors")))
