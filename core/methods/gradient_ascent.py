@@ -13,13 +13,11 @@ from dataclasses import replace
 import torch.nn.functional as F
 
 from core.data.batches import Batch, batches_per_epoch
-from core.methods.base import Aux, Context, Facts, Length, Method, Preset, StageOutput, Terms, Train
+from core.methods.base import Aux, Facts, Length, Method, Preset, StageOutput, Terms, Train
 from core.methods.common import optimiser_of, optimiser_parameters, step_limit
+from core.methods.goals import goal_in_words, goal_parameters, until_goal
 from core.methods.losses import mean_of
 from core.parameters import Parameter, Values
-
-GOALS = ("forget accuracy", "unseen accuracy", "none")
-GOAL_SAMPLES = 2000  # of each set looked at by the stop rule
 
 
 def ascend(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
@@ -29,52 +27,26 @@ def ascend(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
     return {"loss": -mean_of(risen, batch.weights), "forget cross-entropy": rows.mean()}
 
 
-def reached(context: Context) -> bool:
-    """Stop rule: accuracy on the forget set at its goal, a number or the accuracy on unseen images."""
-    values = context.values
-    goal = values.stop_accuracy
-    if values.goal == "unseen accuracy":
-        goal = context.accuracy("unseen", limit=GOAL_SAMPLES)
-    return context.accuracy("forget", limit=GOAL_SAMPLES) <= goal
-
-
 def plan(values: Values, facts: Facts) -> list[Train]:
-    """Cut the passes into stretches, because the goal can be looked at where a stage ends."""
-    per_pass = batches_per_epoch(facts.forget, values.batch)
-    total = math.ceil(values.epochs * per_pass)
-    if values.max_steps:
-        total = min(total, values.max_steps)
-    stretch = max(1, round(per_pass / values.checks))
-    if values.check_steps:
-        stretch = min(stretch, values.check_steps)
-    return [
-        Train(
-            name=f"ascend, steps {first + 1} to {min(total, first + stretch)}",
-            phase="forget",
-            reads="forget",
-            loss=ascend,
-            length=Length(steps=min(total, first + stretch) - first),
-            batch=values.batch,
-            optimiser=optimiser_of(values, span="run"),
-            batch_norm="frozen",
-            augment=False,
-            until=None if values.goal == "none" else reached,
-        )
-        for first in range(0, total, stretch)
-    ]
+    """Passes over the forget set until the goal is reached."""
+    total = math.ceil(values.epochs * batches_per_epoch(facts.forget, values.batch))
+    stage = Train(
+        name="ascend",
+        phase="forget",
+        reads="forget",
+        loss=ascend,
+        length=Length(epochs=values.epochs),
+        batch=values.batch,
+        optimiser=optimiser_of(values, span="run"),
+        batch_norm="frozen",
+        augment=False,
+    )
+    return until_goal(stage, "ascend", min(total, values.max_steps or total), values, facts)
 
 
 def explain(values: Values, facts: Facts) -> tuple[str, ...]:
     """Say when it stops."""
-    if values.goal == "none":
-        return ("No goal: it goes on for all passes, and more steps than needed destroy the network.",)
-    goal = f"{values.stop_accuracy:.1%}" if values.goal == "forget accuracy" else "the accuracy on unseen images"
-    often = f"{values.checks} × a pass"
-    if values.check_steps:
-        often += (
-            f" and at least every {values.check_steps} steps" if values.check_steps > 1 else " and after every step"
-        )
-    return (f"Stops where accuracy on the forget set is at or below {goal}, looked at {often}.",)
+    return (goal_in_words(values),)
 
 
 GRADIENT_ASCENT = Method(
@@ -98,44 +70,7 @@ GRADIENT_ASCENT = Method(
             group="Ascent",
         ),
         replace(step_limit(0, "the run"), group="Ascent"),
-        Parameter(
-            "goal",
-            "choice",
-            "forget accuracy",
-            "What ends the run: forget accuracy at a number, forget accuracy no higher than that on unseen images, or "
-            "nothing.",
-            choices=GOALS,
-            group="Ascent",
-        ),
-        Parameter(
-            "stop_accuracy",
-            "float",
-            0.05,
-            "Forget accuracy at which to stop (goal: forget accuracy).",
-            low=0,
-            high=1,
-            group="Ascent",
-        ),
-        Parameter(
-            "checks",
-            "int",
-            4,
-            "How often in a pass the goal is looked at; momentum starts anew there.",
-            low=1,
-            high=1000,
-            group="Ascent",
-        ),
-        Parameter(
-            "check_steps",
-            "int",
-            0,
-            "Most steps between two looks, so that a large forget set does not run past the goal; 0: no limit.",
-            low=0,
-            high=10**6,
-            unit="steps",
-            group="Ascent",
-            title="Most steps between looks",
-        ),
+        *goal_parameters("Ascent"),
         Parameter(
             "ceiling",
             "float",

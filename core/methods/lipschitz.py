@@ -1,5 +1,6 @@
 """JIT: smooths the network's outputs around the images to forget, without labels and without the images to keep.
 
+in stretches, until accuracy on the forget set reaches a goal (ours),
 for each batch of the forget set, n noisy copies e of every image x:
     L = mean over x of  mean over e of  |f(x) - f(x + e)| / |e|         f(x + e) is a constant
 """
@@ -7,12 +8,14 @@ for each batch of the forget set, n noisy copies e of every image x:
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import torch
 
-from core.data.batches import Batch
+from core.data.batches import Batch, batches_per_epoch
 from core.methods.base import Aux, Facts, Length, Method, Networks, Preset, SearchRange, StageOutput, Terms, Train
-from core.methods.common import optimiser_of, optimiser_parameters
+from core.methods.common import optimiser_of, optimiser_parameters, step_limit
+from core.methods.goals import goal_in_words, goal_parameters, until_goal
 from core.methods.losses import mean_of
 from core.parameters import Parameter, Values
 
@@ -46,28 +49,34 @@ def smoothness(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Term
 
 
 def plan(values: Values, facts: Facts) -> list[Train]:
-    """One stage over the forget set."""
-    return [
-        Train(
-            name="smooth around the forget set",
-            phase="forget",
-            reads="forget",
-            loss=smoothness,
-            length=Length(epochs=values.epochs),
-            batch=values.batch,
-            optimiser=optimiser_of(values),
-            prepare=with_noisy_copies,
-            batch_norm="frozen",
-            augment=False,
-        )
-    ]
+    """Passes over the forget set until the goal is reached."""
+    total = math.ceil(values.epochs * batches_per_epoch(facts.forget, values.batch))
+    total = min(total, values.max_steps or total)
+    stage = Train(
+        name="smooth around the forget set",
+        phase="forget",
+        reads="forget",
+        loss=smoothness,
+        length=Length(epochs=values.epochs),
+        batch=values.batch,
+        optimiser=optimiser_of(values, span="run"),
+        prepare=with_noisy_copies,
+        batch_norm="frozen",
+        augment=False,
+    )
+    return until_goal(stage, "smooth around the forget set", total, values, facts)
+
+
+def explain(values: Values, facts: Facts) -> tuple[str, ...]:
+    """Say when it stops."""
+    return (goal_in_words(values),)
 
 
 LIPSCHITZ = Method(
     id="lipschitz",
     title="JIT (Lipschitz)",
-    summary="Makes the outputs vary little around the images to forget, without labels and without the images to keep. "
-    "Between nothing and too much there is a narrow range of step sizes, another for each class.",
+    summary="Makes the outputs vary little around the images to forget until a goal is reached. It does not look at "
+    "the images to keep, so a step too many costs them.",
     citation="Foster et al. 2024: Zero-Shot Machine Unlearning at Scale via Lipschitz Regularization (arXiv "
     "2402.01401)",
     status="baseline",
@@ -106,6 +115,8 @@ LIPSCHITZ = Method(
             group="Smoothing",
             title="Noise level",
         ),
+        dataclasses.replace(step_limit(0, "the run"), group="Smoothing"),
+        *goal_parameters("Smoothing"),
         *optimiser_parameters(lr=0.001, batch=64, momentum=0.0),
     ),
     plan=plan,
@@ -114,19 +125,30 @@ LIPSCHITZ = Method(
         Preset(
             "default",
             "Default",
-            "Published step sizes: 0.0003 for a VGG16, 0.1 to 1.5 for a vision transformer, searched for each. So is "
-            "this one to be.",
+            "A look at the goal after each step, and 200 steps at most. Published step sizes go from 0.0003 for a "
+            "VGG16 to 1.5 for a vision transformer, searched for each.",
+            {"epochs": 100.0, "max_steps": 200, "check_steps": 1},
+            suits=frozenset({"class"}),
+        ),
+        Preset(
+            "samples",
+            "Single images",
+            "Small steps until the images are guessed no better than unseen ones.",
+            {"goal": "unseen accuracy", "max_steps": 200, "check_steps": 1},
+            frozenset({"sample"}),
         ),
     ),
     notes=(
-        "Nothing holds the images to keep: published results keep them by the choice of step size alone. On the digits "
-        "example one step size forgets a class at a cost of ten points of accuracy on the others and leaves another "
-        "class as it was.",
-        "Ours: the mean over a batch in place of the sum, so that the step size does not depend on the batch; "
-        "gradients of one batch at a time (the published code adds them up over batches); noise is cut to the range of "
-        "pixels in place of the batch's.",
+        "Nothing holds the images to keep: published results keep them by the choice of step size alone. A forgotten "
+        "class costs ten to eighteen points of accuracy on the others, on digits and on Fashion-MNIST.",
+        "Ours: the stop rule, without which a step size that suits one class destroys the network for another; the "
+        "mean over a batch in place of the sum, so that the step size does not depend on the batch; gradients of one "
+        "batch at a time (the published code adds them up over batches); noise is cut to the range of pixels in place "
+        "of the batch's.",
         "Batch-norm statistics stay as they are.",
     ),
+    explain=explain,
     honours_weights=True,
+    reads_unseen=lambda values, facts: values.goal == "unseen accuracy",
     search=(SearchRange("lr", 0.05, 20.0, relative=True), SearchRange("noise", 0.2, 3.0, relative=True)),
 )

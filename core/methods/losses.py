@@ -21,6 +21,8 @@ def hidden_classes(
         hidden.scatter_(1, labels[:, None], True)
     if mask == "forget classes" and forget_classes is not None and len(forget_classes):
         hidden[:, forget_classes] = True
+    elif num_classes > 1:
+        return hidden  # one class at most: none of the rows is hidden as a whole
     return hidden & ~hidden.all(dim=1, keepdim=True)
 
 

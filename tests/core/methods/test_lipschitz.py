@@ -79,7 +79,7 @@ def test_outputs_become_smooth_around_the_forget_set():
     """And labels play no part: shuffled ones give the same weights, bit for bit."""
     results = []
     for shuffle in (False, True):
-        setting = make_setting("lipschitz", epochs=30.0, batch=8, lr=0.02, noise=0.3, copies=4)
+        setting = make_setting("lipschitz", epochs=30.0, batch=8, lr=0.02, noise=0.3, copies=4, goal="none")
         forget = setting.splits.forget_train
         if shuffle:
             setting.train.labels = setting.train.labels.clone()  # they are the data set's own, which others read
@@ -90,3 +90,12 @@ def test_outputs_become_smooth_around_the_forget_set():
     assert sum(losses[-3:]) < 0.5 * sum(losses[:3])
     assert same(*results)
     assert EngineContext(setting, lambda: None).losses("forget").isfinite().all()
+
+
+def test_it_ends_where_the_goal_is_reached():
+    setting = make_setting("lipschitz", epochs=60.0, batch=8, lr=0.05, copies=2, checks=4, stop_accuracy=0.5)
+    run_to_end(make_engine(setting))
+    longer = make_setting("lipschitz", epochs=60.0, batch=8, lr=0.05, copies=2, checks=4, goal="none")
+    run_to_end(make_engine(longer))
+    assert EngineContext(setting, lambda: None).accuracy("forget") <= 0.5
+    assert not same(weights(setting.model.module), weights(longer.model.module))

@@ -1,0 +1,96 @@
+"""Goals for methods that see the images to forget alone: a fixed number of steps does too little or destroys."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from core.data.batches import batches_per_epoch
+from core.methods.base import Context, Facts, Length, Train
+from core.parameters import Parameter, Values
+
+GOALS = ("forget accuracy", "unseen accuracy", "none")
+GOAL_SAMPLES = 2000  # of each set looked at by the stop rule
+
+
+def goal_parameters(group: str, goal: str = "forget accuracy") -> tuple[Parameter, ...]:
+    """Return the parameters of the stop rule."""
+    return (
+        Parameter(
+            "goal",
+            "choice",
+            goal,
+            "What ends the run: forget accuracy at a number, forget accuracy no higher than that on unseen images, or "
+            "nothing.",
+            choices=GOALS,
+            group=group,
+        ),
+        Parameter(
+            "stop_accuracy",
+            "float",
+            0.05,
+            "Forget accuracy at which to stop (goal: forget accuracy).",
+            low=0,
+            high=1,
+            group=group,
+        ),
+        Parameter(
+            "checks",
+            "int",
+            4,
+            "How often in a pass the goal is looked at; momentum starts anew there.",
+            low=1,
+            high=1000,
+            group=group,
+        ),
+        Parameter(
+            "check_steps",
+            "int",
+            0,
+            "Most steps between two looks, so that a large forget set does not run past the goal; 0: no limit.",
+            low=0,
+            high=10**6,
+            unit="steps",
+            group=group,
+            title="Most steps between looks",
+        ),
+    )
+
+
+def until_goal(stage: Train, verb: str, total: int, values: Values, facts: Facts) -> list[Train]:
+    """Cut `total` steps of a stage into stretches, because the goal can be looked at where a stage ends."""
+    per_pass = batches_per_epoch(facts.forget, stage.batch)
+    stretch = max(1, round(per_pass / values.checks))
+    if values.check_steps:
+        stretch = min(stretch, values.check_steps)
+    until = None if values.goal == "none" else reached
+    return [
+        replace(
+            stage,
+            name=f"{verb}, steps {first + 1} to {min(total, first + stretch)}",
+            length=Length(steps=min(total, first + stretch) - first),
+            until=until,
+        )
+        for first in range(0, total, stretch)
+    ]
+
+
+def reached(context: Context) -> bool:
+    """Stop rule: accuracy on the forget set at its goal, a number or the accuracy on unseen images."""
+    values = context.values
+    goal = values.stop_accuracy
+    if values.goal == "unseen accuracy":
+        goal = context.accuracy("unseen", limit=GOAL_SAMPLES)
+    return context.accuracy("forget", limit=GOAL_SAMPLES) <= goal
+
+
+def goal_in_words(values: Values) -> str:
+    """Say when the run stops, as a sentence."""
+    if values.goal == "none":
+        return "No goal: it goes on for all passes, and more steps than needed destroy the network."
+    goal = f"{values.stop_accuracy:.1%}" if values.goal == "forget accuracy" else "the accuracy on unseen images"
+    often = f"{values.checks} × a pass"
+    if values.check_steps:
+        often += (
+            f" and at least every {values.check_steps} steps" if values.check_steps > 1 else " and after every step"
+        )
+    return f"Stops where accuracy on the forget set is at or below {goal}, looked at {often}."
