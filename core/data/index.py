@@ -26,7 +26,7 @@ from core.places import cache_home
 FOLDER = "fingerprints"  # of the cache
 CHUNK = 256  # files between two looks at the cancel flag
 
-_SETTLED = 5 * 10**9  # nanoseconds; the coarsest file systems count in twos
+SETTLED = 5 * 10**9  # nanoseconds; the coarsest file systems count in twos
 _DIGEST_BYTES = 32
 _NUMBER = np.dtype("<i8")
 _NO_STAMP = (-1, -1)
@@ -136,7 +136,7 @@ def save_index(index: FileIndex, root: Path, known: np.ndarray | None = None) ->
     if path is None:
         return
     # A file changed just now may change again within the resolution of its time stamp.
-    lasting = (index.times >= 0) & (time.time_ns() - index.times > _SETTLED)
+    lasting = (index.times >= 0) & (time.time_ns() - index.times > SETTLED)
     rows = np.flatnonzero(lasting if known is None else lasting & known)
     faults = {str(new): index.faults[old] for new, old in enumerate(rows.tolist()) if old in index.faults}
     numbers = [index.keys, index.sizes, index.times, index.heights, index.widths, index.grey]

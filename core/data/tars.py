@@ -17,6 +17,7 @@ from core.data.folders import TEST_NAMES, TRAIN_NAMES
 from core.data.images import SUFFIXES, CannotReadError
 from core.data.loaded import DecodeOptions, Loaded, Reporter, no_test_part
 from core.data.reading import read_images
+from core.data.shard_index import ShardIndex, ShardListing, stamp_of
 from core.errors import InputError
 
 CLASS_FILES = ("classes.txt", "classnames.txt")  # beside the shards: a name a line, in the order of the labels
@@ -30,6 +31,7 @@ class Shards:
     """The tar files of the training part, and of the test part where their names say so."""
 
     root: Path
+    path: Path  # as it was opened: the folder, or the one tar file
     train: tuple[Path, ...]
     test: tuple[Path, ...] = ()
 
@@ -66,6 +68,15 @@ class _Listing:
     labels: list[int] = field(default_factory=list)
     skipped: list[Unreadable] = field(default_factory=list)
 
+    def add(self, root: Path, shard: Path, found: ShardListing) -> None:
+        """Add what one shard holds."""
+        where = shard.relative_to(root).as_posix()
+        self.names += [f"{where}/{name}" for name in found.names]
+        self.shards += [shard] * len(found.names)
+        self.spans += found.spans
+        self.labels += found.labels
+        self.skipped += [Unreadable(f"{where}/{name}" if name else where, why) for name, why in found.skipped]
+
 
 def find_shards(path: Path) -> Shards | None:
     """Return the shards in a folder, directly or in train/ and test/, or the one tar file; None where there are none.
@@ -73,7 +84,7 @@ def find_shards(path: Path) -> Shards | None:
     Directly in a folder the words of a file's name (imagenet-val-0003.tar) say which part it belongs to.
     """
     if path.is_file():
-        return Shards(path.parent, (path,)) if path.suffix.lower() == ".tar" else None
+        return Shards(path.parent, path, (path,)) if path.suffix.lower() == ".tar" else None
     found: dict[str, list[Path]] = {}
     for shard in _tars(path):
         words = re.split("[^a-z]+", shard.stem.lower())
@@ -86,7 +97,7 @@ def find_shards(path: Path) -> Shards | None:
                 found.setdefault(TRAIN_NAMES[0] if name in TRAIN_NAMES else name, []).extend(shards)
     train = found.get(TRAIN_NAMES[0])
     test = next((found[name] for name in TEST_NAMES if name in found), [])
-    return Shards(path, tuple(train), tuple(test)) if train else None
+    return Shards(path, path, tuple(train), tuple(test)) if train else None
 
 
 def load_shards(shards: Shards, options: DecodeOptions, report: Reporter, *, needs_test: bool = False) -> Loaded:
@@ -95,14 +106,14 @@ def load_shards(shards: Shards, options: DecodeOptions, report: Reporter, *, nee
     Raises InputError where no image has a label, or labels are not 0 .. K-1; what is damaged is listed instead. With
     `needs_test`, raises NoTestPartError before the images are read where no shard is for testing.
     """
-    listing = _Listing()
-    for number, shard in enumerate(shards.train):
-        report("Listing shards", number, len(shards.train) + len(shards.test))
-        _list(shards.root, shard, listing, report)
-    border = len(listing.names)
-    for number, shard in enumerate(shards.test, start=len(shards.train)):
-        report("Listing shards", number, len(shards.train) + len(shards.test))
-        _list(shards.root, shard, listing, report)
+    listing, border, index = _Listing(), 0, ShardIndex(shards.path)
+    try:
+        for number, shard in enumerate((*shards.train, *shards.test)):
+            report("Listing shards", number, len(shards.train) + len(shards.test))
+            listing.add(shards.root, shard, index.recall(shard) or _list(shard, index, report))
+            border = len(listing.names) if number < len(shards.train) else border
+    finally:
+        index.save()
     title = shards.train[0].stem if len(shards.train) == 1 and not shards.test else shards.root.name
     if not border:
         raise InputError(f"{title} holds no images with labels", _HINT)
@@ -127,40 +138,53 @@ def load_shards(shards: Shards, options: DecodeOptions, report: Reporter, *, nee
     )
 
 
-def _list(root: Path, shard: Path, listing: _Listing, report: Reporter) -> None:
-    """Add the images of one shard that have a label."""
-    where = shard.relative_to(root).as_posix()
+def _list(shard: Path, index: ShardIndex, report: Reporter) -> ShardListing:
+    """List the images of one shard that have a label; remember it where it is whole."""
+    found = ShardListing()
     images: dict[str, tarfile.TarInfo] = {}
     labels: dict[str, str] = {}
+    stamp, fault = None, ""
     try:
-        with tarfile.open(shard, "r:") as tar:
-            for number, member in enumerate(tar):
-                if not number % 1000:
-                    report("Listing shards", 0, 0)
-                folder, _, name = member.name.rpartition("/")
-                stem, dot, suffix = name.partition(".")
-                if not member.isreg() or not dot or not stem:
-                    continue
-                key, suffix = f"{folder}/{stem}", suffix.lower()
-                if suffix == _LABEL:
-                    content = tar.extractfile(member)
-                    labels[key] = content.read(64).decode("ascii", "replace").strip() if content else ""
-                elif f".{suffix}" in SUFFIXES and key not in images:
-                    images[key] = member
-            if not _ends_at(shard, tar.offset):  # which tarfile passes over
-                listing.skipped.append(Unreadable(where, "the shard is damaged: it ends in the middle"))
+        stamp = stamp_of(shard)
+        fault = _walk(shard, images, labels, report)
     except (tarfile.TarError, OSError, EOFError) as error:
-        listing.skipped.append(Unreadable(where, f"the shard is damaged: {error}"))
+        fault = str(error)
+    if fault:
+        found.skipped.append(("", f"the shard is damaged: {fault}"))
+    labelled, unlabelled = [], []
     for key, member in images.items():
-        name, label = f"{where}/{member.name}", labels.get(key)
+        label = labels.get(key)
         if label is None or not label.isdecimal() or len(label) > 9:
             why = "there is no label (.cls) beside it" if label is None else f"its label {label!r} is no number"
-            listing.skipped.append(Unreadable(name, why))
+            found.skipped.append((member.name, why))
+            unlabelled.append(member)
             continue
-        listing.names.append(name)
-        listing.shards.append(shard)
-        listing.spans.append((member.offset_data, member.size))
-        listing.labels.append(int(label))
+        labelled.append(member)
+        found.names.append(member.name)
+        found.spans.append((member.offset_data, member.size))
+        found.labels.append(int(label))
+    if stamp is not None and not fault:
+        index.remember(shard, stamp, found, labelled, unlabelled)
+    return found
+
+
+def _walk(shard: Path, images: dict[str, tarfile.TarInfo], labels: dict[str, str], report: Reporter) -> str:
+    """Enter a shard's images and labels by their key; return what is wrong with it. Raises what tarfile does."""
+    with tarfile.open(shard, "r:") as tar:
+        for number, member in enumerate(tar):
+            if not number % 1000:
+                report("Listing shards", 0, 0)
+            folder, _, name = member.name.rpartition("/")
+            stem, dot, suffix = name.partition(".")
+            if not member.isreg() or not dot or not stem:
+                continue
+            key, suffix = f"{folder}/{stem}", suffix.lower()
+            if suffix == _LABEL:
+                content = tar.extractfile(member)
+                labels[key] = content.read(64).decode("ascii", "replace").strip() if content else ""
+            elif f".{suffix}" in SUFFIXES and key not in images:
+                images[key] = member
+        return "" if _ends_at(shard, tar.offset) else "it ends in the middle"  # which tarfile passes over
 
 
 def _ends_at(shard: Path, offset: int) -> bool:

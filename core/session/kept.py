@@ -15,6 +15,7 @@ from core.data.decoded_cache import FOLDER as DECODED
 from core.data.decoded_cache import ROWS, bytes_on_disk
 from core.data.index import FOLDER as FINGERPRINTS
 from core.data.named import data_folder, find_source
+from core.data.shard_index import shard_index_file
 from core.engine.full import cache_name
 from core.errors import AppError, InputError
 from core.files import file_sha256
@@ -110,7 +111,7 @@ def what_is_kept(folder: RunFolder) -> Traces:
             consequence="The next check takes longer.",
         ),
         _kind(
-            "fingerprints", "Checksums of image files", "SHA-256 and size of each file, under a hash of its name",
+            "fingerprints", "Checksums of image files", "SHA-256 and size of each file, without its name",
             _fingerprints(job),
             consequence="Opening the data again takes longer once.",
         ),
@@ -210,11 +211,11 @@ def _cached_outputs(folder: RunFolder, job: Job) -> tuple[Path, ...]:
 def _fingerprints(job: Job) -> tuple[Path, ...]:
     if find_source(job.data.spec) is not None:
         return ()
-    root = Path(job.data.spec).absolute()
-    if root.is_file():  # a table of files beside it
-        root = root.parent
+    path = Path(job.data.spec).absolute()
+    root = path.parent if path.is_file() else path  # a table of files beside it
     name = hashlib.sha256(os.fsencode(root)).hexdigest()[:32]
-    return _present(cache_home() / FINGERPRINTS / f"{name}.json")
+    shards = shard_index_file(path)
+    return _present(cache_home() / FINGERPRINTS / f"{name}.json", *([shards] if shards is not None else []))
 
 
 def _forget_lists(folder: RunFolder, job: Job) -> tuple[Path, ...]:

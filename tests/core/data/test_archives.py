@@ -1,5 +1,6 @@
 """WebDataset shards and data sets saved by Hugging Face's `datasets`: the images where they lie, damage listed."""
 
+import base64
 import gc
 import io
 import json
@@ -12,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from core.data import tars
 from core.data.sources import open_dataset, recognise_dataset
 from core.errors import InputError, NoTestPartError
 
@@ -120,6 +122,78 @@ def test_a_shard_that_changed_is_noticed(tmp_path, monkeypatch):
     shard(tmp_path / "train.tar", samples(20, 10))
     with pytest.raises(InputError, match=r"train\.tar/s/0002\.png has changed since the data was opened"):
         data.train.images[2]
+
+
+@pytest.fixture
+def walks(monkeypatch):
+    """Counts the shards that are walked through."""
+    seen, walk = [], tars._walk
+    monkeypatch.setattr(tars, "_walk", lambda shard, *what: (seen.append(shard.name), walk(shard, *what))[1])
+    return seen
+
+
+def long_names(first, count):
+    """Names that a tar file stores in a block of their own, and in other scripts."""
+    return {f"{'x' * 120}/ü{name}": data for name, data in samples(first, count).items()}
+
+
+def test_shards_are_listed_once(tmp_path, walks, own_folders):
+    shard(tmp_path / "train-0.tar", {**samples(0, 10), "s/none.png": png(1), "s/odd.png": png(2), "s/odd.cls": b"cat"})
+    shard(tmp_path / "train-1.tar", long_names(10, 10))
+    shard(tmp_path / "test-0.tar", samples(20, 10))
+    first = open_dataset(str(tmp_path))
+    assert walks == ["train-0.tar", "train-1.tar", "test-0.tar"] and len(first.unreadable) == 2
+    again = open_dataset(str(tmp_path))
+    assert len(walks) == 3
+    assert again.fingerprint == first.fingerprint and again.unreadable == first.unreadable
+    assert again.train.paths == first.train.paths and "ü" in again.train.paths[-1]
+    assert torch.equal(again.train.images, first.train.images) and torch.equal(again.test.labels, first.test.labels)
+    (file,) = own_folders.rglob("*.shards")
+    assert b"0003" not in file.read_bytes() and b"odd" not in file.read_bytes()  # no names
+
+
+def test_a_changed_a_new_and_a_missing_shard_are_noticed(tmp_path, walks):
+    for number in range(3):
+        shard(tmp_path / f"train-{number}.tar", samples(10 * number, 10))
+    open_dataset(str(tmp_path), test_fraction=0.2)
+    shard(tmp_path / "train-1.tar", samples(50, 10))
+    os.utime(tmp_path / "train-1.tar", (1e9, 1e9))  # the size is the same
+    shard(tmp_path / "train-3.tar", samples(90, 10))
+    (tmp_path / "train-0.tar").unlink()
+    del walks[:]
+    data = open_dataset(str(tmp_path), test_fraction=0.2)
+    assert walks == ["train-1.tar", "train-3.tar"]
+    names = {path.rpartition("/")[2] for path in (*data.train.paths, *data.test.paths)}
+    assert names == {f"{i:04d}.png" for i in (*range(20, 30), *range(50, 60), *range(90, 100))}
+
+
+def test_shards_that_may_change_again_or_are_damaged_are_not_remembered(tmp_path, walks):
+    shard(tmp_path / "train-0.tar", samples(0, 10))
+    os.utime(tmp_path / "train-0.tar")
+    shard(tmp_path / "train-1.tar", samples(10, 10))
+    data = (tmp_path / "train-1.tar").read_bytes()
+    (tmp_path / "train-1.tar").write_bytes(data[: 512 * 30])
+    os.utime(tmp_path / "train-1.tar", (1e9, 1e9))
+    for _ in range(2):
+        assert "the shard is damaged" in open_dataset(str(tmp_path), test_fraction=0.2).unreadable[0].reason
+    assert walks == ["train-0.tar", "train-1.tar"] * 2
+
+
+@pytest.mark.parametrize("spoil", [b"", b"{", b'{"version": 1, "shards": 3}', None])
+def test_a_spoilt_index_of_shards_is_made_anew(tmp_path, walks, own_folders, spoil):
+    shard(tmp_path / "train-0.tar", samples(0, 12))
+    first = open_dataset(str(tmp_path), test_fraction=0.25)
+    (file,) = own_folders.rglob("*.shards")
+    good = file.read_bytes()
+    if spoil is None:  # names that would lie elsewhere
+        held = json.loads(good)
+        numbers = np.frombuffer(base64.b64decode(next(iter(held["shards"].values()))["images"]), "<i8").copy()
+        numbers[0] = 10**9
+        next(iter(held["shards"].values()))["images"] = base64.b64encode(numbers.tobytes()).decode()
+        spoil = json.dumps(held).encode()
+    file.write_bytes(spoil)
+    assert open_dataset(str(tmp_path), test_fraction=0.25).fingerprint == first.fingerprint
+    assert len(walks) == 2 and file.read_bytes() == good
 
 
 # --- Hugging Face -------------------------------------------------------------------------------------------------

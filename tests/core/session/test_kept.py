@@ -7,6 +7,7 @@ import pytest
 
 from core.data.decoded_cache import DecodedCache
 from core.data.images import Form
+from core.data.shard_index import shard_index_file
 from core.engine.full import cache_name
 from core.errors import InputError, MismatchError
 from core.files import file_sha256
@@ -149,6 +150,18 @@ def test_nothing_is_removed_while_a_process_works_on_the_run(folder):
     with folder.lock(), pytest.raises(InputError, match="in use"):
         remove_kept(folder, {"forget_list"})
     assert folder.file(FORGET).is_file()
+
+
+def test_what_is_remembered_of_shards_is_counted_and_goes(tmp_path):
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    run = made(runs_home() / "run-4", job(data=DataPart(spec=str(shards), fingerprint="f" * 64)))
+    path = shard_index_file(shards)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"places")
+    assert kind(run, "fingerprints").files == (path,)
+    remove_kept(run, {"fingerprints"})
+    assert not path.exists()
 
 
 def test_every_kind_says_what_it_holds_and_what_is_lost(folder):
