@@ -19,6 +19,9 @@ from torch import Tensor
 ROWS_PER_CHUNK = 8192
 """Rows converted to float64 at once, so that a large feature matrix is never held twice."""
 
+_WIDE = 256
+"""Channels from which it pays to compute leading eigenvectors alone."""
+
 _ENERGY_SLACK = 1e-12
 """Rounding left in a cumulated energy share: a share of 1 must be reached at k = C."""
 
@@ -96,9 +99,7 @@ def eigendecomposition(gram: Tensor) -> tuple[Tensor, Tensor]:
     same on all devices. The result lies on `gram`'s device, in its dtype. Raises ValueError where `gram` holds NaN
     or infinities.
     """
-    if not bool(torch.isfinite(gram).all()):
-        raise ValueError("the Gram matrix holds values that are not finite")
-    matrix = gram.detach().cpu().to(torch.float64).numpy()
+    matrix = _finite_matrix(gram)
     with one_blas_thread():
         values, vectors = np.linalg.eigh(matrix)
     descending = torch.from_numpy(values[::-1].copy()), torch.from_numpy(vectors[:, ::-1].copy())
@@ -112,12 +113,22 @@ def leading_eigenvectors(gram: Tensor, k: int) -> Tensor:
     """
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
-    return eigendecomposition(gram)[1][:, :k].contiguous()
+    channels = len(gram)
+    if channels < _WIDE:
+        return eigendecomposition(gram)[1][:, :k].contiguous()
+    from scipy.linalg import eigh  # wide features: the leading ones alone, in a third of the time
+
+    with one_blas_thread():
+        vectors = eigh(_finite_matrix(gram), subset_by_index=[max(0, channels - k), channels - 1])[1]
+    return torch.from_numpy(vectors[:, ::-1].copy()).to(gram)
 
 
 def eigenspectrum(gram: Tensor) -> Tensor:
     """Return the eigenvalues of a (C, C) Gram matrix, (C,), largest first, rounding below zero clipped."""
-    return eigendecomposition(gram)[0]
+    matrix = _finite_matrix(gram)
+    with one_blas_thread():
+        values = np.linalg.eigvalsh(matrix)  # a third of the time it takes with vectors
+    return torch.from_numpy(values[::-1].copy()).clamp_min(0.0).to(gram)
 
 
 def energy_share(spectrum: Tensor, k: int) -> float | None:
@@ -153,6 +164,12 @@ def effective_rank(spectrum: Tensor) -> float | None:
         return None
     shares = spectrum.to(torch.float64 if spectrum.device.type != "mps" else torch.float32) / total
     return math.exp(float(torch.special.entr(shares).sum()))
+
+
+def _finite_matrix(gram: Tensor) -> np.ndarray:
+    if not bool(torch.isfinite(gram).all()):
+        raise ValueError("the Gram matrix holds values that are not finite")
+    return gram.detach().cpu().to(torch.float64).numpy()
 
 
 @cache

@@ -110,3 +110,18 @@ def test_effective_rank_of_equal_and_of_single_eigenvalues():
     assert effective_rank(torch.tensor([5.0, 0.0, 0.0])) == pytest.approx(1.0)
     assert effective_rank(torch.tensor([1.0, 1.0, 0.0])) == pytest.approx(2.0)
     assert effective_rank(torch.zeros(3)) is None
+
+
+def test_leading_eigenvectors_of_wide_features_are_those_of_the_whole_decomposition():
+    torch.manual_seed(0)
+    features = torch.randn(400, 300) * torch.linspace(2, 0.1, 300)
+    matrix = gram(features)
+    values, vectors = eigendecomposition(matrix)
+    found = leading_eigenvectors(matrix, 7)
+    assert found.shape == (300, 7)
+    assert torch.allclose(found.T @ found, torch.eye(7, dtype=found.dtype), atol=1e-12)
+    assert torch.allclose((found.T @ vectors[:, :7]).abs(), torch.eye(7, dtype=found.dtype), atol=1e-9)
+    assert leading_eigenvectors(matrix, 999).shape == (300, 300)
+    assert torch.allclose(eigenspectrum(matrix), values, rtol=1e-10, atol=1e-9 * float(values[0]))
+    with pytest.raises(ValueError, match="not finite"):
+        leading_eigenvectors(matrix * float("nan"), 7)
