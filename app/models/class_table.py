@@ -9,6 +9,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from PySide6.QtCore import Signal as QtSignal
 
 from app.services import format as fmt
+from app.services.theme import theme
 from app.widgets.table import NUMBER
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class ClassTableModel(QAbstractTableModel):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._names: tuple[str, ...] = ()
-        self._train = self._test = self._chosen = np.zeros(0, np.int64)
+        self._train = self._test = self._chosen = self._earlier = np.zeros(0, np.int64)
         self._accuracy: tuple[float | None, ...] | None = None
 
     def set_data(self, dataset: Dataset | None) -> None:
@@ -48,7 +49,7 @@ class ClassTableModel(QAbstractTableModel):
         if dataset is not None:
             self._train = np.bincount(dataset.train.labels.numpy(), minlength=many)
             self._test = np.bincount(dataset.test.labels.numpy(), minlength=many)
-        self._chosen = np.zeros(many, np.int64)
+        self._chosen, self._earlier = np.zeros(many, np.int64), np.zeros(many, np.int64)
         self._accuracy = None
         self.endResetModel()
 
@@ -63,6 +64,16 @@ class ClassTableModel(QAbstractTableModel):
             first, last = int(changed[0]), int(changed[-1])
             self.dataChanged.emit(self.index(first, NAME), self.index(last, FORGET))
 
+    def set_earlier(self, counts: np.ndarray) -> None:
+        """How many images of each class were forgotten in earlier requests: (K,) int. They cannot be chosen."""
+        if len(counts) == len(self._names):
+            self._earlier = counts
+            self._changed_all()
+
+    def gone(self, label: int) -> bool:
+        """Whether all of a class was forgotten in earlier requests."""
+        return bool(self._train[label]) and int(self._earlier[label]) >= int(self._train[label])
+
     def set_accuracy(self, accuracy: tuple[float | None, ...] | None) -> None:
         """Show each class's accuracy on test images, 0..1."""
         self._accuracy = accuracy
@@ -73,7 +84,8 @@ class ClassTableModel(QAbstractTableModel):
         """Whether all, some or none of a class is in the forget set."""
         if not self._chosen[label]:
             return Qt.CheckState.Unchecked
-        return Qt.CheckState.Checked if self._chosen[label] == self._train[label] else Qt.CheckState.PartiallyChecked
+        whole = self._chosen[label] >= self._train[label] - self._earlier[label]
+        return Qt.CheckState.Checked if whole else Qt.CheckState.PartiallyChecked
 
     def rowCount(self, parent: Index = ROOT) -> int:
         return 0 if parent.isValid() else len(self._names)
@@ -83,7 +95,7 @@ class ClassTableModel(QAbstractTableModel):
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         flags = super().flags(index)
-        if index.isValid() and index.column() == NAME and self._train[index.row()]:
+        if index.isValid() and index.column() == NAME and self._train[index.row()] > self._earlier[index.row()]:
             flags |= Qt.ItemFlag.ItemIsUserCheckable
         return flags
 
@@ -105,9 +117,11 @@ class ClassTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(row, column)
         if role == Qt.ItemDataRole.CheckStateRole:
-            return self.state(row) if column == NAME else None
+            return self.state(row) if column == NAME and not self.gone(row) else None
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return NUMBER if column in (TRAIN, TEST, ACCURACY) else None
+        if role == Qt.ItemDataRole.ForegroundRole:
+            return theme.brush("text_3") if self.gone(row) else None
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
             return self._told(row, column)
         if role == SHARE:
@@ -127,7 +141,7 @@ class ClassTableModel(QAbstractTableModel):
 
     def _text(self, row: int, column: int) -> str | None:
         if column == NAME:
-            return self._names[row]
+            return f"{self._names[row]} · forgotten" if self.gone(row) else self._names[row]
         if column == TRAIN:
             return fmt.count(int(self._train[row]))
         if column == TEST:
@@ -137,6 +151,9 @@ class ClassTableModel(QAbstractTableModel):
         return None
 
     def _told(self, row: int, column: int) -> str | None:
+        if self._earlier[row] and column in (NAME, FORGET):
+            already = fmt.of_total(int(self._earlier[row]), int(self._train[row]))
+            return f"{self._names[row]}: {already} already forgotten"
         if column == FORGET:
             return f"{fmt.of_total(int(self._chosen[row]), int(self._train[row]))} in the forget set"
         if column in (TRAIN, TEST):
@@ -144,6 +161,10 @@ class ClassTableModel(QAbstractTableModel):
         if column == ACCURACY and self._value(row) is None:
             return "There are no test images of this class." if self._accuracy else "Not measured yet."
         return self._text(row, column)
+
+    def _changed_all(self) -> None:
+        if self._names:
+            self.dataChanged.emit(self.index(0, NAME), self.index(len(self._names) - 1, FORGET))
 
     def _share(self, row: int) -> float:
         return float(self._chosen[row] / self._train[row]) if self._train[row] else 0.0
@@ -179,7 +200,7 @@ class ClassFilter(QSortFilterProxyModel):
 
     def state(self) -> Qt.CheckState:
         """Whether all, some or none of what is shown is in the forget set."""
-        states = {self._classes.state(label) for label in self.labels()}
+        states = {self._classes.state(label) for label in self.labels() if not self._classes.gone(label)}
         if states == {Qt.CheckState.Checked}:
             return Qt.CheckState.Checked
         return Qt.CheckState.Unchecked if states <= {Qt.CheckState.Unchecked} else Qt.CheckState.PartiallyChecked

@@ -22,6 +22,7 @@ KEY = int(Qt.ItemDataRole.UserRole) + 1  # thumbnail key: ("train" or "test", po
 FORGET = int(Qt.ItemDataRole.UserRole) + 2  # in the forget set
 WRONG = int(Qt.ItemDataRole.UserRole) + 3  # the model names another class
 LABEL = int(Qt.ItemDataRole.UserRole) + 4  # the class's index
+EARLIER = int(Qt.ItemDataRole.UserRole) + 5  # forgotten in an earlier request
 
 SORTS = (
     ("data", "As in the data"), ("loss", "Highest loss"), ("confidence", "Least confident"),
@@ -144,6 +145,7 @@ class GalleryModel(QAbstractTableModel):
         self._part = "train"
         self._order = np.zeros(0, np.int64)
         self._mask = np.zeros(0, bool)
+        self._earlier: np.ndarray | None = None  # forgotten in earlier requests, over the training images
         self._columns = 4
 
     def show(self, images: Images | None, part: str, order: np.ndarray, mask: np.ndarray | None) -> None:
@@ -156,6 +158,10 @@ class GalleryModel(QAbstractTableModel):
     def set_mask(self, mask: np.ndarray) -> None:
         """Show another forget set; the view draws itself again."""
         self._mask = mask if self._part == "train" else np.zeros(0, bool)
+
+    def set_earlier(self, mask: np.ndarray | None) -> None:
+        """Which training images were forgotten in earlier requests, (n,) bool; the view draws itself again."""
+        self._earlier = mask
 
     def set_columns(self, columns: int) -> None:
         """Lay the images out in so many columns."""
@@ -217,13 +223,22 @@ class GalleryModel(QAbstractTableModel):
             return (self._part, image)
         if role == FORGET:
             return bool(self._mask[image]) if len(self._mask) else False
+        if role == EARLIER:
+            return self._gone(image)
         if role == WRONG:
             return self._images.wrong(self._part, image)
         if role == LABEL:
             return int(self._images.labels(self._part)[image])
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._images.describe(self._part, image)
+            told = self._images.describe(self._part, image)
+            return f"{told}\nAlready forgotten" if self._gone(image) else told
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            marked = "to forget, " if len(self._mask) and self._mask[image] else ""
+            marked = "already forgotten, " if self._gone(image) else ""
+            marked = "to forget, " if len(self._mask) and self._mask[image] else marked
             return marked + self._images.describe(self._part, image).replace("\n", ", ")
         return None
+
+    def _gone(self, image: int) -> bool:
+        """Whether an image was forgotten in an earlier request."""
+        earlier = self._earlier
+        return self._part == "train" and earlier is not None and image < len(earlier) and bool(earlier[image])

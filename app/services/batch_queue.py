@@ -1,25 +1,45 @@
-"""A batch file in the window: what it would run is asked about once, then every combination waits in the queue."""
+"""A batch file in the window: what it would run is asked about once, then every combination waits in the queue.
+
+Runs that have their result are skipped, those that were cut off go on, and which runs belong to the batch is recorded,
+so that its table of results fills while they end.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from app.dialogs.confirm import Choice, ConfirmDialog, ask
+from app.dialogs.trust import ask_trust
 from app.services import format as fmt
-from core.errors import AppError, StoppedError
+from core.errors import AppError, MismatchError, StoppedError, UnsafeFileError
 
 if TYPE_CHECKING:
     from app.context import AppContext
     from core.job import Job
     from core.selection import Selection
+    from core.session.batch_record import BatchRecord, RecordedRun
     from core.session.opening import Pair
 
 _NAMED = 3
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run of a batch file: what is recorded of it, and what is to be done: "start", "resume" or nothing ("")."""
+
+    run: RecordedRun
+    act: str
+    job: Job
+    selection: Selection
+    own_folder: bool  # False: the recorded folder holds another run, so that a new one is made
 
 
 @dataclass(frozen=True)
@@ -28,61 +48,110 @@ class Ready:
 
     path: Path
     pair: Pair
-    runs: tuple[tuple[str, Job, Selection], ...]  # name of the run folder, job, forget set
+    runs: tuple[Planned, ...]
     problems: tuple[str, ...]
+
+    @property
+    def wanted(self) -> tuple[Planned, ...]:
+        """The runs to start or to go on with."""
+        return tuple(run for run in self.runs if run.act)
 
 
 class BatchQueue(QObject):
-    """Listens for batch files that are opened or dropped."""
+    """Listens for batch files that are opened or dropped. `recorded`: the runs of a batch were written down."""
+
+    recorded = Signal()
 
     def __init__(self, context: AppContext, window: QWidget) -> None:
         super().__init__(window)
         self._context, self._window = context, window
         self.dialog: ConfirmDialog | None = None
+        context.batches = self
         if context.opening is not None:
             context.opening.batch_wanted.connect(self.read)
 
-    def read(self, path: Path) -> None:
-        """Read a batch file, and open its model and data, in a worker."""
-        handle = self._context.jobs.submit(read, path, key="batch")
-        handle.done.connect(self._ask)
-        handle.failed.connect(self._failed)
+    def read(self, path: Path, trusted: bool = False) -> None:
+        """Read a batch file, and open its model and data, in a worker. `trusted`: its model may run program code."""
+        controller = self._context.run_controller
+        current = [controller.current] if controller.current is not None else []
+        taken = frozenset(run.path for run in (*controller.queue, *current))
+        handle = self._context.jobs.submit(read, path, self._context.runs_folder(), taken, trusted, key="batch")
+        handle.done.connect(partial(self._ask, trusted))
+        handle.failed.connect(partial(self._failed, path))
         handle.progress.connect(self._progressed)
         handle.finished.connect(self._ended)
 
-    def _ask(self, ready: Ready) -> None:
+    def _ask(self, trusted: bool, ready: Ready) -> None:
+        if trusted:
+            self._context.trust.allow_model(ready.pair.model, trust_pickle=True, trust_code=True)
         if ready.problems:
             more = f" And {fmt.count(len(ready.problems) - _NAMED)} more." if len(ready.problems) > _NAMED else ""
             self._context.notifications.caution(
                 f"{fmt.plural(len(ready.problems), 'run')} of {ready.path.name} cannot be started.",
                 " ".join(ready.problems[:_NAMED]) + more,
             )
-        if not ready.runs:
+        wanted, skipped = ready.wanted, len(ready.runs) - len(ready.wanted)
+        if not wanted:
+            if ready.runs:
+                self._record(ready, {})
+                self._context.notifications.info(f"All runs of {ready.path.name} are finished or wait already.")
             return
-        named = ", ".join(name for name, _, _ in ready.runs[:_NAMED])
-        rest = f" and {fmt.count(len(ready.runs) - _NAMED)} more" if len(ready.runs) > _NAMED else ""
+        named = ", ".join(run.run.run for run in wanted[:_NAMED])
+        rest = f" and {fmt.count(len(wanted) - _NAMED)} more" if len(wanted) > _NAMED else ""
+        resumed = sum(run.act == "resume" for run in wanted)
+        again = f" {fmt.plural(resumed, 'run')} that was cut off goes on." if resumed == 1 else ""
+        again = f" {fmt.plural(resumed, 'run')} that were cut off go on." if resumed > 1 else again
+        done = f" {fmt.plural(skipped, 'run')} finished or waiting already: skipped." if skipped else ""
         self.dialog = ask(
-            self._window, f"Queue {fmt.plural(len(ready.runs), 'run')} of {ready.path.name}?",
+            self._window, f"Queue {fmt.plural(len(wanted), 'run')} of {ready.path.name}?",
             [Choice("no", "Cancel"), Choice("yes", "Queue runs")], lambda answer: self._answered(ready, answer),
-            f"{named}{rest}, on {ready.pair.dataset.title}.",
+            f"{named}{rest}, on {ready.pair.dataset.title}.{again}{done}",
         )  # fmt: skip
 
     def _answered(self, ready: Ready, answer: str) -> None:
         self.dialog = None
         if answer != "yes":
             return
-        controller, home = self._context.run_controller, self._context.runs_folder()
+        from core.runs.folder import RunFolder
+
+        controller = self._context.run_controller
         busy = controller.busy
-        taken = {run.path for run in controller.queue}
-        started = []
-        for name, job, selection in ready.runs:
-            place = home / f"{ready.path.stem}-{name}"
-            free = not place.exists() and place not in taken
-            started.append(controller.start(job, ready.pair, selection, place if free else None))
-        if not busy:
-            self._context.project.set_run(started[0])
+        started = {}
+        for one in ready.wanted:
+            if one.act == "resume":
+                try:
+                    started[one.run.run] = controller.resume_run(RunFolder(one.run.path), ready.pair)
+                except AppError as error:
+                    self._context.notifications.error(error, f"{one.run.run} cannot go on")
+                continue
+            place = one.run.path if one.own_folder else None
+            started[one.run.run] = controller.start(one.job, ready.pair, one.selection, place)
+        if started and not busy:
+            self._context.project.set_run(next(iter(started.values())))
             self._context.show_page("unlearn")
-        self._context.notifications.info(f"{fmt.plural(len(started), 'run')} of {ready.path.name} queued.")
+        self._record(ready, {name: run.path for name, run in started.items()})
+        self._context.notifications.info(
+            f"{fmt.plural(len(started), 'run')} of {ready.path.name} queued. Their results: Batch results on Runs."
+        )
+
+    def _record(self, ready: Ready, folders: dict[str, Path]) -> None:
+        """Write down which runs the batch has, in a worker."""
+        from core.session.batch_record import BatchRecord
+
+        runs = tuple(
+            replace(one.run, folder=str(folders[one.run.run])) if one.run.run in folders else one.run
+            for one in ready.runs
+        )
+        record = BatchRecord(ready.path.absolute(), time.time(), runs)
+        handle = self._context.jobs.submit(_write, record)
+        handle.done.connect(self._written)
+        handle.failed.connect(self._not_written)
+
+    def _written(self, _result: object) -> None:
+        self.recorded.emit()
+
+    def _not_written(self, error: BaseException) -> None:
+        self._context.notifications.error(error, "The batch's results will not be listed together")
 
     def _progressed(self, what: str, done: int, total: int) -> None:
         if self._context.status is not None:
@@ -92,14 +161,20 @@ class BatchQueue(QObject):
         if self._context.status is not None:
             self._context.status.end_activity("batch")
 
-    def _failed(self, error: BaseException) -> None:
+    def _failed(self, path: Path, error: BaseException) -> None:
+        if isinstance(error, UnsafeFileError):
+            self.dialog = ask_trust(self._window, path.name, partial(self.read, path, True))
+            return
         self._context.notifications.error(error, "The batch file was not opened")
 
 
-def read(path: Path, progress: Any, cancelled: Any) -> Ready:
-    """Read a batch file and make its jobs; runs in a worker."""
+def read(
+    path: Path, runs_folder: Path, taken: Collection[Path], trusted: bool, progress: Any, cancelled: Any
+) -> Ready:
+    """Read a batch file and make its jobs; runs in a worker. `taken`: folders of runs that wait or go already."""
     from core.session.batch import make_item, open_batch
     from core.session.batch_file import read_batch
+    from core.session.batch_record import RecordedRun, read_record
 
     def tell(what: str, done: int, total: int) -> None:
         if cancelled():
@@ -107,12 +182,41 @@ def read(path: Path, progress: Any, cancelled: Any) -> Ready:
         progress(what, done, total)
 
     batch = read_batch(path)
-    pair = open_batch(batch, tell=tell, cancelled=cancelled)
+    pair = open_batch(batch, tell=tell, cancelled=cancelled, trust_pickle=trusted, trust_code=trusted)
+    known = read_record(path)
     runs, problems = [], []
     for item in batch.items():
+        folder = known.folder_of(item.name) if known is not None else None
+        folder = folder or runs_folder / f"{path.stem}-{item.name}"
+        recorded = RecordedRun(item.name, item.forget.name, item.method.id, item.seed, str(folder))
         try:
             selection, job = make_item(item, pair, batch)
-            runs.append((item.name, job, selection))
+            act, own_folder = _what_to_do(folder, job, taken)
+            runs.append(Planned(recorded, act, job, selection, own_folder))
         except AppError as error:
             problems.append(f"{item.name}: {error.text}")
     return Ready(path, pair, tuple(runs), tuple(problems))
+
+
+def _what_to_do(folder: Path, job: Job, taken: Collection[Path]) -> tuple[str, bool]:
+    """Return what is to be done with a run, and whether it may have the folder that is its own."""
+    from core.runs.folder import RunFolder
+    from core.session.batch import require_same
+    from core.session.overview import is_done
+
+    held = RunFolder(folder)
+    if folder in taken:
+        return "", True
+    if not held.exists:
+        return "start", not folder.exists()
+    try:
+        require_same(held, job)
+    except MismatchError:
+        return "start", False
+    return ("" if is_done(held) or held.locked else "resume"), True
+
+
+def _write(record: BatchRecord) -> None:
+    from core.session.batch_record import write_record
+
+    write_record(record)

@@ -48,7 +48,16 @@ TERMS: dict[str, Term] = {
              "side.", ("Methods",)),
         Term("run", "Run",
              "One execution of a method. All of it lies in one folder that can be opened again, also while it goes.",
-             "A run that was started from a terminal is the same and can be opened here."),
+             "A run that was started from a terminal is the same and can be opened here.", ("All runs",)),
+        Term("later_request", "Later request",
+             "A request that starts from the model of an earlier run. What was forgotten before stays forgotten: those "
+             "images are kept out of the retain set, of the run and of its retrained models.",
+             "The result is judged on all requests together, against the model before the first of them.",
+             ("Earlier requests",)),
+        Term("batch", "Batch",
+             "Several forget sets, methods and seeds on one model and data, written down in a file. Every combination "
+             "is a run, and the results are one table.",
+             "What has its result is skipped when the file is opened again.", ("Batch results",)),
         Term("phase", "Phase, round, step",
              "A step is one change of the weights. A phase is one part of a method, and a round is one pass over "
              "its phases.", ""),

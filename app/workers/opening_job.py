@@ -32,6 +32,7 @@ class Request:
     arch: str = ""  # what the model is, where its weights fit several
     alone: bool = False  # close the other side, which it does not fit
     start_run: bool = False  # of the example
+    wanted_by: object = field(default=None, compare=False)  # who goes on once it is open, also after a question
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from core.verify.numbers import DASH, count, duration, percent, plural
 
 if TYPE_CHECKING:
     from core.session.batch import BatchRun, Row
+    from core.session.batch_table import Group
 
 SUMMARY = "Run several forget sets, methods and seeds from a TOML file, one after the other. Finished runs are skipped."
 
@@ -21,6 +22,7 @@ SUMMARY = "Run several forget sets, methods and seeds from a TOML file, one afte
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `batch` takes."""
     parser.add_argument("file", metavar="FILE", help="the batch file (TOML); the guide shows one")
+    parser.add_argument("--csv", metavar="FILE", help="write means over seeds as CSV, a row a method and forget set")
     parser.add_argument("--out", required=True, metavar="DIR", help="a folder for the run folders and batch.json")
     options.add_trust(parser)
     options.add_output(parser)
@@ -29,11 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace, screen: Screen) -> int:
     """Do all runs of FILE."""
     from core.engine.control import Control
+    from core.files import write_atomic
     from core.session.batch import BatchRun
     from core.session.batch_file import read_batch
+    from core.session.batch_table import csv_text, grouped
 
     batch = read_batch(options.path_option(given.file))
     out = options.path_option(given.out)
+    csv_file = options.path_option(given.csv) if given.csv else None
     control = Control()
     with stop_on_interrupt(control):
         going = BatchRun(
@@ -51,7 +56,12 @@ def run(given: argparse.Namespace, screen: Screen) -> int:
             elif row.outcome == "skipped":
                 screen.say("already finished; skipped")
         going.write()
-    screen.say(f"\n{rows_text(going.rows)}\n\n{_places(going, str(shown(out)))}")
+    groups = grouped(going.rows)
+    means = f"\n\nMeans over seeds\n\n{groups_text(groups)}" if len(groups) < len(going.rows) else ""
+    screen.say(f"\n{rows_text(going.rows)}{means}\n\n{_places(going, str(shown(out)))}")
+    if csv_file is not None:
+        write_atomic(csv_file, csv_text(groups).encode())
+        screen.say(f"CSV  {shown(csv_file)}")
     screen.document(going.document())
     return going.exit_code()
 
@@ -67,6 +77,13 @@ def rows_text(rows: Sequence[Row]) -> str:
         return [row.run, row.outcome, *values, seconds, (row.verdict or DASH).replace("_", " ")]
 
     return table(header, map(line, rows), left=2)
+
+
+def groups_text(groups: Sequence[Group]) -> str:
+    """Lay out the means of a batch, a line a method and forget set."""
+    from core.session.batch_table import HEADER
+
+    return table(list(HEADER), [group.cells() for group in groups], left=2)
 
 
 def _places(going: BatchRun, out: str) -> str:

@@ -77,7 +77,7 @@ class BatchRun:
         folder = RunFolder(self._out / item.name)
         try:
             outcome = self._do(item, folder, emit)
-            row = self._row(number, folder, outcome)
+            row = row_of(folder, item.name, item.forget.name, item.method.id, item.seed, outcome)
         except AppError as error:
             row = self._failed(number, error.text, error.exit_code)
         except Exception as error:  # a fault in one run must not cost the night's other ones; the run's log has it
@@ -95,7 +95,9 @@ class BatchRun:
             raise InputError(f"{self._out / BATCH} cannot be written: {error.strerror or error}") from error
 
     def document(self) -> dict[str, Any]:
-        """Return the batch as plain data: its file, and a row a run."""
+        """Return the batch as plain data: its file, a row a run, and means over seeds."""
+        from core.session.batch_table import grouped
+
         return {
             "schema_version": FORMAT,
             "batch": self._batch.path.name,
@@ -104,6 +106,7 @@ class BatchRun:
             "data": self._batch.dataset,
             "counts": {name: sum(row.outcome == name for row in self.rows) for name in OUTCOMES},
             "runs": [asdict(row) for row in self.rows],
+            "groups": [group.as_dict() for group in grouped(self.rows)],
         }
 
     def exit_code(self) -> int:
@@ -132,19 +135,21 @@ class BatchRun:
         )  # fmt: skip
         return "finished" if state is State.FINISHED else "stopped"
 
-    def _row(self, number: int, folder: RunFolder, outcome: str) -> Row:
-        item, card = self.items[number], folder.card() or {}
-        measures = card.get("measures") or {}
-        return Row(
-            item.name, item.forget.name, item.method.id, item.seed, outcome,
-            measures={key: measures.get(key) for key in MEASURES},
-            seconds=(card.get("cost") or {}).get("seconds"),
-            verdict=(check_state(folder)["verdict"] or {}).get("code"),
-        )  # fmt: skip
-
     def _failed(self, number: int, error: str, exit_code: int) -> Row:
         item = self.items[number]
         return Row(item.name, item.forget.name, item.method.id, item.seed, "failed", error, exit_code)
+
+
+def row_of(folder: RunFolder, name: str, forget: str, method: str, seed: int, outcome: str) -> Row:
+    """Return the row of a run with a result, from its folder."""
+    card = folder.card() or {}
+    measures = card.get("measures") or {}
+    return Row(
+        name, forget, method, seed, outcome,
+        measures={key: measures.get(key) for key in MEASURES},
+        seconds=(card.get("cost") or {}).get("seconds"),
+        verdict=(check_state(folder)["verdict"] or {}).get("code"),
+    )  # fmt: skip
 
 
 def open_batch(

@@ -25,6 +25,7 @@ from app.widgets.labels import caption
 from app.widgets.page import Page
 from app.widgets.run_chips import RunChips, describe_run
 from app.widgets.scroll import scrolling
+from app.widgets.term import TermRow
 from core.errors import AppError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ BOTH_MODELS = (
     "Anyone who has both the original and this model can compare them and may learn what was removed. Withdraw the "
     "original where you can."
 )
+WORDS = ("original", "forget_set", "run", "verdict")  # that cards and sentences here use
 _FOLDER_ENTRY = "export"  # of recent entries: where the last file went
 
 
@@ -53,6 +55,8 @@ class ExportPage(Page):
         self.empty = EmptyState("export", NOTHING, "Open a run", self._open_runs)
         self.stack.addWidget(self.empty)
         self.stack.addWidget(self._full())
+        self.words = TermRow(WORDS)
+        self.add_action(self.words, start=True)
         self.export_button = PrimaryButton("Export checkpoint", self._export)
         self.add_action(self.export_button)
         self._connect()

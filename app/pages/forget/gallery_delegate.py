@@ -9,7 +9,7 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QR
 from PySide6.QtGui import QPainter, QPixmap, QPolygonF
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from app.models.gallery import FORGET, KEY, LABEL, WRONG
+from app.models.gallery import EARLIER, FORGET, KEY, LABEL, WRONG
 from app.services.theme import theme
 
 BADGE = 16
@@ -60,6 +60,8 @@ class GalleryDelegate(QStyledItemDelegate):
             painter.drawPixmap(place.topLeft(), pixmap)
         if view.lit() >= 0 and index.data(LABEL) == view.lit():
             _frame(painter, square, "retain", 2)
+        if index.data(EARLIER):
+            _gone(painter, square)
         if index.data(FORGET):
             _frame(painter, square, "forget", FRAME)
             _badge(painter, square)
@@ -77,6 +79,16 @@ def _frame(painter: QPainter, square: QRect, token: str, width: int) -> None:
     painter.setPen(theme.pen(token, thick))
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.drawRect(QRectF(square).adjusted(thick / 2, thick / 2, -thick / 2, -thick / 2))
+
+
+def _gone(painter: QPainter, square: QRect) -> None:
+    """A veil and a dashed frame: forgotten in an earlier request."""
+    painter.fillRect(square, theme.color("surface", 0.6))
+    pen = theme.pen("forget", theme.px(2))
+    pen.setStyle(Qt.PenStyle.DashLine)
+    painter.setPen(pen)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRect(QRectF(square).adjusted(1, 1, -1, -1))
 
 
 def _badge(painter: QPainter, square: QRect) -> None:

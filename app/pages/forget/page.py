@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QSizePolicy, QSplitter, QStackedWidget, QTabWidget
 from app.models.class_table import ClassTableModel
 from app.models.gallery import GalleryModel
 from app.pages.forget.class_panel import ClassPanel
+from app.pages.forget.earlier import EarlierCard
 from app.pages.forget.gallery_panel import GalleryPanel
 from app.pages.forget.map_panel import MapPanel
 from app.pages.forget.presenter import ForgetPresenter
@@ -21,6 +22,7 @@ from app.widgets.buttons import PrimaryButton, SecondaryButton, TextButton
 from app.widgets.empty import EmptyState
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.page import Page
+from app.widgets.term import TermLabel
 from app.workers.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class ForgetPage(Page):
         self.gallery_panel = GalleryPanel(self.gallery_model, self.thumbnails)
         self.map_panel = MapPanel()
         self.similar_card = SimilarCard()
+        self.earlier_card = EarlierCard()
         self.stack = QStackedWidget()
         self.empty = EmptyState("forget", NOTHING_OPEN, "Open model and data", self._open_project)
         self.stack.addWidget(self.empty)
@@ -57,7 +60,7 @@ class ForgetPage(Page):
         self.undo_button = TextButton("Undo")
         self.clear_button = SecondaryButton("Clear")
         self.next_button = PrimaryButton("Choose a method", self._next)
-        for widget in (self._summary, self._confirmed, self.undo_button):
+        for widget in (TermLabel("forget_set", tone="text_2"), self._summary, self._confirmed, self.undo_button):
             self.add_action(widget, start=True)
         self.add_action(self.clear_button)
         self.add_action(self.next_button)
@@ -97,6 +100,7 @@ class ForgetPage(Page):
         column = QVBoxLayout(whole)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.px(t.M))
+        column.addWidget(self.earlier_card)
         column.addWidget(self.tools)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.setChildrenCollapsible(False)

@@ -8,6 +8,7 @@ import numpy as np
 from PySide6.QtCore import QObject, QTimer
 
 from app.models.gallery import NEEDS_FORGET, Images
+from app.pages.forget.earlier import EarlierPresenter, counts
 from app.pages.forget.lists import ForgetLists
 from app.pages.forget.map_presenter import MapPresenter
 from app.pages.forget.near_presenter import NearPresenter
@@ -40,6 +41,7 @@ class ForgetPresenter(QObject):
         self.map = MapPresenter(context, page.map_panel, page.thumbnails, self)
         self.similar = SimilarPresenter(context, page.similar_card, page.thumbnails, self)
         self.near = NearPresenter(context, self)
+        self.earlier = EarlierPresenter(context, page.earlier_card, self)
         self._confirm_timer = QTimer(self)
         self._confirm_timer.setSingleShot(True)
         self._confirm_timer.setInterval(CONFIRM_MS)
@@ -51,6 +53,7 @@ class ForgetPresenter(QObject):
         self._stale_map = True
         self._connect()
         self._dataset_changed()
+        self.earlier.refresh()
 
     def entered(self) -> None:
         """The page is shown: draw what was left alone while it was not."""
@@ -78,6 +81,7 @@ class ForgetPresenter(QObject):
         self.map.mark_wanted.connect(self.mark)
         self.similar.added.connect(self.add_similar)
         self.near.changed.connect(self.arrange)
+        self.earlier.changed.connect(self._earlier_changed)
         page.tools.changed.connect(self._search_timer.start)
         page.tools.import_button.clicked.connect(self.lists.ask_import)
         page.tools.export_button.clicked.connect(self.lists.ask_export)
@@ -141,12 +145,15 @@ class ForgetPresenter(QObject):
         old = self._context.project.selection
         if old is None:
             return
+        asked, new = new, self.earlier.without(new)
+        gone = asked.count - new.count
         added = int(np.count_nonzero(new.mask & ~old.mask))
         removed = int(np.count_nonzero(old.mask & ~new.mask))
         self._context.project.set_selection(new)
-        if added + removed > 1 or always_say:
+        if added + removed > 1 or gone or always_say:
             parts = [f"{fmt.count(added)} added" if added or not removed else "",
-                     f"{fmt.count(removed)} taken out" if removed else ""]  # fmt: skip
+                     f"{fmt.count(removed)} taken out" if removed else "",
+                     f"{fmt.count(gone)} already forgotten" if gone else ""]  # fmt: skip
             self._confirm(", ".join(part for part in parts if part), bool(added + removed))
 
     def _gallery_marked(self, images: np.ndarray, how: str) -> None:
@@ -239,11 +246,12 @@ class ForgetPresenter(QObject):
     def _show_summary(self) -> None:
         project, page = self._context.project, self._page
         selection = project.selection
-        page.set_summary(method_words.described(selection) if selection is not None else "")
+        page.set_summary(self._words(selection) if selection is not None else "")
         problem = ""
         try:
             if selection is not None:
                 selection.check()
+                self.earlier.joined(selection).check()
         except ForgetSetError as error:
             problem = error.message
         if selection is None:
@@ -255,6 +263,23 @@ class ForgetPresenter(QObject):
         chosen = bool(selection is not None and selection.count)
         page.clear_button.setEnabled(chosen)
         page.tools.export_button.setEnabled(chosen)
+
+    def _earlier_changed(self) -> None:
+        page, mask = self._page, self.earlier.mask
+        self.similar.earlier = mask
+        page.class_model.set_earlier(counts(mask, self._context.project.dataset))
+        page.gallery_model.set_earlier(mask)
+        page.gallery_panel.view.viewport().update()
+        self._show_summary()
+
+    def _words(self, selection: Selection) -> str:
+        """The summary; it says how many images were forgotten before, and where chosen ones are among them."""
+        told, mask = method_words.described(selection), self.earlier.mask
+        if mask is None or not selection.count:
+            return told
+        again = int(np.count_nonzero(selection.mask & mask))
+        before = f"{fmt.count(again)} of them already forgotten" if again else f"besides {fmt.images(int(mask.sum()))}"
+        return f"{told} · {before}{'' if again else ' forgotten before'}"
 
     def _class_hovered(self, label: int) -> None:
         self._page.gallery_panel.view.light_class(label)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.dialogs.similar import SimilarSheet
@@ -32,6 +33,7 @@ class SimilarPresenter(QObject):
         super().__init__(parent)
         self._context, self._card, self._thumbnails = context, card, thumbnails
         self._found: tuple[Selection, Duplicates] | None = None
+        self.earlier: np.ndarray | None = None  # images forgotten before: (n,) bool; they are not kept either
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(PAUSE_MS)
@@ -78,7 +80,8 @@ class SimilarPresenter(QObject):
         if selection is None or dataset is None:
             return
         pair = project.pair if "baseline" in project.evaluation else None
-        handle = self._context.jobs.submit(look, dataset, selection, pair, key=KEY)
+        mask = selection.mask if self.earlier is None else selection.mask | self.earlier
+        handle = self._context.jobs.submit(look, dataset, mask, pair, key=KEY)
         handle.progress.connect(self._progressed)
         handle.done.connect(partial(self._looked, selection))
         handle.failed.connect(self._failed)
@@ -94,8 +97,11 @@ class SimilarPresenter(QObject):
         self._card.say_failed(explain(error))
 
 
-def look(dataset: Any, selection: Any, pair: Any, progress: Any, cancelled: Any) -> Duplicates:
-    """Return similar images; runs in a worker. `pair` only where its outputs were taken: they come from the cache."""
+def look(dataset: Any, mask: np.ndarray, pair: Any, progress: Any, cancelled: Any) -> Duplicates:
+    """Return kept images similar to those in `mask`; runs in a worker.
+
+    `pair` only where its outputs were taken: they come from the cache.
+    """
     from core.devices import choose_device
     from core.session.baseline import original_outputs
     from core.session.similar import similar_images
@@ -106,4 +112,4 @@ def look(dataset: Any, selection: Any, pair: Any, progress: Any, cancelled: Any)
         progress(what, done, total)
 
     outputs = original_outputs(pair, choose_device("cpu"), tell) if pair is not None else None
-    return similar_images(dataset, selection.mask, outputs, pair.model.sha256 if pair is not None else "", tell)
+    return similar_images(dataset, mask, outputs, pair.model.sha256 if pair is not None else "", tell)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, Q
 
 from app.pages.project.facts import Fact
 from app.services import tokens as t
+from app.services.glossary import term_of
 from app.services.theme import theme
 from app.widgets.buttons import SecondaryButton, TextButton
 from app.widgets.cards import Card
@@ -94,8 +95,9 @@ class OpenCard(Card):
         for fact in facts:
             change = self._changer(fact.key) if fact.change else None
             word = "Change…" if fact.change == "preprocessing" else "Show…"
+            term = term_of(fact.label)
             self.facts.set(fact.key, fact.label, fact.value, hint=fact.hint, assumed=fact.assumed, on_change=change,
-                           fixed=fact.fixed, change_text=word)  # fmt: skip
+                           fixed=fact.fixed, change_text=word, term=term.key if term is not None else "")  # fmt: skip
         self.stack.setCurrentIndex(1 if facts else 0)
 
     def show_progress(self, text: str | None, done: int = 0, total: int = 0) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from PySide6.QtWidgets import (
 from app.dialogs.interrupted import resume
 from app.models import run_table as columns
 from app.models.run_table import PATH_ROLE, SORT_ROLE, RunTableModel
+from app.pages.runs.batch_view import BatchView
 from app.pages.runs.deleting import ask_delete
 from app.pages.runs.queue_card import QueueCard
 from app.pages.runs.reopen import Reopening
@@ -34,15 +36,21 @@ from app.widgets.cards import Card
 from app.widgets.empty import EmptyState
 from app.widgets.page import Page
 from app.widgets.table import set_up_table
+from app.widgets.term import TermRow
 from core.engine.states import ACTIVE, State
 from core.errors import AppError
 from core.job import Job
-from core.runs.folder import RunFolder
+from core.runs.folder import FORGET, RunFolder
 
 if TYPE_CHECKING:
     from app.context import AppContext
 
 EMPTY = "Runs you start or open are listed here, also those started from a terminal."
+WORDS = ("method", "forget_set", "retain_set", "verdict", "later_request")  # of the table's titles and the buttons
+LATER = (
+    "Open the model this run made and forget more with it. What was forgotten before stays forgotten: those images are "
+    "kept out of the retain set."
+)
 WATCH_MS = 2000  # how often the folder is looked at while the page is in view: runs of a terminal appear by themselves
 LIVE_MS = 500
 _WIDTHS = {columns.STATE: 156, columns.METHOD: 168, columns.FORGET: 168, columns.SEED: 52, columns.RETAIN: 84,
@@ -69,18 +77,26 @@ class RunsPage(Page):
         self.stack = QStackedWidget()
         self.stack.addWidget(self.empty)
         self.stack.addWidget(self._full())
+        self.batches = BatchView(context)
+        self.stack.addWidget(self.batches)
         self.content.addWidget(self.stack, 1)
         self.open_button = PrimaryButton("Open", self.open_chosen)
         self.resume_button = SecondaryButton("Resume", self.resume_chosen)
         self.duplicate_button = SecondaryButton("Start again…", self.duplicate_chosen)
         self.duplicate_button.setToolTip("Set up a new run with the same model, data, forget set and settings")
+        self.later_button = SecondaryButton("Later request", self.start_later)
         self.compare_button = SecondaryButton("Compare", self.compare_chosen)
         self.compare_button.setToolTip("Measures of two or more finished runs side by side, means over seeds")
         self.delete_button = DestructiveButton("Delete…", self.delete_chosen)
         self.add_action(SecondaryButton("Open a run folder…", self.choose_folder), start=True)
+        self.batch_button = SecondaryButton("Batch results", self.show_batches)
+        self.batch_button.setToolTip("Runs of batch files by method and forget set, means over seeds")
+        self.add_action(self.batch_button, start=True)
         self.action_start.addSpacing(theme.px(t.L))
         self.add_action(self.delete_button, start=True)
-        for button in (self.resume_button, self.compare_button, self.duplicate_button, self.open_button):
+        for button in (
+            self.resume_button, self.compare_button, self.later_button, self.duplicate_button, self.open_button
+        ):  # fmt: skip
             self.add_action(button)
         self._reopening = Reopening(context, self)
         self._watch = QTimer(self)
@@ -90,6 +106,9 @@ class RunsPage(Page):
         self._live.setInterval(LIVE_MS)
         self._live.timeout.connect(self._show_live)
         self._connect()
+        context.actions.add("runs.later", "Start a &later request", self.start_later, menu="run", icon="forget",
+                            shortcut="Ctrl+Shift+L", tip=LATER, why_disabled=self._why_no_later_now)  # fmt: skip
+        context.actions.add("runs.batches", "Show &batch results", self.show_batches, menu="view", icon="runs")
         self._rows_changed()
         self._queue_changed()
         context.jobs.submit(_titles).done.connect(self.model.set_titles)
@@ -127,7 +146,7 @@ class RunsPage(Page):
         """Go on with an interrupted run."""
         rows = self.chosen()
         if rows and not self._why_no_resume(rows):
-            resume(self.context, RunFolder(rows[0].path))
+            resume(self.context, RunFolder(rows[0].path), self.window())
 
     def compare_chosen(self) -> None:
         """Hold the chosen runs side by side on the Verify page."""
@@ -148,6 +167,31 @@ class RunsPage(Page):
             self.context.notifications.error(error, "The run cannot be started again")
             return
         self._reopening.open(folder, job, self._set_up)
+
+    def start_later(self) -> None:
+        """Open the model that the chosen run made, to forget more with it; what it forgot stays forgotten."""
+        rows = self.chosen()
+        if self._why_no_later(rows):
+            return
+        folder = RunFolder(rows[0].path)
+        try:
+            job = folder.job()
+        except AppError as error:
+            self.context.notifications.error(error, "No later request can start from this run")
+            return
+        self.context.show_page("project")
+        self._reopening.open_result(folder, job, partial(self.context.show_page, "forget"))
+
+    def show_batches(self) -> None:
+        """Show the results of batches instead of all runs."""
+        self.context.show_page("runs")
+        self.stack.setCurrentWidget(self.batches)
+        self._update_buttons()
+
+    def leave_batches(self) -> None:
+        """Show all runs again."""
+        self._choose_view(batches=False)
+        self._update_buttons()
 
     def delete_chosen(self) -> None:
         """Move the chosen runs to the trash, after asking."""
@@ -173,6 +217,12 @@ class RunsPage(Page):
 
     # ---- parts
 
+    def _choose_view(self, batches: bool = True) -> None:
+        """Show all runs, what will be here, or (where they are shown, unless not `batches`) the results of batches."""
+        if batches and self.stack.currentWidget() is self.batches:
+            return
+        self.stack.setCurrentIndex(1 if self.context.run_library.rows or self.context.run_controller.queue else 0)
+
     def _set_up(self, job: Job) -> None:
         self.context.show_page("unlearn")
         self.context.run_controller.setup_wanted.emit(job)
@@ -180,7 +230,7 @@ class RunsPage(Page):
     def _rows_changed(self) -> None:
         kept = {row.path for row in self.chosen()}
         self.model.set_rows(self.context.run_library.rows)
-        self.stack.setCurrentIndex(1 if self.context.run_library.rows or self.context.run_controller.queue else 0)
+        self._choose_view()
         selection = self.table.selectionModel()
         for row in range(self.proxy.rowCount()):
             index = self.proxy.index(row, 0)
@@ -193,7 +243,7 @@ class RunsPage(Page):
 
     def _queue_changed(self) -> None:
         self.queue.set_runs(self.context.run_controller.queue)
-        self.stack.setCurrentIndex(1 if self.model.rowCount() or self.context.run_controller.queue else 0)
+        self._choose_view()
 
     def _show_live(self) -> None:
         current = self.context.run_controller.current
@@ -214,11 +264,18 @@ class RunsPage(Page):
             (self.open_button, self._why_no_open(rows)), (self.resume_button, self._why_no_resume(rows)),
             (self.compare_button, self._why_no_compare(rows)),
             (self.duplicate_button, self._why_no_duplicate(rows)), (self.delete_button, self._why_no_delete(rows)),
+            (self.later_button, self._why_no_later(rows)),
         ):  # fmt: skip
             button.setEnabled(not why)
             button.setAccessibleDescription(why)
-        self.resume_button.setVisible(not self._why_no_resume(rows))
-        self.set_missing("" if rows else "Choose a run.")
+        self.later_button.setToolTip(self.later_button.accessibleDescription() or LATER)
+        self.context.actions.refresh()
+        shown = self.stack.currentWidget() is not self.batches
+        for button in (self.compare_button, self.later_button, self.duplicate_button, self.open_button,
+                       self.delete_button, self.batch_button):  # fmt: skip
+            button.setVisible(shown)
+        self.resume_button.setVisible(shown and not self._why_no_resume(rows))
+        self.set_missing("" if rows or not shown else "Choose a run.")
 
     def _why_no_open(self, rows: list[RunRow]) -> str:
         if len(rows) != 1:
@@ -242,6 +299,23 @@ class RunsPage(Page):
             return "This run cannot be read."
         return "" if rows[0].kind == "unlearn" else "A training is started on Project."
 
+    def _why_no_later(self, rows: list[RunRow]) -> str:
+        if len(rows) != 1:
+            return "Choose one run."
+        if rows[0].kind != "unlearn":
+            return "This run trained a model and forgot nothing. Open its model on Project."
+        if not rows[0].has_report:
+            return "A later request starts from a run that ended with a model."
+        folder = RunFolder(rows[0].path)
+        if not folder.has_result:
+            return "The model of this run is gone."
+        if not folder.file(FORGET).is_file():
+            return "The forget list of this run was removed, so nobody knows which images must not come back."
+        return ""
+
+    def _why_no_later_now(self) -> str:
+        return self._why_no_later(self.chosen()) if self.isVisible() else "Choose a run on the Runs page."
+
     def _why_no_delete(self, rows: list[RunRow]) -> str:
         if not rows:
             return "Choose a run."
@@ -258,12 +332,15 @@ class RunsPage(Page):
             ("Open", self.open_chosen, self._why_no_open(rows)),
             ("Resume", self.resume_chosen, self._why_no_resume(rows)),
             ("Compare", self.compare_chosen, self._why_no_compare(rows)),
+            ("Start a later request from here", self.start_later, self._why_no_later(rows)),
             ("Start again…", self.duplicate_chosen, self._why_no_duplicate(rows)),
             ("Delete…", self.delete_chosen, self._why_no_delete(rows)),
         ):
             action = menu.addAction(title)
             action.setEnabled(not why)
+            action.setToolTip(why)
             action.triggered.connect(slot)
+        menu.setToolTipsVisible(True)
         menu.popup(self.table.viewport().mapToGlobal(position))
 
     def _activated(self, index: QModelIndex) -> None:
@@ -276,6 +353,7 @@ class RunsPage(Page):
         controller.queue_changed.connect(self._queue_changed)
         controller.run_started.connect(self._started)
         controller.run_ended.connect(self._run_ended)
+        self.batches.left.connect(self.leave_batches)
         self.queue.moved.connect(controller.move)
         self.queue.removed.connect(controller.remove)
         self.table.activated.connect(self._activated)
@@ -303,6 +381,7 @@ class RunsPage(Page):
         header.setSectionResizeMode(columns.FORGET, QHeaderView.ResizeMode.Stretch)
         table.setColumnWidth(columns.CURVE, theme.px(96))
         card = Card("All runs", padding=t.M)
+        card.add_action(TermRow(WORDS))
         card.add_action(self.search)
         card.body.addWidget(table, 1)
         whole = QWidget()

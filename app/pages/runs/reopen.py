@@ -1,4 +1,4 @@
-"""Brings a run's model, data and forget set back into the session, to start its job again."""
+"""Brings a run's model and data back into the session: to start its job again, or a later request from its result."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject
 
 from app.workers.opening_job import Request
+from core.errors import AmbiguousModelError, NoTestPartError, UnsafeFileError
 from core.job import Job
-from core.runs.folder import FORGET, RunFolder
+from core.runs.folder import FORGET, MODEL, RunFolder
 
 if TYPE_CHECKING:
     from app.context import AppContext
+
+_QUESTIONS = (UnsafeFileError, AmbiguousModelError, NoTestPartError)  # the Project page asks and opens again
 
 
 class Reopening(QObject):
@@ -21,56 +24,83 @@ class Reopening(QObject):
     def __init__(self, context: AppContext, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._context = context
-        self._request: Request | None = None
+        self._goal: object = None  # marks the request that is waited for
         self._folder: RunFolder | None = None
-        self._job: Job | None = None
-        self._then: Callable[[Job], object] | None = None
+        self._then: Callable[[], object] | None = None
         if context.opening is not None:
             context.opening.opened.connect(self._opened)
             context.opening.failed.connect(self._failed)
 
     def open(self, folder: RunFolder, job: Job, then: Callable[[Job], object]) -> None:
         """Open what `job` needs where it is not open, choose its forget set, then call `then(job)`."""
-        self._folder, self._job, self._then = folder, job, then
+
+        def chosen() -> None:
+            then(job)
+
+        self._folder = folder
+        self._open(job.model.path, job.model.sha256, job, f"The model and data of {folder.id}",
+                   lambda: self._choose(chosen))  # fmt: skip
+
+    def open_result(self, folder: RunFolder, job: Job, then: Callable[[], object]) -> None:
+        """Open the model a run made with the run's data; nothing is chosen in it yet when `then` is called."""
+
+        def opened() -> None:
+            selection = self._context.project.selection
+            if selection is not None and selection.count:
+                self._context.project.set_selection(selection.cleared())
+            then()
+
+        self._open(str(folder.file(MODEL)), "", job, f"The result of {folder.id}", opened)
+
+    def _open(self, model: str, sha256: str, job: Job, name: str, then: Callable[[], object]) -> None:
+        self._then = then
         project = self._context.project
-        model, dataset = project.opened_model, project.dataset
-        same = model is not None and dataset is not None and (
-            model.sha256 == job.model.sha256 and dataset.fingerprint == job.data.fingerprint
-        )  # fmt: skip
-        if same:
-            self._choose()
+        opened, dataset = project.opened_model, project.dataset
+        same_model = opened is not None and (opened.sha256 == sha256 if sha256 else str(opened.path) == model)
+        if same_model and dataset is not None and dataset.fingerprint == job.data.fingerprint:
+            self._go_on()
             return
         data = job.data
         changes = {
             "data_root": data.data_root, "test_fraction": data.test_fraction, "classes_file": data.classes_file,
             "preprocess_file": data.preprocess_file,
         }  # fmt: skip
-        self._request = Request("both", f"The model and data of {folder.id}", model=job.model.path, data=data.spec,
-                                changes=changes, arch=job.model.user_code or job.model.architecture)  # fmt: skip
-        self._context.opening.put(self._request)
+        self._goal = object()
+        self._context.opening.put(
+            Request("both", name, model=model, data=data.spec, changes=changes,
+                    arch=job.model.user_code or job.model.architecture, trust_code=self._context.trust.code(job),
+                    wanted_by=self._goal)
+        )  # fmt: skip
+
+    def _go_on(self) -> None:
+        then, self._then, self._goal = self._then, None, None
+        if then is not None:
+            then()
 
     def _opened(self, request: Request) -> None:
-        if request is self._request:
-            self._request = None
-            self._choose()
+        if self._goal is not None and request.wanted_by is self._goal:
+            self._go_on()
 
     def _failed(self, failure: Any) -> None:
-        if failure.request is self._request:
-            self._request = self._then = None
-            self._context.notifications.error(failure.sentence)
+        if self._goal is None or failure.request.wanted_by is not self._goal:
+            return
+        if isinstance(failure.error, _QUESTIONS):
+            self._context.show_page("project")
+            return
+        self._goal = self._then = None
+        self._context.notifications.error(failure.sentence)
 
-    def _choose(self) -> None:
+    def _choose(self, then: Callable[[], object]) -> None:
         dataset = self._context.project.dataset
         assert dataset is not None and self._folder is not None
+        self._then = then
         handle = self._context.jobs.submit(_selection, self._folder, dataset, key="reopen")
         handle.done.connect(self._chosen)
         handle.failed.connect(self._not_chosen)
 
     def _chosen(self, selection: Any) -> None:
-        then, self._then = self._then, None
         self._context.project.set_selection(selection)
-        if then is not None and self._job is not None:
-            then(self._job)
+        self._go_on()
 
     def _not_chosen(self, error: BaseException) -> None:
         self._then = None

@@ -15,6 +15,7 @@ from app.widgets.cards import Card
 from app.widgets.facts import FactTable
 from app.widgets.labels import Label, section
 from app.widgets.scroll import scrolling
+from app.widgets.term import heading
 
 if TYPE_CHECKING:
     from core.session.planning import Estimate
@@ -35,7 +36,7 @@ class PlanCard(Card):
         column.setSpacing(theme.px(t.M))
         self.facts = FactTable(label_width=72)
         column.addWidget(self.facts)
-        self._before = section("Earlier requests")
+        self._before = heading("Earlier requests")
         column.addWidget(self._before)
         self.earlier = Label("", "body", "text-2", wrap=True)
         column.addWidget(self.earlier)

@@ -65,7 +65,8 @@ class ComparisonTree(QFrame):
             if column >= FIRST:
                 title = str(self.table.headerData(column, Qt.Orientation.Horizontal))
                 wanted = metrics.horizontalAdvance(title) + 2 * theme.px(t.S) + 2
-                self.numbers.setColumnWidth(column, min(max(wanted, theme.px(_NARROWEST)), theme.px(_WIDEST)))
+                wanted = min(max(wanted, theme.px(_NARROWEST)), theme.px(_WIDEST))
+                self.numbers.setColumnWidth(column, max(wanted, self.numbers.sizeHintForColumn(column)))
         self.numbers.setColumnWidth(VERDICT, theme.px(_VERDICT_WIDTH))
         self.names.header().setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
 

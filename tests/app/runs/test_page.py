@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from app.dialogs.confirm import ConfirmDialog
 from app.models import run_table as columns
 from app.pages.runs import RunsPage
 from app.pages.runs.deleting import delete
-from core.runs.folder import RunFolder
+from core.runs.folder import CARD, FORGET, MODEL, RunFolder, Status
 from core.session.jobs import create_run, make_unlearn_job
 from tests.app.scripted import Script, Stepped, job, write_run
 from tests.app.verify.walk import unnamed_widgets
@@ -205,3 +206,32 @@ def test_finished_runs_are_compared_on_the_verify_page(page, runs, context, qtbo
     choose(page, "c", "a")
     page.compare_button.click()
     assert [folder.id for folder in context.project.compared] == ["a", "c"] and shown == ["verify"]
+
+
+def test_a_later_request_starts_from_a_finished_run(page, context, example, qtbot):
+    made = make_unlearn_job(example.pair, example.selection, "finetune", device="cpu", threads=1)
+    folder = create_run(context.runs_folder() / "first", made, example.selection, example.pair.dataset)
+    source = example.pair.model.path
+    shutil.copy(source, folder.file(MODEL))  # as good as a result for what is looked at here
+    shutil.copy(source.with_name(CARD), folder.file(CARD))
+    folder.write_status(Status("finished", 1, 0.0, 10, 10))
+    write_run(context.runs_folder() / "b", job(seed=1), [Script("b").started()], "running", step=31)
+    context.run_library.refresh()
+    qtbot.waitUntil(lambda: page.model.rowCount() == 2)
+    choose(page, "b")
+    assert not page.later_button.isEnabled()
+    assert page.later_button.toolTip() == "A later request starts from a run that ended with a model."
+    assert context.actions.reason("runs.later") == page.later_button.toolTip()
+    choose(page, "first")
+    assert page.later_button.isEnabled()
+    context.actions.trigger("runs.later")  # Ctrl+Shift+L
+    assert context.shown_pages[-1] == "project"
+    qtbot.waitUntil(lambda: context.shown_pages[-1] == "forget", timeout=20_000)
+    project = context.project
+    assert project.opened_model.path == folder.file(MODEL) and project.selection.count == 0
+    later = make_unlearn_job(project.pair, project.selection.with_classes([5]), "finetune", device="cpu", threads=1)
+    assert later.chain == (folder.job_sha256(),) and later.forget.class_names == ("3", "5")
+    folder.file(FORGET).unlink()
+    page._update_buttons()
+    assert "which images must not come back" in page.later_button.toolTip()
+    qtbot.waitUntil(lambda: context.jobs.active() + context.device_jobs.active() == 0, timeout=20_000)

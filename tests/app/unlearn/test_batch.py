@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QWidget
+import shutil
+
+from PySide6.QtWidgets import QLabel, QWidget
 
 from app.services.batch_queue import BatchQueue
+from core.runs.folder import MODEL, Status
+from core.session.batch_record import records
+from core.session.jobs import create_run, make_unlearn_job
 
 
 def text(model, *forgets: str) -> str:
@@ -33,6 +38,46 @@ def test_a_batch_file_is_asked_about_and_queued(opened, example, tmp_path, qtbot
     button.click()
     queue = opened.run_controller.queue
     assert [(run.job.seed, run.path.name) for run in queue] == [(1, "night-3-finetune-s1"), (2, "night-3-finetune-s2")]
+    qtbot.waitUntil(lambda: bool(records()), timeout=10_000)
+    assert [run.path.name for run in records()[0].runs] == ["night-3-finetune-s1", "night-3-finetune-s2"]
+
+    batches.read(file)  # both wait: there is nothing to queue again
+    qtbot.waitUntil(lambda: "finished or wait already" in opened.notifications.history[-1].text, timeout=20_000)
+    assert batches.dialog is None and len(opened.run_controller.queue) == 2
+    for run in queue:
+        opened.run_controller.remove(run)
+
+
+def test_a_batch_goes_on_where_it_ended(opened, example, tmp_path, qtbot):
+    """What has its result is skipped, what was cut off goes on, and another run in a folder stays what it is."""
+    window = QWidget()
+    qtbot.addWidget(window)
+    batches = BatchQueue(opened, window)
+    file = tmp_path / "night.toml"
+    file.write_text(text(example.pair.model.path, "3").replace('"1-2"', '"1-4"'))
+    pair, home = example.pair, opened.runs_folder()
+    made = []
+    for seed, epochs in ((1, None), (2, None), (3, 1)):
+        settings = {"epochs": epochs} if epochs else {}
+        job = make_unlearn_job(pair, example.selection, "finetune", settings=settings, seed=seed, threads=1)
+        made.append(create_run(home / f"night-3-finetune-s{seed}", job, example.selection, pair.dataset))
+    done, cut, _other = made
+    shutil.copy(pair.model.path, done.file(MODEL))
+    done.write_status(Status("finished", 1, 0.0, 10, 10))
+    cut.write_status(Status("running", 1, 0.0, 3, 10))
+    opened.run_controller.hold()
+    batches.read(file)
+    qtbot.waitUntil(lambda: batches.dialog is not None, timeout=20_000)
+    said = " ".join(label.text() for label in batches.dialog.findChildren(QLabel))
+    assert "Queue 3 runs of night.toml?" in said and "1 run that was cut off goes on." in said
+    assert "1 run finished or waiting already: skipped." in said
+    batches.dialog.buttons["yes"].click()
+    queue = opened.run_controller.queue
+    assert [run.path == cut.path for run in queue] == [True, False, False] and queue[0].job.seed == 2
+    assert queue[1].job.seed == 3 and queue[1].path.name != "night-3-finetune-s3"
+    qtbot.waitUntil(lambda: bool(records()), timeout=10_000)
+    assert [run.seed for run in records()[0].runs] == [1, 2, 3, 4]
+    assert records()[0].folder_of("3-finetune-s3") == queue[1].path
     for run in queue:
         opened.run_controller.remove(run)
 

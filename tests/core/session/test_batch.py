@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import json
 
@@ -10,11 +11,22 @@ import pytest
 from core.data.dataset import ImageSet
 from core.engine.control import Control
 from core.errors import InputError
-from core.jsonio import read_json
-from core.runs.folder import RunFolder
+from core.jsonio import read_json, write_json
+from core.runs.folder import RunFolder, Status
 from core.session import batch as batches
-from core.session.batch import BATCH, BatchRun
+from core.session.batch import BATCH, BatchRun, Row
 from core.session.batch_file import read_batch
+from core.session.batch_record import (
+    BatchRecord,
+    RecordedRun,
+    batches_home,
+    read_record,
+    records,
+    rows_of,
+    unfinished,
+    write_record,
+)
+from core.session.batch_table import csv_text, grouped
 from core.session.inspecting import inspect
 from core.session.opening import Pair, open_for
 
@@ -163,3 +175,55 @@ def test_a_fault_of_a_run_is_a_row_and_no_end(write, small, tmp_path, monkeypatc
     going = go(write(), tmp_path / "out")
     assert {row.outcome for row in going.rows} == {"failed"} and going.exit_code() == 1
     assert "ZeroDivisionError" in going.rows[0].error
+
+
+def rows_of_seeds(*accuracies, forget="three", name="finetune", verdict=None):
+    return [
+        Row(f"{forget}-{name}-s{seed}", forget, "finetune", seed, "finished" if value is not None else "failed",
+            measures={"retain_test_accuracy": value, "forget_accuracy": 0.0} if value is not None else None,
+            seconds=10.0 * seed if value is not None else None, verdict=verdict)
+        for seed, value in enumerate(accuracies, start=1)
+    ]  # fmt: skip
+
+
+def test_the_table_has_a_row_a_method_and_forget_set_with_means_over_seeds():
+    rows = [*rows_of_seeds(0.90, 0.94, None, verdict="no_reference"), *rows_of_seeds(0.5, name="long"),
+            *rows_of_seeds(0.7, forget="5")]  # fmt: skip
+    groups = grouped(rows)
+    assert [(group.forget, group.method, len(group.rows)) for group in groups] == [
+        ("three", "finetune", 3), ("three", "long (finetune)", 1), ("5", "finetune", 1),
+    ]  # fmt: skip
+    first = groups[0]
+    assert first.cells() == [
+        "three", "finetune", "2 of 3", "92.0 ± 25.4 %", "0.0 ± 0.0 %", "–", "15 s", "no reference"
+    ]  # fmt: skip
+    assert groups[1].cells()[2:4] == ["1 of 1", "50.0 %"] and first.outcomes == {"finished": 2, "failed": 1}
+    table = list(csv.DictReader(csv_text(groups).splitlines()))
+    assert [row["seeds"] for row in table] == ["1 2 3", "1", "1"] and table[0]["ended"] == "2"
+    assert float(table[0]["retain_test_accuracy_mean"]) == pytest.approx(0.92)
+    assert table[1]["retain_test_accuracy_low"] == "" and table[0]["forget_test_accuracy_mean"] == ""
+
+
+def test_what_belongs_to_a_batch_is_known_after_the_end(tmp_path, monkeypatch):
+    monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path))
+    folders = [tmp_path / "runs" / name for name in ("a", "b", "c")]
+    runs = tuple(RecordedRun(f"three-finetune-s{n}", "three", "finetune", n, str(f)) for n, f in enumerate(folders))
+    write_record(BatchRecord(tmp_path / "night.toml", 5.0, runs))
+    write_record(BatchRecord(tmp_path / "other.toml", 9.0, runs[:1]))
+    assert [record.title for record in records()] == ["other.toml", "night.toml"]
+    record = read_record(tmp_path / "night.toml")
+    assert record == BatchRecord(tmp_path / "night.toml", 5.0, runs) and read_record(tmp_path / "none.toml") is None
+    made = RunFolder(folders[0])
+    made.path.mkdir(parents=True)
+    made.file("job.json").write_text("{}")
+    made.file("model.safetensors").write_bytes(b"")
+    made.write_status(Status("finished", 1, 0.0))
+    write_json(made.file("model.json"), {"measures": {"retain_test_accuracy": 0.9}, "cost": {"seconds": 3.0}})
+    rows = rows_of(record, waiting=[folders[1]])
+    assert [row.outcome for row in rows] == ["finished", "waiting", "missing"]
+    assert rows[0].measures["retain_test_accuracy"] == 0.9 and rows[0].seconds == 3.0
+    assert [run.path for run in unfinished(record)] == folders[1:]
+    made.write_status(Status("failed", 1, 0.0, error="The loss became infinite."))
+    assert rows_of(record)[0].error == "The loss became infinite."
+    next(batches_home().glob("*.json")).write_text("{")
+    assert len(records()) == 1  # what is damaged is left out

@@ -1,0 +1,121 @@
+"""The results of a batch as a table: a row a method and forget set, means over seeds, as the command line has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from app.models.run_table import VERDICTS
+from app.services import format as fmt
+from app.services.theme import theme
+from app.widgets.table import NUMBER
+
+if TYPE_CHECKING:
+    from core.session.batch_table import Group
+
+Index = QModelIndex | QPersistentModelIndex
+ROOT = QModelIndex()
+
+FORGET, METHOD, RUNS, RETAIN, FORGET_ACCURACY, FORGET_UNSEEN, TIME, VERDICT = range(8)
+TITLES = ("Forget set", "Method", "Runs", "Retain, unseen", "Forget", "Forget, unseen", "Time", "Verdict")
+TIPS = {
+    RUNS: "Runs with a result, of all seeds",
+    RETAIN: "Accuracy on unseen images of the classes that stay, mean over seeds ± half of its 95 % interval",
+    FORGET_ACCURACY: "Accuracy on the forget images, mean over seeds ± half of its 95 % interval",
+    FORGET_UNSEEN: "Accuracy on unseen images of the forgotten classes, mean over seeds ± half of its 95 % interval",
+    TIME: "Mean time of a run",
+    VERDICT: "Against retrained models; – where no run was checked",
+}
+_MEASURES = {RETAIN: "retain_test_accuracy", FORGET_ACCURACY: "forget_accuracy",
+             FORGET_UNSEEN: "forget_test_accuracy"}  # fmt: skip
+OUTCOMES = {
+    "finished": "finished", "skipped": "finished", "stopped": "stopped early", "running": "going", "waiting": "waiting",
+    "interrupted": "interrupted", "failed": "failed", "missing": "not started",
+}  # fmt: skip
+
+
+class BatchTableModel(QAbstractTableModel):
+    """Rows are `Group`s in the order of the batch file."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._groups: tuple[Group, ...] = ()
+        self._cells: list[list[str]] = []
+        theme.changed.connect(self._restyle)
+
+    def set_groups(self, groups: Sequence[Group]) -> None:
+        """Show other results; where the rows stay the same ones, only their cells change."""
+        cells = [_cells(group) for group in groups]
+        same = [group.runs for group in groups] == [group.runs for group in self._groups]
+        if not same:
+            self.beginResetModel()
+        self._groups, self._cells = tuple(groups), cells
+        if not same:
+            self.endResetModel()
+        else:
+            self._restyle()
+
+    def group_at(self, row: int) -> Group:
+        """The runs of a row."""
+        return self._groups[row]
+
+    def rowCount(self, parent: Index = ROOT) -> int:
+        return 0 if parent.isValid() else len(self._groups)
+
+    def columnCount(self, parent: Index = ROOT) -> int:
+        return 0 if parent.isValid() else len(TITLES)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(TITLES):
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return TITLES[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole and section in (*_MEASURES, TIME):
+            return NUMBER
+        return TIPS.get(section) if role == Qt.ItemDataRole.ToolTipRole else None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        row, column = index.row(), index.column()
+        text = self._cells[row][column]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return text
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return NUMBER if column in (*_MEASURES, TIME) else None
+        if role == Qt.ItemDataRole.ForegroundRole:
+            return theme.brush("text_3") if text == fmt.DASH else None
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tip(self._groups[row], column)
+        return None
+
+    def _tip(self, group: Group, column: int) -> str | None:
+        if column in _MEASURES:
+            key = _MEASURES[column]
+            known = [(row.seed, (row.measures or {}).get(key)) for row in group.rows]
+            lines = [f"Seed {seed}: {fmt.percent(value)}" for seed, value in known if value is not None]
+            return "\n".join(lines) or "No run has a result yet."
+        if column == RUNS:
+            lines = [f"{fmt.count(number)} {OUTCOMES[outcome]}" for outcome, number in group.outcomes.most_common()]
+            return "\n".join([*lines, *dict.fromkeys(row.error for row in group.rows if row.error)])
+        if column == VERDICT and not group.verdicts:
+            return "No run of this row was checked against a retrained model."
+        return ", ".join(group.runs) if column in (FORGET, METHOD) else None
+
+    def _restyle(self) -> None:
+        if self._groups:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self._groups) - 1, len(TITLES) - 1))
+
+
+def _cells(group: Group) -> list[str]:
+    """Return the core's cells, with verdicts in the window's words."""
+    cells = group.cells()
+    found = group.verdicts
+    if len(found) == 1 and sum(found.values()) == len(group.rows):
+        cells[VERDICT] = VERDICTS.get(next(iter(found)), fmt.DASH)
+    elif found:
+        named = found.most_common()
+        cells[VERDICT] = ", ".join(f"{fmt.count(number)} {VERDICTS.get(code, code).lower()}" for code, number in named)
+    return cells

@@ -1,0 +1,107 @@
+"""A model that is the result of an earlier run: what it forgot is told, marked, and cannot be chosen again."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+
+from app.models.class_table import NAME
+from app.models.gallery import EARLIER
+from app.pages.forget.page import ForgetPage
+from core.runs.folder import CARD, FORGET, MODEL, RunFolder
+from core.session.jobs import create_run, make_unlearn_job
+from core.session.opening import Pair, open_for
+from tests.app.runner import context, example, example_home, home, opened
+
+__all__ = ["context", "example", "example_home", "home", "opened"]
+
+
+@pytest.fixture
+def result(example, tmp_path):
+    """A run that forgot class 3, as good as ended."""
+
+    def make(name: str, pair: Pair, selection, method: str = "finetune") -> RunFolder:
+        job = make_unlearn_job(pair, selection, method, device="cpu", threads=1)
+        folder = create_run(tmp_path / name, job, selection, pair.dataset)
+        source = example.pair.model.path
+        shutil.copy(source, folder.file(MODEL))
+        shutil.copy(source.with_name(CARD), folder.file(CARD))
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def page(opened, qtbot):
+    opened.actions.add("edit.undo", "Undo", opened.project.undo_selection)  # as the window does
+    opened.actions.add("edit.redo", "Redo", opened.project.redo_selection)
+    made = ForgetPage(opened)
+    qtbot.addWidget(made)
+    made.resize(1096, 644)
+    made.show()
+    yield made
+    made.left()
+    made.thumbnails.close()
+
+
+def test_an_original_has_no_earlier_requests(page, opened, qtbot):
+    qtbot.waitUntil(lambda: page.presenter.earlier.found is not None)
+    assert page.earlier_card.isHidden() and page.presenter.earlier.mask is None
+
+
+def test_what_was_forgotten_before_is_told_and_cannot_be_chosen(page, opened, example, result, qtbot):
+    first = result("first", example.pair, example.selection)
+    dataset = example.pair.dataset
+    opened.project.set_model(open_for(dataset, first.path))
+    opened.project.set_selection(opened.project.selection.cleared())
+    qtbot.waitUntil(lambda: page.earlier_card.isVisible(), timeout=10_000)
+    gone = example.selection.count
+    assert page.earlier_card.words.text().startswith(f"{gone} images were forgotten already by this model.")
+    (line,) = page.earlier_card.lines()
+    assert line.startswith(f"1. class 3: {gone} images, by finetune (run first), on 20")
+
+    box = page.class_model.index(3, NAME)
+    assert box.data() == "3 · forgotten" and not box.flags() & Qt.ItemFlag.ItemIsUserCheckable
+    assert box.data(Qt.ItemDataRole.CheckStateRole) is None
+    assert "already forgotten" in box.data(Qt.ItemDataRole.ToolTipRole)
+    image = int(np.flatnonzero(example.selection.mask)[0])
+    cell = page.gallery_model.index_of(page.gallery_model.cell_of(image))
+    assert cell.data(EARLIER) and "Already forgotten" in cell.data(Qt.ItemDataRole.ToolTipRole)
+
+    page.presenter.toggle_classes([3, 5], True)
+    assert opened.project.selection.complete_classes == (5,)
+    assert f"{gone} already forgotten" in page.confirmed()
+    assert page.summary().endswith(f"besides {gone} images forgotten before")
+    page.presenter.toggle_classes([c for c in range(10) if c != 3], True)
+    assert page.class_panel.filter.state() == Qt.CheckState.Checked  # all that can be chosen is
+    assert page.missing() == "At least one class must stay."  # with what was forgotten before, none would
+
+
+def test_all_requests_of_a_chain_are_told_with_their_runs(page, opened, example, result, qtbot):
+    dataset = example.pair.dataset
+    first = result("first", example.pair, example.selection)
+    pair = Pair(open_for(dataset, first.path), dataset, example.pair.options)
+    second = result("second", pair, example.selection.cleared().with_classes([5]), "head-only")
+    opened.project.set_model(open_for(dataset, second.path))
+    qtbot.waitUntil(lambda: page.earlier_card.isVisible(), timeout=10_000)
+    one, two = page.earlier_card.lines()
+    assert one.startswith("1. class 3") and "run first" in one
+    assert two.startswith("2. class 5") and "by head-only" in two
+    assert page.presenter.earlier.mask.sum() == np.isin(dataset.train.labels.numpy(), (3, 5)).sum()
+
+    shutil.rmtree(first.path)  # its request is in the second's job, the day it ended is not
+    page.presenter.earlier.refresh()
+    qtbot.waitUntil(lambda: page.presenter.earlier.found is not None, timeout=10_000)
+    assert ", on 20" not in page.earlier_card.lines()[0] and ", on 20" in page.earlier_card.lines()[1]
+
+
+def test_a_chain_that_cannot_be_known_is_said(page, opened, example, result, qtbot):
+    first = result("first", example.pair, example.selection)
+    first.file(FORGET).unlink()
+    opened.project.set_model(open_for(example.pair.dataset, first.path))
+    qtbot.waitUntil(lambda: bool(opened.notifications.history), timeout=10_000)
+    assert opened.notifications.history[-1].sentence.startswith("No later request can start from this model.")
+    assert page.earlier_card.isHidden()
