@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, QSortFilterProxyModel, Qt
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtCore import Signal as QtSignal
 
+from app.models.arranged import ArrangedRows
 from app.services import format as fmt
 from app.services.theme import theme
 from app.widgets.table import NUMBER
@@ -26,8 +27,7 @@ TIPS = (
     "Share of the class's training images in the forget set",
 )  # fmt: skip
 SHARE = int(Qt.ItemDataRole.UserRole) + 1  # of the FORGET column: 0..1
-SORT = int(Qt.ItemDataRole.UserRole) + 2
-LABEL = int(Qt.ItemDataRole.UserRole) + 3  # the class's index
+LABEL = int(Qt.ItemDataRole.UserRole) + 2  # the class's index
 
 
 class ClassTableModel(QAbstractTableModel):
@@ -87,6 +87,31 @@ class ClassTableModel(QAbstractTableModel):
         whole = self._chosen[label] >= self._train[label] - self._earlier[label]
         return Qt.CheckState.Checked if whole else Qt.CheckState.PartiallyChecked
 
+    def states(self, labels: np.ndarray) -> Qt.CheckState:
+        """Whether all, some or none of classes (m,) is in the forget set; those forgotten earlier do not count."""
+        labels = labels[self._earlier[labels] < self._train[labels]]
+        chosen = self._chosen[labels]
+        if not chosen.any():
+            return Qt.CheckState.Unchecked
+        whole = chosen.all() and (chosen >= self._train[labels] - self._earlier[labels]).all()
+        return Qt.CheckState.Checked if whole else Qt.CheckState.PartiallyChecked
+
+    def sort_keys(self, column: int) -> np.ndarray:
+        """What rows are sorted by; classes stand in the order of the outputs."""
+        if column in (TRAIN, TEST):
+            return self._train if column == TRAIN else self._test
+        if column == ACCURACY:
+            values = (self._value(row) for row in range(len(self._names)))
+            return np.array([-1.0 if value is None else value for value in values])
+        if column == FORGET:
+            shares: np.ndarray = self._chosen / np.maximum(self._train, 1)
+            return shares
+        return np.arange(len(self._names))
+
+    def row_names(self) -> tuple[str, ...]:
+        """The classes' names."""
+        return self._names
+
     def rowCount(self, parent: Index = ROOT) -> int:
         return 0 if parent.isValid() else len(self._names)
 
@@ -126,8 +151,6 @@ class ClassTableModel(QAbstractTableModel):
             return self._told(row, column)
         if role == SHARE:
             return self._share(row)
-        if role == SORT:
-            return self._sort_key(row, column)
         if role == LABEL:
             return row
         return None
@@ -169,38 +192,22 @@ class ClassTableModel(QAbstractTableModel):
     def _share(self, row: int) -> float:
         return float(self._chosen[row] / self._train[row]) if self._train[row] else 0.0
 
-    def _sort_key(self, row: int, column: int) -> Any:
-        if column == TRAIN:
-            return int(self._train[row])
-        if column == TEST:
-            return int(self._test[row])
-        if column == ACCURACY:
-            value = self._value(row)
-            return -1.0 if value is None else value
-        return self._share(row) if column == FORGET else row  # classes stand in the order of the outputs
-
     def _value(self, row: int) -> float | None:
         return self._accuracy[row] if self._accuracy is not None and row < len(self._accuracy) else None
 
 
-class ClassFilter(QSortFilterProxyModel):
+class ClassFilter(ArrangedRows):
     """Classes whose name holds a text, sorted; says what is ticked of those shown."""
 
     def __init__(self, source: ClassTableModel, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(source, parent)
         self._classes = source
-        self.setSourceModel(source)
-        self.setSortRole(SORT)
-        self.setFilterKeyColumn(NAME)
-        self.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
 
     def labels(self) -> list[int]:
         """Indices of the classes shown, from the top."""
-        return [self.mapToSource(self.index(row, 0)).row() for row in range(self.rowCount())]
+        labels: list[int] = self.rows.tolist()
+        return labels
 
     def state(self) -> Qt.CheckState:
         """Whether all, some or none of what is shown is in the forget set."""
-        states = {self._classes.state(label) for label in self.labels() if not self._classes.gone(label)}
-        if states == {Qt.CheckState.Checked}:
-            return Qt.CheckState.Checked
-        return Qt.CheckState.Unchecked if states <= {Qt.CheckState.Unchecked} else Qt.CheckState.PartiallyChecked
+        return self._classes.states(self.rows)

@@ -20,7 +20,6 @@ OUTPUT, MODEL, FOLDER, IMAGES, ACCURACY, SAMPLES = range(6)
 TITLES = ("Output", "Name in model", "Class of the data", "Images", "Accuracy, %", "Samples")
 SAMPLE_COUNT = 6
 SAMPLE_KEYS = int(Qt.ItemDataRole.UserRole) + 1  # of the samples column: thumbnail keys
-SORT = int(Qt.ItemDataRole.UserRole) + 2  # what rows are sorted by
 
 _NO_NAME = "The checkpoint does not hold class names."
 _NOT_MEASURED = "Measured once model and data are both open."
@@ -57,6 +56,22 @@ class FitTableModel(QAbstractTableModel):
         self._accuracy = accuracy
         if self._classes:
             self.dataChanged.emit(self.index(0, ACCURACY), self.index(len(self._classes) - 1, ACCURACY))
+
+    def sort_keys(self, column: int) -> np.ndarray:
+        """What rows are sorted by."""
+        many = len(self._classes)
+        if column == IMAGES:
+            return np.array(self._counts)
+        if column == ACCURACY:
+            return np.array([-1.0 if value is None else value for value in map(self._value, range(many))])
+        if column in (MODEL, FOLDER):
+            texts = [(self._text(row, column) or "").casefold() for row in range(many)]
+            return np.unique(np.array(texts), return_inverse=True)[1]
+        return np.arange(many)
+
+    def row_names(self) -> tuple[str, ...]:
+        """The classes' names."""
+        return self._classes
 
     def samples(self, row: int) -> tuple[tuple[str, int], ...]:
         """Thumbnail keys of a class's samples."""
@@ -96,8 +111,6 @@ class FitTableModel(QAbstractTableModel):
             return self._tip(row, column)
         if role == SAMPLE_KEYS and column == SAMPLES:
             return self._samples[row]
-        if role == SORT:
-            return self._sort_key(row, column)
         return None
 
     def _text(self, row: int, column: int) -> str | None:
@@ -123,16 +136,6 @@ class FitTableModel(QAbstractTableModel):
         if column == ACCURACY and self._value(row) is None:
             return _NOT_MEASURED if self._accuracy is None else _NO_TEST_IMAGES
         return None
-
-    def _sort_key(self, row: int, column: int) -> Any:
-        if column == IMAGES:
-            return self._counts[row]
-        if column == ACCURACY:
-            value = self._value(row)
-            return -1.0 if value is None else value
-        if column in (MODEL, FOLDER):
-            return (self._text(row, column) or "").casefold()
-        return row
 
     def _value(self, row: int) -> float | None:
         return self._accuracy[row] if self._accuracy is not None and row < len(self._accuracy) else None

@@ -1,4 +1,4 @@
-"""The map of images: an item for each class, the forget set as an overlay, lasso and rectangle, thumbnails."""
+"""The map of images: points of each class, the forget set as an overlay, lasso and rectangle, thumbnails."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.plots.figure import Figure, Text
 from app.plots.lasso import points_in_polygon, points_in_rectangle
+from app.plots.spots import Grid, Spots, corners
 from app.plots.tables import Cell, Table
 from app.services import format as fmt
 from app.services import tokens as t
@@ -28,7 +29,9 @@ Thumbnail = Callable[[int], QPixmap | None]
 DENSITY_ABOVE = 200_000  # points; above, an image of their density is drawn
 POINTS_WHEN_ZOOMED = 50_000  # so few in view are drawn as points again
 CLASSES_WITH_COLOUR = 7
+ALL = -1  # the item of all classes, where there are too many to colour
 _BINS = 256
+_NAMED_FROM = 20_000  # points of a class, at most, that the place of its name is taken from
 _NEAR_PX = 8
 _HOVER_MS = 60
 
@@ -50,7 +53,9 @@ class ScatterPlot(Figure):
         self._labels: NDArray[np.int64] = np.empty(0, np.int64)
         self._names: tuple[str, ...] = ()
         self._forget: NDArray[np.bool_] = np.empty(0, bool)
-        self._items: dict[int, pg.ScatterPlotItem] = {}
+        self._grid: Grid | None = None  # where an image of the density may stand for the points
+        self._as_points = True
+        self._items: dict[int, Spots] = {}
         self._texts: dict[int, pg.TextItem] = {}
         self._highlight: int | None = None
         self._hidden: set[int] = set()
@@ -82,13 +87,19 @@ class ScatterPlot(Figure):
         self._density = pg.ImageItem()
         self._density.setZValue(-20)
         self._density.hide()
-        self._overlay = pg.ScatterPlotItem(pxMode=True, size=theme.px(6), symbol="t1")
+        self._tints = {name: pg.ImageItem() for name in ("retain", "forget")}  # over the density: class lit, forget set
+        for place, tint in enumerate(self._tints.values()):
+            tint.setZValue(place - 19)
+            tint.hide()
+        self._lit = Spots(pxMode=True, size=theme.px(4), symbol="o")  # the class lit among many
+        self._lit.setZValue(10)
+        self._overlay = Spots(pxMode=True, size=theme.px(6), symbol="t1")
         self._overlay.setZValue(20)
         self._hover_item = pg.ScatterPlotItem(pxMode=True, size=theme.px(11), symbol="o")
         self._hover_item.setZValue(30)
         self._outline = pg.PlotCurveItem()
         self._outline.setZValue(40)
-        for item in (self._density, self._overlay, self._hover_item, self._outline):
+        for item in (self._density, *self._tints.values(), self._lit, self._overlay, self._hover_item, self._outline):
             self.canvas.addItem(item, ignoreBounds=True)
         self._popup = QLabel(self, Qt.WindowType.ToolTip)
         self._popup.setMargin(theme.px(t.XS))
@@ -116,9 +127,10 @@ class ScatterPlot(Figure):
         self._labels = np.asarray(labels, np.int64)
         self._names = tuple(class_names)
         self._forget = np.zeros(len(self._points), bool)
+        self._grid = Grid(self._points, _BINS) if len(self._points) > DENSITY_ABOVE else None
+        self._as_points = self._grid is None
         self._set_hover(-1)
         self._rebuild()
-        self._draw_forget()
         self.fit()
 
     def set_forget(self, mask: NDArray[np.bool_]) -> None:
@@ -131,8 +143,7 @@ class ScatterPlot(Figure):
     def set_class_visible(self, label: int, visible: bool) -> None:
         """Show or hide a class."""
         (self._hidden.discard if visible else self._hidden.add)(label)
-        if label in self._items:
-            self._items[label].setVisible(visible)
+        self._fill_items()
         self._draw_forget()
 
     def highlight_class(self, label: int | None) -> None:
@@ -140,6 +151,7 @@ class ScatterPlot(Figure):
         if label != self._highlight:
             self._highlight = label
             self._paint_items()
+            self._draw_lit()
 
     def set_thumbnail(self, thumbnail: Thumbnail | None) -> None:
         """Asked for the picture of the point under the mouse; may return None while it is loading."""
@@ -188,8 +200,8 @@ class ScatterPlot(Figure):
     def fit(self) -> None:
         """Show all points."""
         if len(self._points):
-            low, high = self._points.min(axis=0).tolist(), self._points.max(axis=0).tolist()
-            self.view.setRange(xRange=(low[0], high[0]), yRange=(low[1], high[1]), padding=0.05)
+            (left, low), (right, high) = (corner.tolist() for corner in corners(self._points))
+            self.view.setRange(xRange=(left, right), yRange=(low, high), padding=0.05)
 
     def set_tool(self, tool: Tool) -> None:
         """Choose what dragging does: "pan", "lasso" or "rectangle"."""
@@ -207,7 +219,7 @@ class ScatterPlot(Figure):
     @property
     def shows_density(self) -> bool:
         """Whether an image of the density stands for the points."""
-        return bool(self._density.isVisible())
+        return not self._as_points
 
     def nearest(self, x: float, y: float, within: float) -> int:
         """Index of the visible point nearest to (x, y) and at most `within` away; -1 for none."""
@@ -234,30 +246,33 @@ class ScatterPlot(Figure):
         self._hover_item.setPen(theme.pen("text", 1.5))
         self._hover_item.setBrush(None)
         self._outline.setPen(theme.pen("accent", 1, (4, 3)))
+        self._lit.setPen(None)
+        self._lit.setBrush(theme.color("retain"))
         self._paint_items()
+        if not self._as_points:
+            self._draw_lit()
+            self._draw_forget()
 
     def _rebuild(self) -> None:
         for item in (*self._items.values(), *self._texts.values()):
             self.canvas.removeItem(item)
         self._items, self._texts = {}, {}
-        dense = len(self._points) > DENSITY_ABOVE
-        self._density.setVisible(dense)
-        if dense:
-            self._draw_density()
-        for label in np.unique(self._labels).tolist():
-            item = pg.ScatterPlotItem(pxMode=True, size=theme.px(4), symbol="o")
-            item.setVisible(not dense and label not in self._hidden)
+        if self._grid is not None:
+            self._draw_density(self._grid)
+        present = np.flatnonzero(np.bincount(self._labels)).tolist() if len(self._labels) else []
+        few = len(present) <= CLASSES_WITH_COLOUR + 1
+        for label in present if few else [ALL]:
+            item = Spots(pxMode=True, size=theme.px(4), symbol="o")
             self.canvas.addItem(item, ignoreBounds=True)
             self._items[label] = item
-            if not dense:
-                chosen = self._points[self._labels == label]
-                item.setData(pos=chosen.astype(float))
-            if len(np.unique(self._labels)) <= CLASSES_WITH_COLOUR + 1:
+            if few:
                 self._add_name(label)
         self._paint_items()
+        self._show_layers()
 
     def _add_name(self, label: int) -> None:
         chosen = self._points[self._labels == label]
+        chosen = chosen[:: max(1, len(chosen) // _NAMED_FROM)]
         text = pg.TextItem(self._names[label] if label < len(self._names) else str(label), anchor=(0.5, 0.5))
         text.setFont(theme.font("caption"))
         text.setPos(*np.median(chosen, axis=0).tolist())
@@ -266,18 +281,17 @@ class ScatterPlot(Figure):
         self._texts[label] = text
 
     def _paint_items(self) -> None:
-        few = len(self._items) <= CLASSES_WITH_COLOUR + 1
         place = 0
         for label, item in self._items.items():
-            whole = self._whole_class_forgotten(label)
-            colour = theme.class_color(place) if few else theme.color("text_3", 0.7)
-            if few and not whole:
-                place += 1
-            if self._highlight == label:
+            colour = theme.color("text_3", 0.7)
+            if label != ALL:
+                colour = theme.class_color(place)
+                place += not self._whole_class_forgotten(label)
+            if label != ALL and self._highlight == label:
                 colour = theme.color("retain")
             item.setPen(None)
             item.setBrush(colour)
-            item.setZValue(10 if self._highlight == label else 0)
+            item.setZValue(10 if label != ALL and self._highlight == label else 0)
         for text in self._texts.values():
             text.setColor(theme.color("text"))
             text.fill = theme.brush("surface", 0.75)
@@ -286,34 +300,91 @@ class ScatterPlot(Figure):
         members = self._labels == label
         return bool(members.any()) and bool(self._forget[members].all())
 
-    def _draw_forget(self) -> None:
-        shown = self._forget
+    def _show_layers(self) -> None:
+        """Show points, or the images that stand for them."""
+        self._density.setVisible(not self._as_points)
+        for tint in self._tints.values():
+            tint.setVisible(not self._as_points)
+        for item in (*self._items.values(), self._lit, self._overlay):
+            item.setVisible(self._as_points)
+        self._fill_items()
+        self._draw_lit()
+        self._draw_forget()
+
+    def _shown(self) -> NDArray[np.bool_] | None:
+        """Which points may be drawn: those of classes not hidden and, of very many, those in view; None: all."""
+        shown = None
         if self._hidden:
-            shown = shown & ~np.isin(self._labels, list(self._hidden))
-        points = self._points[shown]
-        if len(points) > DENSITY_ABOVE:  # the outline of so many is as good from a part of them
-            points = points[:: len(points) // DENSITY_ABOVE + 1]
-        self._overlay.setData(pos=points.astype(float))
-        number = int(self._forget.sum())
+            shown = ~np.isin(self._labels, list(self._hidden))
+        if self._grid is not None:
+            inside = self._in_view()
+            shown = inside if shown is None else shown & inside
+        return shown
+
+    def _in_view(self) -> NDArray[np.bool_]:
+        (left, right), (low, high) = self.view.viewRange()
+        return points_in_rectangle(self._points, np.array([left, low]), np.array([right, high]))
+
+    def _fill_items(self) -> None:
+        if not self._as_points:
+            return
+        shown = self._shown()
+        points = self._points if shown is None else self._points[shown]
+        labels = self._labels if shown is None else self._labels[shown]
+        for label, item in self._items.items():
+            item.setData(pos=(points if label == ALL else points[labels == label]).astype(float))
+            item.setVisible(label not in self._hidden)
+
+    def _draw_lit(self) -> None:
+        """Light up one class among many; where there are few, its own item is."""
+        lit = self._highlight
+        members = self._labels == lit if lit is not None and lit not in self._hidden else np.zeros(0, bool)
+        if self._grid is not None and not self._as_points:
+            self._set_tint("retain", self._grid.tint(members, theme.color("retain")) if len(members) else None)
+            return
+        shown = self._shown() if len(members) else None
+        members = members if shown is None else members & shown
+        drawn = len(members) and ALL in self._items
+        self._lit.setData(pos=self._points[members].astype(float) if drawn else np.empty((0, 2)))
+
+    def _draw_forget(self) -> None:
+        number = int(np.count_nonzero(self._forget))
+        if self._grid is not None and not self._as_points:
+            shown = self._forget
+            if self._hidden:
+                shown = shown & ~np.isin(self._labels, list(self._hidden))
+            self._set_tint("forget", self._grid.tint(shown, theme.color("forget")) if number else None)
+        else:
+            shown_or_all = self._shown()
+            chosen = self._forget if shown_or_all is None else self._forget & shown_or_all
+            self._overlay.setData(pos=self._points[chosen].astype(float))
         describe(self.canvas, f"{fmt.of_total(number, len(self._points))} images marked to forget")
 
-    def _draw_density(self) -> None:
-        counts, x_edges, y_edges = np.histogram2d(self._points[:, 0], self._points[:, 1], bins=_BINS)
+    def _draw_density(self, grid: Grid) -> None:
+        counts = grid.totals
         self._density.setImage(np.where(counts > 0, np.log1p(counts), np.nan))  # NaN is left transparent
         self._density.setColorMap(pg.colormap.get("cividis"))
-        self._density.setRect(x_edges[0], y_edges[0], x_edges[-1] - x_edges[0], y_edges[-1] - y_edges[0])
+        self._density.setRect(*grid.rectangle())
+
+    def _set_tint(self, name: str, picture: NDArray[np.uint8] | None) -> None:
+        tint = self._tints[name]
+        if picture is None:
+            tint.clear()
+        elif self._grid is not None:
+            tint.setImage(picture, levels=(0, 255))
+            tint.setRect(*self._grid.rectangle())
 
     def _range_changed(self, *_: object) -> None:
-        if len(self._points) <= DENSITY_ABOVE:
+        if self._grid is None:
             return
-        (left, right), (low, high) = self.view.viewRange()
-        inside = points_in_rectangle(self._points, np.array([left, low]), np.array([right, high]))
-        as_points = int(inside.sum()) <= POINTS_WHEN_ZOOMED
-        self._density.setVisible(not as_points)
-        for label, item in self._items.items():
-            item.setVisible(as_points and label not in self._hidden)
-            if as_points:
-                item.setData(pos=self._points[inside & (self._labels == label)].astype(float))
+        as_points = int(np.count_nonzero(self._in_view())) <= POINTS_WHEN_ZOOMED
+        if as_points != self._as_points:
+            self._as_points = as_points
+            self._show_layers()
+        elif as_points:
+            self._fill_items()
+            self._draw_lit()
+            self._draw_forget()
 
     # ---- what the user does
 

@@ -10,9 +10,11 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QPolygonF
 from PySide6.QtTest import QTest
 
+import app.plots.lasso as lasso
 import app.plots.scatter as scatter
 from app.plots.lasso import points_in_polygon, points_in_rectangle
 from app.plots.scatter import ScatterPlot
+from app.plots.spots import Spots
 
 SQUARE = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)
 
@@ -140,10 +142,12 @@ class TestDrawing:
         points = np.random.default_rng(0).normal(size=(40, 2))
         plot.set_points(points, np.arange(40) % 20, [str(i) for i in range(20)])
         assert not plot._texts
-        colours = {item.opts["brush"].color().name() for item in plot._items.values()}
-        assert len(colours) == 1
+        assert len(plot._items) == 1 and len(plot._items[scatter.ALL].data) == 40
         plot.highlight_class(3)
-        assert plot._items[3].opts["brush"].color().name() not in colours
+        assert plot._lit.data["x"].tolist() == pytest.approx(points[[3, 23], 0])
+        assert plot._lit.opts["brush"].color() != plot._items[scatter.ALL].opts["brush"].color()
+        plot.highlight_class(None)
+        assert not len(plot._lit.data)
 
     def test_very_many_points_become_an_image_until_zoomed_in(self, qtbot, monkeypatch):
         monkeypatch.setattr(scatter, "DENSITY_ABOVE", 1000)
@@ -165,3 +169,70 @@ class TestDrawing:
     def test_a_mask_of_another_length_is_an_error(self, plot):
         with pytest.raises(ValueError, match="a mask of 2 for 5 points"):
             plot.set_forget(np.zeros(2, bool))
+
+
+class TestManyPoints:
+    @pytest.fixture
+    def many(self):
+        return np.random.default_rng(0).normal(size=(60_000, 2)).astype(np.float32)
+
+    @pytest.mark.parametrize("corners", [5, 40, 300])
+    def test_a_grid_finds_the_same_points_as_every_edge(self, many, corners, monkeypatch):
+        angles = np.linspace(0, 2 * np.pi, corners, endpoint=False)
+        radius = 1.5 + np.random.default_rng(corners).normal(size=corners) * 0.4  # crosses itself here and there
+        outline = np.stack([np.cos(angles) * radius, np.sin(angles) * radius], axis=1)
+        quick = points_in_polygon(many, outline)
+        monkeypatch.setattr(lasso, "_MANY", len(many))
+        assert (quick == points_in_polygon(many, outline)).all() and 0 < quick.sum() < len(many)
+
+    def test_an_outline_along_the_grid(self, many):
+        box = SQUARE * 2 - 1
+        inside = (np.abs(many) < 1).all(axis=1)
+        assert (points_in_polygon(many, box) == inside).all()
+
+    def test_a_flat_outline_holds_nothing(self, many):
+        assert not points_in_polygon(many, np.array([[-1.0, 0.5], [1.0, 0.5], [0.0, 0.5]])).any()
+
+    @pytest.fixture
+    def dense(self, qtbot, many, monkeypatch):
+        monkeypatch.setattr(scatter, "DENSITY_ABOVE", 1000)
+        monkeypatch.setattr(scatter, "POINTS_WHEN_ZOOMED", 500)
+        plot = ScatterPlot()
+        qtbot.addWidget(plot)
+        plot.set_points(many, np.arange(len(many)) % 3, ["a", "b", "c"])
+        return plot
+
+    def test_the_forget_set_is_tinted_where_its_points_lie(self, dense, many):
+        mask = (many[:, 0] > 1.0) & (many[:, 1] > 0.0)
+        dense.set_forget(mask)
+        tint = dense._tints["forget"]
+        assert tint.isVisible() and not len(dense._overlay.data)
+        shown = tint.image[..., 3] > 0
+        assert 0 < shown.sum() <= np.unique(dense._grid._cells[mask]).size
+        cells = np.zeros(shown.size, bool)
+        cells[dense._grid._cells[mask]] = True
+        assert (shown.ravel() == cells).all()
+
+    def test_zooming_in_shows_points_and_marks_of_the_view(self, dense, many):
+        dense.set_forget(np.ones(len(many), bool))
+        dense.view.setRange(xRange=(1.5, 1.7), yRange=(1.5, 1.7), padding=0)
+        assert not dense.shows_density and not dense._tints["forget"].isVisible()
+        drawn = sum(len(item.data) for item in dense._items.values())
+        assert 0 < drawn <= 500 and len(dense._overlay.data) == drawn
+        dense.fit()
+        assert dense.shows_density and not dense._items[0].isVisible()
+
+    def test_a_class_lights_up_in_the_density(self, dense):
+        dense.highlight_class(1)
+        assert (dense._tints["retain"].image[..., 3] > 0).any()
+        dense.highlight_class(None)
+        assert dense._tints["retain"].image is None
+
+
+def test_spots_look_up_their_picture_once(qapp):
+    spots = Spots(size=5, symbol="o")
+    spots.setData(pos=np.zeros((1000, 2)))
+    for number in range(200):
+        spots.setBrush((number, 0, 0))
+    assert len(spots.fragmentAtlas) <= 100  # one a colour, and old ones are dropped
+    assert (spots.data["sourceRect"]["w"] > 0).all()

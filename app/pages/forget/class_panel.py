@@ -98,7 +98,7 @@ class ClassPanel(Card):
             view.setColumnWidth(column, theme.px(width))
 
     def _searched(self, text: str) -> None:
-        self.filter.setFilterFixedString(text)
+        self.filter.set_text(text)
         self._show_state()
 
     def _show_state(self, *_: object) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QStringListModel, Qt, Signal
 from PySide6.QtGui import QIcon, QStandardItemModel
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QListView, QWidget
 
 from app.actions import Actions
 from app.models.gallery import NEEDS_MODEL, SORTS, Wanted
@@ -39,6 +39,11 @@ class ToolRow(QWidget):
         self.search.setMaximumWidth(theme.px(240))
         self.part = _combo("Part", PARTS)
         self.label = _combo("Class", [(-1, ALL_CLASSES)])
+        self._classes = QStringListModel([ALL_CLASSES], self)  # an item a class would take seconds for 20,000
+        self.label.setModel(self._classes)
+        drop_down = self.label.view()
+        if isinstance(drop_down, QListView):
+            drop_down.setUniformItemSizes(True)
         self.answer = _combo("Answers", ANSWERS)
         self.sort = _combo("Order", SORTS)
         self.reverse = IconButton("sort", "Reverse the order", checkable=True)
@@ -62,10 +67,10 @@ class ToolRow(QWidget):
 
     def wanted(self) -> Wanted:
         """What the gallery should show."""
-        label = self.label.currentData()
+        label = self.label.currentIndex() - 1
         return Wanted(
             part=self.part.currentData(),
-            label=None if label is None or label < 0 else label,
+            label=None if label < 0 else label,
             answer=self.answer.currentData(),
             sort=self.sort.currentData(),
             reverse=self.reverse.isChecked(),
@@ -75,10 +80,8 @@ class ToolRow(QWidget):
     def set_classes(self, names: Sequence[str]) -> None:
         """Offer the classes of other data, all of them chosen."""
         self.label.blockSignals(True)
-        self.label.clear()
-        self.label.addItem(ALL_CLASSES, -1)
-        for index, name in enumerate(names):
-            self.label.addItem(name, index)
+        self._classes.setStringList([ALL_CLASSES, *names])
+        self.label.setCurrentIndex(0)
         self.label.blockSignals(False)
 
     def choose_class(self, label: int) -> None:

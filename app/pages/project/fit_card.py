@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSortFilterProxyModel, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QSizePolicy, QStackedWidget, QTableView, QVBoxLayout, QWidget
 
-from app.models.fit_table import ACCURACY, FOLDER, IMAGES, MODEL, OUTPUT, SAMPLES, SORT, FitTableModel
+from app.models.arranged import ArrangedRows
+from app.models.fit_table import ACCURACY, FOLDER, IMAGES, MODEL, OUTPUT, SAMPLES, FitTableModel
 from app.pages.project.sample_strip import ROW_HEIGHT, SampleStrip
 from app.services import tokens as t
 from app.services.theme import theme
@@ -107,10 +108,7 @@ class FitCard(Card):
         view.setAccessibleName("Classes")
         view.setHorizontalHeader(SortHeader(view))
         set_up_table(view)
-        sorted_model = QSortFilterProxyModel(view)
-        sorted_model.setSourceModel(model)
-        sorted_model.setSortRole(SORT)
-        view.setModel(sorted_model)
+        view.setModel(ArrangedRows(model, view))
         view.setSortingEnabled(True)
         view.sortByColumn(OUTPUT, Qt.SortOrder.AscendingOrder)
         view.verticalHeader().setDefaultSectionSize(theme.px(ROW_HEIGHT))

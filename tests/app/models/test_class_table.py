@@ -34,7 +34,7 @@ def test_the_class_model_keeps_qts_rules(model, selection, qtmodeltester):
     model.set_accuracy((0.5,) * 10)
     qtmodeltester.check(model)
     proxy = ClassFilter(model)
-    proxy.setFilterFixedString("3")
+    proxy.set_text("3")
     qtmodeltester.check(proxy)
 
 
@@ -72,11 +72,11 @@ def test_the_filter_knows_what_is_ticked_of_what_it_shows(model, selection):
     proxy = ClassFilter(model)
     model.set_selection(selection.with_classes([3]))
     assert proxy.state() == PART and proxy.labels() == list(range(10))
-    proxy.setFilterFixedString("3")
+    proxy.set_text("3")
     assert proxy.state() == ON and proxy.labels() == [3]
-    proxy.setFilterFixedString("4")
+    proxy.set_text("4")
     assert proxy.state() == OFF
-    proxy.setFilterFixedString("nothing")
+    proxy.set_text("nothing")
     assert proxy.state() == OFF and proxy.labels() == []
 
 
