@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QPoint, QSortFilterProxyModel, Qt, QTimer
+from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -22,7 +22,9 @@ from PySide6.QtWidgets import (
 
 from app.dialogs.interrupted import resume
 from app.models import run_table as columns
-from app.models.run_table import PATH_ROLE, SORT_ROLE, RunTableModel
+from app.models.run_filter import RunFilter
+from app.models.run_table import PATH_ROLE, RunTableModel
+from app.pages.runs import rules
 from app.pages.runs.batch_view import BatchView
 from app.pages.runs.deleting import ask_delete
 from app.pages.runs.queue_card import QueueCard
@@ -37,10 +39,9 @@ from app.widgets.empty import EmptyState
 from app.widgets.page import Page
 from app.widgets.table import set_up_table
 from app.widgets.term import TermRow
-from core.engine.states import ACTIVE, State
 from core.errors import AppError
 from core.job import Job
-from core.runs.folder import FORGET, RunFolder
+from core.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -145,20 +146,20 @@ class RunsPage(Page):
     def resume_chosen(self) -> None:
         """Go on with an interrupted run."""
         rows = self.chosen()
-        if rows and not self._why_no_resume(rows):
+        if rows and not rules.why_no_resume(rows):
             resume(self.context, RunFolder(rows[0].path), self.window())
 
     def compare_chosen(self) -> None:
         """Hold the chosen runs side by side on the Verify page."""
         rows = self.chosen()
-        if not self._why_no_compare(rows):
+        if not rules.why_no_compare(rows):
             self.context.project.set_compared(tuple(RunFolder(row.path) for row in sorted(rows, key=_by_method)))
             self.context.show_page("verify")
 
     def duplicate_chosen(self) -> None:
         """Set up a new run with the settings of the chosen one."""
         rows = self.chosen()
-        if not rows or self._why_no_duplicate(rows):
+        if not rows or rules.why_no_duplicate(rows):
             return
         folder = RunFolder(rows[0].path)
         try:
@@ -171,7 +172,7 @@ class RunsPage(Page):
     def start_later(self) -> None:
         """Open the model that the chosen run made, to forget more with it; what it forgot stays forgotten."""
         rows = self.chosen()
-        if self._why_no_later(rows):
+        if rules.why_no_later(rows):
             return
         folder = RunFolder(rows[0].path)
         try:
@@ -261,10 +262,10 @@ class RunsPage(Page):
     def _update_buttons(self, *_: object) -> None:
         rows = self.chosen()
         for button, why in (
-            (self.open_button, self._why_no_open(rows)), (self.resume_button, self._why_no_resume(rows)),
-            (self.compare_button, self._why_no_compare(rows)),
-            (self.duplicate_button, self._why_no_duplicate(rows)), (self.delete_button, self._why_no_delete(rows)),
-            (self.later_button, self._why_no_later(rows)),
+            (self.open_button, rules.why_no_open(rows)), (self.resume_button, rules.why_no_resume(rows)),
+            (self.compare_button, rules.why_no_compare(rows)),
+            (self.duplicate_button, rules.why_no_duplicate(rows)), (self.delete_button, self._why_no_delete(rows)),
+            (self.later_button, rules.why_no_later(rows)),
         ):  # fmt: skip
             button.setEnabled(not why)
             button.setAccessibleDescription(why)
@@ -274,66 +275,26 @@ class RunsPage(Page):
         for button in (self.compare_button, self.later_button, self.duplicate_button, self.open_button,
                        self.delete_button, self.batch_button):  # fmt: skip
             button.setVisible(shown)
-        self.resume_button.setVisible(shown and not self._why_no_resume(rows))
+        self.resume_button.setVisible(shown and not rules.why_no_resume(rows))
         self.set_missing("" if rows or not shown else "Choose a run.")
 
-    def _why_no_open(self, rows: list[RunRow]) -> str:
-        if len(rows) != 1:
-            return "Choose one run."
-        return "This run cannot be read." if rows[0].state == "damaged" else ""
-
-    def _why_no_resume(self, rows: list[RunRow]) -> str:
-        if len(rows) != 1:
-            return "Choose one run."
-        return "" if rows[0].state == State.INTERRUPTED.value else "Only an interrupted run can be resumed."
-
-    def _why_no_compare(self, rows: list[RunRow]) -> str:
-        if len(rows) < 2:
-            return "Choose two or more runs."
-        return "" if all(row.has_report for row in rows) else "Only finished runs that forget can be compared."
-
-    def _why_no_duplicate(self, rows: list[RunRow]) -> str:
-        if len(rows) != 1:
-            return "Choose one run."
-        if rows[0].state == "damaged":
-            return "This run cannot be read."
-        return "" if rows[0].kind == "unlearn" else "A training is started on Project."
-
-    def _why_no_later(self, rows: list[RunRow]) -> str:
-        if len(rows) != 1:
-            return "Choose one run."
-        if rows[0].kind != "unlearn":
-            return "This run trained a model and forgot nothing. Open its model on Project."
-        if not rows[0].has_report:
-            return "A later request starts from a run that ended with a model."
-        folder = RunFolder(rows[0].path)
-        if not folder.has_result:
-            return "The model of this run is gone."
-        if not folder.file(FORGET).is_file():
-            return "The forget list of this run was removed, so nobody knows which images must not come back."
-        return ""
-
     def _why_no_later_now(self) -> str:
-        return self._why_no_later(self.chosen()) if self.isVisible() else "Choose a run on the Runs page."
+        return rules.why_no_later(self.chosen()) if self.isVisible() else "Choose a run on the Runs page."
 
     def _why_no_delete(self, rows: list[RunRow]) -> str:
-        if not rows:
-            return "Choose a run."
         current = self.context.run_controller.current
-        active = {state.value for state in ACTIVE}
-        busy = any(row.state in active or not row.state or (current and row.path == current.path) for row in rows)
-        return "Stop the run first." if busy else ""
+        return rules.why_no_delete(rows, current.path if current is not None else None)
 
     def _menu(self, position: QPoint) -> None:
         menu = QMenu(self.table)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         rows = self.chosen()
         for title, slot, why in (
-            ("Open", self.open_chosen, self._why_no_open(rows)),
-            ("Resume", self.resume_chosen, self._why_no_resume(rows)),
-            ("Compare", self.compare_chosen, self._why_no_compare(rows)),
-            ("Start a later request from here", self.start_later, self._why_no_later(rows)),
-            ("Start again…", self.duplicate_chosen, self._why_no_duplicate(rows)),
+            ("Open", self.open_chosen, rules.why_no_open(rows)),
+            ("Resume", self.resume_chosen, rules.why_no_resume(rows)),
+            ("Compare", self.compare_chosen, rules.why_no_compare(rows)),
+            ("Start a later request from here", self.start_later, rules.why_no_later(rows)),
+            ("Start again…", self.duplicate_chosen, rules.why_no_duplicate(rows)),
             ("Delete…", self.delete_chosen, self._why_no_delete(rows)),
         ):
             action = menu.addAction(title)
@@ -391,28 +352,6 @@ class RunsPage(Page):
         stack.addWidget(self.queue)
         stack.addWidget(card, 1)
         return whole
-
-
-class RunFilter(QSortFilterProxyModel):
-    """Rows whose state, method, forget set or verdict holds the text."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._text = ""
-        self.setSortRole(SORT_ROLE)
-        self.setDynamicSortFilter(True)
-
-    def set_text(self, text: str) -> None:
-        """Filter by another text."""
-        self._text = text.strip().lower()
-        self.invalidate()
-
-    def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:  # type: ignore[override]
-        if not self._text:
-            return True
-        model = self.sourceModel()
-        searched = (columns.STATE, columns.METHOD, columns.FORGET, columns.VERDICT)
-        return any(self._text in str(model.index(row, column, parent).data() or "").lower() for column in searched)
 
 
 def _by_method(row: RunRow) -> tuple[str, int]:
