@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,10 @@ from core.session.measuring import FULL, QUICK, Candidate, measure_all
 from core.session.opening import DataOptions, Pair, open_for, open_pair, place, stores, tapped
 from core.session.original import cached_outputs
 from core.session.similar import similar_images
-from core.session.training import Reference, train_reference
+from core.session.training import Reference, find_references, train_reference
 from core.verify import relations, suite
 from core.verify.half_widths import half_widths
-from core.verify.measure_log import Found, MeasureLog
+from core.verify.measure_log import Found, MeasureLog, NotKeptError
 from core.verify.relearning import Ground, Network
 from core.verify.verdict import decide
 
@@ -123,7 +124,8 @@ def check(
     """Check a run's result anew, against retrained references, and write its report.
 
     `seeds` are trained on demand or taken from the shared folder of references; `retrained` names models the user
-    brings. `which` is the suite, "quick" or "full". Finished measures are kept in verify.jsonl and not taken again.
+    brings. `which` is the suite, "quick" or "full". Finished measures are kept in verify.jsonl and not taken again: a
+    quick check of the same models as a full one before gives the full report, because nothing of it is out of date.
     Returns report.json's content. Raises InputError where the run has no result, Interrupted where `control` was told
     to end.
     """
@@ -145,8 +147,11 @@ def check(
         set_threads(job.threads)
         pair = _pair_of(job, pair, tell, trust)
         made = [train_reference(folder, pair.dataset, seed, control, emit, trust_code=trust_code) for seed in seeds]
-        extra = _attackers(len(made) + len(retrained or {})) if which == FULL else ()
-        more = [train_reference(folder, pair.dataset, seed, control, emit, trust_code=trust_code) for seed in extra]
+        names = [*(f"seed {one.seed}" for one in made), *(retrained or {})]
+        extra = _attackers(len(names))
+        fully = which == FULL or _was_full(folder, names, pair.dataset, extra)
+        further = extra if fully else ()
+        more = [train_reference(folder, pair.dataset, seed, control, emit, trust_code=trust_code) for seed in further]
         device = choose_device(job.device)
         mask = torch.from_numpy(read_forget_csv(folder.file(FORGET)).mask(len(pair.dataset.train)))
         train, test = stores(pair.dataset, device, mask)
@@ -154,7 +159,8 @@ def check(
         ground = Ground(train, test, splits, pair.dataset.classes, device, control)
         opened = _Opening(job, pair.dataset, ground, tell, trust)
         original = opened.candidate("original", original_of(job)[0], "the original model")
-        measured = measure_all(
+        measure = partial(
+            measure_all,
             original,
             opened.candidate("unlearned", folder.file(MODEL), "the unlearned model"),
             [
@@ -162,18 +168,22 @@ def check(
                 *(opened.candidate(name, path, name, own=True) for name, path in (retrained or {}).items()),
             ],
             splits,
-            which=which,
             references=[opened.candidate(f"seed {r.seed}", r.model, f"reference, seed {r.seed}") for r in more],
             ground=ground,
             fresh=opened.fresh(),
-            log=MeasureLog(
-                folder.file(VERIFY),
-                (job.data.fingerprint, job.forget.sha256, repr(sorted(job.model.preprocessing.items()))),
-                cache_home() / "measures",
-            ),
             tell=tell,
-            taken=taken,
         )
+        log = partial(
+            MeasureLog,
+            folder.file(VERIFY),
+            (job.data.fingerprint, job.forget.sha256, repr(sorted(job.model.preprocessing.items()))),
+            cache_home() / "measures",
+        )
+        measured = None
+        if which == QUICK and fully:
+            with contextlib.suppress(NotKeptError):
+                measured = measure(which=FULL, log=log(only_kept=True))
+        measured = measured or measure(which=which, log=log(), taken=taken)
         tell("Writing the report", 0, 0)
         report = results.report_of(
             folder, job, pair.dataset, splits, measured, _outcome(folder), _notes(made, retrained or {}),
@@ -248,6 +258,16 @@ def _attackers(retrained: int) -> tuple[int, ...]:
     """Return the seeds of further references that RMIA needs, so that a retrained model has enough beside itself."""
     missing = max(0, FEWEST_ATTACKERS - max(0, retrained - 1)) if retrained else FEWEST_ATTACKERS
     return tuple(range(FIRST_ATTACKER, FIRST_ATTACKER + missing))
+
+
+def _was_full(folder: RunFolder, names: Sequence[str], dataset: Dataset, extra: tuple[int, ...]) -> bool:
+    """Whether the report holds the full suite against retrained models of these names, and what it was made with
+    beside them is still on disk: then a quick check may find all of it again.
+    """  # noqa: D205
+    report = folder.report() or {}
+    if report.get("suite") != FULL or set(report.get("retrained") or {}) != set(names):
+        return False
+    return len(find_references(folder, dataset, extra)) == len(extra)
 
 
 def _outcome(folder: RunFolder) -> results.Outcome:

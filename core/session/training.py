@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,12 +99,14 @@ def reference_job_of(job: Job, exclude: Selection, dataset: Dataset, seed: int) 
     return made, exclude, source
 
 
-def find_references(folder: RunFolder, dataset: Dataset, seeds: range = range(1, 9)) -> list[Reference]:
+def find_references(folder: RunFolder, dataset: Dataset, seeds: Sequence[int] = range(1, 9)) -> list[Reference]:
     """Return the finished retrained references of a run that are already on disk, by seed."""
     return known_references(folder.job(), _forget_set(folder, dataset), dataset, seeds)
 
 
-def known_references(job: Job, exclude: Selection, dataset: Dataset, seeds: range = range(1, 9)) -> list[Reference]:
+def known_references(
+    job: Job, exclude: Selection, dataset: Dataset, seeds: Sequence[int] = range(1, 9)
+) -> list[Reference]:
     """Return the finished retrained references for a job's forget set that are already on disk, by seed."""
     found = []
     for seed in seeds:

@@ -40,14 +40,20 @@ def keep_nothing(measure: str, depends_on: tuple[str, ...], compute: Callable[[]
     return compute()
 
 
+class NotKeptError(Exception):
+    """A measure would have to be taken, where only what is kept was asked for."""
+
+
 class MeasureLog:
     """Reads what is kept and appends what is computed."""
 
-    def __init__(self, path: Path, context: tuple[str, ...], shared: Path | None = None) -> None:
+    def __init__(
+        self, path: Path, context: tuple[str, ...], shared: Path | None = None, *, only_kept: bool = False
+    ) -> None:
         """`context`: hashes of what all measures depend on, such as data and forget set. `shared`: a folder of measures
-        that do not belong to one run.
+        that do not belong to one run. `only_kept`: nothing is computed, and what is missing raises NotKeptError.
         """  # noqa: D205
-        self._path, self._context, self._shared = path, context, shared
+        self._path, self._context, self._shared, self._only_kept = path, context, shared, only_kept
         self._kept: dict[str, Found] = {}
         for record in _records(path):
             if record.get("suite") == SUITE_VERSION and isinstance(record.get("values"), dict):
@@ -68,6 +74,8 @@ class MeasureLog:
             shared = self._shared / f"{key}.json" if self._shared is not None and model != "unlearned" else None
             record = _shared_record(shared)
             if record is None:
+                if self._only_kept:
+                    raise NotKeptError(measure)
                 began = time.perf_counter()
                 found = compute()
                 record = {

@@ -227,3 +227,18 @@ def test_single_images_get_an_attack_and_no_relearning(bench, digits):
     assert measures["membership"]["rmia"]["references"] == 2  # trained for it: one retrained model is too few
     assert report["published"]["retrained"]["aus"] is not None
     assert set(report["retrained"]) == {"seed 1"} and "head_only" not in report["models"]
+
+    # A quick check of the same models keeps what the full one found, and measures nothing.
+    lines, told = folder.file("verify.jsonl").read_bytes(), []
+    again = check(folder, Control(), told.append, pair=bench.pair, seeds=(1,))
+    assert again["suite"] == "full" and folder.file("verify.jsonl").read_bytes() == lines
+    assert {k: v for k, v in again.items() if k != "created"} == {k: v for k, v in report.items() if k != "created"}
+    assert not any(type(event).__name__ == "MeasureTaken" for event in told)
+
+    # Where one of them is not kept any more, or the models are others, it is a quick check.
+    gone = [line for line in lines.splitlines() if b'"relearning"' not in line or b'"unlearned"' not in line]
+    folder.file("verify.jsonl").write_bytes(b"\n".join(gone) + b"\n")
+    assert check(folder, Control(), lambda event: None, pair=bench.pair, seeds=(1,))["suite"] == "quick"
+    folder.file("verify.jsonl").write_bytes(lines)
+    check(folder, Control(), lambda event: None, pair=bench.pair, seeds=(1,), which="full")
+    assert check(folder, Control(), lambda event: None, pair=bench.pair)["suite"] == "quick"
