@@ -23,7 +23,7 @@ def mean_gradient(
     model: TappedModel, store: ImageStore, ids: torch.Tensor, objective: Objective, check: Check
 ) -> Gradients:
     """Return the gradient of the objective's mean over `ids` (n,) int64; `check` may raise after every chunk."""
-    named = dict(model.module.named_parameters())
+    named = model.trained_parameters()
     total = {name: torch.zeros_like(parameter, dtype=torch.float32) for name, parameter in named.items()}
     with gradients_to(model.module, named.values()):
         for chunk in ids.split(CHUNK):
@@ -42,13 +42,14 @@ def sample_gradients(
 ) -> Iterator[Gradients]:
     """Yield gradients of single samples by parameter name, each (m, *shape); m is chosen by the network's size."""
     module = model.module
-    parameters = {name: parameter.detach() for name, parameter in module.named_parameters()}
-    buffers = dict(module.named_buffers())
+    parameters = {name: parameter.detach() for name, parameter in model.trained_parameters().items()}
+    every = (*module.named_parameters(), *module.named_buffers())
+    constants = {name: value.detach() for name, value in every if name not in parameters}
     size = 4 * sum(p.numel() for p in parameters.values())
     chunk_size = max(1, min(CHUNK, LARGEST_CHUNK // max(1, size)))
 
     def of_sample(weights: Gradients, image: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
-        logits = main_logits(functional_call(module, (weights, buffers), (image[None],)))
+        logits = main_logits(functional_call(module, (weights, constants), (image[None],)))
         return objective(logits.float(), label[None]).sum()
 
     one = grad(of_sample)

@@ -294,5 +294,5 @@ def tuned_modules(model: TappedModel, tunes: str) -> list[nn.Module]:
 def trainable(model: TappedModel, tunes: str) -> list[nn.Parameter]:
     """Return the parameters a stage moves."""
     if tunes == "all":
-        return model.trained_parameters()
+        return list(model.trained_parameters().values())
     return [p for part in tuned_modules(model, tunes) for p in part.parameters()]

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from core.data.batches import derive_seed
 from core.errors import RunError
 from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange
-from core.methods.strength import search_parameters, search_reads_unseen, search_strength, write
+from core.methods.strength import search_parameters, search_reads_unseen, search_strength, weights_of, write
 from core.parameters import Parameter, Values
 
 SMALLEST_INFORMATION = 1e-8  # added to F, as published
@@ -61,7 +61,7 @@ def scatter(context: Context) -> None:
     """Add the noise; then, where asked for, replace the head's rows of the forgotten classes."""
     values = context.values
     unit = noise(context, information(context, values.samples or None, values.labels))
-    before = {name: p.detach().clone() for name, p in context.model.module.named_parameters()}
+    before = weights_of(context)
 
     def at(alpha: float) -> dict[str, torch.Tensor]:
         return {name: weight + alpha**0.5 * unit[name] for name, weight in before.items()}

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 
 from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange
-from core.methods.strength import search_parameters, search_reads_unseen, search_strength, write
+from core.methods.strength import search_parameters, search_reads_unseen, search_strength, weights_of, write
 from core.parameters import Parameter, Values
 
 KEPT_BYTES = 2**30  # of single gradients held between products; where there are more they are computed again each time
@@ -87,7 +87,7 @@ def single_gradients(context: Context, limit: int | None) -> Rows:
 def step_away(context: Context, share: float) -> None:
     """Take the step, with a scale that images to keep bear."""
     values = context.values
-    before = {name: p.detach().clone() for name, p in context.model.module.named_parameters()}
+    before = weights_of(context)
     wanted = removal(context, share)
     flat = torch.cat([wanted[name].flatten() for name in before])
     change = solve(single_gradients(context, values.samples or None), flat, values.damping)

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange
-from core.methods.strength import search_parameters, search_reads_unseen, search_strength, write
+from core.methods.strength import search_parameters, search_reads_unseen, search_strength, weights_of, write
 from core.parameters import Parameter, Values
 
 Importance = Mapping[str, torch.Tensor]
@@ -57,7 +57,7 @@ def dampen(context: Context, importance: Measure, largest: float) -> None:
     values = context.values
     limit = values.importance_samples or None
     on_all, on_forget = importance(context, "all", limit), importance(context, "forget", limit)
-    before = {name: p.detach().clone() for name, p in context.model.module.named_parameters()}
+    before = weights_of(context)
 
     def at(alpha: float) -> tuple[dict[str, torch.Tensor], float]:
         return dampened(before, on_all, on_forget, alpha, values.dampening)

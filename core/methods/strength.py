@@ -111,6 +111,11 @@ def search_reads_unseen(values: Values, facts: Facts) -> bool:
     return bool(values.search) and facts.mode == "sample"
 
 
+def weights_of(context: Context) -> dict[str, torch.Tensor]:
+    """Return copies of the weights that an edit may change, by parameter name."""
+    return {name: p.detach().clone() for name, p in context.model.trained_parameters().items()}
+
+
 def write(context: Context, weights: Weights) -> None:
     """Put weights, by parameter name, into the network: the last act of an edit."""
     named = dict(context.model.module.named_parameters())

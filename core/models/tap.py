@@ -89,10 +89,10 @@ class TappedModel:
         """
         return list(self._ordered_blocks)
 
-    def trained_parameters(self) -> list[nn.Parameter]:
-        """Parameters of the whole network without auxiliary heads, which are carried along as they are."""
+    def trained_parameters(self) -> dict[str, nn.Parameter]:
+        """Parameters of the network by name, without auxiliary heads, which are carried along as they are."""
         held = {id(p) for m in self.module.modules() if getattr(m, CARRIED_ALONG, False) for p in m.parameters()}
-        return [p for p in self.module.parameters() if id(p) not in held]
+        return {name: p for name, p in self.module.named_parameters() if id(p) not in held}
 
     def last_blocks(self, count: int) -> list[tuple[str, nn.Module]]:
         """Return the end of `blocks()` with `count` blocks that have weights.
