@@ -16,8 +16,9 @@ SCHEMA_VERSION = 1
 
 
 def save_checkpoint(folder: RunFolder, state: dict[str, Any]) -> tuple[str, int]:
-    """Write a state under its step and drop older ones; returns the path inside the run folder and its bytes.
+    """Write a state under its step and drop all but the last two; returns the path in the run folder and its bytes.
 
+    Those of later steps go too: the run began again with a smaller step size, and they are of the attempt before.
     Raises RunError where the disk does not take it: a failed save must not be silent.
     """
     directory = folder.file(CHECKPOINTS)
@@ -35,8 +36,10 @@ def save_checkpoint(folder: RunFolder, state: dict[str, Any]) -> tuple[str, int]
         raise RunError(
             f"The checkpoint could not be written: {error}", "Free some disk space and resume the run"
         ) from error
-    for old in list_checkpoints(folder)[:-KEEP]:
-        old.unlink(missing_ok=True)
+    saved = list_checkpoints(folder)
+    last = saved.index(path) + 1
+    for other in (*saved[: max(0, last - KEEP)], *saved[last:]):
+        other.unlink(missing_ok=True)
     return f"{CHECKPOINTS}/{path.name}", path.stat().st_size
 
 

@@ -1,0 +1,51 @@
+"""Checkpoints on disk: how many are kept, and what becomes of those of an attempt that was taken back."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.errors import MismatchError
+from core.runs.checkpoints import list_checkpoints, load_checkpoint, save_checkpoint
+from core.runs.folder import RunFolder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "job.json").write_text("{}")
+    return RunFolder(tmp_path)
+
+
+def _steps(folder):
+    return [int(path.stem.removeprefix("step-")) for path in list_checkpoints(folder)]
+
+
+def test_the_last_two_are_kept_and_the_last_is_read(folder):
+    for step in (10, 20, 30):
+        path, size = save_checkpoint(folder, {"step": step})
+        assert folder.file(path).stat().st_size == size
+    assert _steps(folder) == [20, 30]
+    assert load_checkpoint(folder)["step"] == 30
+
+
+def test_a_run_that_began_again_keeps_what_it_saves_now(folder):
+    for step in (400, 500):
+        save_checkpoint(folder, {"step": step, "lr_scale": 1.0})
+    save_checkpoint(folder, {"step": 20, "lr_scale": 0.5})
+    assert _steps(folder) == [20]  # the others lead to the loss that was infinite
+    assert load_checkpoint(folder)["lr_scale"] == 0.5
+    save_checkpoint(folder, {"step": 40, "lr_scale": 0.5})
+    assert _steps(folder) == [20, 40]
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(folder):
+    for step in (10, 20):
+        save_checkpoint(folder, {"step": step})
+    list_checkpoints(folder)[-1].write_bytes(b"half")
+    assert load_checkpoint(folder)["step"] == 10
+
+
+def test_a_checkpoint_of_another_job_is_refused(folder):
+    save_checkpoint(folder, {"step": 10})
+    folder.file("job.json").write_text('{"seed": 1}')
+    with pytest.raises(MismatchError, match="another job"):
+        load_checkpoint(folder)
