@@ -417,7 +417,8 @@ def _stem(file: str) -> str:
 
 
 def _is_integer(text: str) -> bool:
-    return text.lstrip("+-").isdecimal() and text.isascii() and len(text) <= 18
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    return digits.isdecimal() and text.isascii() and len(text) <= 18
 
 
 def _is_index(text: str) -> bool:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InputError, MismatchError
+from core.forget_list import summarise_forget_list
 from core.selection import Selection, parse_forget_list, read_forget_csv, read_list_text, write_forget_list
 
 NAMES = ("apron", "bag")
@@ -87,6 +88,13 @@ def test_other_unusable_lines():
     assert [u.reason for u in match.unmatched] == ["the index is not a whole number", "neither index nor path"]
     assert parse("999999999999999999999999999").unmatched
     assert parse("b.png", paths=None).unmatched[0].reason == "the samples of this data have no file names"
+
+
+@pytest.mark.parametrize("text", ["--5\n", "+-5\n", "index\n--3\n"])
+def test_two_signs_are_no_number(text):
+    match = parse(text)
+    assert not len(match.matched) and [each.line for each in match.unmatched] == [len(text.splitlines())]
+    assert summarise_forget_list(text).by_index == 0
 
 
 def test_weights():
