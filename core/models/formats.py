@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib.util
 import inspect
+import io
 import os
 import tempfile
 import warnings
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from core.errors import InputError
@@ -86,7 +88,10 @@ def write_pt(
     elif form:
         content = {**content, **form.scalars}
     with _replacing(path, protected) as temporary, temporary.open("wb") as file:
-        torch.save(content, file)
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:  # what its writer makes of a full disk
+            raise OSError(str(error).splitlines()[0]) from error
 
 
 def export_onnx(
@@ -123,7 +128,9 @@ def export_pt2(
     network, example = _for_export(module, input_size, in_channels)
     with _replacing(path, protected) as temporary, _exporting(path, "torch.export"):
         program = torch.export.export(network, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},))
-        torch.export.save(program, str(temporary))
+        content = io.BytesIO()  # given a path, its writer ends the whole process where the disk is full
+        torch.export.save(program, content)
+        temporary.write_bytes(content.getbuffer())
 
 
 # --- reading back -------------------------------------------------------------------------------------------------
@@ -199,6 +206,8 @@ def _replacing(path: Path, protected: Path | None) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
+    except SafetensorError as error:  # its writer's name for an error of the disk, too
+        raise InputError(f"{path} cannot be written: {error}") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

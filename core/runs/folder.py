@@ -25,6 +25,11 @@ REPORT_HTML, REPORT_JSON, CHECKPOINTS, LOCK = "report.html", "report.json", "che
 TUNING = "tuning.json"  # tries of a search for settings; there before the job, which it gives its values to
 VERIFY, REMOVED, SIGNATURE = "verify.jsonl", "removed.json", "report.json.sig"
 OWN_FILES = (JOB, FORGET, EVENTS, STATUS, MODEL, MODEL_PT, CARD, REPORT_HTML, REPORT_JSON, VERIFY, REMOVED, SIGNATURE)
+_LEFTOVERS = (  # temporary names of what is replaced whole
+    *(f".{name}.????????.tmp" for name in (*OWN_FILES, TUNING)),
+    *(f".{Path(name).stem}.????????{Path(name).suffix}" for name in (MODEL, MODEL_PT)),
+    f"{CHECKPOINTS}/step-*.tmp",
+)
 
 
 @dataclass(frozen=True)
@@ -180,10 +185,18 @@ class RunFolder:
         if self.locked:
             raise InputError(f"{self.path} is in use", "Stop the run first")
         shutil.rmtree(self.file(CHECKPOINTS), ignore_errors=True)
+        self.clear_leftovers()
         for name in (*OWN_FILES, TUNING, LOCK):
             self.file(name).unlink(missing_ok=True)
         with suppress(OSError):  # other files may lie in it: `--out .` is allowed
             self.path.rmdir()
+
+    def clear_leftovers(self) -> None:
+        """Remove files that a killed process had begun to write; only while the run is held or nobody works on it."""
+        for pattern in _LEFTOVERS:
+            for path in self.path.glob(pattern):
+                with suppress(OSError):
+                    path.unlink()
 
     def size(self) -> int:
         """Return the bytes the folder holds."""

@@ -24,7 +24,7 @@ from core.errors import AppError, InputError, MismatchError, NonFiniteError
 from core.events import Event, Log, PhaseChanged, Progress, RunFailed, RunFinished
 from core.job import Job, TuningPart
 from core.methods import get_method
-from core.models.architectures import ModelSpec, build_model
+from core.models.architectures import ModelSpec, build_model, network_key
 from core.models.checkpoint import OpenedModel
 from core.models.tap import TappedModel
 from core.parameters import Values, resolve
@@ -83,6 +83,7 @@ def run(
     if state in (State.FINISHED, State.STOPPED) and folder.has_result:
         return state
     with folder.lock():
+        folder.clear_leftovers()
         recorder = Recorder(folder)
         runner = _Runner(folder, control, recorder, emit)
         failure: Exception | None = None
@@ -257,6 +258,7 @@ class _Runner:
             train,
             test,
             sha256=sha256,
+            network=network_key(job.model),
             fingerprint=job.data.fingerprint,
             preprocessing=job.model.preprocessing,
             progress=lambda done, total: self._progress("Measuring the original model", done, total),

@@ -140,6 +140,32 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, make_mode
     assert names(tmp_path) == ["out.pt"]
 
 
+@pytest.fixture
+def full_disk():
+    """No file may grow beyond 8 kB, which writing meets as it meets a full disk."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("full_disk")
+@pytest.mark.parametrize("name", ["out.safetensors", "out.pt", "out.pt2"])
+def test_a_full_disk_is_an_error_and_leaves_the_old_file(tmp_path, name):
+    target = tmp_path / name
+    target.write_bytes(b"old")
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 300), torch.nn.Linear(300, 10))
+    with pytest.raises(InputError, match=r"cannot be written"):
+        if name.endswith("pt2"):
+            export_pt2(target, module, (8, 8), 1)
+        elif name.endswith("pt"):
+            write_pt(target, module.state_dict())
+        else:
+            write_safetensors(target, module.state_dict(), {})
+    assert target.read_bytes() == b"old" and names(tmp_path) == [name]
+
+
 def test_folders_that_cannot_be_made_are_an_error(tmp_path, make_model):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):

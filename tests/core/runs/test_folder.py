@@ -98,6 +98,19 @@ def test_a_folder_is_not_reused_and_not_deleted_while_in_use(folder, tmp_path):
         RunFolder.create(tmp_path / "file", JOB)
 
 
+def test_what_a_killed_process_left_half_written_goes_and_nothing_else(folder):
+    directory = folder.file("checkpoints")
+    directory.mkdir()
+    left = [".status.json.abcd1234.tmp", ".model.x_y12345.safetensors", ".model.x_y12345.pt"]
+    left.append("checkpoints/step-000000007.tmp")
+    others = ["checkpoints/step-000000006.pt", ".notes.tmp", ".model.yaml", "model.pt", "a.tmp"]
+    for name in (*left, *others):
+        folder.file(name).write_bytes(b"x")
+    folder.clear_leftovers()
+    assert not [name for name in left if folder.file(name).exists()]
+    assert all(folder.file(name).exists() for name in others)
+
+
 def test_runs_are_listed_newest_first(tmp_path):
     for number, name in enumerate("abc"):
         made = RunFolder.create(tmp_path / name, JOB)
