@@ -74,7 +74,7 @@ class BatchQueue(QObject):
         """Read a batch file, and open its model and data, in a worker. `trusted`: its model may run program code."""
         controller = self._context.run_controller
         current = [controller.current] if controller.current is not None else []
-        taken = frozenset(run.path for run in (*controller.queue, *current))
+        taken = frozenset(run.path for run in (*controller.queue, *current) if run.makes_model)
         handle = self._context.jobs.submit(read, path, self._context.runs_folder(), taken, trusted, key="batch")
         handle.done.connect(partial(self._ask, trusted))
         handle.failed.connect(partial(self._failed, path))

@@ -77,7 +77,8 @@ class RunLibrary(QObject):
             return
         self._reading, self._again = True, False
         controller = self._context.run_controller
-        mine = {run.path for run in (*controller.queue, *([controller.current] if controller.current else []))}
+        known_here = (*controller.queue, *([controller.current] if controller.current else []))
+        mine = {run.path for run in known_here if run.makes_model}  # a check leaves its run what it is
         others = [Path(path) for path in self._context.window_state.recent("run")]
         known = {row.path: row for row in self.rows}
         handle = self._context.jobs.submit(read_rows, self._context.runs_folder(), others, mine, known)

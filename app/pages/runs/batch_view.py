@@ -99,7 +99,7 @@ class BatchView(QWidget):
 
     def look(self) -> None:
         """Read the batches in a worker."""
-        queue = tuple(run.path for run in self._context.run_controller.queue)
+        queue = tuple(run.path for run in self._context.run_controller.queue if run.makes_model)
         handle = self._context.jobs.submit(read_batches, self._file, queue, key=_KEY)
         handle.done.connect(self._show)
         handle.failed.connect(self._context.notifications.error)

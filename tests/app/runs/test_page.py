@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
@@ -13,8 +15,13 @@ from app.dialogs.confirm import ConfirmDialog
 from app.models import run_table as columns
 from app.pages.runs import RunsPage
 from app.pages.runs.deleting import delete
+from core.errors import UnsafeFileError
+from core.models.formats import write_safetensors
+from core.models.user_code import build_from_user_code
 from core.runs.folder import CARD, FORGET, MODEL, RunFolder, Status
+from core.selection import Selection
 from core.session.jobs import create_run, make_unlearn_job
+from core.session.opening import open_pair
 from tests.app.scripted import Script, Stepped, job, write_run
 from tests.app.verify.walk import unnamed_widgets
 
@@ -235,3 +242,45 @@ def test_a_later_request_starts_from_a_finished_run(page, context, example, qtbo
     page._update_buttons()
     assert "which images must not come back" in page.later_button.toolTip()
     qtbot.waitUntil(lambda: context.jobs.active() + context.device_jobs.active() == 0, timeout=20_000)
+
+
+def test_a_later_request_goes_on_after_the_question_about_program_code(page, context, tmp_path, qtbot):
+    """The Project page asks and opens again; whoever waited for the model goes on with it."""
+    code = tmp_path / "nets.py"
+    code.write_text("from torch import nn\n\ndef net():\n    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))\n")
+    torch.manual_seed(0)
+    source = tmp_path / "net.safetensors"
+    write_safetensors(source, build_from_user_code(f"{code}:net", 10, trust_code=True).state_dict(), {})
+    pair = open_pair(source, "digits", arch=f"{code}:net", trust_code=True)
+    chosen = Selection.empty(pair.dataset.train.labels.numpy(), pair.dataset.classes).with_classes([3])
+    made = make_unlearn_job(pair, chosen, "finetune", device="cpu", threads=1)
+    folder = create_run(context.runs_folder() / "coded", made, chosen, pair.dataset)
+    shutil.copy(source, folder.file(MODEL))
+    folder.write_status(Status("finished", 1, 0.0, 10, 10))
+    context.run_library.refresh()
+    qtbot.waitUntil(lambda: page.model.rowCount() == 1)
+    failed: list = []
+    context.opening.failed.connect(failed.append)
+    choose(page, "coded")
+    page.later_button.click()
+    qtbot.waitUntil(lambda: bool(failed), timeout=20_000)
+    assert isinstance(failed[0].error, UnsafeFileError) and context.shown_pages == ["project", "project"]
+    assert context.notifications.history == []  # the question is the word on it
+    context.opening.put(dataclasses.replace(failed[0].request, trust_code=True, trust_pickle=True))
+    qtbot.waitUntil(lambda: context.shown_pages[-1] == "forget", timeout=20_000)
+    assert context.project.opened_model.path == folder.file(MODEL) and context.trust.code(made)
+    qtbot.waitUntil(lambda: context.jobs.active() + context.device_jobs.active() == 0, timeout=20_000)
+    assert "baseline" in context.project.evaluation  # measured, because its code was allowed
+
+
+def test_a_run_whose_check_waits_or_goes_stays_what_it_is(page, context, runs, qtbot):
+    works = [Stepped(), Stepped()]
+    for work in works:
+        context.run_controller.start_work(RunFolder(runs / "a"), "check", "Check", work, job())
+    context.run_library.refresh()
+    qtbot.waitUntil(lambda: not context.run_library._reading)
+    assert {row.path.name: row.state for row in context.run_library.rows} == {"a": "finished", "b": "interrupted"}
+    assert page.queue.title() == "Waiting (1)"
+    for work in works:
+        work.end({})
+    qtbot.waitUntil(lambda: not context.run_controller.busy)

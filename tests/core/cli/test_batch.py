@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+
 import pytest
+
+from core.jsonio import read_json
 
 
 @pytest.fixture
@@ -30,3 +34,16 @@ def test_a_batch_is_a_table_and_a_document(cli, file, tmp_path):
 def test_a_file_that_is_none_is_refused(cli, tmp_path):
     result = cli("batch", tmp_path / "none.toml", "--out", tmp_path / "out")
     assert result.code == 3 and "none.toml" in result.error
+
+
+def test_means_over_seeds_are_a_table_and_csv(cli, file, tmp_path):
+    file.write_text(file.read_text().replace("nine", "4").replace("[[forget]]", 'seeds = "1-2"\n[[forget]]', 1))
+    result = cli("batch", file, "--out", tmp_path / "out", "--csv", tmp_path / "means.csv")
+    assert result.code == 0, result.err
+    means = result.out.split("Means over seeds")[1]
+    assert [line.split()[:5] for line in means.splitlines() if "head-only" in line] == [
+        ["3", "head-only", "2", "of", "2"], ["4", "head-only", "2", "of", "2"],
+    ]  # fmt: skip
+    rows = list(csv.DictReader((tmp_path / "means.csv").read_text().splitlines()))
+    assert [row["seeds"] for row in rows] == ["1 2", "1 2"] and float(rows[0]["forget_accuracy_mean"]) == 0.0
+    assert len(read_json(tmp_path / "out" / "batch.json")["groups"]) == 2
