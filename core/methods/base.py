@@ -184,12 +184,15 @@ class Alternate:
 class Edit:
     """A one-shot change of weights. Computes first, writes in its last act, so that it can be repeated.
 
-    What it returns is added to the constants (`aux`) of the stages after it.
+    What it returns is added to the constants (`aux`) of the stages after it. `looks` and `gradients` say for an
+    estimate of its time how many images go forward through the network, and how many forward and back.
     """
 
     name: str
     edit: Callable[[Context], Aux | None]
     phase: str = "edit"
+    looks: int = 0
+    gradients: int = 0
 
 
 Stage = Train | Alternate | Edit

@@ -10,7 +10,7 @@ There k is rounded down, which is none in narrow layers; here one direction for 
 from __future__ import annotations
 
 from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange
-from core.methods.projection import complement, fold, head_weight
+from core.methods.projection import CHECKED, complement, fold, head_weight
 from core.metrics.linear_algebra import gram, leading_eigenvectors
 from core.parameters import Parameter, Values
 
@@ -31,7 +31,7 @@ def dropped(width: int, share: float, classes: int) -> int:
 
 def plan(values: Values, facts: Facts) -> list[Edit]:
     """One change of the head."""
-    return [Edit("erase", erase)]
+    return [Edit("erase", erase, looks=facts.forget + CHECKED)]
 
 
 ESC = Method(

@@ -20,7 +20,15 @@ import torch.nn.functional as F
 from core.data.batches import derive_seed
 from core.errors import RunError
 from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange
-from core.methods.strength import search_parameters, search_reads_unseen, search_strength, weights_of, write
+from core.methods.strength import (
+    at_most,
+    search_looks,
+    search_parameters,
+    search_reads_unseen,
+    search_strength,
+    weights_of,
+    write,
+)
 from core.parameters import Parameter, Values
 
 SMALLEST_INFORMATION = 1e-8  # added to F, as published
@@ -92,7 +100,9 @@ def replace_rows(context: Context, weights: dict[str, torch.Tensor]) -> None:
 
 def plan(values: Values, facts: Facts) -> list[Edit]:
     """One change of weights."""
-    return [Edit("add noise", scatter)]
+    passes = min(values.labels, facts.num_classes)
+    measured = passes * at_most(facts.retain, values.samples)
+    return [Edit("add noise", scatter, looks=search_looks(values, facts), gradients=measured)]
 
 
 FISHER = Method(

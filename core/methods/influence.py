@@ -20,7 +20,15 @@ import torch
 import torch.nn.functional as F
 
 from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange
-from core.methods.strength import search_parameters, search_reads_unseen, search_strength, weights_of, write
+from core.methods.strength import (
+    at_most,
+    search_looks,
+    search_parameters,
+    search_reads_unseen,
+    search_strength,
+    weights_of,
+    write,
+)
 from core.parameters import Parameter, Values
 
 KEPT_BYTES = 2**30  # of single gradients held between products; where there are more they are computed again each time
@@ -104,7 +112,10 @@ def step_away(context: Context, share: float) -> None:
 
 def plan(values: Values, facts: Facts) -> list[Edit]:
     """One change of weights."""
-    return [Edit("step away", partial(step_away, share=facts.forget / (facts.forget + facts.retain)))]
+    everything = facts.forget + facts.retain
+    edit = partial(step_away, share=facts.forget / everything)
+    measured = everything + at_most(facts.retain, values.samples)  # where single gradients fit memory
+    return [Edit("step away", edit, looks=search_looks(values, facts), gradients=measured)]
 
 
 INFLUENCE = Method(

@@ -34,7 +34,7 @@ def output_importance(context: Context, which: str, limit: int | None) -> Import
 
 def plan(values: Values, facts: Facts) -> list[Edit]:
     """One change of weights."""
-    return dampening(facts, output_importance)
+    return dampening(values, facts, output_importance)
 
 
 LFSSD = Method(

@@ -17,7 +17,7 @@ from __future__ import annotations
 import torch
 
 from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange
-from core.methods.projection import fold, head_weight
+from core.methods.projection import CHECKED, fold, head_weight
 from core.metrics.linear_algebra import eigendecomposition, gram
 from core.parameters import Parameter, Values
 
@@ -64,7 +64,7 @@ def discriminating_projection(
 
 def plan(values: Values, facts: Facts) -> list[Edit]:
     """One change of the head."""
-    return [Edit("project", project)]
+    return [Edit("project", project, looks=facts.forget + facts.retain + CHECKED)]
 
 
 LOFT = Method(

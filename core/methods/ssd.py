@@ -17,7 +17,15 @@ import torch
 import torch.nn.functional as F
 
 from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange
-from core.methods.strength import search_parameters, search_reads_unseen, search_strength, weights_of, write
+from core.methods.strength import (
+    at_most,
+    search_looks,
+    search_parameters,
+    search_reads_unseen,
+    search_strength,
+    weights_of,
+    write,
+)
 from core.parameters import Parameter, Values
 
 Importance = Mapping[str, torch.Tensor]
@@ -133,15 +141,17 @@ def dampening_presets() -> tuple[Preset, ...]:
     )
 
 
-def dampening(facts: Facts, importance: Measure) -> list[Edit]:
+def dampening(values: Values, facts: Facts, importance: Measure) -> list[Edit]:
     """Return the edit a measure of importance makes; from the inverse share of the forget set on it does nothing."""
-    largest = (facts.forget + facts.retain) / facts.forget
-    return [Edit("dampen", partial(dampen, importance=importance, largest=largest))]
+    everything = facts.forget + facts.retain
+    edit = partial(dampen, importance=importance, largest=everything / facts.forget)
+    measured = sum(at_most(images, values.importance_samples) for images in (everything, facts.forget))
+    return [Edit("dampen", edit, looks=search_looks(values, facts), gradients=measured)]
 
 
 def plan(values: Values, facts: Facts) -> list[Edit]:
     """One change of weights."""
-    return dampening(facts, fisher_importance)
+    return dampening(values, facts, fisher_importance)
 
 
 SSD = Method(

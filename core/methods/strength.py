@@ -106,6 +106,16 @@ def search_strength(
     return best
 
 
+def search_looks(values: Values, facts: Facts) -> int:
+    """Return how many images a search passes through the network at most."""
+    return (ROUNDS + 3) * (min(CHECKED, facts.retain) + min(CHECKED, facts.forget)) if values.search else 0
+
+
+def at_most(images: int, limit: int) -> int:
+    """Return the images of a set that are looked at where `limit` (0: none) is set."""
+    return min(images, limit) if limit else images
+
+
 def search_reads_unseen(values: Values, facts: Facts) -> bool:
     """Tell whether a search looks at unseen images: where single images alone are forgotten."""
     return bool(values.search) and facts.mode == "sample"

@@ -164,7 +164,7 @@ def estimate(
     if cost is not None:
         images = len(pair.dataset.train) + len(pair.dataset.test)
         ends = cost.sample_seconds * FORWARD_SHARE * images  # the result is measured on all images
-        training = _training_seconds(layout, method, sizes, cost)
+        training = _training_seconds(layout, sizes, cost)
         plain = ends + training / (1 - min(monitoring_budget, 0.9))
     pace_key = f"{method.id}-{_machine_key(pair, choose_device(device), precision, set_threads(threads))}"
     weights = 4 * pair.model.parameters
@@ -257,13 +257,12 @@ def _machine_key(pair: Pair, device: torch.device, precision: str, threads: int)
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
 
 
-def _training_seconds(layout: Layout, method: Method, sizes: Mapping[str, int], cost: StepCost) -> float:
+def _training_seconds(layout: Layout, sizes: Mapping[str, int], cost: StepCost) -> float:
     total = 0.0
     front = ""  # whose activations are cached
     for segment in layout.segments:
         if isinstance(segment.stage, Edit):
-            # An edit looks at the sets the method needs, forward and backward, once.
-            total += cost.sample_seconds * sum(sizes[s] for s in ("retain", "forget") if f"{s} set" in method.needs)
+            total += cost.sample_seconds * (segment.stage.gradients + FORWARD_SHARE * segment.stage.looks)
         for part in segment.parts:
             batch = min(part.batch, max(1, sizes[part.reads])) * (1 if part.beside is None else 2)
             step = cost.of(batch) * _passes(part, cost) + LOSS_SHARE * cost.step_seconds
