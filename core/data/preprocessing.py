@@ -121,6 +121,11 @@ class Preprocessing:
         return x.clamp_(0, 1) if self.interpolation == "bicubic" else x
 
 
+def numbers_of(preprocessing: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Return what of plain data of a preprocessing decides what a network gets: all but who says so."""
+    return tuple(sorted((name, value) for name, value in preprocessing.items() if name != "source"))
+
+
 def measure_preprocessing(images: np.ndarray | StreamedImages) -> Preprocessing:
     """Return mean and std of images: (n, H, W, C) uint8 per channel, rounded to four decimals."""
     _, height, width, channels = images.shape

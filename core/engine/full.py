@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from core.data.batches import ImageStore
+from core.data.preprocessing import numbers_of
 from core.data.splits import SETS, Splits
 from core.engine.outputs import SetOutputs, collect
 from core.models.tap import TappedModel
@@ -68,12 +70,17 @@ def collect_full(
     return outputs
 
 
-def cache_name(model_sha256: str, fingerprint: str, preprocessing: dict, precision: str) -> str:
-    """Name the file that holds a model's outputs on a data set."""
-    text = repr(
-        (model_sha256, fingerprint, sorted((k, v) for k, v in preprocessing.items() if k != "source"), precision)
-    )
-    return hashlib.sha256(text.encode()).hexdigest()[:32] + ".safetensors"
+def cache_name(
+    model_sha256: str, network: str, fingerprint: str, preprocessing: Mapping[str, Any], precision: str
+) -> str:
+    """Name the file that holds a model's outputs on a data set; `network` is its `network_key`."""
+    parts = (model_sha256, network, numbers_of(preprocessing), precision)
+    return f"{names_begin(fingerprint)}{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}.safetensors"
+
+
+def names_begin(fingerprint: str) -> str:
+    """Return what the names of all files of outputs on a data set begin with."""
+    return f"{hashlib.sha256(fingerprint.encode()).hexdigest()[:16]}-"
 
 
 def _read(path: Path, train: ImageStore, test: ImageStore) -> FullOutputs | None:

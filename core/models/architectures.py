@@ -7,13 +7,16 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from core.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    from core.job import ModelPart
 
 Shapes = Mapping[str, tuple[int, ...]]
 Size = tuple[int, int]
@@ -48,6 +51,18 @@ class ModelSpec:
     in_channels: int
     input_size: Size
     user_code: str = ""
+
+
+def network_key(model: ModelSpec | ModelPart) -> str:
+    """Name what a network computes with given weights, for keys of what is kept of it.
+
+    Weights do not tell: several architectures may have the same keys and shapes, and user code may change.
+    """
+    if not model.user_code:
+        return model.architecture
+    from core.models.user_code import code_key
+
+    return code_key(model.user_code)
 
 
 def architectures() -> tuple[Architecture, ...]:

@@ -16,6 +16,7 @@ from core.engine.outputs import SetOutputs
 from core.metrics.accuracy import per_class_accuracy
 from core.metrics.class_means import class_means
 from core.metrics.linear_algebra import GramAccumulator, eigendecomposition
+from core.models.architectures import network_key
 from core.session.opening import Pair, stores, tapped
 from core.session.original import cached_outputs
 
@@ -93,6 +94,7 @@ def original_outputs(
         sha256=pair.model.sha256,
         fingerprint=pair.dataset.fingerprint,
         preprocessing=pair.dataset.preprocessing.to_dict(),
+        network=network_key(pair.model.spec),
         progress=tick,
     )
 

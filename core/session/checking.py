@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from core.data.dataset import Dataset
+from core.data.preprocessing import numbers_of
 from core.data.splits import Splits
 from core.devices import choose_device, set_threads
 from core.engine.control import Control
@@ -21,7 +22,7 @@ from core.errors import InputError
 from core.events import Event, MeasureTaken, Progress
 from core.files import file_sha256
 from core.job import Job
-from core.models.architectures import ModelSpec, build_model
+from core.models.architectures import ModelSpec, build_model, network_key
 from core.models.checkpoint import open_model
 from core.models.fit import check_fit
 from core.models.tap import TappedModel
@@ -34,7 +35,7 @@ from core.session.measuring import FULL, QUICK, Candidate, measure_all
 from core.session.opening import DataOptions, Pair, open_for, open_pair, place, stores, tapped
 from core.session.original import cached_outputs
 from core.session.similar import similar_images
-from core.session.training import Reference, find_references, train_reference
+from core.session.training import Reference, known_references, reference_from, train_reference
 from core.verify import relations, suite
 from core.verify.half_widths import half_widths
 from core.verify.measure_log import Found, MeasureLog, NotKeptError
@@ -132,6 +133,7 @@ def check(
     job = folder.job()
     if job.kind != "unlearn" or not folder.has_result:
         raise InputError(f"{folder.path} holds no unlearned model to check", "Finish or resume the run first")
+    retrained = {name: reference_from(path, job) for name, path in (retrained or {}).items()}
     if not folder.file(FORGET).is_file():
         raise InputError(f"{folder.file(FORGET)} is gone, so nobody knows what was to be forgotten")
 
@@ -147,9 +149,9 @@ def check(
         set_threads(job.threads)
         pair = _pair_of(job, pair, tell, trust)
         made = [train_reference(folder, pair.dataset, seed, control, emit, trust_code=trust_code) for seed in seeds]
-        names = [*(f"seed {one.seed}" for one in made), *(retrained or {})]
+        names = [*(f"seed {one.seed}" for one in made), *retrained]
         extra = _attackers(len(names))
-        fully = which == FULL or _was_full(folder, names, pair.dataset, extra)
+        fully = which == FULL or _was_full(folder, names, extra)
         further = extra if fully else ()
         more = [train_reference(folder, pair.dataset, seed, control, emit, trust_code=trust_code) for seed in further]
         device = choose_device(job.device)
@@ -165,7 +167,7 @@ def check(
             opened.candidate("unlearned", folder.file(MODEL), "the unlearned model"),
             [
                 *(opened.candidate(f"seed {r.seed}", r.model, f"retrained, seed {r.seed}") for r in made),
-                *(opened.candidate(name, path, name, own=True) for name, path in (retrained or {}).items()),
+                *(opened.candidate(name, path, name, own=True) for name, path in retrained.items()),
             ],
             splits,
             references=[opened.candidate(f"seed {r.seed}", r.model, f"reference, seed {r.seed}") for r in more],
@@ -173,10 +175,11 @@ def check(
             fresh=opened.fresh(),
             tell=tell,
         )
+        network = network_key(job.model)
         log = partial(
             MeasureLog,
             folder.file(VERIFY),
-            (job.data.fingerprint, job.forget.sha256, repr(sorted(job.model.preprocessing.items()))),
+            (job.data.fingerprint, job.forget.sha256, repr(numbers_of(job.model.preprocessing)), network),
             cache_home() / "measures",
         )
         measured = None
@@ -186,7 +189,7 @@ def check(
         measured = measured or measure(which=which, log=log(), taken=taken)
         tell("Writing the report", 0, 0)
         report = results.report_of(
-            folder, job, pair.dataset, splits, measured, _outcome(folder), _notes(made, retrained or {}),
+            folder, job, pair.dataset, splits, measured, _outcome(folder), _notes(made, retrained),
             similar=similar_images(
                 pair.dataset, splits.forget.numpy(), original.outputs, original.sha256, tell
             ).counts(),
@@ -218,6 +221,7 @@ class _Opening:
             self._ground.train,
             self._ground.test,
             sha256=sha256,
+            network=network_key(model.spec),
             fingerprint=self._dataset.fingerprint,
             preprocessing=self._job.model.preprocessing,
             progress=lambda done, total: self._tell(f"Measuring {what}", done, total),
@@ -260,14 +264,14 @@ def _attackers(retrained: int) -> tuple[int, ...]:
     return tuple(range(FIRST_ATTACKER, FIRST_ATTACKER + missing))
 
 
-def _was_full(folder: RunFolder, names: Sequence[str], dataset: Dataset, extra: tuple[int, ...]) -> bool:
+def _was_full(folder: RunFolder, names: Sequence[str], extra: tuple[int, ...]) -> bool:
     """Whether the report holds the full suite against retrained models of these names, and what it was made with
     beside them is still on disk: then a quick check may find all of it again.
     """  # noqa: D205
     report = folder.report() or {}
     if report.get("suite") != FULL or set(report.get("retrained") or {}) != set(names):
         return False
-    return len(find_references(folder, dataset, extra)) == len(extra)
+    return len(known_references(folder.job(), extra)) == len(extra)
 
 
 def _outcome(folder: RunFolder) -> results.Outcome:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -188,12 +187,6 @@ def check_forget(job: Job, selection: Selection) -> None:
         return
     if (selection.digest(), selection.weights_digest()) != (job.forget.sha256, job.forget.weights_sha256):
         raise MismatchError("forget.csv was changed after the job was made", "Make a new job for another forget set")
-
-
-def reference_key(job: Job, seed: int) -> str:
-    """Name a retrained reference by what determines it: data, forget set, architecture, recipe and seed."""
-    parts = (job.data.fingerprint, job.forget.sha256, job.model.architecture, sorted(job.parameters.items()), seed)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
 
 
 def library_versions() -> dict[str, str]:

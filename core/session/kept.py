@@ -16,7 +16,7 @@ from core.data.decoded_cache import ROWS, bytes_on_disk
 from core.data.index import FOLDER as FINGERPRINTS
 from core.data.named import data_folder, find_source
 from core.data.shard_index import shard_index_file
-from core.engine.full import cache_name
+from core.engine.full import names_begin
 from core.errors import AppError, InputError
 from core.files import file_sha256
 from core.job import Job
@@ -27,7 +27,6 @@ from core.runs.folder import (
     EVENTS,
     FORGET,
     JOB,
-    MODEL,
     REMOVED,
     REPORT_HTML,
     REPORT_JSON,
@@ -97,7 +96,7 @@ def what_is_kept(folder: RunFolder) -> Traces:
         ),
         _kind(
             "outputs", "Outputs and features", "What the models say of every image, forget images too",
-            _cached_outputs(folder, job),
+            _cached_outputs(job),
             consequence="The next check takes longer.",
         ),
         _kind(
@@ -198,14 +197,10 @@ def _present(*paths: Path) -> tuple[Path, ...]:
     return tuple(path for path in paths if path.is_file())
 
 
-def _cached_outputs(folder: RunFolder, job: Job) -> tuple[Path, ...]:
-    """Outputs of the original, of the unlearned model and of its references, under the names the checks give them."""
-    hashes = {job.model.sha256} | ({job.origin.sha256} if job.origin is not None else set())
-    hashes |= {file_sha256(run.file(MODEL)) for run in (folder, *_reference_runs(job)) if run.has_result}
-    names = {
-        cache_name(digest, job.data.fingerprint, job.model.preprocessing, "float32") for digest in hashes if digest
-    }
-    return _present(*(cache_home() / OUTPUTS / name for name in sorted(names)))
+def _cached_outputs(job: Job) -> tuple[Path, ...]:
+    """Outputs of all models on this data, brought ones too, and what a process left that was killed as it wrote."""
+    begin = names_begin(job.data.fingerprint)
+    return tuple(path for path in _below(cache_home() / OUTPUTS) if path.name.lstrip(".").startswith(begin))
 
 
 def _fingerprints(job: Job) -> tuple[Path, ...]:

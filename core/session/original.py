@@ -18,16 +18,18 @@ def cached_outputs(
     test: ImageStore,
     *,
     sha256: str,
+    network: str,
     fingerprint: str,
     preprocessing: Mapping[str, Any],
     progress: Callable[[int, int], None] | None = None,
 ) -> FullOutputs:
     """Return a model's outputs on all training and test images, from the cache where they were taken before.
 
-    `sha256` is the model file's, `preprocessing` as in a job. Outputs are taken in float32, so that they do not depend
-    on who asks first, and mapped into memory from a file. `progress(done, total)` may raise to interrupt.
+    `sha256` is the model file's, `network` its `network_key`, `preprocessing` as in a job. Outputs are taken in
+    float32, so that they do not depend on who asks first, and mapped into memory from a file. `progress(done, total)`
+    may raise to interrupt.
     """
-    path = cache_home() / "outputs" / cache_name(sha256, fingerprint, dict(preprocessing), "float32")
+    path = cache_home() / "outputs" / cache_name(sha256, network, fingerprint, preprocessing, "float32")
     kept = mapped_outputs(path, train, test)
     if kept is not None:
         return kept

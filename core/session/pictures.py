@@ -18,6 +18,7 @@ from core.errors import InputError, MismatchError, StoppedError
 from core.files import file_sha256
 from core.forget_list import read_forget_csv
 from core.job import Job
+from core.models.architectures import network_key
 from core.models.checkpoint import open_model
 from core.models.fit import check_fit
 from core.runs.folder import FORGET, MODEL, RunFolder
@@ -117,6 +118,7 @@ def embeddings(
             train,
             test,
             sha256=file_sha256(path),
+            network=network_key(opened.spec),
             fingerprint=dataset.fingerprint,
             preprocessing=job.model.preprocessing,
             progress=lambda done, total, name=name: tell(f"Measuring the {name} model", done, total),  # type: ignore[misc]

@@ -3,13 +3,57 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from core.data.preprocessing import numbers_of
+from core.errors import AppError
 from core.job import Job
+from core.methods import get_method
+from core.models.architectures import network_key
 from core.models.card import read_card
+from core.parameters import resolve
 from core.places import references_home
 from core.runs.folder import RunFolder, list_runs
 from core.session.chain import original_of
+
+
+def recipe_of(job: Job) -> tuple[dict[str, Any], str]:
+    """Return the recipe a retrained reference should use for a job's model, and where it comes from.
+
+    What another version wrote into a card and this one does not know is left out.
+    """
+    original = original_of(job)[0] if job.model.path else None
+    card = read_card(original) if original is not None and original.exists() else None
+    recipe = (card or {}).get("recipe")
+    if isinstance(recipe, Mapping) and recipe:
+        known = {parameter.name for parameter in get_method("retrain").parameters}
+        return {name: value for name, value in recipe.items() if name in known}, "the original's model card"
+    return {}, "the preset of this application: the original's own recipe is not known"
+
+
+def reference_key(job: Job, seed: int) -> str:
+    """Name the retrained reference of a job by what determines it: data and how it is prepared, forget set, network,
+    recipe and seed. `job`: the reference's own, or one that is held against it.
+    """  # noqa: D205
+    model = job.model
+    recipe = job.parameters if job.kind == "train" else _resolved(recipe_of(job)[0])
+    parts = (
+        job.data.fingerprint, numbers_of(model.preprocessing), job.forget.sha256, network_key(model),
+        sorted(recipe.items()), seed,
+    )  # fmt: skip
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
+
+
+def _resolved(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
+    return resolve(get_method("retrain").parameters, recipe, owner="the recipe")
+
+
+def reference_folder(job: Job, seed: int) -> RunFolder:
+    """Return where the retrained reference of a job lies, or would."""
+    return RunFolder(references_home() / reference_key(job, seed))
 
 
 def references_on_disk(job: Job) -> tuple[tuple[RunFolder, Job], ...]:
@@ -21,12 +65,13 @@ def references_on_disk(job: Job) -> tuple[tuple[RunFolder, Job], ...]:
 
 
 def trained_references(job: Job) -> dict[int, RunFolder]:
-    """Return the finished references for a job's model, by seed."""
-    return {
-        other.seed: run
-        for run, other in references_on_disk(job)
-        if run.has_result and other.model.architecture == job.model.architecture
-    }
+    """Return the finished references for a job's model and recipe, by seed; none where its card cannot be read."""
+    found = {}
+    with contextlib.suppress(AppError):
+        for run, other in references_on_disk(job):
+            if run.has_result and run.id == reference_key(job, other.seed):
+                found[other.seed] = run
+    return found
 
 
 def seconds_to_retrain(job: Job) -> float | None:

@@ -196,7 +196,7 @@ class _Bench:
         weights = None if selection.weights is None else torch.from_numpy(selection.weights.copy())[ids]
         self.train, self._test = stores(dataset, self._device, forget, weights)
         self._splits = Splits.of(dataset, forget)
-        known = known_references(job, selection, pair.dataset)
+        known = known_references(job)
         retrained = [tapped(open_for(pair.dataset, r.model), self._device, trust_code=trust_code) for r in known]
         self.references = tuple(file_sha256(reference.model) for reference in known)
         original = tapped(pair.model, self._device, trust_code=trust_code)

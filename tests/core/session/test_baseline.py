@@ -11,6 +11,7 @@ from core.engine.full import FullOutputs
 from core.engine.outputs import SetOutputs
 from core.session.baseline import baseline, original_outputs, summarise
 from core.session.maps import tsne_map
+from core.session.opening import open_pair
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +106,44 @@ def test_tsne_of_samples_that_are_all_the_same(count, width):
 def test_tsne_refuses_what_is_not_finite():
     with pytest.raises(ValueError, match="not finite"):
         tsne_map(np.full((5, 2), np.nan, np.float32), np.zeros(5, int))
+
+
+USER_CODE = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, num_classes, act):
+        super().__init__()
+        self.hidden, self.head, self.act = nn.Linear(64, 16), nn.Linear(16, num_classes), act
+
+    def forward(self, x):
+        return self.head(self.act(self.hidden(x.flatten(1))))
+
+def first(num_classes):
+    return Net(num_classes, torch.relu)
+
+def second(num_classes):
+    return Net(num_classes, torch.sigmoid)
+"""
+
+
+def test_outputs_of_the_same_weights_in_another_network_are_their_own(tmp_path, digits):
+    code, weights = tmp_path / "net.py", tmp_path / "weights.pt"
+    code.write_text(USER_CODE)
+    torch.manual_seed(0)
+    state = {"hidden.weight": (16, 64), "hidden.bias": (16,), "head.weight": (10, 16), "head.bias": (10,)}
+    torch.save({name: torch.randn(shape) for name, shape in state.items()}, weights)
+
+    def told(factory: str) -> torch.Tensor:
+        opened = open_pair(weights, "digits", arch=f"{code}:{factory}", trust_code=True)
+        images = digits.preprocessing.apply(digits.test.images)
+        found = original_outputs(opened, torch.device("cpu")).test.logits
+        with torch.no_grad():
+            assert torch.allclose(found, opened.model.build(trust_code=True)(images), atol=1e-4)
+        return found
+
+    first = told("first")
+    assert not torch.equal(first, told("second"))
+    code.write_text(USER_CODE.replace("torch.relu", "torch.tanh"))
+    assert not torch.equal(first, told("first"))

@@ -69,8 +69,8 @@ def kind(folder: RunFolder, name: str) -> Kept:
     return next(kind for kind in what_is_kept(folder).kinds if kind.id == name)
 
 
-def cached(digest: str, size: int):
-    name = cache_name(digest, "f" * 64, {"size": [8, 8]}, "float32")
+def cached(digest: str, size: int, fingerprint: str = "f" * 64):
+    name = cache_name(digest, "mlp", fingerprint, {"size": [8, 8]}, "float32")
     path = cache_home() / "outputs" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"y" * size)
@@ -86,13 +86,13 @@ def test_checkpoints_list_and_report_are_counted(folder):
     assert not kind(folder, "report").removable
 
 
-def test_cached_outputs_of_all_models_of_the_run_are_found_and_no_others(folder):
-    reference = made(references_home() / "ref", job(kind="train", method="retrain"), b"retrained weights")
-    for digest in ("ab" * 32, file_sha256(folder.file(MODEL)), file_sha256(reference.file(MODEL))):
-        cached(digest, 10)
-    other = cached("cd" * 32, 999)
+def test_cached_outputs_of_all_models_on_the_data_are_found_and_no_others(folder):
+    for digest in ("ab" * 32, file_sha256(folder.file(MODEL)), "cd" * 32):  # the last one a model that was brought
+        half = cached(digest, 10)
+    half.with_name(f".{half.name}.x.tmp").write_bytes(b"y" * 5)  # of a process that was killed
+    other = cached("ab" * 32, 999, fingerprint="e" * 64)
     found = kind(folder, "outputs")
-    assert (found.count, found.bytes) == (3, 30)
+    assert (found.count, found.bytes) == (4, 35)
     assert other not in found.files
 
 

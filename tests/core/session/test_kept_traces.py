@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from core.engine.control import Control
+from core.models.architectures import network_key
 from core.places import cache_home, data_home, runs_home
 from core.runs.folder import MODEL, RunFolder
 from core.selection import Selection
@@ -69,7 +70,7 @@ def traces_of(pair, folder: RunFolder) -> dict[str, list[bytes]]:
         model = open_for(data, path)
         outputs = cached_outputs(
             tapped(model, torch.device("cpu")), train_store, test_store, sha256=model.sha256,
-            fingerprint=data.fingerprint, preprocessing=data.preprocessing.to_dict(),
+            network=network_key(model.spec), fingerprint=data.fingerprint, preprocessing=data.preprocessing.to_dict(),
         )  # fmt: skip
         features += [outputs.train.features[index].numpy().tobytes() for index in ids]
         features += [outputs.train.logits[index].numpy().tobytes() for index in ids]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from core.errors import InputError
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.jsonio import write_json
+from core.methods import get_method
+from core.parameters import resolve
 from core.places import references_home
 from core.runs.folder import CARD, MODEL, RunFolder
-from core.session.references import references_on_disk, seconds_to_retrain, trained_references
+from core.session.references import reference_key, references_on_disk, seconds_to_retrain, trained_references
+from core.session.training import known_references, reference_from
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +31,9 @@ def job(path: str = "", seed: int = 0, **changes) -> Job:
     return Job(**{**known, **changes})
 
 
-def reference(name: str, seed: int, seconds: float | None = None, finished: bool = True, **changes) -> RunFolder:
-    folder = RunFolder.create(references_home() / name, job(seed=seed, kind="train", **changes))
+def reference(seed: int, seconds: float | None = None, finished: bool = True, **changes) -> RunFolder:
+    made = job(seed=seed, kind="train", **{"parameters": dict(resolve(get_method("retrain").parameters)), **changes})
+    folder = RunFolder.create(references_home() / reference_key(made, seed), made)
     if finished:
         folder.file(MODEL).write_bytes(b"w")
     if seconds is not None:
@@ -37,18 +42,64 @@ def reference(name: str, seed: int, seconds: float | None = None, finished: bool
 
 
 def test_those_with_the_same_forget_set_and_data_are_found_by_seed():
-    reference("b", 2)
-    reference("a", 1)
-    reference("other-set", 3, forget=ForgetPart(mode="class", sha256="6" * 64))
-    reference("other-data", 4, data=DataPart(spec="digits", fingerprint="0" * 64))
-    assert [found.id for found, _ in references_on_disk(job())] == ["a", "b"]
+    reference(2)
+    reference(1)
+    reference(3, forget=ForgetPart(mode="class", sha256="6" * 64))
+    reference(4, data=DataPart(spec="digits", fingerprint="0" * 64))
+    assert [other.seed for _, other in references_on_disk(job())] == [1, 2]
 
 
-def test_only_finished_ones_of_the_same_architecture_serve_as_references():
-    reference("a", 1)
-    reference("b", 2, finished=False)
-    reference("c", 3, model=ModelPart(architecture="small-cnn", num_classes=3, in_channels=1, input_size=(8, 8)))
+def model(**changes) -> ModelPart:
+    known = {"architecture": "mlp", "num_classes": 3, "in_channels": 1, "input_size": (8, 8), **changes}
+    return ModelPart(**known)
+
+
+def test_only_finished_ones_of_the_same_kind_serve_as_references():
+    reference(1)
+    reference(2, finished=False)
+    reference(3, model=model(architecture="small-cnn"))
+    reference(4, model=model(preprocessing={"size": [16, 16], "mean": [0.5], "std": [0.5]}))  # other images to a net
+    reference(5, parameters=dict(resolve(get_method("retrain").parameters, {"epochs": 99})))
     assert list(trained_references(job())) == [1]
+    assert [found.seed for found in known_references(job())] == [1]
+
+
+def test_who_says_how_images_are_prepared_makes_no_other_reference():
+    prepared = {"size": [8, 8], "mean": [0.5], "std": [0.5]}
+    keys = {
+        reference_key(job(model=model(preprocessing={**prepared, "source": source})), 1)
+        for source in ("data set", "model card")
+    }
+    assert len(keys) == 1
+
+
+def test_changed_user_code_is_another_network(tmp_path):
+    code = tmp_path / "net.py"
+    used = job(model=model(architecture=f"{code}:make", user_code=f"{code}:make"))
+    code.write_text("a = 1")
+    before = reference_key(used, 1)
+    code.write_text("a = 2")
+    assert reference_key(used, 1) != before
+
+
+def test_a_model_trained_without_other_images_is_no_reference(tmp_path):
+    weights = tmp_path / MODEL
+    weights.write_bytes(b"w")
+    card = {"schema_version": 1, "architecture": "mlp", "kind": "train", "dataset": {"fingerprint": "f" * 64}}
+
+    def bring(**forgotten):
+        write_json(tmp_path / CARD, {**card, "forgotten": forgotten})
+        return reference_from(tmp_path, job())
+
+    assert bring(mode="class", classes=["b"], count=25) == weights
+    with pytest.raises(InputError, match="trained on all images"):
+        bring(mode="none", classes=[], count=0)
+    with pytest.raises(InputError, match=r"without 25 images \(c\), which are not those"):
+        bring(mode="class", classes=["c"], count=25)
+    with pytest.raises(InputError, match="without 26 images"):
+        bring(mode="sample", classes=[], count=26)
+    card["dataset"] = {"fingerprint": "0" * 64}  # nothing can be told then
+    assert bring(mode="class", classes=["c"], count=25) == weights
 
 
 def test_without_references_and_card_the_time_is_not_known(tmp_path):
@@ -64,13 +115,13 @@ def test_the_card_of_the_original_gives_the_time_times_the_share_that_stays(tmp_
 
 
 def test_references_already_trained_know_better():
-    reference("a", 1, seconds=10.0)
-    reference("b", 2, seconds=14.0)
+    reference(1, seconds=10.0)
+    reference(2, seconds=14.0)
     assert seconds_to_retrain(job()) == pytest.approx(12.0)
 
 
 def test_a_damaged_reference_is_left_out():
-    reference("a", 1)
+    reference(1)
     broken = references_home() / "broken"
     broken.mkdir()
     (broken / "job.json").write_text("{")

@@ -15,14 +15,15 @@ from safetensors.torch import load_file
 from core.engine.control import Control
 from core.engine.states import State
 from core.errors import InputError, MismatchError, RunError, StoppedError
-from core.events import CheckpointSaved, RunFailed
+from core.events import CheckpointSaved, RunFailed, StepMetrics
 from core.files import file_sha256
 from core.jsonio import loads
 from core.runs.checkpoints import list_checkpoints, load_checkpoint
 from core.runs.folder import RunFolder
 from core.session.checking import check
+from core.session.references import reference_folder
 from core.session.running import run
-from core.session.training import find_references, train_reference
+from core.session.training import known_references, train_reference
 from tests.core.toy import same
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -196,7 +197,7 @@ def test_retrained_references_are_shared_and_turn_the_report_into_a_verdict(new_
     assert report["verdict"]["code"] != "no_reference"
     assert report["retrained_notes"]["recipe"] == "the original's model card"
     assert report["models"]["retrained"]["forget_test_accuracy"] == 0
-    assert [r.seed for r in find_references(folder, pair.dataset)] == [1, 2]
+    assert [r.seed for r in known_references(folder.job())] == [1, 2]
     other = new_run(settings={**SHORT, "lr": 0.01})
     trained = []
     train_reference(other, pair.dataset, 1, Control(), trained.append)
@@ -210,7 +211,28 @@ def test_a_stopped_reference_is_no_reference(new_run, pair, monkeypatch, tmp_pat
     _run(folder, pair=pair)
     with pytest.raises(StoppedError):
         train_reference(folder, pair.dataset, 1, control, lambda event: control.stop())
-    assert find_references(folder, pair.dataset) == []
+    assert known_references(folder.job()) == []
+
+
+def test_the_training_of_a_reference_that_was_stopped_goes_on(new_run, pair, monkeypatch, tmp_path):
+    monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path / "home"))
+    control, folder, started = Control(), new_run(settings=SHORT), []
+    _run(folder, pair=pair)
+
+    def tell(event):
+        if isinstance(event, StepMetrics):
+            control.request_checkpoint()
+        if isinstance(event, CheckpointSaved):
+            control.stop()
+
+    with pytest.raises(StoppedError):
+        train_reference(folder, pair.dataset, 1, control, tell)
+    assert known_references(folder.job()) == []
+    kept = reference_folder(folder.job(), 1)
+    assert kept.status().state == "interrupted" and kept.card() is None
+    train_reference(folder, pair.dataset, 1, Control(), lambda e: started.append(e) if e.type == "run_started" else 0)
+    assert started[0].resumed_at > 0
+    assert [r.seed for r in known_references(folder.job())] == [1]
 
 
 WORKER = """
