@@ -35,7 +35,8 @@ class FitTableModel(QAbstractTableModel):
         self._model_names: tuple[str, ...] | None = None
         self._counts: list[int] = []
         self._test_counts: list[int] = []
-        self._samples: list[tuple[tuple[str, int], ...]] = []
+        self._labels = np.zeros(0, np.int64)
+        self._samples: dict[int, tuple[tuple[str, int], ...]] = {}  # of the rows that were drawn
         self._accuracy: tuple[float | None, ...] | None = None
 
     def set_data(self, dataset: Dataset | None, model_names: tuple[str, ...] | None) -> None:
@@ -48,7 +49,7 @@ class FitTableModel(QAbstractTableModel):
             labels, many = dataset.train.labels.numpy(), len(self._classes)
             self._counts = np.bincount(labels, minlength=many).tolist()
             self._test_counts = np.bincount(dataset.test.labels.numpy(), minlength=many).tolist()
-            self._samples = _samples(labels, self._counts)
+            self._labels, self._samples = labels, {}
         self.endResetModel()
 
     def set_accuracy(self, accuracy: tuple[float | None, ...] | None) -> None:
@@ -74,7 +75,12 @@ class FitTableModel(QAbstractTableModel):
         return self._classes
 
     def samples(self, row: int) -> tuple[tuple[str, int], ...]:
-        """Thumbnail keys of a class's samples."""
+        """Thumbnail keys of up to SAMPLE_COUNT training images of a class, spread evenly over it."""
+        if row not in self._samples:
+            members = np.flatnonzero(self._labels == row)
+            wanted = min(SAMPLE_COUNT, len(members))
+            chosen = members[np.arange(wanted) * len(members) // max(1, wanted)]
+            self._samples[row] = tuple(("train", image) for image in chosen.tolist())
         return self._samples[row]
 
     def samples_came(self) -> None:
@@ -110,7 +116,7 @@ class FitTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._tip(row, column)
         if role == SAMPLE_KEYS and column == SAMPLES:
-            return self._samples[row]
+            return self.samples(row)
         return None
 
     def _text(self, row: int, column: int) -> str | None:
@@ -139,15 +145,3 @@ class FitTableModel(QAbstractTableModel):
 
     def _value(self, row: int) -> float | None:
         return self._accuracy[row] if self._accuracy is not None and row < len(self._accuracy) else None
-
-
-def _samples(labels: np.ndarray, counts: list[int]) -> list[tuple[tuple[str, int], ...]]:
-    """Return up to SAMPLE_COUNT training images of each class, spread evenly over it."""
-    order = np.argsort(labels, kind="stable")
-    result, first = [], 0
-    for count in counts:
-        wanted = min(SAMPLE_COUNT, count)
-        places = (np.arange(wanted) * count // max(1, wanted)) + first
-        result.append(tuple(("train", i) for i in order[places].tolist()))
-        first += count
-    return result

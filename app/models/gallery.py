@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ from app.services import format as fmt
 
 if TYPE_CHECKING:
     from core.data.dataset import Dataset
+    from core.data.twins import Twins
     from core.session.baseline import Baseline
     from core.session.near import Near
 
@@ -25,17 +28,27 @@ LABEL = int(Qt.ItemDataRole.UserRole) + 4  # the class's index
 EARLIER = int(Qt.ItemDataRole.UserRole) + 5  # forgotten in an earlier request
 
 SORTS = (
-    ("data", "As in the data"), ("loss", "Highest loss"), ("confidence", "Least confident"),
-    ("distance", "Far from mean"), ("forget", "Forget set first"),
-    ("near", "Near the forget set"), ("damage", "Likely to suffer"),
+    ("data", "As in the data"), ("name", "File name"), ("loss", "Highest loss"), ("confidence", "Least confident"),
+    ("margin", "Smallest margin"), ("distance", "Far from mean"), ("forget", "Forget set first"),
+    ("near", "Near the forget set"), ("damage", "Likely to suffer"), ("twins", "Duplicates together"),
 )  # fmt: skip
-NEEDS_MODEL = frozenset(("loss", "confidence", "distance", "near", "damage"))
+NEEDS_MODEL = frozenset(("loss", "confidence", "margin", "distance", "near", "damage"))
 NEEDS_FORGET = {"near": "features", "damage": "gradient"}  # orders around the forget set: which values of Near
+VALUES = ("confidence", "loss", "margin", "distance")  # of the model on an image, that a filter may bound
+FALLING = frozenset(("loss", "distance"))  # shown highest first
+
+AT_ONCE = 50_000  # images that are arranged in no time; more take a worker
+_SLICE = 16_384  # names sorted in one go: a sort holds the interpreter until it is done
+
+Range = tuple[str, float | None, float | None]  # one of VALUES, from, to; None: no bound
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to show: part, class (None: all), "all" / "right" / "wrong", order, and a text in the file name."""
+    """What to show: part, class (None: all), "all" / "right" / "wrong", order, and a text in the file name.
+
+    `ranges` bounds what the model says of an image; `twins` asks for images that have a duplicate.
+    """
 
     part: str = "train"
     label: int | None = None
@@ -43,16 +56,30 @@ class Wanted:
     sort: str = "data"
     reverse: bool = False
     text: str = ""
+    ranges: tuple[Range, ...] = ()
+    twins: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a whole part is shown as in the data."""
+        return self == Wanted(part=self.part, reverse=self.reverse)
+
+    @property
+    def needs_twins(self) -> bool:
+        """Whether it takes knowing which images have a duplicate."""
+        return self.part == "train" and (self.twins or self.sort == "twins")
 
 
 class Images:
-    """The images of a data set with what is known of them; `arrange` chooses and orders."""
+    """The images of a data set with what is known of them; `arrange` chooses and orders, in any thread."""
 
     def __init__(self, dataset: Dataset, baseline: Baseline | None = None) -> None:
         self.dataset = dataset
         self.baseline = baseline
         self.near: Near | None = None  # around the forget set as it stands; None: not known
+        self.twins: Twins | None = None  # among the training images; None: not known
         self._lower: dict[str, list[str]] = {}
+        self._orders: dict[tuple[str, str], tuple[Any, np.ndarray]] = {}  # what they are of, and the order
 
     def labels(self, part: str) -> np.ndarray:
         """Class of every image of a part: (n,) int."""
@@ -61,21 +88,69 @@ class Images:
 
     def arrange(self, wanted: Wanted, mask: np.ndarray | None = None) -> np.ndarray:
         """Return positions in the part, in the order to show: (m,) int64. `mask` is the forget set's."""
-        labels = self.labels(wanted.part)
-        keep = np.ones(len(labels), bool)
-        if wanted.label is not None:
-            keep &= labels == wanted.label
-        known = self._known(wanted.part)
-        if wanted.answer != "all" and known is not None:
-            keep &= known.correct == (wanted.answer == "right")
-        if wanted.text.strip():
-            keep &= self._named(wanted.part, wanted.text.strip().casefold())
-        ids = np.flatnonzero(keep)
-        keys = self._keys(wanted, mask)
-        if keys is not None:
-            # Stable, so that images of the same value stay as in the data; what is not finite comes last.
-            ids = ids[np.argsort(keys[ids], kind="stable")]
+        keep, order = self._kept(wanted), self._order(wanted, mask)
+        if order is None:
+            ids = np.arange(len(self.labels(wanted.part))) if keep is None else np.flatnonzero(keep)
+        else:
+            ids = order if keep is None else order[keep[order]]
         return ids[::-1] if wanted.reverse else ids
+
+    def limits(self, part: str, value: str) -> tuple[float, float] | None:
+        """Lowest and highest of a value of VALUES in a part; None where it is not known."""
+        known = self._known(part)
+        values = getattr(known, value, np.zeros(0))
+        values = values[np.isfinite(values)]
+        return (float(values.min()), float(values.max())) if len(values) else None
+
+    def _kept(self, wanted: Wanted) -> np.ndarray | None:
+        """Return which images of the part pass the filters, (n,) bool; None: all."""
+        kept: list[np.ndarray] = []
+        known = self._known(wanted.part)
+        if wanted.label is not None:
+            kept.append(self.labels(wanted.part) == wanted.label)
+        if wanted.answer != "all" and known is not None:
+            kept.append(known.correct == (wanted.answer == "right"))
+        for value, low, high in wanted.ranges if known is not None else ():
+            values = getattr(known, value)
+            kept += [values >= low] if low is not None else []
+            kept += [values <= high] if high is not None else []
+        if wanted.twins and wanted.needs_twins and self.twins is not None:
+            kept.append(self.twins.has_twin)
+        if wanted.text.strip():
+            kept.append(self._named(wanted.part, wanted.text.strip().casefold()))
+        return np.logical_and.reduce(kept) if kept else None
+
+    def _order(self, wanted: Wanted, mask: np.ndarray | None) -> np.ndarray | None:
+        """Return all positions of the part in the order asked for; None: as in the data.
+
+        Stable, so that images of the same value stay as in the data; what is not finite comes last. Orders by what
+        does not change while one chooses are kept: one of a million values takes a tenth of a second.
+        """
+        part, sort = wanted.part, wanted.sort
+        if sort == "forget":
+            return None if mask is None or part != "train" else np.argsort(~mask, kind="stable")
+        if sort in NEEDS_FORGET:
+            if self.near is None or part != "train":
+                return None
+            likeness: np.ndarray = -getattr(self.near, NEEDS_FORGET[sort])
+            nearest = np.where(self.near.forget, np.inf, likeness)  # kept images first, nearest before all
+            return np.argsort(nearest, kind="stable")
+        of = {"name": self._part(part).paths, "twins": self.twins if part == "train" else None}
+        source = of.get(sort) if sort in of else self._known(part)
+        if sort == "data" or source is None:
+            return None
+        held = self._orders.get((part, sort))
+        if held is None or held[0] is not source:
+            held = self._orders[part, sort] = (source, self._sorted(part, sort, source))
+        return held[1]
+
+    def _sorted(self, part: str, sort: str, source: Any) -> np.ndarray:
+        if sort == "name":
+            return _by_name(self._lower_names(part))
+        if sort == "twins":
+            return np.argsort(np.where(source.has_twin, source.group, len(source.group)), kind="stable")
+        values = getattr(source, sort)
+        return np.argsort(-values if sort in FALLING else values, kind="stable")
 
     def name(self, part: str, index: int) -> str:
         """What an image is called: its path, or its position."""
@@ -100,6 +175,7 @@ class Images:
             said = classes[int(known.predicted[index])]
             lines.append(f"Model says {said}, {fmt.percent(float(known.confidence[index]))} sure")
             lines.append(f"Loss {fmt.decimal(float(known.loss[index]))}")
+            lines.append(f"Margin {fmt.decimal(float(known.margin[index]))}")
         return "\n".join(lines)
 
     def _part(self, part: str) -> Any:
@@ -110,26 +186,30 @@ class Images:
             return None
         return self.baseline.train if part == "train" else self.baseline.test
 
-    def _keys(self, wanted: Wanted, mask: np.ndarray | None) -> np.ndarray | None:
-        if wanted.sort == "forget":
-            return None if mask is None or wanted.part != "train" else ~mask
-        if wanted.sort in NEEDS_FORGET:
-            if self.near is None or wanted.part != "train":
-                return None
-            likeness: np.ndarray = -getattr(self.near, NEEDS_FORGET[wanted.sort])
-            return np.where(self.near.forget, np.inf, likeness)  # kept images first, nearest before all
-        known = self._known(wanted.part)
-        if known is None or wanted.sort == "data":
-            return None
-        return {"loss": -known.loss, "confidence": known.confidence, "distance": -known.distance}[wanted.sort]
-
     def _named(self, part: str, text: str) -> np.ndarray:
-        paths = self._part(part).paths
-        if paths is None:
+        if self._part(part).paths is None:
             return np.ones(len(self.labels(part)), bool)
+        names = self._lower_names(part)
+        return np.fromiter((text in name for name in names), bool, len(names))
+
+    def _lower_names(self, part: str) -> list[str]:
         if part not in self._lower:
-            self._lower[part] = [path.casefold() for path in paths]
-        return np.fromiter((text in path for path in self._lower[part]), bool, len(paths))
+            self._lower[part] = [path.casefold() for path in self._part(part).paths]
+        return self._lower[part]
+
+
+def _by_name(paths: list[str]) -> np.ndarray:
+    """Return positions (n,) in the order of the file names, of equal ones in that of their folders."""
+
+    def key(position: int) -> tuple[str, str]:
+        folder, _, name = paths[position].rpartition("/")
+        return name, folder
+
+    def slices() -> Iterator[list[int]]:
+        for start in range(0, len(paths), _SLICE):
+            yield sorted(range(start, min(start + _SLICE, len(paths))), key=key)
+
+    return np.fromiter(heapq.merge(*slices(), key=key), np.int64, len(paths))
 
 
 class GalleryModel(QAbstractTableModel):

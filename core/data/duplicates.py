@@ -23,7 +23,7 @@ SAME_EDGES, SAME_BRIGHTNESS = 0.82, 0.93
 """Correlations from which two squares show the same picture. Of clothes that only look alike (Fashion-MNIST, the 30
 nearest hashes of an image) 4 % pass, of copies shrunk to three quarters 96 %, of recompressed and mirrored ones all."""
 
-SAME_EDGES_TINY, _TINY = 0.97, 16
+SAME_EDGES_TINY, TINY = 0.97, 16
 """Of images below 16 pixels a side, which show too little to bear being resized: two digits of 8 x 8 pixels by
 different hands agree to 0.9."""
 
@@ -131,8 +131,8 @@ def find_duplicates(
     kept, owner = _nearest(kept, owner, distance)
     complete = complete and len(kept) <= MOST_COMPARED
     kept, owner = kept[:MOST_COMPARED], owner[:MOST_COMPARED]
-    agreement = _agreement(images, kept, owner, tick)
-    tiny = min(np.shape(images[:1])[1:3]) < _TINY
+    agreement = pair_agreement(images, kept, owner, tick)
+    tiny = min(np.shape(images[:1])[1:3]) < TINY
     good = agreement >= (SAME_EDGES_TINY if tiny else SAME_EDGES)
     kept, owner, agreement = kept[good], owner[good], agreement[good]
     order = np.lexsort((kept, -agreement))
@@ -213,7 +213,7 @@ def _nearest(kept: np.ndarray, owner: np.ndarray, distance: np.ndarray) -> tuple
     return kept[order], owner[order]
 
 
-def _agreement(images: Any, kept: np.ndarray, owner: np.ndarray, tick: Tick | None) -> np.ndarray:
+def pair_agreement(images: Any, kept: np.ndarray, owner: np.ndarray, tick: Tick | None) -> np.ndarray:
     """Return the best correlation of each pair's squares over mirroring and crops of either one: (p,) float32."""
     found = np.zeros(len(kept), np.float32)
     for start in range(0, len(kept), CHUNK):

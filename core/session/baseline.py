@@ -29,7 +29,8 @@ class SetBaseline:
     """One value a sample: loss and confidence (n,) float32, predicted (n,) int32, correct (n,) bool.
 
     `confidence` is the probability of the predicted class, 0..1. `distance` (n,) float32 is how far a sample's
-    features lie from the mean of its own class's training samples. Values that are not finite stay so.
+    features lie from the mean of its own class's training samples. `margin` (n,) float32 is the logit of a sample's
+    own class minus the largest other (Pleiss et al. 2020, arXiv:2001.10528). Values that are not finite stay so.
     """
 
     loss: np.ndarray
@@ -37,6 +38,7 @@ class SetBaseline:
     predicted: np.ndarray
     correct: np.ndarray
     distance: np.ndarray
+    margin: np.ndarray
 
     @property
     def accuracy(self) -> float | None:
@@ -92,9 +94,9 @@ def original_outputs(
         train,
         test,
         sha256=pair.model.sha256,
+        network=network_key(pair.model.spec),
         fingerprint=pair.dataset.fingerprint,
         preprocessing=pair.dataset.preprocessing.to_dict(),
-        network=network_key(pair.model.spec),
         progress=tick,
     )
 
@@ -123,7 +125,16 @@ def _of_set(outputs: SetOutputs, means: torch.Tensor) -> SetBaseline:
         predicted=predicted.to(torch.int32).numpy(),
         correct=(predicted == outputs.labels).numpy(),
         distance=distance.float().numpy(),
+        margin=_margins(outputs.logits, outputs.labels).numpy(),
     )
+
+
+def _margins(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return each row's logit of its own class minus the largest of the others, (n,) float32; logits: (n, K)."""
+    own = logits.gather(1, labels[:, None]).squeeze(1)
+    best, which = logits.topk(min(2, logits.shape[1]), dim=1)
+    other = torch.where(which[:, 0] == labels, best[:, -1], best[:, 0])
+    return (own - other).float()
 
 
 def _project(features: torch.Tensor) -> tuple[np.ndarray, np.ndarray, float]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
+import zlib
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -13,6 +15,7 @@ import torch.nn.functional as F
 
 from core.data.dataset import Dataset
 from core.data.duplicates import Duplicates, ImageHashes, find_duplicates, hash_images
+from core.data.twins import Twins, find_twins
 from core.engine.full import FullOutputs
 from core.files import write_atomic
 from core.metrics.neighbours import evenly
@@ -46,6 +49,11 @@ def similar_images(
         complete=np.array(found.complete),
     )  # fmt: skip
     return found
+
+
+def image_twins(dataset: Dataset, tell: Tell | None = None) -> Twins:
+    """Return which training images show the same picture as another one; the hashes come from the cache."""
+    return find_twins(dataset.train.images.numpy(), image_hashes(dataset, tell), tick=tell)
 
 
 def image_hashes(dataset: Dataset, tell: Tell | None = None) -> ImageHashes:
@@ -105,8 +113,8 @@ def _read(file: Path, names: tuple[str, ...]) -> list[np.ndarray] | None:
     try:
         with np.load(file, allow_pickle=False) as held:
             return [held[name] for name in names]
-    except (OSError, ValueError, KeyError, EOFError):  # a cache that cannot be read is none
-        return None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None  # a cache that cannot be read is none
 
 
 def _write(file: Path, **arrays: np.ndarray) -> None:

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PySide6.QtCore import QObject, QTimer
 
-from app.models.gallery import NEEDS_FORGET, Images
+from app.models.gallery import NEEDS_FORGET, VALUES, Images, Wanted
+from app.pages.forget.arranger import Arranger
 from app.pages.forget.earlier import EarlierPresenter, counts
 from app.pages.forget.lists import ForgetLists
 from app.pages.forget.map_presenter import MapPresenter
 from app.pages.forget.near_presenter import NearPresenter
 from app.pages.forget.similar_presenter import SimilarPresenter
+from app.pages.forget.twins_presenter import TwinsPresenter
 from app.services import format as fmt
 from app.services import method_words
+from app.services.opening import explain
 from app.services.theme import theme
 from core.errors import ForgetSetError
 
@@ -28,6 +31,8 @@ CONFIRM_MS = 4000
 NO_MODEL = "Open a model first."
 NEVER_TRAINED = "Test images were never trained on, so there is nothing to remove."
 NOTHING_MATCHES = "No image matches the search and filters."
+ARRANGING = "Arranging…"
+LOOKING = "Looking for duplicates{} …"
 
 
 class ForgetPresenter(QObject):
@@ -41,6 +46,8 @@ class ForgetPresenter(QObject):
         self.map = MapPresenter(context, page.map_panel, page.thumbnails, self)
         self.similar = SimilarPresenter(context, page.similar_card, page.thumbnails, self)
         self.near = NearPresenter(context, self)
+        self.twins = TwinsPresenter(context, self)
+        self.arranger = Arranger(self)
         self.earlier = EarlierPresenter(context, page.earlier_card, self)
         self._confirm_timer = QTimer(self)
         self._confirm_timer.setSingleShot(True)
@@ -81,6 +88,12 @@ class ForgetPresenter(QObject):
         self.map.mark_wanted.connect(self.mark)
         self.similar.added.connect(self.add_similar)
         self.near.changed.connect(self.arrange)
+        self.twins.changed.connect(self.arrange)
+        self.twins.progressed.connect(self._looked_for_twins)
+        self.twins.failed.connect(self._no_twins)
+        self.arranger.arranged.connect(self._arranged)
+        self.arranger.failed.connect(self._not_arranged)
+        page.tools.filters.opening.connect(self._say_limits)
         self.earlier.changed.connect(self._earlier_changed)
         page.tools.changed.connect(self._search_timer.start)
         page.tools.import_button.clicked.connect(self.lists.ask_import)
@@ -169,16 +182,26 @@ class ForgetPresenter(QObject):
         page, selection = self._page, self._context.project.selection
         wanted = page.tools.wanted()
         if self._images is None:
+            self.arranger.cancel()
             page.gallery_model.show(None, "train", np.zeros(0, np.int64), None)
             return
-        mask = selection.mask if selection is not None else None
-        self._images.near = self.near.found
+        self._images.near, self._images.twins = self.near.found, self.twins.found
         self.near.want(wanted.sort in NEEDS_FORGET)
+        self.twins.want(wanted.needs_twins)
         page.tools.set_names(self._images.has_names(wanted.part))
-        order = self._images.arrange(wanted, mask)
-        page.gallery_model.show(self._images, wanted.part, order, mask)
+        page.tools.filters.panel.set_twins_known(wanted.part == "train")
+        if wanted.needs_twins and self._images.twins is None:
+            self._looked_for_twins()
+        elif self.arranger.arrange(self._images, wanted, selection.mask if selection is not None else None):
+            page.gallery_panel.set_count(ARRANGING)
+
+    def _arranged(self, images: Images, wanted: Wanted, order: np.ndarray) -> None:
+        page, selection = self._page, self._context.project.selection
+        if images is not self._images:
+            return
+        page.gallery_model.show(images, wanted.part, order, selection.mask if selection is not None else None)
         page.gallery_panel.view.scrollToTop()
-        total = len(self._images.labels(wanted.part))
+        total = len(images.labels(wanted.part))
         whole = fmt.count(total) if len(order) == total else f"{fmt.count(len(order))} of {fmt.count(total)}"
         page.gallery_panel.set_count(whole)
         if len(order):
@@ -187,6 +210,23 @@ class ForgetPresenter(QObject):
             page.gallery_panel.show_nothing(NOTHING_MATCHES, "Show all images", page.tools.reset)
         else:
             page.gallery_panel.show_nothing("There are no images in this part.")
+
+    def _not_arranged(self, error: BaseException) -> None:
+        self._context.notifications.error(error, "The images could not be arranged")
+
+    def _looked_for_twins(self, done: int = 0, total: int = 0) -> None:
+        self.arranger.cancel()
+        share = f" ({fmt.count(done)} of {fmt.count(total)})" if total else ""
+        self._page.gallery_panel.set_count(LOOKING.format(share))
+
+    def _no_twins(self, error: BaseException) -> None:
+        self._page.gallery_panel.set_count("Duplicates are not known.")
+        self._context.notifications.caution(f"Duplicates could not be looked for. {explain(error)}")
+
+    def _say_limits(self) -> None:
+        if self._images is not None:
+            part = self._page.tools.wanted().part
+            self._page.tools.filters.panel.set_limits({value: self._images.limits(part, value) for value in VALUES})
 
     def _dataset_changed(self) -> None:
         project, page = self._context.project, self._page

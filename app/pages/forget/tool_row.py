@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QListView, QWid
 
 from app.actions import Actions
 from app.models.gallery import NEEDS_MODEL, SORTS, Wanted
+from app.pages.forget.filters import Filters
 from app.services import icons
 from app.services import tokens as t
 from app.services.theme import theme
@@ -19,6 +20,7 @@ PARTS = (("train", "Training images"), ("test", "Test images"))
 ANSWERS = (("all", "All answers"), ("right", "Right answers"), ("wrong", "Wrong answers"))
 ALL_CLASSES = "All classes"
 NOT_MEASURED = "Known once the model was measured on the images"
+NO_NAMES = "The images of this data have no file names."
 
 
 class ToolRow(QWidget):
@@ -45,6 +47,7 @@ class ToolRow(QWidget):
         if isinstance(drop_down, QListView):
             drop_down.setUniformItemSizes(True)
         self.answer = _combo("Answers", ANSWERS)
+        self.filters = Filters()
         self.sort = _combo("Order", SORTS)
         self.reverse = IconButton("sort", "Reverse the order", checkable=True)
         self.import_button = SecondaryButton("Import list…")
@@ -52,8 +55,10 @@ class ToolRow(QWidget):
         self.undo = IconButton.from_action(actions["edit.undo"])
         self.redo = IconButton.from_action(actions["edit.redo"])
         row.addWidget(self.search, 2)
-        for combo in (self.part, self.label, self.answer, self.sort):
+        for combo in (self.part, self.label, self.answer):
             row.addWidget(combo, 2)
+        row.addWidget(self.filters)
+        row.addWidget(self.sort, 2)
         row.addWidget(self.reverse)
         row.addSpacing(theme.px(t.M))
         for widget in (self.import_button, self.export_button, self.undo, self.redo):
@@ -64,6 +69,7 @@ class ToolRow(QWidget):
         for combo in (self.part, self.label, self.answer, self.sort):
             combo.currentIndexChanged.connect(self.changed)
         self.reverse.toggled.connect(self.changed)
+        self.filters.changed.connect(self.changed)
 
     def wanted(self) -> Wanted:
         """What the gallery should show."""
@@ -75,6 +81,8 @@ class ToolRow(QWidget):
             sort=self.sort.currentData(),
             reverse=self.reverse.isChecked(),
             text=self.search.text() if self.search.isEnabled() else "",
+            ranges=self.filters.panel.ranges(),
+            twins=self.filters.panel.twins.isChecked(),
         )
 
     def set_classes(self, names: Sequence[str]) -> None:
@@ -92,18 +100,22 @@ class ToolRow(QWidget):
         """Whether the images have file names to search in."""
         self.search.setEnabled(known)
         self.search.setPlaceholderText("Search file names" if known else "No file names")
-        self.search.setToolTip("" if known else "The images of this data have no file names.")
+        self.search.setToolTip("" if known else NO_NAMES)
+        _enable(self.sort, {"name"}, known, NO_NAMES)
 
     def set_measured(self, measured: bool) -> None:
         """Offer what needs the model's answers only once there are any."""
         for combo, needs in ((self.answer, {"right", "wrong"}), (self.sort, NEEDS_MODEL)):
-            _enable(combo, needs, measured)
+            _enable(combo, needs, measured, NOT_MEASURED)
             if not measured and combo.currentData() in needs:
                 combo.setCurrentIndex(0)
+        if not measured:
+            self.filters.panel.set_limits({})
 
     def reset(self) -> None:
         """Show everything."""
         self.search.clear()
+        self.filters.panel.clear()
         for combo in (self.label, self.answer):
             combo.setCurrentIndex(0)
 
@@ -122,10 +134,10 @@ def _combo(name: str, entries: Sequence[tuple[object, str]]) -> QComboBox:
     return box
 
 
-def _enable(combo: QComboBox, keys: set[str] | frozenset[str], on: bool) -> None:
+def _enable(combo: QComboBox, keys: set[str] | frozenset[str], on: bool, why: str) -> None:
     model = combo.model()
     assert isinstance(model, QStandardItemModel)
     for row in range(combo.count()):
         if combo.itemData(row) in keys:
             model.item(row).setEnabled(on)
-            combo.setItemData(row, "" if on else NOT_MEASURED, Qt.ItemDataRole.ToolTipRole)
+            combo.setItemData(row, "" if on else why, Qt.ItemDataRole.ToolTipRole)

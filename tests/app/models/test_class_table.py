@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPersistentModelIndex, Qt
 
 from app.models import fit_table
 from app.models.class_table import ACCURACY, FORGET, LABEL, NAME, SHARE, TEST, TRAIN, ClassFilter, ClassTableModel
@@ -89,6 +89,29 @@ def test_rows_are_sorted_by_value_not_by_text(model, digits):
     counts = digits.train.labels.bincount()[proxy.labels()].tolist()
     assert counts == sorted(counts)
     assert proxy.index(0, NAME).data(LABEL) == proxy.labels()[0]
+
+
+def test_sorting_keeps_what_is_selected(model, selection, qtbot):
+    proxy = ClassFilter(model)
+    proxy.sort(NAME, Qt.SortOrder.DescendingOrder)
+    held = QPersistentModelIndex(proxy.index(2, NAME))
+    assert held.data(LABEL) == 7
+    proxy.sort(NAME, Qt.SortOrder.AscendingOrder)
+    assert (held.row(), held.data(LABEL)) == (7, 7)
+    proxy.sort(FORGET, Qt.SortOrder.DescendingOrder)
+    with qtbot.waitSignal(proxy.layoutChanged):
+        model.set_selection(selection.with_classes([7]))  # sorted by what changed: it is sorted again
+    assert (held.row(), proxy.labels()[:2]) == (0, [7, 0])
+
+
+def test_a_class_chosen_in_part_is_neither_all_nor_nothing(model, selection):
+    some = selection.with_samples([int((selection.labels == 5).argmax())])
+    model.set_selection(some)
+    proxy = ClassFilter(model)
+    proxy.set_text("5")
+    assert proxy.state() == PART
+    model.set_earlier((selection.class_totals - some.class_counts))  # the others were forgotten before
+    assert proxy.state() == ON
 
 
 def test_a_class_without_training_images_cannot_be_ticked(qapp, digits):

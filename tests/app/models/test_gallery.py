@@ -9,9 +9,11 @@ import pytest
 import torch
 from PySide6.QtCore import Qt
 
+from app.models import gallery
 from app.models.gallery import FORGET, KEY, LABEL, WRONG, GalleryModel, Images, Wanted
 from core.data.dataset import Dataset, ImageSet
 from core.data.preprocessing import Preprocessing
+from core.data.twins import Twins
 
 
 def part(labels, names) -> ImageSet:
@@ -28,7 +30,7 @@ def images() -> Images:
 def known(**values) -> SimpleNamespace:
     count = 5
     base = {"loss": np.zeros(count), "confidence": np.ones(count), "distance": np.zeros(count),
-            "predicted": np.zeros(count, int), "correct": np.ones(count, bool)}  # fmt: skip
+            "margin": np.zeros(count), "predicted": np.zeros(count, int), "correct": np.ones(count, bool)}  # fmt: skip
     return SimpleNamespace(**{**base, **{k: np.array(v) for k, v in values.items()}})
 
 
@@ -51,15 +53,65 @@ def test_right_and_wrong_answers(images):
 
 @pytest.mark.parametrize(
     ("sort", "order"),
-    [("loss", [4, 2, 0, 3, 1]), ("confidence", [3, 1, 0, 2, 4]), ("distance", [1, 0, 2, 3, 4])],
+    [
+        ("loss", [4, 2, 0, 3, 1]), ("confidence", [3, 1, 0, 2, 4]), ("distance", [1, 0, 2, 3, 4]),
+        ("margin", [2, 0, 4, 3, 1]),
+    ],
 )
 def test_orders(images, sort, order):
     images.baseline = SimpleNamespace(
-        train=known(loss=[1.0, np.nan, 2.0, 0.5, 3.0], confidence=[0.5, 0.4, 0.6, 0.3, 0.9], distance=[1, 5, 1, 1, 0]),
+        train=known(
+            loss=[1.0, np.nan, 2.0, 0.5, 3.0], confidence=[0.5, 0.4, 0.6, 0.3, 0.9], distance=[1, 5, 1, 1, 0],
+            margin=[0.0, np.nan, -1.0, 4.0, 0.5],
+        ),
         test=known(),
     )
     assert images.arrange(Wanted(sort=sort)).tolist() == order  # what is not finite comes last
     assert images.arrange(Wanted(sort=sort, reverse=True)).tolist() == order[::-1]
+
+
+def test_bounds_on_what_the_model_says(images):
+    wanted = Wanted(ranges=(("loss", 1.0, 2.0), ("confidence", 0.5, None)))
+    assert images.arrange(wanted).tolist() == [0, 1, 2, 3, 4]  # not measured yet
+    assert images.limits("train", "loss") is None
+    images.baseline = SimpleNamespace(
+        train=known(loss=[1.0, np.nan, 2.0, 0.5, 1.5], confidence=[0.5, 0.9, 0.4, 0.8, 0.7]), test=known()
+    )
+    assert images.arrange(wanted).tolist() == [0, 4]
+    assert images.arrange(Wanted(ranges=(("loss", None, 1.0),))).tolist() == [0, 3]
+    assert images.arrange(Wanted(ranges=(("loss", None, 1.0),), sort="confidence")).tolist() == [0, 3]
+    assert images.limits("train", "loss") == (0.5, 2.0)
+
+
+def test_by_file_name_over_all_folders(qapp):
+    names = ("b/2.png", "a/3.png", "c/1.PNG", "a/2.png")
+    dataset = Dataset("x", "X", ("a",), part([0] * 4, names), part([0], None), Preprocessing((4, 4), (0.0,), (1.0,)), "f")
+    images = Images(dataset)
+    assert images.arrange(Wanted(sort="name")).tolist() == [2, 3, 0, 1]
+    assert images.arrange(Wanted(sort="name", part="test")).tolist() == [0]
+
+
+def test_many_file_names_are_sorted_in_slices(monkeypatch):
+    monkeypatch.setattr(gallery, "_SLICE", 7)
+    names = [f"{i * 37 % 11}/{i * 53 % 101}.png" for i in range(100)]
+    expected = sorted(range(100), key=lambda i: names[i].split("/")[::-1])
+    assert gallery._by_name(names).tolist() == expected
+
+
+def test_images_with_a_duplicate(images):
+    wanted = Wanted(twins=True, sort="twins")
+    assert wanted.needs_twins and not Wanted(twins=True, part="test").needs_twins
+    images.twins = Twins(np.array([-1, 1, 2, 2, 1]))
+    assert images.arrange(wanted).tolist() == [1, 4, 2, 3]
+    assert images.arrange(Wanted(sort="twins")).tolist() == [1, 4, 2, 3, 0]
+    assert images.arrange(Wanted(twins=True, part="test")).tolist() == [0, 1]
+
+
+def test_orders_are_kept_until_the_images_are_measured_again(images):
+    images.baseline = SimpleNamespace(train=known(loss=[1, 2, 3, 4, 5]), test=known())
+    assert images.arrange(Wanted(sort="loss")).tolist() == [4, 3, 2, 1, 0]
+    images.baseline = SimpleNamespace(train=known(loss=[5, 4, 3, 2, 1]), test=known())
+    assert images.arrange(Wanted(sort="loss")).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_the_forget_set_first(images):
@@ -72,7 +124,9 @@ def test_one_image_in_words(images):
     assert images.describe("train", 3) == "Folder/cat.PNG\nClass b"
     assert images.describe("test", 1) == "Image 1\nClass a"
     images.baseline = SimpleNamespace(train=known(predicted=[2] * 5, confidence=[0.913] * 5, loss=[1.5] * 5), test=None)
-    assert images.describe("train", 3).splitlines()[2:] == ["Model says c, 91.3 % sure", "Loss 1.500"]
+    assert images.describe("train", 3).splitlines()[2:] == [
+        "Model says c, 91.3 % sure", "Loss 1.500", "Margin 0.000",
+    ]
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ def test_values_of_a_sample_worked_out_by_hand():
     assert found.predicted.tolist() == [0, 1, 0]
     assert found.correct.tolist() == [True, False, False]
     assert found.distance == pytest.approx([1.0, 1.0, 0.0])  # means (1, 0) and (4, 3)
+    assert found.margin == pytest.approx([2.0, -1.0, -3.0])
     assert found.accuracy == pytest.approx(1 / 3)
 
 
