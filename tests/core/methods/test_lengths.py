@@ -25,7 +25,8 @@ def stages(method: str, preset: str, facts: Facts) -> list[Train]:
     [
         (1, 100, 10, 0, Length(epochs=1)),  # 0: no limit
         (1, 100, 10, 10, Length(epochs=1)),  # just reached
-        (1, 101, 10, 10, Length(steps=10)),
+        (1, 101, 10, 10, Length(epochs=1)),  # a single image left over joins the batch before
+        (1, 102, 10, 10, Length(steps=10)),
         (2.5, 100, 10, 24, Length(steps=24)),
     ],
 )
@@ -39,6 +40,8 @@ def test_most_steps_cut_passes_off(epochs, images, batch, most, length):
         (1, 100, 10, 0, Length(epochs=1)),
         (1, 100, 10, 10, Length(epochs=1)),
         (1, 100, 10, 11, Length(steps=11)),
+        (1, 101, 10, 11, Length(steps=11)),  # a pass has 10 steps, the last with 11 images
+        (0.5, 100, 10, 5, Length(epochs=0.5)),
         (3, 5, 10, 4, Length(steps=4)),
     ],
 )
