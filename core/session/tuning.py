@@ -43,6 +43,7 @@ from core.session.chain import all_requests
 from core.session.judging import Judge, Judgement, Readings
 from core.session.opening import Pair, open_for, precision_of, stores, tapped
 from core.session.running import augmentation_of, require_finite, starting_network
+from core.session.searches import asked_of
 from core.session.training import known_references
 
 IMAGES = 10_000  # training images a try runs on: enough that what is best there is good on all of them
@@ -197,7 +198,9 @@ class _Bench:
         self.train, self._test = stores(dataset, self._device, forget, weights)
         self._splits = Splits.of(dataset, forget)
         known = known_references(job)
-        retrained = [tapped(open_for(pair.dataset, r.model), self._device, trust_code=trust_code) for r in known]
+        arch = job.model.user_code or job.model.architecture
+        opened = [open_for(pair.dataset, found.model, arch=arch, trust_code=trust_code) for found in known]
+        retrained = [tapped(model, self._device, trust_code=trust_code) for model in opened]
         self.references = tuple(file_sha256(reference.model) for reference in known)
         original = tapped(pair.model, self._device, trust_code=trust_code)
         self.judge = Judge(self._splits, self.train, self._test, original, retrained)
@@ -320,8 +323,4 @@ class _Shelf:
 def _asked(job: Job, searched: tuple[Axis, ...]) -> str:
     """Name what determines the tries: the job without what it is told about itself, and the ranges."""
     ranges = [(axis.parameter.name, axis.low, axis.high, axis.log) for axis in searched]
-    asked = (
-        job.model.sha256, job.data.fingerprint, job.forget.sha256, job.forget.weights_sha256, job.method,
-        sorted(job.parameters.items()), job.seed, job.device, job.precision, job.threads, ranges, IMAGES,
-    )  # fmt: skip
-    return hashlib.sha256(dumps(asked)).hexdigest()
+    return hashlib.sha256(dumps((asked_of(job), ranges, IMAGES, FORGET_IMAGES))).hexdigest()

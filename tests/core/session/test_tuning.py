@@ -25,10 +25,13 @@ from core.selection import Selection
 from core.session import tuning
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.judging import BY_GOAL, BY_REFERENCE, RETAIN_BOUND, Judge
+from core.session.opening import DataOptions, open_pair
 from core.session.running import run
-from core.session.training import train_reference
+from core.session.searches import tries_file
+from core.session.training import train, train_reference
 from core.session.tuning import Try, chosen_images, tune, tuned
 from tests.core.methods.cases import SHORT as SHORT_VALUES
+from tests.core.session.test_baseline import USER_CODE
 from tests.core.toy import CLASSES, SIDE, ToyNet, make_setting, toy_dataset, trained_net
 
 SHORT = {"rounds": 1, "recover_share": 0.1, "min_steps": 1}
@@ -274,6 +277,30 @@ def test_a_cached_reference_judges_and_a_new_one_begins_the_search_anew(job_of, 
     assert (before.judged_by, found.judged_by) == (BY_GOAL, BY_REFERENCE)
     assert all(one.distance is not None and 0 < one.distance < 1 for one in found.tries)
     assert found.goal.forget == 0 and found.tries[0].forget == before.tries[0].forget
+
+
+def test_a_reference_of_the_users_own_network_judges_too(tmp_path, monkeypatch, digits, three):
+    monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path / "home"))
+    (tmp_path / "net.py").write_text(USER_CODE)
+    arch = f"{tmp_path / 'net.py'}:first"
+    common = {"device": "cpu", "precision": "float32", "threads": 1}
+    train(
+        tmp_path / "m", digits, DataOptions(), arch, Control(), lambda event: None, recipe={"epochs": 1},
+        user_code=arch, trust_code=True, **common,
+    )  # fmt: skip
+    own = open_pair(tmp_path / "m", "digits", arch=arch, trust_code=True)
+    job = make_unlearn_job(own, three, "finetune", settings={"epochs": 0.1}, **common)
+    folder = create_run(tmp_path / "run", job, three, digits)
+    train_reference(folder, digits, 1, Control(), lambda event: None, trust_code=True)
+    assert tune(job, own, three, 1, trust_code=True).judged_by == BY_REFERENCE
+
+
+def test_tries_on_images_prepared_in_another_way_are_others(job_of):
+    job = job_of()
+    prepared = dataclasses.replace(job.model, preprocessing={**job.model.preprocessing, "mean": [0.9]})
+    other = dataclasses.replace(job, model=prepared)
+    assert tries_file(job) != tries_file(other)
+    assert tuning._asked(job, ()) != tuning._asked(other, ())
 
 
 def test_the_job_says_how_it_was_tuned_and_runs_with_what_was_found(job_of, pair, three, tmp_path):
