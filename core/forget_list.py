@@ -31,6 +31,7 @@ _HEADINGS = {
 
 _SPECIAL = re.compile(r'[,"\r\n]|^\s|\s$')
 _MAX_LIST_BYTES = 512 * 2**20
+_WRITTEN_AT_ONCE = 65_536  # lines between which other threads get a turn
 _NEAREST_SEARCHED = 50  # unmatched lines that get nearest names; a list of wrong names needs no more to be understood
 LARGEST_WEIGHT = 1e6  # far below what float32 gradients can hold, far above what anyone means
 _NEIGHBOURS = 60  # names compared on each side of where the searched one would stand
@@ -209,16 +210,27 @@ def read_forget_csv(path: Path) -> ForgetRows:
 
 def write_forget_list(path: Path, selection: Selection, paths: Sequence[str] | None = None) -> None:
     """Write `selection` as index,class,path,weight with a header, atomically; paths: the training part's."""
-    indices = selection.indices.tolist()
     classes = [_quoted(name) for name in selection.class_names]
-    lines = [",".join(COLUMNS)]
-    for index in indices:
-        weight = 1.0 if selection.weights is None else float(selection.weights[index])
-        lines.append(
-            f"{index},{classes[selection.labels[index]]},{_quoted(paths[index]) if paths is not None else ''},"
-            f"{'1' if weight == 1 else repr(weight)}"
-        )
-    write_atomic(path, ("\n".join(lines) + "\n").encode("utf-8"))
+    parts = [(",".join(COLUMNS) + "\n").encode()]
+    for start in range(0, selection.count, _WRITTEN_AT_ONCE):
+        rows = selection.indices[start : start + _WRITTEN_AT_ONCE]
+        indices, labels = rows.tolist(), selection.labels[rows].tolist()
+        names = _quoted_all([paths[index] for index in indices]) if paths is not None else [""] * len(rows)
+        if selection.weights is None:
+            weights = ["1"] * len(rows)
+        else:
+            weights = ["1" if weight == 1 else repr(weight) for weight in selection.weights[rows].tolist()]
+        columns = zip(indices, labels, names, weights, strict=True)
+        lines = [f"{index},{classes[label]},{name},{weight}\n" for index, label, name, weight in columns]
+        parts.append("".join(lines).encode("utf-8"))
+    write_atomic(path, b"".join(parts))
+
+
+def _quoted_all(texts: list[str]) -> list[str]:
+    """Quote fields where needed. Hardly any name of a file needs it, which all of them together tell fastest."""
+    together = "\n".join(texts)
+    plain = "," not in together and '"' not in together and together.split() == texts  # no blanks anywhere
+    return texts if plain else [_quoted(text) for text in texts]
 
 
 def _quoted(text: str) -> str:
