@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from core.session.training import Reference, known_references, reference_from, t
 from core.verify import relations, suite
 from core.verify.half_widths import half_widths
 from core.verify.measure_log import Found, MeasureLog, NotKeptError
+from core.verify.partial import JUDGED
 from core.verify.relearning import Ground, Network
 from core.verify.verdict import decide
 
@@ -133,7 +134,8 @@ def check(
     job = folder.job()
     if job.kind != "unlearn" or not folder.has_result:
         raise InputError(f"{folder.path} holds no unlearned model to check", "Finish or resume the run first")
-    retrained = {name: reference_from(path, job) for name, path in (retrained or {}).items()}
+    brought = {name: reference_from(path, job) for name, path in (retrained or {}).items()}
+    retrained = apart(brought, (*JUDGED, "retrained", *(f"seed {seed}" for seed in seeds)))
     if not folder.file(FORGET).is_file():
         raise InputError(f"{folder.file(FORGET)} is gone, so nobody knows what was to be forgotten")
 
@@ -198,6 +200,18 @@ def check(
             report["unchanged"] = bool((folder.report() or {}).get("unchanged"))
         report.pop("log")
         return results.write_report(folder, report)
+
+
+def apart(brought: Mapping[str, Path], taken: Collection[str]) -> dict[str, Path]:
+    """Return models the user brings under names that no other model of the report goes by, theirs where they can."""
+    found: dict[str, Path] = {}
+    for name, path in brought.items():
+        unique, number = name, 1
+        while unique in taken or unique in found:
+            number += 1
+            unique = f"{name} (brought)" if number == 2 else f"{name} (brought {number - 1})"
+        found[unique] = path
+    return found
 
 
 class _Opening:

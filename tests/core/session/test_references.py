@@ -11,6 +11,7 @@ from core.methods import get_method
 from core.parameters import resolve
 from core.places import references_home
 from core.runs.folder import CARD, MODEL, RunFolder
+from core.session.checking import apart
 from core.session.references import reference_key, references_on_disk, seconds_to_retrain, trained_references
 from core.session.training import known_references, reference_from
 
@@ -100,6 +101,13 @@ def test_a_model_trained_without_other_images_is_no_reference(tmp_path):
         bring(mode="sample", classes=[], count=26)
     card["dataset"] = {"fingerprint": "0" * 64}  # nothing can be told then
     assert bring(mode="class", classes=["c"], count=25) == weights
+
+
+def test_a_brought_model_never_goes_by_the_name_of_another(tmp_path):
+    names = ["original", "mine", "seed 1", "original (brought)"]
+    found = apart({name: tmp_path / name for name in names}, ("original", "unlearned", "seed 1"))
+    assert list(found) == ["original (brought)", "mine", "seed 1 (brought)", "original (brought) (brought)"]
+    assert [path.name for path in found.values()] == names
 
 
 def test_without_references_and_card_the_time_is_not_known(tmp_path):
