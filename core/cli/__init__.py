@@ -93,7 +93,7 @@ def _of_the_machine(error: Exception) -> AppError | None:
         named = f"{error.filename}: " if error.filename else ""
         if error.errno in (errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP):
             return InputError(f"{named}{error.strerror}", "Check the path")
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO):
             return RunError(f"{named}{error.strerror}", "Check the disk and its permissions, then try again")
     if "torch" in sys.modules:
         from core.devices import is_out_of_memory

@@ -205,6 +205,7 @@ def test_debug_shows_the_traceback_and_the_line(cli, monkeypatch):
     [
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), 4, "No space left"),
         (PermissionError(errno.EACCES, "Permission denied", "/there/file"), 4, "/there/file"),
+        (OSError(errno.EFBIG, os.strerror(errno.EFBIG)), 4, "File too large"),
         (OSError(errno.ENAMETOOLONG, "File name too long"), 3, "too long"),
         (MemoryError(), 4, "Out of memory"),
         (KeyboardInterrupt(), 5, "Stopped"),

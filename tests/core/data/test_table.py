@@ -1,6 +1,7 @@
 """CSV tables of path, label and split."""
 
 import pytest
+from PIL import Image
 
 from core.data.sources import open_dataset, recognise_dataset
 from core.errors import InputError
@@ -55,6 +56,16 @@ def test_columns_in_another_order_and_more_of_them(table):
 def test_numbers_are_sorted_as_numbers(table):
     data = open_dataset(str(table(rows("10", "9", "2", "10", "9", "2"))), test_fraction=0.5)
     assert data.classes == ("2", "9", "10")
+
+
+def test_whole_paths_of_files_elsewhere(table, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    for number in range(4):
+        Image.new("L", (4, 4), 60 * number).save(elsewhere / f"{number}.png")
+    listed = "".join(f"{elsewhere}/{number}.png,{'ab'[number % 2]}\n" for number in range(4))
+    data = open_dataset(str(table(f"path,label\n{listed}")), test_fraction=0.5)
+    assert not data.unreadable and {len(data.train), len(data.test)} == {2}
+    assert all(path.startswith(f"{elsewhere}/") for path in data.train.paths)
 
 
 def test_a_quoted_name_and_a_missing_file(table):
