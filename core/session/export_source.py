@@ -42,9 +42,14 @@ class Source:
     job: Job | None = None
 
     @property
-    def original(self) -> Path:
-        """The file that must not be written over."""
-        return Path(self.job.model.path) if self.job and self.job.model.path else self.model.path
+    def protected(self) -> tuple[Path, ...]:
+        """The files that must not be written over: what is exported, and the models it came from."""
+        found = [self.model.path]
+        if self.job is not None and self.job.model.path:
+            found.append(Path(self.job.model.path))
+        if self.job is not None and self.job.origin is not None:
+            found.append(Path(self.job.origin.path))
+        return tuple(found)
 
 
 def open_source(

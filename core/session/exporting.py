@@ -186,7 +186,7 @@ def _beside(source: Source, out: Path, card: bool, report: bool, forget_list: bo
 def _check_targets(source: Source, targets: list[Path], overwrite: bool) -> None:
     """Refuse targets that are someone's: the original, the run's own files, anything there unless `overwrite`."""
     for path in targets:
-        if _same_file(path, source.original) or _same_file(path, source.model.path):
+        if any(_same_file(path, held) for held in source.protected):
             raise InputError(f"{path} is the original model, which is never changed", "Choose another file name")
         if path.is_dir():
             raise InputError(f"{path} is a folder", "Name the file to write")
@@ -210,7 +210,8 @@ def _check_card(card: Path, out: Path, overwrite: bool) -> None:
 def _names(card: Path, name: str) -> bool:
     from core.jsonio import read_json
 
-    files = read_json(card).get("files")
+    content = read_json(card)
+    files = content.get("files") if isinstance(content, dict) else None
     return isinstance(files, dict) and name in files
 
 

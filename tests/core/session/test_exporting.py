@@ -13,6 +13,7 @@ from torch import nn
 
 from core.errors import InputError, MismatchError, RunError, UsageError
 from core.files import file_sha256
+from core.job import OriginPart, to_dict
 from core.jsonio import write_json
 from core.models.architectures import ModelSpec, build_model
 from core.models.checkpoint import open_model
@@ -201,6 +202,26 @@ def test_a_file_that_lacks_a_key_is_not_kept(run, tmp_path, monkeypatch, dropped
     with pytest.raises((InputError, RunError)):
         export(run.path, "pt", tmp_path / "a.pt")
     assert not (tmp_path / "a.pt").exists()
+
+
+def test_the_model_before_the_first_request_is_never_written_over(run, tmp_path):
+    first = tmp_path / "first.pth"
+    first.write_bytes(b"the original")
+    job = dataclasses.replace(run.job(), origin=OriginPart(path=str(first), sha256=file_sha256(first)))
+    write_json(run.file("job.json"), to_dict(job))
+    with pytest.raises(InputError, match="original model"):
+        export(run.path, "pt", first, overwrite=True)
+    assert first.read_bytes() == b"the original"
+
+
+@pytest.mark.parametrize("content", ["[1]", '{"files": ["model.pt"]}', '"text"'])
+def test_json_that_is_no_card_is_not_replaced(original, tmp_path, content):
+    other = tmp_path / "out" / "model.json"
+    other.parent.mkdir()
+    other.write_text(content)
+    with pytest.raises(InputError, match="is not the card of"):
+        export(original, "pt", other.with_name("model.pt"), overwrite=True)
+    assert other.read_text() == content
 
 
 def test_a_model_file_is_converted_on_seeded_noise(original, tmp_path):
