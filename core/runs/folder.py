@@ -22,6 +22,7 @@ from core.jsonio import loads, read_json, write_json
 JOB, FORGET, EVENTS, STATUS = "job.json", "forget.csv", "events.jsonl", "status.json"
 MODEL, MODEL_PT, CARD = "model.safetensors", "model.pt", "model.json"
 REPORT_HTML, REPORT_JSON, CHECKPOINTS, LOCK = "report.html", "report.json", "checkpoints", ".lock"
+LOCK_SECONDS = 0.3  # waited for a run that is in use: `locked`, asked elsewhere, holds it for a moment
 TUNING = "tuning.json"  # tries of a search for settings; there before the job, which it gives its values to
 VERIFY, REMOVED, SIGNATURE = "verify.jsonl", "removed.json", "report.json.sig"
 OWN_FILES = (JOB, FORGET, EVENTS, STATUS, MODEL, MODEL_PT, CARD, REPORT_HTML, REPORT_JSON, VERIFY, REMOVED, SIGNATURE)
@@ -151,9 +152,9 @@ class RunFolder:
         Raises InputError where another process holds it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(self.file(LOCK), timeout=0, thread_local=False)
+        lock = filelock.FileLock(self.file(LOCK), timeout=LOCK_SECONDS, thread_local=False)
         try:
-            lock.acquire()
+            lock.acquire(poll_interval=LOCK_SECONDS / 10)
         except filelock.Timeout:
             raise InputError(f"{self.path} is in use by another process", "Wait for it to end, or stop it") from None
         try:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 
+import filelock
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,7 @@ from core.files import write_atomic
 from core.job import DataPart, ForgetPart, Job, ModelPart, to_dict
 from core.job import from_dict as job_from_dict
 from core.jsonio import dumps, loads, write_json
-from core.runs.folder import RunFolder, Status, effective, list_runs
+from core.runs.folder import LOCK, LOCK_SECONDS, RunFolder, Status, effective, list_runs
 from core.runs.recorder import Recorder
 
 JOB = Job(
@@ -170,3 +172,15 @@ def test_every_event_type_survives_the_round_trip():
         "run_finished",
         "run_failed",
     }
+
+
+def test_a_moment_of_somebody_elses_look_keeps_nobody_from_a_run(folder):
+    look = filelock.FileLock(folder.file(LOCK), thread_local=False)
+    look.acquire()
+    end = threading.Timer(LOCK_SECONDS / 3, look.release)
+    end.start()
+    try:
+        with folder.lock():
+            assert folder.locked
+    finally:
+        end.join()
