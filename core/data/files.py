@@ -50,7 +50,7 @@ class FolderFiles:
 
     def stamps(self, block: range) -> list[Stamp | Exception]:
         """Return what `stamp` does for each of `block`, or what it would raise. Of 100,000 files each call counts."""
-        start, look = os.path.join(self.root, ""), os.stat  # noqa: PTH116, PTH118
+        start, look = os.path.join(self.root, ""), os.stat  # noqa: PTH118
         found: list[Stamp | Exception] = []
         for position in block:
             name = self.names[position]

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from core.data.files import ImageFiles, Stamp
+from core.data.files import ImageFiles, Stamp, stamps
 from core.data.images import LOOK, look, reason_of
 from core.data.loaded import Reporter
 from core.files import write_atomic
@@ -47,6 +47,7 @@ class _Remembered(msgspec.Struct, forbid_unknown_fields=True):
     digests: str = ""  # 64 hexadecimal digits a file, one after another
     faults: dict[str, str] = {}  # by position
     look: int = 0  # version of what was looked for
+    listing: str = ""  # hash of all names, where these are the keys of all of them
 
     def __len__(self) -> int:
         return len(self.keys) // _NUMBER.itemsize
@@ -112,8 +113,10 @@ def open_index(files: ImageFiles, report: Reporter) -> FileIndex:
     Reports "Looking at images" and raises StoppedError where cancelled; what was found until then is remembered.
     A cache that cannot be read or written costs time, nothing else.
     """
-    index = FileIndex.empty(_keys(files.names))
     old = _load(_path(files.root))
+    listing = _listing(files.names)
+    known_keys = np.frombuffer(old.keys, dtype=_NUMBER) if old.listing == listing else None
+    index = FileIndex.empty(_keys(files.names) if known_keys is None else known_keys)
     with quiet(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         _stamp(index, files, pool, report)
         known = _recall(index, old)
@@ -125,24 +128,26 @@ def open_index(files: ImageFiles, report: Reporter) -> FileIndex:
                 block = missing[start : start + CHUNK].tolist()
                 done[_look_at(index, files, block, pool)] = True
         finally:
-            if len(missing) or len(old) != np.count_nonzero(index.times >= 0):  # new, changed or gone
-                save_index(index, files.root, done)
+            unlisted = old.listing != listing and len(old) == len(index)
+            if unlisted or len(missing) or len(old) != np.count_nonzero(index.times >= 0):  # new, changed or gone
+                _save(index, files.root, done, listing)
     return index
 
 
-def save_index(index: FileIndex, root: Path, known: np.ndarray | None = None) -> None:
-    """Remember an index, or the part of it that is `known` (n,) bool."""
+def _save(index: FileIndex, root: Path, known: np.ndarray, listing: str) -> None:
+    """Remember the part of an index that is `known` (n,) bool."""
     path = _path(root)
     if path is None:
         return
     # A file changed just now may change again within the resolution of its time stamp.
     lasting = (index.times >= 0) & (time.time_ns() - index.times > SETTLED)
-    rows = np.flatnonzero(lasting if known is None else lasting & known)
+    rows = np.flatnonzero(lasting & known)
     faults = {str(new): index.faults[old] for new, old in enumerate(rows.tolist()) if old in index.faults}
     numbers = [index.keys, index.sizes, index.times, index.heights, index.widths, index.grey]
     keys, sizes, times, heights, widths, grey = (column[rows].astype(_NUMBER).tobytes() for column in numbers)
     digests = index.digests[rows].tobytes().hex()
-    remembered = _Remembered(keys, sizes, times, heights, widths, grey, digests, faults, LOOK)
+    whole = listing if len(rows) == len(index) else ""
+    remembered = _Remembered(keys, sizes, times, heights, widths, grey, digests, faults, LOOK, whole)
     with contextlib.suppress(OSError):
         write_atomic(path, msgspec.json.encode(remembered))
 
@@ -167,6 +172,11 @@ def _load(path: Path | None) -> _Remembered:
     return _Remembered()
 
 
+def _listing(names: Sequence[str]) -> str:
+    together = "\0".join(names).encode("utf-8", "surrogateescape")
+    return hashlib.blake2b(together, digest_size=16).hexdigest()
+
+
 def _keys(names: Sequence[str]) -> np.ndarray:
     blake = hashlib.blake2b
     hashes = b"".join([blake(name.encode("utf-8", "surrogateescape"), digest_size=8).digest() for name in names])
@@ -175,25 +185,15 @@ def _keys(names: Sequence[str]) -> np.ndarray:
 
 def _stamp(index: FileIndex, files: ImageFiles, pool: ThreadPoolExecutor, report: Reporter) -> None:
     """Enter sizes and times; those of files that are not there are negative, with the fault."""
-
-    def stamps(block: range) -> list[Stamp | Exception]:
-        found: list[Stamp | Exception] = []
-        for position in block:
-            try:
-                found.append(files.stamp(position))
-            except Exception as error:
-                found.append(error)
-        return found
-
     size = 16 * CHUNK
     blocks = [range(first, min(first + size, len(index))) for first in range(0, len(index), size)]
-    for block, found in zip(blocks, pool.map(stamps, blocks), strict=True):
+    for block, found in zip(blocks, pool.map(lambda block: stamps(files, block), blocks), strict=True):
         report("Looking for changes", block.start, len(index))
         for position, stamp in zip(block, found, strict=True):
             if isinstance(stamp, Exception):
                 index.faults[position] = reason_of(stamp)
-        pairs = [_NO_STAMP if isinstance(stamp, Exception) else stamp for stamp in found]
-        index.sizes[block.start : block.stop], index.times[block.start : block.stop] = zip(*pairs, strict=True)
+        both = np.array([_NO_STAMP if isinstance(stamp, Exception) else stamp for stamp in found], dtype=np.int64)
+        index.sizes[block.start : block.stop], index.times[block.start : block.stop] = both[:, 0], both[:, 1]
 
 
 def _recall(index: FileIndex, old: _Remembered) -> np.ndarray:

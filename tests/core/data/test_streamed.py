@@ -13,7 +13,7 @@ from core.data import index
 from core.data.batches import Augmentation, ImageStore, Order
 from core.data.decoded_cache import DecodedCache
 from core.data.files import FolderFiles
-from core.data.images import Form, decode_into, look
+from core.data.images import CannotReadError, Form, decode_into, look, reason_of
 from core.data.sources import open_dataset
 from core.data.splits import evaluation_half
 from core.data.streamed import StreamedTensor
@@ -396,6 +396,33 @@ def test_the_index_reads_a_file_again_only_where_it_changed(toy_folder, monkeypa
     (toy_folder / first.train.paths[0]).unlink()
     second = open_dataset(str(toy_folder), memory_budget=0)
     assert len(looked) == 162 and second.fingerprint != first.fingerprint and len(second.train) == 80
+
+
+def test_names_are_hashed_again_only_where_there_are_others(toy_folder, monkeypatch):
+    first = open_dataset(str(toy_folder))
+    keys, hashed = index._keys, []
+    monkeypatch.setattr(index, "_keys", lambda names: hashed.append(len(names)) or keys(names))
+    assert open_dataset(str(toy_folder)).fingerprint == first.fingerprint and not hashed
+    image = toy_folder / first.train.paths[0]
+    image.rename(image.with_name("zz" + image.suffix))
+    assert open_dataset(str(toy_folder)).fingerprint != first.fingerprint and len(hashed) == 1
+    assert len(open_dataset(str(toy_folder)).train) == len(first.train) and len(hashed) == 1
+
+
+def test_stamps_of_many_files_are_those_of_each(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"abc")
+    (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path / "folder.png").mkdir()
+    elsewhere = tmp_path / "other" / "b.png"
+    elsewhere.parent.mkdir()
+    elsewhere.write_bytes(b"abcd")
+    files = FolderFiles(tmp_path, ["a.png", "empty.png", "folder.png", "missing.png", str(elsewhere)])
+    found = files.stamps(range(5))
+    assert found[0] == files.stamp(0) and found[4] == files.stamp(4) and found[4][0] == 4
+    for position in (1, 2, 3):
+        with pytest.raises((CannotReadError, FileNotFoundError)) as raised:
+            files.stamp(position)
+        assert reason_of(found[position]) == reason_of(raised.value)
 
 
 def test_a_cancelled_index_goes_on_where_it_was(toy_folder, monkeypatch):
