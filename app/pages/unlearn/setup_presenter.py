@@ -278,6 +278,7 @@ class SetupPresenter(QObject):
 
     def _plan_later(self) -> None:
         self._plan = None
+        self._context.device_jobs.cancel("plan")  # it is about what was set before
         self._timer.start()
         self._update()
 
