@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,39 +10,9 @@ from torch import Tensor
 from core.metrics.linear_algebra import gram_dtype
 
 
-@dataclass(frozen=True)
-class OutputDistance:
-    """Means over samples. Jensen-Shannon in nats (0..ln 2), total variation and agreement 0..1."""
-
-    js: float
-    tv: float
-    agreement: float
-
-
-def output_distance(logits: Tensor | None, reference: Tensor | None) -> OutputDistance | None:
-    """Compare two models' logits on the same samples ((n, K) each); None where there are none or a row has no value.
-
-    Minus infinity is a legal logit (a masked class).
-    """
-    if logits is None or reference is None or not len(logits):
-        return None
-    js = sample_jensen_shannon(logits, reference)
-    if not bool(torch.isfinite(js).all()):
-        return None
-    return OutputDistance(
-        js=float(js.mean()), tv=float(sample_total_variation(logits, reference).mean()),
-        agreement=agreement(logits, reference),
-    )
-
-
 def jensen_shannon(logits: Tensor, reference: Tensor) -> float:
     """Return the mean Jensen-Shannon divergence of two models' outputs (logits (n, K) each) in nats, 0..ln 2."""
     return float(sample_jensen_shannon(logits, reference).mean())
-
-
-def total_variation(logits: Tensor, reference: Tensor) -> float:
-    """Return the mean total variation distance, half the summed difference of probabilities, 0..1."""
-    return float(sample_total_variation(logits, reference).mean())
 
 
 def agreement(logits: Tensor, reference: Tensor) -> float:

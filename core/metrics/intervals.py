@@ -40,17 +40,6 @@ def bootstrap_mean(values: ArrayLike | None, *, resamples: int = RESAMPLES, seed
     return percentiles(_resampled_means(sample, resamples, np.random.default_rng(seed)))
 
 
-def bootstrap_difference(
-    first: ArrayLike | None, second: ArrayLike | None, *, resamples: int = RESAMPLES, seed: int = 0
-) -> Interval | None:
-    """Return the interval of mean(first) − mean(second) for two independent samples ((n,) and (m,)); None as above."""
-    a, b = _as_array(first), _as_array(second)
-    if a is None or b is None:
-        return None
-    generator = np.random.default_rng(seed)
-    return percentiles(_resampled_means(a, resamples, generator) - _resampled_means(b, resamples, generator))
-
-
 def _resampled_means(
     sample: NDArray[np.float64], resamples: int, generator: np.random.Generator
 ) -> NDArray[np.float64]:

@@ -38,7 +38,7 @@ from core.session.similar import similar_images
 from core.session.training import Reference, known_references, reference_from, train_reference
 from core.verify import relations, suite
 from core.verify.half_widths import half_widths
-from core.verify.measure_log import Found, MeasureLog, NotKeptError
+from core.verify.measure_log import Found, MeasureLog, NotKeptError, merge
 from core.verify.partial import JUDGED
 from core.verify.relearning import Ground, Network
 from core.verify.verdict import decide
@@ -95,7 +95,7 @@ def evaluate(
     again = {name: other for name, other in others.items() if name.startswith("retrained")}
     held = relations.Others(original, list(again.values()))
     related = relations.distances(full, held, splits)
-    suite.merge(measures, {**related.values, "geometry": relations.geometry(full, held, splits)})
+    merge(measures, {**related.values, "geometry": relations.geometry(full, held, splits)})
     measured: dict[str, Found] = {}
     for name, each in others.items():
         rest = relations.Others(original, [one for key, one in again.items() if key != name])

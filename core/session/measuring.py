@@ -15,7 +15,7 @@ from core.engine.outputs import collect
 from core.verify import published, relations, suite
 from core.verify.half_widths import half_widths
 from core.verify.layers import LAYER_SAMPLES, LayerFeatures, layer_features, layer_geometry
-from core.verify.measure_log import Found, Keep, MeasureLog, keep_nothing
+from core.verify.measure_log import Found, Keep, MeasureLog, keep_nothing, merge
 from core.verify.relearning import Ground, Network, batches_to_relearn, edited_head, relearning_curve
 
 Tell = Callable[[str, int, int], object]
@@ -123,7 +123,7 @@ class _Measuring:
             group = again if each in self.retrained else found
             more, row = self._held(each)
             values = dict(group[each.name].values)
-            suite.merge(values, more.values)
+            merge(values, more.values)
             group[each.name] = Found(values, {**group[each.name].samples, **more.samples})
             rows[each.name] = row
         models = {name: dict(each.values) for name, each in found.items()}
@@ -168,7 +168,7 @@ class _Measuring:
         if self.which == FULL and attackers:
             used = attackers[: self._attackers()]
             attack = keep("RMIA", tuple(one.sha256 for one in used), partial(self._rmia, each, used))
-            suite.merge(values, attack.values)
+            merge(values, attack.values)
         row: published.Row = {}
         if self.ground is not None:
             say("published measures")

@@ -29,7 +29,7 @@ def cached_outputs(
     float32, so that they do not depend on who asks first, and mapped into memory from a file. `progress(done, total)`
     may raise to interrupt.
     """
-    path = cache_home() / "outputs" / cache_name(sha256, network, fingerprint, preprocessing, "float32")
+    path = cache_home() / "outputs" / cache_name(sha256, network, fingerprint, preprocessing)
     kept = mapped_outputs(path, train, test)
     if kept is not None:
         return kept

@@ -17,9 +17,12 @@ import numpy as np
 import torch
 
 from core.data.batches import ImageStore
-from core.engine.full import LARGEST_CACHE, FullOutputs
+from core.engine.full import FullOutputs
 from core.engine.outputs import CHUNK, SetOutputs, collect
 from core.models.tap import TappedModel
+
+LARGEST_CACHE = 512 * 2**20
+"""Bytes of one file that is kept; larger outputs are taken anew."""
 
 PIECE = 8 * CHUNK
 """Images passed before their outputs are written: whole chunks, so that results do not depend on it."""

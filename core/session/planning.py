@@ -92,11 +92,6 @@ class Estimate:
     pace_key: str = ""
     training_seconds: float | None = None
 
-    @property
-    def fits_disk(self) -> bool:
-        """Whether the folder of runs has room for it; True where the system does not say."""
-        return self.disk_free is None or self.disk_bytes < self.disk_free
-
 
 def choices(selection: Selection | None) -> tuple[Choice, ...]:
     """Return all methods in the order to show them for a forget set: by group, those that do not suit it last.

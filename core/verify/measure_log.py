@@ -35,6 +35,13 @@ Keep = Callable[[str, tuple[str, ...], Callable[[], Found]], Found]
 """Takes a measure's name, the hashes of further models that it depends on, and how to compute it."""
 
 
+def merge(values: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Add measures to others; parts of one measure, such as attacks under `membership`, stand side by side."""
+    for key, value in more.items():
+        old = values.get(key)
+        values[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+
+
 def keep_nothing(measure: str, depends_on: tuple[str, ...], compute: Callable[[], Found]) -> Found:
     """Compute: for a measurement that leaves no trace."""
     return compute()

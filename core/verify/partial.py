@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from core.verify.measure_log import merge
 from core.verify.verdict import decide
 
 Report = Mapping[str, Any]
@@ -39,8 +40,5 @@ def partial_report(report: Report, taken: Mapping[str, Mapping[str, Any]], suite
 
 
 def add_measures(taken: dict[str, dict[str, Any]], model: str, values: Mapping[str, Any]) -> None:
-    """Add what was found of a model to what is known of it; parts of one measure, such as attacks, stand together."""
-    known = taken.setdefault(model, {})
-    for key, value in values.items():
-        old = known.get(key)
-        known[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+    """Add what was found of a model to what is known of it."""
+    merge(taken.setdefault(model, {}), values)

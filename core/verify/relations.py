@@ -30,7 +30,7 @@ MOST_REFERENCES = 8
 
 @dataclass(frozen=True, eq=False)
 class Others:
-    """What a model is held against. `layers` of each: pooled outputs of further layers by name, on `layer_ids`."""
+    """What a model is held against."""
 
     original: FullOutputs | None
     retrained: Sequence[FullOutputs]

@@ -11,9 +11,9 @@ The published relearn time goes without fresh rows and retain images: see `batch
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,11 +22,10 @@ from core.data.batches import ImageStore
 from core.data.splits import Splits, stratified
 from core.engine.control import Control
 from core.engine.engine import Engine
-from core.engine.monitor import Monitor
+from core.engine.monitor import Unwatched
 from core.engine.outputs import collect
 from core.engine.setting import Setting
 from core.errors import NonFiniteError
-from core.events import Event
 from core.methods import get_method
 from core.methods.base import Length, Method, Optimiser, Train
 from core.methods.common import classification
@@ -237,23 +236,11 @@ def _train(
 
 
 def _run(tap: TappedModel, method: Method, values: Values, splits: Splits, ground: Ground, seed: int) -> None:
-    """Let the engine run a method on a network in place; raises Interrupted where told to end."""
+    """Let the engine run a method on a network in place, measured by `look` alone; raises Interrupted as told."""
     setting = Setting(
         run_id="", method=method, values=values, seed=seed, model=tap, splits=splits, train=ground.train,
         test=ground.test, class_names=ground.class_names, device=ground.device,
     )  # fmt: skip
-    for _ in Engine(setting, ground.control, cast(Monitor, _Unseen())).run():
+    for _ in Engine(setting, ground.control, Unwatched()).run():
         pass
     ground.control.check()
-
-
-class _Unseen:
-    """In the monitor's place: an attack is measured by `look` alone."""
-
-    spent = 0.0
-
-    def due(self, elapsed: float) -> bool:
-        return False
-
-    def evaluate(self, step: int, *, charged: bool = True) -> Iterable[Event]:
-        return []

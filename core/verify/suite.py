@@ -31,7 +31,7 @@ from core.metrics.probe import linear_probe, probe_predictions
 from core.metrics.prototype import prototype_attack
 from core.metrics.rows import Rows
 from core.metrics.spectra import measure_spectra
-from core.verify.measure_log import Found, Keep, keep_nothing
+from core.verify.measure_log import Found, Keep, keep_nothing, merge
 
 Say = Callable[[str], object]
 
@@ -122,13 +122,6 @@ def take(
     return Found(values, samples)
 
 
-def merge(values: dict[str, Any], more: Any) -> None:
-    """Add measures to others; attacks stand side by side under `membership`."""
-    for key, value in more.items():
-        old = values.get(key)
-        values[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
-
-
 def steps_of(suite: str) -> tuple[Step, ...]:
     """Return the steps of "quick" or "full", in the order they are taken."""
     return QUICK if suite == "quick" else (*QUICK, *FURTHER)
@@ -180,7 +173,7 @@ def _membership(subject: Subject) -> Found:
     """Attack the forget set, with unseen images of the same classes as non-members."""
     splits, forget = subject.splits, subject.sets["forget_train"]
     evaluation = torch.nonzero(splits.evaluation).flatten()
-    return Found({"membership": {"population": _attack(subject, splits.forget_train, forget, evaluation).as_dict()}})
+    return Found({"membership": {"population": _attack(subject, forget, evaluation).as_dict()}})
 
 
 def _over_protection(subject: Subject) -> Found:
@@ -188,13 +181,14 @@ def _over_protection(subject: Subject) -> Found:
     splits = subject.splits
     ids = stratified(splits.labels, splits.retain_train, ATTACK_SAMPLES, seed=0)
     members = subset(subject.full.train, ids)
-    attack = _attack(subject, ids, members, splits.retain_test).as_dict()
+    attack = _attack(subject, members, splits.retain_test).as_dict()
     if attack["reason"]:
         attack["reason"] = attack["reason"].replace("forget image", "retain image")
     return Found({"membership": {"population_retain": attack}})
 
 
-def _attack(subject: Subject, ids: Tensor, members: SetOutputs, pool: Tensor) -> Attack:
+def _attack(subject: Subject, members: SetOutputs, pool: Tensor) -> Attack:
+    """Attack members with unseen images of the same classes, from the test images `pool`, as non-members."""
     test = subject.full.test
     inside, outside = matched_positions(members.labels, test.labels[pool], most=ATTACK_SAMPLES)
     others = subset(test, pool[outside])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.special import softmax
 
-from core.metrics.distances import agreement, jensen_shannon, output_distance, total_variation
+from core.metrics.distances import agreement, jensen_shannon, sample_jensen_shannon, sample_total_variation
 from core.metrics.geometry import linear_cka, procrustes_distance
 
 
@@ -24,17 +24,18 @@ def test_agrees_with_scipy(n: int, classes: int, seed: int):
     a, b = logits(n, classes, seed), logits(n, classes, seed + 1)
     p, q = softmax(a.double().numpy(), axis=1), softmax(b.double().numpy(), axis=1)
     assert jensen_shannon(a, b) == pytest.approx(np.mean(jensenshannon(p, q, axis=1) ** 2), abs=1e-10)
-    assert total_variation(a, b) == pytest.approx(np.abs(p - q).sum(1).mean() / 2, abs=1e-12)
+    assert sample_total_variation(a, b).numpy() == pytest.approx(np.abs(p - q).sum(1) / 2, abs=1e-12)
     assert jensen_shannon(a, b) == pytest.approx(jensen_shannon(b, a), abs=1e-14)
 
 
 def test_ends_of_the_scale():
     a = logits(10, 4, 1)
-    same = output_distance(a, a + 7)  # a shift of logits is no change of output
-    assert (same.js, same.tv, same.agreement) == (pytest.approx(0, abs=1e-12), pytest.approx(0, abs=1e-6), 1.0)
+    shifted = a + 7  # no change of output
+    assert jensen_shannon(a, shifted) == pytest.approx(0, abs=1e-12) and agreement(a, shifted) == 1.0
+    assert float(sample_total_variation(a, shifted).max()) == pytest.approx(0, abs=1e-6)
     left, right = torch.tensor([[1e4, 0.0]]), torch.tensor([[0.0, 1e4]])
-    opposite = output_distance(left, right)
-    assert (opposite.js, opposite.tv, opposite.agreement) == (pytest.approx(math.log(2)), 1.0, 0.0)
+    assert jensen_shannon(left, right) == pytest.approx(math.log(2)) and agreement(left, right) == 0.0
+    assert sample_total_variation(left, right).tolist() == [1.0]
 
 
 def test_a_masked_class_is_no_obstacle():
@@ -45,11 +46,10 @@ def test_a_masked_class_is_no_obstacle():
     assert jensen_shannon(a, masked) == pytest.approx(np.mean(jensenshannon(p, q, axis=1) ** 2), abs=1e-10)
 
 
-def test_no_samples_and_no_values_are_none():
+def test_what_is_no_number_stays_none():
     a = logits(5, 3, 1)
-    assert output_distance(None, a) is None
-    assert output_distance(a[:0], a[:0]) is None
-    assert output_distance(a * math.nan, a) is None
+    assert not torch.isfinite(sample_jensen_shannon(a * math.nan, a)).any()
+    assert not len(sample_jensen_shannon(a[:0], a[:0]))
 
 
 def test_agreement_counts_the_named_class():

@@ -70,7 +70,7 @@ def kind(folder: RunFolder, name: str) -> Kept:
 
 
 def cached(digest: str, size: int, fingerprint: str = "f" * 64):
-    name = cache_name(digest, "mlp", fingerprint, {"size": [8, 8]}, "float32")
+    name = cache_name(digest, "mlp", fingerprint, {"size": [8, 8]})
     path = cache_home() / "outputs" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"y" * size)
