@@ -145,6 +145,8 @@ def _accuracy(outputs: SetOutputs) -> float | None:
 
 
 def _losses(outputs: SetOutputs) -> list[float]:
+    """Return losses of single images for a histogram; those that are no number are left out."""
     if not len(outputs):
         return []
-    return [round(loss, 5) for loss in sample_losses(outputs.logits, outputs.labels)[:HISTOGRAM_SAMPLES].tolist()]
+    losses = sample_losses(outputs.logits, outputs.labels)[:HISTOGRAM_SAMPLES]
+    return [round(loss, 5) for loss in losses[losses.isfinite()].tolist()]

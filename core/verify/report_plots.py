@@ -86,9 +86,13 @@ def _alignment(report: Report, events: Events) -> Plot | None:
 
 def _losses(events: Events) -> Plot | None:
     rows = [row for row in events if row.get("type") == "evaluation" and row.get("forget_losses")]
-    if not rows or not rows[-1].get("unseen_losses"):
+    last: Mapping[str, Any] = rows[-1] if rows else {}
+    # null in a log of an earlier version: a loss that was no number
+    forget, unseen = (
+        [loss for loss in last.get(name) or () if loss is not None] for name in ("forget_losses", "unseen_losses")
+    )
+    if not forget or not unseen:
         return None
-    forget, unseen = rows[-1]["forget_losses"], rows[-1]["unseen_losses"]
     top = sorted([*forget, *unseen])[int(0.98 * (len(forget) + len(unseen) - 1))] or 1.0
     series = [
         Series(name, token, _histogram(values, top), dash=dash, steps=True)
@@ -199,7 +203,8 @@ def _destinations(report: Report) -> Plot | None:
     references = [s for m in _references(report) if (s := _shares(m.get("forget_predictions"), names)) is not None]
     retrained = [_mean([each[i] for each in references]) for i in range(len(names))] if references else None
     largest = [max(unlearned[i], (retrained[i] or 0.0) if retrained else 0.0) for i in range(len(names))]
-    order = [i for i in range(len(names)) if largest[i] > 0.005][:MOST_CLASSES]
+    named = [i for i in range(len(names)) if largest[i] > 0.005]
+    order = sorted(sorted(named, key=lambda i: -largest[i])[:MOST_CLASSES])
     bars = [Bars("Unlearned", [100 * unlearned[i] for i in order], "unlearned")]
     if retrained:
         bars.append(Bars("Retrained", [100 * (retrained[i] or 0.0) for i in order], "retrained"))
@@ -207,7 +212,10 @@ def _destinations(report: Report) -> Plot | None:
         [names[i] for i in order], bars, label="Classes that images of the forgotten classes are called",
         x_title="Share of forget images, %",
     )  # fmt: skip
-    return Plot("What forget images are called now", svg, "Classes named for under 0.5 % of the images are left out.")
+    caption = "Classes named for under 0.5 % of the images are left out."
+    if left_out := len(named) - len(order):
+        caption = f"The {MOST_CLASSES} classes named most; {count(left_out)} others are not drawn. {caption}"
+    return Plot("What forget images are called now", svg, caption)
 
 
 def _measured(events: Events, kind: str) -> list[Mapping[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import replace
 
@@ -73,6 +74,16 @@ def test_an_evaluation_leaves_weights_statistics_modes_and_random_state_as_they_
     assert same(before, weights(setting.model.module))
     assert torch.equal(state, torch.random.get_rng_state())
     assert modes == [m.training for m in setting.model.module.modules()]
+
+
+def test_losses_for_the_histogram_are_numbers_whatever_the_network_says():
+    setting = make_setting("finetune", forget="sample")
+    head = setting.model.head
+    head.weight.data.fill_(3e38)  # finite, and its products are not
+    head.bias.data.fill_(-3e38)
+    found = next(e for e in Monitor(setting, 0.1).evaluate(0) if e.type == "evaluation")
+    assert found.forget_loss is None
+    assert all(math.isfinite(loss) for loss in (*found.forget_losses, *found.unseen_losses))
 
 
 def test_outputs_are_those_of_eval_mode():

@@ -13,6 +13,7 @@ from app.services import tokens
 from core.verify import report_text
 from core.verify.published import TITLES
 from core.verify.report import COLUMNS, TEMPLATES, render_report
+from core.verify.report_plots import plots
 from core.verify.table import measure_rows
 from tests.core.verify.sample_report import full_report, sample_events, sample_report
 
@@ -195,6 +196,23 @@ def test_sample_forgetting_has_no_alignment_plot():
     assert "Forgetting 37 images" in text
     assert "Loss on forget images and on unseen images" in text and "Alignment while it ran" not in text
     assert "Alignment compares whole classes. For single images it says nothing, so losses are shown instead." in text
+
+
+def test_losses_that_are_no_number_are_left_out_of_the_plot():
+    report = {"forget_mode": "sample"}
+    taken = {"type": "evaluation", "scope": "full", "step": 0, "unseen_losses": [0.2, None, 0.9]}
+    drawn = [each.title for each in plots(report, [{**taken, "forget_losses": [0.1, None, 2.0]}])]
+    assert drawn == ["Loss on forget images and on unseen images"]
+    assert plots(report, [{**taken, "forget_losses": [None]}]) == []
+
+
+def test_of_many_classes_those_that_forget_images_are_called_most_are_drawn():
+    names = [f"class {i}" for i in range(40)]
+    shares = [0.01] * 39 + [0.61]
+    report = {"dataset": {"classes": names}, "models": {"unlearned": {"forget_predictions": shares}}}
+    (plot,) = plots(report, [])
+    assert "class 39" in plot.svg and "class 30" not in plot.svg
+    assert plot.caption.startswith("The 24 classes named most; 16 others are not drawn.")
 
 
 def test_the_colours_are_those_of_the_window():
