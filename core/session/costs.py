@@ -7,8 +7,9 @@ from typing import Any
 
 from core.errors import AppError
 from core.selection import Selection
+from core.session.jobs import preset_values
 from core.session.opening import Pair
-from core.session.planning import choices, estimate, preset_values
+from core.session.planning import choices, estimate
 
 RETRAIN = "retrain"
 

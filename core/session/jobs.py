@@ -15,7 +15,7 @@ from core.data.dataset import Dataset
 from core.devices import PRECISIONS, choose_device, choose_precision, default_threads
 from core.errors import MismatchError, UsageError
 from core.job import DataPart, ForgetPart, Job, ModelPart
-from core.methods import Method, get_method
+from core.methods import get_method
 from core.models.architectures import ModelSpec, build_on_meta, get_architecture
 from core.models.checkpoint import OpenedModel
 from core.parameters import Values, resolve
@@ -29,13 +29,23 @@ from core.version import VERSION
 LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn", "safetensors")
 
 
-def resolve_method(method: Method, mode: str, preset: str = "", settings: Mapping[str, Any] | None = None) -> Values:
-    """Return a method's values for a kind of forget set: defaults, then preset, then settings.
+def preset_values(
+    pair: Pair, method_id: str, preset: str, mode: str, settings: Mapping[str, Any] | None = None
+) -> Values:
+    """Return a method's values for a model and a kind of forget set: defaults, then the preset, then `settings`.
 
-    Raises ParameterError naming all that is wrong, NotFoundError for an unknown preset.
+    The first preset of a method that trains a fresh model is the original's recipe, as far as its card tells; what
+    another version wrote there and this one does not know is left out. Raises ParameterError naming all that is wrong,
+    NotFoundError for an unknown method or preset.
     """
-    chosen = method.preset(preset, mode)
-    return resolve(method.parameters, chosen.values, settings or {}, owner=method.id)
+    method = get_method(method_id)
+    layers: list[Mapping[str, Any]] = [method.preset(preset, mode).values]
+    first = method.presets[0].name if method.presets else ""
+    if method.starts_from == "fresh" and preset in ("", first):
+        names = {parameter.name for parameter in method.parameters}
+        recipe = (pair.model.card or {}).get("recipe") or {}
+        layers.append({name: value for name, value in recipe.items() if name in names})
+    return resolve(method.parameters, *layers, settings or {}, owner=method.id)
 
 
 def make_unlearn_job(
@@ -64,11 +74,7 @@ def make_unlearn_job(
         asked, selection = chain.added(selection), chain.joined(selection)
         selection.check()
     method, mode = get_method(method_id), selection.mode
-    recipe = (pair.model.card or {}).get("recipe") or {}
-    layers = [recipe] if method.starts_from == "fresh" and not preset else []
-    values = resolve(
-        method.parameters, method.preset(preset, mode).values, *_known(layers, method), settings or {}, owner=method.id
-    )
+    values = preset_values(pair, method.id, preset, mode, settings)
     require_data(method, values, selection, pair.dataset)
     return Job(
         kind="unlearn",
@@ -106,7 +112,7 @@ def make_train_job(
     method = get_method("retrain")
     if not user_code:
         get_architecture(architecture)
-    values = resolve(method.parameters, *_known([recipe or {}], method, strict=True), owner="the recipe")
+    values = resolve(method.parameters, recipe or {}, owner="the recipe")
     spec = ModelSpec(architecture, dataset.num_classes, dataset.channels, dataset.preprocessing.size, user_code)
     if not user_code:
         build_on_meta(spec)  # images too small for it, say: told before a folder is made
@@ -207,14 +213,6 @@ def random_selection(labels: np.ndarray, class_names: Iterable[str], share: floa
     count = max(1, round(len(labels) * share))
     chosen = np.random.default_rng(seed).choice(len(labels), count, replace=False)
     return Selection.empty(labels, tuple(class_names)).with_samples(chosen)
-
-
-def _known(layers: list[Mapping[str, Any]], method: Method, strict: bool = False) -> list[Mapping[str, Any]]:
-    """Leave out what a recipe of another version names and this method does not know, unless `strict`."""
-    if strict:
-        return layers
-    names = {p.name for p in method.parameters}
-    return [{name: value for name, value in layer.items() if name in names} for layer in layers]
 
 
 def _machine(

@@ -22,12 +22,11 @@ from core.jsonio import read_json, write_json
 from core.methods import METHODS, get_method
 from core.methods.base import GROUPS, Edit, Method, Stage, Train, parts_of
 from core.models.work import block_shares
-from core.parameters import Values, resolve
+from core.parameters import resolve
 from core.places import cache_home
 from core.runs.checkpoints import KEEP
 from core.selection import Selection
 from core.session.demands import require_data
-from core.session.jobs import resolve_method
 from core.session.opening import Pair, place
 
 # A training step is a forward and a backward pass; backward costs about two forward passes.
@@ -114,18 +113,6 @@ def choices(selection: Selection | None) -> tuple[Choice, ...]:
         return not choice.suits, best[group], GROUPS.index(group), ORDER.index(choice.method.status)
 
     return tuple(sorted(found, key=place))
-
-
-def preset_values(pair: Pair, method_id: str, preset: str, mode: str) -> Values:
-    """Return the values a preset gives for this model: a fresh model is trained by the original's recipe if known."""
-    method = get_method(method_id)
-    recipe = (pair.model.card or {}).get("recipe") or {}
-    first = method.presets[0].name if method.presets else ""
-    if method.starts_from != "fresh" or preset not in ("", first):
-        return resolve_method(method, mode, preset)
-    names = {p.name for p in method.parameters}
-    known = {name: value for name, value in recipe.items() if name in names}
-    return resolve(method.parameters, method.preset(preset, mode).values, known, owner=method.id)
 
 
 def estimate(

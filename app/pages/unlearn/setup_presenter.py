@@ -222,7 +222,7 @@ class SetupPresenter(QObject):
         self._view.parameters.show_values(self._preset_values(method_id, draft.preset), draft.values)
 
     def _preset_values(self, method_id: str, preset: str) -> Mapping[str, Any]:
-        from core.session.planning import preset_values
+        from core.session.jobs import preset_values
 
         pair = self._context.project.pair
         assert pair is not None

@@ -13,7 +13,8 @@ from core.methods import METHODS
 from core.methods.base import Length, Train
 from core.session import costs, planning
 from core.session.costs import retraining_seconds, shares_of_retraining
-from core.session.planning import StepCost, choices, preset_values
+from core.session.jobs import preset_values
+from core.session.planning import StepCost, choices
 
 SETTINGS = {"device": "cpu", "threads": 1}
 
@@ -113,7 +114,7 @@ def test_a_second_set_doubles_the_step_and_a_cached_front_is_filled_once():
     sizes = {"retain": 100, "forget": 20, "all": 120}
 
     def seconds(*stages: Train) -> float:
-        return planning._training_seconds(Layout(stages, sizes), METHODS["finetune"], sizes, COST)
+        return planning._training_seconds(Layout(stages, sizes), sizes, COST)
 
     assert seconds(stage()) == pytest.approx(100)
     assert seconds(stage(beside="forget")) == pytest.approx(200)

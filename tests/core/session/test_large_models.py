@@ -20,8 +20,9 @@ from core.errors import UnsafeFileError
 from core.methods import get_method
 from core.models.architectures import ModelSpec, build_model
 from core.models.formats import write_same
+from core.parameters import resolve
 from core.selection import Selection
-from core.session.jobs import create_run, make_unlearn_job, resolve_method
+from core.session.jobs import create_run, make_unlearn_job
 from core.session.opening import open_pair, stores, tapped
 from core.session.running import run
 
@@ -127,7 +128,7 @@ def stepped(pair, method_id, preset, settings):
     forget = pair.dataset.train.labels == 1
     train, test = stores(pair.dataset, cpu, forget)
     setting = Setting(
-        run_id="", method=method, values=resolve_method(method, "class", preset, settings), seed=0,
+        run_id="", method=method, values=resolve(method.parameters, method.preset(preset).values, settings), seed=0,
         model=tapped(pair.model, cpu), splits=Splits.of(pair.dataset, forget), train=train, test=test,
         class_names=pair.dataset.classes, device=cpu, precision="float32", augmentation=NO_AUGMENTATION,
     )  # fmt: skip

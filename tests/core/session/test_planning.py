@@ -9,7 +9,8 @@ from core.engine.control import Control
 from core.errors import ForgetSetError, ParameterError
 from core.methods import METHODS
 from core.session import planning
-from core.session.planning import estimate, preset_values
+from core.session.jobs import make_unlearn_job, preset_values
+from core.session.planning import estimate
 from core.session.running import run
 
 
@@ -81,6 +82,13 @@ def test_free_disk_is_looked_up_where_the_folder_would_be(tmp_path, pair, three)
     planned = estimate(pair, three, "muda", preset_values(pair, "muda", "", "class"), device="cpu", threads=1,
                        measure=False, runs_folder=tmp_path / "not" / "there")  # fmt: skip
     assert planned.disk_free and planned.disk_free > planned.disk_bytes
+
+
+@pytest.mark.parametrize("preset", ["", "recipe", "colour"])
+def test_a_job_has_the_values_that_the_form_shows_for_its_preset(pair, three, preset):
+    shown = preset_values(pair, "retrain", preset, "class")
+    assert make_unlearn_job(pair, three, "retrain", preset=preset, device="cpu").parameters == dict(shown)
+    assert shown.epochs == (30 if preset == "colour" else 4)  # the fixture's recipe
 
 
 def test_wrong_values_and_forget_sets_are_refused(pair, three):
