@@ -228,6 +228,7 @@ class MainWindow(QMainWindow):
             shortcut="Ctrl+Shift+Z",
             why_disabled=why_no_redo)
         add("view.log", "Show &log", self._toggle_log, menu="view", icon="log", shortcut="Ctrl+L", checkable=True)
+        self.log_button = self.status.add_command(actions["view.log"])
         group = QActionGroup(self)
         for scheme, text in SCHEMES:
             set_it = lambda value=scheme: self._set_scheme(value)  # noqa: E731
@@ -252,7 +253,6 @@ class MainWindow(QMainWindow):
         self.rail.chosen.connect(self.show_page)
         self.context.page_states.changed.connect(self._show_state)
         self.context.notifications.posted.connect(self._notified)
-        self.status.log_toggled.connect(self._show_log)
         self.context.actions.used.connect(self._used)
         drop = DropTarget(self, self._judge)
         drop.hovered.connect(self._drag_hovered)
@@ -281,7 +281,6 @@ class MainWindow(QMainWindow):
 
     def _show_log(self, shown: bool) -> None:
         self.log_panel.setVisible(shown)
-        self.status.set_log_shown(shown)
         self.context.actions["view.log"].setChecked(shown)
 
     def _set_scheme(self, scheme: str) -> None:

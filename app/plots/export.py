@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from PySide6.QtCore import QPoint, QRectF, QSize, Qt
+from PySide6.QtCore import QBuffer, QIODevice, QPoint, QRectF, QSize, Qt
 from PySide6.QtGui import QGuiApplication, QImage, QPainter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QDialog, QFileDialog, QGraphicsView, QMenu, QSplitter, QVBoxLayout, QWidget
@@ -54,7 +54,7 @@ def save(plot: Exported, path: Path, scale: int = 2) -> None:
     if kind == "csv":
         path.write_text(as_csv(plot), encoding="utf-8")
     elif kind == "svg":
-        _save_svg(plot, path)
+        path.write_bytes(_as_svg(plot))
     elif kind == "png":
         if not as_image(plot, scale).save(str(path)):  # as PNG, by the file's name
             raise OSError(f"{path} could not be written")
@@ -66,7 +66,7 @@ def save_and_say(plot: Exported, path: Path, scale: int = 2) -> tuple[bool, str]
     """Write a plot as `save` does; returns whether it was written, and what became of it in words."""
     try:
         save(plot, path, scale)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # the latter of an ending nobody offered
         return False, f"Not saved: {error}"
     return True, f"Saved {path.name}"
 
@@ -179,10 +179,12 @@ def _paint(plot: Exported, painter: QPainter) -> None:
         painter.restore()
 
 
-def _save_svg(plot: Exported, path: Path) -> None:
+def _as_svg(plot: Exported) -> bytes:
     size = _size(plot)
+    drawing = QBuffer()
+    drawing.open(QIODevice.OpenModeFlag.WriteOnly)
     generator = QSvgGenerator()
-    generator.setFileName(str(path))
+    generator.setOutputDevice(drawing)  # a file that cannot be written would only be a warning of Qt's
     generator.setSize(size)
     generator.setViewBox(QRectF(0, 0, size.width(), size.height()))
     metadata = _metadata(plot)
@@ -193,6 +195,7 @@ def _save_svg(plot: Exported, path: Path) -> None:
         painter.fillRect(QRectF(0, 0, size.width(), size.height()), theme.color("surface"))
         _paint(plot, painter)
         painter.end()
+    return bytes(drawing.data().data())
 
 
 @contextlib.contextmanager

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QWidget
 
 from app.services import format as fmt
@@ -20,8 +21,6 @@ MESSAGE_MS = 4000
 class StatusLine(QFrame):
     """28 high. Activities are kept by key and the latest is shown; a message shows for four seconds."""
 
-    log_toggled = Signal(bool)
-
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("part", "status")
@@ -36,11 +35,9 @@ class StatusLine(QFrame):
         self._left = Label("", "caption", "text-2")
         self._cancel = TextButton("Cancel")
         self._cancel.setFixedHeight(theme.px(22))
-        self._log = IconButton("log", "Log", shortcut="Ctrl+L", checkable=True)
-        self._log.setFixedHeight(theme.px(24))
-        self._log.toggled.connect(self.log_toggled)
+        self._row = row
         row.addWidget(self._label, 1)
-        for widget in (self._left, self._bar, self._cancel, self._log):
+        for widget in (self._left, self._bar, self._cancel):
             row.addWidget(widget)
         self._activities: dict[str, tuple[str, float, float, float | None, Callable[[], object] | None]] = {}
         self._resting = ""
@@ -84,9 +81,12 @@ class StatusLine(QFrame):
         """The text shown."""
         return self._label.text()
 
-    def set_log_shown(self, shown: bool) -> None:
-        """Set the switch of the log panel."""
-        self._log.setChecked(shown)
+    def add_command(self, action: QAction) -> IconButton:
+        """Put a command at the end as a button, which follows it; its key stays the command's alone."""
+        button = IconButton.from_action(action, self)
+        button.setFixedHeight(theme.px(24))
+        self._row.addWidget(button)
+        return button
 
     def _show(self) -> None:
         latest = next(reversed(self._activities.values()), None)

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
-from PySide6.QtCore import QObject, Qt, QThreadPool, Signal
+from PySide6.QtCore import QMetaMethod, QObject, Qt, QThreadPool, Signal
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,8 @@ class Cancelled(Exception):  # noqa: N818  (it is not a fault)
 class JobHandle(QObject):
     """One job under way. All signals are emitted in the thread of the window, whatever is connected to them.
 
-    After `cancel()` neither `done` nor `failed` comes any more, only `finished`.
+    After `cancel()` neither `done` nor `failed` comes any more, only `finished`. A failure that nobody is connected to
+    goes into the log.
     """
 
     done = Signal(object)
@@ -74,10 +75,19 @@ class JobHandle(QObject):
             if kind == "end":
                 self._ended = True
                 self.finished.emit()
-            elif not self.cancelled:
-                (self.done if kind == "done" else self.failed).emit(value)
+            elif self.cancelled:
+                continue
+            elif kind == "done":
+                self.done.emit(value)
+            else:
+                self._fail(value)
         if latest_progress and not self.cancelled:
             self.progress.emit(*latest_progress)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self.isSignalConnected(QMetaMethod.fromSignal(self.failed)):
+            log.error("the job %s failed", self.name, exc_info=error)
+        self.failed.emit(error)
 
 
 class Jobs(QObject):
@@ -130,8 +140,6 @@ class Jobs(QObject):
             except Cancelled:
                 handle.cancel()
             except BaseException as error:
-                if not handle.cancelled:
-                    log.debug("job %s failed", name, exc_info=True)
                 outcome.append(("failed", error))
             handle._post(*outcome, ("end", None))
 

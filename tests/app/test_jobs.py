@@ -56,6 +56,20 @@ class TestJobs:
         with qtbot.waitSignal(handle.finished, raising=False, timeout=200):
             pass
 
+    def test_a_failure_that_nobody_listens_to_is_in_the_log(self, qtbot, jobs, caplog):
+        def fail() -> None:
+            raise ValueError("lost")
+
+        with qtbot.waitSignal(jobs.submit(fail).finished):
+            pass
+        assert "ValueError: lost" in caplog.text and caplog.records[-1].levelname == "ERROR"
+        caplog.clear()
+        heard = jobs.submit(fail)
+        heard.failed.connect(lambda error: None)
+        with qtbot.waitSignal(heard.finished):
+            pass
+        assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
     def test_progress_is_handed_to_who_asks_for_it(self, qtbot, jobs):
         go = threading.Event()
 

@@ -148,9 +148,20 @@ class TestCommands:
         context.actions.trigger("view.log")
         assert window.log_panel.isVisible()
         assert context.actions["view.log"].isChecked()
-        window.status._log.click()
+        window.log_button.click()
         assert not window.log_panel.isVisible()
         assert not context.actions["view.log"].isChecked()
+
+    def test_the_key_of_the_log_panel_belongs_to_one_command(self, qtbot, window):
+        """A key that a button claims beside its command does nothing at all: Qt calls it ambiguous."""
+        window.activateWindow()
+        with qtbot.waitActive(window):
+            pass
+        QTest.keyClick(window, Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier)
+        assert window.log_panel.isVisible() and window.log_button.isChecked()
+        QTest.keyClick(window, Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier)
+        assert not window.log_panel.isVisible() and not window.log_button.isChecked()
+        assert window.log_button.toolTip() == "Show log (Ctrl+L)"
 
     def test_the_colours_are_switched_and_remembered(self, window, context, qapp):
         context.actions.trigger("view.dark")

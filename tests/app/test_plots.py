@@ -465,9 +465,14 @@ class TestExport:
         with pytest.raises(ValueError, match=r"not '\.bmp'"):
             export.save(accuracy, tmp_path / "a.bmp")
 
-    def test_a_file_that_cannot_be_written_is_said_under_the_plot(self, accuracy, tmp_path):
-        accuracy.save_to(tmp_path / "missing" / "a.csv")
+    @pytest.mark.parametrize("name", ["a.csv", "a.svg", "a.png"])
+    def test_a_file_that_cannot_be_written_is_said_under_the_plot(self, accuracy, tmp_path, name):
+        accuracy.save_to(tmp_path / "missing" / name)
         assert accuracy._caption.text().startswith("Not saved:")
+
+    def test_an_ending_of_the_users_own_is_said_under_the_plot(self, accuracy, tmp_path):
+        accuracy.save_to(tmp_path / "a.pdf")
+        assert accuracy._caption.text() == "Not saved: a plot is saved as .png, .svg or .csv, not '.pdf'"
 
     def test_enlarging_borrows_the_plot_and_puts_it_back(self, qtbot):
         page, plot = QWidget(), AccuracyPlot()
