@@ -8,7 +8,7 @@ import signal
 import socket
 from types import FrameType
 
-from PySide6.QtCore import QObject, QSocketNotifier, Signal
+from PySide6.QtCore import QObject, QSocketNotifier, Qt, Signal
 
 log = logging.getLogger(__name__)
 
@@ -16,13 +16,18 @@ EXIT_STOPPED = 5
 
 
 class SignalBridge(QObject):
-    """Python's signal handlers only run between byte codes; a socket wakes Qt's loop so that they do."""
+    """Python's signal handlers only run between byte codes; a socket wakes Qt's loop so that they do.
+
+    `stop_asked` comes from the loop, not from the handler, which may have interrupted any slot.
+    """
 
     stop_asked = Signal()
+    _caught = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._asked = False
+        self._caught.connect(self.stop_asked, Qt.ConnectionType.QueuedConnection)
         self._reader, self._writer = socket.socketpair()
         self._reader.setblocking(False)
         self._writer.setblocking(False)
@@ -46,7 +51,7 @@ class SignalBridge(QObject):
             os._exit(EXIT_STOPPED)
         self._asked = True
         log.info("signal %d: stopping and saving", number)
-        self.stop_asked.emit()
+        self._caught.emit()
 
     def _woken(self) -> None:
         try:

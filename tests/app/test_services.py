@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -22,6 +24,7 @@ from app.services.notifications import Notification, Notifications, describe_err
 from app.services.page_states import PageStates
 from app.services.paths import cache_dir, config_dir, data_dir, log_dir
 from app.services.settings import SCHEMA_VERSION, Settings
+from app.services.signals import SignalBridge
 from app.services.window_state import MOST_RECENT, WindowState, on_a_screen
 from app.widgets.notice_strip import NoticeStrip
 from core.errors import InputError, MismatchError
@@ -422,3 +425,17 @@ class TestSmall:
 
         assert (resources_dir() / "icons" / "open.svg").is_file()
         assert isinstance(resources_dir(), Path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are another matter there")
+def test_a_signal_waits_for_what_the_window_is_doing(qtbot):
+    """Python calls its handler between any two byte codes: in the middle of a slot nothing may be closed."""
+    bridge, told = SignalBridge(), []
+    bridge.stop_asked.connect(lambda: told.append(True))
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        during = list(told)  # still in the slot that the signal came into
+        qtbot.waitUntil(lambda: bool(told))
+    finally:
+        bridge.close()
+    assert during == [] and told == [True]
