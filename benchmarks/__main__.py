@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ("start", "gui", "speed", "methods", "monitor", "quality", "verify", "scaling")
+NAMES = ("start", "gui", "speed", "methods", "monitor", "quality", "verify", "faults", "scaling", "gallery")
 
 
 def main() -> None:
