@@ -30,7 +30,9 @@ DENSITY_ABOVE = 200_000  # points; above, an image of their density is drawn
 POINTS_WHEN_ZOOMED = 50_000  # so few in view are drawn as points again
 CLASSES_WITH_COLOUR = 7
 ALL = -1  # the item of all classes, where there are too many to colour
+MARKS_ABOVE = 10_000  # marks; of more, one is drawn where several would cover each other
 _BINS = 256
+_MARK_BINS = 128  # a mark is wider than such a cell
 _NAMED_FROM = 20_000  # points of a class, at most, that the place of its name is taken from
 _NEAR_PX = 8
 _HOVER_MS = 60
@@ -54,6 +56,7 @@ class ScatterPlot(Figure):
         self._names: tuple[str, ...] = ()
         self._forget: NDArray[np.bool_] = np.empty(0, bool)
         self._grid: Grid | None = None  # where an image of the density may stand for the points
+        self._marks: Grid | None = None  # thins out very many marks
         self._as_points = True
         self._items: dict[int, Spots] = {}
         self._texts: dict[int, pg.TextItem] = {}
@@ -128,6 +131,7 @@ class ScatterPlot(Figure):
         self._names = tuple(class_names)
         self._forget = np.zeros(len(self._points), bool)
         self._grid = Grid(self._points, _BINS) if len(self._points) > DENSITY_ABOVE else None
+        self._marks = None
         self._as_points = self._grid is None
         self._set_hover(-1)
         self._rebuild()
@@ -356,7 +360,10 @@ class ScatterPlot(Figure):
             self._set_tint("forget", self._grid.tint(shown, theme.color("forget")) if number else None)
         else:
             shown_or_all = self._shown()
-            chosen = self._forget if shown_or_all is None else self._forget & shown_or_all
+            chosen = np.flatnonzero(self._forget if shown_or_all is None else self._forget & shown_or_all)
+            if len(chosen) > MARKS_ABOVE and self._grid is None:
+                self._marks = self._marks or Grid(self._points, _MARK_BINS)
+                chosen = self._marks.one_a_cell(chosen)
             self._overlay.setData(pos=self._points[chosen].astype(float))
         describe(self.canvas, f"{fmt.of_total(number, len(self._points))} images marked to forget")
 

@@ -50,6 +50,12 @@ class Grid:
         cells = self._cells if chosen is None else self._cells[chosen]
         return np.bincount(cells, minlength=self.bins**2).reshape(self.bins, self.bins)
 
+    def one_a_cell(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return of points at positions `chosen` (m,) one in each cell that holds any."""
+        held = np.full(self.bins**2, -1, np.int64)
+        held[self._cells[chosen]] = chosen
+        return held[held >= 0]
+
     def tint(self, chosen: NDArray[Any], colour: QColor) -> NDArray[np.uint8]:
         """Return a picture (bins, bins, RGBA) of where chosen points lie: the more of a cell's points, the denser."""
         some = self.counts(chosen)

@@ -222,6 +222,20 @@ class TestManyPoints:
         dense.fit()
         assert dense.shows_density and not dense._items[0].isVisible()
 
+    def test_of_many_marks_one_is_drawn_where_they_cover_each_other(self, qtbot, many, monkeypatch):
+        monkeypatch.setattr(scatter, "MARKS_ABOVE", 100)
+        plot = ScatterPlot()
+        qtbot.addWidget(plot)
+        plot.set_points(many, np.zeros(len(many), int), ["a"])
+        mask = many[:, 0] > 1.0
+        plot.set_forget(mask)
+        drawn = np.stack([plot._overlay.data["x"], plot._overlay.data["y"]], axis=1)
+        assert 100 < len(drawn) < mask.sum() and (drawn[:, 0] > 1.0).all()
+        cell = (many.max(axis=0) - many.min(axis=0)) / 128
+        for point in many[mask][::500]:  # each one is covered by a mark beside it
+            assert (np.abs(drawn - point) <= cell).all(axis=1).any()
+        assert plot.canvas.accessibleDescription().startswith(f"{mask.sum():,} of 60,000")
+
     def test_a_class_lights_up_in_the_density(self, dense):
         dense.highlight_class(1)
         assert (dense._tints["retain"].image[..., 3] > 0).any()
