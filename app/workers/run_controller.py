@@ -286,6 +286,7 @@ class RunController(QObject):
             if self._store is not None:
                 self._store.drop(run)
             self.queue_changed.emit()
+            self.state_changed.emit(run)
 
     def hold(self, held: bool = True) -> None:
         """Let nothing further start, while the window closes."""

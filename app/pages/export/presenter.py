@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from core.session.kept import Removed, Traces
 
 
+_FACTS = "export-facts"
+
+
 @dataclass(frozen=True)
 class ExportFacts:
     """What must be known of a finished run before its model can be exported."""
@@ -72,10 +75,11 @@ class ExportPresenter(QObject):
         run = self._context.project.run
         folder = getattr(run, "folder", None)
         if folder is None or not folder.has_result:
+            self._context.jobs.cancel(_FACTS)  # of the run before
             self.facts = None
             self.facts_changed.emit(None)
             return
-        job = self._context.jobs.submit(read_facts, folder, key="export-facts")
+        job = self._context.jobs.submit(read_facts, folder, key=_FACTS)
         job.done.connect(self._read)
         job.failed.connect(self._not_read)
 

@@ -95,7 +95,7 @@ class UnlearnPage(Page):
             self.setup_presenter.start()
 
     def _why_no_replay(self) -> str:
-        return "" if self.run_presenter.run is not None else "There is no run in view."
+        return "" if self.context.project.run is not None else "There is no run in view."
 
     @property
     def view(self) -> str:
@@ -119,10 +119,11 @@ class UnlearnPage(Page):
 
     def _run_started(self, run: LiveRun) -> None:
         """The next run of a queue comes into view where the one before has ended and nothing else is looked at."""
-        shown = self.context.project.run
+        project = self.context.project
+        shown = project.run
         over = shown is not None and shown.ended and shown.inputs is not None
-        if run.kind == "unlearn" and over and not self._setting_up:
-            self.context.project.set_run(run)
+        if run.kind == "unlearn" and over and not self._setting_up and not project.compared:
+            project.set_run(run)
         self._show_banner()
 
     def _choose_view(self) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from app.workers.run_controller import RunController
 
 OUT_OF_MEMORY = "Out of memory"
+_MARKERS = "run markers"
 
 
 class RunPresenter(QObject):
@@ -203,9 +204,10 @@ class RunPresenter(QObject):
     # ---- references
 
     def _ask_markers(self, run: LiveRun) -> None:
+        self._context.jobs.cancel(_MARKERS)  # those of the run before
         if run.job is None or run.job.forget.mode == "none":
             return
-        handle = self._context.jobs.submit(_markers, run.job, self._context.runs_folder(), key="run markers")
+        handle = self._context.jobs.submit(_markers, run.job, self._context.runs_folder(), key=_MARKERS)
         handle.done.connect(self._view.plots.set_markers)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QPainter, QPaintEvent, QPixmap
+from PySide6.QtGui import QAction, QIcon, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QSizePolicy, QWidget
 
 from app.pages.verify.presenter import SEEDS_OFFERED
@@ -55,6 +56,10 @@ class ModelsRow(QWidget):
         self.hint = caption("")
         row.addWidget(self.hint)
         row.addStretch(1)
+        self._seed_actions: dict[int, QAction] = {}
+        self._opened_actions: dict[str, QAction] = {}
+        self._offered: tuple[object, ...] = ()  # what the menus hold; a menu that is open is not made anew for nothing
+        self._runs_offered: tuple[tuple[str, Path], ...] = ()
         theme.changed.connect(self._draw_icon)
         self._draw_icon()
 
@@ -71,32 +76,42 @@ class ModelsRow(QWidget):
     def show_runs(self, rows: Sequence[RunRow]) -> None:
         """Offer these runs to be compared with the one in view."""
         self.others.setVisible(bool(rows))
+        offered = tuple((f"{row.method}, seed {row.seed} · {row.id}", row.path) for row in rows[:MOST_OFFERED])
+        if offered == self._runs_offered:
+            return
+        self._runs_offered = offered
         self.others_menu.clear()
-        for row in rows[:MOST_OFFERED]:
-            action = self.others_menu.addAction(f"{row.method}, seed {row.seed} · {row.id}")
-            action.setToolTip(str(row.path))
-            action.triggered.connect(lambda _checked=False, path=row.path: self.compare_asked.emit(path))
+        for title, path in offered:
+            action = self.others_menu.addAction(title)
+            action.setToolTip(str(path))
+            action.triggered.connect(lambda _checked=False, path=path: self.compare_asked.emit(path))
 
     def _fill(self, facts: ResultFacts, wanted: Wanted) -> None:
-        self.menu.clear()
-        offered = sorted({*range(1, SEEDS_OFFERED + 1), *facts.trained, *wanted.seeds})
-        for seed in offered:
-            if seed in facts.trained:
-                state = "trained"
-            elif facts.seconds is not None:
-                state = f"{fmt.about(facts.seconds)} to train"
-            else:
-                state = "not trained yet"
-            action = self.menu.addAction(f"Seed {seed} · {state}")
-            action.setCheckable(True)
+        seeds = {
+            seed: f"Seed {seed} · {_seed_state(seed, facts)}"
+            for seed in sorted({*range(1, SEEDS_OFFERED + 1), *facts.trained, *wanted.seeds})
+        }
+        offered = (*seeds.values(), *wanted.opened.items())
+        if offered != self._offered:
+            self._offered = offered
+            self._make_menu(seeds, wanted)
+        for seed, action in self._seed_actions.items():
             action.setChecked(seed in wanted.seeds)
-            action.toggled.connect(lambda on, seed=seed: self.seed_wanted.emit(seed, on))
+        for name, action in self._opened_actions.items():
+            action.setChecked(name not in wanted.left_out)
+
+    def _make_menu(self, seeds: Mapping[int, str], wanted: Wanted) -> None:
+        self.menu.clear()
+        self._seed_actions, self._opened_actions = {}, {}
+        for seed, title in seeds.items():
+            action = self._seed_actions[seed] = self.menu.addAction(title)
+            action.setCheckable(True)
+            action.triggered.connect(lambda on, seed=seed: self.seed_wanted.emit(seed, on))
         for name, path in wanted.opened.items():
-            action = self.menu.addAction(name)
+            action = self._opened_actions[name] = self.menu.addAction(name)
             action.setToolTip(str(path))
             action.setCheckable(True)
-            action.setChecked(name not in wanted.left_out)
-            action.toggled.connect(lambda on, name=name: self.opened_wanted.emit(name, on))
+            action.triggered.connect(lambda on, name=name: self.opened_wanted.emit(name, on))
         self.menu.addSeparator()
         self.menu.addAction("Open a retrained model…").triggered.connect(self._open)
 
@@ -105,6 +120,12 @@ class ModelsRow(QWidget):
 
     def _draw_icon(self) -> None:
         self.retrained.setIcon(sample_icon(MODELS["retrained"], self.devicePixelRatioF()))
+
+
+def _seed_state(seed: int, facts: ResultFacts) -> str:
+    if seed in facts.trained:
+        return "trained"
+    return f"{fmt.about(facts.seconds)} to train" if facts.seconds is not None else "not trained yet"
 
 
 class ModelChip(QFrame):

@@ -226,7 +226,7 @@ class VerifyPage(Page):
         )  # fmt: skip
 
     def _show_check(self, check: LiveRun | None) -> None:
-        self.verdict.show_check(check)
+        self.verdict.show_check(self.presenter.shown_check)
         self.models.retrained.setEnabled(check is None)
         self._show_wanted()
         facts = self.presenter.facts

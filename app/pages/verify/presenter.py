@@ -211,6 +211,11 @@ class VerifyPresenter(QObject):
         )
         self.check_changed.emit(self.check)
 
+    @property
+    def shown_check(self) -> LiveRun | None:
+        """The check under way, where it is of the run in view."""
+        return self.check if self.check is not None and self._in_view(self.check) else None
+
     def stop(self) -> None:
         """Stop the check, or take it out of the queue; the report stays as it is."""
         if self.check is not None:
@@ -224,7 +229,7 @@ class VerifyPresenter(QObject):
     def _show_taken(self, run: LiveRun) -> None:
         """Show what was measured so far, not more often than it can be read."""
         early = self._shown.isValid() and self._shown.elapsed() < SHOW_MS
-        if self.facts is None or run.taken_count == self._shown_count or early:
+        if self.facts is None or not self._in_view(run) or run.taken_count == self._shown_count or early:
             return
         self._shown_count = run.taken_count
         self._shown.start()
@@ -241,15 +246,18 @@ class VerifyPresenter(QObject):
         if run is self.check:
             self.check = None
             self.check_changed.emit(None)
-            if isinstance(run.failure, UnsafeFileError) and self._ask_for_files():
-                pass
-            elif run.state is State.FAILED:
+            asked = self._in_view(run) and isinstance(run.failure, UnsafeFileError) and self._ask_for_files()
+            if self._in_view(run) and run.state is State.FAILED and not asked:
                 self.check_failed.emit(" ".join(part for part in (run.error, run.hint) if part))
             self.refresh()
             return
         current = self._context.project.run
         if current is not None and run.folder.path == current.folder.path:
             self.refresh()
+
+    def _in_view(self, run: LiveRun) -> bool:
+        """Whether a check is of the run in view: another one may have come into view since it began."""
+        return self.facts is not None and self.facts.folder.path == run.path
 
     def _ask_for_files(self) -> bool:
         """Ask for the model files that can run code when opened, and check again; False where there is none to ask."""

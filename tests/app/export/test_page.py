@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 
 import pytest
 from PySide6.QtCore import Qt
@@ -12,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 from app.dialogs.confirm import ConfirmDialog
 from app.pages.export import ExportPage, create
 from app.pages.export.page import BOTH_MODELS, NOTHING, UNCHECKED
+from app.pages.export.presenter import read_facts
 from app.widgets.labels import Label
 from core.jsonio import read_json, write_json
 from core.runs.folder import CARD, CHECKPOINTS, FORGET
@@ -58,6 +60,23 @@ def test_a_run_without_a_result_has_nothing_to_export(qtbot, page, context, live
     folder.file("model.safetensors").unlink()
     context.project.set_run(live)
     assert page.stack.currentWidget() is page.empty
+
+
+def test_what_is_read_of_the_run_before_does_not_arrive_late(qtbot, page, context, live, monkeypatch):
+    asked, go = threading.Event(), threading.Event()
+
+    def late(folder):
+        asked.set()
+        go.wait(10)
+        return read_facts(folder)
+
+    monkeypatch.setattr("app.pages.export.presenter.read_facts", late)
+    context.project.set_run(live)
+    assert asked.wait(5)
+    context.project.set_run(None)
+    go.set()
+    qtbot.waitUntil(lambda: context.jobs.active() == 0)
+    assert page.presenter.facts is None and page.stack.currentWidget() is page.empty
 
 
 def test_the_model_is_written_read_back_and_said_so(qtbot, ready, tmp_path):

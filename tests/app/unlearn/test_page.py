@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 
 import pytest
 from PySide6.QtWidgets import QApplication
@@ -16,6 +17,7 @@ from core.engine.states import State
 from core.errors import OutOfMemoryError
 from core.runs.folder import RunFolder
 from core.session.jobs import make_unlearn_job
+from core.session.markers import Marker
 from tests.app.helpers import cut_off
 from tests.app.scripted import Script, Stepped, append_events, job, write_run
 from tests.app.verify.walk import unnamed_widgets
@@ -301,3 +303,60 @@ def test_stopping_while_preparing_keeps_nothing(page, opened, example, example_j
     qtbot.waitUntil(lambda: not opened.run_controller.busy, timeout=30_000)
     assert run.state in (State.DISCARDED, State.STOPPED)
     assert run.path.exists() == (run.state is State.STOPPED)
+
+
+def test_a_waiting_run_that_is_taken_out_does_not_go_on_waiting_in_view(page, scripted, opened, tmp_path):
+    controller = opened.run_controller
+    waiting = controller.start_work(RunFolder(tmp_path / "w"), "unlearn", "", Stepped(), job())
+    opened.project.set_run(waiting)
+    assert page.run_view.bar.headline.text() == "Waiting for the run before it to end."
+    controller.remove(waiting)
+    assert page.run_view.bar.headline.text() == "Discarded. The original model was not touched."
+    assert page.run_view.bar.shown_buttons() == {"again"}
+
+
+def test_the_next_run_of_a_queue_leaves_runs_side_by_side_where_they_are(page, opened, example, qtbot, tmp_path):
+    controller, works = opened.run_controller, [Stepped(), Stepped()]
+    runs = [controller.start_work(RunFolder(tmp_path / str(n)), "unlearn", "", work, job())
+            for n, work in enumerate(works)]  # fmt: skip
+    for run in runs:
+        run.inputs = (example.pair, example.selection)
+    opened.project.set_run(runs[0])
+    folders = (RunFolder(tmp_path / "a"), RunFolder(tmp_path / "b"))
+    opened.project.set_compared(folders)
+    works[0].end()
+    qtbot.waitUntil(lambda: controller.current is runs[1])
+    assert opened.project.compared == folders
+    works[1].end()
+    qtbot.waitUntil(lambda: not controller.busy)
+
+
+def test_markers_of_the_run_before_do_not_arrive_at_a_training(page, opened, qtbot, tmp_path, monkeypatch):
+    asked, go = threading.Event(), threading.Event()
+
+    def late(*_args):
+        asked.set()
+        go.wait(10)
+        return (Marker("retrained", 0.5, 0.5, None, None),)
+
+    monkeypatch.setattr("core.session.markers.markers", late)
+    first = LiveRun.from_folder(write_run(tmp_path / "a", job(), Script("a").whole()))
+    training = LiveRun.from_folder(
+        write_run(tmp_path / "t", job("none", kind="train"), Script("t", mode="none").whole())
+    )
+    opened.project.set_run(first)
+    assert asked.wait(5)
+    opened.project.set_run(training)
+    go.set()
+    qtbot.waitUntil(lambda: opened.jobs.active() == 0)
+    assert page.run_view.plots._markers == ()
+
+
+def test_a_run_opened_from_disk_can_be_played_again_at_once(page, opened, tmp_path):
+    opened.actions.refresh()
+    assert opened.actions.reason("run.replay") == "There is no run in view."
+    opened.project.set_run(LiveRun.from_folder(write_run(tmp_path / "r", job(), Script("r").whole())))
+    assert opened.actions["run.replay"].isEnabled()
+    opened.actions["run.replay"].trigger()
+    assert page.run_view.slider.playing()
+    page.run_view.slider.toggle_play()

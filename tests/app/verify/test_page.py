@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PySide6.QtCore import QUrl
@@ -15,10 +17,12 @@ from app.pages.verify import create
 from app.pages.verify import page as page_module
 from app.pages.verify.words import NOTHING, limits, offer, split_verdict
 from app.services import tokens
+from app.services.run_library import RunRow
 from app.services.theme import theme
 from app.widgets.term import TermLabel
 from app.workers.live_run import LiveRun
 from core.errors import InputError
+from core.events import MeasureTaken
 from core.runs.folder import FORGET, MODEL
 from tests.app.verify.conftest import rewrite, weights
 from tests.app.verify.reports import bare_report, full_report
@@ -170,6 +174,35 @@ def test_a_check_that_fails_says_so_and_keeps_the_report(qtbot, unchecked, contr
     assert unchecked.banner.text() == "The check ended early. The data moved. Open it again."
     assert unchecked.verdict.sentence.text() == before
     assert unchecked.offer.isVisible()
+
+
+def test_a_check_of_another_run_leaves_the_numbers_in_view_alone(qtbot, show, make_folder, controller, context):
+    page = show(make_folder(bare_report()))
+    page.presenter.train_one()
+    show(make_folder(full_report(), "run-2"))
+    told: list[object] = []
+    page.presenter.facts_so_far.connect(told.append)
+    check = controller.current
+    check.apply([MeasureTaken(run=check.id, step=0, time=0.0, model="unlearned", values={"retain_test_accuracy": 0.5})])
+    controller.state_changed.emit(check)
+    assert told == [] and page.verdict.sentence.text() == full_report()["verdict"]["sentence"]
+    assert page.verdict.stop_button.isHidden() and page.verdict.check_button.toolTip() == "A check is under way."
+    with qtbot.waitSignal(page.presenter.facts_changed):
+        controller.finish(InputError("The data moved", "Open it again"))
+    assert "The data moved" not in page.banner.text()
+
+
+def test_a_menu_that_is_open_stays_as_it_is_while_a_check_goes(checked, controller, context):
+    """Ten times a second a check says how far it is: what is chosen in a menu must not go with it."""
+    library = SimpleNamespace(rows=[RunRow(Path("/runs/other"), "finished", "muda", forget_text="class 3")])
+    context.run_library = library
+    checked.presenter.train_one()
+    before = checked.models.others_menu.actions(), checked.models.menu.actions()
+    controller.report_progress("Measuring the unlearned model", 500, 1000)
+    assert (checked.models.others_menu.actions(), checked.models.menu.actions()) == before
+    library.rows = []
+    controller.report_progress("Measuring the unlearned model", 600, 1000)
+    assert checked.models.others_menu.actions() == []
 
 
 def test_a_check_can_be_stopped_or_taken_out_of_the_queue(unchecked, controller):
