@@ -9,10 +9,9 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from app.dialogs.confirm import Choice, ConfirmDialog, ask
-from app.dialogs.trust import with_trusted_code
 from app.services import run_words as words
+from app.services.resuming import resume
 from core.engine.states import State
-from core.errors import AppError
 from core.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from app.services.run_library import RunRow
 
 KEPT = "kept interrupted run"
-NOT_RESUMED = "The run cannot be resumed"
 MOST_ASKED = 5  # more than that is a list to look at, not a series of questions
 
 
@@ -63,23 +61,3 @@ class InterruptedRuns(QObject):
         else:
             self._context.window_state.add_recent(KEPT, str(row.path))
         self._next()
-
-
-def resume(context: AppContext, folder: RunFolder, parent: QWidget | None = None) -> None:
-    """Go on with a run and bring it into view; where its network is program code, once that may run."""
-
-    def go_on() -> None:
-        try:
-            run = context.run_controller.resume_run(folder)
-        except AppError as error:
-            context.notifications.error(error, NOT_RESUMED)
-            return
-        context.project.set_run(run)
-        context.show_page("unlearn")
-
-    try:
-        job = folder.job()
-    except AppError as error:
-        context.notifications.error(error, NOT_RESUMED)
-        return
-    with_trusted_code(context.trust, job, "Resuming the run", parent, go_on)

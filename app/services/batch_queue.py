@@ -19,7 +19,9 @@ from PySide6.QtWidgets import QWidget
 from app.dialogs.confirm import Choice, ConfirmDialog, ask
 from app.dialogs.trust import ask_trust
 from app.services import format as fmt
+from app.workers.live_run import LiveRun
 from core.errors import AppError, MismatchError, StoppedError, UnsafeFileError
+from core.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -40,6 +42,7 @@ class Planned:
     job: Job
     selection: Selection
     own_folder: bool  # False: the recorded folder holds another run, so that a new one is made
+    before: LiveRun | None = None  # what the run to go on with has recorded
 
 
 @dataclass(frozen=True)
@@ -112,17 +115,12 @@ class BatchQueue(QObject):
         self.dialog = None
         if answer != "yes":
             return
-        from core.runs.folder import RunFolder
-
         controller = self._context.run_controller
         busy = controller.busy
         started = {}
         for one in ready.wanted:
-            if one.act == "resume":
-                try:
-                    started[one.run.run] = controller.resume_run(RunFolder(one.run.path), ready.pair)
-                except AppError as error:
-                    self._context.notifications.error(error, f"{one.run.run} cannot go on")
+            if one.before is not None:
+                started[one.run.run] = controller.resume_run(one.before, ready.pair)
                 continue
             place = one.run.path if one.own_folder else None
             started[one.run.run] = controller.start(one.job, ready.pair, one.selection, place)
@@ -192,7 +190,8 @@ def read(
         try:
             selection, job = make_item(item, pair, batch)
             act, own_folder = _what_to_do(folder, job, taken)
-            runs.append(Planned(recorded, act, job, selection, own_folder))
+            before = LiveRun.from_folder(RunFolder(folder)) if act == "resume" else None
+            runs.append(Planned(recorded, act, job, selection, own_folder, before))
         except AppError as error:
             problems.append(f"{item.name}: {error.text}")
     return Ready(path, pair, tuple(runs), tuple(problems))
@@ -200,7 +199,6 @@ def read(
 
 def _what_to_do(folder: Path, job: Job, taken: Collection[Path]) -> tuple[str, bool]:
     """Return what is to be done with a run, and whether it may have the folder that is its own."""
-    from core.runs.folder import RunFolder
     from core.session.batch import require_same
     from core.session.overview import is_done
 

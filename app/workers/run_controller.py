@@ -246,9 +246,16 @@ class RunController(QObject):
         work.place = self._unused("search")
         return self._add(LiveRun(work.place, "search", title=title, work=work))
 
-    def resume_run(self, folder: RunFolder, pair: Pair | None = None) -> LiveRun:
-        """Go on with an interrupted run from its last checkpoint; model and data are opened where `pair` is None."""
-        job = folder.job()
+    def resume_run(self, run_again: LiveRun, pair: Pair | None = None) -> LiveRun:
+        """Go on with an interrupted run, read from its folder for this, from its last checkpoint.
+
+        Model and data are opened where `pair` is None. A run that goes or waits already is returned as it is there.
+        """
+        job, folder = run_again.job, run_again.folder
+        assert job is not None  # one that was read from a folder has it
+        here = next((run for run in self._known() if run.makes_model and run.path == folder.path), None)
+        if here is not None:
+            return here
         allowed = self._allowed(job)
 
         def work(control: Control, emit: Emit) -> Any:
@@ -258,7 +265,6 @@ class RunController(QObject):
                 return run(folder, control, emit, dataset=pair.dataset if pair else None, resume=True, **allowed)
             return run(folder, control, emit, pair=pair, resume=True, **allowed)
 
-        run_again = LiveRun.from_folder(folder)
         run_again.from_disk, run_again.work, run_again.state = False, work, State.QUEUED
         return self._add(run_again)
 
@@ -439,9 +445,12 @@ class RunController(QObject):
             if self._told != (run, run.state, run.asked):
                 self._tell()
 
+    def _known(self) -> list[LiveRun]:
+        return [*([self._current] if self._current is not None else []), *self._queue]
+
     def _unused(self, name: str) -> RunFolder:
         """Name a folder by time and content; queued runs have none on disk yet, so their names count too."""
-        taken = {run.path for run in (*self._queue, *([self._current] if self._current else []))}
+        taken = {run.path for run in self._known()}
         base = self._runs_folder() / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
         path, number = base, 1
         while path in taken or path.exists():

@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.dialogs.interrupted import resume
 from app.models import run_table as columns
 from app.models.run_filter import RunFilter
 from app.models.run_table import PATH_ROLE, RunTableModel
@@ -31,6 +30,7 @@ from app.pages.runs.queue_card import QueueCard
 from app.pages.runs.reopen import Reopening
 from app.plots.sparkline import SparklineDelegate
 from app.services import tokens as t
+from app.services.resuming import resume
 from app.services.run_library import RunRow
 from app.services.theme import theme
 from app.widgets.buttons import DestructiveButton, PrimaryButton, SecondaryButton

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from app.dialogs.trust import with_trusted_code
 from app.pages.unlearn.run_view import BannerText, RunView
 from app.services import format as fmt
 from app.services import run_words as words
 from app.services.notifications import Notification
+from app.services.resuming import resume
 from app.services.run_commands import ask_discard
 from app.workers.live_run import LiveRun
 from app.workers.run_follower import RunFollower
@@ -174,27 +174,13 @@ class RunPresenter(QObject):
             "check": lambda: self._context.show_page("verify"),
             "again": self.left.emit,
             "search": lambda: self.search_wanted.emit(run.job),
-            "restart": lambda: self._restart(run),
+            "restart": lambda: resume(self._context, run.folder, self._view.window()),
             "keep": self.left.emit,
             "delete": lambda: self._delete(run),
         }
         if what in ("pause", "resume", "checkpoint", "stop", "discard") and run is not self._controller.current:
             return
         actions[what]()
-
-    def _restart(self, run: LiveRun) -> None:
-        pair = self._context.project.pair
-        fits = pair is not None and run.job is not None and (
-            pair.model.sha256 == run.job.model.sha256 and pair.dataset.fingerprint == run.job.data.fingerprint
-        )  # fmt: skip
-
-        def go_on() -> None:
-            self._context.project.set_run(self._controller.resume_run(run.folder, pair if fits else None))
-
-        if run.job is None:
-            go_on()
-        else:
-            with_trusted_code(self._context.trust, run.job, "Resuming the run", self._view.window(), go_on)
 
     def _delete(self, run: LiveRun) -> None:
         from app.pages.runs.deleting import ask_delete

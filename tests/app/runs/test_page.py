@@ -95,15 +95,15 @@ def test_the_run_under_way_is_opened_as_it_is(page, context, runs, qtbot):
     qtbot.waitUntil(lambda: not context.run_controller.busy)
 
 
-def test_only_an_interrupted_run_can_be_resumed(page, context, runs, monkeypatch):
+def test_only_an_interrupted_run_can_be_resumed(page, context, runs, monkeypatch, qtbot):
     choose(page, "a")
     assert page.resume_button.isHidden()
     choose(page, "b")
     assert not page.resume_button.isHidden()
     resumed: list = []
-    monkeypatch.setattr(context.run_controller, "resume_run", lambda folder: resumed.append(folder.path))
+    monkeypatch.setattr(context.run_controller, "resume_run", lambda run, pair: resumed.append(run.path))
     page.resume_button.click()
-    assert resumed == [runs / "b"]
+    qtbot.waitUntil(lambda: resumed == [runs / "b"])
 
 
 def test_several_can_be_deleted_but_only_one_opened(page, runs):

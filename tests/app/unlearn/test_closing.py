@@ -272,8 +272,9 @@ def test_a_run_of_a_killed_program_is_resumed_to_its_end(context, home, new_wind
     context.show_page = lambda page: None
     qtbot.waitUntil(lambda: question() is not None, timeout=10_000)
     question().buttons["resume"].click()
+    qtbot.waitUntil(lambda: context.run_controller.current is not None, timeout=10_000)
     run = context.run_controller.current
-    assert run is not None and context.project.run is run
+    assert context.project.run is run
     qtbot.waitUntil(lambda: context.run_controller.current is None, timeout=60_000)
     assert run.state is State.FINISHED and run.folder.has_result
     resumed = [event for event in run.events if event.type == "run_started"]

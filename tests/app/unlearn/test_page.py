@@ -228,6 +228,44 @@ def test_an_interrupted_run_can_be_resumed_kept_or_deleted(page, opened, tmp_pat
     )
 
 
+@pytest.fixture
+def cut_off_run(page, opened, tmp_path) -> RunFolder:
+    """An interrupted run in view."""
+    folder = write_run(tmp_path / "r", job(), [Script("r").started()], "running", step=31)
+    opened.project.set_run(LiveRun.from_folder(folder))
+    return folder
+
+
+def test_the_history_of_a_resumed_run_is_read_in_a_worker(page, opened, cut_off_run, qtbot, monkeypatch):
+    """A long run's is megabytes of JSON."""
+    work, readers, real = Stepped(), [], LiveRun.from_folder
+    holding = opened.run_controller.start_work(RunFolder(cut_off_run.path.with_name("x")), "train", "", work)
+
+    def from_folder(folder, look=None):
+        readers.append(threading.current_thread() is threading.main_thread())
+        return real(folder, look)
+
+    monkeypatch.setattr(LiveRun, "from_folder", from_folder)
+    page.run_view.bar.restart.click()
+    qtbot.waitUntil(lambda: len(opened.run_controller.queue) == 1)
+    waiting = opened.run_controller.queue[0]
+    assert readers == [False] and opened.project.run is waiting and waiting.events
+    page.run_view.bar.wanted.emit("restart")  # once more, as from a list that is not up to date
+    qtbot.waitUntil(lambda: opened.jobs.active() == 0)
+    assert opened.run_controller.queue == [waiting] and opened.project.run is waiting
+    opened.run_controller.remove(waiting)
+    work.end()
+    qtbot.waitUntil(lambda: holding.ended and not opened.run_controller.busy)
+
+
+def test_a_run_that_is_gone_cannot_be_resumed_and_says_so(page, opened, cut_off_run, qtbot):
+    cut_off_run.file("job.json").unlink()
+    page.run_view.bar.restart.click()
+    qtbot.waitUntil(lambda: bool(opened.notifications.history))
+    assert opened.notifications.history[-1].text.startswith("The run cannot be resumed: ")
+    assert not opened.run_controller.busy
+
+
 def test_words_of_the_page_can_be_asked_about(page, scripted):
     shown = {label.text() for label in page.findChildren(TermLabel) if label.isVisible()}
     assert {"Dimensional alignment", "Eigenspectra"} <= shown
