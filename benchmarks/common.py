@@ -70,17 +70,12 @@ def interleaved(first: Callable[[], float], second: Callable[[], float], rounds:
 
 def peak_of(work: Callable[[], Any]) -> float:
     """Return by how many bytes of anonymous memory `work` went above what there was before, at its highest."""
-
-    def held() -> int:
-        fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
-        return 1024 * int(fields["RssAnon"].split()[0])
-
-    start, highest, done = held(), 0, threading.Event()
+    start, highest, done = anonymous_memory(), 0, threading.Event()
 
     def watch() -> None:
         nonlocal highest
         while not done.wait(0.005):
-            highest = max(highest, held())
+            highest = max(highest, anonymous_memory())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -90,6 +85,12 @@ def peak_of(work: Callable[[], Any]) -> float:
         done.set()
         watcher.join()
     return float(max(0, highest - start))
+
+
+def anonymous_memory() -> int:
+    """Return how many bytes of memory this process holds that no file stands behind."""
+    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
+    return 1024 * int(fields["RssAnon"].split()[0])
 
 
 def _processor() -> str:

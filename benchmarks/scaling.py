@@ -33,14 +33,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         os.environ["UNLEARN_STUDIO_HOME"] = str(Path(temporary) / "home")
         root = Path(temporary) / "images"
-        size = _make_up(root, count)
+        size = make_up(root, count)
         figures, rows = _measure(root, Path(temporary) / "home")
     figures["images"], figures["folder_megabytes"] = count, round(size / 2**20, 1)
     title = f"{count:,} JPEGs of {SIDE}×{SIDE}, {figures['folder_megabytes']} MB, streamed"
     report(title, figures, [["", "first", "again"], *rows], options)
 
 
-def _make_up(root: Path, count: int) -> int:
+def make_up(root: Path, count: int) -> int:
     """Write JPEGs of smooth noise, a folder a class; return their bytes."""
     import numpy as np
     from PIL import Image
