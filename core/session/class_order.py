@@ -19,6 +19,7 @@ from core.places import data_home
 from core.session.baseline import Baseline
 
 OFFERED_BELOW = 1 / 3  # of what the found order reaches: then the order is the likelier fault than the model
+_MOST_CLASSES = 4000  # the matrix of more takes gigabytes, and the assignment minutes
 _CERTAINTY = 4.0  # standard deviations above guessing that the found order must reach
 
 
@@ -55,12 +56,15 @@ class ClassOrder:
 
 
 def find_class_order(result: Baseline, dataset: Dataset) -> ClassOrder | None:
-    """Return the order of classes that fits the model's answers best; None with too few test images to halve them.
+    """Return the order of classes that fits the model's answers best.
 
-    An assignment problem on the confusion matrix of one half of the test images (Kuhn 1955), judged on the other.
+    None with too few test images to halve them, and with more than 4,000 classes. An assignment problem on the
+    confusion matrix of one half of the test images (Kuhn 1955), judged on the other.
     """
     from scipy.optimize import linear_sum_assignment
 
+    if dataset.num_classes > _MOST_CLASSES:
+        return None
     judged = evaluation_half(dataset.test)
     if bool(judged.all()) or not bool(judged.any()):
         return None

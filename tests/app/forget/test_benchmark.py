@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks import gallery
 from benchmarks.gallery_choosing import choosing
 from benchmarks.gallery_folder import folder
 from benchmarks.scaling import make_up
 
 
+@pytest.mark.slow
 def test_all_figures_with_a_limit_are_measured(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
     monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path / "home"))  # it names others, and this one comes back

@@ -11,6 +11,7 @@ import torch
 from core.data.class_order import read_class_names
 from core.data.splits import evaluation_half
 from core.errors import InputError
+from core.session import class_order
 from core.session.baseline import baseline
 from core.session.class_order import ClassOrder, find_class_order, write_class_order
 
@@ -60,6 +61,11 @@ def test_a_model_that_knows_nothing_is_offered_no_order(measured, digits):
 def test_a_model_that_always_says_the_same_keeps_its_order(measured, digits):
     test = dataclasses.replace(measured.test, predicted=np.zeros(len(digits.test), np.int32))
     assert not find_class_order(dataclasses.replace(measured, test=test), digits).offered
+
+
+def test_very_many_classes_are_given_no_order_in_place_of_gigabytes(measured, digits, monkeypatch):
+    monkeypatch.setattr(class_order, "_MOST_CLASSES", 9)
+    assert find_class_order(measured, digits) is None
 
 
 def test_too_few_images_give_no_order(measured, digits):
