@@ -100,7 +100,13 @@ class Engine:
                 break
             yield from self._said()
             yield from self._observe()
+        scale = self.lr_scale
         yield from self._drain()
+        if self.control.stopping and self.lr_scale != scale:
+            raise NonFiniteError(
+                "The loss had become infinite when the run was stopped, so there is no result to keep",
+                "Choose a smaller step size or a gradient clip",
+            )
         yield from self.monitor.evaluate(self.step, charged=False)
         self.outcome = (
             State.DISCARDED
@@ -159,8 +165,11 @@ class Engine:
         self._supply.enter(segment)
 
     def _renew(self, segment: Segment, part: Train, index: int) -> None:
-        if part.refresh and part.refresh_every and index and index % part.refresh_every == 0:
+        """Make the constants of a part anew after so many steps; where parts take turns, so many rounds of them."""
+        turn = index // len(segment.parts)
+        if part.refresh and part.refresh_every and turn and turn % part.refresh_every == 0:
             self.aux = {**self.aux, **part.refresh(self.context)}
+            self.context.aux = self.aux
 
     def _optimise(self, part: Train, segment: Segment, index: int, loss: torch.Tensor) -> None:
         assert self._optimiser is not None

@@ -87,10 +87,6 @@ class Board:
         """Note the terms (0-d tensors) of a step."""
         self._rows.append((step, phase, {name: value.detach() for name, value in terms.items()}))
 
-    def clear(self) -> None:
-        """Forget what was not handed over."""
-        self._rows.clear()
-
     def drain(self) -> list[Drained]:
         """Return everything noted since the last call, one group a phase, each in order of steps."""
         rows, self._rows = self._rows, []

@@ -152,7 +152,7 @@ class Train:
     batch: int = 128
     optimiser: Optimiser = Optimiser()
     refresh: Callable[[Context], Aux] | None = None  # at the start of the stage; its result is a constant there
-    refresh_every: int = 0  # and again every so many steps
+    refresh_every: int = 0  # and again after so many steps of its own
     keeps: tuple[str, ...] = ()  # aux of the stage before that stays; "name/" keeps all that begin so
     prepare: Callable[[Networks, Batch, Aux, Values], Batch] | None = None  # another batch in place of the one read
     beside: Reads | None = None  # a second set: each step's batch is followed by one of these, of the same size

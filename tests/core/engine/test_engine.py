@@ -20,7 +20,7 @@ from core.engine.step import Board, first_non_finite
 from core.errors import NonFiniteError
 from core.events import Log, PhaseChanged, StepMetrics
 from core.methods import get_method
-from core.methods.base import Edit, Length, Method, Optimiser, Train
+from core.methods.base import Alternate, Edit, Length, Method, Optimiser, Train
 from core.parameters import Parameter
 from tests.core.toy import ToyNet, make_engine, make_setting, run_to_end, same, trained_net, weights
 
@@ -195,6 +195,34 @@ def test_a_loss_that_becomes_infinite_starts_again_with_half_the_step():
     half = make_engine(make_setting(_method(_classify, optimiser=Optimiser(lr=0.05))))
     run_to_end(half)
     assert same(weights(half.setting.model.module), weights(engine.setting.model.module))
+
+
+def test_a_run_stopped_behind_an_infinite_loss_keeps_nothing():
+    """The original's weights, to which it went back, are no result."""
+
+    def infinite(out, batch, aux, values):
+        engine.control.stop()
+        return {"loss": F.cross_entropy(out.logits, batch.labels) * float("inf")}
+
+    engine = make_engine(make_setting(_method(infinite, optimiser=Optimiser(lr=0.1))))
+    with pytest.raises(NonFiniteError, match="no result to keep"):
+        run_to_end(engine)
+
+
+def test_constants_are_renewed_after_so_many_steps_of_their_part():
+    renewed = []
+
+    def refresh(context):
+        renewed.append(engine.step)
+        return {}
+
+    recover = Train("recover", "recover", "retain", _classify, length=Length(steps=8), batch=16)
+    forget = replace(recover, name="forget", phase="forget", reads="forget", refresh=refresh, refresh_every=3)
+    method = replace(_method(_classify), plan=lambda values, facts: [Alternate("in turns", (forget, recover))])
+    engine = make_engine(make_setting(method))
+    run_to_end(engine)
+    assert engine.layout.total == 16
+    assert renewed == list(range(0, engine.layout.total, 6))
 
 
 def test_a_loss_that_stays_infinite_fails_the_run():
