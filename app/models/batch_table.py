@@ -5,29 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QObject, Qt
 
+from app.models.columns import Column, ColumnTable
 from app.models.run_table import VERDICTS
 from app.services import format as fmt
 from app.services.theme import theme
-from app.widgets.table import NUMBER
 
 if TYPE_CHECKING:
     from core.session.batch_table import Group
 
-Index = QModelIndex | QPersistentModelIndex
-ROOT = QModelIndex()
-
 FORGET, METHOD, RUNS, RETAIN, FORGET_ACCURACY, FORGET_UNSEEN, TIME, VERDICT = range(8)
-TITLES = ("Forget set", "Method", "Runs", "Retain, unseen", "Forget", "Forget, unseen", "Time", "Verdict")
-TIPS = {
-    RUNS: "Runs with a result, of all seeds",
-    RETAIN: "Accuracy on unseen images of the classes that stay, mean over seeds ± half of its 95 % interval",
-    FORGET_ACCURACY: "Accuracy on the forget images, mean over seeds ± half of its 95 % interval",
-    FORGET_UNSEEN: "Accuracy on unseen images of the forgotten classes, mean over seeds ± half of its 95 % interval",
-    TIME: "Mean time of a run",
-    VERDICT: "Against retrained models; – where no run was checked",
-}
+_MEAN = "mean over seeds ± half of its 95 % interval"
 _MEASURES = {RETAIN: "retain_test_accuracy", FORGET_ACCURACY: "forget_accuracy",
              FORGET_UNSEEN: "forget_test_accuracy"}  # fmt: skip
 OUTCOMES = {
@@ -36,8 +25,17 @@ OUTCOMES = {
 }  # fmt: skip
 
 
-class BatchTableModel(QAbstractTableModel):
+class BatchTableModel(ColumnTable):
     """Rows are `Group`s in the order of the batch file."""
+
+    columns = (
+        Column("Forget set"), Column("Method"), Column("Runs", "Runs with a result, of all seeds"),
+        Column("Retain, unseen", f"Accuracy on unseen images of the classes that stay, {_MEAN}", number=True),
+        Column("Forget", f"Accuracy on the forget images, {_MEAN}", number=True),
+        Column("Forget, unseen", f"Accuracy on unseen images of the forgotten classes, {_MEAN}", number=True),
+        Column("Time", "Mean time of a run", number=True),
+        Column("Verdict", "Against retrained models; – where no run was checked"),
+    )  # fmt: skip
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -61,30 +59,13 @@ class BatchTableModel(QAbstractTableModel):
         """The runs of a row."""
         return self._groups[row]
 
-    def rowCount(self, parent: Index = ROOT) -> int:
-        return 0 if parent.isValid() else len(self._groups)
+    def count(self) -> int:
+        return len(self._groups)
 
-    def columnCount(self, parent: Index = ROOT) -> int:
-        return 0 if parent.isValid() else len(TITLES)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(TITLES):
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return TITLES[section]
-        if role == Qt.ItemDataRole.TextAlignmentRole and section in (*_MEASURES, TIME):
-            return NUMBER
-        return TIPS.get(section) if role == Qt.ItemDataRole.ToolTipRole else None
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if not index.isValid():
-            return None
-        row, column = index.row(), index.column()
+    def cell(self, row: int, column: int, role: int) -> Any:
         text = self._cells[row][column]
         if role == Qt.ItemDataRole.DisplayRole:
             return text
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return NUMBER if column in (*_MEASURES, TIME) else None
         if role == Qt.ItemDataRole.ForegroundRole:
             return theme.brush("text_3") if text == fmt.DASH else None
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -105,8 +86,7 @@ class BatchTableModel(QAbstractTableModel):
         return ", ".join(group.runs) if column in (FORGET, METHOD) else None
 
     def _restyle(self) -> None:
-        if self._groups:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(self._groups) - 1, len(TITLES) - 1))
+        self.tell_changed()
 
 
 def _cells(group: Group) -> list[str]:

@@ -5,19 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QObject, Qt
 
+from app.models.columns import Column, ColumnTable
 from app.services import format as fmt
-from app.widgets.table import NUMBER
 
 if TYPE_CHECKING:
     from core.data.dataset import Dataset
 
-Index = QModelIndex | QPersistentModelIndex
-ROOT = QModelIndex()
-
 OUTPUT, MODEL, FOLDER, IMAGES, ACCURACY, SAMPLES = range(6)
-TITLES = ("Output", "Name in model", "Class of the data", "Images", "Accuracy, %", "Samples")
 SAMPLE_COUNT = 6
 SAMPLE_KEYS = int(Qt.ItemDataRole.UserRole) + 1  # of the samples column: thumbnail keys
 
@@ -26,8 +22,15 @@ _NOT_MEASURED = "Measured once model and data are both open."
 _NO_TEST_IMAGES = "There are no test images of this class."
 
 
-class FitTableModel(QAbstractTableModel):
+class FitTableModel(ColumnTable):
     """Rows are classes in the order of the model's outputs; without data there are none."""
+
+    columns = (
+        Column("Output", number=True), Column("Name in model"), Column("Class of the data"),
+        Column("Images", number=True),
+        Column("Accuracy, %", "Share of the class's test images that the model gets right", number=True),
+        Column("Samples"),
+    )  # fmt: skip
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -55,8 +58,7 @@ class FitTableModel(QAbstractTableModel):
     def set_accuracy(self, accuracy: tuple[float | None, ...] | None) -> None:
         """Show each class's accuracy on test images, 0..1."""
         self._accuracy = accuracy
-        if self._classes:
-            self.dataChanged.emit(self.index(0, ACCURACY), self.index(len(self._classes) - 1, ACCURACY))
+        self.tell_changed(ACCURACY, ACCURACY)
 
     def sort_keys(self, column: int) -> np.ndarray:
         """What rows are sorted by."""
@@ -85,34 +87,14 @@ class FitTableModel(QAbstractTableModel):
 
     def samples_came(self) -> None:
         """Draw the samples again."""
-        if self._classes:
-            self.dataChanged.emit(self.index(0, SAMPLES), self.index(len(self._classes) - 1, SAMPLES))
+        self.tell_changed(SAMPLES, SAMPLES)
 
-    def rowCount(self, parent: Index = ROOT) -> int:
-        return 0 if parent.isValid() else len(self._classes)
+    def count(self) -> int:
+        return len(self._classes)
 
-    def columnCount(self, parent: Index = ROOT) -> int:
-        return 0 if parent.isValid() else len(TITLES)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(TITLES):
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return TITLES[section]
-        if role == Qt.ItemDataRole.TextAlignmentRole and section in (OUTPUT, IMAGES, ACCURACY):
-            return NUMBER
-        if role == Qt.ItemDataRole.ToolTipRole and section == ACCURACY:
-            return "Share of the class's test images that the model gets right"
-        return None
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if not index.isValid():
-            return None
-        row, column = index.row(), index.column()
+    def cell(self, row: int, column: int, role: int) -> Any:
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(row, column)
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return NUMBER if column in (OUTPUT, IMAGES, ACCURACY) else None
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._tip(row, column)
         if role == SAMPLE_KEYS and column == SAMPLES:

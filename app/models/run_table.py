@@ -7,33 +7,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QObject, Qt
 
+from app.models.columns import Column, ColumnTable
 from app.plots.sparkline import SPARK_ROLE, Spark
 from app.services import format as fmt
 from app.services import icons
 from app.services import run_words as words
-from app.services.run_library import RunRow
+from app.services.run_library import RunRow, thinned
 from app.services.theme import theme
 from app.widgets.chips import STATE_ICONS
-from app.widgets.table import NUMBER
 from core.engine.states import State
 from core.events import Evaluation
 
 if TYPE_CHECKING:
     from app.workers.live_run import LiveRun
 
-Index = QModelIndex | QPersistentModelIndex
-ROOT = QModelIndex()
-
 STATE, METHOD, FORGET, SEED, RETAIN, FORGET_ACCURACY, VERDICT, STARTED, CURVE = range(9)
-TITLES = ("State", "Method", "Forget set", "Seed", "Retain, %", "Forget, %", "Verdict", "Started", "Accuracies")
-TIPS = {
-    RETAIN: "Accuracy on unseen images of the classes that stay",
-    FORGET_ACCURACY: "Accuracy on unseen images of the forgotten classes; for single images, on the forget images",
-    VERDICT: "Against retrained models; – where the run was not checked",
-    CURVE: "Retain and forget accuracy over the run",
-}
 SORT_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 PATH_ROLE = int(Qt.ItemDataRole.UserRole) + 2
 VERDICTS = {
@@ -44,29 +34,37 @@ METHODS = {"train": "Training"}
 _DAMAGED = "damaged"
 
 
-class RunTableModel(QAbstractTableModel):
+class RunTableModel(ColumnTable):
     """Rows are `RunRow`s; the run under way here is overlaid with what it reports."""
+
+    columns = (
+        Column("State"), Column("Method"), Column("Forget set"), Column("Seed", number=True),
+        Column("Retain, %", "Accuracy on unseen images of the classes that stay", number=True),
+        Column("Forget, %", "Accuracy on unseen images of the forgotten classes; for single images, on the forget "
+               "images", number=True),
+        Column("Verdict", "Against retrained models; – where the run was not checked"), Column("Started"),
+        Column("Accuracies", "Retain and forget accuracy over the run"),
+    )  # fmt: skip
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._rows: list[RunRow] = []
         self._live: LiveRun | None = None
         self._live_shown: tuple[Any, ...] = ()
+        self._live_spark = Spark()
         self._titles: dict[str, str] = {}
         theme.changed.connect(self._restyle)
 
     # ---- content
 
     def set_rows(self, rows: Sequence[RunRow]) -> None:
-        """Replace all rows."""
-        self.beginResetModel()
-        self._rows = list(rows)
-        self.endResetModel()
+        """Show these runs; those known keep their rows."""
+        self.become(self._rows, rows, lambda row: row.path)
 
     def set_titles(self, titles: dict[str, str]) -> None:
         """Titles of methods by id."""
         self._titles = titles
-        self._changed_all(METHOD, METHOD)
+        self.tell_changed(METHOD, METHOD)
 
     def set_live(self, run: LiveRun | None) -> None:
         """Overlay the run under way; cheap where nothing visible changed."""
@@ -75,10 +73,11 @@ class RunTableModel(QAbstractTableModel):
         if shown == self._live_shown and old is run:
             return
         self._live_shown = shown
+        self._live_spark = _spark_of(run) if run is not None else Spark()
         for one in {one.path for one in (old, run) if one is not None}:
             row = self.row_of(one)
             if row is not None:
-                self.dataChanged.emit(self.index(row, 0), self.index(row, len(TITLES) - 1))
+                self.dataChanged.emit(self.index(row, 0), self.index(row, CURVE))
 
     def row_at(self, row: int) -> RunRow:
         """The run of a row."""
@@ -90,27 +89,11 @@ class RunTableModel(QAbstractTableModel):
 
     # ---- what Qt asks
 
-    def rowCount(self, parent: Index = ROOT) -> int:
-        return 0 if parent.isValid() else len(self._rows)
+    def count(self) -> int:
+        return len(self._rows)
 
-    def columnCount(self, parent: Index = ROOT) -> int:
-        return 0 if parent.isValid() else len(TITLES)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(TITLES):
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return TITLES[section]
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return TIPS.get(section)
-        if role == Qt.ItemDataRole.TextAlignmentRole and section in (RETAIN, FORGET_ACCURACY, SEED):
-            return NUMBER
-        return None
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if not index.isValid():
-            return None
-        row, column = self._rows[index.row()], index.column()
+    def cell(self, number: int, column: int, role: int) -> Any:
+        row = self._rows[number]
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(row, column)
         if role == SORT_ROLE:
@@ -119,8 +102,6 @@ class RunTableModel(QAbstractTableModel):
             return self._spark(row)
         if role == PATH_ROLE:
             return row.path
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return NUMBER if column in (RETAIN, FORGET_ACCURACY, SEED) else None
         if role == Qt.ItemDataRole.DecorationRole and column == STATE:
             return icons.icon(STATE_ICONS[self._shape(row)], "text_2")
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -185,15 +166,9 @@ class RunTableModel(QAbstractTableModel):
         return row.retain_accuracy, row.forget_accuracy
 
     def _spark(self, row: RunRow) -> Spark:
-        live = self._live
-        if live is None or live.path != row.path:
-            return Spark(row.spark_retain, row.spark_forget)
-        found = [e for e in live.events if isinstance(e, Evaluation) and e.scope != "full"]
-        sample = live.forget_mode == "sample"
-        return Spark(
-            tuple(e.retain_test_accuracy for e in found),
-            tuple(e.forget_accuracy if sample else e.forget_test_accuracy for e in found),
-        )
+        if self._live is not None and self._live.path == row.path:
+            return self._live_spark
+        return Spark(row.spark_retain, row.spark_forget)
 
     def _tip(self, row: RunRow, column: int) -> str | None:
         if row.error and column == STATE:
@@ -206,12 +181,17 @@ class RunTableModel(QAbstractTableModel):
             return self._spark(row).text
         return str(row.path) if column in (METHOD, FORGET, STARTED) else None
 
-    def _changed_all(self, first: int, last: int) -> None:
-        if self._rows:
-            self.dataChanged.emit(self.index(0, first), self.index(len(self._rows) - 1, last))
-
     def _restyle(self) -> None:
-        self._changed_all(0, len(TITLES) - 1)
+        self.tell_changed()
+
+
+def _spark_of(run: LiveRun) -> Spark:
+    found = thinned([e for e in run.events if isinstance(e, Evaluation) and e.scope != "full"])
+    sample = run.forget_mode == "sample"
+    return Spark(
+        tuple(e.retain_test_accuracy for e in found),
+        tuple(e.forget_accuracy if sample else e.forget_test_accuracy for e in found),
+    )
 
 
 def _visible(run: LiveRun | None) -> tuple[Any, ...]:

@@ -5,28 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QObject, Qt
 
+from app.models.columns import Column, ColumnTable
 from app.services import format as fmt
 from app.services.theme import theme
-from app.widgets.table import NUMBER
 
 if TYPE_CHECKING:
     from core.session.tuning import Try
 
-Index = QModelIndex | QPersistentModelIndex
-ROOT = QModelIndex()
 UNSEEN = "On the half of the test images that no other number is taken from"
-TIPS = {
-    "retain": f"Accuracy on classes to keep. {UNSEEN}.",
-    "forget": f"Accuracy on classes to forget. {UNSEEN}.",
-    "samples": "Accuracy on the single images to forget.",
-    "score": "How far the try is from what is wanted: the smallest is best.",
+MEASURES = {
+    "retain": Column("Retain, %", f"Accuracy on classes to keep. {UNSEEN}.", number=True),
+    "forget": Column("Forget, %", f"Accuracy on classes to forget. {UNSEEN}.", number=True),
+    "samples": Column("Forget images, %", "Accuracy on the single images to forget.", number=True),
+    "score": Column("Gap", "How far the try is from what is wanted: the smallest is best.", number=True),
 }
-TITLES = {"retain": "Retain, %", "forget": "Forget, %", "samples": "Forget images, %", "score": "Gap"}
 
 
-class TryTableModel(QAbstractTableModel):
+class TryTableModel(ColumnTable):
     """Rows are tries, within the bound on retain accuracy first, then by their gap."""
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -39,26 +36,26 @@ class TryTableModel(QAbstractTableModel):
     def set_searched(self, labels: dict[str, str]) -> None:
         """Begin anew, with a column for each of these parameters."""
         self.beginResetModel()
-        self._labels, self._tries, self._measures, self._used = dict(labels), [], ["retain", "forget", "score"], None
+        self._labels, self._tries, self._used = dict(labels), [], None
+        self._set_measures(["retain", "forget", "score"])
         self.endResetModel()
 
     def set_tries(self, tries: Sequence[Try]) -> None:
-        """Show these tries."""
-        if list(tries) == sorted(self._tries, key=lambda one: one.number):
-            return
-        self.beginResetModel()
-        self._tries = sorted(
-            tries, key=lambda one: (one.score is None, not one.allowed, one.score or 0.0, one.number)
-        )
+        """Show these tries; those known keep their rows, with what is chosen among them."""
+        ordered = sorted(tries, key=lambda one: (one.score is None, not one.allowed, one.score or 0.0, one.number))
         known = [name for name in ("retain", "forget", "samples") if any(getattr(t, name) is not None for t in tries)]
-        self._measures = [*(known or ["retain", "forget"]), "score"]
-        self.endResetModel()
+        measures = [*(known or ["retain", "forget"]), "score"]
+        if measures != self._measures:
+            self.beginResetModel()
+            self._tries = []
+            self._set_measures(measures)
+            self.endResetModel()
+        self.become(self._tries, ordered, lambda one: one.number)
 
     def set_used(self, number: int | None) -> None:
         """Mark the try whose settings are used."""
         self._used = number
-        if self._tries:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(self._tries) - 1, self.columnCount() - 1))
+        self.tell_changed()
 
     def try_at(self, row: int) -> Try | None:
         """The try of a row."""
@@ -66,35 +63,15 @@ class TryTableModel(QAbstractTableModel):
 
     def titles(self) -> list[str]:
         """The titles of the columns."""
-        return ["Try", *self._labels.values(), *(TITLES[name] for name in self._measures), "Time", ""]
+        return [column.title for column in self.columns]
 
-    def rowCount(self, parent: Index = ROOT) -> int:
-        return 0 if parent.isValid() else len(self._tries)
+    def count(self) -> int:
+        return len(self._tries)
 
-    def columnCount(self, parent: Index = ROOT) -> int:
-        return 0 if parent.isValid() else len(self.titles())
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(self.titles()):
-            return None
+    def cell(self, row: int, column: int, role: int) -> Any:
+        one, last = self._tries[row], column == len(self.columns) - 1
         if role == Qt.ItemDataRole.DisplayRole:
-            return self.titles()[section]
-        if role == Qt.ItemDataRole.ToolTipRole:
-            place = section - 1 - len(self._labels)
-            return TIPS[self._measures[place]] if 0 <= place < len(self._measures) else None
-        if role == Qt.ItemDataRole.TextAlignmentRole and section < len(self.titles()) - 1:
-            return NUMBER
-        return None
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        one = self.try_at(index.row())
-        if one is None:
-            return None
-        last = index.column() == self.columnCount() - 1
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._cells(one)[index.column()]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft if last else NUMBER
+            return self._cells(one)[column]
         if role == Qt.ItemDataRole.ToolTipRole and last:
             return self._mark(one) or None
         if role == Qt.ItemDataRole.FontRole and one.number == self._used:
@@ -102,6 +79,12 @@ class TryTableModel(QAbstractTableModel):
             font.setWeight(font.Weight.DemiBold)
             return font
         return None
+
+    def _set_measures(self, measures: list[str]) -> None:
+        self._measures = measures
+        searched = [Column(label, number=True) for label in self._labels.values()]
+        named = [MEASURES[name] for name in measures]
+        self.columns = [Column("Try", number=True), *searched, *named, Column("Time", number=True), Column("")]
 
     def _cells(self, one: Try) -> list[str]:
         measures = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _MAY_DIE = {state.value for state in ACTIVE}  # without another word: only the lock tells
 _MOST_POINTS = 80  # of a sparkline, one a pixel
+Point = TypeVar("Point")
 
 
 @dataclass(frozen=True)
@@ -174,10 +175,16 @@ def _sparks(run: RunFolder, sample: bool) -> tuple[tuple[float | None, ...], tup
         for event in run.events()
         if event.get("type") == "evaluation" and event.get("scope") != "full"
     ]
-    if len(points) > _MOST_POINTS:
-        step = (len(points) - 1) / (_MOST_POINTS - 1)
-        points = [points[round(i * step)] for i in range(_MOST_POINTS)]
+    points = thinned(points)
     return tuple(p[0] for p in points), tuple(p[1] for p in points)
+
+
+def thinned(points: list[Point]) -> list[Point]:
+    """Return what a sparkline draws of some points: the first, the last, and as many between as it has pixels for."""
+    if len(points) <= _MOST_POINTS:
+        return points
+    step = (len(points) - 1) / (_MOST_POINTS - 1)
+    return [points[round(i * step)] for i in range(_MOST_POINTS)]
 
 
 def _or_last(value: float | None, spark: tuple[float | None, ...]) -> float | None:

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 
+from app.models.columns import Column, ColumnTable, Index
 from app.services import format as fmt
 from app.services.theme import theme
-from app.widgets.table import NUMBER
 
 if TYPE_CHECKING:
     from core.session.kept import Kept
 
-Index = QModelIndex | QPersistentModelIndex
-HEADERS = ("Kind", "What it is", "Files", "Size", "Without it")
 KIND, HOLDS, FILES, SIZE, WITHOUT = range(5)
 STAYS = "Stays."
 NOTHING = "Nothing is kept."
-_ROOT = QModelIndex()
 
 
-class KeptTable(QAbstractTableModel):
+class KeptTable(ColumnTable):
     """Rows of `core.session.kept.Kept`. Ticked kinds are those to remove."""
+
+    columns = (Column("Kind"), Column("What it is"), Column("Files", number=True), Column("Size", number=True),
+               Column("Without it"))  # fmt: skip
 
     ticked_changed = Signal()
 
@@ -44,18 +44,8 @@ class KeptTable(QAbstractTableModel):
         """The kinds to remove."""
         return tuple(kind for kind in self._kinds if kind.id in self._ticked)
 
-    def rowCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(self._kinds)
-
-    def columnCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(HEADERS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return HEADERS[section]
-        return NUMBER if role == Qt.ItemDataRole.TextAlignmentRole and section in (FILES, SIZE) else None
+    def count(self) -> int:
+        return len(self._kinds)
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         if not index.isValid():
@@ -65,16 +55,12 @@ class KeptTable(QAbstractTableModel):
             flags |= Qt.ItemFlag.ItemIsUserCheckable
         return flags
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if not index.isValid():
-            return None
-        kind, column = self._kinds[index.row()], index.column()
+    def cell(self, row: int, column: int, role: int) -> Any:
+        kind = self._kinds[row]
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(kind, column)
         if role == Qt.ItemDataRole.CheckStateRole and column == KIND and _can_go(kind):
             return Qt.CheckState.Checked if kind.id in self._ticked else Qt.CheckState.Unchecked
-        if role == Qt.ItemDataRole.TextAlignmentRole and column in (FILES, SIZE):
-            return NUMBER
         if role == Qt.ItemDataRole.FontRole and column in (HOLDS, WITHOUT):
             return theme.font("caption")
         if role == Qt.ItemDataRole.ForegroundRole and (column in (HOLDS, WITHOUT) or not kind.files):
@@ -113,8 +99,7 @@ class KeptTable(QAbstractTableModel):
         return kind.consequence or STAYS
 
     def _restyle(self) -> None:
-        if self._kinds:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(self._kinds) - 1, WITHOUT))
+        self.tell_changed()
 
 
 def _can_go(kind: Kept) -> bool:

@@ -146,6 +146,17 @@ def test_a_run_in_use_is_not_deleted(page, context, runs):
     assert context.notifications.history[-1].text == "a is in use."
 
 
+def test_what_is_chosen_and_current_stays_when_runs_come(page, context, runs, qtbot):
+    """Runs of a terminal come every two seconds, while one reads the list."""
+    choose(page, "a")
+    assert page.table.currentIndex().data(columns.PATH_ROLE) == runs / "a"
+    write_run(runs / "c", job(seed=2), Script("c").whole())
+    context.run_library.refresh()
+    qtbot.waitUntil(lambda: page.model.rowCount() == 3)
+    assert [row.id for row in page.chosen()] == ["a"]
+    assert page.table.currentIndex().data(columns.PATH_ROLE) == runs / "a"
+
+
 def test_a_search_finds_by_words(page, runs):
     page.search.setText("interr")
     assert page.proxy.rowCount() == 1

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPersistentModelIndex, Qt
 
 from app.models import run_table as columns
 from app.models.run_table import SORT_ROLE, RunTableModel
@@ -86,3 +87,34 @@ def test_the_run_under_way_is_shown_as_it_is_now(model):
     assert texts(model, 1)[0] == "Paused, 34 %"
     model.set_live(None)
     assert texts(model, 1)[0] == "Interrupted, 50 %"
+
+
+def test_a_row_that_changes_leaves_the_others_and_what_is_chosen(model):
+    chosen = QPersistentModelIndex(model.index(1, 0))
+    resets: list[int] = []
+    model.modelReset.connect(lambda: resets.append(1))
+    newer = RunRow(Path("/runs/e"), "running", "muda", created=3000.0)
+    model.set_rows([newer, *(replace(row, state="finished") if row.id == "b" else row for row in ROWS)])
+    assert resets == [] and chosen.row() == 2 and texts(model, 2)[0] == "Finished"
+
+
+def test_a_long_run_under_way_is_read_once_a_change_and_drawn_with_few_points(model, monkeypatch):
+    script = Script("b", steps=1000)
+    run = LiveRun(RunFolder(Path("/runs/b")), "unlearn", job=job(), work=lambda control, emit: None)
+    run.begin()
+    run.apply(script.whole(every=2)[:-1])
+    model.set_live(run)
+    read: list[int] = []
+
+    class Counted(list):
+        def __iter__(self):
+            read.append(1)
+            return super().__iter__()
+
+    run.events = Counted(run.events)
+    model.set_live(run)
+    assert model.index(1, columns.RETAIN).data() == "97.0"
+    assert len(model.index(1, columns.CURVE).data(SPARK_ROLE).retain) == 80
+    for column in range(model.columnCount()):
+        model.index(1, column).data(Qt.ItemDataRole.ToolTipRole)
+    assert read == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from PySide6.QtCore import QPersistentModelIndex
 
 from app.models.try_table import TryTableModel
 from app.pages.unlearn import UnlearnPage
@@ -73,6 +74,15 @@ def test_tries_stand_best_first_with_why_the_others_do_not(qapp, qtmodeltester):
     assert rows[3][2:5] == ["–", "–", "–"]
     model.set_used(1)
     assert model.data(model.index(0, 6)) == "best" and model.data(model.index(1, 6)) == "✓ used"
+
+
+def test_tries_that_come_leave_the_chosen_one_chosen(qapp):
+    model = TryTableModel()
+    model.set_searched({"lr": "Step size"})
+    model.set_tries(TRIES[:2])
+    chosen = QPersistentModelIndex(model.index(0, 0))  # try 1
+    model.set_tries(TRIES)
+    assert chosen.isValid() and model.data(model.index(chosen.row(), 0)) == "1" and chosen.row() == 1
 
 
 def test_single_images_have_a_column_of_their_own(qapp):
