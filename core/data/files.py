@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -35,6 +35,25 @@ class ImageFiles(Protocol):
 
 
 @dataclass(frozen=True)
+class Stamps:
+    """Stamps of files in a row; of one that has none both numbers are -1, and `errors` says why, by position."""
+
+    sizes: list[int] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)
+    errors: dict[int, Exception] = field(default_factory=dict)
+
+    def add(self, stamp: Stamp) -> None:
+        """Enter the next file's stamp."""
+        self.sizes.append(stamp[0])
+        self.times.append(stamp[1])
+
+    def fail(self, position: int, error: Exception) -> None:
+        """Enter that the next file has none."""
+        self.add((-1, -1))
+        self.errors[position] = error
+
+
+@dataclass(frozen=True)
 class FolderFiles:
     """Files below a folder, by relative name."""
 
@@ -48,19 +67,23 @@ class FolderFiles:
             raise CannotReadError("not a file")
         return checked_size(status.st_size), status.st_mtime_ns
 
-    def stamps(self, block: range) -> list[Stamp | Exception]:
-        """Return what `stamp` does for each of `block`, or what it would raise. Of 100,000 files each call counts."""
-        start, look = os.path.join(self.root, ""), os.stat  # noqa: PTH118
-        found: list[Stamp | Exception] = []
+    def stamps(self, block: range) -> Stamps:
+        """Return the stamps of `block`, as `stamp` does. Of 100,000 files each call counts."""
+        start, look, is_file = os.path.join(self.root, ""), os.stat, stat.S_ISREG  # noqa: PTH118
+        found = Stamps()
         for position in block:
             name = self.names[position]
             try:
                 whole = name[:1] in ("/", "\\") or name[1:2] == ":"
                 status = look(self._path(position) if whole else start + name)
-                plain = stat.S_ISREG(status.st_mode) and 0 < status.st_size <= MAX_FILE_BYTES
-                found.append((status.st_size, status.st_mtime_ns) if plain else self.stamp(position))
+                size = status.st_size
+                if is_file(status.st_mode) and 0 < size <= MAX_FILE_BYTES:
+                    found.sizes.append(size)
+                    found.times.append(status.st_mtime_ns)
+                else:
+                    found.add(self.stamp(position))
             except Exception as error:  # each is a reason, none is fatal
-                found.append(error)
+                found.fail(position, error)
         return found
 
     def read(self, position: int) -> bytes:
@@ -72,16 +95,16 @@ class FolderFiles:
         return os.path.join(self.root, self.names[position])  # noqa: PTH118  (as above; a name may be a whole path)
 
 
-def stamps(files: ImageFiles, block: range) -> list[Stamp | Exception]:
-    """Return the stamp of each file of `block`, or why it has none."""
+def stamps(files: ImageFiles, block: range) -> Stamps:
+    """Return the stamps of `block`, and why files have none."""
     if isinstance(files, FolderFiles):
         return files.stamps(block)
-    found: list[Stamp | Exception] = []
+    found = Stamps()
     for position in block:
         try:
-            found.append(files.stamp(position))
+            found.add(files.stamp(position))
         except Exception as error:  # each is a reason, none is fatal
-            found.append(error)
+            found.fail(position, error)
     return found
 
 

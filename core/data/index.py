@@ -29,7 +29,6 @@ CHUNK = 256  # files between two looks at the cancel flag
 SETTLED = 5 * 10**9  # nanoseconds; the coarsest file systems count in twos
 _DIGEST_BYTES = 32
 _NUMBER = np.dtype("<i8")
-_NO_STAMP = (-1, -1)
 
 
 class _Remembered(msgspec.Struct, forbid_unknown_fields=True):
@@ -189,11 +188,9 @@ def _stamp(index: FileIndex, files: ImageFiles, pool: ThreadPoolExecutor, report
     blocks = [range(first, min(first + size, len(index))) for first in range(0, len(index), size)]
     for block, found in zip(blocks, pool.map(lambda block: stamps(files, block), blocks), strict=True):
         report("Looking for changes", block.start, len(index))
-        for position, stamp in zip(block, found, strict=True):
-            if isinstance(stamp, Exception):
-                index.faults[position] = reason_of(stamp)
-        both = np.array([_NO_STAMP if isinstance(stamp, Exception) else stamp for stamp in found], dtype=np.int64)
-        index.sizes[block.start : block.stop], index.times[block.start : block.stop] = both[:, 0], both[:, 1]
+        span = slice(block.start, block.stop)
+        index.sizes[span], index.times[span] = found.sizes, found.times
+        index.faults.update({position: reason_of(error) for position, error in found.errors.items()})
 
 
 def _recall(index: FileIndex, old: _Remembered) -> np.ndarray:

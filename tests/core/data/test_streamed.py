@@ -418,11 +418,13 @@ def test_stamps_of_many_files_are_those_of_each(tmp_path):
     elsewhere.write_bytes(b"abcd")
     files = FolderFiles(tmp_path, ["a.png", "empty.png", "folder.png", "missing.png", str(elsewhere)])
     found = files.stamps(range(5))
-    assert found[0] == files.stamp(0) and found[4] == files.stamp(4) and found[4][0] == 4
-    for position in (1, 2, 3):
+    each = list(zip(found.sizes, found.times, strict=True))
+    assert each == [files.stamp(0), (-1, -1), (-1, -1), (-1, -1), files.stamp(4)] and each[4][0] == 4
+    assert sorted(found.errors) == [1, 2, 3]
+    for position, error in found.errors.items():
         with pytest.raises((CannotReadError, FileNotFoundError)) as raised:
             files.stamp(position)
-        assert reason_of(found[position]) == reason_of(raised.value)
+        assert reason_of(error) == reason_of(raised.value)
 
 
 def test_a_cancelled_index_goes_on_where_it_was(toy_folder, monkeypatch):
