@@ -57,6 +57,7 @@ class ParametersCard(Card):
         self._seeds_problem.hide()
         self.device = QComboBox()
         self.device.addItem("Automatic", "auto")
+        self._wanted_device = "auto"  # also before it is known what devices there are
         self.precision = QComboBox()
         for key, title in PRECISIONS:
             self.precision.addItem(title, key)
@@ -85,7 +86,7 @@ class ParametersCard(Card):
         self._lay_out()
         self.preset.activated.connect(self._preset_activated)
         self.seeds.textChanged.connect(self._edited)
-        self.device.activated.connect(self._edited)
+        self.device.activated.connect(self._device_activated)
         self.precision.activated.connect(self._edited)
         self.budget.valueChanged.connect(self._edited)
         self.form.changed.connect(self._edited)
@@ -156,17 +157,16 @@ class ParametersCard(Card):
 
     def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
         """Offer these devices (id, title) besides the automatic choice."""
-        chosen = self.device.currentData()
         self.device.clear()
         self.device.addItem("Automatic", "auto")
         for key, title in devices:
             self.device.addItem(title, key)
-        self.device.setCurrentIndex(max(0, self.device.findData(chosen)))
+        self._show_device(self._wanted_device)
 
     def set_common(self, device: str, budget: float, precision: str = "auto", seeds: str = "") -> None:
         """Show what holds for all runs; the budget is 0..1."""
         self._quiet = True
-        self.device.setCurrentIndex(max(0, self.device.findData(device)))
+        self._show_device(device)
         self.precision.setCurrentIndex(max(0, self.precision.findData(precision)))
         self.budget.setValue(100 * budget)
         if seeds:
@@ -175,6 +175,14 @@ class ParametersCard(Card):
         self._update()
 
     # ---- parts
+
+    def _show_device(self, device: str) -> None:
+        self._wanted_device = device
+        self.device.setCurrentIndex(max(0, self.device.findData(device)))
+
+    def _device_activated(self, _index: int) -> None:
+        self._wanted_device = self.device.currentData()
+        self._edited()
 
     def _preset_activated(self, _index: int) -> None:
         self._update()

@@ -315,7 +315,7 @@ class SetupPresenter(QObject):
         if pair is None or selection is None:
             return
         common = self._common()
-        wanted = (pair.model.sha256, selection.digest, common["device"], common["precision"])
+        wanted = (pair.model.sha256, selection.digest(), common["device"], common["precision"])
         if wanted == self._costs_of:
             return
         self._costs_of = wanted
@@ -411,13 +411,7 @@ class SetupPresenter(QObject):
         if self._devices_asked:
             return
         self._devices_asked = True
-        handle = self._context.device_jobs.submit(_devices)
-        handle.done.connect(self._devices_known)
-
-    def _devices_known(self, devices: list[tuple[str, str]]) -> None:
-        self._view.parameters.set_devices(devices)
-        preferences = self._context.settings.values
-        self._view.parameters.set_common(preferences.device, preferences.monitoring_budget)
+        self._context.device_jobs.submit(_devices).done.connect(self._view.parameters.set_devices)
 
 
 def _devices() -> list[tuple[str, str]]:

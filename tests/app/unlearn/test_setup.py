@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from PySide6.QtWidgets import QTabWidget
@@ -57,6 +59,26 @@ def test_without_model_and_data_it_says_what_is_missing(context, qtbot):
     assert page.empty.text() == "Curves appear here while a run goes. First choose what to forget."
     page.empty.button.click()
     assert context.shown_pages == ["project"]
+
+
+def test_settings_of_a_job_stay_when_the_devices_become_known(opened, qtbot, monkeypatch):
+    """They are listed in a worker, and come after a job that is started again was shown."""
+    go = threading.Event()
+
+    def devices() -> list[tuple[str, str]]:
+        go.wait(10)
+        return [("cpu", "Processor"), ("cuda:0", "A card")]
+
+    monkeypatch.setattr("app.pages.unlearn.setup_presenter._devices", devices)
+    page = UnlearnPage(opened)
+    qtbot.addWidget(page)
+    page.load_job(job("class", "finetune", monitoring_budget=0.2, device="cuda:0"))
+    parameters = page.setup.parameters
+    go.set()
+    qtbot.waitUntil(lambda: parameters.device.count() == 3)
+    assert parameters.common()["monitoring_budget"] == 0.2
+    assert parameters.common()["device"] == "cuda:0"
+    qtbot.waitUntil(lambda: opened.device_jobs.active() == 0, timeout=20_000)
 
 
 def test_without_a_forget_set_it_leads_to_where_one_is_chosen(page, opened):
