@@ -74,13 +74,12 @@ class Selection:
 
     def with_classes(self, classes: Iterable[int], on: bool = True) -> Selection:
         """Add all samples of `classes` (indices), or take them out."""
-        table = np.zeros(len(self.class_names), dtype=bool)
-        for index in classes:
-            if not 0 <= index < len(table):
-                raise ForgetSetError(f"There is no class {index}", f"Classes are 0 to {len(table) - 1}")
-            table[index] = True
-        chosen = table[self.labels]
+        chosen = self._of_classes(classes)
         return self._with_mask(self.mask | chosen if on else self.mask & ~chosen)
+
+    def toggled_classes(self, classes: Iterable[int]) -> Selection:
+        """Choose those samples of `classes` (indices) that are not chosen, and the other way round."""
+        return self._with_mask(self.mask ^ self._of_classes(classes))
 
     def with_samples(
         self, ids: Iterable[int] | np.ndarray, on: bool = True, weights: np.ndarray | None = None
@@ -217,6 +216,15 @@ class Selection:
 
     def _with_mask(self, mask: np.ndarray) -> Selection:
         return Selection(mask, self.labels, self.class_names, self.weights)
+
+    def _of_classes(self, classes: Iterable[int]) -> np.ndarray:
+        table = np.zeros(len(self.class_names), dtype=bool)
+        for index in classes:
+            if not 0 <= index < len(table):
+                raise ForgetSetError(f"There is no class {index}", f"Classes are 0 to {len(table) - 1}")
+            table[index] = True
+        chosen: np.ndarray = table[self.labels]
+        return chosen
 
     def _ids(self, ids: Iterable[int] | np.ndarray) -> np.ndarray:
         rows = ids if isinstance(ids, np.ndarray) else np.fromiter(ids, dtype=np.int64)

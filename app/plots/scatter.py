@@ -12,6 +12,7 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import QCursor, QKeyEvent, QMouseEvent, QPixmap
 from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from app.plots.density import DensityLayers
 from app.plots.figure import Figure, Text
 from app.plots.lasso import points_in_polygon, points_in_rectangle
 from app.plots.spots import Grid, Spots, corners
@@ -87,13 +88,7 @@ class ScatterPlot(Figure):
         self._caption = ElidedLabel("", "caption", "text-2", mode=Qt.TextElideMode.ElideRight)
         self._caption.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         column.addWidget(self._caption)
-        self._density = pg.ImageItem()
-        self._density.setZValue(-20)
-        self._density.hide()
-        self._tints = {name: pg.ImageItem() for name in ("retain", "forget")}  # over the density: class lit, forget set
-        for place, tint in enumerate(self._tints.values()):
-            tint.setZValue(place - 19)
-            tint.hide()
+        self._layers = DensityLayers()
         self._lit = Spots(pxMode=True, size=theme.px(4), symbol="o")  # the class lit among many
         self._lit.setZValue(10)
         self._overlay = Spots(pxMode=True, size=theme.px(6), symbol="t1")
@@ -102,7 +97,7 @@ class ScatterPlot(Figure):
         self._hover_item.setZValue(30)
         self._outline = pg.PlotCurveItem()
         self._outline.setZValue(40)
-        for item in (self._density, *self._tints.values(), self._lit, self._overlay, self._hover_item, self._outline):
+        for item in (*self._layers.items(), self._lit, self._overlay, self._hover_item, self._outline):
             self.canvas.addItem(item, ignoreBounds=True)
         self._popup = QLabel(self, Qt.WindowType.ToolTip)
         self._popup.setMargin(theme.px(t.XS))
@@ -261,8 +256,7 @@ class ScatterPlot(Figure):
         for item in (*self._items.values(), *self._texts.values()):
             self.canvas.removeItem(item)
         self._items, self._texts = {}, {}
-        if self._grid is not None:
-            self._draw_density(self._grid)
+        self._layers.set_grid(self._grid)
         present = np.flatnonzero(np.bincount(self._labels)).tolist() if len(self._labels) else []
         few = len(present) <= CLASSES_WITH_COLOUR + 1
         for label in present if few else [ALL]:
@@ -306,9 +300,7 @@ class ScatterPlot(Figure):
 
     def _show_layers(self) -> None:
         """Show points, or the images that stand for them."""
-        self._density.setVisible(not self._as_points)
-        for tint in self._tints.values():
-            tint.setVisible(not self._as_points)
+        self._layers.set_visible(not self._as_points)
         for item in (*self._items.values(), self._lit, self._overlay):
             item.setVisible(self._as_points)
         self._fill_items()
@@ -344,7 +336,7 @@ class ScatterPlot(Figure):
         lit = self._highlight
         members = self._labels == lit if lit is not None and lit not in self._hidden else np.zeros(0, bool)
         if self._grid is not None and not self._as_points:
-            self._set_tint("retain", self._grid.tint(members, theme.color("retain")) if len(members) else None)
+            self._layers.set_tint("retain", members if len(members) else None)
             return
         shown = self._shown() if len(members) else None
         members = members if shown is None else members & shown
@@ -357,7 +349,7 @@ class ScatterPlot(Figure):
             shown = self._forget
             if self._hidden:
                 shown = shown & ~np.isin(self._labels, list(self._hidden))
-            self._set_tint("forget", self._grid.tint(shown, theme.color("forget")) if number else None)
+            self._layers.set_tint("forget", shown if number else None)
         else:
             shown_or_all = self._shown()
             chosen = np.flatnonzero(self._forget if shown_or_all is None else self._forget & shown_or_all)
@@ -366,20 +358,6 @@ class ScatterPlot(Figure):
                 chosen = self._marks.one_a_cell(chosen)
             self._overlay.setData(pos=self._points[chosen].astype(float))
         describe(self.canvas, f"{fmt.of_total(number, len(self._points))} images marked to forget")
-
-    def _draw_density(self, grid: Grid) -> None:
-        counts = grid.totals
-        self._density.setImage(np.where(counts > 0, np.log1p(counts), np.nan))  # NaN is left transparent
-        self._density.setColorMap(pg.colormap.get("cividis"))
-        self._density.setRect(*grid.rectangle())
-
-    def _set_tint(self, name: str, picture: NDArray[np.uint8] | None) -> None:
-        tint = self._tints[name]
-        if picture is None:
-            tint.clear()
-        elif self._grid is not None:
-            tint.setImage(picture, levels=(0, 255))
-            tint.setRect(*self._grid.rectangle())
 
     def _range_changed(self, *_: object) -> None:
         if self._grid is None:

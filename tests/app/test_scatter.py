@@ -205,7 +205,7 @@ class TestManyPoints:
     def test_the_forget_set_is_tinted_where_its_points_lie(self, dense, many):
         mask = (many[:, 0] > 1.0) & (many[:, 1] > 0.0)
         dense.set_forget(mask)
-        tint = dense._tints["forget"]
+        tint = dense._layers.tints["forget"]
         assert tint.isVisible() and not len(dense._overlay.data)
         shown = tint.image[..., 3] > 0
         assert 0 < shown.sum() <= np.unique(dense._grid._cells[mask]).size
@@ -216,7 +216,7 @@ class TestManyPoints:
     def test_zooming_in_shows_points_and_marks_of_the_view(self, dense, many):
         dense.set_forget(np.ones(len(many), bool))
         dense.view.setRange(xRange=(1.5, 1.7), yRange=(1.5, 1.7), padding=0)
-        assert not dense.shows_density and not dense._tints["forget"].isVisible()
+        assert not dense.shows_density and not dense._layers.tints["forget"].isVisible()
         drawn = sum(len(item.data) for item in dense._items.values())
         assert 0 < drawn <= 500 and len(dense._overlay.data) == drawn
         dense.fit()
@@ -238,9 +238,9 @@ class TestManyPoints:
 
     def test_a_class_lights_up_in_the_density(self, dense):
         dense.highlight_class(1)
-        assert (dense._tints["retain"].image[..., 3] > 0).any()
+        assert (dense._layers.tints["retain"].image[..., 3] > 0).any()
         dense.highlight_class(None)
-        assert dense._tints["retain"].image is None
+        assert dense._layers.tints["retain"].image is None
 
 
 def test_spots_look_up_their_picture_once(qapp):

@@ -42,6 +42,7 @@ def test_the_algebra_is_that_of_sets(case):
         (s.toggled(np.array(sorted(b), dtype=np.int32)), a ^ b),
         (s.with_classes(classes), a | of_classes),
         (s.with_classes(classes, on=False), a - of_classes),
+        (s.toggled_classes(classes), a ^ of_classes),
         (s.inverted(), everything - a),
         (s.inverted().inverted(), a),
         (s.cleared(), set()),

@@ -124,7 +124,7 @@ class ForgetPresenter(QObject):
         """Within some classes, take what is not chosen and the other way round."""
         selection = self._context.project.selection
         if selection is not None:
-            self._change(selection.toggled(np.flatnonzero(np.isin(selection.labels, labels))))
+            self._change(selection.toggled_classes(labels))
 
     def mark(self, images: np.ndarray, how: str) -> None:
         """Change single training images: "toggle", "add" or "remove"."""
