@@ -18,6 +18,7 @@ from core.data.images import SUFFIXES, CannotReadError
 from core.data.loaded import DecodeOptions, Loaded, Reporter, no_test_part
 from core.data.reading import read_images
 from core.data.shard_index import ShardIndex, ShardListing, stamp_of
+from core.endings import ending
 from core.errors import InputError
 
 CLASS_FILES = ("classes.txt", "classnames.txt")  # beside the shards: a name a line, in the order of the labels
@@ -84,7 +85,7 @@ def find_shards(path: Path) -> Shards | None:
     Directly in a folder the words of a file's name (imagenet-val-0003.tar) say which part it belongs to.
     """
     if path.is_file():
-        return Shards(path.parent, path, (path,)) if path.suffix.lower() == ".tar" else None
+        return Shards(path.parent, path, (path,)) if ending(path) == ".tar" else None
     found: dict[str, list[Path]] = {}
     for shard in _tars(path):
         words = re.split("[^a-z]+", shard.stem.lower())
@@ -215,4 +216,4 @@ def _classes(root: Path, title: str, labels: np.ndarray, border: int) -> tuple[t
 
 
 def _tars(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.glob("*.tar") if p.is_file()) if folder.is_dir() else []
+    return sorted(p for p in folder.glob("*.tar") if ending(p) == ".tar" and p.is_file()) if folder.is_dir() else []

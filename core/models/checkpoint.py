@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from core.data.preprocessing import Preprocessing
+from core.endings import SUFFIXES, ending
 from core.errors import InputError, MismatchError, NotFoundError
 from core.files import file_sha256
 from core.models.architectures import ModelSpec, Size, build_model, build_on_meta, get_architecture, signature
@@ -23,8 +24,6 @@ from core.models.recognise import Comparison, compare, compare_exactly, recognis
 from core.models.user_code import is_user_code
 
 __all__ = ["CheckpointForm", "OpenedModel", "open_model", "read_card", "recognise_model"]
-
-SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pt2", ".ts", ".torchscript")
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +119,7 @@ def recognise_model(path: Path | str) -> bool:
     path = Path(path)
     if path.is_dir():
         return (path / WEIGHTS_NAME).is_file()
-    if not path.is_file() or path.suffix.lower() not in SUFFIXES:
+    if not path.is_file() or ending(path) not in SUFFIXES:
         return False
     if path.suffix.lower() != ".bin":
         return True

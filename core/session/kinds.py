@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from core.endings import SUFFIXES, ending
 from core.errors import InputError
 from core.runs.folder import JOB, RunFolder
 
 Kind = Literal["model", "data", "run", "list", "batch"]
 
-# Weights files; the same endings as core.models.checkpoint.SUFFIXES (a test holds them together).
-MODEL_SUFFIXES = frozenset((".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pt2", ".ts", ".torchscript"))
 LIST_SUFFIXES = frozenset((".csv", ".tsv", ".txt", ".lst", ".list"))
 _WEIGHTS = "model.safetensors"
+_SAVED = "dataset_info.json"
 _ENTRIES = 200  # looked at in a folder before it is taken for none of ours
 
 
@@ -30,10 +30,10 @@ def kind_of(path: Path) -> Kind | None:
             return None
     except OSError:
         return None
-    suffix = path.suffix.lower()
-    if suffix in MODEL_SUFFIXES:
+    suffix = ending(path)
+    if suffix in SUFFIXES:
         return "model"
-    if suffix == ".npz":
+    if suffix in (".npz", ".tar"):
         return "data"
     if suffix == ".toml":
         return "batch"
@@ -61,6 +61,6 @@ def _kind_of_folder(path: Path) -> Kind | None:
             break
         if entry.is_dir() and not entry.name.startswith("."):
             return "data"
-        if "ubyte" in entry.name:  # IDX files
+        if "ubyte" in entry.name or entry.name == _SAVED or ending(entry) == ".tar":  # IDX files, Hugging Face, shards
             return "data"
     return None

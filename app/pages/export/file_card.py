@@ -26,6 +26,7 @@ from app.widgets.buttons import SecondaryButton, TextButton
 from app.widgets.cards import Card
 from app.widgets.labels import ElidedLabel, Label, caption
 from app.widgets.progress import ProgressLine
+from core.endings import ending, without_ending
 
 if TYPE_CHECKING:
     from core.job import Job
@@ -182,7 +183,7 @@ class FileCard(Card):
         path = self.path()
         if path is not None:
             known = {choice.suffix for choice in self._formats.values()} | {".pth", ".ckpt", ".bin"}
-            base = path.with_suffix("") if path.suffix.lower() in known else path
+            base = path.with_name(without_ending(path)) if ending(path) in known else path
             modified = self.path_edit.isModified()
             self.set_path(base.with_name(base.name + self._formats[IDS[number]].suffix))
             self.path_edit.setModified(modified)

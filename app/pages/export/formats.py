@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.endings import SAVED_AS_TAR, ending, without_ending
+
 INSTALL_ONNX = 'Not installed. To add it: pip install "unlearn-studio[onnx]"'
 _ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")  # write, write, read back
 
@@ -64,13 +66,13 @@ def same_suffix(form: Mapping[str, Any] | None, original: str) -> str:
         return ".safetensors"
     if kind == "pt2":
         return ".pt2"
-    own = Path(original).suffix.lower()
-    return own if own in (".pt", ".pth", ".ckpt", ".bin") else ".pt"
+    own = ending(original)
+    return own if own in (".pt", ".pth", ".ckpt", ".bin", *SAVED_AS_TAR) else ".pt"
 
 
 def suggested_name(original: str, data: str, architecture: str) -> str:
     """Name the exported file, without ending, after the file that came in."""
-    stem = Path(original).stem
+    stem = without_ending(original)
     if not stem or stem == "model":  # what this app calls every model it trains
         stem = f"{Path(data).stem or data}-{architecture}"
     return f"{stem}-unlearned"

@@ -18,8 +18,9 @@ from app.services.opening import Failure, example_seconds, explain
 from app.services.paths import resources_dir
 from app.services.theme import theme
 from app.workers.opening_job import Request
+from core.endings import SUFFIXES
 from core.jsonio import read_json
-from core.session.kinds import MODEL_SUFFIXES, kind_of
+from core.session.kinds import kind_of
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -92,7 +93,7 @@ class ProjectPresenter(QObject):
     # -- asking for something to be opened -------------------------------------------------------------------------
 
     def _ask_model(self) -> None:
-        endings = " ".join(f"*{suffix}" for suffix in sorted(MODEL_SUFFIXES))
+        endings = " ".join(f"*{suffix}" for suffix in sorted(SUFFIXES))
         dialog = QFileDialog(self._page, "Open a model")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setNameFilters([f"Models ({endings})", "All files (*)"])

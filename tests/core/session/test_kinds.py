@@ -7,12 +7,7 @@ import sys
 
 import pytest
 
-from core.models.checkpoint import SUFFIXES
-from core.session.kinds import MODEL_SUFFIXES, kind_of
-
-
-def test_the_endings_are_those_models_are_opened_with():
-    assert set(SUFFIXES) == MODEL_SUFFIXES
+from core.session.kinds import kind_of
 
 
 @pytest.mark.parametrize(
@@ -21,7 +16,7 @@ def test_the_endings_are_those_models_are_opened_with():
         ("model.pt", "", "model"), ("A.SAFETENSORS", "", "model"), ("data.npz", "", "data"),
         ("forget.csv", "index,class,path,weight\n1,a,,1\n", "list"), ("data.csv", "path,label\na.png,x\n", "data"),
         ("names.txt", "a.png\n", "list"), ("picture.png", "", None), ("notes.md", "", None),
-        ("night.toml", "", "batch"),
+        ("night.toml", "", "batch"), ("model_best.pth.tar", "", "model"), ("train-000.tar", "", "data"),
     ],
 )  # fmt: skip
 def test_files(tmp_path, name, content, kind):
@@ -38,6 +33,10 @@ def test_folders(tmp_path, digits_model, new_run):
     (tmp_path / "empty").mkdir()
     assert kind_of(tmp_path / "data") == "data"
     assert kind_of(tmp_path / "empty") is None
+    for name in ("train-0001.tar", "dataset_info.json", "train-labels-idx1-ubyte.gz"):
+        (tmp_path / name.split(".")[0]).mkdir()
+        (tmp_path / name.split(".")[0] / name).touch()
+        assert kind_of(tmp_path / name.split(".")[0]) == "data", name
     assert kind_of(digits_model) == "model"  # a training run with its result
     run = new_run()
     assert kind_of(run.path) == kind_of(run.path / "job.json") == "run"

@@ -1,0 +1,21 @@
+"""Endings of weights files; loads nothing heavy, so that a path is told while it is dragged over the window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+# torch.save under .pth.tar is no tar file: PyTorch's own training scripts name their checkpoints so.
+SAVED_AS_TAR = (".pth.tar", ".pt.tar", ".ckpt.tar")
+SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pt2", ".ts", ".torchscript", *SAVED_AS_TAR)
+
+
+def ending(path: Path | str) -> str:
+    """Return the ending of a file's name in lower case: both parts of .pth.tar, else the last one, "" for none."""
+    name = Path(path).name.lower()
+    return next((both for both in SAVED_AS_TAR if name.endswith(both) and name != both), Path(name).suffix)
+
+
+def without_ending(path: Path | str) -> str:
+    """Return a file's name without what `ending` returns."""
+    name = Path(path).name
+    return name[: len(name) - len(ending(path))]
