@@ -114,7 +114,7 @@ class Session(QObject):
 
     def show(self) -> None:
         """Show the window; loading begins after its first paint."""
-        self.window.show()
+        self.window.show_first()
 
     def close(self) -> None:
         """Take everything down: jobs first, then hooks, last the log."""

@@ -33,12 +33,14 @@ from app.widgets.log_panel import LogPanel
 from app.widgets.notice_strip import NoticeStrip
 from app.widgets.page import Page
 from app.widgets.rail import Rail
+from app.widgets.scroll import scrolling
 from app.widgets.status_line import StatusLine
 from core.version import VERSION
 
 log = logging.getLogger(__name__)
 
-MINIMUM = QSize(1280, 720)
+MINIMUM = QSize(800, 500)
+NARROWEST, LOWEST = 1280, 520  # a window that is narrower, or a page that is lower, scrolls: what pages are made for
 FIRST_SIZE = QSize(1360, 800)
 SCHEMES = (("system", "Colours: as the system"), ("light", "Colours: light"), ("dark", "Colours: dark"))
 Factory = Callable[[AppContext], QWidget]
@@ -75,6 +77,8 @@ class MainWindow(QMainWindow):
         self.header = PageHeader()
         self.notices = NoticeStrip(context.notifications)
         self.stack = QStackedWidget()
+        self.stack.setMinimumSize(NARROWEST - theme.px(t.RAIL_WIDTH), LOWEST)
+        self.room = scrolling(self.stack, sideways=True)
         self.log_panel = LogPanel(context.log_model)
         self.status = StatusLine()
         self._lay_out()
@@ -86,10 +90,23 @@ class MainWindow(QMainWindow):
         self._register_pages(pages)
         self._register_commands()
         self._connect()
+        self._small_screen: QSize | None = None  # the size given where the screen holds no more
         if not context.window_state.restore_window(self):
-            self.resize(FIRST_SIZE.boundedTo(self.screen().availableSize()))
+            self._take_first_size(self.screen().availableSize())
         if pages:
             self.show_page(pages[0].id)
+
+    def show_first(self) -> None:
+        """Show the window where it was; the first time on all of a screen that is too small for it and its frame."""
+        if self.size() == self._small_screen:
+            self.showMaximized()
+        else:
+            self.show()
+
+    def _take_first_size(self, room: QSize) -> None:
+        self.resize(FIRST_SIZE.boundedTo(room))
+        if self.size() != FIRST_SIZE:
+            self._small_screen = self.size()
 
     # ---- pages
 
@@ -185,7 +202,7 @@ class MainWindow(QMainWindow):
         column.setSpacing(0)
         column.addWidget(self.header)
         column.addWidget(self.notices)
-        column.addWidget(self.stack, 1)
+        column.addWidget(self.room, 1)
         column.addWidget(self.log_panel)
         column.addWidget(self.status)
         whole = QWidget()

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from helpers import assert_accessible, assert_fits
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QSize, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 
 from app.context import AppContext, create_context
-from app.main_window import MainWindow, PageSpec
+from app.main_window import FIRST_SIZE, MainWindow, PageSpec
 from app.services.theme import theme
 from app.widgets.buttons import PrimaryButton
 from app.widgets.chips import ChipButton
@@ -249,6 +249,25 @@ class TestLook:
     def test_the_content_has_the_size_of_the_design(self, qtbot, window):
         qtbot.waitUntil(lambda: window.stack.width() == 1280 - 184)
         assert window.stack.height() == 720 - 48 - 28
+
+    def test_a_narrower_window_scrolls_its_page(self, qtbot, window):
+        window.resize(1024, 560)
+        qtbot.waitUntil(lambda: window.room.horizontalScrollBar().isVisible())
+        assert window.size().toTuple() == (1024, 560)
+        assert window.stack.width() == 1280 - 184 and window.stack.height() == 520
+        window.resize(1280, 720)
+        qtbot.waitUntil(lambda: not window.room.horizontalScrollBar().isVisible())
+        assert not window.room.verticalScrollBar().isVisible()
+
+    def test_a_screen_that_holds_no_more_is_filled(self, window):
+        window.hide()
+        window._take_first_size(QSize(1280, 800))
+        window.show_first()
+        assert window.isMaximized()
+        window.setWindowState(Qt.WindowState.WindowNoState)
+        window._take_first_size(QSize(1920, 1040))
+        window.show_first()
+        assert not window.isMaximized() and window.size() == FIRST_SIZE
 
     def test_it_is_accessible(self, qtbot, window):
         window.activateWindow()
