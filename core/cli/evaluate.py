@@ -71,6 +71,7 @@ def _text(measures: dict[str, Any], pair: Any, selection: Any) -> str:
     title = f"{shown(pair.model.path)} ({pair.model.spec.architecture}) on {pair.dataset.title}"
     blocks = [f"{title}\n{selection.describe()}" if selection.count else title]
     blocks.append(measures_table({"model": measures, **measures.get("references", {})}))
+    blocks += [wrapped(f"Warning: {text}") for text in measures.get("warnings", ())]
     if pair.dataset.test_origin == "set aside":
         blocks.append("Test images were set aside from the training images: seen before by a model trained on all.")
     distances = (measures.get("distances") or {}).get("forget_test") or (measures.get("distances") or {}).get("forget")

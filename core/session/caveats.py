@@ -24,7 +24,7 @@ Measures = Mapping[str, Mapping[str, Any]]
 class Caveat:
     """One sentence or two for people. `level` as of log events: "warning", or "info" where nothing is to be done."""
 
-    code: str  # unchanged, damage, alignment, unseen: the result repeats them, see core.cli.progress
+    code: str  # order, preprocessing, unchanged, damage, alignment, unseen: the result repeats them
     message: str
     level: str = "warning"
 

@@ -31,6 +31,7 @@ from core.runs.folder import FORGET, MODEL, VERIFY, RunFolder
 from core.selection import Selection, read_forget_csv
 from core.session import results
 from core.session.chain import original_of
+from core.session.class_order import doubts_about
 from core.session.measuring import FULL, QUICK, Candidate, measure_all
 from core.session.opening import DataOptions, Pair, open_for, open_pair, place, stores, tapped
 from core.session.original import cached_outputs
@@ -90,6 +91,9 @@ def evaluate(
     original = others.get("original")
     found = suite.take(suite.Subject(full, splits, original))
     measures = dict(found.values)
+    if original is not None or pair.model.classes is None:  # a model that forgot classes may well name others for them
+        doubts = doubts_about(original or full, pair.dataset)
+        measures |= {"warnings": [doubt.message for doubt in doubts]} if doubts else {}
     if not others:
         return measures
     again = {name: other for name, other in others.items() if name.startswith("retrained")}
@@ -195,6 +199,7 @@ def check(
             similar=similar_images(
                 pair.dataset, splits.forget.numpy(), original.outputs, original.sha256, tell
             ).counts(),
+            doubts=doubts_about(original.outputs, pair.dataset),
         )  # fmt: skip
         if job.chain:  # held against the model the run started from, which is not measured again
             report["unchanged"] = bool((folder.report() or {}).get("unchanged"))

@@ -24,8 +24,9 @@ from core.models.checkpoint import CheckpointForm
 from core.models.formats import write_safetensors, write_same
 from core.parameters import resolve
 from core.runs.folder import CARD, EVENTS, FORGET, JOB, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, SIGNATURE, RunFolder
-from core.session.caveats import caveats, is_unchanged, unchanged_since_start
+from core.session.caveats import Caveat, caveats, is_unchanged, unchanged_since_start
 from core.session.chain import original_of
+from core.session.class_order import doubts_about
 from core.session.measuring import Candidate, Measurements, measure_all
 from core.session.similar import similar_images
 from core.verify import relations, suite
@@ -112,7 +113,10 @@ def build_report(
         tell=tell,
     )  # fmt: skip
     similar = similar_images(dataset, splits.forget.numpy(), original, original_of(job)[1], tell)
-    report = report_of(folder, job, dataset, splits, measured, outcome, similar=similar.counts())
+    report = report_of(
+        folder, job, dataset, splits, measured, outcome, similar=similar.counts(),
+        doubts=doubts_about(original, dataset),
+    )  # fmt: skip
     if start is not None and start is not original:
         _held_against_start(report, unlearned, start, splits)
     return report
@@ -127,16 +131,19 @@ def report_of(
     outcome: Outcome,
     retrained_notes: dict[str, Any] | None = None,
     similar: dict[str, Any] | None = None,
+    doubts: tuple[Caveat, ...] = (),
 ) -> dict[str, Any]:
     """Put together report.json from measurements, without the hashes that `write_report` adds.
 
     `log` holds the caveats once more, for the event log. `similar`: counts of kept images that look like forget images.
+    `doubts`: what is doubtful about the original model, as `doubts_about` says it.
     """
     method = get_method(job.method)
     models, references = measured.models, measured.retrained
     verdict = decide(models, list(references.values()), set(method.trained_on), intervals=measured.half_widths)
     known = {p.name: job.parameters[p.name] for p in method.parameters if p.name in job.parameters}
-    found = caveats(models, splits, method, resolve(method.parameters, known, owner=method.id), facts_of(splits))
+    values = resolve(method.parameters, known, owner=method.id)
+    found = (*doubts, *caveats(models, splits, method, values, facts_of(splits)))
     return {
         "schema_version": SCHEMA_VERSION,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

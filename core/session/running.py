@@ -34,6 +34,7 @@ from core.runs.recorder import Recorder
 from core.selection import Selection, read_forget_csv
 from core.session import results
 from core.session.chain import original_of
+from core.session.class_order import DOUBTS, doubts_about
 from core.session.jobs import check_forget
 from core.session.opening import (
     DataOptions,
@@ -221,6 +222,8 @@ class _Runner:
             elif job.origin is not None and job.origin.sha256 != sha256:
                 message = f"{job.origin.path}, the model before the first request, is gone or was changed: the result "
                 self._log("warning", f"{message}is held against the model this run starts from.", "origin")
+            for doubt in doubts_about(original, dataset):  # before the first step: a run that makes no sense is stopped
+                self._log(doubt.level, doubt.message, doubt.code)
         self._control.check()
         setting = Setting(
             run_id=self._folder.id,
@@ -309,7 +312,8 @@ class _Runner:
             start=bench.start, tell=self._tick,
         )  # fmt: skip
         for caveat in report.pop("log"):
-            self._log(caveat.level, caveat.message, caveat.code)
+            if caveat.code not in DOUBTS:  # said at the start
+                self._log(caveat.level, caveat.message, caveat.code)
         finished = self._finished(engine.outcome, report["models"]["unlearned"], report["unchanged"])
         self._recorder.record(finished)  # before the report, which carries the event log's hash
         results.write_card(self._folder, bench.job, bench.dataset, final, setting.splits, outcome, report)
