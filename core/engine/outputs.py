@@ -13,7 +13,9 @@ from core.data.batches import ImageStore
 from core.devices import autocast
 from core.models.tap import TappedModel
 
-CHUNK = 500
+MOST_IMAGES = 500
+MOST_VALUES = 10_000_000
+"""Of a chunk's input, 66 images of 224 x 224: 500 would need 13 GB in a VGG, and long without a word."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,13 @@ class SetOutputs:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+def chunk_size(store: ImageStore) -> int:
+    """Return how many of a store's images are passed through a network at once where no gradient is needed."""
+    height, width = store.preprocessing.size
+    values = store.preprocessing.channels * height * width
+    return max(1, min(MOST_IMAGES, MOST_VALUES // values))
 
 
 @contextmanager
@@ -69,11 +78,11 @@ def collect(
 ) -> SetOutputs:
     """Pass the samples `ids` (n,) int64 of a store through a network once, in chunks; `tick(done)` after each.
 
-    `tick` may raise to interrupt. Chunks have a fixed size, so results do not depend on who asks.
+    `tick` may raise to interrupt. Chunks have a size fixed by the images', so results do not depend on who asks.
     """
     logits, features, layers = [], [], []
     with evaluating(model.module):
-        for batch in store.chunks(ids, CHUNK):
+        for batch in store.chunks(ids, chunk_size(store)):
             with autocast(store.device, precision):
                 out = model(batch.images)
             logits.append(out.logits.float().cpu())

@@ -13,7 +13,7 @@ import torch
 from core.data.batches import AHEAD, NO_AUGMENTATION, Batch, Order, derive_seed, joined
 from core.devices import autocast
 from core.engine.layout import Segment, stream_of
-from core.engine.outputs import collect, evaluating, gradients_to
+from core.engine.outputs import chunk_size, collect, evaluating, gradients_to
 from core.engine.setting import Setting
 from core.engine.work import FORWARD, Work
 from core.methods.base import Aux, Networks, StageOutput, Train, parts_of, trainable
@@ -21,7 +21,6 @@ from core.models.reset import reinitialise
 from core.models.split import SplitModel, split_for
 from core.models.tap import Output, TappedModel
 
-FRONT_CHUNK = 500
 LARGEST_FRONT = 2 * 2**30  # bytes of cached activations; where there are more, the front is computed in each step
 
 
@@ -209,7 +208,7 @@ class _Front:
             if not split.holds(setting.train.batch(ids[:2]).images):
                 return None
             activations, channels_last, done = None, False, 0
-            for batch in setting.train.chunks(ids, FRONT_CHUNK):
+            for batch in setting.train.chunks(ids, chunk_size(setting.train)):
                 with autocast(setting.device, setting.precision):
                     found = split.front(batch.images)
                 channels_last = found.ndim == 4 and found.is_contiguous(memory_format=torch.channels_last)

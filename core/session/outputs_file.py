@@ -18,14 +18,14 @@ import torch
 
 from core.data.batches import ImageStore
 from core.engine.full import FullOutputs
-from core.engine.outputs import CHUNK, SetOutputs, collect
+from core.engine.outputs import SetOutputs, chunk_size, collect
 from core.models.tap import TappedModel
 
 LARGEST_CACHE = 512 * 2**20
 """Bytes of one file that is kept; larger outputs are taken anew."""
 
-PIECE = 8 * CHUNK
-"""Images passed before their outputs are written: whole chunks, so that results do not depend on it."""
+PIECE = 8
+"""Chunks passed before their outputs are written: whole ones, so that results do not depend on it."""
 
 Shapes = dict[str, tuple[int, int]]
 
@@ -122,7 +122,7 @@ def _fill(path: Path, shapes: Shapes, offsets: Mapping[str, int], model: TappedM
 
     with path.open("r+b") as file:
         for part, store in parts:
-            for ids in torch.arange(len(store)).split(PIECE):
+            for ids in torch.arange(len(store)).split(PIECE * chunk_size(store)):
                 if not len(ids):
                     continue
                 found = collect(model, store, ids, tick=tick)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from core.data.preprocessing import Preprocessing
 from core.engine.full import collect_full
+from core.engine.outputs import chunk_size
 from core.metrics.rows import Rows
 from core.session import outputs_file
 from core.session.outputs_file import mapped_outputs, stream_outputs
@@ -25,7 +29,7 @@ def equal(one, other) -> bool:
     return all(torch.equal(getattr(a, what), getattr(b, what)) for a, b in pairs for what in ("logits", "features"))
 
 
-@pytest.mark.parametrize("piece", [500, 1000, 4000])
+@pytest.mark.parametrize("piece", [1, 2, 8])
 def test_they_are_those_of_one_pass_and_stay_so_on_disk(toy, tmp_path, monkeypatch, piece):
     monkeypatch.setattr(outputs_file, "PIECE", piece)
     path, told = tmp_path / "a.safetensors", []
@@ -78,3 +82,10 @@ def test_rows_read_as_the_tensor_they_stand_for():
     before = table.clone()
     assert bool((Rows(table, silenced=(0,), value=5.0)[2:4][:, 0] == 5).all())
     assert torch.equal(table, before)  # an edited view never writes into the table
+
+
+@pytest.mark.parametrize(("side", "images"), [(8, 500), (64, 500), (224, 66), (2000, 1)])
+def test_large_images_go_through_in_smaller_chunks(toy, side, images):
+    store = copy.copy(toy.train)
+    store.preprocessing = Preprocessing((side, side), (0.5,) * 3, (0.2,) * 3)
+    assert chunk_size(store) == images
