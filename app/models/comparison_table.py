@@ -194,7 +194,7 @@ class ComparisonTable(QAbstractItemModel):
                 return "Not measured in this report."
             closed = line.closed.get(_VERDICT_KEYS.get(measure["key"], measure["key"]))
             parts = [_OVER_SEEDS.format(line.seeds)] if half is not None else []
-            parts += [f"{fmt.decimal(100 * closed, 0)} % of the gap closed"] if closed is not None else []
+            parts += [f"{fmt.closed(closed)} % of the gap closed"] if closed is not None else []
             return "\n".join(parts) or None
         return None
 

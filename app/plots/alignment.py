@@ -12,6 +12,7 @@ from app.plots.items import Reference
 from app.services import format as fmt
 from app.services.tokens import MODELS, SeriesStyle
 from app.widgets.buttons import Segmented
+from core.verify.numbers import percent
 
 VIEWS = (("at_k", "at k"), ("profile", "profile"))
 FLOOR = SeriesStyle("floor", "Random", "text_3", (1, 3), "o", False, "○")
@@ -120,5 +121,4 @@ class AlignmentPlot(QWidget):
 
 def describe_alignment(k: int, energy: float | None, centred: bool) -> str:
     """What an alignment value is meaningless without: "k = 9 · 96 % of retain energy · not centred"."""
-    share = "–" if energy is None else f"{fmt.decimal(100 * energy, 0)} %"
-    return f"k = {k} · {share} of retain energy · {'centred' if centred else 'not centred'}"
+    return f"k = {k} · {percent(energy, places=0)} of retain energy · {'centred' if centred else 'not centred'}"

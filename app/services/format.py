@@ -1,4 +1,7 @@
-"""How numbers, shares, times and sizes are written everywhere in the window."""
+"""How numbers, shares, times and sizes are written everywhere in the window.
+
+In the user's locale, else as `core.verify.numbers` writes them for reports and terminals: the same digits.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import math
 
 from PySide6.QtCore import QLocale
 
-from core.verify.numbers import DASH
+from core.verify.numbers import DASH, whole_percent
 from core.verify.numbers import duration as duration
 
 _ALMOST_ALL = 0.999
@@ -29,12 +32,19 @@ def decimal(value: float | None, places: int = 3) -> str:
     """Number with a fixed count of decimals; "–" where there is none."""
     if value is None or not math.isfinite(value):
         return DASH
-    return _locale().toString(float(value), "f", places)
+    return _locale().toString(round(float(value), places), "f", places)  # Qt alone takes halves up: 99.25 to 99.3
 
 
 def alignment(value: float | None) -> str:
-    """Dimensional alignment, AUC and other ratios of 0..1: three decimals."""
+    """Dimensional alignment, AUC and other ratios of 0..1: three decimals; "1.000" only when exact."""
+    if value is not None and value < 1.0 and f"{value:.3f}" == "1.000":
+        return f"over {decimal(0.999, 3)}"
     return decimal(value, 3)
+
+
+def closed(share: float) -> str:
+    """Share of a gap in whole per cent without the unit, rounded down: 89.6 is not called 90."""
+    return whole_percent(share)
 
 
 def percent(share: float | None, unit: bool = True) -> str:

@@ -33,9 +33,9 @@ class Gap:
             return "not informative here"
         if self.closed is None:
             return "not measured"
-        words = f"{fmt.decimal(100 * self.closed, 0)} % of the gap closed"
+        words = f"{fmt.closed(self.closed)} % of the gap closed"
         if self.low is not None and self.high is not None:
-            words += f" ({fmt.decimal(100 * self.low, 0)} to {fmt.decimal(100 * self.high, 0)})"
+            words += f" ({fmt.closed(self.low)} to {fmt.closed(self.high)})"
         return words
 
 

@@ -8,10 +8,11 @@ DASH = "–"
 MINUS = "−"
 
 _NEARLY_ALL = 0.999  # above this one decimal would round to 100.0, which is said only when it is exact
+_HARDLY_ANY = 0.001  # below this one decimal says next to nothing
 
 
 def percent(share: float | None, *, unit: bool = True, places: int = 1) -> str:
-    """Share of 0..1 in per cent with one decimal; "100 %" only when exact, "over 99.9 %" just below it."""
+    """Share of 0..1 in per cent with one decimal, under 0.1 two; "100 %" only when exact, "over 99.9 %" just below."""
     if share is None or not math.isfinite(share):
         return DASH
     suffix = " %" if unit else ""
@@ -19,6 +20,8 @@ def percent(share: float | None, *, unit: bool = True, places: int = 1) -> str:
         return ("100" if unit or not places else "100.0") + suffix
     if places and _NEARLY_ALL < share < 1.0:
         return "over 99.9" + suffix
+    if places == 1 and unit and 0.0 < share < _HARDLY_ANY:
+        places = 2
     text = f"{100 * share:.{places}f}"
     if share < 1.0 and text == "100":
         return "over 99" + suffix

@@ -29,16 +29,26 @@ from app.services.window_state import MOST_RECENT, WindowState, on_a_screen
 from app.widgets.notice_strip import NoticeStrip
 from core.errors import InputError, MismatchError
 from core.places import cache_home, data_home
+from core.verify import numbers
 
 
 class TestFormat:
     @pytest.mark.parametrize(
         "share, text",
         [(1.0, "100 %"), (0.9999, "over 99.9 %"), (0.999, "99.9 %"), (0.101, "10.1 %"), (0.0, "0.0 %"),
-         (0.0007, "0.07 %"), (None, "–"), (float("nan"), "–")],
+         (0.0007, "0.07 %"), (0.9925, "99.2 %"), (None, "–"), (float("nan"), "–")],
     )
     def test_percent(self, share, text):
         assert fmt.percent(share) == text
+
+    @given(st.floats(0.0, 1.0))
+    def test_the_window_writes_the_digits_of_reports_and_terminals(self, share):
+        assert fmt.percent(share) == numbers.percent(share)
+        assert fmt.alignment(share) == numbers.ratio(share)
+
+    @given(st.integers(0, 400))
+    def test_counts_of_images_come_to_the_same_share(self, right):
+        assert fmt.percent(right / 400) == numbers.percent(right / 400)
 
     @given(st.floats(0.0, 1.0))
     def test_only_all_is_100_per_cent(self, share):
@@ -67,6 +77,8 @@ class TestFormat:
     def test_others(self):
         assert fmt.count(50000) == "50,000"
         assert fmt.alignment(0.61349) == "0.613"
+        assert fmt.alignment(0.99961) == "over 0.999" and fmt.alignment(1.0) == "1.000"
+        assert fmt.closed(0.896) == "89"
         assert fmt.short_number(11_173_962) == "11.2 million"
         assert fmt.short_number(9610) == "9,610"
         assert fmt.points(-0.124) == "−12.4 points"
