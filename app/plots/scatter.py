@@ -67,6 +67,7 @@ class ScatterPlot(Figure):
         self._path: list[QPointF] = []
         self._mode: Mode = "replace"
         self._pressed: QPointF | None = None
+        self._dragged = False  # whether the mouse was away from there meanwhile
         self._thumbnail: Thumbnail | None = None
         self._hover = -1
         self._name = name
@@ -388,13 +389,14 @@ class ScatterPlot(Figure):
         if not isinstance(event, QMouseEvent):
             return False
         if kind == QEvent.Type.MouseButtonPress and event.button() == Qt.MouseButton.LeftButton:
-            self._pressed = event.position()
+            self._pressed, self._dragged = event.position(), False
             self._mode = _mode(event.modifiers())
             if self._tool != "pan":
                 self.canvas.setFocus(Qt.FocusReason.MouseFocusReason)
                 self._path = [self._to_data(event.position())]
                 return True
         elif kind == QEvent.Type.MouseMove:
+            self._dragged |= self._is_away(event.position())
             if self._path:
                 self._extend(self._to_data(event.position()))
                 return True
@@ -406,11 +408,12 @@ class ScatterPlot(Figure):
         return False
 
     def _released(self, event: QMouseEvent) -> bool:
+        # A lasso may well end where it began; a rectangle that does is none.
+        dragged = self._is_away(event.position()) or (self._dragged and self._tool != "rectangle")
         pressed, self._pressed = self._pressed, None
         path, self._path = self._path, []
         self._outline.setData([], [])
-        moved = pressed is not None and (event.position() - pressed).manhattanLength() > _NEAR_PX / 2
-        if pressed is not None and not moved:
+        if pressed is not None and not dragged:
             index = self._at(event.position())
             if index >= 0:
                 self.clicked.emit(index, self._mode)
@@ -426,6 +429,9 @@ class ScatterPlot(Figure):
             inside &= ~np.isin(self._labels, list(self._hidden))
         self.selection_drawn.emit(np.flatnonzero(inside), self._mode)
         return True
+
+    def _is_away(self, position: QPointF) -> bool:
+        return self._pressed is not None and (position - self._pressed).manhattanLength() > _NEAR_PX / 2
 
     def _extend(self, point: QPointF) -> None:
         if self._tool == "rectangle":

@@ -90,6 +90,17 @@ class TestGestures:
             drag(plot, [(-1, 8), (12, 8), (12, 12), (-1, 12)])
         assert drawn.args[0].tolist() == [2, 3]
 
+    def test_a_lasso_may_end_where_it_began(self, qtbot, plot):
+        plot.set_tool("lasso")
+        with qtbot.waitSignal(plot.selection_drawn) as drawn:
+            drag(plot, [(-1, 8), (12, 8), (12, 12), (-1, 12), (-1, 8)])
+        assert drawn.args[0].tolist() == [2, 3]
+
+    def test_a_rectangle_taken_back_chooses_nothing_anew(self, qtbot, plot):
+        plot.set_tool("rectangle")
+        with qtbot.assertNotEmitted(plot.selection_drawn):
+            drag(plot, [(-3, -3), (6, 6), (-3, -3)])
+
     @pytest.mark.parametrize(
         "modifier, mode",
         [(Qt.KeyboardModifier.ShiftModifier, "add"), (Qt.KeyboardModifier.ControlModifier, "remove")],
