@@ -46,6 +46,7 @@ class ClassTableModel(QAbstractTableModel):
         self.beginResetModel()
         self._names = dataset.classes if dataset is not None else ()
         many = len(self._names)
+        self._train = self._test = np.zeros(many, np.int64)
         if dataset is not None:
             self._train = np.bincount(dataset.train.labels.numpy(), minlength=many)
             self._test = np.bincount(dataset.test.labels.numpy(), minlength=many)

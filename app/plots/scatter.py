@@ -31,7 +31,7 @@ DENSITY_ABOVE = 200_000  # points; above, an image of their density is drawn
 POINTS_WHEN_ZOOMED = 50_000  # so few in view are drawn as points again
 CLASSES_WITH_COLOUR = 7
 ALL = -1  # the item of all classes, where there are too many to colour
-MARKS_ABOVE = 10_000  # marks; of more, one is drawn where several would cover each other
+MARKS_ABOVE = 10_000  # marks; of more, one is drawn where several would cover each other, or the density is tinted
 _BINS = 256
 _MARK_BINS = 128  # a mark is wider than such a cell
 _NAMED_FROM = 20_000  # points of a class, at most, that the place of its name is taken from
@@ -302,7 +302,7 @@ class ScatterPlot(Figure):
     def _show_layers(self) -> None:
         """Show points, or the images that stand for them."""
         self._layers.set_visible(not self._as_points)
-        for item in (*self._items.values(), self._lit, self._overlay):
+        for item in (*self._items.values(), self._lit):
             item.setVisible(self._as_points)
         self._fill_items()
         self._draw_lit()
@@ -345,19 +345,23 @@ class ScatterPlot(Figure):
         self._lit.setData(pos=self._points[members].astype(float) if drawn else np.empty((0, 2)))
 
     def _draw_forget(self) -> None:
+        shown = self._forget
+        if self._hidden:
+            shown = shown & ~np.isin(self._labels, list(self._hidden))
+        if self._grid is not None and self._as_points:
+            shown = shown & self._in_view()
+        chosen = np.flatnonzero(shown)
+        many = len(chosen) > MARKS_ABOVE
+        if self._grid is not None:
+            tinted = many and not self._as_points
+            self._layers.set_tint("forget", chosen if tinted else None)
+            self._overlay.setVisible(not tinted)
+            chosen = chosen[:0] if tinted else chosen
+        elif many:
+            self._marks = self._marks or Grid(self._points, _MARK_BINS)
+            chosen = self._marks.one_a_cell(chosen)
+        self._overlay.setData(pos=self._points[chosen].astype(float))
         number = int(np.count_nonzero(self._forget))
-        if self._grid is not None and not self._as_points:
-            shown = self._forget
-            if self._hidden:
-                shown = shown & ~np.isin(self._labels, list(self._hidden))
-            self._layers.set_tint("forget", shown if number else None)
-        else:
-            shown_or_all = self._shown()
-            chosen = np.flatnonzero(self._forget if shown_or_all is None else self._forget & shown_or_all)
-            if len(chosen) > MARKS_ABOVE and self._grid is None:
-                self._marks = self._marks or Grid(self._points, _MARK_BINS)
-                chosen = self._marks.one_a_cell(chosen)
-            self._overlay.setData(pos=self._points[chosen].astype(float))
         describe(self.canvas, f"{fmt.of_total(number, len(self._points))} images marked to forget")
 
     def _range_changed(self, *_: object) -> None:

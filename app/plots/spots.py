@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PySide6.QtGui import QColor
 
 _MOST_STYLES = 64  # pictures of spots kept by an item; every change of colour adds one
-_FAINTEST = 96  # opacity (0..255) of a cell that holds one marked point among many
+_FAINTEST = 128  # opacity (0..255) of a cell that holds one marked point among many
 
 
 class Spots(pg.ScatterPlotItem):

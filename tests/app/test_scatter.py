@@ -214,7 +214,7 @@ class TestManyPoints:
         return plot
 
     def test_the_forget_set_is_tinted_where_its_points_lie(self, dense, many):
-        mask = (many[:, 0] > 1.0) & (many[:, 1] > 0.0)
+        mask = many[:, 0] > 0.5
         dense.set_forget(mask)
         tint = dense._layers.tints["forget"]
         assert tint.isVisible() and not len(dense._overlay.data)
@@ -223,6 +223,13 @@ class TestManyPoints:
         cells = np.zeros(shown.size, bool)
         cells[dense._grid._cells[mask]] = True
         assert (shown.ravel() == cells).all()
+
+    def test_few_marks_stand_out_of_a_density(self, dense, many):
+        mask = np.zeros(len(many), bool)
+        mask[::1000] = True
+        dense.set_forget(mask)
+        assert dense.shows_density and dense._overlay.isVisible() and len(dense._overlay.data) == 60
+        assert dense._layers.tints["forget"].image is None
 
     def test_zooming_in_shows_points_and_marks_of_the_view(self, dense, many):
         dense.set_forget(np.ones(len(many), bool))

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.models.class_table import ACCURACY, FORGET, LABEL, NAME, SHARE, TEST, TRAIN, ClassFilter, ClassTableModel
+from app.services import format as fmt
 from app.services import icons
 from app.services import tokens as t
 from app.services.theme import theme
@@ -40,6 +41,7 @@ class ClassPanel(Card):
 
     def __init__(self, model: ClassTableModel, parent: QWidget | None = None) -> None:
         super().__init__("Classes", parent, padding=t.S)
+        self._model = model
         self.filter = ClassFilter(model, self)
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search classes")
@@ -56,6 +58,7 @@ class ClassPanel(Card):
         model.toggle_wanted.connect(self.toggle_wanted)
         model.dataChanged.connect(self._show_state)
         self.filter.modelReset.connect(self._show_state)
+        model.modelReset.connect(self._fit_counts)
         self.header.box_clicked.connect(self._toggle_shown)
         self.table.space_pressed.connect(self._toggle_selected)
         self.table.menu_wanted.connect(self._open_menu)
@@ -96,6 +99,14 @@ class ClassPanel(Card):
         self.header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         for column, width in WIDTHS:
             view.setColumnWidth(column, theme.px(width))
+
+    def _fit_counts(self) -> None:
+        """Make room for the largest number: 21 images a class take less than 1,281,167."""
+        metrics = self.table.fontMetrics()
+        for column, least in WIDTHS[:2]:
+            counts = self._model.sort_keys(column)
+            widest = metrics.horizontalAdvance(fmt.count(int(counts.max()))) if len(counts) else 0
+            self.table.setColumnWidth(column, max(theme.px(least), widest + theme.px(t.L)))
 
     def _searched(self, text: str) -> None:
         self.filter.set_text(text)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from app.dialogs.forget_list import ForgetListSheet
-from app.models.class_table import NAME
+from app.models.class_table import NAME, TRAIN, ClassTableModel
 from app.models.gallery import Wanted
+from app.pages.forget.class_panel import ClassPanel
 from app.workers.opening_job import Request
 from core.selection import read_forget_csv
 from tests.app.helpers import assert_accessible, assert_fits
@@ -480,3 +483,15 @@ def test_the_page_fits_the_smallest_window(page, window, qtbot):
     page.presenter.mark(np.arange(37), "add")
     assert_fits(window)
 
+
+
+def test_the_largest_count_is_not_cut(qtbot):
+    labels = np.zeros(1_234_567, np.int64)
+    part = SimpleNamespace(labels=SimpleNamespace(numpy=lambda: labels))
+    panel = ClassPanel(ClassTableModel())
+    qtbot.addWidget(panel)
+    narrow = panel.table.columnWidth(TRAIN)
+    panel._model.set_data(SimpleNamespace(classes=("a", "b"), train=part, test=part))
+    assert panel.table.columnWidth(TRAIN) > panel.table.fontMetrics().horizontalAdvance("1,234,567") > narrow - 20
+    panel._model.set_data(None)
+    assert panel.table.columnWidth(TRAIN) == narrow
