@@ -28,10 +28,11 @@ class ArchitectureDialog(Sheet):
         text.setMinimumWidth(theme.px(440))
         self.body.addWidget(text)
         self._group = QButtonGroup(self)
-        for architecture, reason in candidates:
+        self._names = [architecture for architecture, _ in candidates]
+        for number, (architecture, reason) in enumerate(candidates):
             button = QRadioButton(architecture)
             button.setAccessibleDescription(reason)
-            self._group.addButton(button)
+            self._group.addButton(button, number)
             self.body.addWidget(button)
             self.body.addWidget(caption(reason, True))
         self._group.buttons()[0].setChecked(True)
@@ -40,9 +41,7 @@ class ArchitectureDialog(Sheet):
 
     def choose(self, architecture: str) -> None:
         """Choose one of the candidates."""
-        next(button for button in self._group.buttons() if button.text() == architecture).setChecked(True)
+        self._group.button(self._names.index(architecture)).setChecked(True)
 
     def _accepted(self) -> None:
-        checked = self._group.checkedButton()
-        assert checked is not None  # one is from the start
-        self.chosen.emit(checked.text())
+        self.chosen.emit(self._names[self._group.checkedId()])

@@ -117,8 +117,16 @@ def read_rows(
         run = RunFolder(path)
         if run.exists:
             paths.setdefault(path, run)
-    rows = [_row(run, path in mine, known.get(path)) for path, run in paths.items()]
-    return tuple(sorted(rows, key=lambda row: row.created, reverse=True))
+    rows = [_row_or_none(run, path in mine, known.get(path)) for path, run in paths.items()]
+    return tuple(sorted((row for row in rows if row is not None), key=lambda row: row.created, reverse=True))
+
+
+def _row_or_none(run: RunFolder, mine: bool, known: RunRow | None) -> RunRow | None:
+    try:
+        row = _row(run, mine, known)
+    except (AppError, OSError) as error:  # files may come and go while they are read
+        row = RunRow(run.path, "damaged", error=str(error))
+    return row if run.exists else None
 
 
 def _row(run: RunFolder, mine: bool, known: RunRow | None) -> RunRow:

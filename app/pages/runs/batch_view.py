@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
-from PySide6.QtGui import QAction
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -104,7 +104,7 @@ class BatchView(QWidget):
         handle.done.connect(self._show)
         handle.failed.connect(self._context.notifications.error)
 
-    def showEvent(self, event) -> None:  # type: ignore[no-untyped-def]
+    def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.look()
 
@@ -136,7 +136,8 @@ class BatchView(QWidget):
         record = self._found.record
         if record is None:
             return
-        dialog = QFileDialog(self.window(), "Save batch results", str(record.file.with_suffix(".csv").name))
+        dialog = QFileDialog(self.window(), "Save batch results")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("csv")
         dialog.setNameFilters(["CSV table (*.csv)"])

@@ -245,6 +245,7 @@ class RunsPage(Page):
     def _queue_changed(self) -> None:
         self.queue.set_runs(self.context.run_controller.queue)
         self._choose_view()
+        self._update_buttons()
 
     def _show_live(self) -> None:
         current = self.context.run_controller.current
@@ -282,8 +283,9 @@ class RunsPage(Page):
         return rules.why_no_later(self.chosen()) if self.isVisible() else "Choose a run on the Runs page."
 
     def _why_no_delete(self, rows: list[RunRow]) -> str:
-        current = self.context.run_controller.current
-        return rules.why_no_delete(rows, current.path if current is not None else None)
+        controller = self.context.run_controller
+        held = {run.path for run in (controller.current, *controller.queue) if run is not None}
+        return rules.why_no_delete(rows, held)
 
     def _menu(self, position: QPoint) -> None:
         menu = QMenu(self.table)

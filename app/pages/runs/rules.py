@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from app.services.run_library import RunRow
@@ -60,10 +60,10 @@ def why_no_later(rows: Sequence[RunRow]) -> str:
     return ""
 
 
-def why_no_delete(rows: Sequence[RunRow], going: Path | None) -> str:
-    """Why runs cannot be deleted; `going` is the folder of the run under way here."""
+def why_no_delete(rows: Sequence[RunRow], held: Collection[Path]) -> str:
+    """Why runs cannot be deleted; `held` are the folders of runs that go or wait here."""
     if not rows:
         return "Choose a run."
     active = {state.value for state in ACTIVE}
-    busy = any(row.state in active or not row.state or row.path == going for row in rows)
+    busy = any(row.state in active or not row.state or row.path in held for row in rows)
     return "Stop the run first." if busy else ""

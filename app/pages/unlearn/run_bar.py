@@ -35,6 +35,7 @@ class RunBar(Card):
         self.run: LiveRun | None = None
         self._announced: State | None = None
         self._shown: tuple[object, ...] = ()
+        self._resuming = False  # what the button that pauses does now
         self.chip = StateChip()
         self.headline = ElidedLabel("", "section")
         self.facts = Label("", "caption", "text-2")
@@ -95,7 +96,7 @@ class RunBar(Card):
 
     def _show_buttons(self, run: LiveRun) -> None:
         state, going = run.state, run.active and run.mine
-        resuming = run.can("resume") or (state is State.PAUSED and run.asked == "resume")
+        resuming = self._resuming = run.can("resume") or (state is State.PAUSED and run.asked == "resume")
         self.pause.setText("Resume" if resuming else "Pause")
         check = run.kind == "check"
         for button, action in ((self.pause, "resume" if resuming else "pause"), (self.checkpoint, "checkpoint"),
@@ -139,11 +140,13 @@ class RunBar(Card):
     @staticmethod
     def _may_search(run: LiveRun) -> bool:
         """A run that changed nothing wants other settings, where its method has any to search for."""
-        from core.methods import METHODS  # a run is there, so torch is loaded
-
-        method = METHODS.get(run.job.method) if run.job is not None and run.kind == "unlearn" else None
         unchanged = any(log.code == "unchanged" for log in run.warnings)
-        return unchanged and method is not None and bool(method.searched)
+        if not unchanged or run.job is None or run.kind != "unlearn":
+            return False  # before torch is loaded, as for a run opened right at the start
+        from core.methods import METHODS
+
+        method = METHODS.get(run.job.method)
+        return method is not None and bool(method.searched)
 
     def _search_pressed(self) -> None:
         self.wanted.emit("search")
@@ -154,9 +157,7 @@ class RunBar(Card):
         return button
 
     def _pressed(self, wants: str) -> None:
-        if wants == "pause" and self.pause.text() == "Resume":
-            wants = "resume"
-        self.wanted.emit(wants)
+        self.wanted.emit("resume" if wants == "pause" and self._resuming else wants)
 
     def _lay_out(self) -> None:
         top = QHBoxLayout()

@@ -71,6 +71,7 @@ class GroupMenu(QObject):
         self.menu.clear()
         for group in groups:
             action = self.menu.addAction(group)
+            action.setData(group)
             action.setCheckable(True)
             action.setChecked(self._state.flag(f"compared/{group}", group != PUBLISHED))
             action.toggled.connect(self._toggled)
@@ -78,12 +79,12 @@ class GroupMenu(QObject):
 
     def hidden(self) -> set[str]:
         """The groups that are not shown."""
-        return {action.text() for action in self.menu.actions() if not action.isChecked()}
+        return {str(action.data()) for action in self.menu.actions() if not action.isChecked()}
 
     def _toggled(self, on: bool) -> None:
         action = self.sender()
         assert isinstance(action, QAction)
-        self._state.set_flag(f"compared/{action.text()}", on)
+        self._state.set_flag(f"compared/{action.data()}", on)
         self._say()
         self.changed.emit()
 

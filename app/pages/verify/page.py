@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -262,10 +263,17 @@ class VerifyPage(Page):
 
     def _open_retrained(self) -> None:
         recent = self.context.window_state.recent("model")
-        start = str(Path(recent[0]).parent) if recent else ""
-        name, _ = QFileDialog.getOpenFileName(self, "Open a retrained model", start, WEIGHTS)
-        if name:
-            self.presenter.open_retrained(Path(name))
+        dialog = self._file_dialog("Open a retrained model", str(Path(recent[0]).parent) if recent else "", WEIGHTS)
+        dialog.fileSelected.connect(self._retrained_chosen)
+        dialog.open()
+
+    def _retrained_chosen(self, name: str) -> None:
+        self.presenter.open_retrained(Path(name))
+
+    def _file_dialog(self, title: str, start: str, kinds: str) -> QFileDialog:
+        dialog = QFileDialog(self.window(), title, start, kinds)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        return dialog
 
     def _why_no_report(self) -> str:
         facts = self.presenter.facts
@@ -280,12 +288,16 @@ class VerifyPage(Page):
         facts = self.presenter.facts
         if facts is None:
             return
-        start = str(Path.home() / f"{facts.folder.id}-report.html")
-        name, _ = QFileDialog.getSaveFileName(self, "Save report", start, "Web page (*.html)")
-        if not name:
-            return
+        dialog = self._file_dialog("Save report", str(Path.home()), "Web page (*.html)")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("html")
+        dialog.selectFile(f"{facts.folder.id}-report.html")
+        dialog.fileSelected.connect(partial(self._copy_report, facts.folder))
+        dialog.open()
+
+    def _copy_report(self, folder: RunFolder, name: str) -> None:
         try:
-            shutil.copyfile(facts.folder.file(REPORT_HTML), name)
+            shutil.copyfile(folder.file(REPORT_HTML), name)
         except OSError as error:
             self.banner.show_message(f"{name} could not be written: {error.strerror or error}.", "error")
             return

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from app.services.run_library import read_rows
 from app.workers.live_run import LiveRun
 from core.runs.folder import RunFolder
+from core.session import overview
 from tests.app.scripted import Script, Stepped, append_events, job, write_run
 
 
@@ -26,6 +29,20 @@ def test_rows(folder):
     assert len(a.spark_forget) == 11 and a.forget_accuracy == pytest.approx(0.0)
     assert (b.state, b.step, b.forget_mode, b.forget_text) == ("interrupted", 31, "sample", "100 images")
     assert c.state == "damaged" and "schema_version" in c.error
+
+
+def test_a_run_that_goes_while_it_is_read_costs_the_others_nothing(folder, monkeypatch):
+    for name in "ab":
+        write_run(folder / name, job(), Script(name).whole())
+    real = overview.describe_run
+
+    def describe(run):
+        if run.id == "b":  # deleted just now, by somebody else
+            shutil.rmtree(run.path)
+        return real(run)
+
+    monkeypatch.setattr(overview, "describe_run", describe)
+    assert [row.id for row in read_rows(folder, [], set(), {})] == ["a"]
 
 
 def test_what_did_not_change_is_not_read_again(folder, monkeypatch):

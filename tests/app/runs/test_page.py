@@ -106,6 +106,18 @@ def test_only_an_interrupted_run_can_be_resumed(page, context, runs, monkeypatch
     qtbot.waitUntil(lambda: resumed == [runs / "b"])
 
 
+def test_a_run_that_waits_to_go_on_cannot_be_deleted(page, context, runs, qtbot):
+    works = [Stepped(), Stepped()]
+    going = context.run_controller.start_work(RunFolder(runs / "x"), "train", "", works[0])
+    waiting = context.run_controller.start_work(RunFolder(runs / "b"), "unlearn", "", works[1], job())
+    choose(page, "b")
+    page._update_buttons()
+    assert not page.delete_button.isEnabled() and page.delete_button.accessibleDescription() == "Stop the run first."
+    context.run_controller.remove(waiting)
+    works[0].end()
+    qtbot.waitUntil(lambda: going.ended and not context.run_controller.busy)
+
+
 def test_several_can_be_deleted_but_only_one_opened(page, runs):
     choose(page, "a", "b")
     assert page.delete_button.isEnabled() and not page.open_button.isEnabled()

@@ -11,10 +11,9 @@ from types import SimpleNamespace
 import pytest
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFileDialog, QTabWidget, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QTabWidget, QWidget
 
 from app.pages.verify import create
-from app.pages.verify import page as page_module
 from app.pages.verify.words import NOTHING, limits, offer, split_verdict
 from app.services import tokens
 from app.services.run_library import RunRow
@@ -27,6 +26,14 @@ from core.runs.folder import FORGET, MODEL
 from tests.app.verify.conftest import rewrite, weights
 from tests.app.verify.reports import bare_report, full_report
 from tests.app.verify.walk import reached_by_tab, unnamed_widgets
+
+
+def choose_file(path: Path) -> None:
+    """Answer the file dialog that is open; it holds nobody up meanwhile."""
+    dialog = next(w for w in QApplication.topLevelWidgets() if isinstance(w, QFileDialog) and w.isVisible())
+    dialog.fileSelected.emit(str(path))
+    dialog.close()
+
 
 # ---- what it says
 
@@ -225,10 +232,10 @@ def test_ticking_another_seed_says_that_checks_must_run_again(checked, controlle
     assert checked.models.hint.text() == ""
 
 
-def test_opening_a_retrained_model_checks_against_it(unchecked, controller, monkeypatch, tmp_path):
+def test_opening_a_retrained_model_checks_against_it(unchecked, controller, tmp_path):
     chosen = weights(tmp_path / "trained-without" / "model.safetensors")
-    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args, **more: (str(chosen), ""))
     unchecked.models.open_asked.emit()
+    choose_file(chosen)
     assert controller.asked[-1]["retrained"] == {"trained-without": chosen}
     assert "trained-without" in [action.text() for action in unchecked.models.menu.actions()]
 
@@ -262,17 +269,17 @@ def test_the_report_opens_in_the_browser(checked, context, monkeypatch):
     assert opened == [QUrl.fromLocalFile(str(context.project.run.folder.file("report.html")))]
 
 
-def test_the_report_is_saved_elsewhere(checked, monkeypatch, tmp_path):
+def test_the_report_is_saved_elsewhere(checked, tmp_path):
     target = tmp_path / "saved.html"
-    monkeypatch.setattr(page_module.QFileDialog, "getSaveFileName", lambda *args, **more: (str(target), ""))
     checked.verdict.save_asked.emit()
+    choose_file(target)
     assert target.read_text() == "<html>report</html>"
 
 
-def test_a_report_that_cannot_be_saved_is_said(checked, monkeypatch, tmp_path):
+def test_a_report_that_cannot_be_saved_is_said(checked, tmp_path):
     target = tmp_path / "missing" / "saved.html"
-    monkeypatch.setattr(page_module.QFileDialog, "getSaveFileName", lambda *args, **more: (str(target), ""))
     checked.verdict.save_asked.emit()
+    choose_file(target)
     assert checked.banner.text() == f"{target} could not be written: No such file or directory."
 
 
