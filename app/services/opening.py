@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal
 
 from app.services.measuring import Measuring
+from app.services.pairings import Pairings
 from app.workers.jobs import JobHandle
 from app.workers.opening_job import Request, Result, work
 from core.errors import AppError
@@ -24,6 +25,7 @@ from core.session.kinds import Kind, kind_of
 
 if TYPE_CHECKING:
     from app.context import AppContext
+    from core.session.opening import DataOptions
 
 WORDS: dict[Kind, str] = {
     "model": "Open {} as the model",
@@ -66,6 +68,7 @@ class Opening(QObject):
         self._handle: JobHandle | None = None
         self._answers: tuple[bool, bool, str | None] = (False, False, None)  # trust and architecture of the model
         self.measuring = Measuring(context)
+        self._pairings = Pairings()
         context.opening = self
         context.open_paths = self.open_paths
         context.judge_paths = self.judge_paths
@@ -89,6 +92,23 @@ class Opening(QObject):
     def set_preprocessing(self, values: Mapping[str, Any] | None) -> None:
         """Open the data again with preprocessing set by hand; None takes that back."""
         self.put(Request("data", self._data_name(), preprocessing=values, prepares=True))
+
+    def set_before(self) -> dict[str, str]:
+        """Return what was set by hand when this model was last used with this data, and is not set now."""
+        pair = self._context.project.pair
+        if pair is None or _set_by_hand(pair.options):
+            return {}
+        return self._pairings.recall(pair.model.sha256, pair.dataset.spec)
+
+    def set_again(self) -> None:
+        """Open the data again with what was set by hand before."""
+        dataset, changes = self._context.project.dataset, self.set_before()
+        if dataset is not None and changes:
+            self.put(Request("data", self._data_name(), data=dataset.spec, changes=changes))
+
+    def forget_what_was_set(self) -> None:
+        """Do not offer it again."""
+        self._remember_pairing()
 
     def open_example(self, start_run: bool = False) -> None:
         """Open the example; with `start_run` also start its run."""
@@ -195,6 +215,8 @@ class Opening(QObject):
             )
         project.set_opened(opened.model, opened.dataset, opened.options)
         self._remember(result.request)
+        if _set_by_hand(opened.options) or result.request.order or result.request.prepares:
+            self._remember_pairing()
         if result.example is not None:
             project.set_selection(result.example.selection)
         self.opened.emit(result.request)
@@ -222,6 +244,11 @@ class Opening(QObject):
             self._context.window_state.add_recent("model", request.model)
         if request.data:
             self._context.window_state.add_recent("data", request.data)
+
+    def _remember_pairing(self) -> None:
+        pair = self._context.project.pair
+        if pair is not None:
+            self._pairings.remember(pair.model.sha256, pair.dataset.spec, pair.options)
 
     def _start_example(self, result: Result) -> None:
         controller = self._context.run_controller
@@ -269,6 +296,10 @@ def explain(error: BaseException) -> str:
     if not isinstance(error, AppError):
         return f"This is a fault of the application: {type(error).__name__}: {error}"
     return " ".join(part for part in (error.message, error.hint if "--" not in error.hint else "") if part)
+
+
+def _set_by_hand(options: DataOptions) -> bool:
+    return bool(options.classes_file or options.preprocess_file)
 
 
 def _read_run(path: Path) -> Any:

@@ -37,6 +37,9 @@ ORDER = (
     "the images, {found} of the other half are correct."
 )
 
+HAND_WORDS = {"classes_file": "the class order", "preprocess_file": "the preprocessing"}
+SET_BEFORE = "When this model was last used with this data, {words} {were} set by hand."
+
 
 class ProjectPresenter(QObject):
     """Keeps the page on what is open and being opened."""
@@ -152,6 +155,21 @@ class ProjectPresenter(QObject):
 
     def _opened(self, request: Request) -> None:
         self._quiet()
+        found = self._context.opening.set_before()
+        if found:
+            words = " and ".join(HAND_WORDS[name] for name in found)
+            self._page.banner.show_message(
+                SET_BEFORE.format(words=words, were="was" if len(found) == 1 else "were"), "info",
+                [("Use again", self._set_again), ("Leave as it is", self._leave_as_it_is)], closable=False,
+            )  # fmt: skip
+
+    def _set_again(self) -> None:
+        self._page.banner.dismiss()
+        self._context.opening.set_again()
+
+    def _leave_as_it_is(self) -> None:
+        self._page.banner.dismiss()
+        self._context.opening.forget_what_was_set()
 
     def _failed(self, failure: Failure) -> None:
         self._quiet()

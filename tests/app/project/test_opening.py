@@ -64,6 +64,45 @@ def test_other_data_begins_without_the_order_of_the_former(context, digits_file,
     assert not context.project.data_options.classes_file
 
 
+def test_what_was_set_by_hand_is_offered_again_and_never_taken_unasked(context, window, digits_file, idle):
+    opening, banner = context.opening, window.page("project").banner
+    opening.open_model(digits_file)
+    opening.open_data("digits")
+    idle()
+    assert not opening.set_before() and banner.isHidden()
+    opening.set_class_order(tuple("1234567890"))
+    opening.set_preprocessing({"size": [8, 8], "mean": [0.4], "std": [0.2]})
+    idle()
+    opening.open_data("digits")
+    idle()
+    assert context.project.dataset.classes[0] == "0"
+    assert banner.text().endswith("the class order and the preprocessing were set by hand.")
+    banner._buttons[0].click()
+    idle()
+    assert context.project.dataset.classes[0] == "1" and context.project.dataset.preprocessing.mean == (0.4,)
+    assert banner.isHidden()
+    opening.open_data("digits")
+    idle()
+    banner._buttons[1].click()
+    opening.open_data("digits")
+    idle()
+    assert banner.isHidden() and not opening.set_before()
+
+
+def test_a_file_of_pairings_that_cannot_be_read_is_none(context, digits_file, idle):
+    context.opening._pairings.path.parent.mkdir(parents=True, exist_ok=True)
+    context.opening._pairings.path.write_text("{")
+    context.opening.open_model(digits_file)
+    context.opening.open_data("digits")
+    idle()
+    assert not context.opening.set_before()
+    context.opening.set_class_order(tuple("1234567890"))
+    idle()
+    context.opening.open_data("digits")
+    idle()
+    assert list(context.opening.set_before()) == ["classes_file"]
+
+
 def test_paths_are_opened_as_what_they_are(context, window, insects, digits_file, tmp_path, idle, qtbot):
     model = tmp_path / "insects.pt"
     from core.models.architectures import ModelSpec, build_model
