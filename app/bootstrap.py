@@ -128,8 +128,7 @@ class Session(QObject):
                 log.warning("a job did not end in time")
         self._signals.close()
         self.context.log_model.stop()
-        self._ring.setWidget(None)  # type: ignore[arg-type]
-        self._ring.deleteLater()
+        self._ring.close()
         self.reporter.remove()
         logs.remove(self._file_log, self.context.log_model.handler)
 

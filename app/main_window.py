@@ -33,7 +33,7 @@ from app.widgets.log_panel import LogPanel
 from app.widgets.notice_strip import NoticeStrip
 from app.widgets.page import Page
 from app.widgets.rail import Rail
-from app.widgets.scroll import scrolling
+from app.widgets.scroll import Room
 from app.widgets.status_line import StatusLine
 from core.version import VERSION
 
@@ -77,8 +77,7 @@ class MainWindow(QMainWindow):
         self.header = PageHeader()
         self.notices = NoticeStrip(context.notifications)
         self.stack = QStackedWidget()
-        self.stack.setMinimumSize(NARROWEST - theme.px(t.RAIL_WIDTH), LOWEST)
-        self.room = scrolling(self.stack, sideways=True)
+        self.room = Room(self.stack, QSize(NARROWEST - theme.px(t.RAIL_WIDTH), LOWEST))
         self.log_panel = LogPanel(context.log_model)
         self.status = StatusLine()
         self._lay_out()

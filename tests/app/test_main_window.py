@@ -254,7 +254,10 @@ class TestLook:
         window.resize(1024, 560)
         qtbot.waitUntil(lambda: window.room.horizontalScrollBar().isVisible())
         assert window.size().toTuple() == (1024, 560)
-        assert window.stack.width() == 1280 - 184 and window.stack.height() == 520
+        assert window.stack.size().toTuple() == (1280 - 184, 520)
+        window.resize(1280, 590)  # too low alone: no bar below
+        qtbot.waitUntil(lambda: window.room.verticalScrollBar().isVisible())
+        assert window.stack.width() == 1280 - 184
         window.resize(1280, 720)
         qtbot.waitUntil(lambda: not window.room.horizontalScrollBar().isVisible())
         assert not window.room.verticalScrollBar().isVisible()

@@ -7,7 +7,7 @@ from helpers import assert_accessible, unnamed
 from PySide6.QtCore import QMimeData, QPoint, QPointF, QRect, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QLineEdit, QMenu, QVBoxLayout, QWidget
 
 from app.dialogs.confirm import Choice, ask
 from app.dialogs.glossary import GlossaryDialog
@@ -29,6 +29,7 @@ from app.widgets.drop import DropTarget
 from app.widgets.empty import EmptyState
 from app.widgets.facts import FactTable
 from app.widgets.flow import FlowLayout
+from app.widgets.focus_ring import FocusRing
 from app.widgets.form import ParameterForm
 from app.widgets.gap_bar import Gap, GapBar
 from app.widgets.labels import ElidedLabel, Label
@@ -645,3 +646,36 @@ def test_a_flow_wraps(qtbot):
     rows = {flow.itemAt(i).geometry().y() for i in range(flow.count())}
     assert len(rows) > 1
     assert flow.heightForWidth(2000) < flow.heightForWidth(200)
+
+
+class TestFocusRing:
+    @pytest.fixture
+    def ring(self, qapp):
+        made = FocusRing(qapp)
+        yield made
+        made.close()
+
+    def test_it_outlives_the_dialog_it_was_in(self, qtbot, qapp, ring):
+        window = QWidget()
+        column = QVBoxLayout(window)
+        buttons = [SecondaryButton("One"), SecondaryButton("Two")]
+        for button in buttons:
+            column.addWidget(button)
+        qtbot.addWidget(window)
+        window.show()
+        dialog = QDialog(window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        fields = QVBoxLayout(dialog)
+        fields.addWidget(field := QLineEdit())
+        fields.addWidget(QLineEdit())
+        dialog.open()
+        with qtbot.waitActive(dialog):
+            dialog.activateWindow()
+        QTest.keyClick(field, Qt.Key.Key_Tab)
+        qtbot.waitUntil(lambda: ring.widget is not None)
+        with qtbot.waitSignal(dialog.destroyed):
+            dialog.close()
+        with qtbot.waitActive(window):
+            window.activateWindow()
+        QTest.keyClick(window, Qt.Key.Key_Tab)
+        qtbot.waitUntil(lambda: ring.widget in buttons)
