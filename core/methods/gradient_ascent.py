@@ -99,7 +99,7 @@ GRADIENT_ASCENT = Method(
             "samples",
             "Single images",
             "Small steps until the images are guessed no better than unseen ones.",
-            {"goal": "unseen accuracy", "lr": 0.003, "batch": 32, "epochs": 10.0},
+            {"goal": "unseen accuracy", "lr": 0.003, "batch": 32, "epochs": 10.0, "max_steps": 200, "check_steps": 1},
             frozenset({"sample"}),
         ),
     ),

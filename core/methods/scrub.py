@@ -262,8 +262,8 @@ SCRUB = Method(
         Preset(
             "samples",
             "Single images",
-            "More passes, smaller steps, and back to the pass that forgot just enough.",
-            {"epochs": 6, "max_epochs": 5, "clip": 2.0, "rewind": True},
+            "More passes, a clip, at most 10 forget steps in a max pass, and back to the pass that forgot just enough.",
+            {"epochs": 6, "max_epochs": 5, "clip": 2.0, "rewind": True, "max_steps": 10},
             frozenset({"sample"}),
         ),
         Preset(

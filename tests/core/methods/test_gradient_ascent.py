@@ -94,9 +94,10 @@ def test_the_goal_for_single_images_is_the_accuracy_on_unseen_ones():
         "gradient-ascent", forget="sample", goal="unseen accuracy", epochs=60, lr=0.05, batch=8, checks=4
     )
     engine = make_engine(setting)
-    run_to_end(engine)
     context = EngineContext(setting, lambda: None)
-    assert context.accuracy("forget") <= context.accuracy("unseen")
+    goal = context.accuracy("unseen")  # of the original: the network's own falls along with the forget set's
+    run_to_end(engine)
+    assert context.accuracy("forget") <= goal < 1
     assert engine.samples_seen < 60 * len(setting.splits.forget_train)
 
 
