@@ -10,12 +10,14 @@ import pytest
 import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QLocale, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
 
 from app.services.theme import theme
 
 QLocale.setDefault(QLocale(QLocale.Language.English, QLocale.Country.UnitedStates))
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # for `helpers`, which stands beside this file
+PATIENCE_MS = 60_000  # a wait ends when what it waits for comes, so only a test that fails takes as long
 # What the offscreen platform says of itself.
 OFFSCREEN = ("This plugin does not support", "QFontDatabase", "propagateSizeHints")
 
@@ -30,6 +32,27 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def qapp_args():
     return ["unlearn-studio-tests"]
+
+
+class PatientBot(QtBot):
+    """Waits as long as a machine needs whose cores are taken: five seconds, as usual, are what a slow one loses."""
+
+    def waitUntil(self, callback, *, timeout=PATIENCE_MS):
+        super().waitUntil(callback, timeout=max(timeout, PATIENCE_MS))
+
+    def waitSignal(self, signal, *, timeout=PATIENCE_MS, **more):
+        return super().waitSignal(signal, timeout=timeout, **more)
+
+    def waitSignals(self, signals, *, timeout=PATIENCE_MS, **more):
+        return super().waitSignals(signals, timeout=timeout, **more)
+
+    def waitActive(self, widget, *, timeout=PATIENCE_MS):
+        return super().waitActive(widget, timeout=timeout)
+
+
+@pytest.fixture
+def qtbot(qapp, request):
+    return PatientBot(request)
 
 
 @pytest.fixture(autouse=True)

@@ -130,8 +130,7 @@ class TestDrawing:
         for step in range(100, 200):
             accuracy.add(step, 0.9, 0.1)
         qtbot.waitUntil(lambda: "retain" in draws)
-        qtbot.wait(20)
-        assert draws.count("retain") == 1
+        assert draws.count("retain") == 1 and not accuracy.dirty and not accuracy._timer.isActive()
 
     def test_a_hidden_plot_draws_when_it_is_shown(self, qtbot):
         plot = AccuracyPlot()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -135,7 +138,8 @@ def test_a_check_that_waited_is_there_after_the_end_and_runs(new, example, home,
     made = first.start(job_of(example, 1), example.pair, example.selection)
     qtbot.waitUntil(lambda: made.ended, timeout=60_000)
     first.hold()
-    brought = {"mine": example.pair.model.path}
+    # Weights without a card: nothing says that they are the original's.
+    brought = {"mine": Path(shutil.copy(example.pair.model.path, runs / "mine.safetensors"))}
     first.start_reference(made.folder, retrained=brought, which="quick")
     assert first.shutdown()
     (left,) = left_waiting()
