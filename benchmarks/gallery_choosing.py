@@ -135,18 +135,18 @@ class Choosing:
         def every_image() -> None:
             view.mark_wanted.emit(page.gallery_model.ids(0, page.gallery_model.count - 1), "add")  # Ctrl+A
 
-        lasso = self._lasso()
+        draw, let_go = self._lasso()
         return {
             "select_all_ms": self.median("select all", header.box_clicked.emit, presenter.clear),
             "select_all_images_ms": self.median("select all images", every_image, presenter.clear),
             "invert_ms": self.median("invert", page.class_panel._invert, some),
             "class_toggle_ms": self.median("class", lambda: model.setData(model.index(2, 0), on, box), some),
-            "lasso_ms": self.median("lasso", lasso, presenter.clear),
+            "lasso_ms": self.median("lasso", let_go, lambda: (presenter.clear(), draw())),
             "undo_ms": self.median("undo", self.context.actions["edit.undo"].trigger, header.box_clicked.emit),
         }
 
-    def _lasso(self) -> Callable[[], None]:
-        """Return what lets go of the mouse after an outline around half of the points was drawn."""
+    def _lasso(self) -> tuple[Callable[[], None], Callable[[], None]]:
+        """Return what draws an outline around half of the points, and what lets go of the mouse then."""
         import numpy as np
         from PySide6.QtCore import QPoint, Qt
         from PySide6.QtTest import QTest
@@ -161,9 +161,11 @@ class Choosing:
             QTest.mousePress(port, left, Qt.KeyboardModifier.NoModifier, path[0])
             for point in path[1:]:
                 QTest.mouseMove(port, point)
+
+        def let_go() -> None:
             QTest.mouseRelease(port, left, Qt.KeyboardModifier.NoModifier, path[-1])
 
-        return draw
+        return draw, let_go
 
     def _class_table(self) -> dict[str, float]:
         from PySide6.QtCore import Qt

@@ -60,7 +60,10 @@ class ArrangedRows(QAbstractTableModel):
 
     def to_source(self, index: Index) -> QModelIndex:
         """The source's index of what stands at `index` here."""
-        return self._source.index(int(self._rows[index.row()]), index.column()) if index.isValid() else QModelIndex()
+        if not index.isValid():
+            return QModelIndex()
+        # Not `index()`, which would ask for the numbers of rows and columns, for each of the values drawn.
+        return self._source.createIndex(int(self._rows[index.row()]), index.column())
 
     def rowCount(self, parent: Index = ROOT) -> int:
         return 0 if parent.isValid() else len(self._rows)
