@@ -14,6 +14,7 @@ from core.runs.folder import EVENTS, RunFolder, list_runs
 
 if TYPE_CHECKING:
     from app.context import AppContext
+    from app.workers.live_run import LiveRun
 
 _MAY_DIE = {state.value for state in ACTIVE}  # without another word: only the lock tells
 _MOST_POINTS = 80  # of a sparkline, one a pixel
@@ -66,9 +67,11 @@ class RunLibrary(QObject):
         self._was_read = False
         self._again = False
         self._reading = False
+        self._met: Path | None = None  # the run whose folder was there when it was last told of
         controller = context.run_controller
         controller.run_started.connect(self.refresh)
         controller.run_ended.connect(self.refresh)
+        controller.state_changed.connect(self._going)
         context.project.run_changed.connect(self._opened)
 
     def refresh(self, *_: object) -> None:
@@ -86,6 +89,12 @@ class RunLibrary(QObject):
         handle.done.connect(self._read)
         handle.failed.connect(self._context.notifications.error)
         handle.finished.connect(self._finished)
+
+    def _going(self, run: LiveRun) -> None:
+        # Its worker writes the folder, so there is none yet when a run starts.
+        if run.makes_model and run.path != self._met and run.folder.exists:
+            self._met = run.path
+            self.refresh()
 
     def _opened(self) -> None:
         run = self._context.project.run
@@ -107,9 +116,7 @@ class RunLibrary(QObject):
             self.refresh()
 
 
-def read_rows(
-    folder: Path, others: list[Path], mine: set[Path], known: dict[Path, RunRow]
-) -> tuple[RunRow, ...]:
+def read_rows(folder: Path, others: list[Path], mine: set[Path], known: dict[Path, RunRow]) -> tuple[RunRow, ...]:
     """Return the runs in `folder` and the `others`, newest first; what is unchanged is not read again."""
     folders = list_runs(folder) if folder.is_dir() else []
     paths = {run.path: run for run in folders}

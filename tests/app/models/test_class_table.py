@@ -110,7 +110,7 @@ def test_a_class_chosen_in_part_is_neither_all_nor_nothing(model, selection):
     proxy = ClassFilter(model)
     proxy.set_text("5")
     assert proxy.state() == PART
-    model.set_earlier((selection.class_totals - some.class_counts))  # the others were forgotten before
+    model.set_earlier(selection.class_totals - some.class_counts)  # the others were forgotten before
     assert proxy.state() == ON
 
 

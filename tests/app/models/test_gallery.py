@@ -85,7 +85,8 @@ def test_bounds_on_what_the_model_says(images):
 
 def test_by_file_name_over_all_folders(qapp):
     names = ("b/2.png", "a/3.png", "c/1.PNG", "a/2.png")
-    dataset = Dataset("x", "X", ("a",), part([0] * 4, names), part([0], None), Preprocessing((4, 4), (0.0,), (1.0,)), "f")
+    plain = Preprocessing((4, 4), (0.0,), (1.0,))
+    dataset = Dataset("x", "X", ("a",), part([0] * 4, names), part([0], None), plain, "f")
     images = Images(dataset)
     assert images.arrange(Wanted(sort="name")).tolist() == [2, 3, 0, 1]
     assert images.arrange(Wanted(sort="name", part="test")).tolist() == [0]
