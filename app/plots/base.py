@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QFontMetrics, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from app.plots.canvas import Canvas
@@ -422,6 +422,9 @@ class ThemedPlot(QWidget):
         self.view.setAutoVisible(y=y_range is None)
         if y_range is not None:
             self.view.setYRange(*y_range, padding=0.05)  # room for half of the highest label
+        else:
+            half = QFontMetrics(theme.font("caption")).height() // 2
+            self.item.layout.setContentsMargins(0, half, 0, 0)
         self.view.sigRangeChangedManually.connect(self._user_moved)
         self.view.sigRangeChanged.connect(self._range_changed)
         self.view.sigResized.connect(self._range_changed)

@@ -248,7 +248,7 @@ class ValueMargin(QWidget):
             painter.setPen(theme.color("text"))
             left = x + mark + theme.px(4)
             room = int(self.width() - left)
-            text = metrics.elidedText(label.text, Qt.TextElideMode.ElideRight, room)
+            text = shortened(label.text, room, metrics)
             painter.drawText(QPointF(left, y + metrics.ascent() / 2 - 1), text)
         if self.foot:
             painter.setPen(theme.color("text_2"))
@@ -270,6 +270,17 @@ class ValueMargin(QWidget):
             self._hover = key
             self.setCursor(Qt.CursorShape.PointingHandCursor if key else Qt.CursorShape.ArrowCursor)
             self.hovered.emit(key)
+
+
+def shortened(text: str, room: int, metrics: QFontMetrics) -> str:
+    """Return a label cut to `room` pixels in its name, never in the number at its end."""
+    if metrics.horizontalAdvance(text) <= room:
+        return text
+    name, _, number = text.rpartition(" ")
+    if not name or not number[-1:].isdigit():
+        return metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
+    left = room - metrics.horizontalAdvance(f" {number}")
+    return f"{metrics.elidedText(name, Qt.TextElideMode.ElideRight, left)} {number}"
 
 
 def spread(ys: Sequence[float], gap: float, low: float, high: float) -> list[float]:

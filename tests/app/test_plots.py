@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QFontMetrics, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
@@ -19,7 +19,7 @@ from app.plots.alignment import AlignmentPlot, describe_alignment
 from app.plots.base import ThemedPlot
 from app.plots.group import StepGroup
 from app.plots.histogram import HistogramPlot
-from app.plots.items import Phase, Reference, log_label, spread
+from app.plots.items import Phase, Reference, log_label, shortened, spread
 from app.plots.losses import GAP_STEPS, LossPlot, moving_mean
 from app.plots.series import THICK_BELOW, GrowingBuffer
 from app.plots.spectrum import EARLIER, SpectrumPlot
@@ -232,6 +232,14 @@ class TestMargin:
 
     def test_labels_alone_stay_where_they_are(self):
         assert spread([20, 60], 14, 0, 100) == [20, 60]
+
+    def test_a_name_is_cut_and_never_its_number(self, qapp):
+        metrics = QFontMetrics(qapp.font())
+        whole = "Classification 0.023"
+        assert shortened(whole, metrics.horizontalAdvance(whole), metrics) == whole
+        cut = shortened(whole, metrics.horizontalAdvance(whole) - 10, metrics)
+        assert cut.endswith("… 0.023") and metrics.horizontalAdvance(cut) < metrics.horizontalAdvance(whole)
+        assert shortened("Retrained models", 40, metrics).endswith("…")
 
 
 class TestPhases:

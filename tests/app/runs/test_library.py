@@ -85,3 +85,16 @@ def test_the_library_follows_the_controller(context, qtbot, tmp_path):
     work.end()
     qtbot.waitUntil(lambda: [row.id for row in context.run_library.rows] == ["r"] and run.ended)
     assert [run.path for run in context.project.runs] == [path]
+
+
+def test_a_run_is_known_as_soon_as_its_worker_has_written_the_folder(context, qtbot):
+    work = Stepped()
+    path = context.runs_folder() / "r"
+    run: LiveRun = context.run_controller.start_work(RunFolder(path), "unlearn", "", work, job())
+    qtbot.waitUntil(lambda: not context.run_library._reading)
+    assert context.run_library.rows == ()
+    write_run(path, job(), [Script("r").started()], "running")
+    qtbot.waitUntil(lambda: [row.id for row in context.run_library.rows] == ["r"])
+    assert not run.ended
+    work.end()
+    qtbot.waitUntil(lambda: run.ended)
