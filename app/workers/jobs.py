@@ -32,15 +32,14 @@ class JobHandle(QObject):
     failed = Signal(object)
     progress = Signal(str, int, int)
     finished = Signal()
-    _arrived = Signal()
 
-    def __init__(self, name: str, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, name: str, jobs: Jobs) -> None:
+        super().__init__(jobs)
         self.name = name
+        self._wake = jobs._woken.emit
         self._outcomes: deque[Outcome] = deque()
         self._cancelled = threading.Event()
         self._ended = False
-        self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     def cancel(self) -> None:
         """Ask the job to stop and drop whatever it still delivers."""
@@ -57,12 +56,14 @@ class JobHandle(QObject):
         return self._ended
 
     def _post(self, *outcomes: Outcome) -> None:
-        # Any thread. Progress that was not shown yet is replaced, so that a fast job cannot flood the window.
+        # Any thread. The window may take these in, and delete this object, before the next line: its own signals are
+        # the window's alone, and the worker only speaks through the jobs, which outlive it.
         self._outcomes.extend(outcomes)
         with contextlib.suppress(RuntimeError):  # the window is gone, and nobody waits for the result
-            self._arrived.emit()
+            self._wake(self)
 
     def _deliver(self) -> None:
+        # Progress that was not shown yet is replaced, so that a fast job cannot flood the window.
         latest_progress: tuple[str, int, int] | None = None
         while self._outcomes:
             kind, value = self._outcomes.popleft()
@@ -97,6 +98,7 @@ class Jobs(QObject):
     """
 
     active_changed = Signal(int)
+    _woken = Signal(object)  # JobHandle that something arrived for
 
     def __init__(
         self, workers: int = 2, parent: QObject | None = None, before: Callable[[], object] | None = None
@@ -108,6 +110,7 @@ class Jobs(QObject):
         self._handles: set[JobHandle] = set()
         self._by_key: dict[str, JobHandle] = {}
         self._closed = False
+        self._woken.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     def submit(self, function: Callable[..., Any], *args: Any, key: str = "", **kwargs: Any) -> JobHandle:
         """Run `function(*args, **kwargs)` in a worker and return its handle; connect to it at once.
@@ -166,6 +169,10 @@ class Jobs(QObject):
         for handle in self._handles:
             handle.cancel()
         return self._pool.waitForDone(milliseconds)
+
+    def _deliver(self, handle: JobHandle) -> None:
+        if not handle.ended:  # else all of it came at once with what was before
+            handle._deliver()
 
     def _ended(self) -> None:
         handle = self.sender()
