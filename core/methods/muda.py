@@ -351,7 +351,7 @@ MUDA = Method(
             "samples",
             "Single images",
             "Loss matching for images whose class stays.",
-            {"w_da": 0.0, "mask": "none", "lr": 0.02, "rounds": 6, "w_sd": 0.1},
+            {"w_da": 0.0, "mask": "none", "lr": 0.05, "rounds": 6, "w_sd": 0.1},
             frozenset({"sample"}),
         ),
     ),
