@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import core.engine.engine as engine_module
 from core.engine.control import Control
 from core.engine.states import State
 from core.errors import InputError, MismatchError, RunError, StoppedError
@@ -216,6 +217,7 @@ def test_a_stopped_reference_is_no_reference(new_run, pair, monkeypatch, tmp_pat
 
 def test_the_training_of_a_reference_that_was_stopped_goes_on(new_run, pair, monkeypatch, tmp_path):
     monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(engine_module, "DRAIN_SECONDS", 0.0)  # steps are told of one by one, however fast they go
     control, folder, started = Control(), new_run(settings=SHORT), []
     _run(folder, pair=pair)
 
@@ -237,6 +239,7 @@ def test_the_training_of_a_reference_that_was_stopped_goes_on(new_run, pair, mon
 
 WORKER = """
 import sys
+import core.engine.engine as engine_module
 from core.engine.control import Control
 from core.runs.folder import RunFolder
 from core.session.running import run
