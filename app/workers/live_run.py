@@ -129,8 +129,8 @@ class LiveRun:
 
     @property
     def remaining(self) -> float | None:
-        """Seconds left, as the run itself estimates."""
-        return self.resources.remaining if self.resources and self.active else None
+        """Seconds left, as the run itself estimates; a check knows only those of a reference it trains."""
+        return self.resources.remaining if self.resources and self.active and self.makes_model else None
 
     @property
     def elapsed(self) -> float | None:

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 from core.methods.base import Facts, Method, Preset, Train
 from core.methods.common import optimiser_parameters, training
 from core.parameters import Parameter, Values
 
 AUGMENTATIONS = ("none", "crop", "crop and flip")
+
+FEWEST_STEPS = 300
+"""Of a recipe nobody stated. Ten passes over 320 photographs are 30 steps, after which a ResNet-18 knew a third of
+them; after 300 it knew them all."""
+_PASSES, _BATCH, _RATE = 10, 128, 0.1  # the defaults below
+_SMALL_BATCH = 32  # costs a quarter a step; the step size goes with it
+
+
+def assumed_recipe(images: int) -> dict[str, Any]:
+    """Return the parameters for `images` training images where the original's recipe is not known: those that differ.
+
+    Few images are visited more often, in smaller batches, so that a network from scratch can learn them at all.
+    """
+    if _PASSES * math.ceil(images / _BATCH) >= FEWEST_STEPS:
+        return {}
+    passes = max(_PASSES, math.ceil(FEWEST_STEPS / max(1, math.ceil(images / _SMALL_BATCH))))
+    return {"epochs": passes, "batch": _SMALL_BATCH, "lr": _RATE * _SMALL_BATCH / _BATCH}
 
 
 def plan(values: Values, facts: Facts) -> list[Train]:
@@ -23,7 +43,14 @@ RETRAIN = Method(
     group="reference",
     parameters=(
         Parameter(
-            "epochs", "int", 10, "Passes over the training images.", low=0, high=10000, unit="passes", group="Training"
+            "epochs",
+            "int",
+            _PASSES,
+            "Passes over the training images.",
+            low=0,
+            high=10000,
+            unit="passes",
+            group="Training",
         ),
         Parameter(
             "augmentation",
@@ -33,7 +60,7 @@ RETRAIN = Method(
             choices=AUGMENTATIONS,
             group="Training",
         ),
-        *optimiser_parameters(lr=0.1, schedule="one-cycle", weight_decay=5e-4),
+        *optimiser_parameters(lr=_RATE, schedule="one-cycle", weight_decay=5e-4),
     ),
     plan=plan,
     needs=frozenset({"retain set"}),

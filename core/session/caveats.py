@@ -15,6 +15,7 @@ from core.parameters import Values
 
 UNCHANGED_POINTS = 0.005  # forget accuracy within half a point of the original's counts as no effect
 UNCHANGED_OUTPUTS = 0.01  # and, where accuracy cannot tell, probabilities that moved by less than a hundredth
+POOR_REFERENCE = 0.1  # accuracy on its own training images by which a retrained model may lie below the original
 DAMAGE_POINTS = 0.02  # loss of retain accuracy worth a warning where no retrained model says what is normal
 
 Measures = Mapping[str, Mapping[str, Any]]
@@ -24,7 +25,7 @@ Measures = Mapping[str, Mapping[str, Any]]
 class Caveat:
     """One sentence or two for people. `level` as of log events: "warning", or "info" where nothing is to be done."""
 
-    code: str  # order, preprocessing, unchanged, damage, alignment, unseen: the result repeats them
+    code: str  # order, preprocessing, reference, unchanged, damage, alignment, unseen: the result repeats them
     message: str
     level: str = "warning"
 
@@ -45,6 +46,7 @@ def is_unchanged(models: Measures, splits: Splits) -> bool:
 def caveats(models: Measures, splits: Splits, method: Method, values: Values, facts: Facts) -> tuple[Caveat, ...]:
     """Return all that a result must be read with, the most important first. `models`: measures by model's name."""
     return (
+        *_poor_reference(models),
         *_unchanged(models, splits, method),
         *_damage(models),
         *_alignment(models, splits),
@@ -64,6 +66,18 @@ def unchanged_since_start(distances: Mapping[str, Any]) -> Caveat | None:
         "unchanged",
         "The model is unchanged since the earlier requests: on the forget set its probabilities differ from those of "
         f"the model this run started from by {_percent(moved, 2)} on average.",
+    )
+
+
+def _poor_reference(models: Measures) -> Iterator[Caveat]:
+    before, after = models["original"].get("retain_accuracy"), models.get("retrained", {}).get("retain_accuracy")
+    if before is None or after is None or before - after <= POOR_REFERENCE:
+        return
+    yield Caveat(
+        "reference",
+        f"The retrained models did not learn what stays: they are right on {_percent(after)} of its training images, "
+        f"the original on {_percent(before)}. Being close to them says nothing. Train them as the original was "
+        "trained, and bring them: with --retrained, or Open one on Verify.",
     )
 
 

@@ -35,6 +35,7 @@ from core.session.class_order import doubts_about
 from core.session.measuring import FULL, QUICK, Candidate, measure_all
 from core.session.opening import DataOptions, Pair, open_for, open_pair, place, stores, tapped
 from core.session.original import cached_outputs
+from core.session.references import FIRST_ATTACKER
 from core.session.similar import similar_images
 from core.session.training import Reference, known_references, reference_from, train_reference
 from core.verify import relations, suite
@@ -48,9 +49,6 @@ Tell = Callable[[str, int, int], None]
 
 FRESH_SEED = 0
 """Of the untrained network that relearning and ZRF are held against."""
-
-FIRST_ATTACKER = 101
-"""Seed of the first further reference for RMIA: far from the seeds of retrained models that are judged."""
 
 FEWEST_ATTACKERS = 2
 """References RMIA has at least; the paper's low-budget setting goes from one to four."""

@@ -16,6 +16,7 @@ from core.devices import PRECISIONS, choose_device, choose_precision, default_th
 from core.errors import MismatchError, UsageError
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.methods import get_method
+from core.methods.retrain import assumed_recipe
 from core.models.architectures import ModelSpec, build_on_meta, get_architecture
 from core.models.checkpoint import OpenedModel
 from core.parameters import Values, resolve
@@ -34,16 +35,16 @@ def preset_values(
 ) -> Values:
     """Return a method's values for a model and a kind of forget set: defaults, then the preset, then `settings`.
 
-    The first preset of a method that trains a fresh model is the original's recipe, as far as its card tells; what
-    another version wrote there and this one does not know is left out. Raises ParameterError naming all that is wrong,
-    NotFoundError for an unknown method or preset.
+    The first preset of a method that trains a fresh model is the original's recipe, as far as its card tells, else one
+    that suits the number of images; what another version wrote there and this one does not know is left out. Raises
+    ParameterError naming all that is wrong, NotFoundError for an unknown method or preset.
     """
     method = get_method(method_id)
     layers: list[Mapping[str, Any]] = [method.preset(preset, mode).values]
     first = method.presets[0].name if method.presets else ""
     if method.starts_from == "fresh" and preset in ("", first):
         names = {parameter.name for parameter in method.parameters}
-        recipe = (pair.model.card or {}).get("recipe") or {}
+        recipe = (pair.model.card or {}).get("recipe") or assumed_recipe(len(pair.dataset.train))
         layers.append({name: value for name, value in recipe.items() if name in names})
     return resolve(method.parameters, *layers, settings or {}, owner=method.id)
 

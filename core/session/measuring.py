@@ -70,10 +70,11 @@ def measure_all(
 
 
 class Progress:
-    """Counts the measures of all models, for a progress line."""
+    """Counts the measures of all models, and what comes after them (`last`), for a progress line."""
 
-    def __init__(self, tell: Tell | None, models: Sequence[str], titles: Sequence[str]) -> None:
-        self._tell, self._models, self._titles = tell, list(models), list(titles)
+    def __init__(self, tell: Tell | None, models: Sequence[str], titles: Sequence[str], last: str = "") -> None:
+        self._tell, self._models, self._titles, self._last = tell, list(models), list(titles), last
+        self._all = len(models) * len(titles)
 
     def of(self, model: str) -> Callable[[str], object]:
         """Return what a model's measures are told to."""
@@ -82,10 +83,15 @@ class Progress:
 
         def say(what: str) -> None:
             if self._tell is not None:
-                place, total = first + self._titles.index(what), len(self._models) * len(self._titles)
-                self._tell(f"Measuring {what}, {name}", place, total)
+                place = first + self._titles.index(what)
+                self._tell(f"Measuring {what}, {name}", place, self._all + bool(self._last))
 
         return say
+
+    def at_last(self) -> None:
+        """Tell that what comes after the models' measures begins."""
+        if self._tell is not None and self._last:
+            self._tell(f"Measuring {self._last}", self._all, self._all + 1)
 
 
 class _Measuring:
@@ -106,7 +112,8 @@ class _Measuring:
         titles = [step.title for step in suite.steps_of(which)] + ["distances"]
         titles += ["published measures"] if ground else []
         titles += ["relearning"] if which == FULL else []
-        self.say = Progress(tell, [each.name for each in (*self.judged, *self.retrained)], titles)
+        last = "relearning, untrained network" if which == FULL and fresh is not None else ""
+        self.say = Progress(tell, [each.name for each in (*self.judged, *self.retrained)], titles, last)
         self._layers: dict[str, LayerFeatures] = {}
         self._random: torch.Tensor | None = None
         self._accuracies: dict[str, Any] = {}  # the original's
@@ -130,6 +137,7 @@ class _Measuring:
         if again:
             models["retrained"] = dict(next(iter(again.values())).values)
         if self.which == FULL and self.fresh is not None:
+            self.say.at_last()
             models["fresh"] = dict(
                 self._relearning(Candidate("fresh", "fresh", self.original.outputs, self.fresh)).values
             )

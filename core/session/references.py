@@ -12,12 +12,16 @@ from core.data.preprocessing import numbers_of
 from core.errors import AppError
 from core.job import Job
 from core.methods import get_method
+from core.methods.retrain import assumed_recipe
 from core.models.architectures import network_key
 from core.models.card import read_card
 from core.parameters import resolve
 from core.places import references_home
 from core.runs.folder import RunFolder, list_runs
 from core.session.chain import original_of
+
+FIRST_ATTACKER = 101
+"""Seed of the first further reference for RMIA: far from the seeds of retrained models that are judged."""
 
 
 def recipe_of(job: Job) -> tuple[dict[str, Any], str]:
@@ -31,7 +35,8 @@ def recipe_of(job: Job) -> tuple[dict[str, Any], str]:
     if isinstance(recipe, Mapping) and recipe:
         known = {parameter.name for parameter in get_method("retrain").parameters}
         return {name: value for name, value in recipe.items() if name in known}, "the original's model card"
-    return {}, "the preset of this application: the original's own recipe is not known"
+    kept = job.forget.total - job.forget.count
+    return assumed_recipe(kept), "the preset of this application: the original's own recipe is not known"
 
 
 def reference_key(job: Job, seed: int) -> str:
@@ -65,11 +70,14 @@ def references_on_disk(job: Job) -> tuple[tuple[RunFolder, Job], ...]:
 
 
 def trained_references(job: Job) -> dict[int, RunFolder]:
-    """Return the finished references for a job's model and recipe, by seed; none where its card cannot be read."""
+    """Return the finished references for a job's model and recipe, by seed; none where its card cannot be read.
+
+    Those that RMIA alone was given are left out.
+    """
     found = {}
     with contextlib.suppress(AppError):
         for run, other in references_on_disk(job):
-            if run.has_result and run.id == reference_key(job, other.seed):
+            if other.seed < FIRST_ATTACKER and run.has_result and run.id == reference_key(job, other.seed):
                 found[other.seed] = run
     return found
 

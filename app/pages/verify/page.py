@@ -221,9 +221,10 @@ class VerifyPage(Page):
         if facts is None or facts.has_retrained or self.presenter.check is not None or not facts.has_list:
             self.offer.dismiss()
             return
+        get_one = ("Check", self.presenter.take_trained) if facts.trained else ("Train one", self.presenter.train_one)
         self.offer.show_message(
-            offer(facts.seconds), "accent",
-            [("Train one", self.presenter.train_one), ("Open one…", self._open_retrained)], closable=False,
+            offer(facts.seconds, len(facts.trained)), "accent",
+            [get_one, ("Open one…", self._open_retrained)], closable=False,
         )  # fmt: skip
 
     def _show_check(self, check: LiveRun | None) -> None:

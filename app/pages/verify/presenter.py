@@ -166,6 +166,13 @@ class VerifyPresenter(QObject):
         self.wanted_changed.emit()
         self.run_checks()
 
+    def take_trained(self) -> None:
+        """Check against the retrained models that are on disk."""
+        if self.facts is not None:
+            self.wanted.seeds.update(self.facts.trained)
+            self.wanted_changed.emit()
+            self.run_checks()
+
     @property
     def outdated(self) -> bool:
         """Whether the report was made with other retrained models than are ticked."""

@@ -23,8 +23,12 @@ QUICK_ONLY = "Part of the full checks, which this result has not been through."
 FEW = 30  # below, intervals are wide enough to be worth a word
 
 
-def offer(seconds: float | None) -> str:
-    """The offer to train a retrained model, with what it takes."""
+def offer(seconds: float | None, trained: int = 0) -> str:
+    """The offer to train a retrained model, with what it takes, or to take those that were trained before."""
+    if trained:
+        are, them = ("is", "it") if trained == 1 else ("are", "them")
+        models = fmt.plural(trained, "retrained model")
+        return f"{models} {are} on disk, and this result was not held against {them} yet."
     if seconds is None:
         return "No retrained model yet. How long training one takes is not known."
     return f"No retrained model yet. Training one takes {fmt.about(seconds)}, going by the original's training time."

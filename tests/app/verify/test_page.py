@@ -134,6 +134,12 @@ def test_the_offer_has_an_estimate_where_there_is_one(seconds, text):
     assert offer(seconds) == text
 
 
+def test_retrained_models_on_disk_are_no_none_yet():
+    one, three = offer(31.0, 1), offer(31.0, 3)
+    assert one == "1 retrained model is on disk, and this result was not held against it yet."
+    assert three == "3 retrained models are on disk, and this result was not held against them yet."
+
+
 def test_limits_name_one_retrained_model_and_images_seen_before():
     report = full_report(dataset={"test_origin": "set aside"})
     report["retrained"] = {"seed 1": report["retrained"]["seed 1"]}

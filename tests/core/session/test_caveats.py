@@ -45,6 +45,13 @@ def found(method="finetune", mode="class", data=DATA, before=None, retrained=Non
     return told
 
 
+def test_retrained_models_that_learnt_nothing_are_no_reference():
+    good, poor = {"retain_accuracy": 0.95, "retain_test_accuracy": 0.95}, {"retain_accuracy": 0.34}
+    assert "reference" not in found(forget=0.0, before={"retain_accuracy": 1.0}, retrained=good)
+    told = found(forget=0.0, before={"retain_accuracy": 1.0}, retrained=poor)["reference"]
+    assert "right on 34.0 % of its training images, the original on 100.0 %" in told.message
+
+
 def only_test_images(kept: np.ndarray | torch.Tensor):
     """The toy data with some of its test images."""
     return replace(DATA, test=ImageSet(DATA.test.images[kept], DATA.test.labels[kept]))

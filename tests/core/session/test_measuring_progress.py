@@ -54,3 +54,11 @@ def test_progress_counts_over_all_models():
     progress.of("head_only")("linear probe")
     assert told == [("Measuring accuracies, original", 0, 4), ("Measuring linear probe, head-only edit", 3, 4)]
     Progress(None, ["original"], ["accuracies"]).of("original")("accuracies")  # nobody listens
+
+
+def test_what_comes_after_all_models_is_counted_and_told():
+    told = []
+    progress = Progress(lambda *args: told.append(args), ["original", "unlearned"], ["a", "b"], "relearning, untrained")
+    progress.of("unlearned")("b")
+    progress.at_last()
+    assert told == [("Measuring b, unlearned", 3, 5), ("Measuring relearning, untrained", 4, 5)]

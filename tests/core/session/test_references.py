@@ -8,11 +8,18 @@ from core.errors import InputError
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.jsonio import write_json
 from core.methods import get_method
+from core.methods.retrain import FEWEST_STEPS, assumed_recipe
 from core.parameters import resolve
 from core.places import references_home
 from core.runs.folder import CARD, MODEL, RunFolder
 from core.session.checking import apart
-from core.session.references import reference_key, references_on_disk, seconds_to_retrain, trained_references
+from core.session.references import (
+    FIRST_ATTACKER,
+    reference_key,
+    references_on_disk,
+    seconds_to_retrain,
+    trained_references,
+)
 from core.session.training import known_references, reference_from
 
 
@@ -33,7 +40,8 @@ def job(path: str = "", seed: int = 0, **changes) -> Job:
 
 
 def reference(seed: int, seconds: float | None = None, finished: bool = True, **changes) -> RunFolder:
-    made = job(seed=seed, kind="train", **{"parameters": dict(resolve(get_method("retrain").parameters)), **changes})
+    recipe = dict(resolve(get_method("retrain").parameters, assumed_recipe(75)))
+    made = job(seed=seed, kind="train", **{"parameters": recipe, **changes})
     folder = RunFolder.create(references_home() / reference_key(made, seed), made)
     if finished:
         folder.file(MODEL).write_bytes(b"w")
@@ -50,6 +58,14 @@ def test_those_with_the_same_forget_set_and_data_are_found_by_seed():
     assert [other.seed for _, other in references_on_disk(job())] == [1, 2]
 
 
+def test_an_unknown_recipe_gives_few_images_enough_steps():
+    assert assumed_recipe(60_000) == {} and assumed_recipe(30 * 128) == {}
+    for images in (1, 40, 320, 1000, 3000):
+        recipe = assumed_recipe(images)
+        assert recipe["epochs"] * -(-images // recipe["batch"]) >= FEWEST_STEPS
+        assert recipe["epochs"] >= 10 and recipe["lr"] / recipe["batch"] == pytest.approx(0.1 / 128)
+
+
 def model(**changes) -> ModelPart:
     known = {"architecture": "mlp", "num_classes": 3, "in_channels": 1, "input_size": (8, 8), **changes}
     return ModelPart(**known)
@@ -63,6 +79,12 @@ def test_only_finished_ones_of_the_same_kind_serve_as_references():
     reference(5, parameters=dict(resolve(get_method("retrain").parameters, {"epochs": 99})))
     assert list(trained_references(job())) == [1]
     assert [found.seed for found in known_references(job())] == [1]
+
+
+def test_those_that_only_attack_are_none_to_be_judged_by():
+    reference(1)
+    reference(FIRST_ATTACKER)
+    assert list(trained_references(job())) == [1]
 
 
 def test_who_says_how_images_are_prepared_makes_no_other_reference():
