@@ -140,7 +140,9 @@ class TermLabel(QWidget):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
-        if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
+        by_tab = event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+        # Qt calls it a Tab, too, where a button that was clicked goes and passes its focus on.
+        if by_tab and self.window().testAttribute(Qt.WidgetAttribute.WA_KeyboardFocusChange):
             self.open_popup()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:

@@ -460,6 +460,22 @@ class TestTerms:
         QTest.keyClick(label, Qt.Key.Key_Tab)
         qtbot.waitUntil(lambda: label.popup() is None)
 
+    def test_a_clicked_button_that_goes_opens_no_pop_up(self, qtbot):
+        page = QWidget()
+        column = QVBoxLayout(page)
+        button, label = SecondaryButton("Run full checks"), TermLabel("verdict")
+        button.clicked.connect(button.hide)
+        column.addWidget(button)
+        column.addWidget(label)
+        shown(qtbot, page)
+        page.activateWindow()
+        with qtbot.waitActive(page):
+            pass
+        button.setFocus(Qt.FocusReason.MouseFocusReason)
+        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: label.hasFocus())
+        assert label.popup() is None
+
     def test_a_title_that_is_a_term_is_one(self, qtbot):
         card = shown(qtbot, Card("Methods"))
         assert isinstance(card._title, TermLabel) and card.title() == "Methods"
