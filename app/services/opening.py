@@ -7,6 +7,7 @@ puts the request again with the answer.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -116,6 +117,7 @@ class Opening(QObject):
 
     def open_paths(self, paths: list[Path]) -> None:
         """Open files and folders as what they are: models, data, runs and forget lists."""
+        paths = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - what is named "../a" is a
         found = {path: kind_of(path) for path in paths}
         unknown = [path.name for path, kind in found.items() if kind is None]
         if unknown:

@@ -83,7 +83,7 @@ class RunLibrary(QObject):
         controller = self._context.run_controller
         known_here = (*controller.queue, *([controller.current] if controller.current else []))
         mine = {run.path for run in known_here if run.makes_model}  # a check leaves its run what it is
-        others = [Path(path) for path in self._context.window_state.recent("run")]
+        others = [Path(path).absolute() for path in self._context.window_state.recent("run")]
         known = {row.path: row for row in self.rows}
         handle = self._context.jobs.submit(read_rows, self._context.runs_folder(), others, mine, known)
         handle.done.connect(self._read)

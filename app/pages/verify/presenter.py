@@ -107,10 +107,12 @@ class VerifyPresenter(QObject):
         job.failed.connect(self._not_read)
 
     def _take(self, facts: ResultFacts | None) -> None:
-        old = self.facts.folder.path if self.facts else None
-        self.facts = facts
-        if facts is not None and facts.folder.path != old:
+        old, self.facts = self.facts, facts
+        if facts is not None and (old is None or facts.folder.path != old.folder.path):
             self.wanted = Wanted(set(facts.seeds))
+            self.wanted_changed.emit()
+        elif facts is not None and old is not None and self.wanted.seeds == set(old.seeds):  # checked from elsewhere
+            self.wanted.seeds = set(facts.seeds)
             self.wanted_changed.emit()
         self.facts_changed.emit(facts)
 

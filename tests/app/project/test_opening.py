@@ -119,6 +119,15 @@ def test_paths_are_opened_as_what_they_are(context, window, insects, digits_file
     assert "notes.md cannot be opened." in context.notifications.history[-1].text
 
 
+def test_what_is_named_from_the_present_folder_is_remembered_as_a_whole_path(
+    context, window, insects, idle, monkeypatch
+):
+    monkeypatch.chdir(insects / "train")
+    context.opening.open_paths([Path("../../insects")])
+    idle()
+    assert context.window_state.recent("data") == [str(insects)]
+
+
 def test_a_list_needs_data_and_then_opens_on_its_page(context, window, tmp_path, idle):
     path = tmp_path / "forget.csv"
     path.write_text("index\n1\n2\n")

@@ -179,6 +179,15 @@ def test_results_appear_when_the_report_is_rewritten(qtbot, unchecked, controlle
     assert not unchecked.offer.isVisible()
 
 
+def test_a_check_of_another_program_is_taken_in_whole(qtbot, unchecked, context):
+    rewrite(context.project.run.folder, full_report())
+    with qtbot.waitSignal(unchecked.presenter.facts_changed):
+        unchecked.entered()
+    seeds = set(full_report()["retrained_notes"]["seeds"])
+    assert unchecked.presenter.wanted.seeds == seeds and seeds
+    assert "none yet" not in unchecked.models.retrained.text()
+
+
 def test_a_check_that_fails_says_so_and_keeps_the_report(qtbot, unchecked, controller):
     before = unchecked.verdict.sentence.text()
     unchecked.presenter.train_one()
