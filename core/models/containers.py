@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import InputError, UnsafeFileError
+from core.models.plain import HOLDS_WEIGHTS, is_plain, pack, unpack
 from core.models.recognise import first_few
 
 CONTAINERS = ("state_dict", "model_state_dict", "model")
@@ -22,7 +23,6 @@ CONTAINERS = ("state_dict", "model_state_dict", "model")
 _PREFIXES = ("module.", "_orig_mod.")
 _HOLDERS = ("model.", "net.", "network.")
 _REFUSED = "This file can run program code when opened, so it was not opened."
-_SCALARS = (bool, int, float, str)
 PROGRAMS = ("pt2", "torchscript")
 
 
@@ -34,13 +34,13 @@ class CheckpointForm:
     container: str | None = None  # key the state dict stood under; None: bare
     prefix: str = ""  # in front of every key
     dtypes: dict[str, str] = field(default_factory=dict)  # clean key -> "float16", in the file's order
-    scalars: dict[str, Any] = field(default_factory=dict)  # plain values beside the state dict, written back
+    scalars: dict[str, Any] = field(default_factory=dict)  # what is plain beside the state dict, written back
     dropped: tuple[str, ...] = ()  # entries not written back: optimiser, averaged weights, …
     metadata: dict[str, str] = field(default_factory=dict)  # of a safetensors file
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for job.json."""
-        return {**asdict(self), "dropped": list(self.dropped)}
+        return {**asdict(self), "scalars": pack(self.scalars), "dropped": list(self.dropped)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> CheckpointForm:
@@ -48,7 +48,8 @@ class CheckpointForm:
         if not isinstance(data, Mapping) or data.get("format") not in ("safetensors", "pt", *PROGRAMS):
             raise InputError("The job does not say in which form its model file was")
         known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
-        return cls(**{**known, "dropped": tuple(known.get("dropped", ()))})
+        scalars = unpack(known.get("scalars") or {})
+        return cls(**{**known, "scalars": scalars, "dropped": tuple(known.get("dropped", ()))})
 
 
 @dataclass(frozen=True)
@@ -253,7 +254,7 @@ def _unwrap(path: Path, content: Any) -> tuple[dict[str, Any], CheckpointForm]:
 
 def _rest(content: Mapping[Any, Any], without: tuple[Any, ...]) -> tuple[dict[str, Any], tuple[str, ...]]:
     others = {str(key): value for key, value in content.items() if key not in without}
-    scalars = {key: value for key, value in others.items() if type(value) in _SCALARS}
+    scalars = {key: value for key, value in others.items() if not HOLDS_WEIGHTS.search(key) and is_plain(value)}
     return scalars, tuple(key for key in others if key not in scalars)
 
 

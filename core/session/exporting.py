@@ -316,7 +316,7 @@ def _notes(source: Source, format: str, out: Path) -> tuple[str, ...]:
         notes.append("The file that came in was safetensors, so this one is, too, whatever its name.")
     entries = [name for name in source.form.dropped if name != "program"]
     if format == "same" and entries:
-        notes.append(f"{', '.join(entries)} dropped: they still hold the original's weights.")
+        notes.append(f"{', '.join(entries)} dropped: they may still hold the original's weights.")
     if format == "same" and source.form.format == "torchscript":
         notes.append("The file that came in was a TorchScript program; this is its state dict.")
     checked = source.folder is not None and check_state(source.folder)["checked"]

@@ -14,6 +14,7 @@ from core.errors import InputError, NotFoundError, nearest
 from core.forget_list import read_list_text, summarise_forget_list
 from core.jsonio import read_json
 from core.models.checkpoint import OpenedModel, open_model, recognise_model
+from core.models.plain import pack
 from core.runs.folder import REPORT_HTML, REPORT_JSON, RunFolder, list_runs
 from core.session.batch_file import SUFFIX, read_batch
 from core.session.opening import DataOptions, open_data
@@ -131,7 +132,7 @@ def _model(model: OpenedModel) -> Description:
             "prefix": form.prefix,
             "keys": len(form.dtypes),
             "dtypes": dtypes,
-            "scalars": form.scalars,
+            "scalars": pack(form.scalars),
             "dropped": list(form.dropped),
         },
         "card": bool(card),
@@ -152,9 +153,10 @@ def _model(model: OpenedModel) -> Description:
         ("SHA-256", model.sha256),
     ]
     if form.scalars:
-        facts.append(("Beside the weights", ", ".join(f"{name}={value}" for name, value in form.scalars.items())))
+        beside = [f"{name}={_shortened(str(value))}" for name, value in form.scalars.items()]
+        facts.append(("Beside the weights", ", ".join(beside)))
     if form.dropped:
-        facts.append(("Not given back", f"{', '.join(form.dropped)} (they still hold this model's weights)"))
+        facts.append(("Not given back", f"{', '.join(form.dropped)} (they may still hold this model's weights)"))
     if (forgotten := card.get("forgotten") or {}).get("count"):
         names = ", ".join(forgotten.get("classes") or ()) or "single images"
         how = "trained without" if card.get("kind") == "train" else "unlearned"
@@ -299,6 +301,10 @@ def _batch(path: Path) -> Description:
         ("Runs", f"{count(len(names))}{_names(tuple(names))}"),
     )
     return Description(str(path), "batch", f"{path.name}: a batch file", facts, data)
+
+
+def _shortened(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _names(names: tuple[str, ...] | None) -> str:

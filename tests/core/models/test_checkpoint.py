@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import pickle
 from collections import OrderedDict
@@ -14,8 +15,10 @@ from torch import nn
 
 from core.errors import AppError, InputError, MismatchError, NotFoundError, UnsafeFileError
 from core.files import file_sha256
+from core.jsonio import dumps, loads
 from core.models.checkpoint import open_model, recognise_model
 from core.models.containers import CheckpointForm
+from core.models.formats import write_same
 
 
 @pytest.fixture
@@ -88,12 +91,34 @@ def test_opened_weights_do_not_depend_on_the_file(tmp_path, weights):
 def test_what_stands_beside_the_weights_is_kept_or_named(tmp_path, weights):
     content = {
         "epoch": 3, "best": 0.5, "arch": "x", "done": True, "state_dict": weights,
-        "optimizer": {"state": {}}, "ema_state_dict": weights, "history": [1, 2],
+        "optimizer": {"state": {}}, "ema_state_dict": weights, "model_ema": None, "args": argparse.Namespace(lr=0.1),
     }  # fmt: skip
     torch.save(content, tmp_path / "net.pt")
-    form = open_model(tmp_path / "net.pt").form
+    form = open_model(tmp_path / "net.pt", trust_pickle=True).form
     assert form.scalars == {"epoch": 3, "best": 0.5, "arch": "x", "done": True}
-    assert form.dropped == ("optimizer", "ema_state_dict", "history")
+    assert form.dropped == ("optimizer", "ema_state_dict", "model_ema", "args")
+
+
+def test_what_is_plain_comes_back_as_it_was(tmp_path, weights):
+    beside = {
+        "best_loss": float("inf"), "nan": float("nan"), "classes": ["a", "b"], "class_to_idx": {"a": 0, "b": 1},
+        "idx_to_class": {0: "a", 1: "b"}, "size": (8, 8), "best": torch.tensor(0.25), "none": None,
+        "args": {"lr": 0.1, "milestones": (3, 6), "tuple()": 1},
+    }  # fmt: skip
+    torch.save({**beside, "state_dict": weights}, tmp_path / "net.pt")
+    form = open_model(tmp_path / "net.pt").form
+    assert form.dropped == ()
+    again = CheckpointForm.from_dict(loads(dumps(form.to_dict())))
+    write_same(tmp_path / "back.pt", weights, again)
+    found = torch.load(tmp_path / "back.pt", weights_only=True)
+    assert math.isnan(found.pop("nan")) and found.pop("best").equal(beside.pop("best"))
+    del found["state_dict"], beside["nan"]
+    assert found == beside and isinstance(found["size"], tuple)
+
+
+def test_a_long_list_beside_the_weights_is_left_out(tmp_path, weights):
+    torch.save({"losses": [0.1] * 30_000, "deep": weights, "state_dict": weights}, tmp_path / "net.pt")
+    assert open_model(tmp_path / "net.pt").form.dropped == ("losses", "deep")
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
