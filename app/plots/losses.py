@@ -27,11 +27,13 @@ class LossPlot(ThemedPlot):
     def add(self, steps: Sequence[int], terms: Mapping[str, Sequence[float | None]]) -> None:
         """Append the terms of some steps; None where a term does not apply."""
         for name, values in terms.items():
-            key = f"term/{name}"
-            if key not in {series.key for series in self.all_series()}:
-                series = self.add_series(key, self._style(name), name.replace("_", " ").capitalize())
-                series.jagged = True
+            key = self._key(name)
             self.append(key, *self._with_gaps(key, steps, values))
+
+    def set_term(self, name: str, steps: Sequence[int], values: Sequence[float | None]) -> None:
+        """Replace the points of a term."""
+        key = self._key(name)
+        self.set_data(key, *self._with_gaps(key, steps, values, fresh=True))
 
     def set_beside(self, curves: Mapping[str, tuple[Sequence[int], Sequence[float | None]]]) -> None:
         """Show the terms of a second run, dashed; none take the second run away."""
@@ -46,6 +48,13 @@ class LossPlot(ThemedPlot):
         for key in known:
             if key.startswith("beside/") and key.removeprefix("beside/") not in curves:
                 self.set_data(key, [], [])
+
+    def _key(self, name: str) -> str:
+        """Return the key of a term's curve, which is made where there is none."""
+        key = f"term/{name}"
+        if key not in {series.key for series in self.all_series()}:
+            self.add_series(key, self._style(name), name.replace("_", " ").capitalize()).jagged = True
+        return key
 
     def _with_gaps(
         self, key: str, steps: Sequence[int], values: Sequence[float | None], fresh: bool = False

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,19 @@ class Curve:
     steps: list[int] = field(default_factory=list)
     values: list[float | None] = field(default_factory=list)
 
+    def extend(self, steps: Sequence[int], values: Sequence[float | None]) -> bool:
+        """Add points in order of their steps; True where some came before points that are there already.
+
+        The engine hands over a phase at a time: of phases that alternate, one and then the other.
+        """
+        at = bisect_left(self.steps, steps[0]) if steps else len(self.steps)
+        late = at < len(self.steps)
+        both = zip([*self.steps[at:], *steps], [*self.values[at:], *values], strict=True)
+        points = sorted(both, key=lambda point: point[0]) if late else list(both)
+        self.steps[at:] = [step for step, _ in points]
+        self.values[at:] = [value for _, value in points]
+        return late
+
 
 class RunCurves:
     """Everything the plots of one run show, from its first step to the newest."""
@@ -30,12 +43,14 @@ class RunCurves:
         self.full_alignments: list[AlignmentMeasured] = []
         self.spectra: list[SpectrumMeasured] = []
         self.losses: dict[str, Curve] = {}
+        self.rearranged: set[str] = set()  # of these, what got points in between by the last `add`
         self.started: RunStarted | None = None
         self.last = 0
 
     def add(self, events: Iterable[Event]) -> bool:
         """Take events in, in order; True where a resume or a new beginning made later steps void."""
         went_back = False
+        self.rearranged = set()
         for event in events:
             self.last = max(self.last, event.step)
             if isinstance(event, RunStarted):
@@ -61,9 +76,8 @@ class RunCurves:
 
     def _add_losses(self, event: StepMetrics) -> None:
         for name, values in parts_of(event).items():
-            curve = self.losses.setdefault(name, Curve())
-            curve.steps.extend(event.steps)
-            curve.values.extend(values)
+            if self.losses.setdefault(name, Curve()).extend(event.steps, values):
+                self.rearranged.add(name)
 
     def _go_back(self, step: int) -> None:
         self.last = step

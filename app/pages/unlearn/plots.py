@@ -88,6 +88,8 @@ class RunPlots(QWidget):
             self._fill()
         else:
             self._append(events)
+            for name in self.curves.rearranged:
+                self.losses.set_term(name, self.curves.losses[name].steps, self.curves.losses[name].values)
             if self._until is not None:
                 self._show_moment()
         if any(isinstance(e, Evaluation | AlignmentMeasured) and e.scope == "full" for e in events):

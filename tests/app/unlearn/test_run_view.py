@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from app.pages.unlearn.curves import RunCurves, newest_until
@@ -255,3 +257,20 @@ def test_curves_by_step(script):
     assert newest_until(curves.evaluations, None).step == 100
     assert newest_until([], 5) is None
     assert len(curves.full) == 2 and curves.losses["alignment"].steps == list(range(100))
+
+
+def test_loss_terms_of_phases_that_alternate_are_drawn_in_order(view, script):
+    """The engine hands over a phase at a time, so of two that alternate the second begins before the first ends."""
+
+    def told(steps):
+        return dataclasses.replace(
+            script.losses(max(steps) + 1), steps=steps, terms={"loss": [float(step) for step in steps]}
+        )
+
+    live, at_once = [told([0, 1, 4, 5]), told([2, 3, 6, 7])], [told([8, 9])]
+    view.plots.add(live)
+    view.plots.add(at_once)
+    curve = view.plots.curves.losses["loss"]
+    assert curve.steps == list(range(10)) and curve.values == [float(step) for step in range(10)]
+    assert list(view.plots.losses.series("term/loss").buffer.x) == list(range(10))
+    assert view.plots.curves.add([script.started(resumed_at=5)]) and curve.steps == list(range(6))
