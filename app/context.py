@@ -51,6 +51,7 @@ class ProjectState(QObject):
         self.data_options: DataOptions | None = None  # how the data was opened besides its name
         self.history: History | None = None
         self.evaluation: dict[str, Any] = {}  # what was measured of the opened model on the data, by name
+        self.forgotten_before: Any = None  # (n,) bool: training images the open model forgot in earlier runs
         self.run: Any = None  # the run in view (live or from disk)
         self.runs: tuple[Any, ...] = ()  # run folders known
         self.beside: Any = None  # folder of a second run whose curves are drawn with those of the run in view

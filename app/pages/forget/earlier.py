@@ -111,6 +111,7 @@ class EarlierPresenter(QObject):
 
     def _take(self, found: Earlier | None) -> None:
         before, self.found = self.mask, found
+        self._context.project.forgotten_before = self.mask
         self._card.show_earlier(found)
         if before is not self.mask:
             self.changed.emit()

@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from app.models.class_table import NAME
 from app.models.gallery import EARLIER
 from app.pages.forget.page import ForgetPage
+from app.widgets.run_chips import matches
 from core.runs.folder import CARD, FORGET, MODEL, RunFolder
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.opening import Pair, open_for
@@ -62,6 +63,14 @@ def test_what_was_forgotten_before_is_told_and_cannot_be_chosen(page, opened, ex
     assert page.earlier_card.words.text().startswith(f"{gone} images were forgotten already by this model.")
     (line,) = page.earlier_card.lines()
     assert line.startswith(f"1. class 3: {gone} images, by finetune (run first), on 20")
+
+    later = make_unlearn_job(
+        Pair(opened.project.opened_model, dataset), opened.project.selection.with_classes([5]), "finetune"
+    )
+    for classes, fits in (([5], True), ([6], False), ([5, 6], False)):
+        opened.project.set_selection(opened.project.selection.cleared().with_classes(classes))
+        assert matches(opened.project, later) is fits
+    opened.project.set_selection(opened.project.selection.cleared())
 
     box = page.class_model.index(3, NAME)
     assert box.data() == "3 · forgotten" and not box.flags() & Qt.ItemFlag.ItemIsUserCheckable
