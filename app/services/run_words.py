@@ -136,11 +136,17 @@ def change(run: LiveRun) -> str:
         before.forget_test_accuracy, after.forget_test_accuracy
     )  # fmt: skip
     where = "on the forget images" if sample else "on unseen images"
+    if run.job is not None and run.job.requests:
+        where += " of all requests"
     return (
-        f"Forget accuracy {where} went from {fmt.percent(forget[0], unit=False)} to {fmt.percent(forget[1])}, "
-        f"retain accuracy from {fmt.percent(before.retain_test_accuracy, unit=False)} to "
-        f"{fmt.percent(after.retain_test_accuracy)}."
+        f"Forget accuracy {where} went from {_from_to(*forget)}, "
+        f"retain accuracy from {_from_to(before.retain_test_accuracy, after.retain_test_accuracy)}."
     )
+
+
+def _from_to(before: float | None, after: float | None) -> str:
+    """Two percentages with one unit: "100.0 to 93.8 %"."""
+    return f"{fmt.percent(before, unit=False)} to {fmt.percent(after, unit=False)} %"
 
 
 def outcome_warnings(run: LiveRun) -> list[str]:

@@ -58,6 +58,7 @@ class RunPlots(QWidget):
         self.beside = RunCurves()  # of a second run
         self._add_beside()
         self._mode = "class"
+        self._later = False  # a later request: it starts from another model than the original
         self._until: int | None = None
         self._markers: tuple[Marker, ...] = ()
 
@@ -74,6 +75,7 @@ class RunPlots(QWidget):
         self.accuracy.set_mode(self._mode)
         self.alignment.set_mode(self._mode)
         job = run.job
+        self._later = job is not None and bool(job.requests)
         about = f"run {run.id}" + (f", {job.method}, seed {job.seed}, {job.parameters}" if job else "")
         for plot in (self.accuracy, self.alignment.at_k, self.alignment.profile, self.alignment.losses,
                      self.spectra, self.losses):  # fmt: skip
@@ -223,7 +225,7 @@ class RunPlots(QWidget):
             if newest is None or marker.k is None or marker.k == newest.k:  # another k is another measure
                 alignment[marker.model] = marker.alignment
         started = self.curves.started
-        if started is not None and self._mode != "none":
+        if started is not None and self._mode != "none" and not self._later:
             first = next((e for e in self.curves.full if e.step == 0), None)
             if first is not None:
                 forget = first.forget_accuracy if self._mode == "sample" else first.forget_test_accuracy

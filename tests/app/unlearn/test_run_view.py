@@ -11,6 +11,7 @@ from app.pages.unlearn.run_bar import RunBar
 from app.pages.unlearn.run_view import RunView
 from app.workers.live_run import LiveRun
 from core.engine.states import State
+from core.job import RequestPart
 from core.runs.folder import RunFolder
 from core.session.markers import Marker
 from tests.app.scripted import Script, job
@@ -274,3 +275,17 @@ def test_loss_terms_of_phases_that_alternate_are_drawn_in_order(view, script):
     assert curve.steps == list(range(10)) and curve.values == [float(step) for step in range(10)]
     assert list(view.plots.losses.series("term/loss").buffer.x) == list(range(10))
     assert view.plots.curves.add([script.started(resumed_at=5)]) and curve.steps == list(range(6))
+
+
+def test_a_later_request_starts_from_another_model_than_the_original(view, run, script):
+    def original(view):
+        view.plots.accuracy.flush()
+        return [label.text for label in view.plots.accuracy.margin.labels() if label.text.startswith("Original")]
+
+    run.apply(script.whole())
+    view.plots.show_run(run)
+    assert len(original(view)) == 2
+    asked = RequestPart(method="muda", mode="class")
+    run.job = dataclasses.replace(run.job, requests=(asked, asked))
+    view.plots.show_run(run)
+    assert original(view) == []
