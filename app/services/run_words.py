@@ -164,6 +164,13 @@ def ends(run: LiveRun) -> tuple[Evaluation | None, Evaluation | None]:
     return before, after
 
 
+def gone(run: LiveRun | None) -> str:
+    """Say where a run's folder was deleted by somebody else; "" where it is there."""
+    if run is None or run.state is State.DISCARDED or run.active or run.path.exists():
+        return ""
+    return f"The folder of this run is gone: {run.path}"
+
+
 def discard_question(run: LiveRun) -> str:
     """The question before a run is thrown away."""
     return (

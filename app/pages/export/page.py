@@ -16,6 +16,7 @@ from app.pages.export.kept_card import KeptCard, removed_words
 from app.pages.export.presenter import ExportFacts, ExportPresenter, Wish
 from app.services import format as fmt
 from app.services import tokens as t
+from app.services.run_words import gone
 from app.services.theme import theme
 from app.widgets.banner import Banner
 from app.widgets.buttons import PrimaryButton
@@ -137,7 +138,7 @@ class ExportPage(Page):
         self.export_button.setVisible(facts is not None)
         if facts is None:
             self._shown = None
-            self.empty.set(NOTHING, "Open a run", self._open_runs)
+            self.empty.set(gone(self.context.project.run) or NOTHING, "Open a run", self._open_runs)
             self.context.page_states.set("export", "empty", "Nothing to export")
             self._update()
             return

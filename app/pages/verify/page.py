@@ -22,6 +22,7 @@ from app.pages.verify.verdict_card import VerdictCard
 from app.pages.verify.words import CODES, NOTHING, offer
 from app.services import format as fmt
 from app.services import tokens as t
+from app.services.run_words import gone
 from app.services.theme import BASE_PX, theme
 from app.widgets.banner import Banner
 from app.widgets.buttons import PrimaryButton
@@ -160,7 +161,7 @@ class VerifyPage(Page):
         if self.context.project.compared:
             return
         if facts is None:
-            self.empty.set(NOTHING, "Open a run", self._open_runs)
+            self.empty.set(gone(self.context.project.run) or NOTHING, "Open a run", self._open_runs)
             self.context.page_states.set("verify", "empty", "Nothing to check")
             return
         verdict_before = self.verdict.sentence.text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,13 @@ def test_a_run_without_a_result_has_nothing_to_check(checked, page, context):
     context.project.run.folder.file(MODEL).unlink()
     page.entered()
     assert page.stack.currentWidget() is page.empty
+
+
+def test_a_run_whose_folder_was_deleted_says_so(checked, page, context):
+    folder = context.project.run.folder
+    shutil.rmtree(folder.path)
+    page.entered()
+    assert page.empty.text() == f"The folder of this run is gone: {folder.path}"
 
 
 def test_a_damaged_run_is_said_and_nothing_breaks(qtbot, page, checked, context):
