@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QWidget
 
 
 def scrolling(inside: QWidget, ground: str = "") -> QScrollArea:
@@ -22,26 +22,39 @@ def scrolling(inside: QWidget, ground: str = "") -> QScrollArea:
 
 
 class Room(QScrollArea):
-    """Gives `inside` all there is, and where that is less than `least` scrolls it both ways.
+    """Gives the pages of `inside` all there is, and scrolls where that is less than the one in view needs.
 
-    Not what Qt calls resizable: that asks for the height which all wrapped text would like, though pages do with less.
+    A page needs the width it says, at most that of `most`, and the height of `most`. Not what Qt calls resizable: that
+    asks for the height which all wrapped text would like, though pages do with less.
     """
 
-    def __init__(self, inside: QWidget, least: QSize, parent: QWidget | None = None) -> None:
+    def __init__(self, inside: QStackedWidget, most: QSize, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._inside, self._least = inside, least
+        self._inside, self._most = inside, most
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setWidget(inside)
+        inside.currentChanged.connect(self._fit)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        room, bar = self.maximumViewportSize(), self.verticalScrollBar().sizeHint().width()
-        wide, high = room.width() < self._least.width(), room.height() < self._least.height()
-        wide |= high and room.width() - bar < self._least.width()
-        high |= wide and room.height() - bar < self._least.height()
-        left = QSize(room.width() - bar * high, room.height() - bar * wide)
-        self._inside.resize(left.expandedTo(self._least))
+        self._fit()
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest:  # a page shows something else, which needs more or less
+            self._fit()
+        return super().viewportEvent(event)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(0, 0)
+
+    def _fit(self, *_: object) -> None:
+        page = self._inside.currentWidget()
+        needed = 0 if page is None else max(page.minimumSizeHint().width(), page.minimumWidth())
+        least = QSize(min(needed, self._most.width()), self._most.height())
+        room, bar = self.maximumViewportSize(), self.verticalScrollBar().sizeHint().width()
+        wide, high = room.width() < least.width(), room.height() < least.height()
+        wide |= high and room.width() - bar < least.width()
+        high |= wide and room.height() - bar < least.height()
+        left = QSize(room.width() - bar * high, room.height() - bar * wide)
+        self._inside.resize(left.expandedTo(least))

@@ -12,6 +12,7 @@ from app.services.theme import theme
 from app.widgets.gap_bar import GapBarDelegate
 from core.verify.table import TableRow
 
+_NAME_LEAST = 190
 _WIDTHS = {1: 66, 2: 80, 3: 80, 4: 78, GAP_COLUMN: 82}  # Original … Retrained, gap bar
 
 
@@ -63,6 +64,11 @@ class MeasuresView(QTreeView):
 
     def sizeHint(self) -> QSize:
         return QSize(theme.px(600), theme.px(360))
+
+    def minimumSizeHint(self) -> QSize:
+        # All columns, with the beginning of the names: numbers alone say nothing.
+        numbers = sum(self._widths.values()) + self.verticalScrollBar().sizeHint().width()
+        return QSize(numbers + theme.px(_NAME_LEAST), super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
