@@ -182,7 +182,7 @@ def _parser() -> argparse.ArgumentParser:
         "opens the window.",
         epilog=f"subcommands (SUBCOMMAND --help says more):\n{commands}\n\n"
         "exit codes: 0 done, 2 usage, 3 bad input, 4 failed while running, 5 stopped or discarded,\n"
-        "1 a fault in the program",
+        "6 below the verdict that verify --require asks for, 1 a fault in the program",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -79,7 +79,10 @@ class RunFolder:
             folder.path.mkdir(parents=True, exist_ok=True)
             write_json(folder.file(JOB), jobs.to_dict(job))
         except OSError as error:
-            raise InputError(f"{folder.path} cannot be used as a run folder: {error.strerror}") from error
+            raise InputError(
+                f"{folder.path} cannot be used as a run folder: {error.strerror}",
+                "Choose a folder that can be written to",
+            ) from error
         folder.write_status(Status("queued", os.getpid(), time.time()))
         return folder
 

@@ -134,7 +134,9 @@ def check(
     to end.
     """
     job = folder.job()
-    if job.kind != "unlearn" or not folder.has_result:
+    if job.kind != "unlearn":
+        raise InputError(f"{folder.path} trained a model, so there is nothing to check", "Name a run of `unlearn`")
+    if not folder.has_result:
         raise InputError(f"{folder.path} holds no unlearned model to check", "Finish or resume the run first")
     brought = {name: reference_from(path, job) for name, path in (retrained or {}).items()}
     retrained = apart(brought, (*JUDGED, "retrained", *(f"seed {seed}" for seed in seeds)))

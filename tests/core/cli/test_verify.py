@@ -103,7 +103,7 @@ def test_verify_leaves_what_the_report_names_as_it_was(cli, run):
         (["{run}", "--suite", "ful"], USAGE, "did you mean full"),
         (["{run}", "--require", "hidden"], USAGE, "must be one of partly, close"),
         (["{run}", "--sign", "nokey"], BAD_INPUT, "There is no key"),
-        (["{model}"], BAD_INPUT, "no unlearned model to check"),
+        (["{model}"], BAD_INPUT, "trained a model, so there is nothing to check"),
     ],
 )
 def test_bad_input_is_said_before_anything_is_measured(cli, run, model, arguments, code, words):
