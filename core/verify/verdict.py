@@ -250,9 +250,11 @@ def _sentence(
         text = f"Not forgotten. On {near} of {total} measures the model is still close to the original."
     else:
         weakest = min(deciding, key=_share)
+        rest = "what retrained models differ by" if references > 1 else "sampling error"
         text = (
-            f"Partly forgotten. {closed} of {total} measures are where retraining puts them; the weakest, "
-            f"{weakest.title}, {_progress(weakest)}."
+            f"Partly forgotten. {closed} of {total} measures are where retraining puts them"
+            + (f" within {rest}, but the weakest, " if closed == total else "; the weakest, ")
+            + f"{weakest.title}, {_progress(weakest)}."
         )
     if not any(row.group == "feature" for row in deciding):
         text = text.removesuffix(".") + ", judged by outputs only."

@@ -199,7 +199,12 @@ def test_sampling_error_can_close_a_measure_and_is_said():
         "On 6 of 7 informative measures at least 90 % of the gap to a retrained model is closed. On 1 more the rest is "
         "within sampling error."
     )
-    assert judge(closures({"probe": 0.4}), REFERENCE, intervals={"probe": 0.5}).code == "partly"  # below the floor
+    floored = judge(closures({"probe": 0.4}), REFERENCE, intervals={"probe": 0.5})  # which error does not excuse
+    assert floored.code == "partly"
+    assert floored.sentence == (
+        "Partly forgotten. 7 of 7 measures are where retraining puts them within sampling error, but the weakest, "
+        "linear probe, has closed 40 % of its gap."
+    )
 
 
 def test_a_rest_within_the_retrained_spread_is_closed():
