@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -12,10 +13,21 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+# A shell starts what runs in the background with Ctrl+C ignored, which the programs under test would inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 import pytest  # noqa: E402
 
 GRACE_S = 15.0  # for a thread that is on its way out; only one that stays takes as long
 _OWN = ("pytest_timeout", "pydevd", "execnet")  # threads of test tools
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--late", type=int, default=0, metavar="MS",
+        help="look that much later in each wait for the window: finds tests that wait for a state which passes",
+    )  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

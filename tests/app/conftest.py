@@ -37,14 +37,18 @@ def qapp_args():
 class PatientBot(QtBot):
     """Waits as long as a machine needs whose cores are taken: five seconds, as usual, are what a slow one loses."""
 
+    late = 0  # ms before a wait first looks
+
     def waitUntil(self, callback, *, timeout=PATIENCE_MS):
+        if self.late:
+            self.wait(self.late)
         super().waitUntil(callback, timeout=max(timeout, PATIENCE_MS))
 
     def waitSignal(self, signal, *, timeout=PATIENCE_MS, **more):
-        return super().waitSignal(signal, timeout=timeout, **more)
+        return super().waitSignal(signal, timeout=max(timeout, PATIENCE_MS), **more)
 
     def waitSignals(self, signals, *, timeout=PATIENCE_MS, **more):
-        return super().waitSignals(signals, timeout=timeout, **more)
+        return super().waitSignals(signals, timeout=max(timeout, PATIENCE_MS), **more)
 
     def waitActive(self, widget, *, timeout=PATIENCE_MS):
         return super().waitActive(widget, timeout=timeout)
@@ -52,7 +56,9 @@ class PatientBot(QtBot):
 
 @pytest.fixture
 def qtbot(qapp, request):
-    return PatientBot(request)
+    bot = PatientBot(request)
+    bot.late = request.config.getoption("--late")
+    return bot
 
 
 @pytest.fixture(autouse=True)

@@ -73,7 +73,7 @@ class TestJobs:
         go = threading.Event()
 
         def work(progress) -> str:
-            go.wait(5)
+            go.wait(60)
             progress("decoding", 3, 10)
             return "done"
 
@@ -111,7 +111,7 @@ class TestJobs:
         results = []
         handle.done.connect(results.append)
         handle.failed.connect(results.append)
-        assert started.wait(5)
+        assert started.wait(60)
         with qtbot.waitSignal(handle.finished):
             handle.cancel()
         assert results == []
@@ -131,7 +131,7 @@ class TestJobs:
     def test_a_newer_job_of_the_same_key_makes_the_older_stale(self, qtbot, jobs):
         go = threading.Event()
         results = []
-        first = jobs.submit(lambda: (go.wait(5), "old")[1], key="facts")
+        first = jobs.submit(lambda: (go.wait(60), "old")[1], key="facts")
         second = jobs.submit(lambda: "new", key="facts")
         first.done.connect(results.append)
         second.done.connect(results.append)
@@ -165,7 +165,7 @@ class TestJobs:
                 time.sleep(0.001)
 
         made.submit(work)
-        assert started.wait(5)
+        assert started.wait(60)
         assert made.shutdown(5000)
 
     def test_after_shutdown_nothing_starts(self, qtbot, qapp):

@@ -67,12 +67,12 @@ def test_what_is_read_of_the_run_before_does_not_arrive_late(qtbot, page, contex
 
     def late(folder):
         asked.set()
-        go.wait(10)
+        go.wait(60)
         return read_facts(folder)
 
     monkeypatch.setattr("app.pages.export.presenter.read_facts", late)
     context.project.set_run(live)
-    assert asked.wait(5)
+    assert asked.wait(60)
     context.project.set_run(None)
     go.set()
     qtbot.waitUntil(lambda: context.jobs.active() == 0)

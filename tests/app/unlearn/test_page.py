@@ -374,7 +374,7 @@ def test_markers_of_the_run_before_do_not_arrive_at_a_training(page, opened, qtb
 
     def late(*_args):
         asked.set()
-        go.wait(10)
+        go.wait(60)
         return (Marker("retrained", 0.5, 0.5, None, None),)
 
     monkeypatch.setattr("core.session.markers.markers", late)
@@ -383,7 +383,7 @@ def test_markers_of_the_run_before_do_not_arrive_at_a_training(page, opened, qtb
         write_run(tmp_path / "t", job("none", kind="train"), Script("t", mode="none").whole())
     )
     opened.project.set_run(first)
-    assert asked.wait(5)
+    assert asked.wait(60)
     opened.project.set_run(training)
     go.set()
     qtbot.waitUntil(lambda: opened.jobs.active() == 0)

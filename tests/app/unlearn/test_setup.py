@@ -66,7 +66,7 @@ def test_settings_of_a_job_stay_when_the_devices_become_known(opened, qtbot, mon
     go = threading.Event()
 
     def devices() -> list[tuple[str, str]]:
-        go.wait(10)
+        go.wait(60)
         return [("cpu", "Processor"), ("cuda:0", "A card")]
 
     monkeypatch.setattr("app.pages.unlearn.setup_presenter._devices", devices)

@@ -45,7 +45,7 @@ def test_the_newest_request_is_served_first_and_the_oldest_dropped(thumbnails, q
 
     def pixels(key):
         if key < 0:
-            go.wait(5)
+            go.wait(60)
         else:
             order.append(key)
         return grey(0)
@@ -77,7 +77,7 @@ def test_nothing_of_an_older_source_arrives(thumbnails, qtbot):
     go = threading.Event()
 
     def slow(key):
-        go.wait(5)
+        go.wait(60)
         return grey(1)
 
     thumbnails.set_source(slow, 16)

@@ -149,7 +149,7 @@ def test_a_strangers_checkpoint_is_given_back_as_it_came_in(cli, tmp_path):
 
 @pytest.mark.slow
 def test_the_example_without_a_window(process, tmp_path):
-    result = process("--example", "--no-window", "--out", tmp_path / "e", timeout=120)
+    result = process("--example", "--no-window", "--out", tmp_path / "e", timeout=300)
     assert result.code == 0, result.err
     assert "without a window" in result.out and "The whole example took" in result.out
     assert "model.pt: Written and read back" in result.out

@@ -166,7 +166,7 @@ def test_ctrl_c_stops_a_check_and_the_same_command_goes_on(cli, run, tmp_path):
         if line.startswith("Measuring linear probe, seed 1"):
             process.send_signal(signal.SIGINT)
             break
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 5 and "Finished measures are kept" in err
     assert (folder / "report.json").read_bytes() == report
     kept = (folder / "verify.jsonl").read_text()

@@ -300,7 +300,7 @@ def opened(html: str, folder: Path) -> tuple[str, set[str], int]:
         [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--log-net-log={log}",
          "--disable-background-networking", "--disable-component-update", "--no-first-run", "--window-size=1000,4000",
          f"--user-data-dir={folder / 'profile'}", f"--screenshot={picture}", page.as_uri()],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     hosts = set(re.findall(r'"url":"https?://([^/":]+)', log.read_text(errors="replace")))
     own = ("google.com", "googleapis.com", "gvt1.com", "gstatic.com")  # the browser's, whatever it shows
