@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+import numpy as np
+from PySide6.QtWidgets import QMenu, QStackedWidget, QVBoxLayout, QWidget
 
-from app.plots.base import ThemedPlot
+from app.plots.base import Y_PADDING, ThemedPlot
 from app.plots.histogram import HistogramPlot
 from app.plots.items import Reference
 from app.services import format as fmt
@@ -19,6 +20,43 @@ FLOOR = SeriesStyle("floor", "Random", "text_3", (1, 3), "o", False, "○")
 MEANING = "higher = forget features lie more inside the retain space; the goal is the retrained value, not 1"
 _TITLE = "Dimensional alignment"
 _Y_TITLE = "Share of forget features inside the retain space"
+_FLOORS = (0.98, 0.95, 0.9, 0.8, 0.5)  # where a closer scale may begin
+
+
+class ValuePlot(ThemedPlot):
+    """The value at k over the steps, on a closer scale where all values are near 1, which the axis title then says."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        self._closer, self._floor = True, 0.0
+        super().__init__(_TITLE, _Y_TITLE, parent, y_range=(0.0, 1.0), value_format=fmt.alignment)
+
+    def set_closer(self, closer: bool) -> None:
+        """Allow a closer scale, or keep the whole one from 0 to 1."""
+        self._closer = closer
+        self.mark_dirty()
+
+    def add_menu_entries(self, menu: QMenu) -> None:
+        action = menu.addAction("Whole scale, 0 to 1")
+        action.setCheckable(True)
+        action.setChecked(not self._closer)
+        action.toggled.connect(self._whole_wanted)
+        menu.addSeparator()
+
+    def _whole_wanted(self, whole: bool) -> None:
+        self.set_closer(not whole)
+
+    def _fit_values(self) -> None:
+        floor = self._wanted_floor() if self._closer else 0.0
+        if floor != self._floor:
+            self._floor = floor
+            self.view.setYRange(floor, 1.0, padding=Y_PADDING)
+            self.set_y_title(f"{_Y_TITLE} · axis from {floor:g}" if floor else _Y_TITLE)
+
+    def _wanted_floor(self) -> float:
+        known = [reference.value for reference in self._references]
+        known += [float(np.nanmin(y)) for series in self._shown() if np.isfinite(y := series.buffer.y).any()]
+        lowest = min(known, default=0.0)
+        return next((floor for floor in _FLOORS if floor <= lowest), 0.0)
 
 
 class AlignmentPlot(QWidget):
@@ -26,7 +64,7 @@ class AlignmentPlot(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.at_k = ThemedPlot(_TITLE, _Y_TITLE, y_range=(0.0, 1.0), value_format=fmt.alignment)
+        self.at_k = ValuePlot()
         self.at_k.add_series("unlearned", MODELS["unlearned"], "Now")
         self.profile = ThemedPlot(
             _TITLE, _Y_TITLE, y_range=(0.0, 1.0), x_title="k", value_format=fmt.alignment

@@ -28,6 +28,7 @@ from app.widgets.term import heading
 _SHORT = {"original": "Original", "retrained": "Retrained", "head_only": "Head-only", "fresh": "Untrained",
           "unlearned": "Unlearned"}  # fmt: skip
 
+Y_PADDING = 0.05  # of the y axis: room for half of the highest label
 _STRIDES = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # of a decade: where a growing axis ends
 
 
@@ -220,6 +221,7 @@ class ThemedPlot(QWidget):
             series.draw()
         if self._follow:
             self._follow_data()
+        self._fit_values()
         self._update_labels()
         self._describe()
 
@@ -288,6 +290,9 @@ class ThemedPlot(QWidget):
 
     def add_menu_entries(self, menu: QMenu) -> None:
         """Further entries for the menu of this plot."""
+
+    def _fit_values(self) -> None:
+        """Fit the y axis to what is shown, where it does not fit itself."""
 
     def _shown(self) -> list[Series]:
         return [series for series in self._series.values() if series.item.isVisible() and len(series.buffer)]
@@ -421,7 +426,7 @@ class ThemedPlot(QWidget):
         self.view.enableAutoRange(x=False, y=y_range is None)
         self.view.setAutoVisible(y=y_range is None)
         if y_range is not None:
-            self.view.setYRange(*y_range, padding=0.05)  # room for half of the highest label
+            self.view.setYRange(*y_range, padding=Y_PADDING)
         else:
             half = QFontMetrics(theme.font("caption")).height() // 2
             self.item.layout.setContentsMargins(0, half, 0, 0)

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QFontMetrics, QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QWidget
 
 from app.plots import export
 from app.plots.accuracy import AccuracyPlot
@@ -268,6 +268,32 @@ class TestAlignment:
     def test_the_caption_says_what_the_value_means(self, plot):
         assert plot.at_k.caption().startswith("k = 9 · 96 % of retain energy · not centred · ")
         assert plot.at_k.caption().endswith("the goal is the retrained value, not 1")
+
+    def test_values_near_one_get_a_closer_scale_that_says_so(self, plot):
+        at_k = plot.at_k
+        scale = lambda: pytest.approx(at_k.view.viewRange()[1], abs=0.06)  # noqa: E731
+        at_k.flush()
+        assert scale() == [0.9, 1.0] and at_k.texts()[1][0].endswith(" · axis from 0.9")
+        plot.set_reference_values({"original": 0.7})
+        at_k.flush()
+        assert scale() == [0.5, 1.0] and at_k.texts()[1][0].endswith(" · axis from 0.5")
+        plot.add(10, 0.3, 9, 0.961, False)
+        at_k.flush()
+        assert scale() == [0.0, 1.0] and at_k.texts()[1][0].endswith("retain space")
+        plot.clear()
+        plot.set_reference_values({})
+        plot.add(0, None, 9, 0.961, False)  # a gap is no value
+        plot.add(10, 0.99, 9, 0.961, False)
+        at_k.flush()
+        assert scale() == [0.98, 1.0]
+
+    def test_the_whole_scale_is_in_the_menu(self, plot):
+        at_k = plot.at_k
+        menu = QMenu(at_k)
+        at_k.add_menu_entries(menu)
+        menu.actions()[0].trigger()
+        at_k.flush()
+        assert at_k.view.viewRange()[1][0] < 0 and "axis from" not in at_k.texts()[1][0]
 
     def test_views_switch_together(self, plot):
         plot.set_view("profile")
