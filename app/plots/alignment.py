@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PySide6.QtWidgets import QMenu, QStackedWidget, QVBoxLayout, QWidget
 
-from app.plots.base import Y_PADDING, ThemedPlot
+from app.plots.base import ThemedPlot
 from app.plots.histogram import HistogramPlot
 from app.plots.items import Reference
+from app.plots.scales import Y_PADDING, closer_floor
 from app.services import format as fmt
 from app.services.tokens import MODELS, SeriesStyle
 from app.widgets.buttons import Segmented
@@ -20,7 +21,6 @@ FLOOR = SeriesStyle("floor", "Random", "text_3", (1, 3), "o", False, "○")
 MEANING = "higher = forget features lie more inside the retain space; the goal is the retrained value, not 1"
 _TITLE = "Dimensional alignment"
 _Y_TITLE = "Share of forget features inside the retain space"
-_FLOORS = (0.98, 0.95, 0.9, 0.8, 0.5)  # where a closer scale may begin
 
 
 class ValuePlot(ThemedPlot):
@@ -55,8 +55,7 @@ class ValuePlot(ThemedPlot):
     def _wanted_floor(self) -> float:
         known = [reference.value for reference in self._references]
         known += [float(np.nanmin(y)) for series in self._shown() if np.isfinite(y := series.buffer.y).any()]
-        lowest = min(known, default=0.0)
-        return next((floor for floor in _FLOORS if floor <= lowest), 0.0)
+        return closer_floor(min(known, default=0.0))
 
 
 class AlignmentPlot(QWidget):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QVBo
 
 from app.plots.canvas import Canvas
 from app.plots.items import HorizontalGrid, LogAxis, MarginLabel, Phase, PhaseStrip, Reference, ValueMargin
+from app.plots.scales import Y_PADDING, end_ahead
 from app.plots.series import Series
 from app.plots.tables import Cell, table_of
 from app.plots.turns import DrawTurns
@@ -27,9 +27,6 @@ from app.widgets.term import heading
 
 _SHORT = {"original": "Original", "retrained": "Retrained", "head_only": "Head-only", "fresh": "Untrained",
           "unlearned": "Unlearned"}  # fmt: skip
-
-Y_PADDING = 0.05  # of the y axis: room for half of the highest label
-_STRIDES = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # of a decade: where a growing axis ends
 
 
 class ThemedPlot(QWidget):
@@ -301,16 +298,9 @@ class ThemedPlot(QWidget):
         ends = [(s.buffer.x[0], s.buffer.x[-1]) for s in self._shown()]
         if ends:
             low, high = min(end[0] for end in ends), max(end[1] for end in ends)
-            self.view.setXRange(min(low, 0.0), self._ahead(max(high, low + 10.0)), padding=0.02)
+            self.view.setXRange(min(low, 0.0), end_ahead(max(high, low + 10.0), self.x_most), padding=0.02)
         else:
             self.view.setXRange(0.0, 10.0, padding=0.02)
-
-    def _ahead(self, high: float) -> float:
-        """Leave room for the next steps of a curve that grows: each change of the axis draws everything anew."""
-        if self.x_most is None:
-            return high
-        decade = 10.0 ** math.floor(math.log10(high))
-        return min(next(stride * decade for stride in _STRIDES if stride * decade >= high), max(self.x_most, high))
 
     def _update_labels(self) -> None:
         labels: list[MarginLabel] = []
