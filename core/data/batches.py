@@ -14,9 +14,10 @@ from functools import lru_cache
 
 import torch
 
-from core.data.dataset import ImageSet, Unreadable
+from core.data.dataset import ImageSet
 from core.data.preprocessing import Preprocessing
 from core.data.streamed import StreamedTensor
+from core.data.unreadable import Unreadable
 
 AHEAD = 3  # batches that are read ahead of the one in use where images are streamed
 DEVICE_SHARE = 1 / 3  # decoded images may take this share of a device's memory, else they stay on the host

@@ -9,25 +9,12 @@ from typing import TYPE_CHECKING
 import torch
 
 from core.data.preprocessing import Preprocessing
+from core.data.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from core.data.streamed import StreamedTensor
 
 OWN, SET_ASIDE = "own", "set aside"
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """A file that was left out of the data set, or counts as black, and why."""
-
-    path: str
-    reason: str
-
-    @property
-    def text(self) -> str:
-        """Path and reason on one line, whatever is in the path."""
-        path = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in self.path)
-        return f"{path}: {self.reason}"
 
 
 @dataclass(frozen=True, eq=False)

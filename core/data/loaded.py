@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from core.data.dataset import Unreadable
 from core.data.streamed import StreamedImages
+from core.data.unreadable import Unreadable
 from core.errors import NoTestPartError, StoppedError
 
 ProgressCallback = Callable[[str, int, int], None]  # what, done, total (0 where the total is not known)

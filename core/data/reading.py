@@ -17,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
-from core.data.dataset import Unreadable
 from core.data.decoded_cache import DecodedCache
 from core.data.files import ImageFiles
 from core.data.images import CannotReadError, Form, decode_into, look, reason_of
 from core.data.index import CHUNK, FileIndex, open_index, quiet
 from core.data.loaded import DecodeOptions, Part, Reporter
 from core.data.streamed import ImageStream, StreamedImages
+from core.data.unreadable import Unreadable
 from core.errors import InputError, ParameterError
 
 PHOTO_SIDE = 64

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.data.dataset import Unreadable
 from core.data.decoded_cache import DecodedCache
 from core.data.files import ImageFiles
 from core.data.images import Form, decode_into, reason_of
+from core.data.unreadable import Unreadable
 from core.errors import InputError
 
 AHEAD_BYTES = 512 * 2**20  # decoded images that may wait to be asked for

@@ -3,8 +3,9 @@
 import dataclasses
 
 from app.pages.project.facts import data_facts
-from core.data.dataset import ImageSet, Unreadable
+from core.data.dataset import ImageSet
 from core.data.sources import open_dataset
+from core.data.unreadable import Unreadable
 
 
 def left_out(dataset):
