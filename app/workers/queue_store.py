@@ -8,6 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.errors import NotFoundError
+
 if TYPE_CHECKING:
     from app.workers.live_run import LiveRun
     from core.data.dataset import Dataset
@@ -105,5 +107,7 @@ class QueueStore:
 def _logged(act: Callable[..., object], *args: Any) -> None:
     try:
         act(*args)
+    except NotFoundError as error:
+        log.info("%s", error.text)
     except Exception:
         log.warning("the queue is not kept on disk", exc_info=True)

@@ -232,13 +232,18 @@ class RunController(QObject):
 
         def work(control: Control, emit: Emit) -> Any:
             from core.session.checking import check
+            from core.session.waiting import taken_over
 
+            if moved is not None:
+                moved.result()
+                if kept is not None and not kept.is_dir():
+                    raise taken_over()
             return check(folder, control, emit, seeds=asked.seeds, retrained=dict(asked.retrained),
                          which=asked.which, **allowed)  # fmt: skip
 
         live = LiveRun(folder, "check", job=job, title="Check", work=work)
-        if self._store is not None:
-            self._store.adopt(live, waiting)
+        moved = self._store.adopt(live, waiting) if self._store is not None else None
+        kept = live.kept_in
         return self._add(live)
 
     def start_search(self, work: SearchWork, title: str) -> LiveRun:

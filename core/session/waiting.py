@@ -18,7 +18,7 @@ import filelock
 
 from core import job as jobs
 from core.data.dataset import Dataset
-from core.errors import AppError, InputError
+from core.errors import AppError, InputError, NotFoundError
 from core.files import write_atomic
 from core.job import Job
 from core.jsonio import read_json, write_json
@@ -96,9 +96,12 @@ class WaitingRoom:
             raise InputError(f"{entry} cannot be written: {error.strerror or error}") from error
 
     def adopt(self, waiting: Waiting, entry: Path) -> None:
-        """Take over a run another program left."""
+        """Take over a run another program left. Raises NotFoundError where a third one was quicker."""
         self._take()
-        waiting.entry.rename(entry)
+        try:
+            waiting.entry.rename(entry)
+        except FileNotFoundError as error:
+            raise taken_over() from error
 
     def close(self) -> None:
         """Let go, so that what still waits is found at the next start."""
@@ -119,8 +122,15 @@ def waiting_home() -> Path:
     return data_home() / "queue"
 
 
+def taken_over() -> NotFoundError:
+    """Return the error of a run that waited and waits no longer: each may be started by one window only."""
+    return NotFoundError("Another window has taken over what waited here", "It is in that window's queue")
+
+
 def move_waiting(entry: Path, place: float) -> None:
-    """Note another place in the queue."""
+    """Note another place in the queue; one that is gone is no error."""
+    if not (entry / WAITING).is_file():
+        return
     noted = read_json(entry / WAITING)
     write_json(entry / WAITING, {**noted, "place": place})
 
@@ -158,6 +168,8 @@ def _read(entry: Path) -> Waiting:
 
 def begin_waiting(entry: Path, job: Job, path: Path, tries: Path | None = None) -> RunFolder:
     """Make the run folder of a run that waited in `entry`. Raises InputError where that cannot be."""
+    if not entry.is_dir():
+        raise taken_over()
     try:
         listed = (entry / FORGET).read_bytes()
     except OSError as error:

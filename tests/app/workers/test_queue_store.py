@@ -84,6 +84,27 @@ def test_a_run_that_begins_leaves_the_disk(new, example, home, qtbot):
     assert controller.shutdown() and not kept.exists() and not list(waiting_home().glob("*"))
 
 
+def test_what_another_window_took_over_says_so_in_a_sentence(new, example, home, runs, qtbot):
+    first = new()
+    first.hold()
+    first.start(job_of(example, 1), example.pair, example.selection)
+    first.start_reference(RunFolder.create(runs / "one", job_of(example, 2)))
+    assert first.shutdown()
+    left = left_waiting()  # both windows ask at the same time
+    assert len(left) == 2
+    quick, slow = new(), new()
+    quick.hold()
+    taken = [quick.start_waiting(one) for one in left]
+    qtbot.waitUntil(lambda: all(run.kept_in.is_dir() for run in taken))
+    late = [slow.start_waiting(one) for one in left]
+    qtbot.waitUntil(lambda: not slow.busy)
+    for run in late:
+        assert run.state is State.FAILED
+        assert run.error == "Another window has taken over what waited here.", run.details
+        assert run.hint == "It is in that window's queue."
+    assert [run.job.seed for run in quick.queue] == [1, 2] and all(run.kept_in.is_dir() for run in taken)
+
+
 def test_what_is_damaged_is_no_question(new, example, home):
     controller = new()
     controller.hold()
