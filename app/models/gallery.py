@@ -133,7 +133,9 @@ class Images:
             if self.near is None or part != "train":
                 return None
             likeness: np.ndarray = -getattr(self.near, NEEDS_FORGET[sort])
-            nearest = np.where(self.near.forget, np.inf, likeness)  # kept images first, nearest before all
+            nearest = np.where(self.near.kept, likeness, np.inf)  # kept images first, nearest before all
+            if self.near.gone is not None:
+                nearest[self.near.gone] = np.nan  # last: nothing is to be decided about these
             return np.argsort(nearest, kind="stable")
         of = {"name": self._part(part).paths, "twins": self.twins if part == "train" else None}
         source = of.get(sort) if sort in of else self._known(part)

@@ -20,17 +20,25 @@ _SHARE = 0.05  # of the kept images count as near: a class among twenty
 class Near:
     """Of every training image, (n,) float32: likeness to the forget set by features and by the head's gradient.
 
-    forget: (n,) bool, whose values are those of the forget images themselves.
+    forget: (n,) bool, whose values are those of the forget images themselves. gone: (n,) bool, what the model forgot in
+    earlier requests; None where that is nothing.
     """
 
     features: np.ndarray
     gradient: np.ndarray
     forget: np.ndarray
+    gone: np.ndarray | None = None
+
+    @property
+    def kept(self) -> np.ndarray:
+        """The images that stay: neither in the forget set nor forgotten before, (n,) bool."""
+        kept: np.ndarray = ~self.forget if self.gone is None else ~(self.forget | self.gone)
+        return kept
 
     def order(self, by: str = "features") -> np.ndarray:
         """Return the kept images, nearest first: (m,) int64. `by` is one of ORDERS; not finite comes last."""
         values = getattr(self, by)
-        kept = np.flatnonzero(~self.forget)
+        kept = np.flatnonzero(self.kept)
         order: np.ndarray = kept[np.argsort(-values[kept], kind="stable")]
         return order
 
@@ -42,9 +50,9 @@ class Near:
         order = self.order()
         near = np.zeros(len(labels), bool)
         near[order[: max(1, round(_SHARE * len(order)))]] = bool(len(order))
-        rows = []
+        rows, kept = [], self.kept
         for index in range(num_classes):
-            mine = (labels == index) & ~self.forget
+            mine = (labels == index) & kept
             if mine.any():
                 rows.append({
                     "class": index, "images": int(mine.sum()), "near": int(near[mine].sum()),
@@ -53,14 +61,18 @@ class Near:
         return sorted(rows, key=lambda row: (-row["near"] / row["images"], -row["features"]))
 
 
-def near_forget_set(outputs: FullOutputs, forget: np.ndarray) -> Near:
-    """Measure how near every training image lies to the forget set (n,) bool in a model with these outputs."""
+def near_forget_set(outputs: FullOutputs, forget: np.ndarray, gone: np.ndarray | None = None) -> Near:
+    """Measure how near every training image lies to the forget set (n,) bool in a model with these outputs.
+
+    gone: (n,) bool, what the model forgot in earlier requests, which is not kept either.
+    """
     mask = torch.from_numpy(forget.copy())
     train = outputs.train
     return Near(
         feature_similarity(train.features, mask).numpy(),
         head_gradient_similarity(train.logits, train.labels, train.features, mask).numpy(),
         forget,
+        gone,
     )
 
 

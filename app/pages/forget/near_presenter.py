@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from app.context import AppContext
     from core.selection import Selection
     from core.session.near import Near
+    from core.session.opening import Pair
 
+Key = tuple["Selection", str, int]  # forget set, model, and how many images were forgotten before
 PAUSE_MS = 400  # after the last change of the forget set: while it is chosen, the order stays
 KEY = "near"
 
@@ -28,8 +30,8 @@ class NearPresenter(QObject):
         super().__init__(parent)
         self._context = context
         self._wanted = False
-        self._held: tuple[Selection, str, Near] | None = None  # of which forget set and model
-        self._asked: tuple[Selection, str] | None = None
+        self._held: tuple[Key, Near] | None = None
+        self._asked: Key | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(PAUSE_MS)
@@ -41,8 +43,9 @@ class NearPresenter(QObject):
         project, held = self._context.project, self._held
         if held is None or project.selection is None or project.opened_model is None:
             return None
-        same = len(held[0].mask) == project.selection.total and held[1] == project.opened_model.sha256
-        return held[2] if same else None
+        (selection, model, _), near = held
+        same = len(selection.mask) == project.selection.total and model == project.opened_model.sha256
+        return near if same else None
 
     def want(self, wanted: bool) -> None:
         """Whether the gallery is ordered by it."""
@@ -56,25 +59,28 @@ class NearPresenter(QObject):
         if not self._wanted or pair is None or selection is None or "baseline" not in project.evaluation:
             self._timer.stop()
             return
-        now = (selection, pair.model.sha256)
-        if not selection.count or selection.count == selection.total or now in (self._asked, self._key()):
+        known = self._held[0] if self._held is not None else None
+        now = self._key(pair, selection)
+        if not selection.count or selection.count == selection.total or now in (self._asked, known):
             return
         self._timer.start()
 
-    def _key(self) -> tuple[Selection, str] | None:
-        return None if self._held is None else self._held[:2]
+    def _key(self, pair: Pair, selection: Selection) -> Key:
+        gone = self._context.project.forgotten_before
+        return selection, pair.model.sha256, 0 if gone is None else int(gone.sum())
 
     def _measure(self) -> None:
         pair, selection = self._context.project.pair, self._context.project.selection
         if pair is None or selection is None:
             return
-        self._asked = (selection, pair.model.sha256)
-        handle = self._context.jobs.submit(measure_near, pair, selection, key=KEY)
+        self._asked = self._key(pair, selection)
+        gone = self._context.project.forgotten_before
+        handle = self._context.jobs.submit(measure_near, pair, selection, gone, key=KEY)
         handle.done.connect(partial(self._measured, self._asked))
         handle.failed.connect(self._failed)
 
-    def _measured(self, asked: tuple[Selection, str], near: Near) -> None:
-        self._held, self._asked = (*asked, near), None
+    def _measured(self, asked: Key, near: Near) -> None:
+        self._held, self._asked = (asked, near), None
         if self._wanted:
             self.changed.emit()
 
@@ -83,8 +89,11 @@ class NearPresenter(QObject):
         self._context.notifications.caution(f"What lies near the forget set is not known. {explain(error)}")
 
 
-def measure_near(pair: Any, selection: Any, progress: Any, cancelled: Any) -> Near:
-    """Return what lies near a forget set; runs in a worker. The model's outputs come from the cache."""
+def measure_near(pair: Pair, selection: Selection, gone: Any, progress: Any, cancelled: Any) -> Near:
+    """Return what lies near a forget set; runs in a worker. The model's outputs come from the cache.
+
+    gone: (n,) bool, what was forgotten in earlier requests; None: nothing.
+    """
     from core.devices import choose_device
     from core.session.baseline import original_outputs
     from core.session.near import near_forget_set
@@ -94,4 +103,4 @@ def measure_near(pair: Any, selection: Any, progress: Any, cancelled: Any) -> Ne
             raise StoppedError("The measurement is not wanted any more")
         progress(what, done, total)
 
-    return near_forget_set(original_outputs(pair, choose_device("cpu"), tell), selection.mask)
+    return near_forget_set(original_outputs(pair, choose_device("cpu"), tell), selection.mask, gone)

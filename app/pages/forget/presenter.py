@@ -310,6 +310,7 @@ class ForgetPresenter(QObject):
         page.class_model.set_earlier(counts(mask, self._context.project.dataset))
         page.gallery_model.set_earlier(mask)
         page.gallery_panel.view.viewport().update()
+        self.near.refresh()
         self._show_summary()
 
     def _words(self, selection: Selection) -> str:

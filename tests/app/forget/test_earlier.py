@@ -12,7 +12,9 @@ from app.models.class_table import NAME
 from app.models.gallery import EARLIER
 from app.pages.forget.page import ForgetPage
 from app.widgets.run_chips import matches
+from core.devices import choose_device
 from core.runs.folder import CARD, FORGET, MODEL, RunFolder
+from core.session.baseline import baseline
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.opening import Pair, open_for
 from tests.app.runner import context, example, example_home, home, opened
@@ -87,6 +89,30 @@ def test_what_was_forgotten_before_is_told_and_cannot_be_chosen(page, opened, ex
     page.presenter.toggle_classes([c for c in range(10) if c != 3], True)
     assert page.class_panel.filter.state() == Qt.CheckState.Checked  # all that can be chosen is
     assert page.missing() == "At least one class must stay."  # with what was forgotten before, none would
+
+
+def test_what_is_near_the_forget_set_leaves_out_what_was_forgotten_before(page, opened, example, result, qtbot):
+    first = result("first", example.pair, example.selection)
+    dataset = example.pair.dataset
+    opened.project.set_model(open_for(dataset, first.path))
+    opened.project.set_selection(opened.project.selection.cleared().with_classes([5]))
+    pair = opened.project.pair
+    opened.project.set_evaluation(baseline=baseline(pair, choose_device("cpu")))
+    qtbot.waitUntil(lambda: page.presenter.earlier.mask is not None)
+    page.tools.sort.setCurrentIndex(page.tools.sort.findData("near"))
+    gone, chosen = example.selection.mask, opened.project.selection.mask
+    kept = int((~(gone | chosen)).sum())
+    qtbot.waitUntil(lambda: page.presenter.near.found is not None and page.presenter.near.found.gone is not None)
+    model = page.gallery_model
+
+    def arranged() -> bool:
+        first, last = model.ids(0, kept - 1), model.ids(model.count - int(gone.sum()), model.count - 1)
+        return not (gone | chosen)[first].any() and gone[last].all()
+
+    qtbot.waitUntil(arranged)
+    near = page.presenter.near.found
+    assert not np.isin(near.order(), np.flatnonzero(gone | chosen)).any() and len(near.order()) == kept
+    assert {row["class"] for row in near.classes(dataset.train.labels.numpy(), 10)} == set(range(10)) - {3, 5}
 
 
 def test_all_requests_of_a_chain_are_told_with_their_runs(page, opened, example, result, qtbot):
