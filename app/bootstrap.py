@@ -126,6 +126,8 @@ class Session(QObject):
         for jobs in (self.context.jobs, self.context.device_jobs):
             if not jobs.shutdown():
                 log.warning("a job did not end in time")
+        if not self.context.recent.shutdown():
+            log.warning("a disk did not answer in time")
         self._signals.close()
         self.context.log_model.stop()
         self._ring.close()

@@ -15,6 +15,7 @@ from app.services.logs import LogModel
 from app.services.notifications import Notifications
 from app.services.page_states import PageStates
 from app.services.paths import data_dir
+from app.services.recent import RecentFiles
 from app.services.settings import Settings
 from app.services.theme import Theme, theme
 from app.services.window_state import WindowState
@@ -178,6 +179,7 @@ class AppContext:
 
     settings: Settings
     window_state: WindowState
+    recent: RecentFiles  # which of the files opened lately are still there
     notifications: Notifications
     actions: Actions
     jobs: Jobs  # short jobs, two workers
@@ -207,9 +209,11 @@ class AppContext:
 
 def create_context(parent: QObject | None = None) -> AppContext:
     """Make all services; the files they read come from the user's folders."""
+    window_state = WindowState(parent=parent)
     context = AppContext(
         settings=Settings(parent=parent),
-        window_state=WindowState(parent=parent),
+        window_state=window_state,
+        recent=RecentFiles(window_state, parent),
         notifications=Notifications(parent),
         actions=Actions(parent),
         jobs=Jobs(2, parent),

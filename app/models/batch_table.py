@@ -41,6 +41,7 @@ class BatchTableModel(ColumnTable):
         super().__init__(parent)
         self._groups: tuple[Group, ...] = ()
         self._cells: list[list[str]] = []
+        self._titles: dict[str, str] = {}
         theme.changed.connect(self._restyle)
 
     def set_groups(self, groups: Sequence[Group]) -> None:
@@ -55,6 +56,11 @@ class BatchTableModel(ColumnTable):
         else:
             self._restyle()
 
+    def set_titles(self, titles: dict[str, str]) -> None:
+        """Titles of methods by id."""
+        self._titles = titles
+        self.tell_changed(METHOD, METHOD)
+
     def group_at(self, row: int) -> Group:
         """The runs of a row."""
         return self._groups[row]
@@ -65,12 +71,19 @@ class BatchTableModel(ColumnTable):
     def cell(self, row: int, column: int, role: int) -> Any:
         text = self._cells[row][column]
         if role == Qt.ItemDataRole.DisplayRole:
-            return text
+            return self._method(self._groups[row]) if column == METHOD else text
         if role == Qt.ItemDataRole.ForegroundRole:
             return theme.brush("text_3") if text == fmt.DASH else None
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._tip(self._groups[row], column)
         return None
+
+    def _method(self, group: Group) -> str:
+        """The method's title, after the name that the batch file gave its entry where that is another one."""
+        id_ = group.rows[0].method
+        title = self._titles.get(id_, id_)
+        own = group.method.removesuffix(f" ({id_})")
+        return title if own == id_ else f"{own} · {title}"
 
     def _tip(self, group: Group, column: int) -> str | None:
         if column in _MEASURES:
@@ -83,7 +96,9 @@ class BatchTableModel(ColumnTable):
             return "\n".join([*lines, *dict.fromkeys(row.error for row in group.rows if row.error)])
         if column == VERDICT and not group.verdicts:
             return "No run of this row was checked against a retrained model."
-        return ", ".join(group.runs) if column in (FORGET, METHOD) else None
+        if column == METHOD:
+            return "\n".join((self._method(group), *group.runs))
+        return "\n".join(group.runs) if column == FORGET else None
 
     def _restyle(self) -> None:
         self.tell_changed()

@@ -23,7 +23,8 @@ ROOT = QModelIndex()
 NAME, TRAIN, TEST, ACCURACY, FORGET = range(5)
 TITLES = ("Class", "Train", "Test", "Acc. %", "")
 TIPS = (
-    "", "Images to train on", "Images to test", "Share of the class's test images that the model gets right",
+    "The box chooses all classes shown, or none. With the keyboard: Tab from the table, then Space.",
+    "Images to train on", "Images to test", "Share of the class's test images that the model gets right",
     "Share of the class's training images in the forget set",
 )  # fmt: skip
 SHARE = int(Qt.ItemDataRole.UserRole) + 1  # of the FORGET column: 0..1

@@ -14,7 +14,7 @@ from app.plots.sparkline import SPARK_ROLE, Spark
 from app.services import format as fmt
 from app.services import icons
 from app.services import run_words as words
-from app.services.run_library import RunRow, thinned
+from app.services.run_library import DAMAGED, DELETING, NEWER, RunRow, thinned
 from app.services.theme import theme
 from app.widgets.chips import STATE_ICONS
 from core.engine.states import State
@@ -31,7 +31,10 @@ VERDICTS = {
     "nothing": "Nothing to tell", "no_reference": "No retrained model",
 }  # fmt: skip
 METHODS = {"train": "Training"}
-_DAMAGED = "damaged"
+_OTHERS = {  # what a row may be besides a run in one of its states: shape and words
+    DAMAGED: ("problem", "Damaged"), NEWER: ("problem", "Of a newer version"), DELETING: ("running", "Deleting"),
+    "": ("running", "Preparing"),
+}  # fmt: skip
 
 
 class RunTableModel(ColumnTable):
@@ -145,13 +148,13 @@ class RunTableModel(ColumnTable):
 
     def _shape(self, row: RunRow) -> str:
         state = self._state(row)
-        return "problem" if state == _DAMAGED else words.STATE_SHAPES[State(state)] if state else "running"
+        return _OTHERS[state][0] if state in _OTHERS else words.STATE_SHAPES[State(state)]
 
     def _state_words(self, row: RunRow) -> str:
         state = self._state(row)
-        if state == _DAMAGED:
-            return "Damaged"
-        word = words.STATE_WORDS[State(state)] if state else "Preparing"
+        if state in _OTHERS:
+            return _OTHERS[state][1]
+        word = words.STATE_WORDS[State(state)]
         live = self._live
         step, steps = (live.step, live.steps) if live is not None and live.path == row.path else (row.step, row.steps)
         if state in ("running", "paused", "interrupted") and steps:

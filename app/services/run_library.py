@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,12 +11,13 @@ from PySide6.QtCore import QObject, Signal
 
 from core.engine.states import ACTIVE, State
 from core.errors import AppError
-from core.runs.folder import EVENTS, RunFolder, list_runs
+from core.runs.folder import EVENTS, FORGET, MODEL, RunFolder, list_runs
 
 if TYPE_CHECKING:
     from app.context import AppContext
     from app.workers.live_run import LiveRun
 
+DAMAGED, NEWER, DELETING = "damaged", "newer", "deleting"  # rows that are no run one can work with, now or at all
 _MAY_DIE = {state.value for state in ACTIVE}  # without another word: only the lock tells
 _MOST_POINTS = 80  # of a sparkline, one a pixel
 Point = TypeVar("Point")
@@ -40,6 +42,8 @@ class RunRow:
     steps: int = 0
     spark_retain: tuple[float | None, ...] = ()
     spark_forget: tuple[float | None, ...] = ()
+    has_model: bool = False
+    has_list: bool = False  # the list of its forget images
     error: str = ""
     stamp: tuple[Any, ...] = field(default=(), compare=False)  # of its files: unchanged means read already
 
@@ -47,6 +51,11 @@ class RunRow:
     def has_report(self) -> bool:
         """Whether it ended with a result and a report on it, so that it can be compared."""
         return self.kind == "unlearn" and self.state in (State.FINISHED.value, State.STOPPED.value)
+
+    @property
+    def readable(self) -> bool:
+        """Whether there is a run to open: it is not damaged, not of a newer version, and nobody is deleting it."""
+        return self.state not in (DAMAGED, NEWER, DELETING)
 
     @property
     def id(self) -> str:
@@ -64,6 +73,8 @@ class RunLibrary(QObject):
         super().__init__(context.project)
         self._context = context
         self.rows: tuple[RunRow, ...] = ()
+        self._found: tuple[RunRow, ...] = ()  # the rows as they were read
+        self._deleting: frozenset[Path] = frozenset()
         self._was_read = False
         self._again = False
         self._reading = False
@@ -84,11 +95,26 @@ class RunLibrary(QObject):
         known_here = (*controller.queue, *([controller.current] if controller.current else []))
         mine = {run.path for run in known_here if run.makes_model}  # a check leaves its run what it is
         others = [Path(path).absolute() for path in self._context.window_state.recent("run")]
-        known = {row.path: row for row in self.rows}
+        known = {row.path: row for row in self._found}
         handle = self._context.jobs.submit(read_rows, self._context.runs_folder(), others, mine, known)
         handle.done.connect(self._read)
         handle.failed.connect(self._context.notifications.error)
         handle.finished.connect(self._finished)
+
+    def set_deleting(self, paths: Collection[Path], on: bool = True) -> None:
+        """Note that runs are being deleted, or no longer are: meanwhile nothing can be done with them."""
+        self._deleting = self._deleting | set(paths) if on else self._deleting - set(paths)
+        self._show()
+
+    def drop(self, paths: Collection[Path]) -> None:
+        """Take runs that were deleted out of the list, and look for what else has changed."""
+        self._found = tuple(row for row in self._found if row.path not in paths)
+        self._show()
+        self.refresh()
+
+    def is_deleting(self, path: Path) -> bool:
+        """Tell whether a run is being deleted."""
+        return path in self._deleting
 
     def _going(self, run: LiveRun) -> None:
         # Its worker writes the folder, so there is none yet when a run starts.
@@ -102,13 +128,19 @@ class RunLibrary(QObject):
             self.refresh()
 
     def _read(self, rows: tuple[RunRow, ...]) -> None:
+        self._found = rows
+        self._show()
+        if not self._was_read:
+            self._was_read = True
+            self.first_read.emit()
+
+    def _show(self) -> None:
+        going = self._deleting
+        rows = tuple(replace(row, state=DELETING) if row.path in going else row for row in self._found)
         if rows != self.rows:
             self.rows = rows
             self._context.project.set_runs(tuple(RunFolder(row.path) for row in rows))
             self.changed.emit()
-        if not self._was_read:
-            self._was_read = True
-            self.first_read.emit()
 
     def _finished(self) -> None:
         self._reading = False
@@ -132,7 +164,7 @@ def _row_or_none(run: RunFolder, mine: bool, known: RunRow | None) -> RunRow | N
     try:
         row = _row(run, mine, known)
     except (AppError, OSError) as error:  # files may come and go while they are read
-        row = RunRow(run.path, "damaged", error=str(error))
+        row = RunRow(run.path, DAMAGED, error=str(error))
     return row if run.exists else None
 
 
@@ -151,8 +183,9 @@ def _row(run: RunFolder, mine: bool, known: RunRow | None) -> RunRow:
         return RunRow(run.path, "", job.method if job.kind == "unlearn" else "train", job.kind, job.seed,
                       _forget_words(job), job.forget.mode, created=_created(run), stamp=stamp)  # fmt: skip
     about = describe_run(run)
-    if about["state"] == "damaged":
-        return RunRow(run.path, "damaged", error=about["error"], created=_created(run), stamp=stamp)
+    if about["state"] == DAMAGED:
+        state = NEWER if about["newer"] else DAMAGED
+        return RunRow(run.path, state, error=about["error"], created=_created(run), stamp=stamp)
     job = run.job()
     sample = job.forget.mode == "sample"
     retain, forget = _sparks(run, sample)
@@ -161,13 +194,14 @@ def _row(run: RunFolder, mine: bool, known: RunRow | None) -> RunRow:
         retain_accuracy=_or_last(about["retain_test_accuracy"], retain),
         forget_accuracy=_or_last(about["forget_accuracy" if sample else "forget_test_accuracy"], forget),
         verdict=about["verdict"] or "", created=about["created"], step=about["step"], steps=about["steps"],
-        spark_retain=retain, spark_forget=forget, error=about["error"] or "", stamp=stamp,
+        spark_retain=retain, spark_forget=forget, has_model=run.has_result, has_list=run.file(FORGET).is_file(),
+        error=about["error"] or "", stamp=stamp,
     )  # fmt: skip
 
 
 def _stamp(run: RunFolder, mine: bool) -> tuple[Any, ...]:
     parts: list[Any] = [mine]
-    for name in ("job.json", "status.json", "report.json", EVENTS):
+    for name in ("job.json", "status.json", "report.json", EVENTS, MODEL, FORGET):
         try:
             stat = run.file(name).stat()
             parts.append((stat.st_mtime_ns, stat.st_size))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QObject, QRect, QSettings, Signal
@@ -27,6 +28,7 @@ class WindowState(QObject):
         super().__init__(parent)
         file = path or config_dir() / "window.ini"
         self._settings = QSettings(str(file), QSettings.Format.IniFormat, self)
+        self._found: dict[str, bool] = {}  # of places on a disk: whether they were there at the last look
         if self._number("version", 0) != VERSION:
             self._settings.clear()
             self._settings.setValue("version", VERSION)
@@ -63,14 +65,31 @@ class WindowState(QObject):
         self._settings.setValue(f"flag/{name}", int(value))
 
     def recent(self, kind: str) -> list[str]:
-        """Recent entries of a kind ("model", "data", "run", "command"), newest first; missing files are dropped."""
-        entries = self._list(f"recent/{kind}")
-        if kind in ("model", "data", "run"):
-            entries = [entry for entry in entries if not _is_path(entry) or Path(entry).exists()]
-        return entries
+        """Recent entries of a kind ("model", "data", "run", "command"), newest first.
+
+        What was not there at the last look is left out. Asks no disk: `RecentFiles` looks, in a worker.
+        """
+        return [entry for entry in self._list(f"recent/{kind}") if self._found.get(entry, True)]
+
+    def places(self, kind: str) -> list[str]:
+        """All entries of a kind that are places on a disk, whether there or not."""
+        return [entry for entry in self._list(f"recent/{kind}") if _is_path(entry)]
+
+    def is_there(self, entry: str) -> bool:
+        """Tell whether a place was there at the last look; False while nobody has looked."""
+        return self._found.get(entry, False)
+
+    def recent_folder(self, kind: str) -> str:
+        """The folder of the newest entry that is known to be there; "" without one."""
+        return next((str(Path(entry).parent) for entry in self.places(kind) if self.is_there(entry)), "")
+
+    def set_found(self, found: Mapping[str, bool]) -> None:
+        """Note of places whether they are there."""
+        self._found = dict(found)
 
     def add_recent(self, kind: str, entry: str) -> None:
         """Put an entry on top."""
+        self._found.pop(entry, None)  # it was just opened
         entries = [entry, *(old for old in self._list(f"recent/{kind}") if old != entry)]
         self._settings.setValue(f"recent/{kind}", entries[:MOST_RECENT])
         self.recent_changed.emit(kind)

@@ -3,33 +3,59 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QRect, Qt, Signal
-from PySide6.QtGui import QMouseEvent, QPainter
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter
 from PySide6.QtWidgets import QStyleOptionHeader, QTableView
 
 from app.services import icons
 from app.services import tokens as t
+from app.services.accessibility import announce
 from app.services.theme import theme
-from app.widgets.sort_header import SortHeader
+from app.widgets.sort_header import HELP, SortHeader
 
 _SIDE = 14
 _ROOM = "\N{NO-BREAK SPACE}" * 6  # the width of the box and its distance from the title
+_SHARES = {Qt.CheckState.Checked: "all", Qt.CheckState.PartiallyChecked: "some", Qt.CheckState.Unchecked: "none"}
 _MARKS = {Qt.CheckState.Checked: "tick", Qt.CheckState.PartiallyChecked: "minus"}
 
 
 class CheckHeader(SortHeader):
-    """`box_clicked`: the box was clicked; clicks beside it sort as usual."""
+    """`box_clicked`: the box was clicked, or Space was pressed at its title.
+
+    Clicks beside it sort as usual, and so does Return. `what` is chosen by the box: "classes".
+    """
 
     box_clicked = Signal()
 
-    def __init__(self, view: QTableView) -> None:
+    def __init__(self, view: QTableView, what: str) -> None:
         super().__init__(view)
         self._state = Qt.CheckState.Unchecked
+        self._what = what
+        self.setAccessibleDescription(f"{HELP}, Space at the first one chooses all {what} shown, or none")
+        self._tell()
 
     def set_check_state(self, state: Qt.CheckState) -> None:
         """Show a state of the box."""
         if state != self._state:
             self._state = state
+            self._tell()
             self.viewport().update()
+
+    def title(self, section: int) -> str:
+        own = super().title(section)
+        return f"{own}, {self._words()}" if section == 0 else own
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Space and self.section == 0:
+            self.box_clicked.emit()
+            announce(self, self._words())
+        else:
+            super().keyPressEvent(event)
+
+    def _words(self) -> str:
+        return f"{_SHARES[self._state]} of the {self._what} shown are chosen"
+
+    def _tell(self) -> None:
+        self.setAccessibleName(f"Titles of the columns; {self._words()}")
 
     def check_state(self) -> Qt.CheckState:
         """The state shown."""
@@ -47,9 +73,7 @@ class CheckHeader(SortHeader):
             option.text = _ROOM + option.text  # type: ignore[attr-defined]
 
     def paintSection(self, painter: QPainter, rect: QRect, section: int) -> None:
-        painter.save()
         super().paintSection(painter, rect, section)
-        painter.restore()
         if section != 0:
             return
         box = self.box()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.engine.control import Control
-from core.engine.states import ACTIVE, TERMINAL, TRANSITIONS, State, can
+from core.engine.states import ACTIVE, TERMINAL, TRANSITIONS, State, can, named
 from core.errors import AppError
 from core.events import (
     CheckpointSaved,
@@ -238,7 +238,7 @@ class LiveRun:
             self.progress = None
         elif isinstance(event, PhaseChanged):
             self.stage = event.stage or self.stage
-            self._move(State(event.state))
+            self._move(named(event.state))
             if event.detail:
                 self.progress = Progress(run=event.run, step=event.step, time=event.time, what=event.detail,
                                          done=0, total=0)  # fmt: skip
@@ -255,7 +255,7 @@ class LiveRun:
             self.warnings.append(event)
         elif isinstance(event, RunFinished):
             self.finished = event
-            self._move(State(event.state))
+            self._move(named(event.state))
         elif isinstance(event, RunFailed):
             self.error, self.hint, self.details = event.error, event.hint, event.details
             self._move(State.FAILED)
@@ -278,7 +278,9 @@ class LiveRun:
         elif isinstance(event, Resources):
             self.resources = event
 
-    def _move(self, following: State) -> None:
+    def _move(self, following: State | None) -> None:
+        if following is None:  # of a newer version; status.json tells where the run stands
+            return
         # What the user asked for shows at once; what the worker still reports from before does not take it back.
         if following in TERMINAL or following in TRANSITIONS[self.state]:
             self.state = following

@@ -21,6 +21,11 @@ class State(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+def named(value: str) -> State | None:
+    """Return the state of this name; None for one that only a newer version knows."""
+    return State.__members__.get(str(value).upper())
+
+
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.PREPARING, State.DISCARDED}),
     State.PREPARING: frozenset({State.RUNNING, State.STOPPING, State.DISCARDING, State.FAILED}),

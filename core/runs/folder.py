@@ -14,7 +14,7 @@ from typing import Any
 import filelock
 
 from core import job as jobs
-from core.errors import InputError, NotFoundError
+from core.errors import InputError, MismatchError, NotFoundError
 from core.files import file_sha256
 from core.job import Job
 from core.jsonio import loads, read_json, write_json
@@ -23,6 +23,8 @@ JOB, FORGET, EVENTS, STATUS = "job.json", "forget.csv", "events.jsonl", "status.
 MODEL, MODEL_PT, CARD = "model.safetensors", "model.pt", "model.json"
 REPORT_HTML, REPORT_JSON, CHECKPOINTS, LOCK = "report.html", "report.json", "checkpoints", ".lock"
 LOCK_SECONDS = 0.3  # waited for a run that is in use: `locked`, asked elsewhere, holds it for a moment
+MAY_DIE = ("preparing", "running", "paused", "stopping", "discarding")  # states without another word: the lock tells
+STATES = (*MAY_DIE, "queued", "stopped", "discarded", "finished", "failed", "interrupted")  # of core.engine.states
 TUNING = "tuning.json"  # tries of a search for settings; there before the job, which it gives its values to
 VERIFY, REMOVED, SIGNATURE = "verify.jsonl", "removed.json", "report.json.sig"
 OWN_FILES = (JOB, FORGET, EVENTS, STATUS, MODEL, MODEL_PT, CARD, REPORT_HTML, REPORT_JSON, VERIFY, REMOVED, SIGNATURE)
@@ -103,9 +105,17 @@ class RunFolder:
         return file_sha256(self.file(JOB))
 
     def status(self) -> Status:
-        """Return where the run stands. A run that says it is active but holds no lock is `interrupted`."""
+        """Return where the run stands. A run that says it is active but holds no lock is `interrupted`.
+
+        Raises MismatchError where a newer version wrote a state that this one does not know.
+        """
         status = self._read_status()
-        if status.state in ("preparing", "running", "paused", "stopping", "discarding") and not self.locked:
+        if status.state not in STATES:
+            raise MismatchError(
+                f"The run was written by a newer version: this one knows no state {status.state!r}",
+                "Update Unlearn Studio to open it",
+            )
+        if status.state in MAY_DIE and not self.locked:
             return Status(**{**asdict(status), "state": "interrupted"})
         return status
 

@@ -19,12 +19,14 @@ MEASURES = ("retain_accuracy", "forget_accuracy", "retain_test_accuracy", "forge
 
 
 def describe_run(folder: RunFolder) -> dict[str, Any]:
-    """Return a run in short as plain data; one whose job cannot be read says why under `error`."""
+    """Return a run in short as plain data; one that cannot be read says why under `error`, and under `newer` whether a
+    newer version wrote it.
+    """  # noqa: D205
     row: dict[str, Any] = {"run": folder.id, "path": str(folder.path)}
     try:
         job, status, card = folder.job(), folder.status(), folder.card() or {}
     except AppError as error:
-        return {**row, "state": "damaged", "error": error.text}
+        return {**row, "state": "damaged", "error": error.text, "newer": isinstance(error, MismatchError)}
     measures = card.get("measures") or {}
     return {
         **row,

@@ -53,7 +53,7 @@ def context(qapp) -> AppContext:
     made.run_controller = Controller()
     Opening(made)
     yield made
-    assert made.jobs.shutdown()
+    assert made.jobs.shutdown() and made.recent.shutdown()
     assert made.device_jobs.shutdown()
 
 

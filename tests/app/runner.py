@@ -66,7 +66,7 @@ def context(qapp, tmp_path) -> Iterator[AppContext]:
     made.run_library = RunLibrary(made)
     yield made
     assert made.run_controller.shutdown(20_000)
-    assert made.jobs.shutdown()
+    assert made.jobs.shutdown() and made.recent.shutdown()
     assert made.device_jobs.shutdown()
 
 

@@ -23,6 +23,7 @@ from app.services.accessibility import announce, describe
 from app.services.notifications import Notification, Notifications, describe_error
 from app.services.page_states import PageStates
 from app.services.paths import cache_dir, config_dir, data_dir, log_dir
+from app.services.recent import RecentFiles
 from app.services.settings import SCHEMA_VERSION, Settings
 from app.services.signals import SignalBridge
 from app.services.window_state import MOST_RECENT, WindowState, on_a_screen
@@ -186,12 +187,18 @@ class TestWindowState:
         state.sync()
         assert not WindowState(tmp_path / "window.ini").flag("log")
 
-    def test_recent_files_newest_first_and_missing_ones_dropped(self, state, tmp_path):
-        there = tmp_path / "a.pt"
-        there.write_text("")
-        state.add_recent("model", str(tmp_path / "gone.pt"))
-        state.add_recent("model", str(there))
-        assert state.recent("model") == [str(there)]
+    def test_recent_files_newest_first_and_missing_ones_dropped(self, state, tmp_path, qtbot):
+        there, gone = str(tmp_path / "a.pt"), str(tmp_path / "gone.pt")
+        Path(there).write_text("")
+        state.add_recent("model", gone)
+        state.add_recent("model", there)
+        assert state.recent("model") == [there, gone] and state.recent_folder("model") == ""  # nobody has looked
+        recent = RecentFiles(state)
+        with qtbot.waitSignal(recent.checked):
+            pass
+        assert state.recent("model") == [there] and state.recent_folder("model") == str(tmp_path)
+        assert state.places("model") == [there, gone]
+        assert recent.shutdown()
         state.add_recent("data", "digits")
         assert state.recent("data") == ["digits"]
         state.clear_recent("model")

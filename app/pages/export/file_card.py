@@ -191,15 +191,20 @@ class FileCard(Card):
 
     def _browse(self) -> None:
         choice = self._formats[self.format()]
-        start = str(self.path() or self._folder / (self._name + choice.suffix))
-        name, _ = QFileDialog.getSaveFileName(
-            self, "Export checkpoint", start, f"{choice.title} (*{choice.suffix});;All files (*)",
-            options=QFileDialog.Option.DontConfirmOverwrite,
-        )  # fmt: skip
-        if name:
-            chosen = Path(name)
-            self.set_path(chosen if chosen.suffix else chosen.with_suffix(choice.suffix))
-            self.path_edit.setModified(True)
+        start = self.path() or self._folder / (self._name + choice.suffix)
+        dialog = QFileDialog(self.window(), "Export checkpoint", str(start.parent))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)  # Export asks
+        dialog.setNameFilters([f"{choice.title} (*{choice.suffix})", "All files (*)"])
+        dialog.setDefaultSuffix(choice.suffix.removeprefix("."))
+        dialog.selectFile(start.name)
+        dialog.fileSelected.connect(self._browsed)
+        dialog.open()
+
+    def _browsed(self, name: str) -> None:
+        self.set_path(Path(name))
+        self.path_edit.setModified(True)
 
     def _open_folder(self) -> None:
         if self._written is not None:

@@ -127,11 +127,17 @@ class ExportPage(Page):
         self.kept_card.remove_asked.connect(self._ask_removal)
         self._said = ""
         self._shown: Path | None = None  # the run whose file is being chosen
-        last = self.context.window_state.recent(_FOLDER_ENTRY)
-        if last and Path(last[0]).is_dir():
-            self.file_card.set_folder(Path(last[0]))
+        self._use_last_folder()
+        self.context.recent.checked.connect(self._use_last_folder)
 
     # ---- what there is
+
+    def _use_last_folder(self) -> None:
+        """Where the last file went, once that is known to be there still."""
+        state = self.context.window_state
+        last = next(iter(state.places(_FOLDER_ENTRY)), "")
+        if last and state.is_there(last):
+            self.file_card.set_folder(Path(last))
 
     def _show_facts(self, facts: ExportFacts | None) -> None:
         self.stack.setCurrentIndex(0 if facts is None else 1)
@@ -188,24 +194,29 @@ class ExportPage(Page):
 
     def _export(self) -> None:
         path = self.file_card.path()
-        if path is None:
-            return
-        if path.exists():
+        if path is not None:
+            self.file_card.show_progress("Looking whether the file exists")
+            self.export_button.set_busy(True, "Exporting…")
+            handle = self.context.jobs.submit(path.exists, key="export place")
+            handle.done.connect(partial(self._looked, path))
+            handle.failed.connect(partial(self._looked, path, False))  # the export says what is wrong there
+
+    def _looked(self, path: Path, exists: bool, *_: object) -> None:
+        self.export_button.set_busy(False)
+        self.file_card.show_outcome("")
+        if exists:
             ask(
                 self, f"{path.name} already exists.", [Choice("keep", "Keep it"), Choice("replace", "Replace", True)],
-                self._answered, str(path),
+                partial(self._answered, path), str(path),
             )  # fmt: skip
             return
-        self._start(False)
+        self._start(path, False)
 
-    def _answered(self, answer: str) -> None:
+    def _answered(self, path: Path, answer: str) -> None:
         if answer == "replace":
-            self._start(True)
+            self._start(path, True)
 
-    def _start(self, overwrite: bool) -> None:
-        path = self.file_card.path()
-        if path is None:
-            return
+    def _start(self, path: Path, overwrite: bool) -> None:
         self.banner.dismiss()
         wish = Wish(
             self.file_card.format(), path, self.card_box.isChecked(), self.report_box.isChecked(),

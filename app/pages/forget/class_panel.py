@@ -50,7 +50,7 @@ class ClassPanel(Card):
         icons.set_icon(self.search.addAction(QIcon(), QLineEdit.ActionPosition.LeadingPosition), "search", "text_3")
         self.search.textChanged.connect(self._searched)
         self.table = ClassTable(self.filter)
-        self.header = CheckHeader(self.table)
+        self.header = CheckHeader(self.table, "classes")
         self.table.setHorizontalHeader(self.header)
         self._set_up()
         self.body.addWidget(self.search)
@@ -109,7 +109,17 @@ class ClassPanel(Card):
             self.table.setColumnWidth(column, max(theme.px(least), widest + theme.px(t.L)))
 
     def _searched(self, text: str) -> None:
+        """What is selected stays in view; without any, the class at the top stays there."""
+        view = self.table
+        top = QPersistentModelIndex(view.indexAt(QPoint(0, 0)))
         self.filter.set_text(text)
+        view.doItemsLayout()  # else it can only scroll as far as before
+        chosen = view.selectionModel().selectedRows()
+        if chosen:
+            current = view.currentIndex()
+            view.scrollTo(current if view.selectionModel().isSelected(current) else chosen[0])
+        elif top.isValid():
+            view.scrollTo(self.filter.index(top.row(), NAME), QAbstractItemView.ScrollHint.PositionAtTop)
         self._show_state()
 
     def _show_state(self, *_: object) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
@@ -63,9 +62,9 @@ class DataMenu(QMenu):
     def _dialog(self, title: str) -> QFileDialog:
         dialog = QFileDialog(self._button.window(), title)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        recent = [entry for entry in self._context.window_state.recent("data") if len(Path(entry).parts) > 1]
-        if recent:
-            dialog.setDirectory(str(Path(recent[0]).parent))
+        folder = self._context.window_state.recent_folder("data")
+        if folder:
+            dialog.setDirectory(folder)
         dialog.fileSelected.connect(self._context.opening.open_data)
         return dialog
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from app.pages.project.facts import Fact
@@ -33,6 +34,7 @@ class OpenCard(Card):
     open_wanted = Signal()
     example_wanted = Signal()
     recent_chosen = Signal(str)
+    recent_opened = Signal()  # the menu of recent entries shows
     dropped = Signal(list)
     change_wanted = Signal(str)
     cancel_wanted = Signal()
@@ -52,7 +54,9 @@ class OpenCard(Card):
         self.recent_button.setAccessibleName(f"Recent {title.lower()}")
         menu = QMenu(self.recent_button)
         menu.setToolTipsVisible(True)
-        menu.aboutToShow.connect(self._fill_recent)
+        menu.aboutToShow.connect(self._open_recent)
+        self._looking = QAction("Looking whether they are still there…", self)
+        self._looking.setEnabled(False)
         self.recent_button.set_menu(menu)
         self.example_button = SecondaryButton("Example", self.example_wanted.emit)
         self.example_button.setAccessibleName(f"Example {title.lower()}")
@@ -83,6 +87,20 @@ class OpenCard(Card):
         """Where the entries of *Recent* come from, newest first."""
         self._recent = entries
         self.recent_button.setEnabled(bool(entries()))
+
+    def show_looking(self, looking: bool, missing: Collection[str] = ()) -> None:
+        """Say in the open menu that the disk is being asked, and afterwards which entries are `missing` there.
+
+        An entry keeps its place while the menu is open, so that nobody chooses another one.
+        """
+        menu = self.recent_button.menu()
+        for action in menu.actions():
+            if action.data() in missing:
+                action.setEnabled(False)
+                action.setText(f"{_short(action.data())}, not found")
+        menu.removeAction(self._looking)
+        if looking:
+            menu.addAction(self._looking)
 
     def set_facts(self, facts: Sequence[Fact]) -> None:
         """Show facts; none at all shows the empty text."""
@@ -122,6 +140,10 @@ class OpenCard(Card):
 
     def _changer(self, key: str) -> Callable[[], None]:
         return lambda: self.change_wanted.emit(key)
+
+    def _open_recent(self) -> None:
+        self._fill_recent()
+        self.recent_opened.emit()
 
     def _fill_recent(self) -> None:
         menu = self.recent_button.menu()

@@ -49,6 +49,7 @@ class ProjectPage(Page):
 
     def entered(self) -> None:
         self.presenter.refresh_first_run()
+        self.context.recent.look()
 
     def _next(self) -> None:
         self.context.show_page("forget")

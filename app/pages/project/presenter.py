@@ -73,6 +73,7 @@ class ProjectPresenter(QObject):
             card.change_wanted.connect(self._change)
             card.dropped.connect(opening.open_paths)
             card.set_recent(self._recent_model if kind == "model" else self._recent_data)
+            card.recent_opened.connect(self._look_for_recent)
         page.model_card.accept_drops(self._judge_model).hovered.connect(self._drag_hovered)
         page.data_card.accept_drops(self._judge_data).hovered.connect(self._drag_hovered)
         page.model_card.open_wanted.connect(self._ask_model)
@@ -92,6 +93,7 @@ class ProjectPresenter(QObject):
         project.dataset_changed.connect(self._dataset_changed)
         project.evaluation_changed.connect(self._evaluated)
         self._context.window_state.recent_changed.connect(self._recent_changed)
+        self._context.recent.checked.connect(self._recent_checked)
 
     # -- asking for something to be opened -------------------------------------------------------------------------
 
@@ -100,9 +102,9 @@ class ProjectPresenter(QObject):
         dialog = QFileDialog(self._page, "Open a model")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setNameFilters([f"Models ({endings})", "All files (*)"])
-        recent = self._recent_model()
-        if recent:
-            dialog.setDirectory(str(Path(recent[0]).parent))
+        folder = self._context.window_state.recent_folder("model")
+        if folder:
+            dialog.setDirectory(folder)
         dialog.fileSelected.connect(self._context.opening.open_model)
         dialog.open()
 
@@ -133,6 +135,17 @@ class ProjectPresenter(QObject):
             self._page.model_card.set_recent(self._recent_model)
         elif kind == "data":
             self._page.data_card.set_recent(self._recent_data)
+
+    def _look_for_recent(self) -> None:
+        self._context.recent.look()
+        for card in (self._page.model_card, self._page.data_card):
+            card.show_looking(self._context.recent.looking)
+
+    def _recent_checked(self) -> None:
+        state = self._context.window_state
+        for card, kind in ((self._page.model_card, "model"), (self._page.data_card, "data")):
+            card.show_looking(False, [place for place in state.places(kind) if not state.is_there(place)])
+            self._recent_changed(kind)
 
     def _change(self, key: str) -> None:
         if key == "preprocessing":

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 NOTHING = "Results of batches are listed here. Drop a batch file (TOML) on the window to queue its runs."
 NOTE = "Means over seeds ± half of the 95 % interval of the mean. Point at a number for single seeds."
-_WIDTHS = {columns.FORGET: 152, columns.METHOD: 152, columns.RUNS: 72, columns.RETAIN: 116,
+_WIDTHS = {columns.FORGET: 152, columns.METHOD: 176, columns.RUNS: 72, columns.RETAIN: 116,
            columns.FORGET_ACCURACY: 108, columns.FORGET_UNSEEN: 116, columns.TIME: 100}  # fmt: skip
 _KEY = "batch-results"
 
@@ -56,6 +56,7 @@ class Found:
     record: BatchRecord | None
     groups: tuple[Group, ...]
     csv: str
+    has_file: bool = False  # the batch file is still where it was
 
 
 class BatchView(QWidget):
@@ -200,7 +201,7 @@ class BatchView(QWidget):
         outcomes = {row.outcome for group in self._found.groups for row in group.rows}
         if not outcomes & {"missing", "interrupted", "failed"}:
             return "All runs of this batch have a result or are in the queue."
-        return "" if record.file.is_file() else f"{record.file} is gone."
+        return "" if self._found.has_file else f"{record.file} is gone."
 
     def _lay_out(self) -> None:
         set_up_table(self.table)
@@ -242,7 +243,7 @@ def read_batches(file: Path | None, waiting: Sequence[Path]) -> Found:
     if record is None:
         return Found(known, None, (), "")
     groups = grouped(rows_of(record, waiting))
-    return Found(known, record, groups, csv_text(groups))
+    return Found(known, record, groups, csv_text(groups), record.file.is_file())
 
 
 def named(record: BatchRecord) -> str:

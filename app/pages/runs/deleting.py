@@ -1,13 +1,14 @@
-"""Runs are deleted to the trash; where there is none, only after asking again."""
+"""Runs are deleted to the trash, in a worker; where there is none, only after asking again."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QFile
+from PySide6.QtCore import QFile, QObject
 from PySide6.QtWidgets import QWidget
 
 from app.dialogs.confirm import Choice, ask
@@ -21,20 +22,29 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+@dataclass
+class Outcome:
+    """What became of the runs that were to be deleted."""
+
+    gone: list[RunFolder] = field(default_factory=list)
+    busy: list[RunFolder] = field(default_factory=list)  # somebody works on them
+    refused: list[RunFolder] = field(default_factory=list)  # the trash does not take them
+    failed: list[tuple[RunFolder, Exception]] = field(default_factory=list)
+
+
 def ask_delete(
     context: AppContext, folders: Sequence[RunFolder], parent: QWidget, then: Callable[[], object] | None = None
 ) -> None:
     """Ask, then move to the trash; `then` is called where something was deleted."""
     if not folders:
         return
-    what = f"the run {folders[0].id}" if len(folders) == 1 else fmt.plural(len(folders), "run")
 
     def answered(answer: str) -> None:
         if answer == "delete":
             delete(context, folders, parent, then)
 
     ask(
-        parent, f"Move {what} to the trash?",
+        parent, f"Move {_named(folders)} to the trash?",
         [Choice("keep", "Keep"), Choice("delete", "Move to trash", destructive=True)],
         answered, "Its model, report and checkpoints go with it. The original model is not touched.",
     )  # fmt: skip
@@ -48,55 +58,130 @@ def delete(
     to_trash: Callable[[Path], bool] | None = None,
 ) -> None:
     """Move runs to the trash; for those the system's trash does not take, ask whether to delete them for good."""
-    to_trash = to_trash or _to_trash
-    busy = [folder for folder in folders if folder.locked]
-    if busy:
-        context.notifications.caution(f"{busy[0].id} is in use.", "Stop the run first.")
-    left = [folder for folder in folders if folder not in busy]
-    refused = [folder for folder in left if not to_trash(folder.path)]
-    moved = len(left) - len(refused)
-    if moved:
-        context.notifications.info(f"{fmt.plural(moved, 'run')} moved to the trash.")
-        _gone(context, [folder for folder in left if folder not in refused], then)
-    if not refused:
-        return
-    names = refused[0].id if len(refused) == 1 else fmt.plural(len(refused), "run")
-
-    def answered(answer: str) -> None:
-        if answer == "delete":
-            _delete_for_good(context, refused, then)
-
-    ask(
-        parent, f"The trash does not take {names}. Delete for good?",
-        [Choice("keep", "Keep"), Choice("delete", "Delete for good", destructive=True)],
-        answered, str(refused[0].path),
-    )  # fmt: skip
+    Deletion(context, parent, then).start(folders, to_trash or _to_trash)
 
 
-def _delete_for_good(
-    context: AppContext, folders: Sequence[RunFolder], then: Callable[[], object] | None
-) -> None:
-    done = []
-    for folder in folders:
+class Deletion(QObject):
+    """One order to delete runs. While it is carried out the runs say so in the list, and the status line how far it is:
+    a folder of checkpoints on a network takes its time.
+    """  # noqa: D205
+
+    def __init__(self, context: AppContext, window: QWidget, then: Callable[[], object] | None) -> None:
+        super().__init__(window)
+        self._context, self._window, self._then = context, window, then
+        self._folders: Sequence[RunFolder] = ()
+        self._words = ""
+        self._key = f"delete {id(self)}"
+
+    def start(self, folders: Sequence[RunFolder], to_trash: Callable[[Path], bool]) -> None:
+        """Move runs to the trash."""
+        self._begin(folders, f"Moving {_named(folders)} to the trash")
+        handle = self._context.jobs.submit(move_to_trash, folders, to_trash)
+        handle.done.connect(self._moved)
+        self._follow(handle)
+
+    def _begin(self, folders: Sequence[RunFolder], words: str) -> None:
+        self._folders, self._words = folders, words
+        if self._context.run_library is not None:
+            self._context.run_library.set_deleting([folder.path for folder in folders])
+        self._progressed("", 0, 0)
+
+    def _follow(self, handle: Any) -> None:
+        handle.failed.connect(self._context.notifications.error)
+        handle.progress.connect(self._progressed)
+        handle.finished.connect(self._ended)
+
+    def _progressed(self, _what: str, done: int, total: int) -> None:
+        if self._context.status is not None:
+            self._context.status.set_activity(self._key, self._words, done, total if total > 1 else 0)
+
+    def _ended(self) -> None:
+        if self._context.status is not None:
+            self._context.status.end_activity(self._key)
+        if self._context.run_library is not None:
+            self._context.run_library.set_deleting([folder.path for folder in self._folders], on=False)
+
+    def _moved(self, outcome: Outcome) -> None:
+        notifications = self._context.notifications
+        if outcome.busy:
+            notifications.caution(f"{outcome.busy[0].id} is in use.", "Stop the run first.")
+        if outcome.gone:
+            notifications.info(f"{fmt.plural(len(outcome.gone), 'run')} moved to the trash.")
+            self._gone(outcome.gone)
+        if not outcome.refused:
+            return
+        refused = outcome.refused
+        names = refused[0].id if len(refused) == 1 else fmt.plural(len(refused), "run")
+
+        def answered(answer: str) -> None:
+            if answer == "delete":
+                self._delete_for_good(refused)
+
+        ask(
+            self._window, f"The trash does not take {names}. Delete for good?",
+            [Choice("keep", "Keep"), Choice("delete", "Delete for good", destructive=True)],
+            answered, str(refused[0].path),
+        )  # fmt: skip
+
+    def _delete_for_good(self, folders: Sequence[RunFolder]) -> None:
+        self._begin(folders, f"Deleting {_named(folders)}")
+        handle = self._context.jobs.submit(delete_for_good, folders)
+        handle.done.connect(self._deleted)
+        self._follow(handle)
+
+    def _deleted(self, outcome: Outcome) -> None:
+        for folder, error in outcome.failed:
+            self._context.notifications.error(error, f"{folder.id} was not deleted")
+        if outcome.gone:
+            self._context.notifications.info(f"{fmt.plural(len(outcome.gone), 'run')} deleted.")
+        self._gone(outcome.gone)
+
+    def _gone(self, folders: Sequence[RunFolder]) -> None:
+        if not folders:
+            return
+        paths = {folder.path for folder in folders}
+        shown = self._context.project.run
+        if shown is not None and shown.path in paths:
+            self._context.project.set_run(None)
+        if self._context.run_library is not None:
+            self._context.run_library.drop(paths)
+        if self._then is not None:
+            self._then()
+
+
+def move_to_trash(
+    folders: Sequence[RunFolder], to_trash: Callable[[Path], bool], progress: Any, cancelled: Any
+) -> Outcome:
+    """Move runs to the trash one after the other; runs in a worker."""
+    outcome = Outcome()
+    for number, folder in enumerate(folders):
+        if cancelled():
+            break
+        progress(folder.id, number, len(folders))
+        if folder.locked:
+            outcome.busy.append(folder)
+        else:
+            (outcome.gone if to_trash(folder.path) else outcome.refused).append(folder)
+    return outcome
+
+
+def delete_for_good(folders: Sequence[RunFolder], progress: Any, cancelled: Any) -> Outcome:
+    """Delete runs one after the other; runs in a worker."""
+    outcome = Outcome()
+    for number, folder in enumerate(folders):
+        if cancelled():
+            break
+        progress(folder.id, number, len(folders))
         try:
             folder.delete()
-            done.append(folder)
-        except AppError as error:
-            context.notifications.error(error, f"{folder.id} was not deleted")
-    _gone(context, done, then)
+            outcome.gone.append(folder)
+        except (AppError, OSError) as error:
+            outcome.failed.append((folder, error))
+    return outcome
 
 
-def _gone(context: AppContext, folders: Sequence[RunFolder], then: Callable[[], object] | None) -> None:
-    if not folders:
-        return
-    paths = {folder.path for folder in folders}
-    shown = context.project.run
-    if shown is not None and shown.path in paths:
-        context.project.set_run(None)
-    if context.run_library is not None:
-        context.run_library.refresh()
-    if then is not None:
-        then()
+def _named(folders: Sequence[RunFolder]) -> str:
+    return f"the run {folders[0].id}" if len(folders) == 1 else fmt.plural(len(folders), "run")
 
 
 def _to_trash(path: Path) -> bool:

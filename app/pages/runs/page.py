@@ -31,12 +31,13 @@ from app.pages.runs.reopen import Reopening
 from app.plots.sparkline import SparklineDelegate
 from app.services import tokens as t
 from app.services.resuming import resume
-from app.services.run_library import RunRow
+from app.services.run_library import DELETING, RunRow
 from app.services.theme import theme
 from app.widgets.buttons import DestructiveButton, PrimaryButton, SecondaryButton
 from app.widgets.cards import Card
 from app.widgets.empty import EmptyState
 from app.widgets.page import Page
+from app.widgets.sort_header import SortHeader
 from app.widgets.table import set_up_table
 from app.widgets.term import TermRow
 from core.errors import AppError
@@ -112,7 +113,9 @@ class RunsPage(Page):
         context.actions.add("runs.batches", "Show &batch results", self.show_batches, menu="view", icon="runs")
         self._rows_changed()
         self._queue_changed()
-        context.jobs.submit(_titles).done.connect(self.model.set_titles)
+        titles = context.jobs.submit(_titles)
+        titles.done.connect(self.model.set_titles)
+        titles.done.connect(self.batches.model.set_titles)
 
     # ---- the frame
 
@@ -135,6 +138,8 @@ class RunsPage(Page):
 
     def open_run(self, row: RunRow) -> None:
         """Open one run; the one under way here is shown as it is."""
+        if row.state == DELETING:
+            return
         controller = self.context.run_controller
         here = next((run for run in (controller.current, *controller.queue) if run and run.path == row.path), None)
         if here is not None:
@@ -277,7 +282,8 @@ class RunsPage(Page):
                        self.delete_button, self.batch_button):  # fmt: skip
             button.setVisible(shown)
         self.resume_button.setVisible(shown and not rules.why_no_resume(rows))
-        self.set_missing("" if rows or not shown else "Choose a run.")
+        unreadable = rules.why_unreadable(rows[0]) if len(rows) == 1 else ""
+        self.set_missing("" if not shown else unreadable if rows else "Choose a run.")
 
     def _why_no_later_now(self) -> str:
         return rules.why_no_later(self.chosen()) if self.isVisible() else "Choose a run on the Runs page."
@@ -331,6 +337,7 @@ class RunsPage(Page):
 
     def _full(self) -> QWidget:
         table = self.table
+        table.setHorizontalHeader(SortHeader(table))
         table.setModel(self.proxy)
         set_up_table(table)
         table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)

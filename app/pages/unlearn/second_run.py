@@ -45,7 +45,7 @@ class SecondRun(QObject):
         self.menu.addSeparator()
         run, library = self._context.project.run, self._context.run_library
         for row in (library.rows if library is not None else ())[:MOST_OFFERED]:
-            if row.state != "damaged" and (run is None or row.path != run.path):
+            if row.readable and (run is None or row.path != run.path):
                 self._add(f"{row.method}, seed {row.seed} · {row.id}", RunFolder(row.path))
 
     def refresh(self) -> None:

@@ -264,8 +264,8 @@ class VerifyPage(Page):
         self.presenter.run_checks(FULL)
 
     def _open_retrained(self) -> None:
-        recent = self.context.window_state.recent("model")
-        dialog = self._file_dialog("Open a retrained model", str(Path(recent[0]).parent) if recent else "", WEIGHTS)
+        folder = self.context.window_state.recent_folder("model")
+        dialog = self._file_dialog("Open a retrained model", folder, WEIGHTS)
         dialog.fileSelected.connect(self._retrained_chosen)
         dialog.open()
 

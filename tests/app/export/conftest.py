@@ -58,7 +58,7 @@ def folder(tmp_path, pair, selection) -> RunFolder:
 def context(qapp) -> AppContext:
     made = create_context()
     yield made
-    assert made.jobs.shutdown()
+    assert made.jobs.shutdown() and made.recent.shutdown()
     assert made.device_jobs.shutdown()
 
 

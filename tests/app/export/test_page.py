@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QFileDialog
 
 from app.dialogs.confirm import ConfirmDialog
 from app.pages.export import ExportPage, create
@@ -41,9 +42,13 @@ def written(qtbot, page: ExportPage) -> str:
     return page.file_card.outcome()
 
 
-def answer(key: str) -> None:
-    dialog = next(w for w in QApplication.topLevelWidgets() if isinstance(w, ConfirmDialog) and w.isVisible())
-    dialog.buttons[key].click()
+def question() -> ConfirmDialog | None:
+    return next((w for w in QApplication.topLevelWidgets() if isinstance(w, ConfirmDialog) and w.isVisible()), None)
+
+
+def answer(qtbot, key: str) -> None:
+    qtbot.waitUntil(lambda: question() is not None)
+    question().buttons[key].click()
 
 
 def test_without_a_run_it_says_what_is_missing_and_where_to_get_it(page, context):
@@ -116,15 +121,28 @@ def test_the_form_changes_the_ending_and_is_written(qtbot, ready, tmp_path):
     assert sorted(path.name for path in tmp_path.glob("net.v2*")) == ["net.v2-forget.csv", "net.v2.pt"]
 
 
+def test_browsing_does_not_hold_the_window_up(qtbot, ready, tmp_path):
+    ready.file_card.set_path(tmp_path / "net.safetensors")
+    ready.file_card.browse.click()  # comes back at once
+    dialog = next(w for w in QApplication.topLevelWidgets() if isinstance(w, QFileDialog) and w.isVisible())
+    assert dialog.directory().absolutePath() == str(tmp_path)
+    assert [Path(name).name for name in dialog.selectedFiles()] == ["net.safetensors"]
+    dialog.selectFile("other")
+    dialog.accept()
+    assert ready.file_card.path() == tmp_path / "other.safetensors"
+    ready.file_card.set_format("pt")  # what was chosen is the user's: only its ending follows the form
+    assert ready.file_card.path() == tmp_path / "other.pt"
+
+
 def test_a_file_that_exists_is_replaced_only_when_told_to(qtbot, ready, tmp_path):
     target = tmp_path / "there.safetensors"
     target.write_bytes(b"old")
     ready.file_card.set_path(target)
     ready.export_button.click()
-    answer("keep")
+    answer(qtbot, "keep")
     assert target.read_bytes() == b"old" and not ready.presenter.busy
     ready.export_button.click()
-    answer("replace")
+    answer(qtbot, "replace")
     assert "same 8 keys" in written(qtbot, ready)
     assert target.read_bytes() != b"old"
 
@@ -134,7 +152,7 @@ def test_the_original_is_never_written_over(qtbot, ready, pair):
     ready.file_card.set_path(pair.model.path)
     ready.export_button.click()
     with qtbot.waitSignal(ready.presenter.failed, timeout=20_000):
-        answer("replace")
+        answer(qtbot, "replace")
     assert "is the original model, which is never changed" in ready.banner.text()
     assert pair.model.path.read_bytes() == before
     assert ready.export_button.isEnabled()
@@ -173,18 +191,18 @@ def test_traces_are_listed_and_removed_after_a_question(qtbot, ready, folder):
     assert "The run can no longer be resumed." in ready.kept_card.summary.text()
     ready.kept_card.remove.click()
     with qtbot.waitSignal(ready.presenter.removed):
-        answer("remove")
+        answer(qtbot, "remove")
     qtbot.waitUntil(lambda: "Removed 1 file, 2.0 kB." in ready.kept_card.summary.text())
     assert not folder.file(CHECKPOINTS).exists()
     assert folder.file(FORGET).is_file() and folder.has_result
 
 
-def test_keeping_is_the_default_answer(ready, folder):
+def test_keeping_is_the_default_answer(qtbot, ready, folder):
     table = ready.kept_card.table
     for row in range(table.rowCount()):
         table.setData(table.index(row, 0), Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
     ready.kept_card.remove.click()
-    answer("keep")
+    answer(qtbot, "keep")
     assert folder.file(FORGET).is_file()
 
 

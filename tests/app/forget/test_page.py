@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from app.dialogs.forget_list import ForgetListSheet
 from app.models.class_table import NAME, TRAIN, ClassTableModel
@@ -152,6 +153,49 @@ def test_the_box_of_the_header_takes_what_is_shown(page, context):
     assert context.project.selection.complete_classes == tuple(range(10))
     QTest.mouseClick(header.viewport(), LEFT, NONE, header.box().center())
     assert context.project.selection.count == 0
+
+
+def test_the_box_of_the_header_is_reached_by_the_keyboard(page, context, qtbot):
+    table, header = page.class_panel.table, page.class_panel.header
+    page.class_panel.search.setText("3")
+    table.setFocus()
+    for _ in range(2):  # past the table, or its scroll area
+        if QApplication.focusWidget() is not header:
+            QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+    assert QApplication.focusWidget() is header and header.section == NAME
+    assert header.accessibleName().endswith("none of the classes shown are chosen")
+    QTest.keyClick(header, Qt.Key.Key_Space)
+    assert context.project.selection.complete_classes == (3,)
+    assert header.accessibleName().endswith("all of the classes shown are chosen")
+    tip = page.class_model.headerData(NAME, Qt.Orientation.Horizontal, Qt.ItemDataRole.ToolTipRole)
+    assert "then Space" in tip
+    page.class_panel.search.clear()
+    QTest.keyClick(header, Qt.Key.Key_Right)
+    assert header.section == TRAIN
+    QTest.keyClick(header, Qt.Key.Key_Return)
+    assert (header.sortIndicatorSection(), header.sortIndicatorOrder()) == (TRAIN, Qt.SortOrder.AscendingOrder)
+    QTest.keyClick(header, Qt.Key.Key_Space)
+    assert header.sortIndicatorOrder() == Qt.SortOrder.DescendingOrder
+    QTest.keyClick(header, Qt.Key.Key_End)
+    QTest.keyClick(header, Qt.Key.Key_Home)
+    assert header.section == NAME and context.project.selection.complete_classes == (3,)
+    QTest.keyClick(header, Qt.Key.Key_Backtab, Qt.KeyboardModifier.ShiftModifier)
+    assert QApplication.focusWidget() is table
+
+
+def test_a_search_keeps_the_selected_class_selected_and_in_view(page, context):
+    panel = page.class_panel
+    panel.table.setFixedHeight(110)  # three rows
+    panel.table.selectRow(8)
+    panel.search.setText("8")
+    assert panel.selected_labels() == [8] and panel.filter.labels() == [8]
+    panel.search.clear()
+    assert panel.selected_labels() == [8] and len(panel.filter.labels()) == 10
+    row = panel.table.visualRect(panel.table.currentIndex())
+    assert panel.table.viewport().rect().contains(row)
+    panel.search.setText("3")  # what is not shown is not selected any more
+    assert panel.selected_labels() in ([], [3]) and not panel.table.selectionModel().hasSelection()
+    assert panel.table.verticalHeader().count() == 1
 
 
 def test_a_click_beside_the_box_sorts(page):

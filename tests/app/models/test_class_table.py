@@ -104,6 +104,24 @@ def test_sorting_keeps_what_is_selected(model, selection, qtbot):
     assert (held.row(), proxy.labels()[:2]) == (0, [7, 0])
 
 
+def test_a_search_keeps_what_is_selected_of_what_it_shows(model, qtmodeltester, qtbot):
+    model._names = ("ant", "bee", "beetle", "cat", "cow", "cowbird", "dog", "eel", "elk", "emu")
+    proxy = ClassFilter(model)
+    qtmodeltester.check(proxy)  # goes on listening
+    resets: list[int] = []
+    proxy.modelReset.connect(lambda: resets.append(1))
+    held = {name: QPersistentModelIndex(proxy.index(model._names.index(name), NAME)) for name in ("bee", "cow", "elk")}
+    wanted = {"be": ["bee", "beetle"], "bee": ["bee", "beetle"], "e": ["bee", "beetle", "eel", "elk", "emu"]}
+    for text, shown in wanted.items():
+        proxy.set_text(text)
+        assert [proxy.index(row, NAME).data() for row in range(proxy.rowCount())] == shown
+        assert held["bee"].data() == "bee" and not held["cow"].isValid()
+    proxy.set_text("nothing")
+    assert proxy.rowCount() == 0 and not held["bee"].isValid()
+    proxy.set_text("")
+    assert proxy.labels() == list(range(10)) and resets == []
+
+
 def test_a_class_chosen_in_part_is_neither_all_nor_nothing(model, selection):
     some = selection.with_samples([int((selection.labels == 5).argmax())])
     model.set_selection(some)

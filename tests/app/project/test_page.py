@@ -327,15 +327,41 @@ def test_files_are_dropped_on_the_card_they_fit(page, context, insects, digits_f
     assert page.model_card.property("drop") is True
 
 
-def test_recent_entries_open_again(page, context, open_digits, digits_file, idle):
+def test_recent_entries_open_again(page, context, open_digits, digits_file, idle, qtbot):
     open_digits()
     assert page.model_card.recent_button.isEnabled()
     menu = page.model_card.recent_button.menu()
+    qtbot.waitUntil(lambda: not context.recent.looking)
     menu.aboutToShow.emit()
+    assert [action.data() for action in menu.actions()] == [str(digits_file), None]
+    assert menu.actions()[1].text() == "Looking whether they are still there…"
+    qtbot.waitUntil(lambda: not context.recent.looking)
     assert [action.data() for action in menu.actions()] == [str(digits_file)]
     menu.actions()[0].trigger()
     assert context.opening.current.model == str(digits_file)
     idle()
+
+
+def test_a_recent_entry_that_is_gone_cannot_be_chosen_and_comes_back(page, context, tmp_path, qtbot):
+    there, gone = tmp_path / "there.pt", tmp_path / "gone.pt"
+    for path in (there, gone):
+        path.write_text("")
+        context.window_state.add_recent("model", str(path))
+    qtbot.waitUntil(lambda: not context.recent.looking)
+    menu = page.model_card.recent_button.menu()
+    gone.unlink()
+    menu.aboutToShow.emit()  # nobody knows yet
+    assert [action.isEnabled() for action in menu.actions()] == [True, True, False]
+    qtbot.waitUntil(lambda: not context.recent.looking)
+    assert [action.data() for action in menu.actions()] == [str(gone), str(there)]
+    assert [action.isEnabled() for action in menu.actions()] == [False, True]
+    assert menu.actions()[0].text().endswith(", not found")
+    assert context.window_state.recent_folder("model") == str(tmp_path)
+    assert context.window_state.recent("model") == [str(there)]
+    gone.write_text("")  # a network that answers again
+    page.entered()
+    qtbot.waitUntil(lambda: not context.recent.looking)
+    assert context.window_state.recent("model") == [str(gone), str(there)]
 
 
 def test_known_data_is_listed_in_the_menu(page, context, qtbot, idle):

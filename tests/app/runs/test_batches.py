@@ -13,7 +13,9 @@ from app.pages.runs import RunsPage
 from app.pages.runs.batch_view import NOTHING
 from core.jsonio import write_json
 from core.runs.folder import CARD, MODEL, REPORT_JSON, RunFolder
+from core.session.batch import Row
 from core.session.batch_record import BatchRecord, RecordedRun, write_record
+from core.session.batch_table import grouped
 from tests.app.scripted import Script, job, write_run
 from tests.app.verify.walk import unnamed_widgets
 
@@ -82,8 +84,8 @@ def test_without_batches_it_says_what_will_be_here(page, qtbot):
 def test_the_table_fills_while_runs_end_and_stays_in_view(page, context, batch, qtbot):
     page.batch_button.click()
     view = page.batches
-    qtbot.waitUntil(lambda: view.model.rowCount() == 2)
-    assert shown(page)[0] == ["three", "muda", "1 of 2", "90.0 %", "10.0 %", "0.0 %", "12 s", "–"]
+    qtbot.waitUntil(lambda: view.model.rowCount() == 2 and "MUDA" in shown(page)[0][1])
+    assert shown(page)[0] == ["three", "MUDA (reconstruction)", "1 of 2", "90.0 %", "10.0 %", "0.0 %", "12 s", "–"]
     assert shown(page)[1][2:4] == ["0 of 2", "–"]
     assert view.state.text() == "1 of 4 runs has a result · 3 not started"
     assert view.chooser.text().startswith("night.toml, 2025-10-09")
@@ -99,6 +101,17 @@ def test_the_table_fills_while_runs_end_and_stays_in_view(page, context, batch, 
     view.compare_button.click()
     assert [folder.path for folder in context.project.compared] == [batch.runs[0].path, batch.runs[1].path]
     assert context.shown_pages[-1] == "verify"
+
+
+def test_an_entry_with_a_name_of_its_own_has_its_method_s_title_too(qapp):
+    rows = [Row(f"three-{name}-s1", "three", method, 1) for name, method in (("muda", "muda"), ("strong", "scrub"))]
+    model = BatchTableModel()
+    model.set_groups(grouped(rows))
+    assert [model.index(row, columns.METHOD).data() for row in (0, 1)] == ["muda", "strong · scrub"]
+    model.set_titles({"muda": "MUDA (reconstruction)", "scrub": "SCRUB"})
+    assert [model.index(row, columns.METHOD).data() for row in (0, 1)] == ["MUDA (reconstruction)", "strong · SCRUB"]
+    tip = model.index(1, columns.METHOD).data(Qt.ItemDataRole.ToolTipRole)
+    assert tip == "strong · SCRUB\nthree-strong-s1"
 
 
 def test_a_run_that_waits_or_was_cut_off_is_told(page, context, batch, qtbot):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from app.dialogs.confirm import ConfirmDialog
 from app.models import run_table as columns
 from app.pages.runs import RunsPage
 from app.pages.runs.deleting import delete
+from app.services.resuming import resume
+from app.widgets.status_line import StatusLine
 from core.errors import UnsafeFileError
 from core.models.formats import write_safetensors
 from core.models.user_code import build_from_user_code
@@ -136,26 +139,86 @@ def test_delete_asks_and_moves_to_the_trash(page, context, runs, qtbot, monkeypa
     assert trash == []
     page.delete_button.click()
     dialog().buttons["delete"].click()
-    assert trash == [runs / "a"]
     qtbot.waitUntil(lambda: page.model.rowCount() == 1)
+    assert trash == [runs / "a"]
 
 
 def test_without_a_trash_it_asks_again(page, context, runs, qtbot):
     delete(context, [RunFolder(runs / "a")], page, to_trash=lambda path: False)
-    asked = dialog()
-    assert asked is not None and (runs / "a").exists()
-    asked.reject()
+    qtbot.waitUntil(lambda: dialog() is not None)
+    assert (runs / "a").exists()
+    dialog().reject()
     assert (runs / "a").exists()
     delete(context, [RunFolder(runs / "a")], page, to_trash=lambda path: False)
+    qtbot.waitUntil(lambda: dialog() is not None)
     dialog().buttons["delete"].click()
     qtbot.waitUntil(lambda: page.model.rowCount() == 1)
     assert not RunFolder(runs / "a").exists
 
 
-def test_a_run_in_use_is_not_deleted(page, context, runs):
+def test_a_run_in_use_is_not_deleted(page, context, runs, qtbot):
     with RunFolder(runs / "a").lock():
         delete(context, [RunFolder(runs / "a")], page, to_trash=lambda path: pytest.fail("deleted"))
+        qtbot.waitUntil(lambda: context.notifications.history != [] and context.jobs.active() == 0)
     assert context.notifications.history[-1].text == "a is in use."
+
+
+def test_a_run_that_is_being_deleted_says_so_and_the_window_goes_on(page, context, runs, qtbot):
+    """A folder of checkpoints on a network takes its time."""
+    go = threading.Event()
+    context.status = StatusLine()
+    qtbot.addWidget(context.status)
+    choose(page, "b")
+    delete(context, [RunFolder(runs / "b")], page, to_trash=lambda path: go.wait(60) and not shutil.rmtree(path))
+    [row] = page.chosen()  # the window has gone on: the files are still there
+    assert row.path == runs / "b" and RunFolder(row.path).exists
+    assert page.model.index(page.model.row_of(row.path), columns.STATE).data() == "Deleting"
+    assert not page.open_button.isEnabled() and not page.delete_button.isEnabled() and page.resume_button.isHidden()
+    assert page.missing() == "This run is being deleted."
+    assert context.status.text() == "Moving the run b to the trash"
+    page.open_run(row)
+    resume(context, RunFolder(row.path), page)
+    assert context.project.run is None and not context.run_controller.busy
+    assert "It is being deleted." in context.notifications.history[-1].sentence
+    context.run_library.refresh()  # reading the list meanwhile does not take the word back
+    qtbot.waitUntil(lambda: not context.run_library._reading)
+    assert page.model.index(page.model.row_of(row.path), columns.STATE).data() == "Deleting"
+    go.set()
+    qtbot.waitUntil(lambda: page.model.rowCount() == 1 and context.jobs.active() == 0)
+    assert context.notifications.history[-1].text == "1 run moved to the trash."
+    assert context.status.text() == ""
+    context.status = None
+
+
+def test_a_run_that_could_not_be_deleted_is_there_again(page, context, runs, qtbot, monkeypatch):
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied", str(folder.path))
+
+    monkeypatch.setattr(RunFolder, "delete", refuse)
+    delete(context, [RunFolder(runs / "a")], page, to_trash=lambda path: False)
+    qtbot.waitUntil(lambda: dialog() is not None)
+    dialog().buttons["delete"].click()
+    qtbot.waitUntil(lambda: context.notifications.history != [] and context.jobs.active() == 0)
+    assert context.notifications.history[-1].text.startswith("a was not deleted: ")
+    assert page.model.index(page.model.row_of(runs / "a"), columns.STATE).data() == "Finished"
+
+
+def test_a_run_of_a_newer_version_says_so_and_what_to_do(page, context, runs, qtbot):
+    folder = RunFolder(runs / "a")
+    folder.write_status(Status("archived", 1, 0.0, 10, 10))
+    context.run_library.refresh()
+    row = page.model.row_of(folder.path)
+    qtbot.waitUntil(lambda: page.model.index(row, columns.STATE).data() == "Of a newer version")
+    choose(page, "a")
+    assert page.missing() == "This run was written by a newer version. Update Unlearn Studio to open it."
+    assert not page.open_button.isEnabled() and not page.later_button.isEnabled() and page.delete_button.isEnabled()
+    tip = page.model.index(row, columns.STATE).data(Qt.ItemDataRole.ToolTipRole)
+    assert "no state 'archived'" in tip and "Update Unlearn Studio" in tip
+    context.opening.open_run(folder.path)  # from a menu or by a drop
+    qtbot.waitUntil(lambda: context.notifications.history != [])
+    told = context.notifications.history[-1].sentence
+    assert told.startswith("The run was not opened: the run was written by a newer version")
+    assert context.project.run is None
 
 
 def test_what_is_chosen_and_current_stays_when_runs_come(page, context, runs, qtbot):
@@ -262,8 +325,8 @@ def test_a_later_request_starts_from_a_finished_run(page, context, example, qtbo
     later = make_unlearn_job(project.pair, project.selection.with_classes([5]), "finetune", device="cpu", threads=1)
     assert later.chain == (folder.job_sha256(),) and later.forget.class_names == ("3", "5")
     folder.file(FORGET).unlink()
-    page._update_buttons()
-    assert "which images must not come back" in page.later_button.toolTip()
+    context.run_library.refresh()
+    qtbot.waitUntil(lambda: "which images must not come back" in page.later_button.toolTip())
     qtbot.waitUntil(lambda: context.jobs.active() + context.device_jobs.active() == 0, timeout=20_000)
 
 

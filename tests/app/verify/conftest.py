@@ -99,7 +99,7 @@ def context(qapp, controller) -> AppContext:
     made = create_context()
     made.run_controller = controller
     yield made
-    assert made.jobs.shutdown()
+    assert made.jobs.shutdown() and made.recent.shutdown()
     assert made.device_jobs.shutdown()
 
 

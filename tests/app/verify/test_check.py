@@ -47,7 +47,7 @@ def context(qapp) -> AppContext:
     made.run_controller = RunController(made.runs_folder, trust=made.trust)
     yield made
     assert made.run_controller.shutdown()
-    assert made.jobs.shutdown()
+    assert made.jobs.shutdown() and made.recent.shutdown()
     assert made.device_jobs.shutdown()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from app.workers.live_run import LiveRun
@@ -45,6 +47,11 @@ def test_events_of_another_run_are_dropped(live, script):
     taken = live.apply([other.started(), script.started(), other.finished(), other.losses(50)])
     assert [event.run for event in taken] == [live.id]
     assert (live.state, live.step) == (State.RUNNING, 0)
+
+
+def test_a_state_that_only_a_newer_version_knows_changes_nothing(live, script):
+    live.apply([script.started(), replace(script.state(State.PAUSED, 5), state="archived")])
+    assert (live.state, live.step) == (State.RUNNING, 5)
 
 
 def test_a_whole_run(live, script):

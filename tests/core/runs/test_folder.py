@@ -12,14 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import InputError, NotFoundError
+from core.engine.states import ACTIVE, State
+from core.errors import InputError, MismatchError, NotFoundError
 from core.events import EVENT_TYPES, Log, Progress, RunStarted, from_dict
 from core.files import write_atomic
 from core.job import DataPart, ForgetPart, Job, ModelPart, to_dict
 from core.job import from_dict as job_from_dict
 from core.jsonio import dumps, loads, write_json
-from core.runs.folder import LOCK, LOCK_SECONDS, RunFolder, Status, effective, list_runs
+from core.runs.folder import LOCK, LOCK_SECONDS, MAY_DIE, STATES, RunFolder, Status, effective, list_runs
 from core.runs.recorder import Recorder
+from core.session.overview import describe_run
 
 JOB = Job(
     model=ModelPart(architecture="mlp", num_classes=10, in_channels=1, input_size=(8, 8)),
@@ -86,6 +88,17 @@ def test_a_dead_process_leaves_an_interrupted_run(folder):
     with folder.lock():
         assert folder.status().state == "running"
     assert folder.status().step == 7
+
+
+def test_a_state_of_a_newer_version_is_an_error_that_says_what_to_do(folder):
+    assert set(STATES) == {state.value for state in State} and set(MAY_DIE) == {state.value for state in ACTIVE}
+    folder.write_status(Status("archived", os.getpid(), time.time()))
+    with pytest.raises(MismatchError, match="a newer version: this one knows no state 'archived'") as raised:
+        folder.status()
+    assert raised.value.hint == "Update Unlearn Studio to open it."
+    assert describe_run(folder)["newer"] is True
+    folder.file("job.json").write_text("{}")
+    assert describe_run(folder)["state"] == "damaged" and describe_run(folder)["newer"] is False
 
 
 def test_a_folder_is_not_reused_and_not_deleted_while_in_use(folder, tmp_path):
