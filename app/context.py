@@ -23,9 +23,18 @@ from app.workers.jobs import Jobs
 from app.workers.trust import Trust
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from app.services.batch_queue import BatchQueue
+    from app.services.opening import Opening
+    from app.services.run_library import RunLibrary
     from app.widgets.status_line import StatusLine
+    from app.workers.live_run import LiveRun
+    from app.workers.run_controller import RunController
     from core.data.dataset import Dataset
     from core.models.checkpoint import OpenedModel
+    from core.runs.folder import RunFolder
     from core.selection import History, Selection
     from core.session.opening import DataOptions, Pair
 
@@ -52,12 +61,12 @@ class ProjectState(QObject):
         self.data_options: DataOptions | None = None  # how the data was opened besides its name
         self.history: History | None = None
         self.evaluation: dict[str, Any] = {}  # what was measured of the opened model on the data, by name
-        self.forgotten_before: Any = None  # (n,) bool: training images the open model forgot in earlier runs
-        self.run: Any = None  # the run in view (live or from disk)
-        self.runs: tuple[Any, ...] = ()  # run folders known
-        self.beside: Any = None  # folder of a second run whose curves are drawn with those of the run in view
+        self.forgotten_before: NDArray[np.bool_] | None = None  # (n,): images the open model forgot in earlier runs
+        self.run: LiveRun | None = None  # the run in view (live or from disk)
+        self.runs: tuple[RunFolder, ...] = ()  # run folders known
+        self.beside: RunFolder | None = None  # of a second run, drawn with the one in view
         self._beside_of: Path | None = None
-        self.compared: tuple[Any, ...] = ()  # run folders held side by side; empty: one run is looked at
+        self.compared: tuple[RunFolder, ...] = ()  # run folders held side by side; empty: one run is looked at
 
     @property
     def selection(self) -> Selection | None:
@@ -134,7 +143,7 @@ class ProjectState(QObject):
         self.evaluation = {**self.evaluation, **results}
         self.evaluation_changed.emit()
 
-    def set_run(self, run: Any) -> None:
+    def set_run(self, run: LiveRun | None) -> None:
         """Show another run."""
         self.set_compared(())
         if self.beside is not None and getattr(run, "path", None) != self._beside_of:
@@ -142,18 +151,18 @@ class ProjectState(QObject):
         self.run = run
         self.run_changed.emit()
 
-    def set_beside(self, folder: Any, of: Path | None = None) -> None:
+    def set_beside(self, folder: RunFolder | None, of: Path | None = None) -> None:
         """Draw a second run's curves with those of the run at `of`, as long as that one is in view; None: no second."""
         self.beside, self._beside_of = folder, of
         self.beside_changed.emit()
 
-    def set_compared(self, folders: tuple[Any, ...]) -> None:
+    def set_compared(self, folders: tuple[RunFolder, ...]) -> None:
         """Hold runs side by side, or go back to the one in view."""
         if folders != self.compared:
             self.compared = folders
             self.compared_changed.emit()
 
-    def set_runs(self, runs: tuple[Any, ...]) -> None:
+    def set_runs(self, runs: tuple[RunFolder, ...]) -> None:
         """Replace the list of known runs."""
         self.runs = runs
         self.runs_changed.emit()
@@ -190,12 +199,13 @@ class AppContext:
     theme: Theme = field(default=theme)
     trust: Trust = field(default_factory=Trust)  # files the user allowed to run program code, in this session
     status: StatusLine | None = None  # set by the main window
-    run_controller: Any = None  # set by the run page's wiring
-    run_library: Any = None  # app.services.run_library.RunLibrary: the runs known, in short
+    # These are set by the wiring, before there is a page.
+    run_controller: RunController = None  # type: ignore[assignment]  # set by the run page's wiring
+    run_library: RunLibrary = None  # type: ignore[assignment]  # the runs known, in short
     close_guard: CloseGuard | None = None
-    opening: Any = None  # app.services.opening.Opening: models, data, example; set by the wiring
+    opening: Opening = None  # type: ignore[assignment]  # models, data, example
     example_folder: Path | None = None  # where the command line wants the example's run
-    batches: Any = None  # app.services.batch_queue.BatchQueue: batch files; set where there is a window
+    batches: BatchQueue | None = None  # batch files; set where there is a window
     open_paths: Callable[[list[Path]], object] | None = None  # opens dropped or named files
     judge_paths: Callable[[list[Path]], str | None] | None = None  # what a drop would do; None: does not fit
     show_page: Callable[[str], object] = _ignore  # set by the main window

@@ -6,7 +6,7 @@ import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.errors import InputError, OutOfMemoryError, UsageError
 
@@ -99,7 +99,7 @@ def choose_precision(name: str, device: torch.device, *, convolutional: bool) ->
     return "float32"
 
 
-def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:
+def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[Any]:
     """Return the autocast region for one forward pass; a no-op in float32."""
     import torch
 

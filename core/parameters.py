@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
@@ -113,7 +113,7 @@ class Values(Mapping[str, Value]):
         object.__setattr__(self, "_values", MappingProxyType(dict(values)))
 
     def __getitem__(self, name: str) -> Value:
-        return self._values[name]  # type: ignore[attr-defined]
+        return self._values[name]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -126,11 +126,11 @@ class Values(Mapping[str, Value]):
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError("parameter values are constant")
 
-    def __iter__(self):
-        return iter(self._values)  # type: ignore[attr-defined]
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
 
     def __len__(self) -> int:
-        return len(self._values)  # type: ignore[attr-defined]
+        return len(self._values)
 
     def __repr__(self) -> str:
         return f"Values({dict(self)!r})"

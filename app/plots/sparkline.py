@@ -90,7 +90,7 @@ class SparklineDelegate(QStyledItemDelegate):
         super().paint(painter, option, index)
         spark = index.data(SPARK_ROLE)
         if isinstance(spark, Spark):
-            paint_spark(painter, QRectF(option.rect), spark)  # type: ignore[attr-defined]
+            paint_spark(painter, QRectF(option.rect), spark)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return QSize(theme.px(WIDTH) + theme.px(8), theme.px(HEIGHT))

@@ -9,8 +9,9 @@ import math
 
 from PySide6.QtCore import QLocale
 
-from core.verify.numbers import DASH, whole_percent
+from core.verify.numbers import DASH as DASH
 from core.verify.numbers import duration as duration
+from core.verify.numbers import whole_percent
 
 _ALMOST_ALL = 0.999
 

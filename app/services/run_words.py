@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.services import format as fmt
 from core.engine.states import State
@@ -37,14 +37,14 @@ OUTCOME_CODES = ("unchanged", "damage", "unseen")
 _ROUND = re.compile(r"round (\d+) of (\d+)")
 
 
-def phase_of(stage: dict) -> str:
+def phase_of(stage: dict[str, Any]) -> str:
     """Name a stage of the plan for the strip and the head: "Forget, round 2 of 4"."""
     word = PHASES.get(str(stage.get("phase")), str(stage.get("phase", "")).capitalize())
     found = _ROUND.search(str(stage.get("name", "")))
     return f"{word}, {found.group(0)}" if found else word
 
 
-def stage_at(run: LiveRun, step: int) -> dict | None:
+def stage_at(run: LiveRun, step: int) -> dict[str, Any] | None:
     """Return the stage of the plan that holds a step; the last one at the end."""
     for stage in run.stages:
         if stage["first"] <= step < stage["last"]:

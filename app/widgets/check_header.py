@@ -70,7 +70,7 @@ class CheckHeader(SortHeader):
     def initStyleOptionForIndex(self, option: QStyleOptionHeader, section: int) -> None:
         super().initStyleOptionForIndex(option, section)
         if section == 0:
-            option.text = _ROOM + option.text  # type: ignore[attr-defined]
+            option.text = _ROOM + option.text
 
     def paintSection(self, painter: QPainter, rect: QRect, section: int) -> None:
         super().paintSection(painter, rect, section)

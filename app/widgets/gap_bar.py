@@ -115,7 +115,7 @@ class GapBarDelegate(QStyledItemDelegate):
         super().paint(painter, option, index)
         gap = index.data(GAP_ROLE)
         if isinstance(gap, Gap):
-            paint_gap(painter, QRectF(option.rect), gap)  # type: ignore[attr-defined]
+            paint_gap(painter, QRectF(option.rect), gap)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return QSize(theme.px(WIDTH), theme.px(t.TABLE_ROW))

@@ -45,10 +45,10 @@ class RunChips(QObject):
     def refresh(self) -> None:
         """Read the session again."""
         run = self._project.run
-        job = getattr(run, "job", None)
+        job = run.job if run is not None else None
         self.name.setVisible(job is not None)
         self.earlier.setVisible(job is not None and not matches(self._project, job))
-        if job is not None:
+        if run is not None and job is not None:
             self.name.set(describe_run(job), "unlearn", tip=str(run.folder.path))
             self.earlier.set(
                 EARLIER, "warning", "caution", "The forget set, the model or the data were changed after this run."

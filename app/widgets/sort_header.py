@@ -87,9 +87,9 @@ class SortHeader(QHeaderView):
 
     def initStyleOptionForIndex(self, option: QStyleOptionHeader, section: int) -> None:
         super().initStyleOptionForIndex(option, section)
-        right = bool(option.textAlignment & Qt.AlignmentFlag.AlignRight)  # type: ignore[attr-defined]
+        right = bool(option.textAlignment & Qt.AlignmentFlag.AlignRight)
         if right and self.isSortIndicatorShown() and section == self.sortIndicatorSection():
-            option.text += _ROOM  # type: ignore[attr-defined]
+            option.text += _ROOM
 
     def _go(self, start: int, by: int) -> None:
         """Go to the next section that shows."""

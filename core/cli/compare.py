@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.cli import options
 from core.cli.output import Screen, shown, table, wrapped
@@ -59,6 +59,6 @@ def _opened(texts: list[str]) -> list[Run]:
     return runs_of(folders)
 
 
-def _title(found: dict) -> str:
+def _title(found: dict[str, Any]) -> str:
     methods = dict.fromkeys(str(run["title"]) for run in found["runs"])
     return " and ".join(methods) if len(methods) < 4 else f"{len(methods)} methods"

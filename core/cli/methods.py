@@ -10,7 +10,7 @@ from core.cli import options
 from core.cli.output import Screen, facts, wrapped
 
 if TYPE_CHECKING:
-    from core.methods import Method
+    from core.methods.base import Method
     from core.parameters import Parameter
 
 SUMMARY = "List the methods; with a NAME, show its parameters and presets."

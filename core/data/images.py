@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 _PORTABLE = (".ppm", ".pgm", ".pbm", ".pnm")
 SUFFIXES = frozenset(
@@ -145,7 +145,7 @@ def _chunks_fit(data: bytes) -> bool:
         end = position + 8 + length
         if end + 4 > len(data) or zlib.crc32(view[position + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
             return False
-        kind = view[position + 4 : position + 8]
+        kind = bytes(view[position + 4 : position + 8])
         if kind == b"IDAT":
             first, stored = first or bytes(view[position + 8 : end][:_START]), stored + length
         elif kind == b"IEND":
@@ -250,7 +250,7 @@ def reason_of(error: Exception) -> str:
     """Say in a few words why a file cannot be read or decoded."""
     if isinstance(error, CannotReadError):
         return str(error)
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         return "not an image, or of an unknown kind"
     if isinstance(error, Image.DecompressionBombError):
         return f"more pixels than the limit of {Image.MAX_IMAGE_PIXELS:,}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
@@ -40,7 +42,7 @@ def procrustes_distance(features: Tensor | None, reference: Tensor | None) -> fl
     return float(max(0.0, 2.0 - 2.0 * nuclear))
 
 
-def _centred(features: Tensor | None, reference: Tensor | None) -> tuple[NDArray, NDArray] | None:
+def _centred(features: Tensor | None, reference: Tensor | None) -> tuple[NDArray[Any], NDArray[Any]] | None:
     """Return both sets centred and scaled to unit Frobenius norm."""
     if features is None or reference is None or not len(features):
         return None

@@ -176,7 +176,7 @@ def matched_positions(
     available = np.array([(theirs == label).sum() for label in classes])
     ratio = float((available / counts).min())  # non-members per member, the same in every class
     share = 1.0 if most is None else min(1.0, most / counts.sum(), most / (ratio * counts.sum()))
-    positions: tuple[list[NDArray], list[NDArray]] = ([], [])
+    positions: tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]] = ([], [])
     for label, count in zip(classes, counts, strict=True):
         for side, labels, wanted in ((0, ours, count * share), (1, theirs, count * ratio * share)):
             found = np.flatnonzero(labels == label)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import IO
 
 from core.errors import RunError
@@ -72,7 +73,7 @@ class Recorder:
         self._folder.write_status(self._status)
 
 
-def _end_last_line(path) -> None:
+def _end_last_line(path: Path) -> None:
     """Cut off a last line that a killed process left unfinished, so that what is appended starts a line of its own."""
     if not path.is_file():
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from core.events import Event, from_dict
 from core.runs.folder import EVENTS, RunFolder, Status, effective, event_lines
@@ -47,7 +48,7 @@ def _again(folder: RunFolder, status: Status) -> Look:
     return Look(whole.events, whole.offset, status, restarted=True)
 
 
-def _read(folder: RunFolder, offset: int) -> tuple[list[dict], int]:
+def _read(folder: RunFolder, offset: int) -> tuple[list[dict[str, Any]], int]:
     path = folder.file(EVENTS)
     if not path.is_file():
         return [], 0
@@ -58,5 +59,5 @@ def _read(folder: RunFolder, offset: int) -> tuple[list[dict], int]:
     return event_lines(data[:end]), offset + end
 
 
-def _typed(events: list[dict]) -> list[Event]:
+def _typed(events: list[dict[str, Any]]) -> list[Event]:
     return [event for event in map(from_dict, events) if event is not None]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -115,7 +116,7 @@ def original_of(job: Job) -> tuple[Path, str]:
     return Path(job.model.path), job.model.sha256
 
 
-def unknown_requests(card: dict | None, model: Path) -> str:
+def unknown_requests(card: dict[str, Any] | None, model: Path) -> str:
     """Say where a model's card tells of images forgotten earlier that nobody can name from where the file lies.
 
     Empty where it has forgotten nothing, or the run that made it is known. An exported model has left its run.

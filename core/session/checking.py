@@ -23,7 +23,7 @@ from core.events import Event, MeasureTaken, Progress
 from core.files import file_sha256
 from core.job import Job
 from core.models.architectures import ModelSpec, build_model, network_key
-from core.models.checkpoint import open_model
+from core.models.checkpoint import OpenedModel, open_model
 from core.models.fit import check_fit
 from core.models.tap import TappedModel
 from core.places import cache_home
@@ -77,7 +77,7 @@ def evaluate(
     train, test = stores(pair.dataset, chosen, mask)
     splits = Splits.of(pair.dataset, mask)
 
-    def outputs(model, what: str) -> FullOutputs:
+    def outputs(model: OpenedModel, what: str) -> FullOutputs:
         tap = tapped(model, chosen, trust_code=trust_code)
         return collect_full(tap, train, test, progress=lambda done, total: progress and progress(what, done, total))
 

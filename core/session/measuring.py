@@ -98,15 +98,23 @@ class _Measuring:
     """One measurement of all models; keeps what its parts share."""
 
     def __init__(
-        self, original, unlearned, retrained, splits, which, references, ground, fresh, log, tell, taken
-    ) -> None:  # fmt: skip
-        self.original: Candidate = original
-        self.retrained: list[Candidate] = list(retrained)
-        self.references: list[Candidate] = list(references)
-        self.splits: Splits = splits
-        self.which, self.ground, self.fresh, self.log = which, ground, fresh, log
-        self.taken: Taken | None = taken
-        self.judged: list[Candidate] = [original, unlearned]
+        self,
+        original: Candidate,
+        unlearned: Candidate,
+        retrained: Sequence[Candidate],
+        splits: Splits,
+        which: str,
+        references: Sequence[Candidate],
+        ground: Ground | None,
+        fresh: Network | None,
+        log: MeasureLog | None,
+        tell: Tell | None,
+        taken: Taken | None,
+    ) -> None:
+        self.original, self.retrained, self.references = original, list(retrained), list(references)
+        self.splits, self.which, self.ground, self.fresh = splits, which, ground, fresh
+        self.log, self.taken = log, taken
+        self.judged = [original, unlearned]
         if splits.forget_classes:
             self.judged.append(_control(original, ground, splits))
         titles = [step.title for step in suite.steps_of(which)] + ["distances"]

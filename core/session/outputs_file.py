@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +111,14 @@ def _header(shapes: Shapes) -> tuple[bytes, dict[str, int], int]:
     return len(text).to_bytes(8, "little") + text, offsets, first + position
 
 
-def _fill(path: Path, shapes: Shapes, offsets: Mapping[str, int], model: TappedModel, parts, progress) -> None:
+def _fill(
+    path: Path,
+    shapes: Shapes,
+    offsets: Mapping[str, int],
+    model: TappedModel,
+    parts: Iterable[tuple[str, ImageStore]],
+    progress: Callable[[int, int], object] | None,
+) -> None:
     total, done = sum(len(store) for _, store in parts), 0
 
     def tick(count: int) -> None:

@@ -115,6 +115,6 @@ def same_forget_set(one: Job, other: Job) -> bool:
     return one.forget.sha256 == other.forget.sha256 and one.data.fingerprint == other.data.fingerprint
 
 
-def _seconds(card: dict | None) -> float | None:
+def _seconds(card: dict[str, Any] | None) -> float | None:
     value = ((card or {}).get("cost") or {}).get("seconds")
     return float(value) if isinstance(value, (int, float)) and value > 0 else None

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from core.data.batches import Augmentation
+from core.data.batches import Augmentation, ImageStore
 from core.data.dataset import Dataset
 from core.data.splits import Splits
 from core.devices import choose_device, free_memory, is_out_of_memory, out_of_memory_error, set_threads, unused_gpu
@@ -116,7 +116,9 @@ class _Runner:
         self._step = 0
         self._began = time.perf_counter()
 
-    def run(self, pair, dataset, resume, trust_pickle, trust_code) -> State:
+    def run(
+        self, pair: Pair | None, dataset: Dataset | None, resume: bool, trust_pickle: bool, trust_code: bool
+    ) -> State:
         """Prepare, run the engine, and write the results."""
         self._state(State.PREPARING, "Opening model and data")
         job = self._folder.job()
@@ -180,7 +182,9 @@ class _Runner:
 
     # -- preparing -------------------------------------------------------------------------------------------------
 
-    def _prepare(self, job: Job, pair, dataset, trust_pickle, trust_code) -> Bench:
+    def _prepare(
+        self, job: Job, pair: Pair | None, dataset: Dataset | None, trust_pickle: bool, trust_code: bool
+    ) -> Bench:
         options = DataOptions.of(job.data)
         device = choose_device(job.device)
         if (idle := unused_gpu(device)) is not None:
@@ -255,7 +259,9 @@ class _Runner:
             cancelled=self._ending,
         )
 
-    def _original_outputs(self, job: Job, tap: TappedModel, train, test, sha256: str) -> FullOutputs:
+    def _original_outputs(
+        self, job: Job, tap: TappedModel, train: ImageStore, test: ImageStore, sha256: str
+    ) -> FullOutputs:
         return cached_outputs(
             tap,
             train,
@@ -337,7 +343,7 @@ class _Runner:
     def _log(self, level: str, message: str, code: str = "") -> None:
         self._report(Log(**self._common(), level=level, message=message, code=code))
 
-    def _finished(self, state: State, measures: dict, unchanged: bool) -> RunFinished:
+    def _finished(self, state: State, measures: dict[str, Any], unchanged: bool) -> RunFinished:
         kept = {key: measures.get(key) for key in results.SUMMARY_KEYS if key in measures}
         seconds = time.perf_counter() - self._began
         return RunFinished(**self._common(), state=state.value, seconds=seconds, measures=kept, unchanged=unchanged)

@@ -84,7 +84,9 @@ class Step:
     features_only: bool = False
 
 
-def measure(full: FullOutputs, splits: Splits, *, original: FullOutputs | None = None, say: Say | None = None) -> dict:
+def measure(
+    full: FullOutputs, splits: Splits, *, original: FullOutputs | None = None, say: Say | None = None
+) -> dict[str, Any]:
     """Return one model's measures of the quick suite. `say` is called with each of STEPS before it begins."""
     return dict(take(Subject(full, splits, original), say=say).values)
 

@@ -206,7 +206,9 @@ def _accuracy(key: str, title: str, what: str, verdict_key: str = "") -> _Entry:
     return _Entry(key, "Outputs", title, "percent", ((key,),), what, why, verdict_key)
 
 
-def _distance(key: str, title: str, unit: Unit, part: tuple[str, ...], name: str, what: str, verdict_key: str = ""):
+def _distance(
+    key: str, title: str, unit: Unit, part: tuple[str, ...], name: str, what: str, verdict_key: str = ""
+) -> _Entry:
     paths = tuple(("distances", each, name) for each in part)
     return _Entry(key, "Outputs", title, unit, paths, what, _needs_retrained, verdict_key)
 

@@ -213,7 +213,7 @@ class ForgetBar(QStyledItemDelegate):
     ) -> None:
         super().paint(painter, option, index)
         share = float(index.data(SHARE) or 0.0)
-        rect = QRectF(option.rect).adjusted(theme.px(2), 0, -theme.px(t.XS), 0)  # type: ignore[attr-defined]
+        rect = QRectF(option.rect).adjusted(theme.px(2), 0, -theme.px(t.XS), 0)
         track = QRectF(rect.left(), rect.center().y() - theme.px(3), rect.width(), theme.px(6))
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -47,7 +47,7 @@ class GalleryDelegate(QStyledItemDelegate):
             return
         view, side = self._view, self._view.side
         square = QRect(0, 0, side, side)
-        square.moveCenter(option.rect.center())  # type: ignore[attr-defined]
+        square.moveCenter(option.rect.center())
         pixmap = view.pixmap(key)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

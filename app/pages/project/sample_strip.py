@@ -34,7 +34,7 @@ class SampleStrip(QStyledItemDelegate):
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         super().paint(painter, option, index)
-        rect: QRect = option.rect  # type: ignore[attr-defined]
+        rect: QRect = option.rect
         side, gap = theme.px(SIDE), theme.px(t.XS)
         x, y = rect.left() + theme.px(6), rect.top() + (rect.height() - side) // 2
         for key in index.data(SAMPLE_KEYS) or ():

@@ -20,8 +20,12 @@ from core.engine.states import State
 from core.events import Event, Log
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from app.context import AppContext
     from app.workers.run_controller import RunController
+    from core.job import Job
+    from core.session.markers import Marker
 
 OUT_OF_MEMORY = "Out of memory"
 _MARKERS = "run markers"
@@ -197,7 +201,7 @@ class RunPresenter(QObject):
         handle.done.connect(self._view.plots.set_markers)
 
 
-def _markers(job, runs_folder):
+def _markers(job: Job, runs_folder: Path) -> tuple[Marker, ...]:
     from core.session.markers import markers
 
     return markers(job, runs_folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ from app.services import run_words as words
 from core.errors import AppError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from app.context import AppContext
     from core.job import Job
     from core.selection import Selection
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from core.session.planning import Estimate
 
 PLAN_DELAY_MS = 150
+Chosen = tuple[str, str, Mapping[str, Any]]  # a method, its preset, and what was changed of it
 
 
 @dataclass
@@ -420,7 +423,15 @@ def _devices() -> list[tuple[str, str]]:
     return [(device.id, device.title) for device in list_devices()]
 
 
-def _make_plan(pair, selection, settings, common, runs_folder, measure, cancelled=None) -> Plan:
+def _make_plan(
+    pair: Pair,
+    selection: Selection,
+    settings: Sequence[Chosen],
+    common: Mapping[str, Any],
+    runs_folder: Path,
+    measure: bool,
+    cancelled: Callable[[], bool] | None = None,
+) -> Plan:
     from core.session.chain import all_requests
     from core.session.costs import retraining_seconds
     from core.session.jobs import make_unlearn_job
@@ -443,14 +454,14 @@ def _make_plan(pair, selection, settings, common, runs_folder, measure, cancelle
     return Plan(estimates, shares, _held_against(job), request_lines(job))
 
 
-def _shares(pair, selection, common):
+def _shares(pair: Pair, selection: Selection, common: Mapping[str, Any]) -> dict[str, float | None]:
     from core.session.chain import all_requests
     from core.session.costs import shares_of_retraining
 
     return shares_of_retraining(pair, all_requests(pair.model.path, selection, pair.dataset), **common)
 
 
-def _held_against(job) -> str:
+def _held_against(job: Job) -> str:
     from core.session.references import trained_references
 
     edit = " and a head-only edit of it" if job.forget.mode != "sample" else ""
@@ -461,7 +472,9 @@ def _held_against(job) -> str:
     return f"The original{edit}; {fmt.plural(len(seeds), 'retrained model')} (seed {named})."
 
 
-def _make_jobs(pair, selection, settings, seeds, common):
+def _make_jobs(
+    pair: Pair, selection: Selection, settings: Sequence[Chosen], seeds: Sequence[int], common: Mapping[str, Any]
+) -> tuple[Pair, Selection, list[Job]]:
     from core.session.jobs import make_unlearn_job
 
     jobs = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from PySide6.QtCore import QItemSelection, QModelIndex, Qt, Signal
-from PySide6.QtGui import QFontMetrics
+from PySide6.QtGui import QFont, QFontMetrics
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHBoxLayout, QHeaderView, QSizePolicy, QTreeView, QWidget
 
 from app.models.comparison_table import FIRST, NAME, RUN_ROLE, VERDICT, ComparisonTable
@@ -86,7 +86,7 @@ class ComparisonTree(QFrame):
         return found
 
     @staticmethod
-    def _header_font():
+    def _header_font() -> QFont:
         font = theme.font("caption")
         font.setWeight(font.Weight.DemiBold)
         return font

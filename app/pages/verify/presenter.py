@@ -97,8 +97,8 @@ class VerifyPresenter(QObject):
     def refresh(self) -> None:
         """Read the run in view again."""
         run = self._context.project.run
-        folder = getattr(run, "folder", None)
-        if folder is None or run.kind != "unlearn" or not folder.has_result or not folder.file("report.json").is_file():
+        folder = run.folder if run is not None and run.kind == "unlearn" else None
+        if folder is None or not folder.has_result or not folder.file("report.json").is_file():
             self._context.jobs.cancel("verify-facts")
             self._take(None)
             return
