@@ -50,59 +50,45 @@ class ExportCheck:
 # --- writing ----------------------------------------------------------------------------------------------------
 
 
-def write_same(
-    path: Path, state_dict: Mapping[str, Tensor], form: CheckpointForm, *, protected: Path | None = None
-) -> None:
+def write_same(path: Path, state_dict: Mapping[str, Tensor], form: CheckpointForm) -> None:
     """Write weights under the keys, in the types and in the wrapper of the file they came from.
 
     `state_dict` has clean keys; entries the file did not have are left out. A file that carried a program gets a
     plain state dict: `export_pt2` writes the program. Raises InputError where a key is missing, a value does not
-    fit its type, the file cannot be written or is `protected`.
+    fit its type or the file cannot be written.
     """
     if form.format != "safetensors":
-        write_pt(path, state_dict, form, protected=protected)
+        write_pt(path, state_dict, form)
         return
     from safetensors.torch import save_file
 
-    with _replacing(path, protected) as temporary:
+    with _replacing(path) as temporary:
         save_file(_given_back(state_dict, form), temporary, metadata=form.metadata or None)
 
 
-def write_safetensors(
-    path: Path, state_dict: Mapping[str, Tensor], metadata: Mapping[str, str], *, protected: Path | None = None
-) -> None:
+def write_safetensors(path: Path, state_dict: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write weights as they are, with text metadata; raises InputError where that cannot be written."""
     from safetensors.torch import save_file
 
-    with _replacing(path, protected) as temporary:
+    with _replacing(path) as temporary:
         save_file(_plain(state_dict), temporary, metadata={"format": "pt", **metadata})
 
 
-def write_pt(
-    path: Path, state_dict: Mapping[str, Tensor], form: CheckpointForm | None = None, *, protected: Path | None = None
-) -> None:
+def write_pt(path: Path, state_dict: Mapping[str, Tensor], form: CheckpointForm | None = None) -> None:
     """Write a .pt file: a bare state dict, or with `form` the keys, types, wrapper and plain values it notes."""
     content: dict[str, Any] = _given_back(state_dict, form) if form else _plain(state_dict)
     if form and form.container:
         content = {**form.scalars, form.container: content}
     elif form:
         content = {**content, **form.scalars}
-    with _replacing(path, protected) as temporary, temporary.open("wb") as file:
+    with _replacing(path) as temporary, temporary.open("wb") as file:
         try:
             torch.save(content, file)
         except RuntimeError as error:  # what its writer makes of a full disk
             raise OSError(str(error).splitlines()[0]) from error
 
 
-def export_onnx(
-    path: Path,
-    module: nn.Module,
-    input_size: Size,
-    in_channels: int,
-    opset: int = DEFAULT_OPSET,
-    *,
-    protected: Path | None = None,
-) -> None:
+def export_onnx(path: Path, module: nn.Module, input_size: Size, in_channels: int, opset: int = DEFAULT_OPSET) -> None:
     """Write an ONNX file that holds all weights: `images: (batch, c, h, w)` to `logits: (batch, K)`, any batch size.
 
     Raises InputError where the optional packages are missing or the network cannot be expressed.
@@ -117,16 +103,14 @@ def export_onnx(
         options |= {"dynamo": True, "external_data": False, "dynamic_shapes": batch}
     else:
         options |= {"dynamic_axes": {"images": {0: "batch"}, "logits": {0: "batch"}}}
-    with _replacing(path, protected) as temporary, _exporting(path, "ONNX"):
+    with _replacing(path) as temporary, _exporting(path, "ONNX"):
         torch.onnx.export(network, (example,), str(temporary), **options)
 
 
-def export_pt2(
-    path: Path, module: nn.Module, input_size: Size, in_channels: int, *, protected: Path | None = None
-) -> None:
+def export_pt2(path: Path, module: nn.Module, input_size: Size, in_channels: int) -> None:
     """Write an exported program (`torch.export`) for any batch size; raises InputError where that does not work."""
     network, example = _for_export(module, input_size, in_channels)
-    with _replacing(path, protected) as temporary, _exporting(path, "torch.export"):
+    with _replacing(path) as temporary, _exporting(path, "torch.export"):
         program = torch.export.export(network, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},))
         content = io.BytesIO()  # given a path, its writer ends the whole process where the disk is full
         torch.export.save(program, content)
@@ -189,10 +173,8 @@ def compare_export(
 
 
 @contextmanager
-def _replacing(path: Path, protected: Path | None) -> Iterator[Path]:
+def _replacing(path: Path) -> Iterator[Path]:
     """Give a temporary file beside `path` that takes its place once it is completely on disk."""
-    if protected is not None and path.exists() and protected.exists() and path.samefile(protected):
-        raise InputError(f"{path} is the original model, which is never changed", "Choose another file name")
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -106,25 +106,6 @@ def test_safetensors_are_written_even_where_keys_share_memory(tmp_path):
         assert torch.equal(file.get_tensor("b"), shared[::2])
 
 
-def test_the_original_is_never_overwritten(tmp_path, make_model):
-    original = tmp_path / "in.pt"
-    module = make_model()
-    torch.save(module.state_dict(), original)
-    before = original.read_bytes()
-    (tmp_path / "link.pt").symlink_to(original)
-    form = open_model(original).form
-    for target in (original, tmp_path / "link.pt", tmp_path / "." / "in.pt"):
-        for write in (
-            lambda t: write_same(t, module.state_dict(), form, protected=original),
-            lambda t: write_pt(t, module.state_dict(), protected=original),
-            lambda t: write_safetensors(t, module.state_dict(), {}, protected=original),
-            lambda t: export_pt2(t, module, (8, 8), 1, protected=original),
-        ):
-            with pytest.raises(InputError, match="is the original model, which is never changed"):
-                write(target)
-    assert original.read_bytes() == before
-
-
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, make_model, monkeypatch):
     target = tmp_path / "out.pt"
     target.write_bytes(b"old")

@@ -149,7 +149,8 @@ def test_the_original_and_the_runs_own_files_are_never_written_over(run, origina
     before = {path: path.read_bytes() for path in [original, *run.path.iterdir()]}
     link = tmp_path / "link.pth"
     link.symlink_to(original)
-    for target in (original, link, run.file("model.pt"), run.file("model.safetensors"), run.file("model.pth")):
+    spelt = original.parent / ".." / original.parent.name / original.name
+    for target in (original, link, spelt, run.file("model.pt"), run.file("model.safetensors"), run.file("model.pth")):
         for overwrite in (False, True):
             with pytest.raises(InputError):
                 export(run.path, "same", target, overwrite=overwrite)
