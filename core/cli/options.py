@@ -121,7 +121,9 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
         "--trust-pickle", action="store_true", help="open model files that can run code when they are unpickled"
     )
     group.add_argument(
-        "--trust-code", action="store_true", help="run programs: --arch FILE.py:FACTORY, .pt2 and TorchScript"
+        "--trust-code",
+        action="store_true",
+        help="run programs: --arch FILE.py:FACTORY or the file a model's card names, .pt2 and TorchScript",
     )
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from core.data.preprocessing import Preprocessing
 from core.endings import SUFFIXES, ending
-from core.errors import InputError, MismatchError, NotFoundError
+from core.errors import InputError, MismatchError, NotFoundError, UnsafeFileError
 from core.files import file_sha256
 from core.models.architectures import ModelSpec, Size, build_model, build_on_meta, get_architecture, signature
 from core.models.card import WEIGHTS_NAME, card_from_metadata, check_files, find_card, read_card
@@ -172,7 +172,7 @@ def _identify(
     """  # noqa: D205
     arch = asked.arch or (card or {}).get("architecture")
     if arch and is_user_code(arch):
-        return (weights, *_identify_user_code(path, weights, card, arch, asked, trust_code), False)
+        return (weights, *_identify_user_code(path, weights, card, where, arch, asked, trust_code), False)
     held = strip_holder(weights)
     if arch is None:
         found = recognise(held.shapes if held else weights.shapes)
@@ -196,7 +196,7 @@ def _identify(
 
 
 def _identify_user_code(
-    path: Path, weights: Weights, card: Mapping[str, Any] | None, arch: str, asked: _Asked, trust_code: bool
+    path: Path, weights: Weights, card: Mapping[str, Any] | None, where: str, arch: str, asked: _Asked, trust_code: bool
 ) -> tuple[Comparison, set[str]]:
     shapes = weights.shapes
     last = [shape for shape in shapes.values() if len(shape) >= 2]
@@ -209,6 +209,11 @@ def _identify_user_code(
         input_size=tuple(asked.input_size or card.get("input_size") or (224, 224)),
         user_code=arch,
     )
+    if not trust_code and not asked.arch:  # nobody typed its name: say who names it, and which file it is
+        raise UnsafeFileError(
+            f"{where} names the program {Path(arch.rpartition(':')[0]).resolve()} for the network, so it was not run",
+            "Read it, and allow it with --trust-code if you trust who wrote it",
+        )
     with torch.random.fork_rng(devices=[]):
         module = build_model(spec, trust_code=trust_code)
     wanted = {key: tuple(value.shape) for key, value in module.state_dict().items()}

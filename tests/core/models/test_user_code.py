@@ -1,5 +1,7 @@
 """A user's own network runs only with trust, and its errors are told in one line."""
 
+import json
+
 import pytest
 import torch
 
@@ -80,6 +82,21 @@ def test_missing_and_broken_files(tmp_path):
     (tmp_path / "bad.py").write_text("import nothing_of_that_name")
     with pytest.raises(InputError, match=r"bad\.py cannot be run: ModuleNotFoundError"):
         build_model(ModelSpec("x", 3, 2, (8, 8), user_code=f"{tmp_path}/bad.py:net"), trust_code=True)
+
+
+def test_a_card_that_names_a_program_is_told_by_name_and_nothing_runs(code, tmp_path, monkeypatch):
+    module = build_model(ModelSpec("x", 6, 2, (8, 8), user_code=f"{code}:net"), trust_code=True)
+    code.with_name("executed").unlink()
+    torch.save(module.state_dict(), tmp_path / "brought.pt")
+    monkeypatch.chdir(code.parent)  # the file is named in full, also where the card does not
+    card = {"schema_version": 1, "architecture": f"{code.name}:net", "num_classes": 6, "input_size": [8, 8]}
+    (tmp_path / "brought.json").write_text(json.dumps(card))
+    with pytest.raises(UnsafeFileError) as caught:
+        open_model(tmp_path / "brought.pt")
+    assert f"brought.json names the program {code.resolve()} for the network, so it was not run" in str(caught.value)
+    assert "--trust-code" in str(caught.value) and not code.with_name("executed").exists()
+    open_model(tmp_path / "brought.pt", trust_code=True)
+    assert code.with_name("executed").exists()
 
 
 def test_weights_open_with_user_code(code, tmp_path):
