@@ -21,6 +21,14 @@ NO_DIFFERENCE = ("app_version", "libraries", "checkpoint_seconds", "monitoring_b
 BY_SEED = ("seed",)
 """Parts of a job in which runs of one group may differ."""
 
+PLACES = {
+    "model.path": "model.sha256",
+    "origin.path": "origin.sha256",
+    "data.spec": "data.fingerprint",
+    "data.data_root": "data.fingerprint",
+}
+"""Entries that say where something lies, and the hash of what lay there: moved, it is the same."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -125,7 +133,7 @@ def _run(run: Run, rows: Mapping[str, TableRow]) -> dict[str, Any]:
 def _groups(runs: Sequence[Run], rows: Sequence[Mapping[str, TableRow]]) -> list[dict[str, Any]]:
     found: dict[str, list[int]] = {}
     for index, run in enumerate(runs):
-        job = {name: value for name, value in _flat(run.job).items() if name.split(".")[0] not in BY_SEED}
+        job = _content({name: value for name, value in _flat(run.job).items() if name.split(".")[0] not in BY_SEED})
         found.setdefault(repr(sorted(job.items())), []).append(index)
     groups = []
     for members in found.values():
@@ -179,6 +187,11 @@ def _forgets(job: Mapping[str, Any]) -> str:
     forget = job.get("forget") or {}
     names = ", ".join(forget.get("class_names") or ())
     return f"{names or 'single images'}, {forget.get('count')} images"
+
+
+def _content(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out of a flat job the places of what it knows by hash."""
+    return {name: value for name, value in flat.items() if name not in PLACES or not flat.get(PLACES[name])}
 
 
 def _flat(value: Any, name: str = "") -> dict[str, Any]:

@@ -47,6 +47,18 @@ def test_runs_that_differ_in_their_seed_alone_are_one_group():
     assert found["groups"][0]["seeds"] == [1, 2]
 
 
+def test_models_and_data_that_were_moved_are_the_same_by_their_hash():
+    here = {"model": {"sha256": "m1", "path": "/a/m.pt"}, "data": {"fingerprint": "f1", "spec": "/a/images"}}
+    there = {"model": {"sha256": "m1", "path": "/b/m.pt"}, "data": {"fingerprint": "f1", "spec": "/b/images"}}
+    other = {"model": {"sha256": "m2", "path": "/a/m.pt"}}
+    unknown = {"model": {"sha256": "", "path": "/a/m.pt"}}, {"model": {"sha256": "", "path": "/b/m.pt"}}
+    found = compare([run("a", seed=1, **here), run("b", seed=2, **there), run("c", seed=3, **other)])
+    assert [group["runs"] for group in found["groups"]] == [["a", "b"], ["c"]]
+    assert found["job_differences"]["model.path"] == {"a": "/a/m.pt", "b": "/b/m.pt", "c": "/a/m.pt"}  # still told
+    nothing_known = compare([run("a", seed=1, **unknown[0]), run("b", seed=2, **unknown[1])])
+    assert len(nothing_known["groups"]) == 2
+
+
 def test_jobs_differ_in_what_was_asked_and_not_in_where_it_ran():
     runs = [run("a"), run("b", parameters={"lr": 0.1}, threads=8, app_version="2")]
     assert job_differences(runs) == {
