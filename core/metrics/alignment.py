@@ -22,7 +22,7 @@ from torch import Tensor
 
 from core.metrics.linear_algebra import (
     ROWS_PER_CHUNK,
-    GramAccumulator,
+    accumulated,
     eigendecomposition,
     energy_share,
     k_for_energy,
@@ -100,14 +100,10 @@ def measure_alignment(
     `centred` subtracts the retain mean from both sets first; the signal nearly vanishes then.
     None where a set is missing, empty, without energy or not finite; never NaN.
     """
-    if forget_features is None or retain_features is None:
+    sums = accumulated(forget_features, retain_features)
+    if sums is None or forget_features is None:
         return None
-    if not len(forget_features) or not len(retain_features):
-        return None
-    channels = retain_features.shape[1]
-    forget, retain = GramAccumulator(channels), GramAccumulator(channels)
-    forget.add(forget_features)
-    retain.add(retain_features)
+    forget, retain = sums
     offset = retain.mean if centred else torch.zeros_like(retain.mean)
     forget_gram = forget.centred_gram(offset) if centred else forget.gram
     retain_gram = retain.centred_gram(offset) if centred else retain.gram
@@ -115,7 +111,7 @@ def measure_alignment(
         return None
     if float(forget_gram.norm()) <= 0 or float(retain_gram.norm()) <= 0:
         return None
-    k = min(max(1, num_retain_classes if k is None else k), channels)
+    k = min(max(1, num_retain_classes if k is None else k), retain.channels)
     spectrum, vectors = eigendecomposition(retain_gram)
     profile = _profile(forget_gram, vectors)
     energy = energy_share(spectrum, k)
@@ -125,7 +121,7 @@ def measure_alignment(
         energy=1.0 if energy is None else energy,
         centred=centred,
         profile=tuple(profile.tolist()),
-        floor=math.sqrt(k / channels),
+        floor=math.sqrt(k / retain.channels),
         sample_energy=_sample_energy_in_chunks(forget_features, offset, vectors[:, :k]),
         at_energy={f"{share:.2f}": _at_energy(profile, spectrum, share) for share in ENERGY_LEVELS},
     )

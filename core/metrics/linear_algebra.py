@@ -92,6 +92,17 @@ class GramAccumulator:
         self._norms = norms if self._norms is None else self._norms + norms
 
 
+def accumulated(*sets: Tensor | None) -> tuple[GramAccumulator, ...] | None:
+    """Return the sums of each set of features, all as wide as the last ((n, C)); None where one is missing or empty."""
+    there = [features for features in sets if features is not None and len(features)]
+    if len(there) < len(sets):
+        return None
+    found = tuple(GramAccumulator(there[-1].shape[1]) for _ in there)
+    for sums, features in zip(found, there, strict=True):
+        sums.add(features)
+    return found
+
+
 def eigendecomposition(gram: Tensor) -> tuple[Tensor, Tensor]:
     """Return eigenvalues ((C,), descending, clipped at 0) and eigenvectors ((C, C), columns) of a Gram.
 

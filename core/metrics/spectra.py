@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.metrics.linear_algebra import GramAccumulator, effective_rank, eigendecomposition, eigenspectrum
+from core.metrics.linear_algebra import accumulated, effective_rank, eigendecomposition, eigenspectrum
 
 
 @dataclass(frozen=True)
@@ -45,18 +45,14 @@ def measure_spectra(
     direction, or near zero) from forgetting: alignment alone calls both 1. None where a set is missing, empty
     or not finite.
     """
-    if forget_features is None or retain_features is None:
+    sums = accumulated(forget_features, retain_features)
+    if sums is None:
         return None
-    if not len(forget_features) or not len(retain_features):
-        return None
-    channels = retain_features.shape[1]
-    forget, retain = GramAccumulator(channels), GramAccumulator(channels)
-    forget.add(forget_features)
-    retain.add(retain_features)
+    forget, retain = sums
     forget_gram, retain_gram = forget.gram / forget.count, retain.gram / retain.count
     if not bool(torch.isfinite(forget_gram).all() and torch.isfinite(retain_gram).all()):
         return None
-    k = min(max(1, k), channels)
+    k = min(max(1, k), retain.channels)
     retain_values, vectors = eigendecomposition(retain_gram)
     forget_values = eigenspectrum(forget_gram)
     inside = vectors[:, :k]
