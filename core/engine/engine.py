@@ -4,7 +4,8 @@
         obey what the user asked for (pause, stop and keep, discard, checkpoint)
         advance:
             locate the stage and the index in it                  a pure function of the step
-            at its start: fresh optimiser, refresh the constants   (U, masks, ...: they belong to the checkpoint)
+            at its start: leave it out where it is not needed
+                          fresh optimiser, refresh the constants   (U, masks, ...: they belong to the checkpoint)
             seed by step; take the batch by (seed, stream, epoch)  nothing random has a state
             forward; loss; backward; step
         observe: drain losses, evaluate within the budget, save a checkpoint
@@ -117,7 +118,7 @@ class Engine:
         )
 
     def advance(self) -> None:
-        """Take one step."""
+        """Take one step, or pass over a stage that is left out."""
         segment, index = self.layout.locate(self.step)
         if isinstance(segment.stage, Edit):
             self.aux = {**self.aux, **(segment.stage.edit(self.context) or {})}
@@ -126,6 +127,9 @@ class Engine:
             self.step += 1
             return
         if index == 0:
+            if isinstance(segment.stage, Train) and segment.stage.unless and segment.stage.unless(self.context):
+                self.step = segment.last
+                return
             self._enter(segment)
         part, position = segment.turn(index)
         self._renew(segment, part, index)

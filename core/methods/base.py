@@ -163,6 +163,7 @@ class Train:
     share: float = 1.0  # of the set that may be read at all, stratified, fixed for the run
     stream: str = ""  # order and augmentation stream; the stage's phase where empty
     augment: bool = True
+    unless: Callable[[Context], bool] | None = None  # before the stage: leave it out?
     until: Callable[[Context], bool] | None = None  # after the stage: end the run here?
 
 
@@ -263,6 +264,7 @@ class Method:
     explain: Callable[[Values, Facts], tuple[str, ...]] | None = None  # which parts are active for this forget set
     layers: Callable[[Values], int] = lambda values: 1  # how many layers the losses look at
     reads_unseen: Callable[[Values, Facts], bool] = lambda values, facts: False  # whether it must look at unseen images
+    copies: Callable[[Values, Facts], float] = lambda values, facts: 0.0  # of the weights, among its constants at most
     honours_weights: bool = False  # whether the weights of a forget list change what it does
     search: tuple[SearchRange, ...] = ()  # what `--tune` varies; the step size, where there is one and nothing is named
 

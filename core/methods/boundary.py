@@ -35,4 +35,11 @@ def optimiser(lr: float, momentum: float) -> tuple[Parameter, ...]:
 
 def stage_options(values: Values) -> dict[str, Any]:
     """Return what both stages set alike: statistics stay, because only images of one kind pass."""
-    return {"batch": values.batch, "optimiser": optimiser_of(values), "batch_norm": "frozen", "augment": False}
+    return {
+        "phase": "forget",
+        "reads": "forget",
+        "batch": values.batch,
+        "optimiser": optimiser_of(values),
+        "batch_norm": "frozen",
+        "augment": False,
+    }

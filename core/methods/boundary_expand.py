@@ -10,7 +10,6 @@ import math
 from dataclasses import replace
 
 import torch
-import torch.nn.functional as F
 
 from core.data.batches import Batch, derive_seed
 from core.methods.base import (
@@ -27,7 +26,7 @@ from core.methods.base import (
 )
 from core.methods.boundary import CITATION, EPOCHS, optimiser, stage_options
 from core.methods.common import limited, step_limit
-from core.methods.losses import mean_of
+from core.methods.losses import cross_entropies, mean_of
 from core.parameters import Values
 
 
@@ -43,7 +42,7 @@ def toward_extra(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Te
     """Cross-entropy toward the extra class, the last of K + 1."""
     extended = torch.cat([out.logits, (out.features @ aux["extra_row"])[:, None]], dim=1)
     target = torch.full_like(batch.labels, out.logits.shape[1])
-    return {"loss": mean_of(F.cross_entropy(extended, target, reduction="none"), batch.weights)}
+    return {"loss": mean_of(cross_entropies(extended, target), batch.weights)}
 
 
 def plan(values: Values, facts: Facts) -> list[Train]:
@@ -51,8 +50,6 @@ def plan(values: Values, facts: Facts) -> list[Train]:
     return [
         Train(
             name="expand into an extra class",
-            phase="forget",
-            reads="forget",
             loss=toward_extra,
             length=limited(values.epochs, facts.forget, values.batch, values.max_steps),
             refresh=extra_row,

@@ -17,7 +17,6 @@ from core.data.batches import Batch
 from core.methods.base import (
     STEP_SIZE_SEARCH,
     Aux,
-    Context,
     Facts,
     Method,
     Networks,
@@ -28,14 +27,9 @@ from core.methods.base import (
     Train,
 )
 from core.methods.boundary import CITATION, EPOCHS, optimiser, stage_options
-from core.methods.common import at_least, least_steps
-from core.methods.losses import hidden_classes, mean_of
+from core.methods.common import at_least, forgotten_classes, least_steps
+from core.methods.losses import cross_entropies, hidden_classes, mean_of
 from core.parameters import Parameter, Values
-
-
-def forgotten_classes(context: Context) -> Aux:
-    """Return the classes that no image may be given to."""
-    return {"forget_classes": torch.tensor(context.forget_classes, dtype=torch.int64, device=context.device)}
 
 
 def adversarial(networks: Networks, batch: Batch, size: float) -> torch.Tensor:
@@ -63,7 +57,7 @@ def nearest_wrong(networks: Networks, batch: Batch, aux: Aux, values: Values) ->
 
 def toward_labels(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
     """Cross-entropy on the labels the batch was given, each image by its weight."""
-    return {"loss": mean_of(F.cross_entropy(out.logits, batch.labels, reduction="none"), batch.weights)}
+    return {"loss": mean_of(cross_entropies(out.logits, batch.labels), batch.weights)}
 
 
 def plan(values: Values, facts: Facts) -> list[Train]:
@@ -71,8 +65,6 @@ def plan(values: Values, facts: Facts) -> list[Train]:
     return [
         Train(
             name="shrink the class",
-            phase="forget",
-            reads="forget",
             loss=toward_labels,
             length=at_least(values.epochs, facts.forget, values.batch, values.min_steps),
             refresh=forgotten_classes,

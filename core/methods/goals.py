@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
@@ -27,15 +28,7 @@ def goal_parameters(group: str, goal: str = "forget accuracy") -> tuple[Paramete
             choices=GOALS,
             group=group,
         ),
-        Parameter(
-            "stop_accuracy",
-            "float",
-            0.05,
-            "Forget accuracy at which to stop (goal: forget accuracy).",
-            low=0,
-            high=1,
-            group=group,
-        ),
+        stop_accuracy(0.05, group),
         Parameter(
             "checks",
             "int",
@@ -59,9 +52,27 @@ def goal_parameters(group: str, goal: str = "forget accuracy") -> tuple[Paramete
     )
 
 
-def until_goal(stage: Train, verb: str, total: int, values: Values, facts: Facts) -> list[Train]:
-    """Cut `total` steps of a stage into stretches, because the goal can be looked at where a stage ends."""
+def stop_accuracy(default: float, group: str) -> Parameter:
+    """Return the parameter of the goal that is a number."""
+    return Parameter(
+        "stop_accuracy",
+        "float",
+        default,
+        "Forget accuracy at which to stop (goal: forget accuracy).",
+        low=0,
+        high=1,
+        group=group,
+    )
+
+
+def until_goal(stage: Train, values: Values, facts: Facts) -> list[Train]:
+    """Cut `epochs` passes over the forget set, `max_steps` at most, into stretches with a look at the goal after each.
+
+    Stretches are stages of their own, because the goal can be looked at where a stage ends.
+    """
     per_pass = batches_per_epoch(facts.forget, stage.batch)
+    total = math.ceil(values.epochs * per_pass)
+    total = min(total, values.max_steps or total)
     stretch = max(1, round(per_pass / values.checks))
     if values.check_steps:
         stretch = min(stretch, values.check_steps)
@@ -70,7 +81,7 @@ def until_goal(stage: Train, verb: str, total: int, values: Values, facts: Facts
     return [
         replace(
             stage,
-            name=f"{verb}, steps {first + 1} to {min(total, first + stretch)}",
+            name=f"{stage.name}, steps {first + 1} to {min(total, first + stretch)}",
             length=Length(steps=min(total, first + stretch) - first),
             refresh=unseen_accuracy if measured and not first else None,
             keeps=(UNSEEN,) if measured else (),
@@ -92,8 +103,12 @@ def reached(context: Context) -> bool:
     return context.accuracy("forget", limit=GOAL_SAMPLES) <= goal
 
 
-def goal_in_words(values: Values) -> str:
-    """Say when the run stops, as a sentence."""
+def explain_goal(values: Values, facts: Facts) -> tuple[str, ...]:
+    """Say when the run stops."""
+    return (_goal_in_words(values),)
+
+
+def _goal_in_words(values: Values) -> str:
     if values.goal == "none":
         return "No goal: it goes on for all passes, and more steps than needed destroy the network."
     goal = (

@@ -7,29 +7,25 @@ in stretches of a pass over the forget set:
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
-import torch.nn.functional as F
-
-from core.data.batches import Batch, batches_per_epoch
+from core.data.batches import Batch
 from core.methods.base import Aux, Facts, Length, Method, Preset, StageOutput, Terms, Train
 from core.methods.common import optimiser_of, optimiser_parameters, step_limit
-from core.methods.goals import goal_in_words, goal_parameters, until_goal
-from core.methods.losses import mean_of
+from core.methods.goals import explain_goal, goal_parameters, until_goal
+from core.methods.losses import cross_entropies, mean_of
 from core.parameters import Parameter, Values
 
 
 def ascend(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
     """Minus the cross-entropy; an image whose loss is above the ceiling pulls no further."""
-    rows = F.cross_entropy(out.logits, batch.labels, reduction="none")
+    rows = cross_entropies(out.logits, batch.labels)
     risen = rows.clamp(max=values.ceiling) if values.ceiling > 0 else rows
     return {"loss": -mean_of(risen, batch.weights), "forget cross-entropy": rows.mean()}
 
 
 def plan(values: Values, facts: Facts) -> list[Train]:
     """Passes over the forget set until the goal is reached."""
-    total = math.ceil(values.epochs * batches_per_epoch(facts.forget, values.batch))
     stage = Train(
         name="ascend",
         phase="forget",
@@ -41,12 +37,7 @@ def plan(values: Values, facts: Facts) -> list[Train]:
         batch_norm="frozen",
         augment=False,
     )
-    return until_goal(stage, "ascend", min(total, values.max_steps or total), values, facts)
-
-
-def explain(values: Values, facts: Facts) -> tuple[str, ...]:
-    """Say when it stops."""
-    return (goal_in_words(values),)
+    return until_goal(stage, values, facts)
 
 
 GRADIENT_ASCENT = Method(
@@ -110,6 +101,6 @@ GRADIENT_ASCENT = Method(
         "the network where the step size is not searched.",
         "Batch-norm statistics stay as they are; published code lets them drift to the forget set.",
     ),
-    explain=explain,
+    explain=explain_goal,
     honours_weights=True,
 )

@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 
 from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange
+from core.methods.losses import cross_entropies
 from core.methods.strength import (
     at_most,
     search_looks,
@@ -37,11 +37,6 @@ MOST_PRODUCTS = 100
 WEAKEST, STRONGEST = 1e-4, 1e4  # scales of the search around the Newton step's 1
 
 Rows = Callable[[], Iterable[torch.Tensor]]  # gives single gradients, (m, d) at a time
-
-
-def cross_entropies(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Return the loss of each sample, (n,)."""
-    return F.cross_entropy(logits, labels, reduction="none")
 
 
 def solve(rows: Rows, vector: torch.Tensor, damping: float) -> torch.Tensor:

@@ -26,7 +26,15 @@ from core.methods.base import (
 from core.methods.common import at_least, least_steps, optimiser_of, optimiser_parameters
 from core.parameters import Parameter, Values
 
-NORMALISING = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
+NORMALISING = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
+
+
+def normalises(module: nn.Module) -> bool:
+    """Tell whether a module is a normalisation layer: one of torch's, or one of somebody's own by name and shape."""
+    if isinstance(module, NORMALISING):
+        return True
+    own = list(module.parameters(recurse=False))
+    return "norm" in type(module).__name__.lower() and all(parameter.ndim <= 1 for parameter in own)
 
 
 def normalising_parameters(context: Context) -> Aux:
@@ -35,7 +43,7 @@ def normalising_parameters(context: Context) -> Aux:
     names = [
         f"{prefix}.{name}" if prefix else name
         for prefix, module in modules
-        if isinstance(module, NORMALISING)
+        if normalises(module)
         for name, _ in module.named_parameters(recurse=False)
     ]
     return {f"norm/{name}": torch.tensor(True, device=context.device) for name in names}

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import torch
 
-from core.methods.base import Context, Edit, Facts, Method, SearchRange
-from core.methods.ssd import Importance, dampening, dampening_parameters, dampening_presets
-from core.methods.strength import search_reads_unseen
+from core.methods.base import Context, Edit, Facts
+from core.methods.ssd import Importance, dampening, dampening_method
 from core.parameters import Values
 
 
@@ -37,20 +36,14 @@ def plan(values: Values, facts: Facts) -> list[Edit]:
     return dampening(values, facts, output_importance)
 
 
-LFSSD = Method(
+LFSSD = dampening_method(
+    "pull on the outputs",
     id="lfssd",
     title="Label-free dampening",
     summary="Shrinks the weights that move the outputs more for the forget set than for all images; needs no labels. "
     "It can hardly tell single images from the rest of their class.",
     citation="Foster, Fogarty, Schoepf, Öztireli, Brintrup 2024 (arXiv 2402.19308)",
-    status="baseline",
-    group="closed form",
-    parameters=dampening_parameters(3.0, "pull on the outputs"),
     plan=plan,
-    reads_unseen=search_reads_unseen,
-    needs=frozenset({"forget set", "retain set"}),
-    presets=dampening_presets(),
-    search=(SearchRange("dampening", 0.1, 1.0),),
     notes=(
         "Published constants (alpha 10 for a class, 3.5 for single images) are for gradients of batch means; with "
         "gradients of single images alpha acts only below the ratio of all images to forget images, so it is searched.",

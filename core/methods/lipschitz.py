@@ -8,14 +8,13 @@ for each batch of the forget set, n noisy copies e of every image x:
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import torch
 
-from core.data.batches import Batch, batches_per_epoch
+from core.data.batches import Batch
 from core.methods.base import Aux, Facts, Length, Method, Networks, Preset, SearchRange, StageOutput, Terms, Train
 from core.methods.common import optimiser_of, optimiser_parameters, step_limit
-from core.methods.goals import goal_in_words, goal_parameters, until_goal
+from core.methods.goals import explain_goal, goal_parameters, until_goal
 from core.methods.losses import mean_of
 from core.parameters import Parameter, Values
 
@@ -50,8 +49,6 @@ def smoothness(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Term
 
 def plan(values: Values, facts: Facts) -> list[Train]:
     """Passes over the forget set until the goal is reached."""
-    total = math.ceil(values.epochs * batches_per_epoch(facts.forget, values.batch))
-    total = min(total, values.max_steps or total)
     stage = Train(
         name="smooth around the forget set",
         phase="forget",
@@ -64,12 +61,7 @@ def plan(values: Values, facts: Facts) -> list[Train]:
         batch_norm="frozen",
         augment=False,
     )
-    return until_goal(stage, "smooth around the forget set", total, values, facts)
-
-
-def explain(values: Values, facts: Facts) -> tuple[str, ...]:
-    """Say when it stops."""
-    return (goal_in_words(values),)
+    return until_goal(stage, values, facts)
 
 
 LIPSCHITZ = Method(
@@ -147,7 +139,7 @@ LIPSCHITZ = Method(
         "of the batch's.",
         "Batch-norm statistics stay as they are.",
     ),
-    explain=explain,
+    explain=explain_goal,
     honours_weights=True,
     reads_unseen=lambda values, facts: values.goal == "unseen accuracy",
     search=(SearchRange("lr", 0.05, 20.0, relative=True), SearchRange("noise", 0.2, 3.0, relative=True)),

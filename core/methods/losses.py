@@ -53,6 +53,11 @@ def masked_distillation(
     return mean_of(rows, weights) * temperature**2
 
 
+def cross_entropies(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the cross-entropy of each sample, (n,). logits: (n, K), labels: (n,) int64."""
+    return F.cross_entropy(logits, labels, reduction="none")
+
+
 def divergence(logits: torch.Tensor, teacher: torch.Tensor, temperature: float = 1.0) -> torch.Tensor:
     """KL(softmax(teacher/T) || softmax(logits/T)) of each row, times T^2: (n,), >= 0. logits, teacher: (n, K)."""
     target = F.softmax(teacher / temperature, dim=1)
@@ -78,18 +83,31 @@ def mean_over(rows: torch.Tensor, chosen: torch.Tensor, weights: torch.Tensor | 
 
 
 def quantile_matching(
-    losses: torch.Tensor, reference: torch.Tensor, weights: torch.Tensor | None = None
+    losses: torch.Tensor,
+    reference: torch.Tensor,
+    weights: torch.Tensor | None = None,
+    chosen: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Squared 2-Wasserstein distance between two sets of numbers: 0-d.
 
     losses: (n,) with gradient; reference: (m,) sorted constants. The i-th smallest loss is compared with the
     reference's quantile (i + 1/2)/n, so an unlearned sample's loss is drawn where losses of unseen samples lie.
-    weights: (n,), how much each sample is drawn.
+    weights: (n,), how much each sample is drawn. With `chosen`, (n,) bool, only those rows take part; 0 where none is.
     """
-    n, m = len(losses), len(reference)
-    ranks = (torch.arange(n, device=losses.device, dtype=losses.dtype) + 0.5) / n * m - 0.5
+    m = len(reference)
+    place = torch.arange(len(losses), device=losses.device)
+    # Rows left out go behind all others, because picking rows by a mask would make a GPU wait for their number.
+    key = losses if chosen is None else torch.where(chosen, losses, float("inf"))
+    n = len(losses) if chosen is None else chosen.sum().clamp_min(1)
+    ranks = (place.to(losses.dtype) + 0.5) / n * m - 0.5
     low = ranks.floor().clamp(0, m - 1).long()
     high = (low + 1).clamp(max=m - 1)
     quantiles = torch.lerp(reference[low], reference[high], (ranks - low).clamp(0, 1))
-    ranked = losses.sort()
-    return mean_of((ranked.values - quantiles).square(), None if weights is None else weights[ranked.indices])
+    order = key.detach().argsort()
+    ranked = losses[order]
+    if chosen is not None:
+        ranked = torch.where(place < chosen.sum(), ranked, quantiles)  # no distance, whatever the loss
+    rows = (ranked - quantiles).square()
+    if weights is not None:
+        rows = rows * weights[order]
+    return rows.mean() if chosen is None else rows.sum() / n

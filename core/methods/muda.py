@@ -44,7 +44,7 @@ from core.methods.base import (
     tuned_modules,
 )
 from core.methods.common import forgotten_classes, optimiser_of
-from core.methods.losses import hidden_classes, masked_distillation, quantile_matching
+from core.methods.losses import cross_entropies, hidden_classes, masked_distillation, quantile_matching
 from core.methods.muda_parameters import PARAMETERS
 from core.metrics.alignment import alignment_squared
 from core.metrics.linear_algebra import eigenspectrum, gram, k_for_energy, leading_eigenvectors
@@ -145,7 +145,7 @@ def forget_samples(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> 
     """Loss of the forget phase for single samples: their losses move to where unseen losses lie."""
     terms: Terms = {}
     if values.w_match > 0:
-        losses = F.cross_entropy(out.logits, batch.labels, reduction="none")
+        losses = cross_entropies(out.logits, batch.labels)
         terms["loss matching"] = values.w_match * quantile_matching(losses, aux["unseen_losses"], batch.weights)
     if values.w_sd > 0:
         assert out.teacher is not None
@@ -162,9 +162,9 @@ def forget_mixed(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Te
     terms: Terms = {}
     if values.w_da > 0:
         terms["alignment"] = values.w_da * alignment_terms(out, batch.weights * of_class, aux)
-    if values.w_match > 0 and not bool(of_class.all()):
-        losses = F.cross_entropy(out.logits[~of_class], batch.labels[~of_class], reduction="none")
-        matched = quantile_matching(losses, aux["unseen_losses"], batch.weights[~of_class])
+    if values.w_match > 0:
+        losses = cross_entropies(out.logits, batch.labels)
+        matched = quantile_matching(losses, aux["unseen_losses"], batch.weights, ~of_class)
         terms["loss matching"] = values.w_match * matched
     if values.w_sd > 0:
         assert out.teacher is not None
@@ -245,13 +245,20 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
 
 
 def _round(values: Values, name: str, forget_stage: Train, recover_stage: Train) -> list[Stage]:
-    """Return one forget and one recover phase: one after the other, or batch by batch with the shorter as measure."""
+    """Return one forget and one recover phase: one after the other, or batch by batch as long as the first lasts.
+
+    A phase of no steps is left out; the other is then alone.
+    """
     until = forgotten if values.stop_rule == "when forgotten" else None
-    if values.alternation == "round":
-        last = replace(recover_stage, name=f"recover, {name}", until=until)
-        return [replace(forget_stage, name=f"forget, {name}"), last]
-    turns = max(1, round((recover_stage.length.steps or 0) / max(1, forget_stage.length.steps or 0)))
-    return [Alternate(name, (forget_stage, *[recover_stage] * turns), until)]
+    forget_steps, recover_steps = forget_stage.length.steps, recover_stage.length.steps
+    if values.alternation == "batch" and forget_steps and recover_steps:
+        turns = max(1, round(recover_steps / forget_steps))
+        return [Alternate(name, (forget_stage, *[recover_stage] * turns), until)]
+    if not forget_steps:  # whose constants it would have kept
+        recover_stage = replace(recover_stage, refresh=forgotten_classes)
+    named = (replace(forget_stage, name=f"forget, {name}"), replace(recover_stage, name=f"recover, {name}"))
+    phases = [stage for stage in named if stage.length.steps]
+    return [*phases[:-1], *(replace(stage, until=until) for stage in phases[-1:])]
 
 
 def explain(values: Values, facts: Facts) -> tuple[str, ...]:

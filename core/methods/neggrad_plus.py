@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import torch.nn.functional as F
-
 from core.data.batches import Batch
 from core.methods.base import (
     STEP_SIZE_SEARCH,
@@ -27,7 +25,7 @@ from core.methods.base import (
     Train,
 )
 from core.methods.common import optimiser_of, optimiser_parameters
-from core.methods.losses import mean_over
+from core.methods.losses import cross_entropies, mean_over
 from core.parameters import Parameter, Values
 
 
@@ -41,7 +39,7 @@ def retain_weight(values: Values, facts: Facts) -> float:
 
 def contrast(out: StageOutput, batch: Batch, aux: Aux, values: Values, *, a: float) -> Terms:
     """Weigh both sets: a * CE(retain rows) - (1 - a) * CE(forget rows); above the ceiling a row pulls no further."""
-    rows = F.cross_entropy(out.logits, batch.labels, reduction="none")
+    rows = cross_entropies(out.logits, batch.labels)
     risen = rows.clamp(max=values.ceiling) if values.ceiling > 0 else rows
     retain = mean_over(rows, ~batch.forget)
     forget = mean_over(risen, batch.forget, batch.weights)

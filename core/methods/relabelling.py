@@ -11,12 +11,11 @@ from dataclasses import replace
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 
 from core.data.batches import Batch, derive_seed
 from core.methods.base import Aux, Context, Facts, Length, StageOutput, Terms, Train
 from core.methods.common import classification, limited, optimiser_of, step_limit
-from core.methods.losses import mean_of
+from core.methods.losses import cross_entropies, mean_of
 from core.parameters import Parameter, Values
 
 LABELS = ("kept classes", "other classes", "any class")
@@ -102,7 +101,7 @@ def wrong_labels(labels: torch.Tensor, ids: torch.Tensor, aux: Aux) -> torch.Ten
 def relabelled(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
     """Cross-entropy with wrong labels on forget samples and true ones on the others."""
     labels = torch.where(batch.forget, wrong_labels(batch.labels, batch.ids, aux), batch.labels)
-    return {"loss": mean_of(F.cross_entropy(out.logits, labels, reduction="none"), batch.weights)}
+    return {"loss": mean_of(cross_entropies(out.logits, labels), batch.weights)}
 
 
 def relabelling_stages(

@@ -10,10 +10,10 @@ masked weights back after every step.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 
 from core.methods.base import STEP_SIZE_SEARCH, Aux, Context, Facts, Method, Preset, SearchRange, Train
 from core.methods.common import optimiser_parameters
+from core.methods.losses import cross_entropies
 from core.methods.relabelling import RELABELLING, relabelling_stages
 from core.parameters import Parameter, Values
 
@@ -22,11 +22,6 @@ def saliency_mask(context: Context) -> Aux:
     """Return "mask/<parameter>", bool: True where a weight may move."""
     gradient = context.gradient("forget", cross_entropies)
     return {f"mask/{name}": chosen for name, chosen in top_share(gradient, context.values.share).items()}
-
-
-def cross_entropies(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Return (n,) cross-entropies. logits: (n, K), labels: (n,)."""
-    return F.cross_entropy(logits, labels, reduction="none")
 
 
 def top_share(gradient: dict[str, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
@@ -117,6 +112,7 @@ SALUN = Method(
         "The default never teaches an image its own label; the published variant may.",
     ),
     explain=explain,
+    copies=lambda values, facts: 0.25,  # the mask: a byte for each weight of four
     honours_weights=True,
     search=(STEP_SIZE_SEARCH, SearchRange("share", 0.1, 0.9, log=False)),
 )

@@ -1,9 +1,11 @@
 """SCRUB: away from the original on the forget set, toward it on the retain set, in turn; with a way back.
 
     for pass in 1..epochs:
-        while pass <= max_epochs:  maximise KL(original || network)                            batches of the forget set
+        in the first max_epochs:  maximise KL(original || network)                             batches of the forget set
         minimise ce_weight * CE + kl_weight * KL(original || network)                          batches of the retain set
-        snapshot
+        where it rewinds:  snapshot
+        with a goal:       end where the forget set is wrong enough and the retain set right again; no max pass where
+                           the forget set is wrong enough already                              (ours; a preset's choice)
     rewind:  back to the snapshot whose error on the forget set is nearest to the error that the final network makes on
              unseen images of the same classes
 
@@ -12,6 +14,7 @@ The publication calls the two weights alpha and gamma, and not always the same w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -35,10 +38,13 @@ from core.methods.base import (
     Train,
 )
 from core.methods.common import limited, optimiser_of, optimiser_parameters, step_limit
+from core.methods.goals import GOAL_SAMPLES, stop_accuracy
 from core.methods.losses import divergence, mean_of
 from core.parameters import Parameter, Values
 
 SNAPSHOT = "snapshot/"
+RETAIN = "retain_accuracy"  # aux: the original's on training images to keep, 0-d
+FEWEST_PASSES = 2  # before a goal ends a run: the first leaves small networks far from recovered
 
 
 def leave(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
@@ -109,9 +115,36 @@ def rewinds(values: Values, facts: Facts) -> bool:
     return bool(values.rewind) and facts.mode != "class"
 
 
+def retain_accuracy(context: Context) -> Aux:
+    """Return the original's accuracy on images to keep, as a constant."""
+    return {RETAIN: torch.tensor(context.accuracy("retain", limit=GOAL_SAMPLES))}
+
+
+def wrong_enough(context: Context) -> bool:
+    """Tell whether accuracy on the forget set is at its goal: then no max pass is needed."""
+    return context.accuracy("forget", limit=GOAL_SAMPLES) <= context.values.stop_accuracy
+
+
+def done(context: Context) -> bool:
+    """Stop rule: the forget set is wrong enough, and images to keep are about as right as they were."""
+    if not wrong_enough(context):
+        return False
+    return context.accuracy("retain", limit=GOAL_SAMPLES) >= float(context.aux[RETAIN]) - context.values.max_drop
+
+
+def has_goal(values: Values, facts: Facts) -> bool:
+    """Tell whether a run may end before its last pass. Rewinding chooses among all passes."""
+    return values.goal != "none" and not rewinds(values, facts)
+
+
+def copies(values: Values, facts: Facts) -> float:
+    """Return how many snapshots a run comes to hold: of all passes but the last, because its end says which one."""
+    return float(values.epochs - 1) if rewinds(values, facts) else 0.0
+
+
 def plan(values: Values, facts: Facts) -> list[Stage]:
-    """Lay out max and min passes; a snapshot is taken where the next pass begins."""
-    rewinding = rewinds(values, facts)
+    """Lay out max and min passes; a snapshot is taken where the next pass begins, a goal is looked at where it ends."""
+    rewinding, goal = rewinds(values, facts), has_goal(values, facts)
     minimise = Train(
         name="min",
         phase="recover",
@@ -120,7 +153,7 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
         length=Length(epochs=1),
         batch=values.batch,
         optimiser=optimiser_of(values, span="run"),
-        keeps=(SNAPSHOT,) if rewinding else (),
+        keeps=(SNAPSHOT,) if rewinding else (RETAIN,) if goal else (),
         needs=frozenset({"teacher"}),
     )
     maximise = replace(
@@ -137,11 +170,17 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
     stages: list[Stage] = []
     for number in range(1, values.epochs + 1):
         of = f"pass {number} of {values.epochs}"
-        taken = partial(snapshot, number=number - 1) if rewinding and number > 1 else None
+        taken: Callable[[Context], Aux] | None = None
+        if number > 1:
+            taken = partial(snapshot, number=number - 1) if rewinding else None
+        elif goal:
+            taken = retain_accuracy
         if number <= values.max_epochs:
-            stages.append(replace(maximise, name=f"max, {of}", refresh=taken))
+            unless = wrong_enough if goal and number > 1 else None
+            stages.append(replace(maximise, name=f"max, {of}", refresh=taken, unless=unless))
             taken = None
-        stages.append(replace(minimise, name=f"min, {of}", refresh=taken))
+        until = done if goal and number >= FEWEST_PASSES else None
+        stages.append(replace(minimise, name=f"min, {of}", refresh=taken, until=until))
     return [*stages, Edit("rewind", rewind)] if rewinding else stages
 
 
@@ -153,6 +192,12 @@ def explain(values: Values, facts: Facts) -> tuple[str, ...]:
         parts.append("At the end it goes back to the pass that errs on the forget set as it does on unseen images.")
     elif values.rewind:
         parts.append("No rewinding: whole classes are to be wrong throughout.")
+    if has_goal(values, facts):
+        parts.append(
+            f"Ends after a pass, the second at the earliest, with accuracy on the forget set at or below "
+            f"{values.stop_accuracy:.1%} and at most {100 * values.max_drop:g} points lost on training images to keep. "
+            "While the first holds, passes only recover."
+        )
     return tuple(parts)
 
 
@@ -180,7 +225,7 @@ SCRUB = Method(
             "int",
             2,
             "The first so many passes begin with one over the forget set; published values: 2 and 3. As many as there "
-            "are passes leave no recovery.",
+            "are passes leave none that only recovers.",
             low=0,
             high=1000,
             unit="passes",
@@ -199,11 +244,32 @@ SCRUB = Method(
         ),
         replace(step_limit(0, "one pass over the forget set"), group="Passes"),
         Parameter(
+            "goal",
+            "choice",
+            "none",
+            "What ends the run before its last pass: forget accuracy at a number and images to keep recovered, or "
+            "nothing, as published. Rewinding looks at all passes.",
+            choices=("forget accuracy", "none"),
+            group="Passes",
+        ),
+        stop_accuracy(0.01, "Passes"),
+        Parameter(
+            "max_drop",
+            "float",
+            0.015,
+            "Largest fall of accuracy on training images to keep at which to stop (goal: forget accuracy); 0.01 is a "
+            "point.",
+            low=0,
+            high=1,
+            group="Passes",
+            title="Largest fall of retain accuracy",
+        ),
+        Parameter(
             "rewind",
             "bool",
             False,
             "For single images: end at the pass whose error on the forget set is nearest to that on unseen images of "
-            "its classes. The weights after every pass are kept until then.",
+            "its classes. The weights after every pass are kept until then, in memory and in checkpoints.",
             group="Passes",
         ),
         Parameter(
@@ -255,8 +321,9 @@ SCRUB = Method(
             "default",
             "Default",
             "Published weights and temperature, a larger step for short runs, a clip and at most 5 forget steps in a "
-            "max pass, without which these can destroy the network; chosen on digits and Fashion-MNIST.",
-            {"max_steps": 5},
+            "max pass, without which these can destroy the network. Passes go on until the classes are forgotten and "
+            "the others recovered, two or three for most; chosen on digits and Fashion-MNIST.",
+            {"epochs": 6, "max_epochs": 6, "max_steps": 5, "goal": "forget accuracy"},
             suits=frozenset({"class"}),
         ),
         Preset(
@@ -296,10 +363,13 @@ SCRUB = Method(
         "and the recovering pass after it makes the difference.",
         "Left out of the published code: the smoothed copy of the weights (0 at large scale), the distance of weights, "
         "and step sizes divided by ten late in the run. Every stage starts with fresh momentum.",
+        "Ours: the goal. A fixed number of passes leaves a third of two classes at once, and takes one too many for a "
+        "class that is forgotten sooner.",
         "Rewinding compares with unseen images of the calibration half, which results are not shown for.",
     ),
     explain=explain,
     reads_unseen=rewinds,
+    copies=copies,
     honours_weights=True,
     search=(STEP_SIZE_SEARCH, SearchRange("kl_weight", 0.001, 1.0)),
 )

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange
+from core.methods.losses import cross_entropies
 from core.methods.strength import (
     at_most,
     search_looks,
@@ -30,12 +31,24 @@ from core.parameters import Parameter, Values
 
 Importance = Mapping[str, torch.Tensor]
 Measure = Callable[[Context, str, int | None], Importance]  # of a set, at most so many samples of it
+PRESETS = (
+    Preset(
+        "search",
+        "Threshold searched",
+        "A tenth of what the published constant leaves of a chosen weight, with which fewer weights are enough; "
+        "chosen on digits and Fashion-MNIST.",
+        {"max_drop": 0.05, "dampening": 0.1},
+        frozenset({"class"}),
+    ),
+    Preset(
+        "samples",
+        "Threshold searched",
+        "Expect next to no effect: what matters for single images matters for the rest of their class.",
+        {"max_drop": 0.02},
+        frozenset({"sample"}),
+    ),
+)
 LOWEST_ALPHA = 1.0  # of the search: below it only weights would be added that the dampening constant leaves alone
-
-
-def cross_entropies(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Return the loss of each sample, (n,)."""
-    return F.cross_entropy(logits, labels, reduction="none")
 
 
 def fisher_importance(context: Context, which: str, limit: int | None) -> Importance:
@@ -120,24 +133,20 @@ def dampening_parameters(alpha: float, importance: str) -> tuple[Parameter, ...]
     )
 
 
-def dampening_presets() -> tuple[Preset, ...]:
-    """Return the presets that both kinds of importance share."""
-    return (
-        Preset(
-            "search",
-            "Threshold searched",
-            "A tenth of what the published constant leaves of a chosen weight, with which fewer weights are enough; "
-            "chosen on digits and Fashion-MNIST.",
-            {"max_drop": 0.05, "dampening": 0.1},
-            frozenset({"class"}),
-        ),
-        Preset(
-            "samples",
-            "Threshold searched",
-            "Expect next to no effect: what matters for single images matters for the rest of their class.",
-            {"max_drop": 0.02},
-            frozenset({"sample"}),
-        ),
+def dampening_method(importance: str, **card: Any) -> Method:
+    """Return a method that dampens by what the form calls `importance`; `card` holds what is its own.
+
+    That it searches for alpha, its presets and what it reads do not depend on the kind of importance.
+    """
+    return Method(
+        status="baseline",
+        group="closed form",
+        parameters=dampening_parameters(3.0, importance),
+        reads_unseen=search_reads_unseen,
+        needs=frozenset({"forget set", "retain set"}),
+        presets=PRESETS,
+        search=(SearchRange("dampening", 0.1, 1.0),),
+        **card,
     )
 
 
@@ -154,20 +163,14 @@ def plan(values: Values, facts: Facts) -> list[Edit]:
     return dampening(values, facts, fisher_importance)
 
 
-SSD = Method(
+SSD = dampening_method(
+    "importance",
     id="ssd",
     title="Selective synaptic dampening",
     summary="Shrinks the weights that matter more for the forget set than for all images; no training. "
     "It can hardly tell single images from the rest of their class.",
     citation="Foster, Schoepf, Brintrup 2024 (arXiv 2308.07707)",
-    status="baseline",
-    group="closed form",
-    parameters=dampening_parameters(3.0, "importance"),
     plan=plan,
-    reads_unseen=search_reads_unseen,
-    needs=frozenset({"forget set", "retain set"}),
-    presets=dampening_presets(),
-    search=(SearchRange("dampening", 0.1, 1.0),),
     notes=(
         "Published constants (alpha 10 for ResNet-18) are for gradients of batch means; with gradients of single "
         "images alpha acts only below the ratio of all images to forget images, so it is searched.",

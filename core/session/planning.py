@@ -150,12 +150,13 @@ def estimate(
         plain = ends + training / (1 - min(monitoring_budget, 0.9))
     pace_key = f"{method.id}-{_machine_key(pair, choose_device(device), precision, set_threads(threads))}"
     weights = 4 * pair.model.parameters
+    held = round(method.copies(checked, facts) * weights)  # constants: in memory, and in each checkpoint
     return Estimate(
         steps=layout.total,
         stages=tuple(layout.describe()),
         seconds=None if plain is None else plain * pace(pace_key),
-        memory_bytes=_memory(plan, weights, pair, cost),
-        disk_bytes=(KEEP + 1) * 2 * weights + 2 * weights + REPORT_BYTES,  # checkpoints hold weights and momentum
+        memory_bytes=_memory(plan, weights, pair, cost) + held,
+        disk_bytes=(KEEP + 1) * (2 * weights + held) + 2 * weights + REPORT_BYTES,  # checkpoints also hold momentum
         disk_free=free_disk(runs_folder) if runs_folder is not None else None,
         explain=method.explain(checked, facts) if method.explain is not None else (),
         plain_seconds=plain,

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from core.engine.control import Control
 from core.engine.states import State
 from core.errors import ParameterError
 from core.events import Evaluation, StepMetrics
 from core.methods import METHODS
-from core.methods.base import Edit
+from core.methods.base import Alternate, Edit, Train
 from core.parameters import resolve
 from tests.core.methods.cases import IDENTITY, SEED, case_id, cases
 from tests.core.toy import make_engine, make_setting, run_to_end, same, trained_net, weights
@@ -118,6 +120,58 @@ def test_plan_is_pure_and_finite(case):
     assert [s.name for s in again] == [s.name for s in setting.plan]
     assert 0 < setting.layout.total < 10_000
     assert same(weights(setting.model.module), weights(trained_net()))
+
+
+class NoWaiting(TorchDispatchMode):
+    """Notes what would make a GPU wait: a number read from a tensor, or rows picked by a mask."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__
+        picks = name in ("index", "index_put", "index_put_") and any(
+            index is not None and index.dtype == torch.bool for index in args[1]
+        )
+        if picks or name in ("_local_scalar_dense", "item", "nonzero", "masked_select", "is_nonzero", "equal"):
+            self.found.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("case", CASES, ids=case_id)
+def test_no_loss_makes_a_gpu_wait(case):
+    setting = make_setting(case.method, forget=case.mode, **case.values)
+    watch, losses = NoWaiting(), 0
+
+    def watched(part):
+        def loss(*given):
+            nonlocal losses
+            losses += 1
+            with watch:
+                return part.loss(*given)
+
+        return replace(part, loss=loss)
+
+    def seen(stage):
+        if isinstance(stage, Alternate):
+            return replace(stage, parts=tuple(watched(part) for part in stage.parts))
+        return watched(stage) if isinstance(stage, Train) else stage
+
+    plan = [seen(stage) for stage in setting.plan]
+    if all(isinstance(stage, Edit) for stage in plan):
+        pytest.skip("a one-shot edit has no loss")
+    method = replace(setting.method, plan=lambda values, facts: plan)
+    run_to_end(make_engine(make_setting(method, forget=case.mode, **case.values)))
+    assert losses and not watch.found
+
+
+def test_the_watch_sees_what_waits():
+    rows, chosen = torch.rand(4), torch.tensor([True, False, True, False])
+    for waits in (lambda: bool(chosen.all()), lambda: rows[chosen], lambda: rows.sum().item(), chosen.nonzero):
+        with NoWaiting() as watch:
+            waits()
+        assert watch.found
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=lambda m: m.id)

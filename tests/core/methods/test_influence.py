@@ -10,6 +10,7 @@ import core.methods.influence as influence
 from core.engine.context import EngineContext
 from core.events import Log
 from core.methods.influence import single_gradients, solve
+from core.methods.losses import cross_entropies
 from tests.core.toy import make_engine, make_setting, run_to_end, same, trained_net, weights
 
 
@@ -99,7 +100,7 @@ def test_gradients_that_are_not_kept_are_computed_again(monkeypatch):
 def test_single_gradients_are_in_the_order_of_the_parameters():
     context = EngineContext(make_setting("influence"), lambda: None)
     rows = torch.cat(list(single_gradients(context, None)()))
-    mean = context.gradient("retain", influence.cross_entropies)
+    mean = context.gradient("retain", cross_entropies)
     flat = torch.cat([mean[name].flatten() for name, _ in context.model.module.named_parameters()])
     assert torch.allclose(rows.mean(dim=0), flat, atol=1e-6)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from core.data.batches import Batch
 from core.engine.context import EngineContext
 from core.methods import get_method
 from core.methods.base import StageOutput
-from core.methods.l1_sparse import normalising_parameters, penalty_weight, sparse_classification
+from core.methods.l1_sparse import normalises, normalising_parameters, penalty_weight, sparse_classification
 from core.parameters import resolve
 from tests.core.toy import make_engine, make_setting, run_to_end
 
@@ -46,6 +47,35 @@ def test_the_loss_against_values_by_hand():
 def test_normalisation_layers_are_named_and_nothing_else():
     aux = normalising_parameters(EngineContext(make_setting("l1-sparse"), lambda: None))
     assert aux.keys() == {"norm/block1.1.weight", "norm/block1.1.bias"}
+
+
+class OwnNorm(nn.Module):
+    """What a library or a user calls a normalisation layer of its own."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+
+class NormedLinear(nn.Module):
+    """A layer with weights to prune, whatever its name says."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3, 2))
+
+
+@pytest.mark.parametrize(
+    ("layer", "normalising"),
+    [
+        (nn.BatchNorm1d(3), True), (nn.InstanceNorm2d(3, affine=True), True), (nn.LayerNorm(3), True),
+        (nn.GroupNorm(1, 3), True), (nn.RMSNorm(3), True), (OwnNorm(3), True),
+        (NormedLinear(), False), (nn.Linear(3, 2), False), (nn.PReLU(), False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else str(value),
+)  # fmt: skip
+def test_every_kind_of_normalisation_layer_is_spared(layer, normalising):
+    assert normalises(layer) is normalising
 
 
 def test_weights_shrink_and_batch_norm_scales_do_not_follow():

@@ -90,6 +90,21 @@ def test_a_constant_shift_of_losses_is_its_square():
     assert torch.allclose(losses.grad, torch.full((50,), 2 * 0.3 / 50), atol=1e-6)
 
 
+def test_quantile_matching_of_chosen_rows_is_that_of_these_rows_alone():
+    losses, weights = torch.rand(2, 30, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    chosen, reference = torch.arange(30) % 3 == 0, torch.linspace(0.2, 2, 50, dtype=torch.float64)
+    one, other = losses.clone().requires_grad_(), losses[chosen].clone().requires_grad_()
+    whole = quantile_matching(one, reference, weights, chosen)
+    alone = quantile_matching(other, reference, weights[chosen])
+    whole.backward()
+    alone.backward()
+    assert whole.item() == pytest.approx(alone.item(), rel=1e-12)
+    assert torch.allclose(one.grad[chosen], other.grad) and not one.grad[~chosen].any()
+    extreme = torch.where(chosen, losses, float("inf")).requires_grad_()  # what is left out may be anything
+    quantile_matching(extreme, reference, None, chosen).backward()
+    assert bool(torch.isfinite(extreme.grad).all())
+
+
 def test_cross_entropy_is_torchs():
     from core.data.batches import Batch
     from core.methods.base import StageOutput

@@ -7,12 +7,14 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from core.data.batches import Batch
 from core.engine.context import EngineContext
 from core.methods import get_method
-from core.methods.base import Facts, StageOutput
-from core.methods.muda import alignment_terms, directions, explain, forget_classes, plan, retain_basis
+from core.methods.base import Facts, StageOutput, parts_of
+from core.methods.losses import quantile_matching
+from core.methods.muda import alignment_terms, directions, explain, forget_classes, forget_mixed, plan, retain_basis
 from core.metrics.linear_algebra import gram
 from core.parameters import resolve
 from tests.core.toy import ToyNet, make_engine, make_setting, run_to_end, same, trained_net, weights
@@ -180,4 +182,35 @@ def test_the_plan_scales_with_the_data_and_says_which_parts_are_active(mode):
 def test_small_data_gets_the_shortest_phase_allowed():
     values = resolve(PARAMETERS, {"alternation": "round", "rounds": 1, "min_steps": 7, "recover_share": 0.0})
     stages = plan(values, Facts(forget=10, retain=90, mode="class", num_classes=10))
-    assert [s.length.steps for s in stages] == [7, 0]
+    assert [s.length.steps for s in stages] == [7]
+
+
+@pytest.mark.parametrize("alternation", ["batch", "round"])
+def test_a_phase_without_a_share_takes_no_step_and_the_stop_rule_still_looks(alternation):
+    common = {"alternation": alternation, "rounds": 5, "stop_rule": "when forgotten", "stop_alignment": 0.0}
+    for nothing, left in (({"recover_share": 0.0}, "forget"), ({"forget_epochs": 0.0, "w_kd": 0.5}, "recover")):
+        setting = make_setting("muda", batch=8, stop_accuracy=0.0, **common, **nothing)
+        assert {part.phase for stage in setting.plan for part in parts_of(stage)} == {left}
+        assert setting.layout.total == 5 * 10  # of min_steps
+        engine = make_engine(make_setting("muda", batch=8, stop_accuracy=1.0, **common, **nothing))
+        run_to_end(engine)
+        assert 0 < engine.samples_seen <= 10 * 8  # one round
+    assert make_setting("muda", recover_share=0.0, forget_epochs=0.0, alternation=alternation).layout.total == 0
+
+
+def test_rows_of_classes_have_no_part_in_the_matching_of_single_images():
+    setting = make_setting("muda", forget="mixed", w_da=0.0, w_sd=0.0)
+    aux = retain_basis(EngineContext(setting, lambda: None))
+    batch = setting.train.batch(setting.splits.forget_train)
+    out = setting.model(batch.images)
+    single = batch.labels != 1
+    assert 0 < int(single.sum()) < len(batch)
+    found = forget_mixed(StageOutput(out.logits, out.features), batch, aux, setting.values)["loss"]
+    losses = F.cross_entropy(out.logits[single], batch.labels[single], reduction="none")
+    assert found.item() == pytest.approx(quantile_matching(losses, aux["unseen_losses"]).item(), rel=1e-6)
+    classes = setting.train.batch(setting.splits.forget_train[~single])
+    none = setting.model(classes.images)
+    terms = forget_mixed(StageOutput(none.logits, none.features), classes, aux, setting.values)
+    assert terms["loss"].item() == 0.0  # a batch without single images
+    terms["loss"].backward()
+    assert all(p.grad is None or bool(torch.isfinite(p.grad).all()) for p in setting.model.module.parameters())

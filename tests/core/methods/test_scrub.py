@@ -79,6 +79,73 @@ def test_the_class_is_forgotten_and_the_others_are_kept():
     assert context.accuracy("retain") > kept - 0.05
 
 
+# -- a goal ----------------------------------------------------------------------------------------------------------
+
+GOAL = {"goal": "forget accuracy", "epochs": 6, "max_epochs": 6, "batch": 16, "forget_batch": 4, "lr": 0.05}
+
+
+def walked(**values):
+    """The stages in which a run to its goal took a step, and the engine."""
+    engine = make_engine(make_setting("scrub", **{**GOAL, **values}))
+    names = []
+    while engine.step < engine.layout.total:
+        segment, _ = engine.layout.locate(engine.step)
+        seen = engine.samples_seen
+        engine.advance()
+        if engine.samples_seen > seen and segment.stage.name not in names:
+            names.append(segment.stage.name)
+    return names, engine
+
+
+def test_a_run_ends_at_its_goal_and_the_second_pass_is_the_first_to_end_it():
+    names, _ = walked(stop_accuracy=1.0, max_drop=1.0)
+    assert names == ["max, pass 1 of 6", "min, pass 1 of 6", "min, pass 2 of 6"]  # wrong enough: no second max pass
+
+
+def test_passes_go_on_until_the_class_is_forgotten_and_the_others_are_recovered():
+    _, engine = walked(stop_accuracy=0.05, max_drop=0.05)
+    context = EngineContext(engine.setting, lambda: None)
+    untouched = EngineContext(make_setting("scrub"), lambda: None)
+    assert context.accuracy("forget") <= 0.05
+    assert context.accuracy("retain") >= untouched.accuracy("retain") - 0.05
+    names, _ = walked(stop_accuracy=0.0, max_drop=0.0, lr=0.0)  # nothing is ever forgotten: all passes, with max
+    assert len(names) == 12
+
+
+def test_while_the_class_is_forgotten_passes_only_recover(monkeypatch):
+    monkeypatch.setattr(EngineContext, "accuracy", lambda self, which, limit=None: 0.0 if which == "forget" else found)
+    found = 0.9
+    assert len(walked()[0]) == 3
+    found_at_start = iter([0.9])  # the original's; from then on less, so that the others never count as recovered
+    monkeypatch.setattr(
+        EngineContext,
+        "accuracy",
+        lambda self, which, limit=None: 0.0 if which == "forget" else next(found_at_start, 0.5),
+    )
+    assert walked()[0] == ["max, pass 1 of 6", *(f"min, pass {number} of 6" for number in range(1, 7))]
+
+
+def test_a_run_to_a_goal_resumes_from_every_step_to_identical_weights():
+    values = {"stop_accuracy": 1.0, "max_drop": 1.0}
+    engine = make_engine(make_setting("scrub", **{**GOAL, **values}))
+    states = []
+    while engine.step < engine.layout.total:
+        states.append(engine.state())
+        engine.advance()
+    final = weights(engine.setting.model.module)
+    for state in states:
+        resumed = make_engine(make_setting("scrub", **{**GOAL, **values}))
+        resumed.restore(state)
+        while resumed.step < resumed.layout.total:
+            resumed.advance()
+        assert same(final, weights(resumed.setting.model.module)), f"resume at step {state['step']}"
+
+
+def test_rewinding_looks_at_all_passes_whatever_the_goal():
+    plan = make_setting("scrub", forget="sample", **REWOUND, goal="forget accuracy").plan
+    assert all(stage.until is None and stage.unless is None for stage in plan if not isinstance(stage, Edit))
+
+
 # -- rewinding -------------------------------------------------------------------------------------------------------
 
 
@@ -116,6 +183,21 @@ def test_rewinding_brings_back_the_whole_network_of_the_pass_it_names():
     engine.advance()
     assert same(weights(setting.model.module), after[chosen])
     assert not same(after[chosen], after[4])
+
+
+def test_snapshots_take_what_the_method_says_they_do():
+    """It goes into the estimate of disk and memory; batch-norm statistics come on top."""
+    setting = make_setting("scrub", forget="sample", **REWOUND)
+    engine = make_engine(setting)
+    most = 0
+    while engine.step < engine.layout.total:
+        most = max(most, sum(value.nbytes for name, value in engine.aux.items() if name.startswith("snapshot/")))
+        engine.advance()
+    parameters = sum(p.nbytes for p in setting.model.module.parameters())
+    state = sum(value.nbytes for value in weights(setting.model.module).values())
+    said = setting.method.copies(setting.values, setting.facts)
+    assert said == 3
+    assert said * parameters < most <= said * (state + 8)
 
 
 def test_the_log_says_which_pass_was_kept():

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from core.data.splits import Splits
 from core.engine.context import EngineContext
 from core.methods.base import Networks
-from core.methods.unsir import NO_SAMPLE, PENALTY, error_maximising_noise, with_noise
+from core.methods.unsir import NO_SAMPLE, PENALTY, descended, error_maximising_noise, with_noise
 from core.parameters import resolve
 from tests.core.toy import DATA, make_engine, make_setting, run_to_end, same, weights
 
@@ -40,6 +40,11 @@ def test_noise_climbs_the_originals_loss_and_each_image_has_its_own_class_as_lab
             found = F.cross_entropy(network(aux["noise"]).logits, aux["noise_labels"], reduction="none")
             losses.append(found - PENALTY * aux["noise"].square().flatten(1).mean(1))
     assert bool((losses[1] > losses[0] + 1).all())
+
+
+def test_noise_is_held_by_the_mean_of_its_squares():
+    noise = torch.tensor([[[[1.0, 2.0], [0.0, 2.0]]], [[[0.0, 0.0], [0.0, -1.0]]]])  # means of squares 9/4 and 1/4
+    assert descended(noise, torch.tensor([0.5, 2.0])).item() == pytest.approx(0.225 - 0.5 + 0.025 - 2.0)
 
 
 def test_making_noise_changes_nothing_in_the_network():

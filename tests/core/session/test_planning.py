@@ -8,8 +8,9 @@ import torch
 from core.engine.control import Control
 from core.errors import ForgetSetError, ParameterError
 from core.methods import METHODS
+from core.runs.checkpoints import KEEP
 from core.session import planning
-from core.session.jobs import make_unlearn_job, preset_values
+from core.session.jobs import make_unlearn_job, preset_values, random_selection
 from core.session.planning import estimate
 from core.session.running import run
 
@@ -76,6 +77,19 @@ def test_memory_and_disk_are_of_the_right_size(pair, three):
     planned = estimate(pair, three, "muda", preset_values(pair, "muda", "", "class"), device="cpu", threads=1)
     weights = 4 * pair.model.parameters
     assert planned.memory_bytes > 4 * weights and planned.disk_bytes > 2 * weights
+
+
+def test_networks_kept_among_the_constants_are_in_the_estimate(pair, three):
+    values = preset_values(pair, "scrub", "samples", "sample")
+    images = random_selection(three.labels, three.class_names, 0.05, seed=0)
+    weights = 4 * pair.model.parameters
+
+    def planned(rewind: bool):
+        return estimate(pair, images, "scrub", {**values, "rewind": rewind}, device="cpu", threads=1, measure=False)
+
+    kept = (values["epochs"] - 1) * weights
+    assert planned(True).disk_bytes - planned(False).disk_bytes == (KEEP + 1) * kept
+    assert planned(True).memory_bytes - planned(False).memory_bytes == kept
 
 
 def test_free_disk_is_looked_up_where_the_folder_would_be(tmp_path, pair, three):
