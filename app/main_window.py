@@ -40,7 +40,7 @@ from core.version import VERSION
 log = logging.getLogger(__name__)
 
 MINIMUM = QSize(800, 500)
-WIDEST, LOWEST = 1280, 520  # of a window, for its widest page; of a page: what is less scrolls
+WIDEST, LOWEST = 1280, 640  # of a window, for its widest page; of a page: what is less scrolls
 FIRST_SIZE = QSize(1360, 800)
 SCHEMES = (("system", "Colours: as the system"), ("light", "Colours: light"), ("dark", "Colours: dark"))
 Factory = Callable[[AppContext], QWidget]
@@ -77,7 +77,7 @@ class MainWindow(QMainWindow):
         self.header = PageHeader()
         self.notices = NoticeStrip(context.notifications)
         self.stack = QStackedWidget()
-        self.room = Room(self.stack, QSize(WIDEST - theme.px(t.RAIL_WIDTH), LOWEST))
+        self.room = Room(self.stack, QSize(theme.px(WIDEST - t.RAIL_WIDTH), theme.px(LOWEST)))
         self.log_panel = LogPanel(context.log_model)
         self.status = StatusLine()
         self._lay_out()

@@ -32,7 +32,7 @@ VERDICTS = {
 }  # fmt: skip
 METHODS = {"train": "Training"}
 _OTHERS = {  # what a row may be besides a run in one of its states: shape and words
-    DAMAGED: ("problem", "Damaged"), NEWER: ("problem", "Of a newer version"), DELETING: ("running", "Deleting"),
+    DAMAGED: ("problem", "Damaged"), NEWER: ("problem", "Newer version"), DELETING: ("running", "Deleting"),
     "": ("running", "Preparing"),
 }  # fmt: skip
 

@@ -36,6 +36,7 @@ _ROLES: dict[str, tuple[float, bool, bool]] = {  # size x system, semi-bold, tab
     "fixed": (1.00, False, False),
 }
 _CAPTION_MIN_PX = 11
+LARGE_FONT_PX = 16  # of the system font; above, not all of a page fits side by side in a small window
 
 
 class Theme(QObject):
@@ -95,6 +96,11 @@ class Theme(QObject):
         if size <= 0:
             return 0
         return max(1, round(size * self._scale()))
+
+    @property
+    def large(self) -> bool:
+        """Whether the system font is so large that what stands side by side on a page goes below one another."""
+        return self.px(BASE_PX) > LARGE_FONT_PX
 
     def font(self, role: Role = "body") -> QFont:
         """Return the font of a role, made from the system font."""

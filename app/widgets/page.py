@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.services import tokens as t
 from app.services.theme import theme
@@ -35,18 +35,22 @@ class Page(QWidget):
         self.content.setSpacing(theme.px(t.M))
         column.addLayout(self.content, 1)
         self._bar = QWidget(self)
-        bar = QHBoxLayout(self._bar)
+        direction = QBoxLayout.Direction.TopToBottom if theme.large else QBoxLayout.Direction.LeftToRight
+        bar = QBoxLayout(direction, self._bar)
         bar.setContentsMargins(0, 0, 0, 0)
         bar.setSpacing(theme.px(t.S))
         self._missing = Label("", "body", "text-2")
         self.action_start = QHBoxLayout()
         self.action_start.setSpacing(theme.px(t.S))
         bar.addLayout(self.action_start)
-        bar.addStretch(1)
-        bar.addWidget(self._missing)
+        right = QHBoxLayout()
+        right.setSpacing(theme.px(t.S))
+        right.addStretch(1)
+        right.addWidget(self._missing)
         self.action_end = QHBoxLayout()
         self.action_end.setSpacing(theme.px(t.S))
-        bar.addLayout(self.action_end)
+        right.addLayout(self.action_end)
+        bar.addLayout(right, 1)
         column.addWidget(self._bar)
         self._bar.hide()
 

@@ -24,8 +24,8 @@ def scrolling(inside: QWidget, ground: str = "") -> QScrollArea:
 class Room(QScrollArea):
     """Gives the pages of `inside` all there is, and scrolls where that is less than the one in view needs.
 
-    A page needs the width it says, at most that of `most`, and the height of `most`. Not what Qt calls resizable: that
-    asks for the height which all wrapped text would like, though pages do with less.
+    A page needs the size it says, at most that of `most`. Not what Qt calls resizable: that asks for the height which
+    all wrapped text would like, though pages do with less.
     """
 
     def __init__(self, inside: QStackedWidget, most: QSize, parent: QWidget | None = None) -> None:
@@ -50,8 +50,8 @@ class Room(QScrollArea):
 
     def _fit(self, *_: object) -> None:
         page = self._inside.currentWidget()
-        needed = 0 if page is None else max(page.minimumSizeHint().width(), page.minimumWidth())
-        least = QSize(min(needed, self._most.width()), self._most.height())
+        needed = QSize(0, 0) if page is None else page.minimumSizeHint().expandedTo(page.minimumSize())
+        least = needed.boundedTo(self._most)
         room, bar = self.maximumViewportSize(), self.verticalScrollBar().sizeHint().width()
         wide, high = room.width() < least.width(), room.height() < least.height()
         wide |= high and room.width() - bar < least.width()

@@ -17,7 +17,7 @@ from app.pages.forget.presenter import ForgetPresenter
 from app.pages.forget.similar_card import SimilarCard
 from app.pages.forget.tool_row import ToolRow
 from app.services import tokens as t
-from app.services.theme import BASE_PX, theme
+from app.services.theme import theme
 from app.widgets.buttons import PrimaryButton, SecondaryButton, TextButton
 from app.widgets.empty import EmptyState
 from app.widgets.labels import ElidedLabel, Label
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from app.context import AppContext
 
 NOTHING_OPEN = "The images to forget are chosen here. First open the data the model was trained on."
-LARGE_FONT_PX = 16  # above it the map is a tab beside the images
 CLASSES, IMAGES, MAP = 288, 432, 320
 SPLITTER = "forget"
 
@@ -112,7 +111,7 @@ class ForgetPage(Page):
         beside.addWidget(self.map_panel, 1)
         beside.addWidget(self.similar_card)
         panels: list[tuple[QWidget, int]] = [(self.class_panel, CLASSES)]
-        if theme.px(BASE_PX) > LARGE_FONT_PX:
+        if theme.large:
             tabs = QTabWidget()
             tabs.addTab(self.gallery_panel, "Images")
             tabs.addTab(right, "Map")

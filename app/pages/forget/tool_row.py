@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QStringListModel, Qt, Signal
 from PySide6.QtGui import QIcon, QStandardItemModel
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QListView, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QListView, QVBoxLayout, QWidget
 
 from app.actions import Actions
 from app.models.gallery import NEEDS_MODEL, SORTS, Wanted
@@ -30,9 +30,14 @@ class ToolRow(QWidget):
 
     def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(theme.px(t.S))
+        rows = [QHBoxLayout() for _ in range(2 if theme.large else 1)]
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.px(t.S))
+        for row in rows:
+            row.setSpacing(theme.px(t.S))
+            column.addLayout(row)
+        row = rows[0]
         self.search = QLineEdit()
         self.search.setAccessibleName("Search file names")
         self.search.setClearButtonEnabled(True)
@@ -57,6 +62,7 @@ class ToolRow(QWidget):
         row.addWidget(self.search, 2)
         for combo in (self.part, self.label, self.answer):
             row.addWidget(combo, 2)
+        row = rows[-1]
         row.addWidget(self.filters)
         row.addWidget(self.sort, 2)
         row.addWidget(self.reverse)

@@ -61,8 +61,16 @@ class OpenCard(Card):
         self.example_button = SecondaryButton("Example", self.example_wanted.emit)
         self.example_button.setAccessibleName(f"Example {title.lower()}")
         self.example_button.setToolTip("Open the example: a small network and the handwritten digits it was trained on")
+        buttons = QHBoxLayout()
+        buttons.setSpacing(theme.px(t.XS))
+        buttons.addStretch(1)
+        if theme.large:  # beside the title there is no room for them
+            self.body.addLayout(buttons)
         for button in (self.open_button, self.recent_button, self.example_button):
-            self.add_action(button)
+            if theme.large:
+                buttons.addWidget(button)
+            else:
+                self.add_action(button)
         self.stack = QStackedWidget()
         self.empty = EmptyState(icon, text)
         self.facts = FactTable()

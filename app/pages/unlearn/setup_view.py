@@ -9,13 +9,12 @@ from app.pages.unlearn.method_list import MethodList
 from app.pages.unlearn.parameters_card import ParametersCard
 from app.pages.unlearn.plan_card import PlanCard
 from app.services import tokens as t
-from app.services.theme import BASE_PX, theme
+from app.services.theme import theme
 from app.widgets.buttons import PrimaryButton
 from app.widgets.labels import ElidedLabel, Label
 
 METHODS_WIDTH, PLAN_WIDTH = (336, 480), (288, 360)  # at least, at most: texts gain from room, fields do not
 PARAMETERS_WIDTH, NARROW = 360, 240  # what fields need; what cards do with where the font is large
-LARGE_FONT_PX = 16  # of the system font; above it the plan is a tab beside the parameters
 
 
 class SetupView(QWidget):
@@ -29,7 +28,7 @@ class SetupView(QWidget):
         self.parameters = ParametersCard()
         self.plan = PlanCard()
         self.parameters.setMinimumWidth(theme.px(PARAMETERS_WIDTH))
-        large = theme.px(BASE_PX) > LARGE_FONT_PX
+        large = theme.large
         least, most = METHODS_WIDTH
         self.methods.setMinimumWidth(theme.px(NARROW if large else least))
         self.methods.setMaximumWidth(theme.px(most))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QIcon, QPainter, QPaintEvent, QPixmap
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QSizePolicy, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from app.pages.verify.presenter import SEEDS_OFFERED
 from app.plots.items import draw_symbol
@@ -37,12 +37,20 @@ class ModelsRow(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(theme.px(t.S))
+        rows = [QHBoxLayout() for _ in range(2 if theme.large else 1)]
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.px(t.S))
+        for row in rows:
+            row.setSpacing(theme.px(t.S))
+            column.addLayout(row)
+        row = rows[0]
         self.chips = {key: ModelChip(MODELS[key]) for key in ("original", "head_only", "unlearned")}
         for chip in self.chips.values():
             row.addWidget(chip)
+        if theme.large:
+            row.addStretch(1)
+        row = rows[-1]
         self.retrained = ChipButton("Retrained", name="Retrained models")
         self.retrained.setIconSize(QSize(theme.px(_SAMPLE_WIDTH), theme.px(_SAMPLE_HEIGHT)))
         self.menu = QMenu(self)

@@ -23,7 +23,7 @@ from app.pages.verify.words import CODES, NOTHING, offer
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.run_words import gone
-from app.services.theme import BASE_PX, theme
+from app.services.theme import theme
 from app.widgets.banner import Banner
 from app.widgets.buttons import PrimaryButton
 from app.widgets.cards import Card
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from app.workers.live_run import LiveRun
     from core.job import Job
 
-LARGE_FONT_PX = 16  # of the system font; above, table and plots are tabs
 # Words of the table and the verdict, to ask about; "Dimensional alignment" is the title of a plot.
 WORDS = ("verdict", "retrained", "head_only", "gap_closed", "probe", "nmi", "membership", "relearning")
 WEIGHTS = "Models (*.safetensors *.pt *.pth *.ckpt);;All files (*)"
@@ -102,7 +101,7 @@ class VerifyPage(Page):
         plots = Card("", padding=t.S)
         plots.body.addWidget(self.plots)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        if theme.px(BASE_PX) > LARGE_FONT_PX:  # side by side both would be cut
+        if theme.large:  # side by side both would be cut
             tabs = QTabWidget()
             tabs.setAccessibleName("Measures and plots")
             tabs.addTab(table, "Measures")

@@ -208,7 +208,7 @@ def test_a_run_of_a_newer_version_says_so_and_what_to_do(page, context, runs, qt
     folder.write_status(Status("archived", 1, 0.0, 10, 10))
     context.run_library.refresh()
     row = page.model.row_of(folder.path)
-    qtbot.waitUntil(lambda: page.model.index(row, columns.STATE).data() == "Of a newer version")
+    qtbot.waitUntil(lambda: page.model.index(row, columns.STATE).data() == "Newer version")
     choose(page, "a")
     assert page.missing() == "This run was written by a newer version. Update Unlearn Studio to open it."
     assert not page.open_button.isEnabled() and not page.later_button.isEnabled() and page.delete_button.isEnabled()

@@ -230,8 +230,8 @@ def test_deleted_it_goes_to_the_trash(asked, context, qtbot, monkeypatch):
     monkeypatch.setattr("app.pages.runs.deleting._to_trash",
                         lambda path: trash.append(path) or not shutil.rmtree(path))  # fmt: skip
     question().buttons["delete"].click()
-    assert trash == [asked.path]
     qtbot.waitUntil(lambda: not context.run_library.rows)
+    assert trash == [asked.path]
 
 
 KILLED = """
