@@ -1,12 +1,12 @@
 """How well methods unlearn: every result against retrained models and the head-only control.
 
-    python -m benchmarks.quality [--quick] [--json] [--found] [--write]
+    python -m benchmarks.quality [--quick] [--json] [--found] [--only METHOD] [--write]
 
 Fashion-MNIST (or with --quick the digits) and a small CNN trained here. Tier A: MUDA's presets and five baselines on
 three single classes with three seeds, two classes at once and 10 % random images; tier B: all other methods, one class
 and 10 % random images, one seed. Cells are kept under bench-results/ by what determines them, so the benchmark resumes;
 all of it takes about three hours of two cores. --found takes only what is there; --write puts the tables into
-docs/methods.md and the plot beside it.
+docs/methods.md and the plot beside it, with --only the rows of that method in place of theirs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.common import machine, report
 from benchmarks.quality_cells import ROOT, Cell, ForgetSet, Made, make
-from benchmarks.quality_table import closure_plot, figures, groups, markdown, rows
+from benchmarks.quality_table import closure_plot, figures, groups, markdown, merged, parse, rows
 
 SETTINGS: dict[bool, tuple[str, dict[str, Any]]] = {
     False: ("fashion-mnist", {"epochs": 10}),
@@ -44,11 +44,16 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="digits, in under three minutes; figures are rougher")
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
     parser.add_argument("--found", action="store_true", help="run nothing; take the cells that are there")
+    parser.add_argument("--only", metavar="METHOD", help="only the cells of this method")
     parser.add_argument("--write", action="store_true", help="write tables and plot into docs/")
     options = parser.parse_args()
     os.environ["UNLEARN_STUDIO_HOME"] = str(ROOT / "home")
     dataset, recipe = SETTINGS[options.quick]
     cells = quick_plan() if options.quick else full_plan()
+    if options.only:
+        cells = [cell for cell in cells if cell.method == options.only]
+        if not cells:
+            parser.error(f"no cell has the method {options.only}")
     made = make(cells, dataset, recipe, _tell, only_found=options.found)
     found = groups(made, lambda cell: len(cell.forget.classes) == 1)
     if options.json:
@@ -59,10 +64,10 @@ def main() -> None:
             if section:
                 report(f"{dataset}: {title.lower()}", {}, rows(section), argparse.Namespace(json=False))
     if not options.quick:
-        (ROOT / "closure.svg").write_text(closure_plot(found))
+        (ROOT / "closure.svg").write_text(closure_plot(rows(found)))
         (ROOT / "quality.json").write_text(json.dumps({"machine": machine(), "figures": _all_figures(made)}, indent=2))
     if options.write:
-        write(made)
+        write(made, kept=bool(options.only))
 
 
 def full_plan() -> list[Cell]:
@@ -91,8 +96,11 @@ def quick_plan() -> list[Cell]:
     return [Cell("A", n, p, ForgetSet(digit, (digit,)), 0) for digit in ("3", "8") for n, p in presets]
 
 
-def write(made: list[Made]) -> None:
-    """Put the tables into docs/methods.md between its marks, and the plot into docs/images."""
+def write(made: list[Made], *, kept: bool = False) -> None:
+    """Put the tables into docs/methods.md between its marks, and the plot into docs/images.
+
+    kept: other rows that stand there stay.
+    """
     page = DOCS / "methods.md"
     begin, end = "<!-- quality: begin -->\n", "<!-- quality: end -->\n"
     text = page.read_text()
@@ -100,15 +108,19 @@ def write(made: list[Made]) -> None:
         sys.exit(
             f"error: {page.name} has no marks for the tables. Put {begin.strip()} and {end.strip()} where they go."
         )
-    tables = []
-    for title, wanted in SECTIONS:
-        section = groups(made, wanted)
-        if section:
-            tables.append(f"### {title}\n\n{markdown(rows(section))}\n")
     head, rest = text.split(begin)
-    _, tail = rest.split(end)
-    page.write_text(head + begin + "\n" + "\n".join(tables) + "\n" + end + tail)
-    (DOCS / "images" / "closure.svg").write_text(closure_plot(groups(made, SECTIONS[0][1])))
+    between, tail = rest.split(end)
+    there = dict(part.strip().split("\n\n", 1) for part in between.split("### ")[1:]) if kept else {}
+    tables = {}
+    for title, wanted in SECTIONS:
+        section = rows(groups(made, wanted))
+        if title in there:
+            section = merged(parse(there[title]), section)
+        if section:
+            tables[title] = section
+    sections = [f"### {title}\n\n{markdown(table)}\n" for title, table in tables.items()]
+    page.write_text(head + begin + "\n" + "\n".join(sections) + "\n" + end + tail)
+    (DOCS / "images" / "closure.svg").write_text(closure_plot(tables[SECTIONS[0][0]]))
 
 
 def _all_figures(made: list[Made]) -> dict[str, Any]:

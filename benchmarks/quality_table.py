@@ -15,6 +15,7 @@ HEAD = (
     "closure JS", "probe", "NMI", "DA", "time", "operations",
 )  # fmt: skip
 CLOSURES = ("output_distance", "probe", "nmi", "dimensional_alignment")
+NOTHING = "–"  # where a measure says nothing
 Report = dict[str, Any]
 
 
@@ -59,39 +60,52 @@ def markdown(table: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], "|" + "---|" * len(table[0]), *lines[1:]])
 
 
-def closure_plot(found: dict[str, list[Made]]) -> str:
-    """Return an SVG: one line a method, a mark for the mean closure of each measure, whiskers over the cells."""
-    shown = (("output_distance", "outputs (JS)"), ("probe", "linear probe"), ("nmi", "clustering (NMI)"),
-             ("dimensional_alignment", "alignment (DA)"))  # fmt: skip
+def parse(text: str) -> list[list[str]]:
+    """Return the table that `markdown` wrote."""
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.strip().splitlines()]
+    return [line for line in lines if set("".join(line)) != {"-"}]
+
+
+def merged(table: Sequence[Sequence[str]], news: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return the table with the rows of `news` in place of those of the same methods, new ones at its end."""
+    of_models = 3  # head, original, retrained: as they are, for all rows
+    renewed = {row[0]: list(row) for row in news[of_models:]}
+    return [renewed.pop(row[0], list(row)) for row in table] + list(renewed.values())
+
+
+def closure_plot(table: Sequence[Sequence[str]]) -> str:
+    """Return an SVG of a table's closures: one line a method, a mark for each measure's mean, whiskers its interval."""
+    shown = ("outputs (JS)", "linear probe", "clustering (NMI)", "alignment (DA)")
+    first = HEAD.index("closure JS")
+    methods = [row for row in table[1:] if row[first]]  # not the original and the retrained models
     marks = ("M-4,-4h8v8h-8z", "M0,-5L5,4H-5z", "M-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0", "M0,-5L5,0L0,5L-5,0z")
     inks = ("#4B4FC4", "#B4531A", "#1F6F8B", "#6B6F76")
     left, width, top, step = 190, 460, 44, 26
-    height = top + step * len(found) + 34
+    height = top + step * len(methods) + 34
 
     def x(value: float) -> float:
         return left + width * (min(max(value, -0.5), 1.25) + 0.5) / 1.75
 
     parts = [f'<rect width="{left + width + 24}" height="{height}" fill="#FFFFFF"/>']
-    for number, (_, name) in enumerate(shown):
+    for number, name in enumerate(shown):
         place = left + number * 118
         parts.append(f'<path d="{marks[number]}" fill="{inks[number]}" transform="translate({place},16)"/>')
         parts.append(f'<text x="{place + 10}" y="20">{name}</text>')
     for value, text in ((-0.5, ""), (0.0, "0: original"), (0.5, "0.5"), (1.0, "1: retrained")):
         parts.append(f'<path d="M{x(value)},{top - 12}V{height - 26}" stroke="#D5D9DF"/>')
         parts.append(f'<text x="{x(value)}" y="{height - 10}" text-anchor="middle">{text}</text>')
-    for line, (title, group) in enumerate(found.items()):
-        y = top + step * line + 8
-        parts.append(f'<text x="{left - 12}" y="{y + 4}" text-anchor="end">{escape(title)}</text>')
-        for number, (key, name) in enumerate(shown):
-            known = [v for one in group if (v := closure_of(one.report).get(key)) is not None]
-            if not known:
+    for line, row in enumerate(methods):
+        y, title = top + step * line + 8, escape(row[0])
+        parts.append(f'<text x="{left - 12}" y="{y + 4}" text-anchor="end">{title}</text>')
+        for number, name in enumerate(shown):
+            value, _, interval = row[first + number].partition(" ± ")
+            if value == NOTHING:
                 continue
-            mean, half, shift = statistics.fmean(known), _half_width(known) or 0.0, 3 * (number - 1.5)
+            mean, half, shift = float(value), float(interval or 0), 3 * (number - 1.5)
             parts.append(f'<path d="M{x(mean - half)},{y + shift}H{x(mean + half)}" stroke="{inks[number]}"/>')
-            label = f"{escape(title)}, {name}: {mean:.2f}"
             parts.append(
                 f'<path d="{marks[number]}" fill="{inks[number]}" transform="translate({x(mean)},{y + shift})">'
-                f"<title>{label}</title></path>"
+                f"<title>{title}, {name}: {value}</title></path>"
             )
     style = 'font-family="sans-serif" font-size="12" fill="#1B1F24"'
     size = f'width="{left + width + 24}" height="{height}"'
@@ -181,7 +195,7 @@ def _at(measures: Any, path: Sequence[str]) -> float | None:
 def _mean_text(values: list[float | None], form: str) -> str:
     known = [value for value in values if value is not None]
     if not known:
-        return "–"
+        return NOTHING
     half = _half_width(known)
     text = form.format(statistics.fmean(known))
     return text if half is None else f"{text} ± {form.format(half).rstrip('%')}"
