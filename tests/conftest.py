@@ -28,6 +28,10 @@ def pytest_addoption(parser):
         "--late", type=int, default=0, metavar="MS",
         help="look that much later in each wait for the window: finds tests that wait for a state which passes",
     )  # fmt: skip
+    parser.addoption(
+        "--slow", type=int, default=0, metavar="MS",
+        help="begin each job of the window's workers that much later: finds tests that do not wait for what it does",
+    )  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

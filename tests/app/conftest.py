@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.services.theme import theme
+from app.workers.jobs import Jobs
+from app.workers.run_thread import RunThread
 
 QLocale.setDefault(QLocale(QLocale.Language.English, QLocale.Country.UnitedStates))
 HERE = Path(__file__).parent
@@ -59,6 +63,30 @@ def qtbot(qapp, request):
     bot = PatientBot(request)
     bot.late = request.config.getoption("--late")
     return bot
+
+
+@pytest.fixture(autouse=True)
+def slow_workers(request, monkeypatch):
+    """With `--slow`, have every job of a worker begin late, as where other processes take the cores."""
+    seconds = request.config.getoption("--slow") / 1000
+    if not seconds:
+        return
+    start, submit = RunThread.run, Jobs.submit
+
+    def start_late(self):
+        time.sleep(seconds)
+        start(self)
+
+    def submit_late(self, function, *args, **kwargs):
+        @functools.wraps(function)
+        def late(*args, **kwargs):
+            time.sleep(seconds)
+            return function(*args, **kwargs)
+
+        return submit(self, late, *args, **kwargs)
+
+    monkeypatch.setattr(RunThread, "run", start_late)
+    monkeypatch.setattr(Jobs, "submit", submit_late)
 
 
 @pytest.fixture(autouse=True)

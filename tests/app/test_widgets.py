@@ -36,6 +36,7 @@ from app.widgets.labels import ElidedLabel, Label
 from app.widgets.number_field import NumberField
 from app.widgets.progress import ProgressLine
 from app.widgets.rail import Rail
+from app.widgets.rows import first_and_last_row
 from app.widgets.status_line import StatusLine
 from app.widgets.term import TermLabel, TermRow, heading
 from core.parameters import Parameter
@@ -695,3 +696,18 @@ class TestFocusRing:
             window.activateWindow()
         QTest.keyClick(window, Qt.Key.Key_Tab)
         qtbot.waitUntil(lambda: ring.widget in buttons)
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_widgets_get_a_second_row_where_the_font_is_large(qtbot, monkeypatch, large):
+    if large:
+        monkeypatch.setattr(theme, "px", lambda size: round(1.5 * size))
+    inside = QWidget()
+    qtbot.addWidget(inside)
+    first, last = first_and_last_row(inside)
+    left, right = Label("left"), Label("right")
+    first.addWidget(left)
+    last.addWidget(right)
+    inside.resize(inside.sizeHint())
+    inside.show()
+    assert (right.y() > left.geometry().bottom()) is large

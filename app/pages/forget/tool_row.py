@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QStringListModel, Qt, Signal
 from PySide6.QtGui import QIcon, QStandardItemModel
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QListView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QLineEdit, QListView, QWidget
 
 from app.actions import Actions
 from app.models.gallery import NEEDS_MODEL, SORTS, Wanted
@@ -15,6 +15,7 @@ from app.services import icons
 from app.services import tokens as t
 from app.services.theme import theme
 from app.widgets.buttons import IconButton, SecondaryButton
+from app.widgets.rows import first_and_last_row
 
 PARTS = (("train", "Training images"), ("test", "Test images"))
 ANSWERS = (("all", "All answers"), ("right", "Right answers"), ("wrong", "Wrong answers"))
@@ -30,14 +31,7 @@ class ToolRow(QWidget):
 
     def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        rows = [QHBoxLayout() for _ in range(2 if theme.large else 1)]
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme.px(t.S))
-        for row in rows:
-            row.setSpacing(theme.px(t.S))
-            column.addLayout(row)
-        row = rows[0]
+        row, last = first_and_last_row(self)
         self.search = QLineEdit()
         self.search.setAccessibleName("Search file names")
         self.search.setClearButtonEnabled(True)
@@ -62,13 +56,12 @@ class ToolRow(QWidget):
         row.addWidget(self.search, 2)
         for combo in (self.part, self.label, self.answer):
             row.addWidget(combo, 2)
-        row = rows[-1]
-        row.addWidget(self.filters)
-        row.addWidget(self.sort, 2)
-        row.addWidget(self.reverse)
-        row.addSpacing(theme.px(t.M))
+        last.addWidget(self.filters)
+        last.addWidget(self.sort, 2)
+        last.addWidget(self.reverse)
+        last.addSpacing(theme.px(t.M))
         for widget in (self.import_button, self.export_button, self.undo, self.redo):
-            row.addWidget(widget)
+            last.addWidget(widget)
         self.set_names(False)
         self.set_measured(False)
         self.search.textChanged.connect(self.changed)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QIcon, QPainter, QPaintEvent, QPixmap
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QSizePolicy, QWidget
 
 from app.pages.verify.presenter import SEEDS_OFFERED
 from app.plots.items import draw_symbol
@@ -18,6 +18,7 @@ from app.services.theme import theme
 from app.services.tokens import MODELS, SeriesStyle
 from app.widgets.chips import ChipButton
 from app.widgets.labels import Label, caption
+from app.widgets.rows import first_and_last_row
 
 if TYPE_CHECKING:
     from app.pages.verify.presenter import ResultFacts, Wanted
@@ -37,33 +38,25 @@ class ModelsRow(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        rows = [QHBoxLayout() for _ in range(2 if theme.large else 1)]
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme.px(t.S))
-        for row in rows:
-            row.setSpacing(theme.px(t.S))
-            column.addLayout(row)
-        row = rows[0]
+        row, last = first_and_last_row(self)
         self.chips = {key: ModelChip(MODELS[key]) for key in ("original", "head_only", "unlearned")}
         for chip in self.chips.values():
             row.addWidget(chip)
-        if theme.large:
+        if row is not last:
             row.addStretch(1)
-        row = rows[-1]
         self.retrained = ChipButton("Retrained", name="Retrained models")
         self.retrained.setIconSize(QSize(theme.px(_SAMPLE_WIDTH), theme.px(_SAMPLE_HEIGHT)))
         self.menu = QMenu(self)
         self.retrained.set_menu(self.menu)
-        row.addWidget(self.retrained)
+        last.addWidget(self.retrained)
         self.others = ChipButton("Compare", name="Compare with another run")
         self.others_menu = QMenu(self)
         self.others.set_menu(self.others_menu)
         self.others.hide()
-        row.addWidget(self.others)
+        last.addWidget(self.others)
         self.hint = caption("")
-        row.addWidget(self.hint)
-        row.addStretch(1)
+        last.addWidget(self.hint)
+        last.addStretch(1)
         self._seed_actions: dict[int, QAction] = {}
         self._opened_actions: dict[str, QAction] = {}
         self._offered: tuple[object, ...] = ()  # what the menus hold; a menu that is open is not made anew for nothing
