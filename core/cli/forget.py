@@ -132,20 +132,30 @@ def _read_list(path: Path, allow_missing: bool, dataset: Dataset, screen: Screen
     missing = [_unmatched(line) for line in match.unmatched]
     missing += [f"{name!r} (fits several images: name its folder as well)" for name in match.several]
     if missing:
-        found = match.entries - len(missing) - len(match.in_test)
-        named = ", ".join(missing[:_NAMED])
-        more = f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
-        text = f"{found:,} of {match.entries:,} entries of {path.name} found. Not found: {named}{more}"
+        count = match.entries - len(missing) - len(match.in_test)
+        found = f"{count:,} of {match.entries:,} entries of {path.name} found"
+        if match.in_test:
+            found += f", {len(match.in_test):,} in the test part"
+        more = max(0, len(missing) - _NAMED)
         if not allow_missing:
-            raise InputError(text, "Correct the list, or pass over them with --allow-missing")
-        screen.notice(f"{text}.")
+            named = ", ".join(missing[:_NAMED]) + (f" and {more:,} more" if more else "")
+            raise InputError(
+                f"{found}. Not found: {named}",
+                "Correct the list, or pass over them with --allow-missing" + (", which names all" if more else ""),
+            )
+        if more:
+            screen.notice(f"{found}. Not found:")
+            for each in missing:
+                screen.notice(each)
+        else:
+            screen.notice(f"{found}. Not found: {', '.join(missing)}.")
     if match.in_test:
         count = len(match.in_test)
         names = ", ".join(match.in_test[:_NAMED]) + (", …" if count > _NAMED else "")
-        images = "image is" if count == 1 else "images are"
+        images, them = ("image is", "it") if count == 1 else ("images are", "them")
         screen.notice(
             f"{count:,} {images} in the test part ({names}). "
-            "The model was not trained on them, so there is nothing to remove."
+            f"The model was not trained on {them}, so there is nothing to remove."
         )
     return match
 

@@ -251,10 +251,11 @@ def _settle(found: Comparison, card: Mapping[str, Any] | None, where: str, asked
 
 
 def _hold_against(real: int, words: str, in_card: int | None, asked: int | None, where: str) -> None:
+    has = f"The model has {real} {words.removesuffix('s') if real == 1 else words}"
     if in_card is not None and in_card != real:
-        raise MismatchError(f"The model has {real} {words}, {where} says {in_card}")
+        raise MismatchError(f"{has}, {where} says {in_card}")
     if asked is not None and asked != real:
-        raise MismatchError(f"The model has {real} {words}, not {asked}")
+        raise MismatchError(f"{has}, not {asked}", "Open the model with data like what it was trained on")
 
 
 def _mlp_with_channels(spec: ModelSpec, channels: int) -> ModelSpec:

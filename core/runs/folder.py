@@ -77,6 +77,10 @@ class RunFolder:
         for name in OWN_FILES:
             if folder.file(name).exists():  # a model of the user's may be called like this
                 raise InputError(f"{folder.file(name)} exists, and a run would replace it", "Choose another folder")
+        if any(folder.file(CHECKPOINTS).glob("*")):  # a run drops all but its last two, and they go with the run
+            raise InputError(
+                f"{folder.file(CHECKPOINTS)} holds other files, and a run would delete them", "Choose another folder"
+            )
         try:
             folder.path.mkdir(parents=True, exist_ok=True)
             write_json(folder.file(JOB), jobs.to_dict(job))

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.verify import numbers
 from core.verify.closure import look_up
+from core.verify.verdict import CLOSED
 
 Report = Mapping[str, Any]
 
@@ -45,10 +46,17 @@ BOTH_MODELS = (
     "Anyone who has both the original and this model can compare them and may learn what was removed. Withdraw the "
     "original where you can."
 )
+PRESET_RECIPE = (
+    "How the original was trained is not known, so retraining followed a preset of this program. Part of what they "
+    "differ by may come from that."
+)
 HATCHED = (
     "Hatched: not informative here. Original and retrained models differ by no more than retrained models do among "
-    "themselves, or by less than a point. Arrow: beyond the retrained value, or further from it than the original."
+    "themselves, or by less than a point. Arrow: beyond the retrained value, or further from it than the original. "
+    "Thin line: the 95 % interval. A measure counts as where retraining puts it when {closed} % of its gap are closed, "
+    "or when what is left is within that interval{spread}."
 )
+SPREAD = " or within what retrained models differ by"
 CONTROL = (
     "The head-only edit is a control: it changes only the last layer so that the class is never named. Its outputs "
     "forget, its features don't. A result that looks like it has hidden the class, not forgotten it."
@@ -83,6 +91,8 @@ def limits(report: Report) -> list[str]:
         found.append(NO_REFERENCE)
     elif references == 1:
         found.append(ONE_REFERENCE)
+    if references and _by_preset(report):
+        found.append(PRESET_RECIPE)
     if "muda" in str(report.get("method", "")):
         found.append(RECONSTRUCTION)
     if trained:
@@ -165,6 +175,34 @@ def model(report: Report, name: str) -> Mapping[str, Any]:
 def reference_count(report: Report) -> int:
     """Return how many retrained models the report holds."""
     return len(report.get("retrained") or ()) or int(bool(model(report, "retrained")))
+
+
+def hatched(report: Report) -> str:
+    """Return how to read the bars of the table; empty where nothing was retrained."""
+    count = reference_count(report)
+    if not count:
+        return ""
+    closed = look_up(report.get("verdict"), ("thresholds", "closed"))
+    share = numbers.whole_percent(CLOSED if closed is None else closed)
+    return HATCHED.format(closed=share, spread=SPREAD if count > 1 else "")
+
+
+def retrained_how(report: Report) -> str:
+    """Return how many retrained models there are and whose recipe they were trained with; empty for none."""
+    count, notes = reference_count(report), report.get("retrained_notes") or {}
+    if not count:
+        return ""
+    brought, recipe = len(notes.get("brought") or ()), str(notes.get("recipe") or "")
+    ways = []
+    if recipe and count > brought:
+        ways.append("trained with a preset of this program" if _by_preset(report) else f"trained as {recipe} says")
+    if brought:
+        ways.append("brought along" if brought == count else f"{numbers.count(brought)} of them brought along")
+    return ", ".join([numbers.plural(count, "model"), *ways])
+
+
+def _by_preset(report: Report) -> bool:
+    return str((report.get("retrained_notes") or {}).get("recipe") or "").startswith("the preset")
 
 
 def _quoted(names: list[str]) -> str:

@@ -197,7 +197,7 @@ _COSTS = {
     "seconds": "Time of training and monitoring, pauses left out.",
     "steps": "Optimiser steps.",
     "samples_seen": "Images that passed through the network in training, repeats included.",
-    "share_of_retraining": "Time as a share of training the retrained model with the original's recipe.",
+    "share_of_retraining": "Time as a share of training the retrained model.",
 }
 
 

@@ -295,6 +295,8 @@ def _damage(models: Mapping[str, Mapping[str, Any] | None], retrained: Sequence[
 def _progress(row: MeasureRow) -> str:
     if row.overshoots and row.position is not None:
         return f"lies beyond retraining by {_whole(row.position - 1)} % of its gap"
+    if round(_share(row), 9) < 0:
+        return "lies further from retraining than the original does"
     return f"has closed {_whole(_share(row))} % of its gap"
 
 

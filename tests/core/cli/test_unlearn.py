@@ -151,9 +151,20 @@ def test_lists_of_names_tell_the_nearest_and_what_is_only_in_the_test_part(cli, 
     assert "train_dog_1.png" in refused.error
     result = cli(*train, "--exclude-samples", tmp_path / "l.txt", "--allow-missing")
     assert result.code == 0, result.err
-    assert "1 image is in the test part (test_cat_0.png)" in result.err and "nothing to remove" in result.err
+    assert "1 of 3 entries of l.txt found, 1 in the test part. Not found: line 2" in result.err
+    assert "1 image is in the test part (test_cat_0.png). The model was not trained on it, so there" in result.err
     rows = list(csv.DictReader((tmp_path / "o" / "forget.csv").open()))
     assert [row["path"].rpartition("/")[2] for row in rows] == ["train_cat_1.png"]
+
+
+def test_passing_over_lines_of_a_list_names_all_of_them(cli, folders, tmp_path):
+    (tmp_path / "l.txt").write_text("train_cat_1.png\n" + "".join(f"wrong_{i}.png\n" for i in range(9)))
+    refused = cli("inspect", folders, "--forget-samples", tmp_path / "l.txt")
+    assert refused.code == 3 and refused.error.endswith(" and 6 more. Correct the list, or pass over them with "
+                                                        "--allow-missing, which names all.")  # fmt: skip
+    passed = cli("inspect", folders, "--forget-samples", tmp_path / "l.txt", "--allow-missing")
+    assert passed.code == 0 and "1 of 10 entries of l.txt found. Not found:\n" in passed.err
+    assert [f"\nline {i + 2} 'wrong_{i}.png'" in passed.err for i in range(9)] == [True] * 9
 
 
 def test_a_method_that_changes_nothing_says_unchanged(cli, model, tmp_path):

@@ -59,7 +59,7 @@ def test_card_size_is_used_where_weights_leave_it_open(tmp_path, make_model):
     ("changes", "words"),
     [
         ({"num_classes": 7}, r"The model has 5 outputs, model\.json says 7"),
-        ({"in_channels": 3}, r"The model has 1 input channels, model\.json says 3"),
+        ({"in_channels": 3}, r"The model has 1 input channel, model\.json says 3"),
         ({"input_size": [28, 28]}, r"made for 8x8 pixels of 1 channel, model\.json says 28x28"),
         ({"classes": ["a", "b"]}, r"model\.json lists 2 classes, the model has 5 outputs"),
         ({"architecture": "mlp"}, r"model\.json says mlp, but the weights do not fit it: 6 missing"),

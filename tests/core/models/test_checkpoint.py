@@ -367,7 +367,7 @@ def test_named_architecture_must_fit(tmp_path, weights):
     ("stated", "words"),
     [
         ({"num_classes": 9}, "The model has 5 outputs, not 9"),
-        ({"in_channels": 3}, "The model has 1 input channels, not 3"),
+        ({"in_channels": 3}, "The model has 1 input channel, not 3"),
         ({"input_size": (28, 28)}, "made for 8x8 pixels of 1 channel, not 28x28 pixels of 1 channel"),
     ],
 )

@@ -113,6 +113,17 @@ def test_a_folder_is_not_reused_and_not_deleted_while_in_use(folder, tmp_path):
         RunFolder.create(tmp_path / "file", JOB)
 
 
+def test_checkpoints_of_somebody_else_are_not_among_those_of_a_run(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    RunFolder.create(tmp_path, JOB).delete()  # an empty one is no hindrance
+    own = tmp_path / "checkpoints" / "step-000000001.pt"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"of the user")
+    with pytest.raises(InputError, match="holds other files, and a run would delete them"):
+        RunFolder.create(tmp_path, JOB)
+    assert own.read_bytes() == b"of the user" and not (tmp_path / "job.json").exists()
+
+
 def test_what_a_killed_process_left_half_written_goes_and_nothing_else(folder):
     directory = folder.file("checkpoints")
     directory.mkdir()

@@ -147,6 +147,30 @@ def test_one_reference_is_a_limit_and_none_is_another():
     assert report_text.NO_ATTACK in report_text.limits({})
 
 
+@pytest.mark.parametrize(
+    ("notes", "fact", "limit"),
+    [
+        ({"recipe": "the original's model card"}, "3 models, trained as the original's model card says", False),
+        ({"recipe": "the preset of this application: …"}, "3 models, trained with a preset of this program", True),
+        ({"recipe": None, "brought": ["a", "b", "c"]}, "3 models, brought along", False),
+        ({"recipe": "the original's model card", "brought": ["a"]},
+         "3 models, trained as the original's model card says, 1 of them brought along", False),
+    ],
+)  # fmt: skip
+def test_the_page_says_whose_recipe_retraining_followed(notes, fact, limit):
+    text = page(sample_report(retrained_notes=notes)).text
+    assert f"Retrained {fact} " in text
+    assert (report_text.PRESET_RECIPE in text) is limit
+
+
+def test_the_page_says_when_a_measure_counts_as_closed():
+    report = sample_report()
+    several = "when 90 % of its gap are closed, or when what is left is within that interval or within what retrained"
+    assert several in page(report).text
+    report["retrained"] = {"seed 1": report["retrained"]["seed 1"]}
+    assert "when what is left is within that interval. The head-only edit" in page(report).text
+
+
 def test_set_aside_images_are_called_seen_before():
     report = sample_report()
     report["dataset"]["test_origin"] = "set aside"

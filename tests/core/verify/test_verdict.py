@@ -73,6 +73,12 @@ def test_halfway_is_partly_and_names_the_weakest():
     )
 
 
+def test_what_moved_away_from_retraining_is_not_called_closed_by_nothing():
+    result = judge(measures(0.0, 0.91, 0.3, 0.56, 0.89, 0.9, 0.84, 0.895))  # clustering: 0.82, retrained 0.765
+    assert result.code == "partly"
+    assert result.sentence.endswith("the weakest, clustering, lies further from retraining than the original does.")
+
+
 @pytest.mark.parametrize("model", [HEAD_ONLY, FURTHER, ORIGINAL, HALFWAY])
 def test_the_same_holds_with_one_reference(model):
     assert judge(model, RETRAINED[:1]).code == judge(model).code
