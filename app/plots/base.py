@@ -11,7 +11,7 @@ from PySide6.QtGui import QFontMetrics, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from app.plots.canvas import Canvas
-from app.plots.items import HorizontalGrid, LogAxis, MarginLabel, Phase, PhaseStrip, Reference, ValueMargin
+from app.plots.items import HorizontalGrid, LogAxis, MarginLabel, Phase, PhaseStrip, PlainAxis, Reference, ValueMargin
 from app.plots.scales import Y_PADDING, end_ahead
 from app.plots.series import Series
 from app.plots.tables import Cell, table_of
@@ -63,7 +63,7 @@ class ThemedPlot(QWidget):
         self.x_most: float | None = None  # where the x axis ends at last, for curves that grow towards it
         self.provenance = ""  # run id and settings, written into exported files
 
-        self.canvas = Canvas({side: LogAxis(side) for side in ("left", "bottom")} if log else {})
+        self.canvas = Canvas({side: (LogAxis if log else PlainAxis)(side) for side in ("left", "bottom")})
         self.item: pg.PlotItem = self.canvas.getPlotItem()
         self.view: pg.ViewBox = self.item.getViewBox()
         self._build(title, y_title)

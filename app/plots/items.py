@@ -11,9 +11,11 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from app.services import format as fmt
 from app.services.theme import theme
+from core.verify.numbers import MINUS
 
-MARGIN_WIDTH, MARGIN_MOST = 72, 128
+MARGIN_WIDTH, MARGIN_MOST = 72, 144
 STRIP_HEIGHT = 4
 
 
@@ -40,6 +42,21 @@ class HorizontalGrid(pg.GraphicsObject):
     def _changed(self, *_: object) -> None:
         self.prepareGeometryChange()
         self.update()
+
+
+class PlainAxis(pg.AxisItem):
+    """Ticks as numbers are written elsewhere: thousands set apart, and a minus that is no hyphen."""
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        places = max(0, math.ceil(-math.log10(spacing * scale)))
+        return [tick_label(value * scale, places) for value in values]
+
+
+def tick_label(value: float, places: int) -> str:
+    """Write a value of a linear axis; one that would not fit beside it, as a power of ten."""
+    if value and not 1e-3 <= abs(value) < 1e6:
+        return f"{value:g}".replace("-", MINUS)
+    return fmt.decimal(value, places)
 
 
 class LogAxis(pg.AxisItem):

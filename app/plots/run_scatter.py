@@ -21,6 +21,7 @@ NEAR_PX = 14
 _LABEL_HEIGHT = 40
 _ANCHOR, _RUN = 15, 9  # sizes of markers
 _PADDING = 0.12  # of the extent of the points, on each side
+_OVER = 4  # percentage points beyond 0 and 100, so that no marker is cut
 
 
 @dataclass(frozen=True)
@@ -116,13 +117,17 @@ class RunScatter(ThemedPlot):
         self.margin.set_labels(list(labels.values()))
 
     def _follow_data(self) -> None:
-        for values, set_range in (
-            ([dot.x for dot in self._dots], self.view.setXRange), ([dot.y for dot in self._dots], self.view.setYRange)
-        ):  # fmt: skip
+        for values, title, set_range in (
+            ([dot.x for dot in self._dots], self._x_title, self.view.setXRange),
+            ([dot.y for dot in self._dots], self._y_title.text(), self.view.setYRange),
+        ):
             if values:
                 low, high = min(values), max(values)
                 pad = _PADDING * (high - low) or max(abs(high), 1.0) * _PADDING
-                set_range(low - pad, high + pad, padding=0)
+                begin, end = low - pad, high + pad
+                if title.endswith("%") and low >= 0 and high <= 100:  # no share lies beyond; half a marker does
+                    begin, end = max(begin, -_OVER), min(end, 100 + _OVER)
+                set_range(begin, end, padding=0)
 
     def _describe(self) -> None:
         words = [self._words(dot) for dot in self._dots[:12]]

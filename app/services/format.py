@@ -10,8 +10,8 @@ import math
 from PySide6.QtCore import QLocale
 
 from core.verify.numbers import DASH as DASH
+from core.verify.numbers import MINUS, whole_percent
 from core.verify.numbers import duration as duration
-from core.verify.numbers import whole_percent
 
 _ALMOST_ALL = 0.999
 
@@ -33,7 +33,9 @@ def decimal(value: float | None, places: int = 3) -> str:
     """Number with a fixed count of decimals; "–" where there is none."""
     if value is None or not math.isfinite(value):
         return DASH
-    return _locale().toString(round(float(value), places), "f", places)  # Qt alone takes halves up: 99.25 to 99.3
+    rounded = round(float(value), places) or 0.0  # Qt alone takes halves up: 99.25 to 99.3; and no zero has a sign
+    text = _locale().toString(abs(rounded), "f", places)
+    return MINUS + text if rounded < 0 else text
 
 
 def alignment(value: float | None) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 
 from app.services import run_words as words
+from app.widgets.run_chips import describe_run
 from core.engine.states import State
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from app.workers.live_run import LiveRun
 
 ACTIVITY = "run"
+_UNSEEN = {"verify": "Nothing to check", "export": "Nothing to export"}  # these tell it themselves once they are made
 _FAILED = {"check": "The check failed", "train": "The training failed", "search": "The search for settings failed"}
 
 
@@ -23,6 +25,7 @@ class RunStatus(QObject):
     def __init__(self, context: AppContext) -> None:
         super().__init__(context.project)
         self._context = context
+        self._said: dict[str, tuple[str, str]] = dict.fromkeys(_UNSEEN, ("", ""))  # of pages that were never opened
         controller, project = context.run_controller, context.project
         controller.state_changed.connect(self._changed)
         controller.run_ended.connect(self._ended)
@@ -63,6 +66,7 @@ class RunStatus(QObject):
 
     def _rest(self) -> None:
         """What the rail says of the page while no run goes."""
+        self._say_unseen()
         context, project = self._context, self._context.project
         current = context.run_controller.current
         if current is not None and current.kind == "unlearn":
@@ -74,6 +78,16 @@ class RunStatus(QObject):
             context.page_states.set("unlearn", "ready", "Ready to start")
         else:
             context.page_states.set("unlearn", "empty", "No run yet")
+
+    def _say_unseen(self) -> None:
+        """What the rail says of the pages after a run, as long as they were not opened."""
+        states, run = self._context.page_states, self._context.project.run
+        for page, nothing in _UNSEEN.items():
+            if states.get(page) == self._said[page]:
+                job = run.job if run is not None and run.folder.has_result else None
+                state = ("ready", describe_run(job)) if job is not None else ("empty", nothing)
+                self._said[page] = state
+                states.set(page, *state)
 
 
 def _caption(run: LiveRun, waiting: int) -> str:

@@ -19,7 +19,7 @@ from app.plots.alignment import AlignmentPlot, describe_alignment
 from app.plots.base import ThemedPlot
 from app.plots.group import StepGroup
 from app.plots.histogram import HistogramPlot
-from app.plots.items import Phase, Reference, log_label, shortened, spread
+from app.plots.items import Phase, Reference, log_label, shortened, spread, tick_label
 from app.plots.losses import GAP_STEPS, LossPlot, moving_mean
 from app.plots.series import THICK_BELOW, GrowingBuffer
 from app.plots.spectrum import EARLIER, SpectrumPlot
@@ -368,6 +368,14 @@ class TestSpectrum:
         assert plot.shown() is None
 
 
+@pytest.mark.parametrize(
+    "value, places, text",
+    [(1500, 0, "1,500"), (-200, 0, "−200"), (0.98, 2, "0.98"), (0, 1, "0.0"), (2e6, 0, "2e+06"), (-5e-5, 6, "−5e−05")],
+)
+def test_ticks_are_written_as_numbers_elsewhere(value, places, text):
+    assert tick_label(value, places) == text
+
+
 class TestLosses:
     @pytest.fixture
     def plot(self, qtbot):
@@ -388,6 +396,18 @@ class TestLosses:
         assert plot.series("term/forget").style.token == "forget"
         assert plot.series("term/retain_ce").style.token == "retain"
         assert plot.series("term/distillation").style.token == "text_2"
+
+    def test_the_names_of_the_usual_terms_are_whole_and_a_minus_is_none_of_a_hyphen(self, plot, qtbot):
+        plot.add([0], {"classification": [0.057], "distillation": [2.512], "loss": [-215.839]})
+        plot.resize(526, 244)
+        plot.show()
+        qtbot.waitUntil(lambda: len(plot.margin.labels()) == 3)
+        metrics = QFontMetrics(theme.font("caption"))
+        texts = [label.text for label in plot.margin.labels()]
+        room = plot.margin.width() - theme.px(2) - theme.px(16) - theme.px(4)
+        assert [shortened(text, room, metrics) for text in texts] == texts
+        assert "Loss −215.839" in texts
+        assert plot.left_axis.tickStrings([-200.0], 1.0, 100.0) == ["−200"]
 
     def test_terms_of_one_colour_differ_by_dash(self, plot):
         plot.add([0], {"alpha": [1.0], "beta": [1.0]})

@@ -7,7 +7,7 @@ from helpers import assert_accessible, unnamed
 from PySide6.QtCore import QMimeData, QPoint, QPointF, QRect, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QDialog, QLineEdit, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QLineEdit, QMenu, QScrollArea, QVBoxLayout, QWidget
 
 from app.dialogs.confirm import Choice, ask
 from app.dialogs.glossary import GlossaryDialog
@@ -696,6 +696,52 @@ class TestFocusRing:
             window.activateWindow()
         QTest.keyClick(window, Qt.Key.Key_Tab)
         qtbot.waitUntil(lambda: ring.widget in buttons)
+
+
+    def test_it_is_whole_where_the_control_ends_with_what_it_lies_in(self, qtbot, ring):
+        window, around, tight = QWidget(), QWidget(), QWidget()
+        column = QVBoxLayout(window)
+        column.addWidget(first := QLineEdit())
+        column.addWidget(around)
+        outer, inner = QVBoxLayout(around), QVBoxLayout(tight)
+        for layout in (outer, inner):
+            layout.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(tight)
+        inner.addWidget(last := QLineEdit())
+        shown(qtbot, window, 300)
+        with qtbot.waitActive(window):
+            window.activateWindow()
+        first.setFocus()
+        QTest.keyClick(first, Qt.Key.Key_Tab)
+        qtbot.waitUntil(lambda: ring.widget is last)
+        control = QRect(last.mapTo(window, QPoint()), last.size())
+        drawn = ring.shown
+        assert drawn.boundingRect().contains(control.adjusted(-2, -2, 2, 2))
+        for beside in (QPoint(-2, 8), QPoint(control.width() + 1, 8), QPoint(8, -2), QPoint(8, control.height() + 1)):
+            assert drawn.contains(control.topLeft() + beside)
+        assert not drawn.contains(control.center())
+        window.resize(500, 300)
+        qtbot.waitUntil(lambda: ring.shown.boundingRect().center().x() > drawn.boundingRect().center().x())
+
+    def test_it_ends_where_a_scroll_area_does(self, qtbot, ring):
+        inside, area = QWidget(), QScrollArea()
+        column = QVBoxLayout(inside)
+        fields = [QLineEdit() for _ in range(30)]
+        for field in fields:
+            column.addWidget(field)
+        area.setWidget(inside)
+        window = QWidget()
+        QVBoxLayout(window).addWidget(area)
+        shown(qtbot, window, 300)
+        with qtbot.waitActive(window):
+            window.activateWindow()
+        fields[0].setFocus()
+        QTest.keyClick(fields[0], Qt.Key.Key_Tab)
+        qtbot.waitUntil(lambda: ring.widget is fields[1] and not ring.shown.isEmpty())
+        area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
+        assert ring.shown.isEmpty()
+        area.verticalScrollBar().setValue(0)
+        assert not ring.shown.isEmpty()
 
 
 @pytest.mark.parametrize("large", [False, True])

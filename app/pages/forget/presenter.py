@@ -273,6 +273,7 @@ class ForgetPresenter(QObject):
         project, page = self._context.project, self._page
         selection = project.selection
         self._show_summary()  # first: the count changes at once
+        self._unconfirm()  # what was said is of the change before; its Undo would take this one back
         page.class_model.set_selection(selection)
         if selection is not None:
             page.gallery_model.set_mask(selection.mask)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLineEdit,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -276,7 +277,13 @@ class ParametersCard(Card):
             label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             label.setBuddy(field)
             field.setAccessibleName(title.replace("&", ""))
-            field.setFixedWidth(theme.px(FIELD_WIDTH + 24))
+            width = theme.px(FIELD_WIDTH + 24)
+            if isinstance(field, QComboBox):  # a name that is longer gets the room there is
+                field.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+                field.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+                field.setMinimumWidth(width)
+            else:
+                field.setFixedWidth(width)
             cell = QWidget()
             inside = QVBoxLayout(cell)
             inside.setContentsMargins(0, 0, 0, 0)

@@ -116,6 +116,7 @@ class TextTab(QStackedWidget):
         self.view.setModel(self.model)
         self.view.setAccessibleName(name)
         set_up_table(self.view)
+        self.view.horizontalHeader().setTextElideMode(Qt.TextElideMode.ElideMiddle)  # runs differ at the end of names
         self._words = caption("", wrap=True)
         self._words.setMaximumWidth(_UNLIMITED)
         holder = QWidget()

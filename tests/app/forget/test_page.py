@@ -112,7 +112,7 @@ def test_undo_and_redo_by_key(page, window, context, chosen):
     assert chosen() == [1, 2] and page.tools.redo.isEnabled()
 
 
-def test_what_was_done_is_said_with_a_way_back(page, chosen):
+def test_what_was_done_is_said_with_a_way_back(page, context, chosen):
     page.presenter.mark(np.arange(37), "add")
     assert page.confirmed() == "37 added" and page.undo_button.isVisible()
     page.undo_button.click()
@@ -121,6 +121,11 @@ def test_what_was_done_is_said_with_a_way_back(page, chosen):
     assert page.confirmed() == ""  # one image is seen where it is
     page.presenter.mark(np.array([5, 6]), "toggle")
     assert page.confirmed() == "1 added, 1 taken out"
+    page.presenter.mark(np.array([8]), "toggle")
+    assert page.confirmed() == "" and not page.undo_button.isVisible()  # it would take back another change than it says
+    page.presenter.mark(np.array([9, 10]), "add")
+    context.project.undo_selection()
+    assert page.confirmed() == ""
     page.clear_button.click()
     assert chosen() == []
 

@@ -10,9 +10,10 @@ import pytest
 
 from app.services.run_commands import RunCommands
 from app.services.run_status import RunStatus
+from app.widgets.run_chips import describe_run
 from app.widgets.status_line import StatusLine
 from core.engine.states import State
-from core.runs.folder import RunFolder
+from core.runs.folder import MODEL, RunFolder
 from tests.app.scripted import Script, Stepped, job
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -78,6 +79,21 @@ def test_rail_and_status_line_say_where_the_run_stands(wired, run, qtbot):
     assert wired.notifications.history[-1].text.startswith("Finished in 12 s. Forget accuracy on unseen images went")
     wired.project.set_run(live)
     assert wired.page_states.get("unlearn") == ("done", "Finished")
+
+
+def test_the_rail_tells_of_pages_that_were_not_opened_yet(wired, run):
+    live, _, _ = run
+    states = wired.page_states
+    assert states.get("verify") == ("empty", "Nothing to check")
+    assert states.get("export") == ("empty", "Nothing to export")
+    live.folder.path.mkdir()
+    live.folder.file(MODEL).write_bytes(b"weights")
+    wired.project.set_run(live)
+    assert states.get("verify") == states.get("export") == ("ready", describe_run(live.job))
+    states.set("verify", "done", "Close to retrained")  # the page itself, once it is there
+    wired.project.set_run(None)
+    assert states.get("verify") == ("done", "Close to retrained")
+    assert states.get("export") == ("empty", "Nothing to export")
 
 
 def test_what_waits_is_counted_in_the_rail(wired, run, tmp_path, qtbot):

@@ -314,3 +314,11 @@ def test_while_a_run_goes_the_set_up_says_so_and_queues(page, opened, qtbot, tmp
     assert page.view == "run" and page.run_presenter.run is run and not page.banner.isVisible()
     work.end()
     qtbot.waitUntil(lambda: not opened.run_controller.busy)
+
+
+def test_the_name_of_a_preset_is_shown_whole(page, qtbot):
+    page.setup.parameters.resize(392, 582)
+    combo = page.setup.parameters.preset
+    combo.addItem("Threshold searched on digits", "long")
+    combo.setCurrentIndex(combo.count() - 1)
+    qtbot.waitUntil(lambda: combo.width() >= combo.sizeHint().width())

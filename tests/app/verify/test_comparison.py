@@ -118,6 +118,7 @@ def test_the_scatter_has_a_point_a_run_between_the_measures_chosen(view):
     assert [label.text for label in scatter.plot.margin.labels()] == [
         "Original", "Head-only edit", "Retrained", "Muda", "Scrub"
     ]  # fmt: skip
+    assert all(low > -5 and high < 105 for low, high in scatter.plot.view.viewRange())  # shares, in per cent
     header, rows = scatter.plot.table()
     assert header == ["run", "group", "Forget accuracy, unseen, %", "Linear probe, recall, %"]
     assert ["b-1", "Scrub", 0.0, 97.0] in rows
