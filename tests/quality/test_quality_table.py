@@ -36,7 +36,7 @@ def test_rows_of_a_method_take_the_place_of_theirs_and_leave_the_others(table):
 def test_the_plot_has_a_mark_for_each_closure_that_is_known(table):
     svg = ElementTree.fromstring(closure_plot([*table, row("esc", "–")]))
     titles = [title.text for title in svg.iter("{http://www.w3.org/2000/svg}title")]
-    assert len(titles) == 2 * 4 and "scrub, linear probe: 0.50 ± 0.10" in titles
+    assert len(titles) == 2 * 4 and "scrub, linear probe: 0.50" in titles
 
 
 def test_the_plot_of_the_documents_is_that_of_their_table():
