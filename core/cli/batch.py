@@ -61,7 +61,7 @@ def run(given: argparse.Namespace, screen: Screen) -> int:
     screen.say(f"\n{rows_text(going.rows)}{means}\n\n{_places(going, str(shown(out)))}")
     if csv_file is not None:
         write_atomic(csv_file, csv_text(groups).encode())
-        screen.say(f"CSV  {shown(csv_file)}")
+        screen.say(f"CSV     {shown(csv_file)}")
     screen.document(going.document())
     return going.exit_code()
 

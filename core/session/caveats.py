@@ -112,11 +112,13 @@ def _damage(models: Measures) -> Iterator[Caveat]:
     if before is None or after is None or before - after <= DAMAGE_POINTS:
         return
     retrained = models.get("retrained", {}).get("retain_test_accuracy")
-    known = (
-        f"That is more than forgetting needs: retraining loses {100 * (before - retrained):.1f}."
-        if retrained is not None
-        else "How much retraining would lose was not measured."
-    )
+    if retrained is None:
+        known = "How much retraining would lose was not measured."
+    elif retrained <= after:
+        known = f"Retraining loses {100 * (before - retrained):.1f}, so forgetting these images may need that."
+    else:
+        lost = f"{100 * (before - retrained):.1f}"
+        known = f"That is more than forgetting needs: retraining loses {'none' if float(lost) <= 0 else lost}."
     yield Caveat("damage", f"Retain accuracy fell by {100 * (before - after):.1f} points. {known}")
 
 

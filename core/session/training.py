@@ -10,8 +10,9 @@ from typing import Any
 from core.data.dataset import Dataset
 from core.engine.control import Control
 from core.engine.states import State
-from core.errors import InputError, StoppedError
+from core.errors import AppError, InputError, StoppedError
 from core.job import Job
+from core.methods.retrain import RETRAIN
 from core.models.checkpoint import read_card
 from core.runs.folder import CARD, FORGET, MODEL, MODEL_PT, RunFolder
 from core.selection import Selection, read_forget_csv
@@ -122,26 +123,43 @@ def _take_back(folder: RunFolder) -> None:
 def reference_from(path: Path, job: Job) -> Path:
     """Return the weights of a reference a user brings: a file, or the folder `train` wrote.
 
-    Raises InputError where there are none, or where their card says that other images were left out than `job` forgets.
+    Raises InputError where there are none, or where their card says that they were not retrained, or without other
+    images than `job` forgets.
     """
     weights = path / MODEL if path.is_dir() else path
     if not weights.exists():
         raise InputError(f"There is no retrained model at {path}")
     card = read_card(weights)
-    if not card or card.get("kind") != "train":
+    retrained = card and (card.get("kind") == "train" or card.get("method") == RETRAIN.id)
+    if card and card.get("kind") == "unlearn" and not retrained:
+        raise InputError(
+            f"{path} is the result of unlearning ({card.get('method')}): it was not retrained",
+            "Bring a model that was trained from scratch without the forget set, or have one trained",
+        )
+    if not card or not retrained:
         return weights
     forgotten = card.get("forgotten") or {}
     if forgotten.get("count") == 0:
         raise InputError(f"{path} was trained on all images: it is an original, not a retrained reference")
     same_data = (card.get("dataset") or {}).get("fingerprint") == job.data.fingerprint
     classes, number = sorted(forgotten.get("classes") or ()), int(forgotten.get("count") or 0)
-    if same_data and number and (classes, number) != (sorted(job.forget.class_names), job.forget.count):
+    other = (classes, number) != (sorted(job.forget.class_names), job.forget.count) or _forgets_others(weights, job)
+    if same_data and number and other:
         names = f" ({', '.join(classes)})" if classes else ""
         raise InputError(
             f"{path} was trained without {plural(number, 'image')}{names}, which are not those the run forgets",
             "Bring a model that was trained without the run's forget set, or have one trained",
         )
     return weights
+
+
+def _forgets_others(weights: Path, job: Job) -> bool:
+    """Whether weights lie in a run folder whose job says that it forgot as many, but other images."""
+    try:
+        forgotten = RunFolder.open(weights.parent).job().forget
+    except (AppError, OSError):
+        return False  # an exported file: only its card tells
+    return bool(forgotten.sha256) and forgotten.sha256 != job.forget.sha256
 
 
 def _forget_set(folder: RunFolder, dataset: Dataset) -> Selection:

@@ -242,9 +242,13 @@ def _sentence(
             f"On {wide} of {total} informative measures at least {_whole(CLOSED)} % of the gap to a retrained model "
             "is closed."
         )
-        if closed > wide:
+        if closed > wide and wide:
             text += f" On {closed - wide} more the rest is within sampling error."
-        text += " How far two retrained models differ was not measured."
+        elif closed > wide:
+            text = (
+                f"On {closed} of {total} informative measures what is left of the gap to a retrained model is within "
+                "sampling error."
+            )
     elif code == "not":
         near = sum(row.near_original for row in deciding)
         text = f"Not forgotten. On {near} of {total} measures the model is still close to the original."
@@ -258,6 +262,8 @@ def _sentence(
         )
     if not any(row.group == "feature" for row in deciding):
         text = text.removesuffix(".") + ", judged by outputs only."
+    if code == "close" and references == 1:
+        text += " How far two retrained models differ was not measured."
     return text
 
 

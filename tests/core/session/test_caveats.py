@@ -96,6 +96,10 @@ def test_damage_is_held_against_retraining_where_that_is_known():
     assert told == "Retain accuracy fell by 5.0 points. How much retraining would lose was not measured."
     known = found(forget=0.0, retain_test=0.9, retrained={"retain_test_accuracy": 0.94})["damage"].message
     assert known.endswith("That is more than forgetting needs: retraining loses 1.0.")
+    better = found(forget=0.0, retain_test=0.9, retrained={"retain_test_accuracy": 0.97})["damage"].message
+    assert better.endswith("That is more than forgetting needs: retraining loses none.")
+    worse = found(forget=0.0, retain_test=0.9, retrained={"retain_test_accuracy": 0.88})["damage"].message
+    assert worse.endswith("Retraining loses 7.0, so forgetting these images may need that.")
 
 
 def test_alignment_says_nothing_for_single_images_and_for_as_many_directions_as_features():

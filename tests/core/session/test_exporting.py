@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from core.errors import InputError, MismatchError, RunError, UsageError
+from core.errors import InputError, MismatchError, RunError, TargetExistsError, UsageError
 from core.files import file_sha256
 from core.job import OriginPart, to_dict
 from core.jsonio import write_json
@@ -178,6 +178,22 @@ def test_a_json_file_that_is_not_its_card_is_never_replaced(run, tmp_path):
         export(run.path, "pt", tmp_path / "a.pth", overwrite=True)
     assert not (tmp_path / "a.pth").exists() and (tmp_path / "a.json").read_text() == '{"mine": 1}'
     assert export(run.path, "pt", tmp_path / "a.pth", with_card=False).path.exists()
+
+
+def test_a_run_in_another_format_takes_its_card_along(run, tmp_path):
+    first = export(run.path, "pt", tmp_path / "a.pt", with_forget_list=True)
+    second = export(run.path, "safetensors", tmp_path / "a.safetensors", with_forget_list=True)
+    card = json.loads((tmp_path / "a.json").read_text())
+    assert card["files"] == {"a.pt": first.sha256, "a.safetensors": second.sha256}
+    (tmp_path / "a-forget.csv").write_text("mine")  # what is not as the run has it is asked for
+    with pytest.raises(TargetExistsError) as raised:
+        export(run.path, "same", tmp_path / "a.pth", with_forget_list=True)
+    assert raised.value.path == tmp_path / "a-forget.csv"
+    (tmp_path / "a.json").write_text(json.dumps({**card, "job_sha256": "0" * 64}))  # another run's
+    with pytest.raises(InputError, match="already exists"):
+        export(run.path, "same", tmp_path / "a.pth")
+    with pytest.raises(InputError, match="is not the card of"):
+        export(run.path, "same", tmp_path / "a.pth", overwrite=True)
 
 
 def test_a_file_that_reads_back_differently_is_not_kept(run, tmp_path, monkeypatch):

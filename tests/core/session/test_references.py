@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from core.errors import InputError
-from core.job import DataPart, ForgetPart, Job, ModelPart
+from core.job import DataPart, ForgetPart, Job, ModelPart, to_dict
 from core.jsonio import write_json
 from core.methods import get_method
 from core.methods.retrain import FEWEST_STEPS, assumed_recipe
 from core.parameters import resolve
 from core.places import references_home
-from core.runs.folder import CARD, MODEL, RunFolder
+from core.runs.folder import CARD, JOB, MODEL, RunFolder
 from core.session.checking import apart
 from core.session.references import (
     FIRST_ATTACKER,
@@ -121,8 +123,24 @@ def test_a_model_trained_without_other_images_is_no_reference(tmp_path):
         bring(mode="class", classes=["c"], count=25)
     with pytest.raises(InputError, match="without 26 images"):
         bring(mode="sample", classes=[], count=26)
+    write_json(tmp_path / JOB, to_dict(job()))  # the same number, and the job tells which
+    assert bring(mode="class", classes=["b"], count=25) == weights
+    write_json(tmp_path / JOB, to_dict(job(forget=replace(job().forget, sha256="0" * 64))))
+    with pytest.raises(InputError, match=r"without 25 images \(b\), which are not those"):
+        bring(mode="class", classes=["b"], count=25)
     card["dataset"] = {"fingerprint": "0" * 64}  # nothing can be told then
     assert bring(mode="class", classes=["c"], count=25) == weights
+
+
+def test_the_result_of_unlearning_is_no_retrained_model(tmp_path):
+    (tmp_path / MODEL).write_bytes(b"w")
+    card = {"schema_version": 1, "architecture": "mlp", "kind": "unlearn", "dataset": {"fingerprint": "f" * 64}}
+    card["forgotten"] = {"mode": "class", "classes": ["b"], "count": 25}
+    write_json(tmp_path / CARD, {**card, "method": "finetune"})
+    with pytest.raises(InputError, match=r"is the result of unlearning \(finetune\): it was not retrained"):
+        reference_from(tmp_path, job())
+    write_json(tmp_path / CARD, {**card, "method": "retrain"})  # from scratch, in a run of its own
+    assert reference_from(tmp_path, job()) == tmp_path / MODEL
 
 
 def test_a_brought_model_never_goes_by_the_name_of_another(tmp_path):

@@ -194,6 +194,16 @@ def test_without_feature_measures_the_sentence_says_so():
     result = decide(models, references)
     assert result.code == "not"
     assert result.sentence.endswith("still close to the original, judged by outputs only.")
+    models["unlearned"] = {"forget_accuracy": 0.955}
+    assert decide(models, references[1:2]).sentence == (
+        "On 1 of 1 informative measures at least 90 % of the gap to a retrained model is closed, judged by outputs "
+        "only. How far two retrained models differ was not measured."
+    )
+    models["unlearned"] = {"forget_accuracy": 0.96}
+    assert decide(models, references[1:2], intervals={"forget_accuracy": 0.02}).sentence == (
+        "On 1 of 1 informative measures what is left of the gap to a retrained model is within sampling error, judged "
+        "by outputs only. How far two retrained models differ was not measured."
+    )
 
 
 def test_sampling_error_can_close_a_measure_and_is_said():
