@@ -5,6 +5,7 @@ AppError
 │   └── ParameterError       one or more parameters are wrong; all are named
 ├── InputError            3  a file, a data set or their combination cannot be used
 │   ├── NotFoundError        the file or name does not exist; the nearest names are offered
+│   ├── TargetExistsError    a file that would be written is there already
 │   ├── UnsafeFileError      opening it would run program code
 │   ├── MismatchError        model and data (or run and job) do not belong together
 │   ├── AmbiguousModelError  weights fit several architectures; which one they are must be said
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class AppError(Exception):
@@ -61,6 +63,14 @@ class InputError(AppError):
 
 class NotFoundError(InputError):
     """A file or a name does not exist."""
+
+
+class TargetExistsError(InputError):
+    """A file that would be written is there already."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} already exists", "Choose another file name, or replace it with --force")
+        self.path = path
 
 
 class UnsafeFileError(InputError):

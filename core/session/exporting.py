@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import filecmp
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -15,9 +16,9 @@ import torch
 from torch import nn
 
 from core.data.dataset import Dataset
-from core.errors import InputError, RunError, UsageError, nearest
+from core.errors import InputError, RunError, TargetExistsError, UsageError, nearest
 from core.files import file_sha256
-from core.jsonio import write_json
+from core.jsonio import read_json, write_json
 from core.models.card import card_to_metadata, find_card
 from core.models.checkpoint import CheckpointForm
 from core.models.formats import (
@@ -99,15 +100,19 @@ def export(
     the original may be gone. The written file is read again and compared on up to SAMPLES test images (of `dataset`,
     or of the job's data where that opens quickly), else on seeded noise, before it takes its place.
 
-    Raises InputError where `out` exists and not `overwrite`, is the original or one of the run's own files, or the
-    network cannot be written like that; RunError where what was read back differs.
+    A card of the same run that is there already, beside its model in another format, names both files from then on.
+
+    Raises TargetExistsError where a file to write exists and not `overwrite`; InputError where it is the original or
+    one of the run's own files, or the network cannot be written like that; RunError where what was read back differs.
     """
     out = Path(out)
     _check_format(format, out)
     found = open_source(source, arch=arch, trust_pickle=trust_pickle, trust_code=trust_code)
     beside = _beside(found, out, with_card, with_report, with_forget_list)
-    _check_targets(found, [out, *beside.values()], overwrite)
-    if with_card:
+    others = _others(found, beside["card"], out) if with_card else None
+    again = {path for kind, path in beside.items() if (others is not None if kind == "card" else _copied(found, path))}
+    _check_targets(found, [out, *beside.values()], overwrite, again)
+    if with_card and others is None:
         _check_card(beside["card"], out, overwrite)
     images, random_samples = sample_images(found, dataset, progress)
     if progress:
@@ -128,7 +133,7 @@ def export(
             out, format, checked.keys, checked.largest_difference, checked.samples, random_samples, sha256,
             tuple(beside.values()), (*notes, *_notes(found, format, out)),
         )  # fmt: skip
-        _write_beside(found, staging, beside, result, actual)
+        _write_beside(found, staging, beside, result, actual, others or {})
         staged.replace(out)
         for path in beside.values():
             (staging / path.name).replace(path)
@@ -183,8 +188,31 @@ def _beside(source: Source, out: Path, card: bool, report: bool, forget_list: bo
     return found
 
 
-def _check_targets(source: Source, targets: list[Path], overwrite: bool) -> None:
-    """Refuse targets that are someone's: the original, the run's own files, anything there unless `overwrite`."""
+def _others(source: Source, card: Path, out: Path) -> dict[str, str] | None:
+    """Files beside `out` that a card of the same run names, with their SHA-256; None where there is no such card."""
+    content = read_json(card) if source.folder is not None and find_card(out) == card else None
+    if not isinstance(content, dict) or source.folder is None:
+        return None
+    files, told = content.get("files"), content.get("export")
+    same = isinstance(told, dict) and told.get("from") == source.folder.id
+    if not same or not isinstance(files, dict) or content.get("job_sha256") != base_card(source).get("job_sha256"):
+        return None
+    return {name: sha for name, sha in files.items() if name != out.name and card.with_name(name).is_file()}
+
+
+def _copied(source: Source, path: Path) -> bool:
+    """Whether the run's report or list stands there already as it is."""
+    names = [name for name in (REPORT_HTML, FORGET) if path.name.endswith(f"-{name}")]
+    if source.folder is None or not names or not path.is_file():
+        return False
+    return filecmp.cmp(source.folder.file(names[0]), path, shallow=False)
+
+
+def _check_targets(source: Source, targets: list[Path], overwrite: bool, again: set[Path]) -> None:
+    """Refuse targets that are someone's: the original, the run's own files, anything there unless `overwrite`.
+
+    What is in `again` stands there from an export before and loses nothing.
+    """
     for path in targets:
         if any(_same_file(path, held) for held in source.protected):
             raise InputError(f"{path} is the original model, which is never changed", "Choose another file name")
@@ -192,8 +220,8 @@ def _check_targets(source: Source, targets: list[Path], overwrite: bool) -> None
             raise InputError(f"{path} is a folder", "Name the file to write")
         if path.name in OWN_FILES and RunFolder(path.parent).exists:
             raise InputError(f"{path} is one of a run's own files", "Choose another folder or file name")
-        if path.exists() and not overwrite:
-            raise InputError(f"{path} already exists", "Choose another file name, or replace it with --force")
+        if path.exists() and not overwrite and path not in again:
+            raise TargetExistsError(path)
 
 
 def _check_card(card: Path, out: Path, overwrite: bool) -> None:
@@ -203,13 +231,12 @@ def _check_card(card: Path, out: Path, overwrite: bool) -> None:
     ours = find_card(out) == card and _names(card, out.name)
     if not (overwrite and ours):
         raise InputError(
-            f"{card} is not the card of {out.name}, so it was not replaced", "Choose another file name, or --no-card"
+            f"{card} is not the card of {out.name}, so it was not replaced",
+            "Choose another file name, or leave the model card out (--no-card)",
         )
 
 
 def _names(card: Path, name: str) -> bool:
-    from core.jsonio import read_json
-
     content = read_json(card)
     files = content.get("files") if isinstance(content, dict) else None
     return isinstance(files, dict) and name in files
@@ -290,11 +317,13 @@ def _logits(module: nn.Module, images: torch.Tensor) -> torch.Tensor:
     return torch.cat([main_logits(module(chunk)) for chunk in images.split(64)])
 
 
-def _write_beside(source: Source, folder: Path, beside: dict[str, Path], result: ExportResult, actual: str) -> None:
+def _write_beside(
+    source: Source, folder: Path, beside: dict[str, Path], result: ExportResult, actual: str, others: dict[str, str]
+) -> None:
     if "card" in beside:
         card = {
             **base_card(source),
-            "files": {result.path.name: result.sha256},
+            "files": {**others, result.path.name: result.sha256},
             "export": {
                 "format": actual,
                 "from": source.folder.id if source.folder else source.model.path.name,

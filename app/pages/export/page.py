@@ -27,7 +27,7 @@ from app.widgets.page import Page
 from app.widgets.run_chips import RunChips, describe_run
 from app.widgets.scroll import scrolling
 from app.widgets.term import TermRow
-from core.errors import AppError
+from core.errors import AppError, TargetExistsError
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -205,12 +205,16 @@ class ExportPage(Page):
         self.export_button.set_busy(False)
         self.file_card.show_outcome("")
         if exists:
-            ask(
-                self, f"{path.name} already exists.", [Choice("keep", "Keep it"), Choice("replace", "Replace", True)],
-                partial(self._answered, path), str(path),
-            )  # fmt: skip
+            self._ask_to_replace(path, path)
             return
         self._start(path, False)
+
+    def _ask_to_replace(self, path: Path, there: Path) -> None:
+        """Ask whether to write `path` where a file of the export is `there` already."""
+        ask(
+            self, f"{there.name} already exists.", [Choice("keep", "Keep it"), Choice("replace", "Replace", True)],
+            partial(self._answered, path), str(there),
+        )  # fmt: skip
 
     def _answered(self, path: Path, answer: str) -> None:
         if answer == "replace":
@@ -247,7 +251,10 @@ class ExportPage(Page):
         self.export_button.set_busy(False)
         self.file_card.show_outcome("")
         self.context.page_states.set("export", "problem", "Not written")
-        if isinstance(error, AppError):
+        path = self.file_card.path()
+        if isinstance(error, TargetExistsError) and path is not None:  # of what goes along
+            self._ask_to_replace(path, error.path)
+        elif isinstance(error, AppError):
             self.banner.show_message(_words(error), "error")
         else:
             self.context.notifications.error(error, "The checkpoint was not exported")

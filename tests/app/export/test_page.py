@@ -147,6 +147,23 @@ def test_a_file_that_exists_is_replaced_only_when_told_to(qtbot, ready, tmp_path
     assert target.read_bytes() != b"old"
 
 
+def test_a_second_format_goes_beside_the_first_and_what_differs_is_asked_for(qtbot, ready, tmp_path):
+    ready.file_card.set_path(tmp_path / "out" / "net.safetensors")
+    ready.export_button.click()
+    assert "same 8 keys" in written(qtbot, ready)
+    ready.file_card.set_path(tmp_path / "out" / "net.pt")
+    ready.file_card.set_format("pt")
+    ready.export_button.click()
+    qtbot.waitUntil(lambda: ready.context.page_states.get("export") == ("done", "net.pt"))
+    report = tmp_path / "out" / "net-report.html"
+    report.write_text("of another day")
+    ready.file_card.set_path(tmp_path / "out" / "net.pth")
+    ready.export_button.click()
+    answer(qtbot, "replace")
+    qtbot.waitUntil(lambda: ready.context.page_states.get("export") == ("done", "net.pth"))
+    assert report.read_text() != "of another day" and not ready.banner.isVisible()
+
+
 def test_the_original_is_never_written_over(qtbot, ready, pair):
     before = pair.model.path.read_bytes()
     ready.file_card.set_path(pair.model.path)
