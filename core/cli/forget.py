@@ -65,18 +65,20 @@ def with_earlier(model: OpenedModel, asked: Selection, dataset: Dataset, screen:
 
     Raises InputError or MismatchError where the earlier images cannot be named any more.
     """
-    from core.session.chain import all_requests, unknown_requests
+    from core.session.chain import chain_of, unknown_requests
 
     asked.check()
-    together = all_requests(model.path, asked, dataset)
-    if together.count != asked.count:
-        more = together.count - asked.count
-        screen.notice(
-            f"This model is the result of an earlier run: the {more:,} {'image' if more == 1 else 'images'} it forgot "
-            "already stay forgotten and count as well."
-        )
-    elif warning := unknown_requests(model.card, model.path):
-        screen.notice(warning)
+    chain = chain_of(model.path, dataset)
+    if chain is None:
+        if warning := unknown_requests(model.card, model.path):
+            screen.notice(warning)
+        return asked
+    together, before = chain.joined(asked), int(chain.mask.sum())
+    images = f"the {before:,} {'image' if before == 1 else 'images'} it forgot"
+    if together.count == before:
+        screen.notice(f"This model is the result of an earlier run, and {images} already hold all that is asked for.")
+    elif together.count != asked.count:
+        screen.notice(f"This model is the result of an earlier run: {images} already stay forgotten and count as well.")
     return together
 
 

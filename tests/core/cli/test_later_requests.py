@@ -35,6 +35,12 @@ def test_a_run_folder_as_model_takes_its_forget_set_along(cli, earlier, tmp_path
     assert "2 requests" in cli("runs", tmp_path).out
 
 
+def test_a_request_that_asks_for_nothing_new_is_told_so(cli, earlier, tmp_path):
+    result = cli(*unlearn(earlier, tmp_path / "again", "--set", "epochs=0", method="finetune"))
+    assert result.code == 0, result.err
+    assert "it forgot already hold all that is asked for." in result.err
+
+
 def test_an_exported_model_says_that_it_forgot_before(cli, earlier, tmp_path):
     exported = tmp_path / "exported.safetensors"
     assert cli("export", earlier, "--format", "safetensors", "--out", exported).code == 0
