@@ -6,10 +6,11 @@ import platform
 
 import PySide6
 from PySide6.QtCore import Qt, qVersion
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
 
 from app.services import tokens as t
 from app.services.theme import theme
+from app.widgets.buttons import close_box
 from app.widgets.facts import FactTable
 from app.widgets.labels import Label
 
@@ -40,6 +41,4 @@ class AboutDialog(QDialog):
         facts.set("qt", "Qt", f"{qVersion()} (PySide6 {PySide6.__version__})")
         facts.set("system", "System", platform.platform())
         column.addWidget(facts)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(self.reject)
-        column.addWidget(buttons)
+        column.addWidget(close_box(self))

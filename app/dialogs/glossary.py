@@ -5,11 +5,12 @@ from __future__ import annotations
 from html import escape
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QTextBrowser, QVBoxLayout, QWidget
 
 from app.services import tokens as t
 from app.services.glossary import TERMS, Term
 from app.services.theme import theme
+from app.widgets.buttons import close_box
 
 
 class GlossaryDialog(QDialog):
@@ -26,9 +27,7 @@ class GlossaryDialog(QDialog):
         self.browser.setAccessibleName("Glossary")
         self.browser.setHtml("".join(_entry(term) for term in sorted(TERMS.values(), key=lambda x: x.word)))
         column.addWidget(self.browser)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(self.reject)
-        column.addWidget(buttons)
+        column.addWidget(close_box(self))
         self.resize(theme.px(560), theme.px(520))
         if key:
             self.browser.scrollToAnchor(key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtGui import QIcon, QKeyEvent, QKeySequence, QPixmap
 from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from app.context import AppContext
@@ -33,6 +33,9 @@ class CommandPalette(QDialog):
         column.addWidget(self.list)
         self.setFixedSize(theme.px(520), theme.px(360))
         context.actions.refresh()
+        blank = QPixmap(64, 64)  # as wide as the icons, so that all names begin at one place
+        blank.fill(Qt.GlobalColor.transparent)
+        self._no_icon = QIcon(blank)
         self._recent = context.window_state.recent("command")
         self.field.textChanged.connect(self._fill)
         self.field.installEventFilter(self)
@@ -62,7 +65,8 @@ class CommandPalette(QDialog):
             keys = command.action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
             reason = self._context.actions.reason(command.id)
             label = "   ".join(part for part in (command.text, f"({keys})" if keys else "", reason) if part)
-            item = QListWidgetItem(command.action.icon(), label)
+            icon = command.action.icon()
+            item = QListWidgetItem(self._no_icon if icon.isNull() else icon, label)
             item.setData(Qt.ItemDataRole.UserRole, command.id)
             if reason:
                 item.setForeground(theme.color("text_3"))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
 from app.actions import MENU_TITLES, Actions
 from app.services import tokens as t
 from app.services.theme import theme
+from app.widgets.buttons import close_box
 from app.widgets.table import set_up_table
 
 # Keys that belong to a part of a page rather than to a command.
@@ -49,7 +50,5 @@ class ShortcutTable(QDialog):
         margin = theme.px(t.L)
         column_layout.setContentsMargins(margin, margin, margin, margin)
         column_layout.addWidget(self.table)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(self.reject)
-        column_layout.addWidget(buttons)
+        column_layout.addWidget(close_box(self))
         self.resize(theme.px(600), theme.px(520))

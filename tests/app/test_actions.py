@@ -7,7 +7,7 @@ from helpers import assert_accessible
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QMenu, QProxyStyle, QStyle, QWidget
 
 from app.actions import Actions, match
 from app.context import create_context
@@ -149,6 +149,9 @@ class TestPalette:
         assert self.calls == []
         assert palette.isVisible()
 
+    def test_names_begin_at_one_place_where_a_command_has_no_icon(self, palette):
+        assert not any(palette.list.item(row).icon().isNull() for row in range(palette.list.count()))
+
     def test_nothing_found_and_return_does_nothing(self, palette):
         QTest.keyClicks(palette.field, "zzzz")
         QTest.keyClick(palette.field, Qt.Key.Key_Return)
@@ -168,3 +171,20 @@ def test_the_shortcut_table_lists_every_shortcut(qtbot, actions):
     keys = QKeySequence("Ctrl+O").toString(QKeySequence.SequenceFormat.NativeText)
     assert ["File", "Open", keys] in rows
     assert not any("No keys" in row for row in rows)
+
+
+def test_close_has_no_icon_also_where_the_desktop_gives_it_one(qtbot, actions):
+    icons = QStyle.StyleHint.SH_DialogButtonBox_ButtonsHaveIcons
+
+    class Desktop(QProxyStyle):
+        def styleHint(self, hint, *rest):
+            return 1 if hint == icons else super().styleHint(hint, *rest)
+
+    before = QApplication.style().name()
+    QApplication.setStyle(Desktop("fusion"))
+    try:
+        dialog = ShortcutTable(actions)
+        qtbot.addWidget(dialog)
+        assert dialog.findChild(QDialogButtonBox).buttons()[0].icon().isNull()
+    finally:
+        QApplication.setStyle(before)
