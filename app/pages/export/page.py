@@ -123,6 +123,7 @@ class ExportPage(Page):
         presenter.exported.connect(self._exported)
         presenter.failed.connect(self._failed)
         presenter.removed.connect(self._removed)
+        self.file_card.changed.connect(self.banner.dismiss)  # what it says is of another file or format
         self.file_card.changed.connect(self._update)
         self.kept_card.remove_asked.connect(self._ask_removal)
         self._said = ""

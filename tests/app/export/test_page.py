@@ -172,6 +172,9 @@ def test_the_original_is_never_written_over(qtbot, ready, pair):
         answer(qtbot, "replace")
     assert "is the original model, which is never changed" in ready.banner.text()
     assert pair.model.path.read_bytes() == before
+    assert ready.banner.isVisible()
+    ready.file_card.path_edit.setText(str(pair.model.path.with_name("other.safetensors")))
+    assert not ready.banner.isVisible()  # it spoke of another file
     assert ready.export_button.isEnabled()
 
 
