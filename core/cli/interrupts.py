@@ -16,8 +16,19 @@ if TYPE_CHECKING:
     from core.engine.control import Control
 
 
+RUN = (
+    "Stopping after this step and keeping the model as it is then. Ctrl+C again ends at once.",
+    "Ended at once. Checkpoints stay; `resume` goes on from the last one.",
+)
+CHECK = (
+    "Stopping the check. Ctrl+C again ends at once.",
+    "Ended at once. Finished measures stay; the same command goes on from them.",
+)
+"""What the first and the second Ctrl+C are answered with."""
+
+
 @contextlib.contextmanager
-def stop_on_interrupt(control: Control) -> Iterator[None]:
+def stop_on_interrupt(control: Control, answers: tuple[str, str] = RUN) -> Iterator[None]:
     """Turn Ctrl+C into `control.stop()`; a second one ends the process, and what is on disk stays as it is."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread gets signals
@@ -25,10 +36,10 @@ def stop_on_interrupt(control: Control) -> Iterator[None]:
 
     def interrupted(number: int, frame: FrameType | None) -> None:
         if control.ending:
-            _tell("Ended at once. Checkpoints stay; `resume` goes on from the last one.")
+            _tell(answers[1])
             os._exit(StoppedError.exit_code)
         control.stop()
-        _tell("Stopping after this step and keeping the model as it is then. Ctrl+C again ends at once.")
+        _tell(answers[0])
 
     before = signal.signal(signal.SIGINT, interrupted)
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli import options
-from core.cli.interrupts import stop_on_interrupt
+from core.cli.interrupts import CHECK, stop_on_interrupt
 from core.cli.output import Screen
 from core.errors import RequirementError, StoppedError, UsageError
 
@@ -74,7 +74,7 @@ def run(given: argparse.Namespace, screen: Screen) -> int:
     seeds = _seeds(given, folder, bool(paths), screen)
     control = Control()
     try:
-        with stop_on_interrupt(control):
+        with stop_on_interrupt(control, CHECK):
             report = check(
                 folder, control, RunProgress(screen), seeds=seeds, retrained=brought, which=given.suite,
                 trust_pickle=given.trust_pickle, trust_code=given.trust_code,

@@ -17,7 +17,6 @@ from core.data.dataset import Dataset
 from core.errors import InputError, MismatchError
 from core.files import file_sha256
 from core.job import Job, OriginPart, RequestPart
-from core.models.card import CARD_NAME
 from core.places import references_home, runs_home
 from core.runs.folder import FORGET, MODEL, MODEL_PT, RunFolder
 from core.selection import Selection, read_forget_csv
@@ -128,7 +127,7 @@ def unknown_requests(card: dict[str, Any] | None, model: Path) -> str:
     where = f"Start from {made.path} instead" if made is not None else "Start from its run folder"
     count = int(forgotten["count"])
     return (
-        f"{model.name} has already forgotten {count:,} {'image' if count == 1 else 'images'} that its {CARD_NAME} does "
+        f"{model.name} has already forgotten {count:,} {'image' if count == 1 else 'images'} that its model card does "
         f"not list, so they are taken for images to keep. {where}, or name them again."
     )
 

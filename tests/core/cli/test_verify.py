@@ -168,6 +168,7 @@ def test_ctrl_c_stops_a_check_and_the_same_command_goes_on(cli, run, tmp_path):
             break
     _, err = process.communicate(timeout=300)
     assert process.returncode == 5 and "Finished measures are kept" in err
+    assert "Stopping the check. Ctrl+C again" in err and "keeping the model" not in err
     assert (folder / "report.json").read_bytes() == report
     kept = (folder / "verify.jsonl").read_text()
     began = time.monotonic()
