@@ -168,7 +168,7 @@ def _differences(runs: Sequence[Run]) -> tuple[list[str], list[str]]:
         sentence = "The runs forget different images, so their numbers cannot be held against each other"
         serious.append(f"{sentence} ({sets}).")
     further = []
-    if _several(runs, ("model", "sha256")):
+    if len({_held_against(run.job) for run in runs}) > 1:
         further.append("The runs start from different originals: closures have different zero points.")
     if len({tuple(sorted(run.report.get("retrained") or ())) for run in runs}) > 1:
         further.append("The reports were made with different retrained models: `verify` with the same ones first.")
@@ -181,6 +181,11 @@ def _differences(runs: Sequence[Run]) -> tuple[list[str], list[str]]:
 
 def _several(runs: Sequence[Run], path: tuple[str, str]) -> bool:
     return len({(run.job.get(path[0]) or {}).get(path[1]) for run in runs}) > 1
+
+
+def _held_against(job: Mapping[str, Any]) -> str:
+    """Return the hash of a run's original: for a later request the model before the first one."""
+    return str((job.get("origin") or job.get("model") or {}).get("sha256") or "")
 
 
 def _forgets(job: Mapping[str, Any]) -> str:

@@ -47,6 +47,13 @@ def test_runs_that_differ_in_their_seed_alone_are_one_group():
     assert found["groups"][0]["seeds"] == [1, 2]
 
 
+def test_a_later_request_has_the_original_of_the_first():
+    later = {"model": {"sha256": "m2"}, "origin": {"sha256": "m1", "path": "/a/m.pt"}}
+    assert compare([run("a"), run("b", **later)])["differences"] == []
+    elsewhere = {**later, "origin": {"sha256": "m3", "path": "/a/m.pt"}}
+    assert "different originals" in compare([run("a"), run("b", **elsewhere)])["differences"][0]
+
+
 def test_models_and_data_that_were_moved_are_the_same_by_their_hash():
     here = {"model": {"sha256": "m1", "path": "/a/m.pt"}, "data": {"fingerprint": "f1", "spec": "/a/images"}}
     there = {"model": {"sha256": "m1", "path": "/b/m.pt"}, "data": {"fingerprint": "f1", "spec": "/b/images"}}
