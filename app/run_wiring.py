@@ -29,6 +29,6 @@ def install_runs(context: AppContext, window: QWidget, *, ask_interrupted: bool 
     library = context.run_library = RunLibrary(context)
     if ask_interrupted:
         interrupted = InterruptedRuns(context, window)
+        interrupted.answered.connect(WaitingRuns(context, window).look)  # it began before them: it goes on before them
         library.first_read.connect(lambda: interrupted.offer(library.rows))
-        library.first_read.connect(WaitingRuns(context, window).look)
     library.refresh()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from app.dialogs.confirm import Choice, ConfirmDialog, ask
@@ -25,6 +25,8 @@ MOST_ASKED = 5  # more than that is a list to look at, not a series of questions
 class InterruptedRuns(QObject):
     """Asks about each interrupted run of the folder of runs, newest first, one question at a time."""
 
+    answered = Signal()  # all of them, or there were none
+
     def __init__(self, context: AppContext, window: QWidget) -> None:
         super().__init__(window)
         self._context, self._window = context, window
@@ -39,7 +41,10 @@ class InterruptedRuns(QObject):
         self._next()
 
     def _next(self) -> None:
-        if self.dialog is not None or not self._waiting:
+        if self.dialog is not None:
+            return
+        if not self._waiting:
+            self.answered.emit()
             return
         row = self._waiting.popleft()
         what = f"{row.method}, {row.forget_text}, seed {row.seed}" if row.kind == "unlearn" else f"training, {row.id}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
+from app.services import format as fmt
 from app.services import run_words as words
 from app.widgets.run_chips import describe_run
 from core.engine.states import State
@@ -26,6 +27,7 @@ class RunStatus(QObject):
         super().__init__(context.project)
         self._context = context
         self._said: dict[str, tuple[str, str]] = dict.fromkeys(_UNSEEN, ("", ""))  # of pages that were never opened
+        self._saving: LiveRun | None = None  # a checkpoint of it was asked for
         controller, project = context.run_controller, context.project
         controller.state_changed.connect(self._changed)
         controller.run_ended.connect(self._ended)
@@ -37,6 +39,7 @@ class RunStatus(QObject):
     def _changed(self, run: LiveRun) -> None:
         if not run.active:
             return
+        self._confirm_checkpoint(run)
         text = words.headline(run)
         if run.kind == "unlearn":
             waiting = len(self._context.run_controller.queue)
@@ -47,6 +50,15 @@ class RunStatus(QObject):
             outside = run.progress if run.state is not State.RUNNING or not run.makes_model else None
             done, total = (outside.done, outside.total) if outside else (run.step, run.steps)
             self._context.status.set_activity(ACTIVITY, text, done, total, run.remaining)
+
+    def _confirm_checkpoint(self, run: LiveRun) -> None:
+        """Say that a checkpoint the user asked for is there: nothing else in the window changes by it."""
+        if run.asked == "checkpoint":
+            self._saving = run
+        elif self._saving is run:
+            self._saving = None
+            if run.checkpoint_step is not None and not run.asked:
+                self._context.notifications.info(f"Checkpoint saved at step {fmt.count(run.checkpoint_step)}.")
 
     def _ended(self, run: LiveRun) -> None:
         if self._context.status is not None:

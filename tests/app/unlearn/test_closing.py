@@ -223,6 +223,19 @@ def test_kept_it_is_not_asked_about_again(asked, context, qtbot):
     assert again.dialog is None and asked.exists
 
 
+def test_what_waited_is_asked_about_after_the_interrupted_runs(home, context, new_window, qtbot, monkeypatch):
+    from app.dialogs import waiting
+
+    looked: list[bool] = []
+    monkeypatch.setattr(waiting.WaitingRuns, "look", lambda self: looked.append(True))
+    interrupted(home)
+    new_window(ask_interrupted=True)
+    qtbot.waitUntil(lambda: question() is not None)
+    assert not looked  # two questions at once lay one over the other
+    question().buttons["keep"].click()
+    qtbot.waitUntil(lambda: bool(looked))
+
+
 def test_deleted_it_goes_to_the_trash(asked, context, qtbot, monkeypatch):
     import shutil
 

@@ -96,6 +96,17 @@ def test_the_rail_tells_of_pages_that_were_not_opened_yet(wired, run):
     assert states.get("export") == ("empty", "Nothing to export")
 
 
+def test_a_checkpoint_that_was_asked_for_is_confirmed(wired, run, qtbot):
+    live, work, script = run
+    work.give(script.checkpoint(31))  # one of its own makes no words
+    qtbot.waitUntil(lambda: live.checkpoint_step == 31)
+    wired.run_controller.checkpoint()
+    before = len(wired.notifications.history)
+    work.give(script.checkpoint(33))
+    qtbot.waitUntil(lambda: len(wired.notifications.history) > before)
+    assert wired.notifications.history[-1].text == "Checkpoint saved at step 33."
+
+
 def test_what_waits_is_counted_in_the_rail(wired, run, tmp_path, qtbot):
     waiting = wired.run_controller.start_work(RunFolder(tmp_path / "w"), "unlearn", "", Stepped(), job())
     qtbot.waitUntil(lambda: wired.page_states.get("unlearn")[1] == "31 % · 1 waiting")
