@@ -226,10 +226,12 @@ class MainWindow(QMainWindow):
     def _register_commands(self) -> None:
         from app.dialogs.palette import CommandPalette
         from app.dialogs.shortcuts import ShortcutTable
+        from app.services.file_commands import register_file_commands
         from app.widgets.log_panel import open_log_folder
 
         actions, project = self.context.actions, self.context.project
         add = actions.add
+        register_file_commands(self.context, self)
         add("file.quit", "&Quit", self.close, menu="file", shortcut="Ctrl+Q")
 
         def why_no_undo() -> str:

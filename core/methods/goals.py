@@ -112,7 +112,7 @@ def _goal_in_words(values: Values) -> str:
     if values.goal == "none":
         return "No goal: it goes on for all passes, and more steps than needed destroy the network."
     goal = (
-        f"{values.stop_accuracy:.1%}"
+        f"{100 * values.stop_accuracy:.1f} %"
         if values.goal == "forget accuracy"
         else "the original's accuracy on unseen images"
     )

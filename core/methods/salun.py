@@ -43,7 +43,7 @@ def plan(values: Values, facts: Facts) -> list[Train]:
 
 def explain(values: Values, facts: Facts) -> tuple[str, ...]:
     """Say how much may move."""
-    parts = [f"{values.share:.0%} of all weights may move; the others stay as they are."]
+    parts = [f"{100 * values.share:.0f} % of all weights may move; the others stay as they are."]
     if values.labels == "any class":
         parts.append(f"One in {facts.num_classes} images is taught its own label again: any class may be drawn.")
     return tuple(parts)

@@ -101,8 +101,8 @@ def rewind(context: Context) -> None:
     errors[last] = 1 - context.accuracy("forget")
     chosen = nearest_snapshot(errors, goal)
     context.say(
-        f"Unseen images of the same classes: {goal:.1%} wrong. Forget set after each pass: "
-        f"{', '.join(f'{errors[number]:.1%}' for number in sorted(errors))}. Kept: pass {chosen}."
+        f"Unseen images of the same classes: {100 * goal:.1f} % wrong. Forget set after each pass: "
+        f"{', '.join(f'{100 * errors[number]:.1f} %' for number in sorted(errors))}. Kept: pass {chosen}."
     )
     if chosen != last:
         prefix = f"{SNAPSHOT}{chosen}/weights/"
@@ -195,7 +195,8 @@ def explain(values: Values, facts: Facts) -> tuple[str, ...]:
     if has_goal(values, facts):
         parts.append(
             f"Ends after a pass, the second at the earliest, with accuracy on the forget set at or below "
-            f"{values.stop_accuracy:.1%} and at most {100 * values.max_drop:g} points lost on training images to keep. "
+            f"{100 * values.stop_accuracy:.1f} % and at most {100 * values.max_drop:g} points lost on training images "
+            "to keep. "
             "While the first holds, passes only recover."
         )
     return tuple(parts)

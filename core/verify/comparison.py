@@ -207,4 +207,4 @@ def _flat(value: Any, name: str = "") -> dict[str, Any]:
             if name or key not in NO_DIFFERENCE:
                 found |= _flat(inner, f"{name}.{key}" if name else str(key))
         return found
-    return {name: repr(value) if isinstance(value, (list, tuple)) else value}
+    return {name: ", ".join(map(str, value)) or "none" if isinstance(value, (list, tuple)) else value}

@@ -60,6 +60,8 @@ class ExportPage(Page):
         self.add_action(self.words, start=True)
         self.export_button = PrimaryButton("Export checkpoint", self._export)
         self.add_action(self.export_button)
+        context.actions.add("export.write", "&Export checkpoint", self._export, menu="run", icon="export",
+                            why_disabled=self._why_not)  # fmt: skip
         self._connect()
         self.presenter.refresh()
 
@@ -176,13 +178,8 @@ class ExportPage(Page):
 
     def _update(self) -> None:
         facts, path = self.presenter.facts, self.file_card.path()
-        missing = ""
-        if facts is not None and path is None:
-            missing = "Name the file to write."
-        elif path is not None and path.is_dir():
-            missing = "The path is a folder. Name the file to write."
-        self.set_missing(missing)
-        self.export_button.setEnabled(facts is not None and not missing and not self.presenter.busy)
+        self.set_missing(self._why_no_path() if facts is not None else "")
+        self.export_button.setEnabled(not self._why_not())
         stem = path.stem if path is not None else "model"
         names = (f"{stem}.json", f"{stem}-report.html", f"{stem}-forget.csv")
         for (box, text), name in zip(self._along_texts.items(), names, strict=True):
@@ -190,6 +187,17 @@ class ExportPage(Page):
                 text.setText(name)
             else:
                 text.setText("There is none." if box is self.report_box else "It was removed.")
+
+    def _why_no_path(self) -> str:
+        path = self.file_card.path()
+        if path is None:
+            return "Name the file to write."
+        return "The path is a folder. Name the file to write." if path.is_dir() else ""
+
+    def _why_not(self) -> str:
+        if self.presenter.facts is None:
+            return "There is no result to export."
+        return "An export is under way." if self.presenter.busy else self._why_no_path()
 
     # ---- exporting
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from app.dialogs.files import LISTS, ask_file
 from app.dialogs.forget_list import ForgetListSheet
 from app.services import format as fmt
 from app.services.opening import explain
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from core.forget_list import ListMatch
     from core.selection import Selection
 
-FILTERS = ["Forget lists (*.csv *.tsv *.txt *.lst)", "All files (*)"]
 USUAL_NAME = "forget.csv"
 
 
@@ -35,10 +35,7 @@ class ForgetLists(QObject):
 
     def ask_import(self) -> None:
         """Ask for a file to read."""
-        dialog = self._dialog("Import a forget list")
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.fileSelected.connect(self.read)
-        dialog.open()
+        ask_file(self._widget.window(), "Import a forget list", self.read, LISTS)
 
     def read(self, path: Path | str) -> None:
         """Read a list and show what it matches; nothing is applied yet."""
@@ -51,7 +48,9 @@ class ForgetLists(QObject):
 
     def ask_export(self) -> None:
         """Ask where to write the forget set to."""
-        dialog = self._dialog("Export the forget list")
+        dialog = QFileDialog(self._widget.window(), "Export the forget list")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setNameFilters(LISTS)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("csv")
         dialog.selectFile(USUAL_NAME)
@@ -81,12 +80,6 @@ class ForgetLists(QObject):
 
     def _fail(self, what: str, error: BaseException) -> None:
         self.failed.emit(f"{what} {explain(error)}")
-
-    def _dialog(self, title: str) -> QFileDialog:
-        dialog = QFileDialog(self._widget.window(), title)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setNameFilters(FILTERS)
-        return dialog
 
 
 def match_list(path: Path, dataset: Dataset) -> ListMatch:

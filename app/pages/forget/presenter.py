@@ -98,6 +98,8 @@ class ForgetPresenter(QObject):
         page.tools.changed.connect(self._search_timer.start)
         page.tools.import_button.clicked.connect(self.lists.ask_import)
         page.tools.export_button.clicked.connect(self.lists.ask_export)
+        self._context.actions.add("forget.export_list", "E&xport the forget list…", self.lists.ask_export, menu="edit",
+                                  icon="export", why_disabled=self._why_no_export)  # fmt: skip
         self.lists.matched.connect(self.add_list)
         self.lists.failed.connect(self._list_failed)
         page.clear_button.clicked.connect(self.clear)
@@ -301,9 +303,13 @@ class ForgetPresenter(QObject):
             problem = NO_MODEL
         page.set_missing(problem)
         page.next_button.setEnabled(not problem)
-        chosen = bool(selection is not None and selection.count)
+        chosen = not self._why_no_export()
         page.clear_button.setEnabled(chosen)
         page.tools.export_button.setEnabled(chosen)
+
+    def _why_no_export(self) -> str:
+        selection = self._context.project.selection
+        return "" if selection is not None and selection.count else "Nothing is chosen to be forgotten."
 
     def _earlier_changed(self) -> None:
         page, mask = self._page, self.earlier.mask

@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
+from PySide6.QtWidgets import QMenu, QWidget
+
+from app.dialogs.files import ask_data_file, ask_data_folder
 
 if TYPE_CHECKING:
     from app.context import AppContext
-
-FILES = "Data (*.npz *.csv *.tsv *.tar)"
 
 
 class DataMenu(QMenu):
@@ -49,24 +48,10 @@ class DataMenu(QMenu):
         self._context.notifications.error(error, "Known data sets could not be listed")
 
     def _ask_folder(self) -> None:
-        dialog = self._dialog("Open a folder of class folders")
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.open()
+        ask_data_folder(self._context, self._button.window())
 
     def _ask_file(self) -> None:
-        dialog = self._dialog("Open data")
-        dialog.setNameFilters([FILES, "All files (*)"])
-        dialog.open()
-
-    def _dialog(self, title: str) -> QFileDialog:
-        dialog = QFileDialog(self._button.window(), title)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        folder = self._context.window_state.recent_folder("data")
-        if folder:
-            dialog.setDirectory(folder)
-        dialog.fileSelected.connect(self._context.opening.open_data)
-        return dialog
+        ask_data_file(self._context, self._button.window())
 
 
 def known_data(data_root: str) -> list[tuple[str, str, bool]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Qt
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtCore import QObject
 
+from app.dialogs.files import ask_model
 from app.pages.project.data_menu import DataMenu
 from app.pages.project.facts import data_facts, model_facts
 from app.pages.project.questions import Questions
@@ -18,7 +18,6 @@ from app.services.opening import Failure, example_seconds, explain
 from app.services.paths import resources_dir
 from app.services.theme import theme
 from app.workers.opening_job import Request
-from core.endings import SUFFIXES
 from core.jsonio import read_json
 from core.session.kinds import kind_of
 
@@ -98,15 +97,7 @@ class ProjectPresenter(QObject):
     # -- asking for something to be opened -------------------------------------------------------------------------
 
     def _ask_model(self) -> None:
-        endings = " ".join(f"*{suffix}" for suffix in sorted(SUFFIXES))
-        dialog = QFileDialog(self._page, "Open a model")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setNameFilters([f"Models ({endings})", "All files (*)"])
-        folder = self._context.window_state.recent_folder("model")
-        if folder:
-            dialog.setDirectory(folder)
-        dialog.fileSelected.connect(self._context.opening.open_model)
-        dialog.open()
+        ask_model(self._context, self._page)
 
     def _open_example(self) -> None:
         self._context.opening.open_example()

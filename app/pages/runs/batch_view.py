@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.dialogs.files import ask_batch
 from app.models import batch_table as columns
 from app.models.batch_table import OUTCOMES, BatchTableModel
 from app.services import format as fmt
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from core.session.batch_record import BatchRecord
     from core.session.batch_table import Group
 
-NOTHING = "Results of batches are listed here. Drop a batch file (TOML) on the window to queue its runs."
+NOTHING = "Results of batches are listed here. Open a batch file (TOML), or drop one on the window, to queue its runs."
 NOTE = "Means over seeds ± half of the 95 % interval of the mean. Point at a number for single seeds."
 _WIDTHS = {columns.FORGET: 152, columns.METHOD: 176, columns.RUNS: 72, columns.RETAIN: 116,
            columns.FORGET_ACCURACY: 108, columns.FORGET_UNSEEN: 116, columns.TIME: 100}  # fmt: skip
@@ -80,7 +81,8 @@ class BatchView(QWidget):
         self.compare_button = SecondaryButton("Compare", self.compare)
         self.export_button = SecondaryButton("Save as CSV…", self.ask_export)
         self.stack = QStackedWidget()
-        self.empty = EmptyState("runs", NOTHING)
+        self.empty = EmptyState("runs", NOTHING, "Open a batch file…", self.ask_open)
+        self.open_button = SecondaryButton("Open a batch file…", self.ask_open)
         self._lay_out()
         self.table.selectionModel().selectionChanged.connect(self._update)
         controller = context.run_controller
@@ -119,6 +121,10 @@ class BatchView(QWidget):
         return [RunFolder(path) for path in paths if path is not None]
 
     # ---- commands
+
+    def ask_open(self) -> None:
+        """Ask for a batch file and queue its runs."""
+        ask_batch(self._context, self.window())
 
     def start_rest(self) -> None:
         """Queue the runs of the batch that have no result and do not wait."""
@@ -184,7 +190,8 @@ class BatchView(QWidget):
         rows = [row for group in self._found.groups for row in group.rows]
         self.state.setText(progress_words(Counter(row.outcome for row in rows)))
         known = self._found.record is not None
-        for widget in (self.chooser, self.state, self.rest_button, self.compare_button, self.export_button):
+        for widget in (self.chooser, self.state, self.open_button, self.rest_button, self.compare_button,
+                       self.export_button):  # fmt: skip
             widget.setVisible(known)
         why = self._why_no_rest()
         self.rest_button.setEnabled(not why)
@@ -219,7 +226,7 @@ class BatchView(QWidget):
         for widget in (self.chooser, self.state):
             head.addWidget(widget)
         head.addStretch(1)
-        for button in (self.rest_button, self.compare_button, self.export_button):
+        for button in (self.open_button, self.rest_button, self.compare_button, self.export_button):
             head.addWidget(button)
         head.addWidget(TextButton("Back to all runs", self.left.emit))
         column_layout.addLayout(head)

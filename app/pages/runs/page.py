@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QFileDialog,
     QHeaderView,
     QLineEdit,
     QMenu,
@@ -20,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.dialogs.files import ask_run
 from app.models import run_table as columns
 from app.models.run_filter import RunFilter
 from app.models.run_table import PATH_ROLE, RunTableModel
@@ -207,12 +206,7 @@ class RunsPage(Page):
 
     def choose_folder(self) -> None:
         """Open a run folder from anywhere."""
-        dialog = QFileDialog(self.window(), "Open a run folder", str(self.context.runs_folder()))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.fileSelected.connect(lambda name: self.context.opening.open_run(Path(name)))
-        dialog.open()
+        ask_run(self.context, self.window())
 
     def chosen(self) -> list[RunRow]:
         """The chosen runs, the current one first."""

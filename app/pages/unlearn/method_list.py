@@ -200,7 +200,9 @@ class MethodList(Card):
         for title, section in self._sections.items():
             members = [key for key, place in self._section_of.items() if place == title]
             number = sum(key in ticked for key in members)
-            parts = [fmt.plural(len(members), "method"), *([f"{number} ticked"] if number else [])]
+            found = sum(not self._cards[key].isHidden() for key in members)
+            of_all = "" if found == len(members) else f"{found} of "
+            parts = [of_all + fmt.plural(len(members), "method"), *([f"{number} ticked"] if number else [])]
             section.set_summary(" · ".join(parts))
 
     def _searched(self, text: str) -> None:
@@ -221,6 +223,7 @@ class MethodList(Card):
             section.set_held_open(bool(wanted))  # what was found must show, also in a folded group
         self._none.setText(f"No method matches “{text.strip()}”.")
         self._none.setVisible(not found and bool(self._cards))
+        self._count()
         self._place_stop()
 
     # ---- the keyboard: one stop for Tab among the cards, arrows from card to card

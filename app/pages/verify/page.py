@@ -235,6 +235,7 @@ class VerifyPage(Page):
         why = self.presenter.why_not()
         self.verdict.check_button.setEnabled(not why)
         self.verdict.check_button.setToolTip(why)
+        self.set_missing(why if facts is not None and not facts.has_list else "")
         self.verdict.report_button.setEnabled(not self._why_no_report())
         if check is not None:
             self.context.page_states.set("verify", "running", "Checking")

@@ -87,7 +87,7 @@ def test_what_is_read_of_the_run_before_does_not_arrive_late(qtbot, page, contex
 def test_the_model_is_written_read_back_and_said_so(qtbot, ready, tmp_path):
     target = tmp_path / "out" / "net-unlearned.safetensors"
     ready.file_card.set_path(target)
-    ready.export_button.click()
+    ready.context.actions.trigger("export.write")
     assert written(qtbot, ready) == (
         "Written and read back: same 8 keys, types and shapes; largest difference on 256 images: 0."
     )
@@ -180,7 +180,7 @@ def test_the_original_is_never_written_over(qtbot, ready, pair):
 
 def test_a_path_that_is_missing_or_a_folder_is_said_beside_the_button(ready, tmp_path):
     ready.file_card.path_edit.setText(" ")
-    assert ready.missing() == "Name the file to write."
+    assert ready.missing() == "Name the file to write." == ready.context.actions.reason("export.write")
     assert not ready.export_button.isEnabled()
     ready.file_card.path_edit.setText(str(tmp_path))
     assert ready.missing() == "The path is a folder. Name the file to write."

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QFileDialog
 
 from app.dialogs.forget_list import ForgetListSheet
 from app.models.class_table import NAME, TRAIN, ClassTableModel
@@ -498,8 +498,12 @@ def test_a_dropped_list_opens_its_sheet(insect_page, window, context, tmp_path, 
 
 
 def test_an_exported_list_is_read_back(insect_page, window, context, tmp_path, qtbot):
+    assert context.actions.reason("forget.export_list") == "Nothing is chosen to be forgotten."
     insect_page.presenter.toggle_classes([1], True)
-    insect_page.presenter.lists.write(tmp_path / "out.csv")
+    context.actions.trigger("forget.export_list")
+    (dialog,) = (w for w in QApplication.topLevelWidgets() if isinstance(w, QFileDialog) and w.isVisible())
+    dialog.fileSelected.emit(str(tmp_path / "out.csv"))
+    dialog.close()
     qtbot.waitUntil(lambda: "written to out.csv" in window.status.text())
     rows = read_forget_csv(tmp_path / "out.csv")
     assert rows.indices.tolist() == context.project.selection.indices.tolist()

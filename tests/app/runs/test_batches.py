@@ -6,6 +6,7 @@ import csv
 
 import pytest
 from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtWidgets import QApplication, QFileDialog
 
 from app.models import batch_table as columns
 from app.models.batch_table import BatchTableModel
@@ -77,6 +78,10 @@ def test_without_batches_it_says_what_will_be_here(page, qtbot):
     page.batch_button.click()
     assert page.batches.isVisible() and page.batches.empty.text() == NOTHING
     assert not page.batches.export_button.isVisible() and not page.open_button.isVisible()
+    page.batches.empty.button.click()
+    (dialog,) = (w for w in QApplication.topLevelWidgets() if isinstance(w, QFileDialog) and w.isVisible())
+    assert dialog.windowTitle() == "Open a batch file"
+    dialog.close()
     page.batches.left.emit()
     assert not page.batches.isVisible() and page.open_button.isVisible()
 

@@ -97,6 +97,15 @@ def test_a_search_looks_in_title_id_summary_citation_and_group(methods, typed, f
                for title, section in methods._sections.items())  # fmt: skip
 
 
+def test_headings_count_what_a_search_leaves(methods):
+    section = methods._sections["Alignment"]
+    assert section.summary() == "4 methods"
+    methods.search.setText("alignment 5th")
+    assert section.summary() == "1 of 4 methods"
+    methods.search.setText("")
+    assert section.summary() == "4 methods"
+
+
 def test_typing_builds_no_card_anew_and_keeps_ticks(methods):
     methods.tick("m9")
     cards = dict(methods._cards)

@@ -277,6 +277,7 @@ def test_without_its_forget_list_a_run_cannot_be_checked_again(qtbot, unchecked,
         unchecked.entered()
     assert not unchecked.verdict.check_button.isEnabled()
     assert "was removed" in unchecked.verdict.check_button.toolTip()
+    assert unchecked.missing() == unchecked.verdict.check_button.toolTip()
     assert not unchecked.offer.isVisible()
     unchecked.presenter.run_checks()
     assert controller.asked == []

@@ -73,6 +73,12 @@ def test_jobs_differ_in_what_was_asked_and_not_in_where_it_ran():
     }  # fmt: skip
 
 
+def test_lists_of_a_job_are_told_in_words():
+    of = {"sha256": "s1", "count": 500}
+    runs = [run("a", forget={**of, "class_names": ["car", "boat"]}), run("b", forget={**of, "class_names": []})]
+    assert job_differences(runs) == {"forget.class_names": {"a": "car, boat", "b": "none"}}
+
+
 def test_agreement_of_measures_is_told_over_the_runs():
     closures = [{"probe": 0.1, "nmi": 0.9, "x": None}, {"probe": 0.2, "nmi": 0.8}, {"probe": 0.3, "nmi": 0.7}]
     found = compare([run(f"r{i}", closure=closure, seed=i) for i, closure in enumerate(closures)])
