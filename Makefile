@@ -3,8 +3,11 @@
 PY := .venv/bin/python
 OFFSCREEN := QT_QPA_PLATFORM=offscreen
 
-# Two processes, one torch thread each. Tests of a file stay together: they share what the file sets up.
-WORKERS := -n 2 --dist loadfile
+# One torch thread a process. Tests of a file stay together: they share what the file sets up. Files are taken in the
+# order of tests/conftest.py. Tests of the window wait more than they compute, so there are more processes than cores.
+LOADFILE := --dist loadfile --no-loadscope-reorder
+WORKERS := -n 2 $(LOADFILE)
+WINDOW_WORKERS := -n 3 $(LOADFILE)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -43,7 +46,7 @@ tests-core:
 	@PYTHONPATH=tests/quality/without_qt $(PY) -m pytest $(WORKERS) tests/core -p no:pytest-qt $(PYTEST_ARGS)
 
 tests-rest:
-	@$(OFFSCREEN) $(PY) -m pytest $(WORKERS) --ignore=tests/core $(PYTEST_ARGS)
+	@$(OFFSCREEN) $(PY) -m pytest $(WINDOW_WORKERS) --ignore=tests/core $(PYTEST_ARGS)
 
 bench: setup  ## run all benchmarks and write one page of figures to bench-results/
 	@$(OFFSCREEN) $(PY) -m benchmarks

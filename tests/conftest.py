@@ -34,6 +34,12 @@ def pytest_addoption(parser):
     )  # fmt: skip
 
 
+def pytest_collection_modifyitems(items):
+    """Put files with slow tests first: one that comes last keeps one process at work while the others have none."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True)
 def isolated_folders(tmp_path_factory, monkeypatch):
     """Settings, data, caches and logs of a test go into folders of its own."""

@@ -48,8 +48,10 @@ class PatientBot(QtBot):
             self.wait(self.late)
         super().waitUntil(callback, timeout=max(timeout, PATIENCE_MS))
 
-    def waitSignal(self, signal, *, timeout=PATIENCE_MS, **more):
-        return super().waitSignal(signal, timeout=max(timeout, PATIENCE_MS), **more)
+    def waitSignal(self, signal, *, timeout=PATIENCE_MS, raising=True, **more):
+        if raising:  # else no signal is what is hoped for, and each wait would last to its end
+            timeout = max(timeout, PATIENCE_MS)
+        return super().waitSignal(signal, timeout=timeout, raising=raising, **more)
 
     def waitSignals(self, signals, *, timeout=PATIENCE_MS, **more):
         return super().waitSignals(signals, timeout=max(timeout, PATIENCE_MS), **more)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QTimer
 from PySide6.QtWidgets import QAbstractButton, QApplication
 
 from app.main_window import MainWindow
@@ -88,6 +88,18 @@ class Driver(QObject):
                 controller.discard()
         QApplication.exit(0)
 
+    def leave(self) -> None:
+        """Take the window away once the program has ended, and an order to quit that came twice.
+
+        Outside of the program's loop Qt obeys it in every later loop.
+        """
+        self._timer.stop()
+        QCoreApplication.removePostedEvents(QApplication.instance(), QEvent.Type.Quit.value)
+        for widget in QApplication.topLevelWidgets():
+            if isinstance(widget, MainWindow):
+                widget.deleteLater()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
 
 def drive(arguments: list[str], script: Script, patience: float = 90.0) -> int:
     """Run `main(arguments)` with a script and return its exit code; raises what the script raised."""
@@ -98,9 +110,9 @@ def drive(arguments: list[str], script: Script, patience: float = 90.0) -> int:
     create_application()
     driver = Driver(script, patience)
     code = main(arguments)
+    driver.leave()
     if driver.error is not None:
         raise driver.error
-    driver.stop()
     assert driver.done or driver.leaving, "the application ended before the script did"
     return code
 
