@@ -14,7 +14,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QLocale, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.services.theme import theme
+from app.services.theme import BASE_PX, theme
 from app.workers.jobs import Jobs
 from app.workers.run_thread import RunThread
 
@@ -97,10 +97,11 @@ def themed(request):
     if "qapp" not in request.fixturenames and "qtbot" not in request.fixturenames:
         return
     app = request.getfixturevalue("qapp")
-    if theme._app is None:
+    if theme.px(BASE_PX) != BASE_PX:  # also where the program itself ran in this process before
         font = app.font()
-        font.setPixelSize(13)
+        font.setPixelSize(BASE_PX)
         app.setFont(font)
+        theme._app = None  # so that it looks at the font again
     theme.apply(app, "light")
 
 
