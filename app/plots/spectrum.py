@@ -179,10 +179,12 @@ class SpectrumPlot(ThemedPlot):
             record = picked[number] if number < len(picked) else None
             alpha = _FAINT + (_FAINT_MOST - _FAINT) * min(1.0, (number + 1) / max(len(picked), 1))
             for item, key in zip(pair, ("retain", "forget"), strict=True):
-                values = _positive(getattr(record, key)) if record is not None else np.empty(0)
-                item.setVisible(record is not None)
-                item.setPen(theme.pen(SETS[key].token, 1, alpha=alpha))
-                item.setData(np.arange(1, len(values) + 1), values, connect="finite")
+                if record is None:
+                    item.hide()
+                    continue
+                values, pen = _positive(getattr(record, key)), theme.pen(SETS[key].token, 1, alpha=alpha)
+                item.setData(np.arange(1, len(values) + 1), values, connect="finite", pen=pen)  # one pass for both
+                item.show()
 
     def _write_caption(self, now: Spectrum | None) -> None:
         if now is None:
