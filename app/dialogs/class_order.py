@@ -10,7 +10,6 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt,
 from PySide6.QtGui import QKeySequence, QPainter, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QFileDialog,
     QHBoxLayout,
     QListWidget,
     QStyle,
@@ -20,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.dialogs.files import ALL_FILES, ask_file
 from app.dialogs.sheet import Sheet
 from app.services import format as fmt
 from app.services import tokens as t
@@ -151,11 +151,8 @@ class ClassOrderDialog(Sheet):
         self.set_order(range(len(self._classes)))
 
     def _ask_file(self) -> None:
-        dialog = QFileDialog(self, "Class names in the order of the outputs")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setNameFilters(["Class names (*.txt *.json)", "All files (*)"])
-        dialog.fileSelected.connect(self._file_chosen)
-        dialog.open()
+        kinds = ("Class names (*.txt *.json)", ALL_FILES)
+        ask_file(self, "Class names in the order of the outputs", self._file_chosen, kinds)
 
     def _file_chosen(self, path: str) -> None:
         self.load(Path(path))

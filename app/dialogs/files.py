@@ -65,26 +65,27 @@ def ask_file(
     window: QWidget, title: str, chosen: Callable[[str], object], kinds: Sequence[str] = (), start: str = ""
 ) -> QFileDialog:
     """Ask for a file. kinds: name filters, the usual one first; start: the folder to begin in, "" for the last."""
-    dialog = QFileDialog(window, title)
-    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog = _dialog(window, title, chosen, start)
     dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
     if kinds:
         dialog.setNameFilters(list(kinds))
-    return _asked(dialog, chosen, start)
+    dialog.open()
+    return dialog
 
 
 def ask_folder(window: QWidget, title: str, chosen: Callable[[str], object], start: str = "") -> QFileDialog:
     """Ask for a folder. start: the folder to begin in, "" for the last."""
-    dialog = QFileDialog(window, title)
-    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog = _dialog(window, title, chosen, start)
     dialog.setFileMode(QFileDialog.FileMode.Directory)
     dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-    return _asked(dialog, chosen, start)
+    dialog.open()
+    return dialog
 
 
-def _asked(dialog: QFileDialog, chosen: Callable[[str], object], start: str) -> QFileDialog:
+def _dialog(window: QWidget, title: str, chosen: Callable[[str], object], start: str) -> QFileDialog:
+    dialog = QFileDialog(window, title)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     if start:
         dialog.setDirectory(start)
     dialog.fileSelected.connect(chosen)
-    dialog.open()
     return dialog

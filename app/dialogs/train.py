@@ -10,7 +10,6 @@ from typing import Any
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QFormLayout,
     QFrame,
     QHBoxLayout,
@@ -21,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.dialogs.files import ask_folder
 from app.dialogs.sheet import Sheet
 from app.services import format as fmt
 from app.services import tokens as t
@@ -169,12 +169,7 @@ class TrainDialog(Sheet):
         self._check()
 
     def _browse(self) -> None:
-        dialog = QFileDialog(self, "Folder for the trained model")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.fileSelected.connect(self.folder.setText)
-        dialog.open()
+        ask_folder(self, "Folder for the trained model", self.folder.setText)
 
     def _accepted(self) -> None:
         self.chosen.emit(self.training())

@@ -178,7 +178,12 @@ class ExportPage(Page):
 
     def _update(self) -> None:
         facts, path = self.presenter.facts, self.file_card.path()
-        self.set_missing(self._why_no_path() if facts is not None else "")
+        missing = ""
+        if facts is not None and path is None:
+            missing = "Name the file to write."
+        elif path is not None and path.is_dir():
+            missing = "The path is a folder. Name the file to write."
+        self.set_missing(missing)
         self.export_button.setEnabled(not self._why_not())
         stem = path.stem if path is not None else "model"
         names = (f"{stem}.json", f"{stem}-report.html", f"{stem}-forget.csv")
@@ -188,16 +193,10 @@ class ExportPage(Page):
             else:
                 text.setText("There is none." if box is self.report_box else "It was removed.")
 
-    def _why_no_path(self) -> str:
-        path = self.file_card.path()
-        if path is None:
-            return "Name the file to write."
-        return "The path is a folder. Name the file to write." if path.is_dir() else ""
-
     def _why_not(self) -> str:
         if self.presenter.facts is None:
             return "There is no result to export."
-        return "An export is under way." if self.presenter.busy else self._why_no_path()
+        return "An export is under way." if self.presenter.busy else self.missing()
 
     # ---- exporting
 

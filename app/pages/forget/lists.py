@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from app.dialogs.files import LISTS, ask_file
+from app.dialogs.files import LISTS, ask_list
 from app.dialogs.forget_list import ForgetListSheet
 from app.services import format as fmt
 from app.services.opening import explain
@@ -35,7 +35,7 @@ class ForgetLists(QObject):
 
     def ask_import(self) -> None:
         """Ask for a file to read."""
-        ask_file(self._widget.window(), "Import a forget list", self.read, LISTS)
+        ask_list(self._context, self._widget.window())
 
     def read(self, path: Path | str) -> None:
         """Read a list and show what it matches; nothing is applied yet."""

@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
+from app.dialogs.files import ALL_FILES, ask_file
 from app.dialogs.trust import ask_trust, with_trusted_code
 from app.pages.verify.comparison_view import Comparing, ComparisonView
 from app.pages.verify.measures_view import MeasuresView
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 # Words of the table and the verdict, to ask about; "Dimensional alignment" is the title of a plot.
 WORDS = ("verdict", "retrained", "head_only", "gap_closed", "probe", "nmi", "membership", "relearning")
-WEIGHTS = "Models (*.safetensors *.pt *.pth *.ckpt);;All files (*)"
+WEIGHTS = "Models (*.safetensors *.pt *.pth *.ckpt)"
 
 
 class VerifyPage(Page):
@@ -265,17 +266,10 @@ class VerifyPage(Page):
 
     def _open_retrained(self) -> None:
         folder = self.context.window_state.recent_folder("model")
-        dialog = self._file_dialog("Open a retrained model", folder, WEIGHTS)
-        dialog.fileSelected.connect(self._retrained_chosen)
-        dialog.open()
+        ask_file(self.window(), "Open a retrained model", self._retrained_chosen, (WEIGHTS, ALL_FILES), folder)
 
     def _retrained_chosen(self, name: str) -> None:
         self.presenter.open_retrained(Path(name))
-
-    def _file_dialog(self, title: str, start: str, kinds: str) -> QFileDialog:
-        dialog = QFileDialog(self.window(), title, start, kinds)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        return dialog
 
     def _why_no_report(self) -> str:
         facts = self.presenter.facts
@@ -290,7 +284,8 @@ class VerifyPage(Page):
         facts = self.presenter.facts
         if facts is None:
             return
-        dialog = self._file_dialog("Save report", str(Path.home()), "Web page (*.html)")
+        dialog = QFileDialog(self.window(), "Save report", str(Path.home()), "Web page (*.html)")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("html")
         dialog.selectFile(f"{facts.folder.id}-report.html")
