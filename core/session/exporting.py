@@ -38,6 +38,7 @@ from core.session.overview import check_state
 from core.verify.numbers import count
 
 EXACT, APPROXIMATE = 1e-6, 1e-3  # differences allowed, as a share of the largest logit: weights, programs
+_COPIES = {"report": REPORT_HTML, "forget list": FORGET}  # of the run, put beside the model
 
 Tell = Callable[[str, int, int], None]
 
@@ -110,7 +111,9 @@ def export(
     found = open_source(source, arch=arch, trust_pickle=trust_pickle, trust_code=trust_code)
     beside = _beside(found, out, with_card, with_report, with_forget_list)
     others = _others(found, beside["card"], out) if with_card else None
-    again = {path for kind, path in beside.items() if (others is not None if kind == "card" else _copied(found, path))}
+    again = {path for kind, path in beside.items() if kind != "card" and _copied(found, kind, path)}
+    if others is not None:
+        again.add(beside["card"])
     _check_targets(found, [out, *beside.values()], overwrite, again)
     if with_card and others is None:
         _check_card(beside["card"], out, overwrite)
@@ -179,7 +182,7 @@ def _check_format(format: str, out: Path) -> None:
 def _beside(source: Source, out: Path, card: bool, report: bool, forget_list: bool) -> dict[str, Path]:
     """Name the files that go with the model."""
     found = {"card": out.with_suffix(".json")} if card else {}
-    for wanted, kind, name in ((report, "report", REPORT_HTML), (forget_list, "forget list", FORGET)):
+    for wanted, (kind, name) in zip((report, forget_list), _COPIES.items(), strict=True):
         if not wanted:
             continue
         if source.folder is None or not source.folder.file(name).is_file():
@@ -200,12 +203,11 @@ def _others(source: Source, card: Path, out: Path) -> dict[str, str] | None:
     return {name: sha for name, sha in files.items() if name != out.name and card.with_name(name).is_file()}
 
 
-def _copied(source: Source, path: Path) -> bool:
+def _copied(source: Source, kind: str, path: Path) -> bool:
     """Whether the run's report or list stands there already as it is."""
-    names = [name for name in (REPORT_HTML, FORGET) if path.name.endswith(f"-{name}")]
-    if source.folder is None or not names or not path.is_file():
+    if source.folder is None or not path.is_file():
         return False
-    return filecmp.cmp(source.folder.file(names[0]), path, shallow=False)
+    return filecmp.cmp(source.folder.file(_COPIES[kind]), path, shallow=False)
 
 
 def _check_targets(source: Source, targets: list[Path], overwrite: bool, again: set[Path]) -> None:
@@ -334,7 +336,7 @@ def _write_beside(
             },
         }
         write_json(folder / beside["card"].name, card)
-    for kind, name in (("report", REPORT_HTML), ("forget list", FORGET)):
+    for kind, name in _COPIES.items():
         if kind in beside and source.folder is not None:
             shutil.copyfile(source.folder.file(name), folder / beside[kind].name)
 
