@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
-from core.engine.states import ACTIVE, State
 from core.errors import AppError
 from core.runs.folder import EVENTS, FORGET, MODEL, RunFolder, list_runs
+from core.states import ACTIVE, State
 
 if TYPE_CHECKING:
     from app.context import AppContext
     from app.workers.live_run import LiveRun
 
 DAMAGED, NEWER, DELETING = "damaged", "newer", "deleting"  # rows that are no run one can work with, now or at all
-_MAY_DIE = {state.value for state in ACTIVE}  # without another word: only the lock tells
 _MOST_POINTS = 80  # of a sparkline, one a pixel
 Point = TypeVar("Point")
 
@@ -170,7 +169,7 @@ def _row_or_none(run: RunFolder, mine: bool, known: RunRow | None) -> RunRow | N
 
 def _row(run: RunFolder, mine: bool, known: RunRow | None) -> RunRow:
     stamp = _stamp(run, mine)
-    if known is not None and known.stamp == stamp and known.state not in _MAY_DIE:
+    if known is not None and known.stamp == stamp and known.state not in ACTIVE:  # those may die: only the lock tells
         return known
     from core.session.overview import describe_run
 

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from app.services import format as fmt
-from core.engine.states import State
 from core.events import Evaluation
+from core.states import State
 
 if TYPE_CHECKING:
     from app.workers.live_run import LiveRun

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.engine.control import Control
-from core.engine.states import ACTIVE, TERMINAL, TRANSITIONS, State, can, named
 from core.errors import AppError
 from core.events import (
     CheckpointSaved,
@@ -27,6 +26,7 @@ from core.events import (
 from core.job import Job
 from core.runs.folder import RunFolder
 from core.runs.tail import read_all
+from core.states import ACTIVE, TERMINAL, TRANSITIONS, State, can, named
 from core.verify.partial import add_measures
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from app.workers.mailbox import Mailbox, MailboxPump
 from app.workers.run_thread import RunThread
 from app.workers.trust import Trust, files_of
 from core.engine.control import Control
-from core.engine.states import State
 from core.errors import AppError
 from core.events import Event
 from core.job import Job
 from core.runs.folder import RunFolder
+from core.states import State
 
 if TYPE_CHECKING:
     from app.workers.queue_store import QueueStore

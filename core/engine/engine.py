@@ -30,13 +30,13 @@ from core.engine.control import Control, Interrupted
 from core.engine.layout import Segment, learning_rate
 from core.engine.monitor import Monitor
 from core.engine.setting import Setting
-from core.engine.states import State
 from core.engine.step import Board, Drained, WeightMask, fill_gradients, first_non_finite, make_optimiser
 from core.engine.supply import Supply
 from core.engine.work import Work
 from core.errors import NonFiniteError
 from core.events import CheckpointSaved, Event, Log, PhaseChanged, Resources, RunStarted, StepMetrics
 from core.methods.base import Alternate, Aux, Edit, Train, trainable, tuned_modules
+from core.states import State
 
 DRAIN_SECONDS = 0.1
 DRAIN_STEPS = 200

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,14 @@ from core.errors import InputError, MismatchError, NotFoundError
 from core.files import file_sha256
 from core.job import Job
 from core.jsonio import loads, read_json, write_json
+from core.states import ACTIVE, State, named
 
 JOB, FORGET, EVENTS, STATUS = "job.json", "forget.csv", "events.jsonl", "status.json"
 MODEL, MODEL_PT, CARD = "model.safetensors", "model.pt", "model.json"
 REPORT_HTML, REPORT_JSON, CHECKPOINTS, LOCK = "report.html", "report.json", "checkpoints", ".lock"
 LOCK_SECONDS = 0.3  # waited for a run that is in use: `locked`, asked elsewhere, holds it for a moment
 MAY_DIE = ("preparing", "running", "paused", "stopping", "discarding")  # states without another word: the lock tells
-STATES = (*MAY_DIE, "queued", "stopped", "discarded", "finished", "failed", "interrupted")  # of core.engine.states
+STATES = (*MAY_DIE, "queued", "stopped", "discarded", "finished", "failed", "interrupted")  # of core.states
 TUNING = "tuning.json"  # tries of a search for settings; there before the job, which it gives its values to
 VERIFY, REMOVED, SIGNATURE = "verify.jsonl", "removed.json", "report.json.sig"
 OWN_FILES = (JOB, FORGET, EVENTS, STATUS, MODEL, MODEL_PT, CARD, REPORT_HTML, REPORT_JSON, VERIFY, REMOVED, SIGNATURE)
@@ -114,13 +115,13 @@ class RunFolder:
         Raises MismatchError where a newer version wrote a state that this one does not know.
         """
         status = self._read_status()
-        if status.state not in STATES:
+        if (state := named(status.state)) is None:
             raise MismatchError(
                 f"The run was written by a newer version: this one knows no state {status.state!r}",
                 "Update Unlearn Studio to open it",
             )
-        if status.state in MAY_DIE and not self.locked:
-            return Status(**{**asdict(status), "state": "interrupted"})
+        if state in ACTIVE and not self.locked:  # it may have died without a word
+            return replace(status, state=State.INTERRUPTED.value)
         return status
 
     def write_status(self, status: Status) -> None:

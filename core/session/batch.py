@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from core.engine.control import Control
-from core.engine.states import State
 from core.errors import AppError, InputError, MismatchError, StoppedError
 from core.events import Event
 from core.files import file_sha256
@@ -30,6 +29,7 @@ from core.session.jobs import create_run, make_unlearn_job
 from core.session.opening import Pair, open_pair
 from core.session.overview import MEASURES, check_state, is_done
 from core.session.running import run
+from core.states import State
 
 BATCH = "batch.json"
 FORMAT = 1

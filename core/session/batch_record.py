@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from core.engine.states import State
 from core.errors import AppError, InputError
 from core.jsonio import read_json, write_json
 from core.places import data_home
 from core.runs.folder import RunFolder
 from core.session.batch import Row, row_of
 from core.session.overview import is_done
+from core.states import State
 
 FORMAT = 1
 

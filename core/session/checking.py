@@ -17,7 +17,6 @@ from core.data.splits import Splits
 from core.devices import choose_device, set_threads
 from core.engine.control import Control
 from core.engine.full import FullOutputs, collect_full
-from core.engine.states import State
 from core.errors import InputError
 from core.events import Event, MeasureTaken, Progress
 from core.files import file_sha256
@@ -38,6 +37,7 @@ from core.session.original import cached_outputs
 from core.session.references import FIRST_ATTACKER
 from core.session.similar import similar_images
 from core.session.training import Reference, known_references, reference_from, train_reference
+from core.states import State
 from core.verify import relations, suite
 from core.verify.half_widths import half_widths
 from core.verify.measure_log import Found, MeasureLog, NotKeptError, merge

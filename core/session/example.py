@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from core.engine.control import Control
-from core.engine.states import State
 from core.errors import InputError, StoppedError
 from core.events import Event, Progress, RunStarted, StepMetrics
 from core.jsonio import dumps, read_json
@@ -20,6 +19,7 @@ from core.selection import Selection, resolve_classes
 from core.session.jobs import create_run, make_train_job
 from core.session.opening import DataOptions, Pair, open_data, open_for
 from core.session.running import run
+from core.states import State
 
 RECIPE = Path(__file__).resolve().parents[2] / "resources" / "example" / "recipe.json"
 

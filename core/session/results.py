@@ -14,7 +14,6 @@ from core.data.dataset import Dataset
 from core.data.splits import Splits
 from core.engine.full import FullOutputs
 from core.engine.setting import facts_of
-from core.engine.states import State
 from core.events import RunStarted
 from core.files import file_sha256, write_atomic
 from core.job import Job
@@ -29,6 +28,7 @@ from core.session.chain import original_of
 from core.session.class_order import doubts_about
 from core.session.measuring import Candidate, Measurements, measure_all
 from core.session.similar import similar_images
+from core.states import State
 from core.verify import relations, suite
 from core.verify.measure_log import SUITE_VERSION
 from core.verify.report import render_report

@@ -19,7 +19,6 @@ from core.engine.engine import Engine
 from core.engine.full import FullOutputs, collect_full
 from core.engine.monitor import Monitor, events_of
 from core.engine.setting import Setting
-from core.engine.states import State
 from core.errors import AppError, InputError, MismatchError, NonFiniteError
 from core.events import Event, Log, PhaseChanged, Progress, RunFailed, RunFinished
 from core.job import Job, TuningPart
@@ -48,6 +47,7 @@ from core.session.opening import (
     tapped,
 )
 from core.session.original import cached_outputs
+from core.states import State
 
 Emit = Callable[[Event], None]
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from core.data.dataset import Dataset
 from core.engine.control import Control
-from core.engine.states import State
 from core.errors import AppError, InputError, StoppedError
 from core.job import Job
 from core.methods.retrain import RETRAIN
@@ -20,6 +19,7 @@ from core.session.jobs import create_run, make_train_job
 from core.session.opening import DataOptions
 from core.session.references import recipe_of, reference_folder
 from core.session.running import Emit, run
+from core.states import State
 from core.verify.numbers import plural
 
 

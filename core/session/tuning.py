@@ -29,7 +29,6 @@ from core.engine.control import Control, Interrupted
 from core.engine.engine import Engine
 from core.engine.monitor import Unwatched
 from core.engine.setting import Setting
-from core.engine.states import State
 from core.errors import InputError, MismatchError, NonFiniteError, RunError, UsageError
 from core.files import file_sha256
 from core.job import Job, TuningPart
@@ -45,6 +44,7 @@ from core.session.opening import Pair, open_for, precision_of, stores, tapped
 from core.session.running import augmentation_of, require_finite, starting_network
 from core.session.searches import asked_of
 from core.session.training import known_references
+from core.states import State
 
 IMAGES = 10_000  # training images a try runs on: enough that what is best there is good on all of them
 FORGET_IMAGES = 500  # of these at least, where the forget set has as many: few images say little

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from core.engine.control import Control
-from core.engine.states import State
 from core.events import (
     AlignmentMeasured,
     CheckpointSaved,
@@ -28,6 +27,7 @@ from core.events import (
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.jsonio import dumps
 from core.runs.folder import EVENTS, FORGET, RunFolder, Status
+from core.states import State
 
 
 def job(mode: str = "class", method: str = "muda", **changes: Any) -> Job:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QElapsedTimer, QObject, Signal
 
 from app.workers.trust import HARMLESS, files_of
-from core.engine.states import State
 from core.errors import UnsafeFileError
 from core.job import Job
 from core.runs.folder import FORGET, REPORT_HTML, RunFolder
+from core.states import State
 
 if TYPE_CHECKING:
     from app.context import AppContext

@@ -13,11 +13,11 @@ from app.pages.unlearn import UnlearnPage
 from app.services import run_words as words
 from app.widgets.term import TermLabel
 from app.workers.live_run import LiveRun
-from core.engine.states import State
 from core.errors import OutOfMemoryError
 from core.runs.folder import RunFolder
 from core.session.jobs import make_unlearn_job
 from core.session.markers import Marker
+from core.states import State
 from tests.app.helpers import cut_off
 from tests.app.scripted import Script, Stepped, append_events, job, write_run
 from tests.app.verify.walk import unnamed_widgets

@@ -10,10 +10,10 @@ from app.pages.unlearn.curves import RunCurves, newest_until
 from app.pages.unlearn.run_bar import RunBar
 from app.pages.unlearn.run_view import RunView
 from app.workers.live_run import LiveRun
-from core.engine.states import State
 from core.job import RequestPart
 from core.runs.folder import RunFolder
 from core.session.markers import Marker
+from core.states import State
 from tests.app.scripted import Script, job
 
 # What can be pressed in each state, for a run of this window.

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from app.workers.live_run import LiveRun
-from core.engine.states import ACTIVE, TERMINAL, State, can
 from core.errors import InputError, StoppedError
 from core.runs.folder import RunFolder
+from core.states import ACTIVE, TERMINAL, State, can
 from tests.app.scripted import Script, job, write_run
 
 ACTIONS = ("pause", "resume", "stop", "discard", "checkpoint")

@@ -11,11 +11,11 @@ import pytest
 from app.dialogs.waiting import WaitingRuns, words_of
 from app.workers.queue_store import QueueStore
 from app.workers.run_controller import RunController
-from core.engine.states import State
 from core.runs.folder import FORGET, RunFolder
 from core.selection import read_forget_csv
 from core.session.jobs import make_unlearn_job
 from core.session.waiting import left_waiting, waiting_home
+from core.states import State
 from tests.app.runner import context, example, example_home, home, opened
 
 __all__ = ["context", "example", "example_home", "home", "opened"]

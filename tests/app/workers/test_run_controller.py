@@ -13,9 +13,9 @@ from PySide6.QtCore import QObject, QThread, QTimer, Slot
 from app.workers.live_run import LiveRun
 from app.workers.mailbox import PERIOD_MS
 from app.workers.run_controller import RunController
-from core.engine.states import State
 from core.errors import OutOfMemoryError
 from core.runs.folder import RunFolder
+from core.states import State
 from tests.app.scripted import Script, Stepped
 
 

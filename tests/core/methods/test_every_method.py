@@ -11,12 +11,12 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from core.engine.control import Control
-from core.engine.states import State
 from core.errors import ParameterError
 from core.events import Evaluation, StepMetrics
 from core.methods import METHODS
 from core.methods.base import Alternate, Edit, Train
 from core.parameters import resolve
+from core.states import State
 from tests.core.methods.cases import IDENTITY, SEED, case_id, cases
 from tests.core.toy import make_engine, make_setting, run_to_end, same, trained_net, weights
 

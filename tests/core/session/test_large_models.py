@@ -15,7 +15,6 @@ from core.engine.control import Control
 from core.engine.engine import Engine
 from core.engine.monitor import Unwatched
 from core.engine.setting import Setting
-from core.engine.states import State
 from core.errors import UnsafeFileError
 from core.methods import get_method
 from core.models.architectures import ModelSpec, build_model
@@ -25,6 +24,7 @@ from core.selection import Selection
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.opening import open_pair, stores, tapped
 from core.session.running import run
+from core.states import State
 
 ONE_STEP = {
     "reconstruction": ("muda", "reconstruction", {"rounds": 1, "min_steps": 1, "forget_epochs": 0.1, "batch": 9}),

@@ -14,7 +14,6 @@ from safetensors.torch import load_file
 
 import core.engine.engine as engine_module
 from core.engine.control import Control
-from core.engine.states import State
 from core.errors import InputError, MismatchError, RunError, StoppedError
 from core.events import CheckpointSaved, RunFailed, StepMetrics
 from core.files import file_sha256
@@ -25,6 +24,7 @@ from core.session.checking import check
 from core.session.references import reference_folder
 from core.session.running import run
 from core.session.training import known_references, train_reference
+from core.states import State
 from tests.core.toy import same
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -13,7 +13,6 @@ from core.data.batches import ImageStore
 from core.data.splits import evaluation_half
 from core.engine import engine
 from core.engine.control import Control
-from core.engine.states import State
 from core.errors import InputError, MismatchError, RunError, UsageError
 from core.files import file_sha256
 from core.jsonio import read_json, write_json
@@ -30,6 +29,7 @@ from core.session.running import run
 from core.session.searches import tries_file
 from core.session.training import train, train_reference
 from core.session.tuning import Try, chosen_images, tune, tuned
+from core.states import State
 from tests.core.methods.cases import SHORT as SHORT_VALUES
 from tests.core.session.test_baseline import USER_CODE
 from tests.core.toy import CLASSES, SIDE, ToyNet, make_setting, toy_dataset, trained_net

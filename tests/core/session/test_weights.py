@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from core.engine.control import Control
-from core.engine.states import State
 from core.errors import MismatchError
 from core.jsonio import write_json
 from core.methods import METHODS
@@ -17,6 +16,7 @@ from core.runs.folder import FORGET, JOB
 from core.session import running
 from core.session.references import reference_key
 from core.session.running import run
+from core.states import State
 from tests.core.methods.cases import SHORT as SHORT_VALUES
 from tests.core.toy import DATA, make_engine, make_setting, run_to_end, same, weights
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine.states import ACTIVE, TERMINAL, TRANSITIONS, State, can, move
+from core.states import ACTIVE, TERMINAL, TRANSITIONS, State, can, move
 
 
 @given(st.lists(st.integers(0, 10), max_size=30), st.sampled_from([State.QUEUED, State.INTERRUPTED]))
