@@ -38,6 +38,11 @@ def models_home() -> Path:
     return data_home() / "models"
 
 
+def queue_home() -> Path:
+    """Return the folder of the runs that wait in the window's queue, each with its job and its forget list."""
+    return data_home() / "queue"
+
+
 def references_home() -> Path:
     """Return the folder of retrained references, named by content and shared by all runs."""
     return data_home() / "references"

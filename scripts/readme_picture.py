@@ -13,7 +13,7 @@ from app.plots.items import draw_symbol
 from app.services.theme import theme
 
 if TYPE_CHECKING:
-    from core.session.pictures import Embeddings
+    from core.session.feature_maps import Embeddings
 
 HEADLINE = "Accuracy 0 does not mean forgotten."
 ACCURACY, PROBE = "accuracy on the forgotten class", "found again by a linear probe"

@@ -202,7 +202,7 @@ def draw_picture(out: Path, quick: bool) -> None:
     from benchmarks import quality
     from benchmarks.quality_cells import ROOT, make
     from core.runs.folder import RunFolder
-    from core.session.pictures import embeddings
+    from core.session.feature_maps import embeddings
     from scripts.readme_picture import draw
     from scripts.recording import save_png
 

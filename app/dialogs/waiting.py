@@ -15,7 +15,7 @@ from app.widgets.run_chips import describe_run
 
 if TYPE_CHECKING:
     from app.context import AppContext
-    from core.session.waiting import Waiting
+    from app.services.queue_files import Waiting
 
 _NAMED = 3
 
@@ -85,14 +85,14 @@ def _counted(found: tuple[Waiting, ...]) -> str:
 
 def left() -> tuple[Waiting, ...]:
     """Return what was left; runs in a worker."""
-    from core.session.waiting import left_waiting
+    from app.services.queue_files import left_waiting
 
     return left_waiting()
 
 
 def drop(found: tuple[Waiting, ...]) -> None:
     """Remove what was left; runs in a worker."""
-    from core.session.waiting import drop_waiting
+    from app.services.queue_files import drop_waiting
 
     for one in found:
         drop_waiting(one.entry)

@@ -13,7 +13,7 @@ from app.services import format as fmt
 from app.services.theme import theme
 
 if TYPE_CHECKING:
-    from core.session.batch_table import Group
+    from core.session.batch import Group
 
 FORGET, METHOD, RUNS, RETAIN, FORGET_ACCURACY, FORGET_UNSEEN, TIME, VERDICT = range(8)
 _MEAN = "mean over seeds ± half of its 95 % interval"

@@ -25,9 +25,9 @@ from core.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from app.context import AppContext
+    from app.services.queue_files import BatchRecord, RecordedRun
     from core.job import Job
     from core.selection import Selection
-    from core.session.batch_record import BatchRecord, RecordedRun
     from core.session.opening import Pair
 
 _NAMED = 3
@@ -134,7 +134,7 @@ class BatchQueue(QObject):
 
     def _record(self, ready: Ready, folders: dict[str, Path]) -> None:
         """Write down which runs the batch has, in a worker."""
-        from core.session.batch_record import BatchRecord
+        from app.services.queue_files import BatchRecord
 
         runs = tuple(
             replace(one.run, folder=str(folders[one.run.run])) if one.run.run in folders else one.run
@@ -170,9 +170,9 @@ def read(
     path: Path, runs_folder: Path, taken: Collection[Path], trusted: bool, progress: Any, cancelled: Any
 ) -> Ready:
     """Read a batch file and make its jobs; runs in a worker. `taken`: folders of runs that wait or go already."""
+    from app.services.queue_files import RecordedRun, read_record
     from core.session.batch import make_item, open_batch
     from core.session.batch_file import read_batch
-    from core.session.batch_record import RecordedRun, read_record
 
     def tell(what: str, done: int, total: int) -> None:
         if cancelled():
@@ -200,7 +200,7 @@ def read(
 def _what_to_do(folder: Path, job: Job, taken: Collection[Path]) -> tuple[str, bool]:
     """Return what is to be done with a run, and whether it may have the folder that is its own."""
     from core.session.batch import require_same
-    from core.session.overview import is_done
+    from core.session.library import is_done
 
     held = RunFolder(folder)
     if folder in taken:
@@ -215,6 +215,6 @@ def _what_to_do(folder: Path, job: Job, taken: Collection[Path]) -> tuple[str, b
 
 
 def _write(record: BatchRecord) -> None:
-    from core.session.batch_record import write_record
+    from app.services.queue_files import write_record
 
     write_record(record)

@@ -7,6 +7,7 @@ puts the request again with the answer.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
 from collections.abc import Mapping
@@ -20,9 +21,9 @@ from app.services.measuring import Measuring
 from app.services.pairings import Pairings
 from app.workers.jobs import JobHandle
 from app.workers.opening_job import Request, Result, work
-from core.errors import AppError
+from core.errors import AppError, InputError
 from core.runs.folder import JOB, RunFolder
-from core.session.kinds import Kind, kind_of
+from core.session.inspecting import Kind, kind_of
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
 
 WORDS: dict[Kind, str] = {
     "model": "Open {} as the model",
-    "data": "Open {} as the data",
+    "dataset": "Open {} as the data",
     "run": "Open the run {}",
-    "list": "Import {} as a forget list",
+    "forget list": "Import {} as a forget list",
     "batch": "Queue the runs of {}",
 }
 
@@ -118,14 +119,14 @@ class Opening(QObject):
     def open_paths(self, paths: list[Path]) -> None:
         """Open files and folders as what they are: models, data, runs and forget lists."""
         paths = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - what is named "../a" is a
-        found = {path: kind_of(path) for path in paths}
+        found = {path: opens_as(path) for path in paths}
         unknown = [path.name for path, kind in found.items() if kind is None]
         if unknown:
             self._context.notifications.caution(
                 f"{' and '.join(unknown)} cannot be opened.", "It is no model, data, run, forget list or batch file."
             )
         by_kind = {kind: path for path, kind in found.items() if kind is not None}
-        model, data = by_kind.get("model"), by_kind.get("data")
+        model, data = by_kind.get("model"), by_kind.get("dataset")
         if model and data:
             self.put(Request("both", f"{model.name} with {data.name}", model=str(model), data=str(data)))
         elif model:
@@ -134,8 +135,8 @@ class Opening(QObject):
             self.open_data(str(data))
         if model or data:
             self._context.show_page("project")
-        if "list" in by_kind:
-            self.open_list(by_kind["list"])
+        if "forget list" in by_kind:
+            self.open_list(by_kind["forget list"])
         if "batch" in by_kind:
             self.batch_wanted.emit(by_kind["batch"])
         if "run" in by_kind:
@@ -263,8 +264,8 @@ class Opening(QObject):
         self._context.show_page("unlearn")
 
     def _judge(self, path: Path) -> str | None:
-        kind = kind_of(path)
-        if kind is None or (kind == "list" and self._context.project.dataset is None):
+        kind = opens_as(path)
+        if kind is None or (kind == "forget list" and self._context.project.dataset is None):
             return None
         return WORDS[kind].format(path.name)
 
@@ -279,6 +280,20 @@ class Opening(QObject):
 
     def _run_failed(self, error: BaseException) -> None:
         self._context.notifications.error(error, "The run was not opened")
+
+
+def opens_as(path: Path) -> Kind | None:
+    """Return what the window opens a path as; None for what it does not open.
+
+    A run that trained a model is opened as that model. A damaged run is a run: opening it says what is wrong.
+    """
+    kind = kind_of(path)
+    if kind == "run":
+        folder = RunFolder(path)
+        with contextlib.suppress(InputError):
+            if folder.exists and folder.job().kind == "train" and folder.has_result:
+                return "model"
+    return kind if kind in WORDS else None
 
 
 def example_seconds(context: AppContext) -> float | None:

@@ -171,7 +171,7 @@ def _row(run: RunFolder, mine: bool, known: RunRow | None) -> RunRow:
     stamp = _stamp(run, mine)
     if known is not None and known.stamp == stamp and known.state not in ACTIVE:  # those may die: only the lock tells
         return known
-    from core.session.overview import describe_run
+    from core.session.library import describe_run
 
     if mine:
         # Its lock is held by this process or about to be taken: no probing.

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from core.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from app.services.queue_files import Check, Waiting, WaitingRoom
     from app.workers.live_run import LiveRun
     from core.data.dataset import Dataset
     from core.job import Job
     from core.selection import Selection
-    from core.session.waiting import Check, Waiting, WaitingRoom
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class QueueStore:
 
     def put(self, run: LiveRun, place: float, tries: Path | None) -> None:
         """Keep an unlearning run that waits."""
-        from core.session.waiting import Waiting
+        from app.services.queue_files import Waiting
 
         if run.job is None or run.inputs is None:
             return
@@ -58,7 +58,7 @@ class QueueStore:
 
     def order(self, runs: Sequence[LiveRun]) -> None:
         """Note the order of the runs that wait."""
-        from core.session.waiting import move_waiting
+        from app.services.queue_files import move_waiting
 
         for place, run in enumerate(runs):
             if run.kept_in is not None:
@@ -66,7 +66,7 @@ class QueueStore:
 
     def drop(self, run: LiveRun) -> None:
         """Forget a run: it began, or was taken out."""
-        from core.session.waiting import drop_waiting
+        from app.services.queue_files import drop_waiting
 
         if run.kept_in is not None:
             self._do(drop_waiting, run.kept_in)
@@ -85,14 +85,14 @@ class QueueStore:
         self, entry: Path, path: Path, make: Callable[[], Job], dataset: Dataset, exclude: Selection | None,
         place: float,
     ) -> None:  # fmt: skip
+        from app.services.queue_files import Waiting
         from core.selection import Selection
-        from core.session.waiting import Waiting
 
         chosen = exclude if exclude is not None else Selection.empty(dataset.train.labels.numpy(), dataset.classes)
         self._our_room().put(Waiting(entry, make(), path, place), chosen, dataset)
 
     def _our_room(self) -> WaitingRoom:
-        from core.session.waiting import WaitingRoom
+        from app.services.queue_files import WaitingRoom
 
         if self._room is None:
             self._room = WaitingRoom()

@@ -24,12 +24,12 @@ from core.runs.folder import RunFolder
 from core.states import State
 
 if TYPE_CHECKING:
+    from app.services.queue_files import Check, Waiting
     from app.workers.queue_store import QueueStore
     from app.workers.search_work import SearchWork
     from core.data.dataset import Dataset
     from core.selection import Selection
     from core.session.opening import DataOptions, Pair
-    from core.session.waiting import Check, Waiting
 
 log = logging.getLogger(__name__)
 
@@ -151,8 +151,8 @@ class RunController(QObject):
         live.adopted = True
 
         def work(control: Control, emit: Emit) -> Any:
+            from app.services.queue_files import begin_waiting, drop_waiting
             from core.session.running import run
-            from core.session.waiting import begin_waiting, drop_waiting
 
             if moved is not None:
                 moved.result()
@@ -220,7 +220,7 @@ class RunController(QObject):
 
         live = self._add(LiveRun(folder, "check", job=job, title="Check", work=work))
         if self._store is not None:
-            from core.session.waiting import Check
+            from app.services.queue_files import Check
 
             place = float(self._queue.index(live)) if live in self._queue else -1.0
             self._store.put_check(live, Check(tuple(seeds), brought, which), place)
@@ -231,8 +231,8 @@ class RunController(QObject):
         allowed = self._allowed(job, asked.retrained.values())
 
         def work(control: Control, emit: Emit) -> Any:
+            from app.services.queue_files import taken_over
             from core.session.checking import check
-            from core.session.waiting import taken_over
 
             if moved is not None:
                 moved.result()

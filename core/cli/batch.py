@@ -13,8 +13,7 @@ from core.cli.progress import Loading, RunProgress
 from core.verify.numbers import DASH, count, duration, percent, plural
 
 if TYPE_CHECKING:
-    from core.session.batch import BatchRun, Row
-    from core.session.batch_table import Group
+    from core.session.batch import BatchRun, Group, Row
 
 SUMMARY = "Run several forget sets, methods and seeds from a TOML file, one after the other. Finished runs are skipped."
 
@@ -32,9 +31,8 @@ def run(given: argparse.Namespace, screen: Screen) -> int:
     """Do all runs of FILE."""
     from core.engine.control import Control
     from core.files import write_atomic
-    from core.session.batch import BatchRun
+    from core.session.batch import BatchRun, csv_text, grouped
     from core.session.batch_file import read_batch
-    from core.session.batch_table import csv_text, grouped
 
     batch = read_batch(options.path_option(given.file))
     out = options.path_option(given.out)
@@ -81,7 +79,7 @@ def rows_text(rows: Sequence[Row]) -> str:
 
 def groups_text(groups: Sequence[Group]) -> str:
     """Lay out the means of a batch, a line a method and forget set."""
-    from core.session.batch_table import HEADER
+    from core.session.batch import HEADER
 
     return table(list(HEADER), [group.cells() for group in groups], left=2)
 

@@ -27,8 +27,7 @@ _IN_JSON = 1000
 def run_near(given: argparse.Namespace, screen: Screen) -> int:
     """Say what lies near the forget set, and write the list with its twins where that is asked for."""
     from core.session.baseline import original_outputs
-    from core.session.near import near_dict, near_forget_set
-    from core.session.similar import similar_images
+    from core.session.near import near_dict, near_forget_set, similar_images
 
     loading = Loading(screen)
     dataset, pair = _opened(given, loading)

@@ -23,7 +23,7 @@ def run(given: argparse.Namespace, screen: Screen) -> int:
     """Resume the run; one that has a result is shown and left as it is."""
     from core.engine.control import Control
     from core.runs.folder import RunFolder
-    from core.session.overview import check_resumable, is_done
+    from core.session.library import check_resumable, is_done
 
     folder = RunFolder.open(options.path_option(given.run))
     if not is_done(folder):

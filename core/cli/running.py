@@ -22,7 +22,7 @@ def run_to_end(folder: RunFolder, control: Control, screen: Screen, **opened: An
     `opened` is what `core.session.running.run` takes: pair or dataset where they are open, resume, trust. A run that
     has a result already is shown as it is.
     """
-    from core.session.overview import is_done
+    from core.session.library import is_done
     from core.session.running import run
 
     if is_done(folder):

@@ -8,7 +8,7 @@ from typing import Any
 from core.cli import options
 from core.cli.output import Screen, shown, table
 from core.runs.folder import list_runs
-from core.session.overview import describe_run
+from core.session.library import describe_run
 from core.verify.numbers import DASH, count, percent
 
 SUMMARY = "List the runs of a folder: state, method, forget set, accuracies."

@@ -9,7 +9,7 @@ from typing import Any
 from core.cli.output import facts, shown, table, wrapped
 from core.job import Job
 from core.runs.folder import CARD, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, RunFolder
-from core.session.overview import forget_text, request_lines
+from core.session.library import forget_text, request_lines
 from core.verify.numbers import DASH, count, duration, percent, ratio
 
 TITLES = {

@@ -64,7 +64,7 @@ def run(given: argparse.Namespace, screen: Screen) -> int:
     from core.engine.control import Control, Interrupted
     from core.runs.folder import RunFolder
     from core.session.checking import check
-    from core.session.signing import check_key, sign_report
+    from core.session.report_files import check_key, sign_report
 
     folder = RunFolder.open(options.path_option(given.run))
     brought = _brought(paths, folder)
@@ -128,7 +128,7 @@ def _text(folder: RunFolder, report: dict[str, Any]) -> str:
     from core.cli.output import facts, shown, wrapped
     from core.cli.summary import measures_table
     from core.runs.folder import REPORT_HTML, REPORT_JSON
-    from core.session.overview import forget_text
+    from core.session.library import forget_text
 
     models = {name: found for name, found in report["models"].items() if found and name not in ("fresh", "retrained")}
     models |= report["retrained"]

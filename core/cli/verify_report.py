@@ -22,8 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace, screen: Screen) -> int:
     """Check the report's files."""
     from core.runs.folder import RunFolder
-    from core.session.overview import check_report_files
-    from core.session.signing import check_signature
+    from core.session.report_files import check_report_files, check_signature
 
     report, hashes = check_report_files(options.path_option(given.file))
     signature = check_signature(report, options.path_option(given.signers) if given.signers else None)

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from core.data.preprocessing import Preprocessing
-from core.endings import SUFFIXES, ending
 from core.errors import InputError, MismatchError, NotFoundError, UnsafeFileError
 from core.files import file_sha256
 from core.models.architectures import ModelSpec, Size, build_model, build_on_meta, get_architecture, signature
@@ -23,7 +22,7 @@ from core.models.other_tasks import refuse_outputs, refuse_single_output, refuse
 from core.models.recognise import Comparison, compare, compare_exactly, recognise
 from core.models.user_code import is_user_code
 
-__all__ = ["CheckpointForm", "OpenedModel", "open_model", "read_card", "recognise_model"]
+__all__ = ["CheckpointForm", "OpenedModel", "open_model", "read_card"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,22 +111,6 @@ def open_model(
         path, sha256, spec, weights.tensors, weights.form, card, classes, preprocessing, parameters, size_known,
         trust_code and bool(spec.user_code),
     )  # fmt: skip
-
-
-def recognise_model(path: Path | str) -> bool:
-    """Whether a path looks like a model, told from its name (and, for .bin, from its first bytes)."""
-    path = Path(path)
-    if path.is_dir():
-        return (path / WEIGHTS_NAME).is_file()
-    if not path.is_file() or ending(path) not in SUFFIXES:
-        return False
-    if path.suffix.lower() != ".bin":
-        return True
-    try:
-        with path.open("rb") as file:
-            return file.read(2) in (b"PK", b"\x80\x02")
-    except OSError:
-        return False
 
 
 def weights_file(path: Path) -> Path:

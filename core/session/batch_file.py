@@ -36,7 +36,6 @@ from core.selection import Selection, parse_forget_list, read_list_text, resolve
 from core.session.jobs import random_selection
 from core.session.opening import DataOptions
 
-SUFFIX = ".toml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 

@@ -32,10 +32,10 @@ from core.session import results
 from core.session.chain import original_of
 from core.session.class_order import doubts_about
 from core.session.measuring import FULL, QUICK, Candidate, measure_all
+from core.session.near import similar_images
 from core.session.opening import DataOptions, Pair, open_for, open_pair, place, stores, tapped
 from core.session.original import cached_outputs
 from core.session.references import FIRST_ATTACKER
-from core.session.similar import similar_images
 from core.session.training import Reference, known_references, reference_from, train_reference
 from core.states import State
 from core.verify import relations, suite

@@ -1,28 +1,34 @@
-"""Says what a file or a folder is: model, data set, run, report or forget list."""
+"""What a path is (model, data set, run, forget list, report, batch file): a quick look first, then a description.
+
+The quick look reads names and first bytes only and loads nothing heavy, so that it can answer while a file is dragged
+over the window; `inspect` begins with it and opens the file.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from core.data.dataset import SET_ASIDE, Dataset
-from core.data.named import find_source
-from core.data.sources import catalogue, recognise_dataset
+from core.endings import SUFFIXES, ending
 from core.errors import InputError, NotFoundError, nearest
-from core.forget_list import read_list_text, summarise_forget_list
 from core.jsonio import read_json
-from core.models.checkpoint import OpenedModel, open_model, recognise_model
-from core.models.plain import pack
-from core.runs.folder import REPORT_HTML, REPORT_JSON, RunFolder, list_runs
-from core.session.batch_file import SUFFIX, read_batch
-from core.session.opening import DataOptions, open_data
-from core.session.overview import MEASURES, check_report_files, describe_run, request_lines
+from core.runs.folder import JOB, REPORT_HTML, REPORT_JSON, RunFolder, list_runs
+from core.session.library import MEASURES, describe_run, request_lines
 from core.verify.numbers import count, percent
 
-KINDS = ("run", "runs", "model", "dataset", "report", "forget list", "batch")
-LIST_SUFFIXES = (".csv", ".tsv", ".txt", ".list", ".lst")
+if TYPE_CHECKING:
+    from core.data.dataset import Dataset
+    from core.models.checkpoint import OpenedModel
+    from core.session.opening import DataOptions
+
+Kind = Literal["run", "runs", "model", "dataset", "report", "forget list", "batch"]
+
+LIST_SUFFIXES = frozenset((".csv", ".tsv", ".txt", ".list", ".lst"))
+BATCH_SUFFIX = ".toml"
+_MODEL, _SAVED = "model.safetensors", "dataset_info.json"
+_ENTRIES = 200  # looked at in a folder before it is taken for none of ours
 _NAMES_SHOWN = 12
 _FILES_SHOWN = 20
 
@@ -34,7 +40,7 @@ class Description:
     """What a path is: `facts` are lines for people, `data` the same for programs."""
 
     path: str
-    kind: str  # one of KINDS
+    kind: Kind
     title: str
     facts: tuple[tuple[str, str], ...]
     data: dict[str, Any]
@@ -44,22 +50,36 @@ class Description:
         return {"kind": self.kind, "path": self.path, **self.data}
 
 
-def recognise(path: Path | str) -> str | None:
-    """Return which of KINDS a path looks like, from names and first bytes only; None for none of them."""
-    path = Path(path)
-    if RunFolder(path).exists:
+def kind_of(path: Path) -> Kind | None:
+    """Return what a path looks like, from names and first bytes; None for what is none of it or cannot be looked at.
+
+    Only a table (CSV, TSV) loads more: its first line is read by the code that opens such data.
+    """
+    try:
+        if path.is_dir():
+            return _kind_of_folder(path)
+        if not path.is_file():
+            return None
+    except OSError:
+        return None
+    suffix = ending(path)
+    if path.name == JOB:
         return "run"
-    if recognise_model(path):
-        return "model"
-    if path.is_file() and path.name in (REPORT_JSON, REPORT_HTML):
+    if path.name in (REPORT_JSON, REPORT_HTML):
         return "report"
-    if path.is_dir() and any(RunFolder(child).exists for child in path.iterdir()):
-        return "runs"
-    if recognise_dataset(path) is not None:
+    if suffix == ".bin":
+        return "model" if _first_bytes(path, 2) in (b"PK", b"\x80\x02") else None
+    if suffix in SUFFIXES:
+        return "model"
+    if suffix in (".npz", ".tar"):
         return "dataset"
-    if path.is_file() and path.suffix.lower() == SUFFIX:
+    if suffix == BATCH_SUFFIX:
         return "batch"
-    return "forget list" if path.is_file() and path.suffix.lower() in LIST_SUFFIXES else None
+    if suffix in (".csv", ".tsv"):
+        from core.data.table import looks_like_table
+
+        return "dataset" if looks_like_table(path) else "forget list"
+    return "forget list" if suffix in LIST_SUFFIXES else None
 
 
 def inspect(
@@ -76,33 +96,60 @@ def inspect(
     Raises NotFoundError with the nearest names, UnsafeFileError where looking inside would run code, and InputError
     where it is damaged or nothing this program opens.
     """
+    from core.data.named import find_source
+    from core.data.sources import recognise_dataset
+    from core.session.opening import DataOptions
+
     path, options = Path(text).expanduser(), options or DataOptions()
     if not path.exists():
         if find_source(text) is not None:
             return _dataset(text, options, progress)
         raise _missing(path, text)
-    kind = recognise(path)
-    if kind == "run":
-        return _run(RunFolder(path))
-    if kind == "runs":
-        return _runs(path)
+    kind = kind_of(path)
+    if path.is_dir() and kind in (None, "dataset"):  # the quick look stops at the first sub-folder
+        kind = "dataset" if recognise_dataset(path) is not None else None
     if kind == "model":
+        from core.models.checkpoint import open_model
+
         return _model(open_model(path, arch=arch, trust_pickle=trust_pickle, trust_code=trust_code))
     if kind == "dataset":
         return _dataset(str(path), options, progress)
-    if kind == "report":
-        return _report(path)
-    if kind == "forget list":
-        return _forget_list(path)
-    if kind == "batch":
-        return _batch(path)
+    if kind is not None:
+        describe = {"run": _run, "runs": _runs, "report": _report, "forget list": _forget_list, "batch": _batch}[kind]
+        return describe(path)
     what = "folder" if path.is_dir() else "file"
     raise InputError(
         f"{path} is no model, data set, run or forget list that can be opened", f"The guide lists what a {what} may be"
     )
 
+def _kind_of_folder(path: Path) -> Kind | None:
+    if (path / JOB).is_file():
+        return "run"
+    if (path / _MODEL).is_file():
+        return "model"
+    dataset = False
+    for number, entry in enumerate(path.iterdir()):
+        if number >= _ENTRIES:
+            break
+        if (entry / JOB).is_file():
+            return "runs"
+        # Class folders; IDX files, Hugging Face's own format, shards.
+        dataset |= entry.is_dir() and not entry.name.startswith(".")
+        dataset |= "ubyte" in entry.name or entry.name == _SAVED or ending(entry) == ".tar"
+    return "dataset" if dataset else None
+
+
+def _first_bytes(path: Path, number: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(number)
+    except OSError:
+        return b""
+
 
 def _missing(path: Path, text: str) -> NotFoundError:
+    from core.data.sources import catalogue
+
     names = [source.id for source in catalogue()] if path.name == text else []
     alike = nearest(text, names, count=1)
     if path.parent.is_dir():
@@ -116,6 +163,8 @@ def _missing(path: Path, text: str) -> NotFoundError:
 
 
 def _model(model: OpenedModel) -> Description:
+    from core.models.plain import pack
+
     form, spec, card = model.form, model.spec, model.card or {}
     dtypes = sorted(set(form.dtypes.values()))
     data: dict[str, Any] = {
@@ -167,6 +216,8 @@ def _model(model: OpenedModel) -> Description:
 
 
 def _dataset(spec: str, options: DataOptions, progress: Tell | None) -> Description:
+    from core.data.dataset import SET_ASIDE
+
     dataset, without_test = _open_any(spec, options, progress)
     train, test = len(dataset.train), len(dataset.test)
     if without_test:
@@ -221,14 +272,18 @@ def _left_out(dataset: Dataset) -> list[tuple[str, str]]:
 
 def _open_any(spec: str, options: DataOptions, progress: Tell | None) -> tuple[Dataset, bool]:
     """Open a data set also where it has no test images; the second value says that it has none."""
+    from core.data.dataset import SET_ASIDE
+    from core.session.opening import open_data
+
     if options.test_fraction is not None:
         return open_data(spec, options, progress=progress), False
-    parted = DataOptions(options.data_root, 0.5, options.classes_file, options.preprocess_file)
-    dataset = open_data(spec, parted, progress=progress)  # a test part of its own is not touched by the fraction
+    # A test part of its own is not touched by the fraction.
+    dataset = open_data(spec, replace(options, test_fraction=0.5), progress=progress)
     return dataset, dataset.test_origin == SET_ASIDE
 
 
-def _run(folder: RunFolder) -> Description:
+def _run(path: Path) -> Description:
+    folder = RunFolder(path.parent if path.name == JOB else path)
     folder.job()  # a damaged job says so
     data = describe_run(folder)
     state = data["state"]
@@ -261,6 +316,8 @@ def _runs(path: Path) -> Description:
 
 
 def _report(path: Path) -> Description:
+    from core.session.report_files import check_report_files
+
     report, hashes = check_report_files(path)
     content = read_json(report)
     verdict = content.get("verdict") or {}
@@ -275,6 +332,8 @@ def _report(path: Path) -> Description:
 
 
 def _forget_list(path: Path) -> Description:
+    from core.forget_list import read_list_text, summarise_forget_list
+
     found = summarise_forget_list(read_list_text(path))
     data = {
         "entries": found.entries,
@@ -292,6 +351,8 @@ def _forget_list(path: Path) -> Description:
 
 
 def _batch(path: Path) -> Description:
+    from core.session.batch_file import read_batch
+
     batch = read_batch(path)
     names = [item.name for item in batch.items()]
     data = {"model": str(batch.model), "dataset": batch.dataset, "runs": names}

@@ -21,7 +21,7 @@ from core.errors import AppError, InputError
 from core.files import file_sha256
 from core.job import Job
 from core.jsonio import read_json, write_json
-from core.places import cache_home, runs_home
+from core.places import cache_home, queue_home, runs_home
 from core.runs.folder import (
     CHECKPOINTS,
     EVENTS,
@@ -34,9 +34,8 @@ from core.runs.folder import (
     VERIFY,
     RunFolder,
 )
+from core.session.near import found_files, hashes_file
 from core.session.references import jobs_in, references_on_disk, same_forget_set
-from core.session.similar import found_files, hashes_file
-from core.session.waiting import waiting_lists
 
 THUMBNAILS, OUTPUTS, MEASURES = "thumbnails", "outputs", "measures"  # folders of the cache
 
@@ -221,7 +220,7 @@ def _forget_lists(folder: RunFolder, job: Job) -> tuple[Path, ...]:
 def _waiting_lists(job: Job) -> tuple[Path, ...]:
     """Return the lists of runs in the queue about the same images."""
     found = []
-    for path in waiting_lists():
+    for path in sorted(queue_home().glob(f"*/*/{FORGET}")):
         with contextlib.suppress(AppError):  # a damaged entry is removed at the next start
             if same_forget_set(job, jobs.from_dict(read_json(path.with_name(JOB)))):
                 found.append(path)

@@ -1,19 +1,40 @@
-"""What lies near a forget set in the opened model: kept images in order of how likely they are to be damaged."""
+"""What lies near a forget set: kept images that show the same picture, and kept images likely to be damaged.
+
+Near-duplicates come from hashes of the images, and from a model's features where one is open; both are cached.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from core.data.dataset import Dataset
+from core.data.duplicates import Duplicates, ImageHashes, find_duplicates, hash_images
+from core.data.twins import Twins, find_twins
 from core.engine.full import FullOutputs
+from core.files import write_atomic
+from core.metrics.neighbours import evenly
 from core.metrics.proximity import feature_similarity, head_gradient_similarity
+from core.places import cache_home
 
 ORDERS = ("features", "gradient")
 _SHARE = 0.05  # of the kept images count as near: a class among twenty
+HASHES, FOUND = "image-hashes", "similar"  # folders of the cache
+NEAREST = 3  # kept images next to each forget image in features, which are compared as well
+_MOST_PRODUCTS = 4e10  # multiplications of the search in features: a few seconds
+_VERSION = 1
+
+Tell = Callable[[str, int, int], object]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,3 +119,101 @@ def near_dict(near: Near, dataset: Dataset, most: int) -> dict[str, Any]:
 
 def _finite(value: float) -> float | None:
     return round(float(value), 4) if np.isfinite(value) else None
+
+
+def similar_images(
+    dataset: Dataset, forget: np.ndarray, outputs: FullOutputs | None = None, sha256: str = "", tell: Tell | None = None
+) -> Duplicates:
+    """Return the near-duplicates of the forget set (n,) bool among the training images that stay.
+
+    `outputs` are those of the model with the hash `sha256`: its features lead to twins that hashes miss. What was
+    found is kept in the cache, without names. `tell(what, done, total)` may raise to interrupt.
+    """
+    file = _found_file(dataset, forget, sha256 if outputs is not None else "")
+    kept = _read(file, ("kept", "forgotten", "exact", "agreement", "complete"))
+    if kept is not None:
+        return Duplicates(kept[0], kept[1], kept[2], kept[3], bool(kept[4]))
+    images = dataset.train.images.numpy()
+    near = None if outputs is None else nearest_kept(outputs.train.features, torch.from_numpy(forget.copy()))
+    found = find_duplicates(images, forget, image_hashes(dataset, tell), near=near, tick=tell)
+    _write(
+        file, kept=found.kept, forgotten=found.forgotten, exact=found.exact, agreement=found.agreement,
+        complete=np.array(found.complete),
+    )  # fmt: skip
+    return found
+
+
+def image_twins(dataset: Dataset, tell: Tell | None = None) -> Twins:
+    """Return which training images show the same picture as another one; the hashes come from the cache."""
+    return find_twins(dataset.train.images.numpy(), image_hashes(dataset, tell), tick=tell)
+
+
+def image_hashes(dataset: Dataset, tell: Tell | None = None) -> ImageHashes:
+    """Return the hashes of all training images, from the cache where they were taken before."""
+    file = hashes_file(dataset.fingerprint)
+    kept = _read(file, ("hashes", "digests"))
+    if kept is not None and len(kept[0]) == len(dataset.train):
+        return ImageHashes(*kept)
+    hashed = hash_images(dataset.train.images.numpy(), tell)
+    _write(file, hashes=hashed.hashes, digests=hashed.digests)
+    return hashed
+
+
+def nearest_kept(features: torch.Tensor, forget: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Return kept images nearest to each forget image by cosine, and that forget image: (p,) int64 each.
+
+    features: (n, C); forget: (n,) bool. Of many forget images some are taken, evenly, so that it takes seconds.
+    """
+    asked, stays = torch.nonzero(forget).flatten(), torch.nonzero(~forget).flatten()
+    count = max(1, int(_MOST_PRODUCTS / max(1, features.numel())))
+    asked = evenly(asked)
+    asked = asked[:: max(1, -(-len(asked) // count))]
+    if not len(asked) or not len(stays) or not bool(torch.isfinite(features).all()):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    targets = F.normalize(features[asked].float(), dim=1)
+    best = torch.full((len(asked), 0), 0.0)
+    ids = torch.zeros((len(asked), 0), dtype=torch.int64)
+    for rows in stays.split(8192):
+        likeness = targets @ F.normalize(features[rows].float(), dim=1).T
+        best = torch.cat([best, likeness], dim=1)
+        ids = torch.cat([ids, rows.expand(len(asked), -1)], dim=1)
+        best, order = best.topk(min(NEAREST, best.shape[1]), dim=1)
+        ids = ids.gather(1, order)
+    return ids.flatten().numpy(), asked.repeat_interleave(ids.shape[1]).numpy()
+
+
+def hashes_file(fingerprint: str) -> Path:
+    """Return where the hashes of a data set's images are kept."""
+    return cache_home() / HASHES / f"{_name(fingerprint)}.npz"
+
+
+def found_files(fingerprint: str) -> list[Path]:
+    """Return the files of what was found for any forget set of a data set."""
+    return sorted((cache_home() / FOUND).glob(f"{_name(fingerprint)}-*.npz"))
+
+
+def _found_file(dataset: Dataset, forget: np.ndarray, sha256: str) -> Path:
+    what = np.packbits(forget).tobytes() + sha256.encode() + bytes([_VERSION])
+    return cache_home() / FOUND / f"{_name(dataset.fingerprint)}-{hashlib.sha256(what).hexdigest()[:24]}.npz"
+
+
+def _name(fingerprint: str) -> str:
+    return hashlib.sha256(f"{_VERSION} {fingerprint}".encode()).hexdigest()[:24]
+
+
+def _read(file: Path, names: tuple[str, ...]) -> list[np.ndarray] | None:
+    try:
+        with np.load(file, allow_pickle=False) as held:
+            return [held[name] for name in names]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None  # a cache that cannot be read is none
+
+
+def _write(file: Path, **arrays: np.ndarray) -> None:
+    held = BytesIO()
+    np.savez(held, **arrays)  # type: ignore[arg-type]  # its stubs take any name for `allow_pickle`
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(file, held.getvalue())
+    except OSError:  # a cache that cannot be written costs time, not results
+        return

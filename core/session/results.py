@@ -27,7 +27,7 @@ from core.session.caveats import Caveat, caveats, is_unchanged, unchanged_since_
 from core.session.chain import original_of
 from core.session.class_order import doubts_about
 from core.session.measuring import Candidate, Measurements, measure_all
-from core.session.similar import similar_images
+from core.session.near import similar_images
 from core.states import State
 from core.verify import relations, suite
 from core.verify.measure_log import SUITE_VERSION

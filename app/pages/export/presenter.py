@@ -144,7 +144,7 @@ class ExportPresenter(QObject):
 def read_facts(folder: RunFolder) -> ExportFacts:
     """Read a run folder; runs in a worker, because counting traces hashes model files."""
     from core.session.kept import what_is_kept
-    from core.session.overview import check_state
+    from core.session.library import check_state
 
     job = folder.job()
     return ExportFacts(

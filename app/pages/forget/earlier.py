@@ -18,10 +18,10 @@ from app.widgets.labels import ElidedLabel, Label
 
 if TYPE_CHECKING:
     from app.context import AppContext
+    from app.services.earlier_requests import Earlier
     from core.data.dataset import Dataset
     from core.models.checkpoint import OpenedModel
     from core.selection import Selection
-    from core.session.earlier import Earlier
 
 MOST_LINES = 3  # the newest; all of them are in the tool tip
 STAYS = "{images} {were} forgotten already by this model. They stay forgotten and cannot be chosen again."
@@ -122,7 +122,7 @@ class EarlierPresenter(QObject):
 
 def read_earlier(model: OpenedModel, dataset: Dataset) -> Earlier:
     """Return what a model has forgotten before; runs in a worker."""
-    from core.session.earlier import earlier_requests
+    from app.services.earlier_requests import earlier_requests
 
     return earlier_requests(model, dataset)
 

@@ -146,7 +146,7 @@ class MapPresenter(QObject):
 
 def arrange(compact: Any, labels: Any, progress: Any, cancelled: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return ids and places of a t-SNE map; runs in a worker. Raises StoppedError where it is not wanted any more."""
-    from core.session.maps import tsne_map
+    from core.session.feature_maps import tsne_map
 
     def tell(what: str, done: int, total: int) -> None:
         if cancelled():

@@ -104,7 +104,7 @@ def look(dataset: Any, mask: np.ndarray, pair: Any, progress: Any, cancelled: An
     """
     from core.devices import choose_device
     from core.session.baseline import original_outputs
-    from core.session.similar import similar_images
+    from core.session.near import similar_images
 
     def tell(what: str, done: int, total: int) -> None:
         if cancelled():

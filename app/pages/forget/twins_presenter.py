@@ -62,7 +62,7 @@ class TwinsPresenter(QObject):
 
 def look(dataset: Any, progress: Any, cancelled: Any) -> Twins:
     """Return which training images have a duplicate; runs in a worker."""
-    from core.session.similar import image_twins
+    from core.session.near import image_twins
 
     def tell(what: str, done: int, total: int) -> None:
         if cancelled():

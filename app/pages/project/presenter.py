@@ -14,12 +14,11 @@ from app.pages.project.questions import Questions
 from app.pages.project.sample_strip import SIDE
 from app.pages.project.training import TrainingStarter
 from app.services import format as fmt
-from app.services.opening import Failure, example_seconds, explain
+from app.services.opening import Failure, example_seconds, explain, opens_as
 from app.services.paths import resources_dir
 from app.services.theme import theme
 from app.workers.opening_job import Request
 from core.jsonio import read_json
-from core.session.kinds import kind_of
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -109,7 +108,7 @@ class ProjectPresenter(QObject):
         return self._context.opening.judge_paths(paths) if _are(paths, "model") else None
 
     def _judge_data(self, paths: list[Path]) -> str | None:
-        return self._context.opening.judge_paths(paths) if _are(paths, "data") else None
+        return self._context.opening.judge_paths(paths) if _are(paths, "dataset") else None
 
     def _drag_hovered(self, sentence: str) -> None:
         if sentence and self._context.status is not None:
@@ -289,7 +288,7 @@ def _pixels(dataset: Any) -> Any:
 
 
 def _are(paths: list[Path], kind: str) -> bool:
-    return bool(paths) and all(kind_of(path) == kind for path in paths)
+    return bool(paths) and all(opens_as(path) == kind for path in paths)
 
 
 def _example_digit() -> str:

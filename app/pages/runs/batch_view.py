@@ -39,8 +39,8 @@ from core.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from app.context import AppContext
-    from core.session.batch_record import BatchRecord
-    from core.session.batch_table import Group
+    from app.services.queue_files import BatchRecord
+    from core.session.batch import Group
 
 NOTHING = "Results of batches are listed here. Open a batch file (TOML), or drop one on the window, to queue its runs."
 NOTE = "Means over seeds ± half of the 95 % interval of the mean. Point at a number for single seeds."
@@ -242,8 +242,8 @@ class BatchView(QWidget):
 
 def read_batches(file: Path | None, waiting: Sequence[Path]) -> Found:
     """Return the batches known and the results of one (`file`; None: the one queued last); runs in a worker."""
-    from core.session.batch_record import records, rows_of
-    from core.session.batch_table import csv_text, grouped
+    from app.services.queue_files import records, rows_of
+    from core.session.batch import csv_text, grouped
 
     known = records()
     record = next((one for one in known if one.file == file), known[0] if known else None)

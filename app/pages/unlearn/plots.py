@@ -24,8 +24,8 @@ from app.widgets.cards import Card
 from core.events import AlignmentMeasured, Evaluation, Event, RunStarted, SpectrumMeasured, StepMetrics
 
 if TYPE_CHECKING:
+    from app.services.reference_markers import Marker
     from app.workers.live_run import LiveRun
-    from core.session.markers import Marker
 
 NO_FORGET_SET = "Nothing is forgotten in this run, so there is no alignment to follow."
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from app.context import AppContext
+    from app.services.reference_markers import Marker
     from app.workers.run_controller import RunController
     from core.job import Job
-    from core.session.markers import Marker
 
 OUT_OF_MEMORY = "Out of memory"
 _MARKERS = "run markers"
@@ -202,7 +202,7 @@ class RunPresenter(QObject):
 
 
 def _markers(job: Job, runs_folder: Path) -> tuple[Marker, ...]:
-    from core.session.markers import markers
+    from app.services.reference_markers import markers
 
     return markers(job, runs_folder)
 

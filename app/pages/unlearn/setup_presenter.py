@@ -435,7 +435,7 @@ def _make_plan(
     from core.session.chain import all_requests
     from core.session.costs import retraining_seconds
     from core.session.jobs import make_unlearn_job
-    from core.session.overview import request_lines
+    from core.session.library import request_lines
     from core.session.planning import estimate
 
     selection = all_requests(pair.model.path, selection, pair.dataset)

@@ -26,7 +26,7 @@ from app.widgets.labels import Label, caption
 from app.widgets.progress import ProgressLine
 
 if TYPE_CHECKING:
-    from core.session.pictures import Embeddings
+    from core.session.feature_maps import Embeddings
 
 TURNED = (
     "Each model by its own two principal components, turned by an orthogonal fit of the retain class means: two "

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from app.context import AppContext
     from app.pages.verify.presenter import ResultFacts
     from core.runs.folder import RunFolder
+    from core.session.feature_maps import Embeddings
     from core.session.opening import Pair
-    from core.session.pictures import Embeddings
 
 
 _TIPS = {
@@ -171,7 +171,7 @@ def _pictures(
     cancelled: Any,
 ) -> Embeddings:  # fmt: skip
     from core.runs.folder import MODEL
-    from core.session.pictures import embeddings
+    from core.session.feature_maps import embeddings
     from core.session.references import trained_references
 
     reference = trained_references(folder.job()).get(seed) if seed is not None else None

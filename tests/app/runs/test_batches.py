@@ -12,11 +12,10 @@ from app.models import batch_table as columns
 from app.models.batch_table import BatchTableModel
 from app.pages.runs import RunsPage
 from app.pages.runs.batch_view import NOTHING
+from app.services.queue_files import BatchRecord, RecordedRun, write_record
 from core.jsonio import write_json
 from core.runs.folder import CARD, MODEL, REPORT_JSON, RunFolder
-from core.session.batch import Row
-from core.session.batch_record import BatchRecord, RecordedRun, write_record
-from core.session.batch_table import grouped
+from core.session.batch import Row, grouped
 from tests.app.scripted import Script, job, write_run
 from tests.app.verify.walk import unnamed_widgets
 

@@ -48,7 +48,7 @@ def test_a_run_that_goes_while_it_is_read_costs_the_others_nothing(folder, monke
 def test_what_did_not_change_is_not_read_again(folder, monkeypatch):
     run = write_run(folder / "a", job(), Script("a").whole())
     first = read_rows(folder, [], set(), {})
-    monkeypatch.setattr("core.session.overview.describe_run", lambda run: pytest.fail("read again"))
+    monkeypatch.setattr("core.session.library.describe_run", lambda run: pytest.fail("read again"))
     assert read_rows(folder, [], set(), {row.path: row for row in first}) == first
     monkeypatch.undo()
     append_events(run, Script("a").measured(100, 0.7))

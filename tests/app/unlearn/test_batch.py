@@ -7,8 +7,8 @@ import shutil
 from PySide6.QtWidgets import QLabel, QWidget
 
 from app.services.batch_queue import BatchQueue
+from app.services.queue_files import records
 from core.runs.folder import MODEL, Status
-from core.session.batch_record import records
 from core.session.jobs import create_run, make_unlearn_job
 
 

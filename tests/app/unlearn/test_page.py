@@ -11,12 +11,12 @@ from PySide6.QtWidgets import QApplication
 from app.dialogs.confirm import ConfirmDialog
 from app.pages.unlearn import UnlearnPage
 from app.services import run_words as words
+from app.services.reference_markers import Marker
 from app.widgets.term import TermLabel
 from app.workers.live_run import LiveRun
 from core.errors import OutOfMemoryError
 from core.runs.folder import RunFolder
 from core.session.jobs import make_unlearn_job
-from core.session.markers import Marker
 from core.states import State
 from tests.app.helpers import cut_off
 from tests.app.scripted import Script, Stepped, append_events, job, write_run
@@ -377,7 +377,7 @@ def test_markers_of_the_run_before_do_not_arrive_at_a_training(page, opened, qtb
         go.wait(60)
         return (Marker("retrained", 0.5, 0.5, None, None),)
 
-    monkeypatch.setattr("core.session.markers.markers", late)
+    monkeypatch.setattr("app.services.reference_markers.markers", late)
     first = LiveRun.from_folder(write_run(tmp_path / "a", job(), Script("a").whole()))
     training = LiveRun.from_folder(
         write_run(tmp_path / "t", job("none", kind="train"), Script("t", mode="none").whole())

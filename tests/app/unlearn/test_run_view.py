@@ -9,10 +9,10 @@ import pytest
 from app.pages.unlearn.curves import RunCurves, newest_until
 from app.pages.unlearn.run_bar import RunBar
 from app.pages.unlearn.run_view import RunView
+from app.services.reference_markers import Marker
 from app.workers.live_run import LiveRun
 from core.job import RequestPart
 from core.runs.folder import RunFolder
-from core.session.markers import Marker
 from core.states import State
 from tests.app.scripted import Script, job
 

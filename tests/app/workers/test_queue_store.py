@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from app.dialogs.waiting import WaitingRuns, words_of
+from app.services.queue_files import left_waiting
 from app.workers.queue_store import QueueStore
 from app.workers.run_controller import RunController
+from core.places import queue_home
 from core.runs.folder import FORGET, RunFolder
 from core.selection import read_forget_csv
 from core.session.jobs import make_unlearn_job
-from core.session.waiting import left_waiting, waiting_home
 from core.states import State
 from tests.app.runner import context, example, example_home, home, opened
 
@@ -81,7 +82,7 @@ def test_a_run_that_begins_leaves_the_disk(new, example, home, qtbot):
     qtbot.waitUntil(lambda: (kept / "waiting.json").is_file(), timeout=5_000)
     controller.hold(False)
     qtbot.waitUntil(lambda: run.ended, timeout=60_000)
-    assert controller.shutdown() and not kept.exists() and not list(waiting_home().glob("*"))
+    assert controller.shutdown() and not kept.exists() and not list(queue_home().glob("*"))
 
 
 def test_what_another_window_took_over_says_so_in_a_sentence(new, example, home, runs, qtbot):
@@ -151,7 +152,7 @@ def test_a_training_that_waited_is_there_after_the_end_and_runs(new, example, ho
     qtbot.waitUntil(lambda: restored.ended, timeout=60_000)
     assert restored.state is State.FINISHED, restored.error
     assert restored.kind == "train" and (restored.path / "model.safetensors").is_file()
-    assert second.shutdown() and left_waiting() == () and not list(waiting_home().glob("*"))
+    assert second.shutdown() and left_waiting() == () and not list(queue_home().glob("*"))
 
 
 def test_a_check_that_waited_is_there_after_the_end_and_runs(new, example, home, runs, qtbot):
@@ -174,7 +175,7 @@ def test_a_check_that_waited_is_there_after_the_end_and_runs(new, example, home,
     qtbot.waitUntil(lambda: restored.ended, timeout=60_000)
     assert restored.state is State.FINISHED, restored.error
     assert set(made.folder.report()["retrained"]) == {"mine"}
-    assert second.shutdown() and left_waiting() == () and not list(waiting_home().glob("*"))
+    assert second.shutdown() and left_waiting() == () and not list(queue_home().glob("*"))
 
 
 def test_a_check_of_a_run_that_is_gone_is_no_question(new, example, home, tmp_path):
@@ -185,7 +186,7 @@ def test_a_check_of_a_run_that_is_gone_is_no_question(new, example, home, tmp_pa
     controller.shutdown()
     assert len(left_waiting()) == 1
     (folder.path / "job.json").unlink()
-    assert left_waiting() == () and not list(waiting_home().glob("*"))
+    assert left_waiting() == () and not list(queue_home().glob("*"))
 
 
 def test_a_check_under_way_is_kept_until_its_end(new, example, home, tmp_path, qtbot):

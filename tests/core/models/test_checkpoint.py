@@ -16,7 +16,7 @@ from torch import nn
 from core.errors import AppError, InputError, MismatchError, NotFoundError, UnsafeFileError
 from core.files import file_sha256
 from core.jsonio import dumps, loads
-from core.models.checkpoint import open_model, recognise_model
+from core.models.checkpoint import open_model
 from core.models.containers import CheckpointForm
 from core.models.formats import write_same
 
@@ -63,7 +63,6 @@ def test_every_form_gives_the_same_weights(tmp_path, weights, form, suffix):
     assert all(torch.equal(model.state_dict[key], weights[key]) for key in weights)
     assert (model.spec.architecture, model.spec.num_classes, model.spec.in_channels) == ("small-cnn", 5, 1)
     assert model.spec.input_size == (8, 8)
-    assert recognise_model(path)
 
 
 def test_old_serialisation_opens(tmp_path, weights):
@@ -340,15 +339,6 @@ def test_missing_files_and_folders(tmp_path):
         open_model(tmp_path / "none.pt")
     with pytest.raises(NotFoundError, match=r"holds no model\.safetensors"):
         open_model(tmp_path)
-    assert not recognise_model(tmp_path)
-    assert not recognise_model(tmp_path / "none.pt")
-
-
-def test_other_binary_files_are_not_taken_for_models(tmp_path):
-    (tmp_path / "firmware.bin").write_bytes(b"\x7fELF" + bytes(99))
-    (tmp_path / "photo.png").write_bytes(b"\x89PNG")
-    assert not recognise_model(tmp_path / "firmware.bin")
-    assert not recognise_model(tmp_path / "photo.png")
 
 
 # --- what the caller states ---------------------------------------------------------------------------------------

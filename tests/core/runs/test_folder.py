@@ -20,7 +20,7 @@ from core.job import from_dict as job_from_dict
 from core.jsonio import dumps, loads, write_json
 from core.runs.folder import LOCK, LOCK_SECONDS, RunFolder, Status, effective, list_runs
 from core.runs.recorder import Recorder
-from core.session.overview import describe_run
+from core.session.library import describe_run
 
 JOB = Job(
     model=ModelPart(architecture="mlp", num_classes=10, in_channels=1, input_size=(8, 8)),

@@ -10,7 +10,7 @@ from core.engine.control import Control, Interrupted
 from core.engine.full import FullOutputs
 from core.engine.outputs import SetOutputs
 from core.session.baseline import baseline, original_outputs, summarise
-from core.session.maps import tsne_map
+from core.session.feature_maps import tsne_map
 from core.session.opening import open_pair
 
 

@@ -8,15 +8,7 @@ import json
 
 import pytest
 
-from core.data.dataset import ImageSet
-from core.engine.control import Control
-from core.errors import InputError
-from core.jsonio import read_json, write_json
-from core.runs.folder import RunFolder, Status
-from core.session import batch as batches
-from core.session.batch import BATCH, BatchRun, Row
-from core.session.batch_file import read_batch
-from core.session.batch_record import (
+from app.services.queue_files import (
     BatchRecord,
     RecordedRun,
     batches_home,
@@ -26,7 +18,14 @@ from core.session.batch_record import (
     unfinished,
     write_record,
 )
-from core.session.batch_table import csv_text, grouped
+from core.data.dataset import ImageSet
+from core.engine.control import Control
+from core.errors import InputError
+from core.jsonio import read_json, write_json
+from core.runs.folder import RunFolder, Status
+from core.session import batch as batches
+from core.session.batch import BATCH, BatchRun, Row, csv_text, grouped
+from core.session.batch_file import read_batch
 from core.session.inspecting import inspect
 from core.session.opening import Pair, open_for
 

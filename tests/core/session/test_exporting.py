@@ -20,8 +20,7 @@ from core.models.checkpoint import open_model
 from core.models.containers import CheckpointForm, read_weights
 from core.runs.folder import RunFolder, Status
 from core.session import exporting
-from core.session.export_source import open_source, sample_images
-from core.session.exporting import export, read_back_run
+from core.session.exporting import export, open_source, read_back_run, sample_images
 from core.session.opening import open_data
 from core.session.results import write_models
 

@@ -17,7 +17,7 @@ from core.places import cache_home, references_home, runs_home
 from core.runs.folder import CHECKPOINTS, EVENTS, FORGET, MODEL, REMOVED, REPORT_HTML, REPORT_JSON, RunFolder
 from core.selection import Selection, read_forget_csv, write_forget_list
 from core.session.kept import Kept, remove_kept, what_is_kept
-from core.session.overview import check_report_files
+from core.session.report_files import check_report_files
 
 LABELS = np.repeat(np.arange(3), 4)
 CHOSEN = Selection.empty(LABELS, ("a", "b", "c")).with_classes([1])

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from app.services.queue_files import Waiting, WaitingRoom
 from core.engine.control import Control
 from core.models.architectures import network_key
 from core.places import cache_home, data_home, runs_home
@@ -17,12 +18,11 @@ from core.selection import Selection
 from core.session.checking import check
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.kept import remove_kept, what_is_kept
+from core.session.near import image_hashes, similar_images
 from core.session.opening import DataOptions, open_data, open_for, open_pair, stores, tapped
 from core.session.original import cached_outputs
 from core.session.running import run
-from core.session.similar import image_hashes, similar_images
 from core.session.training import train
-from core.session.waiting import Waiting, WaitingRoom
 
 SIDE, EACH, FORGET = 12, 14, (3, 5, 17)
 FAST = {"device": "cpu", "precision": "float32", "threads": 1, "monitoring_budget": 0.0, "checkpoint_seconds": 0.0}

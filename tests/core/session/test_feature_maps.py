@@ -17,9 +17,9 @@ from core.models.formats import write_safetensors
 from core.places import cache_home
 from core.runs.folder import FORGET, MODEL, RunFolder
 from core.selection import Selection
+from core.session.feature_maps import embeddings, picture
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.opening import open_pair
-from core.session.pictures import embeddings, picture
 
 torch.set_num_threads(1)
 CLASSES = ("a", "b", "c", "d")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.session.similar import hashes_file, image_hashes, similar_images
+from core.session.near import hashes_file, image_hashes, similar_images
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from core.job import RequestPart
 from core.models.checkpoint import OpenedModel
 from core.runs.folder import CARD
 from core.session.chain import chain_of, earlier_run, unknown_requests
-from core.session.overview import request_text
+from core.session.library import request_text
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,17 @@
-"""What curves are held against, from references and reports on disk."""
+"""Markers of other models beside a run's curves, read from references and reports on disk."""
 
 from __future__ import annotations
 
+from app.services.reference_markers import markers
 from core.engine.control import Control
 from core.jsonio import write_json
 from core.runs.folder import REPORT_JSON
-from core.session.markers import markers
 from core.session.running import run
 from core.session.training import train_reference
+from tests.core.session import conftest as runs_of_digits
+
+digits, digits_model, pair = runs_of_digits.digits, runs_of_digits.digits_model, runs_of_digits.pair
+three, new_run = runs_of_digits.three, runs_of_digits.new_run
 
 
 def by_model(found):

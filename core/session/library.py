@@ -1,4 +1,4 @@
-"""Runs at a glance, from their files alone: state, forget set, measures, and whether files are still what they were."""
+"""The library of runs: what a run folder's files say of its state, forget set, measures and verdict."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import Any
 from core.errors import AppError, InputError, MismatchError, NotFoundError
 from core.files import file_sha256
 from core.job import Job
-from core.jsonio import read_json
-from core.runs.folder import JOB, REPORT_JSON, RunFolder
+from core.runs.folder import JOB, RunFolder
 from core.verify.numbers import count, plural
 
 MEASURES = ("retain_accuracy", "forget_accuracy", "retain_test_accuracy", "forget_test_accuracy")
@@ -90,43 +89,6 @@ def request_text(request: Mapping[str, Any]) -> str:
     what = f"{'class' if len(request.get('class_names') or ()) == 1 else 'classes'} {names}" if names else "images"
     run = f"run {request['run']}" if request.get("run") else "this run"
     return f"{what}: {plural(int(request.get('count') or 0), 'image')}, by {request.get('method')} ({run})"
-
-
-def check_report_files(path: Path) -> tuple[Path, dict[str, str]]:
-    """Compute the SHA-256 of every file a report names; `path` is report.json, report.html or their folder.
-
-    Returns report.json's path and the hashes; files that were removed on request are left out, where what was noted
-    of them is what the report says. Raises InputError where there is no report, or it names no files, and
-    MismatchError naming each file that was changed, is missing, or lies elsewhere.
-    """
-    if path.is_dir():
-        path = path / REPORT_JSON
-    if not path.is_file():
-        raise NotFoundError(f"There is no report {path}", "Name the report.json of a run folder")
-    report = path.with_suffix(".json") if path.suffix.lower() in (".html", ".htm") else path
-    if not report.is_file():
-        raise NotFoundError(f"There is no {report.name} beside {path}", "Its hashes stand in that file")
-    content = read_json(report)
-    stated = content.get("files") if isinstance(content, dict) else None
-    if not isinstance(stated, dict) or not stated:
-        raise InputError(f"{report} is no report of a run: it names no files with their hashes")
-    hashes, wrong = {}, []
-    removed = RunFolder(report.parent).removed()
-    for name, wanted in stated.items():
-        file = report.parent / name
-        if Path(name).name != name:  # a report may not make anyone read files elsewhere
-            wrong.append(f"{name!r} is no file beside the report")
-        elif not file.is_file() and (removed.get(name) or {}).get("sha256") == wanted:
-            continue
-        elif not file.is_file():
-            wrong.append(f"{name} is missing")
-        else:
-            hashes[name] = file_sha256(file)
-            if hashes[name] != wanted:
-                wrong.append(f"{name} is not what the report was written about")
-    if wrong:
-        raise MismatchError(f"{report}: {'; '.join(wrong)}", "Do not rely on this report")
-    return report, hashes
 
 
 def check_resumable(job: Job) -> None:

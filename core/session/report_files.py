@@ -1,4 +1,7 @@
-"""SSH signatures of reports: made and checked by ssh-keygen, so that the key never passes through this program."""
+"""Whether a report still holds: the hashes of the files it names, and its SSH signature.
+
+ssh-keygen makes and checks signatures, so the key never passes through this program.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import InputError, MismatchError, NotFoundError
+from core.files import file_sha256
+from core.jsonio import read_json
 from core.runs.folder import REPORT_JSON, SIGNATURE, RunFolder
 
 NAMESPACE = "unlearn-studio-report"
@@ -24,6 +29,43 @@ class Signature:
 
     key: str  # "ED25519 key SHA256:…"
     signer: str = ""
+
+
+def check_report_files(path: Path) -> tuple[Path, dict[str, str]]:
+    """Compute the SHA-256 of every file a report names; `path` is report.json, report.html or their folder.
+
+    Returns report.json's path and the hashes; files that were removed on request are left out, where what was noted
+    of them is what the report says. Raises InputError where there is no report, or it names no files, and
+    MismatchError naming each file that was changed, is missing, or lies elsewhere.
+    """
+    if path.is_dir():
+        path = path / REPORT_JSON
+    if not path.is_file():
+        raise NotFoundError(f"There is no report {path}", "Name the report.json of a run folder")
+    report = path.with_suffix(".json") if path.suffix.lower() in (".html", ".htm") else path
+    if not report.is_file():
+        raise NotFoundError(f"There is no {report.name} beside {path}", "Its hashes stand in that file")
+    content = read_json(report)
+    stated = content.get("files") if isinstance(content, dict) else None
+    if not isinstance(stated, dict) or not stated:
+        raise InputError(f"{report} is no report of a run: it names no files with their hashes")
+    hashes, wrong = {}, []
+    removed = RunFolder(report.parent).removed()
+    for name, wanted in stated.items():
+        file = report.parent / name
+        if Path(name).name != name:  # a report may not make anyone read files elsewhere
+            wrong.append(f"{name!r} is no file beside the report")
+        elif not file.is_file() and (removed.get(name) or {}).get("sha256") == wanted:
+            continue
+        elif not file.is_file():
+            wrong.append(f"{name} is missing")
+        else:
+            hashes[name] = file_sha256(file)
+            if hashes[name] != wanted:
+                wrong.append(f"{name} is not what the report was written about")
+    if wrong:
+        raise MismatchError(f"{report}: {'; '.join(wrong)}", "Do not rely on this report")
+    return report, hashes
 
 
 def check_key(key: Path) -> None:

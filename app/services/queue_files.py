@@ -1,0 +1,318 @@
+"""The window's queue on disk: what waits, and which runs belong to a batch, so that both outlast the program.
+
+`queue/`: everything that waits lies in a folder of its own: waiting.json (place in the queue, run folder) and what
+makes a run (job.json, forget.csv). A check has no job of its own: it is about a run on disk, and waiting.json holds its
+options. The folders of one program lie together under a lock it holds while it lives, so what is not locked was left.
+
+`batches/`: one file for each batch file, named by the hash of its path, lists its runs and their folders. How a run
+ended stands in its folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import filelock
+
+from core import job as jobs
+from core.data.dataset import Dataset
+from core.errors import AppError, InputError, NotFoundError
+from core.files import write_atomic
+from core.job import Job
+from core.jsonio import read_json, write_json
+from core.places import data_home, queue_home
+from core.runs.folder import FORGET, JOB, LOCK, RunFolder
+from core.selection import Selection, write_forget_list
+from core.session.batch import Row, row_of
+from core.session.chain import all_requests
+from core.session.library import is_done
+from core.session.searches import keep_tries
+from core.states import State
+
+WAITING = "waiting.json"
+RECORD_FORMAT = 1
+_DAMAGED = (AppError, AttributeError, KeyError, TypeError, ValueError)  # of a file that cannot be read
+
+
+@dataclass(frozen=True)
+class Check:
+    """The options of a check that waits: seeds of retrained models, models the user brought, and the suite."""
+
+    seeds: tuple[int, ...] = ()
+    retrained: Mapping[str, Path] = field(default_factory=dict)
+    which: str = "quick"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A run, training or check that waits: its folder in the queue (`entry`), its job, and the run folder it will have.
+
+    A `check` is about the run that is in `folder` already, and `job` is that run's.
+    """
+
+    entry: Path
+    job: Job
+    folder: Path
+    place: float
+    tries: Path | None = None  # of the search that gave the job its settings
+    check: Check | None = None
+
+
+class WaitingRoom:
+    """The part of the queue that belongs to this program; the lock on it tells other programs that this one lives."""
+
+    def __init__(self) -> None:
+        self.folder = queue_home() / uuid.uuid4().hex
+        self._lock: filelock.FileLock | None = None
+
+    def entry(self) -> Path:
+        """Return a new folder's path for something that waits; nothing is written yet."""
+        return self.folder / uuid.uuid4().hex
+
+    def put(self, waiting: Waiting, selection: Selection, dataset: Dataset) -> None:
+        """Write a run that waits; `selection` is the forget set its job was made with. Raises InputError."""
+        if waiting.job.chain:
+            selection = all_requests(Path(waiting.job.model.path), selection, dataset)
+        with _written(waiting.entry):
+            self._lock_folder()
+            waiting.entry.mkdir(parents=True, exist_ok=True)
+            write_json(waiting.entry / JOB, jobs.to_dict(waiting.job))
+            write_forget_list(waiting.entry / FORGET, selection, dataset.train.paths)
+            tries = str(waiting.tries) if waiting.tries else ""
+            # Written last: an entry without this file does not count.
+            write_json(waiting.entry / WAITING, {"folder": str(waiting.folder), "place": waiting.place, "tries": tries})
+
+    def put_check(self, entry: Path, folder: Path, check: Check, place: float) -> None:
+        """Write a check that waits. Raises InputError."""
+        options = {
+            "seeds": list(check.seeds),
+            "retrained": {name: str(path) for name, path in check.retrained.items()},
+            "which": check.which,
+        }
+        with _written(entry):
+            self._lock_folder()
+            entry.mkdir(parents=True, exist_ok=True)
+            write_json(entry / WAITING, {"folder": str(folder), "place": place, "check": options})
+
+    def adopt(self, waiting: Waiting, entry: Path) -> None:
+        """Take over what another program left. Raises NotFoundError where a third one was quicker."""
+        self._lock_folder()
+        try:
+            waiting.entry.rename(entry)
+        except FileNotFoundError as error:
+            raise taken_over() from error
+
+    def close(self) -> None:
+        """Release the lock, so that the next start finds what still waits."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+        _tidy(self.folder)
+
+    def _lock_folder(self) -> None:
+        if self._lock is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = filelock.FileLock(self.folder / LOCK, timeout=0, thread_local=False)
+            self._lock.acquire()
+
+
+def taken_over() -> NotFoundError:
+    """Return the error for a run that waits no longer, because another window has started it."""
+    return NotFoundError("Another window has taken over what waited here", "It is in that window's queue")
+
+
+def move_waiting(entry: Path, place: float) -> None:
+    """Write down another place in the queue; an entry that is gone is no error."""
+    if not (entry / WAITING).is_file():
+        return
+    noted = read_json(entry / WAITING)
+    write_json(entry / WAITING, {**noted, "place": place})
+
+
+def drop_waiting(entry: Path) -> None:
+    """Remove an entry from the queue; one that is gone is no error."""
+    shutil.rmtree(entry, ignore_errors=True)
+
+
+def left_waiting() -> tuple[Waiting, ...]:
+    """Return what programs left in the queue when they ended, in its order.
+
+    Entries that cannot be read are removed, and so is the check of a run that is gone.
+    """
+    left = []
+    for room in _left_rooms():
+        for entry in sorted(child for child in room.iterdir() if child.is_dir()):
+            try:
+                left.append(_read_entry(entry))
+            except _DAMAGED:
+                drop_waiting(entry)
+        _tidy(room)
+    return tuple(sorted(left, key=lambda waiting: waiting.place))
+
+
+def _read_entry(entry: Path) -> Waiting:
+    noted = read_json(entry / WAITING)
+    folder, place = Path(noted["folder"]), float(noted["place"])
+    if asked := noted.get("check"):
+        retrained = {str(name): Path(path) for name, path in asked["retrained"].items()}
+        check = Check(tuple(int(seed) for seed in asked["seeds"]), retrained, str(asked["which"]))
+        return Waiting(entry, RunFolder.open(folder).job(), folder, place, check=check)
+    tries = Path(noted["tries"]) if noted.get("tries") else None
+    return Waiting(entry, jobs.from_dict(read_json(entry / JOB)), folder, place, tries)
+
+
+def begin_waiting(entry: Path, job: Job, path: Path, tries: Path | None = None) -> RunFolder:
+    """Make the run folder of a run that waited in `entry`. Raises InputError where that cannot be."""
+    if not entry.is_dir():
+        raise taken_over()
+    try:
+        listed = (entry / FORGET).read_bytes()
+    except OSError as error:
+        raise InputError(f"The forget list of the run that waited is gone: {error.strerror or error}") from error
+    if tries is not None and tries.is_file():
+        keep_tries(tries, RunFolder(path))
+    folder = RunFolder.create(path, job)
+    write_atomic(folder.file(FORGET), listed)
+    return folder
+
+
+def _left_rooms() -> Iterator[Path]:
+    for room in sorted(queue_home().iterdir()) if queue_home().is_dir() else ():
+        lock = filelock.FileLock(room / LOCK, timeout=0, thread_local=False)
+        try:
+            lock.acquire()
+        except (filelock.Timeout, OSError):
+            continue  # its program lives
+        lock.release()
+        yield room
+
+
+def _tidy(room: Path) -> None:
+    """Remove a program's folder once nothing waits in it."""
+    if room.is_dir() and not any(child.is_dir() for child in room.iterdir()):
+        with contextlib.suppress(OSError):
+            shutil.rmtree(room)
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """One run of a batch and the folder it has or will have."""
+
+    run: str
+    forget: str
+    method: str
+    seed: int
+    folder: str
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+        return Path(self.folder)
+
+
+@dataclass(frozen=True)
+class BatchRecord:
+    """The runs of one batch file. `queued`: seconds since the epoch when they were last put into the queue."""
+
+    file: Path
+    queued: float
+    runs: tuple[RecordedRun, ...]
+
+    @property
+    def title(self) -> str:
+        """The batch file's name."""
+        return self.file.name
+
+    def folder_of(self, run: str) -> Path | None:
+        """Return the folder a run of the batch has; None where it is not known."""
+        return next((recorded.path for recorded in self.runs if recorded.run == run), None)
+
+
+def batches_home() -> Path:
+    """Return the folder of records."""
+    return data_home() / "batches"
+
+
+def write_record(record: BatchRecord) -> None:
+    """Write down which runs a batch has. Raises InputError where that cannot be."""
+    document = {
+        "schema_version": RECORD_FORMAT, "file": str(record.file), "queued": record.queued,
+        "runs": [asdict(run) for run in record.runs],
+    }  # fmt: skip
+    with _written(_place(record.file)):
+        batches_home().mkdir(parents=True, exist_ok=True)
+        write_json(_place(record.file), document)
+
+
+def read_record(file: Path) -> BatchRecord | None:
+    """Return what is recorded of a batch file; None where nothing is, or it cannot be read."""
+    return _read_record(_place(file))
+
+
+def records() -> tuple[BatchRecord, ...]:
+    """Return all batches recorded, last queued first; what cannot be read is left out."""
+    readable = filter(None, map(_read_record, sorted(batches_home().glob("*.json"))))
+    return tuple(sorted(readable, key=lambda record: record.queued, reverse=True))
+
+
+def rows_of(record: BatchRecord, waiting: Sequence[Path] = ()) -> list[Row]:
+    """Return a row for each run of a batch, from its folder; `waiting`: folders of runs that wait in the queue."""
+    return [_row(run, run.path in waiting) for run in record.runs]
+
+
+def unfinished(record: BatchRecord) -> tuple[RecordedRun, ...]:
+    """Return the runs without a result."""
+    return tuple(run for run in record.runs if not _done(RunFolder(run.path)))
+
+
+def _row(run: RecordedRun, waits: bool) -> Row:
+    folder = RunFolder(run.path)
+    blank = Row(run.run, run.forget, run.method, run.seed, "waiting" if waits else "missing")
+    if waits or not folder.exists:
+        return blank
+    try:
+        status = folder.status()
+        if _done(folder):
+            return row_of(folder, run.run, run.forget, run.method, run.seed, status.state)
+    except AppError as error:
+        return Row(run.run, run.forget, run.method, run.seed, "failed", error.text)
+    failed = status.state == State.FAILED.value
+    outcome = "failed" if failed else "interrupted" if status.state == State.INTERRUPTED.value else "running"
+    return Row(run.run, run.forget, run.method, run.seed, outcome, status.error or "")
+
+
+def _done(folder: RunFolder) -> bool:
+    return folder.exists and is_done(folder)
+
+
+def _place(file: Path) -> Path:
+    name = hashlib.sha256(os.fsencode(file.absolute())).hexdigest()[:24]
+    return batches_home() / f"{name}.json"
+
+
+def _read_record(place: Path) -> BatchRecord | None:
+    try:
+        document = read_json(place)
+        runs = tuple(
+            RecordedRun(str(run["run"]), str(run["forget"]), str(run["method"]), int(run["seed"]), str(run["folder"]))
+            for run in document["runs"]
+        )
+        return BatchRecord(Path(document["file"]), float(document["queued"]), runs)
+    except _DAMAGED:
+        return None
+
+
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """Turn a disk that cannot be written to into an InputError that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error

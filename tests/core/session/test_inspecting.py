@@ -1,0 +1,89 @@
+"""What a path is, by a quick look."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from core.errors import InputError
+from core.session.inspecting import inspect, kind_of
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("model.pt", "", "model"), ("A.SAFETENSORS", "", "model"), ("data.npz", "", "dataset"),
+        ("forget.csv", "index,class,path,weight\n1,a,,1\n", "forget list"),
+        ("data.csv", "path,label\na.png,x\n", "dataset"),
+        ("names.txt", "a.png\n", "forget list"), ("picture.png", "", None), ("notes.md", "", None),
+        ("night.toml", "", "batch"), ("model_best.pth.tar", "", "model"), ("train-000.tar", "", "dataset"),
+    ],
+)  # fmt: skip
+def test_files(tmp_path, name, content, kind):
+    (tmp_path / name).write_text(content)
+    assert kind_of(tmp_path / name) == kind
+
+
+def test_what_is_not_there_is_nothing(tmp_path):
+    assert kind_of(tmp_path / "none.pt") is None
+
+
+def test_folders(tmp_path, digits_model, new_run):
+    (tmp_path / "data" / "cat").mkdir(parents=True)
+    (tmp_path / "empty").mkdir()
+    assert kind_of(tmp_path / "data") == "dataset"
+    assert kind_of(tmp_path / "empty") is None
+    for name in ("train-0001.tar", "dataset_info.json", "train-labels-idx1-ubyte.gz"):
+        (tmp_path / name.split(".")[0]).mkdir()
+        (tmp_path / name.split(".")[0] / name).touch()
+        assert kind_of(tmp_path / name.split(".")[0]) == "dataset", name
+    run = new_run()
+    assert kind_of(digits_model) == "run"
+    assert kind_of(run.path.parent) == "runs"
+    assert kind_of(run.path) == kind_of(run.path / "job.json") == "run"
+
+
+def test_a_damaged_run_is_still_a_run(tmp_path):
+    (tmp_path / "job.json").write_text("{")
+    assert kind_of(tmp_path) == "run"
+
+
+def test_a_bin_file_is_a_model_by_its_first_bytes(tmp_path):
+    (tmp_path / "firmware.bin").write_bytes(b"\x7fELF" + bytes(99))
+    (tmp_path / "pytorch_model.bin").write_bytes(b"PK" + bytes(99))
+    assert kind_of(tmp_path / "firmware.bin") is None
+    assert kind_of(tmp_path / "pytorch_model.bin") == "model"
+
+
+def test_a_folder_with_weights_is_a_model(tmp_path):
+    (tmp_path / "model.safetensors").touch()
+    assert kind_of(tmp_path) == "model"
+
+
+def test_reports_and_jobs_are_known_by_name(tmp_path):
+    for name, kind in (("report.json", "report"), ("report.html", "report"), ("job.json", "run")):
+        (tmp_path / name).touch()
+        assert kind_of(tmp_path / name) == kind
+
+
+def test_folders_without_images_are_no_data_though_the_quick_look_says_so(tmp_path):
+    (tmp_path / "texts").mkdir()
+    assert kind_of(tmp_path) == "dataset"
+    with pytest.raises(InputError, match="is no model, data set"):
+        inspect(str(tmp_path))
+
+
+def test_the_job_of_a_run_is_described_as_the_run(new_run):
+    run = new_run()
+    assert inspect(str(run.path / "job.json")).as_dict() == inspect(str(run.path)).as_dict()
+
+
+def test_nothing_heavy_is_loaded():
+    code = (
+        "import sys, pathlib; from core.session.inspecting import kind_of; kind_of(pathlib.Path('.'));"
+        "print([m for m in ('torch', 'numpy', 'PIL') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
