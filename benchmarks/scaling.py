@@ -87,13 +87,13 @@ def _measure(root: Path, home: Path) -> tuple[dict[str, Any], list[list[str]]]:
     figures["index_again_cpu_seconds"] = round(statistics.median(c for _, c in again), 3)
     figures["index_megabytes"] = round(index_memory / 2**20, 1)
     dataset = found.pop("dataset")
-    figures["decoded_megabytes"] = round(dataset.train.images.numpy().size / 2**20, 1)
+    figures["decoded_megabytes"] = round(dataset.train.images.shape.numel() / 2**20, 1)
 
     singles = np.random.default_rng(1).integers(0, len(dataset.train), SINGLES)
     took = []
     for number in singles.tolist():
         began = time.perf_counter()
-        dataset.train.images.numpy()[number]
+        dataset.train.images[number]
         took.append(time.perf_counter() - began)
     figures["one_image_p99_ms"] = round(1000 * float(np.quantile(took, 0.99)), 2)
 
@@ -164,7 +164,7 @@ def _trained(dataset: Any) -> list[tuple[float, float]]:
 
     made = setting(dataset, "small-cnn", "finetune", BATCH, "float32", epochs=2, lr=1e-3)
     engine = Engine(made, Control(), Monitor(made, 0.0))
-    stream = dataset.train.images.numpy()._stream
+    stream = dataset.train.images.stream
     read, waited = stream.read, 0.0
 
     def timed(rows: Any) -> Any:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from core.data.loaded import Loaded, Part
+from core.data.dataset import ImageSet
+from core.data.loaded import Loaded
 from core.errors import InputError
 
 _HINT = "It needs x_train and y_train, and x_test and y_test for a test part"
@@ -67,13 +68,13 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _part(path: Path, arrays: dict[str, np.ndarray], name: str) -> Part:
+def _part(path: Path, arrays: dict[str, np.ndarray], name: str) -> ImageSet:
     where = f"{path.name}: x_{name}"
     images = _as_uint8(where, _channels_last(where, arrays[f"x_{name}"]))
     labels = _labels(f"{path.name}: y_{name}", arrays[f"y_{name}"])
     if len(images) != len(labels):
         raise InputError(f"{where} holds {len(images):,} images, y_{name} {len(labels):,} labels")
-    return Part(images, labels)
+    return ImageSet.of(images, labels)
 
 
 def _channels_last(where: str, x: np.ndarray) -> np.ndarray:
@@ -131,7 +132,7 @@ def _class_names(path: Path, arrays: dict[str, np.ndarray]) -> tuple[str, ...] |
     return names
 
 
-def _check_labels(path: Path, train: Part, test: Part | None, names: tuple[str, ...] | None) -> tuple[str, ...]:
+def _check_labels(path: Path, train: ImageSet, test: ImageSet | None, names: tuple[str, ...] | None) -> tuple[str, ...]:
     lowest = min(int(p.labels.min()) for p in (train, test) if p is not None)
     highest = max(int(p.labels.max()) for p in (train, test) if p is not None)
     if lowest < 0:
@@ -151,5 +152,5 @@ def _check_labels(path: Path, train: Part, test: Part | None, names: tuple[str, 
     return tuple(str(i) for i in range(highest + 1))
 
 
-def _size(part: Part) -> str:
+def _size(part: ImageSet) -> str:
     return "×".join(str(side) for side in part.images.shape[1:])

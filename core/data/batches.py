@@ -14,10 +14,9 @@ from functools import lru_cache
 
 import torch
 
-from core.data.dataset import ImageSet
+from core.data.dataset import ImageSet, Unreadable
 from core.data.preprocessing import Preprocessing
-from core.data.streamed import StreamedTensor
-from core.data.unreadable import Unreadable
+from core.data.streamed import StreamedImages
 
 AHEAD = 3  # batches that are read ahead of the one in use where images are streamed
 DEVICE_SHARE = 1 / 3  # decoded images may take this share of a device's memory, else they stay on the host
@@ -129,13 +128,13 @@ class ImageStore:
 
     def prefetch(self, ids: torch.Tensor) -> None:
         """Begin to read `ids` (n,) int64, which will be asked for soon, where images are streamed."""
-        if isinstance(self._images, StreamedTensor):
+        if isinstance(self._images, StreamedImages):
             self._images.prefetch(ids)
 
     @property
     def streamed(self) -> bool:
         """Whether images are decoded when asked for, so that it helps to say what will be asked for."""
-        return isinstance(self._images, StreamedTensor)
+        return isinstance(self._images, StreamedImages)
 
     @property
     def undecoded(self) -> tuple[Unreadable, ...]:

@@ -6,9 +6,10 @@ import dataclasses
 import re
 from pathlib import Path
 
-import numpy as np
+import torch
 
-from core.data.loaded import Loaded, Part
+from core.data.dataset import ImageSet
+from core.data.loaded import Loaded
 from core.errors import InputError, MismatchError
 from core.jsonio import loads
 
@@ -35,9 +36,9 @@ def reorder_classes(loaded: Loaded, path: Path) -> Loaded:
             f"{path.name} {' and '.join(parts)}",
             f"It must list the data's {len(loaded.classes)} class names in the order of the model's outputs",
         )
-    new_index = np.array([names.index(name) for name in loaded.classes], dtype=np.int64)
+    new_index = torch.tensor([names.index(name) for name in loaded.classes])
 
-    def relabelled(part: Part | None) -> Part | None:
+    def relabelled(part: ImageSet | None) -> ImageSet | None:
         return None if part is None else dataclasses.replace(part, labels=new_index[part.labels])
 
     train = relabelled(loaded.train)

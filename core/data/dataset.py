@@ -1,4 +1,4 @@
-"""What an opened data set is: decoded images with labels, class names, preprocessing and a fingerprint."""
+"""What an opened data set is: images with labels, class names, preprocessing and a fingerprint."""
 
 from __future__ import annotations
 
@@ -6,28 +6,45 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from core.data.preprocessing import Preprocessing
-from core.data.unreadable import Unreadable
 
 if TYPE_CHECKING:
-    from core.data.streamed import StreamedTensor
+    from core.data.streamed import StreamedImages
 
 OWN, SET_ASIDE = "own", "set aside"
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """A file that was left out of the data set, or whose image is black, and why."""
+
+    path: str
+    reason: str
+
+    @property
+    def text(self) -> str:
+        """Path and reason on one line; characters of the path that cannot be printed are escaped."""
+        path = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in self.path)
+        return f"{path}: {self.reason}"
+
+
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images on the CPU, or a stream of them where they do not fit, with labels; `paths` start at the data's root.
+    """The images of one part (training or test) with their labels, from the reader to the batches.
 
-    `black`: files that looked whole and did not decode, where the images are held: theirs are black.
+    Images that do not fit into memory are a stream, which is indexed like the tensor. Raises ValueError where shapes
+    or types do not fit together.
     """
 
-    images: torch.Tensor | StreamedTensor  # (n, H, W, C) uint8
+    images: torch.Tensor | StreamedImages  # (n, H, W, C) uint8, on the CPU
     labels: torch.Tensor  # (n,) int64
-    paths: tuple[str, ...] | None = None
-    black: tuple[Unreadable, ...] = ()
+    paths: tuple[str, ...] | None = None  # relative to the root of the data set
+    digests: np.ndarray | None = None  # (n, 32) uint8: SHA-256 of each source file, where every image has its own
+    black: tuple[Unreadable, ...] = ()  # files that looked whole and did not decode, where images are held in memory
 
     def __post_init__(self) -> None:
         if self.images.dtype != torch.uint8 or self.images.ndim != 4:
@@ -37,12 +54,34 @@ class ImageSet:
         if self.paths is not None and len(self.paths) != len(self.images):
             raise ValueError(f"{len(self.images)} images have {len(self.paths)} paths")
 
+    @classmethod
+    def of(
+        cls,
+        images: np.ndarray | StreamedImages,
+        labels: ArrayLike,
+        paths: tuple[str, ...] | None = None,
+        digests: np.ndarray | None = None,
+        black: tuple[Unreadable, ...] = (),
+    ) -> ImageSet:
+        """Make a set of what a reader has: arrays (n, H, W, C) uint8 and (n,) of whole numbers, copied if need be."""
+        held = torch.from_numpy(np.require(images, None, ["C", "W"])) if isinstance(images, np.ndarray) else images
+        return cls(held, torch.from_numpy(np.require(labels, np.int64, ["C", "W"])), paths, digests, black)
+
     def __len__(self) -> int:
         return len(self.labels)
 
+    def take(self, ids: np.ndarray) -> ImageSet:
+        """Return the samples `ids` (m,), in that order; of a stream, still unread."""
+        paths = None if self.paths is None else tuple(self.paths[i] for i in ids.tolist())
+        digests = None if self.digests is None else self.digests[ids]
+        images = self.images[ids] if isinstance(self.images, torch.Tensor) else self.images.view(ids)
+        taken = set(paths or ()) if self.black else set()
+        black = tuple(file for file in self.black if file.path in taken)
+        return ImageSet(images, self.labels[ids], paths, digests, black)
+
     @property
     def undecoded(self) -> tuple[Unreadable, ...]:
-        """Files whose images are black because they did not decode; of a stream those that were met so far."""
+        """Files whose images are black because they did not decode; of a stream, those met so far."""
         return self.black if isinstance(self.images, torch.Tensor) else self.images.undecoded
 
 
@@ -51,8 +90,8 @@ class Dataset:
     """A data set as opened: a training part, a test part, and what is needed to use and to recognise them.
 
     `fingerprint` is the SHA-256 of images, labels and class names, wherever the files lie. `test_origin` is "own",
-    or "set aside" where test images were taken out of the training images: a model opened from a file has then
-    seen them before.
+    or "set aside" where test images were taken out of the training images: a model opened from a file may have been
+    trained on them.
     """
 
     spec: str
@@ -68,14 +107,14 @@ class Dataset:
 
     @property
     def listed(self) -> tuple[Unreadable, ...]:
-        """Every file to tell of: those left out, then those that count as black, as their reasons say."""
+        """All files to report: those left out, then those that count as black, which their reasons say."""
         return self.unreadable + tuple(
             Unreadable(file.path, f"{file.reason}; it counts as black") for file in self.undecoded
         )
 
     @property
     def undecoded(self) -> tuple[Unreadable, ...]:
-        """Files that looked whole and did not decode: their images are black. Of a stream those met so far."""
+        """Files of both parts whose images are black because they did not decode; of a stream, those met so far."""
         return self.train.undecoded + self.test.undecoded
 
     @property

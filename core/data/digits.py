@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.data.loaded import Loaded, Part
+from core.data.dataset import ImageSet
+from core.data.loaded import Loaded
 from core.data.setaside import set_aside
 
 TEST_FRACTION = 1 / 3  # enough unseen images of one digit for an interval and an attack score
@@ -18,7 +19,7 @@ def load_digits() -> Loaded:
     images = np.rint(source.images * (255 / 16)).astype(np.uint8)[..., None]
     labels = source.target.astype(np.int64)
     test = set_aside(labels, TEST_FRACTION, salt="digits")
-    parts = Part(images, labels)
+    parts = ImageSet.of(images, labels)
     return Loaded(
         title="Digits (8×8)",
         classes=tuple(str(d) for d in range(10)),

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from core.data.dataset import Unreadable
 from core.data.files import FolderFiles
 from core.data.images import SUFFIXES
 from core.data.loaded import DecodeOptions, Loaded, Reporter, no_test_part
 from core.data.reading import read_images
-from core.data.unreadable import Unreadable
 from core.errors import InputError
 
 TRAIN_NAMES = ("train", "training")

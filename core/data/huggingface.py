@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from core.data.dataset import Unreadable
 from core.data.files import Stamp, checked_size
 from core.data.folders import TEST_NAMES, TRAIN_NAMES
 from core.data.images import CannotReadError
 from core.data.loaded import DecodeOptions, Loaded, Reporter, no_test_part
 from core.data.reading import read_images
-from core.data.unreadable import Unreadable
 from core.errors import InputError
 from core.jsonio import read_json
 

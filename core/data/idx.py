@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from core.data.loaded import Loaded, Part
+from core.data.dataset import ImageSet
+from core.data.loaded import Loaded
 from core.errors import InputError
 
 FILES = (
@@ -114,7 +115,7 @@ def read_idx(path: Path) -> np.ndarray:
     return np.frombuffer(data, dtype=np.uint8).reshape(shape)
 
 
-def _read_part(images_path: Path, labels_path: Path) -> Part:
+def _read_part(images_path: Path, labels_path: Path) -> ImageSet:
     images, labels = read_idx(images_path), read_idx(labels_path)
     if images.ndim == 3:
         images = images[..., None]
@@ -126,8 +127,8 @@ def _read_part(images_path: Path, labels_path: Path) -> Part:
         raise InputError(f"{images_path.name} holds {len(images):,} images, {labels_path.name} {len(labels):,} labels")
     if not len(images) or not images.size:
         raise InputError(f"{images_path} holds no images")
-    return Part(images, labels.astype(np.int64))
+    return ImageSet.of(images, labels.astype(np.int64))
 
 
-def _shape(part: Part) -> str:
+def _shape(part: ImageSet) -> str:
     return "×".join(str(side) for side in part.images.shape[1:3])

@@ -6,36 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from core.data.streamed import StreamedImages
-from core.data.unreadable import Unreadable
+from core.data.dataset import ImageSet, Unreadable
 from core.errors import NoTestPartError, StoppedError
 
 ProgressCallback = Callable[[str, int, int], None]  # what, done, total (0 where the total is not known)
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """One part (training or test) as read."""
-
-    images: np.ndarray | StreamedImages  # (n, H, W, C) uint8
-    labels: np.ndarray  # (n,) int64
-    paths: tuple[str, ...] | None = None
-    digests: np.ndarray | None = None  # (n, 32) uint8: SHA-256 of each source file, where there is one a sample
-    black: tuple[Unreadable, ...] = ()  # files of this part that did not decode, where images are held
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def take(self, ids: np.ndarray) -> Part:
-        """Return the samples `ids`, in that order."""
-        paths = None if self.paths is None else tuple(self.paths[i] for i in ids.tolist())
-        digests = None if self.digests is None else self.digests[ids]
-        images = self.images.view(ids) if isinstance(self.images, StreamedImages) else self.images[ids]
-        taken = set(paths or ()) if self.black else set()
-        black = tuple(file for file in self.black if file.path in taken)
-        return Part(images, self.labels[ids], paths, digests, black)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +18,8 @@ class Loaded:
 
     title: str
     classes: tuple[str, ...]
-    train: Part
-    test: Part | None
+    train: ImageSet
+    test: ImageSet | None
     named: bool = True  # False: the class names are only the numbers 0, 1, ...
     photos: bool = False  # files a person collected, so ImageNet preprocessing is the likelier guess
     unreadable: tuple[Unreadable, ...] = ()

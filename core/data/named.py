@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from core.data.dataset import ImageSet
 from core.data.digits import load_digits
 from core.data.download import RemoteFile, fetch
 from core.data.idx import FILES as IDX_FILES
 from core.data.idx import find_idx, load_idx
-from core.data.loaded import Loaded, Part, Reporter
+from core.data.loaded import Loaded, Reporter
 from core.data.tiny_imagenet import FILES as TINY_FILES
 from core.data.tiny_imagenet import SIZE, load_tiny_imagenet
 from core.errors import InputError, NotFoundError
@@ -155,7 +154,7 @@ def _cifar_source(class_name: str, id_: str, title: str, summary: str, classes: 
         # CIFAR's files are pickles. torchvision compares their checksums with those of the published files before
         # it unpickles, so nothing else is ever executed; that is why no other pickle reader is used here.
         parts = [_open(vision, path, root=path.parent, train=train, download=False) for train in (True, False)]
-        train, test = (Part(p.data, np.asarray(p.targets, dtype=np.int64)) for p in parts)
+        train, test = (ImageSet.of(p.data, p.targets) for p in parts)
         return Loaded(title=title, classes=tuple(n.replace("_", " ") for n in parts[0].classes), train=train, test=test)
 
     def remote() -> tuple[RemoteFile, ...]:
@@ -171,16 +170,14 @@ def _cifar_source(class_name: str, id_: str, title: str, summary: str, classes: 
 def _read_svhn(path: Path, report: Reporter) -> Loaded:
     vision = _torchvision().SVHN
     parts = [_open(vision, path, root=path, split=split, download=False) for split in ("train", "test")]
-    train, test = (
-        Part(np.ascontiguousarray(p.data.transpose(0, 2, 3, 1)), np.asarray(p.labels, dtype=np.int64)) for p in parts
-    )
+    train, test = (ImageSet.of(p.data.transpose(0, 2, 3, 1), p.labels) for p in parts)
     return Loaded(title="SVHN", classes=DIGIT_CLASSES, train=train, test=test)
 
 
 def _read_usps(path: Path, report: Reporter) -> Loaded:
     vision = _torchvision().USPS
     parts = [_open(vision, path, root=path, train=train, download=False) for train in (True, False)]
-    train, test = (Part(p.data[..., None], np.asarray(p.targets, dtype=np.int64)) for p in parts)
+    train, test = (ImageSet.of(p.data[..., None], p.targets) for p in parts)
     return Loaded(title="USPS", classes=DIGIT_CLASSES, train=train, test=test)
 
 

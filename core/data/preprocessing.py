@@ -126,15 +126,15 @@ def numbers_of(preprocessing: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple(sorted((name, value) for name, value in preprocessing.items() if name != "source"))
 
 
-def measure_preprocessing(images: np.ndarray | StreamedImages) -> Preprocessing:
+def measure_preprocessing(images: torch.Tensor | StreamedImages) -> Preprocessing:
     """Return mean and std of images: (n, H, W, C) uint8 per channel, rounded to four decimals."""
     _, height, width, channels = images.shape
-    stride = max(1, -(-images.size // _MAX_VALUES))
+    stride = max(1, -(-math.prod(images.shape) // _MAX_VALUES))
     counts = np.zeros((channels, 256), dtype=np.int64)
     per_chunk = max(1, _CHUNK // (height * width))
     used = images[::stride]
     for start in range(0, len(used), per_chunk):
-        chunk = used[start : start + per_chunk]
+        chunk = np.asarray(used[start : start + per_chunk])
         for channel in range(channels):
             counts[channel] += np.bincount(chunk[..., channel].ravel(), minlength=256)
     values = np.arange(256) / 255

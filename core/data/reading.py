@@ -17,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
+from core.data.dataset import ImageSet, Unreadable
 from core.data.decoded_cache import DecodedCache
 from core.data.files import ImageFiles
 from core.data.images import CannotReadError, Form, decode_into, look, reason_of
 from core.data.index import CHUNK, FileIndex, open_index, quiet
-from core.data.loaded import DecodeOptions, Part, Reporter
+from core.data.loaded import DecodeOptions, Reporter
 from core.data.streamed import ImageStream, StreamedImages
-from core.data.unreadable import Unreadable
 from core.errors import InputError, ParameterError
 
 PHOTO_SIDE = 64
@@ -46,7 +46,7 @@ class Decoded:
     unreadable: tuple[Unreadable, ...]
     black: dict[int, str] = field(default_factory=dict)
 
-    def parts(self, names: Sequence[str], labels: np.ndarray, border: int) -> tuple[Part, Part]:
+    def parts(self, names: Sequence[str], labels: np.ndarray, border: int) -> tuple[ImageSet, ImageSet]:
         """Divide at file `border` into a training and a test part; names, labels: of all files, (n,)."""
         cut = int(np.searchsorted(self.kept, border))
         found = []
@@ -54,7 +54,8 @@ class Decoded:
             kept = self.kept[span]
             rows = self.images.view(span) if isinstance(self.images, StreamedImages) else self.images[span]
             black = tuple(Unreadable(names[i], self.black[i]) for i in kept.tolist() if i in self.black)
-            found.append(Part(rows, labels[kept], tuple(names[i] for i in kept.tolist()), self.digests[span], black))
+            paths = tuple(names[i] for i in kept.tolist())
+            found.append(ImageSet.of(rows, labels[kept], paths, self.digests[span], black))
         return found[0], found[1]
 
 
@@ -84,7 +85,7 @@ def read_images(files: ImageFiles, report: Reporter, options: DecodeOptions) -> 
         digests = index.digests[kept]
         stamps = np.stack([index.sizes[kept], index.times[kept]], axis=1)
         cache = DecodedCache.open(digests, form)
-        images = StreamedImages.of(ImageStream(files, kept, digests, stamps, form, cache))
+        images = StreamedImages(ImageStream(files, kept, digests, stamps, form, cache))
     unreadable = tuple(Unreadable(files.names[i], index.faults[i]) for i in sorted(index.faults))
     if not len(kept):
         example = f" ({unreadable[0].path}: {unreadable[0].reason})" if unreadable else ""

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from core.data.arrays import load_npz
 from core.data.class_order import reorder_classes
@@ -18,12 +17,11 @@ from core.data.fingerprint import fingerprint
 from core.data.folders import find_layout, load_folders
 from core.data.huggingface import find_saved, load_saved
 from core.data.idx import find_idx, load_idx
-from core.data.loaded import DecodeOptions, Loaded, Part, ProgressCallback, Reporter, no_test_part
+from core.data.loaded import DecodeOptions, Loaded, ProgressCallback, Reporter, no_test_part
 from core.data.named import SOURCES, DatasetSource, find_source, load_named
 from core.data.preprocessing import Preprocessing, assume_imagenet, count_channels, measure_preprocessing
 from core.data.reading import are_photos
 from core.data.setaside import set_aside
-from core.data.streamed import StreamedImages, StreamedTensor
 from core.data.table import load_table, looks_like_table
 from core.data.tars import find_shards, load_shards
 from core.errors import InputError, MismatchError, NotFoundError, ParameterError, nearest
@@ -82,8 +80,8 @@ def open_dataset(
         spec=name,
         title=loaded.title,
         classes=loaded.classes,
-        train=_image_set(train),
-        test=_image_set(test),
+        train=train,
+        test=test,
         preprocessing=stated.settle(loaded.title, _default_preprocessing(train, loaded.photos, usual)),
         fingerprint=fingerprint(loaded.classes, train, test),
         test_origin=test_origin,
@@ -202,31 +200,21 @@ def _existing_path(spec: str, data_root: Path | str | None) -> Path:
     raise NotFoundError(f"There is no data set, file or folder called {spec!r}", hint)
 
 
-def _with_test(loaded: Loaded, fraction: float | None) -> tuple[Part, Part, str]:
+def _with_test(loaded: Loaded, fraction: float | None) -> tuple[ImageSet, ImageSet, str]:
     if loaded.test is not None and len(loaded.test):
         return loaded.train, loaded.test, OWN
     if fraction is None:
         raise no_test_part(loaded.title, np.bincount(loaded.train.labels).tolist())
-    mask = set_aside(loaded.train.labels, fraction, loaded.train.paths)
+    mask = set_aside(loaded.train.labels.numpy(), fraction, loaded.train.paths)
     if not mask.any():
         raise InputError(f"{loaded.title} has one image a class, too few to set any aside")
     train, test = (loaded.train.take(np.flatnonzero(chosen)) for chosen in (~mask, mask))
     return train, test, SET_ASIDE
 
 
-def _default_preprocessing(train: Part, photos: bool, usual: Preprocessing | None) -> Preprocessing:
+def _default_preprocessing(train: ImageSet, photos: bool, usual: Preprocessing | None) -> Preprocessing:
     _, height, width, channels = train.images.shape
     if photos and are_photos((height, width), channels):
         size = (height, width)
         return assume_imagenet(size) if usual is None else dataclasses.replace(usual, size=size)
     return measure_preprocessing(train.images)
-
-
-def _image_set(part: Part) -> ImageSet:
-    labels = torch.from_numpy(np.ascontiguousarray(part.labels))
-    if isinstance(part.images, StreamedImages):
-        return ImageSet(StreamedTensor(part.images), labels, part.paths)
-    images = np.ascontiguousarray(part.images)
-    if not images.flags.writeable:
-        images = images.copy()  # torch cannot mark a tensor read-only
-    return ImageSet(torch.from_numpy(images), labels, part.paths, part.black)

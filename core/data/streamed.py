@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from core.data.dataset import Unreadable
 from core.data.decoded_cache import DecodedCache
 from core.data.files import ImageFiles
 from core.data.images import Form, decode_into, reason_of
-from core.data.unreadable import Unreadable
 from core.errors import InputError
 
 AHEAD_BYTES = 512 * 2**20  # decoded images that may wait to be asked for
@@ -140,81 +140,47 @@ class ImageStream:
 
 
 class StreamedImages:
-    """Some images of a stream, in some order, used as an array (n, H, W, C) uint8 that can only be indexed."""
-
-    dtype = np.dtype(np.uint8)
-    ndim = 4
-
-    def __init__(self, stream: ImageStream, rows: np.ndarray) -> None:
-        self._stream, self._rows = stream, rows
-        self.shape = (len(rows), *stream.shape[1:])
-        self.size = int(np.prod(self.shape))
-
-    @classmethod
-    def of(cls, stream: ImageStream) -> StreamedImages:
-        """Return all images of a stream."""
-        return cls(stream, np.arange(stream.shape[0]))
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, index: Any) -> np.ndarray:
-        """Return image `index` (H, W, C), or the images of a slice, positions or a mask: (n, H, W, C)."""
-        rows = self._rows[index]
-        return self._stream.read(rows) if rows.ndim else self._stream.read(rows[None])[0]
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return (self[position] for position in range(len(self)))
-
-    def view(self, index: Any) -> StreamedImages:
-        """Return the images of a slice, positions or a mask, still unread."""
-        return StreamedImages(self._stream, self._rows[index])
-
-    def prefetch(self, ids: np.ndarray) -> None:
-        """Begin to read the images `ids` (n,)."""
-        self._stream.prefetch(self._rows[ids])
-
-    @property
-    def undecoded(self) -> tuple[Unreadable, ...]:
-        """Files that looked whole when they were indexed and could not be decoded when asked for, so far."""
-        found = self._stream.undecoded
-        return tuple(found[row] for row in self._rows.tolist() if row in found) if found else ()
-
-
-class StreamedTensor:
-    """StreamedImages as a tensor on the CPU that can only be indexed."""
+    """Some images of a stream in some order; indexed like a tensor (n, H, W, C) uint8, which reads them."""
 
     dtype = torch.uint8
     ndim = 4
 
-    def __init__(self, images: StreamedImages) -> None:
-        self._images = images
-        self.shape = torch.Size(images.shape)
+    def __init__(self, stream: ImageStream, rows: np.ndarray | None = None) -> None:
+        """`rows` (n,) int64: places in the stream; all where left out."""
+        self.stream = stream
+        self._rows = np.arange(stream.shape[0]) if rows is None else rows
+        self.shape = torch.Size((len(self._rows), *stream.shape[1:]))
 
     def __len__(self) -> int:
-        return len(self._images)
+        return len(self._rows)
 
     def __getitem__(self, index: Any) -> torch.Tensor:
-        """Return image `index` (H, W, C), or the images of a slice, positions or a mask: (n, H, W, C)."""
-        return torch.from_numpy(self._images[index.cpu().numpy() if isinstance(index, torch.Tensor) else index])
+        """Return image `index` (H, W, C), or the images of a slice, of positions or of a mask: (n, H, W, C)."""
+        rows = self._rows[_on_host(index)]
+        return torch.from_numpy(self.stream.read(rows) if rows.ndim else self.stream.read(rows[None])[0])
 
     def __iter__(self) -> Iterator[torch.Tensor]:
         return (self[position] for position in range(len(self)))
 
+    def view(self, index: Any) -> StreamedImages:
+        """Return the images of a slice, of positions or of a mask, unread."""
+        return StreamedImages(self.stream, self._rows[_on_host(index)])
+
+    def prefetch(self, ids: torch.Tensor) -> None:
+        """Begin to read the images `ids` (n,) int64, which will be asked for soon."""
+        self.stream.prefetch(self._rows[_on_host(ids)])
+
     @property
     def nbytes(self) -> int:
-        """Bytes that are held at most: what is read ahead, not the whole."""
-        return min(self._images.size, AHEAD_BYTES)
+        """Bytes held in memory at most: what is read ahead, not all images."""
+        return min(self.shape.numel(), AHEAD_BYTES)
 
     @property
     def undecoded(self) -> tuple[Unreadable, ...]:
         """Files that could not be decoded when asked for, so far; their images are black."""
-        return self._images.undecoded
+        faults = self.stream.undecoded
+        return tuple(faults[row] for row in self._rows.tolist() if row in faults) if faults else ()
 
-    def numpy(self) -> StreamedImages:
-        """Return the same images as arrays."""
-        return self._images
 
-    def prefetch(self, ids: torch.Tensor) -> None:
-        """Begin to read the images `ids` (n,) int64, which will be asked for soon."""
-        self._images.prefetch(ids.cpu().numpy())
+def _on_host(index: Any) -> Any:
+    return index.cpu().numpy() if isinstance(index, torch.Tensor) else index

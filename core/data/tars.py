@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from core.data.class_order import read_class_names
+from core.data.dataset import Unreadable
 from core.data.files import Stamp, checked_size
 from core.data.folders import TEST_NAMES, TRAIN_NAMES
 from core.data.images import SUFFIXES, CannotReadError
 from core.data.loaded import DecodeOptions, Loaded, Reporter, no_test_part
 from core.data.reading import read_images
 from core.data.shard_index import ShardIndex, ShardListing, stamp_of
-from core.data.unreadable import Unreadable
 from core.endings import ending
 from core.errors import InputError
 

@@ -133,7 +133,7 @@ def similar_images(
     kept = _read(file, ("kept", "forgotten", "exact", "agreement", "complete"))
     if kept is not None:
         return Duplicates(kept[0], kept[1], kept[2], kept[3], bool(kept[4]))
-    images = dataset.train.images.numpy()
+    images = dataset.train.images
     near = None if outputs is None else nearest_kept(outputs.train.features, torch.from_numpy(forget.copy()))
     found = find_duplicates(images, forget, image_hashes(dataset, tell), near=near, tick=tell)
     _write(
@@ -145,7 +145,7 @@ def similar_images(
 
 def image_twins(dataset: Dataset, tell: Tell | None = None) -> Twins:
     """Return which training images show the same picture as another one; the hashes come from the cache."""
-    return find_twins(dataset.train.images.numpy(), image_hashes(dataset, tell), tick=tell)
+    return find_twins(dataset.train.images, image_hashes(dataset, tell), tick=tell)
 
 
 def image_hashes(dataset: Dataset, tell: Tell | None = None) -> ImageHashes:
@@ -154,7 +154,7 @@ def image_hashes(dataset: Dataset, tell: Tell | None = None) -> ImageHashes:
     kept = _read(file, ("hashes", "digests"))
     if kept is not None and len(kept[0]) == len(dataset.train):
         return ImageHashes(*kept)
-    hashed = hash_images(dataset.train.images.numpy(), tell)
+    hashed = hash_images(dataset.train.images, tell)
     _write(file, hashes=hashed.hashes, digests=hashed.digests)
     return hashed
 

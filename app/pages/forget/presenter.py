@@ -355,5 +355,5 @@ def pixels_of(dataset: Any) -> Any:
     """Return what gives an image's pixels by its thumbnail key."""
     if dataset is None:
         return None
-    parts = {"train": dataset.train.images.numpy(), "test": dataset.test.images.numpy()}
-    return lambda key: parts[key[0]][key[1]]
+    parts = {"train": dataset.train.images, "test": dataset.test.images}
+    return lambda key: parts[key[0]][key[1]].numpy()

@@ -283,8 +283,8 @@ def _accuracy_words(found: Any, dataset: Any) -> tuple[str, str, str]:
 def _pixels(dataset: Any) -> Any:
     if dataset is None:
         return None
-    parts = {"train": dataset.train.images.numpy(), "test": dataset.test.images.numpy()}
-    return lambda key: parts[key[0]][key[1]]
+    parts = {"train": dataset.train.images, "test": dataset.test.images}
+    return lambda key: parts[key[0]][key[1]].numpy()
 
 
 def _are(paths: list[Path], kind: str) -> bool:

@@ -3,9 +3,8 @@
 import dataclasses
 
 from app.pages.project.facts import data_facts
-from core.data.dataset import ImageSet
+from core.data.dataset import ImageSet, Unreadable
 from core.data.sources import open_dataset
-from core.data.unreadable import Unreadable
 
 
 def left_out(dataset):
@@ -17,8 +16,8 @@ def test_files_left_out_and_files_that_count_as_black():
     assert left_out(digits) == []
     two = (Unreadable("a.png", "no such file"), Unreadable("b.png", "the file is empty"))
     assert left_out(dataclasses.replace(digits, unreadable=two)) == ["2 files could not be read"]
-    black = dataclasses.replace(digits, test=ImageSet(digits.test.images, digits.test.labels, None, two[:1]))
+    black = dataclasses.replace(digits, test=ImageSet(digits.test.images, digits.test.labels, black=two[:1]))
     assert left_out(black) == ["1 counts as black"]
-    train = ImageSet(digits.train.images, digits.train.labels, None, two)
+    train = ImageSet(digits.train.images, digits.train.labels, black=two)
     both = dataclasses.replace(black, unreadable=two[:1], train=train)
     assert left_out(both) == ["1 file could not be read · 3 count as black"]

@@ -16,7 +16,7 @@ from core.data.files import FolderFiles
 from core.data.images import CannotReadError, Form, decode_into, look, reason_of
 from core.data.sources import open_dataset
 from core.data.splits import evaluation_half
-from core.data.streamed import StreamedTensor
+from core.data.streamed import StreamedImages
 from core.errors import InputError, ParameterError, StoppedError
 from tests.core.data.test_images import hollow_png, only_looks_whole, with_damaged_table
 from tests.core.toy import DATA, make_engine, make_setting, run_to_end, same, weights
@@ -89,7 +89,7 @@ def as_on_disk(cache_home):
 def test_a_stream_is_the_same_data(photos, tmp_path, fraction):
     root = photos if fraction is None else photos / "train"
     streamed, held = opened(root, test_fraction=fraction)
-    assert isinstance(streamed.train.images, StreamedTensor) and isinstance(held.train.images, torch.Tensor)
+    assert isinstance(streamed.train.images, StreamedImages) and isinstance(held.train.images, torch.Tensor)
     assert streamed.fingerprint == held.fingerprint and streamed.preprocessing == held.preprocessing
     for part in ("train", "test"):
         one, other = getattr(streamed, part), getattr(held, part)
@@ -99,7 +99,7 @@ def test_a_stream_is_the_same_data(photos, tmp_path, fraction):
         assert torch.equal(evaluation_half(one), evaluation_half(other))
         ids = torch.tensor([3, 1, 3, 0])
         assert torch.equal(one.images[ids], other.images[ids])
-        assert np.array_equal(one.images.numpy()[2], other.images.numpy()[2])
+        assert torch.equal(one.images[2], other.images[2])
 
 
 @pytest.mark.usefixtures("no_cache")
@@ -166,7 +166,7 @@ def test_a_resumed_run_on_a_stream_ends_with_the_same_weights(toy_folder):
 
 def test_the_budget_decides_and_the_variable_sets_it(toy_folder, monkeypatch):
     needed = 160 * 6 * 6
-    for budget, kind in ((needed, torch.Tensor), (needed - 1, StreamedTensor)):
+    for budget, kind in ((needed, torch.Tensor), (needed - 1, StreamedImages)):
         assert isinstance(open_dataset(str(toy_folder), memory_budget=budget).train.images, kind)
         monkeypatch.setenv("UNLEARN_STUDIO_MEMORY", str(budget / 2**30))
         assert isinstance(open_dataset(str(toy_folder)).train.images, kind)
@@ -177,7 +177,7 @@ def test_the_budget_decides_and_the_variable_sets_it(toy_folder, monkeypatch):
 
 def test_little_free_memory_means_a_stream(toy_folder, monkeypatch):
     monkeypatch.setattr("core.data.reading._free_memory", lambda: 2 * 160 * 6 * 6 - 2)
-    assert isinstance(open_dataset(str(toy_folder)).train.images, StreamedTensor)
+    assert isinstance(open_dataset(str(toy_folder)).train.images, StreamedImages)
 
 
 @pytest.mark.usefixtures("no_cache")
@@ -186,7 +186,7 @@ def test_what_is_read_ahead_is_bounded_and_used_once(toy_folder, monkeypatch):
     decoded = []
     count_decodings(monkeypatch, decoded)
     images = open_dataset(str(toy_folder), memory_budget=0).train.images
-    stream = images.numpy()._stream
+    stream = images.stream
     del decoded[:]  # what the mean was measured on
     for start in range(0, 80, 10):
         images.prefetch(torch.arange(start, start + 10))
@@ -214,7 +214,7 @@ def test_the_second_epoch_decodes_nothing_and_neither_does_the_next_session(phot
     for _ in range(2):
         assert torch.equal(data.train.images[:], held.train.images)
         assert len(decodings) == len(data.train)
-    data.train.images.numpy()._stream._cache.flush()
+    data.train.images.stream._cache.flush()
     again = open_dataset(str(photos), memory_budget=0)
     assert torch.equal(again.train.images[:], held.train.images) and len(decodings) == len(data.train)
     again.test.images[:]
@@ -228,7 +228,7 @@ def test_other_files_or_another_size_are_other_rows(photos, own_folders, decodin
     held = open_dataset(str(photos), memory_budget=EVERYTHING)
     first = open_dataset(str(photos), memory_budget=0)
     first.train.images[:]
-    first.train.images.numpy()._stream._cache.flush()
+    first.train.images.stream._cache.flush()
     before = len(decodings)
     card = held.preprocessing.from_dict({"size": 16, "mean": [0.5] * 3, "std": [0.2] * 3, "source": "model card"})
     smaller = open_dataset(str(photos), memory_budget=0, preprocessing=card)
@@ -283,7 +283,7 @@ def test_a_full_disk_ends_the_keeping_only(photos, monkeypatch, caplog):
             return 1
 
     data, held = opened(photos)
-    cache = data.train.images.numpy()._stream._cache
+    cache = data.train.images.stream._cache
     full = Full()
     full.file, cache._file = cache._file, full
     assert torch.equal(data.train.images[:], held.train.images)
