@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from core.metrics.linear_algebra import ROWS_PER_CHUNK
+
 
 @dataclass(frozen=True)
 class Count:
@@ -30,11 +32,22 @@ def predictions(outputs: Tensor) -> Tensor:
     return outputs.argmax(1) if outputs.ndim == 2 else outputs
 
 
+def correct(outputs: Tensor, labels: Tensor) -> Tensor:
+    """Return which of `outputs` (logits (n, K) or classes (n,)) name their label ((n,) int): (n,) bool.
+
+    Reads `outputs` piece by piece, so that stored ones (`Rows`) are never held as a whole.
+    """
+    if not len(labels):
+        return torch.zeros(0, dtype=torch.bool)
+    pieces = zip(outputs.split(ROWS_PER_CHUNK), labels.split(ROWS_PER_CHUNK), strict=True)
+    return torch.cat([predictions(some) == truth.to(some.device) for some, truth in pieces])
+
+
 def count_correct(outputs: Tensor | None, labels: Tensor | None) -> Count:
     """Count right answers of `outputs` (logits (n, K) or classes (n,)) against `labels` ((n,) int)."""
-    if outputs is None or labels is None or not len(labels):
+    if outputs is None or labels is None:
         return Count(0, 0)
-    return Count(int((predictions(outputs) == labels.to(outputs.device)).sum()), len(labels))
+    return Count(int(correct(outputs, labels).sum()), len(labels))
 
 
 def accuracy(outputs: Tensor | None, labels: Tensor | None) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -18,6 +18,8 @@ class ClassMeans:
 
     forget: float | None  # recall of forget-test samples
     retain: float | None  # accuracy on retain-test samples
+    predicted: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64), compare=False, repr=False)
+    """(m,) int64: the class with the nearest mean of each test sample."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain scalars."""
@@ -63,9 +65,10 @@ def measure_class_means(
     if not bool(torch.isfinite(means).all() and torch.isfinite(test_features).all()):
         return None
     truth = test_labels.to(means.device)
-    right = nearest_means(test_features, means, counts) == truth
+    predicted = nearest_means(test_features, means, counts)
+    right = predicted == truth
     forget = torch.isin(truth, torch.tensor(sorted(forget_classes), dtype=truth.dtype, device=truth.device))
-    return ClassMeans(forget=_share(right[forget]), retain=_share(right[~forget]))
+    return ClassMeans(forget=_share(right[forget]), retain=_share(right[~forget]), predicted=predicted)
 
 
 def _share(right: Tensor) -> float | None:

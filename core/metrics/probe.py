@@ -8,7 +8,7 @@ never saw a class usually still separates it to some degree.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,8 @@ class LinearProbe:
     retain: float | None  # accuracy on retain-test samples
     f1: float | None  # forget classes against the rest
     samples: int  # training samples used
+    predicted: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64), compare=False, repr=False)
+    """(m,): the class the probe gives each test sample, for comparisons between models sample by sample."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the contract's keys."""
@@ -51,40 +53,12 @@ def linear_probe(
     *,
     budget: int = SAMPLE_BUDGET,
     seed: int = 0,
-    predicted: NDArray[np.int64] | None = None,
 ) -> LinearProbe | None:
     """Fit on training features ((n, C), labels (n,), all classes) and score on test features ((m, C), (m,)).
 
     `forget_classes` are the wholly forgotten classes; with none (sample forgetting) only `retain` has a value.
     Deterministic. None where a set is missing or empty, holds a single class, or features are not finite.
-    `predicted` are `probe_predictions` of the same arguments, where they were made already.
     """
-    found = predicted
-    if found is None:
-        found = probe_predictions(train_features, train_labels, test_features, budget=budget, seed=seed)
-    if found is None:
-        return None
-    truth = test_labels.cpu().numpy()
-    forget = np.isin(truth, list(forget_classes))
-    right = found == truth
-    called_forget = np.isin(found, list(forget_classes))
-    return LinearProbe(
-        forget=float(right[forget].mean()) if forget.any() else None,
-        retain=float(right[~forget].mean()) if not forget.all() else None,
-        f1=_f1(forget, called_forget) if forget.any() else None,
-        samples=min(budget, len(train_labels)),
-    )
-
-
-def probe_predictions(
-    train_features: Tensor | None,
-    train_labels: Tensor,
-    test_features: Tensor | None,
-    *,
-    budget: int = SAMPLE_BUDGET,
-    seed: int = 0,
-) -> NDArray[np.int64] | None:
-    """Return the class the probe gives each test sample, (m,) int; for per-sample comparisons between models."""
     if train_features is None or test_features is None or not len(train_features) or not len(test_features):
         return None
     labels = train_labels.cpu().numpy()
@@ -99,7 +73,17 @@ def probe_predictions(
     with one_blas_thread():
         model = LogisticRegression(C=INVERSE_REGULARISATION, tol=TOLERANCE, max_iter=MAX_ITERATIONS)
         model.fit((rows - mean) / scale, labels[used])
-        return model.predict((tested - mean) / scale)
+        predicted = model.predict((tested - mean) / scale)
+    truth = test_labels.cpu().numpy()
+    forget, called_forget = (np.isin(named, list(forget_classes)) for named in (truth, predicted))
+    right = predicted == truth
+    return LinearProbe(
+        forget=float(right[forget].mean()) if forget.any() else None,
+        retain=float(right[~forget].mean()) if not forget.all() else None,
+        f1=_f1(forget, called_forget) if forget.any() else None,
+        samples=len(used),
+        predicted=predicted,
+    )
 
 
 def as_float64(features: Tensor) -> NDArray[np.float64]:

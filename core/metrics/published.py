@@ -9,12 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from core.metrics.distances import sample_jensen_shannon
 from core.metrics.linear_algebra import one_blas_thread
 from core.metrics.rmia import true_probability
+from core.metrics.sampling import stratified_subset
 
 SVC_SAMPLES = 2000
 """Samples a side of the confidence attack. The published code takes all (10,000 and 10,000), and several seconds a
@@ -64,17 +67,18 @@ def svc_confidence(
 ) -> float | None:
     """Return the share of forget samples that an SVC on the true class's probability calls non-members, 0..1.
 
-    Each argument: logits (n, K), labels (n,). Members are the first len(test) samples of the retain training set,
-    non-members the test samples; SVC(rbf, C = 3, gamma auto). Source: SalUn's SVC_MIA, "confidence". Differs in one
-    thing: at most SVC_SAMPLES a side. None where a set is empty. About 1 for a retrained model in class forgetting.
+    Each argument: logits (n, K), labels (n,). Members are drawn from the retain training set, as many as there are
+    test samples, which are the non-members; SVC(rbf, C = 3, gamma auto). Source: SalUn's SVC_MIA, "confidence", which
+    takes the first samples of a shuffled set. Ours: at most SVC_SAMPLES a side, each drawn with the same share of every
+    class and a fixed seed, because folders are read class by class. None where a set is empty. About 1 for a retrained
+    model in class forgetting.
     """
     if not (len(retain[1]) and len(test[1]) and len(forget[1])):
         return None
     from sklearn.svm import SVC
 
     size = min(len(test[1]), len(retain[1]), SVC_SAMPLES)
-    inside = true_probability(retain[0][:size], retain[1][:size])
-    outside = true_probability(*_spread(test, size))
+    inside, outside = (_drawn_probability(*outputs, size) for outputs in (retain, test))
     with one_blas_thread():
         model = SVC(C=3, gamma="auto", kernel="rbf")
         model.fit([[p] for p in (*inside, *outside)], [1] * len(inside) + [0] * len(outside))
@@ -118,11 +122,6 @@ def activation_distance(logits: Tensor, retrained: Tensor) -> float | None:
     return float((p - q).norm(dim=1).mean())
 
 
-def completeness(logits: Tensor, retrained: Tensor) -> float | None:
-    """Return the share of samples that both models call the same class, 0..1 (SUPREME); None without samples."""
-    return float((logits.argmax(1) == retrained.argmax(1)).double().mean()) if len(logits) else None
-
-
 def anamnesis_index(batches: float | None, retrained_batches: float | None) -> float | None:
     """Return rt(u) / rt(r), both plus 0.01: batches until the forget accuracy is back (AIN, TIFS 2023; ERASURE).
 
@@ -146,8 +145,7 @@ def adaptive_unlearning_score(
     return (1 - (original_test - test)) / (1 + abs(forget if by_class else test - forget))
 
 
-def _spread(outputs: tuple[Tensor, Tensor], size: int) -> tuple[Tensor, Tensor]:
-    """Take `size` samples evenly from a set: test sets are often sorted by class."""
-    logits, labels = outputs
-    ids = (torch.arange(size) * (len(labels) / size)).long()
-    return logits[ids], labels[ids]
+def _drawn_probability(logits: Tensor, labels: Tensor, size: int) -> NDArray[np.float64]:
+    """Return the true class's probability of at most `size` samples, each class with its share."""
+    ids = torch.from_numpy(stratified_subset(labels.cpu().numpy(), size))
+    return true_probability(logits[ids], labels[ids])

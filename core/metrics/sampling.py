@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 
 def stratified_subset(labels: NDArray[np.int64], budget: int, seed: int = 0) -> NDArray[np.int64]:
-    """Return at most `budget` positions of `labels` ((n,) int), ascending, each class with its share, at least one.
+    """Return about `budget` positions of `labels` ((n,) int), ascending: of each class its share, rounded down.
 
-    Deterministic in (labels, budget, seed). All positions where they fit the budget.
+    At least one of each class, so more than `budget` where there are more classes than that. All positions where they
+    fit. Deterministic in (labels, budget, seed).
     """
     total = len(labels)
     if total <= budget:

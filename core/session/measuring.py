@@ -136,7 +136,7 @@ class _Measuring:
         rows: dict[str, published.Row] = {}
         for each in (*self.judged, *self.retrained):
             group = again if each in self.retrained else found
-            more, row = self._held(each)
+            more, row = self._held(each, group[each.name])
             values = dict(group[each.name].values)
             merge(values, more.values)
             group[each.name] = Found(values, {**group[each.name].samples, **more.samples})
@@ -171,7 +171,7 @@ class _Measuring:
             self.taken(each.name, found.values)
         return found
 
-    def _held(self, each: Candidate) -> tuple[Found, published.Row]:
+    def _held(self, each: Candidate, own: Found) -> tuple[Found, published.Row]:
         """Hold a model against original and retrained models; also returns its published measures so far."""
         say, keep = self.say.of(each.name), self._keep(each)
         others = [other for other in self.retrained if other is not each]
@@ -188,7 +188,7 @@ class _Measuring:
         row: published.Row = {}
         if self.ground is not None:
             say("published measures")
-            row = dict(keep("published", hashes, partial(self._published, each, held)).values)
+            row = dict(keep("published", hashes, partial(self._published, each, own, held)).values)
         if self.which == FULL:
             say("relearning")
             relearn = self._relearning(each)
@@ -226,8 +226,8 @@ class _Measuring:
         attack = relations.reference_attack(each.outputs, [other.outputs for other in used], self.splits)
         return Found({"membership": {"rmia": attack}})
 
-    def _published(self, each: Candidate, held: relations.Others) -> Found:
-        own = published.own_measures(each.outputs, self.splits, self._random_logits())
+    def _published(self, each: Candidate, accuracies: Found, held: relations.Others) -> Found:
+        own = published.own_measures(accuracies.values, each.outputs, self.splits, self._random_logits())
         return Found({**own.values, **published.relative_measures(each.outputs, held.retrained, self.splits)})
 
     def _random_logits(self) -> torch.Tensor | None:

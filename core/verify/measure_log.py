@@ -19,7 +19,7 @@ from core.errors import InputError
 from core.files import write_atomic
 from core.jsonio import dumps, loads, read_json
 
-SUITE_VERSION = 4
+SUITE_VERSION = 5
 """Counted up whenever a measure's definition changes, so that numbers of two definitions never meet."""
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
+from typing import Any, cast
 
-import torch
 from torch import Tensor
 
 from core.data.splits import Splits
 from core.engine.full import FullOutputs
 from core.metrics import published as metrics
-from core.metrics.accuracy import Count, accuracy, count_correct
-from core.metrics.linear_algebra import ROWS_PER_CHUNK
+from core.metrics.accuracy import accuracy
+from core.metrics.distances import agreement
+from core.metrics.rows import Rows
 from core.verify.measure_log import Found
 
 Row = dict[str, float | None]
@@ -49,24 +50,24 @@ TITLES: dict[str, tuple[str, str, str]] = {
 """Each measure's title, unit and definition, in the order of the table. None is better for being high or low."""
 
 
-def own_measures(full: FullOutputs, splits: Splits, random_logits: Tensor | None) -> Found:
+def own_measures(
+    accuracies: Mapping[str, Any], full: FullOutputs, splits: Splits, random_logits: Tensor | None
+) -> Found:
     """Return what needs one model alone: UA, RA, TA, the confidence attack, and ZRF against a random network.
 
-    `random_logits`: (n, K) of a randomly initialised network on the forget set.
+    `accuracies`: the model's measures, whose accuracies UA, RA and TA are. `random_logits`: (n, K) of a randomly
+    initialised network on the forget set.
     """
-    train, test = full.train, full.test
-    forget = train.logits[splits.forget_train], splits.labels[splits.forget_train]
-    first = splits.retain_train[: metrics.SVC_SAMPLES]  # all that the attack reads
-    kept, unseen = splits.retain_test, torch.nonzero(splits.evaluation).flatten()
-    forgotten = accuracy(*forget)
+    retain = cast(Tensor, Rows(full.train.logits, splits.retain_train)), splits.labels[splits.retain_train]
+    forget = full.train.logits[splits.forget_train], splits.labels[splits.forget_train]
+    unseen = full.test.logits[splits.evaluation], splits.test_labels[splits.evaluation]
+    forgotten = accuracies["forget_accuracy"]
     values: Row = {
         "ua": None if forgotten is None else 1 - forgotten,
-        "ra": _accuracy(train.logits, splits.labels, splits.retain_train),
-        "ta": accuracy(test.logits[kept], splits.test_labels[kept]),
-        "ta_all": accuracy(test.logits[unseen], splits.test_labels[unseen]),
-        "mia": metrics.svc_confidence(
-            (train.logits[first], splits.labels[first]), (test.logits[unseen], splits.test_labels[unseen]), forget
-        ),
+        "ra": accuracies["retain_accuracy"],
+        "ta": accuracies["retain_test_accuracy"],
+        "ta_all": accuracy(*unseen),
+        "mia": metrics.svc_confidence(retain, unseen, forget),
     }
     if random_logits is not None:
         values["zrf"] = metrics.zrf(forget[0], random_logits)
@@ -80,7 +81,7 @@ def relative_measures(full: FullOutputs, retrained: Sequence[FullOutputs], split
     others = [each.train.logits[splits.forget_train] for each in retrained]
     return {
         "activation_distance": _mean([metrics.activation_distance(logits, other) for other in others]),
-        "completeness": _mean([metrics.completeness(logits, other) for other in others]),
+        "completeness": _mean([agreement(logits, other) for other in others if len(other)]),
     }
 
 
@@ -104,12 +105,6 @@ def completed(rows: Mapping[str, Row], retrained: Sequence[str], by_class: bool)
         keys = {key for name in retrained for key in found[name]}
         found["retrained"] = {key: _mean([found[name].get(key) for name in retrained]) for key in keys}
     return {name: {key: row.get(key) for key in (*TITLES, "relearn_batches")} for name, row in found.items()}
-
-
-def _accuracy(logits: Tensor, labels: Tensor, ids: Tensor) -> float | None:
-    """Return the accuracy on the rows `ids` of many, piece by piece."""
-    counts = [count_correct(logits[some], labels[some]) for some in ids.split(ROWS_PER_CHUNK)]
-    return sum(counts, Count(0, 0)).accuracy
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -7,7 +7,7 @@ network's head. What compares models with each other stands in `relations`, what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -19,15 +19,21 @@ from core.data.splits import Splits, stratified
 from core.engine.full import FullOutputs, subset
 from core.engine.outputs import SetOutputs
 from core.methods.head_only import SILENCED
-from core.metrics.accuracy import confusion_matrix, macro_accuracy, per_class_accuracy, predicted_shares
+from core.metrics.accuracy import (
+    accuracy,
+    confusion_matrix,
+    correct,
+    macro_accuracy,
+    per_class_accuracy,
+    predicted_shares,
+)
 from core.metrics.alignment import measure_alignment
-from core.metrics.class_means import class_means, measure_class_means, nearest_means
+from core.metrics.class_means import measure_class_means
 from core.metrics.clustering import measure_clustering
 from core.metrics.influence import alignment_influence
-from core.metrics.linear_algebra import ROWS_PER_CHUNK
 from core.metrics.membership import Attack, matched_positions, population_attack
 from core.metrics.neighbours import evenly, measure_neighbours, nearest_to
-from core.metrics.probe import linear_probe, probe_predictions
+from core.metrics.probe import linear_probe
 from core.metrics.prototype import prototype_attack
 from core.metrics.rows import Rows
 from core.metrics.spectra import measure_spectra
@@ -151,11 +157,12 @@ def output_measures(sets: dict[str, SetOutputs], full: FullOutputs, splits: Spli
     unseen = torch.cat([splits.retain_test, splits.forget_test])
     logits, labels = full.test.logits[unseen], full.test.labels[unseen]
     retain = sets["retain_test"]
+    shares = {name: accuracy(outputs.logits, outputs.labels) for name, outputs in sets.items()}
     return {
-        "retain_accuracy": _accuracy(sets["retain_train"]),
-        "forget_accuracy": _accuracy(sets["forget_train"]),
-        "retain_test_accuracy": _accuracy(retain),
-        "forget_test_accuracy": _accuracy(sets["forget_test"]),
+        "retain_accuracy": shares["retain_train"],
+        "forget_accuracy": shares["forget_train"],
+        "retain_test_accuracy": shares["retain_test"],
+        "forget_test_accuracy": shares["forget_test"],
         "retain_test_macro": macro_accuracy(retain.logits, retain.labels, splits.num_classes) if len(retain) else None,
         "per_class": per_class_accuracy(logits, labels, splits.num_classes),
         "forget_predictions": predicted_shares(sets["forget_test"].logits, splits.num_classes),
@@ -167,8 +174,7 @@ def output_measures(sets: dict[str, SetOutputs], full: FullOutputs, splits: Spli
 def _outputs(subject: Subject) -> Found:
     values = output_measures(subject.sets, subject.full, subject.splits)
     seen = subject.forget_seen
-    right = [int(hit) for hits in _hits(seen) for hit in hits.tolist()]
-    return Found(values, {"forget_accuracy": right})
+    return Found(values, {"forget_accuracy": correct(seen.logits, seen.labels).int().tolist()})
 
 
 def _membership(subject: Subject) -> Found:
@@ -230,11 +236,10 @@ def _spectra(subject: Subject) -> Found:
 
 def _probe(subject: Subject) -> Found:
     train, test, classes = subject.train, subject.test, subject.splits.forget_classes
-    predicted = probe_predictions(train.features, train.labels, test.features)
-    found = linear_probe(train.features, train.labels, test.features, test.labels, classes, predicted=predicted)
-    if found is None or predicted is None:
+    found = linear_probe(train.features, train.labels, test.features, test.labels, classes)
+    if found is None:
         return Found({"probe": None})
-    return Found({"probe": found.as_dict()}, {"probe": _right_on_forget(torch.from_numpy(predicted), subject)})
+    return Found({"probe": found.as_dict()}, {"probe": _right_on_forget(torch.from_numpy(found.predicted), subject)})
 
 
 def _clustering(subject: Subject) -> Found:
@@ -252,8 +257,7 @@ def _class_means(subject: Subject) -> Found:
     )
     if found is None:
         return Found({"class_means": None})
-    nearest = nearest_means(test.features, *class_means(train.features, train.labels, splits.num_classes))
-    return Found({"class_means": found.as_dict()}, {"class_means": _right_on_forget(nearest, subject)})
+    return Found({"class_means": found.as_dict()}, {"class_means": _right_on_forget(found.predicted, subject)})
 
 
 def _prototype(subject: Subject) -> Found:
@@ -301,17 +305,6 @@ def _right_on_forget(predicted: Tensor, subject: Subject) -> list[int]:
     if not count:
         return []
     return (predicted[-count:].cpu() == subject.test.labels[-count:]).int().tolist()
-
-
-def _accuracy(outputs: SetOutputs) -> float | None:
-    return sum(int(hits.sum()) for hits in _hits(outputs)) / len(outputs) if len(outputs) else None
-
-
-def _hits(outputs: SetOutputs) -> Iterator[Tensor]:
-    """Yield which samples a model gets right, (n,) bool, piece by piece."""
-    pieces = zip(outputs.logits.split(ROWS_PER_CHUNK), outputs.labels.split(ROWS_PER_CHUNK), strict=True)
-    for logits, labels in pieces if len(outputs) else ():
-        yield logits.argmax(1) == labels
 
 
 def _rows(outputs: SetOutputs, ids: Tensor) -> SetOutputs:

@@ -16,7 +16,7 @@ from core.metrics.alignment import (
     measure_alignment,
     sample_energy,
 )
-from core.metrics.linear_algebra import gram, leading_eigenvectors
+from core.metrics.linear_algebra import ROWS_PER_CHUNK, gram, leading_eigenvectors
 
 torch.set_num_threads(1)
 float64 = torch.float64
@@ -152,3 +152,12 @@ def test_collapsed_features_give_a_finite_loss_and_gradient():
     value.backward()
     assert value.item() == 0.0
     assert torch.equal(rows.grad, torch.zeros(4, 6))
+
+
+def test_the_mean_energy_of_samples_is_the_same_in_pieces():
+    """One mean over all samples: not a mean of the means of pieces, of which the last is smaller."""
+    forget = torch.cat([features(ROWS_PER_CHUNK, 4, 21), 5 * features(100, 4, 22) + 3])
+    retain = features(50, 4, 23)
+    found = measure_alignment(forget, retain, 2, num_retain_classes=2)
+    basis = leading_eigenvectors(gram(retain), 2)
+    assert found.sample_energy == pytest.approx(sample_energy(forget, basis), abs=1e-12)

@@ -13,7 +13,6 @@ from sklearn.metrics import normalized_mutual_info_score
 from core.metrics.alignment import measure_alignment
 from core.metrics.geometry import linear_cka, procrustes_distance
 from core.metrics.influence import _nmi, alignment_influence, nmi_difference
-from core.metrics.membership import matched_positions
 from core.metrics.neighbours import FEWEST, measure_neighbours, nearest_to
 from core.metrics.prototype import FALSE_POSITIVES, prototype_attack
 from core.metrics.rank_agreement import agreement_matrix, kendall_tau
@@ -165,15 +164,3 @@ def test_geometry_is_blind_to_rotation_and_scale_and_sees_the_rest():
     other = torch.randn(200, 6, generator=generator(3))
     assert linear_cka(features, other) < 0.2 and procrustes_distance(features, other) > 1
     assert linear_cka(features, torch.ones(200, 6)) is None
-
-
-def test_members_and_others_are_matched_class_by_class():
-    members = torch.tensor([0] * 40 + [1] * 10 + [2] * 5)
-    pool = torch.tensor([0] * 30 + [1] * 100)
-    inside, outside = matched_positions(members, pool)
-    assert members[inside].bincount().tolist() == [40, 10]  # class 2 has no unseen images
-    assert pool[outside].bincount().tolist() == [30, 7]  # 30 for 40 is the scarcest
-    inside, outside = matched_positions(members, pool, most=20)
-    assert members[inside].bincount().tolist() == [16, 4] and pool[outside].bincount().tolist() == [12, 3]
-    nothing = matched_positions(members, torch.full((9,), 7))
-    assert not len(nothing[0]) and not len(nothing[1])

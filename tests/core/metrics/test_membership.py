@@ -13,6 +13,7 @@ from core.metrics.membership import (
     attack_from_scores,
     auc,
     auc_interval,
+    matched_positions,
     output_statistics,
     population_attack,
     tpr_at_fpr,
@@ -130,3 +131,15 @@ def test_the_curve_agrees_with_scikit_learn():
     rates = [rate for rate in ROC_RATES if rate not in fpr]  # between points there is no choice to make
     found = dict(zip(ROC_RATES, attack_from_scores(members, others).roc, strict=True))
     assert [found[rate] for rate in rates] == pytest.approx(np.interp(rates, fpr, tpr).tolist())
+
+
+def test_members_and_others_are_matched_class_by_class():
+    members = torch.tensor([0] * 40 + [1] * 10 + [2] * 5)
+    pool = torch.tensor([0] * 30 + [1] * 100)
+    inside, outside = matched_positions(members, pool)
+    assert members[inside].bincount().tolist() == [40, 10]  # class 2 has no unseen images
+    assert pool[outside].bincount().tolist() == [30, 7]  # 30 for 40 is the scarcest
+    inside, outside = matched_positions(members, pool, most=20)
+    assert members[inside].bincount().tolist() == [16, 4] and pool[outside].bincount().tolist() == [12, 3]
+    nothing = matched_positions(members, torch.full((9,), 7))
+    assert not len(nothing[0]) and not len(nothing[1])

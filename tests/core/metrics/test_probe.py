@@ -10,7 +10,8 @@ from sklearn.preprocessing import StandardScaler
 
 from core.metrics.class_means import class_means, measure_class_means
 from core.metrics.clustering import k_means, measure_clustering, nmi
-from core.metrics.probe import linear_probe, probe_predictions
+from core.metrics.probe import linear_probe
+from core.metrics.sampling import stratified_subset
 
 torch.set_num_threads(1)
 CLASSES = 4
@@ -46,7 +47,7 @@ def test_confusions_inside_the_forget_set_cost_recall_but_not_f1(sets):
     train, train_labels, test, test_labels = sets
     pair = test_labels < 2
     result = linear_probe(train, train_labels, test[pair], test_labels[pair], {0, 1})
-    found = probe_predictions(train, train_labels, test[pair])
+    found = result.predicted
     assert result.retain is None
     assert result.forget == pytest.approx((found == test_labels[pair].numpy()).mean())
     called = int((found < 2).sum())
@@ -64,16 +65,16 @@ def test_permuted_labels_fall_to_chance(sets):
 
 
 def test_probe_is_blind_to_scale_and_shift_of_features(sets):
-    train, train_labels, test, _ = sets
-    base = probe_predictions(train, train_labels, test)
-    again = probe_predictions(train * 100 + 5, train_labels, test * 100 + 5)
-    assert (base == again).mean() > 0.995
+    train, train_labels, test, test_labels = sets
+    base = linear_probe(train, train_labels, test, test_labels, {2})
+    again = linear_probe(train * 100 + 5, train_labels, test * 100 + 5, test_labels, {2})
+    assert (base.predicted == again.predicted).mean() > 0.995
 
 
 def test_probe_keeps_its_budget_and_repeats_itself(sets):
     train, train_labels, test, test_labels = sets
     result = linear_probe(train, train_labels, test, test_labels, {2}, budget=100)
-    assert result.samples == 100
+    assert result.samples == len(stratified_subset(train_labels.numpy(), 100)) == 98  # of each class its whole share
     assert result == linear_probe(train, train_labels, test, test_labels, {2}, budget=100)
 
 

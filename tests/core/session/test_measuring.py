@@ -1,0 +1,71 @@
+"""All models of a report measured together: who is compared with whom, and what a kept measure depends on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from core.session.measuring import FULL, Candidate, Measurements, measure_all
+from core.verify import relations
+from core.verify.measure_log import MeasureLog
+from tests.core.verify.hand_made import outputs, poisoned, splits
+
+torch.set_num_threads(1)
+SPLITS = splits()
+NAMES = ("original", "unlearned", "seed 1", "seed 2", "seed 1001", "seed 1002")
+MODELS = {name: Candidate(name, f"hash of {name}", outputs(SPLITS, seed)) for seed, name in enumerate(NAMES)}
+
+
+def measured(log: MeasureLog | None = None, which: str = FULL, **changed: Candidate) -> Measurements:
+    original, unlearned, *others = (MODELS | changed).values()
+    return measure_all(original, unlearned, others[:2], SPLITS, which=which, references=others[2:], log=log)
+
+
+@pytest.fixture(scope="module")
+def found() -> Measurements:
+    return measured()
+
+
+def attack(name: str, *references: str) -> dict:
+    used = [MODELS[each].outputs for each in references]
+    return relations.reference_attack(MODELS[name].outputs, used, SPLITS)
+
+
+def test_a_model_is_never_its_own_reference(found):
+    """Every model is attacked with as many references: as many as a retrained one has besides itself."""
+    pool = NAMES[2:]
+    assert found.models["unlearned"]["membership"]["rmia"] == attack("unlearned", *pool[:3])
+    assert found.retrained["seed 1"]["membership"]["rmia"] == attack("seed 1", *pool[1:])
+    assert found.retrained["seed 2"]["membership"]["rmia"] == attack("seed 2", pool[0], *pool[2:])
+
+
+def test_a_retrained_model_is_compared_with_the_others(found):
+    for name, other in (("seed 1", "seed 2"), ("seed 2", "seed 1")):
+        known = relations.Others(MODELS["original"].outputs, [MODELS[other].outputs])
+        expected = relations.distances(MODELS[name].outputs, known, SPLITS).values["distances"]
+        assert found.retrained[name]["distances"] == expected
+    both = relations.Others(MODELS["original"].outputs, [MODELS[name].outputs for name in NAMES[2:4]])
+    expected = relations.distances(MODELS["unlearned"].outputs, both, SPLITS).values["distances"]
+    assert found.models["unlearned"]["distances"] == expected
+
+
+def test_no_measure_of_any_model_depends_on_the_half_that_is_set_aside(found):
+    changed = {name: replace(each, outputs=poisoned(each.outputs, ~SPLITS.evaluation)) for name, each in MODELS.items()}
+    other = measured(**changed)
+    assert other.half_widths == found.half_widths
+    for name, values in found.models.items():
+        assert {**other.models[name], "prototype": None} == {**values, "prototype": None}, name
+    assert other.retrained == found.retrained
+
+
+def test_kept_measures_belong_to_an_original(tmp_path):
+    """Neighbours are found in the original: with another one they are other images."""
+    other = Candidate("original", "hash of another original", outputs(SPLITS, 77))
+    log = lambda: MeasureLog(tmp_path / "verify.jsonl", ("data",), tmp_path / "shared")  # noqa: E731
+    first, kept = measured(log(), which="quick"), measured(log(), which="quick")
+    again, anew = measured(log(), which="quick", original=other), measured(which="quick", original=other)
+    for name in ("unlearned", "seed 1"):
+        near = [{**each.models, **each.retrained}[name]["neighbours"] for each in (first, kept, again, anew)]
+        assert near[0] == near[1] != near[2] == near[3], name
