@@ -10,25 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from core import cli
+
 if TYPE_CHECKING:
     from core.errors import AppError
-
-COMMANDS = {
-    "train": "train an original model or, with exclusions, a retrained reference",
-    "unlearn": "make a model unlearn classes or samples; makes a run folder",
-    "batch": "run several forget sets, methods and seeds from a TOML file",
-    "evaluate": "the measures of one model",
-    "verify": "check a run against retrained models and a head-only edit, and write the report",
-    "compare": "hold runs side by side",
-    "verify-report": "re-compute the hashes a report names",
-    "export": "write a run's model or a model file in another form, and check it",
-    "inspect": "say what a file or folder is",
-    "resume": "go on with an interrupted run",
-    "runs": "list the runs of a folder and their states",
-    "methods": "the methods, with parameters and presets",
-    "datasets": "the data sets known by name",
-    "architectures": "the architectures known by name",
-}
 
 DISPLAY_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 
@@ -39,9 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = _command_line(arguments)
     if command is not None:
-        from core.cli import main as run_command
-
-        return run_command(command)
+        return cli.main(command)
 
     options = _parser().parse_args(arguments)
     from core.errors import AppError
@@ -74,7 +57,7 @@ def _command_line(arguments: list[str]) -> list[str] | None:
     """Return the arguments of the subcommand where there is one, which may follow --no-window and --debug."""
     flags: list[str] = []
     for position, argument in enumerate(arguments):
-        if argument in COMMANDS:
+        if argument in cli.LISTED:
             return [*arguments[position:], *flags]
         if argument == "--debug":
             flags.append(argument)
@@ -123,9 +106,7 @@ def _open_window(options: argparse.Namespace, paths: tuple[Path, ...]) -> int:
 def _run_commands(commands: list[list[str]], debug: bool) -> int:
     """Run subcommands one after the other; the first exit code that is not 0 is the result."""
     sys.stdout.flush()
-    from core.cli import main as run_command
-
-    codes = [run_command([*command, *(["--debug"] if debug else [])]) for command in commands]
+    codes = [cli.main([*command, *(["--debug"] if debug else [])]) for command in commands]
     return next((code for code in codes if code), 0)
 
 
@@ -133,7 +114,7 @@ def _not_found(text: str) -> AppError:
     from core.errors import NotFoundError, nearest
 
     folder = Path(text).expanduser().parent
-    alike = nearest(text, COMMANDS, count=1)
+    alike = nearest(text, cli.LISTED, count=1)
     if folder.is_dir():
         names = sorted(path.name for path in folder.iterdir())
         alike += [str(Path(text).parent / name) for name in nearest(Path(text).name, names, count=2)]
@@ -171,8 +152,9 @@ class _Version(argparse.Action):
 
 
 def _parser() -> argparse.ArgumentParser:
-    width = max(map(len, COMMANDS))
-    commands = "\n".join(f"  {name:<{width}}  {what}" for name, what in COMMANDS.items())
+    width = max(map(len, cli.LISTED))
+    phrases = {name: cli.COMMANDS[name].summary.partition(". ")[0].rstrip(".") for name in cli.LISTED}
+    commands = "\n".join(f"  {name:<{width}}  {phrase}" for name, phrase in phrases.items())
     parser = _Parser(
         prog="main.py",
         usage="main.py [PATH ...] [--example] [--no-window] [--scheme light|dark] [--out DIR]\n"

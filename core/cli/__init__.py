@@ -7,31 +7,65 @@ import errno
 import importlib
 import sys
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from core.cli.output import Screen
     from core.errors import AppError
 
-# Subcommand -> the module with SUMMARY, add_arguments(parser) and run(options, screen) -> exit code.
-MODULES = {
-    "train": "core.cli.train",
-    "unlearn": "core.cli.unlearn",
-    "batch": "core.cli.batch",
-    "evaluate": "core.cli.evaluate",
-    "verify": "core.cli.verify",
-    "compare": "core.cli.compare",
-    "verify-report": "core.cli.verify_report",
-    "export": "core.cli.export",
-    "inspect": "core.cli.inspect",
-    "resume": "core.cli.resume",
-    "runs": "core.cli.runs",
-    "methods": "core.cli.methods",
-    "datasets": "core.cli.datasets",
-    "architectures": "core.cli.architectures",
-    "example": "core.cli.example",
+
+class Command(NamedTuple):
+    """A subcommand: `module` of this package holds `declare_NAME(parser)` and `run_NAME(options, screen) -> exit code`.
+
+    `main.py --help` lists the first sentence of `summary`; the command's own --help shows all of it.
+    """
+
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    "train": Command("train", "Train an original model or, with exclusions, a retrained reference."),
+    "unlearn": Command(
+        "unlearn", "Make a model forget classes or samples. Leaves a run folder with the unlearned model and a report."
+    ),
+    "batch": Command(
+        "batch", "Run several forget sets, methods and seeds from a TOML file. Finished runs are skipped."
+    ),
+    "evaluate": Command(
+        "evaluate", "Measure one model. Accuracies, and with a forget set what its features still hold of it."
+    ),
+    "verify": Command("verify", "Check a run against retrained models and a head-only edit, and write the report."),
+    "compare": Command(
+        "compare", "Set runs side by side. Measures, gaps closed, means over seeds, and how their settings differ."
+    ),
+    "verify-report": Command(
+        "verify", "Compute the hashes that a report names again. A file that was changed or is missing is named."
+    ),
+    "export": Command(
+        "export",
+        "Write a run's model, or a model file, in the form it came in or another. It is read back and compared.",
+    ),
+    "inspect": Command(
+        "inspect",
+        "Say what a file or folder is: model, data set, run, forget list, report or batch file. With a forget set, "
+        "list what lies near it in the data.",
+    ),
+    "resume": Command("running", "Go on with an interrupted run. It ends as if it had not been interrupted."),
+    "runs": Command("runs", "List the runs of a folder: state, method, forget set, accuracies."),
+    "kept": Command(
+        "runs", "List what this machine still keeps of a run's forget images, and remove it. The model stays as it is."
+    ),
+    "methods": Command("catalogue", "List the methods. With a NAME, show its parameters and presets."),
+    "datasets": Command(
+        "catalogue", "List the data sets known by name. Your own images are named by path instead."
+    ),
+    "architectures": Command(
+        "catalogue", "List the architectures known by name. Your own is given as FILE.py:FACTORY."
+    ),
+    "example": Command("example", "Run the bundled example without a window: a network forgets a handwritten digit."),
 }
-HIDDEN = ("example",)  # what main.py's --example runs where there is no window
+LISTED = tuple(name for name in COMMANDS if name != "example")  # `main.py --example` runs it where there is no window
 
 
 def main(argv: list[str]) -> int:
@@ -53,9 +87,9 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt as error:
         return _complain(screen, error, "Stopped. Nothing was written.", StoppedError.exit_code, debug)
     except Exception as error:
-        known = _of_the_machine(error)
-        if known is not None:
-            return _complain(screen, error, known.text, known.exit_code, debug)
+        cause = _of_the_machine(error)
+        if cause is not None:
+            return _complain(screen, error, cause.text, cause.exit_code, debug)
         return _fault(screen, error, argv, debug)
 
 
@@ -64,14 +98,16 @@ def _run(argv: list[str], screen: Screen) -> int:
     from core.errors import UsageError, nearest
 
     name, arguments = (argv[0], list(argv[1:])) if argv else ("", [])
-    if name not in MODULES:
-        alike = nearest(name, (known for known in MODULES if known not in HIDDEN), count=2)
+    if name not in COMMANDS:
+        alike = nearest(name, LISTED, count=2)
         hint = f"Did you mean {' or '.join(alike)}?" if alike else "`python main.py --help` lists the subcommands"
         raise UsageError(f"There is no subcommand {name!r}" if name else "A subcommand is missing", hint)
-    module = importlib.import_module(MODULES[name])
-    parser = Parser(name, module.SUMMARY)
-    module.add_arguments(parser)
-    return module.run(parser.parse(arguments), screen)
+    command, function = COMMANDS[name], name.replace("-", "_")
+    module = importlib.import_module(f"core.cli.{command.module}")
+    parser = Parser(name, command.summary)
+    getattr(module, f"declare_{function}")(parser)
+    code: int = getattr(module, f"run_{function}")(parser.parse(arguments), screen)
+    return code
 
 
 def _complain(screen: Screen, error: BaseException, text: str, exit_code: int, debug: bool) -> int:

@@ -7,18 +7,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from core.cli import options
-from core.cli.interrupts import stop_on_interrupt
 from core.cli.output import Screen, facts, shown, table
 from core.cli.progress import Loading, RunProgress
+from core.cli.running import stop_on_interrupt
 from core.verify.numbers import DASH, count, duration, percent, plural
 
 if TYPE_CHECKING:
     from core.session.batch import BatchRun, Group, Row
 
-SUMMARY = "Run several forget sets, methods and seeds from a TOML file, one after the other. Finished runs are skipped."
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def declare_batch(parser: argparse.ArgumentParser) -> None:
     """Declare what `batch` takes."""
     parser.add_argument("file", metavar="FILE", help="the batch file (TOML); the guide shows one")
     parser.add_argument("--csv", metavar="FILE", help="write means over seeds as CSV, a row a method and forget set")
@@ -27,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_output(parser)
 
 
-def run(given: argparse.Namespace, screen: Screen) -> int:
+def run_batch(given: argparse.Namespace, screen: Screen) -> int:
     """Do all runs of FILE."""
     from core.engine.control import Control
     from core.files import write_atomic

@@ -12,17 +12,15 @@ from core.errors import UsageError
 if TYPE_CHECKING:
     from core.verify.comparison import Run
 
-SUMMARY = "Hold runs side by side: measures, gaps closed, means over seeds, and how their jobs differ."
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def declare_compare(parser: argparse.ArgumentParser) -> None:
     """Declare what `compare` takes."""
     parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of finished runs, two or more")
     parser.add_argument("--html", metavar="FILE", help="write the comparison as one self-contained page")
     options.add_output(parser)
 
 
-def run(given: argparse.Namespace, screen: Screen) -> int:
+def run_compare(given: argparse.Namespace, screen: Screen) -> int:
     """Compare the runs' reports."""
     from core.files import write_atomic
     from core.verify.comparison import compare

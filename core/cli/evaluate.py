@@ -10,10 +10,8 @@ from core.cli.output import Screen
 from core.cli.progress import Loading
 from core.errors import NotFoundError, UsageError
 
-SUMMARY = "Measure one model: accuracies, and with a forget set what its features still hold of it."
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def declare_evaluate(parser: argparse.ArgumentParser) -> None:
     """Declare what `evaluate` takes."""
     options.add_model(parser)
     options.add_data(parser)
@@ -29,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_output(parser)
 
 
-def run(given: argparse.Namespace, screen: Screen) -> int:
+def run_evaluate(given: argparse.Namespace, screen: Screen) -> int:
     """Measure --model."""
     forget.check_forget_options(given, required=False)
     references = _references(given.reference)

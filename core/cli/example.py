@@ -6,17 +6,14 @@ import argparse
 import time
 
 from core.cli import options
-from core.cli.interrupts import stop_on_interrupt
 from core.cli.output import Screen
 from core.cli.progress import Loading
-from core.cli.running import require_going, run_to_end
+from core.cli.running import require_going, run_to_end, stop_on_interrupt
 from core.errors import InputError
 from core.verify.numbers import duration
 
-SUMMARY = "Run the bundled example without a window: a small network forgets a handwritten digit."
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def declare_example(parser: argparse.ArgumentParser) -> None:
     """Declare what `example` takes."""
     group = parser.add_argument_group("run")
     group.add_argument("--out", default="", metavar="DIR", help="the run folder (else one in the folder of runs)")
@@ -24,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_output(parser)
 
 
-def run(given: argparse.Namespace, screen: Screen) -> int:
+def run_example(given: argparse.Namespace, screen: Screen) -> int:
     """Run the example into --out."""
     import datetime
 

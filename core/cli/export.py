@@ -8,11 +8,10 @@ from core.cli import options
 from core.cli.output import Screen, bytes_text, facts, shown
 from core.cli.progress import Loading
 
-SUMMARY = "Write a run's model, or a model file, in the form it came in or another; read back and compared."
 FORMATS = ("same", "safetensors", "pt", "onnx", "pt2")  # core.models.formats.FORMATS, which a test compares
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def declare_export(parser: argparse.ArgumentParser) -> None:
     """Declare what `export` takes."""
     parser.add_argument("source", metavar="RUN|MODEL", help="a run folder, or a weights file")
     group = parser.add_argument_group("result")
@@ -30,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_output(parser)
 
 
-def run(given: argparse.Namespace, screen: Screen) -> int:
+def run_export(given: argparse.Namespace, screen: Screen) -> int:
     """Export to --out."""
     from core.session.exporting import export
 

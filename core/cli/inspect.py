@@ -1,18 +1,33 @@
-"""`inspect`: says what a file or a folder is: model, data set, run, forget list or report."""
+"""`inspect`: what a file or folder is, and what lies near a forget set in the data.
+
+With --forget-class or --forget-samples it lists kept images that show the same picture, and those likely to be damaged.
+"""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from core.cli import forget, options
-from core.cli.output import Screen, facts
+from core.cli.output import Screen, facts, shown, table, wrapped
 from core.cli.progress import Loading
-from core.errors import UsageError
+from core.errors import InputError, UsageError
+from core.verify.numbers import count, percent, plural, ratio
 
-SUMMARY = "Say what a file or folder is: model, data set, run, forget list, report or batch file."
+if TYPE_CHECKING:
+    from core.data.dataset import Dataset
+    from core.data.duplicates import Duplicates
+    from core.selection import Selection
+    from core.session.near import Near
+    from core.session.opening import Pair
+
+_CLASSES, _NEAREST = 5, 8  # rows of the tables
+_SHOWN = 12  # pairs in the table
+_IN_JSON = 1000
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def declare_inspect(parser: argparse.ArgumentParser) -> None:
     """Declare what `inspect` takes."""
     parser.add_argument("path", metavar="PATH", help="a file, a folder, or the name of a data set")
     options.add_architecture(parser.add_argument_group("model"))
@@ -28,14 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_output(parser)
 
 
-def run(given: argparse.Namespace, screen: Screen) -> int:
+def run_inspect(given: argparse.Namespace, screen: Screen) -> int:
     """Describe PATH, or where a forget set is named what lies near it in the data."""
     from core.session.inspecting import inspect
 
     if given.forget_class or given.forget_samples:
-        from core.cli.near import run_near
-
-        return run_near(given, screen)
+        return _near(given, screen)
     if given.with_similar or given.model:
         raise UsageError(
             "--model and --with-similar are about a forget set", "Name one with --forget-class or --forget-samples"
@@ -49,3 +62,119 @@ def run(given: argparse.Namespace, screen: Screen) -> int:
     screen.say(f"{found.title}\n\n{facts(found.facts)}")
     screen.document(found.as_dict())
     return 0
+
+
+def _near(given: argparse.Namespace, screen: Screen) -> int:
+    """Say what lies near the forget set, and write the list with its twins where that is asked for."""
+    from core.session.baseline import original_outputs
+    from core.session.near import near_dict, near_forget_set, similar_images
+
+    loading = Loading(screen)
+    dataset, pair = _opened(given, loading)
+    selection = forget.chosen_selection(given, dataset, screen)
+    selection.check()
+    outputs, sha256 = None, ""
+    if pair is not None:
+        from core.devices import choose_device
+
+        outputs, sha256 = original_outputs(pair, choose_device("auto"), loading), pair.model.sha256
+    found = similar_images(dataset, selection.mask, outputs, sha256, loading)
+    screen.end_line()
+    screen.say(f"{dataset.title}: {selection.describe()}\n")
+    screen.say(similar_text(found, dataset))
+    document: dict[str, Any] = {
+        "kind": "dataset", "path": given.path,
+        "forget": {"mode": selection.mode, "count": selection.count},
+        "similar": found.as_dict(dataset.train.paths, _IN_JSON),
+    }  # fmt: skip
+    if pair is not None and outputs is not None:
+        near = near_forget_set(outputs, selection.mask)
+        screen.say(f"\n{near_text(near, dataset)}")
+        document["near"] = near_dict(near, dataset, _IN_JSON)
+    if given.with_similar:
+        document["written"] = _write(options.path_option(given.with_similar), selection, found, dataset, screen)
+    screen.document(document)
+    return 0
+
+
+def similar_text(found: Duplicates, dataset: Dataset) -> str:
+    """Lay out near-duplicates: how many, and the most alike side by side."""
+    number = len(found)
+    if not number:
+        return "Similar images kept: none found."
+    exact = int(found.exact.sum())
+    split = f"{count(exact)} pixel by pixel, {count(number - exact)} near"
+    lines = [facts([("Similar images kept", f"{count(number)} ({split})")])]
+    names = dataset.train.paths
+    label = dataset.train.labels
+
+    def name(index: int) -> str:
+        return names[index] if names is not None else f"{index} ({dataset.classes[int(label[index])]})"
+
+    rows = [
+        [name(int(kept)), name(int(forgotten)), "same pixels" if exact else ratio(float(agreement))]
+        for kept, forgotten, exact, agreement in zip(
+            found.kept[:_SHOWN], found.forgotten[:_SHOWN], found.exact, found.agreement, strict=False
+        )
+    ]
+    lines.append(table(["kept", "looks like", "agreement"], rows))
+    if number > _SHOWN:
+        lines.append(f"and {count(number - _SHOWN)} more (all with --json)")
+    if not found.complete:
+        lines.append("Only the likeliest pairs were compared, so there may be more.")
+    lines.append("While they stay, the model can go on knowing what you remove. --with-similar FILE adds them.")
+    return "\n".join(lines)
+
+
+def near_text(near: Near, dataset: Dataset) -> str:
+    """Lay out what is likely to suffer: classes by their share of near images, and the nearest images."""
+    labels = dataset.train.labels.numpy()
+    rows = near.classes(labels, dataset.num_classes)[:_CLASSES]
+    classes = [
+        [dataset.classes[row["class"]], count(row["images"]), percent(row["near"] / row["images"]),
+         ratio(row["features"]), ratio(row["gradient"])]
+        for row in rows
+    ]  # fmt: skip
+    names = dataset.train.paths
+
+    def name(index: int) -> str:
+        return names[index] if names is not None else f"{index} ({dataset.classes[int(labels[index])]})"
+
+    images = [
+        [name(int(index)), ratio(float(near.features[index])), ratio(float(near.gradient[index]))]
+        for index in near.order("features")[:_NEAREST]
+    ]
+    note = (
+        "Near the forget set: the 5 % of kept images whose features are most like a forget image's. Features: cosine "
+        "to the nearest forget image. Gradient: cosine of the head's gradients; above 0 an image gets worse when the "
+        "forget set's loss is driven up."
+    )
+    return "\n\n".join([
+        "Likely to suffer:\n" + table(["class", "images kept", "near", "features", "gradient"], classes),
+        table(["nearest images", "features", "gradient"], images),
+        wrapped(note),
+    ])  # fmt: skip
+
+
+def _opened(given: argparse.Namespace, loading: Loading) -> tuple[Dataset, Pair | None]:
+    from core.session.opening import open_data, open_pair
+
+    data = options.data_options(given)
+    if not given.model:
+        return open_data(given.path, data, progress=loading), None
+    pair = open_pair(
+        options.path_option(given.model), given.path, data, arch=options.architecture_option(given),
+        trust_pickle=given.trust_pickle, trust_code=given.trust_code, progress=loading,
+    )  # fmt: skip
+    return pair.dataset, pair
+
+
+def _write(path: Path, selection: Selection, found: Duplicates, dataset: Dataset, screen: Screen) -> str:
+    from core.selection import write_forget_list
+
+    try:
+        write_forget_list(path, selection.with_samples(found.kept), dataset.train.paths)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}", "Choose another file") from error
+    screen.say(f"\n{plural(selection.count + len(found), 'image')} written to {shown(path)}")
+    return str(path)

@@ -1,9 +1,20 @@
-"""Runs the job in a folder to its end for a command: progress, Ctrl+C, result and exit code in one place."""
+"""Runs the job of a run folder to its end for a command (progress, Ctrl+C, result, exit code); the command `resume`.
+
+Ctrl+C: the first stops and keeps, the second ends the program at once.
+"""
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from core.cli import options
 from core.cli.output import Screen
 from core.cli.progress import RunProgress
 from core.errors import MismatchError, StoppedError
@@ -14,6 +25,39 @@ if TYPE_CHECKING:
     from core.runs.folder import RunFolder
 
 DONE = 0
+
+RUN = (
+    "Stopping after this step and keeping the model as it is then. Ctrl+C again ends at once.",
+    "Ended at once. Checkpoints stay; `resume` goes on from the last one.",
+)
+CHECK = (
+    "Stopping the check. Ctrl+C again ends at once.",
+    "Ended at once. Finished measures stay; the same command goes on from them.",
+)
+"""What the first and the second Ctrl+C are answered with."""
+
+
+def declare_resume(parser: argparse.ArgumentParser) -> None:
+    """Declare what `resume` takes."""
+    parser.add_argument("run", metavar="RUN", help="the run folder")
+    options.add_trust(parser)
+    options.add_output(parser)
+
+
+def run_resume(given: argparse.Namespace, screen: Screen) -> int:
+    """Resume the run; one that has a result is shown and left as it is."""
+    from core.engine.control import Control
+    from core.runs.folder import RunFolder
+    from core.session.library import check_resumable, is_done
+
+    folder = RunFolder.open(options.path_option(given.run))
+    if not is_done(folder):
+        check_resumable(folder.job())
+    control = Control()
+    with stop_on_interrupt(control):
+        return run_to_end(
+            folder, control, screen, resume=True, trust_pickle=given.trust_pickle, trust_code=given.trust_code
+        )
 
 
 def run_to_end(folder: RunFolder, control: Control, screen: Screen, **opened: Any) -> int:
@@ -74,3 +118,30 @@ def require_same_job(folder: RunFolder, asked: Job) -> None:
             f"{folder.path} holds a run that differs in {', '.join(different)}",
             "Choose another --out, or go on with it as it is: `resume` takes the job from the folder",
         )
+
+
+@contextlib.contextmanager
+def stop_on_interrupt(control: Control, answers: tuple[str, str] = RUN) -> Iterator[None]:
+    """Turn Ctrl+C into `control.stop()`; a second one ends the process, and what is on disk stays as it is."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread gets signals
+        return
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        if control.ending:
+            _tell(answers[1])
+            os._exit(StoppedError.exit_code)
+        control.stop()
+        _tell(answers[0])
+
+    before = signal.signal(signal.SIGINT, interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _tell(text: str) -> None:
+    """Write past Python's buffers: a signal may come in the middle of a write, which must not be entered again."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"\n{text}\n".encode())

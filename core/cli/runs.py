@@ -1,26 +1,32 @@
-"""`runs`: lists the runs of a folder with their states."""
+"""`runs`: the runs of a folder and their states. `kept`: what is kept of a run's forget images, and removing it."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from core.cli import options
-from core.cli.output import Screen, shown, table
-from core.runs.folder import list_runs
+from core.cli.output import Screen, bytes_text, facts, shown, table, wrapped
+from core.errors import RunError
+from core.runs.folder import RunFolder, list_runs
 from core.session.library import describe_run
-from core.verify.numbers import DASH, count, percent
+from core.verify.numbers import DASH, count, percent, plural
 
-SUMMARY = "List the runs of a folder: state, method, forget set, accuracies."
+if TYPE_CHECKING:
+    from core.session.kept import Removed, Traces
+
+ALL = "all"
+"""What --remove takes in place of names: everything that can be removed."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def declare_runs(parser: argparse.ArgumentParser) -> None:
     """Declare what `runs` takes."""
     parser.add_argument("folder", nargs="?", default="", metavar="DIR", help="default: where the window keeps its runs")
     options.add_output(parser)
 
 
-def run(given: argparse.Namespace, screen: Screen) -> int:
+def run_runs(given: argparse.Namespace, screen: Screen) -> int:
     """List the runs of DIR, newest first."""
     from core.places import runs_home
 
@@ -49,3 +55,60 @@ def _cells(row: dict[str, Any]) -> list[str]:
         percent(row["forget_test_accuracy"]), (row["verdict"] or DASH).replace("_", " "),
         f"{datetime.datetime.fromtimestamp(row['created']):%Y-%m-%d %H:%M}",
     ]  # fmt: skip
+
+
+def declare_kept(parser: argparse.ArgumentParser) -> None:
+    """Declare what `kept` takes."""
+    parser.add_argument("run", metavar="RUN", help="the folder of a run")
+    parser.add_argument(
+        "--remove", nargs="+", action="extend", default=[], metavar="ID",
+        help="delete these kinds, named as in the first column, or `all` that can be removed",
+    )  # fmt: skip
+    options.add_output(parser)
+
+
+def run_kept(given: argparse.Namespace, screen: Screen) -> int:
+    """List what is kept of the run's forget images, or delete what --remove names and list what is left."""
+    from core.session.kept import remove_kept, what_is_kept
+
+    folder = RunFolder.open(options.path_option(given.run))
+    removed: Removed | None = None
+    if given.remove:
+        removable = [kind.id for kind in what_is_kept(folder).removable]
+        removed = remove_kept(folder, removable if ALL in given.remove else given.remove)
+        screen.say(f"Removed {plural(removed.files, 'file')} ({bytes_text(removed.bytes)}).\n")
+    traces = what_is_kept(folder)
+    screen.say(_kept_text(traces))
+    screen.document(_kept_document(folder, traces, removed))
+    if removed is not None and removed.failed:
+        raise RunError(f"Not deleted: {'; '.join(removed.failed)}", "Check permissions, and close what uses them")
+    return 0
+
+
+def _kept_text(traces: Traces) -> str:
+    rows = [
+        (kind.id, kind.holds, count(kind.count), bytes_text(kind.bytes), "yes" if kind.removable else "no")
+        for kind in traces.kinds
+    ]
+    blocks = [table(("kept", "what it holds", "files", "size", "removable"), rows, left=2)]
+    if traces.removable:
+        blocks.append("Without them (`kept RUN --remove ID`):")
+        blocks.append(facts([(kind.id, kind.consequence) for kind in traces.removable], "  "))
+    if traces.other_runs:
+        blocks.append(wrapped(f"Other runs list the same images: {', '.join(traces.other_runs)}."))
+    return "\n\n".join(blocks)
+
+
+def _kept_document(folder: RunFolder, traces: Traces, removed: Removed | None) -> dict[str, Any]:
+    return {
+        "run": str(folder.path),
+        "kinds": [
+            {
+                "id": kind.id, "title": kind.title, "holds": kind.holds, "files": [str(path) for path in kind.files],
+                "bytes": kind.bytes, "removable": kind.removable, "consequence": kind.consequence,
+            }
+            for kind in traces.kinds
+        ],
+        "other_runs": list(traces.other_runs),
+        "removed": None if removed is None else asdict(removed),
+    }  # fmt: skip

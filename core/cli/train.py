@@ -5,16 +5,13 @@ from __future__ import annotations
 import argparse
 
 from core.cli import forget, options
-from core.cli.interrupts import stop_on_interrupt
 from core.cli.output import Screen
 from core.cli.progress import Loading
-from core.cli.running import require_going, require_same_job, run_to_end
+from core.cli.running import require_going, require_same_job, run_to_end, stop_on_interrupt
 from core.errors import InputError
 
-SUMMARY = "Train an original model or, with exclusions, a retrained reference."
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def declare_train(parser: argparse.ArgumentParser) -> None:
     """Declare what `train` takes."""
     options.add_data(parser)
     model = parser.add_argument_group("model")
@@ -30,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_output(parser)
 
 
-def run(given: argparse.Namespace, screen: Screen) -> int:
+def run_train(given: argparse.Namespace, screen: Screen) -> int:
     """Train into --out."""
     from core.devices import choose_device
     from core.engine.control import Control

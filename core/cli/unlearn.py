@@ -5,16 +5,13 @@ from __future__ import annotations
 import argparse
 
 from core.cli import forget, options, tuning
-from core.cli.interrupts import stop_on_interrupt
 from core.cli.output import Screen
 from core.cli.progress import Loading
-from core.cli.running import require_going, require_same_job, run_to_end
+from core.cli.running import require_going, require_same_job, run_to_end, stop_on_interrupt
 from core.errors import InputError
 
-SUMMARY = "Make a model forget classes or samples. Leaves a run folder with the unlearned model and a report."
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def declare_unlearn(parser: argparse.ArgumentParser) -> None:
     """Declare what `unlearn` takes."""
     options.add_model(parser)
     options.add_data(parser)
@@ -35,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_output(parser)
 
 
-def run(given: argparse.Namespace, screen: Screen) -> int:
+def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
     """Run the job into --out."""
     forget.check_forget_options(given, required=True)
     from core.devices import choose_device

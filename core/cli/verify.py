@@ -1,4 +1,4 @@
-"""`verify`: the verification suite on a run, against its references; writes the report."""
+"""`verify`: checks a run against its references and writes the report. `verify-report`: does it still hold."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli import options
-from core.cli.interrupts import CHECK, stop_on_interrupt
-from core.cli.output import Screen
+from core.cli.output import Screen, facts, shown, table, wrapped
+from core.cli.running import CHECK, stop_on_interrupt
 from core.errors import RequirementError, StoppedError, UsageError
 
 if TYPE_CHECKING:
     from core.runs.folder import RunFolder
 
-SUMMARY = "Check a run's result against retrained models and a head-only edit, and write the report."
 
 TRAIN = "train"
 """What --retrained takes in place of a path: train the references, or take those on disk."""
@@ -28,7 +27,7 @@ RANKS = ("partly", "close")
 """Verdicts that can be required, the weaker first; every other verdict is below both."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def declare_verify(parser: argparse.ArgumentParser) -> None:
     """Declare what `verify` takes."""
     parser.add_argument("run", metavar="RUN", help="the folder of a finished run")
     group = parser.add_argument_group("references")
@@ -55,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_output(parser)
 
 
-def run(given: argparse.Namespace, screen: Screen) -> int:
+def run_verify(given: argparse.Namespace, screen: Screen) -> int:
     """Check the run, say what came out, and turn the verdict into the exit code where that was asked for."""
     paths = [text for text in given.retrained if text != TRAIN]
     if given.seeds is not None and paths and TRAIN not in given.retrained:
@@ -125,7 +124,6 @@ def _seeds(given: argparse.Namespace, folder: RunFolder, brought: bool, screen: 
 
 
 def _text(folder: RunFolder, report: dict[str, Any]) -> str:
-    from core.cli.output import facts, shown, wrapped
     from core.cli.summary import measures_table
     from core.runs.folder import REPORT_HTML, REPORT_JSON
     from core.session.library import forget_text
@@ -144,7 +142,6 @@ def _text(folder: RunFolder, report: dict[str, Any]) -> str:
 
 def _gaps(report: dict[str, Any]) -> str:
     """Lay out the measures of the verdict with the share of the gap that is closed."""
-    from core.cli.output import table
     from core.verify.numbers import percent, ratio, whole_percent
     from core.verify.verdict import CLOSED
 
@@ -179,3 +176,32 @@ def _require(wanted: str | None, report: dict[str, Any]) -> None:
         raise RequirementError(f"The verdict is {code!r}, and {wanted!r} was required", "The report names the measures")
 
 
+def declare_verify_report(parser: argparse.ArgumentParser) -> None:
+    """Declare what `verify-report` takes."""
+    parser.add_argument("file", metavar="FILE", help="report.json or report.html in a run folder, or the folder")
+    parser.add_argument(
+        "--signers", metavar="FILE", help="require a signature by one of these (ssh-keygen's allowed_signers)"
+    )
+    options.add_output(parser)
+
+
+def run_verify_report(given: argparse.Namespace, screen: Screen) -> int:
+    """Check the report's files."""
+    from core.runs.folder import RunFolder
+    from core.session.report_files import check_report_files, check_signature
+
+    report, hashes = check_report_files(options.path_option(given.file))
+    signature = check_signature(report, options.path_option(given.signers) if given.signers else None)
+    screen.say(facts((name, sha256) for name, sha256 in hashes.items()))
+    removed = {name: noted["removed"] for name, noted in RunFolder(report.parent).removed().items() if "/" not in name}
+    for name, when in removed.items():
+        screen.say(f"{name} was removed on request ({when}); its hash was what the report says.")
+    screen.say(f"All {len(hashes)} files are what {shown(report)} says.")
+    if signature is not None:
+        whose = f" of {signature.signer}" if signature.signer else "; compare it with the one you know"
+        screen.say(f"The report's signature holds: {signature.key}{whose}.")
+    signed = None if signature is None else {"key": signature.key, "signer": signature.signer}
+    screen.document({
+        "report": str(report), "files": hashes, "removed": removed, "signature": signed, "valid": True,
+    })  # fmt: skip
+    return 0

@@ -8,7 +8,7 @@ import re
 import pytest
 from repository import ROOT, relative, text_files
 
-import main
+from core.cli import LISTED
 from core.version import VERSION
 
 DOCUMENTS = {relative(path): text for path, text in text_files() if path.suffix == ".md"}
@@ -53,7 +53,7 @@ def test_subcommands_exist(name):
     for line in commands(DOCUMENTS[name]):
         match = re.search(r"(?:main\.py|unlearn-studio)\s+(.*)", line.partition("  #")[0])
         word = next(iter(match.group(1).split()), "") if match else ""
-        if re.fullmatch(r"[a-z][a-z-]*", word) and word not in main.COMMANDS:
+        if re.fullmatch(r"[a-z][a-z-]*", word) and word not in LISTED:
             unknown.append(line)
     assert not unknown
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from core.cli import MODULES
+from core.cli import COMMANDS
 from core.places import data_home
 
 USAGE, INPUT = 2, 3
@@ -169,7 +169,7 @@ def test_a_hostile_pickle_runs_nothing(cli, tmp_path, wrapped):
     assert not flag.exists()
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_subcommand_has_help_without_an_error(cli, name):
     result = cli(name, "--help")
     assert result.code == 0 and f"main.py {name}" in result.out and not result.err
@@ -185,7 +185,7 @@ def test_a_fault_is_one_line_and_a_file_with_the_traceback(cli, monkeypatch):
     def fail(options, screen):
         raise ZeroDivisionError("made for\nthis test")
 
-    monkeypatch.setattr("core.cli.runs.run", fail)
+    monkeypatch.setattr("core.cli.runs.run_runs", fail)
     result = cli("runs")
     assert result.code == 1
     assert "ZeroDivisionError: made for this test" in result.error and "This is a bug" in result.error
@@ -215,7 +215,7 @@ def test_what_the_machine_refuses_is_no_fault_of_the_program(cli, monkeypatch, e
     def fail(options, screen):
         raise error
 
-    monkeypatch.setattr("core.cli.runs.run", fail)
+    monkeypatch.setattr("core.cli.runs.run_runs", fail)
     result = cli("runs")
     assert result.code == code and words in result.error and "bug" not in result.error
 

@@ -90,7 +90,7 @@ def test_the_second_one_ends_at_once_and_checkpoints_stay(cli, model, tmp_path, 
         codes.append(code)
         raise Killed
 
-    monkeypatch.setattr("core.cli.interrupts.os._exit", end)
+    monkeypatch.setattr("core.cli.running.os._exit", end)
     during(StepMetrics, lambda: (interrupt(), interrupt()), nth=3)
     with pytest.raises(Killed):
         cli(*unlearn(model, tmp_path / "u", *SLOW, "--checkpoint-every", 0))

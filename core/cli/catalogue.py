@@ -1,4 +1,4 @@
-"""`methods`: the unlearning methods there are, with parameters and presets."""
+"""`methods`, `datasets`, `architectures`: what the program knows by name."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from core.cli import options
-from core.cli.output import Screen, facts, wrapped
+from core.cli.output import Screen, facts, table, wrapped
+from core.verify.numbers import count
 
 if TYPE_CHECKING:
     from core.methods.base import Method
     from core.parameters import Parameter
 
-SUMMARY = "List the methods; with a NAME, show its parameters and presets."
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def declare_methods(parser: argparse.ArgumentParser) -> None:
     """Declare what `methods` takes."""
     parser.add_argument("name", nargs="?", default="", metavar="NAME", help="show one method in full")
     options.add_output(parser)
 
 
-def run(given: argparse.Namespace, screen: Screen) -> int:
+def run_methods(given: argparse.Namespace, screen: Screen) -> int:
     """List or show methods."""
     from core.methods import METHODS, get_method
 
@@ -110,3 +109,68 @@ def _in_full(method: Method) -> str:
 
 def _value(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def declare_datasets(parser: argparse.ArgumentParser) -> None:
+    """Declare what `datasets` takes."""
+    parser.add_argument("--data-root", default="", metavar="DIR", help="where they are looked for first")
+    options.add_output(parser)
+
+
+def run_datasets(given: argparse.Namespace, screen: Screen) -> int:
+    """List the catalogue."""
+    from core.data.sources import catalogue
+
+    root = options.path_option(given.data_root) if given.data_root else None
+    rows: list[dict[str, Any]] = []
+    for source in catalogue():
+        found = source.find(root) if source.folders else None
+        rows.append(
+            {
+                "id": source.id,
+                "title": source.title,
+                "summary": source.summary,
+                "classes": source.classes,
+                "channels": source.channels,
+                "size": list(source.size),
+                "available": source.available(root),
+                "folder": str(found) if found else None,
+            }
+        )
+    header = ("name", "data set", "on this machine", "classes", "channels", "size")
+    cells = (
+        (r["id"], f"{r['title']}. {r['summary']}", "yes" if r["available"] else "no", count(r["classes"]),
+         str(r["channels"]), " × ".join(map(str, r["size"])))
+        for r in rows
+    )  # fmt: skip
+    screen.say(table(header, cells, left=3))
+    screen.document(rows)
+    return 0
+
+
+def declare_architectures(parser: argparse.ArgumentParser) -> None:
+    """Declare what `architectures` takes."""
+    options.add_output(parser)
+
+
+def run_architectures(given: argparse.Namespace, screen: Screen) -> int:
+    """List the registry."""
+    from core.models.architectures import architectures
+
+    rows: list[dict[str, Any]] = [
+        {
+            "id": one.id,
+            "title": one.title,
+            "summary": one.summary,
+            "family": one.family,
+            "default_size": list(one.default_size),
+            "min_size": one.min_size,
+            "in_channels": None if one.in_channels is None else list(one.in_channels),
+        }
+        for one in architectures()
+    ]
+    header = ("name", "architecture", "made for", "smallest")
+    cells = ((r["id"], r["title"], " × ".join(map(str, r["default_size"])), str(r["min_size"])) for r in rows)
+    screen.say(table(header, cells, left=2))
+    screen.document(rows)
+    return 0
