@@ -10,6 +10,8 @@ from PIL import Image
 
 from core.data import duplicates
 from core.data.duplicates import find_duplicates, hash_images
+from core.data.named import load_digits
+from core.data.twins import find_twins
 
 SIDE = 48
 PICTURES, ASKED = 300, 40
@@ -150,3 +152,16 @@ def test_it_can_be_interrupted(pictures):
 
     with pytest.raises(InterruptedError, match="Looking at all images"):
         find_duplicates(pictures, np.arange(PICTURES) < 3, tick=stop)
+
+
+def test_of_tiny_images_only_those_that_hardly_differ_show_the_same():
+    """Digits of 8 x 8 pixels by different hands agree to 0.967: more than large pictures of one thing have to."""
+    digits = load_digits().train.images[:400]
+    brighter = np.minimum(digits[:3], 250) + np.uint8(5)  # a copy that lost a little in being saved
+    images = np.concatenate([digits, brighter])
+    forget = np.arange(len(images)) < 100
+    found = find_duplicates(images, forget)
+    assert sorted(found.kept.tolist()) == [len(digits), len(digits) + 1, len(digits) + 2]
+    assert not found.exact.any() and found.agreement.min() > 0.99
+    assert np.flatnonzero(find_twins(images).has_twin).tolist()[-3:] == [len(digits), len(digits) + 1, len(digits) + 2]
+    assert find_twins(images).has_twin.sum() < 30
