@@ -1,4 +1,4 @@
-"""Strict JSON: null, never NaN or Infinity."""
+"""Text files, and strict JSON: null, never NaN or Infinity."""
 
 from __future__ import annotations
 
@@ -28,12 +28,26 @@ def loads(data: bytes | str) -> Any:
     return msgspec.json.decode(data)
 
 
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file; raises InputError naming the file where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def read_text(path: Path) -> str:
+    """Read a text file in UTF-8, with or without a byte order mark; raises InputError naming the file."""
+    try:
+        return read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not a text file in UTF-8") from error
+
+
 def read_json(path: Path) -> Any:
     """Read one JSON file; raises InputError naming the file where it is missing or no JSON."""
     try:
-        return loads(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+        return loads(read_bytes(path))
     except ValueError as error:
         raise InputError(f"{path} is not valid JSON: {error}") from error
 

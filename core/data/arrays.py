@@ -1,18 +1,43 @@
-"""Read a data set from one .npz file of arrays, never unpickling anything."""
+"""Read data sets kept as arrays: one .npz file, or the IDX files of MNIST; nothing is ever unpickled."""
 
 from __future__ import annotations
 
+import gzip
+import re
 import zipfile
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from core.data.classes import check_labels
 from core.data.dataset import ImageSet
 from core.data.loaded import Loaded
 from core.errors import InputError
 
-_HINT = "It needs x_train and y_train, and x_test and y_test for a test part"
+IDX_FILES = (
+    "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte",
+)
+
+_NPZ_HINT = "It needs x_train and y_train, and x_test and y_test for a test part"
+_NPZ_ARRAYS = ("x_train", "y_train", "x_test", "y_test", "classes")
+_IDX_NAME = re.compile(
+    r"(?P<prefix>.*?)(?P<part>train|t10k|test)[-_.](?P<what>images|labels)[-_.]idx[134][-_]ubyte(?:\.gz)?",
+    re.IGNORECASE,
+)
+_UBYTE = 0x08
+_MAX_BYTES = 64 * 2**30  # an IDX header that promises more is damaged
+
+_Named = tuple[str, np.ndarray]  # an array and what messages call it
+
+
+@dataclass(frozen=True)
+class IdxFolder:
+    """The IDX files of a folder: training images and labels, and those of the test part where there are any."""
+
+    train: tuple[Path, Path]
+    test: tuple[Path, Path] | None
 
 
 def load_npz(path: Path) -> Loaded:
@@ -21,60 +46,153 @@ def load_npz(path: Path) -> Loaded:
     Images are (N, H, W), (N, H, W, C) or (N, C, H, W) with 1 or 3 channels, uint8 or floating point in 0..1;
     labels are integers 0 .. K-1. Raises InputError naming the file, the array and what is wrong with it.
     """
-    arrays = _read(path)
+    arrays = _read_npz(path)
     for name in ("x_train", "y_train"):
         if name not in arrays:
-            held = ", ".join(sorted(arrays)) or "nothing"
-            raise InputError(f"{path.name} has no array {name}; it holds {held}", _HINT)
+            names = ", ".join(sorted(arrays)) or "nothing"
+            raise InputError(f"{path.name} has no array {name}; it holds {names}", _NPZ_HINT)
     if ("x_test" in arrays) != ("y_test" in arrays):
         lacks, has = ("y_test", "x_test") if "x_test" in arrays else ("x_test", "y_test")
-        raise InputError(f"{path.name} has {has} but no {lacks}", _HINT)
-    train = _part(path, arrays, "train")
-    test = _part(path, arrays, "test") if "x_test" in arrays else None
-    if test is not None and test.images.shape[1:] != train.images.shape[1:]:
-        raise InputError(f"{path.name}: x_train holds images of {_size(train)}, x_test of {_size(test)}")
-    names = _class_names(path, arrays)
-    classes = _check_labels(path, train, test, names)
-    return Loaded(title=path.stem, classes=classes, train=train, test=test, named=names is not None)
+        raise InputError(f"{path.name} has {has} but no {lacks}", _NPZ_HINT)
+    parts = [name for name in ("train", "test") if f"x_{name}" in arrays]
+    return _assembled(
+        path.stem,
+        path.name,
+        [((f"x_{name}", arrays[f"x_{name}"]), (f"y_{name}", arrays[f"y_{name}"])) for name in parts],
+        _stated_classes(path.name, arrays["classes"]) if "classes" in arrays else None,
+        "Renumber the labels, or name all classes in an array called classes",
+    )
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
+def find_idx(folder: Path) -> IdxFolder | None:
+    """Return the IDX files in `folder`, None where it holds no training images and labels.
+
+    Raises InputError where it holds those of several data sets.
+    """
+    files: dict[tuple[str, str], dict[str, Path]] = {}
+    try:
+        entries = sorted(folder.iterdir(), key=lambda p: (p.suffix == ".gz", p.name))  # plain files win
+    except OSError:
+        return None
+    for path in entries:
+        match = _IDX_NAME.fullmatch(path.name)
+        if match and path.is_file():
+            part = "train" if match["part"].lower() == "train" else "test"
+            files.setdefault((part, match["what"].lower()), {}).setdefault(match["prefix"], path)
+    prefixes = sorted({prefix for (part, _), paths in files.items() if part == "train" for prefix in paths})
+    if len(prefixes) > 1:
+        raise InputError(
+            f"{folder} holds the IDX files of several data sets: {', '.join(repr(p) for p in prefixes)}",
+            "Put each data set into a folder of its own",
+        )
+
+    def pair(part: str) -> tuple[Path, Path] | None:
+        images, labels = (files.get((part, what), {}).get(prefixes[0]) for what in ("images", "labels"))
+        return None if images is None or labels is None else (images, labels)
+
+    train = pair("train") if prefixes else None
+    return None if train is None else IdxFolder(train, pair("test"))
+
+
+def load_idx(files: IdxFolder, title: str, classes: tuple[str, ...] | None = None) -> Loaded:
+    """Read the parts of `files`; classes are the numbers 0 .. K-1 where no names are given.
+
+    Raises InputError where a file is damaged or images and labels do not belong together.
+    """
+    pairs = [files.train] if files.test is None else [files.train, files.test]
+    return _assembled(
+        title,
+        str(files.train[0].parent),
+        [((images.name, read_idx(images)), (labels.name, read_idx(labels))) for images, labels in pairs],
+        None if classes is None else (classes, title),
+        "Number the classes from 0 without a gap",
+    )
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """Read one IDX file of unsigned bytes; raises InputError naming the file where it is damaged."""
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            head = file.read(4)
+            if len(head) < 4 or head[:2] != b"\0\0" or head[2] != _UBYTE or not 1 <= head[3] <= 4:
+                raise InputError(f"{path} is no IDX file of unsigned bytes")
+            raw_shape = file.read(4 * head[3])
+            if len(raw_shape) < 4 * head[3]:
+                raise InputError(f"{path} ends within its header")
+            shape = tuple(int(side) for side in np.frombuffer(raw_shape, dtype=">u4"))
+            wanted = int(np.prod(shape, dtype=object))
+            if wanted > _MAX_BYTES:
+                raise InputError(f"{path} is damaged: its header promises {wanted:,} bytes")
+            # At most what the header promises: a small compressed file must not fill the memory.
+            data = file.read(wanted)
+            if file.read(1):  # at the end of a compressed file this also compares its checksum
+                raise InputError(f"{path} is damaged: it holds more than the {wanted:,} bytes its header promises")
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    except MemoryError as error:
+        raise InputError(f"{path} does not fit into memory") from error
+    if len(data) < wanted:
+        raise InputError(f"{path} is truncated: {len(data):,} of {wanted:,} bytes")
+    return np.frombuffer(data, dtype=np.uint8).reshape(shape)
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of a file; those of no use here are empty: only their names are shown where one is missing."""
     arrays = {}
     name = ""
     try:
         opened = np.load(path, allow_pickle=False)
         if not isinstance(opened, np.lib.npyio.NpzFile):
-            raise InputError(f"{path.name} holds a single array, not an .npz archive", _HINT)
+            raise InputError(f"{path.name} holds a single array, not an .npz archive", _NPZ_HINT)
         with opened as file:
             for name in file.files:
-                if name in ("x_train", "y_train", "x_test", "y_test", "classes"):
-                    arrays[name] = file[name]
-                else:
-                    arrays[name] = np.empty(0)  # only its name is shown, where something is missing
+                arrays[name] = file[name] if name in _NPZ_ARRAYS else np.empty(0)
     except MemoryError as error:
         raise InputError(f"{path.name} does not fit into memory") from error
-    except ValueError as error:
-        if "pickle" in str(error).lower():
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or 'it is no .npz file'}") from error
+    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError) as error:
+        if isinstance(error, ValueError) and "pickle" in str(error).lower():
             what = f"The array {name} in {path.name}" if name else path.name
             raise InputError(
                 f"{what} holds Python objects; reading them could run program code, so it was not opened",
                 "Save plain number arrays (class names as strings)",
             ) from error
         raise InputError(f"{path.name} is damaged: {error}") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or 'it is no .npz file'}") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError) as error:
-        raise InputError(f"{path.name} is damaged: {error}") from error
     return arrays
 
 
-def _part(path: Path, arrays: dict[str, np.ndarray], name: str) -> ImageSet:
-    where = f"{path.name}: x_{name}"
-    images = _as_uint8(where, _channels_last(where, arrays[f"x_{name}"]))
-    labels = _labels(f"{path.name}: y_{name}", arrays[f"y_{name}"])
-    if len(images) != len(labels):
-        raise InputError(f"{where} holds {len(images):,} images, y_{name} {len(labels):,} labels")
-    return ImageSet.of(images, labels)
+def _stated_classes(file: str, classes: np.ndarray) -> tuple[tuple[str, ...], str]:
+    """Return the names in an array of a file, and what states them."""
+    if classes.ndim != 1 or classes.dtype.kind != "U" or not len(classes):
+        raise InputError(f"{file}: classes must be a list of strings, got {classes.dtype} {classes.shape}")
+    names = tuple(str(name) for name in classes)
+    if len(set(names)) != len(names):
+        raise InputError(f"{file}: classes holds a name twice")
+    return names, "classes"
+
+
+def _assembled(
+    title: str, where: str, parts: list[tuple[_Named, _Named]], stated: tuple[tuple[str, ...], str] | None, hint: str
+) -> Loaded:
+    """Return data of a training part and, where there is a second one, a test part; errors begin with `where`."""
+    train, *rest = (_part(where, images, labels) for images, labels in parts)
+    test = rest[0] if rest else None
+    if test is not None and test.images.shape[1:] != train.images.shape[1:]:
+        sizes = ["×".join(map(str, part.images.shape[1:])) for part in (train, test)]
+        first, second = (images for (images, _), _ in parts)
+        raise InputError(f"{where}: {first} holds images of {sizes[0]}, {second} of {sizes[1]}")
+    test_labels = np.zeros(0, np.int64) if test is None else test.labels.numpy()
+    classes = check_labels(where, train.labels.numpy(), test_labels, stated, hint)
+    return Loaded(title=title, classes=classes, train=train, test=test, named=stated is not None)
+
+
+def _part(where: str, images: _Named, labels: _Named) -> ImageSet:
+    x = _as_uint8(f"{where}: {images[0]}", _channels_last(f"{where}: {images[0]}", images[1]))
+    y = _as_labels(f"{where}: {labels[0]}", labels[1])
+    if len(x) != len(y):
+        raise InputError(f"{where}: {images[0]} holds {len(x):,} images, {labels[0]} {len(y):,} labels")
+    return ImageSet.of(x, y)
 
 
 def _channels_last(where: str, x: np.ndarray) -> np.ndarray:
@@ -93,7 +211,7 @@ def _channels_last(where: str, x: np.ndarray) -> np.ndarray:
 
 def _as_uint8(where: str, x: np.ndarray) -> np.ndarray:
     if x.dtype == np.uint8:
-        return np.ascontiguousarray(x)
+        return x
     if not np.issubdtype(x.dtype, np.floating):
         raise InputError(f"{where} must be uint8, or floating point in 0..1, got {x.dtype}")
     low, high = float(x.min()), float(x.max())  # either is NaN where any value is
@@ -110,47 +228,11 @@ def _as_uint8(where: str, x: np.ndarray) -> np.ndarray:
     return images
 
 
-def _labels(where: str, y: np.ndarray) -> np.ndarray:
+def _as_labels(where: str, y: np.ndarray) -> np.ndarray:
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1:
         raise InputError(f"{where} must be one label an image, got shape {y.shape}")
     if not np.issubdtype(y.dtype, np.integer):
         raise InputError(f"{where} must hold integers, got {y.dtype}", "Class names go into an array called classes")
-    return y.astype(np.int64)
-
-
-def _class_names(path: Path, arrays: dict[str, np.ndarray]) -> tuple[str, ...] | None:
-    if "classes" not in arrays:
-        return None
-    classes = arrays["classes"]
-    if classes.ndim != 1 or classes.dtype.kind != "U" or not len(classes):
-        raise InputError(f"{path.name}: classes must be a list of strings, got {classes.dtype} {classes.shape}")
-    names = tuple(str(name) for name in classes)
-    if len(set(names)) != len(names):
-        raise InputError(f"{path.name}: classes holds a name twice")
-    return names
-
-
-def _check_labels(path: Path, train: ImageSet, test: ImageSet | None, names: tuple[str, ...] | None) -> tuple[str, ...]:
-    lowest = min(int(p.labels.min()) for p in (train, test) if p is not None)
-    highest = max(int(p.labels.max()) for p in (train, test) if p is not None)
-    if lowest < 0:
-        raise InputError(f"{path.name}: labels must be 0 or more, got {lowest}")
-    if names is not None:
-        if highest >= len(names):
-            raise InputError(f"{path.name}: label {highest} has no name; classes holds {len(names)} names")
-        return names
-    present = np.unique(train.labels)
-    if len(present) != highest + 1:
-        gap = next(i for i in range(len(present) + 1) if i >= len(present) or present[i] != i)
-        raise InputError(
-            f"{path.name}: labels must be 0 to K-1 without a gap; they reach {highest}, "
-            f"but no training image has label {gap}",
-            "Renumber the labels, or name all classes in an array called classes",
-        )
-    return tuple(str(i) for i in range(highest + 1))
-
-
-def _size(part: ImageSet) -> str:
-    return "×".join(str(side) for side in part.images.shape[1:])
+    return y

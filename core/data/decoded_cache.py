@@ -121,18 +121,22 @@ class DecodedCache:
         return np.pad(bits, (0, self.capacity - len(bits)))
 
 
+def gigabytes(variable: str) -> float | None:
+    """Return the bytes that an environment variable states in GB, None where it is not set; raises ParameterError."""
+    stated = os.environ.get(variable)
+    try:
+        return max(0.0, float(stated)) * 2**30 if stated else None
+    except ValueError:
+        raise ParameterError([f"{variable} must be a number of GB, got {stated!r}"]) from None
+
+
 def cache_limit() -> float:
     """Return how many bytes the decoded images of all data sets may take on disk.
 
     As the variable UNLEARN_STUDIO_DECODED says, in GB, else 50. Raises ParameterError where it is no number.
     """
-    stated = os.environ.get(LIMIT_VARIABLE)
-    if not stated:
-        return _LIMIT
-    try:
-        return max(0.0, float(stated)) * 2**30
-    except ValueError:
-        raise ParameterError([f"{LIMIT_VARIABLE} must be a number of GB, got {stated!r}"]) from None
+    stated = gigabytes(LIMIT_VARIABLE)
+    return _LIMIT if stated is None else stated
 
 
 def _room(path: Path, wanted: int) -> int:

@@ -1,4 +1,4 @@
-"""Read a data set that Hugging Face's `datasets` saved to disk: Arrow files with an image column and a label column.
+"""List the images of a data set that Hugging Face's `datasets` saved to disk: Arrow files, an image and a label column.
 
 Only pyarrow is needed, an extra. Images stay where they are, mapped from the files.
 """
@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from core.data.classes import check_labels
 from core.data.dataset import Unreadable
 from core.data.files import Stamp, checked_size
-from core.data.folders import TEST_NAMES, TRAIN_NAMES
 from core.data.images import CannotReadError
-from core.data.loaded import DecodeOptions, Loaded, Reporter, no_test_part
-from core.data.reading import read_images
+from core.data.loaded import Reporter
+from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing
 from core.errors import InputError
 from core.jsonio import read_json
 
@@ -38,29 +38,26 @@ class Saved:
 
 @dataclass(frozen=True)
 class ArrowFiles:
-    """Images in columns of Arrow tables, part after part. Names are PART/ROW."""
+    """Images in columns of Arrow tables. Names are PART/ROW."""
 
     root: Path
     names: Sequence[str]
-    columns: Sequence[_Column]  # one a part
-    rows: np.ndarray  # (n, 2) int64: which column, and where in it
+    columns: Sequence[_Column]  # one an image
+    rows: np.ndarray  # (n,) int64: where in its column an image is
 
     def stamp(self, position: int) -> Stamp:
         """Return the size of the table's files together and their latest change."""
-        statuses = [path.stat() for path in self.columns[self.rows[position, 0]].paths]
+        statuses = [path.stat() for path in self.columns[position].paths]
         return sum(s.st_size for s in statuses), max(s.st_mtime_ns for s in statuses)
 
     def read(self, position: int) -> bytes:
         """Return the bytes of one image, from its file where the table names one only."""
-        part, row = self.rows[position].tolist()
-        found = self.columns[part].cell(row)
-        if not isinstance(found, dict):
-            raise CannotReadError("the cell is empty")
-        data: bytes | None = found.get("bytes")
+        cell = self.columns[position].cell(int(self.rows[position])) or {}
+        data: bytes | None = cell.get("bytes")
         if data is None:
-            if not found.get("path"):
+            if not cell.get("path"):
                 raise CannotReadError("the cell is empty")
-            data = (self.root / found["path"]).read_bytes()
+            data = (self.root / cell["path"]).read_bytes()
         checked_size(len(data))
         return data
 
@@ -71,9 +68,6 @@ class _Column:
     def __init__(self, paths: Sequence[Path], chunks: Sequence[Any]) -> None:
         self.paths, self._chunks = paths, chunks
         self._starts = np.cumsum([0, *(len(chunk) for chunk in chunks)]).tolist()
-
-    def __len__(self) -> int:
-        return int(self._starts[-1])
 
     def cell(self, row: int) -> Any:
         number = bisect_right(self._starts, row) - 1
@@ -103,52 +97,42 @@ def find_saved(path: Path) -> Saved | None:
     return Saved(path, train, test) if train is not None else None
 
 
-def load_saved(saved: Saved, options: DecodeOptions, report: Reporter, *, needs_test: bool = False) -> Loaded:
-    """Read the image column and the label column of each part.
+def list_saved(saved: Saved, report: Reporter) -> Listing:
+    """List the rows of the image column whose label is a class's number.
 
-    Raises InputError where pyarrow is missing or there is no such column; rows that cannot be read are listed. With
-    `needs_test`, raises NoTestPartError before the images are read where there is no test part.
+    Raises InputError where pyarrow is missing or there is no image or label column.
     """
+    title = saved.root.name
     if find_spec("pyarrow") is None:
         raise InputError(
-            f"{saved.root.name} was saved by Hugging Face's datasets; reading it needs the package pyarrow",
+            f"{title} was saved by Hugging Face's datasets; reading it needs the package pyarrow",
             'Install it: pip install "unlearn-studio[hf]"',
         )
-    report(f"Reading {saved.root.name}", 0, 0)
+    report(f"Reading {title}", 0, 0)
     parts = [_open(TRAIN_NAMES[0], saved.train)]
     if saved.test is not None:
         parts.append(_open(saved.test.name, saved.test))
-    classes, named = _classes(saved.root.name, parts)
-    names = [f"{part.name}/{row}" for part in parts for row in range(len(part.images))]
-    values = [label for part in parts for label in part.labels]
-    good = np.array([isinstance(v, int) and 0 <= v < len(classes) for v in values], dtype=bool)
-    labels = np.array([v if ok else 0 for v, ok in zip(values, good.tolist(), strict=True)], dtype=np.int64)
-    border = len(parts[0].images)
-    if needs_test and not good[border:].any():
-        counts = np.bincount(labels[:border][good[:border]], minlength=len(classes))
-        raise no_test_part(saved.root.name, counts.tolist())
-    kept = np.flatnonzero(good)
-    rows = np.concatenate([_rows(number, len(part.images)) for number, part in enumerate(parts)])[kept]
-    files = ArrowFiles(saved.root, [names[i] for i in kept.tolist()], [part.images for part in parts], rows)
-    decoded = read_images(files, report, options)
-    train, test = decoded.parts(files.names, labels[kept], int(good[:border].sum()))
-    if not len(train):
-        raise InputError(f"None of the training images in {saved.root.name} can be read")
-    unlabelled = (Unreadable(names[i], f"its label is {values[i]!r}") for i in np.flatnonzero(~good).tolist())
-    return Loaded(
-        title=saved.root.name,
+    classes = _classes(title, parts)
+    names, columns, rows, labels, left_out = [], [], [], [], []
+    for part in parts:
+        for row, label in enumerate(part.labels):
+            name = f"{part.name}/{row}"
+            if isinstance(label, int) and 0 <= label < len(classes):
+                names.append(name)
+                columns.append(part.images)
+                rows.append(row)
+                labels.append(label)
+            else:
+                left_out.append(Unreadable(name, f"its label is {label!r}"))
+    return Listing(
+        title=title,
         classes=classes,
-        train=train,
-        test=test if len(test) else None,
-        named=named,
-        photos=True,
-        unreadable=(*unlabelled, *decoded.unreadable),
-        root=saved.root,
+        files=ArrowFiles(saved.root, names, columns, np.array(rows, dtype=np.int64)),
+        labels=np.array(labels, dtype=np.int64),
+        border=columns.count(parts[0].images),
+        left_out=tuple(left_out),
+        named=parts[0].classes is not None,
     )
-
-
-def _rows(part: int, count: int) -> np.ndarray:
-    return np.stack([np.full(count, part), np.arange(count)], axis=1)
 
 
 def _open(name: str, folder: Path) -> _Part:
@@ -187,17 +171,12 @@ def _table(path: Path) -> Any:
         return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
 
 
-def _classes(title: str, parts: list[_Part]) -> tuple[tuple[str, ...], bool]:
-    """Return the class names and whether the data states them; without, they are the numbers up to the highest."""
+def _classes(title: str, parts: list[_Part]) -> tuple[str, ...]:
+    """Return the class names the data states; without, the numbers up to the highest one of the training part."""
     stated = parts[0].classes
     if any(part.classes != stated for part in parts):
         raise InputError(f"{title}: training and test part name their classes differently")
     if stated is not None:
-        return stated, True
-    seen = {value for value in parts[0].labels if isinstance(value, int) and value >= 0}
-    if not seen or max(seen) + 1 != len(seen):
-        raise InputError(
-            f"{title}: labels must be whole numbers 0 to K-1 without a gap",
-            "Give the label column the type ClassLabel, with all names",
-        )
-    return tuple(str(i) for i in range(len(seen))), False
+        return stated
+    numbers = np.array([v for v in parts[0].labels if isinstance(v, int) and v >= 0], dtype=np.int64)
+    return check_labels(title, numbers, numbers, None, "Give the label column the type ClassLabel, with all names")

@@ -14,6 +14,15 @@ _PORTABLE = (".ppm", ".pgm", ".pbm", ".pnm")
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".avif", ".jp2", *_PORTABLE)
 )
+FOREIGN_SUFFIXES = frozenset(
+    (
+        ".heic", ".heif", ".hif", ".jxl", ".psd", ".svg", ".tga", ".ico", ".apng", ".j2k", ".jpx", ".exr", ".hdr",
+        ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw",
+    )
+)  # fmt: skip
+"""Endings of images that are not read: they are named among what is left out, not passed over."""
+FOREIGN = "images of this kind are not read; save it as PNG or JPEG"
+
 LOOK = 2  # version of what `look` finds out; what an older one found is looked at anew
 
 _ROTATED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
@@ -38,6 +47,16 @@ class Form:
     size: tuple[int, int]  # (H, W)
     channels: int  # 1 or 3
     interpolation: str = "bilinear"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of each image."""
+        return (*self.size, self.channels)
+
+    @property
+    def bytes(self) -> int:
+        """What one image takes."""
+        return self.size[0] * self.size[1] * self.channels
 
 
 @dataclass(frozen=True)
@@ -244,6 +263,12 @@ def _fit(image: Image.Image, form: Form) -> Image.Image:
 def _to_array(image: Image.Image, channels: int) -> np.ndarray:
     array = np.asarray(image)
     return array[..., None] if channels == 1 else array
+
+
+def suffix_of(name: str) -> str:
+    """Return the ending of a file's name in lower case, "" for none; a Path takes ten times as long."""
+    place = name.rfind(".")
+    return name[place:].lower() if place > 0 else ""
 
 
 def reason_of(error: Exception) -> str:

@@ -1,4 +1,8 @@
-"""Look at image files once: hash, size, channels and what is wrong with them, remembered by size and time of change."""
+"""Look at encoded images once: hash, size, channels and what is wrong with them, remembered by their stamps.
+
+What is remembered lies in the cache, named by a hash of the data's path, without the names of images: it must not tell
+of images that someone asked to forget.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,11 @@ import os
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -24,18 +29,20 @@ from core.files import write_atomic
 from core.places import cache_home
 
 FOLDER = "fingerprints"  # of the cache
-CHUNK = 256  # files between two looks at the cancel flag
+FILES, SHARDS = ".json", ".shards"  # endings: what is known of images, and where they lie in shards
+CHUNK = 256  # images between two looks at the cancel flag
 
-SETTLED = 5 * 10**9  # nanoseconds; the coarsest file systems count in twos
-_DIGEST_BYTES = 32
+_SETTLED = 5 * 10**9  # nanoseconds; the coarsest file systems count in twos
 _NUMBER = np.dtype("<i8")
+_COLUMNS = ("keys", "sizes", "times", "heights", "widths", "grey")
+_ROW = np.dtype([*((name, _NUMBER) for name in _COLUMNS), ("digests", np.uint8, 32)])
+
+Memory = TypeVar("Memory", bound=msgspec.Struct)
+Result = TypeVar("Result")
 
 
 class _Remembered(msgspec.Struct, forbid_unknown_fields=True):
-    """The index as kept on disk, a column a fact; numbers as little-endian 64-bit integers in base64, which are fast.
-
-    Files are named by a hash of their path: it must not keep the names of images that someone asked to forget.
-    """
+    """An index as kept on disk, a column a fact: numbers as little-endian 64-bit integers in base64, which are fast."""
 
     keys: bytes = b""
     sizes: bytes = b""
@@ -43,132 +50,165 @@ class _Remembered(msgspec.Struct, forbid_unknown_fields=True):
     heights: bytes = b""
     widths: bytes = b""
     grey: bytes = b""
-    digests: str = ""  # 64 hexadecimal digits a file, one after another
+    digests: str = ""  # 64 hexadecimal digits an image, one after another
     faults: dict[str, str] = {}  # by position
     look: int = 0  # version of what was looked for
     listing: str = ""  # hash of all names, where these are the keys of all of them
 
-    def __len__(self) -> int:
-        return len(self.keys) // _NUMBER.itemsize
-
-    def columns(self) -> list[bytes]:
-        return [self.keys, self.sizes, self.times, self.heights, self.widths, self.grey]
-
-    def is_sound(self) -> bool:
-        lengths = {len(column) for column in self.columns()}
-        whole = lengths == {_NUMBER.itemsize * len(self)} and len(self.digests) == 2 * _DIGEST_BYTES * len(self)
-        return whole and self.look == LOOK
+    def rows(self) -> np.ndarray:
+        """Return the columns as rows (n,) of _ROW; raises ValueError where they do not fit together."""
+        rows = np.zeros(len(self.keys) // _NUMBER.itemsize, _ROW)
+        for name in _COLUMNS:
+            rows[name] = np.frombuffer(getattr(self, name), _NUMBER, len(rows))
+        rows["digests"] = np.frombuffer(bytes.fromhex(self.digests), np.uint8).reshape(len(rows), 32)
+        return rows
 
 
 @dataclass(eq=False)
 class FileIndex:
-    """What is known of each of n files; a file with a fault is left out of the data."""
+    """What was learnt of n encoded images; one with a fault is left out of the data.
 
-    keys: np.ndarray  # (n,) int64, hash of the name
-    sizes: np.ndarray  # (n,) int64, bytes
-    times: np.ndarray  # (n,) int64, nanoseconds
-    heights: np.ndarray  # (n,) int64, upright; 0 where unknown
-    widths: np.ndarray  # (n,) int64
-    grey: np.ndarray  # (n,) bool
-    digests: np.ndarray  # (n, 32) uint8, SHA-256 of the content
+    rows: (n,) with the fields keys (hash of the name), sizes (bytes), times (nanoseconds, -1 without a file), heights
+    and widths (upright, 0 where unknown), grey (0 or 1), digests (SHA-256 of the bytes); faults: reasons by position.
+    """
+
+    rows: np.ndarray
     faults: dict[int, str] = field(default_factory=dict)
 
-    @classmethod
-    def empty(cls, keys: np.ndarray) -> FileIndex:
-        """Return an index that knows nothing of the files `keys` (n,)."""
-        n = len(keys)
-        sizes, times, heights, widths = (np.zeros(n, dtype=np.int64) for _ in range(4))
-        digests = np.zeros((n, _DIGEST_BYTES), dtype=np.uint8)
-        return cls(keys, sizes, times, heights, widths, np.zeros(n, dtype=bool), digests)
-
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self.rows)
+
+    @property
+    def digests(self) -> np.ndarray:
+        """SHA-256 of each image's bytes: (n, 32) uint8."""
+        digests: np.ndarray = self.rows["digests"]
+        return digests
 
     @property
     def kept(self) -> np.ndarray:
-        """Positions (m,) int64 of the files without a fault."""
+        """Positions (m,) int64 of the images without a fault."""
         mask = np.ones(len(self), dtype=bool)
         mask[list(self.faults)] = False
         return np.flatnonzero(mask)
 
     def stamp(self, position: int) -> Stamp:
-        """Return size and time of change of a file as it was looked at."""
-        return int(self.sizes[position]), int(self.times[position])
+        """Return size and time of change of an image as it was looked at."""
+        return int(self.rows["sizes"][position]), int(self.rows["times"][position])
 
     def common_size(self) -> tuple[int, int]:
         """Return the most common (H, W); among equals the largest, so that the order of files is no matter."""
-        known = self.heights > 0
-        sizes = Counter(zip(self.heights[known].tolist(), self.widths[known].tolist(), strict=True))
+        rows = self.rows[self.rows["heights"] > 0]
+        sizes = Counter(zip(rows["heights"].tolist(), rows["widths"].tolist(), strict=True))
         return max(sizes, key=lambda size: (sizes[size], size[0] * size[1], size), default=(1, 1))
 
     def all_grey(self) -> bool:
-        """Whether no file with a readable header has colours."""
-        return bool(self.grey[self.heights > 0].all())
+        """Whether no image with a readable header has colours."""
+        return bool(self.rows["grey"][self.rows["heights"] > 0].all())
 
 
 def open_index(files: ImageFiles, report: Reporter) -> FileIndex:
     """Return what is known of `files`; those that are new or changed since the last time are read and looked at.
 
-    Reports "Looking at images" and raises StoppedError where cancelled; what was found until then is remembered.
+    Reports "Looking at images" and raises StoppedError where cancelled; what was learnt until then is remembered.
     A cache that cannot be read or written costs time, nothing else.
     """
-    old = _load(_path(files.root))
+    path = cache_file(files.root, FILES)
+    memory = recall(path, _Remembered)
+    try:
+        old = memory.rows() if memory.look == LOOK else np.zeros(0, _ROW)
+    except ValueError:
+        memory, old = _Remembered(), np.zeros(0, _ROW)
     listing = _listing(files.names)
-    known_keys = np.frombuffer(old.keys, dtype=_NUMBER) if old.listing == listing else None
-    index = FileIndex.empty(_keys(files.names) if known_keys is None else known_keys)
-    with quiet(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    index = FileIndex(np.zeros(len(files.names), _ROW))
+    same_names = memory.listing == listing and len(old) == len(index)
+    index.rows["keys"] = old["keys"] if same_names else _keys(files.names)
+    with quiet(), workers() as pool:
         _stamp(index, files, pool, report)
-        known = _recall(index, old)
+        known = _recall_rows(index, old, memory.faults)
         missing = np.flatnonzero(~known)
-        done = known.copy()
         try:
-            for start in range(0, len(missing), CHUNK):
-                report("Looking at images", start, len(missing))
-                block = missing[start : start + CHUNK].tolist()
-                done[_look_at(index, files, block, pool)] = True
+            for block, results in in_blocks(pool, "Looking at images", missing, _looker(index, files), report):
+                for position, (fault, lasting) in zip(block, results, strict=True):
+                    known[position] = lasting
+                    if fault:
+                        index.faults[position] = fault
         finally:
-            unlisted = old.listing != listing and len(old) == len(index)
-            if unlisted or len(missing) or len(old) != np.count_nonzero(index.times >= 0):  # new, changed or gone
-                _save(index, files.root, done, listing)
+            unlisted = len(old) == len(index) and not same_names
+            if unlisted or len(missing) or len(old) != np.count_nonzero(index.rows["times"] >= 0):  # new, changed, gone
+                _save(index, path, known, listing)
     return index
 
 
-def _save(index: FileIndex, root: Path, known: np.ndarray, listing: str) -> None:
-    """Remember the part of an index that is `known` (n,) bool."""
-    path = _path(root)
-    if path is None:
-        return
-    # A file changed just now may change again within the resolution of its time stamp.
-    lasting = (index.times >= 0) & (time.time_ns() - index.times > SETTLED)
-    rows = np.flatnonzero(lasting & known)
-    faults = {str(new): index.faults[old] for new, old in enumerate(rows.tolist()) if old in index.faults}
-    numbers = [index.keys, index.sizes, index.times, index.heights, index.widths, index.grey]
-    keys, sizes, times, heights, widths, grey = (column[rows].astype(_NUMBER).tobytes() for column in numbers)
-    digests = index.digests[rows].tobytes().hex()
-    whole = listing if len(rows) == len(index) else ""
-    remembered = _Remembered(keys, sizes, times, heights, widths, grey, digests, faults, LOOK, whole)
-    with contextlib.suppress(OSError):
-        write_atomic(path, msgspec.json.encode(remembered))
-
-
-def _path(root: Path) -> Path | None:
+def cache_file(path: Path, ending: str) -> Path | None:
+    """Return the file of the cache that keeps what was learnt of the data at `path`; None where there is no home."""
     try:
-        return cache_home() / FOLDER / f"{hashlib.sha256(os.fsencode(root.absolute())).hexdigest()[:32]}.json"
+        return cache_home() / FOLDER / f"{hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:32]}{ending}"
     except RuntimeError:  # nobody's home
         return None
 
 
-def _load(path: Path | None) -> _Remembered:
-    if path is None:
-        return _Remembered()
-    try:
-        found = msgspec.json.decode(path.read_bytes(), type=_Remembered)
-        if found.is_sound():
-            bytes.fromhex(found.digests)
-            return found
-    except (OSError, ValueError):  # nothing yet, or nothing of use: written anew
-        pass
-    return _Remembered()
+def cache_files(path: Path) -> tuple[Path, ...]:
+    """Return all files of the cache about data opened as `path`: of a table or a shard, those about its folder."""
+    root = path.parent if path.is_file() else path
+    files = (cache_file(root, FILES), cache_file(path, SHARDS))
+    return tuple(file for file in files if file is not None)
+
+
+def recall(path: Path | None, kind: type[Memory]) -> Memory:
+    """Return what a file of the cache holds; an empty `kind` where there is none, or nothing of use."""
+    if path is not None:
+        with contextlib.suppress(OSError, ValueError):  # nothing yet, or damaged: written anew
+            return msgspec.json.decode(path.read_bytes(), type=kind)
+    return kind()
+
+
+def remember(path: Path | None, memory: msgspec.Struct) -> None:
+    """Write a file of the cache; where that fails the next opening takes longer."""
+    if path is not None:
+        with contextlib.suppress(OSError):
+            write_atomic(path, msgspec.json.encode(memory))
+
+
+def is_settled(times: np.ndarray) -> np.ndarray:
+    """Say which times of change (n,) lie so far back that another change would show in them: (n,) bool."""
+    settled: np.ndarray = time.time_ns() - times > _SETTLED
+    return settled
+
+
+def workers() -> ThreadPoolExecutor:
+    """Return threads that read and decode: Pillow and hashing work outside the interpreter's lock."""
+    return ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+
+
+def in_blocks(
+    pool: ThreadPoolExecutor, what: str, positions: np.ndarray, work: Callable[[int], Result], report: Reporter
+) -> Iterator[tuple[list[int], list[Result]]]:
+    """Do `work` for all `positions` (n,), a block at a time; report before each, and yield it with its results."""
+    for start in range(0, len(positions), CHUNK):
+        report(what, start, len(positions))
+        block = positions[start : start + CHUNK].tolist()
+        yield block, list(pool.map(work, block))
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Pillow's warnings from the terminal: its limit of pixels is a fault here, damaged metadata no matter."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore", UserWarning)
+        yield
+
+
+def _save(index: FileIndex, path: Path | None, known: np.ndarray, listing: str) -> None:
+    """Remember the part of an index that is `known` (n,) bool and settled."""
+    times = index.rows["times"]
+    positions = np.flatnonzero((times >= 0) & is_settled(times) & known)
+    rows = index.rows[positions]
+    columns = {name: rows[name].tobytes() for name in _COLUMNS}
+    faults = {str(row): index.faults[place] for row, place in enumerate(positions.tolist()) if place in index.faults}
+    whole = listing if len(rows) == len(index) else ""
+    digests = rows["digests"].tobytes().hex()
+    remember(path, _Remembered(**columns, digests=digests, faults=faults, look=LOOK, listing=whole))
 
 
 def _listing(names: Sequence[str]) -> str:
@@ -183,63 +223,53 @@ def _keys(names: Sequence[str]) -> np.ndarray:
 
 
 def _stamp(index: FileIndex, files: ImageFiles, pool: ThreadPoolExecutor, report: Reporter) -> None:
-    """Enter sizes and times; those of files that are not there are negative, with the fault."""
+    """Enter sizes and times; images that are not there get a negative time and a fault."""
     size = 16 * CHUNK
     blocks = [range(first, min(first + size, len(index))) for first in range(0, len(index), size)]
-    for block, found in zip(blocks, pool.map(lambda block: stamps(files, block), blocks), strict=True):
+    for block, (stamped, errors) in zip(blocks, pool.map(lambda block: stamps(files, block), blocks), strict=True):
         report("Looking for changes", block.start, len(index))
-        span = slice(block.start, block.stop)
-        index.sizes[span], index.times[span] = found.sizes, found.times
-        index.faults.update({position: reason_of(error) for position, error in found.errors.items()})
+        rows = index.rows[block.start : block.stop]
+        rows["sizes"], rows["times"] = np.array(stamped, dtype=np.int64).T
+        index.faults.update({position: reason_of(error) for position, error in errors.items()})
 
 
-def _recall(index: FileIndex, old: _Remembered) -> np.ndarray:
-    """Copy what is remembered of files with the same stamp; return which need not be looked at (n,) bool."""
-    known = index.times < 0  # not there
+def _recall_rows(index: FileIndex, old: np.ndarray, old_faults: dict[str, str]) -> np.ndarray:
+    """Copy what is remembered of images with the same stamp; return which need not be looked at (n,) bool."""
+    rows = index.rows
+    gone = rows["times"] < 0
     if not len(old):
-        return known
-    keys, sizes, times, heights, widths, grey = (np.frombuffer(column, dtype=_NUMBER) for column in old.columns())
-    if len(keys) == len(index) and np.array_equal(keys, index.keys):
-        rows = np.arange(len(index))
+        return gone
+    keys = old["keys"]
+    if np.array_equal(keys, rows["keys"]):
+        places = np.arange(len(rows))
     else:
         order = np.argsort(keys, kind="stable")
-        rows = order[np.minimum(np.searchsorted(keys[order], index.keys), len(keys) - 1)]
-    same = (keys[rows] == index.keys) & (sizes[rows] == index.sizes) & (times[rows] == index.times) & ~known
-    rows = rows[same]
-    index.heights[same], index.widths[same], index.grey[same] = heights[rows], widths[rows], grey[rows] != 0
-    digests = np.frombuffer(bytes.fromhex(old.digests), dtype=np.uint8).reshape(-1, _DIGEST_BYTES)
-    index.digests[same] = digests[rows]
-    if old.faults:
-        for position, row in zip(np.flatnonzero(same).tolist(), rows.tolist(), strict=True):
-            if fault := old.faults.get(str(row)):
+        places = order[np.minimum(np.searchsorted(keys[order], rows["keys"]), len(keys) - 1)]
+    same = ~gone
+    for name in ("keys", "sizes", "times"):
+        same &= old[name][places] == rows[name]
+    rows[same] = old[places[same]]
+    if old_faults:
+        for position, place in zip(np.flatnonzero(same).tolist(), places[same].tolist(), strict=True):
+            if fault := old_faults.get(str(place)):
                 index.faults[position] = fault
-    return known | same
+    return gone | same
 
 
-def _look_at(index: FileIndex, files: ImageFiles, block: list[int], pool: ThreadPoolExecutor) -> list[int]:
-    """Fill in the rows `block`; return those to remember: a file that could not be read may be readable tomorrow."""
+def _looker(index: FileIndex, files: ImageFiles) -> Callable[[int], tuple[str, bool]]:
+    """Return what enters one image's row; it says the fault, and whether to remember it: reading may work tomorrow."""
 
     def work(position: int) -> tuple[str, bool]:
         try:
             data = files.read(position)
-        except Exception as error:  # each is a reason, none is fatal
+        except Exception as error:  # a reason to leave the image out, never to stop
             return reason_of(error), False
-        index.digests[position] = np.frombuffer(hashlib.sha256(data).digest(), dtype=np.uint8)
+        row = index.rows[position : position + 1]
+        row["digests"] = np.frombuffer(hashlib.sha256(data).digest(), dtype=np.uint8)
         header = look(data)
         if header.size is not None:
-            index.heights[position], index.widths[position] = header.size
-            index.grey[position] = header.grey
+            row["heights"], row["widths"] = header.size
+            row["grey"] = header.grey
         return header.fault, True
 
-    found = list(zip(block, pool.map(work, block), strict=True))
-    index.faults.update({position: fault for position, (fault, _) in found if fault})
-    return [position for position, (_, lasting) in found if lasting]
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep Pillow's warnings from the terminal: its limit of pixels is a fault here, damaged metadata no matter."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        warnings.simplefilter("ignore", UserWarning)
-        yield
+    return work

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from core.data.arrays import IDX_FILES, find_idx, load_idx
 from core.data.dataset import ImageSet
-from core.data.digits import load_digits
 from core.data.download import RemoteFile, fetch
-from core.data.idx import FILES as IDX_FILES
-from core.data.idx import find_idx, load_idx
-from core.data.loaded import Loaded, Reporter
-from core.data.tiny_imagenet import FILES as TINY_FILES
-from core.data.tiny_imagenet import SIZE, load_tiny_imagenet
+from core.data.files import FolderFiles
+from core.data.loaded import DecodeOptions, Loaded, Reporter
+from core.data.reading import Listing, load_listing
+from core.data.setaside import set_aside
 from core.errors import InputError, NotFoundError
 from core.places import data_home
 
+TEST_FRACTION = 1 / 3  # of the digits: enough unseen images of one digit for an interval and an attack score
 FASHION_CLASSES = (
     "t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
 )
 DIGIT_CLASSES = tuple(str(d) for d in range(10))
 KUZUSHIJI_CLASSES = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+TINY_FILES = ("wnids.txt", "words.txt", "val/val_annotations.txt")
+TINY_SIZE = (64, 64)
 
 # Where packages of Linux distributions put data sets (Debian: dataset-fashion-mnist).
 SYSTEM_FOLDERS = (Path("/usr/share/datasets"), Path("/usr/local/share/datasets"))
@@ -186,6 +191,46 @@ def _split_remote(class_name: str) -> tuple[RemoteFile, ...]:
     return tuple(RemoteFile(splits[part][1], (splits[part][0],), splits[part][2]) for part in ("train", "test"))
 
 
+def load_digits() -> Loaded:
+    """Return the embedded example: scikit-learn's 1,797 digits as (n, 8, 8, 1) uint8, always divided alike."""
+    from sklearn import datasets
+
+    source = datasets.load_digits()
+    images = np.rint(source.images * (255 / 16)).astype(np.uint8)[..., None]  # values are 0 to 16
+    whole = ImageSet.of(images, source.target)
+    test = set_aside(source.target, TEST_FRACTION, salt="digits")
+    train_part, test_part = (whole.take(np.flatnonzero(mask)) for mask in (~test, test))
+    return Loaded(title="Digits (8×8)", classes=DIGIT_CLASSES, train=train_part, test=test_part)
+
+
+def _read_tiny_imagenet(root: Path, report: Reporter) -> Loaded:
+    """Read it as it is unpacked: a folder a class in train/, all test images in val/ with a list of their classes."""
+    try:
+        numbers = sorted((root / "wnids.txt").read_text().split())
+        words = dict(line.split("\t", 1) for line in (root / "words.txt").read_text().splitlines() if "\t" in line)
+        annotations = [line.split("\t") for line in (root / "val" / "val_annotations.txt").read_text().splitlines()]
+        index = {number: i for i, number in enumerate(numbers)}
+        train = [
+            (f"train/{number}/images/{path.name}", index[number])
+            for number in numbers
+            for path in sorted((root / "train" / number / "images").iterdir())
+        ]
+        test = [(f"val/images/{fields[0]}", index[fields[1]]) for fields in annotations if len(fields) > 1]
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"The files of Tiny ImageNet in {root} are incomplete: {error}") from error
+    first = [words.get(number, number).split(",")[0].strip() for number in numbers]
+    counts = Counter(first)  # where two classes share the first word, their WordNet numbers tell them apart
+    listing = Listing(
+        title="Tiny ImageNet",
+        classes=tuple(f"{w} ({number})" if counts[w] > 1 else w for w, number in zip(first, numbers, strict=True)),
+        files=FolderFiles(root, [name for name, _ in train + test]),
+        labels=np.array([label for _, label in train + test], dtype=np.int64),
+        border=len(train),
+        photos=False,
+    )
+    return load_listing(listing, DecodeOptions(size=TINY_SIZE, channels=3), report)
+
+
 def _open(vision: Any, path: Path, **options: Any) -> Any:
     try:
         return vision(**options)
@@ -224,7 +269,7 @@ SOURCES: tuple[DatasetSource, ...] = (
         ("usps.bz2", "usps.t.bz2"), _read_usps, lambda: _split_remote("USPS"),
     ),
     DatasetSource(
-        "tiny-imagenet", "Tiny ImageNet", "Photographs of 200 things, 100,000 + 10,000; not downloaded", 200, 3, SIZE,
-        ("tiny-imagenet-200", "tiny-imagenet"), TINY_FILES, load_tiny_imagenet,
+        "tiny-imagenet", "Tiny ImageNet", "Photographs of 200 things, 100,000 + 10,000; not downloaded", 200, 3,
+        TINY_SIZE, ("tiny-imagenet-200", "tiny-imagenet"), TINY_FILES, _read_tiny_imagenet,
     ),
 )

@@ -1,9 +1,10 @@
-"""Read image files into memory where they fit, else hand over a stream that decodes them when they are asked for.
+"""Turn listed image files into data: looked at once, decoded into memory where they fit, else streamed.
 
-Which files are left out is settled by looking at them, before anything is decoded. A file that looked whole and does
-not decode keeps its place: its image is black, and it is reported. A stream learns of it in the middle of a run, too
-late to leave it out without moving all others, and images held in memory must be the same data: were it left out of
-them, fingerprint and result would depend on how much memory was free.
+A source lists its images (`Listing`); `load_listing` does the same with every listing. Which files are left out is
+settled by looking at them, before anything is decoded. A file that looked whole and does not decode keeps its place:
+its image is black, and it is reported. A stream learns of it in the middle of a run, too late to leave it out without
+moving all others, and images held in memory must be the same data: were it left out of them, fingerprint and result
+would depend on how much memory was free.
 """
 
 from __future__ import annotations
@@ -11,20 +12,22 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from core.data.dataset import ImageSet, Unreadable
-from core.data.decoded_cache import DecodedCache
+from core.data.decoded_cache import DecodedCache, gigabytes
 from core.data.files import ImageFiles
 from core.data.images import CannotReadError, Form, decode_into, look, reason_of
-from core.data.index import CHUNK, FileIndex, open_index, quiet
-from core.data.loaded import DecodeOptions, Reporter
+from core.data.index import CHUNK, FileIndex, in_blocks, open_index, quiet, workers
+from core.data.loaded import DecodeOptions, Loaded, Reporter, no_test_part
 from core.data.streamed import ImageStream, StreamedImages
-from core.errors import InputError, ParameterError
+from core.errors import InputError
+
+TRAIN_NAMES = ("train", "training")
+TEST_NAMES = ("test", "testing", "val", "valid", "validation")  # the first one there is is used
 
 PHOTO_SIDE = 64
 LARGEST_SIDE = 224  # images of no given size are decoded at most this large
@@ -34,14 +37,33 @@ _BUDGET_SHARE = 0.5  # of the free memory: the rest is for the network, its feat
 
 
 @dataclass(frozen=True, eq=False)
+class Listing:
+    """The images a source names, before any of them is read: those to train on first, then those to test on.
+
+    labels: (n,) int64, one an image; border: how many are to train on; left_out: what the source names and is no image
+    with a label; named: False where classes are only numbered; photos: files a person collected.
+    """
+
+    title: str
+    classes: tuple[str, ...]
+    files: ImageFiles
+    labels: np.ndarray
+    border: int
+    left_out: tuple[Unreadable, ...] = ()
+    named: bool = True
+    photos: bool = True
+
+
+@dataclass(frozen=True, eq=False)
 class Decoded:
     """The readable ones of some files. images: (m, H, W, C) uint8; kept: (m,) positions in the list of files.
 
-    black: reasons by position of kept files that did not decode, where images are held.
+    digests: (m, 32) uint8, SHA-256 of each; black: reasons by position of files that did not decode, where images are
+    held.
     """
 
     images: np.ndarray | StreamedImages
-    digests: np.ndarray  # (m, 32) uint8, SHA-256 of each file
+    digests: np.ndarray
     kept: np.ndarray
     unreadable: tuple[Unreadable, ...]
     black: dict[int, str] = field(default_factory=dict)
@@ -49,43 +71,59 @@ class Decoded:
     def parts(self, names: Sequence[str], labels: np.ndarray, border: int) -> tuple[ImageSet, ImageSet]:
         """Divide at file `border` into a training and a test part; names, labels: of all files, (n,)."""
         cut = int(np.searchsorted(self.kept, border))
-        found = []
-        for span in (slice(None, cut), slice(cut, None)):
-            kept = self.kept[span]
-            rows = self.images.view(span) if isinstance(self.images, StreamedImages) else self.images[span]
-            black = tuple(Unreadable(names[i], self.black[i]) for i in kept.tolist() if i in self.black)
-            paths = tuple(names[i] for i in kept.tolist())
-            found.append(ImageSet.of(rows, labels[kept], paths, self.digests[span], black))
-        return found[0], found[1]
+        first, second = (self._part(names, labels, span) for span in (slice(None, cut), slice(cut, None)))
+        return first, second
+
+    def _part(self, names: Sequence[str], labels: np.ndarray, span: slice) -> ImageSet:
+        kept = self.kept[span].tolist()
+        rows = self.images.view(span) if isinstance(self.images, StreamedImages) else self.images[span]
+        black = tuple(Unreadable(names[i], self.black[i]) for i in kept if i in self.black)
+        paths = tuple(names[i] for i in kept)
+        return ImageSet.of(rows, labels[self.kept[span]], paths, self.digests[span], black)
+
+
+def load_listing(listing: Listing, options: DecodeOptions, report: Reporter, *, needs_test: bool = False) -> Loaded:
+    """Read a listing's images; those that cannot be read are left out and named.
+
+    Raises InputError where no training image can be read and StoppedError where cancelled. With `needs_test`, raises
+    NoTestPartError before an image is read where there is none to test on.
+    """
+    if needs_test and listing.border == len(listing.labels):
+        raise no_test_part(listing.title, np.bincount(listing.labels, minlength=len(listing.classes)).tolist())
+    decoded = read_images(listing.files, report, options)
+    train, test = decoded.parts(listing.files.names, listing.labels, listing.border)
+    if not len(train):
+        raise InputError(f"None of the training images in {listing.title} can be read")
+    return Loaded(
+        title=listing.title,
+        classes=listing.classes,
+        train=train,
+        test=test if len(test) else None,
+        named=listing.named,
+        photos=listing.photos,
+        unreadable=(*listing.left_out, *decoded.unreadable),
+        root=listing.files.root,
+    )
 
 
 def read_images(files: ImageFiles, report: Reporter, options: DecodeOptions) -> Decoded:
     """Read `files` as images of one size and number of channels.
 
-    Where no size is asked for it is the most common one, each side at most LARGEST_SIDE; where no number of channels
-    is, it is 1 if all files are grey, else 3. Images of another size are scaled to cover it and cropped at the centre.
-    Images that would take more than the memory budget when decoded are streamed: read again whenever asked for.
-    Raises InputError where none can be read, StoppedError where cancelled.
+    Images of another size are scaled to cover it and cropped at the centre. Images that would take more than the
+    memory budget when decoded are streamed: read again whenever asked for. Raises InputError where none can be read,
+    StoppedError where cancelled.
     """
     index = open_index(files, report)
-    height, width = index.common_size()
-    channels = options.channels or (1 if index.all_grey() else 3)
-    size = options.size or (min(height, LARGEST_SIDE), min(width, LARGEST_SIDE))
-    if options.size is None and options.photo_size is not None and are_photos(size, channels):
-        size = options.photo_size
-    form = Form(size, channels, options.interpolation)
-    kept = index.kept
-    needed = len(kept) * form.size[0] * form.size[1] * form.channels
+    form, kept = _form(index, options), index.kept
     budget = memory_budget() if options.memory_budget is None else options.memory_budget
     images: np.ndarray | StreamedImages
     black: dict[int, str] = {}
-    if needed <= budget:
+    if len(kept) * form.bytes <= budget:
         images, kept, black = _decode_all(files, index, form, report)
     else:
-        digests = index.digests[kept]
-        stamps = np.stack([index.sizes[kept], index.times[kept]], axis=1)
-        cache = DecodedCache.open(digests, form)
-        images = StreamedImages(ImageStream(files, kept, digests, stamps, form, cache))
+        stamps = np.stack([index.rows["sizes"][kept], index.rows["times"][kept]], axis=1)
+        cache = DecodedCache.open(index.digests[kept], form)
+        images = StreamedImages(ImageStream(files, kept, index.digests[kept], stamps, form, cache))
     unreadable = tuple(Unreadable(files.names[i], index.faults[i]) for i in sorted(index.faults))
     if not len(kept):
         example = f" ({unreadable[0].path}: {unreadable[0].reason})" if unreadable else ""
@@ -104,14 +142,25 @@ def memory_budget() -> float:
     As the variable UNLEARN_STUDIO_MEMORY says, in GB, else half of what is free. Raises ParameterError where the
     variable is no number.
     """
-    stated = os.environ.get(BUDGET_VARIABLE)
-    if stated:
-        try:
-            return max(0.0, float(stated)) * 2**30
-        except ValueError:
-            raise ParameterError([f"{BUDGET_VARIABLE} must be a number of GB, got {stated!r}"]) from None
+    stated = gigabytes(BUDGET_VARIABLE)
+    if stated is not None:
+        return stated
     free = _free_memory()
     return float("inf") if free is None else free * _BUDGET_SHARE
+
+
+def _form(index: FileIndex, options: DecodeOptions) -> Form:
+    """Return what all images are decoded to.
+
+    Without a size asked for it is the most common one, each side at most LARGEST_SIDE (of photographs the options may
+    state another); without a number of channels it is 1 if all files are grey, else 3.
+    """
+    height, width = index.common_size()
+    channels = options.channels or (1 if index.all_grey() else 3)
+    size = options.size or (min(height, LARGEST_SIDE), min(width, LARGEST_SIDE))
+    if options.size is None and options.photo_size is not None and are_photos(size, channels):
+        size = options.photo_size
+    return Form(size, channels, options.interpolation)
 
 
 def _decode_all(
@@ -122,7 +171,7 @@ def _decode_all(
     Files that went or broke since they were looked at get a fault and are left out.
     """
     wanted = index.kept
-    images = np.empty((len(wanted), *form.size, form.channels), dtype=np.uint8)
+    images = np.empty((len(wanted), *form.shape), dtype=np.uint8)
     black: dict[int, str] = {}
 
     def work(row: int) -> str:
@@ -133,30 +182,23 @@ def _decode_all(
                 if fault := look(data).fault:
                     raise CannotReadError(fault)
                 index.digests[position] = np.frombuffer(hashlib.sha256(data).digest(), dtype=np.uint8)
-        except Exception as error:  # each is a reason, none is fatal
+        except Exception as error:  # a reason to leave the image out, never to stop
             return reason_of(error)
         if fault := decode_into(images[row], data, form):
             black[position] = fault
         return ""
 
-    good: list[int] = []
-    with quiet(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for first in range(0, len(wanted), CHUNK):
-            report("Reading images", first, len(wanted))
-            block = range(first, min(first + CHUNK, len(wanted)))
-            for row, fault in zip(block, pool.map(work, block), strict=True):
-                if fault:
-                    index.faults[int(wanted[row])] = fault
-                else:
-                    good.append(row)
+    with quiet(), workers() as pool:
+        for block, faults in in_blocks(pool, "Reading images", np.arange(len(wanted)), work, report):
+            index.faults.update({int(wanted[row]): fault for row, fault in zip(block, faults, strict=True) if fault})
     report("Reading images", len(wanted), len(wanted))
-    if len(good) == len(wanted):
-        return images, wanted, black
-    rows = np.array(good, dtype=np.int64)
-    for start in range(0, len(rows), CHUNK):  # closes the gaps in place: a second copy may not fit
-        block_rows = rows[start : start + CHUNK]
-        images[start : start + len(block_rows)] = images[block_rows]
-    return images[: len(rows)], wanted[rows], black
+    kept = index.kept
+    if len(kept) < len(wanted):
+        rows = np.searchsorted(wanted, kept)
+        for start in range(0, len(rows), CHUNK):  # closes the gaps in place: a second copy may not fit
+            block_rows = rows[start : start + CHUNK]
+            images[start : start + len(block_rows)] = images[block_rows]
+    return images[: len(kept)], kept, black
 
 
 def _free_memory() -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,22 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from core.data.arrays import load_npz
-from core.data.class_order import reorder_classes
+from core.data.arrays import find_idx, load_idx, load_npz
+from core.data.classes import reorder_classes
 from core.data.dataset import OWN, SET_ASIDE, Dataset, ImageSet
-from core.data.fingerprint import fingerprint
-from core.data.folders import find_layout, load_folders
-from core.data.huggingface import find_saved, load_saved
-from core.data.idx import find_idx, load_idx
+from core.data.folders import HINT as FOLDERS_HINT
+from core.data.folders import find_layout, list_folders
+from core.data.huggingface import find_saved, list_saved
 from core.data.loaded import DecodeOptions, Loaded, ProgressCallback, Reporter, no_test_part
 from core.data.named import SOURCES, DatasetSource, find_source, load_named
 from core.data.preprocessing import Preprocessing, assume_imagenet, count_channels, measure_preprocessing
-from core.data.reading import are_photos
+from core.data.reading import Listing, are_photos, load_listing
 from core.data.setaside import set_aside
-from core.data.table import load_table, looks_like_table
-from core.data.tars import find_shards, load_shards
+from core.data.table import list_table, looks_like_table
+from core.data.tars import find_shards, list_shards
 from core.errors import InputError, MismatchError, NotFoundError, ParameterError, nearest
-from core.jsonio import read_json
+from core.jsonio import dumps, read_json
+
+_FINGERPRINT_HEADER = b"unlearn-studio data 1\n"
 
 
 def catalogue() -> tuple[DatasetSource, ...]:
@@ -90,31 +92,57 @@ def open_dataset(
     )
 
 
+@dataclass(frozen=True)
+class _Format:
+    """A kind of data at a path: what finds it there (None: it is none), and what reads or lists what was found."""
+
+    name: str
+    find: Callable[[Path], Any]
+    read: Callable[[Any, Reporter], Loaded | Listing]
+
+
+_OF_FOLDERS = (
+    _Format("idx", find_idx, lambda files, report: load_idx(files, files.train[0].parent.name)),
+    _Format("hugging face", find_saved, list_saved),
+    _Format("class folders", find_layout, list_folders),
+    _Format("shards", find_shards, list_shards),
+)
+_OF_FILES = (
+    _Format("npz", lambda path: path if path.suffix.lower() == ".npz" else None, lambda path, report: load_npz(path)),
+    _Format("shards", find_shards, list_shards),
+    _Format("csv", lambda path: path if _is_table(path) else None, lambda path, report: list_table(path)),
+)
+
+
 def recognise_dataset(path: Path) -> str | None:
     """Say what kind of data `path` holds, looking at names and first bytes only.
 
     Returns "npz", "idx", "class folders", "csv" (a list of images with labels), "shards" or "hugging face", None where
     it holds no data.
     """
-    if path.is_dir():
+    for form in _formats(path):
         try:
-            if find_idx(path) is not None:
-                return "idx"
+            if form.find(path) is not None:
+                return form.name
         except InputError:  # of several data sets; opening says so
-            return "idx"
-        if find_saved(path) is not None:
-            return "hugging face"
-        if find_layout(path) is not None:
-            return "class folders"
-        return "shards" if find_shards(path) is not None else None
-    if not path.is_file():
-        return None
-    suffix = path.suffix.lower()
-    if suffix == ".npz":
-        return "npz"
-    if suffix == ".tar":
-        return "shards"
-    return "csv" if suffix in (".csv", ".tsv") and looks_like_table(path) else None
+            return form.name
+    return None
+
+
+def fingerprint(classes: tuple[str, ...], train: ImageSet, test: ImageSet) -> str:
+    """Return the SHA-256, in hex, of the class names in order and of each part's labels and images in order.
+
+    It names the content of the data, wherever the files lie. Images that come one a file count by the bytes of the
+    file, so the size they are decoded at does not matter; all others by their pixels, so compression and file layout
+    do not.
+    """
+    digest = hashlib.sha256(_FINGERPRINT_HEADER + dumps(classes))
+    for part in (train, test):
+        content = np.asarray(part.images) if part.digests is None else part.digests
+        digest.update(repr(content.shape).encode())
+        digest.update(np.ascontiguousarray(part.labels.numpy(), dtype="<i8").data)
+        digest.update(np.ascontiguousarray(content).data)
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -163,24 +191,23 @@ class _Stated:
         return Preprocessing.from_dict(self.data, base=base, source="file", where=where)
 
 
+def _formats(path: Path) -> tuple[_Format, ...]:
+    return _OF_FOLDERS if path.is_dir() else _OF_FILES if path.is_file() else ()
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() in (".csv", ".tsv") and looks_like_table(path)
+
+
 def _load_path(path: Path, options: DecodeOptions, report: Reporter, needs_test: bool) -> Loaded:
-    kind = recognise_dataset(path)
     report(f"Reading {path.name}", 0, 0)
-    if kind == "npz":
-        return load_npz(path)
-    if kind == "idx":
-        files = find_idx(path)
-        if files is not None:
-            return load_idx(files, path.name)
-    if kind == "csv":
-        return load_table(path, options, report)
-    saved, shards = find_saved(path), find_shards(path)
-    if kind == "hugging face" and saved is not None:
-        return load_saved(saved, options, report, needs_test=needs_test)
-    if kind == "shards" and shards is not None:
-        return load_shards(shards, options, report, needs_test=needs_test)
+    for form in _formats(path):
+        content = form.find(path)
+        if content is not None:
+            data = form.read(content, report)
+            return data if isinstance(data, Loaded) else load_listing(data, options, report, needs_test=needs_test)
     if path.is_dir():
-        return load_folders(path, options, report, needs_test=needs_test)
+        raise InputError(f"{path} holds no class folders with images", FOLDERS_HINT)
     raise InputError(
         f"{path} is not a data set",
         "Open an .npz file, a folder of class folders or of IDX files, a CSV of path,label, or .tar shards",
@@ -218,3 +245,4 @@ def _default_preprocessing(train: ImageSet, photos: bool, usual: Preprocessing |
         size = (height, width)
         return assume_imagenet(size) if usual is None else dataclasses.replace(usual, size=size)
     return measure_preprocessing(train.images)
+

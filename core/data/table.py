@@ -1,4 +1,4 @@
-"""Read a data set listed in a CSV file: path, label and, where there is one, split."""
+"""List the images of a CSV file: path, label and, where there is one, split."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from core.data.files import FolderFiles
-from core.data.folders import TEST_NAMES, TRAIN_NAMES
-from core.data.images import SUFFIXES
-from core.data.loaded import DecodeOptions, Loaded, Reporter
-from core.data.reading import read_images
+from core.data.images import SUFFIXES, suffix_of
+from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing
 from core.errors import InputError
+from core.jsonio import read_text
 
 _PATH = ("path", "file", "filename", "file_name", "file name", "filepath", "image", "image_path")
 _LABEL = ("label", "class", "category", "target", "class_name")
@@ -37,65 +36,49 @@ def looks_like_table(path: Path) -> bool:
     """Say whether a CSV lists images with labels, from its first line."""
     try:
         with path.open("rb") as file:
-            start = file.read(_PROBE).decode("utf-8-sig", errors="replace")
+            return _columns(file.read(_PROBE).decode("utf-8-sig", errors="replace")) is not None
     except OSError:
         return False
-    return _columns(start.lstrip().split("\n")[0].strip()) is not None
 
 
-def load_table(path: Path, options: DecodeOptions, report: Reporter) -> Loaded:
-    """Read the images a CSV lists; paths are relative to its folder, classes in alphabetical (or numerical) order.
+def list_table(path: Path) -> Listing:
+    """List the images of a CSV; paths are relative to its folder, classes in alphabetical (or numerical) order.
 
-    Raises InputError naming the line where the table is wrong; files that cannot be read are listed instead.
+    Raises InputError naming the line where the table is wrong.
     """
     rows = _read_rows(path)
-    labels = sorted({label for _, label, _ in rows}, key=_class_key)
-    if len(labels) < 2:
-        raise InputError(f"{path.name} lists one class only ({labels[0]!r})", _HINT)
+    classes = sorted({label for _, label, _ in rows}, key=_class_key)
+    if len(classes) < 2:
+        raise InputError(f"{path.name} lists one class only ({classes[0]!r})", _HINT)
     rows.sort(key=lambda row: row[2])  # stable: training images first, each part in the order of the file
-    index = {label: i for i, label in enumerate(labels)}
-    names = [name for name, _, _ in rows]
-    root = path.parent
-    decoded = read_images(FolderFiles(root, names), report, options)
-    y = np.array([index[label] for _, label, _ in rows], dtype=np.int64)
-    train, test = decoded.parts(names, y, sum(1 for _, _, is_test in rows if not is_test))
-    if not len(train):
-        raise InputError(f"None of the training images in {path.name} can be read")
-    numbered = labels == [str(i) for i in range(len(labels))]
-    return Loaded(
+    numbers = {label: i for i, label in enumerate(classes)}
+    return Listing(
         title=path.stem,
-        classes=tuple(labels),
-        train=train,
-        test=test if len(test) else None,
-        named=not numbered,
-        photos=True,
-        unreadable=decoded.unreadable,
-        root=root,
+        classes=tuple(classes),
+        files=FolderFiles(path.parent, [name for name, _, _ in rows]),
+        labels=np.array([numbers[label] for _, label, _ in rows], dtype=np.int64),
+        border=sum(not is_test for _, _, is_test in rows),
+        named=classes != [str(i) for i in range(len(classes))],
     )
 
 
 def _read_rows(path: Path) -> list[tuple[str, str, bool]]:
     """Return path, label and whether it is a test image, row by row."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not a text file in UTF-8") from error
-    columns = _columns(text.lstrip().split("\n")[0].strip())
+    text = read_text(path)
+    columns = _columns(text)
     if columns is None:
         raise InputError(f"{path.name} does not list images with labels", _HINT)
     rows = []
-    seen: dict[str, int] = {}
+    lines: dict[str, int] = {}
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=columns.separator)
     try:
         for number, fields in enumerate((f for f in reader if any(cell.strip() for cell in f)), start=1):
             if number == 1 and columns.header:
                 continue
             row = _row(path, reader.line_num, [cell.strip() for cell in fields], columns)
-            if row[0] in seen:
-                raise InputError(f"{path.name}, line {reader.line_num}: {row[0]} stands already in line {seen[row[0]]}")
-            seen[row[0]] = reader.line_num
+            first = lines.setdefault(row[0], reader.line_num)
+            if first != reader.line_num:
+                raise InputError(f"{path.name}, line {reader.line_num}: {row[0]} stands already in line {first}")
             rows.append(row)
     except csv.Error as error:
         raise InputError(f"{path.name}, line {reader.line_num}: {error}") from error
@@ -114,23 +97,22 @@ def _row(path: Path, line: int, fields: list[str], columns: _Columns) -> tuple[s
     return name, fields[columns.label], split in TEST_NAMES
 
 
-def _columns(line: str) -> _Columns | None:
+def _columns(text: str) -> _Columns | None:
     """Return where the columns are, None where the first line is that of another kind of file."""
+    line = text.lstrip().split("\n")[0].strip()
     for separator in (",", ";", "\t"):
         cells = [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
         if len(cells) < 2:
             continue
         heads = [cell.lower() for cell in cells]
-        path, label, split = (_position(heads, names) for names in (_PATH, _LABEL, _SPLIT))
+        path, label, split = (
+            next((heads.index(name) for name in names if name in heads), None) for names in (_PATH, _LABEL, _SPLIT)
+        )
         if path is not None and label is not None:
             return None if set(_FORGET_LIST) & set(heads) else _Columns(separator, path, label, split, header=True)
-        if len(cells) <= 3 and Path(cells[0]).suffix.lower() in SUFFIXES:
+        if len(cells) <= 3 and suffix_of(cells[0]) in SUFFIXES:
             return _Columns(separator)
     return None
-
-
-def _position(heads: list[str], names: tuple[str, ...]) -> int | None:
-    return next((heads.index(name) for name in names if name in heads), None)
 
 
 def _class_key(label: str) -> tuple[int, int, str]:

@@ -1,28 +1,40 @@
-"""Read WebDataset shards: tar files in which an image (KEY.jpg, KEY.png, ...) has its label beside it (KEY.cls)."""
+"""Read WebDataset shards: tar files in which an image (KEY.jpg, KEY.png, ...) has its label beside it (KEY.cls).
+
+What a shard holds is remembered by its stamp: where its images and their names lie, and their labels. The names
+themselves are not kept; they are read from their places again, in a small part of the time a walk through the file
+takes.
+"""
 
 from __future__ import annotations
 
+import mmap
+import os
 import re
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
+from typing import BinaryIO
 
+import msgspec
 import numpy as np
 
-from core.data.class_order import read_class_names
+from core.data.classes import check_labels, read_class_names
 from core.data.dataset import Unreadable
 from core.data.files import Stamp, checked_size
-from core.data.folders import TEST_NAMES, TRAIN_NAMES
-from core.data.images import SUFFIXES, CannotReadError
-from core.data.loaded import DecodeOptions, Loaded, Reporter, no_test_part
-from core.data.reading import read_images
-from core.data.shard_index import ShardIndex, ShardListing, stamp_of
+from core.data.images import FOREIGN, FOREIGN_SUFFIXES, SUFFIXES, CannotReadError, suffix_of
+from core.data.index import SHARDS, cache_file, is_settled, recall, remember
+from core.data.loaded import Reporter
+from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing
 from core.endings import ending
 from core.errors import InputError
 
 CLASS_FILES = ("classes.txt", "classnames.txt")  # beside the shards: a name a line, in the order of the labels
 
+_VERSION = 2  # of what is remembered
+_COLUMNS = 5  # where the name starts, its bytes, where the image starts, its bytes, label
+_NUMBER = np.dtype("<i8")
 _LABEL = "cls"
 _HINT = "A shard holds KEY.jpg (or .png, ...) and KEY.cls with the label's number for each image"
 
@@ -62,21 +74,42 @@ class TarFiles:
 
 
 @dataclass
-class _Listing:
-    names: list[str] = field(default_factory=list)
-    shards: list[Path] = field(default_factory=list)
-    spans: list[tuple[int, int]] = field(default_factory=list)
-    labels: list[int] = field(default_factory=list)
-    skipped: list[Unreadable] = field(default_factory=list)
+class _Content:
+    """What one shard holds. left_out: the member's name, "" for the shard itself, and why."""
 
-    def add(self, root: Path, shard: Path, found: ShardListing) -> None:
-        """Add what one shard holds."""
-        where = shard.relative_to(root).as_posix()
-        self.names += [f"{where}/{name}" for name in found.names]
-        self.shards += [shard] * len(found.names)
-        self.spans += found.spans
-        self.labels += found.labels
-        self.skipped += [Unreadable(f"{where}/{name}" if name else where, why) for name, why in found.skipped]
+    names: list[str] = field(default_factory=list)
+    spans: list[tuple[int, int]] = field(default_factory=list)  # where the image starts, its bytes
+    labels: list[int] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+
+
+class _Shard(msgspec.Struct, forbid_unknown_fields=True):
+    size: int
+    changed: int  # nanoseconds
+    images: bytes  # (n, _COLUMNS) little-endian 64-bit integers
+    skipped: list[tuple[int, int, str]]  # where the name starts, its bytes, reason
+
+    def content(self, shard: Path) -> _Content:
+        """Return what the shard holds, with the names read from their places; raises ValueError where none is there."""
+        rows = np.frombuffer(self.images, dtype=_NUMBER).reshape(-1, _COLUMNS).tolist()
+        with shard.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+
+            def name(start: int, length: int) -> str:
+                if not 0 <= start <= start + length <= len(whole):
+                    raise ValueError("a name outside its shard")
+                return whole[start : start + length].decode("utf-8", "surrogateescape")
+
+            return _Content(
+                names=[name(row[0], row[1]) for row in rows],
+                spans=[(row[2], row[3]) for row in rows],
+                labels=[row[4] for row in rows],
+                left_out=[(name(start, length), why) for start, length, why in self.skipped],
+            )
+
+
+class _Remembered(msgspec.Struct, forbid_unknown_fields=True):
+    version: int = 0
+    shards: dict[str, _Shard] = {}  # by a hash of the path
 
 
 def find_shards(path: Path) -> Shards | None:
@@ -86,87 +119,126 @@ def find_shards(path: Path) -> Shards | None:
     """
     if path.is_file():
         return Shards(path.parent, path, (path,)) if ending(path) == ".tar" else None
-    found: dict[str, list[Path]] = {}
+    parts: dict[str, list[Path]] = {}
     for shard in _tars(path):
         words = re.split("[^a-z]+", shard.stem.lower())
         part = next((name for name in TEST_NAMES if name in words), TRAIN_NAMES[0])
-        found.setdefault(part, []).append(shard)
-    if not found:
+        parts.setdefault(part, []).append(shard)
+    if not parts:
         for name in (*TRAIN_NAMES, *TEST_NAMES):
-            shards = _tars(path / name)
-            if shards:
-                found.setdefault(TRAIN_NAMES[0] if name in TRAIN_NAMES else name, []).extend(shards)
-    train = found.get(TRAIN_NAMES[0])
-    test = next((found[name] for name in TEST_NAMES if name in found), [])
+            if shards := _tars(path / name):
+                parts.setdefault(TRAIN_NAMES[0] if name in TRAIN_NAMES else name, []).extend(shards)
+    train = parts.get(TRAIN_NAMES[0])
+    test = next((parts[name] for name in TEST_NAMES if name in parts), [])
     return Shards(path, path, tuple(train), tuple(test)) if train else None
 
 
-def load_shards(shards: Shards, options: DecodeOptions, report: Reporter, *, needs_test: bool = False) -> Loaded:
-    """Read all shards in the order of their names; classes are numbered unless a file beside them names them.
+def list_shards(shards: Shards, report: Reporter) -> Listing:
+    """List the images of all shards in the order of their names; classes are numbered unless a file names them.
 
-    Raises InputError where no image has a label, or labels are not 0 .. K-1; what is damaged is listed instead. With
-    `needs_test`, raises NoTestPartError before the images are read where no shard is for testing.
+    Raises InputError where no image has a label, or labels are not 0 .. K-1; what is damaged is left out.
     """
-    listing, border, index = _Listing(), 0, ShardIndex(shards.path)
+    path = cache_file(shards.path, SHARDS)
+    old = recall(path, _Remembered)
+    old_shards = old.shards if old.version == _VERSION else {}
+    new_shards: dict[str, _Shard] = {}
+    contents: list[tuple[Path, _Content]] = []
     try:
         for number, shard in enumerate((*shards.train, *shards.test)):
             report("Listing shards", number, len(shards.train) + len(shards.test))
-            listing.add(shards.root, shard, index.recall(shard) or _list(shard, index, report))
-            border = len(listing.names) if number < len(shards.train) else border
+            key = blake2b(os.fsencode(shard.absolute()), digest_size=16).hexdigest()
+            content, known = _recall_shard(shard, old_shards.get(key)) or _walk_shard(shard, report)
+            contents.append((shard, content))
+            if known is not None:
+                new_shards[key] = known
     finally:
-        index.save()
+        if new_shards != old_shards:
+            remember(path, _Remembered(_VERSION, new_shards))
     title = shards.train[0].stem if len(shards.train) == 1 and not shards.test else shards.root.name
+    border = sum(len(content.names) for _, content in contents[: len(shards.train)])
     if not border:
         raise InputError(f"{title} holds no images with labels", _HINT)
-    labels = np.array(listing.labels, dtype=np.int64)
-    classes, named = _classes(shards.root, title, labels, border)
-    if needs_test and border == len(labels):
-        raise no_test_part(title, np.bincount(labels, minlength=len(classes)).tolist())
-    spans = np.array(listing.spans, dtype=np.int64).reshape(-1, 2)
-    decoded = read_images(TarFiles(shards.root, listing.names, listing.shards, spans), report, options)
-    train, test = decoded.parts(listing.names, labels, border)
-    if not len(train):
-        raise InputError(f"None of the training images in {title} can be read")
-    return Loaded(
+    labels = np.array([label for _, content in contents for label in content.labels], dtype=np.int64)
+    file = next((shards.root / name for name in CLASS_FILES if (shards.root / name).is_file()), None)
+    named = None if file is None else (read_class_names(file), file.name)
+    hint = f"Name all classes in a file {CLASS_FILES[0]} beside the shards"
+    where = {shard: shard.relative_to(shards.root).as_posix() for shard, _ in contents}
+    return Listing(
         title=title,
-        classes=classes,
-        train=train,
-        test=test if len(test) else None,
-        named=named,
-        photos=True,
-        unreadable=(*listing.skipped, *decoded.unreadable),
-        root=shards.root,
+        classes=check_labels(title, labels[:border], labels[border:], named, hint),
+        files=TarFiles(
+            shards.root,
+            [f"{where[shard]}/{name}" for shard, content in contents for name in content.names],
+            [shard for shard, content in contents for _ in content.names],
+            np.array([span for _, content in contents for span in content.spans], dtype=np.int64).reshape(-1, 2),
+        ),
+        labels=labels,
+        border=border,
+        left_out=tuple(
+            Unreadable(f"{where[shard]}/{name}" if name else where[shard], why)
+            for shard, content in contents
+            for name, why in content.left_out
+        ),
+        named=file is not None,
     )
 
 
-def _list(shard: Path, index: ShardIndex, report: Reporter) -> ShardListing:
-    """List the images of one shard that have a label; remember it where it is whole."""
-    found = ShardListing()
+def _recall_shard(shard: Path, known: _Shard | None) -> tuple[_Content, _Shard] | None:
+    """Return what is remembered of a shard where it is as it was, else None."""
+    try:
+        if known is None or _stamp_of(shard) != (known.size, known.changed):
+            return None
+        return known.content(shard), known
+    except (OSError, ValueError, IndexError):  # gone meanwhile, or nothing of use: walked through anew, which says so
+        return None
+
+
+def _walk_shard(shard: Path, report: Reporter) -> tuple[_Content, _Shard | None]:
+    """List the images of one shard that have a label; and what to remember of it, where it is whole."""
+    content = _Content()
     images: dict[str, tarfile.TarInfo] = {}
     labels: dict[str, str] = {}
     stamp, fault = None, ""
     try:
-        stamp = stamp_of(shard)
+        stamp = _stamp_of(shard)
         fault = _walk(shard, images, labels, report)
     except (tarfile.TarError, OSError, EOFError) as error:
         fault = str(error)
     if fault:
-        found.skipped.append(("", f"the shard is damaged: {fault}"))
-    labelled, unlabelled = [], []
+        content.left_out.append(("", f"the shard is damaged: {fault}"))
+    labelled, left_out = [], []
     for key, member in images.items():
-        label = labels.get(key)
-        if label is None or not label.isdecimal() or len(label) > 9:
-            why = "there is no label (.cls) beside it" if label is None else f"its label {label!r} is no number"
-            found.skipped.append((member.name, why))
-            unlabelled.append(member)
+        if why := _why_not(member.name, labels.get(key)):
+            content.left_out.append((member.name, why))
+            left_out.append(member)
             continue
         labelled.append(member)
-        found.names.append(member.name)
-        found.spans.append((member.offset_data, member.size))
-        found.labels.append(int(label))
-    if stamp is not None and not fault:
-        index.remember(shard, stamp, found, labelled, unlabelled)
-    return found
+        content.names.append(member.name)
+        content.spans.append((member.offset_data, member.size))
+        content.labels.append(int(labels[key]))
+    if fault or stamp is None or not is_settled(np.array(stamp[1])):
+        return content, None
+    try:
+        if stamp != _stamp_of(shard):
+            return content, None
+        with shard.open("rb") as file:
+            places = [_name_place(file, member) for member in (*labelled, *left_out)]
+    except (OSError, ValueError):  # walked through again the next time
+        return content, None
+    columns = zip(places, content.spans, content.labels, strict=False)
+    rows = np.array([(*place, *span, label) for place, span, label in columns], dtype=_NUMBER)
+    reasons = [why for _, why in content.left_out]
+    skipped = [(*place, why) for place, why in zip(places[len(labelled) :], reasons, strict=True)]
+    return content, _Shard(*stamp, rows.tobytes(), skipped)
+
+
+def _why_not(name: str, label: str | None) -> str:
+    """Say why an image is left out, "" where it is not."""
+    if suffix_of(name) in FOREIGN_SUFFIXES:
+        return FOREIGN
+    if label is None:
+        return "there is no label (.cls) beside it"
+    return "" if label.isdecimal() and len(label) <= 9 else f"its label {label!r} is no number"
 
 
 def _walk(shard: Path, images: dict[str, tarfile.TarInfo], labels: dict[str, str], report: Reporter) -> str:
@@ -181,38 +253,27 @@ def _walk(shard: Path, images: dict[str, tarfile.TarInfo], labels: dict[str, str
                 continue
             key, suffix = f"{folder}/{stem}", suffix.lower()
             if suffix == _LABEL:
-                content = tar.extractfile(member)
-                labels[key] = content.read(64).decode("ascii", "replace").strip() if content else ""
+                text = tar.extractfile(member)
+                labels[key] = text.read(64).decode("ascii", "replace").strip() if text else ""
             elif f".{suffix}" in SUFFIXES and key not in images:
                 images[key] = member
-        return "" if _ends_at(shard, tar.offset) else "it ends in the middle"  # which tarfile passes over
+            elif f".{suffix}" in FOREIGN_SUFFIXES:
+                images[f"{key}.{suffix}"] = member
+        with shard.open("rb") as file:  # without the end mark, a block of zeros, it was cut: tarfile passes over that
+            file.seek(tar.offset)
+            return "" if file.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE) else "it ends in the middle"
 
 
-def _ends_at(shard: Path, offset: int) -> bool:
-    """Whether a tar file has its end mark, a block of zeros, where its last readable member ends."""
-    with shard.open("rb") as file:
-        file.seek(offset)
-        return file.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE)
+def _name_place(file: BinaryIO, member: tarfile.TarInfo) -> tuple[int, int]:
+    """Return where a name starts in its tar file, and its bytes; raises ValueError where it stands in two pieces."""
+    file.seek(member.offset)
+    name = member.name.encode("utf-8", "surrogateescape")
+    return member.offset + file.read(member.offset_data - member.offset).index(name), len(name)
 
 
-def _classes(root: Path, title: str, labels: np.ndarray, border: int) -> tuple[tuple[str, ...], bool]:
-    """Return the class names and whether a file gave them."""
-    highest = int(labels.max())
-    file = next((root / name for name in CLASS_FILES if (root / name).is_file()), None)
-    if file is not None:
-        names = read_class_names(file)
-        if highest >= len(names):
-            raise InputError(f"{title}: label {highest} has no name; {file.name} holds {len(names)} names")
-        return names, True
-    present = np.unique(labels[:border])
-    if len(present) != highest + 1:
-        gap = next(i for i in range(len(present) + 1) if i >= len(present) or present[i] != i)
-        raise InputError(
-            f"{title}: labels must be 0 to K-1 without a gap; they reach {highest}, but no training image has "
-            f"label {gap}",
-            f"Name all classes in a file {CLASS_FILES[0]} beside the shards",
-        )
-    return tuple(str(i) for i in range(highest + 1)), False
+def _stamp_of(shard: Path) -> Stamp:
+    status = shard.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def _tars(folder: Path) -> list[Path]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import hashlib
-import os
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,9 +11,8 @@ from pathlib import Path
 from core import job as jobs
 from core.data.decoded_cache import FOLDER as DECODED
 from core.data.decoded_cache import ROWS, bytes_on_disk
-from core.data.index import FOLDER as FINGERPRINTS
+from core.data.index import cache_files
 from core.data.named import data_folder, find_source
-from core.data.shard_index import shard_index_file
 from core.engine.full import names_begin
 from core.errors import AppError, InputError
 from core.files import file_sha256
@@ -205,11 +202,7 @@ def _cached_outputs(job: Job) -> tuple[Path, ...]:
 def _fingerprints(job: Job) -> tuple[Path, ...]:
     if find_source(job.data.spec) is not None:
         return ()
-    path = Path(job.data.spec).absolute()
-    root = path.parent if path.is_file() else path  # a table of files beside it
-    name = hashlib.sha256(os.fsencode(root)).hexdigest()[:32]
-    shards = shard_index_file(path)
-    return _present(cache_home() / FINGERPRINTS / f"{name}.json", *([shards] if shards is not None else []))
+    return _present(*cache_files(Path(job.data.spec)))
 
 
 def _forget_lists(folder: RunFolder, job: Job) -> tuple[Path, ...]:

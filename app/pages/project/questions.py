@@ -97,7 +97,7 @@ class Questions(QObject):
 
     def ask_class_order(self) -> None:
         """Open the dialog of the class order."""
-        from core.data.class_order import read_class_names
+        from core.data.classes import read_class_names
 
         project = self._context.project
         if project.dataset is None:

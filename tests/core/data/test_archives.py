@@ -85,6 +85,7 @@ def test_what_is_wrong_in_a_shard_is_listed(tmp_path):
     del members["s/0004.cls"]
     members["s/0005.png"] = b"no image"
     members["s/0006.png"] = b""
+    members["s/0007.heic"] = b"?"
     shard(tmp_path / "train-0.tar", members)
     shard(tmp_path / "train-1.tar", samples(12, 12))
     whole = (tmp_path / "train-1.tar").read_bytes()
@@ -96,6 +97,7 @@ def test_what_is_wrong_in_a_shard_is_listed(tmp_path):
     assert reasons["train-0.tar/s/0004.png"] == "there is no label (.cls) beside it"
     assert reasons["train-0.tar/s/0005.png"] == "not an image, or of an unknown kind"
     assert reasons["train-0.tar/s/0006.png"] == "the file is empty"
+    assert reasons["train-0.tar/s/0007.heic"] == "images of this kind are not read; save it as PNG or JPEG"
     assert reasons["train-1.tar"].startswith("the shard is damaged") and "train-2.tar" in reasons
     assert len(data.train) + len(data.test) > 8 + 3
 
@@ -138,11 +140,12 @@ def long_names(first, count):
 
 
 def test_shards_are_listed_once(tmp_path, walks, own_folders):
-    shard(tmp_path / "train-0.tar", {**samples(0, 10), "s/none.png": png(1), "s/odd.png": png(2), "s/odd.cls": b"cat"})
+    extra = {"s/none.png": png(1), "s/odd.png": png(2), "s/odd.cls": b"cat", "s/odd.heic": b"?"}
+    shard(tmp_path / "train-0.tar", {**samples(0, 10), **extra})
     shard(tmp_path / "train-1.tar", long_names(10, 10))
     shard(tmp_path / "test-0.tar", samples(20, 10))
     first = open_dataset(str(tmp_path))
-    assert walks == ["train-0.tar", "train-1.tar", "test-0.tar"] and len(first.unreadable) == 2
+    assert walks == ["train-0.tar", "train-1.tar", "test-0.tar"] and len(first.unreadable) == 3
     again = open_dataset(str(tmp_path))
     assert len(walks) == 3
     assert again.fingerprint == first.fingerprint and again.unreadable == first.unreadable
@@ -260,7 +263,7 @@ def test_saved_data_that_cannot_be_used(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"is a selection of rows\. Call flatten_indices"):
         open_dataset(str(tmp_path / "a"), test_fraction=0.5)
     save_part(tmp_path / "b", cells(0, 4), [0, 1, 0, 3], feature="Value")
-    with pytest.raises(InputError, match="labels must be whole numbers 0 to K-1 without a gap"):
+    with pytest.raises(InputError, match="labels must be 0 to K-1 without a gap; they reach 3"):
         open_dataset(str(tmp_path / "b"), test_fraction=0.5)
     save_part(tmp_path / "c", cells(0, 4), [0, 1, 0, 1])
     (tmp_path / "c" / "data-00001-of-00002.arrow").write_bytes(b"short")

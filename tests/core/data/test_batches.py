@@ -1,4 +1,4 @@
-"""Batches: what an image is augmented with depends on seed, stream, epoch and its place in the data, on nothing else."""
+"""Batches: augmentation depends on seed, stream, epoch and the place of an image in the data, on nothing else."""
 
 from __future__ import annotations
 

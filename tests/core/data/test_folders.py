@@ -80,6 +80,16 @@ def test_what_is_not_an_image_or_a_class_is_left_alone(tmp_path, class_folders):
     assert [(u.path, u.reason) for u in data.unreadable] == [("empty", "a folder without images, so no class")]
 
 
+def test_images_of_a_kind_that_is_not_read_are_named(tmp_path, class_folders):
+    root = class_folders(tmp_path, {"train/a": 2, "train/b": 2, "test/a": 1})
+    for name in ("train/b/IMG_1.HEIC", "train/a/raw.nef", "test/a/.hidden.heic"):
+        (root / name).write_bytes(b"x")
+    why = "images of this kind are not read; save it as PNG or JPEG"
+    assert [(u.path, u.reason) for u in open_dataset(str(root)).unreadable] == [
+        ("train/a/raw.nef", why), ("train/b/IMG_1.HEIC", why),
+    ]  # fmt: skip
+
+
 def test_deeper_folders_belong_to_their_class(tmp_path, class_folders):
     root = class_folders(tmp_path, {"train/a": 1, "train/a/z/deep": 1, "train/a/b": 1, "train/c": 1, "test/a": 1})
     assert open_dataset(str(root)).train.paths == (
@@ -148,7 +158,7 @@ def test_no_training_image_readable(tmp_path, class_folders):
     root = class_folders(tmp_path, {"train/a": 1, "train/b": 1, "test/a": 1})
     for path in (root / "train").rglob("*.png"):
         path.write_bytes(b"?")
-    with pytest.raises(InputError, match=r"None of the training images in .*train can be read"):
+    with pytest.raises(InputError, match=r"None of the training images in .* can be read"):
         open_dataset(str(root))
 
 
@@ -185,6 +195,6 @@ def test_progress_and_cancel(tmp_path, class_folders):
 
 def test_set_aside_before_opening_is_said_without_decoding(tmp_path, class_folders, monkeypatch):
     root = class_folders(tmp_path, {"a": 3, "b": 3})
-    monkeypatch.setattr("core.data.folders.read_images", lambda *a, **k: pytest.fail("images were read"))
+    monkeypatch.setattr("core.data.reading.read_images", lambda *a, **k: pytest.fail("images were read"))
     with pytest.raises(InputError, match="no test images"):
         open_dataset(str(root))

@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from core.data import index
+from core.data import index, reading
 from core.data.batches import Augmentation, ImageStore, Order
 from core.data.decoded_cache import DecodedCache
-from core.data.files import FolderFiles
+from core.data.files import NO_STAMP, FolderFiles, stamps
 from core.data.images import CannotReadError, Form, decode_into, look, reason_of
 from core.data.sources import open_dataset
 from core.data.splits import evaluation_half
@@ -360,17 +360,16 @@ def test_memory_that_ran_out_says_nothing_of_a_file(photos, monkeypatch, budget)
 
 def test_files_that_go_or_break_between_the_look_and_the_reading_are_left_out(photos, monkeypatch):
     gone, broken, changed = (f"train/b/{number}.jpg" for number in ("01", "03", "05"))
-    look_at = index._look_at
+    open_index = reading.open_index
 
     def meanwhile(*what):
-        found = look_at(*what)
-        if (photos / gone).exists():
-            (photos / gone).unlink()
-            (photos / broken).write_bytes((photos / broken).read_bytes()[:200])
-            (photos / changed).write_bytes((photos / "train/b/07.jpg").read_bytes())
-        return found
+        looked_at = open_index(*what)
+        (photos / gone).unlink()
+        (photos / broken).write_bytes((photos / broken).read_bytes()[:200])
+        (photos / changed).write_bytes((photos / "train/b/07.jpg").read_bytes())
+        return looked_at
 
-    monkeypatch.setattr(index, "_look_at", meanwhile)
+    monkeypatch.setattr(reading, "open_index", meanwhile)
     data = open_dataset(str(photos), memory_budget=EVERYTHING)
     assert {u.path for u in data.unreadable} == {gone, broken} and not data.undecoded
     monkeypatch.undo()
@@ -417,11 +416,10 @@ def test_stamps_of_many_files_are_those_of_each(tmp_path):
     elsewhere.parent.mkdir()
     elsewhere.write_bytes(b"abcd")
     files = FolderFiles(tmp_path, ["a.png", "empty.png", "folder.png", "missing.png", str(elsewhere)])
-    found = files.stamps(range(5))
-    each = list(zip(found.sizes, found.times, strict=True))
-    assert each == [files.stamp(0), (-1, -1), (-1, -1), (-1, -1), files.stamp(4)] and each[4][0] == 4
-    assert sorted(found.errors) == [1, 2, 3]
-    for position, error in found.errors.items():
+    stamped, errors = stamps(files, range(5))
+    assert stamped == [files.stamp(0), NO_STAMP, NO_STAMP, NO_STAMP, files.stamp(4)] and stamped[4][0] == 4
+    assert sorted(errors) == [1, 2, 3]
+    for position, error in errors.items():
         with pytest.raises((CannotReadError, FileNotFoundError)) as raised:
             files.stamp(position)
         assert reason_of(error) == reason_of(raised.value)

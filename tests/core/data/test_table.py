@@ -84,7 +84,7 @@ def test_a_quoted_name_and_a_missing_file(table):
         ("path,label,split\ni/00.png,a,later\n", "line 2: split must be train or test, got 'later'"),
         ("path,label\ni/00.png,a\ni/00.png,b\n", "line 3: i/00.png stands already in line 2"),
         ("path,label\ni/00.png,a\ni/01.png,a\n", r"lists one class only \('a'\)"),
-        (rows(*"ab", header="path,label,split", splits=["test", "test"]), "None of the training images in list.csv"),
+        (rows(*"ab", header="path,label,split", splits=["test", "test"]), "None of the training images in list can"),
     ],
 )
 def test_wrong_tables(table, text, words):

@@ -7,7 +7,7 @@ import pytest
 
 from core.data.decoded_cache import DecodedCache
 from core.data.images import Form
-from core.data.shard_index import shard_index_file
+from core.data.index import SHARDS, cache_file
 from core.engine.full import cache_name
 from core.errors import InputError, MismatchError
 from core.files import file_sha256
@@ -156,7 +156,7 @@ def test_what_is_remembered_of_shards_is_counted_and_goes(tmp_path):
     shards = tmp_path / "shards"
     shards.mkdir()
     run = made(runs_home() / "run-4", job(data=DataPart(spec=str(shards), fingerprint="f" * 64)))
-    path = shard_index_file(shards)
+    path = cache_file(shards, SHARDS)
     path.parent.mkdir(parents=True)
     path.write_bytes(b"places")
     assert kind(run, "fingerprints").files == (path,)

@@ -1,4 +1,4 @@
-"""The order of the model's outputs: class names read from a file, and labels renumbered to them."""
+"""Class names: read from a file, numbers where there are none, in the order of the model's outputs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,40 @@ import dataclasses
 import re
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from core.data.dataset import ImageSet
 from core.data.loaded import Loaded
 from core.errors import InputError, MismatchError
-from core.jsonio import loads
+from core.jsonio import loads, read_text
+
+
+def check_labels(
+    where: str, train: np.ndarray, test: np.ndarray, stated: tuple[tuple[str, ...], str] | None, hint: str
+) -> tuple[str, ...]:
+    """Return the class names: those `stated` (with the name of what states them), else the numbers 0 to K-1.
+
+    train, test: (n,) int labels. Raises InputError, beginning with `where`, for a label that has no name, and with
+    `hint` for a number that no training image has, where nothing names the classes.
+    """
+    labels = np.concatenate([train, test])
+    lowest, highest = int(labels.min(initial=0)), int(labels.max(initial=0))
+    if lowest < 0:
+        raise InputError(f"{where}: labels must be 0 or more, got {lowest}")
+    if stated is not None:
+        names, source = stated
+        if highest >= len(names):
+            raise InputError(f"{where}: label {highest} has no name; {source} holds {len(names)} names")
+        return names
+    missing = np.setdiff1d(np.arange(min(highest, len(train)) + 1), train)
+    if len(missing):
+        raise InputError(
+            f"{where}: labels must be 0 to K-1 without a gap; they reach {highest}, "
+            f"but no training image has label {missing[0]}",
+            hint,
+        )
+    return tuple(str(i) for i in range(highest + 1))
 
 
 def reorder_classes(loaded: Loaded, path: Path) -> Loaded:
@@ -22,38 +50,28 @@ def reorder_classes(loaded: Loaded, path: Path) -> Loaded:
     """
     names = read_class_names(path)
     if not loaded.named and len(names) == len(loaded.classes) and set(names) != set(loaded.classes):
-        # The data only numbers its classes: the file says what the numbers mean.
         return dataclasses.replace(loaded, classes=names, named=True)
     missing = [name for name in loaded.classes if name not in set(names)]
     unknown = [name for name in names if name not in set(loaded.classes)]
     if missing or unknown:
-        parts = []
-        if missing:
-            parts.append(f"lacks {_some(missing)}")
-        if unknown:
-            parts.append(f"names {_some(unknown)}, which the data has not")
+        lacks = [f"lacks {_some(missing)}"] if missing else []
+        names_more = [f"names {_some(unknown)}, which the data has not"] if unknown else []
         raise MismatchError(
-            f"{path.name} {' and '.join(parts)}",
+            f"{path.name} {' and '.join(lacks + names_more)}",
             f"It must list the data's {len(loaded.classes)} class names in the order of the model's outputs",
         )
     new_index = torch.tensor([names.index(name) for name in loaded.classes])
 
-    def relabelled(part: ImageSet | None) -> ImageSet | None:
-        return None if part is None else dataclasses.replace(part, labels=new_index[part.labels])
+    def relabelled(part: ImageSet) -> ImageSet:
+        return dataclasses.replace(part, labels=new_index[part.labels])
 
-    train = relabelled(loaded.train)
-    assert train is not None
-    return dataclasses.replace(loaded, classes=names, train=train, test=relabelled(loaded.test))
+    test = None if loaded.test is None else relabelled(loaded.test)
+    return dataclasses.replace(loaded, classes=names, train=relabelled(loaded.train), test=test)
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:
     """Read class names, one a line or a JSON list; raises InputError naming the file."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not a text file in UTF-8") from error
+    text = read_text(path)
     if text.lstrip().startswith("["):
         try:
             values = loads(text)
