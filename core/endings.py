@@ -1,9 +1,10 @@
-"""Endings of weights files; loads nothing heavy, so that a path is told while it is dragged over the window."""
+"""How model files are called: endings and names. Loads nothing heavy: asked while a file is dragged over the window."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+WEIGHTS_NAME, CARD_NAME = "model.safetensors", "model.json"  # in the folder of a run or a model
 # torch.save under .pth.tar is no tar file: PyTorch's own training scripts name their checkpoints so.
 SAVED_AS_TAR = (".pth.tar", ".pt.tar", ".ckpt.tar")
 SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pt2", ".ts", ".torchscript", *SAVED_AS_TAR)

@@ -142,6 +142,12 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> NotFoundError:
     return NotFoundError(f"There is no {kind} called {name!r}", hint)
 
 
+def first_few(names: Iterable[str], count: int = 3) -> str:
+    """Return the first names separated by commas, with an ellipsis where there are more."""
+    listed = list(names)
+    return ", ".join(listed[:count]) + (", …" if len(listed) > count else "")
+
+
 def _sentence(text: str) -> str:
     text = " ".join(str(text).split())
     return text if not text or text[-1] in ".?!]" else text + "."

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from core.errors import InputError
+from core.errors import InputError, MismatchError
 from core.files import write_atomic
 
 _encoder = msgspec.json.Encoder(enc_hook=lambda value: value.tolist() if hasattr(value, "tolist") else str(value))
@@ -55,3 +55,19 @@ def read_json(path: Path) -> Any:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented strict JSON, atomically."""
     write_atomic(path, dumps_pretty(value))
+
+
+def check_schema(version: Any, newest: int, where: str) -> int:
+    """Return the schema version that a file states.
+
+    newest: the last one this program reads; where: the file, in words. Raises InputError where the version is no
+    whole number from 1, MismatchError where a newer program wrote it.
+    """
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise InputError(f"{where} is damaged: schema_version must be a whole number from 1, got {version!r}")
+    if version > newest:
+        raise MismatchError(
+            f"{where} was written by a newer version (schema {version}; this one reads up to {newest})",
+            "Update Unlearn Studio to open it",
+        )
+    return version

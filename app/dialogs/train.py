@@ -22,7 +22,6 @@ from PySide6.QtWidgets import (
 
 from app.dialogs.files import ask_folder
 from app.dialogs.sheet import Sheet
-from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import theme
 from app.widgets.buttons import SecondaryButton
@@ -47,13 +46,12 @@ class DataChoice:
 
 @dataclass(frozen=True)
 class NetworkChoice:
-    """An architecture. `channels` are those it takes, None for any."""
+    """An architecture; `least_side` is the smallest height and width of images it takes."""
 
     id: str
     title: str
     summary: str
     least_side: int
-    channels: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -179,9 +177,6 @@ def _misfit(network: NetworkChoice, data: DataChoice) -> str:
     """Why a network cannot be trained on the data; "" where it can or it is not known yet."""
     if data.side and data.side < network.least_side:
         return f"{network.title} needs images of at least {network.least_side} pixels; these have {data.side}."
-    if data.channels and network.channels is not None and data.channels not in network.channels:
-        takes = " or ".join(fmt.plural(count, "channel") for count in network.channels)
-        return f"{network.title} takes images of {takes}; these have {data.channels}."
     return ""
 
 

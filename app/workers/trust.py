@@ -71,8 +71,8 @@ def files_of(job: Job, brought: Iterable[Path] = ()) -> list[Path]:
 
 def _code_of(model: Path) -> str:
     """Return the program code that a model's card names; empty where there is none."""
+    from core.models.architectures import is_user_code
     from core.models.card import read_card
-    from core.models.user_code import is_user_code
 
     try:
         architecture = str((read_card(model) or {}).get("architecture") or "")

@@ -32,8 +32,7 @@ def run_train(given: argparse.Namespace, screen: Screen) -> int:
     from core.devices import choose_device
     from core.engine.control import Control
     from core.methods import get_method
-    from core.models.architectures import ModelSpec, build_model, get_architecture
-    from core.models.user_code import is_user_code
+    from core.models.architectures import ModelSpec, build_model, get_architecture, is_user_code
     from core.parameters import parse_assignments, resolve
     from core.runs.folder import RunFolder
     from core.session.jobs import create_run, make_train_job

@@ -17,7 +17,7 @@ from core.engine.outputs import chunk_size, collect, evaluating, gradients_to
 from core.engine.setting import Setting
 from core.engine.work import FORWARD, Work
 from core.methods.base import Aux, Networks, StageOutput, Train, parts_of, trainable
-from core.models.reset import reinitialise
+from core.models.architectures import reinitialise
 from core.models.split import SplitModel, split_for
 from core.models.tap import Output, TappedModel
 

@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Callable
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from core.data.batches import ImageStore
 from core.engine.outputs import evaluating, gradients_to
 from core.methods.base import trainable
 from core.models.split import split_for
-from core.models.tap import TappedModel
+from core.models.tap import TappedModel, has_weights
 
 FORWARD = "forward"  # the whole network, no gradient
 GRADIENT = "gradient"  # the whole network and back to all weights, outside of a step
@@ -65,6 +66,36 @@ def _trained(model: TappedModel, images: torch.Tensor, tunes: str) -> float:
 
 
 def _count(call: Callable[[], object]) -> float:
-    with FlopCounterMode(display=False) as counter:
-        call()
-    return float(counter.get_total_flops())
+    return float(_counted(call).get_total_flops())
+
+
+def _counted(call: Callable[[], object]) -> FlopCounterMode:
+    """Run a computation and return the operations of its convolutions and matrix products, by module.
+
+    Attention is computed step by step meanwhile: torch does not count all of its fused kernels.
+    """
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+            call()
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+    return counter
+
+
+def block_shares(model: TappedModel, images: torch.Tensor) -> tuple[float, ...]:
+    """Return each block's share (0..1, they sum to 1) of a forward pass's operations, in the order of `model.blocks()`.
+
+    Blocks without weights to multiply by (a normalisation on its own) are left out, as "last-N" leaves them out.
+    Operations in no block count with the first one. Empty where the pass multiplies nothing.
+
+    images: (n, c, h, w), of any content.
+    """
+    with torch.no_grad():
+        counter = _counted(lambda: model.module(images))
+    root, by_module = type(model.module).__name__, counter.get_flop_counts()
+    counts = [sum(by_module[f"{root}.{name}"].values()) for name, block in model.blocks() if has_weights(block)]
+    total = counter.get_total_flops()
+    counts[0] += total - sum(counts)
+    return tuple(count / total for count in counts) if total else ()

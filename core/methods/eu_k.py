@@ -6,7 +6,7 @@ from core.data.batches import derive_seed
 from core.methods.base import Context, Edit, Facts, Method, Preset, Stage, tuned_modules
 from core.methods.cf_k import TAIL, explain_tail, tail_stage
 from core.methods.common import optimiser_parameters
-from core.models.reset import reinitialise
+from core.models.architectures import reinitialise
 from core.parameters import Parameter, Values
 
 

@@ -48,7 +48,7 @@ from core.methods.losses import cross_entropies, hidden_classes, masked_distilla
 from core.methods.muda_parameters import PARAMETERS
 from core.metrics.alignment import alignment_squared
 from core.metrics.linear_algebra import eigenspectrum, gram, k_for_energy, leading_eigenvectors
-from core.models.reset import reinitialise
+from core.models.architectures import reinitialise
 from core.parameters import Values
 
 BASIS_SAMPLES = 2000  # retain samples behind the basis: the leading directions are settled far below this

@@ -1,8 +1,9 @@
-"""The architectures there are: what each is called, needs and how it is built."""
+"""The architectures there are: what each is called and needs, how its network is built, our own small networks."""
 
 from __future__ import annotations
 
 import functools
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from core.errors import InputError, unknown_name
@@ -23,12 +24,12 @@ Size = tuple[int, int]
 Build = Callable[[int, int, Size], nn.Module]
 
 TIMM_PREFIX = "timm/"
-CARRIED_ALONG = "carried_along"  # marks modules that take no part in what the network says
+CARRIED_ALONG = "carried_along"  # attribute of modules whose output is not part of the logits (auxiliary heads)
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """One network design; `build(num_classes, in_channels, input_size)` draws weights from the global generator."""
+    """One network design. `build(num_classes, in_channels, input_size)` draws its weights from the global generator."""
 
     id: str
     title: str
@@ -37,14 +38,14 @@ class Architecture:
     build: Build
     default_size: Size
     min_size: int
-    in_channels: tuple[int, ...] | None = None  # None: any number
     size_is_structural: bool = False  # weights made for one input size do not fit another
-    read_input: Callable[[Shapes], tuple[int, Size] | None] | None = None  # channels, size: where weights tell
+    # Input channels and size as the shapes of the weights give them; None where weights fit any.
+    read_input: Callable[[Shapes], tuple[int, Size] | None] | None = None
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """All it takes to build a network again; `user_code` is "path.py:factory" for a network of the user's own."""
+    """What is needed to build a network; `user_code` is "path.py:factory" for a network of the user's own."""
 
     architecture: str
     num_classes: int
@@ -54,9 +55,9 @@ class ModelSpec:
 
 
 def network_key(model: ModelSpec | ModelPart) -> str:
-    """Name what a network computes with given weights, for keys of what is kept of it.
+    """Return a text that differs between networks that compute differently with the same weights, for cache keys.
 
-    Weights do not tell: several architectures may have the same keys and shapes, and user code may change.
+    Weights alone do not tell: several architectures have the same keys and shapes, and user code may change.
     """
     if not model.user_code:
         return model.architecture
@@ -65,8 +66,14 @@ def network_key(model: ModelSpec | ModelPart) -> str:
     return code_key(model.user_code)
 
 
+def is_user_code(arch: str) -> bool:
+    """Whether an `--arch` text means a Python file: "path.py:factory"."""
+    path, _, factory = arch.rpartition(":")
+    return path.endswith(".py") and bool(factory)
+
+
 def architectures() -> tuple[Architecture, ...]:
-    """All architectures that can be built here, our own first."""
+    """Return all architectures except timm's, our own first."""
     return tuple(_registry().values())
 
 
@@ -96,36 +103,62 @@ def build_model(spec: ModelSpec, *, trust_code: bool = False) -> nn.Module:
 
         return build_from_user_code(spec.user_code, spec.num_classes, trust_code=trust_code)
     architecture = get_architecture(spec.architecture)
-    if architecture.in_channels is not None and spec.in_channels not in architecture.in_channels:
-        known = " or ".join(map(str, architecture.in_channels))
-        raise InputError(f"{architecture.id} takes {known} input channels, not {spec.in_channels}")
     if min(spec.input_size) < architecture.min_size:
-        least, (height, width) = architecture.min_size, spec.input_size
+        least, size = architecture.min_size, times(spec.input_size)
         raise InputError(
-            f"{architecture.id} needs images of at least {least}x{least} pixels, not {height}x{width}",
+            f"{architecture.id} needs images of at least {least}x{least} pixels, not {size}",
             "Choose a larger input size or another architecture",
         )
     try:
         return architecture.build(spec.num_classes, spec.in_channels, spec.input_size)
     except (ValueError, AssertionError, RuntimeError) as error:
-        size = "x".join(map(str, spec.input_size))
-        raise InputError(f"{architecture.id} cannot be built for input {size}: {error}") from error
+        raise InputError(f"{architecture.id} cannot be built for input {times(spec.input_size)}: {error}") from error
 
 
 def signature(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
-    """Keys and shapes of the state dict of `spec`'s network, found without allocating its weights."""
-    return {key: tuple(value.shape) for key, value in build_on_meta(spec).state_dict().items()}
+    """Return keys and shapes of the state dict of `spec`'s network, without allocating its weights."""
+    return shapes_of(build_on_meta(spec).state_dict())
+
+
+def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every tensor, under its key."""
+    return {key: tuple(value.shape) for key, value in tensors.items()}
+
+
+def times(shape: tuple[int, ...] | list[int]) -> str:
+    """Return a shape in words: "28x28"."""
+    return "x".join(map(str, shape)) or "a single number"
 
 
 def build_on_meta(spec: ModelSpec) -> nn.Module:
-    """Build the network of `spec` without allocating or drawing its weights; only names and shapes are of use."""
+    """Build the network of `spec` without allocating or drawing its weights: only its names and shapes are of use."""
     with meta_building():
         return build_model(spec)
 
 
+def reinitialise(module: nn.Module, seed: int) -> None:
+    """Give every layer of `module` the weights it would start training with, and its norms fresh statistics.
+
+    Layers draw as their class does on construction (`reset_parameters`). Parameters that stand in a module without
+    such a rule (a class token, position embeddings, layer scales) are drawn from a normal distribution with the mean
+    and spread they have now. The global random state stays as it is; the same seed gives the same weights.
+    """
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        for part in module.modules():
+            reset = getattr(part, "reset_parameters", None) or getattr(part, "_reset_parameters", None)
+            if reset is not None:
+                reset()
+                continue
+            for parameter in part.parameters(recurse=False):
+                drawn = torch.randn(parameter.shape, dtype=torch.float32)
+                spread = float(parameter.float().std(unbiased=False))
+                parameter.copy_(drawn * spread + float(parameter.float().mean()))
+
+
 @contextmanager
 def meta_building() -> Iterator[None]:
-    """Let networks be built without memory for their weights; the global generator is left as it was."""
+    """Build networks in this block without memory for their weights; the global generator is left as it was."""
     with _EmptyOnMeta(), torch.random.fork_rng(devices=[]):
         yield
 
@@ -144,7 +177,65 @@ class _EmptyOnMeta(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-# --- torchvision ---------------------------------------------------------------------------------------------
+# --- our own networks: fast on a processor, with module names that read well as checkpoint keys -------------------
+
+class ConvBlock(nn.Module):
+    """3x3 convolution, batch norm, ReLU and 2x2 max-pooling that rounds up, so that no pixel is dropped."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(out_channels)
+        self.relu = nn.ReLU(inplace=True)
+        self.pool = nn.MaxPool2d(2, ceil_mode=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Halve height and width of `x: (n, c, h, w)`."""
+        return self.pool(self.relu(self.norm(self.conv(x))))
+
+
+class SmallCNN(nn.Module):
+    """Three convolution blocks, one hidden layer of 128 features and a linear head."""
+
+    def __init__(self, num_classes: int, in_channels: int, input_size: tuple[int, int]) -> None:
+        super().__init__()
+        self.input_shape = (in_channels, *input_size)
+        self.block1 = ConvBlock(in_channels, 16)
+        self.block2 = ConvBlock(16, 32)
+        self.block3 = ConvBlock(32, 64)
+        height, width = input_size
+        cells = math.ceil(height / 8) * math.ceil(width / 8)  # left by three poolings that halve and round up
+        self.hidden = nn.Linear(64 * cells, 128)
+        self.relu = nn.ReLU()
+        self.head = nn.Linear(128, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (n, K) for `x: (n, c, h, w)`."""
+        x = self.block3(self.block2(self.block1(x)))
+        return self.head(self.relu(self.hidden(torch.flatten(x, 1))))
+
+
+class MLP(nn.Module):
+    """Three hidden layers of 256, 128 and 64 units and a linear head; works on flattened pixels."""
+
+    def __init__(self, num_classes: int, in_channels: int, input_size: tuple[int, int]) -> None:
+        super().__init__()
+        self.input_shape = (in_channels, *input_size)
+        self.hidden1 = nn.Linear(math.prod(self.input_shape), 256)
+        self.hidden2 = nn.Linear(256, 128)
+        self.hidden3 = nn.Linear(128, 64)
+        self.relu = nn.ReLU()
+        self.head = nn.Linear(64, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (n, K) for `x: (n, c, h, w)`."""
+        x = torch.flatten(x, 1)
+        for layer in (self.hidden1, self.hidden2, self.hidden3):
+            x = self.relu(layer(x))
+        return self.head(x)
+
+
+# --- torchvision -------------------------------------------------------------------------------------------------
 
 # Smallest input each family accepts, tried out; all others take anything, and 8 pixels are the least that means much.
 _MIN_SIZE = {
@@ -166,32 +257,23 @@ _CIFAR_RESNETS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 def _registry() -> dict[str, Architecture]:
     from torchvision import models
 
-    found: dict[str, Architecture] = {a.id: a for a in (_small_cnn(), _mlp())}
-    for name in _CIFAR_RESNETS:
-        found[f"{name}-cifar"] = _cifar_resnet(name)
+    entries = [
+        Architecture(
+            "small-cnn", "Small CNN",
+            "Three convolution blocks (16, 32, 64), 128 features; for images of 8 to 64 pixels",
+            "small", SmallCNN, (32, 32), 1, size_is_structural=True, read_input=_read_small_cnn,
+        ),
+        Architecture(
+            "mlp", "MLP", "Three hidden layers (256, 128, 64) on flattened pixels",
+            "small", MLP, (28, 28), 1, size_is_structural=True, read_input=_read_mlp,
+        ),
+        *map(_cifar_resnet, _CIFAR_RESNETS),
+    ]  # fmt: skip
     for name in models.list_models(module=models):
-        found[name] = _torchvision(name)
+        entries.append(_torchvision(name))
         if name in ("googlenet", "inception_v3"):
-            found[f"{name}-no-aux"] = _torchvision(name, aux=False)
-    return found
-
-
-def _small_cnn() -> Architecture:
-    from core.models import small
-
-    return Architecture(
-        "small-cnn", "Small CNN", "Three convolution blocks (16, 32, 64), 128 features; for images of 8 to 64 pixels",
-        "small", small.SmallCNN, (32, 32), 1, size_is_structural=True, read_input=_read_small_cnn,
-    )  # fmt: skip
-
-
-def _mlp() -> Architecture:
-    from core.models import small
-
-    return Architecture(
-        "mlp", "MLP", "Three hidden layers (256, 128, 64) on flattened pixels",
-        "small", small.MLP, (28, 28), 1, size_is_structural=True, read_input=_read_mlp,
-    )  # fmt: skip
+            entries.append(_torchvision(name, aux=False))
+    return {architecture.id: architecture for architecture in entries}
 
 
 def _torchvision(name: str, aux: bool = True) -> Architecture:
@@ -238,7 +320,7 @@ def _build_torchvision(
         head = getattr(module, auxiliary, None)
         if isinstance(head, nn.Module):
             # Auxiliary heads are carried along: no training step moves them, and exports have their keys with the
-            # weights that came in. They cost no time and bar no small images.
+            # weights that came in. They cost no time and do not rule out small images.
             setattr(head, "forward", _nothing)  # noqa: B010
             setattr(head, CARRIED_ALONG, True)
     if in_channels != 3:
@@ -246,7 +328,7 @@ def _build_torchvision(
     return module
 
 
-def _nothing(x: torch.Tensor) -> None:
+def _nothing(x: Tensor) -> None:
     return None
 
 
@@ -261,10 +343,10 @@ def _build_cifar_resnet(name: str, num_classes: int, in_channels: int, input_siz
 
 
 def _replace_stem(module: nn.Module, in_channels: int) -> None:
-    """Give the first convolution another number of input channels, drawn with the spread of the old one."""
+    """Give the first convolution another number of input channels, drawn so that activations keep their spread."""
     name, old = next((n, m) for n, m in module.named_modules() if isinstance(m, nn.Conv2d))
-    kept = ("kernel_size", "stride", "padding", "dilation", "padding_mode")
-    options: dict[str, Any] = {name: getattr(old, name) for name in kept}
+    settings = ("kernel_size", "stride", "padding", "dilation", "padding_mode")
+    options: dict[str, Any] = {setting: getattr(old, setting) for setting in settings}
     new = nn.Conv2d(in_channels, old.out_channels, bias=old.bias is not None, **options)
     if not old.weight.is_meta:
         spread = float(old.weight.detach().std()) * (old.in_channels / in_channels) ** 0.5
@@ -273,7 +355,7 @@ def _replace_stem(module: nn.Module, in_channels: int) -> None:
     setattr(module.get_submodule(parent), attribute, new)
 
 
-# --- what weights tell of the input --------------------------------------------------------------------------
+# --- input channels and size, read from the shapes of weights -----------------------------------------------------
 
 
 def _read_small_cnn(shapes: Shapes) -> tuple[int, Size] | None:

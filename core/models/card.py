@@ -1,28 +1,56 @@
-"""The model card: what stands beside weights, or in their metadata, about the network, its classes and its input."""
+"""What is known of a model besides its weights: its card, and how images are prepared for it."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
 
 from core import jsonio
-from core.errors import InputError, MismatchError
+from core.data.preprocessing import INTERPOLATIONS, Preprocessing
+from core.endings import CARD_NAME, WEIGHTS_NAME
+from core.errors import InputError, MismatchError, NotFoundError
+from core.models.architectures import TIMM_PREFIX, ModelSpec, get_architecture
+from core.models.weights import read_metadata
 
 SCHEMA_VERSION = 1
-CARD_NAME = "model.json"
-WEIGHTS_NAME = "model.safetensors"
-_IN_METADATA = (
-    "schema_version",
-    "architecture",
-    "num_classes",
-    "in_channels",
-    "input_size",
-    "image_size",
-    "classes",
-    "preprocessing",
-)
+HUB_CONFIG = "config.json"  # what timm writes beside weights it saves for a hub
+
+_Count = Annotated[int, Meta(ge=1)]
+# The fields of a card that this program reads, with their type and the same in words; other fields are kept.
+_FIELDS: dict[str, tuple[Any, str]] = {
+    "num_classes": (_Count, "a whole number from 1"),
+    "in_channels": (_Count, "a whole number from 1"),
+    "input_size": (tuple[_Count, _Count], "[height, width]"),
+    "image_size": (tuple[_Count, _Count], "[height, width]"),
+    "classes": (tuple[str, ...], "a list of names"),
+    "preprocessing": (dict[str, Any], "an object"),
+    "files": (dict[str, Any], "an object of file names and SHA-256"),
+}
+_IN_METADATA = ("schema_version", "architecture", *(name for name in _FIELDS if name != "files"))
+
+# torchvision's pretrained networks of these families turn ImageNet's mean and std into these values themselves
+# (`transform_input`). The switch is no weight, so the network built here has it off and gets its input like this.
+_TURNED = {"googlenet": (0.5, 0.5, 0.5), "inception_v3": (0.5, 0.5, 0.5)}
+
+
+def weights_file(path: Path) -> Path:
+    """Return the weights file a path means: itself, or model.safetensors in a folder. Raises NotFoundError."""
+    if path.is_dir():
+        path = path / WEIGHTS_NAME
+        if not path.is_file():
+            raise NotFoundError(
+                f"The folder {path.parent} holds no {WEIGHTS_NAME}",
+                "Open a weights file, or the folder of a finished run",
+            )
+    if not path.exists():
+        raise NotFoundError(f"There is no file {path}")
+    return path
 
 
 def read_card(path: Path) -> dict[str, Any] | None:
@@ -31,32 +59,33 @@ def read_card(path: Path) -> dict[str, Any] | None:
     A card is NAME.json beside NAME.pt, a model.json that names the file, or the metadata of a safetensors file.
     Raises InputError where it is damaged, MismatchError where a newer version wrote it.
     """
-    weights = path / WEIGHTS_NAME if path.is_dir() else path
-    card_file = find_card(weights)
-    if card_file is not None:
-        return check_card(jsonio.read_json(card_file), str(card_file))
-    if weights.suffix.lower() == ".safetensors" and weights.is_file():
-        from core.models.containers import read_metadata
+    return card_of(path / WEIGHTS_NAME if path.is_dir() else path)[0]
 
-        return card_from_metadata(read_metadata(weights), str(weights))
-    return None
+
+def card_of(weights: Path, metadata: Mapping[str, str] | None = None) -> tuple[dict[str, Any] | None, str]:
+    """Return the card of a weights file like `read_card`, and where it stands, in words.
+
+    metadata: that of a safetensors file, where it was read before.
+    """
+    file = find_card(weights)
+    if file is not None:
+        return check_card(jsonio.read_json(file), str(file)), file.name
+    if metadata is None:
+        readable = weights.suffix.lower() == ".safetensors" and weights.is_file()
+        metadata = read_metadata(weights) if readable else {}
+    where = f"The metadata of {weights.name}"
+    return card_from_metadata(metadata, where), where
 
 
 def find_card(weights: Path) -> Path | None:
     """Return the file that is the card of a weights file, if there is one."""
-    own = weights.with_suffix(".json")
-    if own.name != CARD_NAME and own.is_file() and _is_card(own):
-        return own
-    shared = weights.with_name(CARD_NAME)
-    if not shared.is_file():
-        return None
+    own, shared = weights.with_suffix(".json"), weights.with_name(CARD_NAME)
     if own == shared:
-        return shared
-    try:
-        content = jsonio.read_json(shared)
-    except InputError:
-        return None
-    files = content.get("files") if isinstance(content, dict) else None
+        return shared if shared.is_file() else None
+    content = _read_object(own)
+    if "architecture" in content and "schema_version" in content:
+        return own
+    files = _read_object(shared).get("files")
     return shared if isinstance(files, dict) and weights.name in files else None
 
 
@@ -64,18 +93,11 @@ def check_card(content: Any, where: str) -> dict[str, Any]:
     """Return a card's content once its fields have the right form; unknown fields are kept."""
     if not isinstance(content, dict) or not isinstance(content.get("architecture"), str):
         raise InputError(f"{where} is not a model card: it names no architecture")
-    version = content.get("schema_version", SCHEMA_VERSION)
-    if not isinstance(version, int) or version < 1:
-        raise InputError(f"{where} is damaged: schema_version must be a whole number from 1, got {version!r}")
-    if version > SCHEMA_VERSION:
-        raise MismatchError(
-            f"{where} was written by a newer version (schema {version}; this one reads up to {SCHEMA_VERSION})",
-            "Update Unlearn Studio to open it",
-        )
+    jsonio.check_schema(content.get("schema_version", SCHEMA_VERSION), SCHEMA_VERSION, where)
     problems = [
         f"{name} must be {rule}, got {content[name]!r}"
-        for name, (fits, rule) in _RULES.items()
-        if content.get(name) is not None and not fits(content[name])
+        for name, (kind, rule) in _FIELDS.items()
+        if content.get(name) is not None and not _fits(content[name], kind)
     ]
     if problems:
         raise InputError(f"{where} is damaged: {'; '.join(problems)}")
@@ -94,13 +116,13 @@ def check_files(card: Mapping[str, Any], weights: Path, sha256: str, where: str)
 
 
 def card_to_metadata(card: Mapping[str, Any]) -> dict[str, str]:
-    """Return the part of a card that travels inside a safetensors file, as text."""
-    kept = {name: card[name] for name in _IN_METADATA if card.get(name) is not None}
-    return {name: value if isinstance(value, str) else jsonio.dumps(value).decode() for name, value in kept.items()}
+    """Return the part of a card that goes into a safetensors file, as text."""
+    fields = {name: card[name] for name in _IN_METADATA if card.get(name) is not None}
+    return {name: value if isinstance(value, str) else jsonio.dumps(value).decode() for name, value in fields.items()}
 
 
 def card_from_metadata(metadata: Mapping[str, str], where: str) -> dict[str, Any] | None:
-    """Return the card that stands in a safetensors file's metadata; None where it names no architecture."""
+    """Return the card in a safetensors file's metadata; None where it names no architecture."""
     if "architecture" not in metadata:
         return None
     card: dict[str, Any] = {"architecture": metadata["architecture"]}
@@ -111,35 +133,94 @@ def card_from_metadata(metadata: Mapping[str, str], where: str) -> dict[str, Any
             card[name] = json.loads(metadata[name])
         except ValueError:
             continue  # another program's field of that name
-    return check_card(card, f"The metadata of {where}")
+    return check_card(card, where)
 
 
-def _is_card(path: Path) -> bool:
+def _fits(value: Any, kind: Any) -> bool:
     try:
-        content = jsonio.read_json(path)
-    except InputError:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
         return False
-    return isinstance(content, dict) and "architecture" in content and "schema_version" in content
+    return True
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+def _read_object(file: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; an empty one where the file is missing, damaged or holds something else."""
+    try:
+        content = jsonio.read_json(file) if file.is_file() else {}
+    except InputError:
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
-def _is_size(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and len(value) == 2 and all(_is_count(side) for side in value)
+# --- how images are prepared ---------------------------------------------------------------------------------------
 
 
-def _is_names(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)
+def stated_preprocessing(path: Path | str) -> Preprocessing | None:
+    """Return the preprocessing in a model's card, or in timm's config.json beside it; None where neither says it.
+
+    Raises InputError where it is damaged.
+    """
+    weights = weights_file(Path(path))
+    card, where = card_of(weights)
+    config = hub_config(weights)
+    return preprocessing_in(card, where) or (_of_timm(config["pretrained_cfg"], "timm config") if config else None)
 
 
-_RULES = {
-    "num_classes": (_is_count, "a whole number from 1"),
-    "in_channels": (_is_count, "a whole number from 1"),
-    "input_size": (_is_size, "[height, width]"),
-    "image_size": (_is_size, "[height, width]"),
-    "classes": (_is_names, "a list of names"),
-    "preprocessing": (lambda value: isinstance(value, dict), "an object"),
-    "files": (lambda value: isinstance(value, dict), "an object of file names and SHA-256"),
-}
+def preprocessing_in(card: Mapping[str, Any] | None, where: str) -> Preprocessing | None:
+    """Return the preprocessing in a card, None where it has none; `where` names the card in error messages."""
+    if not card or not card.get("preprocessing"):
+        return None
+    where = f"The preprocessing in {where.replace('The ', 'the ', 1)}"
+    return Preprocessing.from_dict(card["preprocessing"], source="model card", where=where)
+
+
+def hub_config(weights: Path) -> Mapping[str, Any] | None:
+    """Return timm's config.json beside a weights file; None where there is none, or it is another program's."""
+    content = _read_object(weights.with_name(HUB_CONFIG))
+    is_timms = isinstance(content.get("architecture"), str) and isinstance(content.get("pretrained_cfg"), dict)
+    return content if is_timms else None
+
+
+def usual_preprocessing(spec: ModelSpec) -> Preprocessing | None:
+    """Return the preprocessing that an architecture's published weights were trained with.
+
+    Its size is `spec`'s where weights fit one size only. None for architectures without published weights, and for
+    networks of other than three input channels.
+    """
+    if spec.in_channels != 3 or spec.user_code:
+        return None
+    if spec.architecture.startswith(TIMM_PREFIX):
+        from core.models.timm_models import published_config
+
+        published = _of_timm(published_config(spec.architecture), "weights")
+    else:
+        published = _of_torchvision(spec.architecture.removesuffix("-no-aux"))
+    if published is None or not get_architecture(spec.architecture).size_is_structural:
+        return published
+    return dataclasses.replace(published, size=spec.input_size)
+
+
+def _of_torchvision(name: str) -> Preprocessing | None:
+    from torchvision import models
+
+    try:
+        prepared = models.get_model_weights(name).DEFAULT.transforms()
+    except ValueError:  # ours, or the small-image form of one of theirs
+        return None
+    size = int(prepared.crop_size[0])
+    mean, std = _TURNED.get(name, tuple(prepared.mean)), _TURNED.get(name, tuple(prepared.std))
+    return Preprocessing((size, size), mean, std, _interpolation(prepared.interpolation.value), "weights")
+
+
+def _of_timm(config: Mapping[str, Any], source: str) -> Preprocessing | None:
+    size, mean, std = config.get("input_size"), config.get("mean"), config.get("std")
+    if not (size and mean and std):
+        return None
+    values: dict[str, Any] = {"size": list(size[1:]), "mean": list(mean), "std": list(std)}
+    values["interpolation"] = _interpolation(config.get("interpolation"))
+    return Preprocessing.from_dict(values, source=source, where=f"The preprocessing in timm's {HUB_CONFIG}")
+
+
+def _interpolation(name: Any) -> str:
+    return str(name) if name in INTERPOLATIONS else "bilinear"  # "random", "lanczos", …: the nearest there is

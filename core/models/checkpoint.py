@@ -1,33 +1,49 @@
-"""Opens a model file: reads its weights, finds its architecture and holds both against its card."""
+"""Opens a model file: reads its weights, finds its network, and checks both against its card and a data set."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from core.data.preprocessing import Preprocessing
-from core.errors import InputError, MismatchError, NotFoundError, UnsafeFileError
+from core.data.preprocessing import Preprocessing, count_channels
+from core.errors import InputError, MismatchError, UnsafeFileError
 from core.files import file_sha256
-from core.models.architectures import ModelSpec, Size, build_model, build_on_meta, get_architecture, signature
-from core.models.card import WEIGHTS_NAME, card_from_metadata, check_files, find_card, read_card
-from core.models.containers import CheckpointForm, Weights, read_weights, strip_holder
-from core.models.other_tasks import refuse_outputs, refuse_single_output, refuse_stated_task
-from core.models.recognise import Comparison, compare, compare_exactly, recognise
-from core.models.user_code import is_user_code
+from core.models.architectures import (
+    ModelSpec,
+    Size,
+    build_model,
+    build_on_meta,
+    get_architecture,
+    is_user_code,
+    shapes_of,
+    signature,
+    times,
+)
+from core.models.card import card_of, check_files, preprocessing_in, weights_file
+from core.models.recognise import (
+    Comparison,
+    compare,
+    compare_exactly,
+    recognise,
+    refuse_outputs,
+    refuse_single_output,
+    refuse_stated_task,
+)
+from core.models.weights import CheckpointForm, Weights, read_weights
 
-__all__ = ["CheckpointForm", "OpenedModel", "open_model", "read_card"]
+if TYPE_CHECKING:
+    from core.data.dataset import Dataset
 
 
 @dataclass(frozen=True, eq=False)
 class OpenedModel:
-    """A model as it came in: never changed, and all that is known about it."""
+    """A model file as it was read, never changed, and all that is known about it."""
 
     path: Path
     sha256: str
@@ -38,12 +54,12 @@ class OpenedModel:
     classes: tuple[str, ...] | None
     preprocessing: Preprocessing | None
     parameters: int  # number of trainable values
-    size_known: bool  # False: nothing tells the input size, spec.input_size is the architecture's usual one
-    trusted: bool = False  # opened with its program code allowed, so that it is built without being allowed again
+    size_known: bool  # False: nothing says the input size, spec.input_size is the architecture's default
+    trusted: bool = False  # its program code was allowed when it was opened, so that `build` may run it
 
     @property
     def evaluation_only(self) -> bool:
-        """Whether the file is a program (TorchScript), which can be judged but not given back changed."""
+        """Whether the file is a program (TorchScript), which can be evaluated but not written back changed."""
         return self.form.format == "torchscript"
 
     def require_trainable(self) -> None:
@@ -58,8 +74,8 @@ class OpenedModel:
         """Build the network with these weights, in evaluation mode; the global generator is left as it was."""
         if not self.spec.user_code:
             module = build_on_meta(self.spec)  # drawing weights that are replaced takes seconds in some networks
-            own = {key: value.clone() for key, value in self.state_dict.items()}
-            module.load_state_dict(own, strict=False, assign=True)  # completeness was checked when it was opened
+            copies = {key: value.clone() for key, value in self.state_dict.items()}
+            module.load_state_dict(copies, strict=False, assign=True)  # completeness was checked when it was opened
             if not any(value.is_meta for value in [*module.parameters(), *module.buffers()]):
                 return module.eval()
         with torch.random.fork_rng(devices=[]):
@@ -78,7 +94,7 @@ def open_model(
     trust_pickle: bool = False,
     trust_code: bool = False,
 ) -> OpenedModel:
-    """Open a weights file, or a folder that holds model.safetensors.
+    """Open a weights file, or a folder that holds model.safetensors. The file is read once and hashed once.
 
     The architecture is `arch`, else what the model card says, else recognised from keys and shapes. What the caller
     states is checked where the file tells, and used where it does not.
@@ -90,173 +106,238 @@ def open_model(
     path = weights_file(Path(path))
     weights = read_weights(path, trust_pickle=trust_pickle, trust_code=trust_code)
     sha256 = file_sha256(path)
-    card, where = _card_of(path, sha256, weights.form)
-    for stated, place in ((card or {}, where), (weights.form.metadata, where), (weights.form.scalars, path.name)):
+    stated_card, where = card_of(path, weights.form.metadata)
+    card = stated_card or {}
+    check_files(card, path, sha256, where)
+    for stated, place in ((card, where), (weights.form.metadata, where), (weights.form.scalars, path.name)):
         refuse_stated_task(stated, place)
-    asked = _Asked(arch, num_classes, in_channels, input_size)
-    weights, found, trainable, told = _identify(path, weights, card, where, asked, trust_code)
-    spec = _settle(found, card, where, asked, told)
+    opening = _Opening(path, weights, card, where, arch, num_classes, in_channels, input_size)
+    is_code = is_user_code(opening.named or "")
+    spec, trainable = opening.identify_user_code(trust_code) if is_code else opening.identify()
+    told = not is_code and get_architecture(spec.architecture).read_input is not None
+    spec = opening.settle(spec, told)
     refuse_single_output(spec.num_classes)
-    classes = tuple(card["classes"]) if card and card.get("classes") else None
+    classes = tuple(card.get("classes") or ())
     if classes and len(classes) != spec.num_classes:
         raise MismatchError(f"{where} lists {len(classes)} classes, the model has {spec.num_classes} outputs")
-    preprocessing = None
-    if card and card.get("preprocessing"):
-        preprocessing = Preprocessing.from_dict(
-            card["preprocessing"], source="model card", where=f"The preprocessing in {where}"
-        )
-    parameters = sum(v.numel() for k, v in weights.tensors.items() if k in trainable)
-    size_known = told or bool(card and card.get("input_size")) or input_size is not None
+    weights = opening.weights
     return OpenedModel(
-        path, sha256, spec, weights.tensors, weights.form, card, classes, preprocessing, parameters, size_known,
-        trust_code and bool(spec.user_code),
+        path, sha256, spec, weights.tensors, weights.form, stated_card, classes or None, preprocessing_in(card, where),
+        parameters=sum(value.numel() for key, value in weights.tensors.items() if key in trainable),
+        size_known=told or bool(card.get("input_size") or input_size),
+        trusted=trust_code and bool(spec.user_code),
     )  # fmt: skip
 
 
-def weights_file(path: Path) -> Path:
-    """Return the weights file a path means; raises NotFoundError where there is none."""
-    if path.is_dir():
-        path = path / WEIGHTS_NAME
-        if not path.is_file():
-            raise NotFoundError(
-                f"The folder {path.parent} holds no {WEIGHTS_NAME}",
-                "Open a weights file, or the folder of a finished run",
-            )
-    if not path.exists():
-        raise NotFoundError(f"There is no file {path}")
-    return path
+@dataclass
+class _Opening:
+    """A file being opened: its weights and card, and what the caller states about the model."""
 
-
-@dataclass(frozen=True)
-class _Asked:
-    """What the caller states about a model."""
-
+    path: Path
+    weights: Weights  # `identify` cleans their keys further where that makes them fit
+    card: dict[str, Any]
+    where: str  # the card stands, in words
     arch: str | None
     num_classes: int | None
     in_channels: int | None
     input_size: Size | None
 
+    @property
+    def named(self) -> str | None:
+        """The architecture that the caller or the card names."""
+        return self.arch or self.card.get("architecture")
 
-def _card_of(path: Path, sha256: str, form: CheckpointForm) -> tuple[dict[str, Any] | None, str]:
-    file = find_card(path)
-    if file is None:
-        return card_from_metadata(form.metadata, path.name), f"The metadata of {path.name}"
-    card = read_card(path)
-    assert card is not None  # find_card saw it
-    check_files(card, path, sha256, file.name)
-    return card, file.name
+    def identify(self) -> tuple[ModelSpec, set[str]]:
+        """Return the network that the weights are of, and the keys of its trainable values."""
+        inner = self.weights.inside_holder()
+        if self.named is None:
+            self.weights = inner or self.weights
+            comparison = recognise(self.weights.shapes)
+        else:
+            comparison = self._compared(inner)
+        spec = comparison.spec
+        return spec, {name for name, _ in build_on_meta(spec).named_parameters()}
 
+    def _compared(self, inner: Weights | None) -> Comparison:
+        """Return how the weights, or those inside a surrounding module, fit the named architecture."""
+        architecture = get_architecture(self.named or "")
+        comparison = compare(architecture, self.weights.shapes)
+        if not comparison.fits and inner and (fitting := compare(architecture, inner.shapes)).fits:
+            self.weights, comparison = inner, fitting
+        if comparison.fits:
+            return comparison
+        if self.arch:
+            raise InputError(
+                f"The weights in {self.path.name} do not fit {self.arch}: {comparison.reason}",
+                "Leave out --arch to have the architecture recognised, or name another",
+            )
+        raise MismatchError(f"{self.where} says {self.named}, but the weights do not fit it: {comparison.reason}")
 
-def _identify(
-    path: Path, weights: Weights, card: Mapping[str, Any] | None, where: str, asked: _Asked, trust_code: bool
-) -> tuple[Weights, Comparison, set[str], bool]:
-    """Return the weights (cleaned further where that makes them fit), what they are, which keys are trainable and
-    whether they tell the input size.
-    """  # noqa: D205
-    arch = asked.arch or (card or {}).get("architecture")
-    if arch and is_user_code(arch):
-        return (weights, *_identify_user_code(path, weights, card, where, arch, asked, trust_code), False)
-    held = strip_holder(weights)
-    if arch is None:
-        found = recognise(held.shapes if held else weights.shapes)
-        weights = held or weights
-    else:
-        architecture = get_architecture(arch)
-        found = compare(architecture, weights.shapes)
-        if not found.fits and held is not None and (inner := compare(architecture, held.shapes)).fits:
-            weights, found = held, inner
-        if not found.fits:
-            if asked.arch:
-                raise InputError(
-                    f"The weights in {path.name} do not fit {arch}: {found.reason}",
-                    "Leave out --arch to have the architecture recognised, or name another",
-                )
-            raise MismatchError(f"{where} says {arch}, but the weights do not fit it: {found.reason}")
-    architecture = get_architecture(found.architecture)
-    told = architecture.read_input is not None
-    trainable = {name for name, _ in build_on_meta(found.spec()).named_parameters()}
-    return weights, found, trainable, told
-
-
-def _identify_user_code(
-    path: Path, weights: Weights, card: Mapping[str, Any] | None, where: str, arch: str, asked: _Asked, trust_code: bool
-) -> tuple[Comparison, set[str]]:
-    shapes = weights.shapes
-    last = [shape for shape in shapes.values() if len(shape) >= 2]
-    stem = [shape for shape in shapes.values() if len(shape) == 4]
-    card = card or {}
-    spec = ModelSpec(
-        architecture=arch,
-        num_classes=asked.num_classes or card.get("num_classes") or (last[-1][0] if last else 1),
-        in_channels=stem[0][1] if stem else asked.in_channels or card.get("in_channels") or 3,
-        input_size=tuple(asked.input_size or card.get("input_size") or (224, 224)),
-        user_code=arch,
-    )
-    if not trust_code and not asked.arch:  # nobody typed its name: say who names it, and which file it is
-        raise UnsafeFileError(
-            f"{where} names the program {Path(arch.rpartition(':')[0]).resolve()} for the network, so it was not run",
-            "Read it, and allow it with --trust-code if you trust who wrote it",
+    def identify_user_code(self, trust_code: bool) -> tuple[ModelSpec, set[str]]:
+        """Return the network of the user's own code, whose weights must be these, and its trainable keys."""
+        arch, shapes, card = self.named or "", self.weights.shapes, self.card
+        if not trust_code and not self.arch:  # nobody typed its name: say who names it, and which file it is
+            file = Path(arch.rpartition(":")[0]).resolve()
+            raise UnsafeFileError(
+                f"{self.where} names the program {file} for the network, so it was not run",
+                "Read it, and allow it with --trust-code if you trust who wrote it",
+            )
+        heads = [shape[0] for shape in shapes.values() if len(shape) >= 2] or [1]
+        stem = next((shape[1] for shape in shapes.values() if len(shape) == 4), None)
+        spec = ModelSpec(
+            arch,
+            self.num_classes or card.get("num_classes") or heads[-1],
+            stem or self.in_channels or card.get("in_channels") or 3,
+            tuple(self.input_size or card.get("input_size") or (224, 224)),
+            user_code=arch,
         )
-    with torch.random.fork_rng(devices=[]):
-        module = build_model(spec, trust_code=trust_code)
-    wanted = {key: tuple(value.shape) for key, value in module.state_dict().items()}
-    found = compare_exactly(wanted, shapes, spec)
-    if not found.fits:
-        raise InputError(f"The weights in {path.name} do not fit the network of {arch}: {found.reason}")
-    module.load_state_dict(weights.tensors, strict=False)
-    refuse_outputs(module, (spec.in_channels, *spec.input_size), f"The network of {arch}")
-    return found, {name for name, _ in module.named_parameters()}
+        with torch.random.fork_rng(devices=[]):
+            module = build_model(spec, trust_code=trust_code)
+        comparison = compare_exactly(shapes_of(module.state_dict()), shapes, spec)
+        if not comparison.fits:
+            raise InputError(f"The weights in {self.path.name} do not fit the network of {arch}: {comparison.reason}")
+        module.load_state_dict(self.weights.tensors, strict=False)
+        refuse_outputs(module, (spec.in_channels, *spec.input_size), f"The network of {arch}")
+        return spec, {name for name, _ in module.named_parameters()}
 
+    def settle(self, spec: ModelSpec, told: bool) -> ModelSpec:
+        """Return the network that weights, card and caller agree on; raises MismatchError where they do not.
 
-def _settle(found: Comparison, card: Mapping[str, Any] | None, where: str, asked: _Asked, told: bool) -> ModelSpec:
-    """Decide what the network is from the weights, the card and the caller, in this order; raises MismatchError."""
-    card = card or {}
-    spec = found.spec()
-    if is_user_code(spec.architecture):
-        spec = dataclasses.replace(spec, user_code=spec.architecture)
-    _hold_against(spec.num_classes, "outputs", card.get("num_classes"), asked.num_classes, where)
-    stated_channels = card.get("in_channels") or asked.in_channels
-    if spec.architecture == "mlp" and stated_channels:
-        spec = _mlp_with_channels(spec, stated_channels)
-    else:
-        _hold_against(spec.in_channels, "input channels", card.get("in_channels"), asked.in_channels, where)
-    # The card's size is binding; whether the data agrees with it is check_fit's to say.
-    stated_size = card.get("input_size") or asked.input_size
-    if stated_size is not None:
-        spec = dataclasses.replace(spec, input_size=(int(stated_size[0]), int(stated_size[1])))
-    if told and not same_shapes(spec, found.spec()):
-        stated = f"{where} says" if card.get("input_size") or card.get("in_channels") else "not"
-        raise MismatchError(
-            f"The weights are made for {_input(found.spec())}, {stated} {_input(spec)}",
-            "Open the model with the input it was trained on",
-        )
-    return spec
+        told: whether the weights give the input size.
+        """
+        read, card = spec, self.card
+        self._agree(spec.num_classes, "outputs", card.get("num_classes"), self.num_classes)
+        channels = card.get("in_channels") or self.in_channels
+        if spec.architecture == "mlp" and channels:
+            spec = _mlp_with_channels(spec, channels)
+        else:
+            self._agree(spec.in_channels, "input channels", card.get("in_channels"), self.in_channels)
+        # The card's size is binding; whether the data agrees with it is for check_fit.
+        size = card.get("input_size") or self.input_size
+        if size is not None:
+            spec = dataclasses.replace(spec, input_size=(int(size[0]), int(size[1])))
+        if told and not _same_shapes(spec, read):
+            stated = f"{self.where} says" if card.get("input_size") or card.get("in_channels") else "not"
+            raise MismatchError(
+                f"The weights are made for {_input(read)}, {stated} {_input(spec)}",
+                "Open the model with the input it was trained on",
+            )
+        return spec
 
-
-def _hold_against(real: int, words: str, in_card: int | None, asked: int | None, where: str) -> None:
-    has = f"The model has {real} {words.removesuffix('s') if real == 1 else words}"
-    if in_card is not None and in_card != real:
-        raise MismatchError(f"{has}, {where} says {in_card}")
-    if asked is not None and asked != real:
-        raise MismatchError(f"{has}, not {asked}", "Open the model with data like what it was trained on")
+    def _agree(self, real: int, words: str, in_card: int | None, stated: int | None) -> None:
+        has = f"The model has {real} {words.removesuffix('s') if real == 1 else words}"
+        if in_card is not None and in_card != real:
+            raise MismatchError(f"{has}, {self.where} says {in_card}")
+        if stated is not None and stated != real:
+            raise MismatchError(f"{has}, not {stated}", "Open the model with data like what it was trained on")
 
 
 def _mlp_with_channels(spec: ModelSpec, channels: int) -> ModelSpec:
-    """An MLP's weights tell channels times pixels only; with stated channels the pixels follow."""
+    """Return the MLP with the size that stated channels leave: its weights tell channels times pixels only."""
     values = spec.in_channels * math.prod(spec.input_size)
     side = math.isqrt(values // channels)
     size = (side, side) if channels * side * side == values else spec.input_size
     return dataclasses.replace(spec, in_channels=channels, input_size=size)
 
 
-def _input(spec: ModelSpec) -> str:
-    height, width = spec.input_size
-    return f"{height}x{width} pixels of {spec.in_channels} channel{'s' if spec.in_channels != 1 else ''}"
-
-
-def same_shapes(first: ModelSpec, second: ModelSpec) -> bool:
-    """Whether two networks could exchange their weights."""
+def _same_shapes(first: ModelSpec, second: ModelSpec) -> bool:
     try:
         return signature(first) == signature(second)
     except InputError:
         return False
+
+
+def _input(spec: ModelSpec) -> str:
+    return f"{_pixels(spec.input_size)} of {count_channels(spec.in_channels)}"
+
+
+# --- model and data set --------------------------------------------------------------------------------------------
+
+
+def check_fit(model: OpenedModel, dataset: Dataset) -> None:
+    """Raise MismatchError, naming both values and what to do, where a model cannot be used on a data set.
+
+    Without a model card only structure binds: number of outputs, channels, and the size where weights are made for
+    one. With a card its image size and class list bind as well.
+    """
+    if model.spec.num_classes != dataset.num_classes:
+        raise MismatchError(
+            f"The model has {model.spec.num_classes} outputs, the data set {dataset.num_classes} classes",
+            "Open the data the model was trained on, or list the classes of all outputs with --classes",
+        )
+    if model.spec.in_channels != dataset.channels:
+        raise MismatchError(
+            f"The model takes images of {count_channels(model.spec.in_channels)}, "
+            f"the data set's have {count_channels(dataset.channels)}",
+            "Open the data the model was trained on, or convert the images",
+        )
+    _check_card_size(model, dataset)
+    _check_structure(model, dataset)
+    _check_class_list(model, dataset)
+
+
+def spec_for(model: OpenedModel, dataset: Dataset) -> ModelSpec:
+    """Return the model's network at the size the data set is prepared to; both must fit (`check_fit`)."""
+    return dataclasses.replace(model.spec, input_size=dataset.preprocessing.size)
+
+
+def _check_card_size(model: OpenedModel, dataset: Dataset) -> None:
+    card = model.card or {}
+    resized = "Open the data the model was trained on, or state how images are resized with --preprocess"
+    if card.get("input_size") and tuple(card["input_size"]) != dataset.preprocessing.size:
+        raise MismatchError(
+            f"The model card says images of {_pixels(card['input_size'])}, "
+            f"the data set is prepared to {_pixels(dataset.preprocessing.size)}",
+            resized,
+        )
+    images = card.get("image_size") or card.get("input_size")
+    # A preprocessing file is the user's word that these images are meant to be resized.
+    if images and tuple(images) != dataset.image_size and dataset.preprocessing.source != "file":
+        raise MismatchError(
+            f"The model card says images of {_pixels(images)}, the data set has {_pixels(dataset.image_size)}", resized
+        )
+
+
+def _check_structure(model: OpenedModel, dataset: Dataset) -> None:
+    size = dataset.preprocessing.size
+    if model.spec.user_code:
+        return  # nothing is known of its structure; the first forward pass checks it
+    architecture = get_architecture(model.spec.architecture)
+    if min(size) < architecture.min_size:
+        least = (architecture.min_size, architecture.min_size)
+        raise MismatchError(
+            f"{architecture.id} needs images of at least {_pixels(least)}, the data set is prepared to {_pixels(size)}",
+            "State a larger size with --preprocess, or use another model",
+        )
+    if not architecture.size_is_structural:
+        return
+    try:
+        fits = signature(spec_for(model, dataset)) == signature(model.spec)
+    except InputError as error:
+        raise MismatchError(error.message, "State another size with --preprocess, or use another model") from error
+    if not fits:
+        raise MismatchError(
+            f"The weights are made for images of {_pixels(model.spec.input_size)}, "
+            f"the data set is prepared to {_pixels(size)}",
+            "Open the data the model was trained on, or state the size with --preprocess",
+        )
+
+
+def _check_class_list(model: OpenedModel, dataset: Dataset) -> None:
+    if model.classes is None or model.classes == dataset.classes:
+        return
+    output, (ours, theirs) = next(
+        (i, pair) for i, pair in enumerate(zip(model.classes, dataset.classes, strict=True)) if pair[0] != pair[1]
+    )
+    same_names = sorted(model.classes) == sorted(dataset.classes)
+    what = "lists the classes in another order" if same_names else "lists other classes"
+    raise MismatchError(
+        f"The model card {what} than the data set: output {output} is {ours!r} in the card, {theirs!r} in the data",
+        "Give the order of the model's outputs with --classes"
+        if same_names
+        else "Open the data the model was trained on",
+    )
+
+
+def _pixels(size: Size | list[int]) -> str:
+    return f"{times(size)} pixels"

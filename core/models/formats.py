@@ -1,4 +1,4 @@
-"""Writes models, in the form they came in or another, and reads what was written back to compare."""
+"""Writes models, in the form of the file that came in or another, and compares what was written with the model."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from core.errors import InputError
 from core.files import umask
 from core.models.architectures import Size
-from core.models.containers import CheckpointForm, read_weights
 from core.models.tap import main_logits
+from core.models.weights import CheckpointForm, read_weights, type_name
 
 FORMATS = ("same", "safetensors", "pt", "onnx", "pt2")
 DEFAULT_OPSET = 18
@@ -32,7 +32,7 @@ _CHUNK = 64  # images in one pass of the comparison
 
 @dataclass(frozen=True)
 class ExportCheck:
-    """What reading an export back showed. Keys, types and shapes are None where the format has none (ONNX)."""
+    """How an exported file, read back, compares with the model. Fields are None where the format has none (ONNX)."""
 
     keys: int
     same_keys: bool | None
@@ -51,7 +51,7 @@ class ExportCheck:
 
 
 def write_same(path: Path, state_dict: Mapping[str, Tensor], form: CheckpointForm) -> None:
-    """Write weights under the keys, in the types and in the wrapper of the file they came from.
+    """Write weights under the keys, in the types and in the wrapper of the file that came in.
 
     `state_dict` has clean keys; entries the file did not have are left out. A file that carried a program gets a
     plain state dict: `export_pt2` writes the program. Raises InputError where a key is missing, a value does not
@@ -63,7 +63,7 @@ def write_same(path: Path, state_dict: Mapping[str, Tensor], form: CheckpointFor
     from safetensors.torch import save_file
 
     with _replacing(path) as temporary:
-        save_file(_given_back(state_dict, form), temporary, metadata=form.metadata or None)
+        save_file(_as_it_came(state_dict, form), temporary, metadata=form.metadata or None)
 
 
 def write_safetensors(path: Path, state_dict: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -76,7 +76,7 @@ def write_safetensors(path: Path, state_dict: Mapping[str, Tensor], metadata: Ma
 
 def write_pt(path: Path, state_dict: Mapping[str, Tensor], form: CheckpointForm | None = None) -> None:
     """Write a .pt file: a bare state dict, or with `form` the keys, types, wrapper and plain values it notes."""
-    content: dict[str, Any] = _given_back(state_dict, form) if form else _plain(state_dict)
+    content: dict[str, Any] = _as_it_came(state_dict, form) if form else _plain(state_dict)
     if form and form.container:
         content = {**form.scalars, form.container: content}
     elif form:
@@ -84,7 +84,7 @@ def write_pt(path: Path, state_dict: Mapping[str, Tensor], form: CheckpointForm 
     with _replacing(path) as temporary, temporary.open("wb") as file:
         try:
             torch.save(content, file)
-        except RuntimeError as error:  # what its writer makes of a full disk
+        except RuntimeError as error:  # torch raises it where the disk is full
             raise OSError(str(error).splitlines()[0]) from error
 
 
@@ -143,10 +143,10 @@ def read_back(path: Path, format: str, module: nn.Module, images: Tensor, prefix
 def compare_export(
     path: Path, format: str, module: nn.Module, images: Tensor, form: CheckpointForm | None = None
 ) -> ExportCheck:
-    """Read an exported file back and hold it against the network it was made from.
+    """Read an exported file back and compare its logits with the network's, its keys with the file that came in.
 
-    `images: (n, c, h, w) float32`. With `form` keys and types are held against the file that came in, else against
-    the network. Raises InputError where the file does not load.
+    `images: (n, c, h, w) float32`. Without `form` keys and types are compared with the network's too. Raises
+    InputError where the file does not load.
     """
     prefix = form.prefix if form else ""
     again = read_back(path, format, module, images, prefix)
@@ -154,16 +154,16 @@ def compare_export(
     difference = float((again.double() - ours.double()).abs().max()) if len(images) else 0.0
     if format == "onnx":
         return ExportCheck(0, None, None, None, difference, len(images))
-    found = _described(path, format)
-    wanted = {prefix + key: (_type(v), tuple(v.shape)) for key, v in module.state_dict().items()}
+    written = _described(path, format)
+    wanted = {prefix + key: (type_name(v), tuple(v.shape)) for key, v in module.state_dict().items()}
     if form is not None and form.dtypes:
         wanted = {prefix + key: (name, wanted[prefix + key][1]) for key, name in form.dtypes.items()}
-    shared = found.keys() & wanted.keys()
+    shared = written.keys() & wanted.keys()
     return ExportCheck(
-        keys=len(found),
-        same_keys=found.keys() == wanted.keys(),
-        same_types=all(found[key][0] == wanted[key][0] for key in shared),
-        same_shapes=all(found[key][1] == wanted[key][1] for key in shared),
+        keys=len(written),
+        same_keys=written.keys() == wanted.keys(),
+        same_types=all(written[key][0] == wanted[key][0] for key in shared),
+        same_shapes=all(written[key][1] == wanted[key][1] for key in shared),
         largest_difference=difference,
         samples=len(images),
     )
@@ -174,7 +174,7 @@ def compare_export(
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary file beside `path` that takes its place once it is completely on disk."""
+    """Give a temporary file beside `path` that replaces it once it is completely on disk."""
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -188,7 +188,7 @@ def _replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
-    except SafetensorError as error:  # its writer's name for an error of the disk, too
+    except SafetensorError as error:  # safetensors raises it for errors of the disk, too
         raise InputError(f"{path} cannot be written: {error}") from error
     finally:
         if temporary is not None:
@@ -200,32 +200,28 @@ def _plain(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key: value.detach().cpu().clone().contiguous() for key, value in state_dict.items()}
 
 
-def _given_back(state_dict: Mapping[str, Tensor], form: CheckpointForm) -> dict[str, Tensor]:
-    dtypes = form.dtypes or {key: _type(value) for key, value in state_dict.items()}
+def _as_it_came(state_dict: Mapping[str, Tensor], form: CheckpointForm) -> dict[str, Tensor]:
+    dtypes = form.dtypes or {key: type_name(value) for key, value in state_dict.items()}
     missing = [key for key in dtypes if key not in state_dict]
     if missing:
         raise InputError(f"The model lacks {len(missing)} keys of the file that came in, the first is {missing[0]}")
-    given: dict[str, Tensor] = {}
+    written: dict[str, Tensor] = {}
     for key, name in dtypes.items():
         value = state_dict[key].detach().cpu()
         cast = value.to(getattr(torch, name)).clone().contiguous()
         if value.is_floating_point() and not cast.float().isfinite().all():
             raise InputError(f"A value of {key} does not fit {name}", "Export as safetensors to keep float32")
-        given[form.prefix + key] = cast
-    return given
+        written[form.prefix + key] = cast
+    return written
 
 
 def _described(path: Path, format: str) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Type and shape of every tensor in a file, under the keys it really has."""
+    """Return type and shape of every tensor in a file, under the keys in the file."""
     if format == "pt2":
-        return {k: (_type(v), tuple(v.shape)) for k, v in torch.export.load(str(path)).state_dict.items()}
+        return {k: (type_name(v), tuple(v.shape)) for k, v in torch.export.load(str(path)).state_dict.items()}
     weights = read_weights(path)
     prefix = weights.form.prefix
     return {prefix + k: (weights.form.dtypes[k], tuple(v.shape)) for k, v in weights.tensors.items()}
-
-
-def _type(value: Tensor) -> str:
-    return str(value.dtype).removeprefix("torch.")
 
 
 def _on_cpu(module: nn.Module) -> nn.Module:

@@ -1,16 +1,28 @@
-"""Which architecture a state dict belongs to, told from its keys and shapes alone."""
+"""Which network a state dict belongs to, from its keys and shapes alone, and which models are no image classifiers."""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from core.errors import InputError
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from core.errors import InputError, first_few
 from core.models import timm_models
-from core.models.architectures import Architecture, ModelSpec, Shapes, Size, architectures, get_architecture, signature
-from core.models.other_tasks import refuse_other_tasks
+from core.models.architectures import (
+    Architecture,
+    ModelSpec,
+    Shapes,
+    Size,
+    architectures,
+    signature,
+    times,
+)
 
 # A number of classes no layer has as its width by chance (a prime): it marks every dimension that is the class count.
 _CLASSES = 1777
@@ -41,15 +53,17 @@ FAMILY_KEYS = {
 
 @dataclass(frozen=True)
 class Comparison:
-    """How a state dict and an architecture compare; the numbers are read from the shapes, 0 where they don't tell."""
+    """How a state dict compares with a network; `spec` has the numbers its shapes give, 0 where they give none."""
 
-    architecture: str
-    num_classes: int
-    in_channels: int
-    input_size: Size
+    spec: ModelSpec
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
     reshaped: tuple[str, ...]  # in words: "fc.weight is 10x512, not 10x2048"
+
+    @property
+    def problems(self) -> int:
+        """Number of keys that are missing, unexpected or of another shape; 0 where the weights fit."""
+        return len(self.missing) + len(self.unexpected) + len(self.reshaped)
 
     @property
     def fits(self) -> bool:
@@ -57,19 +71,10 @@ class Comparison:
         return not self.problems
 
     @property
-    def problems(self) -> int:
-        """How many keys are missing, unexpected or of another shape."""
-        return len(self.missing) + len(self.unexpected) + len(self.reshaped)
-
-    @property
     def reason(self) -> str:
-        """What does not agree, the first few keys of each kind with their count."""
+        """What does not agree: the number of keys of each kind of problem and the first of them."""
         kinds = (("missing", self.missing), ("unexpected", self.unexpected), ("other shape", self.reshaped))
         return "; ".join(f"{len(keys)} {kind} ({first_few(keys)})" for kind, keys in kinds if keys)
-
-    def spec(self) -> ModelSpec:
-        """What builds the network these weights belong to."""
-        return ModelSpec(self.architecture, self.num_classes, self.in_channels, self.input_size)
 
 
 def recognise(shapes: Shapes) -> Comparison:
@@ -81,92 +86,69 @@ def recognise(shapes: Shapes) -> Comparison:
     are instead of an image classifier.
     """
     tried = []
-    for architecture in _by_likeness(_of_family(shapes), shapes):
+    for architecture in _candidates(shapes):
         comparison = compare(architecture, shapes)
         if comparison.fits:
             return comparison
         tried.append(comparison)
     refuse_other_tasks(shapes)
-    if timm_models.installed():
-        fitting = [compare(architecture, shapes) for architecture in timm_models.fitting_timm(shapes)]
-        tried += fitting
-        fitting = [comparison for comparison in fitting if comparison.fits]
+    timm = timm_models.installed()
+    if timm:
+        of_timm = [compare(architecture, shapes) for architecture in timm_models.fitting_timm(shapes)]
+        fitting = {comparison.spec: comparison for comparison in of_timm if comparison.fits}
         if fitting:
-            chosen = timm_models.choose([comparison.spec() for comparison in fitting]).architecture
-            return next(comparison for comparison in fitting if comparison.architecture == chosen)
-    tried.sort(key=lambda c: c.problems)
-    near = "; ".join(f"{c.architecture}: {c.reason}" for c in tried[:3])
-    keys = f"its {len(shapes)} keys begin with {first_few(list(shapes))}"
+            return fitting[timm_models.choose(list(fitting))]
+        tried += of_timm
+    tried.sort(key=lambda comparison: comparison.problems)
+    near = "; ".join(f"{comparison.spec.architecture}: {comparison.reason}" for comparison in tried[:3])
     raise InputError(
-        f"The architecture was not recognised: {near or keys}",
+        f"The architecture was not recognised: {near or f'its {len(shapes)} keys begin with {first_few(shapes)}'}",
         "Name it with --arch, or give its code with --arch FILE.py:FACTORY --trust-code"
-        + ("" if timm_models.installed() else ". With the package timm installed, its networks are recognised too"),
+        + ("" if timm else ". With the package timm installed, its networks are recognised too"),
     )
 
 
 def compare(architecture: Architecture, shapes: Shapes) -> Comparison:
-    """Hold a state dict's keys and shapes against an architecture, whatever its class count and input channels."""
+    """Compare a state dict's keys and shapes with an architecture, whatever its class count and input channels."""
     told = architecture.read_input(shapes) if architecture.read_input else None
-    usual_channels = 3 if architecture.in_channels is None else architecture.in_channels[0]
-    channels, size = told or (usual_channels, architecture.default_size)
-    wanted = _signature(architecture.id, channels, size)
-    stem = next((key for key, shape in wanted.items() if len(shape) == 4), None)
-    class_count = next((shapes[k][0] for k, w in wanted.items() if w[:1] == (_CLASSES,) and shapes.get(k)), 0)
-    if told is None and stem is not None and len(shapes.get(stem, ())) == 4 and architecture.in_channels is None:
+    channels, size = told or (3, architecture.default_size)
+    template = _signature(architecture.id, channels, size)
+    stem = next((key for key, shape in template.items() if len(shape) == 4), "")
+    heads = (key for key, shape in template.items() if shape[:1] == (_CLASSES,) and shapes.get(key))
+    classes = next((shapes[key][0] for key in heads), 0)
+    if told is None and len(shapes.get(stem, ())) == 4:
         channels = shapes[stem][1]
-    reshaped = []
-    for key, shape in wanted.items():
-        if key not in shapes:
-            continue
-        expected = tuple(class_count if side == _CLASSES else side for side in shape)
-        if key == stem:
-            expected = (expected[0], channels, *expected[2:])
-        if shapes[key] != expected:
-            reshaped.append(f"{key} is {_times(shapes[key])}, not {_times(expected)}")
-    missing = tuple(key for key in wanted if key not in shapes and not key.endswith(_OPTIONAL))
-    unexpected = tuple(key for key in shapes if key not in wanted)
-    return Comparison(
-        architecture.id, class_count, channels, size, missing, unexpected, tuple(reshaped)
-    )  # fmt: skip
+    wanted = {key: tuple(classes if side == _CLASSES else side for side in shape) for key, shape in template.items()}
+    if stem:
+        wanted[stem] = (wanted[stem][0], channels, *wanted[stem][2:])
+    return compare_exactly(wanted, shapes, ModelSpec(architecture.id, classes, channels, size))
 
 
 def compare_exactly(wanted: Shapes, shapes: Shapes, spec: ModelSpec) -> Comparison:
-    """Hold a state dict against the very keys and shapes a network has."""
+    """Compare a state dict with the very keys and shapes of `spec`'s network."""
     return Comparison(
-        spec.architecture,
-        spec.num_classes,
-        spec.in_channels,
-        spec.input_size,
+        spec,
         tuple(key for key in wanted if key not in shapes and not key.endswith(_OPTIONAL)),
         tuple(key for key in shapes if key not in wanted),
         tuple(
-            f"{key} is {_times(shapes[key])}, not {_times(shape)}"
+            f"{key} is {times(shapes[key])}, not {times(shape)}"
             for key, shape in wanted.items()
             if key in shapes and shapes[key] != shape
         ),
     )
 
 
-def first_few(names: Iterable[str], count: int = 3) -> str:
-    """The first names, with an ellipsis where there are more."""
-    names = list(names)
-    return ", ".join(names[:count]) + (", …" if len(names) > count else "")
-
-
 @functools.lru_cache(maxsize=256)
 def _signature(id: str, channels: int, size: Size) -> dict[str, tuple[int, ...]]:
-    return signature(ModelSpec(get_architecture(id).id, _CLASSES, channels, size))
+    return signature(ModelSpec(id, _CLASSES, channels, size))
 
 
-def _of_family(shapes: Shapes) -> list[Architecture]:
+def _candidates(shapes: Shapes) -> list[Architecture]:
+    """Return the members of the families that share a key with these weights, those of the nearest size first."""
     families = {family for family, keys in FAMILY_KEYS.items() if any(key in shapes for key in keys)}
-    return [a for a in architectures() if a.family in families]
-
-
-def _by_likeness(candidates: list[Architecture], shapes: Shapes) -> list[Architecture]:
-    """Order candidates by how near their published parameter count is, so that the right one is tried early."""
     size = sum(math.prod(shape) for shape in shapes.values())
-    return sorted(candidates, key=lambda a: abs((_published_parameters(a.id) or size) - size))
+    members = [architecture for architecture in architectures() if architecture.family in families]
+    return sorted(members, key=lambda architecture: abs((_published_parameters(architecture.id) or size) - size))
 
 
 def _published_parameters(id: str) -> int | None:
@@ -179,5 +161,134 @@ def _published_parameters(id: str) -> int | None:
     return next(iter(weights)).meta.get("num_params")
 
 
-def _times(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape)) or "a single number"
+# --- models for other tasks ---------------------------------------------------------------------------------------
+
+_ONE_CLASS = "Unlearn Studio works on image classifiers, which give each image one of several classes"
+
+# What some key of such a network holds; the first that is found names it, so the more special ones come first.
+_BY_KEY = (
+    ("roi_heads.mask_predictor.", "a Mask R-CNN, an instance segmentation model"),
+    ("roi_heads.keypoint_predictor.", "a Keypoint R-CNN, a keypoint detection model"),
+    ("roi_heads.box_predictor.", "a Faster R-CNN, an object detection model"),
+    ("rpn.head.", "an R-CNN, an object detection model"),
+    ("head.regression_head.bbox_ctrness.", "an FCOS, an object detection model"),
+    ("head.regression_head.bbox_reg.", "a RetinaNet, an object detection model"),
+    ("head.regression_head.module_list.", "an SSD, an object detection model"),
+    (".dfl.conv.weight", "a YOLO, an object detection model"),
+    ("bbox_embed.", "a DETR, an object detection model"),
+    ("bbox_predictor.", "a DETR, an object detection model"),
+    ("classifier.0.convs.", "a DeepLabV3, a segmentation model"),
+    ("classifier.low_classifier.", "an LR-ASPP, a segmentation model"),
+    ("decode_head.", "a segmentation model"),
+    ("aux_classifier.", "a segmentation model"),
+    ("update_block.", "a RAFT, an optical flow model"),
+    ("text_model.", "a model of images and text"),
+    ("transformer.resblocks.", "a model of images and text (CLIP)"),
+)
+_FCN = ("backbone.conv1.weight", "classifier.4.weight")  # torchvision's, without the auxiliary head
+_STATED = ("task", "task_type", "problem_type")  # where cards, checkpoints and configurations say it
+_TASKS = {
+    "multilabel": "a multi-label model: an image has any number of classes",
+    "regression": "a regression model: its outputs are numbers, not classes",
+    "detection": "an object detection model",
+    "segmentation": "a segmentation model",
+}
+
+
+def refuse_other_tasks(shapes: Shapes) -> None:
+    """Raise InputError where the keys of a state dict are those of a model for another task."""
+    named = next((name for part, name in _BY_KEY if any(part in key for key in shapes)), None)
+    if named is None and all(key in shapes and len(shapes[key]) == 4 for key in _FCN):
+        named = "an FCN, a segmentation model"
+    if named is None and any(len(shape) == 5 for shape in shapes.values()):
+        named = "a model of videos or volumes (it has three-dimensional convolutions)"
+    if named is not None:
+        raise InputError(f"The weights are those of {named}", _ONE_CLASS)
+
+
+def refuse_stated_task(stated: Mapping[str, Any], where: str) -> None:
+    """Raise InputError where a card, or what stands beside a state dict, says that the model does something else."""
+    for field in _STATED:
+        said = str(stated.get(field) or "").lower()
+        plain = said.replace("-", "").replace("_", "").replace(" ", "")
+        named = next((name for word, name in _TASKS.items() if word in plain), None)
+        if named is not None:
+            raise InputError(f"{where} says {field} {said!r}: this is {named}", _ONE_CLASS)
+
+
+def refuse_single_output(num_outputs: int) -> None:
+    """Raise InputError for a model with one output."""
+    if num_outputs == 1:
+        raise InputError(
+            "The model has one output: a number (regression), or yes or no through a sigmoid",
+            f"{_ONE_CLASS}; a yes-or-no model needs a head with two outputs",
+        )
+
+
+def refuse_outputs(module: nn.Module, image_shape: tuple[int, int, int], name: str) -> None:
+    """Raise InputError where a network of unknown code gives something else than one row of logits for an image.
+
+    `image_shape`: (channels, height, width). The network runs once on two empty images; where it cannot run on that
+    size nothing is said, the first pass on real images tells.
+    """
+    training = module.training
+    watch = _Watch()
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]), watch:
+            output = module.eval()(torch.zeros(2, *image_shape))
+    except Exception:  # a foreign network may raise anything on a size it was not made for
+        return
+    finally:
+        module.train(training)
+    _judge(output, watch, name)
+
+
+class _Watch(TorchFunctionMode):
+    """Remembers which tensors came straight out of a layer, a sigmoid or a softmax."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[tuple[str, Tensor]] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        output = func(*args, **(kwargs or {}))
+        kind = getattr(func, "__name__", "").rstrip("_")
+        if kind in ("linear", "conv2d", "sigmoid", "softmax") and isinstance(output, Tensor):
+            self.made.append((kind, output))
+        return output
+
+    def maker(self, tensor: Tensor) -> str:
+        """Return what made a tensor, "" where it was something else."""
+        return next((kind for kind, made in reversed(self.made) if made is tensor), "")
+
+
+def _judge(output: Any, watch: _Watch, name: str) -> None:
+    first = output[0] if isinstance(output, (list, tuple)) and output else output
+    if isinstance(first, Mapping) and "boxes" in first:
+        raise InputError(
+            f"{name} gives a list of findings for each image: this is an object detection model", _ONE_CLASS
+        )
+    named = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
+    parts = list(output.values()) if isinstance(output, Mapping) else output
+    parts = list(parts) if isinstance(parts, (tuple, list)) else [parts]
+    heads = [part for part in parts if isinstance(part, Tensor) and watch.maker(part) == "linear"]
+    if named is None and len(heads) > 1:
+        widths = " and ".join(str(head.shape[-1]) for head in heads)
+        raise InputError(
+            f"{name} has several heads, with {widths} outputs",
+            f"{_ONE_CLASS}. Let the factory return a network that gives the logits of one head",
+        )
+    logits = named if isinstance(named, Tensor) else next((part for part in parts if isinstance(part, Tensor)), None)
+    if logits is None:
+        return  # main_logits says what it is
+    if logits.ndim == 4 and min(logits.shape[-2:]) > 1:
+        raise InputError(f"{name} gives a map of outputs for each image: this is a segmentation model", _ONE_CLASS)
+    if logits.ndim == 1:
+        raise InputError(f"{name} gives one number for each image: {_TASKS['regression']}", _ONE_CLASS)
+    if watch.maker(logits) == "sigmoid":
+        raise InputError(f"{name} ends in a sigmoid: this is {_TASKS['multilabel']}", _ONE_CLASS)
+    if watch.maker(logits) == "softmax":
+        raise InputError(
+            f"{name} ends in a softmax: it gives probabilities, and losses here take logits",
+            "Let the factory leave out the softmax; the weights are the same",
+        )

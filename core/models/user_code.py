@@ -15,14 +15,8 @@ from core.errors import InputError, NotFoundError, UnsafeFileError, unknown_name
 from core.files import file_sha256
 
 
-def is_user_code(arch: str) -> bool:
-    """Whether an `--arch` text means a Python file: "path.py:factory"."""
-    path, colon, factory = arch.rpartition(":")
-    return bool(colon) and path.endswith(".py") and bool(factory)
-
-
 def code_key(user_code: str) -> str:
-    """Name what "path.py:factory" computes, wherever the file lies: its hash and the factory; the file is not run."""
+    """Return the hash of the file in "path.py:factory" and the factory's name, for cache keys; the file is not run."""
     path, _, factory = user_code.rpartition(":")
     return f"{file_sha256(Path(path)) if Path(path).is_file() else ''}:{factory}"
 

@@ -22,8 +22,7 @@ from core.events import Event, MeasureTaken, Progress
 from core.files import file_sha256
 from core.job import Job
 from core.models.architectures import ModelSpec, build_model, network_key
-from core.models.checkpoint import OpenedModel, open_model
-from core.models.fit import check_fit
+from core.models.checkpoint import OpenedModel, check_fit, open_model
 from core.models.tap import TappedModel
 from core.places import cache_home
 from core.runs.folder import FORGET, MODEL, VERIFY, RunFolder

@@ -24,7 +24,7 @@ from core.files import file_sha256
 from core.job import DataPart, Job
 from core.jsonio import read_json, write_json
 from core.models.card import SCHEMA_VERSION, card_to_metadata, find_card
-from core.models.checkpoint import CheckpointForm, OpenedModel, open_model
+from core.models.checkpoint import OpenedModel, open_model
 from core.models.formats import (
     FORMATS,
     ExportCheck,
@@ -36,6 +36,7 @@ from core.models.formats import (
     write_same,
 )
 from core.models.tap import main_logits
+from core.models.weights import CheckpointForm
 from core.runs.folder import FORGET, MODEL, MODEL_PT, OWN_FILES, REPORT_HTML, RunFolder
 from core.session.library import check_state, is_done
 from core.session.opening import DataOptions, open_data

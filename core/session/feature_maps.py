@@ -21,8 +21,7 @@ from core.forget_list import read_forget_csv
 from core.job import Job
 from core.metrics.linear_algebra import one_blas_thread
 from core.models.architectures import network_key
-from core.models.checkpoint import open_model
-from core.models.fit import check_fit
+from core.models.checkpoint import check_fit, open_model
 from core.runs.folder import FORGET, MODEL, RunFolder
 from core.session.chain import original_of
 from core.session.opening import DataOptions, Pair, open_pair, stores, tapped

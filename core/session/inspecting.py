@@ -163,7 +163,7 @@ def _missing(path: Path, text: str) -> NotFoundError:
 
 
 def _model(model: OpenedModel) -> Description:
-    from core.models.plain import pack
+    from core.models.weights import pack
 
     form, spec, card = model.form, model.spec, model.card or {}
     dtypes = sorted(set(form.dtypes.values()))

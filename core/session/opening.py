@@ -18,10 +18,9 @@ from core.devices import choose_precision
 from core.engine.setting import convolutional
 from core.job import DataPart, Job
 from core.models.architectures import ModelSpec
-from core.models.checkpoint import OpenedModel, open_model
-from core.models.fit import check_fit
+from core.models.card import stated_preprocessing, usual_preprocessing
+from core.models.checkpoint import OpenedModel, check_fit, open_model
 from core.models.tap import TappedModel
-from core.models.usual import stated_preprocessing, usual_preprocessing
 
 
 @dataclass(frozen=True)

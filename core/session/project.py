@@ -15,9 +15,8 @@ from core.data.preprocessing import Preprocessing
 from core.errors import InputError, MismatchError
 from core.files import write_atomic
 from core.jsonio import dumps_pretty
-from core.models.checkpoint import OpenedModel, open_model
-from core.models.fit import check_fit
-from core.models.usual import stated_preprocessing, usual_preprocessing
+from core.models.card import stated_preprocessing, usual_preprocessing
+from core.models.checkpoint import OpenedModel, check_fit, open_model
 from core.places import data_home
 from core.session.class_order import write_class_order
 from core.session.opening import DataOptions, open_data

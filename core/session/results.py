@@ -19,8 +19,8 @@ from core.files import file_sha256, write_atomic
 from core.job import Job
 from core.jsonio import write_json
 from core.methods import get_method
-from core.models.checkpoint import CheckpointForm
 from core.models.formats import write_safetensors, write_same
+from core.models.weights import CheckpointForm
 from core.parameters import resolve
 from core.runs.folder import CARD, EVENTS, FORGET, JOB, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, SIGNATURE, RunFolder
 from core.session.caveats import Caveat, caveats, is_unchanged, unchanged_since_start

@@ -12,7 +12,7 @@ from core.engine.control import Control
 from core.errors import AppError, InputError, StoppedError
 from core.job import Job
 from core.methods.retrain import RETRAIN
-from core.models.checkpoint import read_card
+from core.models.card import read_card
 from core.runs.folder import CARD, FORGET, MODEL, MODEL_PT, RunFolder
 from core.selection import Selection, read_forget_csv
 from core.session.jobs import create_run, make_train_job

@@ -54,7 +54,7 @@ def test_the_example_is_watched_stopped_exported_and_loaded_with_plain_torch(tmp
     folder = RunFolder(out)
     assert folder.status().state in ("stopped", "finished") and folder.report() is not None
     state = torch.load(target, weights_only=True)
-    from core.models.small import SmallCNN
+    from core.models.architectures import SmallCNN
 
     net = SmallCNN(num_classes=10, in_channels=1, input_size=(8, 8))
     net.load_state_dict(state)

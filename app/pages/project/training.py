@@ -141,7 +141,7 @@ def training_choices(data_root: str) -> Choices:
         for source in catalogue()
     ]  # fmt: skip
     method = get_method("retrain")
-    networks = [NetworkChoice(a.id, a.title, a.summary, a.min_size, a.in_channels) for a in architectures()]
+    networks = [NetworkChoice(a.id, a.title, a.summary, a.min_size) for a in architectures()]
     networks.sort(key=lambda network: network.id != USUAL)
     return Choices(
         tuple(choice for _, choice in sorted(data, key=lambda pair: not pair[0])),

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import torch
+from torch import nn
 
+from core.data.batches import ImageStore
+from core.data.dataset import ImageSet
+from core.data.preprocessing import Preprocessing
 from core.engine.work import FORWARD, GRADIENT, Work
+from core.models.tap import TappedModel
 from tests.core.toy import make_engine, make_setting, run_to_end
 
 # Multiply-adds of one 6x6 image: 3x3 convolution to 6 channels, 54 -> 10, 10 -> 4; torch counts two operations each.
@@ -55,3 +61,27 @@ def test_gradients_and_other_networks_are_counted(method):
     kinds = set(engine.work.counts)
     assert kinds & {GRADIENT, FORWARD}
     assert engine.work.operations(engine.setting.model, engine.setting.train) > 0
+
+
+class Attending(nn.Module):
+    """Three tokens of four values, one layer of attention, a head of two outputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.input_shape = (1, 3, 4)
+        self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x):
+        tokens = x.flatten(1, 2)
+        return self.head(self.attention(tokens, tokens, tokens, need_weights=False)[0].mean(dim=1))
+
+
+def test_attention_is_counted_where_it_would_run_in_one_kernel():
+    model = TappedModel(Attending().eval(), 2)
+    projections, products, head = 3 * 4 * 12 + 3 * 4 * 4, 2 * 3 * 3 * 4, 4 * 2
+    preprocessing = Preprocessing((3, 4), (0.5,), (0.5,))
+    images = ImageSet(torch.zeros(2, 3, 4, 1, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64))
+    store = ImageStore(images, preprocessing, torch.device("cpu"))
+    whole = 2 * (projections + products + head)  # a product and a sum each
+    assert Work({FORWARD: 1}).operations(model, store) == whole

@@ -17,8 +17,8 @@ from core.errors import AppError, InputError, MismatchError, NotFoundError, Unsa
 from core.files import file_sha256
 from core.jsonio import dumps, loads
 from core.models.checkpoint import open_model
-from core.models.containers import CheckpointForm
 from core.models.formats import write_same
+from core.models.weights import CheckpointForm
 
 
 @pytest.fixture

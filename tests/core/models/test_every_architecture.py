@@ -19,7 +19,7 @@ def test_recognised_and_tapped_at_its_head(architecture):
     module = build_on_meta(ModelSpec(architecture, CLASSES, 3, known.default_size)).to("meta").eval()
     shapes = {key: tuple(value.shape) for key, value in module.state_dict().items()}
     found = recognise(shapes)
-    assert (found.architecture, found.num_classes, found.in_channels) == (architecture, CLASSES, 3)
+    assert (found.spec.architecture, found.spec.num_classes, found.spec.in_channels) == (architecture, CLASSES, 3)
     alike = [a for a in architectures() if a.family == known.family and a.id != architecture]
     assert not [a.id for a in alike if compare(a, shapes).fits]
 

@@ -69,7 +69,7 @@ def test_keys_the_file_did_not_have_are_left_out(tmp_path, make_model):
 
 
 def test_same_form_works_without_the_file_that_came_in(tmp_path, make_model):
-    from core.models.containers import CheckpointForm
+    from core.models.weights import CheckpointForm
 
     torch.save({"state_dict": make_model().state_dict()}, tmp_path / "in.pt")
     model = open_model(tmp_path / "in.pt")

@@ -24,8 +24,8 @@ def shapes_of(architecture, num_classes=7, in_channels=1, size=None):
 @pytest.mark.parametrize("architecture", REPRESENTATIVE)
 @pytest.mark.parametrize(("num_classes", "in_channels"), [(7, 1), (1000, 3)])
 def test_recognised_with_class_count_and_channels(architecture, num_classes, in_channels):
-    found = recognise(shapes_of(architecture, num_classes, in_channels))
-    assert (found.architecture, found.num_classes, found.in_channels) == (architecture, num_classes, in_channels)
+    spec = recognise(shapes_of(architecture, num_classes, in_channels)).spec
+    assert (spec.architecture, spec.num_classes, spec.in_channels) == (architecture, num_classes, in_channels)
 
 
 def test_every_family_has_its_key():
@@ -55,12 +55,12 @@ def test_recognising_is_quick(architecture):
 )
 def test_input_is_read_where_weights_tell_it(architecture, channels, size):
     found = recognise(shapes_of(architecture, in_channels=channels, size=size))
-    assert (found.in_channels, found.input_size) == (channels, size)
+    assert (found.spec.in_channels, found.spec.input_size) == (channels, size)
 
 
 def test_missing_batch_counters_are_tolerated():
     shapes = {key: shape for key, shape in shapes_of("resnet18").items() if not key.endswith("num_batches_tracked")}
-    assert recognise(shapes).architecture == "resnet18"
+    assert recognise(shapes).spec.architecture == "resnet18"
 
 
 def test_near_misses_are_listed_with_reasons():

@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.models.architectures import ModelSpec, build_model
-from core.models.reset import reinitialise
+from core.models.architectures import ModelSpec, build_model, reinitialise
 from core.models.split import SplitModel, split_for
 from core.models.tap import TappedModel
 

@@ -36,21 +36,21 @@ def shapes_of(name, size=None):
 @pytest.mark.parametrize("name", ["convnext_atto", "vit_tiny_patch16_224", "resnet18d"])
 def test_recognised_among_the_others(name):
     found = recognise(shapes_of(name))
-    assert (found.architecture, found.num_classes, found.in_channels) == (f"timm/{name}", 7, 3)
+    assert (found.spec.architecture, found.spec.num_classes, found.spec.in_channels) == (f"timm/{name}", 7, 3)
 
 
 def test_the_size_of_a_patch_transformers_input_is_read():
     found = recognise(shapes_of("vit_tiny_patch16_224", (64, 64)))
-    assert (found.architecture, found.input_size) == ("timm/vit_tiny_patch16_224", (64, 64))
-    assert build_model(found.spec())(torch.zeros(1, 3, 64, 64)).shape == (1, 7)
+    assert (found.spec.architecture, found.spec.input_size) == ("timm/vit_tiny_patch16_224", (64, 64))
+    assert build_model(found.spec)(torch.zeros(1, 3, 64, 64)).shape == (1, 7)
 
 
 def test_networks_that_compute_the_same_are_one():
-    assert recognise(shapes_of("deit_base_patch16_224")).architecture == "timm/vit_base_patch16_224"
+    assert recognise(shapes_of("deit_base_patch16_224")).spec.architecture == "timm/vit_base_patch16_224"
 
 
 def test_torchvisions_own_come_first():
-    assert recognise(shapes_of("resnet50")).architecture == "resnet50"
+    assert recognise(shapes_of("resnet50")).spec.architecture == "resnet50"
 
 
 @pytest.mark.parametrize(
@@ -115,4 +115,4 @@ def test_head_blocks_and_cut(name):
 
 def test_nothing_is_asked_of_timm_where_torchvision_knows(monkeypatch):
     monkeypatch.setattr(recognising.timm_models, "fitting_timm", lambda shapes: pytest.fail("asked"))
-    assert recognise(signature(ModelSpec("resnet18", 7, 3, (224, 224)))).architecture == "resnet18"
+    assert recognise(signature(ModelSpec("resnet18", 7, 3, (224, 224)))).spec.architecture == "resnet18"

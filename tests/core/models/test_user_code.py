@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from core.errors import InputError, NotFoundError, UnsafeFileError
-from core.models.architectures import ModelSpec, build_model
+from core.models.architectures import ModelSpec, build_model, is_user_code
 from core.models.checkpoint import open_model
-from core.models.user_code import is_user_code
 
 CODE = """
 from pathlib import Path

@@ -17,7 +17,7 @@ from core.job import OriginPart, to_dict
 from core.jsonio import write_json
 from core.models.architectures import ModelSpec, build_model
 from core.models.checkpoint import open_model
-from core.models.containers import CheckpointForm, read_weights
+from core.models.weights import CheckpointForm, read_weights
 from core.runs.folder import RunFolder, Status
 from core.session import exporting
 from core.session.exporting import export, open_source, read_back_run, sample_images

@@ -13,8 +13,7 @@ from torchvision import models
 from core.errors import InputError
 from core.models.architectures import meta_building
 from core.models.checkpoint import open_model
-from core.models.other_tasks import refuse_outputs, refuse_stated_task
-from core.models.recognise import recognise
+from core.models.recognise import recognise, refuse_outputs, refuse_stated_task
 
 
 def shapes_of(name):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from core.data.preprocessing import IMAGENET_MEAN, Preprocessing
 from core.models.architectures import ModelSpec
-from core.models.usual import stated_preprocessing, usual_preprocessing
+from core.models.card import stated_preprocessing, usual_preprocessing
 from core.session.opening import DataOptions, open_pair
 from core.session.project import Project
 

@@ -1,4 +1,4 @@
-"""Multiplications per block against counts by hand."""
+"""Operations per block against counts by hand."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from core.engine.work import block_shares
 from core.models.tap import TappedModel
-from core.models.work import block_shares
 
 
 def test_a_network_counted_by_hand():

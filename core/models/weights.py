@@ -1,55 +1,58 @@
-"""Reads weight files of all forms into one: clean keys, float32, and a note of how the file wrapped them."""
+"""Reads weight files of every form: clean keys, float32, and a note of how the file wrapped them."""
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import pickletools
 import re
 import warnings
 import zipfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import torch
 from torch import Tensor, nn
 
-from core.errors import InputError, UnsafeFileError
-from core.models.plain import HOLDS_WEIGHTS, is_plain, pack, unpack
-from core.models.recognise import first_few
+from core.errors import InputError, UnsafeFileError, first_few
+from core.models.architectures import shapes_of
 
 CONTAINERS = ("state_dict", "model_state_dict", "model")
 # In front of all keys: added by DataParallel and torch.compile, and by Lightning modules that hold the network.
 _PREFIXES = ("module.", "_orig_mod.")
 _HOLDERS = ("model.", "net.", "network.")
-_REFUSED = "This file can run program code when opened, so it was not opened."
-PROGRAMS = ("pt2", "torchscript")
+HOLDS_WEIGHTS = re.compile(r"optim|(^|[^a-z])ema([^a-z]|$)|averag", re.IGNORECASE)
+"""Names of entries that are weights, or made of them, whatever they hold at the moment."""
 
 
 @dataclass(frozen=True)
 class CheckpointForm:
     """How a file wrapped its weights, so that changed ones can be given back the same way."""
 
-    format: str  # "safetensors", "pt", or "pt2" and "torchscript", which carry a program
+    format: Literal["safetensors", "pt", "pt2", "torchscript"]  # the last two carry a program
     container: str | None = None  # key the state dict stood under; None: bare
     prefix: str = ""  # in front of every key
     dtypes: dict[str, str] = field(default_factory=dict)  # clean key -> "float16", in the file's order
-    scalars: dict[str, Any] = field(default_factory=dict)  # what is plain beside the state dict, written back
+    scalars: dict[str, Any] = field(default_factory=dict)  # plain values beside the state dict, written back
     dropped: tuple[str, ...] = ()  # entries not written back: optimiser, averaged weights, …
     metadata: dict[str, str] = field(default_factory=dict)  # of a safetensors file
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for job.json."""
-        return {**asdict(self), "scalars": pack(self.scalars), "dropped": list(self.dropped)}
+        return {**dataclasses.asdict(self), "scalars": pack(self.scalars), "dropped": list(self.dropped)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> CheckpointForm:
-        """Rebuild from plain data; raises InputError where it is none of a form."""
-        if not isinstance(data, Mapping) or data.get("format") not in ("safetensors", "pt", *PROGRAMS):
-            raise InputError("The job does not say in which form its model file was")
-        known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
-        scalars = unpack(known.get("scalars") or {})
-        return cls(**{**known, "scalars": scalars, "dropped": tuple(known.get("dropped", ()))})
+        """Rebuild from plain data; raises InputError where it is not that of a form."""
+        try:
+            form = msgspec.convert(data, cls)
+        except msgspec.ValidationError as error:
+            raise InputError(f"The job does not say in which form its model file was: {error}") from error
+        return dataclasses.replace(form, scalars=unpack(form.scalars))
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,22 @@ class Weights:
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of every tensor."""
-        return {key: tuple(value.shape) for key, value in self.tensors.items()}
+        return shapes_of(self.tensors)
+
+    def without(self, prefix: str) -> Weights:
+        """Return the weights with `prefix`, which all keys begin with, moved from the keys to the form."""
+        form, cut = self.form, len(prefix)
+        dtypes = {key[cut:]: name for key, name in form.dtypes.items()}
+        tensors = {key[cut:]: value for key, value in self.tensors.items()}
+        return Weights(tensors, dataclasses.replace(form, prefix=form.prefix + prefix, dtypes=dtypes))
+
+    def inside_holder(self) -> Weights | None:
+        """Return the weights without the name a surrounding module gave the network ("model.", "net.").
+
+        None where the keys do not all begin with the same one of these names.
+        """
+        prefix = next((name for name in _HOLDERS if all(key.startswith(name) for key in self.tensors)), None)
+        return self.without(prefix) if prefix else None
 
 
 def read_weights(path: Path, *, trust_pickle: bool = False, trust_code: bool = False) -> Weights:
@@ -73,17 +91,19 @@ def read_weights(path: Path, *, trust_pickle: bool = False, trust_code: bool = F
     """
     kind = file_kind(path)
     if kind == "safetensors":
-        tensors, metadata = _read_safetensors(path)
-        return _clean(path, tensors, CheckpointForm("safetensors", metadata=metadata))
-    if kind in PROGRAMS:
-        return _clean(path, _read_program(path, kind, trust_code), CheckpointForm(kind, dropped=("program",)))
-    content = _load_pt(path, trust_pickle)
-    tensors, form = _unwrap(path, content)
+        with _open_safetensors(path) as file:
+            # Cloned: the tensors would stay views of the file, which another program may change or delete.
+            tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
+            form = CheckpointForm("safetensors", metadata=dict(file.metadata() or {}))
+    elif kind == "pt":
+        tensors, form = _unwrap(path, _load_pt(path, trust_pickle))
+    else:
+        tensors, form = _read_program(path, kind, trust_code), CheckpointForm(kind, dropped=("program",))
     return _clean(path, tensors, form)
 
 
-def file_kind(path: Path) -> str:
-    """Return "safetensors", "pt", "pt2" or "torchscript"; raises InputError for what is none of them."""
+def file_kind(path: Path) -> Literal["safetensors", "pt", "pt2", "torchscript"]:
+    """Return the format a weights file has by its name and first bytes; raises InputError where it has none."""
     try:
         if path.is_dir():
             raise InputError(f"{path} is a folder without a model.safetensors", "Open the weights file itself")
@@ -105,34 +125,22 @@ def file_kind(path: Path) -> str:
 
 def read_metadata(path: Path) -> dict[str, str]:
     """Return the metadata in a safetensors file's header; raises InputError where the file is damaged."""
+    with _open_safetensors(path) as file:
+        return dict(file.metadata() or {})
+
+
+@contextmanager
+def _open_safetensors(path: Path) -> Iterator[Any]:
     import safetensors
 
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            return dict(file.metadata() or {})
-    except (safetensors.SafetensorError, OSError) as error:
+            yield file
+    except (safetensors.SafetensorError, OSError, ValueError, KeyError, AttributeError) as error:
         raise _damaged(path) from error
 
 
-def strip_holder(weights: Weights) -> Weights | None:
-    """Return the weights without the name of the attribute a surrounding module held the network under, if all share
-    one of the usual names ("model.", "net."); else None.
-    """  # noqa: D205
-    for prefix in _HOLDERS:
-        if all(key.startswith(prefix) for key in weights.tensors):
-            form = weights.form
-            cut = len(prefix)
-            return Weights(
-                {key[cut:]: value for key, value in weights.tensors.items()},
-                CheckpointForm(
-                    form.format, form.container, form.prefix + prefix,
-                    {key[cut:]: name for key, name in form.dtypes.items()}, form.scalars, form.dropped, form.metadata,
-                ),
-            )  # fmt: skip
-    return None
-
-
-def _zip_kind(path: Path) -> str:
+def _zip_kind(path: Path) -> Literal["pt", "pt2", "torchscript"]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -146,18 +154,6 @@ def _zip_kind(path: Path) -> str:
     if "data.pkl" in inner:
         return "pt"
     raise InputError(f"{path.name} is a zip archive, but no model file")
-
-
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    import safetensors
-
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            # Cloned: the tensors would stay views of the file, which another program may change or delete.
-            tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
-            return tensors, dict(file.metadata() or {})
-    except (safetensors.SafetensorError, OSError, ValueError, KeyError, AttributeError) as error:
-        raise _damaged(path) from error
 
 
 def _read_program(path: Path, kind: str, trust_code: bool) -> dict[str, Any]:
@@ -184,7 +180,8 @@ def _load_pt(path: Path, trust_pickle: bool) -> Any:
             raise _damaged(path) from error
         if not trust_pickle:
             raise UnsafeFileError(
-                _REFUSED, "Save its state dict, or open it with --trust-pickle if you trust who made it"
+                "This file can run program code when opened, so it was not opened.",
+                "Save its state dict, or open it with --trust-pickle if you trust who made it",
             ) from error
     try:
         return torch.load(path, map_location="cpu", weights_only=False)
@@ -193,7 +190,7 @@ def _load_pt(path: Path, trust_pickle: bool) -> Any:
 
 
 def _needs_unpickling(path: Path) -> bool:
-    """Whether a file that torch refused holds whole pickles (read, not run) that name anything but tensors' parts."""
+    """Whether a file that torch refused holds a whole pickle (read, not run) that names more than a state dict does."""
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
@@ -205,12 +202,12 @@ def _needs_unpickling(path: Path) -> bool:
         return False
 
 
-# What a state dict's pickle names; a file with nothing else that still did not load is damaged, not dangerous.
+# What a state dict's pickle names. A file that names nothing else and still did not load is damaged, not dangerous.
 _HARMLESS = re.compile(r"(collections OrderedDict|torch\._utils _rebuild_\w+|torch (\w+Storage|Size|\w*\d+))")
 
 
 def _names_code(source: Any) -> bool:
-    """Whether the pickles in `source`, of which one must be whole, call anything that a state dict does not need."""
+    """Whether pickles in `source`, at least one of them whole, call anything that a state dict does not need."""
     unsafe = ended = False
     try:
         while True:
@@ -230,11 +227,13 @@ def _names_code(source: Any) -> bool:
 
 
 def _unwrap(path: Path, content: Any) -> tuple[dict[str, Any], CheckpointForm]:
-    """Find the state dict in what a .pt file held."""
+    """Return the tensors of the state dict in what a .pt file held, and how they were wrapped."""
     if isinstance(content, nn.Module):
         return dict(content.state_dict()), CheckpointForm("pt", dropped=("the pickled module",))
     if not isinstance(content, Mapping):
-        raise InputError(f"{path.name} holds {_a(type(content).__name__)}, not a state dict")
+        kind = type(content).__name__
+        article = "an" if kind[0].lower() in "aeiou" else "a"
+        raise InputError(f"{path.name} holds {article} {kind}, not a state dict")
     for name in CONTAINERS:
         inner = content.get(name)
         if isinstance(inner, nn.Module):
@@ -253,23 +252,23 @@ def _unwrap(path: Path, content: Any) -> tuple[dict[str, Any], CheckpointForm]:
 
 
 def _rest(content: Mapping[Any, Any], without: tuple[Any, ...]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the entries beside the state dict that are written back, and the names of those that are not."""
     others = {str(key): value for key, value in content.items() if key not in without}
     scalars = {key: value for key, value in others.items() if not HOLDS_WEIGHTS.search(key) and is_plain(value)}
     return scalars, tuple(key for key in others if key not in scalars)
 
 
-def _clean(path: Path, found: Mapping[str, Any], form: CheckpointForm) -> Weights:
-    """Strip prefixes, check every value and turn floating ones into float32."""
-    if not found:
+def _clean(path: Path, content: Mapping[str, Any], form: CheckpointForm) -> Weights:
+    """Check every value, strip prefixes and turn floating values into float32."""
+    if not content:
         raise InputError(f"{path.name} holds no tensors")
-    odd = [str(key) for key, value in found.items() if not isinstance(value, Tensor) or not isinstance(key, str)]
+    odd = [str(key) for key, value in content.items() if not isinstance(value, Tensor) or not isinstance(key, str)]
     if odd:
         raise InputError(f"{path.name} is not a state dict: {len(odd)} entries are no tensors ({first_few(odd)})")
-    prefix = _common_prefix(list(found))
-    values = {key[len(prefix) :]: value.detach() for key, value in found.items()}
+    values = {key: value.detach() for key, value in content.items()}
     for key, value in values.items():
         _check_value(path, key, value)
-    dtypes = {key: str(value.dtype).removeprefix("torch.") for key, value in values.items()}
+    dtypes = {key: type_name(value) for key, value in values.items()}
     tensors = {key: value.float() if value.is_floating_point() else value for key, value in values.items()}
     broken = [key for key, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
     if broken:
@@ -278,18 +277,15 @@ def _clean(path: Path, found: Mapping[str, Any], form: CheckpointForm) -> Weight
             f"({first_few(broken)})",
             "Its training diverged, or the file is damaged: use an earlier checkpoint",
         )
-    return Weights(
-        tensors, CheckpointForm(form.format, form.container, prefix, dtypes, form.scalars, form.dropped, form.metadata)
-    )
+    weights = Weights(tensors, dataclasses.replace(form, dtypes=dtypes))
+    while prefix := next((name for name in _PREFIXES if all(key.startswith(name) for key in weights.tensors)), None):
+        weights = weights.without(prefix)
+    return weights
 
 
-def _common_prefix(keys: list[str]) -> str:
-    prefix = ""
-    while True:
-        more = next((p for p in _PREFIXES if all(key.startswith(prefix + p) for key in keys)), None)
-        if more is None:
-            return prefix
-        prefix += more
+def type_name(value: Tensor) -> str:
+    """Return a tensor's type as files and jobs note it: "float16"."""
+    return str(value.dtype).removeprefix("torch.")
 
 
 def _check_value(path: Path, key: str, value: Tensor) -> None:
@@ -305,5 +301,72 @@ def _damaged(path: Path) -> InputError:
     return InputError(f"{path.name} is damaged, incomplete or no model file", "Copy or download it again")
 
 
-def _a(noun: str) -> str:
-    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+# --- plain values beside a state dict ------------------------------------------------------------------------------
+#
+# Numbers, texts, class lists and settings are kept through strict JSON, which knows no tuple, no key that is a number,
+# no infinity and no tensor: `pack` writes these as an object with one of the keys below, `unpack` reads them again.
+
+_MOST_PARTS, _DEEPEST = 20_000, 20
+_FLOAT, _TUPLE, _ITEMS, _TENSOR = "float()", "tuple()", "dict()", "tensor()"
+_TAGS = {_FLOAT, _TUPLE, _ITEMS, _TENSOR}
+_DTYPES = {str(dtype).removeprefix("torch."): dtype for dtype in (
+    torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8,
+    torch.uint8, torch.bool,
+)}  # fmt: skip
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is made of numbers, texts and containers alone: no tensor but single numbers, no other object.
+
+    A value with more than 20,000 parts is none: it is no setting, and would fill the job file.
+    """
+    pending, parts = [(value, 0)], 0
+    while pending:
+        value, depth = pending.pop()
+        parts += 1
+        if type(value) in (bool, int, float, str, type(None)):
+            continue
+        if isinstance(value, Tensor):
+            if value.ndim == 0 and type_name(value) in _DTYPES:
+                continue
+            return False
+        if depth > _DEEPEST or type(value) not in (list, tuple, dict) or parts + len(value) > _MOST_PARTS:
+            return False
+        inside = [*value.keys(), *value.values()] if isinstance(value, dict) else value
+        pending += ((part, depth + 1) for part in inside)
+    return parts <= _MOST_PARTS
+
+
+def pack(value: Any) -> Any:
+    """Return a plain value in a form that strict JSON can hold."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {_FLOAT: str(value)}
+    if isinstance(value, Tensor):
+        return {_TENSOR: [type_name(value), pack(value.item())]}
+    if isinstance(value, tuple):
+        return {_TUPLE: [pack(part) for part in value]}
+    if isinstance(value, list):
+        return [pack(part) for part in value]
+    if isinstance(value, Mapping):
+        if all(type(key) is str for key in value) and not _TAGS & value.keys():
+            return {key: pack(part) for key, part in value.items()}
+        return {_ITEMS: [[pack(key), pack(part)] for key, part in value.items()]}
+    return value
+
+
+def unpack(value: Any) -> Any:
+    """Return the value that `pack` was given; data it did not make stays as it is."""
+    if isinstance(value, list):
+        return [unpack(part) for part in value]
+    if not isinstance(value, Mapping):
+        return value
+    if len(value) == 1 and (tag := next(iter(value))) in _TAGS:
+        inside = value[tag]
+        if tag == _FLOAT:
+            return float(inside)
+        if tag == _TUPLE:
+            return tuple(unpack(part) for part in inside)
+        if tag == _TENSOR:
+            return torch.tensor(unpack(inside[1]), dtype=_DTYPES[inside[0]])
+        return {unpack(key): unpack(part) for key, part in inside}
+    return {key: unpack(part) for key, part in value.items()}

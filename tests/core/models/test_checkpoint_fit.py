@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from core.errors import MismatchError
-from core.models.checkpoint import open_model
-from core.models.fit import check_fit, spec_for
+from core.models.checkpoint import check_fit, open_model, spec_for
 
 
 @pytest.fixture
