@@ -17,6 +17,7 @@ from core.engine.setting import Setting
 from core.events import AlignmentMeasured, Evaluation, Event, SpectrumMeasured
 from core.metrics.accuracy import accuracy, mean_loss, predicted_shares, sample_losses
 from core.metrics.alignment import measure_alignment
+from core.metrics.linear_algebra import FeatureSpace
 from core.metrics.spectra import measure_spectra
 
 SMALLEST, LARGEST = (
@@ -105,10 +106,12 @@ def events_of(setting: Setting, outputs: dict[str, SetOutputs], step: int, scope
     ]
     if not len(forget) or not len(retain):
         return events
-    k = len(setting.splits.retain_classes)
+    retain_space, forget_space = FeatureSpace.of(retain.features), FeatureSpace.of(forget.features)
     if by_class:
         whole = torch.isin(forget.labels, torch.tensor(setting.splits.forget_classes))
-        alignment = measure_alignment(forget.features[whole], retain.features, num_retain_classes=k)
+        of_classes = forget_space if bool(whole.all()) else FeatureSpace.of(forget.features[whole])
+        k = len(setting.splits.retain_classes)
+        alignment = measure_alignment(of_classes, retain_space, num_retain_classes=k)
         if alignment is not None:
             events.append(
                 AlignmentMeasured(
@@ -123,7 +126,7 @@ def events_of(setting: Setting, outputs: dict[str, SetOutputs], step: int, scope
                     sample_energy=alignment.sample_energy,
                 )
             )
-    spectra = measure_spectra(forget.features, retain.features, k=k)
+    spectra = measure_spectra(forget_space, retain_space)
     if spectra is not None:
         events.append(
             SpectrumMeasured(

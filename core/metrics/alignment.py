@@ -20,13 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.metrics.linear_algebra import (
-    ROWS_PER_CHUNK,
-    accumulated,
-    eigendecomposition,
-    energy_share,
-    k_for_energy,
-)
+from core.metrics.linear_algebra import FeatureSpace, eigendecomposition, energy_share, k_for_energy
 
 ENERGY_LEVELS = (0.90, 0.95, 0.99)
 """Shares of retain energy at which a value is reported beside the one at k."""
@@ -87,32 +81,27 @@ def sample_energy(features: Tensor, basis: Tensor) -> float | None:
 
 
 def measure_alignment(
-    forget_features: Tensor | None,
-    retain_features: Tensor | None,
+    forget: FeatureSpace | None,
+    retain: FeatureSpace | None,
     k: int | None = None,
     *,
     num_retain_classes: int,
     centred: bool = False,
 ) -> Alignment | None:
-    """Measure DA of forget features ((n, C) float) with retain features ((m, C) float) of the same network.
+    """Measure DA of forget with retain features of the same network.
 
     `k` is the number of leading retain directions; by default the number of retain classes; clipped to 1..C.
     `centred` subtracts the retain mean from both sets first; the signal nearly vanishes then.
-    None where a set is missing, empty, without energy or not finite; never NaN.
+    None where a space is None or without energy; never NaN.
     """
-    sums = accumulated(forget_features, retain_features)
-    if sums is None or forget_features is None:
+    if forget is None or retain is None:
         return None
-    forget, retain = sums
     offset = retain.mean if centred else torch.zeros_like(retain.mean)
     forget_gram = forget.centred_gram(offset) if centred else forget.gram
-    retain_gram = retain.centred_gram(offset) if centred else retain.gram
-    if not bool(torch.isfinite(forget_gram).all() and torch.isfinite(retain_gram).all()):
+    if not (float(forget_gram.square().sum()) > 0 and float(retain.gram.norm()) > 0):
         return None
-    if float(forget_gram.norm()) <= 0 or float(retain_gram.norm()) <= 0:
-        return None
+    spectrum, vectors = eigendecomposition(retain.centred_gram(offset)) if centred else retain.eigen
     k = min(max(1, num_retain_classes if k is None else k), retain.channels)
-    spectrum, vectors = eigendecomposition(retain_gram)
     profile = _profile(forget_gram, vectors)
     energy = energy_share(spectrum, k)
     return Alignment(
@@ -122,7 +111,7 @@ def measure_alignment(
         centred=centred,
         profile=tuple(profile.tolist()),
         floor=math.sqrt(k / retain.channels),
-        sample_energy=_sample_energy_in_chunks(forget_features, offset, vectors[:, :k]),
+        sample_energy=_sample_energy_in_pieces(forget, offset, vectors[:, :k]),
         at_energy={f"{share:.2f}": _at_energy(profile, spectrum, share) for share in ENERGY_LEVELS},
     )
 
@@ -162,12 +151,12 @@ def _at_energy(profile: Tensor, spectrum: Tensor, share: float) -> dict[str, flo
     return {"k": k, "value": float(profile[k - 1])}
 
 
-def _sample_energy_in_chunks(features: Tensor, offset: Tensor, basis: Tensor) -> float | None:
+def _sample_energy_in_pieces(forget: FeatureSpace, offset: Tensor, basis: Tensor) -> float | None:
     shares, counted = 0.0, 0
-    for chunk in features.split(ROWS_PER_CHUNK):
-        part = chunk.detach().to(basis) - offset.to(basis)
-        with_energy = int((part.square().sum(1) > 0).sum())
-        share = sample_energy(part, basis)
+    for piece in forget.rows():
+        rows = piece - offset
+        with_energy = int((rows.square().sum(1) > 0).sum())
+        share = sample_energy(rows, basis)
         if share is not None:
             shares, counted = shares + share * with_energy, counted + with_energy
     return shares / counted if counted else None

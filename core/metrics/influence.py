@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from core.metrics.intervals import RESAMPLES, Interval, percentiles
-from core.metrics.linear_algebra import ROWS_PER_CHUNK, gram, gram_dtype, leading_eigenvectors
+from core.metrics.linear_algebra import FeatureSpace
 
 
-def alignment_influence(forget_features: Tensor, retain_features: Tensor, k: int) -> NDArray[np.float64]:
+def alignment_influence(forget: FeatureSpace, retain: FeatureSpace, k: int) -> NDArray[np.float64]:
     """Return each forget sample's influence on DA at `k`, (n,): the derivative of DA by the sample's weight.
 
     With G = Σ wᵢ fᵢ fᵢᵀ, P = U Uᵀ, A = ‖G P‖², B = ‖G‖², DA = √(A/B): dA/dwᵢ = 2 fᵢᵀ G P fᵢ, dB/dwᵢ = 2 fᵢᵀ G fᵢ. The
@@ -20,16 +19,15 @@ def alignment_influence(forget_features: Tensor, retain_features: Tensor, k: int
     jackknife; Efron, "The jackknife, the bootstrap and other resampling plans", 1982). The retain basis is held fixed.
     Raises ValueError for features without energy.
     """
-    basis = leading_eigenvectors(gram(retain_features), k)
-    total = gram(forget_features)
+    basis = retain.eigen[1][:, :k]
+    total = forget.gram
     inside = total @ basis
     a, b = float(inside.square().sum()), float(total.square().sum())
     if not (a > 0 and b > 0):
         raise ValueError("forget features without energy have no alignment")
     value = (a / b) ** 0.5
     parts = []
-    for chunk in forget_features.detach().split(ROWS_PER_CHUNK):
-        rows = chunk.to(gram_dtype(chunk.device))
+    for rows in forget.rows():
         da = 2 * ((rows @ inside) * (rows @ basis)).sum(1)
         db = 2 * ((rows @ total) * rows).sum(1)
         parts.append((0.5 * value * (da / a - db / b)).cpu().numpy())

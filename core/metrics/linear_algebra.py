@@ -1,4 +1,4 @@
-"""Gram matrices of features and their eigendecomposition: the algebra under alignment and spectra.
+"""Gram matrices of features and their eigendecompositions: the algebra under alignment and spectra.
 
 Everything is computed in float64, because a Gram matrix squares the condition of the features and alignment
 reads small eigenvalues beside large ones; float32 is used only for products on devices without float64 (MPS).
@@ -9,15 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from core.metrics.rows import Rows
+
 ROWS_PER_CHUNK = 8192
-"""Rows converted to float64 at once, so that a large feature matrix is never held twice."""
+"""Rows converted to float64 at once."""
 
 _WIDE = 256
 """Channels from which it pays to compute leading eigenvectors alone."""
@@ -36,71 +38,75 @@ def gram(features: Tensor) -> Tensor:
 
     Float64, or float32 on MPS. The sum, not the mean: it is not divided by n.
     """
-    accumulator = GramAccumulator(features.shape[1])
-    accumulator.add(features)
-    return accumulator.gram
+    return FeatureSpace(features).gram
 
 
-class GramAccumulator:
-    """Sums Gram matrix, feature sum and norms over batches, equal to those of all batches together."""
+class FeatureSpace:
+    """The features of one set of samples and what measures need of them, each computed once, at its first use.
 
-    def __init__(self, channels: int) -> None:
-        self.channels = channels
-        self.count = 0
-        self._gram: Tensor | None = None
-        self._sum: Tensor | None = None
-        self._norms: Tensor | None = None
+    Everything is on the device of the features, in float64 (float32 on MPS).
+    """
 
-    def add(self, features: Tensor) -> None:
-        """Add a batch of features, (n, C) float; raises ValueError for another shape."""
-        if features.ndim != 2 or features.shape[1] != self.channels:
-            raise ValueError(f"features must be (n, {self.channels}), got {tuple(features.shape)}")
-        with torch.no_grad(), torch.autocast(features.device.type, enabled=False):
-            for rows in features.detach().split(ROWS_PER_CHUNK):
-                self._add_rows(rows.to(gram_dtype(rows.device)))
-        self.count += features.shape[0]
+    def __init__(self, features: Tensor | Rows) -> None:
+        """`features`: (n, C) float; raises ValueError for another number of axes."""
+        if features.ndim != 2:
+            raise ValueError(f"features must be (n, C), got {tuple(features.shape)}")
+        self.features = features
+        self.count, self.channels = features.shape
+
+    @classmethod
+    def of(cls, features: Tensor | Rows | None) -> FeatureSpace | None:
+        """Return the space of `features`; None where these are missing, empty or not finite."""
+        if features is None or not len(features):
+            return None
+        space = cls(features)
+        return space if bool(torch.isfinite(space.gram).all()) else None
+
+    def rows(self) -> Iterator[Tensor]:
+        """Yield the features in pieces (m, C), converted, so that a large set is never held twice."""
+        for piece in self.features.detach().split(ROWS_PER_CHUNK):
+            yield piece.to(gram_dtype(piece.device))
 
     @property
     def gram(self) -> Tensor:
-        """The (C, C) sum of outer products so far; zeros before the first batch."""
-        if self._gram is None:
-            return torch.zeros(self.channels, self.channels, dtype=torch.float64)
-        return self._gram
+        """Fᵀ F, (C, C): the sum of outer products over the samples."""
+        return self._sums[0]
 
     @property
     def mean(self) -> Tensor:
-        """The (C,) mean feature; zeros before the first batch."""
-        if self._sum is None:
-            return torch.zeros(self.channels, dtype=torch.float64)
-        return self._sum / max(1, self.count)
+        """The mean feature, (C,); zeros for no samples."""
+        return self._sums[1] / max(1, self.count)
 
     @property
     def mean_norm(self) -> float | None:
-        """The mean Euclidean norm of a feature; None before the first batch."""
-        return None if self._norms is None or not self.count else float(self._norms) / self.count
+        """The mean Euclidean norm of a feature; None for no samples."""
+        return float(self._sums[2]) / self.count if self.count else None
+
+    @cached_property
+    def eigen(self) -> tuple[Tensor, Tensor]:
+        """Eigenvalues (C,), descending, and eigenvectors (C, C), columns, of the Gram matrix."""
+        return eigendecomposition(self.gram)
+
+    @cached_property
+    def eigenvalues(self) -> Tensor:
+        """Eigenvalues (C,), descending, of the Gram matrix; cheaper where nobody has asked for eigenvectors yet."""
+        return self.eigen[0] if "eigen" in self.__dict__ else eigenspectrum(self.gram)
 
     def centred_gram(self, mean: Tensor) -> Tensor:
         """Return the Gram matrix of the features minus `mean` ((C,)), without another pass over them."""
-        total, mean = self.mean.to(self.gram) * self.count, mean.to(self.gram)
+        total, mean = self.mean * self.count, mean.to(self.gram)
         cross = torch.outer(total, mean)
         return self.gram - cross - cross.T + self.count * torch.outer(mean, mean)
 
-    def _add_rows(self, rows: Tensor) -> None:
-        product, total, norms = rows.T @ rows, rows.sum(0), rows.norm(dim=1).sum()
-        self._gram = product if self._gram is None else self._gram + product
-        self._sum = total if self._sum is None else self._sum + total
-        self._norms = norms if self._norms is None else self._norms + norms
-
-
-def accumulated(*sets: Tensor | None) -> tuple[GramAccumulator, ...] | None:
-    """Return the sums of each set of features, all as wide as the last ((n, C)); None where one is missing or empty."""
-    there = [features for features in sets if features is not None and len(features)]
-    if len(there) < len(sets):
-        return None
-    found = tuple(GramAccumulator(there[-1].shape[1]) for _ in there)
-    for sums, features in zip(found, there, strict=True):
-        sums.add(features)
-    return found
+    @cached_property
+    def _sums(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Sums over the samples of outer products (C, C), features (C,) and norms ()."""
+        found: list[Tensor] = []
+        with torch.no_grad(), torch.autocast(self.features.device.type, enabled=False):
+            for rows in self.rows():
+                sums = [rows.T @ rows, rows.sum(0), rows.norm(dim=1).sum()]
+                found = [total + part for total, part in zip(found, sums, strict=True)] if found else sums
+        return found[0], found[1], found[2]
 
 
 def eigendecomposition(gram: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from core.engine.full import FullOutputs
 from core.engine.outputs import SetOutputs
 from core.metrics.accuracy import per_class_accuracy
 from core.metrics.class_means import class_means
-from core.metrics.linear_algebra import GramAccumulator, eigendecomposition
+from core.metrics.linear_algebra import FeatureSpace, eigendecomposition
 from core.models.architectures import network_key
 from core.session.opening import Pair, stores, tapped
 from core.session.original import cached_outputs
@@ -146,14 +146,13 @@ def _project(features: torch.Tensor) -> tuple[np.ndarray, np.ndarray, float]:
     width = min(MAP_FEATURES, channels)
     if not count or not bool(torch.isfinite(features).all()):
         return np.zeros((count, width), np.float32), np.zeros((count, 2), np.float32), 0.0
-    sums = GramAccumulator(channels)
-    sums.add(features)
-    variances, directions = eigendecomposition(sums.centred_gram(sums.mean))
+    space = FeatureSpace(features)
+    variances, directions = eigendecomposition(space.centred_gram(space.mean))
     directions = directions[:, :width]
     # Eigenvectors have no sign of their own: the largest entry decides, so that the same features give the same map.
     directions = directions * directions.gather(0, directions.abs().argmax(0, keepdim=True)).sign()
     # In float32 and in one product: a picture needs no more, and float64 would double the largest array there is.
-    compact = ((features - sums.mean.float()) @ directions.float()).numpy()
+    compact = ((features - space.mean.float()) @ directions.float()).numpy()
     coordinates = np.zeros((count, 2), np.float32)
     coordinates[:, : min(2, width)] = compact[:, :2]
     total = float(variances.sum())

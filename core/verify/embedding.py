@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from core.metrics.class_means import class_means
-from core.metrics.linear_algebra import GramAccumulator, eigendecomposition, one_blas_thread
+from core.metrics.linear_algebra import FeatureSpace, eigendecomposition, one_blas_thread
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,12 @@ def principal_projection(features: Tensor) -> Projection:
     Features with one channel, or without any variance, get zeros in what is missing. Raises ValueError where they
     are not finite.
     """
-    sums = GramAccumulator(features.shape[1])
-    sums.add(features)
-    variances, directions = eigendecomposition(sums.centred_gram(sums.mean))
+    space = FeatureSpace(features)
+    variances, directions = eigendecomposition(space.centred_gram(space.mean))
     plane = directions[:, :2]
     largest = plane.abs().argmax(0)
     signs = plane.gather(0, largest.unsqueeze(0)).sign()
-    centred = features.detach().to(plane) - sums.mean.to(plane)
+    centred = features.detach().to(plane) - space.mean.to(plane)
     points = torch.zeros(len(features), 2, dtype=plane.dtype, device=plane.device)
     points[:, : plane.shape[1]] = centred @ (plane * signs)
     total = float(variances.sum())

@@ -31,6 +31,7 @@ from core.metrics.alignment import measure_alignment
 from core.metrics.class_means import measure_class_means
 from core.metrics.clustering import measure_clustering
 from core.metrics.influence import alignment_influence
+from core.metrics.linear_algebra import FeatureSpace
 from core.metrics.membership import Attack, matched_positions, population_attack
 from core.metrics.neighbours import evenly, measure_neighbours, nearest_to
 from core.metrics.probe import linear_probe
@@ -216,11 +217,12 @@ def _neighbours(subject: Subject) -> Found:
 def _alignment(subject: Subject) -> Found:
     retain, forget = subject.sets["retain_train"], subject.sets["forget_train"]
     whole = torch.isin(forget.labels, torch.tensor(subject.splits.forget_classes, dtype=torch.int64))
-    of_classes = _rows(subject.full.train, subject.splits.forget_train[whole]).features
-    found = measure_alignment(of_classes, retain.features, num_retain_classes=len(subject.splits.retain_classes))
-    if found is None:
+    of_classes = FeatureSpace.of(_rows(subject.full.train, subject.splits.forget_train[whole]).features)
+    space = FeatureSpace.of(retain.features)
+    found = measure_alignment(of_classes, space, num_retain_classes=len(subject.splits.retain_classes))
+    if found is None or of_classes is None or space is None:
         return Found({"dimensional_alignment": None})
-    influence = alignment_influence(of_classes, retain.features, found.k)
+    influence = alignment_influence(of_classes, space, found.k)
     return Found(
         {"dimensional_alignment": found.as_dict()},
         {"dimensional_alignment": [float(f"{each:.6g}") for each in influence.tolist()]},
@@ -229,8 +231,7 @@ def _alignment(subject: Subject) -> Found:
 
 def _spectra(subject: Subject) -> Found:
     retain, forget = subject.sets["retain_train"], subject.sets["forget_train"]
-    k = len(subject.splits.retain_classes)
-    found = measure_spectra(forget.features, retain.features, k=k) if len(forget) and len(retain) else None
+    found = measure_spectra(FeatureSpace.of(forget.features), FeatureSpace.of(retain.features))
     return Found({"spectra": found.as_dict() if found else None})
 
 

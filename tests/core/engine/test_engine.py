@@ -6,6 +6,7 @@ import math
 import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -74,6 +75,16 @@ def test_an_evaluation_leaves_weights_statistics_modes_and_random_state_as_they_
     assert same(before, weights(setting.model.module))
     assert torch.equal(state, torch.random.get_rng_state())
     assert modes == [m.training for m in setting.model.module.modules()]
+
+
+def test_an_evaluation_decomposes_each_gram_matrix_once(monkeypatch):
+    calls = []
+    for name in ("eigh", "eigvalsh"):
+        real = getattr(np.linalg, name)
+        monkeypatch.setattr(np.linalg, name, lambda matrix, real=real: calls.append(matrix) or real(matrix))
+    events = Monitor(make_setting("muda"), 0.1).evaluate(0)
+    assert {"alignment", "spectrum"} < {e.type for e in events}
+    assert len(calls) == 2  # retain and forget features
 
 
 def test_losses_for_the_histogram_are_numbers_whatever_the_network_says():

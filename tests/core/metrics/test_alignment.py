@@ -9,14 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import subspace_angles
 
-from core.metrics.alignment import (
-    alignment_profile,
-    alignment_squared,
-    dimensional_alignment,
-    measure_alignment,
-    sample_energy,
-)
-from core.metrics.linear_algebra import ROWS_PER_CHUNK, gram, leading_eigenvectors
+import core.metrics.alignment as alignment
+from core.metrics.alignment import alignment_profile, alignment_squared, dimensional_alignment, sample_energy
+from core.metrics.linear_algebra import ROWS_PER_CHUNK, FeatureSpace, gram, leading_eigenvectors
 
 torch.set_num_threads(1)
 float64 = torch.float64
@@ -24,6 +19,10 @@ float64 = torch.float64
 
 def features(n: int, channels: int, seed: int = 0, dtype: torch.dtype = float64) -> torch.Tensor:
     return torch.randn(n, channels, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def measure_alignment(forget, retain, *args, **options):
+    return alignment.measure_alignment(FeatureSpace.of(forget), FeatureSpace.of(retain), *args, **options)
 
 
 def orthonormal(channels: int, k: int, seed: int) -> torch.Tensor:

@@ -13,6 +13,7 @@ from sklearn.metrics import normalized_mutual_info_score
 from core.metrics.alignment import measure_alignment
 from core.metrics.geometry import linear_cka, procrustes_distance
 from core.metrics.influence import _nmi, alignment_influence, nmi_difference
+from core.metrics.linear_algebra import FeatureSpace
 from core.metrics.neighbours import FEWEST, measure_neighbours, nearest_to
 from core.metrics.prototype import FALSE_POSITIVES, prototype_attack
 from core.metrics.rank_agreement import agreement_matrix, kendall_tau
@@ -97,23 +98,23 @@ def test_neighbours_are_never_a_handful_and_none_of_nothing():
 
 def test_influences_are_the_derivative_of_the_alignment():
     forget, retain = torch.randn(30, 6, generator=generator(1)) + 1, torch.randn(200, 6, generator=generator(2))
-    influence = alignment_influence(forget, retain, 2)
+    space = FeatureSpace(retain)
+    influence = alignment_influence(FeatureSpace(forget), space, 2)
     assert influence.sum() == pytest.approx(0, abs=1e-12)  # a weight on all samples changes nothing
     for i in (0, 7, 29):
         weighted = forget.double().clone()
         weighted[i] *= (1 + 1e-6) ** 0.5
-        moved = measure_alignment(weighted, retain, 2, num_retain_classes=2).value
-        still = measure_alignment(forget, retain, 2, num_retain_classes=2).value
+        moved = measure_alignment(FeatureSpace(weighted), space, 2, num_retain_classes=2).value
+        still = measure_alignment(FeatureSpace(forget), space, 2, num_retain_classes=2).value
         assert influence[i] == pytest.approx((moved - still) / 1e-6, rel=1e-3, abs=1e-7)
 
 
 def test_influences_give_the_spread_that_a_bootstrap_has():
     forget, retain = torch.randn(400, 6, generator=generator(3)) + 0.5, torch.randn(400, 6, generator=generator(4))
-    error = np.sqrt(np.square(alignment_influence(forget, retain, 2)).sum())
-    draws = [
-        measure_alignment(forget[torch.randint(400, (400,), generator=generator(i))], retain, 2, num_retain_classes=2)
-        for i in range(300)
-    ]
+    space = FeatureSpace(retain)
+    error = np.sqrt(np.square(alignment_influence(FeatureSpace(forget), space, 2)).sum())
+    drawn = [forget[torch.randint(400, (400,), generator=generator(i))] for i in range(300)]
+    draws = [measure_alignment(FeatureSpace(rows), space, 2, num_retain_classes=2) for rows in drawn]
     assert error == pytest.approx(np.std([draw.value for draw in draws]), rel=0.15)
 
 

@@ -8,8 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.metrics import linear_algebra
 from core.metrics.linear_algebra import (
-    GramAccumulator,
+    FeatureSpace,
     effective_rank,
     eigendecomposition,
     eigenspectrum,
@@ -35,25 +36,23 @@ def test_gram_equals_the_product_in_float64():
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 9), st.integers(0, 2**31))
-def test_batches_add_up_to_the_whole(n: int, batch: int, seed: int):
+def test_pieces_add_up_to_the_whole(n: int, piece: int, seed: int):
     rows = features(n, 5, seed)
-    whole, parts = GramAccumulator(5), GramAccumulator(5)
-    whole.add(rows)
-    for part in rows.split(batch):
-        parts.add(part)
-    torch.testing.assert_close(parts.gram, whole.gram, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(parts.mean, rows.double().mean(0), rtol=1e-12, atol=1e-12)
+    whole = FeatureSpace(rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(linear_algebra, "ROWS_PER_CHUNK", piece)
+        parts = FeatureSpace(rows)
+        torch.testing.assert_close(parts.gram, whole.gram, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(parts.mean, rows.double().mean(0), rtol=1e-12, atol=1e-12)
+        assert parts.mean_norm == pytest.approx(float(rows.double().norm(dim=1).mean()))
     assert parts.count == n
-    assert parts.mean_norm == pytest.approx(float(rows.double().norm(dim=1).mean()))
 
 
 def test_centred_gram_is_that_of_shifted_features():
     rows = features(50, 6) + 3
-    accumulator = GramAccumulator(6)
-    accumulator.add(rows)
     shift = torch.arange(6, dtype=torch.float64)
     expected = gram(rows.double() - shift)
-    torch.testing.assert_close(accumulator.centred_gram(shift), expected, rtol=1e-10, atol=1e-9)
+    torch.testing.assert_close(FeatureSpace(rows).centred_gram(shift), expected, rtol=1e-10, atol=1e-9)
 
 
 def test_gram_leaves_autocast_and_gradients():
@@ -65,8 +64,8 @@ def test_gram_leaves_autocast_and_gradients():
 
 
 def test_a_wrong_shape_is_named():
-    with pytest.raises(ValueError, match=r"\(n, 4\), got \(3, 5\)"):
-        GramAccumulator(4).add(features(3, 5))
+    with pytest.raises(ValueError, match=r"\(n, C\), got \(3, 5, 1\)"):
+        FeatureSpace(features(3, 5)[..., None])
 
 
 def test_eigenvectors_are_orthonormal_and_ordered():

@@ -10,6 +10,7 @@ from core.engine.full import FullOutputs
 from core.metrics.alignment import measure_alignment
 from core.metrics.class_means import measure_class_means
 from core.metrics.clustering import measure_clustering
+from core.metrics.linear_algebra import FeatureSpace
 from core.metrics.membership import matched_positions, population_attack
 from core.metrics.neighbours import measure_neighbours, nearest_to
 from core.metrics.probe import linear_probe
@@ -90,11 +91,11 @@ def test_neighbours_are_found_in_the_original_and_scored_in_the_model(models, fo
 
 def test_alignment_and_spectra_are_of_training_features(models, found):
     forget, retain = (models[0].train.features[rows] for rows in (FORGET, RETAIN))
-    expected = measure_alignment(forget, retain, num_retain_classes=CLASSES - 1).as_dict()
+    expected = measure_alignment(FeatureSpace(forget), FeatureSpace(retain), num_retain_classes=CLASSES - 1).as_dict()
     assert found.values["dimensional_alignment"]["value"] == pytest.approx(expected["value"], abs=1e-12)
     assert found.values["dimensional_alignment"]["profile"] == pytest.approx(expected["profile"], abs=1e-12)
     assert found.values["dimensional_alignment"]["k"] == CLASSES - 1
-    spectra = measure_spectra(forget, retain, k=CLASSES - 1).as_dict()
+    spectra = measure_spectra(FeatureSpace(forget), FeatureSpace(retain)).as_dict()
     for key in ("retain", "forget", "retain_rank", "forget_rank", "retain_norm", "forget_norm"):
         assert found.values["spectra"][key] == pytest.approx(spectra[key], abs=1e-12), key
 
