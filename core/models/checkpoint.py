@@ -35,6 +35,7 @@ from core.models.recognise import (
     refuse_single_output,
     refuse_stated_task,
 )
+from core.models.trust import NO_TRUST, Trust
 from core.models.weights import CheckpointForm, Weights, read_weights
 
 if TYPE_CHECKING:
@@ -55,7 +56,12 @@ class OpenedModel:
     preprocessing: Preprocessing | None
     parameters: int  # number of trainable values
     size_known: bool  # False: nothing says the input size, spec.input_size is the architecture's default
-    trusted: bool = False  # its program code was allowed when it was opened, so that `build` may run it
+    file: ModelFile  # what it was opened from
+
+    @property
+    def trusted(self) -> bool:
+        """Whether its program code was allowed when it was opened, so that `build` may run it."""
+        return self.file.trust.code and bool(self.spec.user_code)
 
     @property
     def evaluation_only(self) -> bool:
@@ -84,6 +90,46 @@ class OpenedModel:
         return module.eval()
 
 
+@dataclass(frozen=True, eq=False)
+class ModelFile:
+    """A weights file, read and hashed once, however often it is opened for other data."""
+
+    path: Path
+    sha256: str
+    weights: Weights
+    card: dict[str, Any] | None
+    where: str  # the card stands, in words
+    trust: Trust
+
+    def opened(
+        self,
+        *,
+        arch: str | None = None,
+        input_size: Size | None = None,
+        in_channels: int | None = None,
+        num_classes: int | None = None,
+    ) -> OpenedModel:
+        """Find the model's network and settle its input; arguments and errors are those of `open_model`."""
+        opening = _Opening(self, self.weights, self.card or {}, arch, num_classes, in_channels, input_size)
+        return opening.result()
+
+
+def read_model(path: Path | str, trust: Trust = NO_TRUST) -> ModelFile:
+    """Read a weights file, or the one in a folder that holds model.safetensors, with its hash and its card.
+
+    Raises NotFoundError, UnsafeFileError (reading would run code), InputError (damaged, no state dict, no image
+    classifier) or MismatchError (the card is of another file).
+    """
+    path = weights_file(Path(path))
+    weights = read_weights(path, trust)
+    sha256 = file_sha256(path)
+    card, where = card_of(path, weights.form.metadata)
+    check_files(card or {}, path, sha256, where)
+    for stated, place in ((card or {}, where), (weights.form.metadata, where), (weights.form.scalars, path.name)):
+        refuse_stated_task(stated, place)
+    return ModelFile(path, sha256, weights, card, where, trust)
+
+
 def open_model(
     path: Path | str,
     *,
@@ -103,51 +149,47 @@ def open_model(
     not recognised or not fitting, no image classifier), AmbiguousModelError (several architectures fit) or
     MismatchError (card, file and what the caller states contradict each other).
     """
-    path = weights_file(Path(path))
-    weights = read_weights(path, trust_pickle=trust_pickle, trust_code=trust_code)
-    sha256 = file_sha256(path)
-    stated_card, where = card_of(path, weights.form.metadata)
-    card = stated_card or {}
-    check_files(card, path, sha256, where)
-    for stated, place in ((card, where), (weights.form.metadata, where), (weights.form.scalars, path.name)):
-        refuse_stated_task(stated, place)
-    opening = _Opening(path, weights, card, where, arch, num_classes, in_channels, input_size)
-    is_code = is_user_code(opening.named or "")
-    spec, trainable = opening.identify_user_code(trust_code) if is_code else opening.identify()
-    told = not is_code and get_architecture(spec.architecture).read_input is not None
-    spec = opening.settle(spec, told)
-    refuse_single_output(spec.num_classes)
-    classes = tuple(card.get("classes") or ())
-    if classes and len(classes) != spec.num_classes:
-        raise MismatchError(f"{where} lists {len(classes)} classes, the model has {spec.num_classes} outputs")
-    weights = opening.weights
-    return OpenedModel(
-        path, sha256, spec, weights.tensors, weights.form, stated_card, classes or None, preprocessing_in(card, where),
-        parameters=sum(value.numel() for key, value in weights.tensors.items() if key in trainable),
-        size_known=told or bool(card.get("input_size") or input_size),
-        trusted=trust_code and bool(spec.user_code),
-    )  # fmt: skip
+    return read_model(path, Trust(trust_pickle, trust_code)).opened(
+        arch=arch, input_size=input_size, in_channels=in_channels, num_classes=num_classes
+    )
 
 
 @dataclass
 class _Opening:
-    """A file being opened: its weights and card, and what the caller states about the model."""
+    """A file being opened, and what the caller states about the model."""
 
-    path: Path
-    weights: Weights  # `identify` cleans their keys further where that makes them fit
+    file: ModelFile
+    weights: Weights  # the file's; `_identify` cleans their keys further where that makes them fit
     card: dict[str, Any]
-    where: str  # the card stands, in words
     arch: str | None
     num_classes: int | None
     in_channels: int | None
     input_size: Size | None
+
+    def result(self) -> OpenedModel:
+        """Return the opened model."""
+        file, card = self.file, self.card
+        is_code = is_user_code(self.named or "")
+        spec, trainable = self._identify_user_code() if is_code else self._identify()
+        told = not is_code and get_architecture(spec.architecture).read_input is not None
+        spec = self._settle(spec, told)
+        refuse_single_output(spec.num_classes)
+        classes = tuple(card.get("classes") or ())
+        if classes and len(classes) != spec.num_classes:
+            raise MismatchError(f"{file.where} lists {len(classes)} classes, the model has {spec.num_classes} outputs")
+        tensors = self.weights.tensors
+        return OpenedModel(
+            file.path, file.sha256, spec, tensors, self.weights.form, file.card, classes or None,
+            preprocessing_in(card, file.where), sum(tensors[key].numel() for key in trainable & tensors.keys()),
+            told or bool(card.get("input_size") or self.input_size), file,
+        )  # fmt: skip
 
     @property
     def named(self) -> str | None:
         """The architecture that the caller or the card names."""
         return self.arch or self.card.get("architecture")
 
-    def identify(self) -> tuple[ModelSpec, set[str]]:
+    def _identify(self) -> tuple[ModelSpec, set[str]]:
         """Return the network that the weights are of, and the keys of its trainable values."""
         inner = self.weights.inside_holder()
         if self.named is None:
@@ -168,18 +210,18 @@ class _Opening:
             return comparison
         if self.arch:
             raise InputError(
-                f"The weights in {self.path.name} do not fit {self.arch}: {comparison.reason}",
+                f"The weights in {self.file.path.name} do not fit {self.arch}: {comparison.reason}",
                 "Leave out --arch to have the architecture recognised, or name another",
             )
-        raise MismatchError(f"{self.where} says {self.named}, but the weights do not fit it: {comparison.reason}")
+        raise MismatchError(f"{self.file.where} says {self.named}, but the weights do not fit it: {comparison.reason}")
 
-    def identify_user_code(self, trust_code: bool) -> tuple[ModelSpec, set[str]]:
+    def _identify_user_code(self) -> tuple[ModelSpec, set[str]]:
         """Return the network of the user's own code, whose weights must be these, and its trainable keys."""
         arch, shapes, card = self.named or "", self.weights.shapes, self.card
-        if not trust_code and not self.arch:  # nobody typed its name: say who names it, and which file it is
+        if not self.file.trust.code and not self.arch:  # nobody typed its name: say who names it, and which file it is
             file = Path(arch.rpartition(":")[0]).resolve()
             raise UnsafeFileError(
-                f"{self.where} names the program {file} for the network, so it was not run",
+                f"{self.file.where} names the program {file} for the network, so it was not run",
                 "Read it, and allow it with --trust-code if you trust who wrote it",
             )
         heads = [shape[0] for shape in shapes.values() if len(shape) >= 2] or [1]
@@ -192,15 +234,16 @@ class _Opening:
             user_code=arch,
         )
         with torch.random.fork_rng(devices=[]):
-            module = build_model(spec, trust_code=trust_code)
+            module = build_model(spec, trust_code=self.file.trust.code)
         comparison = compare_exactly(shapes_of(module.state_dict()), shapes, spec)
         if not comparison.fits:
-            raise InputError(f"The weights in {self.path.name} do not fit the network of {arch}: {comparison.reason}")
+            name = self.file.path.name
+            raise InputError(f"The weights in {name} do not fit the network of {arch}: {comparison.reason}")
         module.load_state_dict(self.weights.tensors, strict=False)
         refuse_outputs(module, (spec.in_channels, *spec.input_size), f"The network of {arch}")
         return spec, {name for name, _ in module.named_parameters()}
 
-    def settle(self, spec: ModelSpec, told: bool) -> ModelSpec:
+    def _settle(self, spec: ModelSpec, told: bool) -> ModelSpec:
         """Return the network that weights, card and caller agree on; raises MismatchError where they do not.
 
         told: whether the weights give the input size.
@@ -217,7 +260,7 @@ class _Opening:
         if size is not None:
             spec = dataclasses.replace(spec, input_size=(int(size[0]), int(size[1])))
         if told and not _same_shapes(spec, read):
-            stated = f"{self.where} says" if card.get("input_size") or card.get("in_channels") else "not"
+            stated = f"{self.file.where} says" if card.get("input_size") or card.get("in_channels") else "not"
             raise MismatchError(
                 f"The weights are made for {_input(read)}, {stated} {_input(spec)}",
                 "Open the model with the input it was trained on",
@@ -227,7 +270,7 @@ class _Opening:
     def _agree(self, real: int, words: str, in_card: int | None, stated: int | None) -> None:
         has = f"The model has {real} {words.removesuffix('s') if real == 1 else words}"
         if in_card is not None and in_card != real:
-            raise MismatchError(f"{has}, {self.where} says {in_card}")
+            raise MismatchError(f"{has}, {self.file.where} says {in_card}")
         if stated is not None and stated != real:
             raise MismatchError(f"{has}, not {stated}", "Open the model with data like what it was trained on")
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from core.errors import InputError, UnsafeFileError, first_few
 from core.models.architectures import shapes_of
+from core.models.trust import NO_TRUST, Trust
 
 CONTAINERS = ("state_dict", "model_state_dict", "model")
 # In front of all keys: added by DataParallel and torch.compile, and by Lightning modules that hold the network.
@@ -83,7 +84,7 @@ class Weights:
         return self.without(prefix) if prefix else None
 
 
-def read_weights(path: Path, *, trust_pickle: bool = False, trust_code: bool = False) -> Weights:
+def read_weights(path: Path, trust: Trust = NO_TRUST) -> Weights:
     """Read a weights file of any supported form.
 
     Raises UnsafeFileError where reading it would run code and that is not trusted, InputError where it is missing,
@@ -96,9 +97,9 @@ def read_weights(path: Path, *, trust_pickle: bool = False, trust_code: bool = F
             tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
             form = CheckpointForm("safetensors", metadata=dict(file.metadata() or {}))
     elif kind == "pt":
-        tensors, form = _unwrap(path, _load_pt(path, trust_pickle))
+        tensors, form = _unwrap(path, _load_pt(path, trust))
     else:
-        tensors, form = _read_program(path, kind, trust_code), CheckpointForm(kind, dropped=("program",))
+        tensors, form = _read_program(path, kind, trust), CheckpointForm(kind, dropped=("program",))
     return _clean(path, tensors, form)
 
 
@@ -156,8 +157,8 @@ def _zip_kind(path: Path) -> Literal["pt", "pt2", "torchscript"]:
     raise InputError(f"{path.name} is a zip archive, but no model file")
 
 
-def _read_program(path: Path, kind: str, trust_code: bool) -> dict[str, Any]:
-    if not trust_code:
+def _read_program(path: Path, kind: str, trust: Trust) -> dict[str, Any]:
+    if not trust.code:
         raise UnsafeFileError(
             f"{path.name} carries a program, so it was not opened",
             "Save its state dict, or open it with --trust-code if you trust who made it",
@@ -170,7 +171,7 @@ def _read_program(path: Path, kind: str, trust_code: bool) -> dict[str, Any]:
         raise _damaged(path) from error
 
 
-def _load_pt(path: Path, trust_pickle: bool) -> Any:
+def _load_pt(path: Path, trust: Trust) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about how others pickled; what matters is said below
@@ -178,7 +179,7 @@ def _load_pt(path: Path, trust_pickle: bool) -> Any:
     except Exception as error:  # torch raises nearly anything on a file that is none of its own
         if not _needs_unpickling(path):
             raise _damaged(path) from error
-        if not trust_pickle:
+        if not trust.pickle:
             raise UnsafeFileError(
                 "This file can run program code when opened, so it was not opened.",
                 "Save its state dict, or open it with --trust-pickle if you trust who made it",

@@ -16,7 +16,7 @@ from torch import nn
 from core.errors import AppError, InputError, MismatchError, NotFoundError, UnsafeFileError
 from core.files import file_sha256
 from core.jsonio import dumps, loads
-from core.models.checkpoint import open_model
+from core.models.checkpoint import open_model, read_model
 from core.models.formats import write_same
 from core.models.weights import CheckpointForm
 
@@ -394,3 +394,12 @@ def test_all_refusals_end_the_command_line_with_three(tmp_path, weights):
         with pytest.raises(AppError) as caught:
             open_model(damaged(tmp_path, weights, case))
         assert caught.value.exit_code == 3
+
+
+def test_a_file_is_read_and_hashed_once_however_often_it_is_opened(tmp_path, make_model):
+    torch.save(make_model("resnet18-cifar", 5, 3, (16, 16)).state_dict(), tmp_path / "net.pt")
+    file = read_model(tmp_path / "net.pt")
+    (tmp_path / "net.pt").unlink()
+    first, second = file.opened(input_size=(16, 16)), file.opened(input_size=(32, 32))
+    assert (first.spec.input_size, second.spec.input_size) == ((16, 16), (32, 32))
+    assert first.sha256 == second.sha256 == file.sha256 and first.state_dict is second.state_dict

@@ -17,6 +17,7 @@ from core.job import OriginPart, to_dict
 from core.jsonio import write_json
 from core.models.architectures import ModelSpec, build_model
 from core.models.checkpoint import open_model
+from core.models.trust import Trust
 from core.models.weights import CheckpointForm, read_weights
 from core.runs.folder import RunFolder, Status
 from core.session import exporting
@@ -105,7 +106,7 @@ def test_same_says_what_coarser_types_do_to_outputs(run, tmp_path):
 def test_other_forms_hold_the_same_weights(run, tmp_path, format, name):
     result = export(run.path, format, tmp_path / name)
     assert result.largest_difference == 0 and result.keys == 22
-    again = read_weights(result.path, trust_code=True).tensors
+    again = read_weights(result.path, Trust(code=True)).tensors
     assert all(torch.equal(again[key], value) for key, value in network(1).state_dict().items())
 
 
