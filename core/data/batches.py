@@ -8,6 +8,7 @@ same augmentation. Nothing here has a state that a checkpoint would have to hold
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -182,6 +183,11 @@ def batches_per_epoch(size: int, batch: int) -> int:
     """  # noqa: D205
     whole, rest = divmod(size, max(1, batch))
     return max(1, whole + (rest > (1 if whole else 0)))
+
+
+def batches_in(epochs: float, size: int, batch: int) -> int:
+    """Return how many batches `epochs` passes over `size` samples take, a part of one counting whole."""
+    return math.ceil(epochs * batches_per_epoch(size, batch) - 1e-9)  # 0.07 passes of 100 batches are 7, not 8
 
 
 class Order:

@@ -76,15 +76,13 @@ class EngineContext:
         """Yield gradients of single samples, some at a time: by parameter name, (n, *shape)."""
         store, ids = self._samples(which, limit)
         self._work.add(GRADIENT, len(ids))
-        with evaluating(self.model.module):
-            yield from sample_gradients(self.model, store, ids, objective, self._check)
+        yield from sample_gradients(self.model, store, ids, objective, self._check)
 
     def squared_gradients(self, which: str, objective: Objective, limit: int | None = None) -> Gradients:
         """Return the mean over a set of squared gradients of single samples."""
         store, ids = self._samples(which, limit)
         self._work.add(GRADIENT, len(ids))
-        with evaluating(self.model.module):
-            return squared_gradients(self.model, store, ids, objective, self._check)
+        return squared_gradients(self.model, store, ids, objective, self._check)
 
     @contextmanager
     def trying(self, weights: Mapping[str, torch.Tensor]) -> Iterator[None]:

@@ -8,7 +8,7 @@ import torch
 from torch.func import functional_call, grad, vmap
 
 from core.data.batches import ImageStore
-from core.engine.outputs import gradients_to
+from core.engine.outputs import evaluating, gradients_to
 from core.methods.base import Objective
 from core.models.tap import TappedModel, main_logits
 
@@ -40,7 +40,10 @@ def mean_gradient(
 def sample_gradients(
     model: TappedModel, store: ImageStore, ids: torch.Tensor, objective: Objective, check: Check
 ) -> Iterator[Gradients]:
-    """Yield gradients of single samples by parameter name, each (m, *shape); m is chosen by the network's size."""
+    """Yield gradients of single samples by parameter name, each (m, *shape); m is chosen by the network's size.
+
+    The network is in eval mode only while it computes, not while the caller uses what it was given.
+    """
     module = model.module
     parameters = {name: parameter.detach() for name, parameter in model.trained_parameters().items()}
     every = (*module.named_parameters(), *module.named_buffers())
@@ -58,14 +61,15 @@ def sample_gradients(
     for chunk in ids.split(chunk_size):
         batch = store.batch(chunk)
         found = None
-        if vectorised:
-            try:
-                found = many(parameters, batch.images, batch.labels)
-            except (RuntimeError, ValueError):  # a layer that vmap does not know: one sample at a time
-                vectorised = False
-        if found is None:
-            rows = [one(parameters, image, label) for image, label in zip(batch.images, batch.labels, strict=True)]
-            found = {name: torch.stack([row[name] for row in rows]) for name in parameters}
+        with evaluating(module):
+            if vectorised:
+                try:
+                    found = many(parameters, batch.images, batch.labels)
+                except (RuntimeError, ValueError):  # a layer that vmap does not know: one sample at a time
+                    vectorised = False
+            if found is None:
+                rows = [one(parameters, image, label) for image, label in zip(batch.images, batch.labels, strict=True)]
+                found = {name: torch.stack([row[name] for row in rows]) for name in parameters}
         yield found
         check()
 

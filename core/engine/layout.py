@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.data.batches import batches_per_epoch
+from core.data.batches import batches_in
 from core.methods.base import Alternate, Edit, Optimiser, Stage, Train, parts_of
 
 
@@ -106,5 +106,4 @@ def _steps(stage: Stage, sizes: dict[str, int]) -> int:
 def _train_steps(part: Train, sizes: dict[str, int]) -> int:
     if part.length.steps is not None:
         return part.length.steps
-    size = set_size(part, sizes)
-    return math.ceil((part.length.epochs or 0) * batches_per_epoch(size, part.batch))
+    return batches_in(part.length.epochs or 0, set_size(part, sizes), part.batch)

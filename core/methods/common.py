@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 
-from core.data.batches import Batch, batches_per_epoch
+from core.data.batches import Batch, batches_in
 from core.methods.base import Aux, Context, Length, Optimiser, StageOutput, Terms, Train
 from core.parameters import Parameter, Values
 
@@ -122,7 +120,7 @@ def step_limit(steps: int, what: str) -> Parameter:
 
 def limited(epochs: float, images: int, batch: int, most: int) -> Length:
     """Return so many passes over a set of `images`, cut off after `most` steps; 0: not cut off."""
-    return Length(steps=most) if 0 < most < _steps(epochs, images, batch) else Length(epochs=epochs)
+    return Length(steps=most) if 0 < most < batches_in(epochs, images, batch) else Length(epochs=epochs)
 
 
 def least_steps(what: str, group: str) -> Parameter:
@@ -142,11 +140,7 @@ def least_steps(what: str, group: str) -> Parameter:
 
 def at_least(epochs: float, images: int, batch: int, least: int) -> Length:
     """Return so many passes over a set of `images`, or `least` steps where that is more."""
-    return Length(steps=least) if least > _steps(epochs, images, batch) else Length(epochs=epochs)
-
-
-def _steps(epochs: float, images: int, batch: int) -> int:
-    return math.ceil(epochs * batches_per_epoch(images, batch))
+    return Length(steps=least) if least > batches_in(epochs, images, batch) else Length(epochs=epochs)
 
 
 def classification(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:

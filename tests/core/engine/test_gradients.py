@@ -43,6 +43,17 @@ def test_mean_and_squares_are_those_of_single_samples(context):
     assert same(before, weights(context.model.module))
 
 
+def test_a_caller_between_two_pieces_has_its_own_modes_and_gradients(context):
+    """Until now its code ran in eval mode without gradients, and stayed there where it broke off."""
+    module = context.model.module.train()
+    module.block1[1].eval()
+    modes = [part.training for part in module.modules()]
+    for _ in context.sample_gradients("forget", cross_entropy):
+        assert torch.is_grad_enabled() and modes == [part.training for part in module.modules()]
+        break
+    assert torch.is_grad_enabled() and modes == [part.training for part in module.modules()]
+
+
 def test_gradients_reach_parameters_that_a_stage_has_frozen(context):
     for parameter in context.model.module.parameters():
         parameter.requires_grad_(False)

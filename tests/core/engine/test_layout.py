@@ -34,6 +34,12 @@ def test_segments_follow_each_other_without_gaps():
         layout.locate(13)
 
 
+@pytest.mark.parametrize(("epochs", "steps"), [(0.07, 7), (0.14, 14), (0.071, 8), (1.1, 110), (0.001, 1), (0, 0)])
+def test_parts_of_a_pass_are_not_lengthened_by_rounding(epochs, steps):
+    plan = [_train("a", "retain", length=Length(epochs=epochs), batch=10)]
+    assert Layout(plan, {"retain": 1000}).total == steps
+
+
 def test_a_stream_goes_on_where_an_earlier_stage_left_it():
     recover = _train("recover", "retain", phase="recover", length=Length(epochs=0.25), batch=10)
     layout = Layout([recover, recover], SIZES)

@@ -21,3 +21,11 @@ def test_it_is_the_same_each_time_and_differs_by_seed():
 
 def test_everything_where_it_fits():
     assert stratified_subset(np.array([2, 0, 2]), 3).tolist() == [0, 1, 2]
+
+
+def test_many_small_classes_do_not_exceed_the_budget():
+    labels = np.concatenate([np.arange(4000), np.full(8000, 4000)])
+    chosen = stratified_subset(labels, 6000)
+    assert len(chosen) == len(set(chosen.tolist())) == 6000  # 4,000 + 4,000 before
+    assert set(labels[chosen].tolist()) == set(range(4001))
+    assert len(stratified_subset(np.arange(8000), 6000)) == 6000
