@@ -27,7 +27,7 @@ from core.job import Job
 from core.runs.folder import RunFolder
 from core.runs.tail import read_all
 from core.states import ACTIVE, TERMINAL, TRANSITIONS, State, can, named
-from core.verify.partial import add_measures
+from core.verify.measure_log import add_measures
 
 if TYPE_CHECKING:
     from core.runs.tail import Look

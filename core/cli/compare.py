@@ -23,8 +23,7 @@ def declare_compare(parser: argparse.ArgumentParser) -> None:
 def run_compare(given: argparse.Namespace, screen: Screen) -> int:
     """Compare the runs' reports."""
     from core.files import write_atomic
-    from core.verify.comparison import compare
-    from core.verify.comparison_page import blocks, render_comparison
+    from core.verify.comparison import blocks, compare, render_comparison
 
     runs = _opened(given.runs)
     found = compare(runs)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from core.metrics.linear_algebra import one_blas_thread
 from core.metrics.probe import as_float64
-from core.metrics.sampling import stratified_subset
+from core.metrics.rows import stratified_subset
 
 SAMPLE_CAP = 5000
 """Test samples clustered, spread over the classes; the mutual information of more changes in the third decimal."""

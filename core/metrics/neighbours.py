@@ -1,15 +1,23 @@
-"""Neighbour damage: what became of the images that lie nearest to the forget set in the original network."""
+"""What lies near a forget set in a network's features: found before a run, and scored after it.
+
+Closeness is the cosine to the nearest forget sample, or the cosine of the head's gradients. Both are proxies of
+influence: methods move the network where forget images are, images with like features move along, and images whose
+loss has a like gradient get worse when the forget set's loss is driven up.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from core.metrics.accuracy import accuracy
+from core.metrics.linear_algebra import ROWS_PER_CHUNK
+from core.metrics.rows import Rows
 
 SHARE = 0.1
 """Share of the unseen retain images that counts as near: on ten classes about as many as one class has."""
@@ -31,26 +39,48 @@ class Neighbours:
         return {"accuracy": self.accuracy, "far_accuracy": self.far_accuracy, "count": self.count}
 
 
+def cosines(features: Tensor, targets: Tensor) -> Iterator[Tensor]:
+    """Yield the cosine of each row of `features` ((m, C)) to each of `targets` ((n, C)): (rows, n) float32 pieces."""
+    directions = F.normalize(targets.detach().float(), dim=1)
+    for rows in features.split(ROWS_PER_CHUNK):
+        yield F.normalize(rows.detach().float(), dim=1) @ directions.T
+
+
+def feature_similarity(features: Tensor, targets: Tensor) -> Tensor:
+    """Return the cosine of each row of `features` ((m, C)) to the nearest of `targets` ((n, C)), (m,) float32, −1..1.
+
+    NaN where it is not finite, and everywhere where there is no target. Of many targets 2,000 are taken, spread evenly.
+    """
+    if not len(targets) or not len(features):
+        return torch.full((len(features),), float("nan"))
+    return torch.cat([piece.amax(1) for piece in cosines(features, evenly(targets))])
+
+
 def nearest_to(forget_features: Tensor, features: Tensor, share: float = SHARE) -> Tensor:
     """Return which of `features` ((m, C)) are nearest to `forget_features` ((n, C)), a bool mask (m,).
 
-    By the cosine to the nearest forget sample, in the network both were taken from (the original: neighbourhood must
-    not depend on the model that is judged). A share of all, at least FEWEST; all false where a set is empty or not
-    finite.
+    In the network both were taken from (the original: neighbourhood must not depend on the model that is judged). A
+    share of all, at least FEWEST; all false where a set is empty or not finite.
     """
     mask = torch.zeros(len(features), dtype=torch.bool)
-    if not len(forget_features) or not len(features):
-        return mask
-    forget_features = evenly(forget_features)
-    if not bool(torch.isfinite(features).all() and torch.isfinite(forget_features).all()):
-        return mask
-    targets = F.normalize(forget_features.detach().float(), dim=1)
-    likeness = torch.cat(
-        [(F.normalize(rows.detach().float(), dim=1) @ targets.T).amax(1) for rows in features.split(2048)]
-    )
-    count = min(len(features), max(FEWEST, round(share * len(features))))
-    mask[likeness.topk(count).indices] = True
+    similarity = feature_similarity(features, forget_features)
+    if len(features) and bool(torch.isfinite(similarity).all()):
+        count = min(len(features), max(FEWEST, round(share * len(features))))
+        mask[similarity.topk(count).indices] = True
     return mask
+
+
+def nearest_rows(features: Tensor, targets: Tensor, rows: Tensor, count: int) -> Tensor:
+    """Return the `count` nearest of `rows` ((m,) int64 ids into `features`, (N, C)) to each of `targets` ((n, C)).
+
+    Ids by cosine, nearest first: (n, min(count, m)) int64.
+    """
+    best, ids = torch.zeros(len(targets), 0), torch.zeros(len(targets), 0, dtype=torch.int64)
+    pieces = cosines(cast(Tensor, Rows(features, rows)), targets)
+    for named, piece in zip(rows.split(ROWS_PER_CHUNK), pieces, strict=True):
+        best, order = torch.cat([best, piece.T], 1).topk(min(count, best.shape[1] + len(named)), dim=1)
+        ids = torch.cat([ids, named.expand(len(targets), -1)], 1).gather(1, order)
+    return ids
 
 
 def evenly(rows: Tensor) -> Tensor:
@@ -67,3 +97,36 @@ def measure_neighbours(logits: Tensor, labels: Tensor, near: Tensor) -> Neighbou
         far_accuracy=accuracy(logits[~near], labels[~near]),
         count=int(near.sum()),
     )
+
+
+def head_gradient_similarity(logits: Tensor, labels: Tensor, features: Tensor, forget: Tensor) -> Tensor:
+    """Return the cosine of each sample's head gradient to the forget set's, (n,) float32 in -1..1.
+
+    The gradient of cross-entropy by the weights and bias of a linear head is (p − y) [f, 1]ᵀ with the probabilities p
+    (as in TracIn's last layer: Pruthi et al. 2020, arXiv:2002.08484), so no backward pass is needed: with G the sum
+    over the forget set, ⟨gᵢ, G⟩ = (pᵢ − yᵢ)ᵀ G [fᵢ, 1]. Positive: the sample's loss rises, to first order, where the
+    forget set's is driven up. 0 where a gradient vanishes; NaN where it is not finite.
+
+    logits: (n, K), labels: (n,) int64, features: (n, C), forget: (n,) bool.
+    """
+    total = torch.zeros(logits.shape[1], features.shape[1] + 1, dtype=torch.float64)
+    for rows in torch.nonzero(forget).flatten().split(ROWS_PER_CHUNK):
+        errors, inputs = _parts(logits[rows], labels[rows], features[rows])
+        total += errors.T @ inputs
+    length = float(total.norm())
+    found = []
+    for start in range(0, len(logits), ROWS_PER_CHUNK):
+        part = slice(start, start + ROWS_PER_CHUNK)
+        errors, inputs = _parts(logits[part], labels[part], features[part])
+        product = ((errors @ total) * inputs).sum(1)
+        scale = errors.norm(dim=1) * inputs.norm(dim=1) * length
+        found.append(torch.where(scale == 0, 0.0, product / scale).float())
+    return torch.cat(found) if found else torch.zeros(0)
+
+
+def _parts(logits: Tensor, labels: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+    """Return p − y (n, K) and [f, 1] (n, C + 1) in float64: what is left of 1 − p matters where a model is sure."""
+    errors = F.softmax(logits.double(), dim=1)
+    errors[torch.arange(len(labels)), labels] -= 1
+    inputs = torch.cat([features.double(), torch.ones(len(features), 1, dtype=torch.float64)], dim=1)
+    return errors, inputs

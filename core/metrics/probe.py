@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.metrics.linear_algebra import one_blas_thread
-from core.metrics.sampling import stratified_subset
+from core.metrics.rows import stratified_subset
 
 SAMPLE_BUDGET = 6000
 """Training samples of the probe, spread over the classes: enough for C = 512, and fits take seconds."""

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from core.metrics.distances import sample_jensen_shannon
 from core.metrics.linear_algebra import one_blas_thread
-from core.metrics.rmia import true_probability
-from core.metrics.sampling import stratified_subset
+from core.metrics.membership import true_probability
+from core.metrics.rows import stratified_subset
 
 SVC_SAMPLES = 2000
 """Samples a side of the confidence attack. The published code takes all (10,000 and 10,000), and several seconds a

@@ -1,11 +1,13 @@
-"""Rows of a stored table, taken piece by piece: what measures read where a whole copy would grow with the data."""
+"""Which rows measures read: fixed subsets, the same for every model, and rows of stored tables, piece by piece."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -53,3 +55,24 @@ class Rows:
         """Yield the rows in pieces of `size`."""
         for start in range(0, len(self), size):
             yield self[start : start + size]
+
+
+def stratified_subset(labels: NDArray[np.int64], budget: int, seed: int = 0) -> NDArray[np.int64]:
+    """Return at most `budget` positions of `labels` ((n,) int), ascending: of each class its share, rounded down.
+
+    At least one of each class where so many fit: small classes have theirs before large ones get a further one. All
+    positions where they fit. Deterministic in (labels, budget, seed).
+    """
+    total = len(labels)
+    if total <= budget:
+        return np.arange(total)
+    generator = np.random.default_rng(seed)
+    keys = generator.random(total)
+    chosen, ranks = [], []
+    for name in np.unique(labels):
+        members = np.flatnonzero(labels == name)
+        quota = max(1, int(len(members) * budget / total))
+        chosen.append(members[np.argsort(keys[members], kind="stable")[:quota]])
+        ranks.append(np.arange(quota))
+    taken = np.concatenate(chosen)
+    return np.sort(taken[np.lexsort((keys[taken], np.concatenate(ranks)))[:budget]])

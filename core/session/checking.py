@@ -39,8 +39,7 @@ from core.session.training import Reference, known_references, reference_from, t
 from core.states import State
 from core.verify import relations, suite
 from core.verify.half_widths import half_widths
-from core.verify.measure_log import Found, MeasureLog, NotKeptError, merge
-from core.verify.partial import JUDGED
+from core.verify.measure_log import JUDGED, Found, MeasureLog, NotKeptError, merge
 from core.verify.relearning import Ground, Network
 from core.verify.verdict import decide
 

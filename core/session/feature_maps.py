@@ -19,6 +19,7 @@ from core.errors import InputError, MismatchError, StoppedError
 from core.files import file_sha256
 from core.forget_list import read_forget_csv
 from core.job import Job
+from core.metrics.geometry import Projection, turned_projection
 from core.metrics.linear_algebra import one_blas_thread
 from core.models.architectures import network_key
 from core.models.checkpoint import check_fit, open_model
@@ -27,7 +28,6 @@ from core.session.chain import original_of
 from core.session.opening import DataOptions, Pair, open_pair, stores, tapped
 from core.session.original import cached_outputs
 from core.session.references import trained_references
-from core.verify.embedding import Projection, turned_projection
 
 MOST_POINTS = 5000
 """Points of one picture: more hide each other, and a scatter of this size draws in a few milliseconds."""

@@ -16,15 +16,13 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from core.data.dataset import Dataset
 from core.data.duplicates import Duplicates, ImageHashes, find_duplicates, hash_images
 from core.data.twins import Twins, find_twins
 from core.engine.full import FullOutputs
 from core.files import write_atomic
-from core.metrics.neighbours import evenly
-from core.metrics.proximity import feature_similarity, head_gradient_similarity
+from core.metrics.neighbours import evenly, feature_similarity, head_gradient_similarity, nearest_rows
 from core.places import cache_home
 
 ORDERS = ("features", "gradient")
@@ -90,7 +88,7 @@ def near_forget_set(outputs: FullOutputs, forget: np.ndarray, gone: np.ndarray |
     mask = torch.from_numpy(forget.copy())
     train = outputs.train
     return Near(
-        feature_similarity(train.features, mask).numpy(),
+        feature_similarity(train.features, train.features[mask]).numpy(),
         head_gradient_similarity(train.logits, train.labels, train.features, mask).numpy(),
         forget,
         gone,
@@ -170,15 +168,7 @@ def nearest_kept(features: torch.Tensor, forget: torch.Tensor) -> tuple[np.ndarr
     asked = asked[:: max(1, -(-len(asked) // count))]
     if not len(asked) or not len(stays) or not bool(torch.isfinite(features).all()):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    targets = F.normalize(features[asked].float(), dim=1)
-    best = torch.full((len(asked), 0), 0.0)
-    ids = torch.zeros((len(asked), 0), dtype=torch.int64)
-    for rows in stays.split(8192):
-        likeness = targets @ F.normalize(features[rows].float(), dim=1).T
-        best = torch.cat([best, likeness], dim=1)
-        ids = torch.cat([ids, rows.expand(len(asked), -1)], dim=1)
-        best, order = best.topk(min(NEAREST, best.shape[1]), dim=1)
-        ids = ids.gather(1, order)
+    ids = nearest_rows(features, features[asked], stays, NEAREST)
     return ids.flatten().numpy(), asked.repeat_interleave(ids.shape[1]).numpy()
 
 

@@ -1,22 +1,26 @@
-"""Runs side by side: measures and closures, means over seeds, how far measures agree, and how their jobs differ."""
+"""Runs side by side, as data, as tables and as one HTML page: measures, closures, means over seeds, rank agreement."""
 
 from __future__ import annotations
 
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from core.metrics.rank_agreement import agreement_matrix
+from core.verify import numbers
 from core.verify.closure import CONFIDENCE
-from core.verify.published_table import published_rows
-from core.verify.table import TableRow, measure_rows
+from core.verify.report import Cell, Column, Line, ShownTable, number, page_environment
+from core.verify.table import PUBLISHED, TableRow, measure_rows, published_rows
+from core.version import VERSION
 
 Report = Mapping[str, Any]
 
 NO_DIFFERENCE = ("app_version", "libraries", "checkpoint_seconds", "monitoring_budget", "threads")
 """Parts of a job that say where and when it ran, not what it did."""
+
+FEWEST_RUNS = 3
+"""Runs that rank agreement needs at least: of two runs any two measures agree or disagree by a coin."""
 
 BY_SEED = ("seed",)
 """Parts of a job in which runs of one group may differ."""
@@ -28,6 +32,19 @@ PLACES = {
     "data.data_root": "data.fingerprint",
 }
 """Entries that say where something lies, and the hash of what lay there: moved, it is the same."""
+
+
+Comparison = Mapping[str, Any]
+
+NOTES = {
+    "measures": "Retrained: mean over the retrained models of the first run's report. No value is good for being high "
+    "or low; the retrained one is the goal.",
+    "closure": "Share of the gap between original and retrained that is closed; a dash: not informative here.",
+    "groups": "Runs that differ in their seed alone: mean, and the 95 % interval of the mean over seeds.",
+    "agreement": "Kendall's tau between measures' closures across the runs: 1 the same order, −1 the opposite one. "
+    "Metrics disagree; there is no single score.",
+    "job": "Entries in which the job files differ.",
+}
 
 
 @dataclass(frozen=True)
@@ -48,7 +65,7 @@ def compare(runs: Sequence[Run]) -> dict[str, Any]:
     every measure and closure. `agreement` is Kendall's tau between measures across the runs (of their closures, so
     that all point the same way); empty where runs are not comparable.
     """
-    rows = [_measures(run.report) for run in runs]
+    rows = [_rows_of(run.report) for run in runs]
     serious, further = _differences(runs)
     taken = {key for row in rows for key, each in row.items() if each.values["unlearned"] is not None}
     keys = [key for key in _ordered(rows) if key in taken]
@@ -81,6 +98,25 @@ def job_differences(runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def kendall_tau(first: Sequence[float | None], second: Sequence[float | None]) -> float | None:
+    """Return Kendall's tau-b of two value lists over the same runs, −1..1; pairs with a missing value are left out.
+
+    None for fewer than FEWEST_RUNS pairs, or where one list has no order at all (all values tied).
+    """
+    pairs = [(a, b) for a, b in zip(first, second, strict=True) if a is not None and b is not None]
+    if len(pairs) < FEWEST_RUNS:
+        return None
+    from scipy.stats import kendalltau
+
+    tau = float(kendalltau(*zip(*pairs, strict=True)).statistic)
+    return tau if math.isfinite(tau) else None
+
+
+def agreement_matrix(values: Mapping[str, Sequence[float | None]]) -> dict[str, dict[str, float | None]]:
+    """Return tau of every measure with every other: measure -> measure -> tau. `values`: by measure, one a run."""
+    return {one: {other: kendall_tau(values[one], values[other]) for other in values if other != one} for one in values}
+
+
 def mean_interval(values: Sequence[float | None]) -> dict[str, Any]:
     """Return n, mean and the 95 % interval t(n−1)·s/√n of the mean; low and high are null for fewer than two."""
     known = [value for value in values if value is not None and math.isfinite(value)]
@@ -96,7 +132,7 @@ def mean_interval(values: Sequence[float | None]) -> dict[str, Any]:
     return {"n": len(known), "mean": mean, "low": mean - half, "high": mean + half}
 
 
-def _measures(report: Report) -> dict[str, TableRow]:
+def _rows_of(report: Report) -> dict[str, TableRow]:
     return {row.key: row for row in (*measure_rows(report), *published_rows(report))}
 
 
@@ -208,3 +244,144 @@ def _flat(value: Any, name: str = "") -> dict[str, Any]:
                 found |= _flat(inner, f"{name}.{key}" if name else str(key))
         return found
     return {name: ", ".join(map(str, value)) or "none" if isinstance(value, (list, tuple)) else value}
+
+
+# -- as tables and as a page ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Block:
+    """One table: its title, cells as text, and what must stand below it. `why` explains a row."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+    note: str = ""
+    why: list[str] = field(default_factory=list)
+
+
+def blocks(found: Comparison) -> list[Block]:
+    """Return a comparison's tables in reading order; those without rows are left out."""
+    names = [run["run"] for run in found["runs"]]
+    made = [_measures_block(found, names), _published_block(found, names), _closures_block(found, names)]
+    made += [*_group_blocks(found), agreement_block(found), jobs_block(found)]
+    return [block for block in made if block.rows]
+
+
+def render_comparison(found: Comparison, title: str) -> str:
+    """Return a comparison as one HTML page without scripts and without anything fetched from elsewhere."""
+    tables = [
+        ShownTable(
+            [Column(name) for name in block.header],
+            [("", [
+                Line(row[0], [Cell(text) for text in row[1:]], why)
+                for row, why in zip(block.rows, block.why or [""] * len(block.rows), strict=True)
+            ])],
+            block.title,
+            block.note,
+        )
+        for block in blocks(found)
+    ]
+    sentence = "This run was not checked."
+    runs = [{"run": run["run"], "sentence": run["verdict"]["sentence"] or sentence} for run in found["runs"]]
+    return (
+        page_environment()
+        .get_template("compare.html.j2")
+        .render(title=title, version=VERSION, differences=found["differences"], runs=runs, tables=tables)
+    )
+
+
+def _measures_block(found: Comparison, names: list[str]) -> Block:
+    own = [measure for measure in found["measures"] if measure["group"] != PUBLISHED]
+    return _values_block("Measures", own, found, names)
+
+
+def _published_block(found: Comparison, names: list[str]) -> Block:
+    field_own = [measure for measure in found["measures"] if measure["group"] == PUBLISHED]
+    return _values_block(PUBLISHED, field_own, found, names)
+
+
+def _values_block(title: str, measures: Sequence[Mapping[str, str]], found: Comparison, names: list[str]) -> Block:
+    anchors = {title: found["anchors"].get(key) or {} for key, title in _ANCHORS.items()} if found["anchors"] else {}
+    rows, why = [], []
+    for measure in measures:
+        key, unit = measure["key"], measure["unit"]
+        values = [anchor.get(key) for anchor in anchors.values()]
+        values += [run["measures"].get(key) for run in found["runs"]]
+        rows.append([measure["title"], *(number(unit, value) for value in values)])
+        why.append(measure["explanation"])
+    return Block(title, ["", *anchors, *names], rows, NOTES["measures"] if anchors else "", why)
+
+
+def _closures_block(found: Comparison, names: list[str]) -> Block:
+    keys = dict.fromkeys(key for run in found["runs"] for key in run["closure"])
+    rows = [[_title(key), *(_share(run["closure"].get(key)) for run in found["runs"])] for key in keys]
+    rows = [row for row in rows if any(text != numbers.DASH for text in row[1:])]
+    return Block("Gap closed", ["", *names], rows, NOTES["closure"])
+
+
+def _group_blocks(found: Comparison) -> list[Block]:
+    several = [group for group in found["groups"] if len(group["runs"]) > 1]
+    made = []
+    for group in several:
+        units = {measure["key"]: measure for measure in found["measures"]}
+        rows = []
+        for key, taken in group["measures"].items():
+            if key not in units or not taken["n"]:
+                continue
+            unit, closure = units[key]["unit"], group["closure"].get(_VERDICT_KEYS.get(key, key)) or {}
+            rows.append([
+                units[key]["title"], str(taken["n"]), number(unit, taken["mean"]), _interval(unit, taken),
+                _share(closure.get("mean")),
+            ])  # fmt: skip
+        seeds = ", ".join(map(str, group["seeds"]))
+        preset = f", {group['preset']}" if group["preset"] else ""
+        title = f"{group['title']}{preset}: seeds {seeds}"
+        made.append(Block(title, ["", "runs", "mean", "95 % interval", "gap closed"], rows, NOTES["groups"]))
+    return made
+
+
+def agreement_block(found: Comparison) -> Block:
+    """Return how far measures agree across the runs; without rows where that cannot be told."""
+    matrix = found["agreement"]
+    rows = [
+        [_title(key), *("" if key == other else _tau(matrix[key].get(other)) for other in matrix)] for key in matrix
+    ]
+    rows = rows if any(text not in ("", numbers.DASH) for row in rows for text in row[1:]) else []
+    return Block("Agreement of measures", ["", *map(_title, matrix)], rows, NOTES["agreement"])
+
+
+def jobs_block(found: Comparison) -> Block:
+    """Return the entries in which the runs' job files differ."""
+    names = [run["run"] for run in found["runs"]]
+    rows = [
+        [entry, *(numbers.DASH if values[name] is None else str(values[name]) for name in names)]
+        for entry, values in found["job_differences"].items()
+    ]
+    return Block("Difference of the jobs", ["", *names], rows, NOTES["job"])
+
+
+_ANCHORS = {"original": "Original", "head_only": "Head-only edit", "retrained": "Retrained"}
+_VERDICT_KEYS = {"forget_test_accuracy": "forget_accuracy", "js_forget": "output_distance"}
+
+
+def _title(key: str) -> str:
+    from core.verify.closure import MEASURES
+
+    return next((measure.title for measure in MEASURES if measure.key == key), key).capitalize()
+
+
+def _share(value: float | None) -> str:
+    return numbers.DASH if value is None else f"{numbers.whole_percent(value)} %"
+
+
+def _interval(unit: str, taken: Mapping[str, Any]) -> str:
+    """Write an interval; no measure is below 0 and no share above 1, whatever a t-interval of few seeds says."""
+    if taken["low"] is None:
+        return numbers.DASH
+    high = min(1.0, taken["high"]) if unit == "percent" and taken["mean"] <= 1 else taken["high"]
+    return f"{number(unit, max(0.0, taken['low']))} … {number(unit, high)}"
+
+
+def _tau(value: float | None) -> str:
+    return numbers.DASH if value is None else f"{value:.2f}".replace("-", numbers.MINUS)

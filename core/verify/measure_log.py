@@ -18,9 +18,14 @@ from typing import Any
 from core.errors import InputError
 from core.files import write_atomic
 from core.jsonio import dumps, loads, read_json
+from core.verify.verdict import decide
 
 SUITE_VERSION = 5
 """Counted up whenever a measure's definition changes, so that numbers of two definitions never meet."""
+
+
+JUDGED = ("original", "unlearned", "head_only", "fresh")
+"""Models of a check that are not retrained ones."""
 
 
 @dataclass(frozen=True)
@@ -140,3 +145,33 @@ def _records(path: Path) -> list[dict[str, Any]]:
         if isinstance(record, dict):
             found.append(record)
     return found
+
+
+def partial_report(report: Mapping[str, Any], taken: Mapping[str, Mapping[str, Any]], suite: str) -> dict[str, Any]:
+    """Return `report` with the measures of a check under way in place of its own.
+
+    `taken`: model -> what was measured of it so far. The verdict keeps the rows that can be told already, with neither
+    code nor sentence: those need everything. `partial` tells such a report from a whole one.
+    """
+    old = report.get("verdict") or {}
+    trained_on = {row["key"] for row in old.get("measures") or () if row.get("trained_on")}
+    models = {name: dict(values) for name, values in taken.items() if name in JUDGED}
+    retrained = {name: dict(values) for name, values in taken.items() if name not in JUDGED}
+    if retrained:
+        models["retrained"] = next(iter(retrained.values()))
+    rows = decide(models, list(retrained.values()), trained_on).measures
+    return {
+        **report,
+        "models": models,
+        "retrained": retrained,
+        "published": {},
+        "closure": {},
+        "suite": suite,
+        "partial": True,
+        "verdict": {"code": None, "sentence": "", "damaged": False, "measures": [row.as_dict() for row in rows]},
+    }
+
+
+def add_measures(taken: dict[str, dict[str, Any]], model: str, values: Mapping[str, Any]) -> None:
+    """Add what was found of a model to what is known of it."""
+    merge(taken.setdefault(model, {}), values)

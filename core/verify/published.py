@@ -15,39 +15,9 @@ from core.metrics.accuracy import accuracy
 from core.metrics.distances import agreement
 from core.metrics.rows import Rows
 from core.verify.measure_log import Found
+from core.verify.table import PUBLISHED_TITLES
 
 Row = dict[str, float | None]
-
-TITLES: dict[str, tuple[str, str, str]] = {
-    "ua": ("UA, %", "percent", "1 − accuracy on the forget set."),
-    "ra": ("RA, %", "percent", "Accuracy on the retain set, training images without augmentation."),
-    "ta": ("TA, kept classes, %", "percent", "Accuracy on unseen images of the classes that stay."),
-    "ta_all": ("TA, all classes, %", "percent", "The same on all classes. Papers differ in which one TA is."),
-    "mia": (
-        "MIA-efficacy, %", "percent",
-        "Share of the forget set that an SVC on the true class's probability calls non-member (SalUn; at most "
-        f"{metrics.SVC_SAMPLES:,} samples a side).",
-    ),
-    "average_gap": ("Average gap, points", "percent", "Mean of |u − r| over UA, RA, TA and MIA-efficacy (SalUn)."),
-    "tow": ("ToW", "ratio", "(1 − |ΔUA|)(1 − |ΔRA|)(1 − |ΔTA|), Δ to the retrained model (RUM)."),
-    "tow_mia": ("ToW-MIA", "ratio", "The same with MIA-efficacy in place of UA."),
-    "zrf": ("ZRF (scaled JS)", "ratio", "1 − mean JS / ln 2 to a randomly initialised network, forget set. Ours."),
-    "zrf_paper_code": (
-        "ZRF (paper code)", "ratio",
-        "As the published code computes it: no Jensen-Shannon divergence, near 1 for everything. Not comparable with "
-        "the row above.",
-    ),
-    "activation_distance": (
-        "Activation distance", "ratio", "Mean L2 norm of the difference of probabilities to the retrained model's."
-    ),
-    "completeness": ("Completeness, %", "percent", "Share of the forget set called as the retrained model calls it."),
-    "ain": (
-        "AIN", "ratio",
-        "Batches to relearn the forget set from it alone, as a multiple of the retrained model's (TIFS 2023).",
-    ),
-    "aus": ("AUS", "ratio", "(1 − (A_o − A_u)) / (1 + |Δ|), A the accuracy on unseen kept classes (ERASURE)."),
-}  # fmt: skip
-"""Each measure's title, unit and definition, in the order of the table. None is better for being high or low."""
 
 
 def own_measures(
@@ -104,7 +74,7 @@ def completed(rows: Mapping[str, Row], retrained: Sequence[str], by_class: bool)
     if retrained:
         keys = {key for name in retrained for key in found[name]}
         found["retrained"] = {key: _mean([found[name].get(key) for name in retrained]) for key in keys}
-    return {name: {key: row.get(key) for key in (*TITLES, "relearn_batches")} for name, row in found.items()}
+    return {name: {key: row.get(key) for key in (*PUBLISHED_TITLES, "relearn_batches")} for name, row in found.items()}
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

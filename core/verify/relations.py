@@ -17,8 +17,7 @@ from core.data.splits import Splits, stratified
 from core.engine.full import FullOutputs
 from core.metrics.distances import agreement, sample_jensen_shannon, sample_total_variation
 from core.metrics.geometry import linear_cka, procrustes_distance
-from core.metrics.membership import matched_positions
-from core.metrics.rmia import rmia, rmia_dict
+from core.metrics.membership import matched_positions, rmia, rmia_dict
 from core.verify.measure_log import Found
 
 GEOMETRY_SAMPLES = 2000

@@ -8,31 +8,73 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from core.verify import numbers
 from core.verify import report_text as text
-from core.verify.marks import gap_bar, marker
-from core.verify.published import TITLES
-from core.verify.report_plots import plots
+from core.verify.charts import gap_bar, marker
+from core.verify.plots import plots
 from core.verify.report_text import reference_count
-from core.verify.table import TableRow, measure_rows
+from core.verify.table import (
+    MODELS,
+    PUBLISHED_NOTE,
+    TableRow,
+    measure_rows,
+    model_measures,
+    published_rows,
+    seen_before,
+)
 
 Report = Mapping[str, Any]
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "resources" / "report"
 
-COLUMNS = {
-    "original": "Original",
-    "unlearned": "Unlearned",
-    "head_only": "Head-only edit (control)",
-    "retrained": "Retrained",
-    "fresh": "Untrained",
-}
-"""Models in the order of the table, with the names the window uses."""
+
+@dataclass(frozen=True)
+class Column:
+    """The head of a column: a name, a marker before it, and what stands in small print below."""
+
+    title: str
+    more: str = ""
+    marker: str = ""
+    left: bool = False  # its cells are no numbers
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell as text, or as markup; `kind` is its class, `why` its tool tip, `more` stands in small print below."""
+
+    text: str
+    kind: str = ""
+    why: str = ""
+    more: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row: its title, its cells, the title's tool tip, and what stands in small print below the title."""
+
+    title: str
+    cells: list[Cell]
+    why: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ShownTable:
+    """A table of a page, in groups of rows with a title each (empty: without a line of its own)."""
+
+    columns: list[Column]
+    groups: list[tuple[str, list[Line]]]
+    title: str = ""
+    note: str = ""
+    kind: str = ""
+
 
 def render_report(report: Report, events: Sequence[Mapping[str, Any]]) -> str:
     """Return the report as one HTML page without scripts and without anything fetched from elsewhere.
@@ -51,14 +93,9 @@ def render_report(report: Report, events: Sequence[Mapping[str, Any]]) -> str:
         code=verdict.get("code") or "none",
         meaning=text.MEANING.get(verdict.get("code") or "", ""),
         proof=text.PROOF,
-        hatched=text.hatched(report),
-        control=text.CONTROL if (report.get("models") or {}).get("head_only") else "",
-        columns=_columns(report),
-        has_gaps=bool(verdict) and reference_count(report) > 0,
-        groups=_groups(report),
+        measures=_measures(report),
         plots=plots(report, events),
         published=_published(report),
-        published_note=text.PUBLISHED,
         parameters=_parameters(report),
         thresholds=_flat(verdict.get("thresholds")),
         versions=_versions(report),
@@ -130,7 +167,7 @@ def _figures(report: Report) -> list[dict[str, str]]:
     rows = {row.key: row for row in measure_rows(report)}
     by_class = report.get("forget_mode") != "sample"
     forget = "forget_test_accuracy" if by_class else "forget_accuracy"
-    seen = "images seen before" if (report.get("dataset") or {}).get("test_origin") == "set aside" else "unseen images"
+    seen = "images seen before" if seen_before(report) else "unseen images"
     whose = "the class" if len(report.get("forget_classes") or ()) == 1 else "these classes"
     wanted = {
         forget: f"of {seen} of {whose} are still recognised" if by_class else "of the forget images are named rightly",
@@ -149,103 +186,72 @@ def _figures(report: Report) -> list[dict[str, str]]:
     return found
 
 
-def _columns(report: Report) -> list[dict[str, Any]]:
-    models = report.get("models") or {}
-    count = reference_count(report)
-    shown = []
-    for name, title in COLUMNS.items():
-        if name == "fresh":  # only relearning measures it, and draws it
-            continue
-        if name not in models and not (name == "retrained" and count):
-            continue
-        more = f"mean of {count}" if name == "retrained" and count > 1 else ""
-        title, _, bracket = title.partition(" (")
-        more = f"({bracket}" if bracket else more
-        shown.append({"key": name, "title": title, "marker": marker(name), "more": more})
-    return shown
-
-
-def _groups(report: Report) -> list[dict[str, Any]]:
-    """Return the table: groups of rows, each with its cells and its gap bar where it has one."""
+def _measures(report: Report) -> ShownTable | None:
+    """Return the table of all measures but cost, in groups, with a gap bar where something was retrained."""
     if not report.get("models"):
-        return []
-    columns = [column["key"] for column in _columns(report)]
-    rows = [row for row in measure_rows(report) if row.group != "Cost"]
-    rows += _further_rows(report, {row.verdict["key"] for row in rows if row.verdict})
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(row.group, []).append(_shown_row(row, columns, reference_count(report)))
-    return [{"title": title, "rows": shown} for title, shown in groups.items()]
-
-
-def _further_rows(report: Report, shown: set[str]) -> list[TableRow]:
-    """Return rows for measures of the verdict that the table does not list, such as attacks."""
-    models = ("original", "unlearned", "head_only", "retrained")
-    found = []
-    for row in (report.get("verdict") or {}).get("measures") or []:
-        if row.get("key") in shown or all(row.get(name) is None for name in models):
-            continue
-        unit = "percent" if row.get("unit") == "percent" else "ratio"
-        title = str(row.get("title", row["key"])).capitalize() + {"percent": ", %", "ratio": ""}[unit]
-        if row["key"] == "membership":
-            title = "Membership attack, AUC"
-        values = {name: row.get(name) for name in models}
-        found.append(TableRow(row["key"], "Attacks", title, unit, values, verdict=row))  # type: ignore[arg-type]
-    return found
-
-
-def _published(report: Report) -> dict[str, Any] | None:
-    """Return the field's own measures as a table: one row a measure, one column a model; None where not taken."""
-    rows = report.get("published") or {}
-    names = [name for name in ("original", "unlearned", "head_only", "retrained") if name in rows]
-    if not names:
         return None
-    others = [name for name in rows if name not in COLUMNS]
-    shown = []
-    for key, (title, unit, definition) in TITLES.items():
-        values = [rows[name].get(key) for name in names]
-        if all(value is None for value in values):
-            continue
-        each = [_cell(unit, rows[name].get(key)) for name in others if rows[name].get(key) is not None]
-        spread = "single ones: " + ", ".join(each) if len(each) > 1 else ""
-        shown.append({
-            "title": title, "definition": definition, "cells": [_cell(unit, value) for value in values],
-            "ours": names.index("unlearned") if "unlearned" in names else -1, "spread": spread,
-        })  # fmt: skip
-    columns = [column for column in _columns(report) if column["key"] in names]
-    columns.sort(key=lambda column: names.index(column["key"]))
-    return {"columns": columns, "rows": shown}
+    names = _names(report)
+    has_gaps = bool(report.get("verdict")) and reference_count(report) > 0
+    columns = _columns(report, names)
+    columns += [Column("Gap closed", "Original → Retrained", left=True)] if has_gaps else []
+    groups: dict[str, list[Line]] = {}
+    for row in measure_rows(report):
+        if row.group != "Cost":
+            cells = [*_cells(row, names), *([_gap(row)] if has_gaps else [])]
+            groups.setdefault(row.group, []).append(Line(row.title, cells, row.explanation, row.note))
+    control = text.CONTROL if model_measures(report, "head_only") else ""
+    note = " ".join(part for part in (text.hatched(report), control) if part)
+    return ShownTable(columns, list(groups.items()), "What was measured", note)
 
 
-def _shown_row(row: TableRow, columns: Sequence[str], references: int) -> dict[str, Any]:
-    verdict = row.verdict or {}
-    shown: dict[str, Any] = {
-        "title": row.title,
-        "note": row.note,
-        "explanation": row.explanation,
-        "cells": [
-            {
-                "text": _cell(row.unit, row.values.get(name)),
-                "why": row.missing.get(name, ""),
-                "ours": name == "unlearned",
-            }
-            for name in columns
-        ],
-        "bar": "",
-        "closure": "",
-        "reason": "",
-    }
-    if verdict and references:
-        informative, position = bool(verdict.get("informative")), verdict.get("position")
-        ends = row.whisker
-        share = _closure_text(verdict) if informative else ""
-        label = f"{share} of the gap closed" if share else "not informative here"
-        shown["bar"] = gap_bar(
-            position if informative else None, (ends[1] - ends[0]) / 2 if ends else None, label=label
-        )
-        shown["closure"] = share
-        shown["reason"] = "" if informative else "not informative here"
-    return shown
+def _published(report: Report) -> ShownTable | None:
+    """Return the field's own measures as a table, with the value of each retrained model; None where not taken."""
+    names, lines = _names(report), []
+    for row in published_rows(report):
+        *cells, last = _cells(replace(row, missing={}), names)
+        single = [number(row.unit, value) for value in row.retrained]
+        last = replace(last, more="single ones: " + ", ".join(single) if len(single) > 1 else "")
+        lines.append(Line(row.title, [*cells, last], note=row.explanation.removesuffix(PUBLISHED_NOTE).strip()))
+    if not lines:
+        return None
+    return ShownTable(
+        _columns(report, names), [("", lines)], "As the field publishes them", text.PUBLISHED, "published"
+    )
+
+
+def _names(report: Report) -> list[str]:
+    """Return the models that have a column; an untrained network has none, because only relearning measures it."""
+    models, retrained = report.get("models") or {}, reference_count(report) > 0
+    return [name for name in MODELS if name != "fresh" and (name in models or (name == "retrained" and retrained))]
+
+
+def _columns(report: Report, names: Sequence[str]) -> list[Column]:
+    count = reference_count(report)
+    more = {"head_only": "(control)", "retrained": f"mean of {count}" if count > 1 else ""}
+    return [Column("Measure"), *(Column(MODELS[name], more.get(name, ""), marker(name)) for name in names)]
+
+
+def _cells(row: TableRow, names: Sequence[str]) -> list[Cell]:
+    def kind(name: str) -> str:
+        return "ours" if name == "unlearned" else "missing" if row.missing.get(name) else ""
+
+    return [Cell(number(row.unit, row.values.get(name)), kind(name), row.missing.get(name, "")) for name in names]
+
+
+def _gap(row: TableRow) -> Cell:
+    """Return the cell that shows how much of the gap between original and retrained is closed."""
+    verdict = row.verdict
+    if not verdict:
+        return Cell("", "gapcell")
+    if not verdict.get("informative"):
+        reason = "not informative here"
+        return Cell(gap_bar(None, label=reason), "gapcell", more=reason)
+    share, ends = _closure_text(verdict), row.whisker
+    bar = gap_bar(
+        verdict.get("position"), (ends[1] - ends[0]) / 2 if ends else None,
+        label=f"{share} of the gap closed" if share else "not informative here",
+    )  # fmt: skip
+    return Cell(bar + Markup('<span class="number">{}</span>').format(share) if share else bar, "gapcell")
 
 
 def _closure_text(verdict: Mapping[str, Any]) -> str:
@@ -253,7 +259,8 @@ def _closure_text(verdict: Mapping[str, Any]) -> str:
     return "" if closure is None else f"{numbers.whole_percent(closure)} %"
 
 
-def _cell(unit: str, value: float | None) -> str:
+def number(unit: str, value: float | None) -> str:
+    """Write a value as tables do: without the unit, which its title has."""
     if value is None:
         return numbers.DASH
     match unit:
@@ -261,7 +268,7 @@ def _cell(unit: str, value: float | None) -> str:
             return numbers.percent(value, unit=False)
         case "ratio":
             return numbers.ratio(value)
-        case "number":
+        case "number" | "seconds":
             return f"{value:.1f}"
         case _:
             return numbers.count(value)

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.verify import numbers
 from core.verify.closure import look_up
+from core.verify.table import model_measures, retrained_models, seen_before
 from core.verify.verdict import CLOSED
 
 Report = Mapping[str, Any]
@@ -84,8 +85,8 @@ def limits(report: Report) -> list[str]:
     trained = [row.get("title", row.get("key")) for row in rows if row.get("trained_on")]
     references = reference_count(report)
     forget_count = report.get("forget_count")
-    membership = look_up(model(report, "unlearned"), ("membership", "population", "auc"))
-    refused = ((model(report, "unlearned").get("membership") or {}).get("population") or {}).get("reason")
+    membership = look_up(model_measures(report, "unlearned"), ("membership", "population", "auc"))
+    refused = ((model_measures(report, "unlearned").get("membership") or {}).get("population") or {}).get("reason")
     found = [PROOF]
     if not references:
         found.append(NO_REFERENCE)
@@ -99,9 +100,9 @@ def limits(report: Report) -> list[str]:
         found.append(CIRCULAR.format(names=" and ".join(trained)))
     if report.get("forget_mode") == "sample":
         found.append(SAMPLES)
-    elif look_up(model(report, "unlearned"), ("dimensional_alignment", "value")) is not None:
+    elif look_up(model_measures(report, "unlearned"), ("dimensional_alignment", "value")) is not None:
         found.append(NECESSARY)
-    if (report.get("dataset") or {}).get("test_origin") == "set aside":
+    if seen_before(report):
         found.append(SEEN_BEFORE)
     if isinstance(forget_count, int) and 0 < forget_count < FEW_IMAGES:
         found.append(FEW.format(count=numbers.count(forget_count)))
@@ -167,14 +168,9 @@ def chain(report: Report) -> list[str]:
     return found
 
 
-def model(report: Report, name: str) -> Mapping[str, Any]:
-    """Return the measures of one model; empty where there are none."""
-    return (report.get("models") or {}).get(name) or {}
-
-
 def reference_count(report: Report) -> int:
     """Return how many retrained models the report holds."""
-    return len(report.get("retrained") or ()) or int(bool(model(report, "retrained")))
+    return len(retrained_models(report))
 
 
 def hatched(report: Report) -> str:

@@ -5,13 +5,22 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from core.verify.closure import look_up
 from core.verify.numbers import percent
 
 Unit = Literal["percent", "ratio", "number", "count", "seconds"]
 Report = Mapping[str, Any]
+
+MODELS = {
+    "original": "Original",
+    "unlearned": "Unlearned",
+    "head_only": "Head-only edit",
+    "retrained": "Retrained",
+    "fresh": "Untrained",
+}
+"""Models of a report in the order of its page, with the names the window uses."""
 
 COLUMNS = ("original", "head_only", "unlearned", "retrained")
 GROUPS = ("Outputs", "Features", "Attacks", "Spectra", "Cost")
@@ -26,6 +35,43 @@ NOT_TAKEN = "Not measured in this report."
 NOT_IN_QUICK = "Part of the full suite."
 TOO_FEW_FOR_RATE = "Too few unseen images: at this rate the threshold would rest on a handful of them."
 NEVER = "Not reached within the samples tried."
+
+
+PUBLISHED = "As published"
+"""The group of the field's own measures, which no verdict and no bar refers to."""
+
+PUBLISHED_NOTE = "None is good for being high or low: the retrained value is the goal."
+
+PUBLISHED_TITLES: dict[str, tuple[str, str, str]] = {
+    "ua": ("UA, %", "percent", "1 − accuracy on the forget set."),
+    "ra": ("RA, %", "percent", "Accuracy on the retain set, training images without augmentation."),
+    "ta": ("TA, kept classes, %", "percent", "Accuracy on unseen images of the classes that stay."),
+    "ta_all": ("TA, all classes, %", "percent", "The same on all classes. Papers differ in which one TA is."),
+    "mia": (
+        "MIA-efficacy, %", "percent",
+        "Share of the forget set that an SVC on the true class's probability calls non-member (SalUn; at most "
+        "2,000 samples a side).",
+    ),
+    "average_gap": ("Average gap, points", "percent", "Mean of |u − r| over UA, RA, TA and MIA-efficacy (SalUn)."),
+    "tow": ("ToW", "ratio", "(1 − |ΔUA|)(1 − |ΔRA|)(1 − |ΔTA|), Δ to the retrained model (RUM)."),
+    "tow_mia": ("ToW-MIA", "ratio", "The same with MIA-efficacy in place of UA."),
+    "zrf": ("ZRF (scaled JS)", "ratio", "1 − mean JS / ln 2 to a randomly initialised network, forget set. Ours."),
+    "zrf_paper_code": (
+        "ZRF (paper code)", "ratio",
+        "As the published code computes it: no Jensen-Shannon divergence, near 1 for everything. Not comparable with "
+        "the row above.",
+    ),
+    "activation_distance": (
+        "Activation distance", "ratio", "Mean L2 norm of the difference of probabilities to the retrained model's."
+    ),
+    "completeness": ("Completeness, %", "percent", "Share of the forget set called as the retrained model calls it."),
+    "ain": (
+        "AIN", "ratio",
+        "Batches to relearn the forget set from it alone, as a multiple of the retrained model's (TIFS 2023).",
+    ),
+    "aus": ("AUS", "ratio", "(1 − (A_o − A_u)) / (1 + |Δ|), A the accuracy on unseen kept classes (ERASURE)."),
+}  # fmt: skip
+"""Each measure's title, unit and definition, in the order of the table. None is better for being high or low."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +120,22 @@ class _Entry:
     verdict_key: str = ""
 
 
+def model_measures(report: Report, name: str) -> Mapping[str, Any]:
+    """Return the measures of one model of a report; empty where there are none."""
+    return (report.get("models") or {}).get(name) or {}
+
+
+def retrained_models(report: Report) -> list[Mapping[str, Any]]:
+    """Return the measures of each retrained model of a report."""
+    single = model_measures(report, "retrained")
+    return list((report.get("retrained") or {}).values()) or ([single] if single else [])
+
+
+def seen_before(report: Report) -> bool:
+    """Whether the test images were set aside from the training images, so that the original has seen them."""
+    return (report.get("dataset") or {}).get("test_origin") == "set aside"
+
+
 def measure_rows(report: Report) -> tuple[TableRow, ...]:
     """Return the rows of report.json's content in the order they are shown; empty for a report without models."""
     if not report.get("models"):
@@ -81,6 +143,30 @@ def measure_rows(report: Report) -> tuple[TableRow, ...]:
     verdicts = {row["key"]: row for row in (report.get("verdict") or {}).get("measures", [])}
     rows = [_row(entry, report, verdicts.get(entry.verdict_key)) for entry in _ENTRIES]
     return (*(row for row in rows if row is not None), *_cost_rows(report))
+
+
+def published_rows(report: Mapping[str, Any]) -> tuple[TableRow, ...]:
+    """Return a row for each published measure that was taken of any model; none for a report without them."""
+    found = report.get("published") or {}
+    singles = [row for name, row in found.items() if name not in (*COLUMNS, "fresh")]
+    rows = []
+    for key, (title, unit, definition) in PUBLISHED_TITLES.items():
+        values = {name: (found.get(name) or {}).get(key) for name in COLUMNS}
+        if all(value is None for value in values.values()):
+            continue
+        missing = {
+            name: NO_RETRAINED if name == "retrained" and not report.get("retrained") else NOT_TAKEN
+            for name, value in values.items()
+            if value is None
+        }
+        each = tuple(value for row in singles if (value := row.get(key)) is not None)
+        rows.append(
+            TableRow(
+                f"published_{key}", PUBLISHED, title, cast(Unit, unit), values, missing, retrained=each,
+                explanation=f"{definition} {PUBLISHED_NOTE}",
+            )
+        )  # fmt: skip
+    return tuple(rows)
 
 
 def alignment_caption(alignment: Mapping[str, Any] | None) -> str:
@@ -105,8 +191,7 @@ def _row(entry: _Entry, report: Report, verdict: dict[str, Any] | None) -> Table
     values["retrained"] = statistics.fmean(each) if each else None
     missing = {m: entry.why_not(report, m) or _why(report, m) for m, value in values.items() if value is None}
     details = {}
-    seen_before = (report.get("dataset") or {}).get("test_origin") == "set aside"
-    title = entry.title.replace("unseen", "seen before") if seen_before else entry.title
+    title = entry.title.replace("unseen", "seen before") if seen_before(report) else entry.title
     note = TRAINED_ON if verdict and verdict.get("trained_on") else ""
     if entry.key == "dimensional_alignment":
         details = {m: alignment_caption((models.get(m) or {}).get(entry.key)) for m in COLUMNS if values[m] is not None}
@@ -120,7 +205,7 @@ def _row(entry: _Entry, report: Report, verdict: dict[str, Any] | None) -> Table
 def _why(report: Report, model: str) -> str:
     if model == "retrained" and not report.get("retrained"):
         return NO_RETRAINED
-    if model == "head_only" and not (report.get("models") or {}).get("head_only"):
+    if model == "head_only" and not model_measures(report, "head_only"):
         return NO_HEAD_ONLY
     return NOT_TAKEN
 
@@ -149,8 +234,7 @@ def _attack_why(attack: str, rate: bool = False) -> Callable[[Report, str], str]
     """Return what says why an attack has no value: its own refusal, too few for a rate, or the suite."""
 
     def why(report: Report, model: str) -> str:
-        reports = report.get("models") or {}
-        found = (((reports.get(model) or {}).get("membership") or {}).get(attack)) or {}
+        found = (model_measures(report, model).get("membership") or {}).get(attack) or {}
         if found.get("reason"):
             return str(found["reason"])
         if rate and found.get("auc") is not None:
@@ -161,8 +245,7 @@ def _attack_why(attack: str, rate: bool = False) -> Callable[[Report, str], str]
 
 
 def _relearn_why(report: Report, model: str) -> str:
-    found = ((report.get("models") or {}).get(model) or {}).get("relearn") or {}
-    return NEVER if found else ""
+    return NEVER if model_measures(report, model).get("relearn") else ""
 
 
 def _cost_rows(report: Report) -> tuple[TableRow, ...]:

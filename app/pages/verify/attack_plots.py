@@ -19,7 +19,7 @@ from app.services.tokens import MODELS, SeriesStyle
 from app.widgets.buttons import Segmented
 from app.widgets.empty import EmptyState
 from app.widgets.labels import caption
-from core.verify.attack_plots import describe_attack, describe_relearning
+from core.verify.plots import describe_attack, describe_relearning
 
 Report = Mapping[str, Any]
 

@@ -20,14 +20,14 @@ from app.widgets.buttons import SecondaryButton, TextButton
 from app.widgets.cards import Card
 from app.widgets.chips import ChipButton
 from app.widgets.labels import Label, caption
+from core.verify.table import PUBLISHED
 
 if TYPE_CHECKING:
     from app.context import AppContext
     from app.services.window_state import WindowState
     from core.runs.folder import RunFolder
-    from core.verify.comparison_page import Block
+    from core.verify.comparison import Block
 
-PUBLISHED = "As published"  # the group of core.verify.published_table
 GOAL = "No value is good for being high or low: the retrained one is the goal. Double-click a run to open it."
 
 
@@ -44,8 +44,7 @@ class Compared:
 def read_comparison(folders: Sequence[RunFolder]) -> Compared:
     """Read the runs' reports and jobs; runs in a worker. Raises InputError for a run without a report."""
     from core.session.comparing import runs_of
-    from core.verify.comparison import compare
-    from core.verify.comparison_page import agreement_block, jobs_block
+    from core.verify.comparison import agreement_block, compare, jobs_block
 
     runs = runs_of(folders)
     found = compare(runs)

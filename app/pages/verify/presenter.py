@@ -303,15 +303,14 @@ def read_result(folder: RunFolder) -> ResultFacts:
 
 def rows_of(report: dict[str, Any]) -> tuple[TableRow, ...]:
     """Return the rows of a report's table: its measures, then those the field publishes."""
-    from core.verify.published_table import published_rows
-    from core.verify.table import measure_rows
+    from core.verify.table import measure_rows, published_rows
 
     return (*measure_rows(report), *published_rows(report))
 
 
 def so_far(facts: ResultFacts, taken: dict[str, dict[str, Any]], suite: str) -> ResultFacts:
     """Return the facts with what a check has measured so far in place of the report's measures."""
-    from core.verify.partial import partial_report
+    from core.verify.measure_log import partial_report
 
     report = partial_report(facts.report, taken, suite)
     return replace(facts, report=report, rows=rows_of(report))

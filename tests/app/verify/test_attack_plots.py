@@ -6,7 +6,7 @@ import pytest
 
 from app.pages.verify.attack_plots import NO_ATTACK, NOT_YET, RelearningTab, RocTab
 from app.pages.verify.words import QUICK_ONLY
-from core.verify.partial import partial_report
+from core.verify.measure_log import partial_report
 from tests.app.verify.reports import attacked_report, full_report, measures
 
 

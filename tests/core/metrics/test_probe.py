@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from core.metrics.class_means import class_means, measure_class_means
 from core.metrics.clustering import k_means, measure_clustering, nmi
 from core.metrics.probe import linear_probe
-from core.metrics.sampling import stratified_subset
+from core.metrics.rows import stratified_subset
 
 torch.set_num_threads(1)
 CLASSES = 4

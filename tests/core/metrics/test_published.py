@@ -20,7 +20,7 @@ from core.metrics.published import (
     zrf,
     zrf_paper_code,
 )
-from core.metrics.sampling import stratified_subset
+from core.metrics.rows import stratified_subset
 
 RETRAINED = {"ua": 0.0524, "ra": 1.0, "ta": 0.9426, "mia": 0.1288}
 

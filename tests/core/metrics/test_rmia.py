@@ -11,8 +11,7 @@ from scipy.stats import norm
 from sklearn.datasets import load_digits
 from torch.nn import functional as F
 
-from core.metrics.membership import auc, population_attack
-from core.metrics.rmia import rmia, rmia_scores
+from core.metrics.membership import auc, population_attack, rmia, rmia_scores
 
 torch.set_num_threads(1)
 SIZE = 300

@@ -7,11 +7,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.verify.charts import BOTTOM, HEIGHT, LABEL_GAP, LEFT, RIGHT, TOP, WIDTH, Bars, Reference, Series
+from core.verify.charts import (
+    BOTTOM,
+    HEIGHT,
+    LABEL_GAP,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Bars,
+    Reference,
+    Series,
+    gap_bar,
+    mark,
+    marker,
+)
 from core.verify.charts import bar_chart as draw_bars
 from core.verify.charts import line_chart as draw_lines
-from core.verify.marks import gap_bar, mark, marker
-from core.verify.report_plots import plots
+from core.verify.plots import plots
 from tests.core.verify.sample_report import sample_events, sample_report
 
 

@@ -8,8 +8,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from core.verify.comparison import Run, compare, job_differences, mean_interval
-from core.verify.comparison_page import blocks, render_comparison
+from core.verify.comparison import (
+    Run,
+    agreement_matrix,
+    blocks,
+    compare,
+    job_differences,
+    kendall_tau,
+    mean_interval,
+    render_comparison,
+)
 from tests.core.verify.sample_report import sample_report
 
 
@@ -134,3 +142,16 @@ def test_published_measures_stand_in_a_table_of_their_own():
     assert by_title["As published"].rows == [["UA, %", "2.0", "–", "95.0", "90.0", "100.0"]]
     assert all(row[0] != "UA, %" for row in by_title["Measures"].rows)
     assert "ToW" not in render_comparison(found, "runs") and "UA, %" in render_comparison(found, "runs")
+
+
+def test_kendall_by_hand_with_ties():
+    """Of six pairs four agree, one is tied in the first list and another in the second: 4 / √(5 · 5)."""
+    assert kendall_tau([1, 1, 2, 3], [1, 2, 2, 3]) == pytest.approx(0.8)
+    assert kendall_tau([1, 2, 3, 4], [4, 3, 1, 2]) == pytest.approx(-4 / 6)
+    assert kendall_tau([1, 1, 1], [1, 2, 3]) is None
+
+
+def test_kendall_leaves_out_what_is_missing_and_needs_three():
+    assert kendall_tau([1, 2, None, 3], [3, 2, 9, 1]) == -1
+    assert kendall_tau([1, 2], [1, 2]) is None
+    assert agreement_matrix({"a": [1, 2, 3], "b": [1, 2, 3]}) == {"a": {"b": 1.0}, "b": {"a": 1.0}}

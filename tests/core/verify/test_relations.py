@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from core.metrics.membership import matched_positions
-from core.metrics.rmia import rmia
+from core.metrics.membership import matched_positions, rmia
 from core.verify.relations import reference_attack
 from tests.core.verify.hand_made import FORGOTTEN, outputs, poisoned, splits
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.metrics.sampling import stratified_subset
+from core.metrics.rows import stratified_subset
 
 
 def test_a_subset_keeps_the_shares_and_every_class():

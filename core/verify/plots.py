@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.verify.attack_plots import relearning_plot, roc_plot
-from core.verify.charts import Bars, Reference, Series, bar_chart, line_chart
+from markupsafe import Markup
+
+from core.verify.charts import MARKERS, Bars, Plot, Reference, Series, bar_chart, line_chart
 from core.verify.closure import look_up
 from core.verify.numbers import count, percent, ratio
-from core.verify.plot import Plot
-from core.verify.table import alignment_caption
+from core.verify.table import MODELS, alignment_caption, model_measures, retrained_models, seen_before
 
 Report = Mapping[str, Any]
 Events = Sequence[Mapping[str, Any]]
@@ -20,6 +20,9 @@ MOST_CLASSES = 24
 """Classes drawn one by one; of more, those that changed most."""
 
 HISTOGRAM_BINS = 24
+
+
+ATTACKS = {"rmia": "Reference attack (RMIA)", "population": "Membership attack"}
 
 
 def plots(report: Report, events: Events) -> list[Plot]:
@@ -44,16 +47,16 @@ def _accuracy(report: Report, events: Events) -> Plot | None:
     forget_key = "forget_test_accuracy" if unseen else "forget_accuracy"
     names = {"retain_test_accuracy": ("Retain", "retain", "circle"), forget_key: ("Forget", "forget", "triangle")}
     series = [
-        Series(name, token, points, marker=marker, final=_percent_text(points[-1][1] / 100))
+        Series(name, token, points, marker=marker, final=percent(points[-1][1] / 100, unit=False))
         for key, (name, token, marker) in names.items()
         if (points := [(row["step"], 100 * row[key]) for row in rows if row.get(key) is not None])
     ]
     references = [
-        Reference("Retrained", names[key][1], "diamond", 100 * value, _percent_text(value))
+        Reference("Retrained", names[key][1], "diamond", 100 * value, percent(value, unit=False))
         for key in names
         if (value := _retrained(report, (key,))) is not None
     ]
-    where = "images seen before" if _seen_before(report) else "unseen images"
+    where = "images seen before" if seen_before(report) else "unseen images"
     what = f"Forget and retain accuracy on {where}" if unseen else f"Retain on {where}, forget on the forget images"
     svg = line_chart(
         series, label="Accuracy over the steps of the run", y_title="Accuracy, %", x_title="Step",
@@ -69,13 +72,14 @@ def _alignment(report: Report, events: Events) -> Plot | None:
         return None
     points = [(row["step"], row["value"]) for row in rows]
     path = ("dimensional_alignment", "value")
-    ends = {"original": look_up(_model(report, "original"), path), "retrained": _retrained(report, path)}
-    marks = {"original": ("Original", "square"), "retrained": ("Retrained", "diamond")}
+    ends = {"original": look_up(model_measures(report, "original"), path), "retrained": _retrained(report, path)}
+    references = [
+        Reference(MODELS[name], name, MARKERS[name], value, ratio(value)) for name, value in ends.items() if value
+    ]
     svg = line_chart(
         [Series("Unlearned", "unlearned", points, marker="circle", final=ratio(points[-1][1]))],
         label="Dimensional alignment over the steps of the run", y_title="Dimensional alignment (DA)", x_title="Step",
-        y_range=(0, 1),
-        references=[Reference(*_named(marks[key], key), value, ratio(value)) for key, value in ends.items() if value],
+        y_range=(0, 1), references=references,
     )  # fmt: skip
     caption = (
         f"{alignment_caption(rows[-1])} · higher = forget features lie more inside the retain space; the goal is the "
@@ -110,7 +114,7 @@ def _losses(events: Events) -> Plot | None:
 
 
 def _spectra(report: Report, events: Events) -> Plot | None:
-    before, after = (_spectrum(report, name) for name in ("original", "unlearned"))
+    before, after = (model_measures(report, name).get("spectra") for name in ("original", "unlearned"))
     recorded = [row for row in events if row.get("type") == "spectrum"]
     if recorded:
         before, after = before or recorded[0], after or recorded[-1]
@@ -139,8 +143,8 @@ def _spectra(report: Report, events: Events) -> Plot | None:
 
 
 def _profile(report: Report) -> Plot | None:
-    alignments = {name: _model(report, name).get("dimensional_alignment") for name in ("original", "unlearned")}
-    references = [m.get("dimensional_alignment") for m in _references(report)]
+    alignments = {name: model_measures(report, name).get("dimensional_alignment") for name in ("original", "unlearned")}
+    references = [m.get("dimensional_alignment") for m in retrained_models(report)]
     alignments["retrained"] = next((a for a in references if isinstance(a, Mapping)), None)
     series = [
         Series(name.capitalize(), name, list(enumerate(found["profile"], 1)),
@@ -167,10 +171,10 @@ def _profile(report: Report) -> Plot | None:
 
 def _damage(report: Report) -> Plot | None:
     names = (report.get("dataset") or {}).get("classes") or []
-    before, after = (_model(report, name).get("per_class") or [] for name in ("original", "unlearned"))
+    before, after = (model_measures(report, name).get("per_class") or [] for name in ("original", "unlearned"))
     if not names or len(before) != len(names) or len(after) != len(names):
         return None
-    retrained = [m["per_class"] for m in _references(report) if len(m.get("per_class") or []) == len(names)]
+    retrained = [m["per_class"] for m in retrained_models(report) if len(m.get("per_class") or []) == len(names)]
     changes = [_change(a, b) for a, b in zip(after, before, strict=True)]
     goals = [_change(_mean([each[i] for each in retrained]), before[i]) for i in range(len(names))]
     order = [i for i in range(len(names)) if changes[i] is not None]
@@ -186,7 +190,7 @@ def _damage(report: Report) -> Plot | None:
         [names[i] for i in order], bars, label="Change of accuracy by class",
         x_title="Change against the original, points",
     )  # fmt: skip
-    where = "images seen before" if _seen_before(report) else "unseen images"
+    where = "images seen before" if seen_before(report) else "unseen images"
     caption = f"On {where}. Orange: forgotten, blue: to be kept."
     if len(bars) > 1:
         caption += " ◆ what retraining changes."
@@ -197,10 +201,10 @@ def _damage(report: Report) -> Plot | None:
 
 def _destinations(report: Report) -> Plot | None:
     names = (report.get("dataset") or {}).get("classes") or []
-    unlearned = _shares(_model(report, "unlearned").get("forget_predictions"), names)
+    unlearned = _shares(model_measures(report, "unlearned").get("forget_predictions"), names)
     if not names or unlearned is None:
         return None
-    references = [s for m in _references(report) if (s := _shares(m.get("forget_predictions"), names)) is not None]
+    references = [s for m in retrained_models(report) if (s := _shares(m.get("forget_predictions"), names)) is not None]
     retrained = [_mean([each[i] for each in references]) for i in range(len(names))] if references else None
     largest = [max(unlearned[i], (retrained[i] or 0.0) if retrained else 0.0) for i in range(len(names))]
     named = [i for i in range(len(names)) if largest[i] > 0.005]
@@ -218,6 +222,77 @@ def _destinations(report: Report) -> Plot | None:
     return Plot("What forget images are called now", svg, caption)
 
 
+def roc_plot(report: Report) -> Plot | None:
+    """Draw the curve of the strongest attack that was run, for every model, with the intervals in words."""
+    for attack, title in ATTACKS.items():
+        found = {
+            name: taken
+            for name in ("original", "unlearned", "head_only", "retrained")
+            if (taken := (model_measures(report, name).get("membership") or {}).get(attack)) and taken.get("roc")
+        }
+        if found:
+            return Plot(f"{title}: curve", _curves(found), describe_attack(found, attack))
+    return None
+
+
+def relearning_plot(report: Report) -> Plot | None:
+    """Draw the forget accuracy by samples seen while relearning; None where the full suite was not run."""
+    curves = {name: curve for name in MODELS if (curve := model_measures(report, name).get("relearn"))}
+    if "unlearned" not in curves:
+        return None
+    series = [
+        Series(MODELS[name], name, _points(curve["samples"], curve["forget"]), marker=MARKERS[name],
+               dash="solid" if name == "unlearned" else name)
+        for name, curve in curves.items()
+    ]  # fmt: skip
+    svg = line_chart(
+        series, label="Forget accuracy by samples seen while relearning", y_title="Forget accuracy, %",
+        x_title="Training samples seen", y_range=(0, 100),
+    )  # fmt: skip
+    return Plot("Relearning", svg, describe_relearning(report))
+
+
+def describe_relearning(report: Report) -> str:
+    """Say how the relearning curves of a report were taken."""
+    shown = report["models"]["unlearned"]["relearn"]
+    caption = (
+        f"Fine-tuning on {shown['shots']} forget images of a class among images of all others, with fresh head rows "
+        f"for the forgotten classes; unseen images; mean of {shown['draws']} draws. The sooner a curve rises, the more "
+        "was left to build on."
+    )
+    if len(report.get("retrained") or ()) > 1:
+        caption += " Of the retrained models the first is drawn."
+    return caption
+
+
+def _curves(found: Mapping[str, Mapping[str, Any]]) -> Markup:
+    series = [
+        Series(MODELS[name], name, _points(taken["roc"]["fpr"], taken["roc"]["tpr"], 100), plain=True,
+               dash="solid" if name == "unlearned" else name, final=ratio(taken["auc"]))
+        for name, taken in found.items()
+    ]  # fmt: skip
+    return line_chart(
+        series, label="Share of forget images told by false-positive rate", y_title="Forget images told, %",
+        x_title="False positives, %", y_range=(0, 100),
+    )  # fmt: skip
+
+
+def describe_attack(found: Mapping[str, Mapping[str, Any]], attack: str) -> str:
+    """Say an attack's area under the curve with its interval for each model, and on how many images it stands."""
+    parts = [f"{MODELS[name]} {ratio(each['low'])} to {ratio(each['high'])}" for name, each in found.items()]
+    counts = next(iter(found.values()))
+    caption = f"Area under the curve, 95 % interval: {'; '.join(parts)}. 0.5 is chance. "
+    whose = "retain" if attack == "population_retain" else "forget"
+    caption += f"{counts['members']:,} {whose} images against {counts['nonmembers']:,} unseen ones of the same classes."
+    if attack == "rmia":
+        caption += f" With {counts['references']} models that never saw the forget set."
+    return caption
+
+
+def _points(x: Sequence[float], y: Sequence[float], scale: float = 1.0) -> list[tuple[float, float]]:
+    return [(scale * a, 100 * b) for a, b in zip(x, y, strict=True)]
+
+
 def _measured(events: Events, kind: str) -> list[Mapping[str, Any]]:
     """Return one kind of evaluation, a step at most once, the full sets' before the monitored subset's."""
     by_step: dict[int, Mapping[str, Any]] = {}
@@ -227,18 +302,8 @@ def _measured(events: Events, kind: str) -> list[Mapping[str, Any]]:
     return [by_step[step] for step in sorted(by_step)]
 
 
-def _model(report: Report, name: str) -> Mapping[str, Any]:
-    return (report.get("models") or {}).get(name) or {}
-
-
-def _references(report: Report) -> list[Mapping[str, Any]]:
-    many = list((report.get("retrained") or {}).values())
-    single = _model(report, "retrained")
-    return many or ([single] if single else [])
-
-
 def _retrained(report: Report, path: Sequence[str]) -> float | None:
-    return _mean([look_up(m, path) for m in _references(report)])
+    return _mean([look_up(m, path) for m in retrained_models(report)])
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -255,22 +320,6 @@ def _shares(found: Any, names: Sequence[str]) -> list[float] | None:
     if isinstance(found, Mapping):
         found = [found.get(name, 0.0) for name in names]
     return [float(v) for v in found] if isinstance(found, (list, tuple)) and len(found) == len(names) else None
-
-
-def _spectrum(report: Report, name: str) -> Mapping[str, Any] | None:
-    return _model(report, name).get("spectra")
-
-
-def _seen_before(report: Report) -> bool:
-    return (report.get("dataset") or {}).get("test_origin") == "set aside"
-
-
-def _percent_text(share: float) -> str:
-    return percent(share, unit=False)
-
-
-def _named(mark: tuple[str, str], token: str) -> tuple[str, str, str]:
-    return mark[0], token, mark[1]
 
 
 def _histogram(values: Sequence[float], top: float) -> list[tuple[float, float]]:

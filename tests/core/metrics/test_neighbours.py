@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from core.metrics.proximity import feature_similarity, head_gradient_similarity
+from core.metrics import neighbours
+from core.metrics.neighbours import feature_similarity, head_gradient_similarity
 
 
 @pytest.fixture
@@ -49,8 +50,7 @@ def test_a_step_up_the_forget_loss_hurts_what_is_near(sample):
 
 def test_features_are_held_against_the_nearest_forget_image():
     features = torch.tensor([[2.0, 0.0], [0.0, 3.0], [1.0, 1.0], [-1.0, 0.0], [0.0, 0.0]])
-    forget = torch.tensor([True, True, False, False, False])
-    found = feature_similarity(features, forget)
+    found = feature_similarity(features, features[:2])
     assert torch.allclose(found, torch.tensor([1.0, 1.0, 0.5**0.5, 0.0, 0.0]))
 
 
@@ -59,6 +59,17 @@ def test_what_vanishes_and_what_is_missing():
     labels, features = torch.tensor([0, 1]), torch.tensor([[1.0], [1.0]])
     nothing = torch.zeros(2, dtype=torch.bool)
     assert head_gradient_similarity(logits, labels, features, nothing).tolist() == [0.0, 0.0]
-    assert feature_similarity(features, nothing).isnan().all()
+    assert feature_similarity(features, features[nothing]).isnan().all()
     found = head_gradient_similarity(logits, labels, features, torch.tensor([False, True]))
     assert found[0] == 0.0 and found[1] == pytest.approx(1.0)  # the first is learnt wholly: no gradient is left
+
+
+def test_the_nearest_rows_are_those_of_all_pieces(monkeypatch):
+    """Piece by piece as from all cosines at once, also where a piece has fewer rows than are asked for."""
+    monkeypatch.setattr(neighbours, "ROWS_PER_CHUNK", 2)
+    features = torch.randn(40, 5, generator=torch.Generator().manual_seed(3))
+    rows = torch.arange(7, 32)
+    found = neighbours.nearest_rows(features, features[:6], rows, 3)
+    everything = F.normalize(features[:6], dim=1) @ F.normalize(features[rows], dim=1).T
+    assert torch.equal(found, rows[everything.topk(3, dim=1).indices])
+    assert neighbours.nearest_rows(features, features[:6], rows[:2], 3).shape == (6, 2)
