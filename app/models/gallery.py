@@ -14,7 +14,7 @@ from app.services import format as fmt
 
 if TYPE_CHECKING:
     from core.data.dataset import Dataset
-    from core.data.twins import Twins
+    from core.data.duplicates import Twins
     from core.session.baseline import Baseline
     from core.session.near import Near
 

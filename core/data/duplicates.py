@@ -1,4 +1,4 @@
-"""Near-duplicates: images that stay and show the same picture as one that is to be forgotten.
+"""Images that show the same picture: duplicates of images to be forgotten among those that stay, and twins among all.
 
     every image once: a grey square and its difference hash; of images to be forgotten also crops, mirrored and not
     pairs within a few bits, and pairs the caller names (nearest in features), are candidates
@@ -10,14 +10,13 @@ Hashes find, pixels decide: two trousers have nearly the same hash and are still
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from core.data.hashes import CHUNK, RADIUS, SIDE, HammingIndex, cells, difference_hashes, grey_squares
+from core.data.hashes import CHUNK, RADIUS, SIDE, HammingIndex, Tick, cells, difference_hashes, grey_squares
 
 SAME_EDGES, SAME_BRIGHTNESS = 0.82, 0.93
 """Correlations from which two squares show the same picture. Of clothes that only look alike (Fashion-MNIST, the 30
@@ -37,7 +36,7 @@ _SMALL = 12  # side of the squares on which the best crop is looked for
 _HASHED_ZOOMS = (0.93, 0.86)  # hashes bear what lies between
 _EVEN = 4.0  # brightness that varies less (standard deviation, grey levels) shows nothing to compare
 
-Tick = Callable[[str, int, int], object]
+LONE = -1  # the group of an image without a twin
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,21 +58,36 @@ class Duplicates:
 
     def as_dict(self, paths: tuple[str, ...] | None = None, most: int = 100) -> dict[str, Any]:
         """Return counts, and the first `most` pairs by position and, where images have one, by path."""
+        columns = (column[:most].tolist() for column in (self.kept, self.forgotten, self.exact, self.agreement))
         rows = []
-        for kept, forgotten, exact, agreement in zip(
-            self.kept[:most], self.forgotten[:most], self.exact[:most], self.agreement[:most], strict=True
-        ):
-            row: dict[str, Any] = {"kept": int(kept), "forgotten": int(forgotten), "exact": bool(exact)}
-            row["agreement"] = round(float(agreement), 4)
-            if paths is not None:
-                row |= {"kept_path": paths[kept], "forgotten_path": paths[forgotten]}
-            rows.append(row)
+        for kept, forgotten, exact, agreement in zip(*columns, strict=True):
+            row = {"kept": kept, "forgotten": forgotten, "exact": exact, "agreement": round(agreement, 4)}
+            named = {} if paths is None else {"kept_path": paths[kept], "forgotten_path": paths[forgotten]}
+            rows.append(row | named)
         return {**self.counts(), "pairs": rows}
 
     def counts(self) -> dict[str, Any]:
         """Return how many there are: in all, with the same pixels, and others; and whether all were looked at."""
         exact = int(self.exact.sum())
         return {"count": len(self), "exact": exact, "near": len(self) - exact, "complete": self.complete}
+
+
+@dataclass(frozen=True, eq=False)
+class Twins:
+    """Which images show the same picture.
+
+    group: (n,) int64, the first image of the group an image belongs to, LONE without a twin; complete: False where a
+    bound on time left pairs unlooked at.
+    """
+
+    group: np.ndarray
+    complete: bool = True
+
+    @property
+    def has_twin(self) -> np.ndarray:
+        """Which images have a twin: (n,) bool."""
+        twin: np.ndarray = self.group != LONE
+        return twin
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,108 +136,151 @@ def find_duplicates(
         nothing = np.zeros(0, np.int64)
         return Duplicates(nothing, nothing, np.zeros(0, bool), np.zeros(0, np.float32))
     same_kept, same_forgotten = _exact(hashed.digests, asked, stays)
-    kept, owner, distance, complete = _by_hash(images, hashed.hashes, asked, stays, tick)
+    pairs, complete = _by_hash(images, hashed.hashes, asked, stays, tick)
     if near is not None:
-        kept, owner = np.concatenate([kept, near[0]]), np.concatenate([owner, near[1]])
-        distance = np.concatenate([distance, np.full(len(near[0]), RADIUS, np.uint8)])
-    open_ = ~np.isin(kept, same_kept)
-    kept, owner, distance = kept[open_], owner[open_], distance[open_]
-    kept, owner = _nearest(kept, owner, distance)
-    complete = complete and len(kept) <= MOST_COMPARED
-    kept, owner = kept[:MOST_COMPARED], owner[:MOST_COMPARED]
-    agreement = pair_agreement(images, kept, owner, tick)
-    tiny = min(np.shape(images[:1])[1:3]) < TINY
-    good = agreement >= (SAME_EDGES_TINY if tiny else SAME_EDGES)
-    kept, owner, agreement = kept[good], owner[good], agreement[good]
-    order = np.lexsort((kept, -agreement))
-    _, first = np.unique(kept[order], return_index=True)  # the best forget image of each kept one
+        pairs = np.concatenate([pairs, np.column_stack([*near, np.full(len(near[0]), RADIUS)])])
+    pairs = _nearest(pairs[~np.isin(pairs[:, 0], same_kept)])
+    complete = complete and len(pairs) <= MOST_COMPARED
+    pairs = pairs[:MOST_COMPARED]
+    agreement, good = _compare(images, pairs[:, 0], pairs[:, 1], tick)
+    pairs, agreement = pairs[good], agreement[good]
+    order = np.lexsort((pairs[:, 0], -agreement))
+    _, first = np.unique(pairs[order, 0], return_index=True)  # the best forget image of each kept one
     order = order[np.sort(first)]
-    exact = np.concatenate([np.ones(len(same_kept), bool), np.zeros(len(order), bool)])
+    exact = np.arange(len(same_kept) + len(order)) < len(same_kept)
     return Duplicates(
-        np.concatenate([same_kept, kept[order]]),
-        np.concatenate([same_forgotten, owner[order]]),
+        np.concatenate([same_kept, pairs[order, 0]]),
+        np.concatenate([same_forgotten, pairs[order, 1]]),
         exact,
         np.concatenate([np.ones(len(same_kept), np.float32), agreement[order]]),
         complete,
     )
 
 
+def find_twins(images: Any, hashed: ImageHashes | None = None, *, tick: Tick | None = None) -> Twins:
+    """Find all images that another one shows, too: the same pixels, or resized or recompressed.
+
+    images: (n, H, W, C) uint8, read in pieces; hashed: what `hash_images` gave. Mirrored and cropped copies are not
+    looked for; what is joined by pairs is one group. `tick(what, done, total)` may raise to interrupt.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    hashed = hashed or hash_images(images, tick)
+    count = len(hashed.digests)
+    if not count:
+        return Twins(np.zeros(0, np.int64))
+    _, first, copy = np.unique(hashed.digests, return_index=True, return_inverse=True)
+    one, other, complete = _twin_candidates(hashed.hashes[first], tick)
+    complete = complete and len(one) <= MOST_COMPARED
+    one, other = first[one[:MOST_COMPARED]], first[other[:MOST_COMPARED]]
+    _, same = _compare(images, one, other, tick)
+    starts = np.concatenate([np.arange(count), one[same]])  # each image is joined with the first of the same pixels
+    ends = np.concatenate([first[copy.ravel()], other[same]])
+    links = coo_array((np.ones(len(starts), bool), (starts, ends)), shape=(count, count))
+    group = connected_components(links, directed=False)[1]
+    _, lead, sizes = np.unique(group, return_index=True, return_counts=True)
+    return Twins(np.where(sizes[group] > 1, lead[group], LONE), complete)
+
+
 def _exact(digests: np.ndarray, asked: np.ndarray, stays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return kept images with the pixels of a forget image, and that image: (m,) each."""
-    known, first = np.unique(digests[asked], return_index=True)
-    place = np.minimum(np.searchsorted(known, digests[stays]), len(known) - 1)
-    same = known[place] == digests[stays]
+    wanted, first = np.unique(digests[asked], return_index=True)
+    place = np.minimum(np.searchsorted(wanted, digests[stays]), len(wanted) - 1)
+    same = wanted[place] == digests[stays]
     return stays[same], asked[first[place[same]]]
 
 
 def _by_hash(
     images: Any, hashes: np.ndarray, asked: np.ndarray, stays: np.ndarray, tick: Tick | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
-    """Return kept images, forget images and distances of pairs with near hashes; a kept hash is compared once."""
+) -> tuple[np.ndarray, bool]:
+    """Return pairs with near hashes (p, 3): kept image, forget image, bits that differ; and whether all were found."""
     queries, owners = _queries(images, asked)
-    codes, group = np.unique(hashes[stays], return_inverse=True)
-    tell = None if tick is None else lambda done, total: tick("Comparing hashes", done, total)
-    asked_place, code, distance, complete = HammingIndex(codes).within(queries, budget=_BUDGET, tick=tell)
+    codes, group = np.unique(hashes[stays], return_inverse=True)  # a hash that several images have is compared once
+    query, code, distance, complete = HammingIndex(codes).within(queries, budget=_BUDGET, tick=tick)
     # Nearest forget images of each hash first, at most LOOKS of them; then all images that have the hash.
     order = np.lexsort((distance, code))
-    asked_place, code, distance = asked_place[order], code[order], distance[order]
-    rank = np.arange(len(code)) - np.searchsorted(code, code)
-    few = rank < 4 * LOOKS  # crops of one forget image may all match
-    asked_place, code, distance = asked_place[few], code[few], distance[few]
+    query, code, distance = query[order], code[order], distance[order]
+    few = _rank(code) < 4 * LOOKS  # crops of one forget image may all match
+    query, code, distance = query[few], code[few], distance[few]
     members = np.argsort(group, kind="stable")
     starts = np.searchsorted(group[members], np.arange(len(codes) + 1))
     sizes = (starts[1:] - starts[:-1])[code]
-    total = np.cumsum(sizes)
-    inside = np.arange(int(total[-1]) if len(total) else 0) - np.repeat(total - sizes, sizes)
+    inside = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     kept = stays[members[np.repeat(starts[code], sizes) + inside]]
-    return kept, np.repeat(owners[asked_place], sizes), np.repeat(distance, sizes), complete
+    return np.column_stack([kept, np.repeat(owners[query], sizes), np.repeat(distance, sizes)]), complete
 
 
 def _queries(images: Any, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return hashes (q,) of forget images, mirrored and cropped, and whose they are (q,): each pair once."""
     crops = [_crop(1.0, 0.5, 0.5), *(_crop(zoom, y, x) for zoom in _HASHED_ZOOMS for y, x in _PLACES)]
-    found, whose = [], []
+    hashes, owners = [], []
     for start in range(0, len(asked), CHUNK):
         ids = asked[start : start + CHUNK]
         squares = grey_squares(np.asarray(images[ids]))
         for tall, wide in crops:
             cut = tall @ squares @ wide.T
-            found += [difference_hashes(cut), difference_hashes(cut[:, :, ::-1])]
-            whose += [ids, ids]
-    hashes, owners = np.concatenate(found), np.concatenate(whose)
-    order = np.lexsort((owners, hashes))
-    hashes, owners = hashes[order], owners[order]
-    new = np.ones(len(hashes), bool)
-    new[1:] = (hashes[1:] != hashes[:-1]) | (owners[1:] != owners[:-1])
-    return hashes[new], owners[new]
+            hashes += [difference_hashes(cut), difference_hashes(cut[:, :, ::-1])]
+            owners += [ids, ids]
+    hash_of, owner = np.concatenate(hashes), np.concatenate(owners)
+    order = np.lexsort((owner, hash_of))
+    hash_of, owner = hash_of[order], owner[order]
+    new = _is_new(hash_of, owner)
+    return hash_of[new], owner[new]
 
 
-def _nearest(kept: np.ndarray, owner: np.ndarray, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return each pair once, at most LOOKS of a kept image, nearest first over all."""
-    order = np.lexsort((distance, owner, kept))
-    kept, owner, distance = kept[order], owner[order], distance[order]
-    new = np.ones(len(kept), bool)
-    new[1:] = (kept[1:] != kept[:-1]) | (owner[1:] != owner[:-1])
-    kept, owner, distance = kept[new], owner[new], distance[new]
-    order = np.lexsort((distance, kept))
-    kept, owner, distance = kept[order], owner[order], distance[order]
-    few = np.arange(len(kept)) - np.searchsorted(kept, kept) < LOOKS
-    kept, owner, distance = kept[few], owner[few], distance[few]
-    order = np.argsort(distance, kind="stable")
-    return kept[order], owner[order]
+def _nearest(pairs: np.ndarray) -> np.ndarray:
+    """Return each pair (p, 3) once, at most LOOKS of a kept image, nearest first over all."""
+    pairs = pairs[np.lexsort(pairs.T[::-1])]
+    pairs = pairs[_is_new(pairs[:, 0], pairs[:, 1])]
+    pairs = pairs[np.lexsort((pairs[:, 2], pairs[:, 0]))]
+    pairs = pairs[_rank(pairs[:, 0]) < LOOKS]
+    return pairs[np.argsort(pairs[:, 2], kind="stable")]
 
 
-def pair_agreement(images: Any, kept: np.ndarray, owner: np.ndarray, tick: Tick | None) -> np.ndarray:
-    """Return the best correlation of each pair's squares over mirroring and crops of either one: (p,) float32."""
-    found = np.zeros(len(kept), np.float32)
-    for start in range(0, len(kept), CHUNK):
+def _is_new(*columns: np.ndarray) -> np.ndarray:
+    """Say which rows of sorted columns (n,) differ from the row before: (n,) bool."""
+    new = np.ones(len(columns[0]), bool)
+    new[1:] = np.any([column[1:] != column[:-1] for column in columns], axis=0)
+    return new
+
+
+def _rank(values: np.ndarray) -> np.ndarray:
+    """Return how many equal ones stand before each of sorted values (n,)."""
+    rank: np.ndarray = np.arange(len(values)) - np.searchsorted(values, values)
+    return rank
+
+
+def _twin_candidates(hashes: np.ndarray, tick: Tick | None) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Return pairs of positions (p,) with near hashes, nearest first, each once; and whether all were found.
+
+    Of images with the same hash each is held against the next, and the first of them against those of other hashes.
+    """
+    order = np.argsort(hashes, kind="stable")
+    equal = hashes[order[1:]] == hashes[order[:-1]]
+    codes, lead = np.unique(hashes, return_index=True)
+    one, other, distance, complete = HammingIndex(codes).within(codes, budget=_BUDGET, tick=tick)
+    once = one < other
+    one, other, distance = one[once], other[once], distance[once]
+    nearest = np.argsort(distance, kind="stable")
+    return (
+        np.concatenate([order[:-1][equal], lead[one[nearest]]]),
+        np.concatenate([order[1:][equal], lead[other[nearest]]]),
+        complete,
+    )
+
+
+def _compare(images: Any, one: np.ndarray, other: np.ndarray, tick: Tick | None) -> tuple[np.ndarray, np.ndarray]:
+    """Lay pairs of images over each other: agreement (p,) float32, and which show the same picture (p,) bool."""
+    agreement = np.zeros(len(one), np.float32)
+    for start in range(0, len(one), CHUNK):
         if tick is not None:
-            tick("Comparing images", start, len(kept))
+            tick("Comparing images", start, len(one))
         part = slice(start, start + CHUNK)
-        mine = grey_squares(np.asarray(images[kept[part]]))
-        theirs = grey_squares(np.asarray(images[owner[part]]))
-        found[part] = best_agreement(mine, theirs)
-    return found
+        squares = (grey_squares(np.asarray(images[ids[part]])) for ids in (one, other))
+        agreement[part] = best_agreement(*squares)
+    tiny = len(one) > 0 and min(np.shape(images[:1])[1:3]) < TINY
+    return agreement, agreement >= (SAME_EDGES_TINY if tiny else SAME_EDGES)
 
 
 def best_agreement(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ CHUNK = 1024  # images held at once
 _CANDIDATES = 1 << 22  # pairs held at once
 _MOST_FOUND = 5_000_000  # near pairs kept: more of them are one picture over and over
 
-Tick = Callable[[int, int], object]
+Tick = Callable[[str, int, int], object]  # what, done, total; may raise to interrupt
 
 
 def grey_squares(images: np.ndarray) -> np.ndarray:
@@ -94,8 +94,8 @@ class HammingIndex:
         """Return all pairs of a query (q,) uint64 and a hash at most `radius` (0 to RADIUS) bits apart.
 
         As positions of queries and of hashes, (p,) int64 each, their distances (p,) uint8, and whether all were found:
-        False where `budget` pairs had been looked at, or five million found, before the last bucket. `tick(done,
-        total)` counts looks.
+        False where `budget` pairs had been looked at, or five million found, before the last bucket. `tick` counts
+        looks.
         """
         if not 0 <= radius <= RADIUS:
             raise ValueError(f"radius must be between 0 and {RADIUS}, got {radius}")
@@ -105,7 +105,7 @@ class HammingIndex:
         spent, kept, complete = 0, 0, True
         for done, (flip, band) in enumerate(looks):
             if tick is not None:
-                tick(done, len(looks))
+                tick("Comparing hashes", done, len(looks))
             values = _band(queries, band) ^ flip
             starts = self._starts[band][values]
             lengths = self._starts[band][values + 1] - starts

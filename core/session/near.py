@@ -18,8 +18,7 @@ import numpy as np
 import torch
 
 from core.data.dataset import Dataset
-from core.data.duplicates import Duplicates, ImageHashes, find_duplicates, hash_images
-from core.data.twins import Twins, find_twins
+from core.data.duplicates import Duplicates, ImageHashes, Twins, find_duplicates, find_twins, hash_images
 from core.engine.full import FullOutputs
 from core.files import write_atomic
 from core.metrics.neighbours import evenly, feature_similarity, head_gradient_similarity, nearest_rows

@@ -11,7 +11,7 @@ from core.errors import StoppedError
 
 if TYPE_CHECKING:
     from app.context import AppContext
-    from core.data.twins import Twins
+    from core.data.duplicates import Twins
 
 KEY = "twins"
 

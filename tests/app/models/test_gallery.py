@@ -12,8 +12,8 @@ from PySide6.QtCore import Qt
 from app.models import gallery
 from app.models.gallery import FORGET, KEY, LABEL, WRONG, GalleryModel, Images, Wanted
 from core.data.dataset import Dataset, ImageSet
+from core.data.duplicates import Twins
 from core.data.preprocessing import Preprocessing
-from core.data.twins import Twins
 
 
 def part(labels, names) -> ImageSet:

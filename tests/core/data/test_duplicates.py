@@ -9,9 +9,8 @@ import pytest
 from PIL import Image
 
 from core.data import duplicates
-from core.data.duplicates import find_duplicates, hash_images
+from core.data.duplicates import find_duplicates, find_twins, hash_images
 from core.data.named import load_digits
-from core.data.twins import find_twins
 
 SIDE = 48
 PICTURES, ASKED = 300, 40

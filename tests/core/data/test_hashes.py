@@ -69,7 +69,7 @@ def test_a_million_hashes_take_moments_and_a_budget_bounds_the_worst():
     index = HammingIndex(hashes)
     looked = []
     owners, found, distances, complete = index.within(
-        hashes[:200] ^ np.uint64(0b1001), budget=1_000_000, tick=lambda done, total: looked.append((done, total))
+        hashes[:200] ^ np.uint64(0b1001), budget=1_000_000, tick=lambda what, done, total: looked.append((done, total))
     )
     assert complete and len(looked) == 68  # of 200 million pairs fewer than a million were looked at
     assert set(range(200)) <= set(owners[found == owners].tolist()) and (distances[found == owners] == 2).all()

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.data import twins
-from core.data.twins import LONE, find_twins
+from core.data import duplicates
+from core.data.duplicates import LONE, find_twins
 from tests.core.data.test_duplicates import SIDE, photo
 
 
@@ -47,7 +47,7 @@ def test_even_images_are_twins_only_where_their_pixels_are_the_same():
 
 
 def test_a_bound_on_pairs_is_told(images, monkeypatch):
-    monkeypatch.setattr(twins, "MOST_COMPARED", 1)
+    monkeypatch.setattr(duplicates, "MOST_COMPARED", 1)
     found = find_twins(images)
     assert not found.complete and found.has_twin[[3, 60, 61]].all()  # the same pixels need no comparing
 
