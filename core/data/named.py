@@ -154,36 +154,43 @@ def _idx_remote(class_name: str) -> tuple[RemoteFile, ...]:
 def _cifar_source(class_name: str, id_: str, title: str, summary: str, classes: int, files: list[str]) -> DatasetSource:
     folder = "cifar-10-batches-py" if classes == 10 else "cifar-100-python"
 
-    def read(path: Path, report: Reporter) -> Loaded:
-        vision = getattr(_torchvision(), class_name)
-        # CIFAR's files are pickles. torchvision compares their checksums with those of the published files before
-        # it unpickles, so nothing else is ever executed; that is why no other pickle reader is used here.
-        parts = [_open(vision, path, root=path.parent, train=train, download=False) for train in (True, False)]
-        train, test = (ImageSet.of(p.data, p.targets) for p in parts)
-        return Loaded(title=title, classes=tuple(n.replace("_", " ") for n in parts[0].classes), train=train, test=test)
-
     def remote() -> tuple[RemoteFile, ...]:
         vision = getattr(_torchvision(), class_name)
         return (RemoteFile(vision.filename, (vision.url,), vision.tgz_md5, unpack=tuple(files)),)
 
     return DatasetSource(
         id=id_, title=title, summary=summary, classes=classes, channels=3, size=(32, 32),
-        folders=(folder, f"{id_}/{folder}"), files=tuple(files), read=read, remote=remote,
+        folders=(folder, f"{id_}/{folder}"), files=tuple(files), remote=remote,
+        # CIFAR's files are pickles. torchvision compares their checksums with those of the published files before
+        # it unpickles, so nothing else is ever executed; that is why no other pickle reader is used here.
+        read=lambda path, report: _by_torchvision(class_name, title, path, path.parent),
     )
 
 
-def _read_svhn(path: Path, report: Reporter) -> Loaded:
-    vision = _torchvision().SVHN
-    parts = [_open(vision, path, root=path, split=split, download=False) for split in ("train", "test")]
-    train, test = (ImageSet.of(p.data.transpose(0, 2, 3, 1), p.labels) for p in parts)
-    return Loaded(title="SVHN", classes=DIGIT_CLASSES, train=train, test=test)
-
-
-def _read_usps(path: Path, report: Reporter) -> Loaded:
-    vision = _torchvision().USPS
-    parts = [_open(vision, path, root=path, train=train, download=False) for train in (True, False)]
-    train, test = (ImageSet.of(p.data[..., None], p.targets) for p in parts)
-    return Loaded(title="USPS", classes=DIGIT_CLASSES, train=train, test=test)
+def _by_torchvision(
+    class_name: str,
+    title: str,
+    path: Path,
+    root: Path,
+    parts: tuple[dict[str, Any], dict[str, Any]] = ({"train": True}, {"train": False}),
+) -> Loaded:
+    """Let torchvision read the files in `path`, which it looks for from `root`; parts: what it calls the two parts."""
+    try:
+        opened = [getattr(_torchvision(), class_name)(root=root, download=False, **part) for part in parts]
+    except (RuntimeError, ValueError, OSError, EOFError, KeyError, IndexError, TypeError) as error:
+        raise InputError(
+            f"The files of {class_name} in {path} are damaged or are not the published ones",
+            "Delete them to have them downloaded again",
+        ) from error
+    named = hasattr(opened[0], "classes")
+    classes = tuple(name.replace("_", " ") for name in opened[0].classes) if named else DIGIT_CLASSES
+    sets = []
+    for part in opened:
+        images = part.data if part.data.ndim == 4 else part.data[..., None]
+        if images.shape[1] == 3:  # SVHN's
+            images = images.transpose(0, 2, 3, 1)
+        sets.append(ImageSet.of(images, part.targets if hasattr(part, "targets") else part.labels))
+    return Loaded(title=title, classes=classes, train=sets[0], test=sets[1])
 
 
 def _split_remote(class_name: str) -> tuple[RemoteFile, ...]:
@@ -231,16 +238,6 @@ def _read_tiny_imagenet(root: Path, report: Reporter) -> Loaded:
     return load_listing(listing, DecodeOptions(size=TINY_SIZE, channels=3), report)
 
 
-def _open(vision: Any, path: Path, **options: Any) -> Any:
-    try:
-        return vision(**options)
-    except (RuntimeError, ValueError, OSError, EOFError, KeyError, IndexError, TypeError) as error:
-        raise InputError(
-            f"The files of {vision.__name__} in {path} are damaged or are not the published ones",
-            "Delete them to have them downloaded again",
-        ) from error
-
-
 def _torchvision() -> Any:
     import torchvision.datasets
 
@@ -262,11 +259,14 @@ SOURCES: tuple[DatasetSource, ...] = (
     ),
     DatasetSource(
         "svhn", "SVHN", "House numbers in colour, 73,257 + 26,032", 10, 3, (32, 32), (".", "SVHN", "svhn"),
-        ("train_32x32.mat", "test_32x32.mat"), _read_svhn, lambda: _split_remote("SVHN"),
+        ("train_32x32.mat", "test_32x32.mat"),
+        lambda path, report: _by_torchvision("SVHN", "SVHN", path, path, ({"split": "train"}, {"split": "test"})),
+        lambda: _split_remote("SVHN"),
     ),
     DatasetSource(
         "usps", "USPS", "Digits from envelopes, 7,291 + 2,007", 10, 1, (16, 16), (".", "USPS", "usps"),
-        ("usps.bz2", "usps.t.bz2"), _read_usps, lambda: _split_remote("USPS"),
+        ("usps.bz2", "usps.t.bz2"), lambda path, report: _by_torchvision("USPS", "USPS", path, path),
+        lambda: _split_remote("USPS"),
     ),
     DatasetSource(
         "tiny-imagenet", "Tiny ImageNet", "Photographs of 200 things, 100,000 + 10,000; not downloaded", 200, 3,
