@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import msgspec
 import numpy as np
 import torch
 import torch.nn.functional as F
+from msgspec import Meta
 
 from core.errors import InputError, MismatchError, nearest
 
@@ -23,8 +25,22 @@ SOURCES = ("data set", "model card", "file", "assumed", "weights", "timm config"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
-_KEYS = ("size", "mean", "std", "interpolation", "source")
 _MAX_SIDE = 8192  # a larger side is a typing error, not an input size
+_Side = Annotated[int, Meta(ge=1, le=_MAX_SIDE)]
+_Sides = Annotated[list[_Side], Meta(min_length=2, max_length=2)]  # msgspec crashes on a tuple beside a number
+_Mean = Annotated[float, Meta(ge=-1, le=1)]
+_Std = Annotated[float, Meta(gt=0, le=10)]
+_NUMBERS = (
+    float | Annotated[list[float], Meta(min_length=1)], "be a number or a list of numbers, one a channel, got {}",
+)
+# What a value is converted to, one rule after the other, and the words where it does not fit.
+_RULES: dict[str, list[tuple[Any, str]]] = {
+    "size": [(_Side | _Sides, f"be one or two whole numbers from 1 to {_MAX_SIDE}, got {{}}")],
+    "mean": [_NUMBERS, (_Mean | list[_Mean], "lie on the 0..1 scale, got {} (divide by 255?)")],
+    "std": [_NUMBERS, (_Std | list[_Std], "be above 0 and on the 0..1 scale, got {} (divide by 255?)")],
+    "interpolation": [(Literal[INTERPOLATIONS], f"be one of {', '.join(INTERPOLATIONS)}, got {{}}")],
+}
+_KEYS = (*_RULES, "source")
 _MAX_VALUES = 100_000_000  # pixel values that enter the mean and standard deviation; more change no decimal shown
 _CHUNK = 4_000_000  # values counted at once: bincount needs eight bytes for each
 
@@ -69,13 +85,7 @@ class Preprocessing:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for a model card or a preprocessing file."""
-        return {
-            "size": list(self.size),
-            "mean": list(self.mean),
-            "std": list(self.std),
-            "interpolation": self.interpolation,
-            "source": self.source,
-        }
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self).items()}
 
     @classmethod
     def from_dict(
@@ -94,19 +104,20 @@ class Preprocessing:
         if not isinstance(data, Mapping):
             raise InputError(f"{where} must be a JSON object with size, mean, std and interpolation")
         problems = [f"unknown key {key!r}{_meant(key)}" for key in data if key not in _KEYS]
-        size = _read(problems, data, "size", _size, base and base.size)
-        mean = _read(problems, data, "mean", _mean, base and base.mean)
-        std = _read(problems, data, "std", _std, base and base.std)
-        interpolation = _read(problems, data, "interpolation", _interpolation, base and base.interpolation, "bilinear")
-        said = _read(problems, data, "source", _source, None, "file")
+        default = {"interpolation": "bilinear"} if base is None else vars(base)
+        values = {key: _checked(problems, data.get(key), key, default.get(key)) for key in _RULES}
+        size, mean, std = (_as_tuple(values[key]) for key in ("size", "mean", "std"))
         if mean and std:
             channels = max(len(mean), len(std), base.channels if base else 1)
-            mean, std = _spread(mean, channels), _spread(std, channels)
+            mean, std = (v * channels if len(v) == 1 else v for v in (mean, std))
             if len(mean) != len(std):
                 problems.append(f"mean has {len(mean)} values, std has {len(std)}")
         if problems:
             raise InputError(f"{where} is wrong: {'; '.join(problems)}")
-        return cls(size=size, mean=mean, std=std, interpolation=interpolation, source=source or said)
+        # Who said it is for people to read; a card of another program may use other words.
+        said = data["source"] if data.get("source") in SOURCES else "file"
+        sides = (size[0], size[-1])
+        return cls(sides, mean, std, values["interpolation"], source or said)
 
     def _resized(self, x: torch.Tensor) -> torch.Tensor:
         if self.interpolation == "nearest":
@@ -160,68 +171,24 @@ def count_channels(count: int) -> str:
     return f"{count} channel{'' if count == 1 else 's'}"
 
 
-def _read(problems: list[str], data: Mapping[str, Any], key: str, parse: Any, base: Any, default: Any = None) -> Any:
-    if key not in data or data[key] is None:
-        value = base if base is not None else default
-        if value is None:
+def _checked(problems: list[str], value: Any, key: str, default: Any) -> Any:
+    """Return a value as its rules want it, `default` for none; what is wrong is added to `problems`."""
+    if value is None:
+        if default is None:
             problems.append(f"{key} is missing")
-        return value
-    try:
-        return parse(data[key])
-    except (TypeError, ValueError) as error:
-        problems.append(str(error))
-        return None
+        return default
+    checked = None
+    for kind, rule in _RULES[key]:
+        try:
+            checked = msgspec.convert(value, kind, strict=False)  # 32.0 is a whole number
+        except msgspec.ValidationError:
+            problems.append(f"{key} must {rule.format(repr(value))}")
+            return None
+    return checked
 
 
-def _size(value: Any) -> tuple[int, int]:
-    sides = [value, value] if _is_number(value) else value
-    if (
-        not isinstance(sides, (list, tuple))
-        or len(sides) != 2
-        or not all(_is_number(side) and side == int(side) and 1 <= side <= _MAX_SIDE for side in sides)
-    ):
-        raise ValueError(f"size must be one or two whole numbers from 1 to {_MAX_SIDE}, got {value!r}")
-    return int(sides[0]), int(sides[1])
-
-
-def _mean(value: Any) -> tuple[float, ...]:
-    values = _numbers("mean", value)
-    if any(abs(v) > 1 for v in values):
-        raise ValueError(f"mean must lie on the 0..1 scale, got {value!r} (divide by 255?)")
-    return values
-
-
-def _std(value: Any) -> tuple[float, ...]:
-    values = _numbers("std", value)
-    if any(not 0 < v <= 10 for v in values):
-        raise ValueError(f"std must be above 0 and on the 0..1 scale, got {value!r} (divide by 255?)")
-    return values
-
-
-def _numbers(key: str, value: Any) -> tuple[float, ...]:
-    values: Iterable[Any] = [value] if _is_number(value) else value
-    if not isinstance(values, (list, tuple)) or not values or not all(_is_number(v) for v in values):
-        raise ValueError(f"{key} must be a number or a list of numbers, one a channel, got {value!r}")
-    return tuple(float(v) for v in values)
-
-
-def _interpolation(value: Any) -> str:
-    if value not in INTERPOLATIONS:
-        raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {value!r}")
-    return str(value)
-
-
-def _source(value: Any) -> str:
-    # Who said it is for people to read; a card of another program may use other words.
-    return value if value in SOURCES else "file"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _spread(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
-    return values * channels if len(values) == 1 else values
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    return () if value is None else tuple(value) if isinstance(value, (list, tuple)) else (value,)
 
 
 def _meant(key: Any) -> str:
