@@ -122,15 +122,15 @@ def _note(engine: Engine, steps: int) -> list[list[Pass]]:
         back = (
             "" if not torch.is_grad_enabled() else "weights" if learns else "images" if inputs[0].requires_grad else ""
         )
-        tail = bool(engine.work.counts) and engine.work.counts.total() > seen and _was_tail(engine, before)
+        tail = bool(engine.setting.work) and engine.setting.work.total() > seen and _was_tail(engine, before)
         calls.append(Pass(len(inputs[0]), back, tail))
 
     hooks = [network.register_forward_pre_hook(note) for network in networks]
     for _ in range(steps):
         calls.clear()
-        before, seen = dict(engine.work.counts), engine.work.counts.total()
+        before, seen = dict(engine.setting.work), engine.setting.work.total()
         engine.advance()
-        untrained = engine.work.counts["forward"] - before.get("forward", 0)
+        untrained = engine.setting.work["forward"] - before.get("forward", 0)
         known = sum(call.images for call in calls if not call.back and call.images)
         if untrained > known:
             calls.append(Pass(untrained - known, "", tail=False))  # the network with fresh weights
@@ -141,7 +141,7 @@ def _note(engine: Engine, steps: int) -> list[list[Pass]]:
 
 
 def _was_tail(engine: Engine, before: dict[str, int]) -> bool:
-    return any(kind.startswith("tail:") and count > before.get(kind, 0) for kind, count in engine.work.counts.items())
+    return any(kind.startswith("tail:") and count > before.get(kind, 0) for kind, count in engine.setting.work.items())
 
 
 def _bare(made: Setting, segment: Segment, noted: list[list[Pass]]) -> Callable[[], None]:

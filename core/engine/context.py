@@ -11,20 +11,19 @@ import torch.nn.functional as F
 from core.data.batches import ImageStore
 from core.data.splits import stratified
 from core.engine.gradients import Gradients, mean_gradient, sample_gradients, squared_gradients
-from core.engine.outputs import SetOutputs, collect, evaluating, gradients_to
+from core.engine.outputs import SetOutputs, collect
 from core.engine.setting import Setting
-from core.engine.work import FORWARD, GRADIENT, Work
 from core.methods.base import Aux, Objective
-from core.models.tap import TappedModel
+from core.models.tap import TappedModel, evaluating, gradients_to
+from core.models.work import FORWARD, GRADIENT
 
 
 class EngineContext:
     """Implements core.methods.base.Context on a setting; every pass reads only."""
 
-    def __init__(self, setting: Setting, check: Callable[[], None], work: Work | None = None) -> None:
-        """`check` raises where the run should end; it is called after every chunk. `work` counts what is computed."""
+    def __init__(self, setting: Setting, check: Callable[[], None]) -> None:
+        """`check` raises where the run should end; it is called after every chunk."""
         self._setting = setting
-        self._work = work or Work()
         self._check = check
         self.model = setting.model
         self.values = setting.values
@@ -68,20 +67,20 @@ class EngineContext:
     def gradient(self, which: str, objective: Objective, limit: int | None = None) -> Gradients:
         """Return the gradient of the objective's mean over a set, by parameter name."""
         store, ids = self._samples(which, limit)
-        self._work.add(GRADIENT, len(ids))
+        self._setting.work[GRADIENT] += len(ids)
         with evaluating(self.model.module):
             return mean_gradient(self.model, store, ids, objective, self._check)
 
     def sample_gradients(self, which: str, objective: Objective, limit: int | None = None) -> Iterator[Gradients]:
         """Yield gradients of single samples, some at a time: by parameter name, (n, *shape)."""
         store, ids = self._samples(which, limit)
-        self._work.add(GRADIENT, len(ids))
+        self._setting.work[GRADIENT] += len(ids)
         yield from sample_gradients(self.model, store, ids, objective, self._check)
 
     def squared_gradients(self, which: str, objective: Objective, limit: int | None = None) -> Gradients:
         """Return the mean over a set of squared gradients of single samples."""
         store, ids = self._samples(which, limit)
-        self._work.add(GRADIENT, len(ids))
+        self._setting.work[GRADIENT] += len(ids)
         return squared_gradients(self.model, store, ids, objective, self._check)
 
     @contextmanager
@@ -111,7 +110,7 @@ class EngineContext:
 
     def _collect(self, which: str, limit: int | None) -> SetOutputs:
         store, ids = self._samples(which, limit)
-        self._work.add(FORWARD, len(ids))
+        self._setting.work[FORWARD] += len(ids)
         return collect(self._setting.model, store, ids, self._setting.precision, lambda done: self._check())
 
     def _samples(self, which: str, limit: int | None) -> tuple[ImageStore, torch.Tensor]:

@@ -32,10 +32,9 @@ from core.engine.monitor import Monitor
 from core.engine.setting import Setting
 from core.engine.step import Board, Drained, WeightMask, fill_gradients, first_non_finite, make_optimiser
 from core.engine.supply import Supply
-from core.engine.work import Work
 from core.errors import NonFiniteError
 from core.events import CheckpointSaved, Event, Log, PhaseChanged, Resources, RunStarted, StepMetrics
-from core.methods.base import Alternate, Aux, Edit, Train, trainable, tuned_modules
+from core.methods.base import Alternate, Aux, Edit, Train
 from core.states import State
 
 DRAIN_SECONDS = 0.1
@@ -58,8 +57,7 @@ class Engine:
     ) -> None:
         self.setting, self.control, self.monitor = setting, control, monitor
         self.layout = setting.layout
-        self.work = Work()
-        self.context = EngineContext(setting, control.check, self.work)
+        self.context = EngineContext(setting, control.check)
         self.step = 0
         self.aux: Aux = {}
         self.outcome = State.RUNNING
@@ -69,7 +67,7 @@ class Engine:
         self._save, self._checkpoint_seconds = save, checkpoint_seconds
         self._start = _copied(setting.model.module.state_dict())  # where a diverged run begins again
         self._board = Board()
-        self._supply = Supply(setting, control.check, self.work)
+        self._supply = Supply(setting, control.check)
         self._optimiser: torch.optim.Optimizer | None = None
         self._mask: WeightMask | None = None
         self._segment: Segment | None = None
@@ -159,7 +157,7 @@ class Engine:
     def _prepare(self, segment: Segment) -> None:
         """Set up what follows from the stage and the constants alone; also used on a resume."""
         first = segment.parts[0]
-        chosen = trainable(self.setting.model, first.tunes)
+        chosen = self.setting.model.tuned_parameters(first.tunes)
         identities = {id(parameter) for parameter in chosen}
         for parameter in self.setting.model.module.parameters():
             parameter.requires_grad_(id(parameter) in identities)
@@ -205,7 +203,7 @@ class Engine:
         if self._mode == (part.batch_norm, part.tunes):
             return
         self.setting.model.module.eval()
-        for module in tuned_modules(self.setting.model, part.tunes):
+        for module in self.setting.model.tuned_modules(part.tunes):
             module.train()
         if part.batch_norm == "frozen":
             for norm in self._norms:
@@ -278,7 +276,7 @@ class Engine:
             )
         self.setting.model.module.load_state_dict(self._start)
         self.step, self.aux, self._segment, self._resumed_at = 0, {}, None, 0
-        self._supply = Supply(self.setting, self.control.check, self.work)  # what it holds belongs to other weights
+        self._supply = Supply(self.setting, self.control.check)  # what it holds belongs to other weights
         yield Log(
             **self._common(),
             level="warning",
@@ -312,7 +310,7 @@ class Engine:
             "lr_scale": self.lr_scale,
             "elapsed": self.elapsed,
             "samples_seen": self.samples_seen,
-            "work": dict(self.work.counts),
+            "work": dict(self.setting.work),
             "monitor_spent": self.monitor.spent,
         }
 
@@ -325,7 +323,7 @@ class Engine:
         self.setting.model.module.load_state_dict(state["weights"])
         self.step, self.lr_scale = state["step"], state["lr_scale"]
         self.elapsed, self.samples_seen = state["elapsed"], state["samples_seen"]
-        self.work.counts.update(state.get("work", {}))  # none in checkpoints of earlier versions
+        self.setting.work.update(state.get("work", {}))  # none in checkpoints of earlier versions
         self.monitor.spent = state["monitor_spent"]
         self.aux = {name: value.to(self.setting.device) for name, value in state["aux"].items()}
         self.context.aux = self.aux

@@ -8,9 +8,8 @@ import torch
 from torch.func import functional_call, grad, vmap
 
 from core.data.batches import ImageStore
-from core.engine.outputs import evaluating, gradients_to
 from core.methods.base import Objective
-from core.models.tap import TappedModel, main_logits
+from core.models.tap import TappedModel, evaluating, gradients_to, main_logits
 
 CHUNK = 250
 LARGEST_CHUNK = 2**27  # bytes of single-sample gradients held at once

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from core.data.batches import ImageStore
 from core.devices import autocast
-from core.models.tap import TappedModel
+from core.models.tap import TappedModel, evaluating
 
 MOST_IMAGES = 500
 MOST_VALUES = 10_000_000
@@ -36,37 +34,6 @@ def chunk_size(store: ImageStore) -> int:
     height, width = store.preprocessing.size
     values = store.preprocessing.channels * height * width
     return max(1, min(MOST_IMAGES, MOST_VALUES // values))
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Put a network into eval mode and every part of it back into the mode it was in; no gradients."""
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for part, training in modes:
-            part.training = training
-
-
-@contextmanager
-def gradients_to(module: nn.Module, wanted: Iterable[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
-    """Let gradients flow to these parameters of a network and no others for a while; yields them in its order.
-
-    A stage may have frozen some, and with none gradients reach what is put in. Every flag is put back.
-    """
-    chosen = {id(parameter) for parameter in wanted}
-    flags = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
-    try:
-        for parameter, _ in flags:
-            parameter.requires_grad_(id(parameter) in chosen)
-        with torch.enable_grad():
-            yield [parameter for parameter, _ in flags if parameter.requires_grad]
-    finally:
-        for parameter, flag in flags:
-            parameter.requires_grad_(flag)
 
 
 def collect(

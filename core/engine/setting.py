@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from dataclasses import dataclass, field
 
 import torch
@@ -13,6 +14,7 @@ from core.data.splits import Splits, stratified
 from core.engine.layout import Layout
 from core.methods.base import Facts, Method, Stage, Train, parts_of
 from core.models.tap import TappedModel
+from core.models.work import operations
 from core.parameters import Values
 
 
@@ -35,6 +37,7 @@ class Setting:
     plan: tuple[Stage, ...] = field(init=False)
     layout: Layout = field(init=False)
     teacher: TappedModel | None = field(init=False, default=None)
+    work: Counter[str] = field(init=False, default_factory=Counter)  # images passed so far, by kind of pass
 
     def __post_init__(self) -> None:
         self.plan = tuple(self.method.plan(self.values, self.facts))
@@ -62,6 +65,10 @@ class Setting:
         images = self.train.raw(torch.zeros(1, dtype=torch.int64))
         height, width = self.train.preprocessing.size
         return images.shape[-1], height, width
+
+    def operations(self) -> float:
+        """Return the floating-point operations of all passes so far."""
+        return operations(self.work, self.model, self.train.batch(torch.zeros(2, dtype=torch.int64)).images)
 
     def members(self, part: Train) -> torch.Tensor:
         """Return the ids a stage may read, (m,) int64: its set, or a stratified share fixed by the seed."""

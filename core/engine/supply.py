@@ -13,13 +13,13 @@ import torch
 from core.data.batches import AHEAD, NO_AUGMENTATION, Batch, Order, derive_seed, joined
 from core.devices import autocast
 from core.engine.layout import Segment, stream_of
-from core.engine.outputs import chunk_size, collect, evaluating, gradients_to
+from core.engine.outputs import chunk_size, collect
 from core.engine.setting import Setting
-from core.engine.work import FORWARD, Work
-from core.methods.base import Aux, Networks, StageOutput, Train, parts_of, trainable
+from core.methods.base import Aux, Networks, StageOutput, Train, parts_of
 from core.models.architectures import reinitialise
 from core.models.split import SplitModel, split_for
-from core.models.tap import Output, TappedModel
+from core.models.tap import Output, TappedModel, evaluating, gradients_to
+from core.models.work import FORWARD
 
 LARGEST_FRONT = 2 * 2**30  # bytes of cached activations; where there are more, the front is computed in each step
 
@@ -27,9 +27,8 @@ LARGEST_FRONT = 2 * 2**30  # bytes of cached activations; where there are more, 
 class Supply:
     """Batches and outputs for the stages of one setting; `check` is called between chunks and may raise."""
 
-    def __init__(self, setting: Setting, check: Callable[[], None], work: Work | None = None) -> None:
-        """`work` counts what is computed."""
-        self._setting, self._check, self._work = setting, check, work or Work()
+    def __init__(self, setting: Setting, check: Callable[[], None]) -> None:
+        self._setting, self._check = setting, check
         self._orders: dict[str, Order] = {}
         self._teacher_table: torch.Tensor | None = None
         self._teacher_known = torch.zeros(len(setting.train), dtype=torch.bool)
@@ -52,7 +51,7 @@ class Supply:
             ids = torch.cat([self._read_by(part) for part in alike]).unique()  # once for all stages that need it
             self._front = _Front.of(setting, first.tunes, ids, self._check)
             if self._front is not None:
-                self._work.add(f"front:{first.tunes}", len(ids))
+                self._setting.work[f"front:{first.tunes}"] += len(ids)
 
     def forget_front(self) -> None:
         """Weights were changed from outside: what was computed with them is void."""
@@ -82,11 +81,11 @@ class Supply:
                 else:
                     with torch.no_grad():
                         teacher = setting.teacher(batch.images).logits
-                    self._work.add(FORWARD, images)
+                    self._setting.work[FORWARD] += images
             if "untrained" in part.needs:
                 with torch.no_grad():
                     untrained = self._untrained_network()(batch.images).logits
-                self._work.add(FORWARD, images)
+                self._setting.work[FORWARD] += images
         return StageOutput(
             out.logits.float(),
             out.features.float(),
@@ -138,13 +137,13 @@ class Supply:
 
     def _trained(self, part: Train, batch: Batch) -> Output:
         if self._front is not None and self._starts_behind_the_front(part):
-            self._work.add(f"tail:{part.tunes}", len(batch))
+            self._setting.work[f"tail:{part.tunes}"] += len(batch)
             return self._front.outputs(batch)
-        self._work.add(f"step:{part.tunes}", len(batch))
+        self._setting.work[f"step:{part.tunes}"] += len(batch)
         return self._setting.model(batch.images)
 
     def _parameters(self, part: Train) -> dict[str, torch.nn.Parameter]:
-        chosen = {id(parameter) for parameter in trainable(self._setting.model, part.tunes)}
+        chosen = {id(parameter) for parameter in self._setting.model.tuned_parameters(part.tunes)}
         named = self._setting.model.module.named_parameters()
         return {name: parameter for name, parameter in named if id(parameter) in chosen}
 
@@ -169,7 +168,7 @@ class Supply:
         missing = ids[~self._teacher_known[ids]]
         if not len(missing):
             return
-        self._work.add(FORWARD, len(missing))
+        self._setting.work[FORWARD] += len(missing)
         found = collect(setting.teacher, setting.train, missing, setting.precision, lambda done: self._check()).logits
         if self._teacher_table is None:
             self._teacher_table = torch.zeros(len(setting.train), setting.splits.num_classes, device=setting.device)

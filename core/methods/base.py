@@ -285,19 +285,3 @@ class Method:
             if preset.name == name:
                 return preset
         raise unknown_name(f"preset of {self.id}", name, [p.name for p in self.presets])
-
-
-def tuned_modules(model: TappedModel, tunes: str) -> list[nn.Module]:
-    """Return the parts of a network a stage moves, in the order data passes them: "all", "head" or "last-N" blocks."""
-    if tunes == "all":
-        return [model.module]
-    if tunes == "head":
-        return [model.head]
-    return [block for _, block in model.last_blocks(int(tunes.removeprefix("last-")))]
-
-
-def trainable(model: TappedModel, tunes: str) -> list[nn.Parameter]:
-    """Return the parameters a stage moves."""
-    if tunes == "all":
-        return list(model.trained_parameters().values())
-    return [p for part in tuned_modules(model, tunes) for p in part.parameters()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.data.batches import derive_seed
-from core.methods.base import Context, Edit, Facts, Method, Preset, Stage, tuned_modules
+from core.methods.base import Context, Edit, Facts, Method, Preset, Stage
 from core.methods.cf_k import TAIL, explain_tail, tail_stage
 from core.methods.common import optimiser_parameters
 from core.models.architectures import reinitialise
@@ -12,7 +12,7 @@ from core.parameters import Parameter, Values
 
 def forget_tail(context: Context) -> None:
     """Give the last k blocks the weights they would start training with, norms' statistics included."""
-    for number, block in enumerate(tuned_modules(context.model, f"last-{context.values.k}")):
+    for number, block in enumerate(context.model.tuned_modules(f"last-{context.values.k}")):
         reinitialise(block, derive_seed(context.seed, "eu-k", number))
 
 

@@ -41,7 +41,6 @@ from core.methods.base import (
     StageOutput,
     Terms,
     Train,
-    tuned_modules,
 )
 from core.methods.common import forgotten_classes, optimiser_of
 from core.methods.losses import cross_entropies, hidden_classes, masked_distillation, quantile_matching
@@ -95,7 +94,7 @@ def fresh_tail(context: Context) -> None:
     1910.08475.)
     """
     values = context.values
-    for number, block in enumerate(tuned_modules(context.model, f"last-{values.relearn_blocks}")):
+    for number, block in enumerate(context.model.tuned_modules(f"last-{values.relearn_blocks}")):
         fresh = copy.deepcopy(block)
         reinitialise(fresh, derive_seed(context.seed, "fresh tail", number))
         new = fresh.state_dict()

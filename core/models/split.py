@@ -97,8 +97,7 @@ def split_for(model: TappedModel, tunes: str) -> SplitModel | None:
     """Return the network cut before its tuned part ("head" or "last-N" blocks); None where nothing is before it."""
     if tunes == "all":
         return None
-    tuned = 1 if tunes == "head" else len(model.last_blocks(int(tunes.removeprefix("last-"))))
-    at = len(model.blocks()) - tuned
+    at = len(model.blocks()) - len(model.tuned_modules(tunes))
     return SplitModel(model, at) if at > 0 else None
 
 

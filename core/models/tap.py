@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -118,6 +118,23 @@ class TappedModel:
         names = [name for name in names if name != self.head_name] + [self.head_name]
         return [(name, self.module.get_submodule(name)) for name in names]
 
+    def tuned_modules(self, tunes: str) -> list[nn.Module]:
+        """Return the parts of the network a stage trains, in the order data passes them.
+
+        `tunes`: "all", "head" or "last-N" building blocks.
+        """
+        if tunes == "all":
+            return [self.module]
+        if tunes == "head":
+            return [self.head]
+        return [block for _, block in self.last_blocks(int(tunes.removeprefix("last-")))]
+
+    def tuned_parameters(self, tunes: str) -> list[nn.Parameter]:
+        """Return the parameters a stage trains; of "all" those of auxiliary heads are left out."""
+        if tunes == "all":
+            return list(self.trained_parameters().values())
+        return [p for part in self.tuned_modules(tunes) for p in part.parameters()]
+
     def _blocks_before_head(self, count: int) -> list[tuple[str, nn.Module]]:
         if count <= 0:
             return []
@@ -135,6 +152,37 @@ class TappedModel:
         trace = _trace(self.module, candidates, self._input_shape)
         # Without a trace the order of definition decides: heads come last in nearly every network.
         return trace[-1] if trace else candidates[-1]
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Put a network into eval mode without gradients for a while; every part goes back into the mode it was in."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+@contextmanager
+def gradients_to(module: nn.Module, wanted: Iterable[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
+    """Let gradients flow to these parameters of a network alone for a while; yields them in the network's order.
+
+    With none, gradients reach the images alone. Every parameter's flag is put back.
+    """
+    chosen = {id(parameter) for parameter in wanted}
+    flags = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
+    try:
+        for parameter, _ in flags:
+            parameter.requires_grad_(id(parameter) in chosen)
+        with torch.enable_grad():
+            yield [parameter for parameter, _ in flags if parameter.requires_grad]
+    finally:
+        for parameter, flag in flags:
+            parameter.requires_grad_(flag)
 
 
 def main_logits(output: Any) -> Tensor:

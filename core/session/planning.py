@@ -17,11 +17,11 @@ from torch import nn
 from core.devices import autocast, choose_device, choose_precision, set_threads
 from core.engine.layout import Layout
 from core.engine.setting import convolutional
-from core.engine.work import block_shares
 from core.errors import InputError
 from core.jsonio import read_json, write_json
 from core.methods import METHODS, get_method
 from core.methods.base import GROUPS, Edit, Method, Stage, Train, parts_of
+from core.models.work import block_shares
 from core.parameters import resolve
 from core.places import cache_home
 from core.runs.checkpoints import KEEP

@@ -306,7 +306,7 @@ class _Runner:
             steps=engine.step,
             seconds=engine.elapsed,
             samples_seen=engine.samples_seen,
-            operations=engine.work.operations(setting.model, setting.train),
+            operations=setting.operations(),
         )
         if bench.job.kind == "train":
             measures = results.write_card(self._folder, bench.job, bench.dataset, final, setting.splits, outcome)

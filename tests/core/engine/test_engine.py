@@ -15,12 +15,13 @@ from core.data.batches import Augmentation
 from core.engine.control import Control, Interrupted
 from core.engine.engine import Engine
 from core.engine.monitor import Monitor
-from core.engine.outputs import collect, evaluating
+from core.engine.outputs import collect
 from core.engine.step import Board, first_non_finite
 from core.errors import NonFiniteError
 from core.events import Log, PhaseChanged, StepMetrics
 from core.methods import get_method
 from core.methods.base import Alternate, Edit, Length, Method, Optimiser, Train
+from core.models.tap import evaluating
 from core.parameters import Parameter
 from core.states import State
 from tests.core.toy import ToyNet, make_engine, make_setting, run_to_end, same, trained_net, weights

@@ -11,13 +11,13 @@ import torch
 import core.data.batches as batches
 import core.engine.context as context_module
 import core.engine.engine as engine_module
-import core.engine.outputs as outputs
 import core.engine.step as step_module
 import core.methods.losses as losses
 import core.methods.muda as muda
 from core.engine.engine import Engine
 from core.engine.layout import Segment
 from core.engine.setting import Setting
+from core.models.tap import TappedModel
 from tests.core.engine import test_engine, test_layout, test_plain_loop
 from tests.core.methods import test_every_method as generic
 from tests.core.methods import test_losses, test_muda
@@ -46,7 +46,7 @@ def drop_the_mask_of_the_teacher(patch):
 
 
 def leave_eval_mode_out_of_evaluations(patch):
-    patch.setattr(outputs.nn.Module, "eval", lambda self: self)
+    patch.setattr(torch.nn.Module, "eval", lambda self: self)
 
 
 def take_the_constants_anew_on_a_resume(patch):
@@ -138,8 +138,8 @@ def share_the_teacher_with_the_student(patch):
 
 
 def train_everything_where_only_the_head_should(patch):
-    real = engine_module.trainable
-    patch.setattr(engine_module, "trainable", lambda model, tunes: real(model, "all"))
+    real = TappedModel.tuned_parameters
+    patch.setattr(TappedModel, "tuned_parameters", lambda self, tunes: real(self, "all"))
 
 
 def count_losses_of_retain_images_as_unseen(patch):

@@ -12,6 +12,7 @@ from torch import nn
 from core.methods.base import Length, Method, Optimiser, Train
 from core.models.split import SplitModel
 from core.models.tap import TappedModel
+from core.models.work import FORWARD, GRADIENT
 from tests.core.toy import DATA, ToyNet, make_engine, make_setting, run_to_end, same, weights
 
 
@@ -77,7 +78,7 @@ def test_a_cached_front_gives_the_same_weights_as_none(tunes):
     for cached in (False, True):
         engine = make_engine(make_setting(method(tunes=tunes, cached=cached), ToyNet(dropout=0.0)))
         run_to_end(engine)
-        assert (f"tail:{tunes}" in engine.work.counts) is cached
+        assert (f"tail:{tunes}" in engine.setting.work) is cached
         runs.append(weights(engine.setting.model.module))
     assert all(torch.allclose(runs[0][name], runs[1][name], atol=1e-5) for name in runs[0])
 
@@ -157,3 +158,35 @@ def test_cached_cells_keep_the_layout_of_the_network(monkeypatch):
     net = Narrow().to(memory_format=torch.channels_last)
     make_engine(make_setting(method(tunes="last-2", cached=True), net)).advance()
     assert seen[-1][1] == 1
+
+
+def test_a_run_counts_all_its_images_once_and_over_a_resume():
+    engine = make_engine(make_setting("finetune", epochs=2, batch=16))
+    run_to_end(engine)
+    assert dict(engine.setting.work) == {"step:all": engine.samples_seen}
+    first = make_engine(make_setting("finetune", epochs=2, batch=16))
+    first.advance()
+    resumed = make_engine(make_setting("finetune", epochs=2, batch=16))
+    resumed.restore(first.state())
+    run_to_end(resumed)
+    assert resumed.setting.work == engine.setting.work
+
+
+def test_a_cached_tail_counts_the_front_once():
+    values = {"relearn_blocks": 2, "relearn_min_steps": 4, "rounds": 1, "min_steps": 4, "batch": 16, "w_sd": 0.0}
+    engine = make_engine(make_setting("muda", **values))
+    run_to_end(engine)
+    counts = dict(engine.setting.work)
+    assert counts.pop("front:last-2") == 80
+    assert counts.pop("tail:last-2") == engine.samples_seen
+    assert counts.pop(FORWARD) == 60  # the basis of the round
+    assert not counts
+
+
+@pytest.mark.parametrize("method", ["ssd", "scrub", "bad-teacher"])
+def test_gradients_and_other_networks_are_counted(method):
+    engine = make_engine(make_setting(method))
+    run_to_end(engine)
+    kinds = set(engine.setting.work)
+    assert kinds & {GRADIENT, FORWARD}
+    assert engine.setting.operations() > 0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.engine.work import FORWARD, GRADIENT
 from core.methods.base import Edit
+from core.models.work import FORWARD, GRADIENT
 from tests.core.toy import make_engine, make_setting, run_to_end
 
 
@@ -13,7 +13,7 @@ def counted(method, **values):
     engine = make_engine(make_setting(method, **values))
     edits = [segment.stage for segment in engine.layout.segments if isinstance(segment.stage, Edit)]
     run_to_end(engine)
-    return edits[0], engine.work.counts
+    return edits[0], engine.setting.work
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from core.engine.context import EngineContext
-from core.methods.base import tuned_modules
 from tests.core.toy import ToyNet, make_engine, make_setting, run_to_end, same, trained_net, weights
 
 SHORT = {"epochs": 2, "batch": 16, "lr": 0.05}
@@ -47,7 +46,7 @@ def test_fresh_weights_do_not_depend_on_the_original_and_follow_the_seed():
 def test_fresh_weights_have_the_spread_that_layers_start_with():
     setting = make_setting("eu-k", k=1, **SHORT)
     make_engine(setting).advance()
-    head = tuned_modules(setting.model, "last-1")[0]
+    head = setting.model.tuned_modules("last-1")[0]
     bound = head.in_features**-0.5
     assert float(head.weight.detach().abs().max()) <= bound
     assert float(head.weight.detach().std()) == pytest.approx(bound / 3**0.5, rel=0.25)

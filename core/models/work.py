@@ -1,67 +1,49 @@
-"""What a run computes, counted in images through parts of the network and in floating-point operations.
+"""What passes through a network cost, in floating-point operations of convolutions and matrix products.
 
 Time depends on the machine and on what else runs there; operations do not, so costs of methods are compared by both.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from core.data.batches import ImageStore
-from core.engine.outputs import evaluating, gradients_to
-from core.methods.base import trainable
 from core.models.split import split_for
-from core.models.tap import TappedModel, has_weights
+from core.models.tap import TappedModel, evaluating, gradients_to, has_weights
 
+# Kinds of passes. Beside these two: "step:<tunes>" forward through the whole network and back to what is tuned, and
+# where the front is cached "front:<tunes>" once without gradient and "tail:<tunes>" forward and back in every step.
 FORWARD = "forward"  # the whole network, no gradient
 GRADIENT = "gradient"  # the whole network and back to all weights, outside of a step
 
 
-class Work:
-    """Images that passed, by kind: FORWARD, GRADIENT, "step:<tunes>", "front:<tunes>" or "tail:<tunes>".
+def operations(passes: Mapping[str, int], model: TappedModel, images: torch.Tensor) -> float:
+    """Return the floating-point operations of all `passes`: by kind, how many images went through.
 
-    A step passes forward through the whole network and back to what it tunes; where the front is cached, images pass
-    through "front" once without gradient and through "tail" forward and back in every step.
+    images: (n, c, h, w), of any content, n ≥ 1, to count a pass with. The network and its modes stay as they are.
     """
-
-    def __init__(self, counts: dict[str, int] | None = None) -> None:
-        self.counts: Counter[str] = Counter(counts or {})
-
-    def add(self, kind: str, images: int) -> None:
-        """Count images."""
-        self.counts[kind] += images
-
-    def operations(self, model: TappedModel, store: ImageStore) -> float:
-        """Return the floating-point operations of all counted passes; convolutions and matrix products, as torch counts
-        them. The network and its modes stay as they are.
-        """  # noqa: D205
-        images = store.batch(torch.arange(min(2, len(store)))).images
-        with evaluating(model.module):
-            return sum(count * _each(model, images, kind) for kind, count in self.counts.items() if count)
+    with evaluating(model.module):
+        return sum(count * _of_kind(model, images, kind) for kind, count in passes.items() if count) / len(images)
 
 
-def _each(model: TappedModel, images: torch.Tensor, kind: str) -> float:
-    """Operations of one image."""
+def _of_kind(model: TappedModel, images: torch.Tensor, kind: str) -> float:
     what, _, tunes = kind.partition(":")
     if what == FORWARD:
-        return _count(lambda: model(images)) / len(images)
+        return _count(lambda: model(images))
     if what in (GRADIENT, "step"):
-        return _trained(model, images, tunes or "all") / len(images)
+        return _trained(model, images, tunes or "all")
     split = split_for(model, tunes)
     assert split is not None  # it was cut there when the images were counted
-    if what == "front":
-        return _count(lambda: split.front(images)) / len(images)
-    return (_trained(model, images, tunes) - _count(lambda: split.front(images))) / len(images)
+    front = _count(lambda: split.front(images))
+    return front if what == "front" else _trained(model, images, tunes) - front
 
 
 def _trained(model: TappedModel, images: torch.Tensor, tunes: str) -> float:
-    """Forward through the whole network and back to the weights that are tuned."""
-    with gradients_to(model.module, trainable(model, tunes)) as weights:
+    """Operations forward through the whole network and back to the weights that are tuned."""
+    with gradients_to(model.module, model.tuned_parameters(tunes)) as weights:
         return _count(lambda: torch.autograd.grad(model(images).logits.sum(), weights, allow_unused=True))
 
 
