@@ -20,7 +20,7 @@ from app.services.settings import Settings
 from app.services.theme import Theme, theme
 from app.services.window_state import WindowState
 from app.workers.jobs import Jobs
-from app.workers.trust import Trust
+from app.workers.trust import TrustedFiles
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from core.models.checkpoint import OpenedModel
     from core.runs.folder import RunFolder
     from core.selection import History, Selection
-    from core.session.opening import DataOptions, Pair
+    from core.session.bench import Bench, DataOptions
 
 
 class ProjectState(QObject):
@@ -59,6 +59,7 @@ class ProjectState(QObject):
         self.opened_model: OpenedModel | None = None
         self.dataset: Dataset | None = None
         self.data_options: DataOptions | None = None  # how the data was opened besides its name
+        self._bench: Bench | None = None  # with both, made when it is asked for
         self.history: History | None = None
         self.evaluation: dict[str, Any] = {}  # what was measured of the opened model on the data, by name
         self.forgotten_before: NDArray[np.bool_] | None = None  # (n,): images the open model forgot in earlier runs
@@ -79,13 +80,16 @@ class ProjectState(QObject):
         return self.opened_model is not None and self.dataset is not None
 
     @property
-    def pair(self) -> Pair | None:
-        """Model, data and how the data was opened: what a job is made from. None until both are open."""
+    def bench(self) -> Bench | None:
+        """Model, data and how the data was opened: what everything works on. None until both are open."""
         if self.opened_model is None or self.dataset is None:
             return None
-        from core.session.opening import DataOptions, Pair  # loads torch, which both have loaded already
+        from core.session.bench import Bench, DataOptions  # loads torch, which both have loaded already
 
-        return Pair(self.opened_model, self.dataset, self.data_options or DataOptions())
+        kept = self._bench
+        if kept is None or kept.opened_model is not self.opened_model or kept.opened_data is not self.dataset:
+            kept = self._bench = Bench(self.opened_model, self.dataset, self.data_options or DataOptions())
+        return kept
 
     def set_opened(
         self, model: OpenedModel | None, dataset: Dataset | None, options: DataOptions | None = None
@@ -197,7 +201,7 @@ class AppContext:
     page_states: PageStates
     log_model: LogModel
     theme: Theme = field(default=theme)
-    trust: Trust = field(default_factory=Trust)  # files the user allowed to run program code, in this session
+    trust: TrustedFiles = field(default_factory=TrustedFiles)  # what may run program code, in this session
     status: StatusLine | None = None  # set by the main window
     # These are set by the wiring, before there is a page.
     run_controller: RunController = None  # type: ignore[assignment]  # set by the run page's wiring

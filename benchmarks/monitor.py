@@ -27,7 +27,7 @@ def main() -> None:
         figures: dict[str, float] = {}
         for budget in (0.1,) if options.quick else (0.02, 0.1, 0.3):
             job = make_unlearn_job(
-                example.pair,
+                example.bench,
                 example.selection,
                 example.method,
                 preset=example.preset,
@@ -36,9 +36,9 @@ def main() -> None:
                 precision="float32",
                 monitoring_budget=budget,
             )
-            folder = create_run(Path(home) / f"run-{budget}", job, example.selection, example.pair.dataset)
+            folder = create_run(Path(home) / f"run-{budget}", job, example.selection, example.bench.dataset)
             events = []
-            run(folder, Control(), events.append, pair=example.pair)
+            run(folder, Control(), events.append, bench=example.bench)
             seen = [event for event in events if isinstance(event, Resources)]
             share = seen[-1].monitoring_share if seen else 0.0
             name = "monitoring_share" if budget == 0.1 else f"monitoring_share_at_{budget:g}"

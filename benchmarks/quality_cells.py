@@ -63,24 +63,24 @@ def make(
     from core.engine.control import Control
     from core.errors import AppError
     from core.runs.folder import RunFolder
+    from core.session.bench import Bench
     from core.session.checking import check
     from core.session.jobs import create_run, make_unlearn_job
-    from core.session.opening import DataOptions, open_data, open_pair
     from core.session.running import run
     from core.session.training import train
 
     base = ROOT / dataset_name
     original = RunFolder(base / "original")
-    dataset = open_data(dataset_name)
+    dataset = Bench().with_data(dataset_name).dataset
     if not original.has_result:
         options: dict[str, Any] = {"recipe": recipe, "seed": 0, "device": "cpu", "threads": 1}
-        train(original.path, dataset, DataOptions(), "small-cnn", Control(), _quiet, **options)
-    pair = open_pair(original.path, dataset_name)
+        train(original.path, Bench(None, dataset), "small-cnn", Control(), _quiet, **options)
+    bench = Bench().open(original.path, dataset_name)
     made: list[Made] = []
     for number, cell in enumerate(cells, 1):
         chosen = _selection(cell.forget, dataset)
         job = make_unlearn_job(
-            pair,
+            bench,
             chosen,
             cell.method,
             preset=cell.preset,
@@ -100,8 +100,8 @@ def make(
             try:
                 if not folder.exists:
                     create_run(folder.path, job, chosen, dataset)
-                run(folder, Control(), _quiet, pair=pair, resume=True)
-                report = check(folder, Control(), _quiet, pair=pair, seeds=REFERENCE_SEEDS)
+                run(folder, Control(), _quiet, bench=bench, resume=True)
+                report = check(folder, Control(), _quiet, bench=bench, seeds=REFERENCE_SEEDS)
             except AppError as error:
                 tell(f"  failed: {error}")  # a method that breaks down here is missing from the table, and said so
                 continue

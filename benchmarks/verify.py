@@ -79,8 +79,8 @@ def _runs(plan: Plan) -> dict[str, Any]:
     from core.engine.control import Control
     from core.runs.folder import RunFolder
     from core.selection import Selection, resolve_classes
+    from core.session.bench import Bench
     from core.session.jobs import create_run, make_unlearn_job
-    from core.session.opening import DataOptions, open_data, open_pair
     from core.session.running import run
     from core.session.training import train
 
@@ -88,11 +88,11 @@ def _runs(plan: Plan) -> dict[str, Any]:
         return None
 
     original = RunFolder(QUALITY / plan.dataset / "original")
-    dataset = open_data(plan.dataset)
+    dataset = Bench().with_data(plan.dataset).dataset
     if not original.has_result:
         options: dict[str, Any] = {"recipe": plan.recipe, "seed": 0, "device": "cpu", "threads": 1}
-        train(original.path, dataset, DataOptions(), "small-cnn", Control(), tell, **options)
-    pair = open_pair(original.path, plan.dataset)
+        train(original.path, Bench(None, dataset), "small-cnn", Control(), tell, **options)
+    bench = Bench().open(original.path, plan.dataset)
     chosen = Selection.empty(dataset.train.labels.numpy(), dataset.classes)
     chosen = chosen.with_classes(resolve_classes([plan.classes[0]], dataset.classes))
     wanted: dict[str, tuple[str, dict[str, Any]]] = {
@@ -104,9 +104,9 @@ def _runs(plan: Plan) -> dict[str, Any]:
     for name, (method, settings) in wanted.items():
         folder = RunFolder(ROOT / plan.dataset / name.replace(" ", "-"))
         if not folder.exists:
-            job = make_unlearn_job(pair, chosen, method, device="cpu", threads=1, **settings)
+            job = make_unlearn_job(bench, chosen, method, device="cpu", threads=1, **settings)
             create_run(folder.path, job, chosen, dataset)
-        run(folder, Control(), tell, pair=pair, resume=True)
+        run(folder, Control(), tell, bench=bench, resume=True)
         found[name] = folder
     return found
 
@@ -173,8 +173,8 @@ def _prepare(size: int, home: Path) -> None:
 
     from core.engine.control import Control
     from core.selection import Selection
+    from core.session.bench import Bench
     from core.session.jobs import create_run, make_unlearn_job
-    from core.session.opening import DataOptions, open_data, open_pair
     from core.session.running import run
     from core.session.training import train, train_reference
 
@@ -185,13 +185,13 @@ def _prepare(size: int, home: Path) -> None:
         images = generator.integers(0, 60, (count, 12, 12), dtype=np.uint8)
         arrays[f"x_{part}"], arrays[f"y_{part}"] = images + (y * 19).astype(np.uint8)[:, None, None], y
     np.savez(home / "images.npz", **arrays)
-    dataset, options = open_data(str(home / "images.npz")), {"device": "cpu", "threads": 1}
+    dataset, options = Bench().with_data(str(home / "images.npz")).dataset, {"device": "cpu", "threads": 1}
     settings = {"recipe": {"epochs": 0}, **options}  # how good the networks are makes no difference to memory
-    train(home / "original", dataset, DataOptions(), "small-cnn", Control(), lambda event: None, **settings)
-    pair = open_pair(home / "original", str(home / "images.npz"))
+    train(home / "original", Bench(None, dataset), "small-cnn", Control(), lambda event: None, **settings)
+    bench = Bench().open(home / "original", str(home / "images.npz"))
     chosen = Selection.empty(dataset.train.labels.numpy(), dataset.classes).with_classes([3])
-    folder = create_run(home / "run", make_unlearn_job(pair, chosen, "head-only", **options), chosen, dataset)
-    run(folder, Control(), lambda event: None, pair=pair)
+    folder = create_run(home / "run", make_unlearn_job(bench, chosen, "head-only", **options), chosen, dataset)
+    run(folder, Control(), lambda event: None, bench=bench)
     train_reference(folder, dataset, 1, Control(), lambda event: None)
     shutil.rmtree(home / "cache")
 
@@ -205,12 +205,12 @@ def _memory_in(home: Path) -> float:
 
     from core.engine.control import Control
     from core.runs.folder import RunFolder
+    from core.session.bench import Bench
     from core.session.checking import check
-    from core.session.opening import open_pair
 
-    pair = open_pair(home / "original", str(home / "images.npz"))
+    bench = Bench().open(home / "original", str(home / "images.npz"))
     gc.collect()
-    return peak_of(lambda: check(RunFolder(home / "run"), Control(), lambda event: None, pair=pair, seeds=(1,)))
+    return peak_of(lambda: check(RunFolder(home / "run"), Control(), lambda event: None, bench=bench, seeds=(1,)))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,12 @@ Accuracies and ratios are 0..1; a value that could not be taken is None.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+
+Tell = Callable[[str, int, int], object]
+"""Told what goes on, how much of it is done, and of how much (0: not known). May raise to interrupt the work."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +27,10 @@ class Event:
     def as_dict(self) -> dict[str, Any]:
         """Return the event as written to events.jsonl, `type` first."""
         return {"type": self.type, **dataclasses.asdict(self)}
+
+
+Emit = Callable[[Event], object]
+"""Gets each event of a run, in order, in the thread that runs it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QWidget
 
 from app.dialogs.confirm import Choice, ConfirmDialog, ask
-from app.workers.trust import Trust
+from app.workers.trust import TrustedFiles
 from core.job import Job
 
 REFUSED = "This file can run program code when opened, so it was not opened."
@@ -33,7 +33,7 @@ def ask_trust(parent: QWidget | None, name: str, on_trust: Callable[[], object])
 
 
 def with_trusted_code(
-    trust: Trust,
+    trust: TrustedFiles,
     job: Job,
     doing: str,
     parent: QWidget | None,

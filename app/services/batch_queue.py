@@ -21,6 +21,7 @@ from app.dialogs.trust import ask_trust
 from app.services import format as fmt
 from app.workers.live_run import LiveRun
 from core.errors import AppError, MismatchError, StoppedError, UnsafeFileError
+from core.models.trust import Trust
 from core.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from app.services.queue_files import BatchRecord, RecordedRun
     from core.job import Job
     from core.selection import Selection
-    from core.session.opening import Pair
+    from core.session.bench import Bench
 
 _NAMED = 3
 
@@ -50,7 +51,7 @@ class Ready:
     """A batch file with what can be started of it; `problems` are sentences on what cannot."""
 
     path: Path
-    pair: Pair
+    bench: Bench
     runs: tuple[Planned, ...]
     problems: tuple[str, ...]
 
@@ -86,7 +87,7 @@ class BatchQueue(QObject):
 
     def _ask(self, trusted: bool, ready: Ready) -> None:
         if trusted:
-            self._context.trust.allow_model(ready.pair.model, trust_pickle=True, trust_code=True)
+            self._context.trust.allow_model(ready.bench.model)
         if ready.problems:
             more = f" And {fmt.count(len(ready.problems) - _NAMED)} more." if len(ready.problems) > _NAMED else ""
             self._context.notifications.caution(
@@ -108,7 +109,7 @@ class BatchQueue(QObject):
         self.dialog = ask(
             self._window, f"Queue {fmt.plural(len(wanted), 'run')} of {ready.path.name}?",
             [Choice("no", "Cancel"), Choice("yes", "Queue runs")], lambda answer: self._answered(ready, answer),
-            f"{named}{rest}, on {ready.pair.dataset.title}.{again}{done}",
+            f"{named}{rest}, on {ready.bench.dataset.title}.{again}{done}",
         )  # fmt: skip
 
     def _answered(self, ready: Ready, answer: str) -> None:
@@ -120,10 +121,10 @@ class BatchQueue(QObject):
         started = {}
         for one in ready.wanted:
             if one.before is not None:
-                started[one.run.run] = controller.resume_run(one.before, ready.pair)
+                started[one.run.run] = controller.resume_run(one.before, ready.bench)
                 continue
             place = one.run.path if one.own_folder else None
-            started[one.run.run] = controller.start(one.job, ready.pair, one.selection, place)
+            started[one.run.run] = controller.start(one.job, ready.bench, one.selection, place)
         if started and not busy:
             self._context.project.set_run(next(iter(started.values())))
             self._context.show_page("unlearn")
@@ -173,6 +174,7 @@ def read(
     from app.services.queue_files import RecordedRun, read_record
     from core.session.batch import make_item, open_batch
     from core.session.batch_file import read_batch
+    from core.session.bench import Bench
 
     def tell(what: str, done: int, total: int) -> None:
         if cancelled():
@@ -180,7 +182,7 @@ def read(
         progress(what, done, total)
 
     batch = read_batch(path)
-    pair = open_batch(batch, tell=tell, cancelled=cancelled, trust_pickle=trusted, trust_code=trusted)
+    bench = open_batch(batch, Bench(trust=Trust(trusted, trusted), tell=tell, cancelled=cancelled))
     known = read_record(path)
     runs, problems = [], []
     for item in batch.items():
@@ -188,13 +190,13 @@ def read(
         folder = folder or runs_folder / f"{path.stem}-{item.name}"
         recorded = RecordedRun(item.name, item.forget.name, item.method.id, item.seed, str(folder))
         try:
-            selection, job = make_item(item, pair, batch)
+            selection, job = make_item(item, bench, batch)
             act, own_folder = _what_to_do(folder, job, taken)
             before = LiveRun.from_folder(RunFolder(folder)) if act == "resume" else None
             runs.append(Planned(recorded, act, job, selection, own_folder, before))
         except AppError as error:
             problems.append(f"{item.name}: {error.text}")
-    return Ready(path, pair, tuple(runs), tuple(problems))
+    return Ready(path, bench, tuple(runs), tuple(problems))
 
 
 def _what_to_do(folder: Path, job: Job, taken: Collection[Path]) -> tuple[str, bool]:

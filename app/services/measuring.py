@@ -12,7 +12,8 @@ from core.errors import StoppedError
 
 if TYPE_CHECKING:
     from app.context import AppContext
-    from core.session.opening import Pair
+    from core.events import Tell
+    from core.session.bench import Bench
 
 ACTIVITY = "baseline"
 
@@ -41,10 +42,11 @@ class Measuring(QObject):
     def start(self) -> None:
         """Measure what is open now, where it was not measured yet."""
         project, settings = self._context.project, self._context.settings.values
-        pair = project.pair
-        if pair is None or "baseline" in project.evaluation:
+        bench = project.bench
+        if bench is None or "baseline" in project.evaluation:
             return
-        handle = self._context.device_jobs.submit(measure, pair, settings.device, settings.threads, key=ACTIVITY)
+        bench = bench.on(settings.device, threads=settings.threads)
+        handle = self._context.device_jobs.submit(measure, bench, key=ACTIVITY)
         handle.progress.connect(self._progressed)
         handle.done.connect(self._done)
         handle.failed.connect(self._failed)
@@ -84,9 +86,7 @@ class Measuring(QObject):
             self._context.status.end_activity(ACTIVITY)
 
 
-def measure(
-    pair: Pair, device: str, threads: int, progress: Callable[[str, int, int], None], cancelled: Callable[[], bool]
-) -> tuple[Any, Any]:
+def measure(bench: Bench, progress: Tell, cancelled: Callable[[], bool]) -> tuple[Any, Any]:
     """Return the baseline and the class order; runs in a worker. Raises StoppedError where the result is not wanted."""
     from core.session.baseline import baseline
     from core.session.class_order import find_class_order
@@ -96,5 +96,5 @@ def measure(
             raise StoppedError("The measurement is not wanted any more")
         progress(what, done, total)
 
-    result = baseline(pair, device, tell, threads=threads)
-    return result, find_class_order(result, pair.dataset)
+    result = baseline(bench.telling(tell))
+    return result, find_class_order(result, bench.dataset)

@@ -22,12 +22,13 @@ from app.services.pairings import Pairings
 from app.workers.jobs import JobHandle
 from app.workers.opening_job import Request, Result, work
 from core.errors import AppError, InputError
+from core.models.trust import NO_TRUST, Trust
 from core.runs.folder import JOB, RunFolder
 from core.session.inspecting import Kind, kind_of
 
 if TYPE_CHECKING:
     from app.context import AppContext
-    from core.session.opening import DataOptions
+    from core.session.bench import DataOptions
 
 WORDS: dict[Kind, str] = {
     "model": "Open {} as the model",
@@ -68,7 +69,7 @@ class Opening(QObject):
         self._waiting: deque[Request] = deque()
         self._current: Request | None = None
         self._handle: JobHandle | None = None
-        self._answers: tuple[bool, bool, str | None] = (False, False, None)  # trust and architecture of the model
+        self._answers: tuple[Trust, str | None] = (NO_TRUST, None)  # trust and architecture of the model
         self.measuring = Measuring(context)
         self._pairings = Pairings()
         context.opening = self
@@ -97,10 +98,10 @@ class Opening(QObject):
 
     def set_before(self) -> dict[str, str]:
         """Return what was set by hand when this model was last used with this data, and is not set now."""
-        pair = self._context.project.pair
-        if pair is None or _set_by_hand(pair.options):
+        bench = self._context.project.bench
+        if bench is None or _set_by_hand(bench.options):
             return {}
-        return self._pairings.recall(pair.model.sha256, pair.dataset.spec)
+        return self._pairings.recall(bench.model.sha256, bench.dataset.spec)
 
     def set_again(self) -> None:
         """Open the data again with what was set by hand before."""
@@ -210,13 +211,11 @@ class Opening(QObject):
             self.progress.emit(self._current, what, done, total)
 
     def _done(self, result: Result) -> None:
-        project, opened = self._context.project, result.project
-        self._answers = (opened.trust_pickle, opened.trust_code, opened.arch)
-        if opened.model is not None:
-            self._context.trust.allow_model(
-                opened.model, trust_pickle=opened.trust_pickle, trust_code=opened.trust_code
-            )
-        project.set_opened(opened.model, opened.dataset, opened.options)
+        project, opened = self._context.project, result.bench
+        self._answers = (opened.trust, opened.arch)
+        if opened.opened_model is not None:
+            self._context.trust.allow_model(opened.opened_model)
+        project.set_opened(opened.opened_model, opened.opened_data, opened.options)
         self._remember(result.request)
         if _set_by_hand(opened.options) or result.request.order or result.request.prepares:
             self._remember_pairing()
@@ -249,16 +248,16 @@ class Opening(QObject):
             self._context.window_state.add_recent("data", request.data)
 
     def _remember_pairing(self) -> None:
-        pair = self._context.project.pair
-        if pair is not None:
-            self._pairings.remember(pair.model.sha256, pair.dataset.spec, pair.options)
+        bench = self._context.project.bench
+        if bench is not None:
+            self._pairings.remember(bench.model.sha256, bench.dataset.spec, bench.options)
 
     def _start_example(self, result: Result) -> None:
         controller = self._context.run_controller
         if controller is None or result.example is None:
             return
         folder, self._context.example_folder = self._context.example_folder, None  # named for one run only
-        run = controller.start(result.job, result.example.pair, result.example.selection, folder)
+        run = controller.start(result.job, result.example.bench, result.example.selection, folder)
         self._context.project.set_run(run)
         self._context.window_state.add_recent("example", str(run.folder.path))
         self._context.show_page("unlearn")

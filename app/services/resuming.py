@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from app.context import AppContext
     from core.job import Job
     from core.runs.folder import RunFolder
-    from core.session.opening import Pair
+    from core.session.bench import Bench
 
 NOT_RESUMED = "The run cannot be resumed"
 
@@ -34,7 +34,7 @@ def resume(context: AppContext, folder: RunFolder, parent: QWidget | None = None
         handle.failed.connect(failed)
 
     def go_on(run: LiveRun) -> None:
-        context.project.set_run(context.run_controller.resume_run(run, _fitting(context.project.pair, run.job)))
+        context.project.set_run(context.run_controller.resume_run(run, _fitting(context.project.bench, run.job)))
         context.show_page("unlearn")
 
     if context.run_library is not None and context.run_library.is_deleting(folder.path):
@@ -48,9 +48,9 @@ def resume(context: AppContext, folder: RunFolder, parent: QWidget | None = None
     with_trusted_code(context.trust, job, "Resuming the run", parent, read)
 
 
-def _fitting(pair: Pair | None, job: Job | None) -> Pair | None:
+def _fitting(bench: Bench | None, job: Job | None) -> Bench | None:
     """Return what is open, where it is the run's; else the run opens its model and data by itself."""
-    if pair is None or job is None:
+    if bench is None or job is None:
         return None
-    same = pair.model.sha256 == job.model.sha256 and pair.dataset.fingerprint == job.data.fingerprint
-    return pair if same else None
+    same = bench.model.sha256 == job.model.sha256 and bench.dataset.fingerprint == job.data.fingerprint
+    return bench if same else None

@@ -86,7 +86,7 @@ class RunStatus(QObject):
         run: LiveRun | None = project.run
         if run is not None:
             context.page_states.set("unlearn", words.STATE_SHAPES[run.state], words.STATE_WORDS[run.state])
-        elif project.pair is not None and project.selection is not None and project.selection.count:
+        elif project.bench is not None and project.selection is not None and project.selection.count:
             context.page_states.set("unlearn", "ready", "Ready to start")
         else:
             context.page_states.set("unlearn", "empty", "No run yet")

@@ -32,7 +32,7 @@ from core.verify.measure_log import add_measures
 if TYPE_CHECKING:
     from core.runs.tail import Look
     from core.selection import Selection
-    from core.session.opening import Pair
+    from core.session.bench import Bench
     from core.session.planning import Estimate
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class LiveRun:
         self.result: Any = None  # what the work returned
         self.started_at: float | None = None
         self.asked = ""  # "pause", "resume" or "checkpoint" while the run has not answered yet
-        self.inputs: tuple[Pair, Selection] | None = None  # what the job was started on
+        self.inputs: tuple[Bench, Selection] | None = None  # what the job was started on
         self.planned: Estimate | None = None
         self.kept_in: Path | None = None  # where it is kept on disk while it waits
         self.adopted = False  # left by an earlier program: its work takes it out of there

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from core.models.trust import NO_TRUST, Trust
+
 if TYPE_CHECKING:
+    from core.events import Tell
+    from core.session.bench import Bench
     from core.session.example import Example
-    from core.session.project import Project
 
 Side = Literal["model", "data", "both", "example"]
-Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,7 @@ class Request:
     order: tuple[str, ...] = ()  # classes in the order of the model's outputs
     preprocessing: Mapping[str, Any] | None = None  # set by hand; see `prepares`
     prepares: bool = False  # whether `preprocessing` is to be set, or with None taken back
-    trust_pickle: bool = False
-    trust_code: bool = False
+    trust: Trust = NO_TRUST
     arch: str = ""  # what the model is, where its weights fit several
     alone: bool = False  # close the other side, which it does not fit
     start_run: bool = False  # of the example
@@ -40,7 +41,7 @@ class Result:
     """What a request came to."""
 
     request: Request
-    project: Project
+    bench: Bench
     example: Example | None = None
     job: Any = None  # of the example's run
 
@@ -49,47 +50,42 @@ def work(
     request: Request, present: tuple[Any, ...], settings: Any, progress: Tell, cancelled: Callable[[], bool]
 ) -> Result:
     """Open what a request asks for."""
-    from core.session.opening import DataOptions
-    from core.session.project import Project
+    from core.session.bench import Bench, DataOptions
 
     if request.side == "example":
         return _example(request, settings, progress, cancelled)
-    model, dataset, options, trust_pickle, trust_code, arch = present
+    model, dataset, options, trust, arch = present
     options = dataclasses.replace(options or DataOptions(), data_root=settings.data_root)
-    project = Project(model, dataset, options, trust_pickle, trust_code, arch)
+    bench = Bench(model, dataset, options, arch, trust, tell=progress, cancelled=cancelled)
     if request.side == "both":
-        project = Project(options=options)
+        bench = dataclasses.replace(bench, opened_model=None, opened_data=None)
+    elif request.alone and request.side == "model":
+        bench = dataclasses.replace(bench, opened_data=None)
     elif request.alone:
-        project = Project(options=options) if request.side == "model" else dataclasses.replace(project, model=None)
-    options = dataclasses.replace(project.options, **request.changes)
-    known: dict[str, Any] = {"progress": progress, "cancelled": cancelled}
-    trust: dict[str, Any] = {
-        "trust_pickle": request.trust_pickle, "trust_code": request.trust_code, "arch": request.arch or None, **known
-    }  # fmt: skip
+        bench = dataclasses.replace(bench, opened_model=None)
     if request.model and request.order and dataset is not None:
-        return Result(request, _ordered_for(project, request, trust, known))
+        # The data takes the order of the new model's card first; the former model need not fit that order.
+        bench = dataclasses.replace(bench, opened_model=None).with_class_order(request.order)
+        return Result(request, _with_model(bench, request))
     if request.model:
-        project = project.with_model(request.model, **trust)
+        bench = _with_model(bench, request)
     if request.data:
-        project = project.with_data(request.data, options, **known)
+        bench = bench.with_data(request.data, dataclasses.replace(bench.options, **request.changes))
     if request.order:
-        project = project.with_class_order(request.order, **known)
+        bench = bench.with_class_order(request.order)
     if request.prepares:
-        project = project.with_preprocessing(request.preprocessing, **known)
-    return Result(request, project)
+        bench = bench.with_preprocessing(request.preprocessing)
+    return Result(request, bench)
 
 
-def _ordered_for(project: Project, request: Request, trust: dict[str, Any], known: dict[str, Any]) -> Project:
-    """Open a model after the data has taken the order of its card; the former model need not fit that order."""
-    alone = dataclasses.replace(project, model=None).with_class_order(request.order, **known)
-    return alone.with_model(request.model, **trust)
+def _with_model(bench: Bench, request: Request) -> Bench:
+    return bench.trusting(request.trust).with_model(request.model, arch=request.arch or None)
 
 
 def _example(request: Request, settings: Any, progress: Tell, cancelled: Callable[[], bool]) -> Result:
     from core.engine.control import Control
     from core.session.example import open_example
     from core.session.jobs import make_unlearn_job
-    from core.session.project import Project
 
     control = Control()
 
@@ -99,18 +95,14 @@ def _example(request: Request, settings: Any, progress: Tell, cancelled: Callabl
         progress(what, done, total)
 
     example = open_example(control, tell)
-    pair = example.pair
-    project = Project(pair.model, pair.dataset, pair.options)
     if not request.start_run:
-        return Result(request, project, example)
+        return Result(request, example.bench, example)
     job = make_unlearn_job(
-        pair,
+        example.bench.on(settings.device, threads=settings.threads),
         example.selection,
         example.method,
         preset=example.preset,
         seed=example.seed,
-        device=settings.device,
-        threads=settings.threads,
         monitoring_budget=settings.monitoring_budget,
     )
-    return Result(request, project, example, job)
+    return Result(request, example.bench, example, job)

@@ -35,10 +35,10 @@ class QueueStore:
 
         if run.job is None or run.inputs is None:
             return
-        pair, selection = run.inputs
+        bench, selection = run.inputs
         run.kept_in = self._our_room().entry()
         waiting = Waiting(run.kept_in, run.job, run.path, place, tries)
-        self._do(self._our_room().put, waiting, selection, pair.dataset)
+        self._do(self._our_room().put, waiting, selection, bench.dataset)
 
     def put_training(self, run: LiveRun, make: Callable[[], Job], dataset: Dataset, exclude: Selection | None,
                      place: float) -> None:  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QWidget
 from app.workers.live_run import Emit, LiveRun, Work
 from app.workers.mailbox import Mailbox, MailboxPump
 from app.workers.run_thread import RunThread
-from app.workers.trust import Trust, files_of
+from app.workers.trust import TrustedFiles
 from core.engine.control import Control
 from core.errors import AppError
 from core.events import Event
@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from app.services.queue_files import Check, Waiting
     from app.workers.queue_store import QueueStore
     from app.workers.search_work import SearchWork
-    from core.data.dataset import Dataset
     from core.selection import Selection
-    from core.session.opening import DataOptions, Pair
+    from core.session.bench import Bench
 
 log = logging.getLogger(__name__)
 
@@ -52,14 +51,14 @@ class RunController(QObject):
         runs_folder: Callable[[], Path],
         parent: QObject | None = None,
         store: QueueStore | None = None,
-        trust: Trust | None = None,
+        trust: TrustedFiles | None = None,
     ) -> None:
         """`store` keeps waiting runs on disk; without one they are gone when the program ends.
 
         `trust`: what the user allowed to run program code; looked at when a run is put in.
         """
         super().__init__(parent)
-        self._trust = trust or Trust()
+        self._trust = trust or TrustedFiles()
         self._runs_folder = runs_folder
         self._store = store
         self._queue: list[LiveRun] = []
@@ -105,7 +104,7 @@ class RunController(QObject):
     def start(
         self,
         job: Job,
-        pair: Pair,
+        bench: Bench,
         selection: Selection,
         folder: Path | RunFolder | None = None,
         tries: Path | None = None,
@@ -115,7 +114,7 @@ class RunController(QObject):
         `tries`: the file of the search that gave the job its settings; it goes into the folder.
         """
         place = _as_folder(folder) or self._unused(f"{job.method}-s{job.seed}")
-        allowed = self._allowed(job)
+        trust = self._trust.of(job)
 
         def work(control: Control, emit: Emit) -> Any:
             from core.session.jobs import create_run
@@ -124,11 +123,11 @@ class RunController(QObject):
 
             if tries is not None:
                 keep_tries(tries, place)
-            create_run(place.path, job, selection, pair.dataset)
-            return run(place, control, emit, pair=pair, **allowed)
+            create_run(place.path, job, selection, bench.dataset)
+            return run(place, control, emit, bench.trusting(trust))
 
         live = LiveRun(place, "unlearn", job=job, work=work)
-        live.inputs = (pair, selection)
+        live.inputs = (bench, selection)
         self._add(live)
         if self._store is not None and live in self._queue:
             self._store.put(live, float(self._queue.index(live)), tries)
@@ -146,12 +145,13 @@ class RunController(QObject):
         free = waiting.folder not in taken and not waiting.folder.exists()
         place = RunFolder(waiting.folder) if free else self._unused(f"{name}-s{waiting.job.seed}")
         job, tries = waiting.job, waiting.tries
-        allowed = self._allowed(job)
+        trust = self._trust.of(job)
         live = LiveRun(place, job.kind, job=job)
         live.adopted = True
 
         def work(control: Control, emit: Emit) -> Any:
             from app.services.queue_files import begin_waiting, drop_waiting
+            from core.session.bench import Bench
             from core.session.running import run
 
             if moved is not None:
@@ -159,7 +159,7 @@ class RunController(QObject):
             entry = kept if kept is not None and kept.is_dir() else waiting.entry
             begin_waiting(entry, job, place.path, tries)
             drop_waiting(entry)
-            return run(place, control, emit, **allowed)
+            return run(place, control, emit, Bench(trust=trust))
 
         live.work = work
         moved = self._store.adopt(live, waiting) if self._store is not None else None
@@ -168,32 +168,31 @@ class RunController(QObject):
 
     def start_training(
         self,
-        dataset: Dataset,
-        options: DataOptions,
+        bench: Bench,
         architecture: str,
         *,
         folder: Path | RunFolder | None = None,
         exclude: Selection | None = None,
         **settings: Any,
     ) -> LiveRun:
-        """Train a model on data that is open; `settings` are those of core.session.jobs.make_train_job."""
+        """Train a model on the bench's data; `settings` are those of core.session.jobs.make_train_job."""
         place = _as_folder(folder) or self._unused(f"train-{architecture}-s{settings.get('seed', 0)}")
 
         def make() -> Job:
             from core.session.jobs import make_train_job
 
-            return make_train_job(dataset, options, architecture, exclude=exclude, **settings)
+            return make_train_job(bench, architecture, exclude=exclude, **settings)
 
         def work(control: Control, emit: Emit) -> Any:
             from core.session.jobs import create_run
             from core.session.running import run
 
-            create_run(place.path, make(), exclude, dataset)
-            return run(place, control, emit, dataset=dataset)
+            create_run(place.path, make(), exclude, bench.dataset)
+            return run(place, control, emit, bench)
 
         live = self._add(LiveRun(place, "train", title=f"Training {architecture}", work=work))
         if self._store is not None and live in self._queue:
-            self._store.put_training(live, make, dataset, exclude, float(self._queue.index(live)))
+            self._store.put_training(live, make, bench.dataset, exclude, float(self._queue.index(live)))
         return live
 
     def start_reference(
@@ -201,7 +200,7 @@ class RunController(QObject):
         folder: RunFolder,
         seeds: tuple[int, ...] = (),
         *,
-        pair: Pair | None = None,
+        bench: Bench | None = None,
         retrained: Mapping[str, Path] | None = None,
         which: str = "quick",
     ) -> LiveRun:
@@ -210,13 +209,14 @@ class RunController(QObject):
         `which` is the suite, "quick" or "full".
         """
         job, brought = folder.job(), dict(retrained or {})
-        allowed = self._allowed(job, brought.values())
+        trust = self._trust.of(job, brought.values())
 
         def work(control: Control, emit: Emit) -> Any:
+            from core.session.bench import Bench
             from core.session.checking import check
 
-            return check(folder, control, emit, pair=pair, seeds=tuple(seeds), retrained=brought, which=which,
-                         **allowed)  # fmt: skip
+            own = bench.trusting(trust) if bench is not None else Bench(trust=trust)
+            return check(folder, control, emit, own, seeds=tuple(seeds), retrained=brought, which=which)
 
         live = self._add(LiveRun(folder, "check", job=job, title="Check", work=work))
         if self._store is not None:
@@ -228,18 +228,19 @@ class RunController(QObject):
 
     def _start_waiting_check(self, waiting: Waiting, asked: Check) -> LiveRun:
         folder, job = RunFolder(waiting.folder), waiting.job
-        allowed = self._allowed(job, asked.retrained.values())
+        trust = self._trust.of(job, asked.retrained.values())
 
         def work(control: Control, emit: Emit) -> Any:
             from app.services.queue_files import taken_over
+            from core.session.bench import Bench
             from core.session.checking import check
 
             if moved is not None:
                 moved.result()
                 if kept is not None and not kept.is_dir():
                     raise taken_over()
-            return check(folder, control, emit, seeds=asked.seeds, retrained=dict(asked.retrained),
-                         which=asked.which, **allowed)  # fmt: skip
+            return check(folder, control, emit, Bench(trust=trust), seeds=asked.seeds,
+                         retrained=dict(asked.retrained), which=asked.which)  # fmt: skip
 
         live = LiveRun(folder, "check", job=job, title="Check", work=work)
         moved = self._store.adopt(live, waiting) if self._store is not None else None
@@ -251,24 +252,24 @@ class RunController(QObject):
         work.place = self._unused("search")
         return self._add(LiveRun(work.place, "search", title=title, work=work))
 
-    def resume_run(self, run_again: LiveRun, pair: Pair | None = None) -> LiveRun:
+    def resume_run(self, run_again: LiveRun, bench: Bench | None = None) -> LiveRun:
         """Go on with an interrupted run, read from its folder for this, from its last checkpoint.
 
-        Model and data are opened where `pair` is None. A run that goes or waits already is returned as it is there.
+        Model and data are opened where `bench` is None. A run that goes or waits already is returned as it is there.
         """
         job, folder = run_again.job, run_again.folder
         assert job is not None  # one that was read from a folder has it
         here = next((run for run in self._known() if run.makes_model and run.path == folder.path), None)
         if here is not None:
             return here
-        allowed = self._allowed(job)
+        trust = self._trust.of(job)
 
         def work(control: Control, emit: Emit) -> Any:
+            from core.session.bench import Bench
             from core.session.running import run
 
-            if job.kind == "train":
-                return run(folder, control, emit, dataset=pair.dataset if pair else None, resume=True, **allowed)
-            return run(folder, control, emit, pair=pair, resume=True, **allowed)
+            own = bench.trusting(trust) if bench is not None else Bench(trust=trust)
+            return run(folder, control, emit, own, resume=True)
 
         run_again.from_disk, run_again.work, run_again.state = False, work, State.QUEUED
         return self._add(run_again)
@@ -350,13 +351,6 @@ class RunController(QObject):
         return True
 
     # -- parts -----------------------------------------------------------------------------------------------------
-
-    def _allowed(self, job: Job, brought: Iterable[Path] = ()) -> dict[str, Any]:
-        """Return what of a job's files may run program code."""
-        brought = list(brought)
-        return {
-            "trust_pickle": self._trust.pickles(files_of(job, brought)), "trust_code": self._trust.code(job, brought)
-        }  # fmt: skip
 
     def _ask(self, action: str) -> bool:
         run = self._current

@@ -15,7 +15,7 @@ from core.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from core.selection import Selection
-    from core.session.opening import Pair
+    from core.session.bench import Bench
     from core.session.tuning import Try, Tuning
 
 TELL_SECONDS = 0.05  # between two reports of progress: a step may take less than a millisecond
@@ -25,9 +25,9 @@ class SearchWork:
     """Called by the run thread; `tries` may be asked from any. `job` and `kept` are there once the work has ended."""
 
     def __init__(
-        self, make_job: Callable[[], Job], pair: Pair, selection: Selection, count: int, fixed: Collection[str]
+        self, make_job: Callable[[], Job], bench: Bench, selection: Selection, count: int, fixed: Collection[str]
     ) -> None:
-        self._make_job, self._pair, self._selection = make_job, pair, selection
+        self._make_job, self._bench, self._selection = make_job, bench, selection
         self._count, self._fixed = count, frozenset(fixed)
         self._lock = threading.Lock()
         self._tries: list[Try] = []
@@ -55,8 +55,8 @@ class SearchWork:
                 self._told = now
                 emit(Progress(run=self.place.id, step=0, time=time.time(), what=what, done=done, total=total))
 
-        found = tune(job, self._pair, self._selection, self._count, fixed=self._fixed, keep=kept, control=control,
-                     tell=tell, tried=self._put)  # fmt: skip
+        found = tune(job, self._bench.telling(tell), self._selection, self._count, fixed=self._fixed, keep=kept,
+                     control=control, tried=self._put)  # fmt: skip
         if found.best is not None:
             self.job, self.kept = tuned(job, found, kept), kept
         return found

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import AppError
+from core.models.trust import Trust
 
 if TYPE_CHECKING:
     from core.job import Job
@@ -16,7 +17,7 @@ HARMLESS = ".safetensors"  # holds numbers and nothing else
 _Mark = tuple[str, int, int]  # path, bytes, time of the last change
 
 
-class Trust:
+class TrustedFiles:
     """Lives as long as the program: nothing of it is written down. A file that was changed is not trusted any more."""
 
     def __init__(self) -> None:
@@ -26,12 +27,18 @@ class Trust:
         """Take these files as trusted, as they are now."""
         self._allowed |= {mark for path in files if (mark := _mark(path)) is not None}
 
-    def allow_model(self, model: OpenedModel, *, trust_pickle: bool, trust_code: bool) -> None:
+    def allow_model(self, model: OpenedModel) -> None:
         """Remember what was allowed when a model was opened."""
-        if trust_code and model.spec.user_code:
+        trust = model.file.trust
+        if trust.code and model.spec.user_code:
             self.allow([code_file(model.spec.user_code)])
-        if trust_pickle or trust_code:
+        if trust.pickle or trust.code:
             self.allow([Path(model.path)])
+
+    def of(self, job: Job, brought: Iterable[Path] = ()) -> Trust:
+        """Return what the files of a job, and the models brought to it, are trusted with."""
+        brought = list(brought)
+        return Trust(self.pickles(files_of(job, brought)), self.code(job, brought))
 
     def allows(self, path: Path) -> bool:
         """Whether a file is trusted as it is now."""

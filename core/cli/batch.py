@@ -38,7 +38,7 @@ def run_batch(given: argparse.Namespace, screen: Screen) -> int:
     control = Control()
     with stop_on_interrupt(control):
         going = BatchRun(
-            batch, out, control, tell=Loading(screen), trust_pickle=given.trust_pickle, trust_code=given.trust_code
+            batch, out, control, options.bench_option(given, Loading(screen), lambda: control.ending)
         )
         total = len(going.items)
         for number, item in enumerate(going.items):

@@ -32,20 +32,12 @@ def run_evaluate(given: argparse.Namespace, screen: Screen) -> int:
     forget.check_forget_options(given, required=False)
     references = _references(given.reference)
     from core.session.checking import evaluate
-    from core.session.opening import open_pair
 
-    loading = Loading(screen)
-    trust = {"trust_pickle": given.trust_pickle, "trust_code": given.trust_code}
-    pair = open_pair(
-        options.path_option(given.model), given.dataset, options.data_options(given),
-        arch=options.architecture_option(given), progress=loading, **trust,
-    )  # fmt: skip
-    selection = forget.forget_selection(given, pair.dataset, screen)
-    measures = evaluate(
-        pair, selection, device=given.device, threads=given.threads, references=references, progress=loading, **trust
-    )
+    bench = options.open_both(given, Loading(screen))
+    selection = forget.forget_selection(given, bench.dataset, screen)
+    measures = evaluate(bench, selection, references)
     screen.end_line()
-    screen.say(_text(measures, pair, selection))
+    screen.say(_text(measures, bench, selection))
     screen.document(measures)
     return 0
 
@@ -62,15 +54,15 @@ def _references(given: list[tuple[str, str]]) -> dict[str, Any]:
     return found
 
 
-def _text(measures: dict[str, Any], pair: Any, selection: Any) -> str:
+def _text(measures: dict[str, Any], bench: Any, selection: Any) -> str:
     from core.cli.output import shown, wrapped
     from core.cli.summary import measures_table
 
-    title = f"{shown(pair.model.path)} ({pair.model.spec.architecture}) on {pair.dataset.title}"
+    title = f"{shown(bench.model.path)} ({bench.model.spec.architecture}) on {bench.dataset.title}"
     blocks = [f"{title}\n{selection.describe()}" if selection.count else title]
     blocks.append(measures_table({"model": measures, **measures.get("references", {})}))
     blocks += [wrapped(f"Warning: {text}") for text in measures.get("warnings", ())]
-    if pair.dataset.test_origin == "set aside":
+    if bench.dataset.test_origin == "set aside":
         blocks.append("Test images were set aside from the training images: seen before by a model trained on all.")
     distances = (measures.get("distances") or {}).get("forget_test") or (measures.get("distances") or {}).get("forget")
     if distances:

@@ -45,12 +45,12 @@ def run_example(given: argparse.Namespace, screen: Screen) -> int:
         require_going(control)
         if not folder.exists:
             job = make_unlearn_job(
-                example.pair, example.selection, example.method, preset=example.preset, seed=example.seed
+                example.bench, example.selection, example.method, preset=example.preset, seed=example.seed
             )
-            folder = create_run(folder.path, job, example.selection, example.pair.dataset)
-        code = run_to_end(folder, control, screen, pair=example.pair, resume=given.resume)
+            folder = create_run(folder.path, job, example.selection, example.bench.dataset)
+        code = run_to_end(folder, control, screen, example.bench, resume=given.resume)
     screen.say()
     for file in (MODEL, MODEL_PT):
-        screen.say(f"{file}: {read_back_run(folder, file, example.pair.dataset).sentence}")
+        screen.say(f"{file}: {read_back_run(folder, file, example.bench.dataset).sentence}")
     screen.say(f"The whole example took {duration(time.monotonic() - began)}.")
     return code

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from core.data.dataset import Dataset
     from core.data.duplicates import Duplicates
     from core.selection import Selection
+    from core.session.bench import Bench
     from core.session.near import Near
-    from core.session.opening import Pair
 
 _CLASSES, _NEAREST = 5, 8  # rows of the tables
 _SHOWN = 12  # pairs in the table
@@ -66,19 +66,15 @@ def run_inspect(given: argparse.Namespace, screen: Screen) -> int:
 
 def _near(given: argparse.Namespace, screen: Screen) -> int:
     """Say what lies near the forget set, and write the list with its twins where that is asked for."""
-    from core.session.baseline import original_outputs
     from core.session.near import near_dict, near_forget_set, similar_images
 
     loading = Loading(screen)
-    dataset, pair = _opened(given, loading)
+    bench = _opened(given, loading)
+    dataset, model = bench.dataset, bench.opened_model
     selection = forget.chosen_selection(given, dataset, screen)
     selection.check()
-    outputs, sha256 = None, ""
-    if pair is not None:
-        from core.devices import choose_device
-
-        outputs, sha256 = original_outputs(pair, choose_device("auto"), loading), pair.model.sha256
-    found = similar_images(dataset, selection.mask, outputs, sha256, loading)
+    outputs = bench.outputs(model) if model is not None else None
+    found = similar_images(dataset, selection.mask, outputs, model.sha256 if model is not None else "", loading)
     screen.end_line()
     screen.say(f"{dataset.title}: {selection.describe()}\n")
     screen.say(similar_text(found, dataset))
@@ -87,7 +83,7 @@ def _near(given: argparse.Namespace, screen: Screen) -> int:
         "forget": {"mode": selection.mode, "count": selection.count},
         "similar": found.as_dict(dataset.train.paths, _IN_JSON),
     }  # fmt: skip
-    if pair is not None and outputs is not None:
+    if outputs is not None:
         near = near_forget_set(outputs, selection.mask)
         screen.say(f"\n{near_text(near, dataset)}")
         document["near"] = near_dict(near, dataset, _IN_JSON)
@@ -156,17 +152,10 @@ def near_text(near: Near, dataset: Dataset) -> str:
     ])  # fmt: skip
 
 
-def _opened(given: argparse.Namespace, loading: Loading) -> tuple[Dataset, Pair | None]:
-    from core.session.opening import open_data, open_pair
-
-    data = options.data_options(given)
-    if not given.model:
-        return open_data(given.path, data, progress=loading), None
-    pair = open_pair(
-        options.path_option(given.model), given.path, data, arch=options.architecture_option(given),
-        trust_pickle=given.trust_pickle, trust_code=given.trust_code, progress=loading,
-    )  # fmt: skip
-    return pair.dataset, pair
+def _opened(given: argparse.Namespace, loading: Loading) -> Bench:
+    if given.model:
+        return options.open_both(given, loading, data=given.path)
+    return options.bench_option(given, loading).with_data(given.path, options.data_options(given))
 
 
 def _write(path: Path, selection: Selection, found: Duplicates, dataset: Dataset, screen: Screen) -> str:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from core.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from core.session.opening import DataOptions
+    from core.events import Tell
+    from core.session.bench import Bench, DataOptions
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")  # core.devices.PRECISIONS, which a test compares
 LARGEST_SEED = 2**63 - 1  # what torch takes
@@ -192,7 +193,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
 
 def data_options(options: argparse.Namespace) -> DataOptions:
     """Return how the data is opened; paths are absolute, because a run is resumed from other folders, too."""
-    from core.session.opening import DataOptions
+    from core.session.bench import DataOptions
 
     return DataOptions(
         _absolute(options.data_root), options.test_fraction, _absolute(options.classes), _absolute(options.preprocess)
@@ -207,18 +208,32 @@ def architecture_option(options: argparse.Namespace) -> str | None:
     return f"{_absolute(file)}:{factory}" if colon and file.endswith(".py") else options.arch
 
 
-def machine_options(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the settings every job has, for the functions of core.session that make one."""
-    found = {
-        "seed": options.seed,
-        "device": options.device,
-        "precision": options.precision,
-        "threads": options.threads,
-        "checkpoint_seconds": options.checkpoint_every,
-    }
+def run_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what every job has beside the bench's settings, for the functions of core.session that make one."""
+    found = {"seed": options.seed, "checkpoint_seconds": options.checkpoint_every}
     if options.monitoring_budget is not None:
         found["monitoring_budget"] = options.monitoring_budget
     return found
+
+
+def bench_option(
+    options: argparse.Namespace, tell: Tell | None = None, cancelled: Callable[[], bool] | None = None
+) -> Bench:
+    """Return an empty bench as the command's options say: its machine, where they name one, and what is trusted."""
+    from core.models.trust import Trust
+    from core.session.bench import Bench
+
+    bench = Bench(trust=Trust(options.trust_pickle, options.trust_code)).telling(tell, cancelled)
+    return bench.on(options.device, options.precision, options.threads) if "device" in options else bench
+
+
+def open_both(
+    options: argparse.Namespace, tell: Tell, cancelled: Callable[[], bool] | None = None, *, data: str = ""
+) -> Bench:
+    """Open --model with `data`, or with --dataset."""
+    return bench_option(options, tell, cancelled).open(
+        path_option(options.model), data or options.dataset, data_options(options), arch=architecture_option(options)
+    )
 
 
 def path_option(text: str) -> Path:

@@ -12,7 +12,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.cli import options
 from core.cli.output import Screen
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from core.engine.control import Control
     from core.job import Job
     from core.runs.folder import RunFolder
+    from core.session.bench import Bench
 
 DONE = 0
 
@@ -55,16 +56,13 @@ def run_resume(given: argparse.Namespace, screen: Screen) -> int:
         check_resumable(folder.job())
     control = Control()
     with stop_on_interrupt(control):
-        return run_to_end(
-            folder, control, screen, resume=True, trust_pickle=given.trust_pickle, trust_code=given.trust_code
-        )
+        return run_to_end(folder, control, screen, options.bench_option(given), resume=True)
 
 
-def run_to_end(folder: RunFolder, control: Control, screen: Screen, **opened: Any) -> int:
+def run_to_end(folder: RunFolder, control: Control, screen: Screen, bench: Bench, *, resume: bool = False) -> int:
     """Run or resume the job in `folder`, show the result, and return the exit code.
 
-    `opened` is what `core.session.running.run` takes: pair or dataset where they are open, resume, trust. A run that
-    has a result already is shown as it is.
+    A run that has a result already is shown as it is.
     """
     from core.session.library import is_done
     from core.session.running import run
@@ -72,7 +70,7 @@ def run_to_end(folder: RunFolder, control: Control, screen: Screen, **opened: An
     if is_done(folder):
         screen.say("This run already has its result; nothing was changed.")
     progress = RunProgress(screen)
-    state = run(folder, control, progress, **opened).value
+    state = run(folder, control, progress, bench, resume=resume).value
     screen.end_line()
     return show_result(folder, state, screen)
 

@@ -36,7 +36,6 @@ def run_train(given: argparse.Namespace, screen: Screen) -> int:
     from core.parameters import parse_assignments, resolve
     from core.runs.folder import RunFolder
     from core.session.jobs import create_run, make_train_job
-    from core.session.opening import open_data
 
     recipe = parse_assignments(given.recipe, "--recipe")
     choose_device(given.device)
@@ -50,18 +49,19 @@ def run_train(given: argparse.Namespace, screen: Screen) -> int:
     known = options.data_options(given)
     control = Control()
     with stop_on_interrupt(control):
-        dataset = open_data(given.dataset, known, progress=Loading(screen), cancelled=lambda: control.ending)
+        bench = options.bench_option(given, Loading(screen), lambda: control.ending).with_data(given.dataset, known)
+        dataset = bench.dataset
         if is_user_code(arch):  # code that fails is told before a folder is made
             size = dataset.preprocessing.size
             build_model(ModelSpec(arch, dataset.num_classes, dataset.channels, size, arch), trust_code=given.trust_code)
         exclude = forget.exclude_selection(given, dataset, screen)
         job = make_train_job(
-            dataset, known, arch, exclude=exclude if exclude.count else None, recipe=recipe,
-            user_code=arch if is_user_code(arch) else "", **options.machine_options(given),
+            bench, arch, exclude=exclude if exclude.count else None, recipe=recipe,
+            user_code=arch if is_user_code(arch) else "", **options.run_options(given),
         )  # fmt: skip
         require_going(control)
         if folder.exists:
             require_same_job(folder, job)
         else:
             folder = create_run(folder.path, job, exclude, dataset)
-        return run_to_end(folder, control, screen, dataset=dataset, resume=given.resume, trust_code=given.trust_code)
+        return run_to_end(folder, control, screen, bench, resume=given.resume)

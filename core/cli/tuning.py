@@ -17,20 +17,19 @@ if TYPE_CHECKING:
     from core.job import Job
     from core.runs.folder import RunFolder
     from core.selection import Selection
-    from core.session.opening import Pair
+    from core.session.bench import Bench
     from core.session.tuning import Try, Tuning
 
 
 def search(
     folder: RunFolder,
     job: Job,
-    pair: Pair,
+    bench: Bench,
     selection: Selection,
     tries: int,
     fixed: Collection[str],
     control: Control,
     screen: Screen,
-    trust_code: bool,
 ) -> Job:
     """Search settings for a job, keep the tries in its folder-to-be, and return the job with the best ones.
 
@@ -48,9 +47,8 @@ def search(
     kept = folder.file(TUNING)
     with folder.lock():
         found = tune(
-            job, pair, selection, tries, fixed=fixed, keep=kept, control=control, tell=Loading(screen),
-            trust_code=trust_code,
-        )  # fmt: skip
+            job, bench.telling(Loading(screen)), selection, tries, fixed=fixed, keep=kept, control=control
+        )
     screen.end_line()
     if not found.complete:
         raise StoppedError(

@@ -41,7 +41,6 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
     from core.parameters import parse_assignments, resolve
     from core.runs.folder import RunFolder
     from core.session.jobs import create_run, make_unlearn_job
-    from core.session.opening import open_pair
 
     # What can be wrong without looking at model and data is told before they are opened.
     settings = parse_assignments(given.set, "--set")
@@ -53,27 +52,19 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
         raise InputError(f"{folder.path} already holds a run", "Choose another folder, or go on with it: --resume")
     control = Control()
     with stop_on_interrupt(control):
-        pair = open_pair(
-            options.path_option(given.model), given.dataset, options.data_options(given),
-            arch=options.architecture_option(given), trust_pickle=given.trust_pickle, trust_code=given.trust_code,
-            progress=Loading(screen), cancelled=lambda: control.ending,
-        )  # fmt: skip
-        pair.model.require_trainable()
-        selection = forget.forget_selection(given, pair.dataset, screen)
-        selection = forget.with_earlier(pair.model, selection, pair.dataset, screen)
+        bench = options.open_both(given, Loading(screen), lambda: control.ending)
+        bench.model.require_trainable()
+        selection = forget.forget_selection(given, bench.dataset, screen)
+        selection = forget.with_earlier(bench.model, selection, bench.dataset, screen)
         job = make_unlearn_job(
-            pair, selection, method.id, preset=given.preset, settings=settings, **options.machine_options(given)
+            bench, selection, method.id, preset=given.preset, settings=settings, **options.run_options(given)
         )
         require_going(control)
         if folder.exists:
             require_same_job(folder, tuning.as_tuned(folder, job))
         else:
             if given.tune:
-                found = (given.tune, settings, control, screen, given.trust_code)
-                job = tuning.search(folder, job, pair, selection, *found)
-            folder = create_run(folder.path, job, selection, pair.dataset)
+                job = tuning.search(folder, job, bench, selection, given.tune, settings, control, screen)
+            folder = create_run(folder.path, job, selection, bench.dataset)
         screen.say(f"{selection.describe()}")
-        return run_to_end(
-            folder, control, screen, pair=pair, resume=given.resume,
-            trust_pickle=given.trust_pickle, trust_code=given.trust_code,
-        )  # fmt: skip
+        return run_to_end(folder, control, screen, bench, resume=given.resume)

@@ -75,8 +75,8 @@ def run_verify(given: argparse.Namespace, screen: Screen) -> int:
     try:
         with stop_on_interrupt(control, CHECK):
             report = check(
-                folder, control, RunProgress(screen), seeds=seeds, retrained=brought, which=given.suite,
-                trust_pickle=given.trust_pickle, trust_code=given.trust_code,
+                folder, control, RunProgress(screen), options.bench_option(given), seeds=seeds, retrained=brought,
+                which=given.suite,
             )  # fmt: skip
     except (Interrupted, StoppedError):
         raise StoppedError("The check was stopped", "Finished measures are kept; the same command goes on") from None

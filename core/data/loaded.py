@@ -9,7 +9,7 @@ from pathlib import Path
 from core.data.dataset import ImageSet, Unreadable
 from core.errors import NoTestPartError, StoppedError
 
-ProgressCallback = Callable[[str, int, int], None]  # what, done, total (0 where the total is not known)
+ProgressCallback = Callable[[str, int, int], object]  # what, done, total (0 where the total is not known)
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,7 +40,7 @@ def collect_full(
     train: ImageStore,
     test: ImageStore,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> FullOutputs:
     """Pass all images through a network in float32; `progress(done, total)` is told after every chunk, may raise."""
     total, done = len(train) + len(test), 0

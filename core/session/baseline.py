@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from core.devices import choose_device, set_threads
-from core.engine.control import Control
+from core.devices import set_threads
 from core.engine.full import FullOutputs
 from core.engine.outputs import SetOutputs
 from core.metrics.accuracy import per_class_accuracy
 from core.metrics.class_means import class_means
 from core.metrics.linear_algebra import FeatureSpace, eigendecomposition
-from core.models.architectures import network_key
-from core.session.opening import Pair, stores, tapped
-from core.session.original import cached_outputs
+from core.session.bench import Bench
 
-Tell = Callable[[str, int, int], None]
 MAP_FEATURES = 50  # principal components t-SNE starts from: it needs no more, and distances cost less
 
 
@@ -64,41 +59,10 @@ class Baseline:
         return self.test.accuracy
 
 
-def baseline(
-    pair: Pair, device: str = "auto", progress: Tell | None = None, control: Control | None = None, threads: int = 0
-) -> Baseline:
-    """Measure the opened model on all images of its data; the outputs are kept for the runs that follow.
-
-    `progress(what, done, total)` may raise to interrupt. Raises Interrupted where `control` was told to end.
-    """
-    set_threads(threads)
-    chosen = choose_device(device)
-    outputs = original_outputs(pair, chosen, progress, control)
-    return summarise(outputs, pair.dataset.num_classes)
-
-
-def original_outputs(
-    pair: Pair, device: torch.device, progress: Tell | None = None, control: Control | None = None
-) -> FullOutputs:
-    """Return the opened model's outputs on its data, the same ones a run starts from."""
-
-    def tick(done: int, total: int) -> None:
-        if control is not None:
-            control.check()
-        if progress is not None:
-            progress("Measuring the model", done, total)
-
-    train, test = stores(pair.dataset, device)
-    return cached_outputs(
-        tapped(pair.model, device),
-        train,
-        test,
-        sha256=pair.model.sha256,
-        network=network_key(pair.model.spec),
-        fingerprint=pair.dataset.fingerprint,
-        preprocessing=pair.dataset.preprocessing.to_dict(),
-        progress=tick,
-    )
+def baseline(bench: Bench) -> Baseline:
+    """Measure the opened model on all images of its data; the outputs are kept for the runs that follow."""
+    set_threads(bench.threads)
+    return summarise(bench.outputs(bench.model), bench.dataset.num_classes)
 
 
 def summarise(outputs: FullOutputs, num_classes: int) -> Baseline:

@@ -13,24 +13,24 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from core.engine.control import Control
 from core.errors import AppError, InputError, MismatchError, StoppedError
-from core.events import Event
+from core.events import Emit
 from core.files import file_sha256
 from core.job import Job
 from core.jsonio import write_json
 from core.runs.folder import RunFolder
 from core.selection import Selection
 from core.session.batch_file import Batch, Item
+from core.session.bench import Bench
 from core.session.chain import all_requests
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.library import MEASURES, check_state, is_done
-from core.session.opening import Pair, open_pair
 from core.session.running import run
 from core.states import State
 from core.verify.comparison import mean_interval
@@ -39,8 +39,6 @@ from core.verify.numbers import DASH, count, duration, percent
 BATCH = "batch.json"
 FORMAT = 1
 OUTCOMES = ("finished", "skipped", "stopped", "failed", "waiting")
-
-Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -63,20 +61,20 @@ class BatchRun:
     """The rows of a batch as it goes; `step` works on one run after the other."""
 
     def __init__(
-        self, batch: Batch, out: Path, control: Control, *, tell: Tell | None = None, trust_pickle: bool = False,
-        trust_code: bool = False,
-    ) -> None:  # fmt: skip
-        """Open model and data. Raises their AppErrors, and InputError where `out` is in use for something else."""
+        self, batch: Batch, out: Path, control: Control, bench: Bench | None = None
+    ) -> None:
+        """Open model and data on `bench`, which says what is trusted and whom to tell.
+
+        Raises their AppErrors, and InputError where `out` is in use for something else.
+        """
         self._batch, self._out, self._control = batch, out, control
-        self._pickle, self._code = trust_pickle, trust_code
         if RunFolder(out).exists:
             raise InputError(f"{out} holds a single run", "Choose another folder for the batch")
-        self._pair = open_batch(batch, tell=tell, cancelled=lambda: control.ending, trust_pickle=trust_pickle,
-                                trust_code=trust_code)  # fmt: skip
+        self._bench = open_batch(batch, bench or Bench())
         self.items = batch.items()
         self.rows = [Row(item.name, item.forget.name, item.method.id, item.seed) for item in self.items]
 
-    def step(self, number: int, emit: Callable[[Event], None]) -> Row:
+    def step(self, number: int, emit: Emit) -> Row:
         """Do run `number` (from 0), or see that it is done; an error of it is its row's, and nothing is raised."""
         item = self.items[number]
         folder = RunFolder(self._out / item.name)
@@ -105,7 +103,7 @@ class BatchRun:
             "schema_version": FORMAT,
             "batch": self._batch.path.name,
             "batch_sha256": file_sha256(self._batch.path),
-            "model_sha256": self._pair.model.sha256,
+            "model_sha256": self._bench.model.sha256,
             "data": self._batch.dataset,
             "counts": {name: sum(row.outcome == name for row in self.rows) for name in OUTCOMES},
             "runs": [asdict(row) for row in self.rows],
@@ -122,8 +120,8 @@ class BatchRun:
             return StoppedError.exit_code
         return 0
 
-    def _do(self, item: Item, folder: RunFolder, emit: Callable[[Event], None]) -> str:
-        selection, job = make_item(item, self._pair, self._batch)
+    def _do(self, item: Item, folder: RunFolder, emit: Emit) -> str:
+        selection, job = make_item(item, self._bench, self._batch)
         if folder.exists:
             require_same(folder, job)
             if is_done(folder) and folder.status().state == State.FINISHED.value:
@@ -131,11 +129,8 @@ class BatchRun:
             if is_done(folder):
                 return "stopped"
         else:
-            create_run(folder.path, job, selection, self._pair.dataset)
-        state = run(
-            folder, self._control, emit, pair=self._pair, resume=True, trust_pickle=self._pickle,
-            trust_code=self._code,
-        )  # fmt: skip
+            create_run(folder.path, job, selection, self._bench.dataset)
+        state = run(folder, self._control, emit, self._bench, resume=True)
         return "finished" if state is State.FINISHED else "stopped"
 
     def _failed(self, number: int, error: str, exit_code: int) -> Row:
@@ -155,24 +150,18 @@ def row_of(folder: RunFolder, name: str, forget: str, method: str, seed: int, ou
     )  # fmt: skip
 
 
-def open_batch(
-    batch: Batch, *, tell: Tell | None = None, cancelled: Callable[[], bool] | None = None, trust_pickle: bool = False,
-    trust_code: bool = False,
-) -> Pair:  # fmt: skip
+def open_batch(batch: Batch, bench: Bench) -> Bench:
     """Open a batch's model and data."""
-    pair = open_pair(
-        batch.model, batch.dataset, batch.options, arch=batch.arch, trust_pickle=trust_pickle, trust_code=trust_code,
-        progress=tell, cancelled=cancelled,
-    )  # fmt: skip
-    pair.model.require_trainable()
-    return pair
+    bench = bench.open(batch.model, batch.dataset, batch.options, arch=batch.arch)
+    bench.model.require_trainable()
+    return bench
 
 
-def make_item(item: Item, pair: Pair, batch: Batch) -> tuple[Selection, Job]:
+def make_item(item: Item, bench: Bench, batch: Batch) -> tuple[Selection, Job]:
     """Return forget set and job of one run. Raises the AppErrors of both."""
-    selection = all_requests(Path(pair.model.path), item.forget.selection(pair.dataset), pair.dataset)
+    selection = all_requests(Path(bench.model.path), item.forget.selection(bench.dataset), bench.dataset)
     job = make_unlearn_job(
-        pair, selection, item.method.id, preset=item.method.preset, settings=item.method.settings, seed=item.seed,
+        bench, selection, item.method.id, preset=item.method.preset, settings=item.method.settings, seed=item.seed,
         **batch.machine,
     )  # fmt: skip
     return selection, job

@@ -33,8 +33,8 @@ from core.methods import get_method
 from core.parameters import resolve
 from core.seeds import parse_seeds
 from core.selection import Selection, parse_forget_list, read_list_text, resolve_classes
+from core.session.bench import DataOptions
 from core.session.jobs import random_selection
-from core.session.opening import DataOptions
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 

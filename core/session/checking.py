@@ -4,46 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from core.data.dataset import Dataset
 from core.data.preprocessing import numbers_of
 from core.data.splits import Splits
-from core.devices import choose_device, set_threads
+from core.devices import set_threads
 from core.engine.control import Control
 from core.engine.full import FullOutputs, collect_full
 from core.errors import InputError
-from core.events import Event, MeasureTaken, Progress
-from core.files import file_sha256
-from core.job import Job
-from core.models.architectures import ModelSpec, build_model, network_key
-from core.models.checkpoint import OpenedModel, check_fit, open_model
-from core.models.tap import TappedModel
+from core.events import Emit, MeasureTaken, Progress
+from core.models.architectures import network_key
+from core.models.checkpoint import OpenedModel
 from core.places import cache_home
 from core.runs.folder import FORGET, MODEL, VERIFY, RunFolder
 from core.selection import Selection, read_forget_csv
 from core.session import results
-from core.session.chain import original_of
+from core.session.bench import Bench
 from core.session.class_order import doubts_about
 from core.session.measuring import FULL, QUICK, Candidate, measure_all
 from core.session.near import similar_images
-from core.session.opening import DataOptions, Pair, open_for, open_pair, place, stores, tapped
-from core.session.original import cached_outputs
 from core.session.references import FIRST_ATTACKER
 from core.session.training import Reference, known_references, reference_from, train_reference
 from core.states import State
 from core.verify import relations, suite
 from core.verify.half_widths import half_widths
 from core.verify.measure_log import JUDGED, Found, MeasureLog, NotKeptError, merge
-from core.verify.relearning import Ground, Network
+from core.verify.relearning import Ground
 from core.verify.verdict import decide
-
-Tell = Callable[[str, int, int], None]
 
 FRESH_SEED = 0
 """Of the untrained network that relearning and ZRF are held against."""
@@ -52,43 +44,32 @@ FEWEST_ATTACKERS = 2
 """References RMIA has at least; the paper's low-budget setting goes from one to four."""
 
 
-def evaluate(
-    pair: Pair,
-    selection: Selection,
-    *,
-    device: str = "auto",
-    threads: int = 0,
-    references: dict[str, Path] | None = None,
-    progress: Tell | None = None,
-    trust_pickle: bool = False,
-    trust_code: bool = False,
-) -> dict[str, Any]:
+def evaluate(bench: Bench, selection: Selection, references: Mapping[str, Path] | None = None) -> dict[str, Any]:
     """Return the measures of one model for a forget set; with references also distances to them and their measures.
 
     An empty selection gives the measures that need no forget set. Raises ForgetSetError where it is everything.
     """
     if selection.count:
         selection.check()
-    set_threads(threads)
-    chosen = choose_device(device)
+    set_threads(bench.threads)
     mask = torch.from_numpy(selection.mask.copy())
-    train, test = stores(pair.dataset, chosen, mask)
-    splits = Splits.of(pair.dataset, mask)
+    dataset, (train, test) = bench.dataset, bench.images(mask)
+    splits = Splits.of(dataset, mask)
 
     def outputs(model: OpenedModel, what: str) -> FullOutputs:
-        tap = tapped(model, chosen, trust_code=trust_code)
-        return collect_full(tap, train, test, progress=lambda done, total: progress and progress(what, done, total))
+        return collect_full(
+            bench.network(model), train, test, progress=lambda done, total: bench.tell(what, done, total)
+        )
 
-    full = outputs(pair.model, "Measuring the model")
+    full = outputs(bench.model, "Measuring the model")
     others: dict[str, FullOutputs] = {}
     for name, path in (references or {}).items():
-        other = open_for(pair.dataset, path, trust_pickle=trust_pickle, trust_code=trust_code)
-        others[name] = outputs(other, f"Measuring {name}")
+        others[name] = outputs(bench.open_beside(path), f"Measuring {name}")
     original = others.get("original")
     found = suite.take(suite.Subject(full, splits, original))
     measures = dict(found.values)
-    if original is not None or pair.model.classes is None:  # a model that forgot classes may well name others for them
-        doubts = doubts_about(original or full, pair.dataset)
+    if original is not None or bench.model.classes is None:  # a model that forgot classes may well name others for them
+        doubts = doubts_about(original or full, dataset)
         measures |= {"warnings": [doubt.message for doubt in doubts]} if doubts else {}
     if not others:
         return measures
@@ -114,22 +95,21 @@ def evaluate(
 def check(
     folder: RunFolder,
     control: Control,
-    emit: Callable[[Event], None],
+    emit: Emit,
+    bench: Bench | None = None,
     *,
-    pair: Pair | None = None,
     seeds: tuple[int, ...] = (),
     retrained: dict[str, Path] | None = None,
     which: str = QUICK,
-    trust_pickle: bool = False,
-    trust_code: bool = False,
 ) -> dict[str, Any]:
     """Check a run's result anew, against retrained references, and write its report.
 
-    `seeds` are trained on demand or taken from the shared folder of references; `retrained` names models the user
-    brings. `which` is the suite, "quick" or "full". Finished measures are kept in verify.jsonl and not taken again: a
-    quick check of the same models as a full one before gives the full report, because nothing of it is out of date.
-    Returns report.json's content. Raises InputError where the run has no result, Interrupted where `control` was told
-    to end.
+    `bench` says what is trusted; the run's model and data are opened where it does not hold them. `seeds` are trained
+    on demand or taken from the shared folder of references; `retrained` names models the user brings. `which` is the
+    suite, "quick" or "full". Finished measures are kept in verify.jsonl and not taken again: a quick check of the same
+    models as a full one before gives the full report, because nothing of it is out of date. Returns report.json's
+    content. Raises InputError where the run has no result, MismatchError where its model or data have changed, and
+    Interrupted where `control` was told to end.
     """
     job = folder.job()
     if job.kind != "unlearn":
@@ -148,35 +128,38 @@ def check(
     def taken(model: str, values: Mapping[str, Any]) -> None:
         emit(MeasureTaken(run=folder.id, step=0, time=time.time(), model=model, values=dict(values)))
 
-    trust = {"trust_pickle": trust_pickle, "trust_code": trust_code}
     with folder.lock():
-        set_threads(job.threads)
-        pair = _pair_of(job, pair, tell, trust)
-        made = [train_reference(folder, pair.dataset, seed, control, emit, trust_code=trust_code) for seed in seeds]
+        bench = (bench or Bench()).telling(tell).for_job(job)
+        made = [train_reference(folder, bench, seed, control, emit) for seed in seeds]
         names = [*(f"seed {one.seed}" for one in made), *retrained]
         extra = _attackers(len(names))
         fully = which == FULL or _was_full(folder, names, extra)
         further = extra if fully else ()
-        more = [train_reference(folder, pair.dataset, seed, control, emit, trust_code=trust_code) for seed in further]
-        device = choose_device(job.device)
-        mask = torch.from_numpy(read_forget_csv(folder.file(FORGET)).mask(len(pair.dataset.train)))
-        train, test = stores(pair.dataset, device, mask)
-        splits = Splits.of(pair.dataset, mask)
-        ground = Ground(train, test, splits, pair.dataset.classes, device, control)
-        opened = _Opening(job, pair.dataset, ground, tell, trust)
-        original = opened.candidate("original", original_of(job)[0], "the original model")
+        more = [train_reference(folder, bench, seed, control, emit) for seed in further]
+        dataset = bench.dataset
+        mask = torch.from_numpy(read_forget_csv(folder.file(FORGET)).mask(len(dataset.train)))
+        train, test = images = bench.images(mask)
+        splits = Splits.of(dataset, mask)
+        ground = Ground(train, test, splits, dataset.classes, bench.place, control)
+
+        def candidate(name: str, model: OpenedModel, what: str) -> Candidate:
+            outputs = bench.outputs(model, f"Measuring {what}", images)
+            return Candidate(name, model.sha256, outputs, partial(bench.network, model))
+
+        own = partial(bench.open_beside, arch=job.model.user_code or job.model.architecture)
+        original = candidate("original", bench.first_model(job), "the original model")
         measure = partial(
             measure_all,
             original,
-            opened.candidate("unlearned", folder.file(MODEL), "the unlearned model"),
+            candidate("unlearned", own(folder.file(MODEL)), "the unlearned model"),
             [
-                *(opened.candidate(f"seed {r.seed}", r.model, f"retrained, seed {r.seed}") for r in made),
-                *(opened.candidate(name, path, name, own=True) for name, path in retrained.items()),
+                *(candidate(f"seed {r.seed}", own(r.model), f"retrained, seed {r.seed}") for r in made),
+                *(candidate(name, bench.open_beside(path), name) for name, path in retrained.items()),
             ],
             splits,
-            references=[opened.candidate(f"seed {r.seed}", r.model, f"reference, seed {r.seed}") for r in more],
+            references=[candidate(f"seed {r.seed}", own(r.model), f"reference, seed {r.seed}") for r in more],
             ground=ground,
-            fresh=opened.fresh(),
+            fresh=partial(bench.untrained, job.model, FRESH_SEED),
             tell=tell,
         )
         network = network_key(job.model)
@@ -193,11 +176,11 @@ def check(
         measured = measured or measure(which=which, log=log(), taken=taken)
         tell("Writing the report", 0, 0)
         report = results.report_of(
-            folder, job, pair.dataset, splits, measured, _outcome(folder), _notes(made, retrained),
+            folder, job, dataset, splits, measured, _outcome(folder), _notes(made, retrained),
             similar=similar_images(
-                pair.dataset, splits.forget.numpy(), original.outputs, original.sha256, tell
+                dataset, splits.forget.numpy(), original.outputs, original.sha256, tell
             ).counts(),
-            doubts=doubts_about(original.outputs, pair.dataset),
+            doubts=doubts_about(original.outputs, dataset),
         )  # fmt: skip
         if job.chain:  # held against the model the run started from, which is not measured again
             report["unchanged"] = bool((folder.report() or {}).get("unchanged"))
@@ -215,64 +198,6 @@ def apart(brought: Mapping[str, Path], taken: Collection[str]) -> dict[str, Path
             unique = f"{name} (brought)" if number == 2 else f"{name} (brought {number - 1})"
         found[unique] = path
     return found
-
-
-class _Opening:
-    """Opens the models of one check and takes their outputs, from the cache where they were taken before."""
-
-    def __init__(self, job: Job, dataset: Dataset, ground: Ground, tell: Tell, trust: dict[str, bool]) -> None:
-        self._job, self._dataset, self._ground, self._tell, self._trust = job, dataset, ground, tell, trust
-
-    def candidate(self, name: str, path: Path, what: str, *, own: bool = False) -> Candidate:
-        """Return a model of the run's architecture or, with `own`, one of the user's, with its outputs."""
-        arch = None if own else self._job.model.user_code or self._job.model.architecture
-        model = open_model(
-            path, arch=arch, input_size=self._dataset.preprocessing.size, in_channels=self._dataset.channels,
-            **self._trust,
-        )  # fmt: skip
-        check_fit(model, self._dataset)
-        network = partial(tapped, model, self._ground.device, trust_code=self._trust["trust_code"])
-        sha256 = file_sha256(path)
-        outputs = cached_outputs(
-            network(),
-            self._ground.train,
-            self._ground.test,
-            sha256=sha256,
-            network=network_key(model.spec),
-            fingerprint=self._dataset.fingerprint,
-            preprocessing=self._job.model.preprocessing,
-            progress=lambda done, total: self._tell(f"Measuring {what}", done, total),
-        )
-        return Candidate(name, sha256, outputs, network)
-
-    def fresh(self) -> Network:
-        """Return what builds an untrained network of the run's architecture, the same every time."""
-        part = self._job.model
-        spec = ModelSpec(part.architecture, part.num_classes, part.in_channels, part.input_size, part.user_code)
-
-        def build() -> TappedModel:
-            torch.manual_seed(FRESH_SEED)
-            return place(build_model(spec, trust_code=self._trust["trust_code"]), spec, self._ground.device)
-
-        return build
-
-
-def _pair_of(job: Job, pair: Pair | None, tell: Tell, trust: dict[str, bool]) -> Pair:
-    """Return the run's model and data, opened where `pair` is not them. Raises InputError where they changed."""
-    if pair is None or pair.model.sha256 != job.model.sha256 or pair.dataset.fingerprint != job.data.fingerprint:
-        arch = job.model.user_code or job.model.architecture
-        pair = open_pair(
-            job.model.path,
-            job.data.spec,
-            DataOptions.of(job.data),
-            arch=arch,
-            progress=tell,
-            trust_pickle=trust["trust_pickle"],
-            trust_code=trust["trust_code"],
-        )
-    if pair.model.sha256 != job.model.sha256 or pair.dataset.fingerprint != job.data.fingerprint:
-        raise InputError("Model or data are no longer what the run was made with", "Put the original files back")
-    return pair
 
 
 def _attackers(retrained: int) -> tuple[int, ...]:

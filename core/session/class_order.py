@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,10 +11,7 @@ import torch
 from core.data.dataset import Dataset
 from core.data.splits import evaluation_half
 from core.engine.full import FullOutputs
-from core.errors import InputError
-from core.files import write_atomic
 from core.metrics.accuracy import confusion_matrix
-from core.places import data_home
 from core.session.baseline import Baseline
 from core.session.caveats import Caveat
 from core.verify.numbers import percent
@@ -132,22 +127,3 @@ def _order_of(predicted: torch.Tensor, dataset: Dataset) -> ClassOrder | None:
     partial = ClassOrder(order, 0.0, 0.0, images, confusion)
     now, best = partial.accuracy_of(tuple(range(classes))), partial.accuracy_of(order)
     return ClassOrder(order, now, best, images, confusion)
-
-
-def write_class_order(names: tuple[str, ...], path: Path | None = None) -> Path:
-    """Write class names, one a line in the order of the model's outputs, as `--classes` reads them; return the file.
-
-    Without `path` it goes to the application's own folder under a name made from its content, where a run that
-    is resumed later still finds it. Raises InputError where it cannot be written or a name holds a line break.
-    """
-    wrong = next((name for name in names if "\n" in name or "\r" in name or name != name.strip()), None)
-    if wrong is not None:
-        raise InputError(f"The class name {wrong!r} cannot stand on a line of its own", "Rename its folder")
-    text = "".join(f"{name}\n" for name in names)
-    if path is None:
-        path = data_home() / "class-orders" / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.txt"
-    try:
-        write_atomic(path, text.encode("utf-8"))
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
-    return path

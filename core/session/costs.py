@@ -7,24 +7,24 @@ from typing import Any
 
 from core.errors import AppError
 from core.selection import Selection
+from core.session.bench import Bench
 from core.session.jobs import preset_values
-from core.session.opening import Pair
 from core.session.planning import choices, estimate
 
 RETRAIN = "retrain"
 
 
-def retraining_seconds(pair: Pair, selection: Selection, **settings: Any) -> float | None:
+def retraining_seconds(bench: Bench, selection: Selection, **settings: Any) -> float | None:
     """Return the training time of a retrained model by the original's recipe; None where no step was measured yet.
 
     `settings` are those of `estimate`: device, precision, threads.
     """
-    values = preset_values(pair, RETRAIN, "", selection.mode)
-    return estimate(pair, selection, RETRAIN, values, measure=False, **settings).training_seconds
+    values = preset_values(bench, RETRAIN, "", selection.mode)
+    return estimate(bench, selection, RETRAIN, values, measure=False, **settings).training_seconds
 
 
 def shares_of_retraining(
-    pair: Pair,
+    bench: Bench,
     selection: Selection,
     methods: Iterable[str] = (),
     values: Mapping[str, Mapping[str, Any]] | None = None,
@@ -35,7 +35,7 @@ def shares_of_retraining(
     A method runs with its recommended preset, or with `values[method]`. None stands for a method that cannot be
     planned for this model and forget set, and for all of them while no training step was measured on this device.
     """
-    whole = retraining_seconds(pair, selection, **settings)
+    whole = retraining_seconds(bench, selection, **settings)
     wanted = tuple(methods) or tuple(choice.method.id for choice in choices(selection) if choice.suits)
     found: dict[str, float | None] = {}
     for method in wanted:
@@ -43,8 +43,8 @@ def shares_of_retraining(
         if not whole:
             continue
         try:
-            chosen = (values or {}).get(method) or preset_values(pair, method, "", selection.mode)
-            seconds = estimate(pair, selection, method, chosen, measure=False, **settings).training_seconds
+            chosen = (values or {}).get(method) or preset_values(bench, method, "", selection.mode)
+            seconds = estimate(bench, selection, method, chosen, measure=False, **settings).training_seconds
         except AppError:  # such as a head without weight rows: the card says nothing of costs, the start says why
             continue
         found[method] = None if seconds is None else seconds / whole

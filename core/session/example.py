@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core.engine.control import Control
 from core.errors import InputError, StoppedError
-from core.events import Event, Progress, RunStarted, StepMetrics
+from core.events import Event, Progress, RunStarted, StepMetrics, Tell
 from core.jsonio import dumps, read_json
 from core.places import models_home
 from core.runs.folder import MODEL, RunFolder
 from core.selection import Selection, resolve_classes
+from core.session.bench import Bench
 from core.session.jobs import create_run, make_train_job
-from core.session.opening import DataOptions, Pair, open_data, open_for
 from core.session.running import run
 from core.states import State
 
@@ -28,7 +27,7 @@ RECIPE = Path(__file__).resolve().parents[2] / "resources" / "example" / "recipe
 class Example:
     """The example, opened: a model that fits its data, what to forget, and how."""
 
-    pair: Pair
+    bench: Bench
     selection: Selection
     method: str
     preset: str
@@ -40,23 +39,17 @@ def example_recipe() -> dict[str, Any]:
     return read_json(RECIPE)
 
 
-def open_example(control: Control | None = None, progress: Callable[[str, int, int], None] | None = None) -> Example:
+def open_example(control: Control | None = None, tell: Tell | None = None) -> Example:
     """Open the example; trains its model first where that was not done before.
 
     Raises StoppedError where `control` ended the training.
     """
     recipe = example_recipe()
     control = control or Control()
-    dataset = open_data(recipe["dataset"], progress=progress)
+    bench = Bench().telling(tell).with_data(recipe["dataset"])
+    dataset = bench.dataset
     job = make_train_job(
-        dataset,
-        DataOptions(),
-        recipe["architecture"],
-        recipe=recipe["recipe"],
-        seed=recipe["seed"],
-        device="cpu",
-        precision="float32",
-        threads=1,
+        bench.on("cpu", "float32", 1), recipe["architecture"], recipe=recipe["recipe"], seed=recipe["seed"]
     )
     key = hashlib.sha256(dumps([recipe, dataset.fingerprint])).hexdigest()[:12]
     folder = RunFolder(models_home() / f"example-{recipe['dataset']}-{key}")
@@ -65,22 +58,22 @@ def open_example(control: Control | None = None, progress: Callable[[str, int, i
         create_run(folder.path, job, None, dataset)
         steps = 0
 
-        def tell(event: Event) -> None:
+        def emit(event: Event) -> None:
             nonlocal steps
             if isinstance(event, RunStarted):
                 steps = event.steps
-            if progress and isinstance(event, StepMetrics):
-                progress("Training the example's model", event.step, steps)
-            elif progress and isinstance(event, Progress):
-                progress(event.what, event.done, event.total)
+            if isinstance(event, StepMetrics):
+                bench.tell("Training the example's model", event.step, steps)
+            elif isinstance(event, Progress):
+                bench.tell(event.what, event.done, event.total)
 
-        if run(folder, control, tell, dataset=dataset) is not State.FINISHED:
+        if run(folder, control, emit, bench) is not State.FINISHED:
             raise StoppedError("The training of the example's model was stopped")
-    model = open_for(dataset, folder.file(MODEL))
+    bench = bench.with_model(folder.file(MODEL)).telling(None)
     selection = Selection.empty(dataset.train.labels.numpy(), dataset.classes).with_classes(
         resolve_classes([recipe["forget_class"]], dataset.classes)
     )
-    return Example(Pair(model, dataset), selection, recipe["method"], recipe["preset"], recipe["seed"])
+    return Example(bench, selection, recipe["method"], recipe["preset"], recipe["seed"])
 
 
 def _discard_broken(folder: RunFolder) -> None:

@@ -7,7 +7,6 @@ import datetime
 import filecmp
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from core.data.named import find_source
 from core.data.preprocessing import Preprocessing
 from core.data.sources import recognise_dataset
 from core.errors import AppError, InputError, RunError, TargetExistsError, UsageError, nearest
+from core.events import Tell
 from core.files import file_sha256
 from core.job import DataPart, Job
 from core.jsonio import read_json, write_json
@@ -38,8 +38,8 @@ from core.models.formats import (
 from core.models.tap import main_logits
 from core.models.weights import CheckpointForm
 from core.runs.folder import FORGET, MODEL, MODEL_PT, OWN_FILES, REPORT_HTML, RunFolder
+from core.session.bench import Bench, DataOptions
 from core.session.library import check_state, is_done
-from core.session.opening import DataOptions, open_data
 from core.verify.numbers import count
 from core.version import VERSION
 
@@ -49,8 +49,6 @@ SAMPLES = 256  # images that both models see
 PIXELS = SAMPLES * 64 * 64  # of all of them together: networks for large images are compared on fewer
 SMALLEST_SAMPLE = 16
 QUICK_BYTES = 256 * 2**20  # a larger data file is not opened only for these images
-
-Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -471,7 +469,7 @@ def _quickly_opened(data: DataPart, job: Job, progress: Tell | None) -> Dataset 
         if not quick:
             return None
         options = DataOptions.of(data)
-        dataset = open_data(data.spec, options, progress=progress)
+        dataset = Bench().telling(progress).with_data(data.spec, options).dataset
         stated = Preprocessing.from_dict(job.model.preprocessing)
     except (AppError, OSError):
         return None

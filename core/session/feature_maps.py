@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,22 +10,18 @@ import torch
 
 from core.data.dataset import Dataset
 from core.data.splits import Splits, stratified
-from core.devices import choose_device, set_threads
+from core.devices import set_threads
 from core.engine.control import Control
 from core.engine.full import FullOutputs
 from core.engine.outputs import SetOutputs
-from core.errors import InputError, MismatchError, StoppedError
-from core.files import file_sha256
+from core.errors import InputError
+from core.events import Tell
 from core.forget_list import read_forget_csv
 from core.job import Job
 from core.metrics.geometry import Projection, turned_projection
 from core.metrics.linear_algebra import one_blas_thread
-from core.models.architectures import network_key
-from core.models.checkpoint import check_fit, open_model
 from core.runs.folder import FORGET, MODEL, RunFolder
-from core.session.chain import original_of
-from core.session.opening import DataOptions, Pair, open_pair, stores, tapped
-from core.session.original import cached_outputs
+from core.session.bench import Bench
 from core.session.references import trained_references
 
 MOST_POINTS = 5000
@@ -36,8 +31,6 @@ _ROUND = 250  # steps between two looks at `control`; the fewest scikit-learn al
 _ROUNDS = 3
 _PERPLEXITY = 30.0
 _EXACT_UP_TO = 100  # samples: the approximation gains nothing there
-
-Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,65 +63,36 @@ class Embeddings:
 
 def embeddings(
     folder: RunFolder,
+    bench: Bench | None = None,
     *,
-    pair: Pair | None = None,
     retrained: Path | None = None,
     most: int = MOST_POINTS,
-    progress: Tell | None = None,
-    cancelled: Callable[[], bool] | None = None,
-    trust_pickle: bool = False,
-    trust_code: bool = False,
 ) -> Embeddings:
     """Return the pictures of a finished run: original, unlearned and, where there is one, a retrained model.
 
-    Shown are unseen images and, where single images are forgotten, the forget images themselves. `pair` may be handed
-    in where model and data are open; `retrained` names a model file, by default the run's first trained reference.
-    Raises InputError where the run has no result, MismatchError where model or data are not what it was made with,
-    StoppedError where it was cancelled.
+    Shown are unseen images and, where single images are forgotten, the forget images themselves. `bench` says what is
+    trusted and whom to tell; the run's model and data are opened where it does not hold them. `retrained` names a model
+    file, by default the run's first trained reference. Raises InputError where the run has no result, and MismatchError
+    where model or data are not what it was made with.
     """
     job = folder.job()
     if job.kind != "unlearn" or not folder.has_result:
         raise InputError(f"{folder.path} holds no unlearned model", "Finish or resume the run first")
 
-    def tell(what: str, done: int, total: int) -> None:
-        if cancelled is not None and cancelled():
-            raise StoppedError("The picture was not finished")
-        if progress is not None:
-            progress(what, done, total)
-
-    set_threads(job.threads)
-    pair = _same_pair(job, pair) or _open(job, tell, trust_pickle, trust_code)
-    dataset = pair.dataset
+    bench = (bench or Bench()).for_job(job)
+    dataset = bench.dataset
     if retrained is None:
         retrained = next((run.file(MODEL) for run in trained_references(job).values()), None)
-    files = {"original": original_of(job)[0], "unlearned": folder.file(MODEL)}
-    if retrained is not None:
-        files["retrained"] = retrained
-    mask = _forget_mask(folder, job, dataset)
-    device = choose_device(job.device)
-    train, test = stores(dataset, device, mask)
     arch = job.model.user_code or job.model.architecture
-    outputs: dict[str, FullOutputs] = {}
-    for name, path in files.items():
-        opened = open_model(
-            path,
-            arch=None if name == "retrained" else arch,
-            input_size=dataset.preprocessing.size,
-            in_channels=dataset.channels,
-            trust_pickle=trust_pickle,
-            trust_code=trust_code,
-        )
-        check_fit(opened, dataset)
-        outputs[name] = cached_outputs(
-            tapped(opened, device, trust_code=trust_code),
-            train,
-            test,
-            sha256=file_sha256(path),
-            network=network_key(opened.spec),
-            fingerprint=dataset.fingerprint,
-            preprocessing=job.model.preprocessing,
-            progress=lambda done, total, name=name: tell(f"Measuring the {name} model", done, total),  # type: ignore[misc]
-        )
+    models = {
+        "original": bench.first_model(job),
+        "unlearned": bench.open_beside(folder.file(MODEL), arch=arch),
+    }
+    if retrained is not None:
+        models["retrained"] = bench.open_beside(retrained)
+    mask = _forget_mask(folder, job, dataset)
+    images = bench.images(mask)
+    outputs = {name: bench.outputs(model, f"Measuring the {name} model", images) for name, model in models.items()}
     return picture(outputs, dataset, Splits.of(dataset, mask), most)
 
 
@@ -190,28 +154,6 @@ def _scaled(points: torch.Tensor) -> np.ndarray:
     radius = float(points.square().sum(1).mean().sqrt())
     scaled: np.ndarray = (points / radius if radius > 0 else points).float().numpy()
     return scaled
-
-
-def _same_pair(job: Job, pair: Pair | None) -> Pair | None:
-    if pair is None or pair.model.sha256 != job.model.sha256 or pair.dataset.fingerprint != job.data.fingerprint:
-        return None
-    return pair
-
-
-def _open(job: Job, tell: Tell, trust_pickle: bool, trust_code: bool) -> Pair:
-    options = DataOptions.of(job.data)
-    pair = open_pair(
-        job.model.path,
-        job.data.spec,
-        options,
-        arch=job.model.user_code or job.model.architecture,
-        trust_pickle=trust_pickle,
-        trust_code=trust_code,
-        progress=tell,
-    )
-    if _same_pair(job, pair) is None:
-        raise MismatchError("Model or data are no longer what the run was made with", "Put the original files back")
-    return pair
 
 
 def _forget_mask(folder: RunFolder, job: Job, dataset: Dataset) -> torch.Tensor:

@@ -6,13 +6,13 @@ over the window; `inspect` begins with it and opens the file.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.endings import SUFFIXES, ending
 from core.errors import InputError, NotFoundError, nearest
+from core.events import Tell
 from core.jsonio import read_json
 from core.runs.folder import JOB, REPORT_HTML, REPORT_JSON, RunFolder, list_runs
 from core.session.library import MEASURES, describe_run, request_lines
@@ -21,7 +21,7 @@ from core.verify.numbers import count, percent
 if TYPE_CHECKING:
     from core.data.dataset import Dataset
     from core.models.checkpoint import OpenedModel
-    from core.session.opening import DataOptions
+    from core.session.bench import DataOptions
 
 Kind = Literal["run", "runs", "model", "dataset", "report", "forget list", "batch"]
 
@@ -31,8 +31,6 @@ _MODEL, _SAVED = "model.safetensors", "dataset_info.json"
 _ENTRIES = 200  # looked at in a folder before it is taken for none of ours
 _NAMES_SHOWN = 12
 _FILES_SHOWN = 20
-
-Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ def inspect(
     """
     from core.data.named import find_source
     from core.data.sources import recognise_dataset
-    from core.session.opening import DataOptions
+    from core.session.bench import DataOptions
 
     path, options = Path(text).expanduser(), options or DataOptions()
     if not path.exists():
@@ -273,12 +271,12 @@ def _left_out(dataset: Dataset) -> list[tuple[str, str]]:
 def _open_any(spec: str, options: DataOptions, progress: Tell | None) -> tuple[Dataset, bool]:
     """Open a data set also where it has no test images; the second value says that it has none."""
     from core.data.dataset import SET_ASIDE
-    from core.session.opening import open_data
+    from core.session.bench import Bench
 
     if options.test_fraction is not None:
-        return open_data(spec, options, progress=progress), False
+        return Bench().telling(progress).with_data(spec, options).dataset, False
     # A test part of its own is not touched by the fraction.
-    dataset = open_data(spec, replace(options, test_fraction=0.5), progress=progress)
+    dataset = Bench().telling(progress).with_data(spec, replace(options, test_fraction=0.5)).dataset
     return dataset, dataset.test_origin == SET_ASIDE
 
 

@@ -22,16 +22,16 @@ from core.models.checkpoint import OpenedModel
 from core.parameters import Values, resolve
 from core.runs.folder import FORGET, RunFolder
 from core.selection import Selection, write_forget_list
+from core.session.bench import Bench, DataOptions
 from core.session.chain import all_requests, chain_of, request_part
 from core.session.demands import require_data
-from core.session.opening import DataOptions, Pair
 from core.version import VERSION
 
 LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn", "safetensors")
 
 
 def preset_values(
-    pair: Pair, method_id: str, preset: str, mode: str, settings: Mapping[str, Any] | None = None
+    bench: Bench, method_id: str, preset: str, mode: str, settings: Mapping[str, Any] | None = None
 ) -> Values:
     """Return a method's values for a model and a kind of forget set: defaults, then the preset, then `settings`.
 
@@ -44,43 +44,44 @@ def preset_values(
     first = method.presets[0].name if method.presets else ""
     if method.starts_from == "fresh" and preset in ("", first):
         names = {parameter.name for parameter in method.parameters}
-        recipe = (pair.model.card or {}).get("recipe") or assumed_recipe(len(pair.dataset.train))
+        recipe = (bench.model.card or {}).get("recipe") or assumed_recipe(len(bench.dataset.train))
         layers.append({name: value for name, value in recipe.items() if name in names})
     return resolve(method.parameters, *layers, settings or {}, owner=method.id)
 
 
 def make_unlearn_job(
-    pair: Pair,
+    bench: Bench,
     selection: Selection,
     method_id: str,
     *,
     preset: str = "",
     settings: Mapping[str, Any] | None = None,
     seed: int = 0,
-    device: str = "auto",
-    precision: str = "auto",
+    device: str = "",
+    precision: str = "",
     threads: int = 0,
     monitoring_budget: float = 0.1,
     checkpoint_seconds: float = 20.0,
 ) -> Job:
     """Describe one unlearning run. Raises AppErrors for anything that could not run.
 
-    Where the model is the result of an earlier run, the forget set is that of all requests together.
+    Device, precision and threads are the bench's where they are not named. Where the model is the result of an earlier
+    run, the forget set is that of all requests together.
     """
-    pair.model.require_trainable()
+    bench.model.require_trainable()
     selection.check()
-    chain = chain_of(Path(pair.model.path), pair.dataset)
+    chain = chain_of(Path(bench.model.path), bench.dataset)
     asked = selection
     if chain is not None:
         asked, selection = chain.added(selection), chain.joined(selection)
         selection.check()
     method, mode = get_method(method_id), selection.mode
-    values = preset_values(pair, method.id, preset, mode, settings)
-    require_data(method, values, selection, pair.dataset)
+    values = preset_values(bench, method.id, preset, mode, settings)
+    require_data(method, values, selection, bench.dataset)
     return Job(
         kind="unlearn",
-        model=model_part(pair.model, pair.dataset),
-        data=data_part(pair.dataset, pair.options),
+        model=model_part(bench.model, bench.dataset),
+        data=data_part(bench.dataset, bench.options),
         forget=forget_part(selection),
         method=method.id,
         preset=method.preset(preset, mode).name,
@@ -88,26 +89,32 @@ def make_unlearn_job(
         chain=chain.jobs if chain is not None else (),
         requests=(*chain.requests, request_part(method.id, asked)) if chain is not None else (),
         origin=chain.origin if chain is not None else None,
-        **_machine(seed, device, precision, threads, monitoring_budget, checkpoint_seconds),
+        seed=seed,
+        monitoring_budget=_share_of_time(monitoring_budget),
+        checkpoint_seconds=checkpoint_seconds,
+        **_machine(device or bench.device, precision or bench.precision, threads or bench.threads),
     )
 
 
 def make_train_job(
-    dataset: Dataset,
-    options: DataOptions,
+    bench: Bench,
     architecture: str,
     *,
     exclude: Selection | None = None,
     recipe: Mapping[str, Any] | None = None,
     seed: int = 0,
-    device: str = "auto",
-    precision: str = "auto",
+    device: str = "",
+    precision: str = "",
     threads: int = 0,
     user_code: str = "",
     monitoring_budget: float = 0.05,
     checkpoint_seconds: float = 20.0,
 ) -> Job:
-    """Describe the training of an original model or, with `exclude`, of a retrained reference."""
+    """Describe the training of an original model or, with `exclude`, of a retrained reference on the bench's data.
+
+    Raises AppErrors for anything that could not run.
+    """
+    dataset = bench.dataset
     if exclude is not None and exclude.count:
         exclude.check()
     method = get_method("retrain")
@@ -128,13 +135,16 @@ def make_train_job(
             preprocessing=dataset.preprocessing.to_dict(),
             user_code=user_code,
         ),
-        data=data_part(dataset, options),
+        data=data_part(dataset, bench.options),
         forget=forget_part(exclude)
         if exclude is not None and exclude.count
         else ForgetPart(mode="none", total=len(dataset.train)),
         method=method.id,
         parameters=dict(values),
-        **_machine(seed, device, precision, threads, monitoring_budget, checkpoint_seconds),
+        seed=seed,
+        monitoring_budget=_share_of_time(monitoring_budget),
+        checkpoint_seconds=checkpoint_seconds,
+        **_machine(device or bench.device, precision or bench.precision, threads or bench.threads),
     )
 
 
@@ -216,24 +226,24 @@ def random_selection(labels: np.ndarray, class_names: Iterable[str], share: floa
     return Selection.empty(labels, tuple(class_names)).with_samples(chosen)
 
 
-def _machine(
-    seed: int, device: str, precision: str, threads: int, monitoring_budget: float, checkpoint_seconds: float
-) -> dict[str, Any]:
+def _share_of_time(budget: float) -> float:
+    if not 0 <= budget <= 1:
+        raise UsageError(f"The monitoring budget must be between 0 and 1, got {budget:g}")
+    return budget
+
+
+def _machine(device: str, precision: str, threads: int) -> dict[str, Any]:
+    """Return what a job says of where it runs. Raises UsageError for what this machine has not."""
     if precision not in PRECISIONS:
         raise UsageError(f"Precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     chosen = choose_device(device)
     choose_precision(precision, chosen, convolutional=True)  # what the device has not is told before a folder is made
     if threads < 0:
         raise UsageError(f"--threads must be at least 1, got {threads}")
-    if not 0 <= monitoring_budget <= 1:
-        raise UsageError(f"The monitoring budget must be between 0 and 1, got {monitoring_budget:g}")
     return {
-        "seed": seed,
         "device": str(chosen),
         "precision": precision,
         "threads": threads or default_threads(),
-        "monitoring_budget": monitoring_budget,
-        "checkpoint_seconds": checkpoint_seconds,
         "app_version": VERSION,
         "libraries": library_versions(),
     }

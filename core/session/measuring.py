@@ -12,13 +12,13 @@ import torch
 from core.data.splits import Splits, stratified
 from core.engine.full import FullOutputs
 from core.engine.outputs import collect
+from core.events import Tell
 from core.verify import published, relations, suite
 from core.verify.half_widths import half_widths
 from core.verify.layers import LAYER_SAMPLES, LayerFeatures, layer_features, layer_geometry
 from core.verify.measure_log import Found, Keep, MeasureLog, keep_nothing, merge
 from core.verify.relearning import Ground, Network, batches_to_relearn, edited_head, relearning_curve
 
-Tell = Callable[[str, int, int], object]
 Taken = Callable[[str, Mapping[str, Any]], object]
 
 QUICK, FULL = "quick", "full"

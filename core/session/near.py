@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import zipfile
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +19,7 @@ import torch
 from core.data.dataset import Dataset
 from core.data.duplicates import Duplicates, ImageHashes, Twins, find_duplicates, find_twins, hash_images
 from core.engine.full import FullOutputs
+from core.events import Tell
 from core.files import write_atomic
 from core.metrics.neighbours import evenly, feature_similarity, head_gradient_similarity, nearest_rows
 from core.places import cache_home
@@ -30,8 +30,6 @@ HASHES, FOUND = "image-hashes", "similar"  # folders of the cache
 NEAREST = 3  # kept images next to each forget image in features, which are compared as well
 _MOST_PRODUCTS = 4e10  # multiplications of the search in features: a few seconds
 _VERSION = 1
-
-Tell = Callable[[str, int, int], object]
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from core.devices import autocast, choose_device, choose_precision, set_threads
+from core.devices import autocast, set_threads
 from core.engine.layout import Layout
-from core.engine.setting import convolutional
 from core.errors import InputError
 from core.jsonio import read_json, write_json
 from core.methods import METHODS, get_method
@@ -26,8 +25,8 @@ from core.parameters import resolve
 from core.places import cache_home
 from core.runs.checkpoints import KEEP
 from core.selection import Selection
+from core.session.bench import Bench
 from core.session.demands import require_data
-from core.session.opening import Pair, place
 
 # A training step is a forward and a backward pass; backward costs about two forward passes.
 FORWARD_SHARE = 1 / 3
@@ -116,18 +115,14 @@ def choices(selection: Selection | None) -> tuple[Choice, ...]:
 
 
 def estimate(
-    pair: Pair,
+    bench: Bench,
     selection: Selection,
     method_id: str,
     values: Mapping[str, Any],
     *,
-    device: str = "auto",
-    precision: str = "auto",
-    threads: int = 0,
     monitoring_budget: float = 0.1,
     runs_folder: Path | None = None,
     measure: bool = True,
-    cancelled: Callable[[], bool] | None = None,
 ) -> Estimate:
     """Estimate one run. The step time is measured once per architecture, input, device and precision, then cached.
 
@@ -137,25 +132,25 @@ def estimate(
     """
     method = get_method(method_id)
     checked = resolve(method.parameters, values, owner=method.id)
-    facts = require_data(method, checked, selection, pair.dataset)
+    facts = require_data(method, checked, selection, bench.dataset)
     plan = tuple(method.plan(checked, facts))
     sizes = {"retain": facts.retain, "forget": facts.forget, "all": facts.retain + facts.forget}
     layout = Layout(plan, sizes)
-    cost = step_cost(pair, device=device, precision=precision, threads=threads, measure=measure, cancelled=cancelled)
+    cost = step_cost(bench, measure=measure)
     plain = training = None
     if cost is not None:
-        images = len(pair.dataset.train) + len(pair.dataset.test)
+        images = len(bench.dataset.train) + len(bench.dataset.test)
         ends = cost.sample_seconds * FORWARD_SHARE * images  # the result is measured on all images
         training = _training_seconds(layout, sizes, cost)
         plain = ends + training / (1 - min(monitoring_budget, 0.9))
-    pace_key = f"{method.id}-{_machine_key(pair, choose_device(device), precision, set_threads(threads))}"
-    weights = 4 * pair.model.parameters
+    pace_key = f"{method.id}-{_machine_key(bench)}"
+    weights = 4 * bench.model.parameters
     held = round(method.copies(checked, facts) * weights)  # constants: in memory, and in each checkpoint
     return Estimate(
         steps=layout.total,
         stages=tuple(layout.describe()),
         seconds=None if plain is None else plain * pace(pace_key),
-        memory_bytes=_memory(plan, weights, pair, cost) + held,
+        memory_bytes=_memory(plan, weights, bench, cost) + held,
         disk_bytes=(KEEP + 1) * (2 * weights + held) + 2 * weights + REPORT_BYTES,  # checkpoints also hold momentum
         disk_free=free_disk(runs_folder) if runs_folder is not None else None,
         explain=method.explain(checked, facts) if method.explain is not None else (),
@@ -165,22 +160,12 @@ def estimate(
     )
 
 
-def step_cost(
-    pair: Pair,
-    *,
-    device: str = "auto",
-    precision: str = "auto",
-    threads: int = 0,
-    measure: bool = True,
-    cancelled: Callable[[], bool] | None = None,
-) -> StepCost | None:
+def step_cost(bench: Bench, *, measure: bool = True) -> StepCost | None:
     """Return what a training step costs; measured in a second or two where it is not known yet.
 
     None where it was cancelled or the device could not take it.
     """
-    chosen = choose_device(device)
-    threads = set_threads(threads)
-    path = _times_home() / f"cost-{_machine_key(pair, chosen, precision, threads)}.json"
+    path = _times_home() / f"cost-{_machine_key(bench)}.json"
     if path.is_file():
         try:
             known = read_json(path)
@@ -190,7 +175,7 @@ def step_cost(
     if not measure:
         return None
     try:
-        cost = _measure(pair, chosen, precision, cancelled or (lambda: False))
+        cost = _measure(bench)
     except RuntimeError:  # out of memory, or an operation the device lacks: an estimate must not stop anyone
         return None
     if cost is not None:
@@ -233,10 +218,14 @@ def _times_home() -> Path:
     return cache_home() / "step-times"
 
 
-def _machine_key(pair: Pair, device: torch.device, precision: str, threads: int) -> str:
-    spec, size = pair.model.spec, pair.dataset.preprocessing.size
+def _machine_key(bench: Bench) -> str:
+    """Name what decides how long a step takes; sets the number of threads, which is part of it."""
+    spec, size, device = bench.model.spec, bench.dataset.preprocessing.size, bench.place
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    facts = (spec.architecture, spec.num_classes, spec.in_channels, tuple(size), name, precision, threads)
+    facts = (
+        spec.architecture, spec.num_classes, spec.in_channels, tuple(size), name, bench.precision,
+        set_threads(bench.threads),
+    )  # fmt: skip
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
 
 
@@ -276,21 +265,21 @@ def _reads(part: Train) -> tuple[str, ...]:
     return (part.reads,) if part.beside is None else (part.reads, part.beside)
 
 
-def _memory(plan: tuple[Stage, ...], weights: int, pair: Pair, cost: StepCost | None) -> int:
+def _memory(plan: tuple[Stage, ...], weights: int, bench: Bench, cost: StepCost | None) -> int:
     parts = [part for stage in plan for part in parts_of(stage)]
     batch = max((part.batch for part in parts), default=0)
     copies = 4 + any("teacher" in part.needs for part in parts)  # weights, gradients, momentum, the start
-    images = pair.dataset.train.images.nbytes + pair.dataset.test.images.nbytes
+    images = bench.dataset.train.images.nbytes + bench.dataset.test.images.nbytes
     return copies * weights + images + batch * (cost.activation_bytes if cost else 0)
 
 
-def _measure(pair: Pair, device: torch.device, precision: str, cancelled: Callable[[], bool]) -> StepCost | None:
+def _measure(bench: Bench) -> StepCost | None:
     """Time a few training steps on random images of two batch sizes, and count the bytes the layers put out."""
-    spec, (height, width) = pair.model.spec, pair.dataset.preprocessing.size
+    spec, (height, width), device = bench.model.spec, bench.dataset.preprocessing.size, bench.place
     with torch.random.fork_rng(devices=[]):
-        network = place(pair.model.build().train(), spec, device)
+        network = bench.network(bench.model)
         module = network.module
-        resolved = choose_precision(precision, device, convolutional=convolutional(module))
+        resolved = bench.precision_for(module)
         optimiser = torch.optim.SGD(module.parameters(), lr=0.0, momentum=0.9)
 
         def step(images: torch.Tensor, labels: torch.Tensor) -> float:
@@ -312,7 +301,7 @@ def _measure(pair: Pair, device: torch.device, precision: str, cancelled: Callab
             times: list[float] = []
             began = time.perf_counter()
             while len(times) < MEASURED_STEPS and (len(times) < 2 or time.perf_counter() - began < MEASURED_SECONDS):
-                if cancelled():
+                if bench.cancelled():
                     return None
                 times.append(step(images, labels))
             seconds[batch] = min(times[1:])  # the first step also warms up

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from core.data.batches import Augmentation, ImageStore
+from core.data.batches import Augmentation
 from core.data.dataset import Dataset
 from core.data.splits import Splits
-from core.devices import choose_device, free_memory, is_out_of_memory, out_of_memory_error, set_threads, unused_gpu
+from core.devices import choose_device, free_memory, is_out_of_memory, out_of_memory_error, unused_gpu
 from core.engine.control import Control, Interrupted
 from core.engine.engine import Engine
 from core.engine.full import FullOutputs, collect_full
 from core.engine.monitor import Monitor, events_of
 from core.engine.setting import Setting
-from core.errors import AppError, InputError, MismatchError, NonFiniteError
-from core.events import Event, Log, PhaseChanged, Progress, RunFailed, RunFinished
+from core.errors import AppError, NonFiniteError
+from core.events import Emit, Event, Log, PhaseChanged, Progress, RunFailed, RunFinished
 from core.job import Job, TuningPart
 from core.methods import get_method
-from core.models.architectures import ModelSpec, build_model, network_key
-from core.models.checkpoint import OpenedModel
 from core.models.tap import TappedModel
 from core.parameters import Values, resolve
 from core.runs.checkpoints import list_checkpoints, load_checkpoint, save_checkpoint
@@ -32,29 +29,15 @@ from core.runs.folder import FORGET, RunFolder
 from core.runs.recorder import Recorder
 from core.selection import Selection, read_forget_csv
 from core.session import results
-from core.session.chain import original_of
+from core.session.bench import Bench
 from core.session.class_order import DOUBTS, doubts_about
 from core.session.jobs import check_forget
-from core.session.opening import (
-    DataOptions,
-    Pair,
-    open_data,
-    open_for,
-    open_pair,
-    place,
-    precision_of,
-    stores,
-    tapped,
-)
-from core.session.original import cached_outputs
 from core.states import State
-
-Emit = Callable[[Event], None]
 
 
 @dataclass
-class Bench:
-    """A job set up to run: what the engine works on, and the original's outputs to hold the result against."""
+class _Prepared:
+    """A job ready to run: what the engine works on, and the original's outputs to hold the result against."""
 
     job: Job
     setting: Setting
@@ -67,17 +50,14 @@ def run(
     folder: RunFolder,
     control: Control,
     emit: Emit,
+    bench: Bench | None = None,
     *,
-    pair: Pair | None = None,
-    dataset: Dataset | None = None,
     resume: bool = False,
-    trust_pickle: bool = False,
-    trust_code: bool = False,
 ) -> State:
     """Run the job in `folder` and return the state it ended in; every event is on disk before `emit` sees it.
 
-    `pair` (unlearning) or `dataset` (training) may be handed in where they are already open. `resume` goes on from
-    the last checkpoint, or from step 0 without one; a run that has a result is left as it is. A resume that is
+    `bench` says what is trusted; the job's model and data are opened where it does not hold them. `resume` goes on
+    from the last checkpoint, or from step 0 without one; a run that has a result is left as it is. A resume that is
     stopped before its first step ends as INTERRUPTED. Raises the AppError a run failed with, after recording it.
     """
     state = State(folder.status().state)
@@ -90,7 +70,7 @@ def run(
         failure: Exception | None = None
         outcome = State.FAILED
         try:
-            outcome = runner.run(pair, dataset, resume, trust_pickle, trust_code)
+            outcome = runner.run(bench or Bench(), resume)
         except Interrupted:
             # Stopped before a resumed run went on: what it had reached is kept, and it is as interrupted as before.
             held = not control.discarding and bool(list_checkpoints(folder))
@@ -116,15 +96,12 @@ class _Runner:
         self._step = 0
         self._began = time.perf_counter()
 
-    def run(
-        self, pair: Pair | None, dataset: Dataset | None, resume: bool, trust_pickle: bool, trust_code: bool
-    ) -> State:
+    def run(self, bench: Bench, resume: bool) -> State:
         """Prepare, run the engine, and write the results."""
         self._state(State.PREPARING, "Opening model and data")
         job = self._folder.job()
-        set_threads(job.threads)
-        bench = self._prepare(job, pair, dataset, trust_pickle, trust_code)
-        setting = bench.setting
+        prepared = self._prepare(job, bench.telling(self._progress, self._ending).for_job(job))
+        setting = prepared.setting
         engine = Engine(
             setting,
             self._control,
@@ -137,10 +114,10 @@ class _Runner:
             engine.begin_anew()
         if state is not None:
             engine.restore(state)
-        elif bench.start is not None:
+        elif prepared.start is not None:
             if job.tuning is not None:
                 self._log("info", tuning_text(job, job.tuning), "tuned")
-            for event in events_of(setting, bench.start.split(setting.splits), 0, "full"):
+            for event in events_of(setting, prepared.start.split(setting.splits), 0, "full"):
                 self._report(event)
         for event in engine.run():
             self._report(event)
@@ -148,7 +125,7 @@ class _Runner:
         self._tell_undecoded(setting)
         if engine.outcome is State.DISCARDED:
             return self.end_without_result()
-        return self._finish(bench, engine)
+        return self._finish(prepared, engine)
 
     def _tell_undecoded(self, setting: Setting) -> None:
         found = setting.train.undecoded + setting.test.undecoded
@@ -182,48 +159,27 @@ class _Runner:
 
     # -- preparing -------------------------------------------------------------------------------------------------
 
-    def _prepare(
-        self, job: Job, pair: Pair | None, dataset: Dataset | None, trust_pickle: bool, trust_code: bool
-    ) -> Bench:
-        options = DataOptions.of(job.data)
-        device = choose_device(job.device)
+    def _prepare(self, job: Job, bench: Bench) -> _Prepared:
+        """Set a job up on the bench that holds its model and data; an original's outputs are taken on the way."""
+        device, dataset = bench.place, bench.dataset
         if (idle := unused_gpu(device)) is not None:
             self._log("warning", f"Running on the processor; {idle} is free. Use it from the next run on.", "cpu")
-        if job.kind == "train":
-            dataset = dataset or open_data(job.data.spec, options, progress=self._progress, cancelled=self._ending)
-            model = None
-        else:
-            pair = pair or self._open(job, options, trust_pickle, trust_code)
-            dataset, model = pair.dataset, pair.model
-            if model.sha256 != job.model.sha256:
-                raise MismatchError(f"{job.model.path} is not the model this job was made for", "Its content changed")
-        if dataset.fingerprint != job.data.fingerprint:
-            raise MismatchError(
-                f"The data {job.data.spec} is not what this job was made for: its content differs",
-                "Open the data the run was made with, or make a new job",
-            )
         forget, weights = self._forget_set(job, dataset)
         method = get_method(job.method)
         if weights is not None and job.kind == "unlearn" and not method.honours_weights:
             message = f"{method.title} does not use the forget list's weights: all images count 1."
             self._log("warning", message, "weights")
         values = resolve(method.parameters, job.parameters, owner=method.id)
-        tap = starting_network(job, model, values, device, trust_code=trust_code)
-        train, test = stores(dataset, device, forget, weights)
-        precision = precision_of(job, tap.module, device)
+        network = starting_network(job, bench, values)
+        images = bench.images(forget, weights)
         original = start = None
-        if model is not None:
+        if bench.opened_model is not None:
             self._state(State.PREPARING, "Measuring the original model")
-            tapped_model = tapped(model, device, trust_code=trust_code)
-            original = start = self._original_outputs(job, tapped_model, train, test, job.model.sha256)
-            path, sha256 = original_of(job)
-            if sha256 != job.model.sha256:  # a later request: its result is held against the first of all models
-                arch = job.model.user_code or job.model.architecture
-                first = open_for(dataset, path, arch=arch, trust_pickle=trust_pickle, trust_code=trust_code)
-                original = self._original_outputs(
-                    job, tapped(first, device, trust_code=trust_code), train, test, sha256
-                )
-            elif job.origin is not None and job.origin.sha256 != sha256:
+            original = start = bench.outputs(bench.model, "Measuring the original model", images)
+            first = bench.first_model(job)
+            if first is not bench.model:  # a later request: its result is held against the first of all models
+                original = bench.outputs(first, "Measuring the original model", images)
+            elif job.origin is not None and job.origin.sha256 != first.sha256:
                 message = f"{job.origin.path}, the model before the first request, is gone or was changed: the result "
                 self._log("warning", f"{message}is held against the model this run starts from.", "origin")
             for doubt in doubts_about(original, dataset):  # before the first step: a run that makes no sense is stopped
@@ -234,44 +190,16 @@ class _Runner:
             method=method,
             values=values,
             seed=job.seed,
-            model=tap,
+            model=network,
             splits=Splits.of(dataset, forget),
-            train=train,
-            test=test,
+            train=images[0],
+            test=images[1],
             class_names=dataset.classes,
             device=device,
-            precision=precision,
+            precision=bench.precision_for(network.module),
             augmentation=augmentation_of(values),
         )
-        return Bench(job, setting, dataset, original, start)
-
-    def _open(self, job: Job, options: DataOptions, trust_pickle: bool, trust_code: bool) -> Pair:
-        if not job.model.path:
-            raise InputError("The job names no model file")
-        return open_pair(
-            job.model.path,
-            job.data.spec,
-            options,
-            arch=job.model.user_code or job.model.architecture,
-            trust_pickle=trust_pickle,
-            trust_code=trust_code,
-            progress=self._progress,
-            cancelled=self._ending,
-        )
-
-    def _original_outputs(
-        self, job: Job, tap: TappedModel, train: ImageStore, test: ImageStore, sha256: str
-    ) -> FullOutputs:
-        return cached_outputs(
-            tap,
-            train,
-            test,
-            sha256=sha256,
-            network=network_key(job.model),
-            fingerprint=job.data.fingerprint,
-            preprocessing=job.model.preprocessing,
-            progress=lambda done, total: self._progress("Measuring the original model", done, total),
-        )
+        return _Prepared(job, setting, dataset, original, start)
 
     def _forget_set(self, job: Job, dataset: Dataset) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return the mask (n,) bool and the weights (n,) float64, None where all are 1."""
@@ -285,8 +213,8 @@ class _Runner:
 
     # -- results ---------------------------------------------------------------------------------------------------
 
-    def _finish(self, bench: Bench, engine: Engine) -> State:
-        setting = bench.setting
+    def _finish(self, prepared: _Prepared, engine: Engine) -> State:
+        setting = prepared.setting
         require_finite(setting.model.module)
         if engine.outcome is State.STOPPED:
             self._state(State.STOPPING, "Keeping the model as it is now")
@@ -300,7 +228,7 @@ class _Runner:
         sets = final.split(setting.splits)
         for event in events_of(setting, sets, engine.step, "full"):
             self._report(event)
-        results.write_models(self._folder, bench.job, setting.model.module)
+        results.write_models(self._folder, prepared.job, setting.model.module)
         outcome = results.Outcome(
             state=engine.outcome,
             steps=engine.step,
@@ -308,21 +236,21 @@ class _Runner:
             samples_seen=engine.samples_seen,
             operations=setting.operations(),
         )
-        if bench.job.kind == "train":
-            measures = results.write_card(self._folder, bench.job, bench.dataset, final, setting.splits, outcome)
+        if prepared.job.kind == "train":
+            measures = results.write_card(self._folder, prepared.job, prepared.dataset, final, setting.splits, outcome)
             self._report(self._finished(engine.outcome, measures, False))
             return engine.outcome
-        assert bench.original is not None
+        assert prepared.original is not None
         report = results.build_report(
-            self._folder, bench.job, bench.dataset, setting.splits, bench.original, final, outcome,
-            start=bench.start, tell=self._tick,
+            self._folder, prepared.job, prepared.dataset, setting.splits, prepared.original, final, outcome,
+            start=prepared.start, tell=self._tick,
         )  # fmt: skip
         for caveat in report.pop("log"):
             if caveat.code not in DOUBTS:  # said at the start
                 self._log(caveat.level, caveat.message, caveat.code)
         finished = self._finished(engine.outcome, report["models"]["unlearned"], report["unchanged"])
         self._recorder.record(finished)  # before the report, which carries the event log's hash
-        results.write_card(self._folder, bench.job, bench.dataset, final, setting.splits, outcome, report)
+        results.write_card(self._folder, prepared.job, prepared.dataset, final, setting.splits, outcome, report)
         results.write_report(self._folder, report)
         self._emit(finished)
         return engine.outcome
@@ -361,17 +289,13 @@ class _Runner:
         return self._control.ending
 
 
-def starting_network(
-    job: Job, model: OpenedModel | None, values: Values, device: torch.device, *, trust_code: bool = False
-) -> TappedModel:
+def starting_network(job: Job, bench: Bench, values: Values) -> TappedModel:
     """Return the network a job begins with: the original's weights, or fresh ones drawn with the job's seed."""
     method = get_method(job.method)
-    if method.starts_from == "original" and model is not None:
-        return tapped(model, device, layers=method.layers(values), trust_code=trust_code)
-    part = job.model
-    spec = ModelSpec(part.architecture, part.num_classes, part.in_channels, part.input_size, part.user_code)
-    torch.manual_seed(job.seed)
-    return place(build_model(spec, trust_code=trust_code), spec, device, layers=method.layers(values))
+    layers = method.layers(values)
+    if method.starts_from == "original" and bench.opened_model is not None:
+        return bench.network(bench.model, layers=layers)
+    return bench.untrained(job.model, job.seed, layers=layers)
 
 
 def tuning_text(job: Job, tuning: TuningPart) -> str:

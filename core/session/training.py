@@ -10,15 +10,16 @@ from typing import Any
 from core.data.dataset import Dataset
 from core.engine.control import Control
 from core.errors import AppError, InputError, StoppedError
+from core.events import Emit
 from core.job import Job
 from core.methods.retrain import RETRAIN
 from core.models.card import read_card
 from core.runs.folder import CARD, FORGET, MODEL, MODEL_PT, RunFolder
 from core.selection import Selection, read_forget_csv
+from core.session.bench import Bench, DataOptions
 from core.session.jobs import create_run, make_train_job
-from core.session.opening import DataOptions
 from core.session.references import recipe_of, reference_folder
-from core.session.running import Emit, run
+from core.session.running import run
 from core.states import State
 from core.verify.numbers import plural
 
@@ -52,36 +53,27 @@ class Reference:
 
 def train(
     out: Path | str,
-    dataset: Dataset,
-    options: DataOptions,
+    bench: Bench,
     architecture: str,
     control: Control,
     emit: Emit,
     *,
     exclude: Selection | None = None,
-    trust_code: bool = False,
     **settings: Any,
 ) -> tuple[RunFolder, State]:
-    """Train a model into the run folder `out`; `settings` are those of `make_train_job`."""
-    job = make_train_job(dataset, options, architecture, exclude=exclude, **settings)
-    folder = create_run(out, job, exclude, dataset)
-    return folder, run(folder, control, emit, dataset=dataset, trust_code=trust_code)
+    """Train a model on the bench's data into the run folder `out`; `settings` are those of `make_train_job`."""
+    job = make_train_job(bench, architecture, exclude=exclude, **settings)
+    folder = create_run(out, job, exclude, bench.dataset)
+    return folder, run(folder, control, emit, bench)
 
 
-def reference_job(folder: RunFolder, dataset: Dataset, seed: int) -> tuple[Job, Selection, str]:
+def reference_job(folder: RunFolder, bench: Bench, seed: int) -> tuple[Job, Selection, str]:
     """Describe the retrained reference of a run: its job, what it leaves out, and where its recipe comes from."""
-    job, exclude = folder.job(), _forget_set(folder, dataset)
+    job, exclude = folder.job(), _forget_set(folder, bench.dataset)
     recipe, source = recipe_of(job)
-    options = DataOptions.of(job.data)
-    known: dict[str, Any] = {"seed": seed, "device": job.device, "precision": job.precision, "threads": job.threads}
+    bench = replace(bench, options=DataOptions.of(job.data)).on(job.device, job.precision, job.threads)
     made = make_train_job(
-        dataset,
-        options,
-        job.model.architecture,
-        exclude=exclude,
-        recipe=recipe,
-        user_code=job.model.user_code,
-        **known,
+        bench, job.model.architecture, exclude=exclude, recipe=recipe, user_code=job.model.user_code, seed=seed
     )
     return made, exclude, source
 
@@ -92,19 +84,18 @@ def known_references(job: Job, seeds: Sequence[int] = range(1, 9)) -> list[Refer
     return [Reference(kept, seed, source) for seed in seeds if (kept := reference_folder(job, seed)).has_result]
 
 
-def train_reference(
-    folder: RunFolder, dataset: Dataset, seed: int, control: Control, emit: Emit, *, trust_code: bool = False
-) -> Reference:
+def train_reference(folder: RunFolder, bench: Bench, seed: int, control: Control, emit: Emit) -> Reference:
     """Train the retrained reference of a run, or return the one on disk; a training that was ended early goes on.
 
-    Raises StoppedError where it was stopped before its end: a half-trained reference is no reference.
+    `bench` holds the run's data. Raises StoppedError where it was stopped before its end: a half-trained reference is
+    no reference.
     """
-    job, exclude, source = reference_job(folder, dataset, seed)
+    job, exclude, source = reference_job(folder, bench, seed)
     kept = reference_folder(job, seed)
     if not kept.has_result:
         if not kept.exists:
-            create_run(kept.path, job, exclude, dataset)
-        state = run(kept, control, emit, dataset=dataset, resume=True, trust_code=trust_code)
+            create_run(kept.path, job, exclude, bench.dataset)
+        state = run(kept, control, emit, bench, resume=True)
         if state is not State.FINISHED:
             _take_back(kept)
             raise StoppedError("The training of the retrained reference was stopped", "Start it again to go on")

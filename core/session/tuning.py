@@ -24,7 +24,7 @@ import torch
 
 from core.data.dataset import Dataset, ImageSet
 from core.data.splits import Splits, stratified
-from core.devices import choose_device, is_out_of_memory, out_of_memory_error, set_threads
+from core.devices import is_out_of_memory, out_of_memory_error
 from core.engine.control import Control, Interrupted
 from core.engine.engine import Engine
 from core.engine.monitor import Unwatched
@@ -34,13 +34,12 @@ from core.files import file_sha256
 from core.job import Job, TuningPart
 from core.jsonio import dumps, read_json, write_json
 from core.methods import get_method
-from core.models.tap import TappedModel
 from core.parameters import Values, resolve
 from core.selection import Selection
+from core.session.bench import Bench
 from core.session.candidates import Axis, axes, candidates
 from core.session.chain import all_requests
 from core.session.judging import Judge, Judgement, Readings
-from core.session.opening import Pair, open_for, precision_of, stores, tapped
 from core.session.running import augmentation_of, require_finite, starting_network
 from core.session.searches import asked_of
 from core.session.training import known_references
@@ -49,8 +48,6 @@ from core.states import State
 IMAGES = 10_000  # training images a try runs on: enough that what is best there is good on all of them
 FORGET_IMAGES = 500  # of these at least, where the forget set has as many: few images say little
 FORMAT = 1
-
-Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -98,22 +95,20 @@ class Tuning:
 
 def tune(
     job: Job,
-    pair: Pair,
+    bench: Bench,
     selection: Selection,
     count: int,
     *,
     fixed: Collection[str] = (),
     keep: Path | None = None,
     control: Control | None = None,
-    tell: Tell | None = None,
-    tried: Callable[[Try], None] | None = None,
-    trust_code: bool = False,
+    tried: Callable[[Try], object] | None = None,
 ) -> Tuning:
     """Try `count` settings around a job's values and return all tries; the job itself is not run.
 
-    Parameters named in `fixed` stay as they are. `keep`: a file that finished tries are kept in and taken from.
-    `tell(what, done, total)` counts a try's steps, `tried` gets each finished try, both in the calling thread. Stop
-    and discard of `control` end the search after the current step; what was finished is returned.
+    Parameters named in `fixed` stay as they are. `keep`: a file that finished tries are kept in and taken from. The
+    bench is told of a try's steps, `tried` gets each finished try, both in the calling thread. Stop and discard of
+    `control` end the search after the current step; what was finished is returned.
 
     The same job gives the same tries. Raises UsageError where the method has nothing to search, InputError where the
     test part has no calibration half, MismatchError where `keep` holds the tries of another job.
@@ -123,26 +118,26 @@ def tune(
     searched = axes(method, values, fixed)
     if not searched:
         raise UsageError(f"{method.title} has no setting to search for", "Run it as it is")
-    control, tell = control or Control(), tell or (lambda what, done, total: None)
-    set_threads(job.threads)
-    tell("Preparing the search for settings", 0, 0)
+    control = control or Control()
+    bench.tell("Preparing the search for settings", 0, 0)
+    bench = bench.for_job(job)
     if job.chain:  # a try must not train on what earlier requests forgot
-        selection = all_requests(Path(job.model.path), selection, pair.dataset)
-    bench = _Bench(job, pair, selection, trust_code)
-    shelf = _Shelf(keep, job, searched, bench.references)
+        selection = all_requests(Path(job.model.path), selection, bench.dataset)
+    trials = _Trials(job, bench, selection, control)
+    shelf = _Shelf(keep, job, searched, trials.references)
     tries: list[Try] = []
     for number, found in enumerate(itertools.islice(candidates(searched, values, job.seed), count), start=1):
-        done = shelf.get(number, found) or bench.attempt(number, found, count, control, tell)
+        done = shelf.get(number, found) or trials.attempt(number, found, count)
         if done is None:
             break
         tries.append(done)
-        shelf.put(_result(job, searched, bench, count, tries, complete=False))
+        shelf.put(_result(job, searched, trials, count, tries, complete=False))
         if tried is not None:
             tried(done)
         if control.ending:
             break
     whole = not control.ending or len(tries) == count
-    result = _result(job, searched, bench, count, tries, complete=whole)
+    result = _result(job, searched, trials, count, tries, complete=whole)
     shelf.put(result)
     return result
 
@@ -169,54 +164,52 @@ def tuned(job: Job, tuning: Tuning, kept: Path | None = None) -> Job:
 
 
 def _result(
-    job: Job, searched: tuple[Axis, ...], bench: _Bench, asked: int, tries: list[Try], *, complete: bool
+    job: Job, searched: tuple[Axis, ...], trials: _Trials, asked: int, tries: list[Try], *, complete: bool
 ) -> Tuning:
     return Tuning(
         method=job.method,
         searched=tuple(axis.parameter.name for axis in searched),
-        judged_by=bench.judge.by,
-        goal=bench.judge.goal,
-        images=len(bench.train),
-        total=bench.total,
+        judged_by=trials.judge.by,
+        goal=trials.judge.goal,
+        images=len(trials.train),
+        total=trials.total,
         asked=asked,
         tries=tuple(tries),
         complete=complete,
     )
 
 
-class _Bench:
+class _Trials:
     """Data, sets and judge that all tries share."""
 
-    def __init__(self, job: Job, pair: Pair, selection: Selection, trust_code: bool) -> None:
-        self._job, self._pair, self._trust_code = job, pair, trust_code
-        self._device = choose_device(job.device)
-        self.total = len(pair.dataset.train)
+    def __init__(self, job: Job, bench: Bench, selection: Selection, control: Control) -> None:
+        self._job, self._bench, self._control = job, bench, control
+        self.total = len(bench.dataset.train)
         ids = chosen_images(selection, job.seed, IMAGES)
-        dataset = _subset(pair.dataset, ids)
+        dataset = _subset(bench.dataset, ids)
         forget = torch.from_numpy(selection.mask.copy())[ids]
         weights = None if selection.weights is None else torch.from_numpy(selection.weights.copy())[ids]
-        self.train, self._test = stores(dataset, self._device, forget, weights)
+        self.train, self._test = dataclasses.replace(bench, opened_data=dataset).images(forget, weights)
         self._splits = Splits.of(dataset, forget)
         known = known_references(job)
         arch = job.model.user_code or job.model.architecture
-        opened = [open_for(pair.dataset, found.model, arch=arch, trust_code=trust_code) for found in known]
-        retrained = [tapped(model, self._device, trust_code=trust_code) for model in opened]
-        self.references = tuple(file_sha256(reference.model) for reference in known)
-        original = tapped(pair.model, self._device, trust_code=trust_code)
-        self.judge = Judge(self._splits, self.train, self._test, original, retrained)
+        opened = [bench.open_beside(reference.model, arch=arch) for reference in known]
+        self.references = tuple(model.sha256 for model in opened)
+        retrained = [bench.network(model) for model in opened]
+        self.judge = Judge(self._splits, self.train, self._test, bench.network(bench.model), retrained)
 
-    def attempt(self, number: int, found: dict[str, Any], count: int, control: Control, tell: Tell) -> Try | None:
+    def attempt(self, number: int, found: dict[str, Any], count: int) -> Try | None:
         """Run one setting to its end and judge the model; None where the user ended it before.
 
         Raises OutOfMemoryError.
         """
         began = time.perf_counter()
         setting = self._setting(found)
-        engine = Engine(setting, control, Unwatched())
+        engine = Engine(setting, self._control, Unwatched())
         judgement, reason = None, ""
         try:
             for _ in engine.run():
-                tell(f"Trying settings, {number} of {count}", engine.step, engine.layout.total)
+                self._bench.tell(f"Trying settings, {number} of {count}", engine.step, engine.layout.total)
             if engine.outcome is not State.FINISHED:
                 return None
             require_finite(setting.model.module)
@@ -235,9 +228,7 @@ class _Bench:
     def _setting(self, found: dict[str, Any]) -> Setting:
         method = get_method(self._job.method)
         values: Values = resolve(method.parameters, {**self._job.parameters, **found}, owner=method.id)
-        network: TappedModel = starting_network(
-            self._job, self._pair.model, values, self._device, trust_code=self._trust_code
-        )
+        network = starting_network(self._job, self._bench, values)
         return Setting(
             run_id="",
             method=method,
@@ -247,9 +238,9 @@ class _Bench:
             splits=self._splits,
             train=self.train,
             test=self._test,
-            class_names=self._pair.dataset.classes,
-            device=self._device,
-            precision=precision_of(self._job, network.module, self._device),
+            class_names=self._bench.dataset.classes,
+            device=self._bench.place,
+            precision=self._bench.precision_for(network.module),
             augmentation=augmentation_of(values),
         )
 

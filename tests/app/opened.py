@@ -16,7 +16,7 @@ from app.context import AppContext, create_context
 from app.main_window import MainWindow, PageSpec
 from app.services.opening import Opening
 from core.models.architectures import ModelSpec, build_model
-from core.session.opening import open_data
+from core.session.bench import Bench
 
 torch.set_num_threads(1)
 INSECTS = ("ant", "bee", "cat")
@@ -32,8 +32,8 @@ class Controller(QObject):
         self.started: list[tuple] = []
         self.trainings: list[tuple] = []
 
-    def start(self, job, pair, selection, folder=None):
-        self.started.append((job, pair, selection, folder))
+    def start(self, job, bench, selection, folder=None):
+        self.started.append((job, bench, selection, folder))
         return _Run(Path("somewhere"))
 
     def start_training(self, *args, **settings):
@@ -75,7 +75,7 @@ def window(context, qtbot) -> MainWindow:
 
 @pytest.fixture(scope="session")
 def digits():
-    return open_data("digits")
+    return Bench().with_data("digits").dataset
 
 
 @pytest.fixture(scope="session")

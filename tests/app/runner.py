@@ -73,6 +73,6 @@ def context(qapp, tmp_path) -> Iterator[AppContext]:
 @pytest.fixture
 def opened(context, example) -> AppContext:
     """The context with the example's model, data and forget set."""
-    context.project.set_opened(example.pair.model, example.pair.dataset, example.pair.options)
+    context.project.set_opened(example.bench.model, example.bench.dataset, example.bench.options)
     context.project.set_selection(example.selection)
     return context

@@ -22,10 +22,10 @@ def test_nothing_is_known_at_first(new_run, tmp_path):
     assert markers(new_run().job(), tmp_path) == ()
 
 
-def test_an_earlier_report_and_a_reference_are_found(new_run, pair, three, tmp_path):
+def test_an_earlier_report_and_a_reference_are_found(new_run, bench, three, tmp_path):
     folder = new_run("head-only")
-    run(folder, Control(), lambda event: None, pair=pair)
-    train_reference(folder, pair.dataset, 1, Control(), lambda event: None)
+    run(folder, Control(), lambda event: None, bench=bench)
+    train_reference(folder, bench, 1, Control(), lambda event: None)
     found = by_model(markers(new_run("muda").job(), tmp_path))
     assert set(found) == {"original", "head_only", "retrained"}
     assert found["head_only"].forget_accuracy == 0 and found["original"].forget_accuracy > 0.5
@@ -34,8 +34,8 @@ def test_an_earlier_report_and_a_reference_are_found(new_run, pair, three, tmp_p
     assert found["retrained"].k == found["original"].k == 9
 
 
-def test_another_forget_set_is_another_matter(new_run, pair, three, tmp_path):
-    run(new_run("head-only"), Control(), lambda event: None, pair=pair)
+def test_another_forget_set_is_another_matter(new_run, bench, three, tmp_path):
+    run(new_run("head-only"), Control(), lambda event: None, bench=bench)
     assert markers(new_run("muda", three.cleared().with_classes([4])).job(), tmp_path) == ()
 
 

@@ -13,8 +13,8 @@ from core.errors import StoppedError
 if TYPE_CHECKING:
     from app.context import AppContext
     from core.selection import Selection
+    from core.session.bench import Bench
     from core.session.near import Near
-    from core.session.opening import Pair
 
 Key = tuple["Selection", str, int]  # forget set, model, and how many images were forgotten before
 PAUSE_MS = 400  # after the last change of the forget set: while it is chosen, the order stays
@@ -55,27 +55,27 @@ class NearPresenter(QObject):
     def refresh(self) -> None:
         """The forget set, the model or the order changed."""
         project = self._context.project
-        pair, selection = project.pair, project.selection
-        if not self._wanted or pair is None or selection is None or "baseline" not in project.evaluation:
+        bench, selection = project.bench, project.selection
+        if not self._wanted or bench is None or selection is None or "baseline" not in project.evaluation:
             self._timer.stop()
             return
         known = self._held[0] if self._held is not None else None
-        now = self._key(pair, selection)
+        now = self._key(bench, selection)
         if not selection.count or selection.count == selection.total or now in (self._asked, known):
             return
         self._timer.start()
 
-    def _key(self, pair: Pair, selection: Selection) -> Key:
+    def _key(self, bench: Bench, selection: Selection) -> Key:
         gone = self._context.project.forgotten_before
-        return selection, pair.model.sha256, 0 if gone is None else int(gone.sum())
+        return selection, bench.model.sha256, 0 if gone is None else int(gone.sum())
 
     def _measure(self) -> None:
-        pair, selection = self._context.project.pair, self._context.project.selection
-        if pair is None or selection is None:
+        bench, selection = self._context.project.bench, self._context.project.selection
+        if bench is None or selection is None:
             return
-        self._asked = self._key(pair, selection)
+        self._asked = self._key(bench, selection)
         gone = self._context.project.forgotten_before
-        handle = self._context.jobs.submit(measure_near, pair, selection, gone, key=KEY)
+        handle = self._context.jobs.submit(measure_near, bench, selection, gone, key=KEY)
         handle.done.connect(partial(self._measured, self._asked))
         handle.failed.connect(self._failed)
 
@@ -89,13 +89,11 @@ class NearPresenter(QObject):
         self._context.notifications.caution(f"What lies near the forget set is not known. {explain(error)}")
 
 
-def measure_near(pair: Pair, selection: Selection, gone: Any, progress: Any, cancelled: Any) -> Near:
+def measure_near(bench: Bench, selection: Selection, gone: Any, progress: Any, cancelled: Any) -> Near:
     """Return what lies near a forget set; runs in a worker. The model's outputs come from the cache.
 
     gone: (n,) bool, what was forgotten in earlier requests; None: nothing.
     """
-    from core.devices import choose_device
-    from core.session.baseline import original_outputs
     from core.session.near import near_forget_set
 
     def tell(what: str, done: int, total: int) -> None:
@@ -103,4 +101,4 @@ def measure_near(pair: Pair, selection: Selection, gone: Any, progress: Any, can
             raise StoppedError("The measurement is not wanted any more")
         progress(what, done, total)
 
-    return near_forget_set(original_outputs(pair, choose_device("cpu"), tell), selection.mask, gone)
+    return near_forget_set(bench.on("cpu").telling(tell).outputs(bench.model), selection.mask, gone)

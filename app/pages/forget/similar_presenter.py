@@ -79,9 +79,9 @@ class SimilarPresenter(QObject):
         selection, dataset = project.selection, project.dataset
         if selection is None or dataset is None:
             return
-        pair = project.pair if "baseline" in project.evaluation else None
+        bench = project.bench if "baseline" in project.evaluation else None
         mask = selection.mask if self.earlier is None else selection.mask | self.earlier
-        handle = self._context.jobs.submit(look, dataset, mask, pair, key=KEY)
+        handle = self._context.jobs.submit(look, dataset, mask, bench, key=KEY)
         handle.progress.connect(self._progressed)
         handle.done.connect(partial(self._looked, selection))
         handle.failed.connect(self._failed)
@@ -97,13 +97,11 @@ class SimilarPresenter(QObject):
         self._card.say_failed(explain(error))
 
 
-def look(dataset: Any, mask: np.ndarray, pair: Any, progress: Any, cancelled: Any) -> Duplicates:
+def look(dataset: Any, mask: np.ndarray, bench: Any, progress: Any, cancelled: Any) -> Duplicates:
     """Return kept images similar to those in `mask`; runs in a worker.
 
-    `pair` only where its outputs were taken: they come from the cache.
+    `bench` only where its outputs were taken: they come from the cache.
     """
-    from core.devices import choose_device
-    from core.session.baseline import original_outputs
     from core.session.near import similar_images
 
     def tell(what: str, done: int, total: int) -> None:
@@ -111,5 +109,5 @@ def look(dataset: Any, mask: np.ndarray, pair: Any, progress: Any, cancelled: An
             raise StoppedError("The search is not wanted any more")
         progress(what, done, total)
 
-    outputs = original_outputs(pair, choose_device("cpu"), tell) if pair is not None else None
-    return similar_images(dataset, mask, outputs, pair.model.sha256 if pair is not None else "", tell)
+    outputs = bench.on("cpu").telling(tell).outputs(bench.model) if bench is not None else None
+    return similar_images(dataset, mask, outputs, bench.model.sha256 if bench is not None else "", tell)

@@ -22,6 +22,7 @@ from app.services.opening import Failure
 from app.services.theme import theme
 from app.workers.opening_job import Request
 from core.errors import AmbiguousModelError, MismatchError, NoTestPartError, StoppedError, UnsafeFileError
+from core.models.trust import Trust
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -60,7 +61,7 @@ class Questions(QObject):
             self._say(failure.sentence, "error")
 
     def _trusted(self, request: Request) -> None:
-        self._put(dataclasses.replace(request, trust_pickle=True, trust_code=True))
+        self._put(dataclasses.replace(request, trust=Trust(pickle=True, code=True)))
 
     def _named(self, request: Request, architecture: str) -> None:
         self._put(dataclasses.replace(request, arch=architecture))
@@ -76,7 +77,7 @@ class Questions(QObject):
 
     def _say_mismatch(self, failure: Failure, error: MismatchError) -> None:
         request, project = failure.request, self._context.project
-        names = getattr(error, "names", None)  # of core.session.project.CardOrderError
+        names = getattr(error, "names", None)  # of core.session.bench.CardOrderError
         other = "data" if request.side == "model" else "model"
         buttons = []
         if names:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from app.context import AppContext
     from app.pages.project.page import ProjectPage
     from app.workers.live_run import LiveRun
+    from core.session.bench import Bench
 
 USUAL = "small-cnn"
 
@@ -65,7 +66,9 @@ class TrainingStarter(QObject):
         """Open the data where it is not open, and start."""
         project, settings = self._context.project, self._context.settings.values
         if training.data == OPEN_DATA:
-            self._start(training, (project.dataset, project.data_options))
+            from core.session.bench import Bench, DataOptions  # loads torch, which the data has loaded already
+
+            self._start(training, Bench(None, project.dataset, project.data_options or DataOptions()))
             return
         handle = self._context.jobs.submit(open_training_data, training.data, settings.data_root, key="training")
         handle.progress.connect(self._progressed)
@@ -73,20 +76,14 @@ class TrainingStarter(QObject):
         handle.failed.connect(self._failed)
         handle.finished.connect(self._opened)
 
-    def _start(self, training: Training, opened: tuple[Any, Any]) -> None:
-        from core.session.opening import DataOptions
-
-        dataset, options = opened
+    def _start(self, training: Training, bench: Bench) -> None:
         settings = self._context.settings.values
         run = self._context.run_controller.start_training(
-            dataset,
-            options or DataOptions(),
+            bench.on(settings.device, threads=settings.threads),
             training.architecture,
             folder=training.folder,
             recipe=dict(training.recipe),
             seed=training.seed,
-            device=settings.device,
-            threads=settings.threads,
         )
         self._context.project.set_run(run)
         self._context.show_page("unlearn")
@@ -152,9 +149,8 @@ def training_choices(data_root: str) -> Choices:
     )  # fmt: skip
 
 
-def open_training_data(spec: str, data_root: str, progress: Any, cancelled: Any) -> tuple[Any, Any]:
+def open_training_data(spec: str, data_root: str, progress: Any, cancelled: Any) -> Bench:
     """Open data for a training; runs in a worker."""
-    from core.session.opening import DataOptions, open_data
+    from core.session.bench import Bench, DataOptions
 
-    options = DataOptions(data_root=data_root)
-    return open_data(spec, options, progress=progress, cancelled=cancelled), options
+    return Bench(tell=progress, cancelled=cancelled).with_data(spec, DataOptions(data_root=data_root)).telling(None)

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject
 from app.workers.opening_job import Request
 from core.errors import AmbiguousModelError, NoTestPartError, UnsafeFileError
 from core.job import Job
+from core.models.trust import Trust
 from core.runs.folder import FORGET, MODEL, RunFolder
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Reopening(QObject):
         self._goal = object()
         self._context.opening.put(
             Request("both", name, model=model, data=data.spec, changes=changes,
-                    arch=job.model.user_code or job.model.architecture, trust_code=self._context.trust.code(job),
+                    arch=job.model.user_code or job.model.architecture, trust=Trust(code=self._context.trust.code(job)),
                     wanted_by=self._goal)
         )  # fmt: skip
 

@@ -130,7 +130,7 @@ class UnlearnPage(Page):
         project = self.context.project
         if project.run is not None and not self._setting_up:
             self._show(self.run_view)
-        elif project.pair is None or project.selection is None or not project.selection.count:
+        elif project.bench is None or project.selection is None or not project.selection.count:
             self.empty.set(words.NO_RUN, "Choose what to forget" if project.ready else "Open model and data",
                            self._go_back)  # fmt: skip
             self._show(self.empty)

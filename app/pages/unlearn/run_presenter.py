@@ -159,9 +159,9 @@ class RunPresenter(QObject):
     def _start_with_batch(self, run: LiveRun, batch: int) -> None:
         if run.inputs is None or run.job is None:
             return
-        pair, selection = run.inputs
+        bench, selection = run.inputs
         job = dataclasses.replace(run.job, parameters={**run.job.parameters, "batch": batch})
-        self._context.project.set_run(self._controller.start(job, pair, selection))
+        self._context.project.set_run(self._controller.start(job, bench, selection))
 
     # ---- buttons
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from core.job import Job
     from core.methods.base import Method
     from core.selection import Selection
-    from core.session.opening import Pair
+    from core.session.bench import Bench
     from core.session.tuning import Tuning
 
 
@@ -33,7 +33,7 @@ FAR = 0.25  # a gap, as a mean of shares, that no user would call reached
 class Asked:
     """What a search is about: a method with its values as they stand in the form, on what is open."""
 
-    pair: Pair
+    bench: Bench
     selection: Selection
     method: Method
     preset: str
@@ -46,7 +46,7 @@ class Asked:
         """The job the search starts from; called in the run thread."""
         from core.session.jobs import make_unlearn_job
 
-        return make_unlearn_job(self.pair, self.selection, self.method.id, preset=self.preset, settings=self.values,
+        return make_unlearn_job(self.bench, self.selection, self.method.id, preset=self.preset, settings=self.values,
                                 seed=self.seed, **self.common)  # fmt: skip
 
 
@@ -153,7 +153,7 @@ class SearchPresenter(QObject):
             return
         labels = {p.name: p.label for p in asked.method.parameters if p.name in dialog.varied()}
         dialog.model.set_searched(labels)
-        self._work = SearchWork(asked.make_job, asked.pair, asked.selection, dialog.tries.value(), dialog.fixed())
+        self._work = SearchWork(asked.make_job, asked.bench, asked.selection, dialog.tries.value(), dialog.fixed())
         dialog.say("")
         title = f"Search for settings of {asked.method.title}"
         self._run = self._context.run_controller.start_search(self._work, title)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from app.context import AppContext
     from core.job import Job
     from core.selection import Selection
-    from core.session.opening import Pair
+    from core.session.bench import Bench
     from core.session.planning import Estimate
 
 PLAN_DELAY_MS = 150
@@ -89,12 +89,12 @@ class SetupPresenter(QObject):
 
     def refresh(self) -> None:
         """Model, data or forget set may have changed."""
-        pair, selection = self._context.project.pair, self._context.project.selection
-        if pair is None or selection is None:
+        bench, selection = self._context.project.bench, self._context.project.selection
+        if bench is None or selection is None:
             return
-        from core.session.planning import choices  # the pair is open, so torch is loaded
+        from core.session.planning import choices  # the bench is open, so torch is loaded
 
-        model = pair.model.sha256
+        model = bench.model.sha256
         if selection.mode != self._mode or model != self._model_sha or not self._view.methods.ticked():
             if model != self._model_sha or selection.mode != self._mode:
                 self._drafts = {}  # presets depend on both
@@ -127,7 +127,7 @@ class SetupPresenter(QObject):
     def why_not(self) -> str:
         """Say in one sentence what stands against a start; "" where nothing does."""
         project = self._context.project
-        if project.pair is None:
+        if project.bench is None:
             return "Open a model and data first."
         selection = project.selection
         if selection is None or not selection.count:
@@ -151,22 +151,23 @@ class SetupPresenter(QObject):
         if self.why_not():
             self._update()
             return
-        pair, selection = self._context.project.pair, self._context.project.selection
-        assert pair is not None and selection is not None
+        bench, selection = self._context.project.bench, self._context.project.selection
+        assert bench is not None and selection is not None
         self._keep_draft()
         settings = [(m, draft.preset, draft.values) for m, draft in self._ticked_drafts().items()]
         self._starting = True
         self._update()
         handle = self._context.jobs.submit(
-            _make_jobs, pair, selection, settings, self._view.parameters.parsed_seeds(), self._common(), key="make jobs"
-        )
+            _make_jobs, bench, selection, settings, self._view.parameters.parsed_seeds(), self._common(),
+            key="make jobs",
+        )  # fmt: skip
         handle.done.connect(self._start_jobs)
         handle.failed.connect(self._not_made)
 
     # ---- starting
 
-    def _start_jobs(self, made: tuple[Pair, Selection, list[Job]]) -> None:
-        pair, selection, jobs = made
+    def _start_jobs(self, made: tuple[Bench, Selection, list[Job]]) -> None:
+        bench, selection, jobs = made
         self._starting = False
         controller = self._context.run_controller
         busy = controller.busy
@@ -174,7 +175,7 @@ class SetupPresenter(QObject):
         first = None
         for job in jobs:
             job, tries = self.search.origin(job)
-            run = controller.start(job, pair, selection, **({"tries": tries} if tries is not None else {}))
+            run = controller.start(job, bench, selection, **({"tries": tries} if tries is not None else {}))
             run.planned = estimates.get(job.method)
             first = first or run
         if busy:
@@ -227,9 +228,9 @@ class SetupPresenter(QObject):
     def _preset_values(self, method_id: str, preset: str) -> Mapping[str, Any]:
         from core.session.jobs import preset_values
 
-        pair = self._context.project.pair
-        assert pair is not None
-        return preset_values(pair, method_id, preset, self._mode if self._mode != "empty" else "class")
+        bench = self._context.project.bench
+        assert bench is not None
+        return preset_values(bench, method_id, preset, self._mode if self._mode != "empty" else "class")
 
     def _keep_draft(self) -> None:
         if self._form_of:
@@ -253,13 +254,13 @@ class SetupPresenter(QObject):
     # ---- the search for settings
 
     def _search_asked(self) -> Asked | None:
-        pair, selection = self._context.project.pair, self._context.project.selection
+        bench, selection = self._context.project.bench, self._context.project.selection
         parameters, shown = self._view.parameters, self._view.methods.shown
-        if pair is None or selection is None or not shown or parameters.problems():
+        if bench is None or selection is None or not shown or parameters.problems():
             return None
         estimate = self._plan.estimates.get(shown) if self._plan is not None else None
         return Asked(
-            pair, selection, self._view.methods.choice(shown).method, parameters.preset_name(), parameters.values(),
+            bench, selection, self._view.methods.choice(shown).method, parameters.preset_name(), parameters.values(),
             parameters.parsed_seeds()[0], self._common(), estimate.training_seconds if estimate is not None else None,
         )  # fmt: skip
 
@@ -286,8 +287,8 @@ class SetupPresenter(QObject):
         self._update()
 
     def _ask_plan(self) -> None:
-        pair, selection = self._context.project.pair, self._context.project.selection
-        if pair is None or selection is None or self._view.parameters.problems():
+        bench, selection = self._context.project.bench, self._context.project.selection
+        if bench is None or selection is None or self._view.parameters.problems():
             self._update()
             return
         if not selection.count or selection.count == selection.total:
@@ -300,7 +301,7 @@ class SetupPresenter(QObject):
         self._keep_draft()
         settings = [(m, draft.preset, draft.values) for m, draft in self._ticked_drafts().items()]
         handle = self._context.device_jobs.submit(
-            _make_plan, pair, selection, settings, self._common(), self._context.runs_folder(),
+            _make_plan, bench, selection, settings, self._common(), self._context.runs_folder(),
             not self._context.run_controller.busy, key="plan",
         )  # fmt: skip
         handle.done.connect(self._planned)
@@ -314,15 +315,15 @@ class SetupPresenter(QObject):
 
     def _ask_costs(self) -> None:
         """Ask for what all methods cost, where model, forget set or device changed; the plan has measured a step."""
-        pair, selection = self._context.project.pair, self._context.project.selection
-        if pair is None or selection is None:
+        bench, selection = self._context.project.bench, self._context.project.selection
+        if bench is None or selection is None:
             return
         common = self._common()
-        wanted = (pair.model.sha256, selection.digest(), common["device"], common["precision"])
+        wanted = (bench.model.sha256, selection.digest(), common["device"], common["precision"])
         if wanted == self._costs_of:
             return
         self._costs_of = wanted
-        handle = self._context.device_jobs.submit(_shares, pair, selection, common, key="costs")
+        handle = self._context.device_jobs.submit(_shares, bench, selection, common, key="costs")
         handle.done.connect(self._costs_known)
         handle.failed.connect(self._costs_failed)
 
@@ -424,7 +425,7 @@ def _devices() -> list[tuple[str, str]]:
 
 
 def _make_plan(
-    pair: Pair,
+    bench: Bench,
     selection: Selection,
     settings: Sequence[Chosen],
     common: Mapping[str, Any],
@@ -438,15 +439,17 @@ def _make_plan(
     from core.session.library import request_lines
     from core.session.planning import estimate
 
-    selection = all_requests(pair.model.path, selection, pair.dataset)
+    selection = all_requests(bench.model.path, selection, bench.dataset)
+    bench, budget = _set_up(bench, common), common["monitoring_budget"]
+    bench = bench.telling(None, cancelled)
     estimates = {
-        method: estimate(pair, selection, method, values, runs_folder=runs_folder, measure=measure,
-                         cancelled=cancelled, **common)
+        method: estimate(bench, selection, method, values, runs_folder=runs_folder, measure=measure,
+                         monitoring_budget=budget)
         for method, _preset, values in settings
     }  # fmt: skip
     method, preset, values = settings[0]
-    job = make_unlearn_job(pair, selection, method, preset=preset, settings=values, **common)
-    whole = retraining_seconds(pair, selection, **common)
+    job = make_unlearn_job(bench, selection, method, preset=preset, settings=values, monitoring_budget=budget)
+    whole = retraining_seconds(bench, selection)
     shares = {
         method: one.training_seconds / whole if whole and one.training_seconds is not None else None
         for method, one in estimates.items()
@@ -454,11 +457,17 @@ def _make_plan(
     return Plan(estimates, shares, _held_against(job), request_lines(job))
 
 
-def _shares(pair: Pair, selection: Selection, common: Mapping[str, Any]) -> dict[str, float | None]:
+def _shares(bench: Bench, selection: Selection, common: Mapping[str, Any]) -> dict[str, float | None]:
     from core.session.chain import all_requests
     from core.session.costs import shares_of_retraining
 
-    return shares_of_retraining(pair, all_requests(pair.model.path, selection, pair.dataset), **common)
+    selection = all_requests(bench.model.path, selection, bench.dataset)
+    return shares_of_retraining(_set_up(bench, common), selection)
+
+
+def _set_up(bench: Bench, common: Mapping[str, Any]) -> Bench:
+    """Return the bench for the device, precision and threads that hold for all runs of the form."""
+    return bench.on(common["device"], common["precision"], common["threads"])
 
 
 def _held_against(job: Job) -> str:
@@ -473,13 +482,13 @@ def _held_against(job: Job) -> str:
 
 
 def _make_jobs(
-    pair: Pair, selection: Selection, settings: Sequence[Chosen], seeds: Sequence[int], common: Mapping[str, Any]
-) -> tuple[Pair, Selection, list[Job]]:
+    bench: Bench, selection: Selection, settings: Sequence[Chosen], seeds: Sequence[int], common: Mapping[str, Any]
+) -> tuple[Bench, Selection, list[Job]]:
     from core.session.jobs import make_unlearn_job
 
     jobs = [
-        make_unlearn_job(pair, selection, method, preset=preset, settings=values, seed=seed, **common)
+        make_unlearn_job(bench, selection, method, preset=preset, settings=values, seed=seed, **common)
         for method, preset, values in settings
         for seed in seeds
     ]
-    return pair, selection, jobs
+    return bench, selection, jobs

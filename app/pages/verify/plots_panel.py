@@ -15,16 +15,19 @@ from app.services import tokens as t
 from app.services.theme import theme
 from app.widgets.empty import EmptyState
 from app.widgets.labels import caption
-from app.workers.trust import files_of
-from core.errors import AppError
+from core.errors import AppError, StoppedError
 from core.verify.table import NO_ALIGNMENT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.context import AppContext
     from app.pages.verify.presenter import ResultFacts
+    from core.events import Tell
+    from core.models.trust import Trust
     from core.runs.folder import RunFolder
+    from core.session.bench import Bench
     from core.session.feature_maps import Embeddings
-    from core.session.opening import Pair
 
 
 _TIPS = {
@@ -148,8 +151,8 @@ class Pictures(QObject):
         self._busy = True
         seed = facts.seeds[0] if facts.seeds else None
         job = self._context.device_jobs.submit(
-            _pictures, facts.folder, self._context.project.pair, seed, self._context.trust.code(facts.job),
-            self._context.trust.pickles(files_of(facts.job)), key="verify-pictures",
+            _pictures, facts.folder, self._context.project.bench, seed, self._context.trust.of(facts.job),
+            key="verify-pictures",
         )  # fmt: skip
         job.progress.connect(self._tab.show_progress)
         job.done.connect(self._got)
@@ -167,16 +170,19 @@ class Pictures(QObject):
 
 
 def _pictures(
-    folder: RunFolder, pair: Pair | None, seed: int | None, trust_code: bool, trust_pickle: bool, progress: Any,
-    cancelled: Any,
+    folder: RunFolder, bench: Bench | None, seed: int | None, trust: Trust, progress: Tell,
+    cancelled: Callable[[], bool],
 ) -> Embeddings:  # fmt: skip
     from core.runs.folder import MODEL
+    from core.session.bench import Bench
     from core.session.feature_maps import embeddings
     from core.session.references import trained_references
 
+    def tell(what: str, done: int, total: int) -> None:
+        if cancelled():
+            raise StoppedError("The picture was not finished")
+        progress(what, done, total)
+
     reference = trained_references(folder.job()).get(seed) if seed is not None else None
     retrained = reference.file(MODEL) if reference is not None else None
-    return embeddings(
-        folder, pair=pair, retrained=retrained, progress=progress, cancelled=cancelled, trust_code=trust_code,
-        trust_pickle=trust_pickle,
-    )  # fmt: skip
+    return embeddings(folder, (bench or Bench()).trusting(trust).telling(tell), retrained=retrained)

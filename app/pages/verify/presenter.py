@@ -214,7 +214,7 @@ class VerifyPresenter(QObject):
         self.check = self._context.run_controller.start_reference(
             self.facts.folder,
             tuple(sorted(self.wanted.seeds)),
-            pair=self._context.project.pair,
+            bench=self._context.project.bench,
             retrained=self.wanted.files(),
             which=which,
         )

@@ -14,8 +14,8 @@ from core.models.architectures import ModelSpec, build_model
 from core.models.formats import write_safetensors
 from core.runs.folder import CARD, CHECKPOINTS, MODEL, REPORT_HTML, REPORT_JSON, RunFolder, Status
 from core.selection import Selection
+from core.session.bench import Bench
 from core.session.jobs import create_run, make_unlearn_job
-from core.session.opening import Pair, open_pair
 
 torch.set_num_threads(1)
 
@@ -27,22 +27,22 @@ def home(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def pair(tmp_path) -> Pair:
+def bench(tmp_path) -> Bench:
     torch.manual_seed(0)
     path = tmp_path / "net.safetensors"
     write_safetensors(path, build_model(ModelSpec("mlp", 10, 1, (8, 8))).state_dict(), {})
-    return open_pair(path, "digits")
+    return Bench().open(path, "digits")
 
 
 @pytest.fixture
-def selection(pair) -> Selection:
-    return Selection.empty(pair.dataset.train.labels.numpy(), pair.dataset.classes).with_classes([3])
+def selection(bench) -> Selection:
+    return Selection.empty(bench.dataset.train.labels.numpy(), bench.dataset.classes).with_classes([3])
 
 
 @pytest.fixture
-def folder(tmp_path, pair, selection) -> RunFolder:
-    job = make_unlearn_job(pair, selection, "finetune", device="cpu", threads=1)
-    run = create_run(tmp_path / "runs" / "one", job, selection, pair.dataset)
+def folder(tmp_path, bench, selection) -> RunFolder:
+    job = make_unlearn_job(bench, selection, "finetune", device="cpu", threads=1)
+    run = create_run(tmp_path / "runs" / "one", job, selection, bench.dataset)
     torch.manual_seed(1)
     write_safetensors(run.file(MODEL), build_model(ModelSpec("mlp", 10, 1, (8, 8))).state_dict(), {})
     write_json(run.file(CARD), {"schema_version": 1, "architecture": "mlp", "checked": False})

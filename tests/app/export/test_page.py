@@ -164,16 +164,16 @@ def test_a_second_format_goes_beside_the_first_and_what_differs_is_asked_for(qtb
     assert report.read_text() != "of another day" and not ready.banner.isVisible()
 
 
-def test_the_original_is_never_written_over(qtbot, ready, pair):
-    before = pair.model.path.read_bytes()
-    ready.file_card.set_path(pair.model.path)
+def test_the_original_is_never_written_over(qtbot, ready, bench):
+    before = bench.model.path.read_bytes()
+    ready.file_card.set_path(bench.model.path)
     ready.export_button.click()
     with qtbot.waitSignal(ready.presenter.failed, timeout=20_000):
         answer(qtbot, "replace")
     assert "is the original model, which is never changed" in ready.banner.text()
-    assert pair.model.path.read_bytes() == before
+    assert bench.model.path.read_bytes() == before
     assert ready.banner.isVisible()
-    ready.file_card.path_edit.setText(str(pair.model.path.with_name("other.safetensors")))
+    ready.file_card.path_edit.setText(str(bench.model.path.with_name("other.safetensors")))
     assert not ready.banner.isVisible()  # it spoke of another file
     assert ready.export_button.isEnabled()
 
@@ -243,8 +243,8 @@ def test_a_removed_list_cannot_go_along(qtbot, ready, folder):
     assert not ready.list_box.isEnabled()
 
 
-def test_a_run_made_for_another_forget_set_says_so(qtbot, page, context, live, pair, selection):
-    context.project.set_opened(pair.model, pair.dataset, pair.options)
+def test_a_run_made_for_another_forget_set_says_so(qtbot, page, context, live, bench, selection):
+    context.project.set_opened(bench.model, bench.dataset, bench.options)
     context.project.set_selection(selection)
     context.project.set_run(live)
     assert page.chips.name.text() == "finetune · class 3"

@@ -15,8 +15,8 @@ from app.widgets.run_chips import matches
 from core.devices import choose_device
 from core.runs.folder import CARD, FORGET, MODEL, RunFolder
 from core.session.baseline import baseline
+from core.session.bench import Bench
 from core.session.jobs import create_run, make_unlearn_job
-from core.session.opening import Pair, open_for
 from tests.app.runner import context, example, example_home, home, opened
 
 __all__ = ["context", "example", "example_home", "home", "opened"]
@@ -26,10 +26,10 @@ __all__ = ["context", "example", "example_home", "home", "opened"]
 def result(example, tmp_path):
     """A run that forgot class 3, as good as ended."""
 
-    def make(name: str, pair: Pair, selection, method: str = "finetune") -> RunFolder:
-        job = make_unlearn_job(pair, selection, method, device="cpu", threads=1)
-        folder = create_run(tmp_path / name, job, selection, pair.dataset)
-        source = example.pair.model.path
+    def make(name: str, bench: Bench, selection, method: str = "finetune") -> RunFolder:
+        job = make_unlearn_job(bench, selection, method, device="cpu", threads=1)
+        folder = create_run(tmp_path / name, job, selection, bench.dataset)
+        source = example.bench.model.path
         shutil.copy(source, folder.file(MODEL))
         shutil.copy(source.with_name(CARD), folder.file(CARD))
         return folder
@@ -56,9 +56,9 @@ def test_an_original_has_no_earlier_requests(page, opened, qtbot):
 
 
 def test_what_was_forgotten_before_is_told_and_cannot_be_chosen(page, opened, example, result, qtbot):
-    first = result("first", example.pair, example.selection)
-    dataset = example.pair.dataset
-    opened.project.set_model(open_for(dataset, first.path))
+    first = result("first", example.bench, example.selection)
+    dataset = example.bench.dataset
+    opened.project.set_model(Bench(None, dataset).open_beside(first.path))
     opened.project.set_selection(opened.project.selection.cleared())
     qtbot.waitUntil(lambda: page.earlier_card.isVisible(), timeout=10_000)
     gone = example.selection.count
@@ -67,7 +67,7 @@ def test_what_was_forgotten_before_is_told_and_cannot_be_chosen(page, opened, ex
     assert line.startswith(f"1. class 3: {gone} images, by finetune (run first), on 20")
 
     later = make_unlearn_job(
-        Pair(opened.project.opened_model, dataset), opened.project.selection.with_classes([5]), "finetune"
+        Bench(opened.project.opened_model, dataset), opened.project.selection.with_classes([5]), "finetune"
     )
     for classes, fits in (([5], True), ([6], False), ([5, 6], False)):
         opened.project.set_selection(opened.project.selection.cleared().with_classes(classes))
@@ -92,12 +92,12 @@ def test_what_was_forgotten_before_is_told_and_cannot_be_chosen(page, opened, ex
 
 
 def test_what_is_near_the_forget_set_leaves_out_what_was_forgotten_before(page, opened, example, result, qtbot):
-    first = result("first", example.pair, example.selection)
-    dataset = example.pair.dataset
-    opened.project.set_model(open_for(dataset, first.path))
+    first = result("first", example.bench, example.selection)
+    dataset = example.bench.dataset
+    opened.project.set_model(Bench(None, dataset).open_beside(first.path))
     opened.project.set_selection(opened.project.selection.cleared().with_classes([5]))
-    pair = opened.project.pair
-    opened.project.set_evaluation(baseline=baseline(pair, choose_device("cpu")))
+    bench = opened.project.bench
+    opened.project.set_evaluation(baseline=baseline(bench, choose_device("cpu")))
     qtbot.waitUntil(lambda: page.presenter.earlier.mask is not None)
     page.tools.sort.setCurrentIndex(page.tools.sort.findData("near"))
     gone, chosen = example.selection.mask, opened.project.selection.mask
@@ -116,11 +116,11 @@ def test_what_is_near_the_forget_set_leaves_out_what_was_forgotten_before(page, 
 
 
 def test_all_requests_of_a_chain_are_told_with_their_runs(page, opened, example, result, qtbot):
-    dataset = example.pair.dataset
-    first = result("first", example.pair, example.selection)
-    pair = Pair(open_for(dataset, first.path), dataset, example.pair.options)
-    second = result("second", pair, example.selection.cleared().with_classes([5]), "head-only")
-    opened.project.set_model(open_for(dataset, second.path))
+    dataset = example.bench.dataset
+    first = result("first", example.bench, example.selection)
+    bench = Bench(Bench(None, dataset).open_beside(first.path), dataset, example.bench.options)
+    second = result("second", bench, example.selection.cleared().with_classes([5]), "head-only")
+    opened.project.set_model(Bench(None, dataset).open_beside(second.path))
     qtbot.waitUntil(lambda: page.earlier_card.isVisible(), timeout=10_000)
     one, two = page.earlier_card.lines()
     assert one.startswith("1. class 3") and "run first" in one
@@ -134,9 +134,9 @@ def test_all_requests_of_a_chain_are_told_with_their_runs(page, opened, example,
 
 
 def test_a_chain_that_cannot_be_known_is_said(page, opened, example, result, qtbot):
-    first = result("first", example.pair, example.selection)
+    first = result("first", example.bench, example.selection)
     first.file(FORGET).unlink()
-    opened.project.set_model(open_for(example.pair.dataset, first.path))
+    opened.project.set_model(Bench(None, example.bench.dataset).open_beside(first.path))
     qtbot.waitUntil(lambda: bool(opened.notifications.history), timeout=10_000)
     assert opened.notifications.history[-1].sentence.startswith("No later request can start from this model.")
     assert page.earlier_card.isHidden()

@@ -20,7 +20,7 @@ def test_model_and_data_are_opened_one_after_the_other_and_measured(context, dig
     context.opening.open_model(digits_file)  # waits for the data
     idle()
     assert seen == [True]
-    assert context.project.pair.model.spec.architecture == "mlp"
+    assert context.project.bench.model.spec.architecture == "mlp"
     assert context.project.evaluation["baseline"].accuracy > 0.8
     assert not context.project.evaluation["class_order"].offered
     assert context.window_state.recent("model") == [str(digits_file)]
@@ -29,7 +29,7 @@ def test_model_and_data_are_opened_one_after_the_other_and_measured(context, dig
 
 def test_a_failure_leaves_what_is_open(context, open_digits, tmp_path, idle):
     open_digits()
-    pair, evaluation = context.project.pair, context.project.evaluation
+    bench, evaluation = context.project.bench, context.project.evaluation
     failures = []
     context.opening.failed.connect(failures.append)
     broken = tmp_path / "broken.pt"
@@ -39,7 +39,7 @@ def test_a_failure_leaves_what_is_open(context, open_digits, tmp_path, idle):
     idle()
     assert len(failures) == 2
     assert failures[0].sentence.startswith("broken.pt was not opened. ")
-    assert (context.project.opened_model, context.project.dataset) == (pair.model, pair.dataset)
+    assert (context.project.opened_model, context.project.dataset) == (bench.model, bench.dataset)
     assert context.project.evaluation is evaluation
 
 
@@ -158,13 +158,13 @@ def test_a_drag_is_judged_before_the_drop(context, window, tmp_path, insects):
 def quick_example(monkeypatch, digits_file):
     """The example without its training."""
     from core.selection import Selection
+    from core.session.bench import Bench
     from core.session.example import Example
-    from core.session.opening import open_pair
 
     def example(control=None, progress=None):
-        pair = open_pair(digits_file, "digits")
-        chosen = Selection.empty(pair.dataset.train.labels.numpy(), pair.dataset.classes).with_classes([3])
-        return Example(pair, chosen, "finetune", "", 7)
+        bench = Bench().open(digits_file, "digits")
+        chosen = Selection.empty(bench.dataset.train.labels.numpy(), bench.dataset.classes).with_classes([3])
+        return Example(bench, chosen, "finetune", "", 7)
 
     monkeypatch.setattr("core.session.example.open_example", example)
 
@@ -180,9 +180,9 @@ def test_running_the_example_starts_its_run_and_shows_it(context, window, quick_
     context.example_folder = tmp_path / "named"
     context.opening.open_example(start_run=True)
     idle()
-    [(job, pair, selection, folder)] = context.run_controller.started
+    [(job, bench, selection, folder)] = context.run_controller.started
     assert (job.method, job.seed, selection.count) == ("finetune", 7, context.project.selection.count)
-    assert pair.model is context.project.opened_model
+    assert bench.model is context.project.opened_model
     assert folder == tmp_path / "named" and context.example_folder is None
     assert window.current_page == "unlearn"
     assert context.window_state.recent("example") == ["somewhere"]
@@ -198,13 +198,13 @@ def test_how_long_the_example_takes_is_measured_or_left_out(context, tmp_path):
 
 def test_a_run_folder_comes_into_view(context, window, tmp_path, digits_file, qtbot):
     from core.selection import Selection
+    from core.session.bench import Bench
     from core.session.jobs import create_run, make_unlearn_job
-    from core.session.opening import open_pair
 
-    pair = open_pair(digits_file, "digits")
-    selection = Selection.empty(pair.dataset.train.labels.numpy(), pair.dataset.classes).with_classes([3])
-    job = make_unlearn_job(pair, selection, "finetune", device="cpu", threads=1)
-    folder = create_run(tmp_path / "run", job, selection, pair.dataset)
+    bench = Bench().open(digits_file, "digits")
+    selection = Selection.empty(bench.dataset.train.labels.numpy(), bench.dataset.classes).with_classes([3])
+    job = make_unlearn_job(bench, selection, "finetune", device="cpu", threads=1)
+    folder = create_run(tmp_path / "run", job, selection, bench.dataset)
     for path in (folder.path, folder.path / "job.json"):
         context.project.set_run(None)
         context.opening.open_paths([path])
@@ -233,7 +233,7 @@ def test_a_failed_measurement_is_told_and_can_be_tried_again(context, digits_fil
     def fail(*args, **kwargs):
         raise MemoryError("out of memory")
 
-    monkeypatch.setattr("core.session.baseline.original_outputs", fail)
+    monkeypatch.setattr("core.session.bench.Bench.outputs", fail)
     context.opening.open_data("digits")
     context.opening.open_model(digits_file)
     idle()

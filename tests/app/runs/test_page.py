@@ -20,11 +20,12 @@ from app.services.resuming import resume
 from app.widgets.status_line import StatusLine
 from core.errors import UnsafeFileError
 from core.models.formats import write_safetensors
+from core.models.trust import Trust
 from core.models.user_code import build_from_user_code
 from core.runs.folder import CARD, FORGET, MODEL, RunFolder, Status
 from core.selection import Selection
+from core.session.bench import Bench
 from core.session.jobs import create_run, make_unlearn_job
-from core.session.opening import open_pair
 from tests.app.scripted import Script, Stepped, job, write_run
 from tests.app.verify.walk import unnamed_widgets
 
@@ -104,7 +105,7 @@ def test_only_an_interrupted_run_can_be_resumed(page, context, runs, monkeypatch
     choose(page, "b")
     assert not page.resume_button.isHidden()
     resumed: list = []
-    monkeypatch.setattr(context.run_controller, "resume_run", lambda run, pair: resumed.append(run.path))
+    monkeypatch.setattr(context.run_controller, "resume_run", lambda run, bench: resumed.append(run.path))
     page.resume_button.click()
     qtbot.waitUntil(lambda: resumed == [runs / "b"])
 
@@ -265,8 +266,8 @@ def test_the_queue_can_be_reordered_and_emptied(page, context, qtbot, tmp_path):
 
 
 def test_start_again_brings_model_data_and_forget_set_back(page, context, example, qtbot):
-    made = make_unlearn_job(example.pair, example.selection, "finetune", seed=5, device="cpu", threads=1)
-    create_run(context.runs_folder() / "a", made, example.selection, example.pair.dataset)
+    made = make_unlearn_job(example.bench, example.selection, "finetune", seed=5, device="cpu", threads=1)
+    create_run(context.runs_folder() / "a", made, example.selection, example.bench.dataset)
     context.run_library.refresh()
     qtbot.waitUntil(lambda: page.model.rowCount() == 1)
     wanted: list = []
@@ -302,9 +303,9 @@ def test_finished_runs_are_compared_on_the_verify_page(page, runs, context, qtbo
 
 
 def test_a_later_request_starts_from_a_finished_run(page, context, example, qtbot):
-    made = make_unlearn_job(example.pair, example.selection, "finetune", device="cpu", threads=1)
-    folder = create_run(context.runs_folder() / "first", made, example.selection, example.pair.dataset)
-    source = example.pair.model.path
+    made = make_unlearn_job(example.bench, example.selection, "finetune", device="cpu", threads=1)
+    folder = create_run(context.runs_folder() / "first", made, example.selection, example.bench.dataset)
+    source = example.bench.model.path
     shutil.copy(source, folder.file(MODEL))  # as good as a result for what is looked at here
     shutil.copy(source.with_name(CARD), folder.file(CARD))
     folder.write_status(Status("finished", 1, 0.0, 10, 10))
@@ -322,7 +323,7 @@ def test_a_later_request_starts_from_a_finished_run(page, context, example, qtbo
     qtbot.waitUntil(lambda: context.shown_pages[-1] == "forget", timeout=20_000)
     project = context.project
     assert project.opened_model.path == folder.file(MODEL) and project.selection.count == 0
-    later = make_unlearn_job(project.pair, project.selection.with_classes([5]), "finetune", device="cpu", threads=1)
+    later = make_unlearn_job(project.bench, project.selection.with_classes([5]), "finetune", device="cpu", threads=1)
     assert later.chain == (folder.job_sha256(),) and later.forget.class_names == ("3", "5")
     folder.file(FORGET).unlink()
     context.run_library.refresh()
@@ -337,10 +338,10 @@ def test_a_later_request_goes_on_after_the_question_about_program_code(page, con
     torch.manual_seed(0)
     source = tmp_path / "net.safetensors"
     write_safetensors(source, build_from_user_code(f"{code}:net", 10, trust_code=True).state_dict(), {})
-    pair = open_pair(source, "digits", arch=f"{code}:net", trust_code=True)
-    chosen = Selection.empty(pair.dataset.train.labels.numpy(), pair.dataset.classes).with_classes([3])
-    made = make_unlearn_job(pair, chosen, "finetune", device="cpu", threads=1)
-    folder = create_run(context.runs_folder() / "coded", made, chosen, pair.dataset)
+    bench = Bench(trust=Trust(code=True)).open(source, "digits", arch=f"{code}:net")
+    chosen = Selection.empty(bench.dataset.train.labels.numpy(), bench.dataset.classes).with_classes([3])
+    made = make_unlearn_job(bench, chosen, "finetune", device="cpu", threads=1)
+    folder = create_run(context.runs_folder() / "coded", made, chosen, bench.dataset)
     shutil.copy(source, folder.file(MODEL))
     folder.write_status(Status("finished", 1, 0.0, 10, 10))
     context.run_library.refresh()
@@ -352,7 +353,7 @@ def test_a_later_request_goes_on_after_the_question_about_program_code(page, con
     qtbot.waitUntil(lambda: bool(failed), timeout=20_000)
     assert isinstance(failed[0].error, UnsafeFileError) and context.shown_pages == ["project", "project"]
     assert context.notifications.history == []  # the question is the word on it
-    context.opening.put(dataclasses.replace(failed[0].request, trust_code=True, trust_pickle=True))
+    context.opening.put(dataclasses.replace(failed[0].request, trust=Trust(pickle=True, code=True)))
     qtbot.waitUntil(lambda: context.shown_pages[-1] == "forget", timeout=20_000)
     assert context.project.opened_model.path == folder.file(MODEL) and context.trust.code(made)
     qtbot.waitUntil(lambda: context.jobs.active() + context.device_jobs.active() == 0, timeout=20_000)

@@ -22,7 +22,7 @@ def test_a_batch_file_is_asked_about_and_queued(opened, example, tmp_path, qtbot
     qtbot.addWidget(window)
     batches = BatchQueue(opened, window)
     file = tmp_path / "night.toml"
-    file.write_text(text(example.pair.model.path, "3", "nine"))
+    file.write_text(text(example.bench.model.path, "3", "nine"))
     opened.run_controller.hold()
     batches.read(file)
     qtbot.waitUntil(lambda: batches.dialog is not None, timeout=20_000)
@@ -54,15 +54,15 @@ def test_a_batch_goes_on_where_it_ended(opened, example, tmp_path, qtbot):
     qtbot.addWidget(window)
     batches = BatchQueue(opened, window)
     file = tmp_path / "night.toml"
-    file.write_text(text(example.pair.model.path, "3").replace('"1-2"', '"1-4"'))
-    pair, home = example.pair, opened.runs_folder()
+    file.write_text(text(example.bench.model.path, "3").replace('"1-2"', '"1-4"'))
+    bench, home = example.bench, opened.runs_folder()
     made = []
     for seed, epochs in ((1, None), (2, None), (3, 1)):
         settings = {"epochs": epochs} if epochs else {}
-        job = make_unlearn_job(pair, example.selection, "finetune", settings=settings, seed=seed, threads=1)
-        made.append(create_run(home / f"night-3-finetune-s{seed}", job, example.selection, pair.dataset))
+        job = make_unlearn_job(bench, example.selection, "finetune", settings=settings, seed=seed, threads=1)
+        made.append(create_run(home / f"night-3-finetune-s{seed}", job, example.selection, bench.dataset))
     done, cut, _other = made
-    shutil.copy(pair.model.path, done.file(MODEL))
+    shutil.copy(bench.model.path, done.file(MODEL))
     done.write_status(Status("finished", 1, 0.0, 10, 10))
     cut.write_status(Status("running", 1, 0.0, 3, 10))
     opened.run_controller.hold()

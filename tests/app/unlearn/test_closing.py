@@ -260,14 +260,14 @@ from core.session.example import open_example
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.running import run
 example = open_example()
-job = make_unlearn_job(example.pair, example.selection, "muda", settings={{"rounds": 12}}, device="cpu", threads=1)
+job = make_unlearn_job(example.bench, example.selection, "muda", settings={{"rounds": 12}}, device="cpu", threads=1)
 job = dataclasses.replace(job, checkpoint_seconds=0.05)
-folder = create_run({path!r}, job, example.selection, example.pair.dataset)
+folder = create_run({path!r}, job, example.selection, example.bench.dataset)
 def tell(event):
     if isinstance(event, CheckpointSaved) and event.step > 20:
         print("saved", flush=True)
         sys.stdin.readline()
-run(folder, Control(), tell, pair=example.pair)
+run(folder, Control(), tell, bench=example.bench)
 """
 
 

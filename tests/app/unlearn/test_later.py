@@ -6,14 +6,14 @@ import shutil
 
 from app.pages.unlearn.page import UnlearnPage
 from core.runs.folder import CARD, MODEL
+from core.session.bench import Bench
 from core.session.jobs import create_run, make_unlearn_job
-from core.session.opening import open_for
 
 
 def test_the_plan_lists_earlier_requests(opened, example, tmp_path, qtbot):
-    job = make_unlearn_job(example.pair, example.selection, "finetune", device="cpu", threads=1)
-    folder = create_run(tmp_path / "earlier", job, example.selection, example.pair.dataset)
-    source = example.pair.model.path
+    job = make_unlearn_job(example.bench, example.selection, "finetune", device="cpu", threads=1)
+    folder = create_run(tmp_path / "earlier", job, example.selection, example.bench.dataset)
+    source = example.bench.model.path
     shutil.copy(source, folder.file(MODEL))  # as good as a result for what the plan looks at
     shutil.copy(source.with_name(CARD), folder.file(CARD))
     page = UnlearnPage(opened)
@@ -22,8 +22,8 @@ def test_the_plan_lists_earlier_requests(opened, example, tmp_path, qtbot):
     qtbot.waitUntil(lambda: page.setup_presenter.plan is not None, timeout=20_000)
     assert not page.setup.plan.earlier.isVisibleTo(page)
 
-    dataset = example.pair.dataset
-    opened.project.set_model(open_for(dataset, folder.path))
+    dataset = example.bench.dataset
+    opened.project.set_model(Bench(None, dataset).open_beside(folder.path))
     opened.project.set_selection(opened.project.selection.cleared().with_classes([5]))
     page.setup_presenter.refresh()
     qtbot.waitUntil(lambda: bool(page.setup.plan.earlier.text()), timeout=20_000)

@@ -159,7 +159,7 @@ def test_out_of_memory_offers_half_the_batch_as_a_new_job(page, opened, example,
     work = Stepped()
     controller = opened.run_controller
     run = controller.start_work(RunFolder(tmp_path / "r"), "unlearn", "", work, job())
-    run.inputs = (example.pair, example.selection)
+    run.inputs = (example.bench, example.selection)
     opened.project.set_run(run)
     work.fail(OutOfMemoryError("Out of memory at batch 64", "Try again with 32"))
     qtbot.waitUntil(lambda: not controller.busy)
@@ -169,7 +169,7 @@ def test_out_of_memory_offers_half_the_batch_as_a_new_job(page, opened, example,
     ]
     begun: list = []
 
-    def start(job, pair, selection, folder=None):
+    def start(job, bench, selection, folder=None):
         begun.append(job)
         again = Stepped()
         again.end()
@@ -197,7 +197,7 @@ def test_the_next_run_of_a_queue_comes_into_view(page, opened, example, qtbot, t
     for name in ("a", "b"):
         work = Stepped()
         run = controller.start_work(RunFolder(tmp_path / name), "unlearn", "", work, job())
-        run.inputs = (example.pair, example.selection)
+        run.inputs = (example.bench, example.selection)
         works.append(work)
         runs.append(run)
     opened.project.set_run(runs[0])
@@ -294,12 +294,12 @@ def test_it_fits_the_smallest_window(page, scripted, qtbot):
 
 @pytest.fixture
 def example_job(example):
-    made = make_unlearn_job(example.pair, example.selection, "muda", preset="slow-motion", device="cpu", threads=1)
+    made = make_unlearn_job(example.bench, example.selection, "muda", preset="slow-motion", device="cpu", threads=1)
     return dataclasses.replace(made, checkpoint_seconds=0.2)
 
 
 def start(opened, example, made) -> LiveRun:
-    run = opened.run_controller.start(made, example.pair, example.selection)
+    run = opened.run_controller.start(made, example.bench, example.selection)
     opened.project.set_run(run)
     return run
 
@@ -358,7 +358,7 @@ def test_the_next_run_of_a_queue_leaves_runs_side_by_side_where_they_are(page, o
     runs = [controller.start_work(RunFolder(tmp_path / str(n)), "unlearn", "", work, job())
             for n, work in enumerate(works)]  # fmt: skip
     for run in runs:
-        run.inputs = (example.pair, example.selection)
+        run.inputs = (example.bench, example.selection)
     opened.project.set_run(runs[0])
     folders = (RunFolder(tmp_path / "a"), RunFolder(tmp_path / "b"))
     opened.project.set_compared(folders)

@@ -32,7 +32,7 @@ def started(opened, monkeypatch) -> list[Job]:
     found: list[Job] = []
     controller = opened.run_controller
 
-    def start(job, pair, selection, folder=None):
+    def start(job, bench, selection, folder=None):
         found.append(job)
         work = Stepped()
         work.end(State.FINISHED)

@@ -15,11 +15,12 @@ from core.engine.control import Control
 from core.jsonio import write_json
 from core.models.architectures import ModelSpec, build_model
 from core.models.formats import write_safetensors
+from core.models.trust import Trust
 from core.models.user_code import build_from_user_code
 from core.runs.folder import RunFolder
 from core.selection import Selection
+from core.session.bench import Bench
 from core.session.jobs import create_run, make_unlearn_job
-from core.session.opening import open_pair
 from core.session.running import run
 
 
@@ -28,16 +29,16 @@ def folder(tmp_path) -> RunFolder:
     torch.manual_seed(0)
     path = tmp_path / "net.safetensors"
     write_safetensors(path, build_model(ModelSpec("mlp", 10, 1, (8, 8))).state_dict(), {})
-    pair = open_pair(path, "digits")
+    bench = Bench().open(path, "digits")
     card = {
         "schema_version": 1, "architecture": "mlp", "recipe": {"epochs": 40}, "cost": {"seconds": 40.0},
         "num_classes": 10, "in_channels": 1, "input_size": [8, 8],
     }  # fmt: skip
     write_json(path.with_suffix(".json"), card)
-    chosen = Selection.empty(pair.dataset.train.labels.numpy(), pair.dataset.classes).with_classes([3])
-    job = make_unlearn_job(pair, chosen, "finetune", settings={"epochs": 1}, device="cpu", threads=1)
-    made = create_run(tmp_path / "runs" / "one", job, chosen, pair.dataset)
-    run(made, Control(), lambda event: None, pair=pair)
+    chosen = Selection.empty(bench.dataset.train.labels.numpy(), bench.dataset.classes).with_classes([3])
+    job = make_unlearn_job(bench, chosen, "finetune", settings={"epochs": 1}, device="cpu", threads=1)
+    made = create_run(tmp_path / "runs" / "one", job, chosen, bench.dataset)
+    run(made, Control(), lambda event: None, bench=bench)
     return made
 
 
@@ -101,11 +102,11 @@ def code_run(tmp_path, pickled: bool = False) -> RunFolder:
         torch.save(module, path)
     else:
         write_safetensors(path, module.state_dict(), {})
-    pair = open_pair(path, "digits", arch=arch, trust_code=True, trust_pickle=pickled)
-    chosen = Selection.empty(pair.dataset.train.labels.numpy(), pair.dataset.classes).with_classes([3])
-    job = make_unlearn_job(pair, chosen, "finetune", settings={"epochs": 1}, device="cpu", threads=1)
-    made = create_run(tmp_path / "runs" / "coded", job, chosen, pair.dataset)
-    run(made, Control(), lambda event: None, pair=pair, trust_code=True, trust_pickle=pickled)
+    bench = Bench(trust=Trust(pickled, True)).open(path, "digits", arch=arch)
+    chosen = Selection.empty(bench.dataset.train.labels.numpy(), bench.dataset.classes).with_classes([3])
+    job = make_unlearn_job(bench, chosen, "finetune", settings={"epochs": 1}, device="cpu", threads=1)
+    made = create_run(tmp_path / "runs" / "coded", job, chosen, bench.dataset)
+    run(made, Control(), lambda event: None, bench=bench)
     return made
 
 

@@ -43,7 +43,7 @@ def new(qapp, runs):
 
 def job_of(example, seed):
     return make_unlearn_job(
-        example.pair, example.selection, "finetune", settings={"epochs": 1}, seed=seed, device="cpu", threads=1
+        example.bench, example.selection, "finetune", settings={"epochs": 1}, seed=seed, device="cpu", threads=1
     )
 
 
@@ -51,7 +51,7 @@ def test_what_waited_is_there_after_the_end_and_runs(new, example, home, runs, q
     first = new()
     first.hold()  # nothing starts
     for seed in (1, 2, 3, 4):
-        first.start(job_of(example, seed), example.pair, example.selection)
+        first.start(job_of(example, seed), example.bench, example.selection)
     first.move(first.queue[2], -2)
     first.remove(first.queue[3])
     assert left_waiting() == ()  # the program lives: nobody else is offered its runs
@@ -77,7 +77,7 @@ def test_what_waited_is_there_after_the_end_and_runs(new, example, home, runs, q
 def test_a_run_that_begins_leaves_the_disk(new, example, home, qtbot):
     controller = new()
     controller.hold()
-    run = controller.start(job_of(example, 1), example.pair, example.selection)
+    run = controller.start(job_of(example, 1), example.bench, example.selection)
     kept = run.kept_in
     qtbot.waitUntil(lambda: (kept / "waiting.json").is_file(), timeout=5_000)
     controller.hold(False)
@@ -88,7 +88,7 @@ def test_a_run_that_begins_leaves_the_disk(new, example, home, qtbot):
 def test_what_another_window_took_over_says_so_in_a_sentence(new, example, home, runs, qtbot):
     first = new()
     first.hold()
-    first.start(job_of(example, 1), example.pair, example.selection)
+    first.start(job_of(example, 1), example.bench, example.selection)
     first.start_reference(RunFolder.create(runs / "one", job_of(example, 2)))
     assert first.shutdown()
     left = left_waiting()  # both windows ask at the same time
@@ -109,7 +109,7 @@ def test_what_another_window_took_over_says_so_in_a_sentence(new, example, home,
 def test_what_is_damaged_is_no_question(new, example, home):
     controller = new()
     controller.hold()
-    run = controller.start(job_of(example, 1), example.pair, example.selection)
+    run = controller.start(job_of(example, 1), example.bench, example.selection)
     kept = run.kept_in
     controller.shutdown()
     (kept / "job.json").write_text("{")
@@ -119,7 +119,7 @@ def test_what_is_damaged_is_no_question(new, example, home):
 def test_the_window_asks_and_starts_or_removes(context, opened, example, new, home, qtbot):
     controller = new()
     controller.hold()
-    controller.start(job_of(example, 1), example.pair, example.selection)
+    controller.start(job_of(example, 1), example.bench, example.selection)
     controller.shutdown()
     from PySide6.QtWidgets import QWidget
 
@@ -141,8 +141,8 @@ def test_the_window_asks_and_starts_or_removes(context, opened, example, new, ho
 def test_a_training_that_waited_is_there_after_the_end_and_runs(new, example, home, runs, qtbot):
     first = new()
     first.hold()
-    pair = example.pair
-    first.start_training(pair.dataset, pair.options, "mlp", recipe={"epochs": 1}, seed=4, device="cpu", threads=1)
+    bench = example.bench
+    first.start_training(bench.dataset, bench.options, "mlp", recipe={"epochs": 1}, seed=4, device="cpu", threads=1)
     assert first.shutdown()
     (left,) = left_waiting()
     assert left.job.kind == "train" and words_of(left) == "training of mlp, seed 4"
@@ -157,11 +157,11 @@ def test_a_training_that_waited_is_there_after_the_end_and_runs(new, example, ho
 
 def test_a_check_that_waited_is_there_after_the_end_and_runs(new, example, home, runs, qtbot):
     first = new()
-    made = first.start(job_of(example, 1), example.pair, example.selection)
+    made = first.start(job_of(example, 1), example.bench, example.selection)
     qtbot.waitUntil(lambda: made.ended, timeout=60_000)
     first.hold()
     # Weights without a card: nothing says that they are the original's.
-    brought = {"mine": Path(shutil.copy(example.pair.model.path, runs / "mine.safetensors"))}
+    brought = {"mine": Path(shutil.copy(example.bench.model.path, runs / "mine.safetensors"))}
     first.start_reference(made.folder, retrained=brought, which="quick")
     assert first.shutdown()
     (left,) = left_waiting()

@@ -12,8 +12,7 @@ from PIL import Image
 from core.data.preprocessing import IMAGENET_MEAN, Preprocessing
 from core.models.architectures import ModelSpec
 from core.models.card import stated_preprocessing, usual_preprocessing
-from core.session.opening import DataOptions, open_pair
-from core.session.project import Project
+from core.session.bench import Bench, DataOptions
 
 TIMM = {"input_size": [3, 48, 48], "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25], "interpolation": "bicubic"}
 
@@ -71,21 +70,21 @@ def weights(tmp_path):
 
 
 def test_photographs_are_prepared_as_usual_for_the_architecture(photos, weights):
-    dataset = open_pair(weights, str(photos)).dataset
+    dataset = Bench().open(weights, str(photos)).dataset
     assert dataset.preprocessing == Preprocessing((224, 224), IMAGENET_MEAN, (0.229, 0.224, 0.225), source="weights")
     assert dataset.image_size == (224, 224)
 
 
 @pytest.mark.parametrize("model_first", [True, False])
 def test_a_window_comes_to_the_same_in_either_order(photos, weights, model_first):
-    project = Project()
+    project = Bench()
     if model_first:
         project = project.with_model(weights).with_data(str(photos), DataOptions())
     else:
         project = project.with_data(str(photos), DataOptions())
         assert project.dataset.preprocessing.source == "assumed"
         project = project.with_model(weights)
-    assert project.dataset.preprocessing == open_pair(weights, str(photos)).dataset.preprocessing
+    assert project.dataset.preprocessing == Bench().open(weights, str(photos)).dataset.preprocessing
     again = project.with_model(weights)
     assert again.dataset is project.dataset  # nothing to open again
 
@@ -94,16 +93,16 @@ def test_timms_config_beside_the_weights_wins(photos, weights):
     config = {"architecture": "mobilenetv3_small_100", "num_classes": 2, "pretrained_cfg": TIMM}
     weights.with_name("config.json").write_text(json.dumps(config))
     assert stated_preprocessing(weights).source == "timm config"
-    found = open_pair(weights, str(photos)).dataset.preprocessing
+    found = Bench().open(weights, str(photos)).dataset.preprocessing
     assert (found.size, found.std, found.interpolation) == ((48, 48), (0.25,) * 3, "bicubic")
-    project = Project().with_data(str(photos), DataOptions()).with_model(weights)
+    project = Bench().with_data(str(photos), DataOptions()).with_model(weights)
     assert project.dataset.preprocessing == found
 
 
 def test_what_the_user_says_wins_over_what_is_usual(photos, weights, tmp_path):
     (tmp_path / "said.json").write_text('{"size": 70, "mean": 0.4}')
     options = DataOptions(preprocess_file=str(tmp_path / "said.json"))
-    found = open_pair(weights, str(photos), options).dataset.preprocessing
+    found = Bench().open(weights, str(photos), options).dataset.preprocessing
     assert (found.size, found.mean, found.std, found.source) == ((70, 70), (0.4,) * 3, (0.229, 0.224, 0.225), "file")
 
 

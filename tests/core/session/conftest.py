@@ -10,15 +10,15 @@ import torch
 from core.engine.control import Control
 from core.runs.folder import RunFolder
 from core.selection import Selection
+from core.session.bench import Bench
 from core.session.jobs import create_run, make_unlearn_job
-from core.session.opening import DataOptions, Pair, open_data, open_pair
 from core.session.training import train
 
 
 @pytest.fixture(scope="session")
 def digits():
     """The digits data set."""
-    return open_data("digits")
+    return Bench().with_data("digits").dataset
 
 
 @pytest.fixture(scope="session")
@@ -28,8 +28,7 @@ def digits_model(tmp_path_factory, digits) -> Path:
     out = tmp_path_factory.mktemp("original") / "model"
     train(
         out,
-        digits,
-        DataOptions(),
+        Bench(None, digits),
         "small-cnn",
         Control(),
         lambda event: None,
@@ -42,9 +41,9 @@ def digits_model(tmp_path_factory, digits) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pair(digits_model) -> Pair:
+def bench(digits_model) -> Bench:
     """The model with its data."""
-    return open_pair(digits_model, "digits")
+    return Bench(device="cpu", threads=1).open(digits_model, "digits")
 
 
 @pytest.fixture(scope="session")
@@ -54,14 +53,14 @@ def three(digits) -> Selection:
 
 
 @pytest.fixture
-def new_run(tmp_path, pair, three):
+def new_run(tmp_path, bench, three):
     """Make a run folder with a job; options go to `make_unlearn_job`."""
     made = []
 
     def make(method: str = "muda", selection: Selection = three, **options) -> RunFolder:
         known = {"device": "cpu", "precision": "float32", "threads": 1, **options}
-        job = make_unlearn_job(pair, selection, method, **known)
-        made.append(create_run(tmp_path / f"run-{len(made)}", job, selection, pair.dataset))
+        job = make_unlearn_job(bench, selection, method, **known)
+        made.append(create_run(tmp_path / f"run-{len(made)}", job, selection, bench.dataset))
         return made[-1]
 
     return make

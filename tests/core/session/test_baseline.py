@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from core.engine.control import Control, Interrupted
+from core.engine.control import Interrupted
 from core.engine.full import FullOutputs
 from core.engine.outputs import SetOutputs
-from core.session.baseline import baseline, original_outputs, summarise
+from core.models.trust import Trust
+from core.session.baseline import baseline, summarise
+from core.session.bench import Bench
 from core.session.feature_maps import tsne_map
-from core.session.opening import open_pair
 
 
 @pytest.fixture(scope="module")
-def measured(pair):
-    return baseline(pair, "cpu", threads=1)
+def measured(bench):
+    return baseline(bench.on("cpu", threads=1))
 
 
 def outputs(logits, features, labels) -> FullOutputs:
@@ -49,8 +50,8 @@ def test_accuracies_agree_with_the_samples(measured, digits):
     assert measured.accuracy > 0.8
 
 
-def test_coordinates_are_the_plane_of_most_variance(measured, pair):
-    features = original_outputs(pair, torch.device("cpu")).train.features.double().numpy()
+def test_coordinates_are_the_plane_of_most_variance(measured, bench):
+    features = bench.on("cpu").outputs(bench.model).train.features.double().numpy()
     centred = features - features.mean(0)
     singular = np.linalg.svd(centred, compute_uv=False) ** 2
     assert measured.explained == pytest.approx(singular[:2].sum() / singular.sum(), rel=1e-4)
@@ -65,23 +66,26 @@ def test_features_of_one_channel_or_without_finite_values_still_give_a_map():
     assert not broken.coordinates.any()
 
 
-def test_outputs_are_taken_once_and_read_again(pair, monkeypatch):
-    measured = baseline(pair, "cpu", threads=1)
+def test_outputs_are_taken_once_and_read_again(bench, monkeypatch):
+    measured = baseline(bench.on("cpu", threads=1))
 
     def refuse(*args, **kwargs):
         raise AssertionError("the images were passed through the network again")
 
     monkeypatch.setattr("core.engine.full.collect", refuse)
-    again = baseline(pair, "cpu", threads=1)
+    again = baseline(bench.on("cpu", threads=1))
     assert np.array_equal(again.train.loss, measured.train.loss)
 
 
-def test_a_measurement_can_be_ended(pair, tmp_path, monkeypatch):
+def test_a_measurement_can_be_ended(bench, tmp_path, monkeypatch):
     monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path))  # an empty cache
-    control = Control()
-    control.discard()
+
+    def end(what: str, done: int, total: int) -> None:
+        raise Interrupted
+
+    fresh = Bench(bench.model, bench.dataset, bench.options)
     with pytest.raises(Interrupted):
-        baseline(pair, "cpu", control=control, threads=1)
+        baseline(fresh.on("cpu", threads=1).telling(end))
 
 
 def test_tsne_puts_like_beside_like_on_a_share_of_the_samples():
@@ -137,11 +141,11 @@ def test_outputs_of_the_same_weights_in_another_network_are_their_own(tmp_path, 
     torch.save({name: torch.randn(shape) for name, shape in state.items()}, weights)
 
     def told(factory: str) -> torch.Tensor:
-        opened = open_pair(weights, "digits", arch=f"{code}:{factory}", trust_code=True)
+        opened = Bench(trust=Trust(code=True)).open(weights, "digits", arch=f"{code}:{factory}")
         images = digits.preprocessing.apply(digits.test.images)
-        found = original_outputs(opened, torch.device("cpu")).test.logits
+        found = opened.on("cpu").outputs(opened.model).test.logits
         with torch.no_grad():
-            assert torch.allclose(found, opened.model.build(trust_code=True)(images), atol=1e-4)
+            assert torch.allclose(found, opened.model.build()(images), atol=1e-4)
         return found
 
     first = told("first")

@@ -26,8 +26,8 @@ from core.runs.folder import RunFolder, Status
 from core.session import batch as batches
 from core.session.batch import BATCH, BatchRun, Row, csv_text, grouped
 from core.session.batch_file import read_batch
+from core.session.bench import Bench
 from core.session.inspecting import inspect
-from core.session.opening import Pair, open_for
 
 TEXT = """
 model = "original"
@@ -108,7 +108,7 @@ def test_all_that_is_wrong_is_named_at_once(write, change, words):
 
 
 @pytest.fixture
-def small(digits, pair, monkeypatch):
+def small(digits, bench, monkeypatch):
     """Few digits with the model, opened where a batch opens its files."""
 
     def part(images: ImageSet, count: int) -> ImageSet:
@@ -117,8 +117,8 @@ def small(digits, pair, monkeypatch):
     data = dataclasses.replace(
         digits, train=part(digits.train, 300), test=part(digits.test, 150), fingerprint="few digits"
     )
-    opened = Pair(open_for(data, pair.model.path), data)
-    monkeypatch.setattr(batches, "open_batch", lambda batch, **options: opened)
+    opened = Bench(None, data).with_model(bench.model.path)
+    monkeypatch.setattr(batches, "open_batch", lambda batch, bench: opened)
     return opened
 
 

@@ -16,10 +16,10 @@ from core.errors import ForgetSetError
 from core.methods import get_method
 from core.parameters import resolve
 from core.selection import Selection
+from core.session.bench import Bench
 from core.session.caveats import caveats, is_unchanged
 from core.session.demands import require_data
 from core.session.jobs import make_unlearn_job
-from core.session.opening import Pair
 from core.session.planning import estimate
 from core.session.running import run
 from tests.core.toy import DATA, forget_mask
@@ -139,28 +139,29 @@ def test_a_method_that_looks_at_unseen_images_is_refused_where_there_are_none(me
     assert require_data(chosen, values, selection, DATA).mode == mode
 
 
-def test_jobs_and_plans_refuse_alike(pair, three):
+def test_jobs_and_plans_refuse_alike(bench, three):
     """Before a folder is made, on the command line and in the window."""
-    dataset = pair.dataset
+    dataset = bench.dataset
     single = three.with_samples([0, 1, 2, 3])
     threes = dataset.test.labels == 3
-    short = Pair(pair.model, replace(dataset, test=ImageSet(dataset.test.images[threes], dataset.test.labels[threes])))
+    few = ImageSet(dataset.test.images[threes], dataset.test.labels[threes])
+    short = Bench(bench.model, replace(dataset, test=few)).on("cpu")
     values = resolve(get_method("muda").parameters)
     for refused in (
         lambda: make_unlearn_job(short, single, "muda", device="cpu"),
-        lambda: estimate(short, single, "muda", values, device="cpu", measure=False),
-        lambda: make_unlearn_job(pair, single, "head-only", device="cpu"),
-        lambda: make_unlearn_job(pair, three.inverted().with_classes([3]), "finetune", device="cpu"),  # nothing stays
+        lambda: estimate(short, single, "muda", values, measure=False),
+        lambda: make_unlearn_job(bench, single, "head-only", device="cpu"),
+        lambda: make_unlearn_job(bench, three.inverted().with_classes([3]), "finetune", device="cpu"),  # nothing stays
     ):
         with pytest.raises(ForgetSetError):
             refused()
     assert make_unlearn_job(short, three, "muda", device="cpu").method == "muda"
 
 
-def test_dampening_single_images_is_called_nearly_unchanged_in_report_and_log(new_run, pair, digits):
+def test_dampening_single_images_is_called_nearly_unchanged_in_report_and_log(new_run, bench, digits):
     selection = Selection.empty(digits.train.labels.numpy(), digits.classes).with_samples(range(0, 1000, 9))
     folder = new_run("ssd", selection=selection, settings={"search": False, "alpha": 1e6})
-    run(folder, Control(), lambda event: None, pair=pair)
+    run(folder, Control(), lambda event: None, bench=bench)
     report, logs = folder.report(), [e for e in folder.events() if e["type"] == "log"]
     assert report["unchanged"] is True
     assert report["warnings"][0].startswith("The model is unchanged: ")

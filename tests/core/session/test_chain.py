@@ -12,10 +12,10 @@ from core.engine.control import Control
 from core.errors import InputError, MismatchError
 from core.runs.folder import FORGET, MODEL, RunFolder
 from core.selection import Selection, read_forget_csv
+from core.session.bench import Bench
 from core.session.chain import all_requests, chain_of, original_of, unknown_requests
 from core.session.inspecting import inspect
 from core.session.jobs import create_run, make_unlearn_job
-from core.session.opening import DataOptions, Pair, open_for
 from core.session.running import run
 from core.session.training import reference_job, train
 
@@ -35,10 +35,10 @@ def small(digits) -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory, small, pair) -> tuple[Pair, RunFolder]:
+def first(tmp_path_factory, small, bench) -> tuple[Bench, RunFolder]:
     """The original with its data, and the result of a first request: class 3."""
-    model = open_for(small, pair.model.path)
-    opened = Pair(model, small)
+    model = Bench(None, small).open_beside(bench.model.path)
+    opened = Bench(model, small)
     return opened, ask(tmp_path_factory.mktemp("runs") / "first", opened, chosen(small, 3))
 
 
@@ -46,17 +46,17 @@ def chosen(dataset: Dataset, *classes: int) -> Selection:
     return Selection.empty(dataset.train.labels.numpy(), dataset.classes).with_classes(classes)
 
 
-def ask(path, opened: Pair, selection: Selection, method: str = "finetune", **settings) -> RunFolder:
+def ask(path, opened: Bench, selection: Selection, method: str = "finetune", **settings) -> RunFolder:
     job = make_unlearn_job(opened, selection, method, settings=settings or {"epochs": 1}, **FAST)
     folder = create_run(path, job, selection, opened.dataset)
-    run(folder, Control(), lambda event: None, pair=opened)
+    run(folder, Control(), lambda event: None, bench=opened)
     return folder
 
 
 @pytest.fixture(scope="module")
 def second(first, small, tmp_path_factory) -> RunFolder:
     """A second request on the first one's result: class 5."""
-    opened = Pair(open_for(small, first[1].path), small)
+    opened = Bench(None, small).with_model(first[1].path)
     return ask(tmp_path_factory.mktemp("runs") / "second", opened, chosen(small, 5))
 
 
@@ -70,7 +70,7 @@ def test_the_forget_set_is_that_of_all_requests(first, second, small) -> None:
     ]  # fmt: skip
     mask = read_forget_csv(second.file(FORGET)).mask(len(small.train))
     assert np.array_equal(mask, own.mask | earlier.mask)
-    exclude = reference_job(second, small, 1)[1]
+    exclude = reference_job(second, Bench(None, small), 1)[1]
     assert np.array_equal(exclude.mask, own.mask | earlier.mask)
 
 
@@ -90,17 +90,17 @@ def test_a_result_is_held_against_the_model_before_the_first_request(first, seco
 
 
 def test_a_chain_grows_and_keeps_its_origin(first, second, small) -> None:
-    third = make_unlearn_job(Pair(open_for(small, second.path), small), chosen(small, 7), "finetune", **FAST)
+    third = make_unlearn_job(Bench(None, small).with_model(second.path), chosen(small, 7), "finetune", **FAST)
     assert third.chain == (first[1].job_sha256(), second.job_sha256())
     assert [one.class_names for one in third.requests] == [("3",), ("5",), ("7",)]
     assert third.origin.sha256 == first[0].model.sha256
-    again = make_unlearn_job(Pair(open_for(small, second.path), small), chosen(small, 3, 5), "finetune", **FAST)
+    again = make_unlearn_job(Bench(None, small).with_model(second.path), chosen(small, 3, 5), "finetune", **FAST)
     assert again.forget.class_names == ("3", "5")  # asked again: the same images, harder
     assert again.requests[-1].class_names == ("3", "5")
 
 
 def test_a_later_request_without_effect_says_so(first, small, tmp_path) -> None:
-    opened = Pair(open_for(small, first[1].path), small)
+    opened = Bench(None, small).with_model(first[1].path)
     still = ask(tmp_path / "still", opened, chosen(small, 5), "muda", rounds=0)
     assert still.report()["unchanged"] is True
     assert any("unchanged since the earlier requests" in text for text in still.report()["warnings"])
@@ -128,10 +128,10 @@ def test_what_is_no_result_of_a_run_has_no_chain(first, small, tmp_path) -> None
 
 def test_a_reference_takes_what_it_was_not_trained_on_along(small, tmp_path) -> None:
     folder, _ = train(
-        tmp_path / "reference", small, DataOptions(), "mlp", Control(), lambda event: None,
+        tmp_path / "reference", Bench(None, small), "mlp", Control(), lambda event: None,
         exclude=chosen(small, 3), recipe={"epochs": 1}, device="cpu", threads=1,
     )  # fmt: skip
-    job = make_unlearn_job(Pair(open_for(small, folder.path), small), chosen(small, 5), "finetune", **FAST)
+    job = make_unlearn_job(Bench(None, small).with_model(folder.path), chosen(small, 5), "finetune", **FAST)
     assert job.forget.class_names == ("3", "5")
     assert original_of(job)[0] == folder.file(MODEL).resolve()
 
@@ -151,11 +151,11 @@ def test_an_earlier_list_that_is_gone_or_changed_is_refused(first, small, tmp_pa
 
 
 def test_an_original_that_is_gone_is_said(first, small, tmp_path) -> None:
-    opened = Pair(open_for(small, first[1].path), small)
+    opened = Bench(None, small).with_model(first[1].path)
     asked = chosen(small, 5)
     job = make_unlearn_job(opened, asked, "finetune", settings={"epochs": 1}, **FAST)
     job = dataclasses.replace(job, origin=dataclasses.replace(job.origin, path=str(tmp_path / "gone.safetensors")))
     folder = create_run(tmp_path / "later", job, asked, small)
-    run(folder, Control(), lambda event: None, pair=opened)
+    run(folder, Control(), lambda event: None, bench=opened)
     assert any(event.get("code") == "origin" for event in folder.events())
     assert folder.report()["model"]["sha256"] == job.model.sha256

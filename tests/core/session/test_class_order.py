@@ -12,13 +12,14 @@ from core.data.classes import read_class_names
 from core.data.splits import evaluation_half
 from core.errors import InputError
 from core.session import class_order
-from core.session.baseline import baseline, original_outputs
-from core.session.class_order import ClassOrder, doubts_about, find_class_order, write_class_order
+from core.session.baseline import baseline
+from core.session.bench import write_class_order
+from core.session.class_order import ClassOrder, doubts_about, find_class_order
 
 
 @pytest.fixture(scope="module")
-def measured(pair):
-    return baseline(pair, "cpu", threads=1)
+def measured(bench):
+    return baseline(bench.on("cpu", threads=1))
 
 
 def shuffled(dataset, order):
@@ -58,8 +59,8 @@ def test_two_classes_that_are_often_confused_are_no_wrong_order():
 
 
 @pytest.fixture
-def original(pair):
-    return original_outputs(pair, torch.device("cpu"))
+def original(bench):
+    return bench.on("cpu").outputs(bench.model)
 
 
 def test_a_run_on_the_wrong_order_says_so_and_names_the_right_one(original, digits):

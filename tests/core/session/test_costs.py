@@ -16,8 +16,6 @@ from core.session.costs import retraining_seconds, shares_of_retraining
 from core.session.jobs import preset_values
 from core.session.planning import StepCost, choices
 
-SETTINGS = {"device": "cpu", "threads": 1}
-
 
 @pytest.fixture
 def measured(monkeypatch) -> None:
@@ -25,43 +23,43 @@ def measured(monkeypatch) -> None:
     monkeypatch.setattr(planning, "step_cost", lambda *a, **k: StepCost(0.0, 1.0, 1))
 
 
-def test_retraining_costs_its_passes_over_the_retain_set(pair, three, measured):
-    epochs = preset_values(pair, "retrain", "", "class")["epochs"]
-    retain, batch = three.total - three.count, preset_values(pair, "retrain", "", "class")["batch"]
+def test_retraining_costs_its_passes_over_the_retain_set(bench, three, measured):
+    epochs = preset_values(bench, "retrain", "", "class")["epochs"]
+    retain, batch = three.total - three.count, preset_values(bench, "retrain", "", "class")["batch"]
     steps = epochs * -(-retain // batch)
-    assert retraining_seconds(pair, three, **SETTINGS) == steps * batch
+    assert retraining_seconds(bench, three) == steps * batch
 
 
-def test_shares_are_ratios_of_it(pair, three, measured):
-    values = {"finetune": {**preset_values(pair, "finetune", "", "class"), "batch": 128, "epochs": 2, "min_steps": 0}}
-    whole = {**preset_values(pair, "retrain", "", "class")}
-    expected = 2 * -(-(three.total - three.count) // 128) * 128 / retraining_seconds(pair, three, **SETTINGS)
-    found = shares_of_retraining(pair, three, ["finetune", "retrain"], values, **SETTINGS)
+def test_shares_are_ratios_of_it(bench, three, measured):
+    values = {"finetune": {**preset_values(bench, "finetune", "", "class"), "batch": 128, "epochs": 2, "min_steps": 0}}
+    whole = {**preset_values(bench, "retrain", "", "class")}
+    expected = 2 * -(-(three.total - three.count) // 128) * 128 / retraining_seconds(bench, three)
+    found = shares_of_retraining(bench, three, ["finetune", "retrain"], values)
     assert found == {"finetune": pytest.approx(expected), "retrain": 1.0} and whole["epochs"] > 0
 
 
-def test_all_that_suit_are_given_and_none_is_measured_for_it(pair, three, measured, monkeypatch):
+def test_all_that_suit_are_given_and_none_is_measured_for_it(bench, three, measured, monkeypatch):
     monkeypatch.setattr(planning, "_measure", lambda *a: pytest.fail("measured"))
-    found = shares_of_retraining(pair, three, **SETTINGS)
+    found = shares_of_retraining(bench, three)
     assert set(found) == {choice.method.id for choice in choices(three) if choice.suits}
     assert all(share is not None and share >= 0 for share in found.values())
 
 
-def test_nothing_is_known_before_a_step_was_measured(pair, three):
-    assert set(shares_of_retraining(pair, three, **SETTINGS).values()) == {None}
-    assert retraining_seconds(pair, three, **SETTINGS) is None
+def test_nothing_is_known_before_a_step_was_measured(bench, three):
+    assert set(shares_of_retraining(bench, three).values()) == {None}
+    assert retraining_seconds(bench, three) is None
 
 
-def test_a_method_that_cannot_be_planned_leaves_the_others(pair, three, measured, monkeypatch):
+def test_a_method_that_cannot_be_planned_leaves_the_others(bench, three, measured, monkeypatch):
     whole = costs.estimate
 
-    def estimate(pair, selection, method, *args, **kwargs):
+    def estimate(bench, selection, method, *args, **kwargs):
         if method == "muda":
             raise RunError("No")
-        return whole(pair, selection, method, *args, **kwargs)
+        return whole(bench, selection, method, *args, **kwargs)
 
     monkeypatch.setattr(costs, "estimate", estimate)
-    found = shares_of_retraining(pair, three, **SETTINGS)
+    found = shares_of_retraining(bench, three)
     assert found["muda"] is None and found["finetune"] is not None
 
 

@@ -21,8 +21,8 @@ from core.models.trust import Trust
 from core.models.weights import CheckpointForm, read_weights
 from core.runs.folder import RunFolder, Status
 from core.session import exporting
+from core.session.bench import Bench
 from core.session.exporting import export, open_source, read_back_run, sample_images
-from core.session.opening import open_data
 from core.session.results import write_models
 
 SPEC = ModelSpec("small-cnn", 10, 1, (8, 8))
@@ -53,7 +53,7 @@ def run(tmp_path, original):
     """A finished run whose model came in as `original`; its weights differ from it."""
     from core.job import DataPart, ForgetPart, Job, ModelPart
 
-    opened, dataset = open_model(original), open_data("digits")
+    opened, dataset = open_model(original), Bench().with_data("digits").dataset
     job = Job(
         model=ModelPart(
             path=str(original), sha256=opened.sha256, architecture="small-cnn", num_classes=10, in_channels=1,
@@ -250,7 +250,7 @@ def test_a_model_file_is_converted_on_seeded_noise(original, tmp_path):
 
 
 def test_a_dataset_at_hand_is_used_for_the_comparison(original, tmp_path):
-    result = export(original, "pt", tmp_path / "a.pt", dataset=open_data("digits"))
+    result = export(original, "pt", tmp_path / "a.pt", dataset=Bench().with_data("digits").dataset)
     assert not result.random_samples and result.samples == 256
 
 

@@ -17,9 +17,9 @@ from core.models.formats import write_safetensors
 from core.places import cache_home
 from core.runs.folder import FORGET, MODEL, RunFolder
 from core.selection import Selection
+from core.session.bench import Bench
 from core.session.feature_maps import embeddings, picture
 from core.session.jobs import create_run, make_unlearn_job
-from core.session.opening import open_pair
 
 torch.set_num_threads(1)
 CLASSES = ("a", "b", "c", "d")
@@ -105,23 +105,23 @@ def run(tmp_path, monkeypatch) -> RunFolder:
     original, unlearned = build_model(spec), build_model(spec)
     path = tmp_path / "original.safetensors"
     write_safetensors(path, original.state_dict(), {})
-    pair = open_pair(path, "digits")
-    chosen = Selection.empty(pair.dataset.train.labels.numpy(), pair.dataset.classes).with_classes([3])
-    job = make_unlearn_job(pair, chosen, "finetune", device="cpu", threads=1)
-    folder = create_run(tmp_path / "runs" / "one", job, chosen, pair.dataset)
+    bench = Bench().open(path, "digits")
+    chosen = Selection.empty(bench.dataset.train.labels.numpy(), bench.dataset.classes).with_classes([3])
+    job = make_unlearn_job(bench, chosen, "finetune", device="cpu", threads=1)
+    folder = create_run(tmp_path / "runs" / "one", job, chosen, bench.dataset)
     write_safetensors(folder.file(MODEL), unlearned.state_dict(), {})
     return folder
 
 
 def test_a_finished_run_has_a_picture_and_the_outputs_are_kept(run):
     told: list[str] = []
-    found = embeddings(run, progress=lambda what, done, total: told.append(what))
+    found = embeddings(run, Bench(tell=lambda what, done, total: told.append(what)))
     assert list(found.points) == ["original", "unlearned"]
     assert set(np.unique(found.labels[found.forget])) == {3}
     assert {"Measuring the original model", "Measuring the unlearned model"} <= set(told)
     assert len(list((cache_home() / "outputs").iterdir())) == 2
     told.clear()
-    again = embeddings(run, progress=lambda what, done, total: told.append(what))
+    again = embeddings(run, Bench(tell=lambda what, done, total: told.append(what)))
     assert np.array_equal(found.points["unlearned"], again.points["unlearned"])
     assert not any("Measuring" in what for what in told)
 
@@ -143,6 +143,9 @@ def test_a_run_without_a_result_has_no_picture(run):
         embeddings(run)
 
 
-def test_it_can_be_cancelled(run):
+def test_it_can_be_ended(run):
+    def end(what: str, done: int, total: int) -> None:
+        raise StoppedError("The picture is not wanted any more")
+
     with pytest.raises(StoppedError):
-        embeddings(run, cancelled=lambda: True)
+        embeddings(run, Bench(tell=end))

@@ -11,16 +11,14 @@ from PIL import Image
 
 from app.services.queue_files import Waiting, WaitingRoom
 from core.engine.control import Control
-from core.models.architectures import network_key
 from core.places import cache_home, data_home, runs_home
 from core.runs.folder import MODEL, RunFolder
 from core.selection import Selection
+from core.session.bench import Bench
 from core.session.checking import check
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.kept import remove_kept, what_is_kept
 from core.session.near import image_hashes, similar_images
-from core.session.opening import DataOptions, open_data, open_for, open_pair, stores, tapped
-from core.session.original import cached_outputs
 from core.session.running import run
 from core.session.training import train
 
@@ -43,35 +41,30 @@ def traced(tmp_path, monkeypatch):
                 level = 60 if label == "ant" else 160
                 pixels = np.clip(generator.normal(level, 40, (SIDE, SIDE)), 0, 255).astype(np.uint8)
                 Image.fromarray(pixels).save(folder / f"person-{part}-{label}-{number:03}.png")
-    data = open_data(str(root / "photos"))
+    data = Bench().with_data(str(root / "photos")).dataset
     original, _ = train(
-        root / "original", data, DataOptions(), "mlp", Control(), lambda event: None, recipe={"epochs": 2},
+        root / "original", Bench(None, data), "mlp", Control(), lambda event: None, recipe={"epochs": 2},
         device="cpu", threads=1,
     )  # fmt: skip
-    pair = open_pair(original.path, str(root / "photos"))
+    bench = Bench().open(original.path, str(root / "photos"))
     chosen = Selection.empty(data.train.labels.numpy(), data.classes).with_samples(np.array(FORGET))
-    job = make_unlearn_job(pair, chosen, "finetune", settings={"epochs": 3, "batch": 8}, **FAST)
+    job = make_unlearn_job(bench, chosen, "finetune", settings={"epochs": 3, "batch": 8}, **FAST)
     folder = create_run(runs_home() / "forgotten", job, chosen, data)
-    run(folder, Control(), lambda event: None, pair=pair)
-    check(folder, Control(), lambda event: None, pair=pair, seeds=(1,))
+    run(folder, Control(), lambda event: None, bench=bench)
+    check(folder, Control(), lambda event: None, bench=bench, seeds=(1,))
     similar_images(data, chosen.mask)
     room = WaitingRoom()
     room.put(Waiting(room.entry(), job, runs_home() / "later", 0.0), chosen, data)
     room.close()
-    return folder, traces_of(pair, folder)
+    return folder, traces_of(bench, folder)
 
 
-def traces_of(pair, folder: RunFolder) -> dict[str, list[bytes]]:
+def traces_of(bench, folder: RunFolder) -> dict[str, list[bytes]]:
     """What would give the forget images away, as bytes: names, pixels, features of both models, hashes."""
-    data, ids = pair.dataset, list(FORGET)
-    train_store, test_store = stores(data, torch.device("cpu"))
+    data, ids = bench.dataset, list(FORGET)
     features = []
-    for path in (pair.model.path, folder.file(MODEL)):
-        model = open_for(data, path)
-        outputs = cached_outputs(
-            tapped(model, torch.device("cpu")), train_store, test_store, sha256=model.sha256,
-            network=network_key(model.spec), fingerprint=data.fingerprint, preprocessing=data.preprocessing.to_dict(),
-        )  # fmt: skip
+    for path in (bench.model.path, folder.file(MODEL)):
+        outputs = Bench(None, data, device="cpu").outputs(bench.open_beside(path))
         features += [outputs.train.features[index].numpy().tobytes() for index in ids]
         features += [outputs.train.logits[index].numpy().tobytes() for index in ids]
     hashed = image_hashes(data)

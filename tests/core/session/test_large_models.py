@@ -19,10 +19,11 @@ from core.errors import UnsafeFileError
 from core.methods import get_method
 from core.models.architectures import ModelSpec, build_model
 from core.models.formats import write_same
+from core.models.trust import Trust
 from core.parameters import resolve
 from core.selection import Selection
+from core.session.bench import Bench
 from core.session.jobs import create_run, make_unlearn_job
-from core.session.opening import open_pair, stores, tapped
 from core.session.running import run
 from core.states import State
 
@@ -58,11 +59,11 @@ def test_one_step_on_weights_of_plain_torch(tmp_path, noise, architecture, prese
     torch.manual_seed(0)
     weights = models.get_model(architecture, num_classes=CLASSES).state_dict()
     torch.save({"state_dict": weights, "epoch": 3}, tmp_path / "in.pth")
-    pair = open_pair(tmp_path / "in.pth", str(noise))
-    assert (pair.model.spec.architecture, pair.model.spec.num_classes) == (architecture, CLASSES)
+    bench = Bench().open(tmp_path / "in.pth", str(noise))
+    assert (bench.model.spec.architecture, bench.model.spec.num_classes) == (architecture, CLASSES)
     for name in presets:
-        module = stepped(pair, *ONE_STEP[name])
-        write_same(tmp_path / "out.pth", module.state_dict(), pair.model.form)
+        module = stepped(bench, *ONE_STEP[name])
+        write_same(tmp_path / "out.pth", module.state_dict(), bench.model.form)
         given = torch.load(tmp_path / "out.pth", weights_only=True)
         assert given["epoch"] == 3
         assert list(given["state_dict"]) == list(weights)
@@ -91,16 +92,16 @@ def test_a_transformer_of_the_users_own_code_goes_all_the_way(tmp_path, noise):
     weights = build_model(spec, trust_code=True).state_dict()
     torch.save({"model": weights}, tmp_path / "in.pt")
     with pytest.raises(UnsafeFileError, match="--trust-code"):
-        open_pair(tmp_path / "in.pt", str(noise), arch=arch)
-    pair = open_pair(tmp_path / "in.pt", str(noise), arch=arch, trust_code=True)
-    selection = Selection.empty(pair.dataset.train.labels.numpy(), pair.dataset.classes).with_classes([1])
+        Bench().open(tmp_path / "in.pt", str(noise), arch=arch)
+    bench = Bench(trust=Trust(code=True)).open(tmp_path / "in.pt", str(noise), arch=arch)
+    selection = Selection.empty(bench.dataset.train.labels.numpy(), bench.dataset.classes).with_classes([1])
     machine = {"device": "cpu", "precision": "float32", "threads": 1}
     settings = {"rounds": 1, "min_steps": 1, "relearn_min_steps": 1, "batch": 9}
-    job = make_unlearn_job(pair, selection, "muda", settings=settings, **machine)
+    job = make_unlearn_job(bench, selection, "muda", settings=settings, **machine)
     assert job.model.user_code == arch
-    folder = create_run(tmp_path / "run", job, selection, pair.dataset)
+    folder = create_run(tmp_path / "run", job, selection, bench.dataset)
     # Opened anew from the job: the code, and what was trusted, come with it.
-    assert run(folder, Control(), lambda event: None, trust_code=True) is State.FINISHED
+    assert run(folder, Control(), lambda event: None, Bench(trust=Trust(code=True))) is State.FINISHED
     given = torch.load(folder.file("model.pt"), weights_only=True)["model"]
     assert list(given) == list(weights)
     changed = {key for key in weights if not torch.equal(given[key], weights[key])}
@@ -114,23 +115,24 @@ def test_auxiliary_heads_are_carried_along_as_they_came_in(tmp_path, noise):
     network = models.googlenet(weights=None, num_classes=CLASSES, init_weights=False, aux_logits=True)
     weights = network.state_dict()
     torch.save(weights, tmp_path / "in.pth")
-    pair = open_pair(tmp_path / "in.pth", str(noise))
-    assert pair.model.spec.architecture == "googlenet"
-    after = stepped(pair, *ONE_STEP["finetune"]).state_dict()  # with weight decay
+    bench = Bench().open(tmp_path / "in.pth", str(noise))
+    assert bench.model.spec.architecture == "googlenet"
+    after = stepped(bench, *ONE_STEP["finetune"]).state_dict()  # with weight decay
     assert list(after) == list(weights)
     changed = {key for key in weights if not torch.equal(after[key], weights[key])}
     assert "fc.weight" in changed and not {key for key in changed if key.startswith("aux")}
 
 
-def stepped(pair, method_id, preset, settings):
+def stepped(bench, method_id, preset, settings):
     """Take a method's one or two steps on all but class 1, without the measures of a run."""
     method, cpu = get_method(method_id), torch.device("cpu")
-    forget = pair.dataset.train.labels == 1
-    train, test = stores(pair.dataset, cpu, forget)
+    forget = bench.dataset.train.labels == 1
+    bench = bench.on("cpu")
+    train, test = bench.images(forget)
     setting = Setting(
         run_id="", method=method, values=resolve(method.parameters, method.preset(preset).values, settings), seed=0,
-        model=tapped(pair.model, cpu), splits=Splits.of(pair.dataset, forget), train=train, test=test,
-        class_names=pair.dataset.classes, device=cpu, precision="float32", augmentation=NO_AUGMENTATION,
+        model=bench.network(bench.model), splits=Splits.of(bench.dataset, forget), train=train, test=test,
+        class_names=bench.dataset.classes, device=cpu, precision="float32", augmentation=NO_AUGMENTATION,
     )  # fmt: skip
     engine = Engine(setting, Control(), Unwatched())
     assert not [event for event in engine.run() if event.type == "run_failed"]

@@ -46,10 +46,10 @@ def _run(folder, control=None, emit=lambda event: None, **options):
     return run(folder, control or Control(), emit, **options)
 
 
-def test_a_finished_run_leaves_every_file_of_the_contract(new_run, pair, three):
+def test_a_finished_run_leaves_every_file_of_the_contract(new_run, bench, three):
     folder = new_run(settings=SHORT)
     seen = []
-    assert _run(folder, emit=seen.append, pair=pair) is State.FINISHED
+    assert _run(folder, emit=seen.append, bench=bench) is State.FINISHED
     assert {path.name for path in folder.path.iterdir()} >= FILES
     assert folder.status().state == "finished" and not folder.locked
     types = {event["type"] for event in folder.events()}
@@ -76,9 +76,9 @@ def test_a_finished_run_leaves_every_file_of_the_contract(new_run, pair, three):
         assert head[key] == control[key]
 
 
-def test_the_head_only_method_and_the_control_of_the_report_say_the_same(new_run, pair):
+def test_the_head_only_method_and_the_control_of_the_report_say_the_same(new_run, bench):
     folder = new_run("head-only")
-    _run(folder, pair=pair)
+    _run(folder, bench=bench)
     models = folder.report()["models"]
     for key in (
         "forget_accuracy",
@@ -92,15 +92,15 @@ def test_the_head_only_method_and_the_control_of_the_report_say_the_same(new_run
     assert models["unlearned"]["distances"] == models["head_only"]["distances"]
 
 
-def test_a_method_without_effect_is_called_unchanged(new_run, pair):
+def test_a_method_without_effect_is_called_unchanged(new_run, bench):
     folder = new_run("finetune", settings={"lr": 1e-6, "epochs": 0.2})
-    _run(folder, pair=pair)
+    _run(folder, bench=bench)
     report = folder.report()
     assert report["unchanged"] and "unchanged" in report["warnings"][0]
     assert any(e["type"] == "log" and e["code"] == "unchanged" for e in folder.events())
 
 
-def test_stop_keeps_the_model_and_discard_leaves_nothing(new_run, pair):
+def test_stop_keeps_the_model_and_discard_leaves_nothing(new_run, bench):
     for action, state in (("stop", State.STOPPED), ("discard", State.DISCARDED)):
         control, folder = Control(), new_run(settings={"rounds": 40})
 
@@ -108,31 +108,31 @@ def test_stop_keeps_the_model_and_discard_leaves_nothing(new_run, pair):
             if event.type == "step_metrics":
                 getattr(control, action)()
 
-        assert _run(folder, control, end, pair=pair) is state
+        assert _run(folder, control, end, bench=bench) is state
         assert folder.has_result is (state is State.STOPPED)
         assert folder.exists is (state is State.STOPPED)
         if folder.exists:
             assert folder.status().state == "stopped" and folder.report()["state"] == "stopped"
 
 
-def test_stopping_before_the_first_step_ends_as_discarded(new_run, pair):
+def test_stopping_before_the_first_step_ends_as_discarded(new_run, bench):
     control, folder = Control(), new_run()
     control.stop()
-    assert _run(folder, control, pair=pair) is State.DISCARDED
+    assert _run(folder, control, bench=bench) is State.DISCARDED
     assert not folder.exists
 
 
-def test_a_finished_run_is_left_as_it_is_by_a_resume(new_run, pair):
+def test_a_finished_run_is_left_as_it_is_by_a_resume(new_run, bench):
     folder = new_run(settings=SHORT)
-    _run(folder, pair=pair)
+    _run(folder, bench=bench)
     before = {path.name: path.read_bytes() for path in folder.path.iterdir() if path.is_file()}
-    assert _run(folder, pair=pair, resume=True) is State.FINISHED
+    assert _run(folder, bench=bench, resume=True) is State.FINISHED
     assert before == {path.name: path.read_bytes() for path in folder.path.iterdir() if path.is_file()}
 
 
-def test_a_crash_is_recorded_and_the_run_resumes_from_its_checkpoint(new_run, pair):
+def test_a_crash_is_recorded_and_the_run_resumes_from_its_checkpoint(new_run, bench):
     straight = new_run(settings=SHORT)
-    _run(straight, pair=pair)
+    _run(straight, bench=bench)
     folder = new_run(settings=SHORT, checkpoint_seconds=0.0)
 
     def crash(event):
@@ -140,17 +140,17 @@ def test_a_crash_is_recorded_and_the_run_resumes_from_its_checkpoint(new_run, pa
             raise MemoryError("out of memory")
 
     with pytest.raises(RunError, match="Out of memory at batch") as caught:
-        _run(folder, emit=crash, pair=pair)
+        _run(folder, emit=crash, bench=bench)
     assert caught.value.exit_code == 4
     assert folder.status().state == "failed" and folder.read_events()[-1]["type"] == RunFailed.type
     assert not folder.has_result and len(list_checkpoints(folder)) <= 2
-    assert _run(folder, pair=pair, resume=True) is State.FINISHED
+    assert _run(folder, bench=bench, resume=True) is State.FINISHED
     assert same(load_file(straight.file("model.safetensors")), load_file(folder.file("model.safetensors")))
     steps = [s for e in folder.events() if e["type"] == "step_metrics" for s in e["steps"]]
     assert sorted(set(steps)) == list(range(min(steps), max(steps) + 1)) and min(steps) <= 1  # step 0 may be an edit
 
 
-def test_a_damaged_checkpoint_falls_back_to_the_one_before(new_run, pair):
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(new_run, bench):
     control, folder = Control(), new_run(settings={"rounds": 500}, checkpoint_seconds=0.0)
     saved = []
 
@@ -160,40 +160,40 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(new_run, pair):
         if len(saved) >= 3:
             control.stop()
 
-    _run(folder, control, stop, pair=pair)
+    _run(folder, control, stop, bench=bench)
     older, newest = list_checkpoints(folder)
     newest.write_bytes(newest.read_bytes()[:1000])
     assert load_checkpoint(folder)["step"] == int(older.stem.split("-")[1])
 
 
-def test_changed_jobs_lists_models_and_data_are_refused(new_run, pair):
+def test_changed_jobs_lists_models_and_data_are_refused(new_run, bench):
     folder = new_run(settings=SHORT, checkpoint_seconds=0.0)
     folder.file("forget.csv").write_text("index,class,path,weight\n0,0,,1\n")
     with pytest.raises(MismatchError, match=r"forget\.csv was changed"):
-        _run(folder, pair=pair)
+        _run(folder, bench=bench)
     folder = new_run(settings=SHORT)
     job = loads(folder.file("job.json").read_bytes())
     job["data"]["fingerprint"] = "0" * 64
     folder.file("job.json").write_text(json.dumps(job))
     with pytest.raises(MismatchError, match="content differs"):
-        _run(folder, pair=pair)
+        _run(folder, bench=bench)
     job["schema_version"] = 99
     folder.file("job.json").write_text(json.dumps(job))
     with pytest.raises(MismatchError, match="newer version"):
-        _run(folder, pair=pair)
+        _run(folder, bench=bench)
 
 
-def test_a_run_in_use_is_refused(new_run, pair):
+def test_a_run_in_use_is_refused(new_run, bench):
     folder = new_run(settings=SHORT)
     with folder.lock(), pytest.raises(InputError, match="in use by another process"):
-        _run(folder, pair=pair)
+        _run(folder, bench=bench)
 
 
-def test_retrained_references_are_shared_and_turn_the_report_into_a_verdict(new_run, pair, monkeypatch, tmp_path):
+def test_retrained_references_are_shared_and_turn_the_report_into_a_verdict(new_run, bench, monkeypatch, tmp_path):
     monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path / "home"))
     folder = new_run(settings=SHORT)
-    _run(folder, pair=pair)
-    report = check(folder, Control(), lambda event: None, pair=pair, seeds=(1, 2))
+    _run(folder, bench=bench)
+    report = check(folder, Control(), lambda event: None, bench=bench, seeds=(1, 2))
     assert set(report["retrained"]) == {"seed 1", "seed 2"}
     assert report["verdict"]["code"] != "no_reference"
     assert report["retrained_notes"]["recipe"] == "the original's model card"
@@ -201,25 +201,25 @@ def test_retrained_references_are_shared_and_turn_the_report_into_a_verdict(new_
     assert [r.seed for r in known_references(folder.job())] == [1, 2]
     other = new_run(settings={**SHORT, "lr": 0.01})
     trained = []
-    train_reference(other, pair.dataset, 1, Control(), trained.append)
+    train_reference(other, bench, 1, Control(), trained.append)
     assert trained == []
     assert report["files"]["events.jsonl"] == file_sha256(folder.file("events.jsonl"))
 
 
-def test_a_stopped_reference_is_no_reference(new_run, pair, monkeypatch, tmp_path):
+def test_a_stopped_reference_is_no_reference(new_run, bench, monkeypatch, tmp_path):
     monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path / "home"))
     control, folder = Control(), new_run(settings=SHORT)
-    _run(folder, pair=pair)
+    _run(folder, bench=bench)
     with pytest.raises(StoppedError):
-        train_reference(folder, pair.dataset, 1, control, lambda event: control.stop())
+        train_reference(folder, bench, 1, control, lambda event: control.stop())
     assert known_references(folder.job()) == []
 
 
-def test_the_training_of_a_reference_that_was_stopped_goes_on(new_run, pair, monkeypatch, tmp_path):
+def test_the_training_of_a_reference_that_was_stopped_goes_on(new_run, bench, monkeypatch, tmp_path):
     monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(engine_module, "DRAIN_SECONDS", 0.0)  # steps are told of one by one, however fast they go
     control, folder, started = Control(), new_run(settings=SHORT), []
-    _run(folder, pair=pair)
+    _run(folder, bench=bench)
 
     def tell(event):
         if isinstance(event, StepMetrics):
@@ -228,11 +228,11 @@ def test_the_training_of_a_reference_that_was_stopped_goes_on(new_run, pair, mon
             control.stop()
 
     with pytest.raises(StoppedError):
-        train_reference(folder, pair.dataset, 1, control, tell)
+        train_reference(folder, bench, 1, control, tell)
     assert known_references(folder.job()) == []
     kept = reference_folder(folder.job(), 1)
     assert kept.status().state == "interrupted" and kept.card() is None
-    train_reference(folder, pair.dataset, 1, Control(), lambda e: started.append(e) if e.type == "run_started" else 0)
+    train_reference(folder, bench, 1, Control(), lambda e: started.append(e) if e.type == "run_started" else 0)
     assert started[0].resumed_at > 0
     assert [r.seed for r in known_references(folder.job())] == [1]
 
@@ -250,10 +250,10 @@ run(RunFolder(sys.argv[1]), Control(), tell, resume=True)
 
 
 @pytest.mark.slow
-def test_killed_at_random_steps_a_run_ends_with_the_same_weights(new_run, pair):
+def test_killed_at_random_steps_a_run_ends_with_the_same_weights(new_run, bench):
     settings = {"rounds": 30, "recover_share": 0.5}
     straight = new_run(settings=settings)
-    _run(straight, pair=pair)
+    _run(straight, bench=bench)
     folder, rng, kills = new_run(settings=settings, checkpoint_seconds=0.05), random.Random(5), 0
     total = 0
     while True:

@@ -9,24 +9,24 @@ from core.session.jobs import make_unlearn_job
 from core.session.searches import keep_tries, same_asked, tries_file
 
 
-def test_a_file_for_what_determines_the_tries(pair, three):
-    made = make_unlearn_job(pair, three, "finetune", device="cpu", threads=1)
-    again = make_unlearn_job(pair, three, "finetune", device="cpu", threads=1, monitoring_budget=0.3)
+def test_a_file_for_what_determines_the_tries(bench, three):
+    made = make_unlearn_job(bench, three, "finetune", device="cpu", threads=1)
+    again = make_unlearn_job(bench, three, "finetune", device="cpu", threads=1, monitoring_budget=0.3)
     assert tries_file(made) == tries_file(again) and tries_file(made).suffix == ".json"
     others = [
         tries_file(made, ["lr"]),
         tries_file(dataclasses.replace(made, seed=1)),
         tries_file(dataclasses.replace(made, parameters={**made.parameters, "epochs": 7.0})),
-        tries_file(make_unlearn_job(pair, three, "muda", device="cpu", threads=1)),
+        tries_file(make_unlearn_job(bench, three, "muda", device="cpu", threads=1)),
     ]
     assert len({tries_file(made), *others}) == 5
 
 
-def test_the_same_is_asked_whatever_the_seed_and_the_way_the_settings_were_found(pair, three):
-    made = make_unlearn_job(pair, three, "finetune", device="cpu", threads=1)
+def test_the_same_is_asked_whatever_the_seed_and_the_way_the_settings_were_found(bench, three):
+    made = make_unlearn_job(bench, three, "finetune", device="cpu", threads=1)
     assert same_asked(dataclasses.replace(made, seed=3, device="auto"), made)
     assert not same_asked(dataclasses.replace(made, parameters={**made.parameters, "epochs": 7.0}), made)
-    assert not same_asked(make_unlearn_job(pair, three.with_classes([4]), "finetune", threads=1), made)
+    assert not same_asked(make_unlearn_job(bench, three.with_classes([4]), "finetune", threads=1), made)
 
 
 def test_tries_go_into_the_folder_of_the_run(tmp_path):

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from core.engine.control import Control
 from core.runs.folder import RunFolder
-from core.session.opening import DataOptions, open_data
+from core.session.bench import Bench
 from core.session.training import train
 from tests.core.data.test_images import only_looks_whole
 from tests.core.toy import same
@@ -35,7 +35,7 @@ def photos(tmp_path):
 def trained(out, root, monkeypatch, budget):
     monkeypatch.setenv("UNLEARN_STUDIO_MEMORY", budget)
     settings = {"recipe": {"epochs": 2, "batch": 4}, "device": "cpu", "precision": "float32", "threads": 1}
-    train(out, open_data(str(root)), DataOptions(), "small-cnn", Control(), lambda event: None, **settings)
+    train(out, Bench().with_data(str(root)), "small-cnn", Control(), lambda event: None, **settings)
     return RunFolder(out)
 
 

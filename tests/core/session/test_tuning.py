@@ -19,12 +19,13 @@ from core.jsonio import read_json, write_json
 from core.methods import METHODS
 from core.metrics.distances import jensen_shannon
 from core.models.tap import TappedModel
+from core.models.trust import Trust
 from core.runs.folder import TUNING
 from core.selection import Selection
 from core.session import tuning
+from core.session.bench import Bench
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.judging import BY_GOAL, BY_REFERENCE, RETAIN_BOUND, Judge
-from core.session.opening import DataOptions, open_pair
 from core.session.running import run
 from core.session.searches import tries_file
 from core.session.training import train, train_reference
@@ -46,11 +47,11 @@ def few_images(monkeypatch):
 
 
 @pytest.fixture
-def job_of(pair, three):
+def job_of(bench, three):
     def make(method="muda", selection=three, **options):
         preset = {"preset": "reconstruction"} if method == "muda" else {}
         options = {"settings": SHORT, "device": "cpu", "precision": "float32", "threads": 1, **preset, **options}
-        return make_unlearn_job(pair, selection, method, **options)
+        return make_unlearn_job(bench, selection, method, **options)
 
     return make
 
@@ -149,38 +150,38 @@ def test_sets_shrink_together_and_a_small_forget_set_stays(monkeypatch):
     assert not np.array_equal(ids, chosen_images(few, 1, limit=400).numpy())
 
 
-def test_the_evaluation_half_is_never_looked_at(job_of, pair, three, monkeypatch):
+def test_the_evaluation_half_is_never_looked_at(job_of, bench, three, monkeypatch):
     looked_at = []
-    stores = tuning.stores
+    images = Bench.images
 
     class Watched(ImageStore):
         def batch(self, ids, *more):
             looked_at.append(ids)
             return super().batch(ids, *more)
 
-    def watched(dataset, device, *more):
-        train, _ = stores(dataset, device, *more)
-        return train, Watched(dataset.test, dataset.preprocessing, device)
+    def watched(self, *more):
+        train, _ = images(self, *more)
+        return train, Watched(self.dataset.test, self.dataset.preprocessing, self.place)
 
-    monkeypatch.setattr(tuning, "stores", watched)
-    tune(job_of(), pair, three, 2)
+    monkeypatch.setattr(Bench, "images", watched)
+    tune(job_of(), bench, three, 2)
     seen = torch.cat(looked_at).unique()
-    assert len(seen) and not bool(evaluation_half(pair.dataset.test)[seen].any())
-    assert len(seen) == int((~evaluation_half(pair.dataset.test)).sum())
+    assert len(seen) and not bool(evaluation_half(bench.dataset.test)[seen].any())
+    assert len(seen) == int((~evaluation_half(bench.dataset.test)).sum())
 
 
 # --- searching ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=lambda m: m.id)
-def test_every_method_can_be_tuned(few_images, job_of, pair, three, method):
+def test_every_method_can_be_tuned(few_images, job_of, bench, three, method):
     selection = three if "class" in method.suits else three.cleared().with_samples(np.arange(0, 100, 5))
     job = job_of(method.id, selection, settings=SHORT_VALUES.get(method.id, {}))
     if not method.searched:
         with pytest.raises(UsageError, match="no setting to search for"):
-            tune(job, pair, selection, 2)
+            tune(job, bench, selection, 2)
         return
-    found = tune(job, pair, selection, 2)
+    found = tune(job, bench, selection, 2)
     assert found.complete and [one.number for one in found.tries] == [1, 2] and found.images < found.total
     assert found.tries[0].values == {name: job.parameters[name] for name in found.searched}
     assert found.tries[1].values != found.tries[0].values
@@ -188,12 +189,12 @@ def test_every_method_can_be_tuned(few_images, job_of, pair, three, method):
     assert found.best is not None and tuned(job, found).parameters == {**job.parameters, **found.best.values}
 
 
-def test_the_same_job_gives_the_same_tries_and_the_best_is_what_it_says(job_of, pair, three):
+def test_the_same_job_gives_the_same_tries_and_the_best_is_what_it_says(job_of, bench, three):
     job, told, given = job_of(), [], []
-    found = tune(job, pair, three, 5, tell=lambda *at: told.append(at), tried=given.append)
-    again = tune(job, pair, three, 5)
+    found = tune(job, bench.telling(lambda *at: told.append(at)), three, 5, tried=given.append)
+    again = tune(job, bench, three, 5)
     assert plain(found.tries) == plain(again.tries) and list(found.tries) == given
-    assert found.judged_by == BY_GOAL and found.images == found.total == len(pair.dataset.train)
+    assert found.judged_by == BY_GOAL and found.images == found.total == len(bench.dataset.train)
     assert found.best.score == min(one.score for one in found.tries if one.allowed)
     assert ("Trying settings, 5 of 5", found.tries[4].steps, found.tries[4].steps) in told
     assert len({one.score for one in found.tries}) > 1
@@ -210,26 +211,26 @@ def test_best_prefers_what_keeps_the_bound():
     assert dataclasses.replace(result, tries=tuple(tries[2:3])).best is None
 
 
-def test_a_stopped_search_keeps_its_tries_and_goes_on_where_it_was(job_of, pair, three, tmp_path):
+def test_a_stopped_search_keeps_its_tries_and_goes_on_where_it_was(job_of, bench, three, tmp_path):
     job, keep, control = job_of(), tmp_path / "run" / TUNING, Control()
-    straight = tune(job, pair, three, 4)
+    straight = tune(job, bench, three, 4)
 
     def second(one):
         if one.number == 2:
             control.stop()
 
-    stopped = tune(job, pair, three, 4, keep=keep, control=control, tried=second)
+    stopped = tune(job, bench, three, 4, keep=keep, control=control, tried=second)
     assert not stopped.complete and plain(stopped.tries) == plain(straight.tries[:2])
     steps = []
-    resumed = tune(job, pair, three, 4, keep=keep, tell=lambda what, *_: steps.append(what))
+    resumed = tune(job, bench.telling(lambda what, *_: steps.append(what)), three, 4, keep=keep)
     assert resumed.complete and plain(resumed.tries) == plain(straight.tries)
     assert resumed.tries[:2] == stopped.tries and not [what for what in steps if what.startswith("Trying settings, 2")]
     held = read_json(keep)
     assert held["best"] == resumed.best.number and len(held["tries"]) == 4 and held["complete"] is True
-    assert tune(job, pair, three, 3, keep=keep).tries == resumed.tries[:3]
+    assert tune(job, bench, three, 3, keep=keep).tries == resumed.tries[:3]
 
 
-def test_a_stop_within_a_try_drops_that_try(job_of, pair, three):
+def test_a_stop_within_a_try_drops_that_try(job_of, bench, three):
     control = Control()
     job = job_of(settings={"rounds": 3})
 
@@ -237,43 +238,43 @@ def test_a_stop_within_a_try_drops_that_try(job_of, pair, three):
         if what.startswith("Trying settings, 2"):
             control.stop()
 
-    found = tune(job, pair, three, 3, control=control, tell=in_the_second)
+    found = tune(job, bench.telling(in_the_second), three, 3, control=control)
     assert not found.complete and [one.number for one in found.tries] == [1]
 
 
-def test_kept_tries_of_another_job_and_damaged_ones_are_refused(job_of, pair, three, tmp_path):
+def test_kept_tries_of_another_job_and_damaged_ones_are_refused(job_of, bench, three, tmp_path):
     keep = tmp_path / TUNING
-    tune(job_of(), pair, three, 1, keep=keep)
+    tune(job_of(), bench, three, 1, keep=keep)
     with pytest.raises(MismatchError, match="tried for another job"):
-        tune(job_of(settings={**SHORT, "batch": 32}), pair, three, 1, keep=keep)
+        tune(job_of(settings={**SHORT, "batch": 32}), bench, three, 1, keep=keep)
     write_json(keep, {**read_json(keep), "tries": [{"number": "one"}]})
     with pytest.raises(InputError, match=r"tuning\.json is damaged"):
-        tune(job_of(), pair, three, 1, keep=keep)
+        tune(job_of(), bench, three, 1, keep=keep)
 
 
-def test_a_setting_that_diverges_is_told_with_its_reason_and_never_chosen(job_of, pair, three, monkeypatch):
+def test_a_setting_that_diverges_is_told_with_its_reason_and_never_chosen(job_of, bench, three, monkeypatch):
     monkeypatch.setattr(engine, "HALVINGS", 0)
     job = job_of("finetune", settings={"epochs": 8, "lr": 10.0, "weight_decay": 1.0})
-    found = tune(job, pair, three, 1)
+    found = tune(job, bench, three, 1)
     (one,) = found.tries
     assert one.score is None and "infinite" in one.reason and found.best is None
     with pytest.raises(RunError, match="None of 1 settings gave a usable model"):
         tuned(job, found)
 
 
-def test_what_is_fixed_is_not_searched(job_of, pair, three):
+def test_what_is_fixed_is_not_searched(job_of, bench, three):
     job = job_of("finetune", settings={"epochs": 0.1})
     with pytest.raises(UsageError, match="Fine-tuning has no setting to search for"):
-        tune(job, pair, three, 3, fixed={"lr"})
+        tune(job, bench, three, 3, fixed={"lr"})
 
 
-def test_a_cached_reference_judges_and_a_new_one_begins_the_search_anew(job_of, pair, three, tmp_path, monkeypatch):
+def test_a_cached_reference_judges_and_a_new_one_begins_the_search_anew(job_of, bench, three, tmp_path, monkeypatch):
     monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path / "home"))
     job, keep = job_of(), tmp_path / "run" / TUNING
-    before = tune(job, pair, three, 2, keep=keep)
-    folder = create_run(keep.parent, job, three, pair.dataset)
-    train_reference(folder, pair.dataset, 1, Control(), lambda event: None)
-    found = tune(job, pair, three, 2, keep=keep)
+    before = tune(job, bench, three, 2, keep=keep)
+    folder = create_run(keep.parent, job, three, bench.dataset)
+    train_reference(folder, bench, 1, Control(), lambda event: None)
+    found = tune(job, bench, three, 2, keep=keep)
     assert (before.judged_by, found.judged_by) == (BY_GOAL, BY_REFERENCE)
     assert all(one.distance is not None and 0 < one.distance < 1 for one in found.tries)
     assert found.goal.forget == 0 and found.tries[0].forget == before.tries[0].forget
@@ -285,14 +286,14 @@ def test_a_reference_of_the_users_own_network_judges_too(tmp_path, monkeypatch, 
     arch = f"{tmp_path / 'net.py'}:first"
     common = {"device": "cpu", "precision": "float32", "threads": 1}
     train(
-        tmp_path / "m", digits, DataOptions(), arch, Control(), lambda event: None, recipe={"epochs": 1},
-        user_code=arch, trust_code=True, **common,
+        tmp_path / "m", Bench(None, digits, trust=Trust(code=True)), arch, Control(), lambda event: None,
+        recipe={"epochs": 1}, user_code=arch, **common,
     )  # fmt: skip
-    own = open_pair(tmp_path / "m", "digits", arch=arch, trust_code=True)
+    own = Bench(trust=Trust(code=True)).open(tmp_path / "m", "digits", arch=arch)
     job = make_unlearn_job(own, three, "finetune", settings={"epochs": 0.1}, **common)
     folder = create_run(tmp_path / "run", job, three, digits)
-    train_reference(folder, digits, 1, Control(), lambda event: None, trust_code=True)
-    assert tune(job, own, three, 1, trust_code=True).judged_by == BY_REFERENCE
+    train_reference(folder, own, 1, Control(), lambda event: None)
+    assert tune(job, own, three, 1).judged_by == BY_REFERENCE
 
 
 def test_tries_on_images_prepared_in_another_way_are_others(job_of):
@@ -303,16 +304,16 @@ def test_tries_on_images_prepared_in_another_way_are_others(job_of):
     assert tuning._asked(job, ()) != tuning._asked(other, ())
 
 
-def test_the_job_says_how_it_was_tuned_and_runs_with_what_was_found(job_of, pair, three, tmp_path):
+def test_the_job_says_how_it_was_tuned_and_runs_with_what_was_found(job_of, bench, three, tmp_path):
     keep = tmp_path / "run" / TUNING
     job = job_of()
-    found = tune(job, pair, three, 2, keep=keep)
+    found = tune(job, bench, three, 2, keep=keep)
     chosen = tuned(job, found, keep)
-    folder = create_run(keep.parent, chosen, three, pair.dataset)
+    folder = create_run(keep.parent, chosen, three, bench.dataset)
     held = folder.job()
     assert held == chosen and held.tuning.tried == held.tuning.asked == 2 and held.tuning.best == found.best.number
     assert held.tuning.sha256 == file_sha256(keep) and set(held.tuning.searched) == {"lr", "w_da"}
-    assert run(folder, Control(), lambda event: None, pair=pair) is State.FINISHED
+    assert run(folder, Control(), lambda event: None, bench=bench) is State.FINISHED
     (told,) = [e for e in folder.events() if e["type"] == "log" and e["code"] == "tuned"]
     assert told["message"].startswith("Settings chosen from 2 tries on 1,198 images: lr ")
     folder.delete()

@@ -14,9 +14,9 @@ from core.files import file_sha256
 from core.jsonio import loads
 from core.runs.folder import RunFolder
 from core.selection import Selection
+from core.session.bench import Bench
 from core.session.checking import check
 from core.session.jobs import create_run, make_unlearn_job
-from core.session.opening import DataOptions, Pair, open_pair
 from core.session.running import run
 from core.session.training import train
 from core.verify.verdict import decide
@@ -26,21 +26,21 @@ SEEDS = (1, 2, 3)
 SHARE = "0.8"  # of the original's forget accuracy, for the order of relearning
 
 
-class Bench:
+class Lab:
     """One trained original, one home for references and caches, and runs of known kinds on it."""
 
-    def __init__(self, root: Path, pair: Pair, forget: Selection) -> None:
+    def __init__(self, root: Path, pair: Bench, forget: Selection) -> None:
         self.root, self.pair, self.forget = root, pair, forget
 
     def run(self, name: str, method: str, **options) -> RunFolder:
         known = {"device": "cpu", "precision": "float32", "threads": 1, **options}
         job = make_unlearn_job(self.pair, self.forget, method, **known)
         folder = create_run(self.root / name, job, self.forget, self.pair.dataset)
-        run(folder, Control(), lambda event: None, pair=self.pair)
+        run(folder, Control(), lambda event: None, bench=self.pair)
         return folder
 
     def check(self, folder: RunFolder, control: Control | None = None, emit=lambda event: None, **options) -> dict:
-        return check(folder, control or Control(), emit, pair=self.pair, seeds=SEEDS, **options)
+        return check(folder, control or Control(), emit, bench=self.pair, seeds=SEEDS, **options)
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +48,12 @@ def bench(tmp_path_factory, digits):
     """Two classes are forgotten, so that there are enough unseen images to tell retrained models from the original."""
     root = tmp_path_factory.mktemp("verdicts")
     train(
-        root / "original", digits, DataOptions(), "small-cnn", Control(), lambda event: None,
+        root / "original", Bench(None, digits), "small-cnn", Control(), lambda event: None,
         recipe={"epochs": 8}, device="cpu", precision="float32", threads=1,
     )  # fmt: skip
     labels = digits.train.labels.numpy()
-    return Bench(
-        root, open_pair(root / "original", "digits"), Selection.empty(labels, digits.classes).with_classes([3, 8])
+    return Lab(
+        root, Bench().open(root / "original", "digits"), Selection.empty(labels, digits.classes).with_classes([3, 8])
     )
 
 
@@ -218,8 +218,8 @@ def test_single_images_get_an_attack_and_no_relearning(bench, digits):
     job = make_unlearn_job(bench.pair, chosen, "finetune", device="cpu", precision="float32", threads=1,
                            settings={"epochs": 0.1})  # fmt: skip
     folder = create_run(bench.root / "samples", job, chosen, digits)
-    run(folder, Control(), lambda event: None, pair=bench.pair)
-    report = check(folder, Control(), lambda event: None, pair=bench.pair, seeds=(1,), which="full")
+    run(folder, Control(), lambda event: None, bench=bench.pair)
+    report = check(folder, Control(), lambda event: None, bench=bench.pair, seeds=(1,), which="full")
     measures = report["models"]["unlearned"]
     assert measures["relearn"] is None and measures["prototype"] is None
     attack = measures["membership"]["population"]
@@ -230,7 +230,7 @@ def test_single_images_get_an_attack_and_no_relearning(bench, digits):
 
     # A quick check of the same models keeps what the full one found, and measures nothing.
     lines, told = folder.file("verify.jsonl").read_bytes(), []
-    again = check(folder, Control(), told.append, pair=bench.pair, seeds=(1,))
+    again = check(folder, Control(), told.append, bench=bench.pair, seeds=(1,))
     assert again["suite"] == "full" and folder.file("verify.jsonl").read_bytes() == lines
     assert {k: v for k, v in again.items() if k != "created"} == {k: v for k, v in report.items() if k != "created"}
     assert not any(type(event).__name__ == "MeasureTaken" for event in told)
@@ -238,7 +238,7 @@ def test_single_images_get_an_attack_and_no_relearning(bench, digits):
     # Where one of them is not kept any more, or the models are others, it is a quick check.
     gone = [line for line in lines.splitlines() if b'"relearning"' not in line or b'"unlearned"' not in line]
     folder.file("verify.jsonl").write_bytes(b"\n".join(gone) + b"\n")
-    assert check(folder, Control(), lambda event: None, pair=bench.pair, seeds=(1,))["suite"] == "quick"
+    assert check(folder, Control(), lambda event: None, bench=bench.pair, seeds=(1,))["suite"] == "quick"
     folder.file("verify.jsonl").write_bytes(lines)
-    check(folder, Control(), lambda event: None, pair=bench.pair, seeds=(1,), which="full")
-    assert check(folder, Control(), lambda event: None, pair=bench.pair)["suite"] == "quick"
+    check(folder, Control(), lambda event: None, bench=bench.pair, seeds=(1,), which="full")
+    assert check(folder, Control(), lambda event: None, bench=bench.pair)["suite"] == "quick"

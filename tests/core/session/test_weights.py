@@ -13,7 +13,7 @@ from core.errors import MismatchError
 from core.jsonio import write_json
 from core.methods import METHODS
 from core.runs.folder import FORGET, JOB
-from core.session import running
+from core.session.bench import Bench
 from core.session.references import reference_key
 from core.session.running import run
 from core.states import State
@@ -66,13 +66,13 @@ def test_a_method_says_truly_whether_it_honours_weights(method):
     assert same(plain, _final(setting)) is not method.honours_weights
 
 
-def test_a_weighted_list_reaches_every_batch_and_is_part_of_the_job(new_run, pair, three, monkeypatch):
+def test_a_weighted_list_reaches_every_batch_and_is_part_of_the_job(new_run, bench, three, monkeypatch):
     seen = []
-    stores = running.stores
-    monkeypatch.setattr(running, "stores", lambda *given: seen.append(stores(*given)) or seen[-1])
+    images = Bench.images
+    monkeypatch.setattr(Bench, "images", lambda *given: seen.append(images(*given)) or seen[-1])
     weighted = _weighted(three, [0.0, 2.5])
     folder, plain = new_run(selection=weighted, settings=SHORT), new_run(settings=SHORT)
-    assert run(folder, Control(), lambda event: None, pair=pair) is State.FINISHED
+    assert run(folder, Control(), lambda event: None, bench=bench) is State.FINISHED
     train, _ = seen[0]
     batch = train.batch(torch.from_numpy(three.indices[:4].copy()))
     assert batch.weights.tolist() == [0.0, 2.5, 0.0, 2.5]
@@ -84,20 +84,20 @@ def test_a_weighted_list_reaches_every_batch_and_is_part_of_the_job(new_run, pai
     assert not [e for e in folder.events() if e["type"] == "log" and e["code"] == "weights"]
 
 
-def test_a_method_that_ignores_weights_says_so(new_run, pair, three):
+def test_a_method_that_ignores_weights_says_so(new_run, bench, three):
     folder, seen = new_run("head-only", _weighted(three, [3.0])), []
-    run(folder, Control(), seen.append, pair=pair)
+    run(folder, Control(), seen.append, bench=bench)
     told = [e for e in seen if e.type == "log" and e.code == "weights"]
     assert len(told) == 1 and told[0].level == "warning"
     assert "does not use the forget list's weights" in told[0].message
 
 
-def test_weights_changed_after_the_job_was_made_are_refused(new_run, pair, three):
+def test_weights_changed_after_the_job_was_made_are_refused(new_run, bench, three):
     folder = new_run(selection=_weighted(three, [0.5, 2.0]), settings=SHORT)
     text = folder.file(FORGET).read_text()
     folder.file(FORGET).write_text(text.replace(",0.5\n", ",0.75\n", 1))
     with pytest.raises(MismatchError, match=r"forget\.csv was changed"):
-        run(folder, Control(), lambda event: None, pair=pair)
+        run(folder, Control(), lambda event: None, bench=bench)
 
 
 def test_a_job_of_before_weights_is_read(new_run):

@@ -1,4 +1,4 @@
-"""Outputs of a model in a file that is mapped into memory: written piece by piece, so that data may be large.
+"""A model's outputs on all images, in a file that is mapped into memory: taken once, however large the data is.
 
 The file is a safetensors file of train_logits, train_features, test_logits and test_features, float32.
 """
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from core.data.batches import ImageStore
-from core.engine.full import FullOutputs
+from core.engine.full import FullOutputs, collect_full
 from core.engine.outputs import SetOutputs, chunk_size, collect
 from core.models.tap import TappedModel
 
@@ -28,6 +28,26 @@ PIECE = 8
 """Chunks passed before their outputs are written: whole ones, so that results do not depend on it."""
 
 Shapes = dict[str, tuple[int, int]]
+Count = Callable[[int, int], object]
+
+
+def kept_outputs(
+    path: Path, network: Callable[[], TappedModel], images: tuple[ImageStore, ImageStore], progress: Count
+) -> FullOutputs:
+    """Return a network's outputs on training and test images: those in the file `path`, else taken now and kept there.
+
+    `network` builds it, where it is needed. Outputs are taken in float32, so that they do not depend on who asks first.
+    `progress(done, total)` may raise to interrupt; an unfinished file is removed.
+    """
+    train, test = images
+    kept = mapped_outputs(path, train, test)
+    if kept is not None:
+        return kept
+    tap = network()
+    try:
+        return stream_outputs(tap, train, test, path, progress)
+    except OSError:  # a cache that cannot be written costs memory, not results
+        return collect_full(tap, train, test, progress=progress)
 
 
 def mapped_outputs(path: Path, train: ImageStore, test: ImageStore) -> FullOutputs | None:
@@ -55,7 +75,7 @@ def mapped_outputs(path: Path, train: ImageStore, test: ImageStore) -> FullOutpu
 
 
 def stream_outputs(
-    model: TappedModel, train: ImageStore, test: ImageStore, path: Path, progress: Callable[[int, int], None] | None
+    model: TappedModel, train: ImageStore, test: ImageStore, path: Path, progress: Count
 ) -> FullOutputs:
     """Pass all images through a network once, write its outputs to `path`, and return them mapped into memory.
 
@@ -117,15 +137,14 @@ def _fill(
     offsets: Mapping[str, int],
     model: TappedModel,
     parts: Iterable[tuple[str, ImageStore]],
-    progress: Callable[[int, int], object] | None,
+    progress: Count,
 ) -> None:
     total, done = sum(len(store) for _, store in parts), 0
 
     def tick(count: int) -> None:
         nonlocal done
         done += count
-        if progress:
-            progress(done, total)
+        progress(done, total)
 
     with path.open("r+b") as file:
         for part, store in parts:

@@ -12,8 +12,8 @@ from core.data.preprocessing import Preprocessing
 from core.engine.full import collect_full
 from core.engine.outputs import chunk_size
 from core.metrics.rows import Rows
-from core.session import outputs_file
-from core.session.outputs_file import mapped_outputs, stream_outputs
+from core.session import outputs
+from core.session.outputs import mapped_outputs, stream_outputs
 from tests.core.toy import make_setting, toy_dataset, trained_net
 
 torch.set_num_threads(1)
@@ -31,7 +31,7 @@ def equal(one, other) -> bool:
 
 @pytest.mark.parametrize("piece", [1, 2, 8])
 def test_they_are_those_of_one_pass_and_stay_so_on_disk(toy, tmp_path, monkeypatch, piece):
-    monkeypatch.setattr(outputs_file, "PIECE", piece)
+    monkeypatch.setattr(outputs, "PIECE", piece)
     path, told = tmp_path / "a.safetensors", []
     written = stream_outputs(toy.model, toy.train, toy.test, path, lambda done, total: told.append((done, total)))
     whole = collect_full(toy.model, toy.train, toy.test)
@@ -43,7 +43,7 @@ def test_they_are_those_of_one_pass_and_stay_so_on_disk(toy, tmp_path, monkeypat
 
 def test_a_damaged_file_is_removed_and_one_of_other_data_is_not_used(toy, tmp_path):
     path = tmp_path / "a.safetensors"
-    stream_outputs(toy.model, toy.train, toy.test, path, None)
+    stream_outputs(toy.model, toy.train, toy.test, path, lambda done, total: None)
     other = make_setting("finetune", trained_net(), data=toy_dataset(train=1200, test=700))
     assert mapped_outputs(path, other.train, other.test) is None and path.exists()
     path.write_bytes(path.read_bytes()[:5000])
@@ -62,8 +62,8 @@ def test_an_interrupted_pass_leaves_nothing(toy, tmp_path):
 
 
 def test_outputs_too_large_to_keep_are_not_kept(toy, tmp_path, monkeypatch):
-    monkeypatch.setattr(outputs_file, "LARGEST_CACHE", 1000)
-    written = stream_outputs(toy.model, toy.train, toy.test, tmp_path / "a.safetensors", None)
+    monkeypatch.setattr(outputs, "LARGEST_CACHE", 1000)
+    written = stream_outputs(toy.model, toy.train, toy.test, tmp_path / "a.safetensors", lambda done, total: None)
     assert equal(written, collect_full(toy.model, toy.train, toy.test))
     assert list(tmp_path.iterdir()) == []
 

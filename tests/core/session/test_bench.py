@@ -12,8 +12,7 @@ from PIL import Image
 
 from core.errors import InputError, MismatchError, NoTestPartError, NotFoundError, UnsafeFileError
 from core.models.architectures import ModelSpec, build_model
-from core.session.opening import DataOptions
-from core.session.project import CardOrderError, Project, write_preprocessing
+from core.session.bench import Bench, CardOrderError, DataOptions, write_preprocessing
 
 
 @pytest.fixture(autouse=True)
@@ -45,28 +44,28 @@ def save_model(path, classes=3, channels=1, size=(12, 12), card=None):
 
 def test_model_first_or_data_first_come_to_the_same(tmp_path, folder):
     path = save_model(tmp_path / "m.pt")
-    one = Project().with_model(path).with_data(str(folder), DataOptions())
-    other = Project().with_data(str(folder), DataOptions()).with_model(path)
+    one = Bench().with_model(path).with_data(str(folder), DataOptions())
+    other = Bench().with_data(str(folder), DataOptions()).with_model(path)
     assert one.model.spec == other.model.spec == ModelSpec("small-cnn", 3, 1, (12, 12))
     assert one.dataset.fingerprint == other.dataset.fingerprint
 
 
 def test_what_does_not_fit_is_refused_and_nothing_changes(tmp_path, folder):
-    project = Project().with_data(str(folder), DataOptions())
+    project = Bench().with_data(str(folder), DataOptions())
     with pytest.raises(MismatchError, match="The model has 5 outputs, the data set 3 classes"):
         project.with_model(save_model(tmp_path / "five.pt", classes=5))
     with pytest.raises(MismatchError, match="channel"):
         project.with_model(save_model(tmp_path / "rgb.pt", channels=3))
     with pytest.raises(NotFoundError):
         project.with_model(tmp_path / "none.pt")
-    assert project.model is None and project.dataset is not None
+    assert project.opened_model is None and project.opened_data is not None
 
 
 def test_data_without_a_test_part_says_how_many_images_it_has(folder):
     with pytest.raises(NoTestPartError) as caught:
-        Project().with_data(str(folder / "train"), DataOptions())
+        Bench().with_data(str(folder / "train"), DataOptions())
     assert caught.value.class_counts == (4, 4, 4)
-    project = Project().with_data(str(folder / "train"), DataOptions(test_fraction=0.25))
+    project = Bench().with_data(str(folder / "train"), DataOptions(test_fraction=0.25))
     assert len(project.dataset.test) == 3 and project.dataset.test_origin == "set aside"
 
 
@@ -74,7 +73,7 @@ def test_a_pickle_is_opened_only_when_trusted(tmp_path):
     path = tmp_path / "whole.pt"
     torch.save(torch.nn.Linear(4, 3), path)
     with pytest.raises(UnsafeFileError):
-        Project().with_model(path)
+        Bench().with_model(path)
 
 
 CARD = {"input_size": [12, 12], "preprocessing": {"size": [12, 12], "mean": [0.25], "std": [0.5]}}
@@ -83,8 +82,8 @@ CARD = {"input_size": [12, 12], "preprocessing": {"size": [12, 12], "mean": [0.2
 def test_a_card_prepares_the_data_whichever_is_opened_first(tmp_path, folder):
     path = save_model(tmp_path / "m.pt", card=CARD)
     for project in (
-        Project().with_data(str(folder), DataOptions()).with_model(path),
-        Project().with_model(path).with_data(str(folder), DataOptions()),
+        Bench().with_data(str(folder), DataOptions()).with_model(path),
+        Bench().with_model(path).with_data(str(folder), DataOptions()),
     ):
         assert project.dataset.preprocessing.mean == (0.25,)
         assert project.dataset.preprocessing.source == "model card"
@@ -94,18 +93,18 @@ def test_a_card_prepares_the_data_whichever_is_opened_first(tmp_path, folder):
 
 
 def test_data_is_not_read_again_without_need(tmp_path, folder, monkeypatch):
-    project = Project().with_data(str(folder), DataOptions())
+    project = Bench().with_data(str(folder), DataOptions())
 
     def refuse(*args, **kwargs):
         raise AssertionError("the data was opened again")
 
-    monkeypatch.setattr("core.session.project.open_data", refuse)
+    monkeypatch.setattr("core.session.bench.open_dataset", refuse)
     assert project.with_model(save_model(tmp_path / "m.pt")).dataset is project.dataset
 
 
 def test_preprocessing_by_hand_lies_over_everything_and_can_be_taken_back(tmp_path, folder):
     path = save_model(tmp_path / "m.pt", card=CARD)
-    project = Project().with_model(path).with_data(str(folder), DataOptions())
+    project = Bench().with_model(path).with_data(str(folder), DataOptions())
     changed = project.with_preprocessing({"size": [12, 12], "mean": [0.1], "std": [0.2], "interpolation": "nearest"})
     assert changed.dataset.preprocessing.source == "file"
     assert changed.dataset.preprocessing.mean == (0.1,)
@@ -116,16 +115,16 @@ def test_preprocessing_by_hand_lies_over_everything_and_can_be_taken_back(tmp_pa
 
 
 def test_a_class_order_renames_the_labels_and_stands_in_the_options(folder):
-    project = Project().with_data(str(folder), DataOptions()).with_class_order(("cat", "ant", "bee"))
+    project = Bench().with_data(str(folder), DataOptions()).with_class_order(("cat", "ant", "bee"))
     assert project.dataset.classes == ("cat", "ant", "bee")
     assert project.dataset.train.labels[0] == 1  # ant0.png
-    again = Project().with_data(str(folder), project.options)
+    again = Bench().with_data(str(folder), project.options)
     assert again.dataset.fingerprint == project.dataset.fingerprint
 
 
 def test_a_card_with_the_same_classes_in_another_order_offers_its_order(tmp_path, folder):
     path = save_model(tmp_path / "m.pt", card={**CARD, "classes": ["bee", "cat", "ant"]})
-    project = Project().with_data(str(folder), DataOptions())
+    project = Bench().with_data(str(folder), DataOptions())
     with pytest.raises(CardOrderError) as caught:
         project.with_model(path)
     ordered = project.with_class_order(caught.value.names).with_model(path)
@@ -135,11 +134,11 @@ def test_a_card_with_the_same_classes_in_another_order_offers_its_order(tmp_path
 def test_a_card_with_other_classes_is_a_plain_mismatch(tmp_path, folder):
     path = save_model(tmp_path / "m.pt", card={**CARD, "classes": ["bee", "cat", "dog"]})
     with pytest.raises(MismatchError) as caught:
-        Project().with_data(str(folder), DataOptions()).with_model(path)
+        Bench().with_data(str(folder), DataOptions()).with_model(path)
     assert not isinstance(caught.value, CardOrderError)
 
 
 def test_options_stay_with_the_project(folder):
-    project = Project(options=DataOptions(data_root="somewhere"))
+    project = Bench(options=DataOptions(data_root="somewhere"))
     opened = project.with_data(str(folder), dataclasses.replace(project.options))
     assert opened.options.data_root == "somewhere"

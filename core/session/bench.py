@@ -1,0 +1,377 @@
+"""The bench everything works on: where to compute, what is trusted, whom to tell, and the model and data on it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from core.data.batches import ImageStore
+from core.data.dataset import Dataset
+from core.data.named import find_source
+from core.data.preprocessing import Preprocessing, numbers_of
+from core.data.sources import open_dataset
+from core.devices import choose_device, choose_precision, set_threads
+from core.engine.full import FullOutputs, cache_name
+from core.engine.setting import convolutional
+from core.errors import InputError, MismatchError
+from core.events import Tell
+from core.files import write_atomic
+from core.job import DataPart, Job, ModelPart
+from core.jsonio import dumps_pretty
+from core.models.architectures import ModelSpec, build_model, network_key
+from core.models.card import stated_preprocessing, usual_preprocessing
+from core.models.checkpoint import ModelFile, OpenedModel, check_fit, read_model
+from core.models.tap import TappedModel
+from core.models.trust import NO_TRUST, Trust
+from core.places import cache_home, data_home
+from core.session.chain import original_of
+from core.session.outputs import kept_outputs
+
+Images = tuple[ImageStore, ImageStore]
+"""A data set's training and test images, where a device can use them."""
+
+_GUESSED = ("assumed", "weights")  # preprocessing of photographs that nobody stated
+_STATED = ("model card", "timm config")  # preprocessing that belongs to one model
+
+
+class CardOrderError(MismatchError):
+    """The model card lists the classes of the data in another order; `names` is the card's."""
+
+    def __init__(self, error: MismatchError, names: tuple[str, ...]) -> None:
+        self.names = names
+        super().__init__(error.message, error.hint)
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """How a data set is opened besides its name or path; a job keeps it."""
+
+    data_root: str = ""
+    test_fraction: float | None = None
+    classes_file: str = ""
+    preprocess_file: str = ""
+
+    @classmethod
+    def of(cls, part: DataPart) -> DataOptions:
+        """Return the options a job's data set was opened with."""
+        return cls(part.data_root, part.test_fraction, part.classes_file, part.preprocess_file)
+
+
+def _tell_nobody(what: str, done: int, total: int) -> None:
+    pass
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """Model and data that fit each other, either or neither of them open yet, and how to work with them.
+
+    A change makes a new bench, or raises and leaves this one as it is. `arch` is what the user said the model is, where
+    its weights do not tell; `threads` 0 leaves the number to the program. `tell` is told what goes on and may raise to
+    end it; `cancelled` is asked while data is read.
+    """
+
+    opened_model: OpenedModel | None = None
+    opened_data: Dataset | None = None
+    options: DataOptions = DataOptions()
+    arch: str | None = None
+    trust: Trust = NO_TRUST
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int = 0
+    tell: Tell = _tell_nobody
+    cancelled: Callable[[], bool] = _never
+    _outputs: dict[str, FullOutputs] = field(default_factory=dict, repr=False)  # of its model, by their file's name
+
+    # -- what is on it ---------------------------------------------------------------------------------------------
+
+    @property
+    def model(self) -> OpenedModel:
+        """The model. Raises InputError where none is open."""
+        if self.opened_model is None:
+            raise InputError("No model is open")
+        return self.opened_model
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data. Raises InputError where none is open."""
+        if self.opened_data is None:
+            raise InputError("No data is open")
+        return self.opened_data
+
+    @property
+    def place(self) -> torch.device:
+        """The device to compute on. Raises UsageError where this machine has none of that name."""
+        return choose_device(self.device)
+
+    # -- another bench ---------------------------------------------------------------------------------------------
+
+    def on(self, device: str, precision: str = "auto", threads: int = 0) -> Bench:
+        """Return this bench for computing elsewhere."""
+        return dataclasses.replace(self, device=device, precision=precision, threads=threads)
+
+    def telling(self, tell: Tell | None, cancelled: Callable[[], bool] | None = None) -> Bench:
+        """Return this bench with someone else who is told what goes on, and asked whether to go on reading data."""
+        return dataclasses.replace(self, tell=tell or _tell_nobody, cancelled=cancelled or _never)
+
+    def trusting(self, trust: Trust) -> Bench:
+        """Return this bench with another trust in the files to be opened."""
+        return dataclasses.replace(self, trust=trust)
+
+    def open(
+        self, model: Path | str, data: str, options: DataOptions = DataOptions(), *, arch: str | None = None
+    ) -> Bench:
+        """Open a model file and a data set. Raises the AppErrors of both, and MismatchError where they do not fit."""
+        file, stated = read_model(model, self.trust), stated_preprocessing(model)
+        usual = None
+        if stated is None and _may_be_photos(data):
+            usual = usual_preprocessing(file.opened(arch=arch).spec)
+        dataset = self._read_data(data, options, stated, usual)
+        return dataclasses.replace(
+            self, opened_model=_fitting(file, arch, dataset), opened_data=dataset, options=options, arch=arch
+        )
+
+    def with_model(self, path: Path | str, *, arch: str | None = None) -> Bench:
+        """Open another model; the data is read again where images are prepared for this one in another way.
+
+        That is as its card says, else for photographs as its architecture was published with. Raises the AppErrors of
+        opening a model, and MismatchError where it does not fit the data.
+        """
+        self.tell(f"Opening {Path(path).name}", 0, 0)
+        file, dataset = read_model(path, self.trust), self.opened_data
+        if dataset is None:
+            return dataclasses.replace(self, opened_model=file.opened(arch=arch), arch=arch)
+        stated = stated_preprocessing(path)
+        usual = None
+        if stated is None and dataset.preprocessing.source in _GUESSED:
+            usual = usual_preprocessing(file.opened(arch=arch).spec)
+        if not _prepared_like(dataset.preprocessing, stated, usual, self.options):
+            dataset = self._read_data(dataset.spec, self.options, stated, usual)
+        return dataclasses.replace(
+            self, opened_model=_fitting(file, arch, dataset), opened_data=dataset, arch=arch
+        )
+
+    def with_data(self, spec: str, options: DataOptions = DataOptions()) -> Bench:
+        """Open other data, or the same with other options; the model is fitted to its size and channels.
+
+        Raises the AppErrors of opening data, and MismatchError where the model does not fit it.
+        """
+        model, stated, usual = self.opened_model, None, None
+        if model is not None:
+            stated, usual = stated_preprocessing(model.path), usual_preprocessing(model.spec)
+        dataset = self._read_data(spec, options, stated, usual)
+        if model is not None:
+            model = _fitting(model.file, self.arch, dataset)
+        return dataclasses.replace(self, opened_model=model, opened_data=dataset, options=options)
+
+    def with_class_order(self, names: tuple[str, ...]) -> Bench:
+        """Open the data again with its classes in this order: that of the model's outputs."""
+        options = dataclasses.replace(self.options, classes_file=str(write_class_order(names)))
+        return self.with_data(self.dataset.spec, options)
+
+    def with_preprocessing(self, values: Mapping[str, Any] | None) -> Bench:
+        """Open the data again with preprocessing set by hand (size, mean, std, interpolation); None: without it."""
+        file = str(write_preprocessing(values)) if values is not None else ""
+        return self.with_data(self.dataset.spec, dataclasses.replace(self.options, preprocess_file=file))
+
+    def for_job(self, job: Job) -> Bench:
+        """Return this bench as a job says, with its model and data: opened where others, or none, are open.
+
+        Sets the number of processor threads. A job that trains has no model, and gets a bench without one. Raises the
+        AppErrors of opening, and MismatchError where a file's content is not what the job was made for.
+        """
+        set_threads(job.threads)
+        bench = self.on(job.device, job.precision, job.threads)
+        trains, options = job.kind == "train", DataOptions.of(job.data)
+        if trains:
+            bench = dataclasses.replace(bench, opened_model=None)
+        if not (bench._holds_data_of(job) and (trains or bench._holds_model_of(job))):
+            if trains:
+                bench = bench.with_data(job.data.spec, options)
+            elif job.model.path:
+                bench = bench.open(job.model.path, job.data.spec, options, arch=_architecture_of(job.model))
+            else:
+                raise InputError("The job names no model file")
+        if not trains and bench.model.sha256 != job.model.sha256:
+            raise MismatchError(f"{job.model.path} is not the model this job was made for", "Its content changed")
+        if bench.dataset.fingerprint != job.data.fingerprint:
+            raise MismatchError(
+                f"The data {job.data.spec} is not what this job was made for: its content differs",
+                "Open the data the run was made with, or make a new job",
+            )
+        return bench
+
+    # -- working on it ---------------------------------------------------------------------------------------------
+
+    def open_beside(self, path: Path | str, *, arch: str | None = None) -> OpenedModel:
+        """Open another model file for the data on the bench. Raises the AppErrors of opening, and MismatchError."""
+        return _fitting(read_model(path, self.trust), arch, self.dataset)
+
+    def first_model(self, job: Job) -> OpenedModel:
+        """Return the model a job's result is held against: the one on the bench, or that before the first request."""
+        path, sha256 = original_of(job)
+        if self.opened_model is not None and self.opened_model.sha256 == sha256:
+            return self.opened_model
+        return self.open_beside(path, arch=_architecture_of(job.model))
+
+    def network(self, model: OpenedModel, *, layers: int = 1) -> TappedModel:
+        """Build the network of an opened model with its weights, on the device; `layers` are tapped for features."""
+        return self._tapped(model.build().train(), model.spec, layers)
+
+    def untrained(self, part: ModelPart, seed: int, *, layers: int = 1) -> TappedModel:
+        """Build a job's network with fresh weights on the device; the same seed draws the same ones."""
+        spec = ModelSpec(part.architecture, part.num_classes, part.in_channels, part.input_size, part.user_code)
+        torch.manual_seed(seed)
+        return self._tapped(build_model(spec, trust_code=self.trust.code), spec, layers)
+
+    def precision_for(self, module: torch.nn.Module) -> str:
+        """Return the precision to compute a network in."""
+        return choose_precision(self.precision, self.place, convolutional=convolutional(module))
+
+    def images(self, forget: torch.Tensor | None = None, weights: torch.Tensor | None = None) -> Images:
+        """Put training and test images where the device can use them.
+
+        forget: (n,) bool, the training samples to forget; weights: (n,) float, how much each of them counts.
+        """
+        dataset, device = self.dataset, self.place
+        return (
+            ImageStore(dataset.train, dataset.preprocessing, device, forget, weights),
+            ImageStore(dataset.test, dataset.preprocessing, device),
+        )
+
+    def outputs(
+        self, model: OpenedModel, what: str = "Measuring the model", images: Images | None = None
+    ) -> FullOutputs:
+        """Return a model's outputs on all training and test images: taken once, in float32, and kept in a file.
+
+        `what` is what `tell` is told; `images` are handed in where they are on the device already.
+        """
+        dataset = self.dataset
+        name = cache_name(
+            model.sha256, network_key(model.spec), dataset.fingerprint, dataset.preprocessing.to_dict()
+        )
+        if name in self._outputs:
+            return self._outputs[name]
+        outputs = kept_outputs(
+            cache_home() / "outputs" / name, lambda: self.network(model), images or self.images(),
+            lambda done, total: self.tell(what, done, total),
+        )  # fmt: skip
+        if model is self.opened_model:  # of others it would hold more than anybody asks for again
+            self._outputs[name] = outputs
+        return outputs
+
+    # -- parts -----------------------------------------------------------------------------------------------------
+
+    def _read_data(
+        self, spec: str, options: DataOptions, stated: Preprocessing | None = None, usual: Preprocessing | None = None
+    ) -> Dataset:
+        return open_dataset(
+            spec,
+            data_root=options.data_root or None,
+            test_fraction=options.test_fraction,
+            classes_file=options.classes_file or None,
+            preprocess_file=options.preprocess_file or None,
+            preprocessing=stated,
+            usual=usual,
+            progress=self.tell,
+            cancelled=self.cancelled,
+        )
+
+    def _tapped(self, module: torch.nn.Module, spec: ModelSpec, layers: int) -> TappedModel:
+        """Move a network to the device, in the memory order that is faster there, and tap it."""
+        module = module.to(self.place)
+        if convolutional(module):
+            module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return TappedModel(module, spec.num_classes, layers, input_shape=(spec.in_channels, *spec.input_size))
+
+    def _holds_model_of(self, job: Job) -> bool:
+        return self.opened_model is not None and self.opened_model.sha256 == job.model.sha256
+
+    def _holds_data_of(self, job: Job) -> bool:
+        """Whether the open data is a job's: the same images and classes, prepared in the same way."""
+        data, stated = self.opened_data, job.model.preprocessing
+        if data is None or data.fingerprint != job.data.fingerprint:
+            return False
+        return not stated or numbers_of(data.preprocessing.to_dict()) == numbers_of(stated)
+
+
+def write_class_order(names: tuple[str, ...], path: Path | None = None) -> Path:
+    """Write class names, one a line in the order of the model's outputs, as `--classes` reads them; return the file.
+
+    Without `path` it goes to the application's own folder under a name made from its content, where a run that
+    is resumed later still finds it. Raises InputError where it cannot be written or a name holds a line break.
+    """
+    wrong = next((name for name in names if "\n" in name or "\r" in name or name != name.strip()), None)
+    if wrong is not None:
+        raise InputError(f"The class name {wrong!r} cannot stand on a line of its own", "Rename its folder")
+    text = "".join(f"{name}\n" for name in names)
+    if path is None:
+        path = data_home() / "class-orders" / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.txt"
+    try:
+        write_atomic(path, text.encode("utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
+    return path
+
+
+def write_preprocessing(values: Mapping[str, Any]) -> Path:
+    """Write preprocessing as `--preprocess` reads it, under a name made from its content; return the file.
+
+    Raises InputError naming every value that is wrong, or where the file cannot be written.
+    """
+    checked = Preprocessing.from_dict(values)
+    content = {name: value for name, value in checked.to_dict().items() if name != "source"}
+    data = dumps_pretty(content)
+    path = data_home() / "preprocessing" / f"{hashlib.sha256(data).hexdigest()[:16]}.json"
+    try:
+        write_atomic(path, data)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
+    return path
+
+
+def _architecture_of(part: ModelPart) -> str:
+    return part.user_code or part.architecture
+
+
+def _may_be_photos(spec: str) -> bool:
+    """Whether a data set may be image files a person collected, told from its name alone."""
+    return find_source(spec) is None and Path(spec).suffix.lower() != ".npz"
+
+
+def _fitting(file: ModelFile, arch: str | None, dataset: Dataset) -> OpenedModel:
+    """Open a model for the size and channels of a data set; raises MismatchError where the two do not fit."""
+    try:
+        model = file.opened(arch=arch, input_size=dataset.preprocessing.size, in_channels=dataset.channels)
+    except MismatchError:
+        model = file.opened(arch=arch)  # weights for other images: `check_fit` names both in words about the data
+    try:
+        check_fit(model, dataset)
+    except MismatchError as error:
+        if model.classes and model.classes != dataset.classes and sorted(model.classes) == sorted(dataset.classes):
+            raise CardOrderError(error, model.classes) from error
+        raise
+    return model
+
+
+def _prepared_like(
+    present: Preprocessing, stated: Preprocessing | None, usual: Preprocessing | None, options: DataOptions
+) -> bool:
+    """Whether the data, as it was opened, is prepared as a model states (or as no model states anything)."""
+    if options.preprocess_file:
+        return stated is None  # the user's values lie over the card's, so another card may change the rest
+    if stated is None:
+        wanted = "assumed" if usual is None else "weights"
+        if present.source in _GUESSED:
+            return present.source == wanted and (usual is None or present == usual)
+        return present.source not in _STATED
+    return dataclasses.replace(present, source=stated.source) == stated
