@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def _values(method: Method) -> dict[str, Any]:
-    values = dict(method.preset("", "class").values)
+    values = dict(method.preset("").values)
     if method.id == "head-only":
         values["variant"] = "distil"  # the edit takes no steps
     return values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -23,11 +23,17 @@ from core.forget_list import (
 )
 
 __all__ = [
-    "ForgetRows", "History", "ListMatch", "Selection", "Unmatched", "parse_forget_list", "read_forget_csv",
-    "read_list_text", "resolve_classes", "write_forget_list",
+    "CLASS", "SAMPLE", "ForgetRows", "History", "ListMatch", "Selection", "Unmatched", "mode_of", "parse_forget_list",
+    "read_forget_csv", "read_list_text", "resolve_classes", "write_forget_list",
 ]
 
 _NAMES_SHOWN = 3
+CLASS, SAMPLE = "class", "sample"  # kinds of a forget sample: its whole class goes, or it goes alone
+
+
+def mode_of(kinds: Collection[str]) -> str:
+    """Return the word of files and events for the kinds in a forget set: a kind's own, "mixed" for both, or "empty"."""
+    return "mixed" if len(kinds) > 1 else next(iter(kinds), "empty")
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,14 +151,15 @@ class Selection:
         """Number of chosen samples outside the complete classes."""
         return self.count - int(self.class_counts[list(self.complete_classes)].sum())
 
+    @cached_property
+    def kinds(self) -> frozenset[str]:
+        """Which kinds of samples are chosen: CLASS where whole classes are, SAMPLE where single images are."""
+        return frozenset(([CLASS] if self.complete_classes else []) + ([SAMPLE] if self.loose_count else []))
+
     @property
     def mode(self) -> str:
-        """Return "empty", "class" (exactly whole classes), "sample" (no whole class) or "mixed"."""
-        if not self.count:
-            return "empty"
-        if not self.complete_classes:
-            return "sample"
-        return "mixed" if self.loose_count else "class"
+        """The kinds as one word: "empty", "class", "sample" or "mixed"."""
+        return mode_of(self.kinds)
 
     @property
     def packed(self) -> bytes:

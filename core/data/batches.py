@@ -25,9 +25,10 @@ DEVICE_SHARE = 1 / 3  # decoded images may take this share of a device's memory,
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch on the device. images: (n, C, H, W) float32; labels, ids: (n,) int64; forget: (n,) bool.
+    """One batch on the device. images: (n, C, H, W) float32; labels, ids: (n,) int64; forget, alone: (n,) bool.
 
     weights: (n,) float32, how much a forget sample counts as its forget list says; 1 for all others.
+    alone: forget samples whose class stays; the other forget samples go with their whole class.
     """
 
     images: torch.Tensor
@@ -35,6 +36,7 @@ class Batch:
     ids: torch.Tensor
     forget: torch.Tensor
     weights: torch.Tensor
+    alone: torch.Tensor
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -117,6 +119,11 @@ class ImageStore:
         self.labels = images.labels.to(device)
         self.forget = (torch.zeros(len(images), dtype=torch.bool) if forget is None else forget).to(device)
         self.weights = (torch.ones(len(images)) if weights is None else weights.float()).to(device)
+        self.alone = torch.zeros_like(self.forget)
+
+    def set_alone(self, alone: torch.Tensor) -> None:
+        """Say which forget samples go alone, (n,) bool; none does before."""
+        self.alone = alone.to(self.device)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -174,7 +181,7 @@ class ImageStore:
         return self._batch(torch.empty(len(ids), 0, device=self.device), on_device)
 
     def _batch(self, images: torch.Tensor, ids: torch.Tensor) -> Batch:
-        return Batch(images, self.labels[ids], ids, self.forget[ids], self.weights[ids])
+        return Batch(images, self.labels[ids], ids, self.forget[ids], self.weights[ids], self.alone[ids])
 
 
 def batches_per_epoch(size: int, batch: int) -> int:

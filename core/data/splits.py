@@ -9,6 +9,7 @@ from functools import cached_property
 import torch
 
 from core.data.dataset import Dataset, ImageSet
+from core.selection import Selection
 
 _CHUNK = 512  # images held at once where they are streamed
 
@@ -26,6 +27,7 @@ class Splits:
     labels: torch.Tensor  # (n_train,) int64
     test_labels: torch.Tensor  # (n_test,) int64
     forget: torch.Tensor  # (n_train,) bool
+    alone: torch.Tensor  # (n_train,) bool: forget samples whose class stays; the other ones go with their whole class
     forget_classes: tuple[int, ...]  # classes that are in the forget set as a whole
     num_classes: int
     evaluation: torch.Tensor  # (n_test,) bool
@@ -34,14 +36,13 @@ class Splits:
     def of(cls, dataset: Dataset, forget: torch.Tensor) -> Splits:
         """Split a data set by a forget mask over its training samples."""
         labels = dataset.train.labels
-        total = torch.bincount(labels, minlength=dataset.num_classes)
-        taken = torch.bincount(labels[forget], minlength=dataset.num_classes)
-        whole = torch.nonzero((taken == total) & (total > 0)).flatten().tolist()
+        whole = Selection(forget.numpy(), labels.numpy(), dataset.classes).complete_classes
         return cls(
             labels=labels,
             test_labels=dataset.test.labels,
             forget=forget,
-            forget_classes=tuple(whole),
+            alone=forget & ~torch.isin(labels, torch.tensor(whole, dtype=torch.int64)),
+            forget_classes=whole,
             num_classes=dataset.num_classes,
             evaluation=evaluation_half(dataset.test),
         )
@@ -52,13 +53,23 @@ class Splits:
         return torch.nonzero(self.forget).flatten()
 
     @cached_property
+    def forget_class_train(self) -> torch.Tensor:
+        """Training samples that go with their whole class."""
+        return torch.nonzero(self.forget & ~self.alone).flatten()
+
+    @cached_property
+    def forget_single_train(self) -> torch.Tensor:
+        """Training samples that go alone: their class stays."""
+        return torch.nonzero(self.alone).flatten()
+
+    @cached_property
     def retain_train(self) -> torch.Tensor:
         """Training samples to keep."""
         return torch.nonzero(~self.forget).flatten()
 
     @cached_property
     def forget_test(self) -> torch.Tensor:
-        """Unseen samples of the classes to forget (evaluation half); empty for sample forgetting."""
+        """Unseen samples of the classes to forget (evaluation half); empty where only single images go."""
         return torch.nonzero(self.evaluation & self._is_forget_class).flatten()
 
     @cached_property
@@ -86,11 +97,14 @@ class Splits:
         return tuple(c for c in range(self.num_classes) if c not in self.forget_classes)
 
     @property
-    def by_class(self) -> bool:
-        """True where whole classes are forgotten and nothing else."""
-        return bool(self.forget_classes) and bool(
-            torch.isin(self.labels[self.forget], torch.tensor(self.forget_classes)).all()
-        )
+    def has_classes(self) -> bool:
+        """Whether a whole class is forgotten."""
+        return bool(self.forget_classes)
+
+    @property
+    def has_singles(self) -> bool:
+        """Whether single images are forgotten, whose classes stay."""
+        return len(self.forget_single_train) > 0
 
     def counts(self) -> dict[str, int]:
         """Return the size of each set."""

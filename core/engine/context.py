@@ -31,7 +31,7 @@ class EngineContext:
         self.seed = setting.seed
         self.num_classes = setting.splits.num_classes
         self.forget_classes = setting.splits.forget_classes
-        self.forget_singles = setting.facts.mode != "class"
+        self.facts = setting.facts
         self.input_shape = setting.input_shape
         self.device = setting.device
         self.said: list[str] = []  # lines for the log that the engine has not passed on yet

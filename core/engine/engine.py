@@ -4,10 +4,12 @@
         obey what the user asked for (pause, stop and keep, discard, checkpoint)
         advance:
             locate the stage and the index in it                  a pure function of the step
-            at its start: leave it out where it is not needed
-                          fresh optimiser, refresh the constants   (U, masks, ...: they belong to the checkpoint)
+            at its start: fresh optimiser, refresh the constants   (U, masks, ...: they belong to the checkpoint)
+                          leave it out where it is not needed
             seed by step; take the batch by (seed, stream, epoch)  nothing random has a state
             forward; loss; backward; step
+            where something looks at the network next: are losses and weights finite?    points depend on the step alone
+            ask the rule that may end the run
         observe: drain losses, evaluate within the budget, save a checkpoint
 
 A second training loop anywhere in core is a bug: retraining, training and attacks that train all go through here.
@@ -30,11 +32,12 @@ from core.engine.control import Control, Interrupted
 from core.engine.layout import Segment, learning_rate
 from core.engine.monitor import Monitor
 from core.engine.setting import Setting
-from core.engine.step import Board, Drained, WeightMask, fill_gradients, first_non_finite, make_optimiser
+from core.engine.step import Board, Diverged, Drained, WeightMask, all_finite, fill_gradients, make_optimiser
 from core.engine.supply import Supply
 from core.errors import NonFiniteError
 from core.events import CheckpointSaved, Event, Log, PhaseChanged, Resources, RunStarted, StepMetrics
 from core.methods.base import Alternate, Aux, Edit, Train
+from core.selection import mode_of
 from core.states import State
 
 DRAIN_SECONDS = 0.1
@@ -97,11 +100,14 @@ class Engine:
                 self.advance()
             except Interrupted:
                 break
+            except Diverged as diverged:
+                yield from self._begin_again(diverged.step)
+                continue
             yield from self._said()
             yield from self._observe()
         scale = self.lr_scale
         yield from self._drain()
-        if self.control.stopping and self.lr_scale != scale:
+        if self.control.stopping and (self.lr_scale != scale or not self._finite()):
             raise NonFiniteError(
                 "The loss had become infinite when the run was stopped, so there is no result to keep",
                 "Choose a smaller step size or a gradient clip",
@@ -125,12 +131,11 @@ class Engine:
             self.step += 1
             return
         if index == 0:
+            self._enter(segment)
             if isinstance(segment.stage, Train) and segment.stage.unless and segment.stage.unless(self.context):
                 self.step = segment.last
                 return
-            self._enter(segment)
         part, position = segment.turn(index)
-        self._renew(segment, part, index)
         seed_draws(self.setting.device, derive_seed(self.setting.seed, "step", self.step))
         batch = self._supply.batch(part, position, self.step, self.aux)
         self._set_mode(part)
@@ -140,8 +145,29 @@ class Engine:
         self._board.put(self.step, part.phase, terms)
         self.samples_seen += len(batch)
         self.step += 1
-        if self.step == segment.last and segment.stage.until and segment.stage.until(self.context):
+        self._look(segment, segment.stage, index + 1)
+
+    def _look(self, segment: Segment, stage: Train | Alternate, taken: int) -> None:
+        """Do what is due after so many steps of a stage: make constants anew, ask the rule that may end the run.
+
+        Raises Diverged before anything looks at a network whose losses or weights are not finite.
+        """
+        ends = taken == segment.steps
+        renewed = None if ends else segment.renewed(taken)
+        asked = stage.until if ends or segment.asks(taken) else None
+        if not (ends or renewed or asked):
+            return
+        self._board.settle()
+        if not self._finite():
+            raise Diverged(self.step - 1)
+        if renewed:
+            self.aux = {**self.aux, **renewed(self.context)}
+            self.context.aux = self.aux
+        if asked and asked(self.context):
             self.step = self.layout.total
+
+    def _finite(self) -> bool:
+        return all_finite(self.setting.model.module)
 
     # -- parts of a step -----------------------------------------------------------------------------------------
 
@@ -165,13 +191,6 @@ class Engine:
         self._mask = WeightMask(self.setting.model.module, self.aux) if any("mask/" in n for n in self.aux) else None
         self._segment = segment
         self._supply.enter(segment)
-
-    def _renew(self, segment: Segment, part: Train, index: int) -> None:
-        """Make the constants of a part anew after so many steps; where parts take turns, so many rounds of them."""
-        turn = index // len(segment.parts)
-        if part.refresh and part.refresh_every and turn and turn % part.refresh_every == 0:
-            self.aux = {**self.aux, **part.refresh(self.context)}
-            self.context.aux = self.aux
 
     def _optimise(self, part: Train, segment: Segment, index: int, loss: torch.Tensor) -> None:
         assert self._optimiser is not None
@@ -238,7 +257,7 @@ class Engine:
         self.elapsed += now - self._clock
         self._clock = now
         yield from self._drain()
-        if self.monitor.due(self.elapsed) and self.step < self.layout.total:
+        if self.monitor.due(self.elapsed) and self.step < self.layout.total and self._finite():
             yield from self.monitor.evaluate(self.step)
             yield self._resources()
         if self._save and time.perf_counter() - self._saved_at >= self._checkpoint_seconds:
@@ -251,14 +270,14 @@ class Engine:
             yield Log(**self._common(), level="info", code="method", message=message)
 
     def _drain(self) -> Iterator[Event]:
-        groups = self._board.drain()
+        try:
+            groups = self._board.drain()
+        except Diverged as diverged:
+            yield from self._begin_again(diverged.step)
+            return
         steps = sum(len(group.steps) for group in groups)
         seconds = max(1e-9, time.perf_counter() - self._drained_at)
         self._drained_at = time.perf_counter()
-        broken = first_non_finite(groups)
-        if broken is not None:
-            yield from self._begin_again(broken)
-            return
         for group in groups:
             yield self._step_metrics(group, steps / seconds)
 
@@ -268,6 +287,7 @@ class Engine:
         To the start and not to the latest checkpoint, whose place depends on the clock: so a repetition or a resume
         of the job comes to the same weights.
         """
+        self._board = Board()
         self.lr_scale /= 2
         if self.lr_scale < 0.5**HALVINGS:
             raise NonFiniteError(
@@ -347,7 +367,7 @@ class Engine:
             method=setting.method.id,
             steps=self.layout.total,
             stages=self.layout.describe(),
-            forget_mode=setting.facts.mode,
+            forget_mode=mode_of(setting.facts.kinds),
             counts=setting.splits.counts(),
             device=str(setting.device),
             precision=setting.precision,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.data.batches import batches_in
-from core.methods.base import Alternate, Edit, Optimiser, Stage, Train, parts_of
+from core.methods.base import Alternate, Edit, Optimiser, Refresh, Stage, Train, parts_of
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,19 @@ class Segment:
     def parts(self) -> tuple[Train, ...]:
         """The stages whose steps this segment consists of; empty for an edit."""
         return parts_of(self.stage)
+
+    def renewed(self, taken: int) -> Refresh | None:
+        """Return what makes constants anew after so many steps of the segment, where that is due.
+
+        Where parts take turns, the part's whose turn is next, after so many rounds of them.
+        """
+        part, turn = self.turn(taken)[0], taken // len(self.parts)
+        return part.refresh if part.refresh_every and turn and turn % part.refresh_every == 0 else None
+
+    def asks(self, taken: int) -> bool:
+        """Tell whether the stage's rule is due after so many steps within the segment."""
+        every = self.stage.until_every if isinstance(self.stage, Train) else 0
+        return every > 0 and taken % every == 0
 
     def turn(self, index: int) -> tuple[Train, int]:
         """Return whose turn step `index` of the segment is, and the batch position in that part's stream."""

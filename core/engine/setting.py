@@ -40,6 +40,7 @@ class Setting:
     work: Counter[str] = field(init=False, default_factory=Counter)  # images passed so far, by kind of pass
 
     def __post_init__(self) -> None:
+        self.train.set_alone(self.splits.alone)
         self.plan = tuple(self.method.plan(self.values, self.facts))
         self.layout = Layout(self.plan, self.sizes)
         if any("teacher" in part.needs for stage in self.plan for part in parts_of(stage)):
@@ -78,20 +79,24 @@ class Setting:
         return stratified(self.splits.labels, ids, max(1, round(len(ids) * part.share)), self.seed)
 
     def ids(self, which: str) -> torch.Tensor:
-        """Return the ids of "retain", "forget", "all" (training images) or "unseen" (test images, calibration half)."""
+        """Return the ids of a set: of training images "retain", "forget", "all", and of the forget set "classes" (those
+        that go with their class) and "singles"; of test images "unseen" (calibration half).
+        """  # noqa: D205
         if which == "all":
             return torch.arange(len(self.splits.labels))
         return {
             "retain": self.splits.retain_train,
             "forget": self.splits.forget_train,
+            "classes": self.splits.forget_class_train,
+            "singles": self.splits.forget_single_train,
             "unseen": self.splits.calibration if len(self.splits.calibration) else self.splits.retain_test,
         }[which]
 
 
 def facts_of(splits: Splits) -> Facts:
     """Return what a plan may depend on, from the sets."""
-    mode = "class" if splits.by_class else "mixed" if splits.forget_classes else "sample"
-    return Facts(len(splits.forget_train), len(splits.retain_train), mode, splits.num_classes)  # type: ignore[arg-type]
+    classes, singles = len(splits.forget_class_train), len(splits.forget_single_train)
+    return Facts(classes, singles, len(splits.retain_train), splits.num_classes)
 
 
 def convolutional(module: nn.Module) -> bool:

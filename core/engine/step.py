@@ -74,44 +74,56 @@ class Drained:
     terms: dict[str, list[float | None]]
 
 
+class Diverged(Exception):  # noqa: N818 (no error: the run begins again)
+    """A loss or a weight is not finite; `step` is the one whose loss or whose weights it was."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(step)
+        self.step = step
+
+
 class Board:
     """Holds loss terms as device tensors and hands them over in one transfer: no synchronisation per step."""
 
     def __init__(self) -> None:
         self._rows: list[tuple[int, str, dict[str, torch.Tensor]]] = []
+        self._read: list[tuple[int, str, dict[str, float]]] = []
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._rows) + len(self._read)
 
     def put(self, step: int, phase: str, terms: dict[str, torch.Tensor]) -> None:
         """Note the terms (0-d tensors) of a step."""
         self._rows.append((step, phase, {name: value.detach() for name, value in terms.items()}))
 
-    def drain(self) -> list[Drained]:
-        """Return everything noted since the last call, one group a phase, each in order of steps."""
+    def settle(self) -> None:
+        """Wait for the losses of all steps noted so far; raises Diverged where one is infinite or not a number."""
         rows, self._rows = self._rows, []
-        if not rows:
-            return []
-        flat = [value.float() for _, _, terms in rows for value in terms.values()]
-        numbers = iter(torch.stack(flat).cpu().tolist())
+        if rows:
+            flat = [value.float() for _, _, terms in rows for value in terms.values()]
+            numbers = iter(torch.stack(flat).cpu().tolist())
+            self._read += [(step, phase, {name: next(numbers) for name in terms}) for step, phase, terms in rows]
+        for step, _, terms in self._read:
+            if not math.isfinite(terms["loss"]):
+                self._read = []
+                raise Diverged(step)
+
+    def drain(self) -> list[Drained]:
+        """Return everything noted since the last call, one group a phase, in order of steps. Raises Diverged."""
+        self.settle()
         groups: dict[str, Drained] = {}
-        for step, phase, terms in rows:
+        for step, phase, terms in self._read:
             group = groups.setdefault(phase, Drained(phase, [], {}))
             for name in terms:
                 group.terms.setdefault(name, [None] * len(group.steps))
             group.steps.append(step)
-            values = {name: next(numbers) for name in terms}
             for name, column in group.terms.items():
-                column.append(values.get(name))
+                column.append(terms.get(name))
+        self._read = []
         return list(groups.values())
 
 
-def first_non_finite(groups: list[Drained]) -> int | None:
-    """Return the first step whose loss is infinite or not a number."""
-    broken = [
-        step
-        for group in groups
-        for step, loss in zip(group.steps, group.terms["loss"], strict=True)
-        if loss is None or not math.isfinite(loss)
-    ]
-    return min(broken, default=None)
+def all_finite(module: nn.Module) -> bool:
+    """Tell whether every weight of a network is a finite number."""
+    finite = [torch.isfinite(parameter).all() for parameter in module.parameters()]
+    return not finite or bool(torch.stack(finite).all())

@@ -124,18 +124,17 @@ BAD_TEACHER = Method(
     needs=frozenset({"forget set", "retain set", "teacher"}),
     presets=(
         Preset(
-            "default",
-            "Default",
-            "The published share of images; step size and length are for small data.",
-            suits=frozenset({"class"}),
-        ),
-        Preset(
             "samples",
             "Single images",
             "Few small steps: more of them make forget images stand out, because an untrained network is unsure of "
             "them and a retrained one is not.",
             {"epochs": 3.0, "lr": 0.01, "schedule": "constant"},
             frozenset({"sample"}),
+        ),
+        Preset(
+            "default",
+            "Default",
+            "The published share of images; step size and length are for small data.",
         ),
         Preset(
             "published",

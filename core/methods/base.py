@@ -7,7 +7,7 @@ checkpoints, pause) is the engine's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -18,7 +18,9 @@ from torch import nn
 from core.data.batches import Batch
 from core.models.tap import TappedModel
 from core.parameters import Parameter, Values
+from core.selection import CLASS, SAMPLE
 
+BOTH = frozenset({CLASS, SAMPLE})
 Aux = dict[str, torch.Tensor]
 Terms = dict[str, torch.Tensor]
 Reads = Literal["retain", "forget", "all"]
@@ -64,7 +66,8 @@ class Networks:
 class Context(Protocol):
     """What a refresh or an edit may ask of the engine: chunked, interruptible, in eval mode.
 
-    Sets: "retain", "forget", "all" (training images), "unseen" (the calibration half of the test images).
+    Sets: of training images "retain", "forget" and "all", and of the forget set "classes" (images that go with their
+    whole class) and "singles" (images that go alone); "unseen" (the calibration half of the test images).
     """
 
     model: TappedModel
@@ -73,7 +76,7 @@ class Context(Protocol):
     seed: int
     num_classes: int
     forget_classes: tuple[int, ...]
-    forget_singles: bool  # whether there are forget samples whose class stays
+    facts: Facts
     input_shape: tuple[int, int, int]  # channels, height, width of preprocessed images
     device: torch.device
 
@@ -119,6 +122,9 @@ class Context(Protocol):
         """Put a line for people into the run's log, such as a value that was searched for."""
 
 
+Refresh = Callable[[Context], Aux]  # makes constants of a stage
+
+
 @dataclass(frozen=True)
 class Optimiser:
     """How a stage steps. `span` says over what the schedule runs: the stage, or all stages of the run."""
@@ -151,7 +157,7 @@ class Train:
     length: Length
     batch: int = 128
     optimiser: Optimiser = Optimiser()
-    refresh: Callable[[Context], Aux] | None = None  # at the start of the stage; its result is a constant there
+    refresh: Refresh | None = None  # at the start of the stage; its result is a constant there
     refresh_every: int = 0  # and again after so many steps of its own
     keeps: tuple[str, ...] = ()  # aux of the stage before that stays; "name/" keeps all that begin so
     prepare: Callable[[Networks, Batch, Aux, Values], Batch] | None = None  # another batch in place of the one read
@@ -163,8 +169,9 @@ class Train:
     share: float = 1.0  # of the set that may be read at all, stratified, fixed for the run
     stream: str = ""  # order and augmentation stream; the stage's phase where empty
     augment: bool = True
-    unless: Callable[[Context], bool] | None = None  # before the stage: leave it out?
+    unless: Callable[[Context], bool] | None = None  # with the constants made: leave out its steps?
     until: Callable[[Context], bool] | None = None  # after the stage: end the run here?
+    until_every: int = 0  # and also after so many steps within it, each time when constants have been renewed
 
 
 @dataclass(frozen=True)
@@ -176,7 +183,7 @@ class Alternate:
     until: Callable[[Context], bool] | None = None
 
     @property
-    def refresh(self) -> Callable[[Context], Aux] | None:
+    def refresh(self) -> Refresh | None:
         """The first part's: one constant for all."""
         return self.parts[0].refresh
 
@@ -206,23 +213,33 @@ def parts_of(stage: Stage) -> tuple[Train, ...]:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a plan may depend on besides parameters: sizes and the kind of forget set."""
+    """What a plan may depend on besides parameters: how many training images go, by kind, and how many stay."""
 
-    forget: int
+    class_images: int  # that go with their whole class
+    single_images: int  # that go alone
     retain: int
-    mode: Literal["class", "sample", "mixed"]
     num_classes: int
+
+    @property
+    def forget(self) -> int:
+        """Number of images to forget."""
+        return self.class_images + self.single_images
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Which kinds of images are to be forgotten: CLASS, SAMPLE or both."""
+        return frozenset(([CLASS] if self.class_images else []) + ([SAMPLE] if self.single_images else []))
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A named set of parameters with its reason. `suits` says for which forget sets it is meant."""
+    """A named set of parameters with its reason. `suits`: the kinds of images it is for, alone or together."""
 
     name: str
     title: str
     reason: str
     values: Mapping[str, Any] = field(default_factory=dict)
-    suits: frozenset[str] = frozenset({"class", "sample"})
+    suits: frozenset[str] = BOTH
 
 
 @dataclass(frozen=True)
@@ -256,7 +273,7 @@ class Method:
     plan: Callable[[Values, Facts], Sequence[Stage]]
     group: Group = "gradient"  # under which heading its card stands
     needs: frozenset[str] = frozenset()  # shown on the card: "retain set", "forget set", "teacher"
-    suits: frozenset[str] = frozenset({"class", "sample"})
+    suits: frozenset[str] = BOTH  # kinds of images it can forget, alone or together
     presets: tuple[Preset, ...] = ()
     starts_from: Literal["original", "fresh"] = "original"
     trained_on: frozenset[str] = frozenset()  # measures it optimises: shown, never deciding in a verdict
@@ -274,13 +291,16 @@ class Method:
         has_step_size = any(p.name == STEP_SIZE_SEARCH.name for p in self.parameters)
         return self.search or ((STEP_SIZE_SEARCH,) if has_step_size else ())
 
-    def preset(self, name: str = "", mode: str = "class") -> Preset:
-        """Return the preset of that name, or the first that suits the forget set. Raises NotFoundError."""
+    def presets_for(self, kinds: Set[str]) -> tuple[Preset, ...]:
+        """Return the presets for a forget set of these kinds, the recommended one first."""
+        return tuple(preset for preset in self.presets if kinds <= preset.suits)
+
+    def preset(self, name: str = "", kinds: Set[str] = frozenset({CLASS})) -> Preset:
+        """Return the preset of that name, or the first that suits all kinds of the forget set. Raises NotFoundError."""
         from core.errors import unknown_name
 
         if not name:
-            kind = "class" if mode == "class" else "sample"
-            return next((p for p in self.presets if kind in p.suits), Preset("default", "Default", ""))
+            return next(iter(self.presets_for(kinds)), Preset("default", "Default", ""))
         for preset in self.presets:
             if preset.name == name:
                 return preset

@@ -162,12 +162,18 @@ FISHER = Method(
     needs=frozenset({"retain set"}),
     presets=(
         Preset(
+            "samples",
+            "Single images",
+            "Noise alone, for no row of the head is theirs.",
+            {"max_drop": 0.05},
+            frozenset({"sample"}),
+        ),
+        Preset(
             "published",
             "As published",
             "Noise as strong as the images to keep bear, and new rows in the head, which are what lowers the class's "
             "accuracy.",
             {"replace_rows": True},
-            frozenset({"class"}),
         ),
         Preset(
             "noise",

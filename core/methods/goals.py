@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import torch
 
-from core.data.batches import batches_per_epoch
+from core.data.batches import Batch, batches_per_epoch
 from core.methods.base import Aux, Context, Facts, Length, Train
 from core.parameters import Parameter, Values
 
 GOALS = ("forget accuracy", "unseen accuracy", "none")
-UNSEEN = "unseen_accuracy"  # aux: the goal for single images, 0-d
+UNSEEN = "unseen_accuracy"  # aux: the original's, 0-d
+OPEN = "open"  # aux: which goals are not reached yet, 1 or 0: (2,) of images that go with their class, and alone
 GOAL_SAMPLES = 2000  # of each set looked at by the stop rule
 
 
@@ -33,7 +34,7 @@ def goal_parameters(group: str, goal: str = "forget accuracy") -> tuple[Paramete
             "checks",
             "int",
             4,
-            "How often in a pass the goal is looked at; momentum starts anew there.",
+            "How often in a pass the goal is looked at.",
             low=1,
             high=1000,
             group=group,
@@ -65,60 +66,64 @@ def stop_accuracy(default: float, group: str) -> Parameter:
     )
 
 
-def until_goal(stage: Train, values: Values, facts: Facts) -> list[Train]:
-    """Cut `epochs` passes over the forget set, `max_steps` at most, into stretches with a look at the goal after each.
-
-    Stretches are stages of their own, because the goal can be looked at where a stage ends.
-    """
+def until_goal(stage: Train, values: Values, facts: Facts) -> Train:
+    """Return the stage with `epochs` passes over the forget set, `max_steps` at most, that ends at its goals."""
     per_pass = batches_per_epoch(facts.forget, stage.batch)
     total = math.ceil(values.epochs * per_pass)
-    total = min(total, values.max_steps or total)
-    stretch = max(1, round(per_pass / values.checks))
-    if values.check_steps:
-        stretch = min(stretch, values.check_steps)
-    until = None if values.goal == "none" else reached
-    measured = values.goal == "unseen accuracy"
-    return [
-        replace(
-            stage,
-            name=f"{stage.name}, steps {first + 1} to {min(total, first + stretch)}",
-            length=Length(steps=min(total, first + stretch) - first),
-            refresh=unseen_accuracy if measured and not first else None,
-            keeps=(UNSEEN,) if measured else (),
-            until=until,
-        )
-        for first in range(0, total, stretch)
-    ]
+    stage = replace(stage, length=Length(steps=min(total, values.max_steps or total)))
+    if values.goal == "none":
+        return stage
+    every = max(1, round(per_pass / values.checks))
+    every = min(every, values.check_steps or every)
+    return replace(stage, refresh=look, refresh_every=every, until=reached, until_every=every)
 
 
-def unseen_accuracy(context: Context) -> Aux:
-    """Return the original's accuracy on unseen images: later it falls along with that on the forget set."""
-    return {UNSEEN: torch.tensor(context.accuracy("unseen", limit=GOAL_SAMPLES))}
+def judges_by_unseen(values: Values, facts: Facts) -> bool:
+    """Tell whether single images are forgotten where they are as often right as unseen ones: beside classes always."""
+    with_classes = values.goal == "forget accuracy" and facts.class_images > 0
+    return facts.single_images > 0 and (with_classes or values.goal == "unseen accuracy")
+
+
+def look(context: Context) -> Aux:
+    """Return which goals are still open, of images that go with their class and of images that go alone.
+
+    Classes are forgotten where their accuracy is at a number, single images where it is at the original's on unseen
+    images, because the network's own falls along with theirs.
+    """
+    facts, aux = context.facts, {}
+    goal = torch.tensor(float(context.values.stop_accuracy))
+    if judges_by_unseen(context.values, facts):
+        known = context.aux.get(UNSEEN)
+        goal = torch.tensor(context.accuracy("unseen", limit=GOAL_SAMPLES)) if known is None else known
+        aux[UNSEEN] = goal
+    classes = facts.class_images > 0 and context.accuracy("classes", limit=GOAL_SAMPLES) > context.values.stop_accuracy
+    singles = facts.single_images > 0 and context.accuracy("singles", limit=GOAL_SAMPLES) > float(goal)
+    return {**aux, OPEN: torch.tensor([float(classes), float(singles)], device=context.device)}
 
 
 def reached(context: Context) -> bool:
-    """Stop rule: accuracy on the forget set at its goal, a number or the original's accuracy on unseen images."""
-    values = context.values
-    goal = float(context.aux[UNSEEN]) if values.goal == "unseen accuracy" else values.stop_accuracy
-    return context.accuracy("forget", limit=GOAL_SAMPLES) <= goal
+    """Stop rule: no goal is open."""
+    return not bool(context.aux[OPEN].any())
+
+
+def pull(batch: Batch, aux: Aux) -> torch.Tensor:
+    """Return how much each image is drawn away, (n,): its weight, or nothing where the goal of its kind is reached."""
+    return batch.weights * aux[OPEN][batch.alone.long()] if OPEN in aux else batch.weights
 
 
 def explain_goal(values: Values, facts: Facts) -> tuple[str, ...]:
     """Say when the run stops."""
-    return (_goal_in_words(values),)
-
-
-def _goal_in_words(values: Values) -> str:
     if values.goal == "none":
-        return "No goal: it goes on for all passes, and more steps than needed destroy the network."
-    goal = (
-        f"{100 * values.stop_accuracy:.1f} %"
-        if values.goal == "forget accuracy"
-        else "the original's accuracy on unseen images"
-    )
+        return ("No goal: it goes on for all passes, and more steps than needed destroy the network.",)
+    number, unseen = f"{100 * values.stop_accuracy:.1f} %", "the original's accuracy on unseen images"
+    by_unseen = judges_by_unseen(values, facts)
+    if by_unseen and facts.class_images:
+        what = f"accuracy on whole classes is at or below {number} and on single images at or below {unseen}"
+    else:
+        what = f"accuracy on the forget set is at or below {unseen if by_unseen else number}"
     often = f"{values.checks} × a pass"
     if values.check_steps:
         often += (
             f" and at least every {values.check_steps} steps" if values.check_steps > 1 else " and after every step"
         )
-    return f"Stops where accuracy on the forget set is at or below {goal}, looked at {often}."
+    return (f"Stops where {what}, looked at {often}.",)

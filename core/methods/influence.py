@@ -163,18 +163,17 @@ INFLUENCE = Method(
     needs=frozenset({"forget set", "retain set"}),
     presets=(
         Preset(
-            "search",
-            "Scale searched",
-            "Networks are not at a minimum, so the Newton step's scale of 1 is seldom the one that is borne.",
-            {"max_drop": 0.05},
-            frozenset({"class"}),
-        ),
-        Preset(
             "samples",
             "Scale searched",
             "Goes on until the images are recognised as often as unseen ones, or the bound is reached.",
             {"max_drop": 0.02},
             frozenset({"sample"}),
+        ),
+        Preset(
+            "search",
+            "Scale searched",
+            "Networks are not at a minimum, so the Newton step's scale of 1 is seldom the one that is borne.",
+            {"max_drop": 0.05},
         ),
     ),
     search=(SearchRange("damping", 1e-5, 1e-1),),

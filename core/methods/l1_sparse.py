@@ -128,19 +128,18 @@ L1_SPARSE = Method(
     needs=frozenset({"retain set"}),
     presets=(
         Preset(
-            "default",
-            "Default",
-            "Step size and penalty for small networks, where the product of both and of the steps decides, so 400 "
-            "steps at least; chosen on digits and Fashion-MNIST.",
-            {"epochs": 3.0, "l1": 0.0002, "min_steps": 400},
-            suits=frozenset({"class"}),
-        ),
-        Preset(
             "samples",
             "Single images",
             "Half the step: enough to lose what was learnt by heart.",
             {"l1": 0.003, "lr": 0.1},
             frozenset({"sample"}),
+        ),
+        Preset(
+            "default",
+            "Default",
+            "Step size and penalty for small networks, where the product of both and of the steps decides, so 400 "
+            "steps at least; chosen on digits and Fashion-MNIST.",
+            {"epochs": 3.0, "l1": 0.0002, "min_steps": 400},
         ),
         Preset(
             "published",

@@ -1,7 +1,6 @@
 """JIT: smooths the network's outputs around the images to forget, without labels and without the images to keep.
 
-in stretches, until accuracy on the forget set reaches a goal (ours),
-for each batch of the forget set, n noisy copies e of every image x:
+for each batch of the forget set, until accuracy on it reaches a goal (ours), n noisy copies e of every image x:
     L = mean over x of  mean over e of  |f(x) - f(x + e)| / |e|         f(x + e) is a constant
 """
 
@@ -14,7 +13,7 @@ import torch
 from core.data.batches import Batch
 from core.methods.base import Aux, Facts, Length, Method, Networks, Preset, SearchRange, StageOutput, Terms, Train
 from core.methods.common import optimiser_of, optimiser_parameters, step_limit
-from core.methods.goals import explain_goal, goal_parameters, until_goal
+from core.methods.goals import explain_goal, goal_parameters, judges_by_unseen, pull, until_goal
 from core.methods.losses import mean_of
 from core.parameters import Parameter, Values
 
@@ -44,7 +43,7 @@ def smoothness(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Term
         (batch.images[n:] - batch.images[:n].repeat(values.copies, 1, 1, 1)).flatten(1), dim=1
     )
     quotients = (apart / moved.clamp_min(1e-12)).view(values.copies, n).mean(dim=0)
-    return {"loss": mean_of(quotients, batch.weights[:n])}
+    return {"loss": mean_of(quotients, pull(batch, aux)[:n])}
 
 
 def plan(values: Values, facts: Facts) -> list[Train]:
@@ -56,12 +55,12 @@ def plan(values: Values, facts: Facts) -> list[Train]:
         loss=smoothness,
         length=Length(epochs=values.epochs),
         batch=values.batch,
-        optimiser=optimiser_of(values, span="run"),
+        optimiser=optimiser_of(values),
         prepare=with_noisy_copies,
         batch_norm="frozen",
         augment=False,
     )
-    return until_goal(stage, values, facts)
+    return [until_goal(stage, values, facts)]
 
 
 LIPSCHITZ = Method(
@@ -115,19 +114,18 @@ LIPSCHITZ = Method(
     needs=frozenset({"forget set"}),
     presets=(
         Preset(
-            "default",
-            "Default",
-            "A look at the goal after each step, and 200 steps at most. Published step sizes go from 0.0003 for a "
-            "VGG16 to 1.5 for a vision transformer, searched for each.",
-            {"epochs": 100.0, "max_steps": 200, "check_steps": 1},
-            suits=frozenset({"class"}),
-        ),
-        Preset(
             "samples",
             "Single images",
             "Small steps until the images are guessed no better than unseen ones.",
             {"goal": "unseen accuracy", "max_steps": 200, "check_steps": 1},
             frozenset({"sample"}),
+        ),
+        Preset(
+            "default",
+            "Default",
+            "A look at the goal after each step, and 200 steps at most. Published step sizes go from 0.0003 for a "
+            "VGG16 to 1.5 for a vision transformer, searched for each.",
+            {"epochs": 100.0, "max_steps": 200, "check_steps": 1},
         ),
     ),
     notes=(
@@ -141,6 +139,6 @@ LIPSCHITZ = Method(
     ),
     explain=explain_goal,
     honours_weights=True,
-    reads_unseen=lambda values, facts: values.goal == "unseen accuracy",
+    reads_unseen=judges_by_unseen,
     search=(SearchRange("lr", 0.05, 20.0, relative=True), SearchRange("noise", 0.2, 3.0, relative=True)),
 )

@@ -28,6 +28,7 @@ import torch.nn.functional as F
 
 from core.data.batches import Batch, derive_seed
 from core.methods.base import (
+    BOTH,
     Alternate,
     Aux,
     Context,
@@ -81,7 +82,7 @@ def retain_basis(context: Context) -> Aux:
             k = directions(values, matrix, context.num_classes - len(context.forget_classes))
             aux[f"basis_{index}"] = leading_eigenvectors(matrix, k).to(context.device, torch.float32)
             aux[f"mean_{index}"] = mean.to(context.device, torch.float32)
-    if values.w_match > 0 and context.forget_singles:
+    if values.w_match > 0 and context.facts.single_images:
         aux["unseen_losses"] = context.losses("unseen", limit=STOP_SAMPLES).sort().values
     return aux
 
@@ -126,49 +127,23 @@ def alignment_terms(out: StageOutput, weights: torch.Tensor, aux: Aux) -> torch.
     return torch.stack(parts).mean()
 
 
-def forget_classes(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
-    """Loss of the forget phase for whole classes."""
-    terms: Terms = {}
-    if values.w_da > 0:
-        terms["alignment"] = values.w_da * alignment_terms(out, batch.weights, aux)
-    if values.w_sd > 0:
-        assert out.teacher is not None
-        hidden = hidden_classes(values.mask, batch.labels, out.logits.shape[1], aux["forget_classes"])
-        terms["distillation"] = values.w_sd * masked_distillation(
-            out.logits, out.teacher, hidden, values.temperature, values.direction, batch.weights
-        )
-    return _summed(terms, out)
+def forget(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
+    """Loss of the forget phase, each image by its kind.
 
-
-def forget_samples(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
-    """Loss of the forget phase for single samples: their losses move to where unseen losses lie."""
+    Features of images whose class goes are aligned, and the teacher's ranking is hidden for them; losses of images that
+    go alone are moved to where unseen losses lie, and the teacher is the plain original.
+    """
     terms: Terms = {}
-    if values.w_match > 0:
+    if "basis_0" in aux:
+        terms["alignment"] = values.w_da * alignment_terms(out, batch.weights * ~batch.alone, aux)
+    if "unseen_losses" in aux:
         losses = cross_entropies(out.logits, batch.labels)
-        terms["loss matching"] = values.w_match * quantile_matching(losses, aux["unseen_losses"], batch.weights)
-    if values.w_sd > 0:
-        assert out.teacher is not None
-        none = torch.zeros_like(out.logits, dtype=torch.bool)
-        terms["distillation"] = values.w_sd * masked_distillation(
-            out.logits, out.teacher, none, values.temperature, values.direction, batch.weights
-        )
-    return _summed(terms, out)
-
-
-def forget_mixed(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
-    """Loss for classes and single samples together: each row by its own kind."""
-    of_class = torch.isin(batch.labels, aux["forget_classes"])
-    terms: Terms = {}
-    if values.w_da > 0:
-        terms["alignment"] = values.w_da * alignment_terms(out, batch.weights * of_class, aux)
-    if values.w_match > 0:
-        losses = cross_entropies(out.logits, batch.labels)
-        matched = quantile_matching(losses, aux["unseen_losses"], batch.weights, ~of_class)
+        matched = quantile_matching(losses, aux["unseen_losses"], batch.weights, batch.alone)
         terms["loss matching"] = values.w_match * matched
     if values.w_sd > 0:
         assert out.teacher is not None
         hidden = hidden_classes(values.mask, batch.labels, out.logits.shape[1], aux["forget_classes"])
-        hidden = hidden & of_class[:, None]
+        hidden = hidden & ~batch.alone[:, None]
         terms["distillation"] = values.w_sd * masked_distillation(
             out.logits, out.teacher, hidden, values.temperature, values.direction, batch.weights
         )
@@ -189,15 +164,21 @@ def recover(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
 
 
 def forgotten(context: Context) -> bool:
-    """Stop rule: forget accuracy at its goal and, for whole classes, alignment at its own."""
+    """Stop rule: whole classes at their goals of accuracy and alignment, single images no more right than unseen."""
     values = context.values
-    if context.accuracy("forget", limit=STOP_SAMPLES) > values.stop_accuracy:
+    if context.facts.single_images:
+        goal = max(values.stop_accuracy, context.accuracy("unseen", limit=STOP_SAMPLES))
+        if context.accuracy("singles", limit=STOP_SAMPLES) > goal:
+            return False
+    if not context.forget_classes:
+        return True
+    if context.accuracy("classes", limit=STOP_SAMPLES) > values.stop_accuracy:
         return False
-    if not context.forget_classes or values.w_da == 0:
+    if values.w_da == 0:
         return True
     matrix = gram(context.features("retain", limit=BASIS_SAMPLES))
     basis = leading_eigenvectors(matrix, directions(values, matrix, context.num_classes - len(context.forget_classes)))
-    reached = alignment_squared(context.features("forget", limit=STOP_SAMPLES).double(), basis.double())
+    reached = alignment_squared(context.features("classes", limit=STOP_SAMPLES).double(), basis.double())
     return math.sqrt(float(reached)) >= values.stop_alignment
 
 
@@ -222,7 +203,7 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
         name="forget",
         phase="forget",
         reads="forget",
-        loss={"class": forget_classes, "sample": forget_samples, "mixed": forget_mixed}[facts.mode],
+        loss=forget,
         length=Length(steps=_steps(values.forget_epochs * facts.forget, values)),
         optimiser=optimiser_of(values, span="run"),
         refresh=retain_basis,
@@ -266,7 +247,7 @@ def explain(values: Values, facts: Facts) -> tuple[str, ...]:
     if values.relearn_blocks:
         kept = f", {100 * values.relearn_keep:.0f} % of their weights kept" if values.relearn_keep > 0 else ""
         parts.append(f"The last {values.relearn_blocks} blocks begin anew{kept} and learn again from what stays.")
-    if facts.mode in ("class", "mixed"):
+    if facts.class_images:
         if values.w_da > 0:
             parts.append(f"Alignment (weight {values.w_da:g}) moves features of whole classes into the retain space.")
         if values.w_sd > 0:
@@ -274,12 +255,12 @@ def explain(values: Values, facts: Facts) -> tuple[str, ...]:
                 f"Self-distillation (weight {values.w_sd:g}) keeps the original's ranking of the other "
                 f"classes; hidden in the teacher: {values.mask}."
             )
-    if facts.mode in ("sample", "mixed"):
+    if facts.single_images:
         parts.append(
             f"Loss matching (weight {values.w_match:g}) draws losses of single images to those of unseen ones. "
             "Alignment says nothing for them."
         )
-        if facts.mode == "sample" and values.w_sd > 0:
+        if not facts.class_images and values.w_sd > 0:
             parts.append(f"Self-distillation (weight {values.w_sd:g}) from the unmasked original keeps outputs stable.")
     return tuple(parts)
 
@@ -307,12 +288,19 @@ MUDA = Method(
     needs=frozenset({"forget set", "retain set"}),
     presets=(
         Preset(
+            "samples",
+            "Single images",
+            "Loss matching for images whose class stays.",
+            {"w_da": 0.0, "mask": "none", "lr": 0.05, "rounds": 6, "w_sd": 0.1},
+            frozenset({"sample"}),
+        ),
+        Preset(
             "default",
             "Default",
             "Draws the last three blocks anew, lets them learn again from what stays, then aligns in two rounds: "
             "closes the gaps of features and outputs at a tenth of retraining's cost (benchmark: quality).",
             RELEARNT,
-            suits=frozenset({"class", "mixed"}),
+            suits=BOTH,
         ),
         Preset(
             "thorough",
@@ -327,7 +315,7 @@ MUDA = Method(
             "Alignment and self-distillation through the whole network as far as the paper is known, without fresh "
             "weights: closes alignment, leaves half of the linear probe's gap.",
             {},
-            frozenset({"class", "mixed"}),
+            BOTH,
         ),
         Preset(
             "slow-motion",
@@ -353,13 +341,6 @@ MUDA = Method(
             {"w_da": 0.0},
             frozenset({"class"}),
         ),
-        Preset(
-            "samples",
-            "Single images",
-            "Loss matching for images whose class stays.",
-            {"w_da": 0.0, "mask": "none", "lr": 0.05, "rounds": 6, "w_sd": 0.1},
-            frozenset({"sample"}),
-        ),
     ),
     trained_on=frozenset({"dimensional_alignment"}),
     notes=(
@@ -372,7 +353,7 @@ MUDA = Method(
     explain=explain,
     layers=lambda values: values.layers,
     honours_weights=True,
-    reads_unseen=lambda values, facts: facts.mode != "class" and values.w_match > 0,
+    reads_unseen=lambda values, facts: bool(facts.single_images) and values.w_match > 0,
     search=(
         SearchRange("lr", 0.1, 10.0, relative=True),
         SearchRange("w_da", 0.1, 2.0, relative=True),  # how hard features are drawn into the retain space

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from functools import partial
 
+import torch
+
 from core.data.batches import Batch
 from core.methods.base import (
     STEP_SIZE_SEARCH,
@@ -40,11 +42,18 @@ def retain_weight(values: Values, facts: Facts) -> float:
 def contrast(out: StageOutput, batch: Batch, aux: Aux, values: Values, *, a: float) -> Terms:
     """Weigh both sets: a * CE(retain rows) - (1 - a) * CE(forget rows); above the ceiling a row pulls no further."""
     rows = cross_entropies(out.logits, batch.labels)
-    risen = rows.clamp(max=values.ceiling) if values.ceiling > 0 else rows
+    risen = capped(rows, batch, values)
     retain = mean_over(rows, ~batch.forget)
     forget = mean_over(risen, batch.forget, batch.weights)
     terms = {"classification": retain, "forget cross-entropy": mean_over(rows, batch.forget)}
     return {"loss": a * retain - (1 - a) * forget, **terms}
+
+
+def capped(rows: torch.Tensor, batch: Batch, values: Values) -> torch.Tensor:
+    """Return losses (n,) no higher than the ceiling of each image's kind; above it a loss has no gradient."""
+    alone = values.single_ceiling or values.ceiling
+    below = rows.clamp(max=values.ceiling) if values.ceiling > 0 else rows
+    return torch.where(batch.alone, rows.clamp(max=alone) if alone > 0 else rows, below)
 
 
 def plan(values: Values, facts: Facts) -> list[Train]:
@@ -115,23 +124,34 @@ NEGGRAD_PLUS = Method(
             group="Weights",
             title="Loss ceiling",
         ),
+        Parameter(
+            "single_ceiling",
+            "float",
+            0.0,
+            "The same for images that go alone, because unseen images of a class that stays are mostly right; 0: as "
+            "the loss ceiling.",
+            low=0,
+            high=1000,
+            group="Weights",
+            title="Loss ceiling of single images",
+        ),
         *optimiser_parameters(lr=0.05, schedule="cosine", clip=1.0),
     ),
     plan=plan,
     needs=frozenset({"forget set", "retain set"}),
     presets=(
         Preset(
-            "default",
-            "Default",
-            "Every image has the same weight; published weights of the forget set go from 0.0001 to 0.15.",
-            suits=frozenset({"class"}),
-        ),
-        Preset(
             "samples",
             "Single images",
             "A forget image stops at a low loss, because unseen images of a class that stays are mostly right.",
             {"ceiling": 1.0, "schedule": "constant"},
             frozenset({"sample"}),
+        ),
+        Preset(
+            "default",
+            "Default",
+            "Every image has the same weight; published weights of the forget set go from 0.0001 to 0.15.",
+            {"single_ceiling": 1.0},
         ),
     ),
     notes=(

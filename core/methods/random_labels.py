@@ -27,7 +27,7 @@ def explain(values: Values, facts: Facts) -> tuple[str, ...]:
     parts = []
     if values.labels == "any class":
         parts.append(f"One in {facts.num_classes} images is taught its own label again: any class may be drawn.")
-    if facts.mode != "class":
+    if facts.single_images:
         parts.append("Single images are taught to be wrong, which unseen images of their class are not.")
     return tuple(parts)
 
@@ -46,19 +46,18 @@ RANDOM_LABELS = Method(
     needs=frozenset({"forget set", "retain set"}),
     presets=(
         Preset(
-            "default",
-            "Default",
-            "Ours: one wrong label an image, a class that stays, forget set first, at most 10 steps of it in a pass; "
-            "chosen on digits and Fashion-MNIST.",
-            {"lr": 0.01, "epochs": 4, "max_steps": 10},
-            suits=frozenset({"class"}),
-        ),
-        Preset(
             "samples",
             "Single images",
             "Ours, with small steps, because a wrong label is more than unseen images have.",
             {"lr": 0.01, "epochs": 1},
             frozenset({"sample"}),
+        ),
+        Preset(
+            "default",
+            "Default",
+            "Ours: one wrong label an image, a class that stays, forget set first, at most 10 steps of it in a pass; "
+            "chosen on digits and Fashion-MNIST.",
+            {"lr": 0.01, "epochs": 4, "max_steps": 10},
         ),
         Preset(
             "amnesiac",

@@ -76,19 +76,18 @@ SALUN = Method(
     needs=frozenset({"forget set", "retain set"}),
     presets=(
         Preset(
-            "default",
-            "Default",
-            "Half of the weights, as published, with wrong labels that are wrong and at most 10 steps toward them in a "
-            "pass; chosen on digits and Fashion-MNIST.",
-            {"lr": 0.02, "max_steps": 10},
-            suits=frozenset({"class"}),
-        ),
-        Preset(
             "samples",
             "Single images",
             "Small steps, because a wrong label is more than unseen images have.",
             {"lr": 0.01, "epochs": 1},
             frozenset({"sample"}),
+        ),
+        Preset(
+            "default",
+            "Default",
+            "Half of the weights, as published, with wrong labels that are wrong and at most 10 steps toward them in a "
+            "pass; chosen on digits and Fashion-MNIST.",
+            {"lr": 0.02, "max_steps": 10},
         ),
         Preset(
             "published",

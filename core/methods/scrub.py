@@ -6,8 +6,8 @@
         where it rewinds:  snapshot
         with a goal:       end where the forget set is wrong enough and the retain set right again; no max pass where
                            the forget set is wrong enough already                              (ours; a preset's choice)
-    rewind:  back to the snapshot whose error on the forget set is nearest to the error that the final network makes on
-             unseen images of the same classes
+    rewind:  back to the snapshot whose error on single images is nearest to the error that the final network makes on
+             unseen images of the same classes, among those that have forgotten the classes to forget
 
 The publication calls the two weights alpha and gamma, and not always the same way round; here they have names.
 """
@@ -43,6 +43,7 @@ from core.methods.losses import divergence, mean_of
 from core.parameters import Parameter, Values
 
 SNAPSHOT = "snapshot/"
+ERROR, CLASSES = "error", "classes"  # of a snapshot: error on single images, accuracy on classes that go
 RETAIN = "retain_accuracy"  # aux: the original's on training images to keep, 0-d
 FEWEST_PASSES = 2  # before a goal ends a run: the first leaves small networks far from recovered
 
@@ -66,11 +67,18 @@ def stay(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
 
 
 def snapshot(context: Context, *, number: int) -> Aux:
-    """Return the network as it is after pass `number`, buffers included, and its error on the forget set."""
+    """Return the network as it is after pass `number`, buffers included, and what rewinding judges it by."""
     state = context.model.module.state_dict()
     kept = {f"{SNAPSHOT}{number}/weights/{name}": value.detach().clone() for name, value in state.items()}
-    kept[f"{SNAPSHOT}{number}/error"] = torch.tensor(1 - context.accuracy("forget"), device=context.device)
+    for name, value in judged(context).items():
+        kept[f"{SNAPSHOT}{number}/{name}"] = torch.tensor(value, device=context.device)
     return kept
+
+
+def judged(context: Context) -> dict[str, float]:
+    """Return the error on single images and, where classes go too, the accuracy on their images, 0..1."""
+    classes = {CLASSES: context.accuracy("classes")} if context.facts.class_images else {}
+    return {ERROR: 1 - context.accuracy("singles"), **classes}
 
 
 def error_in_mix(logits: torch.Tensor, labels: torch.Tensor, mix: torch.Tensor) -> float | None:
@@ -84,24 +92,41 @@ def error_in_mix(logits: torch.Tensor, labels: torch.Tensor, mix: torch.Tensor) 
     return float((share * wrong / counts.clamp_min(1)).sum() / share.sum()) if share.sum() > 0 else None
 
 
+def unseen_error(context: Context) -> float | None:
+    """Return the network's error on unseen images of the single images' classes, 0..1; None where there are none."""
+    mix = torch.bincount(context.labels("singles"), minlength=context.num_classes)
+    return error_in_mix(context.logits("unseen"), context.labels("unseen"), mix)
+
+
 def nearest_snapshot(errors: dict[int, float], goal: float) -> int:
     """Return the number of the snapshot whose error is nearest to the goal; the latest of several."""
     return min(sorted(errors, reverse=True), key=lambda number: abs(errors[number] - goal))
 
 
 def rewind(context: Context) -> None:
-    """Go back to the snapshot that errs on the forget set as the network now errs on unseen images of its classes."""
+    """Go back to the snapshot that errs on single images as the network now errs on unseen images of their classes.
+
+    Where classes go too, only snapshots take part that have forgotten them, or have come nearest to it.
+    """
     last = int(context.values.epochs)
-    mix = torch.bincount(context.labels("forget"), minlength=context.num_classes)
-    goal = error_in_mix(context.logits("unseen"), context.labels("unseen"), mix)
+    goal = unseen_error(context)
     if goal is None:
-        context.say("No unseen images of the classes in the forget set to compare with: the last pass is kept.")
+        context.say("No unseen images of the single images' classes to compare with: the last pass is kept.")
         return
-    errors = {number: float(context.aux[f"{SNAPSHOT}{number}/error"]) for number in range(1, last)}
-    errors[last] = 1 - context.accuracy("forget")
-    chosen = nearest_snapshot(errors, goal)
+    now = judged(context)
+
+    def after_each_pass(name: str) -> dict[int, float]:
+        return {n: float(context.aux[f"{SNAPSHOT}{n}/{name}"]) for n in range(1, last)} | {last: now[name]}
+
+    errors = after_each_pass(ERROR)
+    eligible = errors
+    if CLASSES in now:
+        right = after_each_pass(CLASSES)
+        enough = max(context.values.stop_accuracy, min(right.values()))
+        eligible = {number: errors[number] for number in errors if right[number] <= enough}
+    chosen = nearest_snapshot(eligible, goal)
     context.say(
-        f"Unseen images of the same classes: {100 * goal:.1f} % wrong. Forget set after each pass: "
+        f"Unseen images of the same classes: {100 * goal:.1f} % wrong. Single images after each pass: "
         f"{', '.join(f'{100 * errors[number]:.1f} %' for number in sorted(errors))}. Kept: pass {chosen}."
     )
     if chosen != last:
@@ -111,8 +136,8 @@ def rewind(context: Context) -> None:
 
 
 def rewinds(values: Values, facts: Facts) -> bool:
-    """Whole classes are to be wrong throughout, so there is nothing to go back for."""
-    return bool(values.rewind) and facts.mode != "class"
+    """Tell whether a run goes back: for single images only, because whole classes are to be wrong throughout."""
+    return bool(values.rewind) and facts.single_images > 0
 
 
 def retain_accuracy(context: Context) -> Aux:
@@ -121,8 +146,13 @@ def retain_accuracy(context: Context) -> Aux:
 
 
 def wrong_enough(context: Context) -> bool:
-    """Tell whether accuracy on the forget set is at its goal: then no max pass is needed."""
-    return context.accuracy("forget", limit=GOAL_SAMPLES) <= context.values.stop_accuracy
+    """Tell whether classes are at their goal and single images as wrong as unseen ones: then no max pass is needed."""
+    if context.facts.class_images and context.accuracy("classes", GOAL_SAMPLES) > context.values.stop_accuracy:
+        return False
+    if not context.facts.single_images:
+        return True
+    goal = unseen_error(context)
+    return goal is None or 1 - context.accuracy("singles", GOAL_SAMPLES) >= goal
 
 
 def done(context: Context) -> bool:
@@ -145,6 +175,7 @@ def copies(values: Values, facts: Facts) -> float:
 def plan(values: Values, facts: Facts) -> list[Stage]:
     """Lay out max and min passes; a snapshot is taken where the next pass begins, a goal is looked at where it ends."""
     rewinding, goal = rewinds(values, facts), has_goal(values, facts)
+    skips = goal or (values.goal != "none" and facts.class_images > 0)
     minimise = Train(
         name="min",
         phase="recover",
@@ -176,7 +207,7 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
         elif goal:
             taken = retain_accuracy
         if number <= values.max_epochs:
-            unless = wrong_enough if goal and number > 1 else None
+            unless = wrong_enough if skips and number > 1 else None
             stages.append(replace(maximise, name=f"max, {of}", refresh=taken, unless=unless))
             taken = None
         until = done if goal and number >= FEWEST_PASSES else None
@@ -189,7 +220,7 @@ def explain(values: Values, facts: Facts) -> tuple[str, ...]:
     upward = min(values.max_epochs, values.epochs)
     parts = [f"{upward} of {values.epochs} passes move away from the original on the forget set; all of them recover."]
     if rewinds(values, facts):
-        parts.append("At the end it goes back to the pass that errs on the forget set as it does on unseen images.")
+        parts.append("At the end it goes back to the pass that errs on single images as it does on unseen images.")
     elif values.rewind:
         parts.append("No rewinding: whole classes are to be wrong throughout.")
     if has_goal(values, facts):
@@ -319,20 +350,19 @@ SCRUB = Method(
     needs=frozenset({"forget set", "retain set", "teacher"}),
     presets=(
         Preset(
-            "default",
-            "Default",
-            "Published weights and temperature, a larger step for short runs, a clip and at most 5 forget steps in a "
-            "max pass, without which these can destroy the network. Passes go on until the classes are forgotten and "
-            "the others recovered, two or three for most; chosen on digits and Fashion-MNIST.",
-            {"epochs": 6, "max_epochs": 6, "max_steps": 5, "goal": "forget accuracy"},
-            suits=frozenset({"class"}),
-        ),
-        Preset(
             "samples",
             "Single images",
             "More passes, a clip, at most 10 forget steps in a max pass, and back to the pass that forgot just enough.",
             {"epochs": 6, "max_epochs": 5, "clip": 2.0, "rewind": True, "max_steps": 10},
             frozenset({"sample"}),
+        ),
+        Preset(
+            "default",
+            "Default",
+            "Published weights and temperature, a larger step for short runs, a clip and at most 5 forget steps in a "
+            "max pass, without which these can destroy the network. Passes go on until the classes are forgotten and "
+            "the others recovered, two or three for most; chosen on digits and Fashion-MNIST.",
+            {"epochs": 6, "max_epochs": 6, "max_steps": 5, "goal": "forget accuracy", "rewind": True},
         ),
         Preset(
             "published-large",

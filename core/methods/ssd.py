@@ -33,19 +33,18 @@ Importance = Mapping[str, torch.Tensor]
 Measure = Callable[[Context, str, int | None], Importance]  # of a set, at most so many samples of it
 PRESETS = (
     Preset(
-        "search",
-        "Threshold searched",
-        "A tenth of what the published constant leaves of a chosen weight, with which fewer weights are enough; "
-        "chosen on digits and Fashion-MNIST.",
-        {"max_drop": 0.05, "dampening": 0.1},
-        frozenset({"class"}),
-    ),
-    Preset(
         "samples",
         "Threshold searched",
         "Expect next to no effect: what matters for single images matters for the rest of their class.",
         {"max_drop": 0.02},
         frozenset({"sample"}),
+    ),
+    Preset(
+        "search",
+        "Threshold searched",
+        "A tenth of what the published constant leaves of a chosen weight, with which fewer weights are enough; "
+        "chosen on digits and Fashion-MNIST.",
+        {"max_drop": 0.05, "dampening": 0.1},
     ),
 )
 LOWEST_ALPHA = 1.0  # of the search: below it only weights would be added that the dampening constant leaves alone

@@ -25,12 +25,12 @@ Weights = Mapping[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Found:
-    """A strength that was tried, the weights it gives by name, and the accuracies (0..1) these have."""
+    """A strength that was tried, the weights it gives by name, the retain accuracy and the `excess` (0..1) of these."""
 
     strength: float
     weights: Weights
     retain: float
-    forget: float
+    excess: float
 
 
 def search_parameters(name: str, title: str) -> tuple[Parameter, ...]:
@@ -63,25 +63,22 @@ def search_strength(
     """Return the strength that forgets most among those that lower retain accuracy by at most `max_drop`.
 
     `weights_at(strength)` gives the changed weights by parameter name; `strongest` may be the smaller number, as for a
-    threshold. Enough is forgotten where, for whole classes, none of their images is recognised and, for single images,
-    they are recognised as often as unseen ones; among strengths that forget equally the weakest is taken. The network
-    is left as it was. Raises RunError where even the weakest lowers retain accuracy by more.
+    threshold. Enough is forgotten where the excess is 0; among strengths that forget equally the weakest is taken. The
+    network is left as it was. Raises RunError where even the weakest lowers retain accuracy by more.
     """
     drop = float(context.values.max_drop)
     floor = context.accuracy("retain", limit=CHECKED) - drop
-    goal = 0.0 if context.forget_classes else context.accuracy("unseen", limit=CHECKED)
+    unseen = context.accuracy("unseen", limit=CHECKED) if context.facts.single_images else 0.0
     first, last = math.log(weakest), math.log(strongest)
 
     def judge(share: float) -> Found:
         strength = math.exp(first + share * (last - first))
         weights = weights_at(strength)
         with context.trying(weights):
-            retain = context.accuracy("retain", limit=CHECKED)
-            forget = context.accuracy("forget", limit=CHECKED)
-        return Found(strength, weights, retain, forget)
+            return Found(strength, weights, context.accuracy("retain", limit=CHECKED), excess(context, unseen))
 
     end = judge(1.0)
-    if end.retain >= floor and end.forget > goal:
+    if end.retain >= floor and end.excess > 0:
         return end
     best = end if end.retain >= floor else None
     weak, strong = 0.0, 1.0  # shares of the way between the bounds
@@ -89,9 +86,9 @@ def search_strength(
     for _ in range(ROUNDS + 1):
         found = judge(share)
         kept = found.retain >= floor
-        if kept and (best is None or found.forget <= best.forget or found.forget <= goal):
+        if kept and (best is None or found.excess <= best.excess):
             best = found
-        if kept and found.forget > goal:
+        if kept and found.excess > 0:
             weak = share
         else:
             strong = share
@@ -106,6 +103,19 @@ def search_strength(
     return best
 
 
+def excess(context: Context, unseen: float) -> float:
+    """Return how much too often images to forget are recognised, 0..1, as a mean over all of them.
+
+    Of classes that go no image is to be recognised, and images that go alone as often as `unseen` ones (0..1).
+    """
+    facts, over = context.facts, 0.0
+    if facts.class_images:
+        over += facts.class_images * context.accuracy("classes", limit=CHECKED)
+    if facts.single_images:
+        over += facts.single_images * max(0.0, context.accuracy("singles", limit=CHECKED) - unseen)
+    return over / facts.forget
+
+
 def search_looks(values: Values, facts: Facts) -> int:
     """Return how many images a search passes through the network at most."""
     return (ROUNDS + 3) * (min(CHECKED, facts.retain) + min(CHECKED, facts.forget)) if values.search else 0
@@ -117,8 +127,8 @@ def at_most(images: int, limit: int) -> int:
 
 
 def search_reads_unseen(values: Values, facts: Facts) -> bool:
-    """Tell whether a search looks at unseen images: where single images alone are forgotten."""
-    return bool(values.search) and facts.mode == "sample"
+    """Tell whether a search looks at unseen images: where single images are forgotten."""
+    return bool(values.search) and facts.single_images > 0
 
 
 def weights_of(context: Context) -> dict[str, torch.Tensor]:

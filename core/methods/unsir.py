@@ -70,6 +70,7 @@ def with_noise(networks: Networks, batch: Batch, aux: Aux, values: Values) -> Ba
         ids=torch.full_like(drawn, NO_SAMPLE),
         forget=torch.ones_like(drawn, dtype=torch.bool),
         weights=torch.ones_like(drawn, dtype=batch.weights.dtype),
+        alone=torch.zeros_like(drawn, dtype=torch.bool),
     )
     return joined(batch, noise)
 

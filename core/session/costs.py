@@ -19,7 +19,7 @@ def retraining_seconds(bench: Bench, selection: Selection, **settings: Any) -> f
 
     `settings` are those of `estimate`: device, precision, threads.
     """
-    values = preset_values(bench, RETRAIN, "", selection.mode)
+    values = preset_values(bench, RETRAIN, "", selection.kinds)
     return estimate(bench, selection, RETRAIN, values, measure=False, **settings).training_seconds
 
 
@@ -43,7 +43,7 @@ def shares_of_retraining(
         if not whole:
             continue
         try:
-            chosen = (values or {}).get(method) or preset_values(bench, method, "", selection.mode)
+            chosen = (values or {}).get(method) or preset_values(bench, method, "", selection.kinds)
             seconds = estimate(bench, selection, method, chosen, measure=False, **settings).training_seconds
         except AppError:  # such as a head without weight rows: the card says nothing of costs, the start says why
             continue

@@ -14,15 +14,14 @@ from core.selection import Selection
 def facts_of(selection: Selection, num_classes: int) -> Facts:
     """Return what a plan may depend on, from the forget set alone. Raises ForgetSetError for an empty or full one."""
     selection.check()
-    mode = selection.mode
-    assert mode != "empty"  # checked
-    return Facts(selection.count, selection.total - selection.count, mode, num_classes)  # type: ignore[arg-type]
+    singles = selection.loose_count
+    return Facts(selection.count - singles, singles, selection.total - selection.count, num_classes)
 
 
 def require_data(method: Method, values: Values, selection: Selection, dataset: Dataset) -> Facts:
     """Return the plan's facts; raise ForgetSetError where the method cannot do without data that is not there."""
     facts = facts_of(selection, dataset.num_classes)
-    if "sample" not in method.suits and facts.mode != "class":
+    if not facts.kinds <= method.suits:
         raise ForgetSetError(
             f"{method.title} works on whole classes only", "Choose whole classes, or another method for single images"
         )

@@ -132,7 +132,7 @@ def picture(outputs: dict[str, FullOutputs], dataset: Dataset, splits: Splits, m
 def _chosen(splits: Splits, most: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Choose test ids and training ids: unseen images, and the forget images where they are single ones."""
     test = torch.arange(len(splits.test_labels))
-    train = torch.empty(0, dtype=torch.int64) if splits.by_class else splits.forget_train
+    train = splits.forget_train if splits.has_singles else torch.empty(0, dtype=torch.int64)
     if len(test) + len(train) <= most:
         return test, train
     train = stratified(splits.labels, train, most // 2, seed=0) if len(train) else train

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -31,16 +31,16 @@ LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn", "safetensors")
 
 
 def preset_values(
-    bench: Bench, method_id: str, preset: str, mode: str, settings: Mapping[str, Any] | None = None
+    bench: Bench, method_id: str, preset: str, kinds: Set[str], settings: Mapping[str, Any] | None = None
 ) -> Values:
-    """Return a method's values for a model and a kind of forget set: defaults, then the preset, then `settings`.
+    """Return a method's values for a model and the kinds of a forget set: defaults, then the preset, then `settings`.
 
     The first preset of a method that trains a fresh model is the original's recipe, as far as its card tells, else one
     that suits the number of images; what another version wrote there and this one does not know is left out. Raises
     ParameterError naming all that is wrong, NotFoundError for an unknown method or preset.
     """
     method = get_method(method_id)
-    layers: list[Mapping[str, Any]] = [method.preset(preset, mode).values]
+    layers: list[Mapping[str, Any]] = [method.preset(preset, kinds).values]
     first = method.presets[0].name if method.presets else ""
     if method.starts_from == "fresh" and preset in ("", first):
         names = {parameter.name for parameter in method.parameters}
@@ -75,8 +75,8 @@ def make_unlearn_job(
     if chain is not None:
         asked, selection = chain.added(selection), chain.joined(selection)
         selection.check()
-    method, mode = get_method(method_id), selection.mode
-    values = preset_values(bench, method.id, preset, mode, settings)
+    method = get_method(method_id)
+    values = preset_values(bench, method.id, preset, selection.kinds, settings)
     require_data(method, values, selection, bench.dataset)
     return Job(
         kind="unlearn",
@@ -84,7 +84,7 @@ def make_unlearn_job(
         data=data_part(bench.dataset, bench.options),
         forget=forget_part(selection),
         method=method.id,
-        preset=method.preset(preset, mode).name,
+        preset=method.preset(preset, selection.kinds).name,
         parameters=dict(values),
         chain=chain.jobs if chain is not None else (),
         requests=(*chain.requests, request_part(method.id, asked)) if chain is not None else (),

@@ -59,8 +59,7 @@ class Judge:
                 "Choose settings by hand, or use data with at least 40 test images",
             )
         self._train, self._test, self._splits = train, test, splits
-        single = ~torch.isin(splits.labels[splits.forget_train], torch.tensor(splits.forget_classes))
-        self._samples = splits.forget_train[single]
+        self._samples = splits.forget_single_train
         if not len(self._samples) and not len(splits.forget_calibration):
             self._samples = splits.forget_train  # a class without an unseen image
         self._references: list[torch.Tensor] = []
@@ -73,7 +72,7 @@ class Judge:
             self._references = [logits for _, logits in read]
             self.goal = Readings(retain, _mean([g.forget for g in goals]), _mean([g.samples for g in goals]))
         else:
-            wanted = 0.0 if splits.by_class else retain
+            wanted = retain if splits.has_singles else 0.0
             have = goals[0]
             self.goal = Readings(retain, None if have.forget is None else 0.0, None if have.samples is None else wanted)
 

@@ -24,7 +24,7 @@ from core.models.work import block_shares
 from core.parameters import resolve
 from core.places import cache_home
 from core.runs.checkpoints import KEEP
-from core.selection import Selection
+from core.selection import CLASS, Selection
 from core.session.bench import Bench
 from core.session.demands import require_data
 
@@ -96,11 +96,12 @@ def choices(selection: Selection | None) -> tuple[Choice, ...]:
 
     Groups come in the order of their most commended method, and of GROUPS among equals.
     """
-    kind = "class" if selection is None or selection.mode in ("class", "empty") else "sample"
+    kinds = (selection.kinds if selection is not None else frozenset()) or {CLASS}
     found = []
     for method in METHODS.values():
-        suits = kind in method.suits
-        reason = "" if suits else "Works on whole classes only." if kind == "sample" else "Works on single images only."
+        suits = kinds <= method.suits
+        only = "whole classes" if CLASS in method.suits else "single images"
+        reason = "" if suits else f"Works on {only} only."
         found.append(Choice(method, suits, reason))
     best = {group: len(ORDER) for group in GROUPS}
     for choice in found:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from core.data.batches import NO_AUGMENTATION, Augmentation, ImageStore
+from core.data.batches import NO_AUGMENTATION, Augmentation, Batch, ImageStore
 from core.data.dataset import Dataset, ImageSet
 from core.data.preprocessing import Preprocessing
 from core.data.splits import Splits
@@ -84,6 +84,25 @@ def forget_mask(mode: str = "class", data: Dataset = DATA) -> torch.Tensor:
     by_class = labels == 1
     by_sample = torch.arange(len(labels)) % 7 == 0
     return {"class": by_class, "sample": by_sample, "mixed": by_class | by_sample}[mode]
+
+
+def rows_of(
+    labels: torch.Tensor,
+    forget: torch.Tensor | bool = True,
+    weights: torch.Tensor | None = None,
+    alone: torch.Tensor | bool = False,
+    images: torch.Tensor | None = None,
+) -> Batch:
+    """A batch with these labels for a loss that does not look at images: all to forget, with their class."""
+    n = len(labels)
+    return Batch(
+        images=torch.zeros(n, 1, 1, 1) if images is None else images,
+        labels=labels,
+        ids=torch.arange(n),
+        forget=torch.zeros(n, dtype=torch.bool) | forget,
+        weights=torch.ones(n) if weights is None else weights,
+        alone=torch.zeros(n, dtype=torch.bool) | alone,
+    )
 
 
 def make_setting(

@@ -118,7 +118,7 @@ def test_the_method_in_the_documents_works():
     exec(compile(code.group(1), "docs/development.md", "exec"), names)
     method = names["FLAT_OUTPUTS"]
     values = resolve(method.parameters)
-    stages = method.plan(values, Facts(forget=10, retain=90, mode="class", num_classes=4))
+    stages = method.plan(values, Facts(10, 0, 90, 4))
     assert [stage.reads for stage in stages] == ["forget", "retain"]
 
     def loss(logits: torch.Tensor) -> float:

@@ -14,6 +14,7 @@ from app.services import format as fmt
 from app.services import method_words
 from app.services import run_words as words
 from core.errors import AppError
+from core.selection import CLASS, SAMPLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +57,7 @@ class SetupPresenter(QObject):
         super().__init__(parent)
         self._context, self._view = context, view
         self._drafts: dict[str, Draft] = {}
-        self._mode = ""
+        self._kinds: frozenset[str] = frozenset()  # of the forget set
         self._model_sha = ""
         self._form_of = ""  # the method whose form is built
         self._plan: Plan | None = None
@@ -95,11 +96,11 @@ class SetupPresenter(QObject):
         from core.session.planning import choices  # the bench is open, so torch is loaded
 
         model = bench.model.sha256
-        if selection.mode != self._mode or model != self._model_sha or not self._view.methods.ticked():
-            if model != self._model_sha or selection.mode != self._mode:
+        if selection.kinds != self._kinds or model != self._model_sha or not self._view.methods.ticked():
+            if model != self._model_sha or selection.kinds != self._kinds:
                 self._drafts = {}  # presets depend on both
                 self._form_of = ""
-            self._mode, self._model_sha = selection.mode, model
+            self._kinds, self._model_sha = selection.kinds, model
             self._view.methods.set_choices(choices(selection))
         self._view.plan.set_forget(method_words.chosen(selection), selection.describe())
         self._ask_devices()
@@ -214,8 +215,7 @@ class SetupPresenter(QObject):
 
     def _show_form(self, method_id: str) -> None:
         method = self._view.methods.choice(method_id).method
-        kind = "class" if self._mode in ("class", "empty") else "sample"
-        presets = [preset for preset in method.presets if kind in preset.suits]
+        presets = list(method.presets_for(self._kinds or {CLASS}))
         draft = self._drafts.get(method_id)
         if draft is None:
             draft = self._drafts[method_id] = Draft(presets[0].name if presets else "")
@@ -230,7 +230,7 @@ class SetupPresenter(QObject):
 
         bench = self._context.project.bench
         assert bench is not None
-        return preset_values(bench, method_id, preset, self._mode if self._mode != "empty" else "class")
+        return preset_values(bench, method_id, preset, self._kinds or {CLASS})
 
     def _keep_draft(self) -> None:
         if self._form_of:
@@ -243,7 +243,7 @@ class SetupPresenter(QObject):
             draft = self._drafts.get(method_id)
             if draft is None:
                 method = self._view.methods.choice(method_id).method
-                preset = method.preset("", self._mode).name if method.presets else ""
+                preset = method.preset("", self._kinds).name if method.presets else ""
                 draft = Draft(preset, dict(self._preset_values(method_id, preset)))
             found[method_id] = draft
         return found
@@ -369,7 +369,7 @@ class SetupPresenter(QObject):
         lines = list(estimate.explain)
         if method_id == "muda":
             lines.append(words.RECONSTRUCTION)
-        if self._mode == "sample":
+        if self._kinds == {SAMPLE}:
             lines.append(words.NO_ALIGNMENT)
         selection = self._context.project.selection
         weighted = selection is not None and selection.weights is not None

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from core.engine.step import Board, Diverged
 from core.runs.folder import RunFolder
 
 from .conftest import contents, unlearn
@@ -251,7 +252,10 @@ def test_a_report_cannot_make_anyone_read_other_files(cli, tmp_path):
 
 
 def test_a_loss_that_stays_infinite_ends_with_4_and_keeps_the_folder(cli, model, tmp_path, monkeypatch):
-    monkeypatch.setattr("core.engine.engine.first_non_finite", lambda groups: 3 if groups else None)
+    def diverge(board):
+        raise Diverged(3)
+
+    monkeypatch.setattr(Board, "settle", diverge)
     result = cli(*unlearn(model, tmp_path / "u"))
     assert result.code == 4 and "infinite" in result.error and "step size" in result.error
     assert RunFolder(tmp_path / "u").status().state == "failed"

@@ -16,7 +16,7 @@ from core.engine.control import Control, Interrupted
 from core.engine.engine import Engine
 from core.engine.monitor import Monitor
 from core.engine.outputs import collect
-from core.engine.step import Board, first_non_finite
+from core.engine.step import Board, Diverged
 from core.errors import NonFiniteError
 from core.events import Log, PhaseChanged, StepMetrics
 from core.methods import get_method
@@ -268,11 +268,21 @@ def test_the_board_keeps_terms_of_different_stages_apart():
     board = Board()
     board.put(0, "forget", {"loss": torch.tensor(1.0), "alignment": torch.tensor(2.0)})
     board.put(1, "forget", {"loss": torch.tensor(3.0)})
-    board.put(2, "recover", {"extra": torch.tensor(5.0), "loss": torch.tensor(float("nan"))})
+    board.put(2, "recover", {"extra": torch.tensor(5.0), "loss": torch.tensor(4.0)})
+    board.settle()
     first, second = board.drain()
     assert first.steps == [0, 1] and first.terms == {"loss": [1.0, 3.0], "alignment": [2.0, None]}
     assert second.terms["extra"] == [5.0]
-    assert first_non_finite([first, second]) == 2
+    assert board.drain() == []
+
+
+def test_the_board_names_the_first_step_whose_loss_is_not_finite():
+    board = Board()
+    for step, loss in enumerate((1.0, float("nan"), float("inf"))):
+        board.put(step, "recover", {"loss": torch.tensor(loss)})
+    with pytest.raises(Diverged) as caught:
+        board.drain()
+    assert caught.value.step == 1
     assert board.drain() == []
 
 

@@ -6,13 +6,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from core.data.batches import Batch
 from core.engine.context import EngineContext
 from core.methods import get_method
 from core.methods.bad_teacher import forget_weight, imitate
 from core.methods.base import Facts, StageOutput
 from core.parameters import resolve
-from tests.core.toy import make_engine, make_setting, run_to_end
+from tests.core.toy import make_engine, make_setting, rows_of, run_to_end
 
 PARAMETERS = get_method("bad-teacher").parameters
 
@@ -22,9 +21,7 @@ def made(seed=0, count=6, classes=5):
     logits, teacher, untrained = torch.randn(3, count, classes, generator=generator)
     forget = torch.arange(count) % 3 == 0
     weight = torch.where(forget, 2.0, 1.0)
-    batch = Batch(
-        torch.zeros(count, 1, 1, 1), torch.zeros(count, dtype=torch.int64), torch.arange(count), forget, weight
-    )
+    batch = rows_of(torch.zeros(count, dtype=torch.int64), forget, weight)
     return StageOutput(logits, logits, teacher=teacher, untrained=untrained), batch
 
 
@@ -43,15 +40,15 @@ def test_the_loss_is_the_published_divergence_per_image_summed_over_classes():
 def test_divergence_is_from_the_teachers_not_to_them():
     """KL is not symmetric: a student that says nothing where its teacher is sure must pay for it."""
     sure, unsure = torch.tensor([[9.0, 0.0]]), torch.tensor([[0.0, 0.0]])
-    batch = Batch(torch.zeros(1, 1, 1, 1), torch.tensor([0]), torch.tensor([0]), torch.tensor([False]), torch.ones(1))
+    batch = rows_of(torch.tensor([0]), False)
     out = StageOutput(unsure, unsure, teacher=sure, untrained=unsure)
     assert float(imitate(out, batch, {}, resolve(PARAMETERS), p=0.0)["loss"]) == pytest.approx(0.692, abs=1e-3)
 
 
 def test_the_weight_is_the_share_in_a_shuffled_mixture_unless_set():
     values = resolve(PARAMETERS, {"retain_share": 0.3})
-    assert forget_weight(values, Facts(100, 900, "class", 10)) == pytest.approx(100 / 370)
-    assert forget_weight(resolve(PARAMETERS, {"forget_weight": 0.5}), Facts(1, 9, "class", 10)) == 0.5
+    assert forget_weight(values, Facts(100, 0, 900, 10)) == pytest.approx(100 / 370)
+    assert forget_weight(resolve(PARAMETERS, {"forget_weight": 0.5}), Facts(1, 0, 9, 10)) == 0.5
 
 
 def test_it_reads_a_share_of_the_retain_set_only():

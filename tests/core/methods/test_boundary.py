@@ -19,7 +19,7 @@ from core.methods.boundary_shrink import adversarial, nearest_wrong, toward_labe
 from core.methods.common import forgotten_classes
 from core.models.tap import TappedModel
 from core.parameters import resolve
-from tests.core.toy import CLASSES, make_engine, make_setting, run_to_end, weights
+from tests.core.toy import CLASSES, make_engine, make_setting, rows_of, run_to_end, weights
 
 VALUES = resolve(get_method("boundary-shrink").parameters, {"adversarial_step": 0.1})
 NO_CLASSES = {"forget_classes": torch.empty(0, dtype=torch.int64)}
@@ -40,7 +40,7 @@ def networks(teacher, low=0.0, high=1.0) -> Networks:
 def batch_of(images, labels) -> Batch:
     n = len(labels)
     images, labels = torch.tensor(images).view(n, 1, 1, 2), torch.tensor(labels)
-    return Batch(images, labels, torch.arange(n), torch.ones(n, dtype=torch.bool), torch.ones(n))
+    return rows_of(labels, images=images)
 
 
 def test_the_step_goes_up_the_loss_by_its_share_of_the_range_and_stays_within():

@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.data.batches import Batch
 from core.engine.context import EngineContext
 from core.methods import get_method
 from core.methods.base import StageOutput
 from core.methods.delete import imitate_without_the_class
 from core.parameters import resolve
-from tests.core.toy import make_engine, make_setting, run_to_end, weights
+from tests.core.toy import make_engine, make_setting, rows_of, run_to_end, weights
 
 PARAMETERS = get_method("delete").parameters
 
@@ -21,7 +20,7 @@ def made(count=4, classes=5):
     logits, teacher = torch.randn(2, count, classes, generator=generator)
     weight = torch.rand(count, generator=generator) + 0.5
     labels = torch.tensor([1, 1, 3, 3])
-    batch = Batch(torch.zeros(count, 1, 1, 1), labels, torch.arange(count), torch.ones(count, dtype=torch.bool), weight)
+    batch = rows_of(labels, True, weight)
     return StageOutput(logits, logits, teacher=teacher), batch
 
 

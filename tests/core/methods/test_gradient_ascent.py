@@ -6,36 +6,29 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from core.data.batches import Batch
 from core.engine.context import EngineContext
 from core.methods import get_method
 from core.methods.base import Facts, StageOutput
 from core.methods.gradient_ascent import ascend, plan
 from core.parameters import resolve
-from tests.core.toy import make_engine, make_setting, run_to_end, weights
+from tests.core.toy import make_engine, make_setting, rows_of, run_to_end, weights
 
 PARAMETERS = get_method("gradient-ascent").parameters
 LOGITS = torch.tensor([[2.0, 0.0, -1.0], [0.0, 8.0, 0.0], [1.0, 1.0, 1.0]])
 LABELS = torch.tensor([0, 0, 2])
 
 
-def batch_of(labels, weight=None):
-    n = len(labels)
-    forget = torch.ones(n, dtype=torch.bool)
-    return Batch(torch.zeros(n, 1, 1, 1), labels, torch.arange(n), forget, torch.ones(n) if weight is None else weight)
-
-
 def test_the_loss_is_minus_the_cross_entropy_and_weighs_samples():
     weight = torch.tensor([1.0, 0.5, 2.0])
     out = StageOutput(LOGITS, LOGITS)
-    loss = ascend(out, batch_of(LABELS, weight), {}, resolve(PARAMETERS))["loss"]
+    loss = ascend(out, rows_of(LABELS, True, weight), {}, resolve(PARAMETERS))["loss"]
     rows = -torch.log_softmax(LOGITS.double(), 1)[torch.arange(3), LABELS]
     assert float(loss) == pytest.approx(-float((rows * weight).mean()), rel=1e-6)
 
 
 def test_an_image_above_the_ceiling_pulls_no_further():
     logits = LOGITS.clone().requires_grad_(True)
-    ascend(StageOutput(logits, logits), batch_of(LABELS), {}, resolve(PARAMETERS, {"ceiling": 5.0}))["loss"].backward()
+    ascend(StageOutput(logits, logits), rows_of(LABELS), {}, resolve(PARAMETERS, {"ceiling": 5.0}))["loss"].backward()
     assert F.cross_entropy(LOGITS[1:2], LABELS[1:2]) > 5
     assert torch.count_nonzero(logits.grad[1]) == 0
     assert (logits.grad[[0, 2]].abs().sum(dim=1) > 0).all()
@@ -76,7 +69,7 @@ def test_it_stops_at_the_first_look_after_its_goal():
     assert engine.step == engine.layout.total and 0 < taken < 60 * len(setting.splits.forget_train)
     earlier = make_setting("gradient-ascent", **{**fixed, "goal": "none"})
     again = make_engine(earlier)
-    look = again.layout.segments[0].steps
+    look = max(1, round(len(earlier.splits.forget_train) // 8 / 3))
     seen = EngineContext(earlier, lambda: None)
     while again.samples_seen < taken:
         if again.step and again.step % look == 0:
@@ -102,6 +95,7 @@ def test_the_goal_for_single_images_is_the_accuracy_on_unseen_ones():
 
 
 @pytest.mark.parametrize(("epochs", "batch", "checks", "steps"), [(2, 10, 1, 4), (2.5, 10, 5, 5), (1, 500, 3, 1)])
-def test_stretches_add_up_to_the_passes_asked_for(epochs, batch, checks, steps):
+def test_a_stage_has_the_steps_of_the_passes_asked_for(epochs, batch, checks, steps):
     values = resolve(PARAMETERS, {"epochs": epochs, "batch": batch, "checks": checks})
-    assert sum(s.length.steps for s in plan(values, Facts(20, 60, "class", 4))) == steps
+    (stage,) = plan(values, Facts(20, 0, 60, 4))
+    assert stage.length.steps == steps and stage.until_every <= steps

@@ -7,13 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from core.data.batches import Batch
 from core.engine.context import EngineContext
 from core.methods import get_method
 from core.methods.base import StageOutput
 from core.methods.l1_sparse import normalises, normalising_parameters, penalty_weight, sparse_classification
 from core.parameters import resolve
-from tests.core.toy import make_engine, make_setting, run_to_end
+from tests.core.toy import make_engine, make_setting, rows_of, run_to_end
 
 PARAMETERS = get_method("l1-sparse").parameters
 
@@ -34,7 +33,7 @@ def test_the_loss_against_values_by_hand():
         "bn.weight": torch.nn.Parameter(torch.tensor([100.0])),
         "head.bias": torch.nn.Parameter(torch.tensor([0.5])),
     }
-    batch = Batch(torch.zeros(2, 1, 1, 1), labels, torch.arange(2), torch.zeros(2, dtype=torch.bool), torch.ones(2))
+    batch = rows_of(labels, False)
     out = StageOutput(logits, logits, parameters=parameters, progress=0.5)
     terms = sparse_classification(out, batch, {"norm/bn.weight": torch.tensor(True)}, resolve(PARAMETERS, {"l1": 0.1}))
     expected = float(F.cross_entropy(logits, labels)) + 0.1 * 0.5 * 3.5

@@ -9,8 +9,8 @@ from core.methods.base import Facts, Length, Train
 from core.methods.common import at_least, limited
 from core.parameters import resolve
 
-SMALL = Facts(forget=150, retain=1200, mode="class", num_classes=10)
-LARGE = Facts(forget=6000, retain=54000, mode="class", num_classes=10)
+SMALL = Facts(150, 0, 1200, 10)
+LARGE = Facts(6000, 0, 54000, 10)
 
 
 def stages(method: str, preset: str, facts: Facts) -> list[Train]:

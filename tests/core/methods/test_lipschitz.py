@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
-from core.data.batches import Batch
 from core.engine.context import EngineContext
 from core.methods import get_method
 from core.methods.base import Networks, StageOutput
 from core.methods.lipschitz import smoothness, with_noisy_copies
 from core.parameters import resolve
-from tests.core.toy import make_engine, make_setting, run_to_end, same, weights
+from tests.core.toy import make_engine, make_setting, rows_of, run_to_end, same, weights
 
 VALUES = resolve(get_method("lipschitz").parameters, {"copies": 3, "noise": 0.3})
 
@@ -19,7 +20,7 @@ def prepared(n=4, low=-10.0, high=10.0, seed=0, values=VALUES):
     generator = torch.Generator().manual_seed(5)
     images = torch.randn(n, 2, 3, 3, generator=generator)
     weigh = torch.tensor([0.0, 1.0, 2.0, 1.0])[:n]
-    batch = Batch(images, torch.arange(n), torch.arange(n) + 10, torch.ones(n, dtype=torch.bool), weigh)
+    batch = replace(rows_of(torch.arange(n), True, weigh, images=images), ids=torch.arange(n) + 10)
     low, high = torch.full((2, 1, 1), low), torch.full((2, 1, 1), high)
     nets = Networks(None, None, torch.Generator().manual_seed(seed), low, high)  # type: ignore[arg-type]
     return batch, with_noisy_copies(nets, batch, {}, values)

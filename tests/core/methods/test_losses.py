@@ -106,10 +106,10 @@ def test_quantile_matching_of_chosen_rows_is_that_of_these_rows_alone():
 
 
 def test_cross_entropy_is_torchs():
-    from core.data.batches import Batch
     from core.methods.base import StageOutput
     from core.methods.common import classification
+    from tests.core.toy import rows_of
 
-    batch = Batch(torch.empty(6, 1, 1, 1), LABELS, LABELS, LABELS.bool(), torch.ones(6))
+    batch = rows_of(LABELS, LABELS.bool())
     terms = classification(StageOutput(LOGITS, LOGITS), batch, {}, None)
     assert torch.equal(terms["loss"], F.cross_entropy(LOGITS, LABELS))

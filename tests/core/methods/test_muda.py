@@ -14,7 +14,7 @@ from core.engine.context import EngineContext
 from core.methods import get_method
 from core.methods.base import Facts, StageOutput, parts_of
 from core.methods.losses import quantile_matching
-from core.methods.muda import alignment_terms, directions, explain, forget_classes, forget_mixed, plan, retain_basis
+from core.methods.muda import alignment_terms, directions, explain, forget, plan, retain_basis
 from core.metrics.linear_algebra import gram
 from core.parameters import resolve
 from tests.core.toy import ToyNet, make_engine, make_setting, run_to_end, same, trained_net, weights
@@ -132,7 +132,7 @@ def test_the_forget_loss_names_its_terms_and_sums_them():
     batch: Batch = setting.train.batch(ids)
     out = setting.model(batch.images)
     teacher = setting.teacher(batch.images).logits
-    terms = forget_classes(StageOutput(out.logits, out.features, (), teacher), batch, aux, setting.values)
+    terms = forget(StageOutput(out.logits, out.features, (), teacher), batch, aux, setting.values)
     assert set(terms) == {"loss", "alignment", "distillation"}
     parts = terms["alignment"] + terms["distillation"]
     assert terms["loss"].item() == pytest.approx(parts.item(), rel=1e-6)
@@ -166,22 +166,22 @@ def test_the_stop_rule_ends_early_at_a_round():
     assert strict.samples_seen > loose.samples_seen
 
 
-@pytest.mark.parametrize("mode", ["class", "sample", "mixed"])
-def test_the_plan_scales_with_the_data_and_says_which_parts_are_active(mode):
+@pytest.mark.parametrize(("classes", "singles"), [(6000, 0), (0, 6000), (5000, 1000)])
+def test_the_plan_scales_with_the_data_and_says_which_parts_are_active(classes, singles):
     values = resolve(PARAMETERS, {"alternation": "round", "rounds": 3})
-    facts = Facts(forget=6000, retain=54000, mode=mode, num_classes=10)
+    facts = Facts(classes, singles, 54000, 10)
     stages = plan(values, facts)
     assert len(stages) == 6
     assert stages[0].length.steps == math.ceil(0.25 * 6000 / 64)
     assert stages[1].length.steps == math.ceil(0.1 * 54000 / 64)
     text = " ".join(explain(values, facts))
-    assert ("Alignment (weight" in text) is (mode != "sample")
-    assert ("says nothing" in text) is (mode != "class")
+    assert ("Alignment (weight" in text) is (classes > 0)
+    assert ("says nothing" in text) is (singles > 0)
 
 
 def test_small_data_gets_the_shortest_phase_allowed():
     values = resolve(PARAMETERS, {"alternation": "round", "rounds": 1, "min_steps": 7, "recover_share": 0.0})
-    stages = plan(values, Facts(forget=10, retain=90, mode="class", num_classes=10))
+    stages = plan(values, Facts(10, 0, 90, 10))
     assert [s.length.steps for s in stages] == [7]
 
 
@@ -205,12 +205,12 @@ def test_rows_of_classes_have_no_part_in_the_matching_of_single_images():
     out = setting.model(batch.images)
     single = batch.labels != 1
     assert 0 < int(single.sum()) < len(batch)
-    found = forget_mixed(StageOutput(out.logits, out.features), batch, aux, setting.values)["loss"]
+    found = forget(StageOutput(out.logits, out.features), batch, aux, setting.values)["loss"]
     losses = F.cross_entropy(out.logits[single], batch.labels[single], reduction="none")
     assert found.item() == pytest.approx(quantile_matching(losses, aux["unseen_losses"]).item(), rel=1e-6)
     classes = setting.train.batch(setting.splits.forget_train[~single])
     none = setting.model(classes.images)
-    terms = forget_mixed(StageOutput(none.logits, none.features), classes, aux, setting.values)
+    terms = forget(StageOutput(none.logits, none.features), classes, aux, setting.values)
     assert terms["loss"].item() == 0.0  # a batch without single images
     terms["loss"].backward()
     assert all(p.grad is None or bool(torch.isfinite(p.grad).all()) for p in setting.model.module.parameters())

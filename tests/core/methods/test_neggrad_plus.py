@@ -5,20 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.data.batches import Batch
 from core.engine.context import EngineContext
 from core.methods import get_method
 from core.methods.base import Facts, StageOutput
 from core.methods.neggrad_plus import contrast, explain, retain_weight
 from core.parameters import resolve
-from tests.core.toy import make_engine, make_setting, run_to_end
+from tests.core.toy import make_engine, make_setting, rows_of, run_to_end
 
 PARAMETERS = get_method("neggrad-plus").parameters
-
-
-def batch_of(labels, forget, weight):
-    n = len(labels)
-    return Batch(torch.zeros(n, 1, 1, 1), labels, torch.arange(n), forget, weight)
 
 
 def test_the_loss_against_values_by_hand():
@@ -27,7 +21,7 @@ def test_the_loss_against_values_by_hand():
     weight = torch.tensor([1.0, 1.0, 1.0, 3.0])
     rows = -torch.log_softmax(logits.double(), 1)[torch.arange(4), labels]
     terms = contrast(
-        StageOutput(logits, logits), batch_of(labels, forget, weight), {}, resolve(PARAMETERS, {"ceiling": 0}), a=0.7
+        StageOutput(logits, logits), rows_of(labels, forget, weight), {}, resolve(PARAMETERS, {"ceiling": 0}), a=0.7
     )
     expected = 0.7 * rows[:2].mean() - 0.3 * (rows[2] + 3 * rows[3]) / 2
     assert float(terms["loss"]) == pytest.approx(float(expected), rel=1e-6)
@@ -37,23 +31,23 @@ def test_a_forget_image_above_the_ceiling_pulls_no_further_and_retain_images_alw
     logits = torch.tensor([[9.0, 0.0], [9.0, 0.0]], requires_grad=True)
     labels, forget = torch.tensor([1, 1]), torch.tensor([False, True])
     values = resolve(PARAMETERS, {"ceiling": 4.0})
-    contrast(StageOutput(logits, logits), batch_of(labels, forget, torch.ones(2)), {}, values, a=0.5)["loss"].backward()
+    contrast(StageOutput(logits, logits), rows_of(labels, forget, torch.ones(2)), {}, values, a=0.5)["loss"].backward()
     assert torch.count_nonzero(logits.grad[1]) == 0
     assert logits.grad[0, 1] < 0  # descends towards the label
 
 
 def test_the_weight_follows_the_share_so_that_every_image_counts_the_same():
     values = resolve(PARAMETERS)
-    assert retain_weight(values, Facts(100, 900, "class", 10)) == pytest.approx(0.9)
-    assert retain_weight(values, Facts(10, 990, "sample", 10)) == pytest.approx(0.99)
+    assert retain_weight(values, Facts(100, 0, 900, 10)) == pytest.approx(0.9)
+    assert retain_weight(values, Facts(0, 10, 990, 10)) == pytest.approx(0.99)
     double = resolve(PARAMETERS, {"image_weight": 2.0})
-    assert retain_weight(double, Facts(100, 900, "class", 10)) == pytest.approx(900 / 1100)
+    assert retain_weight(double, Facts(100, 0, 900, 10)) == pytest.approx(900 / 1100)
 
 
 def test_a_weight_that_is_set_stays_as_set():
     values = resolve(PARAMETERS, {"retain_weight": 0.95})
-    assert retain_weight(values, Facts(1, 9, "class", 10)) == 0.95
-    assert "0.9500" in explain(values, Facts(1, 9, "class", 10))[0]
+    assert retain_weight(values, Facts(1, 0, 9, 10)) == 0.95
+    assert "0.9500" in explain(values, Facts(1, 0, 9, 10))[0]
 
 
 @pytest.mark.parametrize("mode", ["class", "sample"])

@@ -6,13 +6,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from core.data.batches import Batch
 from core.engine.context import EngineContext
 from core.methods import get_method
 from core.methods.base import StageOutput
 from core.methods.relabelling import allowed_labels, draws, relabelled, wrong_labels
 from core.methods.salun import saliency_mask, top_share
-from tests.core.toy import make_engine, make_setting, run_to_end, weights
+from tests.core.toy import make_engine, make_setting, rows_of, run_to_end, weights
 
 
 def context_of(**values):
@@ -67,7 +66,7 @@ def test_only_forget_samples_get_wrong_labels_and_they_carry_their_weights():
     torch.manual_seed(0)
     logits, labels, forget = torch.randn(4, 4), torch.tensor([1, 1, 2, 3]), torch.tensor([True, True, False, False])
     weight = torch.tensor([2.0, 0.5, 1.0, 1.0])
-    batch = Batch(torch.zeros(4, 1, 1, 1), labels, torch.arange(4), forget, weight)
+    batch = rows_of(labels, forget, weight)
     aux = {"draws": torch.tensor([0.0, 0.9, 0.5, 0.5]), "allowed": allowed_labels("kept classes", 4, (1,))}
     taught = torch.tensor([0, 3, 2, 3])
     loss = relabelled(StageOutput(logits, logits), batch, aux, get_values())["loss"]

@@ -6,7 +6,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from core.data.batches import Batch
 from core.engine.context import EngineContext
 from core.events import Log
 from core.methods import get_method
@@ -14,7 +13,7 @@ from core.methods.base import Edit, StageOutput
 from core.methods.losses import divergence
 from core.methods.scrub import error_in_mix, leave, nearest_snapshot, stay
 from core.parameters import resolve
-from tests.core.toy import make_engine, make_setting, run_to_end, same, trained_net, weights
+from tests.core.toy import make_engine, make_setting, rows_of, run_to_end, same, trained_net, weights
 
 PARAMETERS = get_method("scrub").parameters
 REWOUND = {"epochs": 4, "max_epochs": 3, "rewind": True, "batch": 16, "forget_batch": 4, "lr": 0.05}
@@ -23,13 +22,7 @@ REWOUND = {"epochs": 4, "max_epochs": 3, "rewind": True, "batch": 16, "forget_ba
 def rows(seed, count=5, classes=4):
     generator = torch.Generator().manual_seed(seed)
     logits, teacher = torch.randn(2, count, classes, generator=generator)
-    batch = Batch(
-        torch.zeros(count, 1, 1, 1),
-        torch.arange(count) % classes,
-        torch.arange(count),
-        torch.ones(count, dtype=torch.bool),
-        torch.rand(count, generator=generator) + 0.5,
-    )
+    batch = rows_of(torch.arange(count) % classes, True, torch.rand(count, generator=generator) + 0.5)
     return StageOutput(logits, logits, teacher=teacher), batch
 
 
@@ -113,14 +106,14 @@ def test_passes_go_on_until_the_class_is_forgotten_and_the_others_are_recovered(
 
 
 def test_while_the_class_is_forgotten_passes_only_recover(monkeypatch):
-    monkeypatch.setattr(EngineContext, "accuracy", lambda self, which, limit=None: 0.0 if which == "forget" else found)
+    monkeypatch.setattr(EngineContext, "accuracy", lambda self, which, limit=None: 0.0 if which == "classes" else found)
     found = 0.9
     assert len(walked()[0]) == 3
     found_at_start = iter([0.9])  # the original's; from then on less, so that the others never count as recovered
     monkeypatch.setattr(
         EngineContext,
         "accuracy",
-        lambda self, which, limit=None: 0.0 if which == "forget" else next(found_at_start, 0.5),
+        lambda self, which, limit=None: 0.0 if which == "classes" else next(found_at_start, 0.5),
     )
     assert walked()[0] == ["max, pass 1 of 6", *(f"min, pass {number} of 6" for number in range(1, 7))]
 

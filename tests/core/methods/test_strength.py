@@ -9,16 +9,17 @@ import pytest
 import torch
 
 from core.errors import RunError
+from core.methods.base import Facts
 from core.methods.strength import ROUNDS, search_strength
 
 
 class Judge:
     """A context whose accuracies follow from the strength that is on trial; 0: the network as it is."""
 
-    def __init__(self, retain, forget, max_drop=0.05, forget_classes=(1,), unseen=0.9) -> None:
+    def __init__(self, retain, classes=None, singles=None, max_drop=0.05, unseen=0.9) -> None:
         self.values = SimpleNamespace(max_drop=max_drop)
-        self.forget_classes = forget_classes
-        self.of = {"retain": retain, "forget": forget, "unseen": lambda s: unseen}
+        self.facts = Facts(50 * (classes is not None), 50 * (singles is not None), 900, 10)
+        self.of = {"retain": retain, "classes": classes, "singles": singles, "unseen": lambda s: unseen}
         self.now, self.tried = 0.0, []
 
     @contextmanager
@@ -41,7 +42,7 @@ def falling(at):
 
 
 def test_finds_the_strongest_that_images_to_keep_survive():
-    judge = Judge(retain=lambda s: 1 - s / 100, forget=lambda s: 1 / (1 + s))
+    judge = Judge(retain=lambda s: 1 - s / 100, classes=lambda s: 1 / (1 + s))
     found = judge.search()
     assert 4.9 < found.strength <= 5.0  # the fall is 0.05 at 5
     assert found.retain >= 0.95
@@ -50,28 +51,35 @@ def test_finds_the_strongest_that_images_to_keep_survive():
 
 
 def test_takes_the_weakest_that_forgets_a_class():
-    found = Judge(retain=falling(100), forget=falling(2)).search()
+    found = Judge(retain=falling(100), classes=falling(2)).search()
     assert 2.0 <= found.strength < 2.05
-    assert found.forget == 0.0
+    assert found.excess == 0.0
 
 
 def test_single_images_are_forgotten_where_they_are_like_unseen_ones():
-    found = Judge(retain=lambda s: 1.0, forget=lambda s: 1 - s / 10, forget_classes=(), unseen=0.8).search()
+    found = Judge(retain=lambda s: 1.0, singles=lambda s: 1 - s / 10, unseen=0.8).search()
     assert 2.0 <= found.strength < 2.05
 
 
+def test_classes_and_single_images_together_have_a_goal_each():
+    judge = Judge(retain=lambda s: 1.0, classes=falling(3), singles=lambda s: 1 - s / 10, unseen=0.8)
+    assert 3.0 <= judge.search().strength < 3.05  # by the class; single images were at their goal from 2 on
+    judge = Judge(retain=lambda s: 1.0, classes=falling(1), singles=lambda s: 1 - s / 10, unseen=0.8)
+    assert 2.0 <= judge.search().strength < 2.05
+
+
 def test_ends_are_taken_where_they_are_best():
-    assert Judge(retain=lambda s: 1.0, forget=lambda s: 1.0).search().strength == pytest.approx(1e3)
-    assert Judge(retain=lambda s: 1.0, forget=lambda s: 0.0).search().strength == pytest.approx(1e-3)
-    assert Judge(retain=falling(1e-2), forget=lambda s: 1.0).search().strength == pytest.approx(1e-2, rel=0.01)
+    assert Judge(retain=lambda s: 1.0, classes=lambda s: 1.0).search().strength == pytest.approx(1e3)
+    assert Judge(retain=lambda s: 1.0, classes=lambda s: 0.0).search().strength == pytest.approx(1e-3)
+    assert Judge(retain=falling(1e-2), classes=lambda s: 1.0).search().strength == pytest.approx(1e-2, rel=0.01)
 
 
 def test_a_threshold_falls_from_weak_to_strong():
-    found = Judge(retain=lambda s: 1.0 if s == 0 or s > 3 else 0.5, forget=lambda s: s / 10).search(10, 1)
+    found = Judge(retain=lambda s: 1.0 if s == 0 or s > 3 else 0.5, classes=lambda s: s / 10).search(10, 1)
     assert 3.0 < found.strength < 3.01
 
 
 def test_says_where_nothing_keeps_within_the_bound():
     with pytest.raises(RunError) as caught:
-        Judge(retain=lambda s: 1.0 if s == 0 else 0.1, forget=lambda s: 0.0).search()
+        Judge(retain=lambda s: 1.0 if s == 0 else 0.1, classes=lambda s: 0.0).search()
     assert "keeps the fall of retain accuracy below 0.05" in str(caught.value) and "max_drop" in caught.value.hint

@@ -15,7 +15,7 @@ from core.engine.setting import facts_of
 from core.errors import ForgetSetError
 from core.methods import get_method
 from core.parameters import resolve
-from core.selection import Selection
+from core.selection import Selection, mode_of
 from core.session.bench import Bench
 from core.session.caveats import caveats, is_unchanged
 from core.session.demands import require_data
@@ -136,7 +136,7 @@ def test_a_method_that_looks_at_unseen_images_is_refused_where_there_are_none(me
     with pytest.raises(ForgetSetError) as caught:
         require_data(chosen, values, selection, only_test_images(kept))
     assert "the test part of Toy has none" in str(caught.value) and chosen.title in str(caught.value)
-    assert require_data(chosen, values, selection, DATA).mode == mode
+    assert mode_of(require_data(chosen, values, selection, DATA).kinds) == mode
 
 
 def test_jobs_and_plans_refuse_alike(bench, three):

@@ -24,15 +24,16 @@ def measured(monkeypatch) -> None:
 
 
 def test_retraining_costs_its_passes_over_the_retain_set(bench, three, measured):
-    epochs = preset_values(bench, "retrain", "", "class")["epochs"]
-    retain, batch = three.total - three.count, preset_values(bench, "retrain", "", "class")["batch"]
+    epochs = preset_values(bench, "retrain", "", {"class"})["epochs"]
+    retain, batch = three.total - three.count, preset_values(bench, "retrain", "", {"class"})["batch"]
     steps = epochs * -(-retain // batch)
     assert retraining_seconds(bench, three) == steps * batch
 
 
 def test_shares_are_ratios_of_it(bench, three, measured):
-    values = {"finetune": {**preset_values(bench, "finetune", "", "class"), "batch": 128, "epochs": 2, "min_steps": 0}}
-    whole = {**preset_values(bench, "retrain", "", "class")}
+    short = {"batch": 128, "epochs": 2, "min_steps": 0}
+    values = {"finetune": {**preset_values(bench, "finetune", "", {"class"}), **short}}
+    whole = {**preset_values(bench, "retrain", "", {"class"})}
     expected = 2 * -(-(three.total - three.count) // 128) * 128 / retraining_seconds(bench, three)
     found = shares_of_retraining(bench, three, ["finetune", "retrain"], values)
     assert found == {"finetune": pytest.approx(expected), "retrain": 1.0} and whole["epochs"] > 0

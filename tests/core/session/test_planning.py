@@ -20,7 +20,7 @@ def test_the_steps_are_those_the_run_takes(bench, three, method, new_run):
     small = {"rounds": 2} if method == "muda" else {"epochs": 1} if method in ("finetune", "retrain") else {}
     if small and not all(any(p.name == name for p in METHODS[method].parameters) for name in small):
         small = {}
-    values = {**preset_values(bench, method, "", "class"), **small}
+    values = {**preset_values(bench, method, "", {"class"}), **small}
     planned = estimate(bench, three, method, values, measure=False)
     folder = new_run(method, settings=values)
     events: list = []
@@ -30,14 +30,14 @@ def test_the_steps_are_those_the_run_takes(bench, three, method, new_run):
 
 
 def test_what_is_not_measured_is_not_guessed(bench, three):
-    values = preset_values(bench, "muda", "", "class")
+    values = preset_values(bench, "muda", "", {"class"})
     assert estimate(bench, three, "muda", values, measure=False).seconds is None
 
 
 def test_a_step_is_measured_once_and_the_model_is_left_alone(bench, three, monkeypatch):
     before = {name: value.clone() for name, value in bench.model.state_dict.items()}
     random = torch.get_rng_state()
-    values = preset_values(bench, "muda", "", "class")
+    values = preset_values(bench, "muda", "", {"class"})
     first = estimate(bench, three, "muda", values)
     assert first.seconds is not None and first.seconds > 0
     assert torch.equal(torch.get_rng_state(), random)
@@ -48,7 +48,7 @@ def test_a_step_is_measured_once_and_the_model_is_left_alone(bench, three, monke
 
 
 def test_twice_the_rounds_take_twice_the_steps_and_longer(bench, three):
-    values = dict(preset_values(bench, "muda", "reconstruction", "class"))
+    values = dict(preset_values(bench, "muda", "reconstruction", {"class"}))
     once = estimate(bench, three, "muda", values)
     twice = estimate(bench, three, "muda", {**values, "rounds": 2 * values["rounds"]})
     assert twice.steps == 2 * once.steps and twice.seconds > once.seconds
@@ -56,31 +56,31 @@ def test_twice_the_rounds_take_twice_the_steps_and_longer(bench, three):
 
 
 def test_a_finished_run_teaches_the_next_estimate(bench, three):
-    values = preset_values(bench, "muda", "", "class")
+    values = preset_values(bench, "muda", "", {"class"})
     first = estimate(bench, three, "muda", values)
     planning.learn(first, 3 * first.plain_seconds)
     assert estimate(bench, three, "muda", values).seconds == pytest.approx(
         3 * first.plain_seconds
     )
-    other = preset_values(bench, "finetune", "", "class")
+    other = preset_values(bench, "finetune", "", {"class"})
     fine = estimate(bench, three, "finetune", other)
     assert fine.seconds == fine.plain_seconds  # another method learnt nothing from it
 
 
 def test_a_sleeping_machine_teaches_no_nonsense(bench, three):
-    first = estimate(bench, three, "muda", preset_values(bench, "muda", "", "class"))
+    first = estimate(bench, three, "muda", preset_values(bench, "muda", "", {"class"}))
     planning.learn(first, 1e9 * first.plain_seconds)
     assert planning.pace(first.pace_key) == planning.PACE_RANGE[1]
 
 
 def test_memory_and_disk_are_of_the_right_size(bench, three):
-    planned = estimate(bench, three, "muda", preset_values(bench, "muda", "", "class"))
+    planned = estimate(bench, three, "muda", preset_values(bench, "muda", "", {"class"}))
     weights = 4 * bench.model.parameters
     assert planned.memory_bytes > 4 * weights and planned.disk_bytes > 2 * weights
 
 
 def test_networks_kept_among_the_constants_are_in_the_estimate(bench, three):
-    values = preset_values(bench, "scrub", "samples", "sample")
+    values = preset_values(bench, "scrub", "samples", {"sample"})
     images = random_selection(three.labels, three.class_names, 0.05, seed=0)
     weights = 4 * bench.model.parameters
 
@@ -93,14 +93,14 @@ def test_networks_kept_among_the_constants_are_in_the_estimate(bench, three):
 
 
 def test_free_disk_is_looked_up_where_the_folder_would_be(tmp_path, bench, three):
-    planned = estimate(bench, three, "muda", preset_values(bench, "muda", "", "class"),
+    planned = estimate(bench, three, "muda", preset_values(bench, "muda", "", {"class"}),
                        measure=False, runs_folder=tmp_path / "not" / "there")  # fmt: skip
     assert planned.disk_free and planned.disk_free > planned.disk_bytes
 
 
 @pytest.mark.parametrize("preset", ["", "recipe", "colour"])
 def test_a_job_has_the_values_that_the_form_shows_for_its_preset(bench, three, preset):
-    shown = preset_values(bench, "retrain", preset, "class")
+    shown = preset_values(bench, "retrain", preset, {"class"})
     assert make_unlearn_job(bench, three, "retrain", preset=preset, device="cpu").parameters == dict(shown)
     assert shown.epochs == (30 if preset == "colour" else 4)  # the fixture's recipe
 
@@ -124,6 +124,6 @@ def test_methods_for_whole_classes_come_last_where_single_images_are_chosen(thre
 
 def test_a_fresh_model_is_trained_by_the_originals_recipe(bench):
     recipe = bench.model.card["recipe"]
-    assert preset_values(bench, "retrain", "", "class")["epochs"] == recipe["epochs"]
-    assert preset_values(bench, "retrain", "recipe", "class")["epochs"] == recipe["epochs"]
-    assert preset_values(bench, "retrain", "colour", "class")["epochs"] == 30
+    assert preset_values(bench, "retrain", "", {"class"})["epochs"] == recipe["epochs"]
+    assert preset_values(bench, "retrain", "recipe", {"class"})["epochs"] == recipe["epochs"]
+    assert preset_values(bench, "retrain", "colour", {"class"})["epochs"] == 30

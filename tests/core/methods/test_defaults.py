@@ -1,0 +1,140 @@
+"""The default preset of every method, on every kind of forget set it declares, does on digits what its card says."""
+
+from __future__ import annotations
+
+import copy
+from typing import NamedTuple
+
+import pytest
+import torch
+import torch.nn.functional as F
+from core.session.opening import open_data
+
+from core.data.batches import ImageStore
+from core.data.splits import Splits
+from core.engine.setting import Setting
+from core.methods import METHODS, get_method
+from core.models.architectures import ModelSpec, build_model
+from core.models.tap import TappedModel
+from core.parameters import resolve
+from tests.core.toy import make_engine, run_to_end
+
+CLASS, SINGLES = 3, 40
+KINDS = {"class": {"class"}, "sample": {"sample"}, "both": {"class", "sample"}}
+CPU = torch.device("cpu")
+
+
+class Figures(NamedTuple):
+    """Accuracies in percent and mean losses; NaN where there are no such images."""
+
+    forget_test: float  # unseen images of the class to forget
+    retain_test: float
+    retain_train: float
+    singles: float
+    singles_loss: float
+    unseen_loss: float
+
+
+class Bounds(NamedTuple):
+    """What a card allows: most forget-test accuracy, most points of retain-test and singles' accuracy lost."""
+
+    forget_test: float = 5.0
+    lost: float = 4.0
+    singles_lost: float = 6.0
+
+
+# What cards warn of; everything else is held to the bounds above.
+LOOSER = {
+    "finetune": Bounds(forget_test=100.0),  # hopes that the others fade, and "often forgets little"
+    "gradient-ascent": Bounds(lost=14.0),  # fourteen points on digits
+    "lipschitz": Bounds(forget_test=7.0, lost=20.0, singles_lost=20.0),  # ten to eighteen points on the others
+    "esc": Bounds(lost=10.0),  # "which can cost retain accuracy"
+    "fisher": Bounds(lost=6.0),  # as strong as the images to keep bear: `max_drop`
+    "ssd": Bounds(lost=6.0),
+    "lfssd": Bounds(lost=6.0),
+    "influence": Bounds(lost=6.0),
+    "bad-teacher": Bounds(lost=10.0, singles_lost=8.0),
+    "boundary-shrink": Bounds(lost=6.0),  # five on digits
+    "boundary-expand": Bounds(forget_test=34.0, lost=31.0),  # up to a third is left, up to thirty points are lost
+}
+
+
+class Digits:
+    """Digits and a network trained on them as the example's is."""
+
+    def __init__(self) -> None:
+        self.data = open_data("digits")
+        torch.manual_seed(0)
+        nothing = torch.zeros(len(self.data.train), dtype=torch.bool)
+        original = self.setting("retrain", build_model(ModelSpec("small-cnn", 10, 1, (8, 8))), nothing, {"epochs": 12})
+        run_to_end(make_engine(original))
+        self.original = original.model.module.eval()
+        labels = self.data.train.labels
+        others = torch.nonzero(labels != CLASS).flatten()
+        drawn = others[torch.randperm(len(others), generator=torch.Generator().manual_seed(3))[:SINGLES]]
+        single = torch.zeros_like(nothing)
+        single[drawn] = True
+        self.masks = {"class": labels == CLASS, "sample": single, "both": single | (labels == CLASS)}
+
+    def setting(self, method_id, network, mask, values) -> Setting:
+        """A method on the digits, without the session around it."""
+        method, data = get_method(method_id), self.data
+        chosen = resolve(method.parameters, values)
+        return Setting(
+            run_id="test", method=method, values=chosen, seed=0,
+            model=TappedModel(network, 10, method.layers(chosen), input_shape=(1, 8, 8)), splits=Splits.of(data, mask),
+            train=ImageStore(data.train, data.preprocessing, CPU, mask),
+            test=ImageStore(data.test, data.preprocessing, CPU), class_names=data.classes, device=CPU,
+        )  # fmt: skip
+
+    def figures(self, setting: Setting, network) -> Figures:
+        """Measure a network on the sets of a setting."""
+        splits = setting.splits
+
+        def measured(store, ids) -> tuple[float, float]:
+            batch = store.batch(ids)
+            with torch.no_grad():
+                logits = network.eval()(batch.images)
+            right = (logits.argmax(dim=1) == batch.labels).float().mean()
+            return 100 * float(right), float(F.cross_entropy(logits, batch.labels))
+
+        single, single_loss = measured(setting.train, splits.forget_single_train)
+        unseen, unseen_loss = measured(setting.test, splits.retain_test)
+        forget_test, _ = measured(setting.test, splits.forget_test)
+        return Figures(
+            forget_test, unseen, measured(setting.train, splits.retain_train)[0], single, single_loss, unseen_loss
+        )
+
+
+@pytest.fixture(scope="module")
+def digits() -> Digits:
+    """The original, trained once."""
+    return Digits()
+
+
+CASES = [
+    (method.id, kind)
+    for method in METHODS.values()
+    for kind, kinds in KINDS.items()
+    if method.starts_from == "original" and kinds <= method.suits
+]
+
+
+@pytest.mark.parametrize(("method_id", "kind"), CASES)
+def test_the_default_does_what_the_card_says(digits, method_id, kind):
+    method = get_method(method_id)
+    preset = method.preset("", KINDS[kind])
+    assert KINDS[kind] <= preset.suits
+    network = copy.deepcopy(digits.original)
+    setting = digits.setting(method_id, network, digits.masks[kind], preset.values)
+    before = digits.figures(setting, digits.original)
+    run_to_end(make_engine(setting))
+    after, allowed = digits.figures(setting, network), LOOSER.get(method_id, Bounds())
+    assert after.retain_test >= before.retain_test - allowed.lost
+    if "class" in KINDS[kind]:
+        assert before.forget_test == 100.0
+        assert after.forget_test <= allowed.forget_test
+    if "sample" in KINDS[kind]:
+        # Their class stays: they are to be about as right and about as sure as unseen images, never far from them.
+        assert after.singles >= before.singles - allowed.singles_lost
+        assert after.singles_loss <= max(after.unseen_loss, 0.1) * 1.5
