@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import torch
 
-from core.data.batches import Batch, batches_per_epoch
+from core.data.batches import Batch, batches_in, batches_per_epoch
 from core.methods.base import Aux, Context, Facts, Length, Train
 from core.parameters import Parameter, Values
 
@@ -69,7 +68,7 @@ def stop_accuracy(default: float, group: str) -> Parameter:
 def until_goal(stage: Train, values: Values, facts: Facts) -> Train:
     """Return the stage with `epochs` passes over the forget set, `max_steps` at most, that ends at its goals."""
     per_pass = batches_per_epoch(facts.forget, stage.batch)
-    total = math.ceil(values.epochs * per_pass)
+    total = batches_in(values.epochs, facts.forget, stage.batch)
     stage = replace(stage, length=Length(steps=min(total, values.max_steps or total)))
     if values.goal == "none":
         return stage
