@@ -122,10 +122,11 @@ def _selection(forget: ForgetSet, dataset: Any) -> Any:
 
 def _key(job: Any) -> str:
     """What determines a cell: the job without what the machine adds, and the source of the method."""
-    from core.job import to_dict
+    from dataclasses import asdict
+
     from core.methods import get_method
 
-    kept = {name: value for name, value in to_dict(job).items() if name not in ("libraries", "app_version")}
+    kept = {name: value for name, value in asdict(job).items() if name not in ("libraries", "app_version")}
     source = inspect.getsource(sys.modules[get_method(job.method).plan.__module__])
     text = json.dumps(kept, sort_keys=True, default=str)  # a file's metadata come in another order every time
     return hashlib.sha256((text + source).encode()).hexdigest()[:10]

@@ -1,14 +1,13 @@
-"""What was asked: model, data, forget set, method, parameters, seed, device; strict JSON with a schema version."""
+"""What a run is asked to do: model, data, forget set, method, parameters, seed, device. Saved as job.json."""
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
-from core.errors import InputError, MismatchError
+from core.errors import InputError
+from core.jsonio import check_schema, convert
 
 SCHEMA_VERSION = 1
 
@@ -57,7 +56,7 @@ class ForgetPart:
 
 @dataclass(frozen=True, kw_only=True)
 class TuningPart:
-    """How the parameters were chosen, where a search chose them; the tries stand in tuning.json beside the job."""
+    """How a search chose the parameters; its tries stand in tuning.json beside the job."""
 
     asked: int  # tries asked for
     tried: int
@@ -71,7 +70,7 @@ class TuningPart:
 
 @dataclass(frozen=True, kw_only=True)
 class RequestPart:
-    """One request of a chain: what it asked for beyond the requests before it. The job's own comes last, unnamed."""
+    """One request of a chain: what it asked for beyond earlier ones. The job's own comes last and names no run."""
 
     method: str
     mode: str
@@ -83,7 +82,7 @@ class RequestPart:
 
 @dataclass(frozen=True, kw_only=True)
 class OriginPart:
-    """The model before the first request of a chain, which results are held against."""
+    """The model before the first request of a chain, which results are compared with."""
 
     path: str
     sha256: str
@@ -91,8 +90,9 @@ class OriginPart:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One job. Frozen: a change makes a new job. Method parameters are validated in core.methods."""
+    """One job. Parameters of the method are checked by core.methods."""
 
+    schema_version: int = SCHEMA_VERSION
     kind: str = "unlearn"  # or "train"
     model: ModelPart
     data: DataPart
@@ -107,41 +107,24 @@ class Job:
     monitoring_budget: float = 0.1
     checkpoint_seconds: float = 20.0
     tuning: TuningPart | None = None
-    chain: tuple[str, ...] = ()  # hashes of earlier runs' jobs this one starts from, oldest first
+    chain: tuple[str, ...] = ()  # SHA-256 of the jobs of earlier runs that this one starts from, oldest first
     requests: tuple[RequestPart, ...] = ()  # of the chain, this job's own last; empty where there is no chain
     origin: OriginPart | None = None
     app_version: str = ""
     libraries: dict[str, str] = field(default_factory=dict)
-    schema_version: int = SCHEMA_VERSION
 
 
-def to_dict(job: Job) -> dict[str, Any]:
-    """Return the job as plain data, `schema_version` first."""
-    data = dataclasses.asdict(job)
-    return {"schema_version": data.pop("schema_version"), **data}
+MIGRATIONS: list[Callable[[dict[str, Any]], dict[str, Any]]] = []  # MIGRATIONS[v - 1] turns schema v into v + 1
 
 
 def from_dict(data: Any) -> Job:
-    """Rebuild a job from job.json's content.
+    """Rebuild a job from job.json's content, of this schema version or an earlier one.
 
     Raises InputError where it is not a job, MismatchError where a newer version wrote it.
     """
     if not isinstance(data, dict) or "schema_version" not in data:
         raise InputError("This is not a job file: it has no schema_version")
-    version = data["schema_version"]
-    if not isinstance(version, int) or version < 1:
-        raise InputError(f"The job's schema_version must be a whole number from 1, got {version!r}")
-    if version > SCHEMA_VERSION:
-        raise MismatchError(
-            f"The job was written by a newer version (schema {version}; this one reads up to {SCHEMA_VERSION})",
-            "Update Unlearn Studio to open it",
-        )
+    version = check_schema(data["schema_version"], SCHEMA_VERSION, "The job")
     for migrate in MIGRATIONS[version - 1 :]:
         data = migrate(data)
-    try:
-        return msgspec.convert(data, Job)
-    except msgspec.ValidationError as error:
-        raise InputError(f"The job file is damaged: {error}") from error
-
-
-MIGRATIONS: list[Any] = []  # MIGRATIONS[v - 1] turns schema v into v + 1
+    return convert({**data, "schema_version": SCHEMA_VERSION}, Job, "The job file")

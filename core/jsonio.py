@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from core.errors import InputError, MismatchError
 from core.files import write_atomic
+
+Kind = TypeVar("Kind")
 
 _encoder = msgspec.json.Encoder(enc_hook=lambda value: value.tolist() if hasattr(value, "tolist") else str(value))
 
@@ -55,6 +57,19 @@ def read_json(path: Path) -> Any:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented strict JSON, atomically."""
     write_atomic(path, dumps_pretty(value))
+
+
+def convert(data: Any, kind: type[Kind], where: str) -> Kind:
+    """Return plain data as a declared structure (msgspec's strict rules; unknown fields are ignored).
+
+    where: what the data is of, in words. Raises InputError naming the field that is missing or of another type.
+    """
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).replace("`", "").partition(" - at ")
+        field = f" at {place.removeprefix('$.')}" if place else ""
+        raise InputError(f"{where} is damaged{field}: {reason[0].lower()}{reason[1:]}") from error
 
 
 def check_schema(version: Any, newest: int, where: str) -> int:

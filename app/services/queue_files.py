@@ -83,7 +83,7 @@ class WaitingRoom:
         with _written(waiting.entry):
             self._lock_folder()
             waiting.entry.mkdir(parents=True, exist_ok=True)
-            write_json(waiting.entry / JOB, jobs.to_dict(waiting.job))
+            write_json(waiting.entry / JOB, waiting.job)
             write_forget_list(waiting.entry / FORGET, selection, dataset.train.paths)
             tries = str(waiting.tries) if waiting.tries else ""
             # Written last: an entry without this file does not count.

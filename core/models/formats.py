@@ -6,8 +6,6 @@ import copy
 import importlib.util
 import inspect
 import io
-import os
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +18,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from core.errors import InputError
-from core.files import umask
+from core.files import replacing
 from core.models.architectures import Size
 from core.models.tap import main_logits
 from core.models.weights import CheckpointForm, read_weights, type_name
@@ -62,7 +60,7 @@ def write_same(path: Path, state_dict: Mapping[str, Tensor], form: CheckpointFor
         return
     from safetensors.torch import save_file
 
-    with _replacing(path) as temporary:
+    with _writing(path) as temporary:
         save_file(_as_it_came(state_dict, form), temporary, metadata=form.metadata or None)
 
 
@@ -70,7 +68,7 @@ def write_safetensors(path: Path, state_dict: Mapping[str, Tensor], metadata: Ma
     """Write weights as they are, with text metadata; raises InputError where that cannot be written."""
     from safetensors.torch import save_file
 
-    with _replacing(path) as temporary:
+    with _writing(path) as temporary:
         save_file(_plain(state_dict), temporary, metadata={"format": "pt", **metadata})
 
 
@@ -81,7 +79,7 @@ def write_pt(path: Path, state_dict: Mapping[str, Tensor], form: CheckpointForm 
         content = {**form.scalars, form.container: content}
     elif form:
         content = {**content, **form.scalars}
-    with _replacing(path) as temporary, temporary.open("wb") as file:
+    with _writing(path) as temporary, temporary.open("wb") as file:
         try:
             torch.save(content, file)
         except RuntimeError as error:  # torch raises it where the disk is full
@@ -103,14 +101,14 @@ def export_onnx(path: Path, module: nn.Module, input_size: Size, in_channels: in
         options |= {"dynamo": True, "external_data": False, "dynamic_shapes": batch}
     else:
         options |= {"dynamic_axes": {"images": {0: "batch"}, "logits": {0: "batch"}}}
-    with _replacing(path) as temporary, _exporting(path, "ONNX"):
+    with _writing(path) as temporary, _exporting(path, "ONNX"):
         torch.onnx.export(network, (example,), str(temporary), **options)
 
 
 def export_pt2(path: Path, module: nn.Module, input_size: Size, in_channels: int) -> None:
     """Write an exported program (`torch.export`) for any batch size; raises InputError where that does not work."""
     network, example = _for_export(module, input_size, in_channels)
-    with _replacing(path) as temporary, _exporting(path, "torch.export"):
+    with _writing(path) as temporary, _exporting(path, "torch.export"):
         program = torch.export.export(network, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},))
         content = io.BytesIO()  # given a path, its writer ends the whole process where the disk is full
         torch.export.save(program, content)
@@ -173,26 +171,15 @@ def compare_export(
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary file beside `path` that replaces it once it is completely on disk."""
-    temporary: Path | None = None
+def _writing(path: Path) -> Iterator[Path]:
+    """Give a temporary file that takes the place of `path`; raises InputError where the disk does not take it."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~umask())  # mkstemp makes it private
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            yield temporary
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
     except SafetensorError as error:  # safetensors raises it for errors of the disk, too
         raise InputError(f"{path} cannot be written: {error}") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def _plain(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
 import torch
 from torch import Tensor, nn
 
+from core import jsonio
 from core.errors import InputError, UnsafeFileError, first_few
 from core.models.architectures import shapes_of
 from core.models.trust import NO_TRUST, Trust
@@ -49,10 +49,7 @@ class CheckpointForm:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> CheckpointForm:
         """Rebuild from plain data; raises InputError where it is not that of a form."""
-        try:
-            form = msgspec.convert(data, cls)
-        except msgspec.ValidationError as error:
-            raise InputError(f"The job does not say in which form its model file was: {error}") from error
+        form = jsonio.convert(data, cls, "The job's note of how its model file was saved")
         return dataclasses.replace(form, scalars=unpack(form.scalars))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from core.errors import MismatchError, RunError
+from core.files import replacing
+from core.jsonio import check_schema
 from core.runs.folder import CHECKPOINTS, RunFolder
 
 KEEP = 2
@@ -16,23 +17,16 @@ SCHEMA_VERSION = 1
 
 
 def save_checkpoint(folder: RunFolder, state: dict[str, Any]) -> tuple[str, int]:
-    """Write a state under its step and drop all but the last two; returns the path in the run folder and its bytes.
+    """Write a state under its step and drop all but the last two; return its path in the run folder and its bytes.
 
-    Those of later steps go too: the run began again with a smaller step size, and they are of the attempt before.
-    Raises RunError where the disk does not take it: a failed save must not be silent.
+    Checkpoints of later steps go too: they are of an attempt that diverged, and the run began again from an earlier
+    one. Raises RunError where the disk does not take the file: a failed save must not be silent.
     """
-    directory = folder.file(CHECKPOINTS)
-    path = directory / f"step-{state['step']:09d}.pt"
-    temporary = path.with_suffix(".tmp")
+    path = folder.file(CHECKPOINTS) / f"step-{state['step']:09d}.pt"
     try:
-        directory.mkdir(exist_ok=True)
-        with temporary.open("wb") as file:
+        with replacing(path) as temporary, temporary.open("wb") as file:
             torch.save({"schema_version": SCHEMA_VERSION, "job_sha256": folder.job_sha256(), **state}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
     except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
         raise RunError(
             f"The checkpoint could not be written: {error}", "Free some disk space and resume the run"
         ) from error
@@ -55,10 +49,7 @@ def load_checkpoint(folder: RunFolder) -> dict[str, Any] | None:
             state = torch.load(path, map_location="cpu", weights_only=True)
         except Exception:  # a damaged file may raise anything: the one before it is as good
             continue
-        if state.get("schema_version", 0) > SCHEMA_VERSION:
-            raise MismatchError(
-                f"{path.name} was written by a newer version", "Update Unlearn Studio to resume this run"
-            )
+        check_schema(state.get("schema_version"), SCHEMA_VERSION, path.name)
         if state.get("job_sha256") != folder.job_sha256():
             raise MismatchError(
                 f"{path.name} belongs to another job than job.json", "The job file was changed after the start"

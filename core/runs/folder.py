@@ -7,33 +7,29 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import filelock
 
 from core import job as jobs
+from core.endings import CARD_NAME, WEIGHTS_NAME
 from core.errors import InputError, MismatchError, NotFoundError
 from core.files import file_sha256
 from core.job import Job
-from core.jsonio import loads, read_json, write_json
+from core.jsonio import convert, loads, read_json, write_json
 from core.states import ACTIVE, State, named
 
 JOB, FORGET, EVENTS, STATUS = "job.json", "forget.csv", "events.jsonl", "status.json"
-MODEL, MODEL_PT, CARD = "model.safetensors", "model.pt", "model.json"
+MODEL, MODEL_PT, CARD = WEIGHTS_NAME, "model.pt", CARD_NAME
 REPORT_HTML, REPORT_JSON, CHECKPOINTS, LOCK = "report.html", "report.json", "checkpoints", ".lock"
-LOCK_SECONDS = 0.3  # waited for a run that is in use: `locked`, asked elsewhere, holds it for a moment
-MAY_DIE = ("preparing", "running", "paused", "stopping", "discarding")  # states without another word: the lock tells
-STATES = (*MAY_DIE, "queued", "stopped", "discarded", "finished", "failed", "interrupted")  # of core.states
-TUNING = "tuning.json"  # tries of a search for settings; there before the job, which it gives its values to
+LOCK_SECONDS = 0.3  # to wait for a lock: another program that asks `locked` holds it for a moment
+TUNING = "tuning.json"  # tries of a search for settings, written before the job, whose values it chooses
 VERIFY, REMOVED, SIGNATURE = "verify.jsonl", "removed.json", "report.json.sig"
 OWN_FILES = (JOB, FORGET, EVENTS, STATUS, MODEL, MODEL_PT, CARD, REPORT_HTML, REPORT_JSON, VERIFY, REMOVED, SIGNATURE)
-_LEFTOVERS = (  # temporary names of what is replaced whole
-    *(f".{name}.????????.tmp" for name in (*OWN_FILES, TUNING)),
-    *(f".{Path(name).stem}.????????{Path(name).suffix}" for name in (MODEL, MODEL_PT)),
-    f"{CHECKPOINTS}/step-*.tmp",
-)
+# Temporary names of files that are replaced whole (`files.replacing`).
+_LEFTOVERS = (*(f".{name}.????????.tmp" for name in (*OWN_FILES, TUNING)), f"{CHECKPOINTS}/.step-*.????????.tmp")
 
 
 @dataclass(frozen=True)
@@ -84,7 +80,7 @@ class RunFolder:
             )
         try:
             folder.path.mkdir(parents=True, exist_ok=True)
-            write_json(folder.file(JOB), jobs.to_dict(job))
+            write_json(folder.file(JOB), job)
         except OSError as error:
             raise InputError(
                 f"{folder.path} cannot be used as a run folder: {error.strerror}",
@@ -126,7 +122,7 @@ class RunFolder:
 
     def write_status(self, status: Status) -> None:
         """Replace status.json atomically."""
-        write_json(self.file(STATUS), asdict(status))
+        write_json(self.file(STATUS), status)
 
     def events(self) -> list[dict[str, Any]]:
         """Return the recorded events in order, without those a resume has overtaken.
@@ -223,29 +219,22 @@ class RunFolder:
 
     def _read_status(self) -> Status:
         try:
-            data = read_json(self.file(STATUS))
-            return Status(**{name: data[name] for name in Status.__dataclass_fields__ if name in data})
-        except (InputError, TypeError):
-            return Status("interrupted", 0, 0.0)
+            return convert(read_json(self.file(STATUS)), Status, STATUS)
+        except InputError:
+            return Status(State.INTERRUPTED.value, 0, 0.0)
 
 
 def event_lines(data: bytes) -> list[dict[str, Any]]:
     """Return the events that stand in a piece of events.jsonl; a line that is no event is skipped."""
-    found = []
+    events = []
     for line in data.split(b"\n"):
-        if not line:
-            continue
-        try:
-            event = loads(line)
-        except ValueError:
-            continue
-        if isinstance(event, dict):
-            found.append(event)
-    return found
+        with suppress(ValueError):  # an empty or damaged line
+            events.append(loads(line))
+    return [event for event in events if isinstance(event, dict)]
 
 
 def effective(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Drop what a resume took back: events of steps after the one a later `run_started` resumed at."""
+    """Return the events without those a resume took back: of steps after the one a later `run_started` resumed at."""
     kept: list[dict[str, Any]] = []
     for event in events:
         resumed_at = event.get("resumed_at") if event.get("type") == "run_started" else None
@@ -267,5 +256,5 @@ def list_runs(folder: Path | str) -> list[RunFolder]:
         return [RunFolder(root)]
     if not root.is_dir():
         raise NotFoundError(f"There is no folder {root}")
-    found = [RunFolder(child) for child in root.iterdir() if child.is_dir() and RunFolder(child).exists]
-    return sorted(found, key=lambda run: run.file(JOB).stat().st_mtime, reverse=True)
+    runs = [RunFolder(child) for child in root.iterdir() if child.is_dir() and RunFolder(child).exists]
+    return sorted(runs, key=lambda run: run.file(JOB).stat().st_mtime, reverse=True)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from core.errors import RunError
 from core.events import CheckpointSaved, Event, PhaseChanged, Progress, RunFailed, RunFinished, RunStarted
 from core.jsonio import dumps
 from core.runs.folder import EVENTS, RunFolder, Status
+from core.states import State
 
 HEARTBEAT_SECONDS = 1.0
 
@@ -23,7 +25,7 @@ class Recorder:
         path = folder.file(EVENTS)
         _end_last_line(path)
         self._file: IO[bytes] = path.open("ab")
-        self._status = Status("preparing", os.getpid(), time.time())
+        self._status = Status(State.PREPARING.value, os.getpid(), time.time())
         self._write_status()
 
     def record(self, event: Event) -> None:
@@ -32,7 +34,7 @@ class Recorder:
             self._beat()
             return
         try:
-            self._file.write(dumps(event.as_dict()) + b"\n")
+            self._file.write(dumps(event) + b"\n")
             self._file.flush()
             if isinstance(event, CheckpointSaved | RunFinished | RunFailed):
                 os.fsync(self._file.fileno())
@@ -47,18 +49,17 @@ class Recorder:
         self._file.close()
 
     def _follow(self, event: Event) -> None:
-        old = self._status
-        state, steps, checkpoint, error = old.state, old.steps, old.checkpoint, old.error
+        old, changes = self._status, dict[str, Any]()
         if isinstance(event, RunStarted):
-            state, steps = "running", event.steps
+            changes = {"state": State.RUNNING.value, "steps": event.steps}
         elif isinstance(event, PhaseChanged | RunFinished):
-            state = event.state
+            changes = {"state": event.state}
         elif isinstance(event, CheckpointSaved):
-            checkpoint = event.path
+            changes = {"checkpoint": event.path}
         elif isinstance(event, RunFailed):
-            state, error = "failed", event.error
-        self._status = Status(state, old.pid, old.heartbeat, event.step, steps, checkpoint, error)
-        if state != old.state or checkpoint != old.checkpoint:
+            changes = {"state": State.FAILED.value, "error": event.error}
+        self._status = new = replace(old, step=event.step, **changes)
+        if (new.state, new.checkpoint) != (old.state, old.checkpoint):
             self._write_status()
         else:
             self._beat()
@@ -68,8 +69,7 @@ class Recorder:
             self._write_status()
 
     def _write_status(self) -> None:
-        old = self._status
-        self._status = Status(old.state, old.pid, time.time(), old.step, old.steps, old.checkpoint, old.error)
+        self._status = replace(self._status, heartbeat=time.time())
         self._folder.write_status(self._status)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from core.errors import InputError
-from core.job import to_dict
 from core.runs.folder import RunFolder
 from core.verify.comparison import Run
 
@@ -21,5 +21,5 @@ def runs_of(folders: Sequence[RunFolder]) -> list[Run]:
         name = folder.id if names.count(folder.id) == 1 else f"{folder.path.resolve().parent.name}/{folder.id}"
         if any(name == other.name for other in found):
             name = str(folder.path)
-        found.append(Run(name, report, to_dict(folder.job())))
+        found.append(Run(name, report, asdict(folder.job())))
     return found

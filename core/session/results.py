@@ -14,7 +14,6 @@ from core.data.dataset import Dataset
 from core.data.splits import Splits
 from core.engine.full import FullOutputs
 from core.engine.setting import facts_of
-from core.events import RunStarted
 from core.files import file_sha256, write_atomic
 from core.job import Job
 from core.jsonio import write_json
@@ -216,7 +215,7 @@ def _held_against_start(
 
 def precision_taken(folder: RunFolder) -> str | None:
     """Return the precision a run's steps were computed in, as its events say; a job may only say "auto"."""
-    taken = [event.get("precision") for event in folder.events() if event.get("type") == RunStarted.type]
+    taken = [event.get("precision") for event in folder.events() if event.get("type") == "run_started"]
     return str(taken[-1]) if taken and taken[-1] else None
 
 

@@ -177,4 +177,4 @@ def append_events(folder: RunFolder, events: Iterable[Event]) -> None:
     with folder.file(EVENTS).open("ab") as file:
         for event in events:
             if not isinstance(event, Progress):
-                file.write(dumps(event.as_dict()) + b"\n")
+                file.write(dumps(event) + b"\n")

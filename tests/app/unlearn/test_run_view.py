@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import msgspec
 import pytest
 
 from app.pages.unlearn.curves import RunCurves, newest_until
@@ -264,7 +265,7 @@ def test_loss_terms_of_phases_that_alternate_are_drawn_in_order(view, script):
     """The engine hands over a phase at a time, so of two that alternate the second begins before the first ends."""
 
     def told(steps):
-        return dataclasses.replace(
+        return msgspec.structs.replace(
             script.losses(max(steps) + 1), steps=steps, terms={"loss": [float(step) for step in steps]}
         )
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from app.workers.live_run import LiveRun
 from core.errors import InputError, StoppedError

@@ -140,7 +140,7 @@ def test_form_survives_json(tmp_path, weights):
     torch.save({"epoch": 1, "model": prefixed("module.")(weights), "optim": [1]}, tmp_path / "net.pt")
     form = open_model(tmp_path / "net.pt").form
     assert CheckpointForm.from_dict(form.to_dict()) == form
-    with pytest.raises(InputError, match="does not say in which form"):
+    with pytest.raises(InputError, match="note of how its model file was saved is damaged"):
         CheckpointForm.from_dict({})
 
 

@@ -13,10 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InputError, MismatchError, NotFoundError
-from core.events import EVENT_TYPES, Log, Progress, RunStarted, from_dict
+from core.events import Log, Progress, from_dict
 from core.files import write_atomic
-from core.job import DataPart, ForgetPart, Job, ModelPart, to_dict
-from core.job import from_dict as job_from_dict
+from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.jsonio import dumps, loads, write_json
 from core.runs.folder import LOCK, LOCK_SECONDS, RunFolder, Status, effective, list_runs
 from core.runs.recorder import Recorder
@@ -37,13 +36,6 @@ def _log(step, message="hello"):
 @pytest.fixture
 def folder(tmp_path):
     return RunFolder.create(tmp_path / "r", JOB)
-
-
-def test_a_job_survives_the_round_trip_and_rejects_what_is_none():
-    assert job_from_dict(loads(dumps(to_dict(JOB)))) == JOB
-    for broken in ({}, [], {"schema_version": "1"}, {"schema_version": 1, "model": {}}, {**to_dict(JOB), "seed": "x"}):
-        with pytest.raises(InputError):
-            job_from_dict(broken)
 
 
 def test_a_truncated_last_line_is_dropped_and_appending_starts_anew(folder):
@@ -125,8 +117,8 @@ def test_checkpoints_of_somebody_else_are_not_among_those_of_a_run(tmp_path):
 def test_what_a_killed_process_left_half_written_goes_and_nothing_else(folder):
     directory = folder.file("checkpoints")
     directory.mkdir()
-    left = [".status.json.abcd1234.tmp", ".model.x_y12345.safetensors", ".model.x_y12345.pt"]
-    left.append("checkpoints/step-000000007.tmp")
+    left = [".status.json.abcd1234.tmp", ".model.safetensors.x_y12345.tmp", ".model.pt.x_y12345.tmp"]
+    left.append("checkpoints/.step-000000007.pt.x_y12345.tmp")
     others = ["checkpoints/step-000000006.pt", ".notes.tmp", ".model.yaml", "model.pt", "a.tmp"]
     for name in (*left, *others):
         folder.file(name).write_bytes(b"x")
@@ -164,36 +156,6 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         write_atomic(path, b"new")
     assert loads(path.read_bytes()) == {"x": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
-
-
-def test_every_event_type_survives_the_round_trip():
-    event = RunStarted(
-        run="r",
-        step=0,
-        time=1.0,
-        method="muda",
-        steps=9,
-        stages=[],
-        forget_mode="class",
-        counts={},
-        device="cpu",
-        precision="float32",
-        threads=1,
-    )
-    assert from_dict(loads(dumps(event.as_dict()))) == event
-    assert set(EVENT_TYPES) >= {
-        "run_started",
-        "phase_changed",
-        "step_metrics",
-        "evaluation",
-        "alignment",
-        "spectrum",
-        "checkpoint_saved",
-        "resources",
-        "log",
-        "run_finished",
-        "run_failed",
-    }
 
 
 def test_a_moment_of_somebody_elses_look_keeps_nobody_from_a_run(folder):

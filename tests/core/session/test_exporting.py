@@ -13,7 +13,7 @@ from torch import nn
 
 from core.errors import InputError, MismatchError, RunError, TargetExistsError, UsageError
 from core.files import file_sha256
-from core.job import OriginPart, to_dict
+from core.job import OriginPart
 from core.jsonio import write_json
 from core.models.architectures import ModelSpec, build_model
 from core.models.checkpoint import open_model
@@ -225,7 +225,7 @@ def test_the_model_before_the_first_request_is_never_written_over(run, tmp_path)
     first = tmp_path / "first.pth"
     first.write_bytes(b"the original")
     job = dataclasses.replace(run.job(), origin=OriginPart(path=str(first), sha256=file_sha256(first)))
-    write_json(run.file("job.json"), to_dict(job))
+    write_json(run.file("job.json"), job)
     with pytest.raises(InputError, match="original model"):
         export(run.path, "pt", first, overwrite=True)
     assert first.read_bytes() == b"the original"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from core.errors import InputError
-from core.job import DataPart, ForgetPart, Job, ModelPart, to_dict
+from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.jsonio import write_json
 from core.methods import get_method
 from core.methods.retrain import FEWEST_STEPS, assumed_recipe
@@ -123,9 +123,9 @@ def test_a_model_trained_without_other_images_is_no_reference(tmp_path):
         bring(mode="class", classes=["c"], count=25)
     with pytest.raises(InputError, match="without 26 images"):
         bring(mode="sample", classes=[], count=26)
-    write_json(tmp_path / JOB, to_dict(job()))  # the same number, and the job tells which
+    write_json(tmp_path / JOB, job())  # the same number, and the job tells which
     assert bring(mode="class", classes=["b"], count=25) == weights
-    write_json(tmp_path / JOB, to_dict(job(forget=replace(job().forget, sha256="0" * 64))))
+    write_json(tmp_path / JOB, job(forget=replace(job().forget, sha256="0" * 64)))
     with pytest.raises(InputError, match=r"without 25 images \(b\), which are not those"):
         bring(mode="class", classes=["b"], count=25)
     card["dataset"] = {"fingerprint": "0" * 64}  # nothing can be told then

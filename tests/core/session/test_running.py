@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 import core.engine.engine as engine_module
 from core.engine.control import Control
 from core.errors import InputError, MismatchError, RunError, StoppedError
-from core.events import CheckpointSaved, RunFailed, StepMetrics
+from core.events import CheckpointSaved, StepMetrics
 from core.files import file_sha256
 from core.jsonio import loads
 from core.runs.checkpoints import list_checkpoints, load_checkpoint
@@ -142,7 +142,7 @@ def test_a_crash_is_recorded_and_the_run_resumes_from_its_checkpoint(new_run, be
     with pytest.raises(RunError, match="Out of memory at batch") as caught:
         _run(folder, emit=crash, bench=bench)
     assert caught.value.exit_code == 4
-    assert folder.status().state == "failed" and folder.read_events()[-1]["type"] == RunFailed.type
+    assert folder.status().state == "failed" and folder.read_events()[-1]["type"] == "run_failed"
     assert not folder.has_result and len(list_checkpoints(folder)) <= 2
     assert _run(folder, bench=bench, resume=True) is State.FINISHED
     assert same(load_file(straight.file("model.safetensors")), load_file(folder.file("model.safetensors")))

@@ -1,0 +1,84 @@
+"""job.json is written as ever, read strictly, brought up from earlier schemas and refused where it is newer."""
+
+from __future__ import annotations
+
+import pytest
+
+from core import job as jobs
+from core.errors import InputError, MismatchError
+from core.job import DataPart, ForgetPart, Job, ModelPart, OriginPart, RequestPart, TuningPart, from_dict
+from core.jsonio import dumps, loads
+
+MODEL = ModelPart(
+    path="/m.pt", architecture="mlp", num_classes=10, in_channels=1, input_size=(8, 8), classes=("a", "b")
+)
+JOB = Job(
+    model=MODEL,
+    data=DataPart(spec="digits", test_fraction=0.25),
+    forget=ForgetPart(mode="class", classes=(3,), class_names=("3",), count=5, total=50),
+    method="muda",
+    parameters={"lr": 1e-05, "mask": None},
+    chain=("ff",),
+    tuning=TuningPart(asked=3, tried=2, best=1, score=None, judged_by="probe", images=100, searched=("lr",)),
+    requests=(RequestPart(method="muda", mode="class"),),
+    origin=OriginPart(path="/m.pt", sha256="00"),
+)
+# As version 1 of the format has it, without line breaks.
+TEXT = (
+    '{"schema_version":1,"kind":"unlearn","model":{"path":"/m.pt","sha256":"","architecture":"mlp","num_classes":'
+    '10,"in_channels":1,"input_size":[8,8],"classes":["a","b"],"preprocessing":{},"form":{},"user_code":""},"data'
+    '":{"spec":"digits","fingerprint":"","data_root":"","test_fraction":0.25,"classes_file":"","preprocess_file":'
+    '"","test_origin":"own"},"forget":{"mode":"class","classes":[3],"class_names":["3"],"count":5,"total":50,"sha'
+    '256":"","weights_sha256":""},"method":"muda","preset":"","parameters":{"lr":0.00001,"mask":null},"seed":0,"dev'
+    'ice":"auto","precision":"auto","threads":0,"monitoring_budget":0.1,"checkpoint_seconds":20.0,"tuning":{"aske'
+    'd":3,"tried":2,"best":1,"score":null,"judged_by":"probe","images":100,"searched":["lr"],"sha256":""},"chain"'
+    ':["ff"],"requests":[{"method":"muda","mode":"class","class_names":[],"count":0,"run":"","job_sha256":""}],"o'
+    'rigin":{"path":"/m.pt","sha256":"00"},"app_version":"","libraries":{}}'
+)
+
+
+def test_a_job_is_written_and_read_as_ever():
+    assert dumps(JOB).decode() == TEXT
+    assert from_dict(loads(TEXT)) == JOB
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"seed": "x"}, "The job file is damaged at seed: expected int, got str"),
+        ({"model": {}}, "The job file is damaged at model: object missing required field architecture"),
+        ({"data": {"spec": 3}}, "damaged at data.spec: expected str, got int"),
+        ({"schema_version": "1"}, "schema_version must be a whole number from 1, got '1'"),
+        ({"schema_version": True}, "schema_version must be a whole number from 1, got True"),
+    ],
+)
+def test_a_damaged_job_names_the_field(change, words):
+    with pytest.raises(InputError, match=words):
+        from_dict({**loads(TEXT), **change})
+
+
+@pytest.mark.parametrize("content", [{}, [], None])
+def test_what_is_no_job_is_told_so(content):
+    with pytest.raises(InputError, match="This is not a job file"):
+        from_dict(content)
+
+
+def test_a_newer_job_is_refused_and_fields_it_adds_are_not_fatal():
+    with pytest.raises(MismatchError, match=r"newer version \(schema 2; this one reads up to 1\)\. Update"):
+        from_dict({**loads(TEXT), "schema_version": 2})
+    assert from_dict({**loads(TEXT), "added": 1}) == JOB
+
+
+def test_an_earlier_schema_is_brought_up_step_by_step(monkeypatch):
+    def rename(data):
+        return {**data, "method": data["recipe"]}
+
+    def wrap(data):
+        return {**data, "forget": {"mode": data["forget"]}}
+
+    monkeypatch.setattr(jobs, "SCHEMA_VERSION", 3)
+    monkeypatch.setattr(jobs, "MIGRATIONS", [rename, wrap])
+    old = {name: value for name, value in loads(TEXT).items() if name != "method"}
+    job = from_dict({**old, "recipe": "scrub", "forget": "class"})
+    assert (job.method, job.forget.mode, job.schema_version) == ("scrub", "class", 3)
+    assert from_dict({**old, "schema_version": 2, "method": "ssd", "forget": "sample"}).method == "ssd"
