@@ -85,33 +85,24 @@ def load_named(source: DatasetSource, data_root: Path | str | None, report: Repo
     if not source.folders:
         return source.read(Path(), report)
     folder = source.find(data_root)
+    why, cause = "", None
+    if folder is None and source.remote is not None:
+        if os.environ.get("UNLEARN_STUDIO_OFFLINE"):
+            why = " and was not downloaded (UNLEARN_STUDIO_OFFLINE is set)"
+        else:
+            try:
+                fetch(source.remote(), source.places(data_root)[0], f"Downloading {source.title}", report)
+            except (OSError, ValueError) as error:
+                why, cause = f" and could not be downloaded ({error})", error
+            folder = source.find(data_root)
     if folder is None:
-        _download(source, data_root, report)
-        folder = source.find(data_root)
-        if folder is None:
-            raise _missing(source, data_root, "")
+        places = source.places(data_root)
+        raise NotFoundError(
+            f"{source.title} was not found{why}. Looked in {', '.join(map(str, places))} for {', '.join(source.files)}",
+            f"Put these files into {places[0]}, or name another root folder with --data-root",
+        ) from cause
     report(f"Reading {source.title}", 0, 0)
     return source.read(folder, report)
-
-
-def _download(source: DatasetSource, data_root: Path | str | None, report: Reporter) -> None:
-    if source.remote is None:
-        raise _missing(source, data_root, "")
-    if os.environ.get("UNLEARN_STUDIO_OFFLINE"):
-        raise _missing(source, data_root, " and was not downloaded (UNLEARN_STUDIO_OFFLINE is set)")
-    root = _roots(data_root)[0]
-    try:
-        fetch(source.remote(), root / source.folders[0], f"Downloading {source.title}", report)
-    except (OSError, ValueError) as error:
-        raise _missing(source, data_root, f" and could not be downloaded ({error})") from error
-
-
-def _missing(source: DatasetSource, data_root: Path | str | None, why: str) -> NotFoundError:
-    places = source.places(data_root)
-    return NotFoundError(
-        f"{source.title} was not found{why}. Looked in {', '.join(map(str, places))} for {', '.join(source.files)}",
-        f"Put these files into {places[0]}, or name another root folder with --data-root",
-    )
 
 
 def _roots(data_root: Path | str | None) -> list[Path]:

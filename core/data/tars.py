@@ -12,7 +12,7 @@ import os
 import re
 import tarfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
@@ -22,7 +22,7 @@ import numpy as np
 
 from core.data.classes import check_labels, read_class_names
 from core.data.dataset import Unreadable
-from core.data.files import Stamp, checked_size
+from core.data.files import NO_STAMP, Stamp, checked_size
 from core.data.images import FOREIGN, FOREIGN_SUFFIXES, SUFFIXES, CannotReadError, suffix_of
 from core.data.index import SHARDS, cache_file, is_settled, recall, remember
 from core.data.loaded import Reporter
@@ -33,7 +33,6 @@ from core.errors import InputError
 CLASS_FILES = ("classes.txt", "classnames.txt")  # beside the shards: a name a line, in the order of the labels
 
 _VERSION = 2  # of what is remembered
-_COLUMNS = 5  # where the name starts, its bytes, where the image starts, its bytes, label
 _NUMBER = np.dtype("<i8")
 _LABEL = "cls"
 _HINT = "A shard holds KEY.jpg (or .png, ...) and KEY.cls with the label's number for each image"
@@ -75,23 +74,22 @@ class TarFiles:
 
 @dataclass
 class _Content:
-    """What one shard holds. left_out: the member's name, "" for the shard itself, and why."""
+    """What one shard holds. left_out: a member's name, "" for the shard itself, and why."""
 
-    names: list[str] = field(default_factory=list)
-    spans: list[tuple[int, int]] = field(default_factory=list)  # where the image starts, its bytes
-    labels: list[int] = field(default_factory=list)
-    left_out: list[tuple[str, str]] = field(default_factory=list)
+    names: list[str]
+    places: np.ndarray  # (n, 3) int64: where an image starts in its shard, its bytes, its label
+    left_out: list[tuple[str, str]]
 
 
 class _Shard(msgspec.Struct, forbid_unknown_fields=True):
     size: int
     changed: int  # nanoseconds
-    images: bytes  # (n, _COLUMNS) little-endian 64-bit integers
+    images: bytes  # (n, 5) little-endian 64-bit integers: where the name starts, its bytes, and the places
     skipped: list[tuple[int, int, str]]  # where the name starts, its bytes, reason
 
     def content(self, shard: Path) -> _Content:
         """Return what the shard holds, with the names read from their places; raises ValueError where none is there."""
-        rows = np.frombuffer(self.images, dtype=_NUMBER).reshape(-1, _COLUMNS).tolist()
+        rows = np.frombuffer(self.images, dtype=_NUMBER).reshape(-1, 5)
         with shard.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
 
             def name(start: int, length: int) -> str:
@@ -99,12 +97,8 @@ class _Shard(msgspec.Struct, forbid_unknown_fields=True):
                     raise ValueError("a name outside its shard")
                 return whole[start : start + length].decode("utf-8", "surrogateescape")
 
-            return _Content(
-                names=[name(row[0], row[1]) for row in rows],
-                spans=[(row[2], row[3]) for row in rows],
-                labels=[row[4] for row in rows],
-                left_out=[(name(start, length), why) for start, length, why in self.skipped],
-            )
+            names = [name(*place) for place in rows[:, :2].tolist()]
+            return _Content(names, rows[:, 2:], [(name(*place), why) for *place, why in self.skipped])
 
 
 class _Remembered(msgspec.Struct, forbid_unknown_fields=True):
@@ -158,21 +152,21 @@ def list_shards(shards: Shards, report: Reporter) -> Listing:
     border = sum(len(content.names) for _, content in contents[: len(shards.train)])
     if not border:
         raise InputError(f"{title} holds no images with labels", _HINT)
-    labels = np.array([label for _, content in contents for label in content.labels], dtype=np.int64)
+    places = np.concatenate([content.places for _, content in contents])
     file = next((shards.root / name for name in CLASS_FILES if (shards.root / name).is_file()), None)
     named = None if file is None else (read_class_names(file), file.name)
     hint = f"Name all classes in a file {CLASS_FILES[0]} beside the shards"
     where = {shard: shard.relative_to(shards.root).as_posix() for shard, _ in contents}
     return Listing(
         title=title,
-        classes=check_labels(title, labels[:border], labels[border:], named, hint),
+        classes=check_labels(title, places[:border, 2], places[border:, 2], named, hint),
         files=TarFiles(
             shards.root,
             [f"{where[shard]}/{name}" for shard, content in contents for name in content.names],
             [shard for shard, content in contents for _ in content.names],
-            np.array([span for _, content in contents for span in content.spans], dtype=np.int64).reshape(-1, 2),
+            places[:, :2],
         ),
-        labels=labels,
+        labels=places[:, 2],
         border=border,
         left_out=tuple(
             Unreadable(f"{where[shard]}/{name}" if name else where[shard], why)
@@ -194,42 +188,33 @@ def _recall_shard(shard: Path, known: _Shard | None) -> tuple[_Content, _Shard] 
 
 
 def _walk_shard(shard: Path, report: Reporter) -> tuple[_Content, _Shard | None]:
-    """List the images of one shard that have a label; and what to remember of it, where it is whole."""
-    content = _Content()
+    """List the images of one shard that have a label; and what to remember of it, where it is whole and settled."""
     images: dict[str, tarfile.TarInfo] = {}
     labels: dict[str, str] = {}
-    stamp, fault = None, ""
+    stamp: Stamp = NO_STAMP
     try:
         stamp = _stamp_of(shard)
         fault = _walk(shard, images, labels, report)
     except (tarfile.TarError, OSError, EOFError) as error:
         fault = str(error)
-    if fault:
-        content.left_out.append(("", f"the shard is damaged: {fault}"))
-    labelled, left_out = [], []
-    for key, member in images.items():
-        if why := _why_not(member.name, labels.get(key)):
-            content.left_out.append((member.name, why))
-            left_out.append(member)
-            continue
-        labelled.append(member)
-        content.names.append(member.name)
-        content.spans.append((member.offset_data, member.size))
-        content.labels.append(int(labels[key]))
-    if fault or stamp is None or not is_settled(np.array(stamp[1])):
-        return content, None
+    reasons = {key: _why_not(member.name, labels.get(key)) for key, member in images.items()}
+    kept = [(images[key], int(labels[key])) for key, why in reasons.items() if not why]
+    left_out = [(images[key], why) for key, why in reasons.items() if why]
+    damage = [("", f"the shard is damaged: {fault}")] if fault else []
+    content = _Content(
+        [member.name for member, _ in kept],
+        np.array([(member.offset_data, member.size, label) for member, label in kept], dtype=_NUMBER).reshape(-1, 3),
+        damage + [(member.name, why) for member, why in left_out],
+    )
     try:
-        if stamp != _stamp_of(shard):
+        if fault or stamp != _stamp_of(shard) or not is_settled(np.array(stamp[1])):
             return content, None
         with shard.open("rb") as file:
-            places = [_name_place(file, member) for member in (*labelled, *left_out)]
+            names = np.array([_name_place(file, member) for member, _ in kept], dtype=_NUMBER).reshape(-1, 2)
+            skipped = [(*_name_place(file, member), why) for member, why in left_out]
     except (OSError, ValueError):  # walked through again the next time
         return content, None
-    columns = zip(places, content.spans, content.labels, strict=False)
-    rows = np.array([(*place, *span, label) for place, span, label in columns], dtype=_NUMBER)
-    reasons = [why for _, why in content.left_out]
-    skipped = [(*place, why) for place, why in zip(places[len(labelled) :], reasons, strict=True)]
-    return content, _Shard(*stamp, rows.tobytes(), skipped)
+    return content, _Shard(*stamp, np.hstack([names, content.places]).tobytes(), skipped)
 
 
 def _why_not(name: str, label: str | None) -> str:
