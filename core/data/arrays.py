@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from core.data.classes import check_labels
-from core.data.dataset import ImageSet
-from core.data.loaded import Loaded
+from core.data.dataset import ImageSet, Loaded
 from core.errors import InputError
 
 IDX_FILES = (

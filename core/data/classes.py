@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from core.data.dataset import ImageSet
-from core.data.loaded import Loaded
+from core.data.dataset import ImageSet, Loaded
 from core.errors import InputError, MismatchError
 from core.jsonio import loads, read_text
 

@@ -1,7 +1,8 @@
-"""What an opened data set is: images with labels, class names, preprocessing and a fingerprint."""
+"""What an opened data set is: images, labels, class names, preprocessing, fingerprint; and what a reader hands over."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ import torch
 from numpy.typing import ArrayLike
 
 from core.data.preprocessing import Preprocessing
+from core.errors import StoppedError
+from core.events import Tell
 
 if TYPE_CHECKING:
     from core.data.streamed import StreamedImages
@@ -86,6 +89,20 @@ class ImageSet:
 
 
 @dataclass(frozen=True, eq=False)
+class Loaded:
+    """What a reader hands over, before class order, test part and preprocessing are settled; test: None without one."""
+
+    title: str
+    classes: tuple[str, ...]
+    train: ImageSet
+    test: ImageSet | None
+    named: bool = True  # False: the class names are only the numbers 0, 1, ...
+    photos: bool = False  # files a person collected, so ImageNet preprocessing is the likelier guess
+    unreadable: tuple[Unreadable, ...] = ()
+    root: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """A data set as opened: a training part, a test part, and what is needed to use and to recognise them.
 
@@ -131,3 +148,20 @@ class Dataset:
     def image_size(self) -> tuple[int, int]:
         """Height and width of the stored images, before preprocessing."""
         return self.train.images.shape[1], self.train.images.shape[2]
+
+
+class Reporter:
+    """Tells how far the reading has come and ends it where the user cancelled."""
+
+    def __init__(
+        self, progress: Tell | None = None, cancelled: Callable[[], bool] | None = None
+    ) -> None:
+        self._progress = progress
+        self._cancelled = cancelled
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Report; raises StoppedError where the user cancelled."""
+        if self._cancelled is not None and self._cancelled():
+            raise StoppedError("Opening the data was cancelled")
+        if self._progress is not None:
+            self._progress(what, done, total)

@@ -13,7 +13,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from core.data.loaded import Reporter
+from core.data.dataset import Reporter
 
 _TIMEOUT = 30.0  # seconds without an answer
 _CHUNK = 256 * 1024

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from core.data.hashes import CHUNK, RADIUS, SIDE, HammingIndex, Tick, cells, difference_hashes, grey_squares
+from core.data.hashes import CHUNK, RADIUS, SIDE, HammingIndex, cells, difference_hashes, grey_squares
+from core.events import Tell
 
 SAME_EDGES, SAME_BRIGHTNESS = 0.82, 0.93
 """Correlations from which two squares show the same picture. Of clothes that only look alike (Fashion-MNIST, the 30
@@ -98,7 +99,7 @@ class ImageHashes:
     digests: np.ndarray
 
 
-def hash_images(images: Any, tick: Tick | None = None) -> ImageHashes:
+def hash_images(images: Any, tick: Tell | None = None) -> ImageHashes:
     """Hash all images (n, H, W, C) uint8, read in pieces; `tick` may raise to interrupt."""
     count = len(images)
     hashes, digests = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
@@ -121,7 +122,7 @@ def find_duplicates(
     hashed: ImageHashes | None = None,
     *,
     near: tuple[np.ndarray, np.ndarray] | None = None,
-    tick: Tick | None = None,
+    tick: Tell | None = None,
 ) -> Duplicates:
     """Find kept images that show the same as one of the forget set.
 
@@ -157,7 +158,7 @@ def find_duplicates(
     )
 
 
-def find_twins(images: Any, hashed: ImageHashes | None = None, *, tick: Tick | None = None) -> Twins:
+def find_twins(images: Any, hashed: ImageHashes | None = None, *, tick: Tell | None = None) -> Twins:
     """Find all images that another one shows, too: the same pixels, or resized or recompressed.
 
     images: (n, H, W, C) uint8, read in pieces; hashed: what `hash_images` gave. Mirrored and cropped copies are not
@@ -192,7 +193,7 @@ def _exact(digests: np.ndarray, asked: np.ndarray, stays: np.ndarray) -> tuple[n
 
 
 def _by_hash(
-    images: Any, hashes: np.ndarray, asked: np.ndarray, stays: np.ndarray, tick: Tick | None
+    images: Any, hashes: np.ndarray, asked: np.ndarray, stays: np.ndarray, tick: Tell | None
 ) -> tuple[np.ndarray, bool]:
     """Return pairs with near hashes (p, 3): kept image, forget image, bits that differ; and whether all were found."""
     queries, owners = _queries(images, asked)
@@ -251,7 +252,7 @@ def _rank(values: np.ndarray) -> np.ndarray:
     return rank
 
 
-def _twin_candidates(hashes: np.ndarray, tick: Tick | None) -> tuple[np.ndarray, np.ndarray, bool]:
+def _twin_candidates(hashes: np.ndarray, tick: Tell | None) -> tuple[np.ndarray, np.ndarray, bool]:
     """Return pairs of positions (p,) with near hashes, nearest first, each once; and whether all were found.
 
     Of images with the same hash each is held against the next, and the first of them against those of other hashes.
@@ -270,7 +271,7 @@ def _twin_candidates(hashes: np.ndarray, tick: Tick | None) -> tuple[np.ndarray,
     )
 
 
-def _compare(images: Any, one: np.ndarray, other: np.ndarray, tick: Tick | None) -> tuple[np.ndarray, np.ndarray]:
+def _compare(images: Any, one: np.ndarray, other: np.ndarray, tick: Tell | None) -> tuple[np.ndarray, np.ndarray]:
     """Lay pairs of images over each other: agreement (p,) float32, and which show the same picture (p,) bool."""
     agreement = np.zeros(len(one), np.float32)
     for start in range(0, len(one), CHUNK):

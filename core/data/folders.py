@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from core.data.dataset import Unreadable
+from core.data.dataset import Reporter, Unreadable
 from core.data.files import FolderFiles
 from core.data.images import FOREIGN, FOREIGN_SUFFIXES, SUFFIXES, suffix_of
-from core.data.loaded import Reporter
 from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing
 from core.errors import InputError
 

@@ -6,9 +6,11 @@ N. Krawetz, 2013). Resizing and recompression flip a few of them; unrelated imag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
+
+from core.events import Tell
 
 SIDE = 32
 """Cells of the grey square that images are compared on."""
@@ -24,8 +26,6 @@ RADIUS = 7
 CHUNK = 1024  # images held at once
 _CANDIDATES = 1 << 22  # pairs held at once
 _MOST_FOUND = 5_000_000  # near pairs kept: more of them are one picture over and over
-
-Tick = Callable[[str, int, int], object]  # what, done, total; may raise to interrupt
 
 
 def grey_squares(images: np.ndarray) -> np.ndarray:
@@ -89,7 +89,7 @@ class HammingIndex:
             self._starts.append(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
 
     def within(
-        self, queries: np.ndarray, radius: int = RADIUS, budget: int = 400_000_000, tick: Tick | None = None
+        self, queries: np.ndarray, radius: int = RADIUS, budget: int = 400_000_000, tick: Tell | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
         """Return all pairs of a query (q,) uint64 and a hash at most `radius` (0 to RADIUS) bits apart.
 

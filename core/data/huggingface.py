@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 
 from core.data.classes import check_labels
-from core.data.dataset import Unreadable
+from core.data.dataset import Reporter, Unreadable
 from core.data.files import Stamp, checked_size
 from core.data.images import CannotReadError
-from core.data.loaded import Reporter
 from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing
 from core.errors import InputError
 from core.jsonio import read_json

@@ -22,9 +22,9 @@ import msgspec
 import numpy as np
 from PIL import Image
 
+from core.data.dataset import Reporter
 from core.data.files import ImageFiles, Stamp, stamps
 from core.data.images import LOOK, look, reason_of
-from core.data.loaded import Reporter
 from core.files import write_atomic
 from core.places import cache_home
 

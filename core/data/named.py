@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 
 from core.data.arrays import IDX_FILES, find_idx, load_idx
-from core.data.dataset import ImageSet
+from core.data.dataset import ImageSet, Loaded, Reporter
 from core.data.download import RemoteFile, fetch
 from core.data.files import FolderFiles
-from core.data.loaded import DecodeOptions, Loaded, Reporter
-from core.data.reading import Listing, load_listing
+from core.data.reading import DecodeOptions, Listing, load_listing
 from core.data.setaside import set_aside
 from core.errors import InputError, NotFoundError
 from core.places import data_home
@@ -56,14 +55,13 @@ class DatasetSource:
 
     def find(self, data_root: Path | str | None = None) -> Path | None:
         """Return the folder that holds all its files, None where there is none."""
-        for folder in self.places(data_root):
-            if all(_exists(folder / name) for name in self.files):
-                return folder
-        return None
+        places = self.places(data_root)
+        return next((folder for folder in places if all(_exists(folder / name) for name in self.files)), None)
 
     def places(self, data_root: Path | str | None = None) -> list[Path]:
         """Return the folders its files are looked for in, best first."""
-        return [root / folder for root in _roots(data_root) for folder in self.folders]
+        stated = [Path(data_root).expanduser()] if data_root else []
+        return [root / folder for root in (*stated, data_folder(), *SYSTEM_FOLDERS) for folder in self.folders]
 
 
 def data_folder() -> Path:
@@ -103,11 +101,6 @@ def load_named(source: DatasetSource, data_root: Path | str | None, report: Repo
         ) from cause
     report(f"Reading {source.title}", 0, 0)
     return source.read(folder, report)
-
-
-def _roots(data_root: Path | str | None) -> list[Path]:
-    own = [Path(data_root).expanduser()] if data_root else []
-    return [*own, data_folder(), *SYSTEM_FOLDERS]
 
 
 def _exists(path: Path) -> bool:

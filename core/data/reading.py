@@ -11,20 +11,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from core.data.dataset import ImageSet, Unreadable
+from core.data.dataset import ImageSet, Loaded, Reporter, Unreadable
 from core.data.decoded_cache import DecodedCache, gigabytes
 from core.data.files import ImageFiles
 from core.data.images import CannotReadError, Form, decode_into, look, reason_of
 from core.data.index import CHUNK, FileIndex, in_blocks, open_index, quiet, workers
-from core.data.loaded import DecodeOptions, Loaded, Reporter, no_test_part
 from core.data.streamed import ImageStream, StreamedImages
-from core.errors import InputError
+from core.errors import InputError, NoTestPartError
 
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation")  # the first one there is is used
@@ -34,6 +33,17 @@ LARGEST_SIDE = 224  # images of no given size are decoded at most this large
 BUDGET_VARIABLE = "UNLEARN_STUDIO_MEMORY"  # GB that decoded images may take; more is streamed
 
 _BUDGET_SHARE = 0.5  # of the free memory: the rest is for the network, its features and the window
+
+
+@dataclass(frozen=True)
+class DecodeOptions:
+    """What image files are decoded to; what is None follows from the files."""
+
+    size: tuple[int, int] | None = None  # (H, W)
+    channels: int | None = None  # 1 or 3
+    interpolation: str = "bilinear"
+    photo_size: tuple[int, int] | None = None  # of colour photographs, where nothing asks for a size
+    memory_budget: float | None = None  # bytes that all decoded images may take; None: half of the free memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +139,15 @@ def read_images(files: ImageFiles, report: Reporter, options: DecodeOptions) -> 
         example = f" ({unreadable[0].path}: {unreadable[0].reason})" if unreadable else ""
         raise InputError(f"None of the {len(index):,} images in {files.root} can be read{example}")
     return Decoded(images, index.digests[kept], kept, unreadable, black)
+
+
+def no_test_part(title: str, class_counts: Iterable[int]) -> NoTestPartError:
+    """Build the error for data without test images."""
+    return NoTestPartError(
+        f"{title} has no test images",
+        "Set some aside with --test-fraction, for example --test-fraction 0.1",
+        class_counts,
+    )
 
 
 def are_photos(size: tuple[int, int], channels: int) -> bool:

@@ -13,18 +13,18 @@ import numpy as np
 
 from core.data.arrays import find_idx, load_idx, load_npz
 from core.data.classes import reorder_classes
-from core.data.dataset import OWN, SET_ASIDE, Dataset, ImageSet
+from core.data.dataset import OWN, SET_ASIDE, Dataset, ImageSet, Loaded, Reporter
 from core.data.folders import HINT as FOLDERS_HINT
 from core.data.folders import find_layout, list_folders
 from core.data.huggingface import find_saved, list_saved
-from core.data.loaded import DecodeOptions, Loaded, ProgressCallback, Reporter, no_test_part
 from core.data.named import SOURCES, DatasetSource, find_source, load_named
 from core.data.preprocessing import Preprocessing, assume_imagenet, count_channels, measure_preprocessing
-from core.data.reading import Listing, are_photos, load_listing
+from core.data.reading import DecodeOptions, Listing, are_photos, load_listing, no_test_part
 from core.data.setaside import set_aside
 from core.data.table import list_table, looks_like_table
 from core.data.tars import find_shards, list_shards
 from core.errors import InputError, MismatchError, NotFoundError, ParameterError, nearest
+from core.events import Tell
 from core.jsonio import dumps, read_json
 
 _FINGERPRINT_HEADER = b"unlearn-studio data 1\n"
@@ -45,7 +45,7 @@ def open_dataset(
     preprocessing: Preprocessing | None = None,
     usual: Preprocessing | None = None,
     memory_budget: float | None = None,
-    progress: ProgressCallback | None = None,
+    progress: Tell | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Dataset:
     """Open a data set by name or path.

@@ -21,11 +21,10 @@ import msgspec
 import numpy as np
 
 from core.data.classes import check_labels, read_class_names
-from core.data.dataset import Unreadable
+from core.data.dataset import Reporter, Unreadable
 from core.data.files import NO_STAMP, Stamp, checked_size
 from core.data.images import FOREIGN, FOREIGN_SUFFIXES, SUFFIXES, CannotReadError, suffix_of
 from core.data.index import SHARDS, cache_file, is_settled, recall, remember
-from core.data.loaded import Reporter
 from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing
 from core.endings import ending
 from core.errors import InputError

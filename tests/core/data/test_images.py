@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.data.dataset import Reporter
 from core.data.files import FolderFiles
 from core.data.images import Form, Header, decode, look, reason_of
-from core.data.loaded import DecodeOptions, Reporter
-from core.data.reading import read_images
+from core.data.reading import DecodeOptions, read_images
 from core.errors import InputError, StoppedError
 
 GREY, COLOUR = Form((4, 6), 1), Form((4, 6), 3)
