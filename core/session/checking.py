@@ -15,7 +15,6 @@ from core.data.preprocessing import numbers_of
 from core.data.splits import Splits
 from core.devices import set_threads
 from core.engine.control import Control
-from core.engine.full import FullOutputs, collect_full
 from core.errors import InputError
 from core.events import Emit, MeasureTaken, Progress
 from core.models.architectures import network_key
@@ -26,16 +25,13 @@ from core.selection import Selection, read_forget_csv
 from core.session import results
 from core.session.bench import Bench
 from core.session.class_order import doubts_about
-from core.session.measuring import FULL, QUICK, Candidate, measure_all
+from core.session.measuring import FULL, QUICK, Candidate, Measuring, evaluation
 from core.session.near import similar_images
 from core.session.references import FIRST_ATTACKER
 from core.session.training import Reference, known_references, reference_from, train_reference
 from core.states import State
-from core.verify import relations, suite
-from core.verify.half_widths import half_widths
-from core.verify.measure_log import JUDGED, Found, MeasureLog, NotKeptError, merge
+from core.verify.measure_log import JUDGED, MeasureLog, NotKeptError
 from core.verify.relearning import Ground
-from core.verify.verdict import decide
 
 FRESH_SEED = 0
 """Of the untrained network that relearning and ZRF are held against."""
@@ -53,42 +49,17 @@ def evaluate(bench: Bench, selection: Selection, references: Mapping[str, Path] 
         selection.check()
     set_threads(bench.threads)
     mask = torch.from_numpy(selection.mask.copy())
-    dataset, (train, test) = bench.dataset, bench.images(mask)
-    splits = Splits.of(dataset, mask)
-
-    def outputs(model: OpenedModel, what: str) -> FullOutputs:
-        return collect_full(
-            bench.network(model), train, test, progress=lambda done, total: bench.tell(what, done, total)
-        )
-
-    full = outputs(bench.model, "Measuring the model")
-    others: dict[str, FullOutputs] = {}
+    dataset, images = bench.dataset, bench.images(mask)
+    model = Candidate("model", bench.model.sha256, bench.outputs(bench.model, images=images))
+    others = []
     for name, path in (references or {}).items():
-        others[name] = outputs(bench.open_beside(path), f"Measuring {name}")
-    original = others.get("original")
-    found = suite.take(suite.Subject(full, splits, original))
-    measures = dict(found.values)
+        other = bench.open_beside(path)
+        others.append(Candidate(name, other.sha256, bench.outputs(other, f"Measuring {name}", images)))
+    measures = evaluation(model, others, Splits.of(dataset, mask))
+    original = next((each for each in others if each.name == "original"), None)
     if original is not None or bench.model.classes is None:  # a model that forgot classes may well name others for them
-        doubts = doubts_about(original or full, dataset)
+        doubts = doubts_about((original or model).outputs, dataset)
         measures |= {"warnings": [doubt.message for doubt in doubts]} if doubts else {}
-    if not others:
-        return measures
-    again = {name: other for name, other in others.items() if name.startswith("retrained")}
-    held = relations.Others(original, list(again.values()))
-    related = relations.distances(full, held, splits)
-    merge(measures, {**related.values, "geometry": relations.geometry(full, held, splits)})
-    measured: dict[str, Found] = {}
-    for name, each in others.items():
-        rest = relations.Others(original, [one for key, one in again.items() if key != name])
-        own, more = suite.take(suite.Subject(each, splits, original)), relations.distances(each, rest, splits)
-        measured[name] = Found({**own.values, **more.values}, {**own.samples, **more.samples})
-    measures["references"] = {name: dict(one.values) for name, one in measured.items()}
-    if original is not None:
-        judged = Found(measures, {**found.samples, **related.samples})
-        retrained = [measured[name] for name in again]
-        models = {"original": measures["references"]["original"], "unlearned": measures}
-        verdict = decide(models, [one.values for one in retrained], set(), intervals=half_widths(judged, retrained))
-        measures["verdict"] = verdict.as_dict()
     return measures
 
 
@@ -149,7 +120,7 @@ def check(
         own = partial(bench.open_beside, arch=job.model.user_code or job.model.architecture)
         original = candidate("original", bench.first_model(job), "the original model")
         measure = partial(
-            measure_all,
+            Measuring,
             original,
             candidate("unlearned", own(folder.file(MODEL)), "the unlearned model"),
             [
@@ -172,8 +143,8 @@ def check(
         measured = None
         if which == QUICK and fully:
             with contextlib.suppress(NotKeptError):
-                measured = measure(which=FULL, log=log(only_kept=True))
-        measured = measured or measure(which=which, log=log(), taken=taken)
+                measured = measure(which=FULL, log=log(only_kept=True)).run()
+        measured = measured or measure(which=which, log=log(), taken=taken).run()
         tell("Writing the report", 0, 0)
         report = results.report_of(
             folder, job, dataset, splits, measured, _outcome(folder), _notes(made, retrained),

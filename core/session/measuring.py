@@ -1,10 +1,10 @@
-"""Measures all models of a report: each step of the suite for each model, then what holds them against each other."""
+"""The one place to measure: runs, checks and `evaluate` take the measures of all their models here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from core.verify.half_widths import half_widths
 from core.verify.layers import LAYER_SAMPLES, LayerFeatures, layer_features, layer_geometry
 from core.verify.measure_log import Found, Keep, MeasureLog, keep_nothing, merge
 from core.verify.relearning import Ground, Network, batches_to_relearn, edited_head, relearning_curve
+from core.verify.verdict import decide
 
 Taken = Callable[[str, Mapping[str, Any]], object]
 
@@ -45,30 +46,6 @@ class Measurements:
     suite: str = QUICK
 
 
-def measure_all(
-    original: Candidate,
-    unlearned: Candidate,
-    retrained: Sequence[Candidate],
-    splits: Splits,
-    *,
-    which: str = QUICK,
-    references: Sequence[Candidate] = (),
-    ground: Ground | None = None,
-    fresh: Network | None = None,
-    log: MeasureLog | None = None,
-    tell: Tell | None = None,
-    taken: Taken | None = None,
-) -> Measurements:
-    """Measure original, unlearned, the head-only control (class forgetting) and the retrained models.
-
-    `which` is the suite. `references` are further models that never saw the forget set, for RMIA. With `ground` (what
-    networks run on) layers are compared and the published measures taken; the full suite needs it, and `fresh`, an
-    untrained network. `log` finds finished measures again. `tell(what, done, total)` is called before each measure of
-    each model and may raise to interrupt; `taken(model, values)` after each, with what was found.
-    """
-    return _Measuring(original, unlearned, retrained, splits, which, references, ground, fresh, log, tell, taken).run()
-
-
 class Progress:
     """Counts the measures of all models, and what comes after them (`last`), for a progress line."""
 
@@ -94,110 +71,114 @@ class Progress:
             self._tell(f"Measuring {self._last}", self._all, self._all + 1)
 
 
-class _Measuring:
-    """One measurement of all models; keeps what its parts share."""
+@dataclass(eq=False)
+class Measuring:
+    """Measures the models of a report: each step of the suite for each model, then what compares them.
 
-    def __init__(
-        self,
-        original: Candidate,
-        unlearned: Candidate,
-        retrained: Sequence[Candidate],
-        splits: Splits,
-        which: str,
-        references: Sequence[Candidate],
-        ground: Ground | None,
-        fresh: Network | None,
-        log: MeasureLog | None,
-        tell: Tell | None,
-        taken: Taken | None,
-    ) -> None:
-        self.original, self.retrained, self.references = original, list(retrained), list(references)
-        self.splits, self.which, self.ground, self.fresh = splits, which, ground, fresh
-        self.log, self.taken = log, taken
-        self.judged = [original, unlearned]
-        if splits.forget_classes:
-            self.judged.append(_control(original, ground, splits))
-        titles = [step.title for step in suite.steps_of(which)] + ["distances"]
-        titles += ["published measures"] if ground else []
-        titles += ["relearning"] if which == FULL else []
-        last = "relearning, untrained network" if which == FULL and fresh is not None else ""
-        self.say = Progress(tell, [each.name for each in (*self.judged, *self.retrained)], titles, last)
+    With `ground` (what networks run on) layers are compared and the published measures taken; the full suite needs it,
+    and `fresh`, an untrained network. `tell(what, done, total)` is called before each measure of each model and may
+    raise to interrupt; `taken(model, values)` after each, with what was measured.
+    """
+
+    original: Candidate | None
+    unlearned: Candidate
+    retrained: Sequence[Candidate]
+    splits: Splits
+    which: str = QUICK  # the suite
+    references: Sequence[Candidate] = ()  # further models that never saw the forget set, for RMIA
+    with_control: bool = True  # class forgetting: the head-only edit of the original is measured as well
+    ground: Ground | None = None
+    fresh: Network | None = None
+    log: MeasureLog | None = None  # finds finished measures again
+    tell: Tell | None = None
+    taken: Taken | None = None
+
+    def __post_init__(self) -> None:
+        self.judged = [each for each in (self.original, self.unlearned) if each is not None]
+        if self.original is not None and self.with_control and self.splits.forget_classes:
+            self.judged.append(_control(self.original, self.ground, self.splits))
+        titles = [step.title for step in suite.steps_of(self.which)] + ["distances"]
+        titles += ["published measures"] if self.ground else []
+        titles += ["relearning"] if self.which == FULL else []
+        last = "relearning, untrained network" if self.which == FULL and self.fresh is not None else ""
+        self.say = Progress(self.tell, [each.name for each in (*self.judged, *self.retrained)], titles, last)
+        self._own: dict[str, Found] = {}  # by model: what was measured of it alone
         self._layers: dict[str, LayerFeatures] = {}
-        self._random: torch.Tensor | None = None
-        self._accuracies: dict[str, Any] = {}  # the original's
 
     def run(self) -> Measurements:
-        """Measure model after model; the original first, because the others are held against it."""
-        first = self._own(self.original, None)
-        self._accuracies = dict(first.values)
-        known = (self.original.outputs, first)
-        found = {each.name: first if each is self.original else self._own(each, known) for each in self.judged}
-        again = {each.name: self._own(each, known) for each in self.retrained}
+        """Measure model after model; the original first, because the others are compared with it."""
+        everyone = (*self.judged, *self.retrained)
+        for each in everyone:
+            self._own[each.name] = self._take(each)
+        taken: dict[str, Found] = {}
         rows: dict[str, published.Row] = {}
-        for each in (*self.judged, *self.retrained):
-            group = again if each in self.retrained else found
-            more, row = self._held(each, group[each.name])
-            values = dict(group[each.name].values)
-            merge(values, more.values)
-            group[each.name] = Found(values, {**group[each.name].samples, **more.samples})
-            rows[each.name] = row
-        models = {name: dict(each.values) for name, each in found.items()}
-        if again:
-            models["retrained"] = dict(next(iter(again.values())).values)
+        for each in everyone:
+            taken[each.name], rows[each.name] = self._compare(each)
+        retrained = {each.name: taken[each.name] for each in self.retrained}
+        models = {each.name: dict(taken[each.name].values) for each in self.judged}
+        if retrained:
+            models["retrained"] = dict(next(iter(retrained.values())).values)
         if self.which == FULL and self.fresh is not None:
             self.say.at_last()
-            models["fresh"] = dict(
-                self._relearning(Candidate("fresh", "fresh", self.original.outputs, self.fresh)).values
-            )
+            untrained = Candidate("fresh", "fresh", self.unlearned.outputs, self.fresh)
+            models["fresh"] = dict(self._relearning(untrained).values)
         return Measurements(
             models,
-            {name: dict(each.values) for name, each in again.items()},
-            half_widths(found["unlearned"], list(again.values())),
-            published.completed(rows, list(again), bool(self.splits.forget_classes)) if self.ground else {},
+            {name: dict(each.values) for name, each in retrained.items()},
+            half_widths(taken["unlearned"], list(retrained.values())),
+            published.completed(rows, list(retrained), bool(self.splits.forget_classes)) if self.ground else {},
             self.which,
         )
 
-    def _own(self, each: Candidate, known: tuple[FullOutputs, Found] | None) -> Found:
-        head = None
+    def _take(self, each: Candidate) -> Found:
+        """Take a model's own measures, those of features once for all models whose features are the original's."""
+        head, original = None, self.original
         if self.which == FULL and each.network is not None:
             weight = each.network().head.weight
             head = weight.detach().flatten(1).cpu() if isinstance(weight, torch.Tensor) else None
-        subject = suite.Subject(each.outputs, self.splits, self.original.outputs, head)
+        subject = suite.Subject(each.outputs, self.splits, original.outputs if original else None, head)
+        known = (original.outputs, self._own[original.name]) if original and original.name in self._own else None
         found = suite.take(
-            subject, suite=self.which, features_of=known, keep=self._keep(each), depends_on=(self.original.sha256,),
+            subject, suite=self.which, features_of=known, keep=self._keep(each), depends_on=self._original_hash,
             say=self.say.of(each.name),
         )  # fmt: skip
         if self.taken is not None:  # once more as a whole: the control's features are the original's, not taken again
             self.taken(each.name, found.values)
         return found
 
-    def _held(self, each: Candidate, own: Found) -> tuple[Found, published.Row]:
-        """Hold a model against original and retrained models; also returns its published measures so far."""
-        say, keep = self.say.of(each.name), self._keep(each)
+    def _compare(self, each: Candidate) -> tuple[Found, published.Row]:
+        """Compare a model with original and retrained models: all its measures, and its published ones so far."""
+        say, keep, own = self.say.of(each.name), self._keep(each), self._own[each.name]
+        values, samples = dict(own.values), dict(own.samples)
+        row: published.Row = {}
         others = [other for other in self.retrained if other is not each]
-        held = relations.Others(self.original.outputs, [other.outputs for other in others])
-        hashes = (self.original.sha256, *(other.sha256 for other in others))
-        say("distances")
-        found = keep("distances", hashes, partial(self._distances, each, held, others))
-        values, samples = dict(found.values), dict(found.samples)
+        known = relations.Others(self.original.outputs if self.original else None, [o.outputs for o in others])
+        hashes = (*self._original_hash, *(other.sha256 for other in others))
+        if hashes:
+            say("distances")
+            distances = keep("distances", hashes, partial(self._distances, each, known, others))
+            merge(values, distances.values)
+            samples |= distances.samples
         attackers = [other for other in (*self.retrained, *self.references) if other is not each]
         if self.which == FULL and attackers:
             used = attackers[: self._attackers()]
             attack = keep("RMIA", tuple(one.sha256 for one in used), partial(self._rmia, each, used))
             merge(values, attack.values)
-        row: published.Row = {}
         if self.ground is not None:
             say("published measures")
-            row = dict(keep("published", hashes, partial(self._published, each, own, held)).values)
+            row = dict(keep("published", hashes, partial(self._published, each, known)).values)
         if self.which == FULL:
             say("relearning")
             relearn = self._relearning(each)
             values |= relearn.values
             samples |= relearn.samples
-            row["relearn_batches"] = keep("relearn time", (self.original.sha256,), partial(self._batches, each)).values[
-                "relearn_batches"
-            ]
+            batches = keep("relearn time", self._original_hash, partial(self._batches, each))
+            row["relearn_batches"] = batches.values["relearn_batches"]
         return Found(values, samples), row
+
+    @property
+    def _original_hash(self) -> tuple[str, ...]:
+        return () if self.original is None else (self.original.sha256,)
 
     def _attackers(self) -> int:
         """Return how many references every model is attacked with: as many as a retrained one has besides itself."""
@@ -206,12 +187,15 @@ class _Measuring:
 
     # -- parts ------------------------------------------------------------------------------------------------------
 
-    def _distances(self, each: Candidate, held: relations.Others, others: Sequence[Candidate]) -> Found:
-        found = relations.distances(each.outputs, held, self.splits)
-        geometry = relations.geometry(each.outputs, held, self.splits)
+    def _distances(self, each: Candidate, known: relations.Others, others: Sequence[Candidate]) -> Found:
+        found = relations.distances(each.outputs, known, self.splits)
+        geometry = relations.geometry(each.outputs, known, self.splits)
         if self.ground is not None and each.network is not None:
-            known = [self._layers_of(other) for other in others if other.network is not None]
-            geometry["layers"] = layer_geometry(self._layers_of(each), self._layers_of(self.original), known)
+            original, *retrained = (
+                self._layers_of(one) if one is not None and one.network is not None else None
+                for one in (self.original, *others)
+            )
+            geometry["layers"] = layer_geometry(self._layers_of(each), original, [one for one in retrained if one])
         return Found({**found.values, "geometry": geometry}, found.samples)
 
     def _layers_of(self, each: Candidate) -> LayerFeatures:
@@ -226,34 +210,37 @@ class _Measuring:
         attack = relations.reference_attack(each.outputs, [other.outputs for other in used], self.splits)
         return Found({"membership": {"rmia": attack}})
 
-    def _published(self, each: Candidate, accuracies: Found, held: relations.Others) -> Found:
-        own = published.own_measures(accuracies.values, each.outputs, self.splits, self._random_logits())
-        return Found({**own.values, **published.relative_measures(each.outputs, held.retrained, self.splits)})
+    def _published(self, each: Candidate, known: relations.Others) -> Found:
+        own = published.own_measures(self._own[each.name].values, each.outputs, self.splits, self._random_logits)
+        return Found({**own.values, **published.relative_measures(each.outputs, known.retrained, self.splits)})
 
+    @cached_property
     def _random_logits(self) -> torch.Tensor | None:
-        """Return what an untrained network says of the forget set, (n, K); taken once."""
-        if self._random is None and self.fresh is not None and self.ground is not None:
-            ids, check = self.splits.forget_train, self.ground.control.check
-            self._random = collect(self.fresh(), self.ground.train, ids, tick=lambda done: check()).logits
-        return self._random
+        """What an untrained network says of the forget set, (n, K)."""
+        if self.fresh is None or self.ground is None:
+            return None
+        ids, check = self.splits.forget_train, self.ground.control.check
+        return collect(self.fresh(), self.ground.train, ids, tick=lambda done: check()).logits
 
     def _relearning(self, each: Candidate) -> Found:
-        return self._keep(each)("relearning", (self.original.sha256,), partial(self._relearn, each))
+        return self._keep(each)("relearning", self._original_hash, partial(self._relearn, each))
 
     def _relearn(self, each: Candidate) -> Found:
-        if self.ground is None or each.network is None:
-            return Found({"relearn": None})
-        curve = relearning_curve(each.network, self.ground)
+        curve = None if each.network is None or self.ground is None else relearning_curve(each.network, self.ground)
         if curve is None:
             return Found({"relearn": None})
-        accuracy = self._accuracies.get("forget_test_accuracy")
+        accuracy = self._accuracy_before("forget_test_accuracy")
         return Found({"relearn": curve.as_dict(accuracy)}, {"relearn": list(curve.recovered)})
 
     def _batches(self, each: Candidate) -> Found:
         if self.ground is None or each.network is None:
             return Found({"relearn_batches": None})
-        accuracy = self._accuracies.get("forget_accuracy")
+        accuracy = self._accuracy_before("forget_accuracy")
         return Found({"relearn_batches": batches_to_relearn(each.network, self.ground, accuracy)})
+
+    def _accuracy_before(self, key: str) -> float | None:
+        """Return an accuracy of the original, 0..1."""
+        return None if self.original is None else self._own[self.original.name].values.get(key)
 
     def _keep(self, each: Candidate) -> Keep:
         keep = keep_nothing if self.log is None else self.log.of(each.name, each.sha256)
@@ -275,3 +262,23 @@ def _control(original: Candidate, ground: Ground | None, splits: Splits) -> Cand
     made = None if network is None or ground is None else partial(edited_head, network, ground)
     outputs = suite.head_only(original.outputs, splits.forget_classes)
     return Candidate("head_only", f"head-only edit of {original.sha256}", outputs, made)
+
+
+def evaluation(model: Candidate, others: Sequence[Candidate], splits: Splits) -> dict[str, Any]:
+    """Return the measures of one model under the contract's keys, compared with `others` where there are any.
+
+    Of `others`, the one named "original" is the original and the rest are retrained models. Their own measures stand
+    under `references`; with an original there is a verdict.
+    """
+    original = next((each for each in others if each.name == "original"), None)
+    retrained = [each for each in others if each is not original]
+    measured = Measuring(original, replace(model, name="unlearned"), retrained, splits, with_control=False).run()
+    known = {**measured.models, **measured.retrained}
+    measures = measured.models["unlearned"]
+    if others:
+        measures["references"] = {each.name: known[each.name] for each in others}
+    if original is not None:
+        models = {"original": known["original"], "unlearned": measures}
+        verdict = decide(models, list(measured.retrained.values()), set(), intervals=measured.half_widths)
+        measures["verdict"] = verdict.as_dict()
+    return measures

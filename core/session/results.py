@@ -25,7 +25,7 @@ from core.runs.folder import CARD, EVENTS, FORGET, JOB, MODEL, MODEL_PT, REPORT_
 from core.session.caveats import Caveat, caveats, is_unchanged, unchanged_since_start
 from core.session.chain import original_of
 from core.session.class_order import doubts_about
-from core.session.measuring import Candidate, Measurements, measure_all
+from core.session.measuring import Candidate, Measurements, Measuring
 from core.session.near import similar_images
 from core.states import State
 from core.verify import relations, suite
@@ -107,10 +107,10 @@ def build_report(
     `start`: outputs of the model the run started from, where a later request started from another than the original.
     `tell(what, done, total)` is called before each measure of each model and may raise to interrupt.
     """
-    measured = measure_all(
+    measured = Measuring(
         Candidate("original", original_of(job)[1], original), Candidate("unlearned", "", unlearned), (), splits,
         tell=tell,
-    )  # fmt: skip
+    ).run()  # fmt: skip
     similar = similar_images(dataset, splits.forget.numpy(), original, original_of(job)[1], tell)
     report = report_of(
         folder, job, dataset, splits, measured, outcome, similar=similar.counts(),

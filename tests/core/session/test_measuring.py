@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.session.measuring import FULL, Candidate, Measurements, measure_all
+from core.session.measuring import FULL, Candidate, Measurements, Measuring
 from core.verify import relations
 from core.verify.measure_log import MeasureLog
 from tests.core.verify.hand_made import outputs, poisoned, splits
@@ -20,7 +20,7 @@ MODELS = {name: Candidate(name, f"hash of {name}", outputs(SPLITS, seed)) for se
 
 def measured(log: MeasureLog | None = None, which: str = FULL, **changed: Candidate) -> Measurements:
     original, unlearned, *others = (MODELS | changed).values()
-    return measure_all(original, unlearned, others[:2], SPLITS, which=which, references=others[2:], log=log)
+    return Measuring(original, unlearned, others[:2], SPLITS, which=which, references=others[2:], log=log).run()
 
 
 @pytest.fixture(scope="module")
