@@ -18,7 +18,7 @@ def splits(train: int = 70, test: int = 150, forgotten: tuple[int, ...] = (FORGO
     labels, test_labels = (torch.arange(CLASSES).repeat_interleave(count) for count in (train, test))
     forget = torch.isin(labels, torch.tensor(forgotten, dtype=torch.int64))
     evaluation = torch.arange(len(test_labels)) % 3 != 0
-    return Splits(labels, test_labels, forget, forgotten, CLASSES, evaluation)
+    return Splits(labels, test_labels, forget, torch.zeros_like(forget), forgotten, CLASSES, evaluation)
 
 
 def outputs(splits: Splits, seed: int, margin: float = 1.5) -> FullOutputs:
