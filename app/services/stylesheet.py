@@ -177,13 +177,14 @@ QCheckBox, QRadioButton { spacing: @p8@; min-height: @p20@; background: transpar
 QCheckBox:disabled, QRadioButton:disabled { color: @disabled@; }
 QCheckBox::indicator, QAbstractItemView::indicator, QRadioButton::indicator, QMenu::indicator {
     width: @p14@; height: @p14@; border: 1px solid @outline@; background: @surface@; border-radius: @p3@; }
-QRadioButton::indicator { border-radius: @round_radio@; }
+QRadioButton::indicator, QMenu::indicator:exclusive { border-radius: @round_radio@; }
 QCheckBox::indicator:hover, QAbstractItemView::indicator:hover, QRadioButton::indicator:hover {
     border-color: @accent@; background: @sunken@; }
 QCheckBox::indicator:pressed, QRadioButton::indicator:pressed { background: @line@; }
 QCheckBox::indicator:checked, QAbstractItemView::indicator:checked, QMenu::indicator:checked {
     background: @accent@; border-color: @accent@; image: url("@tick@"); }
-QRadioButton::indicator:checked { background: @accent@; border-color: @accent@; image: url("@dot@"); }
+QRadioButton::indicator:checked, QMenu::indicator:exclusive:checked {
+    background: @accent@; border-color: @accent@; image: url("@dot@"); }
 QCheckBox::indicator:indeterminate, QAbstractItemView::indicator:indeterminate {
     background: @accent@; border-color: @accent@; image: url("@dash@"); }
 QCheckBox::indicator:checked:hover, QRadioButton::indicator:checked:hover { background: @accent_hover@; }

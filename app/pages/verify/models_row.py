@@ -29,7 +29,7 @@ _SAMPLE_WIDTH, _SAMPLE_HEIGHT = 22, 14
 
 
 class ModelsRow(QWidget):
-    """Original, head-only edit, unlearned, and the retrained ones, which can be chosen."""
+    """Chips of original, head-only edit and unlearned model; a menu chooses the retrained ones."""
 
     seed_wanted = Signal(int, bool)
     opened_wanted = Signal(str, bool)
@@ -69,7 +69,8 @@ class ModelsRow(QWidget):
         self.chips["head_only"].setVisible("head_only" in (facts.report.get("models") or {}))
         names = [f"seed {seed}" for seed in sorted(wanted.seeds)] + list(wanted.files())
         shown = ", ".join(names) if len(names) <= 2 else fmt.plural(len(names), "model")
-        self.retrained.set(f"Retrained: {shown or 'none yet'}", "Retrained models to hold the result against")
+        none = f"{fmt.count(len(facts.trained))} on disk" if facts.trained else "none yet"
+        self.retrained.set(f"Retrained: {shown or none}", "Retrained models to compare the result with")
         self.retrained.setText(f" {self.retrained.text()}")  # a tool button leaves no room between icon and text
         self.hint.setText("Run checks to take this in." if outdated else "")
         self._fill(facts, wanted)

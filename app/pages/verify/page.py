@@ -20,7 +20,7 @@ from app.pages.verify.models_row import ModelsRow
 from app.pages.verify.plots_panel import PlotsPanel
 from app.pages.verify.presenter import FULL, ResultFacts, VerifyPresenter
 from app.pages.verify.verdict_card import VerdictCard
-from app.pages.verify.words import CODES, NOTHING, offer
+from app.pages.verify.words import CODES, NOT_YET, NOTHING, offer
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.run_words import gone
@@ -165,7 +165,7 @@ class VerifyPage(Page):
             self.context.page_states.set("verify", "empty", "Nothing to check")
             return
         verdict_before = self.verdict.sentence.text()
-        self.verdict.show_report(facts.report)
+        self.verdict.show_report(facts.report, facts.not_compared)
         if verdict_before and verdict_before != self.verdict.sentence.text():
             self.verdict.announce_verdict()
         self.measures.set_rows(facts.rows)
@@ -222,7 +222,7 @@ class VerifyPage(Page):
         if facts is None or facts.has_retrained or self.presenter.check is not None or not facts.has_list:
             self.offer.dismiss()
             return
-        get_one = ("Check", self.presenter.take_trained) if facts.trained else ("Train one", self.presenter.train_one)
+        get_one = ("Check", self._run_checks) if facts.trained else ("Train one", self.presenter.train_one)
         self.offer.show_message(
             offer(facts.seconds, len(facts.trained)), "accent",
             [get_one, ("Open one…", self._open_retrained)], closable=False,
@@ -243,7 +243,7 @@ class VerifyPage(Page):
         elif facts is not None:
             code = str((facts.report.get("verdict") or {}).get("code") or "no_reference")
             state = "ready" if code == "no_reference" else "done"
-            self.context.page_states.set("verify", state, CODES.get(code, ""))
+            self.context.page_states.set("verify", state, NOT_YET if facts.not_compared else CODES.get(code, ""))
         self.context.actions.refresh()
 
     def _check_failed(self, sentence: str) -> None:

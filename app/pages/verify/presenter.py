@@ -50,6 +50,11 @@ class ResultFacts:
         """Whether the report was made with a retrained model."""
         return bool(self.report.get("retrained"))
 
+    @property
+    def not_compared(self) -> bool:
+        """Whether retrained models are on disk that the report was made without."""
+        return bool(self.trained) and not self.has_retrained
+
 
 @dataclass
 class Wanted:
@@ -168,13 +173,6 @@ class VerifyPresenter(QObject):
         self.wanted_changed.emit()
         self.run_checks()
 
-    def take_trained(self) -> None:
-        """Check against the retrained models that are on disk."""
-        if self.facts is not None:
-            self.wanted.seeds.update(self.facts.trained)
-            self.wanted_changed.emit()
-            self.run_checks()
-
     @property
     def outdated(self) -> bool:
         """Whether the report was made with other retrained models than are ticked."""
@@ -200,7 +198,8 @@ class VerifyPresenter(QObject):
     def run_checks(self, which: str = QUICK) -> None:
         """Measure all models anew in the run thread; retrained models that are missing are trained first.
 
-        `which` is the suite. The full one says little without retrained models: where none is ticked it takes three.
+        `which` is the suite. Where no retrained model is ticked, those on disk are taken; the quick suite trains one
+        where there is none, the full one trains until there are three.
         """
         if self.facts is None or self.why_not():
             return
@@ -208,8 +207,10 @@ class VerifyPresenter(QObject):
         if self._context.trust.asked(self.facts.job, brought):
             self.code_asked.emit(self.facts.job, brought, partial(self.run_checks, which))
             return
-        if which == FULL and not self.wanted.seeds and not self.wanted.files():
-            self.want_number(SEEDS_OFFERED)
+        if not self.wanted.seeds and not self.wanted.files():
+            trained, number = set(self.facts.trained), SEEDS_OFFERED if which == FULL else 0 if self.facts.trained else 1
+            self.wanted.seeds = trained | set(range(FIRST_SEED, FIRST_SEED + number))
+            self.wanted_changed.emit()
         self._shown_count, self.check_suite = 0, which
         self.check = self._context.run_controller.start_reference(
             self.facts.folder,

@@ -8,7 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
-from app.pages.verify.words import CHECKING, CHECKING_LIMITS, NO_PROOF, limits, split_verdict, to_train
+from app.pages.verify.words import CHECKING, CHECKING_LIMITS, NO_PROOF, NOT_COMPARED, limits, split_verdict, to_train
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.accessibility import announce
@@ -76,10 +76,10 @@ class VerdictCard(Card):
         self.body.addWidget(self.progress)
         self.show_check(None)
 
-    def show_report(self, report: dict[str, Any]) -> None:
-        """Say what the report says."""
+    def show_report(self, report: dict[str, Any], not_compared: bool = False) -> None:
+        """Show the report's verdict; `not_compared`: it has none, although retrained models are on disk."""
         verdict = report.get("verdict") or {}
-        sentence, suffered = split_verdict(str(verdict.get("sentence") or ""))
+        sentence, suffered = split_verdict(NOT_COMPARED if not_compared else str(verdict.get("sentence") or ""))
         self.sentence.setText(sentence)
         self.suffered.setText(suffered)
         self.suffered.setVisible(bool(suffered))
@@ -139,7 +139,7 @@ class VerdictCard(Card):
             action.setData(which)
             action.triggered.connect(self._check)
             self.suite_actions[which] = action
-        menu.addSection("Held against")
+        menu.addSection("Compared with")
         group = QActionGroup(menu)
         group.setExclusionPolicy(QActionGroup.ExclusionPolicy.ExclusiveOptional)  # seeds may be ticked singly, too
         self.number_actions: dict[int, QAction] = {}

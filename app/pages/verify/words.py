@@ -19,7 +19,9 @@ CODES = {
 }
 CHECKING = "Checking. The numbers below come as they are measured."
 CHECKING_LIMITS = "The verdict comes with the last of them."
-QUICK_ONLY = "Part of the full checks, which this result has not been through."
+QUICK_ONLY = "Needs full checks."
+NOT_YET = "Not compared yet"
+NOT_COMPARED = "Not compared with a retrained model yet, so there is no verdict."
 FEW = 30  # below, intervals are wide enough to be worth a word
 
 
@@ -28,7 +30,7 @@ def offer(seconds: float | None, trained: int = 0) -> str:
     if trained:
         are, them = ("is", "it") if trained == 1 else ("are", "them")
         models = fmt.plural(trained, "retrained model")
-        return f"{models} {are} on disk, and this result was not held against {them} yet."
+        return f"{models} {are} on disk, and this result was not compared with {them} yet."
     if seconds is None:
         return "No retrained model yet. How long training one takes is not known."
     return f"No retrained model yet. Training one takes {fmt.about(seconds)}, going by the original's training time."
@@ -56,7 +58,7 @@ def limits(report: dict[str, Any]) -> str:
     if len(retrained) == 1:
         parts.append("One retrained model: how far two differ was not measured")
     elif retrained:
-        parts.append(f"Held against {len(retrained)} retrained models")
+        parts.append(f"Compared with {len(retrained)} retrained models")
     recipe = str((report.get("retrained_notes") or {}).get("recipe") or "")
     if recipe.startswith("the preset"):
         parts.append("retrained with a preset, the original's recipe is not known")

@@ -94,7 +94,7 @@ def test_with_one_the_verdict_is_in_words_with_its_limits(checked, context):
     report = full_report()
     assert checked.verdict.sentence.text() == report["verdict"]["sentence"]
     assert checked.verdict.limits.text() == (
-        "Held against 2 retrained models · measured on 20 unseen forget images, which is few"
+        "Compared with 2 retrained models · measured on 20 unseen forget images, which is few"
     )
     assert "These are measurements, not proof." in checked.verdict.limits.toolTip()
     assert context.page_states.get("verify")[0] == "done"
@@ -144,8 +144,8 @@ def test_the_offer_has_an_estimate_where_there_is_one(seconds, text):
 
 def test_retrained_models_on_disk_are_no_none_yet():
     one, three = offer(31.0, 1), offer(31.0, 3)
-    assert one == "1 retrained model is on disk, and this result was not held against it yet."
-    assert three == "3 retrained models are on disk, and this result was not held against them yet."
+    assert one == "1 retrained model is on disk, and this result was not compared with it yet."
+    assert three == "3 retrained models are on disk, and this result was not compared with them yet."
 
 
 def test_limits_name_one_retrained_model_and_images_seen_before():

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
+from dataclasses import replace
+
+import pytest
+from PySide6.QtWidgets import QApplication, QLabel, QStyleOptionMenuItem
 
 from app.models.measure_table import MeasureTable
-from app.pages.verify.words import CHECKING, to_train
+from app.pages.verify.words import CHECKING, NOT_COMPARED, to_train
 from core.events import MeasureTaken
 from core.verify.measure_log import add_measures, partial_report
 from core.verify.table import PUBLISHED, published_rows
@@ -41,6 +46,55 @@ def test_the_menu_offers_both_suites_and_numbers_of_retrained_models(checked, co
 def test_full_checks_without_a_retrained_model_train_three(unchecked, controller, context):
     context.actions.trigger("verify.check_full")
     assert controller.asked[-1] == {"seeds": (1, 2, 3), "pair": None, "retrained": {}, "which": "full"}
+
+
+def on_disk(page, *seeds):
+    """Have these retrained models on disk for the run in view."""
+    page.presenter._take(replace(page.presenter.facts, trained=seeds))
+
+
+@pytest.mark.parametrize("start", [lambda page: page.verdict.suite_actions["quick"].trigger(),
+                                   lambda page: page.context.actions.trigger("verify.check")])  # fmt: skip
+@pytest.mark.parametrize(("trained", "taken"), [((), (1,)), ((2, 5, 7), (2, 5, 7))])
+def test_quick_checks_without_a_ticked_model_take_those_on_disk_else_train_one(
+    unchecked, controller, trained, taken, start
+):
+    on_disk(unchecked, *trained)
+    start(unchecked)
+    assert controller.asked[-1] == {"seeds": taken, "pair": None, "retrained": {}, "which": "quick"}
+
+
+def test_models_that_were_opened_are_enough_for_quick_checks(unchecked, controller, tmp_path):
+    on_disk(unchecked, 1, 2)
+    unchecked.presenter.open_retrained(tmp_path / "other.pt")
+    assert controller.asked[-1]["seeds"] == ()
+
+
+def test_full_checks_take_all_that_are_on_disk_and_train_up_to_three(unchecked, controller, context):
+    on_disk(unchecked, 2, 7)
+    context.actions.trigger("verify.check_full")
+    assert controller.asked[-1]["seeds"] == (1, 2, 3, 7)
+
+
+def test_retrained_models_on_disk_are_never_called_none(unchecked, context):
+    on_disk(unchecked, 1, 2, 3)
+    assert unchecked.offer.text().startswith("3 retrained models are on disk")
+    assert unchecked.verdict.sentence.text() == NOT_COMPARED
+    assert "Retrained: 3 on disk" in unchecked.models.retrained.text()
+    assert context.page_states.get("verify") == ("ready", "Not compared yet")
+    said = [label.text() for label in unchecked.findChildren(QLabel) if label.isVisible()]
+    assert not [text for text in said if "o retrained model" in text or "none yet" in text]
+
+
+def test_numbers_of_retrained_models_are_drawn_as_the_choice_of_one_that_they_are(unchecked):
+    menu = unchecked.verdict.check_menu
+    option = QStyleOptionMenuItem()
+    option.initFrom(menu)
+    menu.initStyleOption(option, unchecked.verdict.number_actions[2])
+    assert option.checkType == QStyleOptionMenuItem.CheckType.Exclusive
+    sheet = QApplication.instance().styleSheet()
+    for state in ("", ":checked"):  # drawn by the rules of radio buttons
+        assert re.search(rf"QRadioButton::indicator{state}, QMenu::indicator:exclusive{state} \{{", sheet)
 
 
 def test_a_number_says_what_must_be_trained_for_it():
