@@ -10,7 +10,7 @@ from app.models.run_table import SORT_ROLE
 
 
 class RunFilter(QSortFilterProxyModel):
-    """Rows whose state, method, forget set or verdict holds the text."""
+    """Rows whose state, method, preset, forget set, model, data or verdict holds the text."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -27,5 +27,6 @@ class RunFilter(QSortFilterProxyModel):
         if not self._text:
             return True
         model = self.sourceModel()
-        searched = (columns.STATE, columns.METHOD, columns.FORGET, columns.VERDICT)
+        searched = (columns.STATE, columns.METHOD, columns.PRESET, columns.FORGET, columns.MODEL, columns.DATA,
+                    columns.VERDICT)  # fmt: skip
         return any(self._text in str(model.index(row, column, parent).data() or "").lower() for column in searched)

@@ -1,4 +1,4 @@
-"""The runs known as a table: state in shape and word, method, forget set, accuracies, verdict, curves."""
+"""The runs as a table: state, method, preset, forget set, model, data, seed, accuracies, verdict, time, curves."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from core.states import State
 if TYPE_CHECKING:
     from app.workers.live_run import LiveRun
 
-STATE, METHOD, FORGET, SEED, RETAIN, FORGET_ACCURACY, VERDICT, STARTED, CURVE = range(9)
+STATE, METHOD, PRESET, FORGET, MODEL, DATA, SEED, RETAIN, FORGET_ACCURACY, VERDICT, STARTED, CURVE = range(12)
+HIDEABLE = (PRESET, FORGET, MODEL, DATA, SEED, RETAIN, FORGET_ACCURACY, VERDICT, STARTED, CURVE)
 SORT_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 PATH_ROLE = int(Qt.ItemDataRole.UserRole) + 2
 VERDICTS = {
@@ -31,6 +32,7 @@ VERDICTS = {
     "nothing": "Nothing to tell", "no_reference": "No retrained model",
 }  # fmt: skip
 METHODS = {"train": "Training"}
+_PLAIN = {PRESET: "preset", FORGET: "forget_text", MODEL: "model", DATA: "data"}  # columns that show a field of the row
 _OTHERS = {  # what a row may be besides a run in one of its states: shape and words
     DAMAGED: ("problem", "Damaged"), NEWER: ("problem", "Newer version"), DELETING: ("running", "Deleting"),
     "": ("running", "Preparing"),
@@ -41,7 +43,9 @@ class RunTableModel(ColumnTable):
     """Rows are `RunRow`s; the run under way here is overlaid with what it reports."""
 
     columns = (
-        Column("State"), Column("Method"), Column("Forget set"), Column("Seed", number=True),
+        Column("State"), Column("Method"), Column("Preset", "Named settings of the method; – for its defaults"),
+        Column("Forget set"), Column("Model", "The model the run began with"), Column("Data"),
+        Column("Seed", number=True),
         Column("Retain, %", "Accuracy on unseen images of the classes that stay", number=True),
         Column("Forget, %", "Accuracy on unseen images of the forgotten classes; for single images, on the forget "
                "images", number=True),
@@ -120,8 +124,8 @@ class RunTableModel(ColumnTable):
             return self._state_words(row)
         if column == METHOD:
             return self._titles.get(row.method, METHODS.get(row.method, row.method))
-        if column == FORGET:
-            return row.forget_text
+        if column in _PLAIN:
+            return str(getattr(row, _PLAIN[column])) or fmt.DASH
         if column == SEED:
             return str(row.seed) if row.method else fmt.DASH
         if column in (RETAIN, FORGET_ACCURACY):
@@ -182,6 +186,8 @@ class RunTableModel(ColumnTable):
             return "Nothing was measured here."
         if column == CURVE:
             return self._spark(row).text
+        if column == MODEL:
+            return row.model_tip or None
         return str(row.path) if column in (METHOD, FORGET, STARTED) else None
 
     def _restyle(self) -> None:

@@ -41,7 +41,7 @@ def decimal(value: float | None, places: int = 3) -> str:
 def alignment(value: float | None) -> str:
     """Dimensional alignment, AUC and other ratios of 0..1: three decimals; "1.000" only when exact."""
     if value is not None and value < 1.0 and f"{value:.3f}" == "1.000":
-        return f"over {decimal(0.999, 3)}"
+        return f"> {decimal(0.999, 3)}"
     return decimal(value, 3)
 
 

@@ -16,6 +16,7 @@ from core.states import ACTIVE, State
 if TYPE_CHECKING:
     from app.context import AppContext
     from app.workers.live_run import LiveRun
+    from core.job import Job
 
 DAMAGED, NEWER, DELETING = "damaged", "newer", "deleting"  # rows that are no run one can work with, now or at all
 _MOST_POINTS = 80  # of a sparkline, one a pixel
@@ -43,6 +44,10 @@ class RunRow:
     spark_forget: tuple[float | None, ...] = ()
     has_model: bool = False
     has_list: bool = False  # the list of its forget images
+    preset: str = ""
+    model: str = ""  # the original's name; the architecture of a training
+    model_tip: str = ""
+    data: str = ""
     error: str = ""
     stamp: tuple[Any, ...] = field(default=(), compare=False)  # of its files: unchanged means read already
 
@@ -179,8 +184,7 @@ def _row(run: RunFolder, mine: bool, known: RunRow | None) -> RunRow:
             job = run.job()
         except AppError:
             return RunRow(run.path, State.PREPARING.value, stamp=stamp)
-        return RunRow(run.path, "", job.method if job.kind == "unlearn" else "train", job.kind, job.seed,
-                      _forget_words(job), job.forget.mode, created=_created(run), stamp=stamp)  # fmt: skip
+        return RunRow(run.path, "", created=_created(run), stamp=stamp, **_of_job(job))
     about = describe_run(run)
     if about["state"] == DAMAGED:
         state = NEWER if about["newer"] else DAMAGED
@@ -189,13 +193,27 @@ def _row(run: RunFolder, mine: bool, known: RunRow | None) -> RunRow:
     sample = job.forget.mode == "sample"
     retain, forget = _sparks(run, sample)
     return RunRow(
-        run.path, about["state"], about["method"], job.kind, job.seed, _forget_words(job), job.forget.mode,
+        run.path, about["state"], **_of_job(job),
         retain_accuracy=_or_last(about["retain_test_accuracy"], retain),
         forget_accuracy=_or_last(about["forget_accuracy" if sample else "forget_test_accuracy"], forget),
         verdict=about["verdict"] or "", created=about["created"], step=about["step"], steps=about["steps"],
         spark_retain=retain, spark_forget=forget, has_model=run.has_result, has_list=run.file(FORGET).is_file(),
         error=about["error"] or "", stamp=stamp,
     )  # fmt: skip
+
+
+def _of_job(job: Job) -> dict[str, Any]:
+    """Return the fields of a row that its job tells."""
+    from app.widgets.run_chips import describe_forget
+
+    file = Path(job.model.path)
+    name = file.parent.name if file.name == MODEL else file.name  # every trained model's file has the same name
+    return {
+        "method": job.method if job.kind == "unlearn" else "train", "kind": job.kind, "seed": job.seed,
+        "forget_text": describe_forget(job), "forget_mode": job.forget.mode, "preset": job.preset,
+        "model": name or job.model.architecture, "data": Path(job.data.spec).name,
+        "model_tip": " · ".join(part for part in (job.model.architecture, job.model.path) if part),
+    }  # fmt: skip
 
 
 def _stamp(run: RunFolder, mine: bool) -> tuple[Any, ...]:
@@ -238,8 +256,3 @@ def thinned(points: list[Point]) -> list[Point]:
 def _or_last(value: float | None, spark: tuple[float | None, ...]) -> float | None:
     return value if value is not None else next((v for v in reversed(spark) if v is not None), None)
 
-
-def _forget_words(job: Any) -> str:
-    from app.widgets.run_chips import describe_forget
-
-    return describe_forget(job)

@@ -56,7 +56,9 @@ class RunChips(QObject):
 
 
 def describe_run(job: Job) -> str:
-    """Name a run by method and forget set: "muda · class 3"."""
+    """Name a run by method and forget set ("muda · class 3"), a training by what it leaves out."""
+    if job.kind == "train":
+        return "Training, all data" if job.forget.mode == "none" else f"Training without {describe_forget(job)}"
     return f"{job.method} · {describe_forget(job)}"
 
 
@@ -64,7 +66,7 @@ def describe_forget(job: Job) -> str:
     """Name a job's forget set: "class 3", "classes 3, 5 and 2 more", "37 images"."""
     names = job.forget.class_names
     if job.forget.mode == "none":
-        return "nothing left out"
+        return "none"
     if not names:
         return fmt.images(job.forget.count)
     shown = ", ".join(names[:_SHOWN])

@@ -188,7 +188,7 @@ def heading(text: str, role: Role = "section") -> TermLabel | Label:
 class TermRow(QWidget):
     """The words of a page that stand where nothing can be pointed at, such as in a table's rows."""
 
-    def __init__(self, keys: tuple[str, ...], title: str = "Words", parent: QWidget | None = None) -> None:
+    def __init__(self, keys: tuple[str, ...], title: str = "Glossary", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         inside = QWidget()

@@ -91,7 +91,7 @@ def what_is_kept(folder: RunFolder) -> Traces:
             consequence="They are decoded again when next read.",
         ),
         _kind(
-            "outputs", "Outputs and features", "What the models say of every image, forget images too",
+            "outputs", "Outputs and features", "Model outputs for every image, forget images too",
             _cached_outputs(job),
             consequence="The next check takes longer.",
         ),
@@ -120,7 +120,7 @@ def what_is_kept(folder: RunFolder) -> Traces:
             consequence="The list cannot be opened, nor the run be checked again.",
         ),
         _kind(
-            "waiting", "Lists of runs that wait", "Positions and file names, of runs in the queue",
+            "waiting", "Queued runs", "Positions and file names in their forget lists",
             _waiting_lists(job),
             consequence="Runs that wait with this forget set cannot start.",
         ),

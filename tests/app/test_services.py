@@ -78,7 +78,7 @@ class TestFormat:
     def test_others(self):
         assert fmt.count(50000) == "50,000"
         assert fmt.alignment(0.61349) == "0.613"
-        assert fmt.alignment(0.99961) == "over 0.999" and fmt.alignment(1.0) == "1.000"
+        assert fmt.alignment(0.99961) == "> 0.999" and fmt.alignment(1.0) == "1.000"
         assert fmt.closed(0.896) == "89"
         assert fmt.short_number(11_173_962) == "11.2 million"
         assert fmt.short_number(9610) == "9,610"

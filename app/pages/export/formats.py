@@ -29,7 +29,7 @@ def formats(form: Mapping[str, Any] | None, original: str) -> tuple[Format, ...]
     """Return the choices for a model that came in as `form` from the file `original`."""
     packages = [name for name in _ONNX_PACKAGES if importlib.util.find_spec(name) is None]
     return (
-        Format("same", "Same as the file that came in", describe_form(form), same_suffix(form, original)),
+        Format("same", "Same format as the original", describe_form(form), same_suffix(form, original)),
         Format(
             "safetensors", "safetensors", "Weights and a short description, no program code.", ".safetensors",
         ),

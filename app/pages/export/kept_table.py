@@ -22,7 +22,7 @@ class KeptTable(ColumnTable):
     """Rows of `core.session.kept.Kept`. Ticked kinds are those to remove."""
 
     columns = (Column("Kind"), Column("What it is"), Column("Files", number=True), Column("Size", number=True),
-               Column("Without it"))  # fmt: skip
+               Column("If removed"))  # fmt: skip
 
     ticked_changed = Signal()
 

@@ -91,7 +91,7 @@ class ExportPage(Page):
         return whole
 
     def _along(self) -> Card:
-        card = Card("Goes along")
+        card = Card("Also save")
         self.card_box = QCheckBox("Model &card")
         self.report_box = QCheckBox("&Report")
         self.list_box = QCheckBox("Forget &list")

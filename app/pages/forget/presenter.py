@@ -167,7 +167,7 @@ class ForgetPresenter(QObject):
         self._context.project.set_selection(new)
         if added + removed > 1 or gone or always_say:
             parts = [f"{fmt.count(added)} added" if added or not removed else "",
-                     f"{fmt.count(removed)} taken out" if removed else "",
+                     f"{fmt.count(removed)} removed" if removed else "",
                      f"{fmt.count(gone)} already forgotten" if gone else ""]  # fmt: skip
             self._confirm(", ".join(part for part in parts if part), bool(added + removed))
 
@@ -326,8 +326,8 @@ class ForgetPresenter(QObject):
         if mask is None or not selection.count:
             return told
         again = int(np.count_nonzero(selection.mask & mask))
-        before = f"{fmt.count(again)} of them already forgotten" if again else f"besides {fmt.images(int(mask.sum()))}"
-        return f"{told} · {before}{'' if again else ' forgotten before'}"
+        before = f"{fmt.count(again)} of them already forgotten" if again else f"plus {fmt.images(int(mask.sum()))}"
+        return f"{told} · {before}{'' if again else ' forgotten earlier'}"
 
     def _class_hovered(self, label: int) -> None:
         self._page.gallery_panel.view.light_class(label)

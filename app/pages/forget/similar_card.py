@@ -39,7 +39,7 @@ class SimilarCard(Card):
 
     def say_nothing(self) -> None:
         """There is no forget set to look around."""
-        self._text.setText("Similar images kept: known once images are chosen.")
+        self._text.setText("Choose images to look for near-duplicates.")
         self.review.setEnabled(False)
 
     def say_looking(self, done: int = 0, total: int = 0) -> None:

@@ -18,7 +18,7 @@ from app.widgets.buttons import IconButton, SecondaryButton
 from app.widgets.rows import first_and_last_row
 
 PARTS = (("train", "Training images"), ("test", "Test images"))
-ANSWERS = (("all", "All answers"), ("right", "Right answers"), ("wrong", "Wrong answers"))
+ANSWERS = (("all", "Right and wrong"), ("right", "Right answers"), ("wrong", "Wrong answers"))
 ALL_CLASSES = "All classes"
 NOT_MEASURED = "Known once the model was measured on the images"
 NO_NAMES = "The images of this data have no file names."

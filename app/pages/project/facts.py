@@ -65,7 +65,7 @@ def data_facts(dataset: Dataset) -> list[Fact]:
     facts = [
         Fact("source", "Data", dataset.title, place),
         Fact("images", "Images", f"{train} to train on · {test} to test"),
-        Fact("test", "Test images", "a part of their own" if own else "set aside · seen before",
+        Fact("test", "Test images", "separate test split" if own else "set aside · seen before",
              "" if own else "Taken out of the training images, so the model has already seen them."),
         Fact("classes", "Classes", fmt.count(dataset.num_classes), ", ".join(dataset.classes[:50])),
         Fact("size", "Image size", f"{times(*dataset.image_size)} · {fmt.plural(dataset.channels, 'channel')}"),

@@ -144,7 +144,7 @@ def training_choices(data_root: str) -> Choices:
         tuple(choice for _, choice in sorted(data, key=lambda pair: not pair[0])),
         tuple(networks),
         method.parameters,
-        tuple(RecipeChoice(p.name, "Usual values" if p.name == "recipe" else p.title, "", p.values)
+        tuple(RecipeChoice(p.name, "Default" if p.name == "recipe" else p.title, "", p.values)
               for p in method.presets),
     )  # fmt: skip
 

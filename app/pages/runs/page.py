@@ -34,6 +34,8 @@ from app.services.run_library import DELETING, RunRow
 from app.services.theme import theme
 from app.widgets.buttons import DestructiveButton, PrimaryButton, SecondaryButton
 from app.widgets.cards import Card
+from app.widgets.chips import ChipButton
+from app.widgets.column_menu import ColumnMenu
 from app.widgets.empty import EmptyState
 from app.widgets.page import Page
 from app.widgets.sort_header import SortHeader
@@ -54,8 +56,9 @@ LATER = (
 )
 WATCH_MS = 2000  # how often the folder is looked at while the page is in view: runs of a terminal appear by themselves
 LIVE_MS = 500
-_WIDTHS = {columns.STATE: 156, columns.METHOD: 168, columns.FORGET: 168, columns.SEED: 52, columns.RETAIN: 84,
-           columns.FORGET_ACCURACY: 84, columns.VERDICT: 152, columns.STARTED: 132}  # fmt: skip
+_WIDTHS = {columns.STATE: 128, columns.METHOD: 152, columns.PRESET: 96, columns.FORGET: 112, columns.MODEL: 96,
+           columns.DATA: 88, columns.SEED: 52, columns.RETAIN: 80, columns.FORGET_ACCURACY: 80, columns.VERDICT: 128,
+           columns.STARTED: 128}  # fmt: skip
 
 
 class RunsPage(Page):
@@ -68,7 +71,7 @@ class RunsPage(Page):
         self.proxy.setSourceModel(self.model)
         self.queue = QueueCard()
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Search method, forget set, state")
+        self.search.setPlaceholderText("Search method, forget set, model")
         self.search.setAccessibleName("Search runs")
         self.search.setClearButtonEnabled(True)
         self.search.setFixedWidth(theme.px(280))
@@ -346,6 +349,10 @@ class RunsPage(Page):
         table.setColumnWidth(columns.CURVE, theme.px(96))
         card = Card("All runs", padding=t.M)
         card.add_action(TermRow(WORDS))
+        self.column_menu = ColumnMenu(table, columns.HIDEABLE, (), self.context.window_state, "runs")
+        self.columns_button = ChipButton("Columns", name="Columns shown")
+        self.columns_button.set_menu(self.column_menu)
+        card.add_action(self.columns_button)
         card.add_action(self.search)
         card.body.addWidget(table, 1)
         whole = QWidget()

@@ -247,7 +247,7 @@ class ParametersCard(Card):
         column.addWidget(separator())
         column.addLayout(self._form([
             ("S&eeds", self.seeds, self._seeds_problem), ("&Device", self.device, None),
-            ("Prec&ision", self.precision, None), ("&Measuring at most", self.budget, None),
+            ("Prec&ision", self.precision, None), ("&Monitoring budget", self.budget, None),
         ]))  # fmt: skip
         self._about = QWidget()
         about = self._part(self._about, t.S)

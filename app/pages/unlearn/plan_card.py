@@ -1,4 +1,4 @@
-"""What the start would set going: steps, time, memory, disk, which parts act, and what it will be held against."""
+"""What a start would set going: steps, time, memory, disk, how it works, what the result is compared with."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class PlanCard(Card):
         self.problem = Label("", "body", "danger", wrap=True)
         self.problem.hide()
         column.addWidget(self.problem)
-        self._what = section("What acts")
+        self._what = section("How it works")
         column.addWidget(self._what)
         self.lines = Label("", "body", "text-2", wrap=True)
         column.addWidget(self.lines)
-        self._against = section("Held against")
+        self._against = section("Compared with")
         column.addWidget(self._against)
         self.references = Label("", "body", "text-2", wrap=True)
         column.addWidget(self.references)
@@ -85,7 +85,7 @@ class PlanCard(Card):
             widget.setVisible(bool(lines))
 
     def set_references(self, sentence: str) -> None:
-        """What the result will be held against."""
+        """What the result will be compared with."""
         self.references.setText(sentence)
         self._against.setVisible(bool(sentence))
 

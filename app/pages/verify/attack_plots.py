@@ -29,18 +29,18 @@ RELEARNED = (*ATTACKED, "fresh")
 SHORT = {"original": "Original", "head_only": "Head-only", "unlearned": "Unlearned", "retrained": "Retrained",
          "fresh": "Untrained"}  # fmt: skip
 CHANCE = SeriesStyle("chance", "Chance", "text_3", (1, 3), "o", False, "○")
-NO_ATTACK = "This report holds no attack. Run checks to see how many forget images can be told from unseen ones."
+NO_ATTACK = "This report holds no attack. Run checks to see how many forget images can be told apart from unseen ones."
 NOT_YET = "The check under way has not come to this yet."
 NO_RELEARNING = "This report holds no relearning curves. They are taken of whole classes that have unseen images."
 _UNLIMITED = 16_777_215
 
 
 class RocPlot(ThemedPlot):
-    """Share of forget images told against that of false positives; a label stands at a curve's mean height, its AUC."""
+    """Forget images identified over false positives; a label at a curve's mean height, which is its AUC."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(
-            "Attack", "Share of forget images told, %", parent, y_range=(0.0, 100.0), x_title="False positives, %"
+            "Attack", "Forget images identified, %", parent, y_range=(0.0, 100.0), x_title="False positives, %"
         )
         for key in ATTACKED:
             self.add_series(key, MODELS[key], SHORT[key]).show_dot = False

@@ -45,8 +45,8 @@ class ScatterTab(QStackedWidget):
         column.addWidget(self.plot, 1)
         form = QFormLayout()
         form.setLabelAlignment(Qt.AlignmentFlag.AlignRight)
-        form.addRow("&Up", self.up)
-        form.addRow("A&cross", self.across)
+        form.addRow("&Y", self.up)
+        form.addRow("&X", self.across)
         column.addLayout(form)
         for combo, name in ((self.up, "Measure up"), (self.across, "Measure across")):
             combo.setAccessibleName(name)
@@ -156,7 +156,7 @@ class ComparisonPlots(QTabWidget):
         self.agreement = TextTab("Agreement of measures", NO_AGREEMENT)
         for title, tab, tip in (
             ("Two measures", self.scatter, "A point a run between two measures of your choice"),
-            ("Jobs", self.jobs, "What the job files differ in"),
-            ("Agreement", self.agreement, "Whether measures put the runs in the same order"),
+            ("Settings", self.jobs, "What the job files differ in"),
+            ("Rank agreement", self.agreement, "Whether measures put the runs in the same order"),
         ):
             self.setTabToolTip(self.addTab(tab, title), tip)

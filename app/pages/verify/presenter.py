@@ -208,7 +208,8 @@ class VerifyPresenter(QObject):
             self.code_asked.emit(self.facts.job, brought, partial(self.run_checks, which))
             return
         if not self.wanted.seeds and not self.wanted.files():
-            trained, number = set(self.facts.trained), SEEDS_OFFERED if which == FULL else 0 if self.facts.trained else 1
+            trained = set(self.facts.trained)
+            number = SEEDS_OFFERED if which == FULL else 0 if trained else 1
             self.wanted.seeds = trained | set(range(FIRST_SEED, FIRST_SEED + number))
             self.wanted_changed.emit()
         self._shown_count, self.check_suite = 0, which

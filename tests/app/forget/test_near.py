@@ -38,7 +38,7 @@ def looked(page, qtbot):
 
 
 def test_before_anything_is_chosen_it_says_so(page):
-    assert page.similar_card.text() == "Similar images kept: known once images are chosen."
+    assert page.similar_card.text() == "Choose images to look for near-duplicates."
     assert not page.similar_card.review.isEnabled()
 
 
@@ -71,7 +71,7 @@ def test_another_forget_set_is_looked_at_anew(page, context, twins, qtbot):
     assert page.presenter.similar.found is None and "Looking" in page.similar_card.text()
     assert twins + 1 in looked(page, qtbot).kept
     context.project.set_selection(context.project.selection.cleared())
-    assert "known once images are chosen" in page.similar_card.text()
+    assert "Choose images to look" in page.similar_card.text()
 
 
 def test_the_gallery_is_ordered_by_nearness(page, context, qtbot):

@@ -120,7 +120,7 @@ def test_what_was_done_is_said_with_a_way_back(page, context, chosen):
     page.presenter.mark(np.array([5]), "toggle")
     assert page.confirmed() == ""  # one image is seen where it is
     page.presenter.mark(np.array([5, 6]), "toggle")
-    assert page.confirmed() == "1 added, 1 taken out"
+    assert page.confirmed() == "1 added, 1 removed"
     page.presenter.mark(np.array([8]), "toggle")
     assert page.confirmed() == "" and not page.undo_button.isVisible()  # it would take back another change than it says
     page.presenter.mark(np.array([9, 10]), "add")

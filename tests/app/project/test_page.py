@@ -60,7 +60,7 @@ def test_what_was_recognised_is_shown(page, window, open_digits, digits, digits_
     facts = page.data_card.facts.values()
     train, test = len(digits.train), len(digits.test)
     assert facts["images"] == f"{train:,} to train on · {test:,} to test"
-    assert facts["test"] == "a part of their own"
+    assert facts["test"] == "separate test split"
     assert facts["fingerprint"] == digits.fingerprint[:12]
     assert page.fit_card.number().endswith(" %")
     assert page.fit_card.text().startswith(f"of {test:,} test images are right · ")

@@ -9,7 +9,7 @@ import pytest
 from app.services.run_library import read_rows
 from app.workers.live_run import LiveRun
 from core.runs.folder import RunFolder
-from core.session import overview
+from core.session import library
 from tests.app.scripted import Script, Stepped, append_events, job, write_run
 
 
@@ -34,14 +34,14 @@ def test_rows(folder):
 def test_a_run_that_goes_while_it_is_read_costs_the_others_nothing(folder, monkeypatch):
     for name in "ab":
         write_run(folder / name, job(), Script(name).whole())
-    real = overview.describe_run
+    real = library.describe_run
 
     def describe(run):
         if run.id == "b":  # deleted just now, by somebody else
             shutil.rmtree(run.path)
         return real(run)
 
-    monkeypatch.setattr(overview, "describe_run", describe)
+    monkeypatch.setattr(library, "describe_run", describe)
     assert [row.id for row in read_rows(folder, [], set(), {})] == ["a"]
 
 

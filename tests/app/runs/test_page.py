@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 import torch
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QTableView
 
 from app.dialogs.confirm import ConfirmDialog
 from app.models import run_table as columns
 from app.pages.runs import RunsPage
 from app.pages.runs.deleting import delete
 from app.services.resuming import resume
+from app.widgets.column_menu import ColumnMenu
 from app.widgets.status_line import StatusLine
 from core.errors import UnsafeFileError
 from core.models.formats import write_safetensors
@@ -371,3 +372,31 @@ def test_a_run_whose_check_waits_or_goes_stays_what_it_is(page, context, runs, q
     for work in works:
         work.end({})
     qtbot.waitUntil(lambda: not context.run_controller.busy)
+
+
+def test_two_runs_of_one_method_are_told_apart(context, page, qtbot):
+    folder, model = context.runs_folder(), page.model
+    one = job(preset="samples")
+    other = dataclasses.replace(one, model=dataclasses.replace(one.model, path="/models/other/model.safetensors"),
+                                data=dataclasses.replace(one.data, spec="/data/photos"), preset="")  # fmt: skip
+    for name, made in (("a", one), ("b", other)):
+        write_run(folder / name, made, Script(name).whole())
+    context.run_library.refresh()
+    qtbot.waitUntil(lambda: model.rowCount() == 2)
+    told = (columns.PRESET, columns.MODEL, columns.DATA)
+    rows = {model.row_at(row).id: [model.index(row, column).data() for column in told] for row in range(2)}
+    assert rows["b"] == ["–", "other", "photos"] and rows["a"][0] == "samples" and rows["a"] != rows["b"]
+    page.search.setText("photos")
+    assert page.proxy.rowCount() == 1
+
+
+def test_columns_are_hidden_and_stay_so(context, page, runs, qtbot):
+    assert not page.table.isColumnHidden(columns.MODEL)
+    page.column_menu.columns[columns.MODEL].trigger()
+    assert page.table.isColumnHidden(columns.MODEL)
+    again = QTableView()
+    qtbot.addWidget(again)
+    again.setModel(page.model)
+    menu = ColumnMenu(again, columns.HIDEABLE, (), context.window_state, "runs")
+    assert again.isColumnHidden(columns.MODEL) and not again.isColumnHidden(columns.DATA)
+    assert not menu.columns[columns.MODEL].isChecked()

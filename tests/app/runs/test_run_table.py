@@ -19,11 +19,11 @@ from tests.app.scripted import Script, job
 
 ROWS = (
     RunRow(Path("/runs/a"), "finished", "muda", "unlearn", 0, "class 3", "class", 0.976, 0.0, "hidden", 1000.0, 80, 80,
-           (0.9, 0.97), (0.9, 0.0)),
+           (0.9, 0.97), (0.9, 0.0), preset="samples", model="net.pt", model_tip="mlp · /models/net.pt", data="digits"),
     RunRow(Path("/runs/b"), "interrupted", "finetune", "unlearn", 2, "37 images", "sample", None, None, "", 2000.0, 40,
            80),
     RunRow(Path("/runs/c"), "damaged", error="The job file is damaged."),
-    RunRow(Path("/runs/d"), "failed", "train", "train", 1, "nothing left out", "none", created=500.0,
+    RunRow(Path("/runs/d"), "failed", "train", "train", 1, "none", "none", created=500.0,
            error="Out of memory."),
 )  # fmt: skip
 
@@ -45,10 +45,21 @@ def test_is_a_proper_model(model, qtmodeltester):
 
 
 def test_words(model):
-    assert texts(model, 0)[:7] == ["Finished", "MUDA (reconstruction)", "class 3", "0", "97.6", "0.0", "Hidden"]
-    assert texts(model, 1)[:7] == ["Interrupted, 50 %", "Fine-tuning", "37 images", "2", "–", "–", "–"]
+    titles = [column.title for column in model.columns][: columns.STARTED]
+    assert titles == ["State", "Method", "Preset", "Forget set", "Model", "Data", "Seed", "Retain, %", "Forget, %",
+                      "Verdict"]  # fmt: skip
+    assert texts(model, 0)[: columns.STARTED] == [
+        "Finished", "MUDA (reconstruction)", "samples", "class 3", "net.pt", "digits", "0", "97.6", "0.0", "Hidden"
+    ]  # fmt: skip
+    assert texts(model, 1)[: columns.STARTED] == [
+        "Interrupted, 50 %", "Fine-tuning", "–", "37 images", "–", "–", "2", "–", "–", "–"
+    ]  # fmt: skip
     assert texts(model, 2)[0] == "Damaged"
     assert texts(model, 3)[:2] == ["Failed", "Training"]
+
+
+def test_a_model_is_told_in_full_by_its_tool_tip(model):
+    assert model.index(0, columns.MODEL).data(Qt.ItemDataRole.ToolTipRole) == "mlp · /models/net.pt"
 
 
 def test_why_something_is_missing_is_the_tool_tip(model):
@@ -79,7 +90,7 @@ def test_the_run_under_way_is_shown_as_it_is_now(model):
     model.set_live(run)
     assert changed == [1]
     assert texts(model, 1)[0] == "Running, 34 %"
-    assert texts(model, 1)[4:6] == ["97.0", "40.0"]
+    assert texts(model, 1)[columns.RETAIN : columns.VERDICT] == ["97.0", "40.0"]
     model.set_live(run)
     assert changed == [1]  # nothing new, nothing drawn
     run.state = State.PAUSED
