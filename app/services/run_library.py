@@ -48,6 +48,7 @@ class RunRow:
     model: str = ""  # the original's name; the architecture of a training
     model_tip: str = ""
     data: str = ""
+    forget_set: tuple[str, str] = ("", "")  # hashes of the data and of which of its images are to be forgotten
     error: str = ""
     stamp: tuple[Any, ...] = field(default=(), compare=False)  # of its files: unchanged means read already
 
@@ -212,6 +213,7 @@ def _of_job(job: Job) -> dict[str, Any]:
         "method": job.method if job.kind == "unlearn" else "train", "kind": job.kind, "seed": job.seed,
         "forget_text": describe_forget(job), "forget_mode": job.forget.mode, "preset": job.preset,
         "model": name or job.model.architecture, "data": Path(job.data.spec).name,
+        "forget_set": (job.data.fingerprint, job.forget.sha256),
         "model_tip": " · ".join(part for part in (job.model.architecture, job.model.path) if part),
     }  # fmt: skip
 

@@ -126,15 +126,15 @@ class VerifyPresenter(QObject):
         self.unreadable.emit(error)
 
     def comparable(self) -> list[RunRow]:
-        """Other finished runs that forget the same, newest first: what the run in view can be compared with."""
+        """Other finished runs that forget the same images of the same data, newest first."""
         library = self._context.run_library
         if self.facts is None or library is None:
             return []
-        own = next((row for row in library.rows if row.path == self.facts.folder.path), None)
+        own = (self.facts.job.data.fingerprint, self.facts.job.forget.sha256)
         return [
             row for row in library.rows
             if row.has_report and row.path != self.facts.folder.path
-            and (own is None or row.forget_text == own.forget_text)
+            and row.forget_set == own
         ]  # fmt: skip
 
     # ---- what to hold it against

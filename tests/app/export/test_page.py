@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 from app.dialogs.confirm import ConfirmDialog
 from app.pages.export import ExportPage, create
 from app.pages.export.page import BOTH_MODELS, NOTHING, UNCHECKED
-from app.pages.export.presenter import read_facts
+from app.pages.export.presenter import Wish, read_facts
 from app.widgets.labels import Label
 from core.jsonio import read_json, write_json
 from core.runs.folder import CARD, CHECKPOINTS, FORGET
@@ -229,11 +230,11 @@ def test_keeping_is_the_default_answer(qtbot, ready, folder):
 def test_the_report_has_no_check_box(ready, qtmodeltester):
     table = ready.kept_card.table
     qtmodeltester.check(table)
-    for row in range(table.rowCount()):
-        index = table.index(row, 0)
-        if index.data() == "Report and event log":
-            assert index.data(Qt.ItemDataRole.CheckStateRole) is None
-            assert not table.setData(index, Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
+    rows = {table.index(row, 0).data(): table.index(row, 0) for row in range(table.rowCount())}
+    report = rows.pop("Report and event log")
+    assert report.data(Qt.ItemDataRole.CheckStateRole) is None
+    assert not table.setData(report, Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
+    assert rows["Early checkpoints"].data(Qt.ItemDataRole.CheckStateRole) is not None
 
 
 def test_a_removed_list_cannot_go_along(qtbot, ready, folder):
@@ -269,3 +270,19 @@ def test_importing_the_page_imports_nothing_heavy():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_the_export_is_compared_on_images_of_the_runs_own_data(ready, context, pair, tmp_path, monkeypatch):
+    handed: list[object] = []
+
+    def submit(function, path, wish, dataset, *more, **keywords):
+        handed.append(dataset)
+        raise RuntimeError("enough seen")
+
+    monkeypatch.setattr(context.device_jobs, "submit", submit)
+    wish = Wish("same", tmp_path / "out.safetensors", True, False, False)
+    for dataset in (pair.dataset, dataclasses.replace(pair.dataset, fingerprint="e" * 64)):
+        context.project.set_opened(pair.model, dataset)
+        with pytest.raises(RuntimeError, match="enough seen"):
+            ready.presenter.export(wish)
+    assert handed == [pair.dataset, None]

@@ -168,3 +168,11 @@ def test_few_images_give_few_samples(qapp, digits):
     model = FitTableModel()
     model.set_data(dataclasses.replace(digits, train=part), None)
     assert sorted(len(model.samples(row)) for row in range(10)) == [0] * 7 + [1] * 3
+
+
+def test_a_class_is_whole_where_all_that_was_not_forgotten_earlier_is_chosen(model, selection):
+    some = selection.with_samples([int((selection.labels == 5).argmax())])
+    model.set_selection(some)
+    assert model.state(5) is Qt.CheckState.PartiallyChecked
+    model.set_earlier(selection.class_totals - some.class_counts)
+    assert model.state(5) is Qt.CheckState.Checked

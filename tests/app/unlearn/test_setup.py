@@ -28,11 +28,13 @@ def page(opened, qtbot) -> UnlearnPage:
 
 @pytest.fixture
 def started(opened, monkeypatch) -> list[Job]:
-    """Jobs that were started; their runs do nothing until told."""
+    """Jobs that were started, each with the forget set it names; their runs do nothing until told."""
     found: list[Job] = []
     controller = opened.run_controller
 
     def start(job, bench, selection, folder=None):
+        assert selection.digest() == job.forget.sha256 and selection.count == job.forget.count
+        assert bench is not None and bench.dataset.fingerprint == job.data.fingerprint
         found.append(job)
         work = Stepped()
         work.end(State.FINISHED)

@@ -384,3 +384,17 @@ def test_with_a_large_font_table_and_plots_are_tabs(qtbot, context, make_folder,
     tabs = next(tabs for tabs in page.findChildren(QTabWidget) if tabs.accessibleName() == "Measures and plots")
     assert [tabs.tabText(number) for number in range(tabs.count())] == ["Measures", "Plots"]
     assert tabs.widget(0).isAncestorOf(page.measures) and tabs.widget(1).isAncestorOf(page.plots)
+
+
+def test_only_runs_that_forget_the_same_images_of_the_same_data_are_offered(checked, context):
+    facts = checked.presenter.facts
+    same = (facts.job.data.fingerprint, facts.job.forget.sha256)
+
+    def row(name: str, **changes) -> RunRow:
+        known = {"state": "finished", "method": "muda", "forget_text": "37 images", "forget_set": same, **changes}
+        return RunRow(Path("/runs") / name, **known)
+
+    rows = (row("same"), row("other-images", forget_set=(same[0], "6" * 64)), row("going", state="running"),
+            row("other-data", forget_set=("e" * 64, same[1])), row("training", kind="train"))  # fmt: skip
+    context.run_library = SimpleNamespace(rows=rows)
+    assert [found.id for found in checked.presenter.comparable()] == ["same"]

@@ -157,3 +157,17 @@ def test_a_run_that_says_it_is_active_and_holds_no_lock_was_interrupted(tmp_path
 def test_every_state_is_either_active_over_or_waiting():
     waiting = {State.QUEUED, State.INTERRUPTED}
     assert ACTIVE | TERMINAL | waiting == set(State)
+
+
+@pytest.mark.parametrize("kind", ["unlearn", "train"])
+def test_stopping_a_run_keeps_what_it_has(tmp_path, kind):
+    run = LiveRun(RunFolder(tmp_path / "run"), kind, job=job(), work=lambda control, emit: None)
+    run.begin()
+    assert run.ask("stop")
+    assert run.control.stopping and not run.control.discarding and run.state is State.STOPPING
+
+
+def test_stopping_a_check_keeps_no_half_trained_reference(tmp_path):
+    run = LiveRun(RunFolder(tmp_path / "run"), "check", job=job(), work=lambda control, emit: None)
+    run.begin()
+    assert run.ask("stop") and run.control.discarding

@@ -14,9 +14,15 @@ from app.workers.live_run import LiveRun
 from app.workers.mailbox import PERIOD_MS
 from app.workers.run_controller import RunController
 from core.errors import OutOfMemoryError
-from core.runs.folder import RunFolder
+from core.runs.folder import FORGET, RunFolder
+from core.selection import read_forget_csv
+from core.session.jobs import make_unlearn_job
 from core.states import State
 from tests.app.scripted import Script, Stepped
+from tests.core.session import conftest as runs_of_digits
+
+digits, digits_model = runs_of_digits.digits, runs_of_digits.digits_model
+pair, three = runs_of_digits.pair, runs_of_digits.three
 
 
 class Listener(QObject):
@@ -238,3 +244,11 @@ def test_the_period_is_that_of_the_mailbox(controller, new):
     assert controller.period >= PERIOD_MS
     assert QThread.currentThread() is controller.thread()
     work.end()
+
+
+def test_a_run_that_was_started_has_its_forget_set_in_its_folder(controller, pair, three, qtbot):
+    job = make_unlearn_job(pair, three, "head-only", device="cpu", precision="float32", threads=1)
+    run = controller.start(job, pair, three)
+    qtbot.waitUntil(lambda: run.state is State.FINISHED)
+    listed = read_forget_csv(run.folder.file(FORGET)).mask(len(pair.dataset.train))
+    assert (listed == three.mask).all() and listed.sum() == run.job.forget.count

@@ -1,0 +1,47 @@
+"""What the user allowed: one file that is trusted trusts no other."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from app.workers.trust import Trust
+from core.models.formats import write_safetensors
+from tests.app.scripted import job
+
+
+@pytest.fixture
+def coded(tmp_path):
+    """A job on a network of the user's own, and a model brought that another program makes."""
+    for name in ("own.py", "brought.py"):
+        (tmp_path / name).write_text("def net(): ...\n")
+    model = tmp_path / "brought.safetensors"
+    write_safetensors(model, {}, {})
+    card = {"schema_version": 1, "architecture": f"{tmp_path / 'brought.py'}:net", "files": {}}
+    model.with_suffix(".json").write_text(json.dumps(card))
+    asked = job()
+    part = asked.model.__class__(**{**asked.model.__dict__, "user_code": f"{tmp_path / 'own.py'}:net"})
+    return asked.__class__(**{**asked.__dict__, "model": part}), model, tmp_path
+
+
+def test_all_code_must_be_allowed(coded):
+    asked, brought, folder = coded
+    trust = Trust()
+    trust.allow([folder / "own.py"])
+    assert trust.code(asked) and not trust.code(asked, [brought])
+    assert trust.asked(asked, [brought]) == [folder / "brought.py"]
+    trust.allow([folder / "brought.py"])
+    assert trust.code(asked, [brought]) and trust.asked(asked, [brought]) == []
+
+
+def test_all_model_files_that_can_run_code_must_be_allowed(tmp_path):
+    one, other, harmless = tmp_path / "a.pt", tmp_path / "b.pt", tmp_path / "c.safetensors"
+    for path in (one, other, harmless):
+        path.write_bytes(b"x")
+    trust = Trust()
+    assert not trust.pickles([one]) and not trust.pickles([harmless])
+    trust.allow([one])
+    assert trust.pickles([one, harmless]) and not trust.pickles([one, other])
+    one.write_bytes(b"changed")
+    assert not trust.pickles([one])
