@@ -10,7 +10,7 @@ from core.session.running import run
 from core.session.training import train_reference
 from tests.core.session import conftest as runs_of_digits
 
-digits, digits_model, pair = runs_of_digits.digits, runs_of_digits.digits_model, runs_of_digits.pair
+digits, digits_model, bench = runs_of_digits.digits, runs_of_digits.digits_model, runs_of_digits.bench
 three, new_run = runs_of_digits.three, runs_of_digits.new_run
 
 

@@ -272,7 +272,7 @@ def test_importing_the_page_imports_nothing_heavy():
     assert out.stdout.strip() == "[]"
 
 
-def test_the_export_is_compared_on_images_of_the_runs_own_data(ready, context, pair, tmp_path, monkeypatch):
+def test_the_export_is_compared_on_images_of_the_runs_own_data(ready, context, bench, tmp_path, monkeypatch):
     handed: list[object] = []
 
     def submit(function, path, wish, dataset, *more, **keywords):
@@ -281,8 +281,8 @@ def test_the_export_is_compared_on_images_of_the_runs_own_data(ready, context, p
 
     monkeypatch.setattr(context.device_jobs, "submit", submit)
     wish = Wish("same", tmp_path / "out.safetensors", True, False, False)
-    for dataset in (pair.dataset, dataclasses.replace(pair.dataset, fingerprint="e" * 64)):
-        context.project.set_opened(pair.model, dataset)
+    for dataset in (bench.dataset, dataclasses.replace(bench.dataset, fingerprint="e" * 64)):
+        context.project.set_opened(bench.model, dataset)
         with pytest.raises(RuntimeError, match="enough seen"):
             ready.presenter.export(wish)
-    assert handed == [pair.dataset, None]
+    assert handed == [bench.dataset, None]

@@ -22,7 +22,7 @@ from tests.app.scripted import Script, Stepped
 from tests.core.session import conftest as runs_of_digits
 
 digits, digits_model = runs_of_digits.digits, runs_of_digits.digits_model
-pair, three = runs_of_digits.pair, runs_of_digits.three
+bench, three = runs_of_digits.bench, runs_of_digits.three
 
 
 class Listener(QObject):
@@ -246,9 +246,9 @@ def test_the_period_is_that_of_the_mailbox(controller, new):
     work.end()
 
 
-def test_a_run_that_was_started_has_its_forget_set_in_its_folder(controller, pair, three, qtbot):
-    job = make_unlearn_job(pair, three, "head-only", device="cpu", precision="float32", threads=1)
-    run = controller.start(job, pair, three)
+def test_a_run_that_was_started_has_its_forget_set_in_its_folder(controller, bench, three, qtbot):
+    job = make_unlearn_job(bench, three, "head-only", device="cpu", precision="float32", threads=1)
+    run = controller.start(job, bench, three)
     qtbot.waitUntil(lambda: run.state is State.FINISHED)
-    listed = read_forget_csv(run.folder.file(FORGET)).mask(len(pair.dataset.train))
+    listed = read_forget_csv(run.folder.file(FORGET)).mask(len(bench.dataset.train))
     assert (listed == three.mask).all() and listed.sum() == run.job.forget.count

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from app.workers.trust import Trust
+from app.workers.trust import TrustedFiles
 from core.models.formats import write_safetensors
 from tests.app.scripted import job
 
@@ -27,7 +27,7 @@ def coded(tmp_path):
 
 def test_all_code_must_be_allowed(coded):
     asked, brought, folder = coded
-    trust = Trust()
+    trust = TrustedFiles()
     trust.allow([folder / "own.py"])
     assert trust.code(asked) and not trust.code(asked, [brought])
     assert trust.asked(asked, [brought]) == [folder / "brought.py"]
@@ -39,7 +39,7 @@ def test_all_model_files_that_can_run_code_must_be_allowed(tmp_path):
     one, other, harmless = tmp_path / "a.pt", tmp_path / "b.pt", tmp_path / "c.safetensors"
     for path in (one, other, harmless):
         path.write_bytes(b"x")
-    trust = Trust()
+    trust = TrustedFiles()
     assert not trust.pickles([one]) and not trust.pickles([harmless])
     trust.allow([one])
     assert trust.pickles([one, harmless]) and not trust.pickles([one, other])
