@@ -167,7 +167,7 @@ def test_a_verdict_without_damage_is_left_whole():
 
 def test_training_one_starts_a_check_with_its_progress_in_sight(qtbot, unchecked, controller, context):
     unchecked.presenter.train_one()
-    assert controller.asked == [{"seeds": (1,), "pair": None, "retrained": {}, "which": "quick"}]
+    assert controller.asked == [{"seeds": (1,), "bench": None, "retrained": {}, "which": "quick"}]
     assert unchecked.verdict.progress.isVisible()
     assert not unchecked.offer.isVisible()
     assert unchecked.verdict.stop_button.isVisible() and not unchecked.verdict.check_button.isVisible()

@@ -45,7 +45,7 @@ def test_the_menu_offers_both_suites_and_numbers_of_retrained_models(checked, co
 
 def test_full_checks_without_a_retrained_model_train_three(unchecked, controller, context):
     context.actions.trigger("verify.check_full")
-    assert controller.asked[-1] == {"seeds": (1, 2, 3), "pair": None, "retrained": {}, "which": "full"}
+    assert controller.asked[-1] == {"seeds": (1, 2, 3), "bench": None, "retrained": {}, "which": "full"}
 
 
 def on_disk(page, *seeds):
@@ -61,7 +61,7 @@ def test_quick_checks_without_a_ticked_model_take_those_on_disk_else_train_one(
 ):
     on_disk(unchecked, *trained)
     start(unchecked)
-    assert controller.asked[-1] == {"seeds": taken, "pair": None, "retrained": {}, "which": "quick"}
+    assert controller.asked[-1] == {"seeds": taken, "bench": None, "retrained": {}, "which": "quick"}
 
 
 def test_models_that_were_opened_are_enough_for_quick_checks(unchecked, controller, tmp_path):
