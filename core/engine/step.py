@@ -124,6 +124,6 @@ class Board:
 
 
 def all_finite(module: nn.Module) -> bool:
-    """Tell whether every weight of a network is a finite number."""
-    finite = [torch.isfinite(parameter).all() for parameter in module.parameters()]
+    """Tell whether every weight and every running statistic of a network is a finite number."""
+    finite = [torch.isfinite(value).all() for value in module.state_dict().values()]
     return not finite or bool(torch.stack(finite).all())

@@ -139,8 +139,19 @@ class Supply:
         if self._front is not None and self._starts_behind_the_front(part):
             self._setting.work[f"tail:{part.tunes}"] += len(batch)
             return self._front.outputs(batch)
-        self._setting.work[f"step:{part.tunes}"] += len(batch)
-        return self._setting.model(batch.images)
+        model, rows = self._setting.model, len(batch) // (part.copies + 1)
+        self._setting.work[f"step:{part.tunes}"] += rows
+        out = model(batch.images[:rows])
+        if rows == len(batch):
+            return out
+        with torch.no_grad():
+            copies = model(batch.images[rows:])
+        self._setting.work[FORWARD] += len(batch) - rows
+        return Output(
+            torch.cat([out.logits, copies.logits]),
+            torch.cat([out.features, copies.features]),
+            tuple(torch.cat(pair) for pair in zip(out.layers, copies.layers, strict=True)),
+        )
 
     def _parameters(self, part: Train) -> dict[str, torch.nn.Parameter]:
         chosen = {id(parameter) for parameter in self._setting.model.tuned_parameters(part.tunes)}

@@ -161,6 +161,7 @@ class Train:
     refresh_every: int = 0  # and again after so many steps of its own
     keeps: tuple[str, ...] = ()  # aux of the stage before that stays; "name/" keeps all that begin so
     prepare: Callable[[Networks, Batch, Aux, Values], Batch] | None = None  # another batch in place of the one read
+    copies: int = 0  # so many altered copies of its rows stand behind them (`prepare`); their outputs are constants
     beside: Reads | None = None  # a second set: each step's batch is followed by one of these, of the same size
     batch_norm: Literal["train", "frozen"] = "train"
     tunes: str = "all"  # all | head | last-N (building blocks); what is not tuned stays in eval mode

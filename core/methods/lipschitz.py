@@ -35,9 +35,12 @@ def with_noisy_copies(networks: Networks, batch: Batch, aux: Aux, values: Values
 
 
 def smoothness(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
-    """Mean quotient of output and input distances between each image and its copies, each image by its weight."""
+    """Mean quotient of output and input distances between each image and its copies, each image by its weight.
+
+    The copies' outputs carry no gradient: the stage names them as constants.
+    """
     n = len(batch) // (values.copies + 1)
-    clean, noisy = out.logits[:n], out.logits[n:].detach()
+    clean, noisy = out.logits[:n], out.logits[n:]
     apart = torch.linalg.vector_norm((clean.repeat(values.copies, 1) - noisy), dim=1)
     moved = torch.linalg.vector_norm(
         (batch.images[n:] - batch.images[:n].repeat(values.copies, 1, 1, 1)).flatten(1), dim=1
@@ -57,6 +60,7 @@ def plan(values: Values, facts: Facts) -> list[Train]:
         batch=values.batch,
         optimiser=optimiser_of(values),
         prepare=with_noisy_copies,
+        copies=values.copies,
         batch_norm="frozen",
         augment=False,
     )

@@ -27,6 +27,7 @@ from core.methods.losses import cross_entropies
 from core.parameters import Parameter, Values
 
 PENALTY = 0.1  # of the noise's mean square; published code weighs the sum over pixels by it
+CHUNK = 256  # noise images that climb at once: each by itself, so that how many do only decides the memory taken
 NO_SAMPLE = -1  # id of an image that is none of the data's
 
 
@@ -47,17 +48,19 @@ def error_maximising_noise(context: Context) -> Aux:
     labels = torch.tensor(context.forget_classes, dtype=torch.int64).repeat_interleave(values.noise_images)
     labels = labels.to(context.device)
     generator = torch.Generator().manual_seed(derive_seed(context.seed, "noise"))
-    start = torch.randn(len(labels), *context.input_shape, generator=generator)
-    noise = start.to(context.device).requires_grad_(True)
-    ascent = torch.optim.Adam([noise], lr=values.noise_lr)
+    noise = torch.randn(len(labels), *context.input_shape, generator=generator).to(context.device)
     with context.frozen() as network:
-        for _ in range(values.noise_steps):
-            losses = cross_entropies(network(noise).logits.float(), labels)
-            ascent.zero_grad(set_to_none=True)
-            descended(noise, losses).backward()
-            ascent.step()
-            context.check()
-    return {"noise": noise.detach(), "noise_labels": labels}
+        for rows, named in zip(noise.split(CHUNK), labels.split(CHUNK), strict=True):
+            climber = rows.clone().requires_grad_(True)
+            ascent = torch.optim.Adam([climber], lr=values.noise_lr)
+            for _ in range(values.noise_steps):
+                losses = cross_entropies(network(climber).logits.float(), named)
+                ascent.zero_grad(set_to_none=True)
+                descended(climber, losses).backward()
+                ascent.step()
+                context.check()
+            rows.copy_(climber.detach())
+    return {"noise": noise, "noise_labels": labels}
 
 
 def with_noise(networks: Networks, batch: Batch, aux: Aux, values: Values) -> Batch:

@@ -239,6 +239,7 @@ def _training_seconds(layout: Layout, sizes: Mapping[str, int], cost: StepCost) 
         for part in segment.parts:
             batch = min(part.batch, max(1, sizes[part.reads])) * (1 if part.beside is None else 2)
             step = cost.of(batch) * _passes(part, cost) + LOSS_SHARE * cost.step_seconds
+            step += FORWARD_SHARE * cost.sample_seconds * batch * part.copies
             total += segment.steps / len(segment.parts) * step
         cached = segment.parts[0].tunes if segment.parts and segment.parts[0].cached else ""
         if cached and cached != front:  # what stands before the trained blocks is computed once for all samples

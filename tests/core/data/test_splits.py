@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 
 import torch
 
-from core.data.splits import Splits
+from core.data.dataset import ImageSet
+from core.data.splits import Splits, evaluation_half
 from tests.core.toy import DATA
 
 
@@ -22,3 +24,25 @@ def test_a_class_of_which_one_image_stays_is_not_forgotten_as_a_whole():
     forget = DATA.train.labels == 1
     forget[int(torch.nonzero(forget)[0])] = False
     assert Splits.of(DATA, forget).forget_classes == ()
+
+
+def test_every_class_with_two_images_is_in_both_halves():
+    """By hash alone, a class of three images is missing from one half once in four times."""
+    generator = torch.Generator().manual_seed(0)
+    many = torch.zeros(60, dtype=torch.int64)
+    labels = torch.cat([many, torch.arange(1, 30).repeat_interleave(3), torch.tensor([30])])
+    images = torch.randint(0, 256, (len(labels), 4, 4, 1), generator=generator).to(torch.uint8)
+    half = evaluation_half(ImageSet(images, labels))
+    for label in range(30):
+        assert 0 < int(half[labels == label].sum()) < int((labels == label).sum()), label
+    assert bool(half[-1])  # a single image serves numbers
+    order = torch.randperm(len(labels), generator=generator)
+    assert torch.equal(evaluation_half(ImageSet(images[order], labels[order])), half[order])
+    same = ImageSet(images[:1].expand(60, 4, 4, 1).contiguous(), torch.zeros(60, dtype=torch.int64))
+    assert bool(evaluation_half(same).all())  # copies of one image stay together
+
+
+def test_halves_that_hold_every_class_are_those_of_the_hash_alone():
+    rows = DATA.test.images.numpy()
+    plain = [hashlib.blake2b(row.tobytes(), digest_size=1).digest()[0] & 1 == 1 for row in rows]
+    assert evaluation_half(DATA.test).tolist() == plain

@@ -16,11 +16,12 @@ from core.engine.control import Control, Interrupted
 from core.engine.engine import Engine
 from core.engine.monitor import Monitor
 from core.engine.outputs import collect
-from core.engine.step import Board, Diverged
+from core.engine.step import Board, Diverged, all_finite
 from core.errors import NonFiniteError
 from core.events import Log, PhaseChanged, StepMetrics
 from core.methods import get_method
 from core.methods.base import Alternate, Edit, Length, Method, Optimiser, Train
+from core.metrics.linear_algebra import gram, leading_eigenvectors
 from core.models.tap import evaluating
 from core.parameters import Parameter
 from core.states import State
@@ -219,6 +220,54 @@ def test_a_run_stopped_behind_an_infinite_loss_keeps_nothing():
     engine = make_engine(make_setting(_method(infinite, optimiser=Optimiser(lr=0.1))))
     with pytest.raises(NonFiniteError, match="no result to keep"):
         run_to_end(engine)
+
+
+def basis(context) -> dict[str, torch.Tensor]:
+    """A constant made of features; raises ValueError where they are not finite."""
+    return {"basis": leading_eigenvectors(gram(context.features("retain")), 2)}
+
+
+LOOKS = {
+    "constants made anew": lambda part: [replace(part, refresh=basis, refresh_every=3)],
+    "a rule within the stage": lambda part: [replace(part, until=lambda context: not basis(context), until_every=3)],
+    "a rule at its end": lambda part: [replace(part, until=lambda context: not basis(context))],
+    "the next stage": lambda part: [part, replace(part, name="second", refresh=basis)],
+    "an edit": lambda part: [part, Edit("edit", basis)],
+}
+
+
+@pytest.mark.parametrize("plan", LOOKS.values(), ids=LOOKS)
+def test_a_diverging_run_comes_to_the_same_weights_whatever_the_clock_does(plan, monkeypatch):
+    """What looks at the network finds losses and weights finite: not by the clock, and before anything else fails."""
+
+    def breaks(out, batch, aux, values):
+        first = engine.lr_scale == 1 and engine.step == 1
+        return {"loss": F.cross_entropy(out.logits, batch.labels) * (float("inf") if first else 1.0)}
+
+    part = Train("first", "recover", "retain", breaks, length=Length(steps=6), batch=16, optimiser=Optimiser(lr=0.1))
+    method = replace(_method(breaks), plan=lambda values, facts: plan(part))
+    results, messages = [], []
+    for seconds in (0.0, float("inf")):
+        monkeypatch.setattr("core.engine.engine.DRAIN_SECONDS", seconds)
+        engine = make_engine(make_setting(method))
+        events = run_to_end(engine)
+        results.append(weights(engine.setting.model.module))
+        messages.append([event.message for event in events if isinstance(event, Log)])
+    assert same(*results) and all_finite(engine.setting.model.module)
+    assert messages[0] == messages[1] and "became infinite at step 1" in messages[0][0]
+
+
+def test_weights_that_break_without_a_loss_that_does_begin_again_at_the_end_of_the_stage():
+    def breaks(out, batch, aux, values):
+        loss = F.cross_entropy(out.logits, batch.labels)
+        if engine.lr_scale == 1 and engine.step == 3:
+            loss.register_hook(lambda gradient: gradient * float("inf"))
+        return {"loss": loss}
+
+    part = Train("only", "recover", "retain", breaks, length=Length(steps=4), batch=16, optimiser=Optimiser(lr=0.1))
+    engine = make_engine(make_setting(replace(_method(breaks), plan=lambda values, facts: [part])))
+    logs = [event.message for event in run_to_end(engine) if isinstance(event, Log)]
+    assert all_finite(engine.setting.model.module) and "at step 3" in logs[0]
 
 
 def test_constants_are_renewed_after_so_many_steps_of_their_part():

@@ -57,6 +57,16 @@ def test_making_noise_changes_nothing_in_the_network():
     assert all(p.grad is None and p.requires_grad for p in setting.model.module.parameters())
 
 
+def test_noise_images_pass_the_network_some_at_a_time_and_become_the_same(monkeypatch):
+    """All at once they do not fit memory for many classes of photographs."""
+    _, together = noise_after(4)
+    monkeypatch.setattr("core.methods.unsir.CHUNK", 3)
+    context, sizes = EngineContext(two_classes(noise_steps=4, noise_images=5), lambda: None), []
+    context.model.module.register_forward_pre_hook(lambda module, given: sizes.append(len(given[0])))
+    apart = error_maximising_noise(context)
+    assert max(sizes) == 3 and torch.allclose(apart["noise"], together["noise"], atol=1e-6)
+
+
 def test_making_noise_ends_where_the_user_ends_the_run():
     calls = []
 
