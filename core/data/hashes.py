@@ -24,6 +24,7 @@ RADIUS = 7
 """Bits that may differ: of two hashes within 7 bits, one of four bands of 16 differs in at most one bit."""
 
 CHUNK = 1024  # images held at once
+_BITS = np.array([value.bit_count() for value in range(1 << BAND_BITS)], np.uint8)  # set in each 16-bit number
 _CANDIDATES = 1 << 22  # pairs held at once
 _MOST_FOUND = 5_000_000  # near pairs kept: more of them are one picture over and over
 
@@ -63,11 +64,8 @@ def cells(length: int, count: int, start: float = 0.0, stop: float = 1.0) -> np.
 
 def count_bits(words: np.ndarray) -> np.ndarray:
     """Return how many bits are set in each of `words` (n,) uint64: (n,) uint8. Numpy itself counts bits from 2.0 on."""
-    one, two, four = (np.uint64(v) for v in (0x5555555555555555, 0x3333333333333333, 0x0F0F0F0F0F0F0F0F))
-    words = words - ((words >> np.uint64(1)) & one)
-    words = (words & two) + ((words >> np.uint64(2)) & two)
-    words = (words + (words >> np.uint64(4))) & four
-    return ((words * np.uint64(0x0101010101010101)) >> np.uint64(56)).astype(np.uint8)
+    bits: np.ndarray = _BITS[words.view(np.uint16).reshape(-1, 4)].sum(1, dtype=np.uint8)
+    return bits
 
 
 class HammingIndex:

@@ -5,7 +5,6 @@ Only pyarrow is needed, an extra. Images stay where they are, mapped from the fi
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -35,23 +34,32 @@ class Saved:
     test: Path | None
 
 
+@dataclass(frozen=True, eq=False)
+class _Part:
+    name: str
+    paths: Sequence[Path]
+    images: Any  # a pyarrow.ChunkedArray of {bytes, path}
+    labels: Sequence[Any]
+    classes: tuple[str, ...] | None
+
+
 @dataclass(frozen=True)
 class ArrowFiles:
     """Images in columns of Arrow tables. Names are PART/ROW."""
 
     root: Path
     names: Sequence[str]
-    columns: Sequence[_Column]  # one an image
-    rows: np.ndarray  # (n,) int64: where in its column an image is
+    parts: Sequence[_Part]  # one an image
+    rows: np.ndarray  # (n,) int64: where in its part an image is
 
     def stamp(self, position: int) -> Stamp:
         """Return the size of the table's files together and their latest change."""
-        statuses = [path.stat() for path in self.columns[position].paths]
+        statuses = [path.stat() for path in self.parts[position].paths]
         return sum(s.st_size for s in statuses), max(s.st_mtime_ns for s in statuses)
 
     def read(self, position: int) -> bytes:
         """Return the bytes of one image, from its file where the table names one only."""
-        cell = self.columns[position].cell(int(self.rows[position])) or {}
+        cell = self.parts[position].images[int(self.rows[position])].as_py() or {}
         data: bytes | None = cell.get("bytes")
         if data is None:
             if not cell.get("path"):
@@ -59,26 +67,6 @@ class ArrowFiles:
             data = (self.root / cell["path"]).read_bytes()
         checked_size(len(data))
         return data
-
-
-class _Column:
-    """One column over the files of a part."""
-
-    def __init__(self, paths: Sequence[Path], chunks: Sequence[Any]) -> None:
-        self.paths, self._chunks = paths, chunks
-        self._starts = np.cumsum([0, *(len(chunk) for chunk in chunks)]).tolist()
-
-    def cell(self, row: int) -> Any:
-        number = bisect_right(self._starts, row) - 1
-        return self._chunks[number][row - self._starts[number]].as_py()
-
-
-@dataclass(frozen=True)
-class _Part:
-    name: str
-    images: _Column
-    labels: list[Any]
-    classes: tuple[str, ...] | None
 
 
 def find_saved(path: Path) -> Saved | None:
@@ -112,13 +100,13 @@ def list_saved(saved: Saved, report: Reporter) -> Listing:
     if saved.test is not None:
         parts.append(_open(saved.test.name, saved.test))
     classes = _classes(title, parts)
-    names, columns, rows, labels, left_out = [], [], [], [], []
+    names, part_of, rows, labels, left_out = [], [], [], [], []
     for part in parts:
         for row, label in enumerate(part.labels):
             name = f"{part.name}/{row}"
             if isinstance(label, int) and 0 <= label < len(classes):
                 names.append(name)
-                columns.append(part.images)
+                part_of.append(part)
                 rows.append(row)
                 labels.append(label)
             else:
@@ -126,9 +114,9 @@ def list_saved(saved: Saved, report: Reporter) -> Listing:
     return Listing(
         title=title,
         classes=classes,
-        files=ArrowFiles(saved.root, names, columns, np.array(rows, dtype=np.int64)),
+        files=ArrowFiles(saved.root, names, part_of, np.array(rows, dtype=np.int64)),
         labels=np.array(labels, dtype=np.int64),
-        border=columns.count(parts[0].images),
+        border=part_of.count(parts[0]),
         left_out=tuple(left_out),
         named=parts[0].classes is not None,
     )
@@ -150,14 +138,14 @@ def _open(name: str, folder: Path) -> _Part:
     paths = [folder / str(entry["filename"]) for entry in state.get("_data_files", ())]
     try:
         tables = [_table(path) for path in paths]
-        images = [chunk for table in tables for chunk in table.column(image).chunks]
+        chunks = [chunk for table in tables for chunk in table.column(image).chunks]
         labels = [value for table in tables for value in table.column(label).to_pylist()]
     except (pa.ArrowException, OSError, KeyError) as error:
         raise InputError(f"{where} is damaged: {error}") from error
     if not labels:
         raise InputError(f"{where} holds no rows")
     stated = features[label].get("names")
-    return _Part(name, _Column(paths, images), labels, tuple(map(str, stated)) if stated else None)
+    return _Part(name, paths, pa.chunked_array(chunks), labels, tuple(map(str, stated)) if stated else None)
 
 
 def _table(path: Path) -> Any:

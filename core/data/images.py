@@ -78,14 +78,15 @@ _PROBE = Form((1, 1), 3)  # the least work that still reads all of a file
 def decode(data: bytes, form: Form) -> np.ndarray:
     """Decode one image file's bytes into (H, W, C) uint8; raises an exception with the reason where that fails."""
     with Image.open(io.BytesIO(data)) as image:
-        _check_pixels(image)
+        if excess := _excess(image):
+            raise CannotReadError(excess)
         height, width = form.size
         if image.mode in ("L", "RGB"):
             # A JPEG decoder can give a smaller picture for less work; twice the wanted size loses nothing visible.
             image.draft(image.mode, (2 * max(height, width), 2 * max(height, width)))
         image.load()
         upright = _upright(image)
-        return _to_array(_fit(_to_eight_bits(upright, form.channels), form), form.channels)
+        return np.atleast_3d(np.asarray(_fit(_to_eight_bits(upright, form.channels), form)))
 
 
 def decode_into(row: np.ndarray, data: bytes, form: Form) -> str:
@@ -132,7 +133,7 @@ def _decoded_size(data: bytes) -> tuple[int, int]:
     with Image.open(io.BytesIO(data)) as image:
         image.load()
         upright = _upright(image)
-        _to_array(_fit(_to_eight_bits(upright, _PROBE.channels), _PROBE), _PROBE.channels)
+        _fit(_to_eight_bits(upright, _PROBE.channels), _PROBE)
         return upright.height, upright.width
 
 
@@ -201,11 +202,6 @@ def _excess(image: Image.Image) -> str:
     return f"{image.width}×{image.height} pixels are more than the limit of {limit:,}"
 
 
-def _check_pixels(image: Image.Image) -> None:
-    if excess := _excess(image):
-        raise CannotReadError(excess)
-
-
 def _upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
@@ -258,11 +254,6 @@ def _fit(image: Image.Image, form: Form) -> Image.Image:
     if image.size == (width, height):
         return image
     return ImageOps.fit(image, (width, height), method=_RESAMPLING[form.interpolation])
-
-
-def _to_array(image: Image.Image, channels: int) -> np.ndarray:
-    array = np.asarray(image)
-    return array[..., None] if channels == 1 else array
 
 
 def suffix_of(name: str) -> str:
