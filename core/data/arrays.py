@@ -136,7 +136,7 @@ def read_idx(path: Path) -> np.ndarray:
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of a file; those of no use here are empty: only their names are shown where one is missing."""
+    """Read the arrays of a file by name. Arrays with other names are left empty: messages only list their names."""
     arrays = {}
     name = ""
     try:
@@ -162,7 +162,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
 
 
 def _stated_classes(file: str, classes: np.ndarray) -> tuple[tuple[str, ...], str]:
-    """Return the names in an array of a file, and what states them."""
+    """Read class names from the array `classes`: the names, and what messages call their source."""
     if classes.ndim != 1 or classes.dtype.kind != "U" or not len(classes):
         raise InputError(f"{file}: classes must be a list of strings, got {classes.dtype} {classes.shape}")
     names = tuple(str(name) for name in classes)
@@ -174,7 +174,7 @@ def _stated_classes(file: str, classes: np.ndarray) -> tuple[tuple[str, ...], st
 def _assembled(
     title: str, where: str, parts: list[tuple[_Named, _Named]], stated: tuple[tuple[str, ...], str] | None, hint: str
 ) -> Loaded:
-    """Return data of a training part and, where there is a second one, a test part; errors begin with `where`."""
+    """Make data of one pair of images and labels (training) or two (and test); error messages begin with `where`."""
     train, *rest = (_part(where, images, labels) for images, labels in parts)
     test = rest[0] if rest else None
     if test is not None and test.images.shape[1:] != train.images.shape[1:]:

@@ -17,10 +17,11 @@ from core.jsonio import loads, read_text
 def check_labels(
     where: str, train: np.ndarray, test: np.ndarray, stated: tuple[tuple[str, ...], str] | None, hint: str
 ) -> tuple[str, ...]:
-    """Return the class names: those `stated` (with the name of what states them), else the numbers 0 to K-1.
+    """Check labels against the class names and return the names.
 
-    train, test: (n,) int labels. Raises InputError, beginning with `where`, for a label that has no name, and with
-    `hint` for a number that no training image has, where nothing names the classes.
+    train, test: (n,) int labels; stated: the names and what messages call their source, None where the data has no
+    names: classes are then called "0" to "K-1". Raises InputError, its message beginning with `where`, for a negative
+    label or one without a name; without names, with `hint`, for a number that no training image has.
     """
     labels = np.concatenate([train, test])
     lowest, highest = int(labels.min(initial=0)), int(labels.max(initial=0))

@@ -1,7 +1,7 @@
-"""Images decoded once: uint8 rows in a file that is mapped, named by the content of the files and what they become.
+"""Keep decoded images on disk: a memory-mapped file of uint8 rows, named by the files' hashes and the decoded form.
 
-A row is written where it belongs as soon as it is decoded; which rows are there is noted only after they have reached
-the disk, so that a crash costs decoding, never a wrong image.
+A row is written as soon as its image is decoded. A second file says which rows are valid; it is written only after the
+rows have reached the disk, so a crash can cost decoding again but never give a wrong image.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class DecodedCache:
     """The decoded images of one data set at one size, as far as they fit. Safe to use from several threads."""
 
     def __init__(self, path: Path, rows: int, shape: tuple[int, int, int]) -> None:
-        """`rows`: how many images there is room for, from the first on. Raises OSError."""
+        """`rows`: number of images there is room for, counted from the first. Raises OSError."""
         self._path, self._ready_path = path, path.with_suffix(_READY)
         self._row_bytes = int(np.prod(shape))
         self.capacity = rows
@@ -55,9 +55,10 @@ class DecodedCache:
 
     @classmethod
     def open(cls, digests: np.ndarray, form: Form) -> DecodedCache | None:
-        """Open or make the rows of the files with `digests` (n, 32), in this order, decoded to `form`.
+        """Open, or create, the cache of the files with SHA-256 `digests` (n, 32), in this order, decoded to `form`.
 
-        Data used longest ago makes room within the limit; None where there is none, or the cache cannot be written.
+        Caches not used for longest are deleted to keep within the limit. Returns None where there is no room, or the
+        cache cannot be written.
         """
         shape = (*form.size, form.channels)
         row_bytes = int(np.prod(shape))
@@ -75,18 +76,18 @@ class DecodedCache:
         return cache
 
     def has(self, rows: np.ndarray) -> np.ndarray:
-        """Return which of `rows` (n,) are there: (n,) bool."""
-        found = np.zeros(len(rows), dtype=bool)
+        """Return which of `rows` (n,) are in the cache: (n,) bool."""
+        ready = np.zeros(len(rows), dtype=bool)
         inside = rows < self.capacity
-        found[inside] = self._ready[rows[inside]]
-        return found
+        ready[inside] = self._ready[rows[inside]]
+        return ready
 
     def read(self, rows: np.ndarray) -> np.ndarray:
-        """Return rows that are there: (n, H, W, C) uint8, a copy."""
+        """Return images that are in the cache: (n, H, W, C) uint8, a copy."""
         return np.take(self._map, rows, axis=0)
 
     def write(self, row: int, image: np.ndarray) -> None:
-        """Keep one image (H, W, C). Where the disk is full no more are kept, which costs time and nothing else."""
+        """Keep one image (H, W, C). Once the disk is full no further ones are kept: they are decoded again instead."""
         if row >= self.capacity or not self._writes:
             return
         data = np.ascontiguousarray(image).tobytes()
@@ -109,7 +110,7 @@ class DecodedCache:
             self.flush()
 
     def flush(self) -> None:
-        """Bring rows to the disk and note which are there."""
+        """Bring rows to the disk, then record which are valid."""
         _note(self._file, self._path, self._ready_path, self._ready)
 
     def _noted(self) -> np.ndarray:
@@ -140,18 +141,18 @@ def cache_limit() -> float:
 
 
 def _room(path: Path, wanted: int) -> int:
-    """Return how many of the `wanted` bytes `path` may take, after removing what was used longest ago."""
+    """Return how many of the `wanted` bytes `path` may take, after deleting caches not used for longest."""
     path.parent.mkdir(parents=True, exist_ok=True)
     limit = cache_limit()
-    others = sorted((p for p in path.parent.glob(f"*{ROWS}") if p != path), key=lambda p: p.stat().st_mtime)
-    taken = sum(bytes_on_disk(p) for p in others)
-    for other in others:
+    files = sorted((p for p in path.parent.glob(f"*{ROWS}") if p != path), key=lambda p: p.stat().st_mtime)
+    taken = sum(bytes_on_disk(p) for p in files)
+    for file in files:
         if taken + wanted <= limit:
             break
-        size = bytes_on_disk(other)
+        size = bytes_on_disk(file)
         with contextlib.suppress(OSError):  # still open in another process, on some systems
-            other.unlink()
-            other.with_suffix(_READY).unlink(missing_ok=True)
+            file.unlink()
+            file.with_suffix(_READY).unlink(missing_ok=True)
             taken -= size
     there = bytes_on_disk(path) if path.exists() else 0
     free = shutil.disk_usage(path.parent).free * _DISK_SHARE + there
@@ -159,7 +160,7 @@ def _room(path: Path, wanted: int) -> int:
 
 
 def bytes_on_disk(path: Path) -> int:
-    """Return the bytes that a file of rows takes, which may be fewer than its size. Raises OSError."""
+    """Return the bytes a file of rows takes on disk: rows not written yet take none. Raises OSError."""
     status = path.stat()
     blocks: int | None = getattr(status, "st_blocks", None)  # rows not written yet take no place
     return status.st_size if blocks is None else min(status.st_size, 512 * blocks)

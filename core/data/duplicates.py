@@ -1,10 +1,10 @@
-"""Images that show the same picture: duplicates of images to be forgotten among those that stay, and twins among all.
+"""Find images that show the same picture: copies of forget images among the kept ones, and copies among all (twins).
 
-    every image once: a grey square and its difference hash; of images to be forgotten also crops, mirrored and not
-    pairs within a few bits, and pairs the caller names (nearest in features), are candidates
-    a candidate counts where the squares, laid over each other as well as they can be, agree
+1. Every image becomes a grey square and a difference hash; forget images also give hashes of their crops and mirrors.
+2. Candidates are pairs whose hashes differ in few bits, and pairs that the caller names (nearest in features).
+3. A candidate counts as the same picture where the two squares, aligned as well as possible, correlate.
 
-Hashes find, pixels decide: two trousers have nearly the same hash and are still two pictures.
+Hashes only suggest and pixels decide: two trousers have nearly the same hash and are still two pictures.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ LONE = -1  # the group of an image without a twin
 
 @dataclass(frozen=True, eq=False)
 class Duplicates:
-    """Kept images that show what is to be forgotten, best agreement first; each with the forget image most like it.
+    """Kept images that show the same picture as a forget image, best agreement first, each with its best match.
 
     kept, forgotten: (m,) int64 positions in the training part; exact: (m,) bool, the same pixels; agreement: (m,)
-    float32 correlation of edges, 1 where exact; complete: False where a bound on time left some unlooked at.
+    float32 correlation of edges, 1 where exact; complete: False where the search was cut off for time.
     """
 
     kept: np.ndarray
@@ -58,7 +58,7 @@ class Duplicates:
         return len(self.kept)
 
     def as_dict(self, paths: tuple[str, ...] | None = None, most: int = 100) -> dict[str, Any]:
-        """Return counts, and the first `most` pairs by position and, where images have one, by path."""
+        """Return the counts and the first `most` pairs, by position and, with `paths`, by path."""
         columns = (column[:most].tolist() for column in (self.kept, self.forgotten, self.exact, self.agreement))
         rows = []
         for kept, forgotten, exact, agreement in zip(*columns, strict=True):
@@ -68,7 +68,7 @@ class Duplicates:
         return {**self.counts(), "pairs": rows}
 
     def counts(self) -> dict[str, Any]:
-        """Return how many there are: in all, with the same pixels, and others; and whether all were looked at."""
+        """Return how many pairs there are, how many have equal pixels, and whether the search was complete."""
         exact = int(self.exact.sum())
         return {"count": len(self), "exact": exact, "near": len(self) - exact, "complete": self.complete}
 
@@ -77,8 +77,8 @@ class Duplicates:
 class Twins:
     """Which images show the same picture.
 
-    group: (n,) int64, the first image of the group an image belongs to, LONE without a twin; complete: False where a
-    bound on time left pairs unlooked at.
+    group: (n,) int64, the first image of the group an image belongs to, LONE without a twin; complete: False where
+    the search was cut off for time.
     """
 
     group: np.ndarray
@@ -93,7 +93,7 @@ class Twins:
 
 @dataclass(frozen=True, eq=False)
 class ImageHashes:
-    """Of every image: hash (n,) uint64 of what it shows, and digest (n,) uint64 of its pixels."""
+    """hashes: (n,) uint64, difference hash of each image; digests: (n,) uint64, hash of its exact pixels."""
 
     hashes: np.ndarray
     digests: np.ndarray
@@ -124,20 +124,20 @@ def find_duplicates(
     near: tuple[np.ndarray, np.ndarray] | None = None,
     tick: Tell | None = None,
 ) -> Duplicates:
-    """Find kept images that show the same as one of the forget set.
+    """Find kept images that show the same picture as an image of the forget set.
 
     images: (n, H, W, C) uint8, read in pieces; forget: (n,) bool; hashed: what `hash_images` gave; near: further
-    candidates, (p,) positions of kept images and of forget images. Resizing, recompression, mirroring and crops of up
-    to a fifth of a side are seen through. A million images and ten thousand to forget take seconds beside reading
-    them. `tick(what, done, total)` may raise to interrupt.
+    candidates, (p,) positions of kept images and of forget images. Copies that were resized, recompressed, mirrored or
+    cropped by up to a fifth of a side are found. A million images and ten thousand to forget take seconds beside
+    reading them. `tick(what, done, total)` may raise to interrupt.
     """
     hashed = hashed or hash_images(images, tick)
-    asked, stays = np.flatnonzero(forget), np.flatnonzero(~forget)
-    if not len(asked) or not len(stays):
+    forget_ids, retain_ids = np.flatnonzero(forget), np.flatnonzero(~forget)
+    if not len(forget_ids) or not len(retain_ids):
         nothing = np.zeros(0, np.int64)
         return Duplicates(nothing, nothing, np.zeros(0, bool), np.zeros(0, np.float32))
-    same_kept, same_forgotten = _exact(hashed.digests, asked, stays)
-    pairs, complete = _by_hash(images, hashed.hashes, asked, stays, tick)
+    same_kept, same_forgotten = _exact(hashed.digests, forget_ids, retain_ids)
+    pairs, complete = _by_hash(images, hashed.hashes, forget_ids, retain_ids, tick)
     if near is not None:
         pairs = np.concatenate([pairs, np.column_stack([*near, np.full(len(near[0]), RADIUS)])])
     pairs = _nearest(pairs[~np.isin(pairs[:, 0], same_kept)])
@@ -159,10 +159,10 @@ def find_duplicates(
 
 
 def find_twins(images: Any, hashed: ImageHashes | None = None, *, tick: Tell | None = None) -> Twins:
-    """Find all images that another one shows, too: the same pixels, or resized or recompressed.
+    """Group images that show the same picture: equal pixels, or a resized or recompressed copy.
 
     images: (n, H, W, C) uint8, read in pieces; hashed: what `hash_images` gave. Mirrored and cropped copies are not
-    looked for; what is joined by pairs is one group. `tick(what, done, total)` may raise to interrupt.
+    looked for; a chain of pairs is one group. `tick(what, done, total)` may raise to interrupt.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -172,32 +172,32 @@ def find_twins(images: Any, hashed: ImageHashes | None = None, *, tick: Tell | N
     if not count:
         return Twins(np.zeros(0, np.int64))
     _, first, copy = np.unique(hashed.digests, return_index=True, return_inverse=True)
-    one, other, complete = _twin_candidates(hashed.hashes[first], tick)
-    complete = complete and len(one) <= MOST_COMPARED
-    one, other = first[one[:MOST_COMPARED]], first[other[:MOST_COMPARED]]
-    _, same = _compare(images, one, other, tick)
-    starts = np.concatenate([np.arange(count), one[same]])  # each image is joined with the first of the same pixels
-    ends = np.concatenate([first[copy.ravel()], other[same]])
+    left, right, complete = _twin_candidates(hashed.hashes[first], tick)
+    complete = complete and len(left) <= MOST_COMPARED
+    left, right = first[left[:MOST_COMPARED]], first[right[:MOST_COMPARED]]
+    _, same = _compare(images, left, right, tick)
+    starts = np.concatenate([np.arange(count), left[same]])  # each image is joined with the first of the same pixels
+    ends = np.concatenate([first[copy.ravel()], right[same]])
     links = coo_array((np.ones(len(starts), bool), (starts, ends)), shape=(count, count))
     group = connected_components(links, directed=False)[1]
     _, lead, sizes = np.unique(group, return_index=True, return_counts=True)
     return Twins(np.where(sizes[group] > 1, lead[group], LONE), complete)
 
 
-def _exact(digests: np.ndarray, asked: np.ndarray, stays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return kept images with the pixels of a forget image, and that image: (m,) each."""
-    wanted, first = np.unique(digests[asked], return_index=True)
-    place = np.minimum(np.searchsorted(wanted, digests[stays]), len(wanted) - 1)
-    same = wanted[place] == digests[stays]
-    return stays[same], asked[first[place[same]]]
+def _exact(digests: np.ndarray, forget_ids: np.ndarray, retain_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return kept images with exactly the pixels of a forget image, and that forget image: (m,) each."""
+    wanted, first = np.unique(digests[forget_ids], return_index=True)
+    place = np.minimum(np.searchsorted(wanted, digests[retain_ids]), len(wanted) - 1)
+    same = wanted[place] == digests[retain_ids]
+    return retain_ids[same], forget_ids[first[place[same]]]
 
 
 def _by_hash(
-    images: Any, hashes: np.ndarray, asked: np.ndarray, stays: np.ndarray, tick: Tell | None
+    images: Any, hashes: np.ndarray, forget_ids: np.ndarray, retain_ids: np.ndarray, tick: Tell | None
 ) -> tuple[np.ndarray, bool]:
     """Return pairs with near hashes (p, 3): kept image, forget image, bits that differ; and whether all were found."""
-    queries, owners = _queries(images, asked)
-    codes, group = np.unique(hashes[stays], return_inverse=True)  # a hash that several images have is compared once
+    queries, owners = _queries(images, forget_ids)
+    codes, group = np.unique(hashes[retain_ids], return_inverse=True)  # a hash of several images is compared once
     query, code, distance, complete = HammingIndex(codes).within(queries, budget=_BUDGET, tick=tick)
     # Nearest forget images of each hash first, at most LOOKS of them; then all images that have the hash.
     order = np.lexsort((distance, code))
@@ -208,16 +208,16 @@ def _by_hash(
     starts = np.searchsorted(group[members], np.arange(len(codes) + 1))
     sizes = (starts[1:] - starts[:-1])[code]
     inside = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    kept = stays[members[np.repeat(starts[code], sizes) + inside]]
+    kept = retain_ids[members[np.repeat(starts[code], sizes) + inside]]
     return np.column_stack([kept, np.repeat(owners[query], sizes), np.repeat(distance, sizes)]), complete
 
 
-def _queries(images: Any, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return hashes (q,) of forget images, mirrored and cropped, and whose they are (q,): each pair once."""
+def _queries(images: Any, forget_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return hashes (q,) of forget images, their mirrors and crops, and the image of each (q,); no pair twice."""
     crops = [_crop(1.0, 0.5, 0.5), *(_crop(zoom, y, x) for zoom in _HASHED_ZOOMS for y, x in _PLACES)]
     hashes, owners = [], []
-    for start in range(0, len(asked), CHUNK):
-        ids = asked[start : start + CHUNK]
+    for start in range(0, len(forget_ids), CHUNK):
+        ids = forget_ids[start : start + CHUNK]
         squares = grey_squares(np.asarray(images[ids]))
         for tall, wide in crops:
             cut = tall @ squares @ wide.T
@@ -231,7 +231,7 @@ def _queries(images: Any, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _nearest(pairs: np.ndarray) -> np.ndarray:
-    """Return each pair (p, 3) once, at most LOOKS of a kept image, nearest first over all."""
+    """Drop repeated pairs (p, 3) and keep the LOOKS nearest of each kept image; nearest first over all."""
     pairs = pairs[np.lexsort(pairs.T[::-1])]
     pairs = pairs[_is_new(pairs[:, 0], pairs[:, 1])]
     pairs = pairs[np.lexsort((pairs[:, 2], pairs[:, 0]))]
@@ -255,55 +255,55 @@ def _rank(values: np.ndarray) -> np.ndarray:
 def _twin_candidates(hashes: np.ndarray, tick: Tell | None) -> tuple[np.ndarray, np.ndarray, bool]:
     """Return pairs of positions (p,) with near hashes, nearest first, each once; and whether all were found.
 
-    Of images with the same hash each is held against the next, and the first of them against those of other hashes.
+    Images with equal hashes are compared with their successor, and their first with images of other hashes.
     """
     order = np.argsort(hashes, kind="stable")
     equal = hashes[order[1:]] == hashes[order[:-1]]
     codes, lead = np.unique(hashes, return_index=True)
-    one, other, distance, complete = HammingIndex(codes).within(codes, budget=_BUDGET, tick=tick)
-    once = one < other
-    one, other, distance = one[once], other[once], distance[once]
+    left, right, distance, complete = HammingIndex(codes).within(codes, budget=_BUDGET, tick=tick)
+    once = left < right
+    left, right, distance = left[once], right[once], distance[once]
     nearest = np.argsort(distance, kind="stable")
     return (
-        np.concatenate([order[:-1][equal], lead[one[nearest]]]),
-        np.concatenate([order[1:][equal], lead[other[nearest]]]),
+        np.concatenate([order[:-1][equal], lead[left[nearest]]]),
+        np.concatenate([order[1:][equal], lead[right[nearest]]]),
         complete,
     )
 
 
-def _compare(images: Any, one: np.ndarray, other: np.ndarray, tick: Tell | None) -> tuple[np.ndarray, np.ndarray]:
-    """Lay pairs of images over each other: agreement (p,) float32, and which show the same picture (p,) bool."""
-    agreement = np.zeros(len(one), np.float32)
-    for start in range(0, len(one), CHUNK):
+def _compare(images: Any, left: np.ndarray, right: np.ndarray, tick: Tell | None) -> tuple[np.ndarray, np.ndarray]:
+    """Compare the pixels of pairs: agreement (p,) float32, and which show the same picture (p,) bool."""
+    agreement = np.zeros(len(left), np.float32)
+    for start in range(0, len(left), CHUNK):
         if tick is not None:
-            tick("Comparing images", start, len(one))
+            tick("Comparing images", start, len(left))
         part = slice(start, start + CHUNK)
-        squares = (grey_squares(np.asarray(images[ids[part]])) for ids in (one, other))
+        squares = (grey_squares(np.asarray(images[ids[part]])) for ids in (left, right))
         agreement[part] = best_agreement(*squares)
-    tiny = len(one) > 0 and min(np.shape(images[:1])[1:3]) < TINY
+    tiny = len(left) > 0 and min(np.shape(images[:1])[1:3]) < TINY
     return agreement, agreement >= (SAME_EDGES_TINY if tiny else SAME_EDGES)
 
 
-def best_agreement(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return how well squares (n, SIDE, SIDE) agree where one is laid over the other as well as can be: (n,) float32.
+def best_agreement(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return how well pairs of squares (n, SIDE, SIDE) agree when aligned as well as possible: (n,) float32.
 
-    That is the correlation of edges, 0 where brightness agrees less than SAME_BRIGHTNESS. Mirroring and crops of
-    either one are tried on small squares; only the best of them is looked at closely.
+    That is the correlation of edges, 0 where brightness agrees less than SAME_BRIGHTNESS. Mirrors and crops of
+    either square are tried at a low resolution; only the best of them is compared at full resolution.
     """
     plain, crops = cells(SIDE, _SMALL), _small_crops()
     tries = []  # (n, crops) each
-    mine = _normalised((plain @ one @ plain.T).reshape(len(one), -1) @ crops)
+    mine = _normalised((plain @ left @ plain.T).reshape(len(left), -1) @ crops)
     for mirrored in (False, True):
-        turned = other[:, :, ::-1] if mirrored else other
-        theirs = _normalised((plain @ turned @ plain.T).reshape(len(one), -1) @ crops)
+        turned = right[:, :, ::-1] if mirrored else right
+        theirs = _normalised((plain @ turned @ plain.T).reshape(len(left), -1) @ crops)
         tries.append(np.einsum("ncd,nd->nc", mine, theirs[:, 0]))
         tries.append(np.einsum("ncd,nd->nc", theirs, mine[:, 0]))
     which = np.concatenate(tries, axis=1).argmax(1)
-    agreement = np.zeros(len(one), np.float32)
+    agreement = np.zeros(len(left), np.float32)
     for number in np.unique(which):
         rows = which == number
         way, crop = divmod(int(number), len(_CROPS))
-        first, second = one[rows], other[rows][:, :, ::-1] if way >= 2 else other[rows]
+        first, second = left[rows], right[rows][:, :, ::-1] if way >= 2 else right[rows]
         tall, wide = _crop(*_CROPS[crop])
         if crop and way % 2 == 0:
             first = tall @ first @ wide.T
@@ -314,13 +314,13 @@ def best_agreement(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return agreement
 
 
-def correlation(one: np.ndarray, other: np.ndarray, least: float = _EVEN) -> np.ndarray:
+def correlation(left: np.ndarray, right: np.ndarray, least: float = _EVEN) -> np.ndarray:
     """Return the correlation of arrays (n, ...): (n,) float32; 0 where one of them varies by no more than `least`."""
-    one, other = one.reshape(len(one), -1), other.reshape(len(other), -1)
-    one, other = one - one.mean(1, keepdims=True), other - other.mean(1, keepdims=True)
-    first, second = np.linalg.norm(one, axis=1), np.linalg.norm(other, axis=1)
-    shows = (first > least * np.sqrt(one.shape[1])) & (second > least * np.sqrt(one.shape[1]))
-    product = (one * other).sum(1)
+    left, right = left.reshape(len(left), -1), right.reshape(len(right), -1)
+    left, right = left - left.mean(1, keepdims=True), right - right.mean(1, keepdims=True)
+    first, second = np.linalg.norm(left, axis=1), np.linalg.norm(right, axis=1)
+    shows = (first > least * np.sqrt(left.shape[1])) & (second > least * np.sqrt(left.shape[1]))
+    product = (left * right).sum(1)
     return np.where(shows, product / np.where(shows, first * second, 1.0), 0.0).astype(np.float32)
 
 

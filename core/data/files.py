@@ -22,11 +22,11 @@ class ImageFiles(Protocol):
 
     @property
     def root(self) -> Path:
-        """The folder that names start at; what was learnt of the files is remembered by it."""
+        """The folder names are relative to; the cache of what was learnt about the files is named after it."""
 
     @property
     def names(self) -> Sequence[str]:
-        """One name an image, each once."""
+        """The name of each image; no name twice."""
 
     def stamp(self, position: int) -> Stamp:
         """Return size and time of change; raises CannotReadError or OSError where the image cannot be read."""
@@ -59,7 +59,7 @@ class FolderFiles:
 
 
 def stamps(files: ImageFiles, block: range) -> tuple[list[Stamp], dict[int, Exception]]:
-    """Return the stamps of the images `block`, NO_STAMP where there is none, and why there is none, by position."""
+    """Return the stamps of the images `block`, NO_STAMP where one cannot be read, and the errors by position."""
     stamped: list[Stamp] = []
     errors: dict[int, Exception] = {}
     for position in block:

@@ -77,7 +77,7 @@ def list_folders(layout: Layout, report: Reporter) -> Listing:
 
 
 class _Scan:
-    """Walks through class folders and notes what it leaves out."""
+    """Lists image files in class folders, and what is left out on the way."""
 
     def __init__(self, root: Path, report: Reporter) -> None:
         self._root, self._report = root, report
@@ -101,7 +101,7 @@ class _Scan:
         return files
 
     def _images_below(self, folder: Path, above: set[_Identity | None]) -> list[str]:
-        """Return image files at any depth, sorted by folder, then name; every real folder is entered once."""
+        """Return image files at any depth, sorted by folder, then name. Links are followed, no folder twice."""
         entered = {_identity(folder)}
         images: dict[str, list[str]] = {}  # names by folder
         for current, folders, names in os.walk(folder, followlinks=True):
@@ -132,7 +132,7 @@ class _Scan:
         return [f"{relative}/{name}" for relative in sorted(images) for name in images[relative]]
 
     def _above(self, part: Path) -> set[_Identity | None]:
-        """Return the folders that hold `part`: a link back to one makes all images one class's, or never ends."""
+        """Return the folders above the class folders of `part`: a link to one would put all images into one class."""
         return {_identity(path) for path in (self._root, *self._root.resolve().parents, part)}
 
     def _leave_out(self, folder: Path, names: Iterable[str], why: str) -> None:

@@ -69,14 +69,14 @@ def count_bits(words: np.ndarray) -> np.ndarray:
 
 
 class HammingIndex:
-    """Hashes in buckets by each of four bands of 16 bits (multi-index hashing: Norouzi et al. 2012, arXiv:1307.2982).
+    """Finds hashes within a few bits of a query by multi-index hashing (Norouzi et al. 2012, arXiv:1307.2982).
 
-    Building sorts n hashes four times; a query looks into 4 x 17 buckets, each of n / 65,536 hashes where these are
-    spread evenly. Where they are not, `budget` bounds the pairs that are looked at.
+    Hashes are sorted into buckets by each of four bands of 16 bits. A query looks into 4 x 17 buckets, each of
+    n / 65,536 hashes where these are spread evenly; where they are not, `budget` bounds the pairs that are compared.
     """
 
     def __init__(self, hashes: np.ndarray) -> None:
-        """`hashes` (n,) uint64, best without repetition."""
+        """`hashes`: (n,) uint64, best without repetition."""
         self._hashes = hashes
         self._orders: list[np.ndarray] = []
         self._starts: list[np.ndarray] = []
@@ -91,14 +91,13 @@ class HammingIndex:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
         """Return all pairs of a query (q,) uint64 and a hash at most `radius` (0 to RADIUS) bits apart.
 
-        As positions of queries and of hashes, (p,) int64 each, their distances (p,) uint8, and whether all were found:
-        False where `budget` pairs had been looked at, or five million found, before the last bucket. `tick` counts
-        looks.
+        Returns positions of queries and of hashes, (p,) int64 each, distances in bits (p,) uint8, and whether the
+        search was complete: False where `budget` pairs were compared, or five million found, before the last bucket.
         """
         if not 0 <= radius <= RADIUS:
             raise ValueError(f"radius must be between 0 and {RADIUS}, got {radius}")
         flips = [0, *(1 << bit for bit in range(BAND_BITS))] if radius >= BANDS else [0]
-        found: list[np.ndarray] = []
+        batches: list[np.ndarray] = []
         looks = [(flip, band) for flip in flips for band in range(BANDS)]  # equal bands first: nearest pairs
         spent, kept, complete = 0, 0, True
         for done, (flip, band) in enumerate(looks):
@@ -118,11 +117,11 @@ class HammingIndex:
                 inside = np.arange(size) - np.repeat(ends - lengths[part], lengths[part])
                 hashes = self._orders[band][np.repeat(starts[part], lengths[part]) + inside]
                 near = count_bits(queries[owners] ^ self._hashes[hashes]) <= radius
-                found.append(owners[near] * len(self._hashes) + hashes[near])
-                kept += len(found[-1])
+                batches.append(owners[near] * len(self._hashes) + hashes[near])
+                kept += len(batches[-1])
             if not complete:
                 break
-        pairs = np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
+        pairs = np.unique(np.concatenate(batches)) if batches else np.zeros(0, np.int64)
         owners, hashes = np.divmod(pairs, max(1, len(self._hashes)))
         return owners, hashes, count_bits(queries[owners] ^ self._hashes[hashes]), complete
 

@@ -1,6 +1,6 @@
-"""List the images of a data set that Hugging Face's `datasets` saved to disk: Arrow files, an image and a label column.
+"""List the images of a data set that Hugging Face's `datasets` saved to disk: Arrow files with images and labels.
 
-Only pyarrow is needed, an extra. Images stay where they are, mapped from the files.
+Only pyarrow is needed, an optional package. Images are read from the memory-mapped files when asked for.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LABEL_NAMES = ("label", "labels", "fine_label", "class", "target")
 
 @dataclass(frozen=True)
 class Saved:
-    """Where the parts lie."""
+    """The folders of a saved data set's parts."""
 
     root: Path
     train: Path
@@ -70,7 +70,7 @@ class ArrowFiles:
 
 
 def find_saved(path: Path) -> Saved | None:
-    """Return the parts of a saved data set, None where `path` holds none or none to train on."""
+    """Return the parts of a saved data set, None where `path` holds no training part of one."""
     if not path.is_dir():
         return None
     if (path / _STATE).is_file() and (path / _INFO).is_file():
@@ -159,7 +159,7 @@ def _table(path: Path) -> Any:
 
 
 def _classes(title: str, parts: list[_Part]) -> tuple[str, ...]:
-    """Return the class names the data states; without, the numbers up to the highest one of the training part."""
+    """Return the class names the data states; without any, the numbers that label the training part."""
     stated = parts[0].classes
     if any(part.classes != stated for part in parts):
         raise InputError(f"{title}: training and test part name their classes differently")

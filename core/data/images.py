@@ -1,4 +1,4 @@
-"""Decode one image file: any mode, any size, upright; say from its header what it is and whether it is whole."""
+"""Decode one image file of any mode and size; tell size, colour and damage from its header."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ class Form:
 
     @property
     def bytes(self) -> int:
-        """What one image takes."""
+        """Bytes that one image takes."""
         return self.size[0] * self.size[1] * self.channels
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its image. size: (H, W) upright, None where not even that can be read; fault: "" if none."""
+    """What a file's header says. size: (H, W) upright, None where it cannot be read; fault: what is wrong, or ""."""
 
     size: tuple[int, int] | None
     grey: bool = True
@@ -102,10 +102,11 @@ def decode_into(row: np.ndarray, data: bytes, form: Form) -> str:
 
 
 def look(data: bytes) -> Header:
-    """Read a file's header and tell whether it would decode, without decoding all of it where the format allows.
+    """Read a file's header and check whether it would decode, without decoding all of it where the format allows.
 
-    JPEG and PNG are taken for whole where they end as they must, their first pixels decode and, in PNG, all checksums
-    fit; all others are decoded. What only looks whole is found out when it is decoded, see `core.data.reading`.
+    JPEG and PNG count as undamaged where they end as they must, their first pixels decode and, in PNG, all checksums
+    fit; other formats are decoded. A file that passes and still does not decode is reported when it is read, see
+    `core.data.reading`.
     """
     try:
         buffer = io.BytesIO(data)
@@ -138,7 +139,7 @@ def _decoded_size(data: bytes) -> tuple[int, int]:
 
 
 def _looks_whole(image: Image.Image, buffer: io.BytesIO, data: bytes) -> bool:
-    """Whether an open JPEG or PNG seems to decode. `buffer` is what it reads from, and may be cut short."""
+    """Whether an open JPEG or PNG seems undamaged. `buffer` is what it reads from; it may be truncated here."""
     if image.format == "JPEG":
         ends = data[-_TRAIL:].rstrip(b"\0\r\n ").endswith(b"\xff\xd9")
         return ends and _begins_to_decode(image, buffer, len(data))
@@ -158,7 +159,7 @@ def _begins_to_decode(image: Image.Image, buffer: io.BytesIO, size: int) -> bool
 
 
 def _chunks_fit(data: bytes) -> bool:
-    """Whether a PNG's chunks follow each other up to its end mark, each with the right checksum, and hold enough."""
+    """Whether a PNG's chunks reach up to its end mark, each with the right checksum, and can hold all pixels."""
     position, view, first, stored = 8, memoryview(data), b"", 0
     while position + 12 <= len(data):
         length = int.from_bytes(view[position : position + 4], "big")
@@ -175,7 +176,7 @@ def _chunks_fit(data: bytes) -> bool:
 
 
 def _pixels_fit(data: bytes, first: bytes, stored: int) -> bool:
-    """Whether `stored` bytes can be a PNG's pixels, and the `first` of them unpack."""
+    """Whether `stored` compressed bytes can be all pixels of a PNG, and the `first` of them decompress."""
     width, height, depth, colours = struct.unpack_from(">IIBB", data, 16)
     needed = height * (width * depth * _PNG_CHANNELS.get(colours, 1) + 7) // 8
     if stored * _DEFLATE_RATIO < needed:
@@ -189,10 +190,10 @@ def _pixels_fit(data: bytes, first: bytes, stored: int) -> bool:
 
 def _orientation(image: Image.Image) -> int | None:
     try:
-        found: int | None = image.getexif().get(_ORIENTATION)
+        orientation: int | None = image.getexif().get(_ORIENTATION)
     except Exception:  # damaged metadata; the picture itself is fine
         return None
-    return found
+    return orientation
 
 
 def _excess(image: Image.Image) -> str:

@@ -1,7 +1,7 @@
-"""Look at encoded images once: hash, size, channels and what is wrong with them, remembered by their stamps.
+"""Index encoded images: hash, size, channels and damage of each, read once and then kept in the cache.
 
-What is remembered lies in the cache, named by a hash of the data's path, without the names of images: it must not tell
-of images that someone asked to forget.
+An image is read again where its stamp (size and time of change) differs. Files of the cache are named by a hash of the
+data's path and hold no names of images: they must not tell of images that someone asked to forget.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Result = TypeVar("Result")
 
 
 class _Remembered(msgspec.Struct, forbid_unknown_fields=True):
-    """An index as kept on disk, a column a fact: numbers as little-endian 64-bit integers in base64, which are fast."""
+    """An index as kept on disk, by column: numbers are little-endian 64-bit integers in base64, which load fast."""
 
     keys: bytes = b""
     sizes: bytes = b""
@@ -66,7 +66,7 @@ class _Remembered(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(eq=False)
 class FileIndex:
-    """What was learnt of n encoded images; one with a fault is left out of the data.
+    """What was read from n encoded images; those with a fault are left out of the data.
 
     rows: (n,) with the fields keys (hash of the name), sizes (bytes), times (nanoseconds, -1 without a file), heights
     and widths (upright, 0 where unknown), grey (0 or 1), digests (SHA-256 of the bytes); faults: reasons by position.
@@ -107,9 +107,9 @@ class FileIndex:
 
 
 def open_index(files: ImageFiles, report: Reporter) -> FileIndex:
-    """Return what is known of `files`; those that are new or changed since the last time are read and looked at.
+    """Return the index of `files`, reading only those that are new or have changed since they were last indexed.
 
-    Reports "Looking at images" and raises StoppedError where cancelled; what was learnt until then is remembered.
+    Reports "Looking at images" and raises StoppedError where cancelled; what was read until then is kept in the cache.
     A cache that cannot be read or written costs time, nothing else.
     """
     path = cache_file(files.root, FILES)
@@ -140,7 +140,7 @@ def open_index(files: ImageFiles, report: Reporter) -> FileIndex:
 
 
 def cache_file(path: Path, ending: str) -> Path | None:
-    """Return the file of the cache that keeps what was learnt of the data at `path`; None where there is no home."""
+    """Return the file of the cache about the data at `path`; None where this user has no home folder."""
     try:
         return cache_home() / FOLDER / f"{hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:32]}{ending}"
     except RuntimeError:  # nobody's home
@@ -148,14 +148,14 @@ def cache_file(path: Path, ending: str) -> Path | None:
 
 
 def cache_files(path: Path) -> tuple[Path, ...]:
-    """Return all files of the cache about data opened as `path`: of a table or a shard, those about its folder."""
+    """Return the files of the cache about data opened as `path`; images of a table or a shard count by its folder."""
     root = path.parent if path.is_file() else path
     files = (cache_file(root, FILES), cache_file(path, SHARDS))
     return tuple(file for file in files if file is not None)
 
 
 def recall(path: Path | None, kind: type[Memory]) -> Memory:
-    """Return what a file of the cache holds; an empty `kind` where there is none, or nothing of use."""
+    """Return what a file of the cache holds; an empty `kind` where it is missing or damaged."""
     if path is not None:
         with contextlib.suppress(OSError, ValueError):  # nothing yet, or damaged: written anew
             return msgspec.json.decode(path.read_bytes(), type=kind)
@@ -163,14 +163,14 @@ def recall(path: Path | None, kind: type[Memory]) -> Memory:
 
 
 def remember(path: Path | None, memory: msgspec.Struct) -> None:
-    """Write a file of the cache; where that fails the next opening takes longer."""
+    """Write a file of the cache; failing to costs time at the next opening, nothing else."""
     if path is not None:
         with contextlib.suppress(OSError):
             write_atomic(path, msgspec.json.encode(memory))
 
 
 def is_settled(times: np.ndarray) -> np.ndarray:
-    """Say which times of change (n,) lie so far back that another change would show in them: (n,) bool."""
+    """Say which times of change (n,) are old enough that a further change would give another time: (n,) bool."""
     settled: np.ndarray = time.time_ns() - times > _SETTLED
     return settled
 
@@ -183,7 +183,7 @@ def workers() -> ThreadPoolExecutor:
 def in_blocks(
     pool: ThreadPoolExecutor, what: str, positions: np.ndarray, work: Callable[[int], Result], report: Reporter
 ) -> Iterator[tuple[list[int], list[Result]]]:
-    """Do `work` for all `positions` (n,), a block at a time; report before each, and yield it with its results."""
+    """Do `work` for `positions` (n,) in blocks: report, run a block in `pool`, yield its positions and results."""
     for start in range(0, len(positions), CHUNK):
         report(what, start, len(positions))
         block = positions[start : start + CHUNK].tolist()
@@ -200,7 +200,7 @@ def quiet() -> Iterator[None]:
 
 
 def _save(index: FileIndex, path: Path | None, known: np.ndarray, listing: str) -> None:
-    """Remember the part of an index that is `known` (n,) bool and settled."""
+    """Write the rows that are `known` (n,) bool and settled to the cache."""
     times = index.rows["times"]
     positions = np.flatnonzero((times >= 0) & is_settled(times) & known)
     rows = index.rows[positions]
@@ -234,7 +234,7 @@ def _stamp(index: FileIndex, files: ImageFiles, pool: ThreadPoolExecutor, report
 
 
 def _recall_rows(index: FileIndex, old: np.ndarray, old_faults: dict[str, str]) -> np.ndarray:
-    """Copy what is remembered of images with the same stamp; return which need not be looked at (n,) bool."""
+    """Copy the old rows of images whose stamp is the same; return which images need not be read (n,) bool."""
     rows = index.rows
     gone = rows["times"] < 0
     if not len(old):
@@ -257,7 +257,10 @@ def _recall_rows(index: FileIndex, old: np.ndarray, old_faults: dict[str, str]) 
 
 
 def _looker(index: FileIndex, files: ImageFiles) -> Callable[[int], tuple[str, bool]]:
-    """Return what enters one image's row; it says the fault, and whether to remember it: reading may work tomorrow."""
+    """Return a function that reads one image and fills its row.
+
+    It returns the fault, "" for none, and whether to keep the row: a file that cannot be opened may open tomorrow.
+    """
 
     def work(position: int) -> tuple[str, bool]:
         try:

@@ -1,4 +1,4 @@
-"""Data sets known by name: where their files may lie on this machine, how they are read, what is fetched if missing."""
+"""Data sets known by name: where their files are looked for, how they are read, where they are downloaded from."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def _by_torchvision(
     root: Path,
     parts: tuple[dict[str, Any], dict[str, Any]] = ({"train": True}, {"train": False}),
 ) -> Loaded:
-    """Let torchvision read the files in `path`, which it looks for from `root`; parts: what it calls the two parts."""
+    """Read files in `path` by torchvision's class, given its `root` folder; parts: options that name the two parts."""
     try:
         opened = [getattr(_torchvision(), class_name)(root=root, download=False, **part) for part in parts]
     except (RuntimeError, ValueError, OSError, EOFError, KeyError, IndexError, TypeError) as error:
@@ -183,7 +183,7 @@ def _split_remote(class_name: str) -> tuple[RemoteFile, ...]:
 
 
 def load_digits() -> Loaded:
-    """Return the embedded example: scikit-learn's 1,797 digits as (n, 8, 8, 1) uint8, always divided alike."""
+    """Return the example: scikit-learn's 1,797 digits as (n, 8, 8, 1) uint8, with a fixed stratified test part."""
     from sklearn import datasets
 
     source = datasets.load_digits()
@@ -195,7 +195,7 @@ def load_digits() -> Loaded:
 
 
 def _read_tiny_imagenet(root: Path, report: Reporter) -> Loaded:
-    """Read it as it is unpacked: a folder a class in train/, all test images in val/ with a list of their classes."""
+    """Read class folders in train/, and val/ as the test part: one folder, with a list of each image's class."""
     try:
         numbers = sorted((root / "wnids.txt").read_text().split())
         words = dict(line.split("\t", 1) for line in (root / "words.txt").read_text().splitlines() if "\t" in line)

@@ -1,10 +1,10 @@
-"""Turn listed image files into data: looked at once, decoded into memory where they fit, else streamed.
+"""Read the image files that a source lists: decode them into memory where they fit, else stream them.
 
-A source lists its images (`Listing`); `load_listing` does the same with every listing. Which files are left out is
-settled by looking at them, before anything is decoded. A file that looked whole and does not decode keeps its place:
-its image is black, and it is reported. A stream learns of it in the middle of a run, too late to leave it out without
-moving all others, and images held in memory must be the same data: were it left out of them, fingerprint and result
-would depend on how much memory was free.
+Every format of image files gives a `Listing`; `load_listing` reads any of them. Damaged files are left out before
+anything is decoded (`core.data.index`). A file that passes that check and still does not decode keeps its place: its
+image is black, and it is reported. A stream meets it in the middle of a run, too late to leave it out without moving
+all other images, and images in memory must be the same data: otherwise fingerprint and result would depend on how much
+memory was free.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _BUDGET_SHARE = 0.5  # of the free memory: the rest is for the network, its feat
 
 @dataclass(frozen=True)
 class DecodeOptions:
-    """What image files are decoded to; what is None follows from the files."""
+    """What image files are to be decoded to; None: as follows from the files."""
 
     size: tuple[int, int] | None = None  # (H, W)
     channels: int | None = None  # 1 or 3
@@ -48,10 +48,11 @@ class DecodeOptions:
 
 @dataclass(frozen=True, eq=False)
 class Listing:
-    """The images a source names, before any of them is read: those to train on first, then those to test on.
+    """The image files of a source, before any of them is read: training images first, then test images.
 
-    labels: (n,) int64, one an image; border: how many are to train on; left_out: what the source names and is no image
-    with a label; named: False where classes are only numbered; photos: files a person collected.
+    labels: (n,) int64, the class of each image; border: number of training images; left_out: files or rows that cannot
+    be used, such as those without a label; named: False where classes are only numbers; photos: whether these may be
+    photographs somebody collected, so that ImageNet's preprocessing is the likelier guess.
     """
 
     title: str
@@ -66,10 +67,11 @@ class Listing:
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """The readable ones of some files. images: (m, H, W, C) uint8; kept: (m,) positions in the list of files.
+    """The images of the files that can be read.
 
-    digests: (m, 32) uint8, SHA-256 of each; black: reasons by position of files that did not decode, where images are
-    held.
+    images: (m, H, W, C) uint8; digests: (m, 32) uint8, SHA-256 of each file; kept: (m,) their positions in the list of
+    files; unreadable: the other files; black: reasons by position of files that did not decode, where images are held
+    in memory.
     """
 
     images: np.ndarray | StreamedImages
@@ -93,10 +95,10 @@ class Decoded:
 
 
 def load_listing(listing: Listing, options: DecodeOptions, report: Reporter, *, needs_test: bool = False) -> Loaded:
-    """Read a listing's images; those that cannot be read are left out and named.
+    """Read the images of a listing; files that cannot be read are left out and listed in the result.
 
     Raises InputError where no training image can be read and StoppedError where cancelled. With `needs_test`, raises
-    NoTestPartError before an image is read where there is none to test on.
+    NoTestPartError before any image is read where the listing has no test images.
     """
     if needs_test and listing.border == len(listing.labels):
         raise no_test_part(listing.title, np.bincount(listing.labels, minlength=len(listing.classes)).tolist())

@@ -1,4 +1,4 @@
-"""The one door to data: opens whatever `--dataset` names and settles class order, test part and preprocessing."""
+"""Open the data set that a name or path stands for; settle class order, test part, preprocessing and fingerprint."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def open_dataset(
 
 @dataclass(frozen=True)
 class _Format:
-    """A kind of data at a path: what finds it there (None: it is none), and what reads or lists what was found."""
+    """A format: `find` returns what of it is at a path, or None; `read` turns that into data or a listing."""
 
     name: str
     find: Callable[[Path], Any]
@@ -147,7 +147,7 @@ def fingerprint(classes: tuple[str, ...], train: ImageSet, test: ImageSet) -> st
 
 @dataclass(frozen=True)
 class _Stated:
-    """What is said about preprocessing before the data is read: by a file, and by a model card."""
+    """What a preprocessing file and a model card say, known before the data is read."""
 
     file: Path | None
     data: Mapping[str, Any] | None
@@ -155,7 +155,7 @@ class _Stated:
 
     @classmethod
     def read(cls, path: Path | str | None, card: Preprocessing | None) -> _Stated:
-        """Read the file and check it, before a large data set is."""
+        """Read and check the file, so that a mistake is told before a large data set is read."""
         if not path:
             return cls(None, None, card)
         data = read_json(Path(path))

@@ -1,8 +1,7 @@
 """Read WebDataset shards: tar files in which an image (KEY.jpg, KEY.png, ...) has its label beside it (KEY.cls).
 
-What a shard holds is remembered by its stamp: where its images and their names lie, and their labels. The names
-themselves are not kept; they are read from their places again, in a small part of the time a walk through the file
-takes.
+The cache keeps, by each shard's stamp, where its images and their names start, and the labels. The names themselves are
+not kept; they are read from those places again, which is much faster than a walk through the file.
 """
 
 from __future__ import annotations
@@ -177,7 +176,7 @@ def list_shards(shards: Shards, report: Reporter) -> Listing:
 
 
 def _recall_shard(shard: Path, known: _Shard | None) -> tuple[_Content, _Shard] | None:
-    """Return what is remembered of a shard where it is as it was, else None."""
+    """Return what the cache knows of a shard that has not changed since, else None."""
     try:
         if known is None or _stamp_of(shard) != (known.size, known.changed):
             return None
@@ -187,7 +186,7 @@ def _recall_shard(shard: Path, known: _Shard | None) -> tuple[_Content, _Shard] 
 
 
 def _walk_shard(shard: Path, report: Reporter) -> tuple[_Content, _Shard | None]:
-    """List the images of one shard that have a label; and what to remember of it, where it is whole and settled."""
+    """List the labelled images of one shard; and the entry for the cache, None where it is damaged or too new."""
     images: dict[str, tarfile.TarInfo] = {}
     labels: dict[str, str] = {}
     stamp: Stamp = NO_STAMP
@@ -226,7 +225,7 @@ def _why_not(name: str, label: str | None) -> str:
 
 
 def _walk(shard: Path, images: dict[str, tarfile.TarInfo], labels: dict[str, str], report: Reporter) -> str:
-    """Enter a shard's images and labels by their key; return what is wrong with it. Raises what tarfile does."""
+    """Fill in `images` and `labels` by key; return what is wrong with the shard. Raises what tarfile does."""
     with tarfile.open(shard, "r:") as tar:
         for number, member in enumerate(tar):
             if not number % 1000:
