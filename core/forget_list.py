@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from core.errors import InputError, MismatchError
 from core.files import write_atomic
+from core.jsonio import read_text
 
 if TYPE_CHECKING:
     from core.selection import Selection
@@ -124,9 +126,7 @@ def parse_forget_list(
     """
     names = _Names(paths or ())
     test_names = _Names(test_paths or ())
-    rows = _rows(text, names)
-    if not rows:
-        raise InputError("The forget list holds no entries", "Write one index, path or file name a line")
+    rows = _entries(text, names)
     chosen: dict[int, float] = {}
     unmatched: list[Unmatched] = []
     in_test: dict[str, None] = {}
@@ -165,9 +165,7 @@ def parse_forget_list(
 
 def summarise_forget_list(text: str) -> ListSummary:
     """Say what a forget list holds; raises InputError for an empty list or a wrong weight."""
-    rows = _rows(text, _Names(()))
-    if not rows:
-        raise InputError("The forget list holds no entries", "Write one index, path or file name a line")
+    rows = _entries(text, _Names(()))
     by_index = sum(_is_index(row.number) for row in rows)
     return ListSummary(
         entries=len(rows),
@@ -180,14 +178,9 @@ def summarise_forget_list(text: str) -> ListSummary:
 
 def read_list_text(path: Path) -> str:
     """Read a forget list's text; raises InputError naming the file where it is missing, too large or no text."""
-    try:
-        if path.stat().st_size > _MAX_LIST_BYTES:
-            raise InputError(f"{path} is too large for a forget list")
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not a text file in UTF-8") from error
+    if path.is_file() and path.stat().st_size > _MAX_LIST_BYTES:
+        raise InputError(f"{path} is too large for a forget list")
+    text = read_text(path)
     if "\0" in text:
         raise InputError(f"{path} is not a text file")
     return text
@@ -239,18 +232,11 @@ def _quoted(text: str) -> str:
 
 
 class _Names:
-    """Finds training images by path, file name or sample id; tables are made when first needed."""
+    """Finds training images by path, file name or sample id. Tables are made when first needed."""
 
     def __init__(self, paths: Sequence[str]) -> None:
         self.paths = paths
         self._exact = {_normal(path): index for index, path in enumerate(paths)}
-        self._by_file: dict[str, list[int]] = {}
-        self._by_stem: dict[str, list[int]] = {}
-        self._sorted: list[tuple[str, int]] = []
-        self._sorted_backwards: list[tuple[str, int]] = []
-
-    def __contains__(self, text: str) -> bool:
-        return bool(self.find(text))
 
     def find(self, text: str) -> list[int]:
         """Return the positions `text` fits: none, one, or several where a name is not enough."""
@@ -259,42 +245,46 @@ class _Names:
         wanted = _normal(text)
         if wanted in self._exact:
             return [self._exact[wanted]]
-        if not self._by_file:
-            self._index()
-        hits = [i for i in self._by_file.get(_file(wanted), []) if _ends_alike(wanted, _normal(self.paths[i]))]
-        return hits or self._by_stem.get(wanted, [])
+        by_file, by_stem = self._tables
+        same_end = [i for i in by_file.get(_file(wanted), []) if _ends_alike(wanted, _normal(self.paths[i]))]
+        return same_end or by_stem.get(wanted, [])
 
     def nearest(self, text: str, count: int = 3) -> tuple[str, ...]:
         """Return the paths most like `text`, compared with its neighbours in the alphabet and from behind only."""
-        if not self.paths:
-            return ()
-        if not self._by_file:
-            self._index()
-        if not self._sorted:
-            files = [(_file(_normal(path)).lower(), i) for i, path in enumerate(self.paths)]
-            self._sorted = sorted(files)
-            self._sorted_backwards = sorted((name[::-1], i) for name, i in files)
         wanted = _file(_normal(text)).lower()
-        stem = _stem(wanted)
-        near: dict[int, None] = {}
+        forwards, backwards = self._sorted
+        candidates: dict[str, int] = {}
         # The stem's own place first: a.jpg looks for A.jpeg.
-        for table, key in (
-            (self._sorted, stem + "."), (self._sorted, wanted), (self._sorted_backwards, wanted[::-1]),
-        ):
+        for table, key in ((forwards, f"{_stem(wanted)}."), (forwards, wanted), (backwards, wanted[::-1])):
             place = bisect.bisect_left(table, (key, -1))
             for _, index in table[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS]:
-                near[index] = None
-        by_name: dict[str, int] = {}
-        for index in near:
-            by_name.setdefault(_file(_normal(self.paths[index])).lower(), index)
-        alike = difflib.get_close_matches(wanted, by_name, n=count, cutoff=0.5)
-        return tuple(self.paths[by_name[name]] for name in alike)
+                candidates.setdefault(_file(_normal(self.paths[index])).lower(), index)
+        alike = difflib.get_close_matches(wanted, candidates, n=count, cutoff=0.5)
+        return tuple(self.paths[candidates[name]] for name in alike)
 
-    def _index(self) -> None:
+    @cached_property
+    def _tables(self) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+        """Positions by file name, and by file name without its ending."""
+        by_file: dict[str, list[int]] = {}
+        by_stem: dict[str, list[int]] = {}
         for index, path in enumerate(self.paths):
             file = _file(_normal(path))
-            self._by_file.setdefault(file, []).append(index)
-            self._by_stem.setdefault(_stem(file), []).append(index)
+            by_file.setdefault(file, []).append(index)
+            by_stem.setdefault(_stem(file), []).append(index)
+        return by_file, by_stem
+
+    @cached_property
+    def _sorted(self) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
+        """File names in lower case with their positions: in alphabetical order, and spelt backwards in that order."""
+        files = [(_file(_normal(path)).lower(), index) for index, path in enumerate(self.paths)]
+        return sorted(files), sorted((name[::-1], index) for name, index in files)
+
+
+def _entries(text: str, names: _Names) -> list[_Row]:
+    rows = _rows(text, names)
+    if not rows:
+        raise InputError("The forget list holds no entries", "Write one index, path or file name a line")
+    return rows
 
 
 def _rows(text: str, names: _Names) -> list[_Row]:
@@ -340,7 +330,7 @@ def _plain_lines(text: str, names: _Names) -> list[_Row]:
         if len(fields) == 1:
             key = "number" if _is_integer(fields[0]) else "path"
             rows.append(_Row(number, line, **{key: fields[0]}))
-        elif line not in names and (not fields[0] or _is_integer(fields[0])):
+        elif not names.find(line) and (not fields[0] or _is_integer(fields[0])):
             rows.append(_Row(number, line, *fields[: len(COLUMNS)]))
         else:
             rows.append(_Row(number, line, path=line))  # a file name with a comma in it
