@@ -142,8 +142,8 @@ def _text(folder: RunFolder, report: dict[str, Any]) -> str:
 
 def _gaps(report: dict[str, Any]) -> str:
     """Lay out the measures of the verdict with the share of the gap that is closed."""
+    from core.verify.closure import CLOSED
     from core.verify.numbers import percent, ratio, whole_percent
-    from core.verify.verdict import CLOSED
 
     rows, several = report["verdict"]["measures"], len(report["retrained"]) > 1
     if not report["retrained"] or not rows:

@@ -60,6 +60,7 @@ class Attack:
     nonmembers: int
     reason: str = ""
     roc: tuple[float, ...] = ()  # true-positive rates at ROC_RATES; empty where refused
+    placements: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())  # of members and of non-members; AUC: their mean
 
     def as_dict(self) -> dict[str, Any]:
         """Return the contract's keys: auc, its interval, tpr_at_fpr_1e-2 and so on; `roc` as two lists."""
@@ -171,7 +172,8 @@ def population_attack(
     }
     low, high = max(0.0, value - Z_95 * error), min(1.0, value + Z_95 * error)
     roc = tuple(np.mean([roc_points(*pair) for pair in scored], axis=0).tolist())
-    return Attack(value, low, high, rates, members=counts[0], nonmembers=counts[1], roc=roc)
+    sides = tuple(tuple(np.concatenate([pair[side] for pair in placements]).tolist()) for side in (0, 1))
+    return Attack(value, low, high, rates, counts[0], counts[1], roc=roc, placements=(sides[0], sides[1]))
 
 
 def matched_positions(

@@ -41,7 +41,7 @@ class Measurements:
 
     models: dict[str, dict[str, Any]]
     retrained: dict[str, dict[str, Any]] = field(default_factory=dict)
-    half_widths: dict[str, float] = field(default_factory=dict)
+    half_widths: dict[str, dict[str, float]] = field(default_factory=dict)  # by model, by measure
     published: dict[str, dict[str, float | None]] = field(default_factory=dict)
     suite: str = QUICK
 
@@ -125,7 +125,7 @@ class Measuring:
         return Measurements(
             models,
             {name: dict(each.values) for name, each in retrained.items()},
-            half_widths(taken["unlearned"], list(retrained.values())),
+            {each.name: half_widths(taken[each.name], list(retrained.values())) for each in self.judged},
             published.completed(rows, list(retrained), bool(self.splits.forget_classes)) if self.ground else {},
             self.which,
         )
@@ -279,6 +279,6 @@ def evaluation(model: Candidate, others: Sequence[Candidate], splits: Splits) ->
         measures["references"] = {each.name: known[each.name] for each in others}
     if original is not None:
         models = {"original": known["original"], "unlearned": measures}
-        verdict = decide(models, list(measured.retrained.values()), set(), intervals=measured.half_widths)
+        verdict = decide(models, list(measured.retrained.values()), half_widths=measured.half_widths)
         measures["verdict"] = verdict.as_dict()
     return measures

@@ -139,7 +139,7 @@ def report_of(
     """
     method = get_method(job.method)
     models, references = measured.models, measured.retrained
-    verdict = decide(models, list(references.values()), set(method.trained_on), intervals=measured.half_widths)
+    verdict = decide(models, list(references.values()), set(method.trained_on), half_widths=measured.half_widths)
     known = {p.name: job.parameters[p.name] for p in method.parameters if p.name in job.parameters}
     values = resolve(method.parameters, known, owner=method.id)
     found = (*doubts, *caveats(models, splits, method, values, facts_of(splits)))

@@ -12,7 +12,20 @@ MINIMUM_GAP = 0.01
 """Smallest gap worth dividing by: one point of accuracy. Below it a closure would be noise over noise."""
 
 CONFIDENCE = 0.95
-"""Share of further retrained models that the retrained spread should cover."""
+"""Share of further retrained models that a half-width should cover."""
+
+CLOSED = 0.9
+"""A measure whose gap is closed to this share counts as closed."""
+
+SEED_FACTOR = 1.5
+"""How much more a measure varies between retrained models than images alone explain: the prior of a half-width."""
+
+PRIOR_FREEDOM = 3
+"""Degrees of freedom the prior counts for: as many as four retrained models have (both constants: docs/adr/0012)."""
+
+_NORMAL = statistics.NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+
+UNKNOWN = "how far chance moves it was not measured"
 
 
 @dataclass(frozen=True)
@@ -25,37 +38,96 @@ class Measure:
     kind: Literal["value", "distance"]  # a distance is measured to the retrained models and is 0 at best
     paths: tuple[tuple[str, ...], ...]  # the first that has a value is taken
     unit: Literal["percent", "ratio"] = "ratio"
+    only_with: tuple[str, ...] = ()  # where this path has no value, the measure says nothing of the forget set
 
     def read(self, measures: Mapping[str, Any] | None) -> float | None:
         """Return the value in a model's `measures`; None where it was not taken or is not finite."""
-        for path in self.paths:
-            value = look_up(measures, path)
-            if value is not None:
-                return value
-        return None
+        if self.only_with and look_up(measures, self.only_with) is None:
+            return None
+        return next((value for path in self.paths if (value := look_up(measures, path)) is not None), None)
 
+
+_UNSEEN = ("forget_test_accuracy",)  # has a value where whole classes go
+_UNSEEN_DISTANCE = ("distances", "forget_test", "js_to_retrained")
+_SINGLE_DISTANCE = ("distances", "forget", "js_to_retrained")
 
 MEASURES: tuple[Measure, ...] = (
+    Measure("forget_accuracy", "forget accuracy", "output", "value", (_UNSEEN, ("forget_accuracy",)), "percent"),
     Measure(
-        "forget_accuracy", "forget accuracy", "output", "value",
-        (("forget_test_accuracy",), ("forget_accuracy",)), "percent",
+        "forget_accuracy_single", "accuracy on single images", "output", "value", (("forget_single_accuracy",),),
+        "percent",
     ),
+    Measure("output_distance", "output distance", "output", "distance", (_UNSEEN_DISTANCE, _SINGLE_DISTANCE)),
     Measure(
-        "output_distance", "output distance", "output", "distance",
-        (("distances", "forget_test", "js_to_retrained"), ("distances", "forget", "js_to_retrained")),
+        "output_distance_single", "output distance on single images", "output", "distance", (_SINGLE_DISTANCE,),
+        only_with=_UNSEEN_DISTANCE,
     ),
     Measure("membership", "membership attack", "output", "value", (("membership", "population", "auc"),)),
+    Measure(
+        "membership_single", "membership attack on single images", "output", "value",
+        (("membership", "population_single", "auc"),),
+    ),
     Measure("relearn", "relearning", "output", "value", (("relearn", "accuracy"),), "percent"),
     Measure("probe", "linear probe", "feature", "value", (("probe", "forget"),), "percent"),
-    Measure("nmi", "clustering", "feature", "value", (("nmi",),)),
-    Measure("class_means", "class means", "feature", "value", (("class_means", "forget"), ("class_means",)), "percent"),
+    Measure("nmi", "clustering", "feature", "value", (("nmi",),), only_with=_UNSEEN),
+    Measure(
+        "class_means", "nearest class mean", "feature", "value", (("class_means", "forget"), ("class_means",)),
+        "percent",
+    ),
     Measure(
         "dimensional_alignment", "alignment", "feature", "value",
         (("dimensional_alignment", "value"), ("dimensional_alignment",)),
     ),
     Measure("prototype", "prototype attack", "feature", "value", (("prototype", "forget"),), "percent"),
-)
-"""All measures a verdict can rest on. `unit` says how values are written."""
+)  # fmt: skip
+"""All measures a verdict can rest on; `unit` says how values are written.
+
+A set of both kinds has a row of each output measure for its single images; feature measures are of whole classes.
+"""
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """Where retrained models lie on one measure, and how far from there a further one may lie.
+
+    values: one a retrained model, for a distance each one's mean distance to the others. `unseen`: for a distance, the
+    original's on images that neither it nor the retrained model saw, the least that two trainings lie apart.
+    """
+
+    kind: Literal["value", "distance"]
+    values: tuple[float, ...]
+    unseen: float | None = None
+
+    @property
+    def centre(self) -> float | None:
+        """Mean over retrained models; for a distance to a single one, `unseen`."""
+        if self.values:
+            return statistics.fmean(self.values)
+        return (self.unseen or 0.0) if self.kind == "distance" else None
+
+    @property
+    def spread(self) -> float | None:
+        """t(n−1)·s·√(1 + 1/n): how far a further model lies from the mean of these, 19 times of 20; None for one."""
+        n = len(self.values)
+        if n < 2:
+            return None
+        return _quantile(n - 1) * statistics.stdev(self.values) * math.sqrt(1 + 1 / n)
+
+    def half_width(self, images: float | None) -> float | None:
+        """Return the half-width of the 95 % interval of a model − `centre`, were the model retrained like these.
+
+        images: half-width that resampling images gives that difference. It is the prior for the variance over seeds,
+        and seeds are weighed in by their degrees of freedom (a moderated t). None where neither is known.
+        """
+        n = len(self.values)
+        freedom = max(0, n - (2 if self.kind == "distance" else 1))  # n mean distances hold no more than n − 1 pairs
+        prior = 0 if images is None else PRIOR_FREEDOM
+        if not prior + freedom:
+            return None
+        variance = prior * (SEED_FACTOR * (images or 0.0) / _NORMAL) ** 2
+        if freedom:
+            variance += freedom * statistics.variance(self.values) * (1 + 1 / n)
+        return _quantile(prior + freedom) * math.sqrt(variance / (prior + freedom))
 
 
 @dataclass(frozen=True)
@@ -66,9 +138,13 @@ class Closure:
     position: float | None  # signed: above 1 lies beyond the retrained value, below 0 beyond the original's
     gap: float | None  # |o − r|, or d(o, r) for a distance
     retrained: float | None  # mean over retrained models; for a distance, theirs to each other
-    spread: float | None  # how far a further retrained model may lie from that mean; None with one
+    spread: float | None  # of retrained models alone; None with one
     informative: bool
     reason: str = ""  # why not
+    half_width: float | None = None  # of unlearned − retrained, 95 %
+    deviation: float = 0.0  # |u − r| in half-widths
+    closed: bool = False
+    moved_away: bool = False  # further from retraining than the original, by more than chance explains
 
 
 def closure_of(
@@ -76,46 +152,65 @@ def closure_of(
     original: float | None,
     unlearned: float | None,
     retrained: Sequence[float | None],
+    *,
+    images: tuple[float | None, float | None] = (None, None),
+    unseen: float | None = None,
+    provisional: bool = False,
 ) -> Closure:
     """Return 1 − |u − r| / |o − r| for a value (r the mean of `retrained`), 1 − d(u, r) / d(o, r) for a distance.
 
     For a distance, `original` and `unlearned` are distances to the retrained models, and `retrained` their distances
-    to each other (none with a single one). Not informative where the gap is not above the retrained spread (the
-    prediction interval of a further retrained model), or `MINIMUM_GAP` where that is larger or unknown.
+    to each other (none with a single one). `images`: half-widths from resampling images, of original − retrained and
+    of unlearned − retrained. Informative where the gap exceeds its half-width and `MINIMUM_GAP`; with `provisional`
+    also where the half-width is not known yet.
     """
-    known = [value for value in retrained if value is not None and math.isfinite(value)]
-    mean = statistics.fmean(known) if known else None
-    spread = retrained_spread(known)
-    if original is None or unlearned is None or (mean is None and kind == "value"):
-        return Closure(None, None, None, mean, spread, False, "not measured for all models")
+    known = tuple(value for value in retrained if value is not None and math.isfinite(value))
+    yardstick = Yardstick(kind, known, unseen)
+    centre, mean = yardstick.centre, statistics.fmean(known) if known else None
+    if original is None or unlearned is None or centre is None:
+        return Closure(None, None, None, mean, yardstick.spread, False, "not measured for all models")
+    noise, half_width = (yardstick.half_width(half) for half in images)
     if kind == "distance":
-        gap, needed = original, (mean or 0.0) + (spread or 0.0)
+        gap, between, rest, left = original, original - centre, unlearned - centre, unlearned
         position = 1 - unlearned / original if original > 0 else None
-        value = position
     else:
-        assert mean is not None
-        gap, needed = abs(original - mean), spread or 0.0
-        value = 1 - abs(unlearned - mean) / gap if gap > 0 else None
-        position = (unlearned - original) / (mean - original) if gap > 0 else None
-    if gap <= needed:
-        reason = "original and retrained differ no more than retrained models do"
-        return Closure(None, None, gap, mean, spread, False, reason)
-    if gap <= MINIMUM_GAP:
-        return Closure(None, None, gap, mean, spread, False, "original and retrained hardly differ")
-    return Closure(value, position, gap, mean, spread, True)
+        gap = between = abs(original - centre)
+        rest = left = abs(unlearned - centre)
+        position = (unlearned - original) / (centre - original) if gap > 0 else None
+    away = half_width is not None and rest > max(0.0, between) + max(half_width, MINIMUM_GAP)
+    deviation = _in_units(rest, half_width)
+    if noise is None and not provisional:
+        reason = UNKNOWN
+    elif between <= (noise or 0.0):
+        reason = "original and retrained differ no more than chance explains"
+    elif between <= MINIMUM_GAP:
+        reason = "original and retrained hardly differ"
+    else:
+        value = 1 - left / gap
+        beyond = kind == "value" and position is not None and position > 1
+        if half_width is None:
+            allowed = 0.0
+        elif kind == "distance" and not known:
+            allowed = between / 2  # one retrained model does not say how far two lie apart
+        else:  # half the gap is no rest, unless it lies where nothing of the original is left to find
+            allowed = half_width if beyond else min(half_width, between / 2)
+        closed = value >= CLOSED or rest <= allowed
+        return Closure(
+            value, position, gap, mean, yardstick.spread, True, "", half_width, deviation, closed, away and not closed
+        )
+    return Closure(None, None, gap, mean, yardstick.spread, False, reason, half_width, deviation, False, away)
 
 
-def retrained_spread(values: Sequence[float]) -> float | None:
-    """Return t(n−1)·s·√(1 + 1/n): how far a further retrained model lies from the mean of these, 19 times of 20.
+def _in_units(rest: float, half_width: float | None) -> float:
+    if rest <= 0 or half_width is None:
+        return 0.0
+    return rest / half_width if half_width > 0 else math.inf
 
-    None for fewer than two values: one model says nothing about how retrained models differ.
-    """
-    n = len(values)
-    if n < 2:
-        return None
+
+def _quantile(freedom: int) -> float:
     from scipy.special import stdtrit
 
-    return float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * statistics.stdev(values) * math.sqrt(1 + 1 / n)
+    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
 
 
 def look_up(measures: Any, path: Sequence[str]) -> float | None:

@@ -18,7 +18,7 @@ from typing import Any
 from core.errors import InputError
 from core.files import write_atomic
 from core.jsonio import dumps, loads, read_json
-from core.verify.verdict import decide
+from core.verify.verdict import verdict_rows
 
 SUITE_VERSION = 5
 """Counted up whenever a measure's definition changes, so that numbers of two definitions never meet."""
@@ -159,7 +159,7 @@ def partial_report(report: Mapping[str, Any], taken: Mapping[str, Mapping[str, A
     retrained = {name: dict(values) for name, values in taken.items() if name not in JUDGED}
     if retrained:
         models["retrained"] = next(iter(retrained.values()))
-    rows = decide(models, list(retrained.values()), trained_on).measures
+    rows = verdict_rows(models, list(retrained.values()), trained_on, half_widths=None)
     return {
         **report,
         "models": models,

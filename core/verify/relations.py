@@ -36,30 +36,32 @@ class Others:
 
 
 def distances(model: FullOutputs, others: Others, splits: Splits) -> Found:
-    """Return output distances on unseen forget and retain images: js, tv and agreement, to the original and, as means
-    over them, to the retrained models; with each forget image's mean JS to the retrained ones as samples.
+    """Return output distances (js, tv) and agreement, to the original and, as means over them, to retrained models.
 
-    For sample forgetting the forget images themselves take the place of unseen ones of their class.
-    """  # noqa: D205
-    found: dict[str, dict[str, float]] = {}
+    By set: `forget_test`, unseen images of whole classes; `forget`, training images that go alone (where a whole class
+    has no unseen image, its training images too); `retain_test`. The samples are each forget image's mean JS to the
+    retrained models, by the key of the verdict's measure.
+    """
+    unseen, single = splits.forget_test, splits.forget_single_train
+    forget = [("forget_test", unseen, True)] if len(unseen) else [("forget", splits.forget_train, False)]
+    forget += [("forget", single, False)] if len(unseen) and len(single) else []
+    keys = dict(zip((name for name, *_ in forget), ("output_distance", "output_distance_single"), strict=False))
+    values: dict[str, dict[str, float]] = {}
     samples: dict[str, list[float]] = {}
-    by_class = len(splits.forget_test) > 0
-    forget = ("forget_test", splits.forget_test, True) if by_class else ("forget", splits.forget_train, False)
-    for name, ids, from_test in (forget, ("retain_test", splits.retain_test, True)):
-        row: dict[str, float] = {}
-        for reference, held in (("original", _known(others.original)), ("retrained", others.retrained)):
-            pairs = [(_logits(model, ids, from_test), _logits(other, ids, from_test)) for other in held]
+    for name, ids, from_test in (*forget, ("retain_test", splits.retain_test, True)):
+        values[name] = row = {}
+        for reference, outputs in (("original", _known(others.original)), ("retrained", others.retrained)):
+            pairs = [(_logits(model, ids, from_test), _logits(other, ids, from_test)) for other in outputs]
             js = [sample_jensen_shannon(*pair) for pair in pairs]
-            finite = [i for i, each in enumerate(js) if len(each) and bool(torch.isfinite(each).all())]
+            finite = [i for i, values_of_pair in enumerate(js) if len(ids) and bool(values_of_pair.isfinite().all())]
             if not finite:
                 continue
             row[f"js_to_{reference}"] = fmean(float(js[i].mean()) for i in finite)
             row[f"tv_to_{reference}"] = fmean(float(sample_total_variation(*pairs[i]).mean()) for i in finite)
             row[f"agreement_with_{reference}"] = fmean(agreement(*pairs[i]) for i in finite)
-            if reference == "retrained" and name == forget[0]:
-                samples["output_distance"] = torch.stack([js[i] for i in finite]).mean(0).tolist()
-        found[name] = row
-    return Found({"distances": found}, samples)
+            if reference == "retrained" and name in keys:
+                samples[keys[name]] = torch.stack([js[i] for i in finite]).mean(0).tolist()
+    return Found({"distances": values}, samples)
 
 
 def geometry(model: FullOutputs, others: Others, splits: Splits) -> dict[str, Any]:

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.verify import numbers
-from core.verify.closure import look_up
+from core.verify.closure import CLOSED, look_up
 from core.verify.table import model_measures, retrained_models, seen_before
-from core.verify.verdict import CLOSED
 
 Report = Mapping[str, Any]
 

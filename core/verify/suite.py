@@ -7,7 +7,7 @@ network's head. What compares models with each other stands in `relations`, what
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -80,6 +80,13 @@ class Subject:
     def forget_seen(self) -> SetOutputs:
         """Unseen images of the forgotten classes or, for single images, the forget images themselves."""
         return self.sets["forget_test"] if len(self.sets["forget_test"]) else self.sets["forget_train"]
+
+
+    @cached_property
+    def singles(self) -> SetOutputs | None:
+        """Training images that go alone, where whole classes go as well; None for a set of one kind."""
+        ids = self.splits.forget_single_train
+        return _rows(self.full.train, ids) if len(ids) and len(self.sets["forget_test"]) else None
 
 
 @dataclass(frozen=True)
@@ -174,15 +181,25 @@ def output_measures(sets: dict[str, SetOutputs], full: FullOutputs, splits: Spli
 
 def _outputs(subject: Subject) -> Found:
     values = output_measures(subject.sets, subject.full, subject.splits)
-    seen = subject.forget_seen
-    return Found(values, {"forget_accuracy": correct(seen.logits, seen.labels).int().tolist()})
+    samples = {"forget_accuracy": _right(subject.forget_seen)}
+    if subject.singles is not None:
+        samples["forget_accuracy_single"] = right = _right(subject.singles)
+        values["forget_single_accuracy"] = sum(right) / len(right)
+    return Found(values, samples)
 
 
 def _membership(subject: Subject) -> Found:
     """Attack the forget set, with unseen images of the same classes as non-members."""
-    splits, forget = subject.splits, subject.sets["forget_train"]
-    evaluation = torch.nonzero(splits.evaluation).flatten()
-    return Found({"membership": {"population": _attack(subject, forget, evaluation).as_dict()}})
+    members = {"population": subject.sets["forget_train"]}
+    if subject.singles is not None:
+        members["population_single"] = subject.singles
+    pool = torch.nonzero(subject.splits.evaluation).flatten()
+    attacks = {name: _attack(subject, outputs, pool) for name, outputs in members.items()}
+    keys = {"population": "membership", "population_single": "membership_single"}
+    return Found(
+        {"membership": {name: attack.as_dict() for name, attack in attacks.items()}},
+        {keys[name]: [_rounded(side) for side in attack.placements] for name, attack in attacks.items() if attack.auc},
+    )
 
 
 def _over_protection(subject: Subject) -> Found:
@@ -225,7 +242,7 @@ def _alignment(subject: Subject) -> Found:
     influence = alignment_influence(of_classes, space, found.k)
     return Found(
         {"dimensional_alignment": found.as_dict()},
-        {"dimensional_alignment": [float(f"{each:.6g}") for each in influence.tolist()]},
+        {"dimensional_alignment": _rounded(influence.tolist())},
     )
 
 
@@ -306,6 +323,16 @@ def _right_on_forget(predicted: Tensor, subject: Subject) -> list[int]:
     if not count:
         return []
     return (predicted[-count:].cpu() == subject.test.labels[-count:]).int().tolist()
+
+
+def _right(outputs: SetOutputs) -> list[int]:
+    """Return 0 or 1 for each sample: whether the model names its class."""
+    return correct(outputs.logits, outputs.labels).int().tolist()
+
+
+def _rounded(values: Iterable[float]) -> list[float]:
+    """Six digits are enough for intervals, and a third of the bytes of a log."""
+    return [float(f"{value:.6g}") for value in values]
 
 
 def _rows(outputs: SetOutputs, ids: Tensor) -> SetOutputs:

@@ -1,14 +1,15 @@
 """The verdict: one sentence on where the measures put an unlearned model between the original and retraining.
 
-The first rule that holds decides:
+A measure decides where original and retrained models differ by more than chance explains (`closure.Yardstick`). The
+first rule that holds gives the code:
 
     no_reference  no retrained model was given
-    nothing       no measure can tell the original from a retrained model
-    close         at least CLOSE_SHARE of the informative measures are closed and none lies below CLOSE_FLOOR (beyond
-                  the retrained value and within chance of it does not count as below)
-    hidden        forget accuracy is closed, every informative feature measure is still near the original
-    not           half or more of all informative measures are still near the original
-    partly        everything else; the weakest measure is named
+    nothing       no measure decides, or those that do take the head-only edit for a retrained model
+    close         at least CLOSE_SHARE of the deciding measures match retraining, the others are at least CLOSE_FLOOR
+                  of the way, and no measure moved away from retraining
+    hidden        forget accuracy matches retraining, every deciding feature measure is still near the original
+    not           half or more of the deciding measures are still near the original
+    partly        everything else; the measure farthest from retraining is named
 
 A measure the method was trained on is shown and never decides.
 """
@@ -21,31 +22,44 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from core.verify.closure import CONFIDENCE, MEASURES, MINIMUM_GAP, Closure, Measure, closure_of, look_up
+from core.verify.closure import (
+    CLOSED,
+    CONFIDENCE,
+    MEASURES,
+    MINIMUM_GAP,
+    PRIOR_FREEDOM,
+    SEED_FACTOR,
+    Closure,
+    Measure,
+    closure_of,
+    look_up,
+)
 from core.verify.numbers import count, percent, points, whole_percent
 
 Code = Literal["close", "partly", "hidden", "not", "nothing", "no_reference"]
 
-CLOSED = 0.9
-"""A measure whose gap is closed to this share counts as closed."""
-
 CLOSE_SHARE = 0.9
-"""Share of informative measures that must be closed for "close"."""
+"""Share of deciding measures that must match retraining for "close"."""
 
 CLOSE_FLOOR = 0.5
-"""No informative measure may lie below this for "close"."""
+"""A deciding measure that does not match retraining must be this share of the way for "close"."""
 
 NEAR_ORIGINAL = 0.25
-"""Below this a measure still puts the model near the original."""
+"""Below this share of the way a measure still puts the model near the original."""
 
 NOT_SHARE = 0.5
-"""Share of informative measures near the original from which a model counts as not forgotten."""
+"""Share of deciding measures near the original from which a model counts as not forgotten."""
 
 DAMAGE = 0.01
 """Loss of retain accuracy against retraining, one point, from which the rest counts as damaged …"""
 
 DAMAGE_SPREADS = 2.0
 """… if it is also more than this many standard deviations of the retrained models."""
+
+HalfWidths = Mapping[str, Mapping[str, float]]
+"""Model -> measure -> half-width of the 95 % interval, over images, of the model − the mean of retrained ones."""
+
+_UNSEEN_DISTANCE = ("distances", "retain_test", "js_to_retrained")
 
 
 @dataclass(frozen=True)
@@ -61,12 +75,15 @@ class MeasureRow:
     unlearned: float | None
     head_only: float | None
     retrained: float | None  # mean; for a distance, of the retrained models to each other
-    spread: float | None  # None: unknown with one retrained model
-    half_width: float | None  # of the 95 % bootstrap interval of unlearned − retrained
+    spread: float | None  # of retrained models alone; None: unknown with one
+    half_width: float | None  # of the 95 % interval of unlearned − retrained, over images and seeds
+    deviation: float  # |unlearned − retrained| in half-widths
     closure: float | None
     position: float | None  # 0 original, 1 retrained, signed
     informative: bool
     closed: bool
+    moved_away: bool  # further from retraining than the original is, by more than chance explains
+    control_closed: bool  # whether the head-only edit passes as retrained
     trained_on: bool
     note: str = ""  # why it does not decide
 
@@ -76,22 +93,19 @@ class MeasureRow:
         return self.informative and not self.trained_on
 
     @property
-    def overshoots(self) -> bool:
+    def beyond(self) -> bool:
         """Whether the model lies beyond the retrained value, seen from the original."""
         return self.kind == "value" and self.position is not None and self.position > 1
 
     @property
     def near_original(self) -> bool:
-        """Whether the gap is hardly closed. Beyond the retrained value is far from it, but not near the original."""
-        return self.closure is not None and self.closure < NEAR_ORIGINAL and not self.overshoots
+        """Whether hardly anything of the gap is closed. Far beyond the retrained value is not near the original."""
+        return self.closure is not None and self.closure < NEAR_ORIGINAL and not self.beyond
 
     @property
-    def falls_short(self) -> bool:
-        """Whether it forbids "close": too far from the retrained value, unless it lies beyond it by no more than chance
-        explains, where nothing of the original is left to find.
-        """  # noqa: D205
-        short = (self.closure or 0.0) < CLOSE_FLOOR
-        return short and not (self.closed and self.overshoots)
+    def forbids_close(self) -> bool:
+        """Whether "close" is out of the question: the model is less than half the way to retraining, or moved away."""
+        return self.moved_away or (self.decides and not self.closed and (self.closure or 0.0) < CLOSE_FLOOR)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -121,32 +135,50 @@ def decide(
     retrained: Sequence[Mapping[str, Any]],
     trained_on: Collection[str] = (),
     *,
-    intervals: Mapping[str, float] | None = None,
+    half_widths: HalfWidths | None = None,
     forget_count: int | None = None,
 ) -> Verdict:
     """Judge `models["unlearned"]` against `models["original"]` and the `retrained` models' measures.
 
     `models` and `retrained` hold measures under the contract's keys. `trained_on` names the measures that the method
-    optimises. `intervals` gives half-widths of the 95 % bootstrap interval of unlearned − retrained by measure key.
-    `forget_count` is the number of forget images, by default as counted in the unlearned model's measures.
+    optimises. With a single retrained model a measure without a half-width, of `original` and of `unlearned`, does not
+    decide. `forget_count` is the number of forget images, by default as counted in the unlearned model's measures.
     """
-    rows = tuple(_row(measure, models, retrained, trained_on, intervals or {}) for measure in MEASURES)
-    rows = tuple(row for row in rows if row.unlearned is not None or row.original is not None)
+    rows = verdict_rows(models, retrained, trained_on, half_widths=half_widths or {})
     code = _code(rows, bool(retrained))
     loss = _damage(models, retrained)
-    sentence = _sentence(code, rows, models, len(retrained), forget_count)
+    if forget_count is None:
+        counted = look_up(models.get("unlearned"), ("counts", "forget_train"))
+        forget_count = None if counted is None else int(counted)
+    sentence = _sentence(code, rows, forget_count)
     if loss is not None:
         sentence += f" The rest suffered: retain accuracy is {points(loss)} points below retraining."
     return Verdict(code, loss is not None, sentence, thresholds(len(retrained)), rows)
+
+
+def verdict_rows(
+    models: Mapping[str, Mapping[str, Any] | None],
+    retrained: Sequence[Mapping[str, Any]],
+    trained_on: Collection[str] = (),
+    *,
+    half_widths: HalfWidths | None,
+) -> tuple[MeasureRow, ...]:
+    """Return a row for each measure that original or unlearned model has a value of.
+
+    `half_widths` None: they are not known yet, as while a check goes on, and rows are not held to them.
+    """
+    rows = [_row(measure, models, retrained, trained_on, half_widths) for measure in MEASURES]
+    return tuple(row for row in rows if row.unlearned is not None or row.original is not None)
 
 
 def thresholds(references: int) -> dict[str, float]:
     """Return the constants a verdict rests on, by name, with the number of retrained models."""
     return {
         "closed": CLOSED, "close_share": CLOSE_SHARE, "close_floor": CLOSE_FLOOR, "near_original": NEAR_ORIGINAL,
-        "not_share": NOT_SHARE, "minimum_gap": MINIMUM_GAP, "confidence": CONFIDENCE, "damage": DAMAGE,
-        "damage_spreads": DAMAGE_SPREADS, "retrained_models": references,
-    }
+        "not_share": NOT_SHARE, "minimum_gap": MINIMUM_GAP, "confidence": CONFIDENCE, "seed_factor": SEED_FACTOR,
+        "prior_freedom": PRIOR_FREEDOM, "damage": DAMAGE, "damage_spreads": DAMAGE_SPREADS,
+        "retrained_models": references,
+    }  # fmt: skip
 
 
 def _row(
@@ -154,36 +186,31 @@ def _row(
     models: Mapping[str, Mapping[str, Any] | None],
     retrained: Sequence[Mapping[str, Any]],
     trained_on: Collection[str],
-    intervals: Mapping[str, float],
+    half_widths: HalfWidths | None,
 ) -> MeasureRow:
     values = {name: measure.read(models.get(name)) for name in ("original", "unlearned", "head_only")}
-    references = [value for value in map(measure.read, retrained) if value is not None]
-    if retrained:
-        found = closure_of(measure.kind, values["original"], values["unlearned"], references)
-    else:
-        found = Closure(None, None, None, None, None, False, "no retrained model")
-    note = "the method was trained on it" if measure.key in trained_on else found.reason
-    half_width = intervals.get(measure.key)
+    images = {name: (half_widths or {}).get(name, {}).get(measure.key) for name in values}
+    references = [measure.read(model) for model in retrained]
+
+    def judged(name: str) -> Closure:
+        if not retrained:
+            return Closure(None, None, None, None, None, False, "no retrained model")
+        return closure_of(
+            measure.kind, values["original"], values[name], references,
+            images=(images["original"], images[name]), unseen=look_up(models.get("original"), _UNSEEN_DISTANCE),
+            provisional=half_widths is None,
+        )  # fmt: skip
+
+    result = judged("unlearned")
     return MeasureRow(
         key=measure.key, title=measure.title, group=measure.group, kind=measure.kind, unit=measure.unit,
         original=values["original"], unlearned=values["unlearned"], head_only=values["head_only"],
-        retrained=found.retrained, spread=found.spread, half_width=half_width,
-        closure=found.value, position=found.position, informative=found.informative,
-        closed=_closed(measure, values["unlearned"], found, half_width),
-        trained_on=measure.key in trained_on, note=note,
-    )
-
-
-def _closed(measure: Measure, unlearned: float | None, found: Closure, half_width: float | None) -> bool:
-    """Whether a measure counts as closed: by its share, or because the rest lies within what chance explains."""
-    if found.value is None or unlearned is None:
-        return False
-    if found.value >= CLOSED:
-        return True
-    rest = unlearned - (found.retrained or 0.0)
-    tolerance = max(half_width or 0.0, found.spread or 0.0)
-    # nearer to retrained models than they are to each other is no gap, so a distance has one side only
-    return (rest if measure.kind == "distance" else abs(rest)) <= tolerance
+        retrained=result.retrained, spread=result.spread, half_width=result.half_width, deviation=result.deviation,
+        closure=result.value, position=result.position, informative=result.informative, closed=result.closed,
+        moved_away=result.moved_away, control_closed=judged("head_only").closed,
+        trained_on=measure.key in trained_on,
+        note="the method was trained on it" if measure.key in trained_on else result.reason,
+    )  # fmt: skip
 
 
 def _code(rows: Sequence[MeasureRow], has_reference: bool) -> Code:
@@ -192,9 +219,10 @@ def _code(rows: Sequence[MeasureRow], has_reference: bool) -> Code:
     deciding = [row for row in rows if row.decides]
     if not deciding:
         return "nothing"
-    closed = sum(row.closed for row in deciding)
-    if closed >= CLOSE_SHARE * len(deciding) and not any(row.falls_short for row in deciding):
-        return "close"
+    if sum(row.closed for row in deciding) >= CLOSE_SHARE * len(deciding) and not any(
+        row.forbids_close for row in rows
+    ):
+        return "nothing" if _control_passes(rows) else "close"
     features = [row for row in deciding if row.group == "feature"]
     outputs_closed = any(row.key == "forget_accuracy" and row.closed for row in deciding)
     if outputs_closed and features and all(row.near_original for row in features):
@@ -204,67 +232,78 @@ def _code(rows: Sequence[MeasureRow], has_reference: bool) -> Code:
     return "partly"
 
 
-def _sentence(
-    code: Code,
-    rows: Sequence[MeasureRow],
-    models: Mapping[str, Mapping[str, Any] | None],
-    references: int,
-    forget_count: int | None,
-) -> str:
+def _control_passes(rows: Sequence[MeasureRow]) -> bool:
+    """Tell whether every deciding measure takes the head-only edit, which forgets nothing, for a retrained model."""
+    return all(row.control_closed for row in rows if row.decides)
+
+
+def _sentence(code: Code, rows: Sequence[MeasureRow], forget_count: int | None) -> str:
     if code == "no_reference":
         return _without_reference(rows)
     deciding = [row for row in rows if row.decides]
+    total, matching = len(deciding), sum(row.closed for row in deciding)
     if code == "nothing":
-        if forget_count is None:
-            counted = look_up(models.get("unlearned"), ("counts", "forget_train"))
-            forget_count = None if counted is None else int(counted)
-        images = "images" if forget_count is None else f"{count(forget_count)} image{'s' * (forget_count != 1)}"
-        these = "this" if forget_count == 1 else "these"
-        return (
-            f"None of the measures can tell the original from a retrained model on {these} {images}. They show no "
-            "trace of them, and cannot show that one was removed."
-        )
-    total, closed = len(deciding), sum(row.closed for row in deciding)
+        return _nothing(rows, forget_count)
     if code == "hidden":
-        best = max(0.0, *(_share(row) for row in deciding if row.group == "feature"))
+        best = max(0.0, *(row.closure or 0.0 for row in deciding if row.group == "feature"))
         return (
-            "Hidden, not forgotten. Outputs no longer name the class, but its features still hold it: at most "
+            "Hidden, not forgotten. Outputs no longer name the class, but features are like the original's: at most "
             f"{math.ceil(round(100 * best, 9))} % of any feature gap is closed."
         )
-    if code == "close" and references > 1:
-        text = (
-            f"On {closed} of {total} informative measures this model is as close to retrained models as they are to "
-            "each other."
-        )
-    elif code == "close":
-        wide = sum(_share(row) >= CLOSED for row in deciding)
-        text = (
-            f"On {wide} of {total} informative measures at least {_whole(CLOSED)} % of the gap to a retrained model "
-            "is closed."
-        )
-        if closed > wide and wide:
-            text += f" On {closed - wide} more the rest is within sampling error."
-        elif closed > wide:
-            text = (
-                f"On {closed} of {total} informative measures what is left of the gap to a retrained model is within "
-                "sampling error."
-            )
+    if code == "close":
+        text = f"Close to retrained on {_usable(matching, total)}."
     elif code == "not":
-        near = sum(row.near_original for row in deciding)
-        text = f"Not forgotten. On {near} of {total} measures the model is still close to the original."
+        text = f"Not forgotten. Like the original on {_usable(sum(row.near_original for row in deciding), total)}."
     else:
-        weakest = min(deciding, key=_share)
-        rest = "what retrained models differ by" if references > 1 else "sampling error"
-        text = (
-            f"Partly forgotten. {closed} of {total} measures are where retraining puts them"
-            + (f" within {rest}, but the weakest, " if closed == total else "; the weakest, ")
-            + f"{weakest.title}, {_progress(weakest)}."
+        text = f"Partly forgotten. {_partly(rows)}."
+    return text if any(row.group == "feature" for row in deciding) else f"{text} No feature measure could tell."
+
+
+def _nothing(rows: Sequence[MeasureRow], forget_count: int | None) -> str:
+    if any(row.decides for row in rows):
+        return (
+            "Nothing to tell: the usable measures take a head-only edit, which forgets nothing, for a retrained model."
         )
-    if not any(row.group == "feature" for row in deciding):
-        text = text.removesuffix(".") + ", judged by outputs only."
-    if code == "close" and references == 1:
-        text += " How far two retrained models differ was not measured."
-    return text
+    images = "images" if forget_count is None else f"{count(forget_count)} image{'s' * (forget_count != 1)}"
+    text = (
+        f"Nothing to tell: on {'this' if forget_count == 1 else 'these'} {images} no measure can tell the original "
+        "from a retrained model."
+    )
+    away = _farthest([row for row in rows if row.moved_away])
+    return f"{text} But {away.title} moved away from retraining." if away else text
+
+
+def _partly(rows: Sequence[MeasureRow]) -> str:
+    """Say how many usable measures match retraining, and where the one farthest from it is."""
+    deciding = [row for row in rows if row.decides]
+    total, matching = len(deciding), sum(row.closed for row in deciding)
+    farthest = _farthest([row for row in rows if row.moved_away or (row.decides and not row.closed)])
+    assert farthest is not None  # else the verdict were "close"
+    place = f"{farthest.title} {_place(farthest)}"
+    if matching == total:
+        return f"{_usable(total, total).capitalize()} match{'es' * (total == 1)} retraining, but {place}"
+    if total == 1 and farthest.decides:
+        return f"The one usable measure, {farthest.title}, {_place(farthest)}"
+    return f"{matching} of {total} usable measures match{'es' * (matching == 1)} retraining; {place}"
+
+
+def _farthest(rows: Sequence[MeasureRow]) -> MeasureRow | None:
+    """Return the row farthest from retraining, counted in what images and retrained models vary by."""
+    return max(rows, key=lambda row: row.deviation, default=None)
+
+
+def _place(row: MeasureRow) -> str:
+    if row.moved_away:
+        return "moved away from retraining"
+    if row.beyond and row.position is not None:
+        return f"lies beyond retraining by {whole_percent(row.position - 1)} % of the gap"
+    return f"is {whole_percent(max(0.0, row.closure or 0.0))} % of the way"
+
+
+def _usable(number: int, total: int) -> str:
+    if number < total:
+        return f"{number} of {total} usable measures"
+    return {1: "the one usable measure", 2: "both usable measures"}.get(total, f"all {total} usable measures")
 
 
 def _without_reference(rows: Sequence[MeasureRow]) -> str:
@@ -296,20 +335,3 @@ def _damage(models: Mapping[str, Mapping[str, Any] | None], retrained: Sequence[
     loss = round(statistics.fmean(known) - kept, 9)  # 0.91 − 0.90 is not more than a point
     spread = statistics.stdev(known) if len(known) > 1 else 0.0
     return loss if loss > DAMAGE and loss > DAMAGE_SPREADS * spread else None
-
-
-def _progress(row: MeasureRow) -> str:
-    if row.overshoots and row.position is not None:
-        return f"lies beyond retraining by {_whole(row.position - 1)} % of its gap"
-    if round(_share(row), 9) < 0:
-        return "lies further from retraining than the original does"
-    return f"has closed {_whole(_share(row))} % of its gap"
-
-
-def _share(row: MeasureRow) -> float:
-    return row.closure if row.closure is not None else 0.0
-
-
-def _whole(share: float) -> str:
-    """Whole per cent of a closure: going further away closes nothing."""
-    return whole_percent(max(0.0, share))

@@ -8,6 +8,8 @@ from core.verify.verdict import decide
 
 CLASSES = [str(number) for number in range(10)]
 
+HALF_WIDTHS = {name: {"probe": 0.01} for name in ("original", "unlearned")}
+
 
 def measures(forget: float, probe: float, alignment: float, **more: Any) -> dict[str, Any]:
     """One model's measures."""
@@ -41,7 +43,7 @@ def full_report(**changes: Any) -> dict[str, Any]:
     }
     retrained = {"seed 1": measures(0.0, 0.908, 0.9), "seed 2": measures(0.0, 0.912, 0.905)}
     models["retrained"] = retrained["seed 1"]
-    verdict = decide(models, list(retrained.values()), {"dimensional_alignment"}, intervals={"probe": 0.01})
+    verdict = decide(models, list(retrained.values()), {"dimensional_alignment"}, half_widths=HALF_WIDTHS)
     return {
         "schema_version": 1, "run": "run-1", "state": "finished", "forget_classes": ["3"], "forget_count": 100,
         "forget_mode": "class", "total": 1000, "method": "muda",

@@ -10,6 +10,8 @@ from core.verify.verdict import decide
 
 CLASSES = ["boot", "sandal", "bag"]
 
+HALF_WIDTHS = {name: {"probe": 0.03} for name in ("original", "unlearned")}
+
 
 def measures(forget: float, probe: float, alignment: float, js: float | None, accuracy: float = 0.93) -> dict[str, Any]:
     profile = np.linspace(alignment - 0.3, 1.0, 8)
@@ -60,7 +62,7 @@ def full_report() -> dict[str, Any]:
     models = {name: attacked(found, levels[name]) for name, found in report["models"].items()}
     models["fresh"] = {"relearn": attacked(models["retrained"], 0.05)["relearn"]}
     retrained = {name: attacked(found, 0.3) for name, found in report["retrained"].items()}
-    verdict = decide(models, list(retrained.values()), {"dimensional_alignment"}, intervals={"probe": 0.03})
+    verdict = decide(models, list(retrained.values()), {"dimensional_alignment"}, half_widths=HALF_WIDTHS)
     row = {"ua": 0.4321, "ra": 0.99, "ta": 0.93, "mia": 0.77, "average_gap": 0.0123, "tow": 0.876, "zrf": 0.456}
     published = {name: {**row, "ua": row["ua"] + i / 50} for i, name in enumerate([*levels, *retrained])}
     return {
@@ -80,7 +82,7 @@ def sample_report(**changes: Any) -> dict[str, Any]:
         "head_only": measures(0.0, 0.98, 0.78, 0.4),
         "retrained": retrained["seed 1"],
     }
-    verdict = decide(models, list(retrained.values()), {"dimensional_alignment"}, intervals={"probe": 0.03})
+    verdict = decide(models, list(retrained.values()), {"dimensional_alignment"}, half_widths=HALF_WIDTHS)
     return {
         "schema_version": 1, "created": "2026-03-04T09:05:00+00:00", "app_version": "9.8.7", "run": "run-17",
         "state": "finished", "forget_classes": ["sandal"], "forget_count": 500, "forget_mode": "class", "total": 1500,

@@ -1,20 +1,23 @@
-"""Intervals of unlearned − retrained, measure by measure, against what they are made of."""
+"""Intervals of a model − retrained, measure by measure, against what they are made of."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
+import torch
 
 from core.metrics.intervals import bootstrap_mean
+from core.metrics.membership import _placements, auc, auc_interval, population_attack
 from core.verify.half_widths import half_widths
 from core.verify.measure_log import Found
 
 RIGHT = [[1] * 60 + [0] * 40, [1] * 50 + [0] * 50, [0] * 20 + [1] * 60 + [0] * 20]
 
 
-def found(samples=None, low=None, high=None) -> Found:
-    attack = {"membership": {"population": {"low": low, "high": high}}}
-    return Found(attack if low is not None else {}, samples or {})
+def found(samples=None) -> Found:
+    return Found({}, samples or {})
 
 
 def test_means_are_paired_sample_by_sample():
@@ -35,9 +38,30 @@ def test_influences_add_up_to_a_variance():
     assert half_widths(own, [other])["dimensional_alignment"] == pytest.approx(1.959964 * 0.05)
 
 
-def test_attacks_combine_their_own_intervals():
-    taken = half_widths(found(low=0.5, high=0.56), [found(low=0.4, high=0.48), found(low=0.4, high=0.48)])
-    assert taken["membership"] == pytest.approx((0.03**2 + 2 * 0.04**2 / 4) ** 0.5)
+def test_attacks_on_the_same_images_are_held_against_each_other_as_delong_does():
+    generator = np.random.default_rng(0)
+    members, others = generator.normal(0.4, 1, 60), generator.normal(0, 1, 50)
+    scores = [(members + generator.normal(0, 0.3, 60), others + generator.normal(0, 0.3, 50)) for _ in range(2)]
+    models = [found({"membership": [side.tolist() for side in _placements(*pair)]}) for pair in scores]
+    half = half_widths(models[0], models[1:])["membership"]
+    generator, differences = np.random.default_rng(1), []
+    for _ in range(800):
+        inside, outside = generator.integers(60, size=60), generator.integers(50, size=50)
+        one, other = (auc(pair[0][inside], pair[1][outside]) for pair in scores)
+        differences.append(one - other)
+    assert half == pytest.approx(1.96 * np.std(differences), rel=0.15)
+    apart = math.hypot(*((interval[2] - interval[1]) / 2 for interval in (auc_interval(*pair) for pair in scores)))
+    assert half < apart / 2  # what both share drops out
+    assert half_widths(models[0], [models[0]])["membership"] == 0
+    assert "membership" not in half_widths(models[0], [found({"membership": [[0.5], [0.5]]})])
+
+
+def test_the_attack_keeps_what_its_interval_is_made_of():
+    generator = torch.Generator().manual_seed(0)
+    logits, labels = 2 * torch.randn(90, 4, generator=generator), torch.arange(90) % 4
+    attack = population_attack(logits[:45], labels[:45], logits[45:], labels[45:])
+    for side, number in zip(attack.placements, (45, 45), strict=True):
+        assert len(side) == number and np.mean(side) == pytest.approx(attack.auc, abs=0.01)  # halves of 23 and 22
 
 
 def test_clusterings_of_other_samples_have_no_interval_and_what_is_missing_is_left_out():

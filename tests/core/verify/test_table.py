@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from core.verify.closure import Yardstick
 from core.verify.table import (
     COLUMNS,
     GROUPS,
@@ -18,6 +19,8 @@ from core.verify.table import (
     measure_rows,
 )
 from core.verify.verdict import decide
+
+HALF_WIDTHS = {name: {"probe": 0.01} for name in ("original", "unlearned")}
 
 
 def measures(forget: float, probe: float, alignment: float, **more) -> dict:
@@ -45,7 +48,7 @@ def report() -> dict:
     }
     retrained = {"seed 1": measures(0.0, 0.908, 0.9), "seed 2": measures(0.0, 0.912, 0.92)}
     models["retrained"] = retrained["seed 1"]
-    verdict = decide(models, list(retrained.values()), {"dimensional_alignment"}, intervals={"probe": 0.01})
+    verdict = decide(models, list(retrained.values()), {"dimensional_alignment"}, half_widths=HALF_WIDTHS)
     return {
         "forget_classes": ["3"],
         "models": models,
@@ -96,7 +99,8 @@ def test_the_interval_is_given_in_shares_of_the_gap(report):
     probe = row(report, "probe")
     position = probe.verdict["position"]
     assert position == pytest.approx(0.08 / 0.07)
-    assert probe.whisker == pytest.approx((position - 0.01 / 0.07, position + 0.01 / 0.07))
+    half = Yardstick("value", (0.908, 0.912)).half_width(0.01)  # of images and of seeds
+    assert probe.whisker == pytest.approx((position - half / 0.07, position + half / 0.07))
     assert row(report, "nmi").whisker is None
 
 
