@@ -247,7 +247,7 @@ def _sentence(code: Code, rows: Sequence[MeasureRow], forget_count: int | None) 
     if code == "hidden":
         best = max(0.0, *(row.closure or 0.0 for row in deciding if row.group == "feature"))
         return (
-            "Hidden, not forgotten. Outputs no longer name the class, but features are like the original's: at most "
+            "Hidden, not forgotten. Outputs no longer name the class, but the features are as in the original: at most "
             f"{math.ceil(round(100 * best, 9))} % of any feature gap is closed."
         )
     if code == "close":

@@ -56,8 +56,8 @@ def test_the_head_only_control_is_hidden_not_forgotten():
     result = judge(HEAD_ONLY)
     assert result.code == "hidden"
     assert result.sentence == (
-        "Hidden, not forgotten. Outputs no longer name the class, but features are like the original's: at most 0 % of "
-        "any feature gap is closed."
+        "Hidden, not forgotten. Outputs no longer name the class, but the features are as in the original: at most 0 % "
+        "of any feature gap is closed."
     )
 
 
