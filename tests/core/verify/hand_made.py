@@ -13,12 +13,16 @@ CLASSES, CHANNELS = 4, 8
 FORGOTTEN = 1
 
 
-def splits(train: int = 70, test: int = 150, forgotten: tuple[int, ...] = (FORGOTTEN,)) -> Splits:
-    """`train` and `test` images a class, sorted by class as folders are; a third of the unseen ones is set aside."""
+def splits(train: int = 70, test: int = 150, forgotten: tuple[int, ...] = (FORGOTTEN,), singles: int = 0) -> Splits:
+    """`train` and `test` images a class, sorted by class as folders are; a third of the unseen ones is set aside.
+
+    `singles`: so many images of class 0 go alone.
+    """
     labels, test_labels = (torch.arange(CLASSES).repeat_interleave(count) for count in (train, test))
     forget = torch.isin(labels, torch.tensor(forgotten, dtype=torch.int64))
     evaluation = torch.arange(len(test_labels)) % 3 != 0
-    return Splits(labels, test_labels, forget, torch.zeros_like(forget), forgotten, CLASSES, evaluation)
+    alone = torch.arange(len(labels)) < singles
+    return Splits(labels, test_labels, forget | alone, alone, forgotten, CLASSES, evaluation)
 
 
 def outputs(splits: Splits, seed: int, margin: float = 1.5) -> FullOutputs:
