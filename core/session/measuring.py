@@ -86,7 +86,6 @@ class Measuring:
     splits: Splits
     which: str = QUICK  # the suite
     references: Sequence[Candidate] = ()  # further models that never saw the forget set, for RMIA
-    with_control: bool = True  # class forgetting: the head-only edit of the original is measured as well
     ground: Ground | None = None
     fresh: Network | None = None
     log: MeasureLog | None = None  # finds finished measures again
@@ -95,7 +94,7 @@ class Measuring:
 
     def __post_init__(self) -> None:
         self.judged = [each for each in (self.original, self.unlearned) if each is not None]
-        if self.original is not None and self.with_control and self.splits.forget_classes:
+        if self.original is not None and self.splits.forget_classes:  # the control: its head-only edit
             self.judged.append(_control(self.original, self.ground, self.splits))
         titles = [step.title for step in suite.steps_of(self.which)] + ["distances"]
         titles += ["published measures"] if self.ground else []
@@ -272,13 +271,13 @@ def evaluation(model: Candidate, others: Sequence[Candidate], splits: Splits) ->
     """
     original = next((each for each in others if each.name == "original"), None)
     retrained = [each for each in others if each is not original]
-    measured = Measuring(original, replace(model, name="unlearned"), retrained, splits, with_control=False).run()
+    measured = Measuring(original, replace(model, name="unlearned"), retrained, splits).run()
     known = {**measured.models, **measured.retrained}
     measures = measured.models["unlearned"]
     if others:
         measures["references"] = {each.name: known[each.name] for each in others}
     if original is not None:
-        models = {"original": known["original"], "unlearned": measures}
+        models = {**measured.models, "unlearned": measures}
         verdict = decide(models, list(measured.retrained.values()), half_widths=measured.half_widths)
         measures["verdict"] = verdict.as_dict()
     return measures
