@@ -201,7 +201,7 @@ def read(
 
 def _what_to_do(folder: Path, job: Job, taken: Collection[Path]) -> tuple[str, bool]:
     """Return what is to be done with a run, and whether it may have the folder that is its own."""
-    from core.session.batch import require_same
+    from core.session.jobs import differences
     from core.session.library import is_done
 
     held = RunFolder(folder)
@@ -210,8 +210,10 @@ def _what_to_do(folder: Path, job: Job, taken: Collection[Path]) -> tuple[str, b
     if not held.exists:
         return "start", not folder.exists()
     try:
-        require_same(held, job)
-    except MismatchError:
+        same = not differences(held.job(), job)
+    except MismatchError:  # a newer version's run
+        same = False
+    if not same:
         return "start", False
     return ("" if is_done(held) or held.locked else "resume"), True
 

@@ -88,8 +88,7 @@ class Measuring(QObject):
 
 def measure(bench: Bench, progress: Tell, cancelled: Callable[[], bool]) -> tuple[Any, Any]:
     """Return the baseline and the class order; runs in a worker. Raises StoppedError where the result is not wanted."""
-    from core.session.baseline import baseline
-    from core.session.class_order import find_class_order
+    from core.session.baseline import baseline, find_class_order
 
     def tell(what: str, done: int, total: int) -> None:
         if cancelled():

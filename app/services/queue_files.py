@@ -33,7 +33,7 @@ from core.selection import Selection, write_forget_list
 from core.session.batch import Row, row_of
 from core.session.chain import all_requests
 from core.session.library import is_done
-from core.session.searches import keep_tries
+from core.session.tuning import keep_tries
 from core.states import State
 
 WAITING = "waiting.json"

@@ -119,7 +119,7 @@ class RunController(QObject):
         def work(control: Control, emit: Emit) -> Any:
             from core.session.jobs import create_run
             from core.session.running import run
-            from core.session.searches import keep_tries
+            from core.session.tuning import keep_tries
 
             if tries is not None:
                 keep_tries(tries, place)

@@ -43,8 +43,7 @@ class SearchWork:
 
     def __call__(self, control: Control, emit: Callable[[Event], None]) -> Tuning:
         """Search; raises the AppErrors of the job and of the search."""
-        from core.session.searches import tries_file
-        from core.session.tuning import tune, tuned
+        from core.session.tuning import tries_file, tune, tuned
 
         job = self._make_job()
         kept = tries_file(job, self._fixed)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from core.cli import options
 from core.cli.output import Screen
 from core.cli.progress import RunProgress
-from core.errors import MismatchError, StoppedError
+from core.errors import StoppedError
 
 if TYPE_CHECKING:
     from core.engine.control import Control
@@ -97,25 +97,11 @@ def require_going(control: Control) -> None:
 
 def require_same_job(folder: RunFolder, asked: Job) -> None:
     """Raise MismatchError where a folder to resume holds another job than the command asks for, naming what differs."""
-    held = folder.job()
-    pairs = {
-        "kind": (held.kind, asked.kind),
-        "model": (held.model.sha256 or held.model.architecture, asked.model.sha256 or asked.model.architecture),
-        "data": (held.data.fingerprint, asked.data.fingerprint),
-        "forget set": (held.forget.sha256, asked.forget.sha256),
-        "weights of the forget list": (held.forget.weights_sha256, asked.forget.weights_sha256),
-        "method": (held.method, asked.method),
-        "seed": (held.seed, asked.seed),
-    }
-    different = [name for name, (one, other) in pairs.items() if one != other]
-    if held.method == asked.method:
-        names = sorted(held.parameters.keys() | asked.parameters.keys())
-        different += [n for n in names if held.parameters.get(n) != asked.parameters.get(n)]
-    if different:
-        raise MismatchError(
-            f"{folder.path} holds a run that differs in {', '.join(different)}",
-            "Choose another --out, or go on with it as it is: `resume` takes the job from the folder",
-        )
+    from core.session import jobs
+
+    hint = "Choose another --out, or go on with it as it is: `resume` takes the job from the folder"
+    jobs.require_same_job(folder, asked, hint)
+
 
 
 @contextlib.contextmanager

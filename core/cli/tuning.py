@@ -37,8 +37,7 @@ def search(
     """
     from core.methods import get_method
     from core.parameters import Values
-    from core.session.candidates import axes
-    from core.session.tuning import tune, tuned
+    from core.session.tuning import axes, tune, tuned
 
     method = get_method(job.method)
     if not axes(method, Values(job.parameters), fixed):

@@ -115,7 +115,7 @@ def _seeds(given: argparse.Namespace, folder: RunFolder, brought: bool, screen: 
         return tuple(range(1, (given.seeds or SEEDS[given.suite]) + 1))
     if brought:
         return ()
-    from core.session.references import trained_references
+    from core.session.training import trained_references
 
     known = tuple(seed for seed in sorted(trained_references(folder.job())) if seed <= MOST_SEEDS)
     if known:

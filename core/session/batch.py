@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from core.engine.control import Control
-from core.errors import AppError, InputError, MismatchError, StoppedError
+from core.errors import AppError, InputError, StoppedError
 from core.events import Emit
 from core.files import file_sha256
 from core.job import Job
@@ -29,7 +29,7 @@ from core.selection import Selection
 from core.session.batch_file import Batch, Item
 from core.session.bench import Bench
 from core.session.chain import all_requests
-from core.session.jobs import create_run, make_unlearn_job
+from core.session.jobs import create_run, make_unlearn_job, require_same_job
 from core.session.library import MEASURES, check_state, is_done
 from core.session.running import run
 from core.states import State
@@ -38,6 +38,7 @@ from core.verify.numbers import DASH, count, duration, percent
 
 BATCH = "batch.json"
 FORMAT = 1
+OTHER_RUN = "Give the changed entry of the batch file another name, or choose another --out"
 OUTCOMES = ("finished", "skipped", "stopped", "failed", "waiting")
 
 
@@ -123,7 +124,7 @@ class BatchRun:
     def _do(self, item: Item, folder: RunFolder, emit: Emit) -> str:
         selection, job = make_item(item, self._bench, self._batch)
         if folder.exists:
-            require_same(folder, job)
+            require_same_job(folder, job, OTHER_RUN)
             if is_done(folder) and folder.status().state == State.FINISHED.value:
                 return "skipped"
             if is_done(folder):
@@ -166,22 +167,6 @@ def make_item(item: Item, bench: Bench, batch: Batch) -> tuple[Selection, Job]:
     )  # fmt: skip
     return selection, job
 
-
-def require_same(folder: RunFolder, asked: Job) -> None:
-    """Raise MismatchError where a folder holds another run than the batch asks for now."""
-    held = folder.job()
-    for what, one, other in (
-        ("model", held.model.sha256, asked.model.sha256),
-        ("data", held.data.fingerprint, asked.data.fingerprint),
-        ("forget set", held.forget, asked.forget),
-        ("method", held.method, asked.method),
-        ("parameters", held.parameters, asked.parameters),
-    ):
-        if one != other:
-            raise MismatchError(
-                f"{folder.path} holds a run with another {what} than the batch file asks for now",
-                "Give the changed entry another name, or choose another --out",
-            )
 
 
 # --- the table of results ------------------------------------------------------------------------------------------

@@ -23,12 +23,11 @@ from core.places import cache_home
 from core.runs.folder import FORGET, MODEL, VERIFY, RunFolder
 from core.selection import Selection, read_forget_csv
 from core.session import results
+from core.session.baseline import doubts_about
 from core.session.bench import Bench
-from core.session.class_order import doubts_about
 from core.session.measuring import FULL, QUICK, Candidate, Measuring, evaluation
 from core.session.near import similar_images
-from core.session.references import FIRST_ATTACKER
-from core.session.training import Reference, known_references, reference_from, train_reference
+from core.session.training import FIRST_ATTACKER, Reference, known_references, reference_from, train_reference
 from core.states import State
 from core.verify.measure_log import JUDGED, MeasureLog, NotKeptError
 from core.verify.relearning import Ground

@@ -1,4 +1,4 @@
-"""Makes jobs: everything a run needs to know, validated before a folder is made."""
+"""Jobs: all that a run needs to know, checked before its folder is made, and whether two jobs are the same."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from typing import Any
 import numpy as np
 
 from core.data.dataset import Dataset
+from core.data.preprocessing import numbers_of
 from core.devices import PRECISIONS, choose_device, choose_precision, default_threads
-from core.errors import MismatchError, UsageError
+from core.errors import ForgetSetError, MismatchError, UsageError
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.methods import get_method
+from core.methods.base import Facts, Method
 from core.methods.retrain import assumed_recipe
-from core.models.architectures import ModelSpec, build_on_meta, get_architecture
+from core.models.architectures import ModelSpec, build_on_meta, get_architecture, network_key
 from core.models.checkpoint import OpenedModel
 from core.parameters import Values, resolve
 from core.runs.folder import FORGET, RunFolder
 from core.selection import Selection, write_forget_list
 from core.session.bench import Bench, DataOptions
 from core.session.chain import all_requests, chain_of, request_part
-from core.session.demands import require_data
 from core.version import VERSION
 
 LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn", "safetensors")
@@ -146,6 +147,66 @@ def make_train_job(
         checkpoint_seconds=checkpoint_seconds,
         **_machine(device or bench.device, precision or bench.precision, threads or bench.threads),
     )
+
+
+def facts_of(selection: Selection, num_classes: int) -> Facts:
+    """Return what a plan may depend on, from the forget set alone. Raises ForgetSetError for an empty or full one."""
+    selection.check()
+    singles = selection.loose_count
+    return Facts(selection.count - singles, singles, selection.total - selection.count, num_classes)
+
+
+def require_data(method: Method, values: Values, selection: Selection, dataset: Dataset) -> Facts:
+    """Return the plan's facts; raise ForgetSetError where the method cannot do without data that is not there."""
+    facts = facts_of(selection, dataset.num_classes)
+    if not facts.kinds <= method.suits:
+        raise ForgetSetError(
+            f"{method.title} works on whole classes only", "Choose whole classes, or another method for single images"
+        )
+    if method.reads_unseen(values, facts):
+        stays = ~np.isin(dataset.test.labels.numpy(), selection.complete_classes)
+        if not stays.any():
+            raise ForgetSetError(
+                f"With these settings {method.title} looks at unseen images of classes that stay, and the test part of "
+                f"{dataset.title} has none",
+                "Add such test images, or choose other settings or another method",
+            )
+    return facts
+
+
+def decides(job: Job) -> dict[str, Any]:
+    """Return what decides the result of a job, by the name it goes by in a sentence.
+
+    Device, precision and number of threads are left out: they change the last digits only.
+    """
+    return {
+        "model": job.model.sha256,
+        "architecture": network_key(job.model),
+        "data": job.data.fingerprint,
+        "preparation of the images": numbers_of(job.model.preprocessing),
+        "forget set": job.forget.sha256,
+        "weights of the forget list": job.forget.weights_sha256,
+        "method": job.method,
+        "parameters": job.parameters,
+        "seed": job.seed,
+    }
+
+
+def differences(one: Job, other: Job) -> list[str]:
+    """Return the names of what differs between two jobs; parameters of the same method are named one by one."""
+    first, second = decides(one), decides(other)
+    names = [name for name in first if name != "parameters" and first[name] != second[name]]
+    if one.method == other.method:
+        values, others = one.parameters, other.parameters
+        names += [name for name in sorted(values | others) if values.get(name) != others.get(name)]
+    return names
+
+
+def require_same_job(folder: RunFolder, asked: Job, hint: str) -> None:
+    """Raise MismatchError, naming what differs, where a folder holds the run of another job than `asked`."""
+    names = differences(folder.job(), asked)
+    if names:
+        raise MismatchError(f"{folder.path} holds a run that differs in {', '.join(names)}", hint)
 
 
 def create_run(path: Path | str, job: Job, selection: Selection | None, dataset: Dataset) -> RunFolder:

@@ -1,11 +1,11 @@
-"""What a run would take before it is started: steps, time, memory and disk; and which methods suit a forget set."""
+"""Planning: what a run would take before it is started, beside retraining, and which methods suit a forget set."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,18 @@ from torch import nn
 
 from core.devices import autocast, set_threads
 from core.engine.layout import Layout
-from core.errors import InputError
+from core.errors import AppError, InputError
 from core.jsonio import read_json, write_json
 from core.methods import METHODS, get_method
 from core.methods.base import GROUPS, Edit, Method, Stage, Train, parts_of
+from core.methods.retrain import RETRAIN
 from core.models.work import block_shares
 from core.parameters import resolve
 from core.places import cache_home
 from core.runs.checkpoints import KEEP
 from core.selection import CLASS, Selection
 from core.session.bench import Bench
-from core.session.demands import require_data
+from core.session.jobs import preset_values, require_data
 
 # A training step is a forward and a backward pass; backward costs about two forward passes.
 FORWARD_SHARE = 1 / 3
@@ -159,6 +160,39 @@ def estimate(
         pace_key=pace_key,
         training_seconds=training,
     )
+
+
+def retraining_seconds(bench: Bench, selection: Selection) -> float | None:
+    """Return the training time of a retrained model by the original's recipe; None where no step was measured yet."""
+    values = preset_values(bench, RETRAIN.id, "", selection.kinds)
+    return estimate(bench, selection, RETRAIN.id, values, measure=False).training_seconds
+
+
+def shares_of_retraining(
+    bench: Bench,
+    selection: Selection,
+    methods: Iterable[str] = (),
+    values: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, float | None]:
+    """Return training time as a ratio of retraining's by method id: `methods`, or all that suit the forget set.
+
+    A method runs with its recommended preset, or with `values[method]`. None stands for a method that cannot be
+    planned for this model and forget set, and for all of them while no training step was measured on this device.
+    """
+    whole = retraining_seconds(bench, selection)
+    wanted = tuple(methods) or tuple(choice.method.id for choice in choices(selection) if choice.suits)
+    shares: dict[str, float | None] = {}
+    for method in wanted:
+        shares[method] = None
+        if not whole:
+            continue
+        try:
+            chosen = (values or {}).get(method) or preset_values(bench, method, "", selection.kinds)
+            seconds = estimate(bench, selection, method, chosen, measure=False).training_seconds
+        except AppError:  # such as a head without weight rows: the card says nothing of costs, the start says why
+            continue
+        shares[method] = None if seconds is None else seconds / whole
+    return shares
 
 
 def step_cost(bench: Bench, *, measure: bool = True) -> StepCost | None:

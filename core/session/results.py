@@ -22,9 +22,9 @@ from core.models.formats import write_safetensors, write_same
 from core.models.weights import CheckpointForm
 from core.parameters import resolve
 from core.runs.folder import CARD, EVENTS, FORGET, JOB, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, SIGNATURE, RunFolder
+from core.session.baseline import doubts_about
 from core.session.caveats import Caveat, caveats, is_unchanged, unchanged_since_start
 from core.session.chain import original_of
-from core.session.class_order import doubts_about
 from core.session.measuring import Candidate, Measurements, Measuring
 from core.session.near import similar_images
 from core.states import State

@@ -22,15 +22,14 @@ from core.errors import AppError, NonFiniteError
 from core.events import Emit, Event, Log, PhaseChanged, Progress, RunFailed, RunFinished
 from core.job import Job, TuningPart
 from core.methods import get_method
-from core.models.tap import TappedModel
 from core.parameters import Values, resolve
 from core.runs.checkpoints import list_checkpoints, load_checkpoint, save_checkpoint
 from core.runs.folder import FORGET, RunFolder
 from core.runs.recorder import Recorder
 from core.selection import Selection, read_forget_csv
 from core.session import results
-from core.session.bench import Bench
-from core.session.class_order import DOUBTS, doubts_about
+from core.session.baseline import DOUBTS, doubts_about
+from core.session.bench import Bench, Images
 from core.session.jobs import check_forget
 from core.states import State
 
@@ -161,8 +160,8 @@ class _Runner:
 
     def _prepare(self, job: Job, bench: Bench) -> _Prepared:
         """Set a job up on the bench that holds its model and data; an original's outputs are taken on the way."""
-        device, dataset = bench.place, bench.dataset
-        if (idle := unused_gpu(device)) is not None:
+        dataset = bench.dataset
+        if (idle := unused_gpu(bench.place)) is not None:
             self._log("warning", f"Running on the processor; {idle} is free. Use it from the next run on.", "cpu")
         forget, weights = self._forget_set(job, dataset)
         method = get_method(job.method)
@@ -170,8 +169,8 @@ class _Runner:
             message = f"{method.title} does not use the forget list's weights: all images count 1."
             self._log("warning", message, "weights")
         values = resolve(method.parameters, job.parameters, owner=method.id)
-        network = starting_network(job, bench, values)
         images = bench.images(forget, weights)
+        setting = set_up(job, bench, values, images, Splits.of(dataset, forget), self._folder.id)
         original = start = None
         if bench.opened_model is not None:
             self._state(State.PREPARING, "Measuring the original model")
@@ -185,20 +184,6 @@ class _Runner:
             for doubt in doubts_about(original, dataset):  # before the first step: a run that makes no sense is stopped
                 self._log(doubt.level, doubt.message, doubt.code)
         self._control.check()
-        setting = Setting(
-            run_id=self._folder.id,
-            method=method,
-            values=values,
-            seed=job.seed,
-            model=network,
-            splits=Splits.of(dataset, forget),
-            train=images[0],
-            test=images[1],
-            class_names=dataset.classes,
-            device=device,
-            precision=bench.precision_for(network.module),
-            augmentation=augmentation_of(values),
-        )
         return _Prepared(job, setting, dataset, original, start)
 
     def _forget_set(self, job: Job, dataset: Dataset) -> tuple[torch.Tensor, torch.Tensor | None]:
@@ -289,13 +274,31 @@ class _Runner:
         return self._control.ending
 
 
-def starting_network(job: Job, bench: Bench, values: Values) -> TappedModel:
-    """Return the network a job begins with: the original's weights, or fresh ones drawn with the job's seed."""
+def set_up(job: Job, bench: Bench, values: Values, images: Images, splits: Splits, run_id: str = "") -> Setting:
+    """Return what the engine works on for a job with these values of its method, on the images of the bench.
+
+    The network has the original's weights or, where the method begins afresh, ones drawn with the job's seed.
+    """
     method = get_method(job.method)
     layers = method.layers(values)
     if method.starts_from == "original" and bench.opened_model is not None:
-        return bench.network(bench.model, layers=layers)
-    return bench.untrained(job.model, job.seed, layers=layers)
+        network = bench.network(bench.model, layers=layers)
+    else:
+        network = bench.untrained(job.model, job.seed, layers=layers)
+    return Setting(
+        run_id=run_id,
+        method=method,
+        values=values,
+        seed=job.seed,
+        model=network,
+        splits=splits,
+        train=images[0],
+        test=images[1],
+        class_names=bench.dataset.classes,
+        device=bench.place,
+        precision=bench.precision_for(network.module),
+        augmentation=_augmentation_of(values),
+    )
 
 
 def tuning_text(job: Job, tuning: TuningPart) -> str:
@@ -312,7 +315,7 @@ def require_finite(module: torch.nn.Module) -> None:
             raise NonFiniteError(f"{name} became infinite", "Choose a smaller step size or a gradient clip")
 
 
-def augmentation_of(values: Values) -> Augmentation:
+def _augmentation_of(values: Values) -> Augmentation:
     """Return the augmentation a recipe names; none where the method has no such parameter."""
     name = values.get("augmentation", "none")
     return Augmentation(pad=0 if name == "none" else 4, flip=name == "crop and flip")

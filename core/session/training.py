@@ -1,27 +1,37 @@
-"""Trains originals and retrained references; a training is a run like any other, seen live and resumable."""
+"""Training: originals and retrained references, each a run like any other; and which references there are on disk."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from core.data.dataset import Dataset
+from core.data.preprocessing import numbers_of
 from core.engine.control import Control
 from core.errors import AppError, InputError, StoppedError
 from core.events import Emit
 from core.job import Job
-from core.methods.retrain import RETRAIN
+from core.methods import get_method
+from core.methods.retrain import RETRAIN, assumed_recipe
+from core.models.architectures import network_key
 from core.models.card import read_card
-from core.runs.folder import CARD, FORGET, MODEL, MODEL_PT, RunFolder
+from core.parameters import resolve
+from core.places import references_home
+from core.runs.folder import CARD, FORGET, MODEL, MODEL_PT, RunFolder, list_runs
 from core.selection import Selection, read_forget_csv
 from core.session.bench import Bench, DataOptions
+from core.session.chain import original_of
 from core.session.jobs import create_run, make_train_job
-from core.session.references import recipe_of, reference_folder
 from core.session.running import run
 from core.states import State
 from core.verify.numbers import plural
+
+FIRST_ATTACKER = 101
+"""Seed of the first further reference for RMIA: far from the seeds of retrained models that are judged."""
 
 
 @dataclass(frozen=True)
@@ -156,3 +166,102 @@ def _forgets_others(weights: Path, job: Job) -> bool:
 def _forget_set(folder: RunFolder, dataset: Dataset) -> Selection:
     rows = read_forget_csv(folder.file(FORGET))
     return Selection(rows.mask(len(dataset.train)), dataset.train.labels.numpy(), dataset.classes)
+
+
+# -- references on disk: no data is opened for these ----------------------------------------------------------------
+
+
+def recipe_of(job: Job) -> tuple[dict[str, Any], str]:
+    """Return the recipe a retrained reference should use for a job's model, and where it comes from.
+
+    What another version wrote into a card and this one does not know is left out.
+    """
+    original = original_of(job)[0] if job.model.path else None
+    card = read_card(original) if original is not None and original.exists() else None
+    recipe = (card or {}).get("recipe")
+    if isinstance(recipe, Mapping) and recipe:
+        known = {parameter.name for parameter in get_method("retrain").parameters}
+        return {name: value for name, value in recipe.items() if name in known}, "the original's model card"
+    kept = job.forget.total - job.forget.count
+    return assumed_recipe(kept), "the preset of this application: the original's own recipe is not known"
+
+
+def reference_key(job: Job, seed: int) -> str:
+    """Name the retrained reference of a job by what determines it: data and how it is prepared, forget set, network,
+    recipe and seed. `job`: the reference's own, or one that is held against it.
+    """  # noqa: D205
+    model = job.model
+    recipe = job.parameters if job.kind == "train" else _resolved(recipe_of(job)[0])
+    parts = (
+        job.data.fingerprint, numbers_of(model.preprocessing), job.forget.sha256, network_key(model),
+        sorted(recipe.items()), seed,
+    )  # fmt: skip
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
+
+
+def _resolved(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
+    return resolve(get_method("retrain").parameters, recipe, owner="the recipe")
+
+
+def reference_folder(job: Job, seed: int) -> RunFolder:
+    """Return where the retrained reference of a job lies, or would."""
+    return RunFolder(references_home() / reference_key(job, seed))
+
+
+def references_on_disk(job: Job) -> tuple[tuple[RunFolder, Job], ...]:
+    """Return the runs in the shared folder of references that left out the same images of the same data, by seed."""
+    if not references_home().is_dir():
+        return ()
+    same = [(folder, other) for folder, other in jobs_in(references_home()) if same_forget_set(job, other)]
+    return tuple(sorted(same, key=lambda pair: pair[1].seed))
+
+
+def trained_references(job: Job) -> dict[int, RunFolder]:
+    """Return the finished references for a job's model and recipe, by seed; none where its card cannot be read.
+
+    Those that RMIA alone was given are left out.
+    """
+    by_seed = {}
+    with contextlib.suppress(AppError):
+        for folder, other in references_on_disk(job):
+            if other.seed < FIRST_ATTACKER and folder.has_result and folder.id == reference_key(job, other.seed):
+                by_seed[other.seed] = folder
+    return by_seed
+
+
+def seconds_to_retrain(job: Job) -> float | None:
+    """Estimate the training time of one more reference in seconds; None where nothing is known of it.
+
+    From references already trained, else from the original's training time on its card, times the share of images
+    that stay. Both are as good as the machine is the same.
+    """
+    taken = [seconds for folder in trained_references(job).values() if (seconds := _seconds(folder.card())) is not None]
+    if taken:
+        return sum(taken) / len(taken)
+    path = original_of(job)[0]
+    if not job.model.path or not path.exists():
+        return None
+    with contextlib.suppress(Exception):  # a damaged card is no card
+        seconds = _seconds(read_card(path))
+        if seconds is not None and job.forget.total:
+            return seconds * (1 - job.forget.count / job.forget.total)
+    return None
+
+
+def jobs_in(home: Path) -> list[tuple[RunFolder, Job]]:
+    """Return the run folders directly in `home` with their jobs; damaged ones are left out."""
+    pairs = []
+    for folder in list_runs(home):
+        with contextlib.suppress(Exception):
+            pairs.append((folder, folder.job()))
+    return pairs
+
+
+def same_forget_set(one: Job, other: Job) -> bool:
+    """Whether two jobs are about the same images of the same data."""
+    return one.forget.sha256 == other.forget.sha256 and one.data.fingerprint == other.data.fingerprint
+
+
+def _seconds(card: dict[str, Any] | None) -> float | None:
+    value = ((card or {}).get("cost") or {}).get("seconds")
+    return float(value) if isinstance(value, (int, float)) and value > 0 else None

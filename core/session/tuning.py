@@ -1,4 +1,4 @@
-"""Searches a method's settings for a model and a forget set: short tries, judged on images no number is shown of.
+"""Tuning: searches a method's settings for a model and a forget set by short tries on a part of the images.
 
     for each candidate (the job's own values first, then points spread over the method's ranges):
         run the whole plan on at most IMAGES training images, from the original's weights
@@ -12,8 +12,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+import math
+import shutil
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,32 +24,116 @@ import msgspec
 import numpy as np
 import torch
 
+from core.data.batches import derive_seed
 from core.data.dataset import Dataset, ImageSet
 from core.data.splits import Splits, stratified
 from core.devices import is_out_of_memory, out_of_memory_error
 from core.engine.control import Control, Interrupted
 from core.engine.engine import Engine
 from core.engine.monitor import Unwatched
-from core.engine.setting import Setting
-from core.errors import InputError, MismatchError, NonFiniteError, RunError, UsageError
+from core.errors import AppError, InputError, MismatchError, RunError, StoppedError, UsageError
 from core.files import file_sha256
 from core.job import Job, TuningPart
 from core.jsonio import dumps, read_json, write_json
 from core.methods import get_method
-from core.parameters import Values, resolve
+from core.methods.base import Method, SearchRange
+from core.parameters import Parameter, Values, resolve
+from core.places import cache_home
+from core.runs.folder import TUNING, RunFolder
 from core.selection import Selection
 from core.session.bench import Bench
-from core.session.candidates import Axis, axes, candidates
 from core.session.chain import all_requests
+from core.session.jobs import decides
 from core.session.judging import Judge, Judgement, Readings
-from core.session.running import augmentation_of, require_finite, starting_network
-from core.session.searches import asked_of
+from core.session.running import require_finite, set_up
 from core.session.training import known_references
 from core.states import State
+from core.version import VERSION
 
 IMAGES = 10_000  # training images a try runs on: enough that what is best there is good on all of them
 FORGET_IMAGES = 500  # of these at least, where the forget set has as many: few images say little
 FORMAT = 1
+DIGITS = 3  # significant digits of a tried value: more say nothing, and people read them
+PASSED_OVER = 200  # points in a row that give no new setting, before the ranges count as exhausted
+
+
+# -- which settings are tried -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A parameter that a search varies, and the bounds it varies it between."""
+
+    parameter: Parameter
+    low: float
+    high: float
+    log: bool
+
+    def at(self, share: float) -> int | float:
+        """Return the value at a share (0..1) of the way from `low` to `high`, rounded and within these."""
+        value = self.low * (self.high / self.low) ** share if self.log else self.low + (self.high - self.low) * share
+        if self.parameter.kind == "int":
+            return round(value)
+        return min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
+
+
+def axes(method: Method, values: Values, fixed: Collection[str] = ()) -> tuple[Axis, ...]:
+    """Return the parameters that a search around `values` varies, those in `fixed` left out.
+
+    A range relative to a value of 0 is left out: what is switched off stays off. Bounds are cut to what the parameter
+    allows.
+    """
+    by_name = {parameter.name: parameter for parameter in method.parameters}
+    varied = []
+    for searched in method.searched:
+        start = float(values[searched.name])
+        if searched.name in fixed or (searched.relative and start == 0):
+            continue
+        varied.append(_axis(by_name[searched.name], searched, start if searched.relative else 1.0))
+    return tuple(varied)
+
+
+def candidates(searched: tuple[Axis, ...], values: Values, seed: int) -> Iterator[dict[str, Any]]:
+    """Yield settings of the searched parameters, each once: those of `values` first, then points between the bounds.
+
+    The points are the additive recurrence with the generalised golden ratio (Roberts 2018, "The unreasonable
+    effectiveness of quasirandom sequences"), shifted by the seed: any number of them covers the ranges evenly, and a
+    longer search begins with the points of a shorter one. Ends where the ranges hold no further setting.
+    """
+    first = {axis.parameter.name: values[axis.parameter.name] for axis in searched}
+    seen = {tuple(first.values())}
+    yield first
+    steps = _irrational(len(searched))
+    shifts = [derive_seed(seed, "search", axis.parameter.name) / 2**63 for axis in searched]
+    point = missed = 0
+    while searched and missed < PASSED_OVER:
+        point += 1
+        shares = [(shift + point * step) % 1.0 for shift, step in zip(shifts, steps, strict=True)]
+        setting = {axis.parameter.name: axis.at(share) for axis, share in zip(searched, shares, strict=True)}
+        missed = missed + 1 if tuple(setting.values()) in seen else 0
+        if not missed:
+            seen.add(tuple(setting.values()))
+            yield setting
+
+
+def _axis(parameter: Parameter, searched: SearchRange, scale: float) -> Axis:
+    low, high = searched.low * scale, searched.high * scale
+    low = low if parameter.low is None else max(low, parameter.low)
+    high = high if parameter.high is None else min(high, parameter.high)
+    if parameter.kind == "int":
+        low, high = math.ceil(low), math.floor(high)
+    return Axis(parameter, low, max(low, high), searched.log and low > 0)
+
+
+def _irrational(dimensions: int) -> list[float]:
+    """Return 1/g, 1/g², ... for the root g of g^(d+1) = g + 1."""
+    root = 1.5
+    for _ in range(60):  # the fixed point of a contraction; far more than float64 needs
+        root = (1 + root) ** (1 / (dimensions + 1))
+    return [root ** -(power + 1) for power in range(dimensions)]
+
+
+# -- searching ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -147,7 +233,7 @@ def tuned(job: Job, tuning: Tuning, kept: Path | None = None) -> Job:
     best = tuning.best
     if best is None:
         raise RunError(
-            f"None of {len(tuning.tries)} settings gave a usable model",
+            f"None of {len(tuning.tries)} settings gave a usable model: {_first_reason(tuning)}",
             "Start from a smaller step size: --set lr=…, or a preset",
         )
     part = TuningPart(
@@ -163,6 +249,10 @@ def tuned(job: Job, tuning: Tuning, kept: Path | None = None) -> Job:
     return dataclasses.replace(job, parameters={**job.parameters, **best.values}, tuning=part)
 
 
+def _first_reason(tuning: Tuning) -> str:
+    return next((one.reason for one in tuning.tries if one.reason), "none was tried")
+
+
 def _result(
     job: Job, searched: tuple[Axis, ...], trials: _Trials, asked: int, tries: list[Try], *, complete: bool
 ) -> Tuning:
@@ -171,7 +261,7 @@ def _result(
         searched=tuple(axis.parameter.name for axis in searched),
         judged_by=trials.judge.by,
         goal=trials.judge.goal,
-        images=len(trials.train),
+        images=trials.images,
         total=trials.total,
         asked=asked,
         tries=tuple(tries),
@@ -189,27 +279,32 @@ class _Trials:
         dataset = _subset(bench.dataset, ids)
         forget = torch.from_numpy(selection.mask.copy())[ids]
         weights = None if selection.weights is None else torch.from_numpy(selection.weights.copy())[ids]
-        self.train, self._test = dataclasses.replace(bench, opened_data=dataset).images(forget, weights)
+        self._images = train, test = dataclasses.replace(bench, opened_data=dataset).images(forget, weights)
         self._splits = Splits.of(dataset, forget)
+        self.images = len(train)
         known = known_references(job)
         arch = job.model.user_code or job.model.architecture
         opened = [bench.open_beside(reference.model, arch=arch) for reference in known]
         self.references = tuple(model.sha256 for model in opened)
         retrained = [bench.network(model) for model in opened]
-        self.judge = Judge(self._splits, self.train, self._test, bench.network(bench.model), retrained)
+        self.judge = Judge(self._splits, train, test, bench.network(bench.model), retrained)
 
-    def attempt(self, number: int, found: dict[str, Any], count: int) -> Try | None:
+    def attempt(self, number: int, values: dict[str, Any], count: int) -> Try | None:
         """Run one setting to its end and judge the model; None where the user ended it before.
 
-        Raises OutOfMemoryError.
+        Whatever else goes wrong with a setting is the try's reason, and the search goes on. Raises OutOfMemoryError,
+        which the settings that follow would meet as well, and StoppedError where the bench was told to stop.
         """
-        began = time.perf_counter()
-        setting = self._setting(found)
-        engine = Engine(setting, self._control, Unwatched())
-        judgement, reason = None, ""
+        began, judgement, reason, steps = time.perf_counter(), None, "", 0
+        method = get_method(self._job.method)
         try:
+            known = resolve(method.parameters, {**self._job.parameters, **values}, owner=method.id)
+            setting = set_up(self._job, self._bench, known, self._images, self._splits)
+            engine = Engine(setting, self._control, Unwatched())
             for _ in engine.run():
-                self._bench.tell(f"Trying settings, {number} of {count}", engine.step, engine.layout.total)
+                steps = engine.step
+                self._bench.tell(f"Trying settings, {number} of {count}", steps, engine.layout.total)
+            steps = engine.step
             if engine.outcome is not State.FINISHED:
                 return None
             require_finite(setting.model.module)
@@ -217,32 +312,14 @@ class _Trials:
             reason = "" if judgement is not None else "Its outputs are not numbers."
         except Interrupted:
             return None
-        except NonFiniteError as error:
-            reason = error.message
-        except (RuntimeError, MemoryError) as error:
-            if is_out_of_memory(error):
-                raise out_of_memory_error(int(setting.values.get("batch", 1))) from None
+        except StoppedError:
             raise
-        return _try(number, found, time.perf_counter() - began, engine.step, judgement, reason)
-
-    def _setting(self, found: dict[str, Any]) -> Setting:
-        method = get_method(self._job.method)
-        values: Values = resolve(method.parameters, {**self._job.parameters, **found}, owner=method.id)
-        network = starting_network(self._job, self._bench, values)
-        return Setting(
-            run_id="",
-            method=method,
-            values=values,
-            seed=self._job.seed,
-            model=network,
-            splits=self._splits,
-            train=self.train,
-            test=self._test,
-            class_names=self._bench.dataset.classes,
-            device=self._bench.place,
-            precision=self._bench.precision_for(network.module),
-            augmentation=augmentation_of(values),
-        )
+        except Exception as error:
+            if is_out_of_memory(error):
+                batch = {**self._job.parameters, **values}.get("batch", 1)
+                raise out_of_memory_error(int(batch)) from None
+            reason = error.message if isinstance(error, AppError) else f"{type(error).__name__}: {error}"
+        return _try(number, values, time.perf_counter() - began, steps, judgement, reason)
 
 
 def chosen_images(selection: Selection, seed: int, limit: int) -> torch.Tensor:
@@ -284,7 +361,7 @@ class _Shelf:
 
     def __init__(self, path: Path | None, job: Job, searched: tuple[Axis, ...], references: tuple[str, ...]) -> None:
         self._path = path
-        self._head = {"format": FORMAT, "job": _asked(job, searched), "references": list(references)}
+        self._head = {"format": FORMAT, "job": _search_key(job, searched), "references": list(references)}
         self._tries: dict[int, Try] = {}
         if path is None or not path.is_file():
             return
@@ -311,7 +388,24 @@ class _Shelf:
         write_json(self._path, {**self._head, **dataclasses.asdict(tuning), "best": best.number if best else None})
 
 
-def _asked(job: Job, searched: tuple[Axis, ...]) -> str:
-    """Name what determines the tries: the job without what it is told about itself, and the ranges."""
+def _search_key(job: Job, searched: tuple[Axis, ...]) -> str:
+    """Return a hash of all that decides which settings are tried and what comes out."""
     ranges = [(axis.parameter.name, axis.low, axis.high, axis.log) for axis in searched]
-    return hashlib.sha256(dumps((asked_of(job), ranges, IMAGES, FORGET_IMAGES))).hexdigest()
+    return hashlib.sha256(dumps((_decides(job), ranges, IMAGES, FORGET_IMAGES))).hexdigest()
+
+
+def _decides(job: Job) -> tuple[Any, ...]:
+    parts = {**decides(job), "parameters": sorted(job.parameters.items())}
+    return (*parts.values(), job.device, job.precision, job.threads)
+
+
+def tries_file(job: Job, fixed: Collection[str] = ()) -> Path:
+    """Return the file in the cache for a search around a job's values, named by all that decides its tries."""
+    parts = (VERSION, _decides(job), sorted(fixed))
+    return cache_home() / "searches" / f"{hashlib.sha256(dumps(parts)).hexdigest()[:32]}.json"
+
+
+def keep_tries(tries: Path, folder: RunFolder) -> None:
+    """Copy a search's file into the folder of a run that is about to be made; the job names it by its hash."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(tries, folder.file(TUNING))

@@ -103,10 +103,10 @@ class SearchPresenter(QObject):
         """Return the job with how its settings were found, and the file of tries, where a search has given them."""
         from dataclasses import replace
 
-        from core.session.searches import same_asked
+        from core.session.jobs import differences
 
         found = self._jobs.get(job.method)
-        if found is None or not same_asked(job, found[0]) or not found[1].is_file():
+        if found is None or set(differences(job, found[0])) - {"seed"} or not found[1].is_file():
             return job, None
         return replace(job, tuning=found[0].tuning), found[1]
 
@@ -114,7 +114,7 @@ class SearchPresenter(QObject):
 
     def _prepare(self, asked: Asked) -> None:
         from core.parameters import Values
-        from core.session.candidates import axes
+        from core.session.tuning import axes
 
         assert self._dialog is not None
         again = self._asked is not None and self._asked.method.id == asked.method.id

@@ -434,10 +434,9 @@ def _make_plan(
     cancelled: Callable[[], bool] | None = None,
 ) -> Plan:
     from core.session.chain import all_requests
-    from core.session.costs import retraining_seconds
     from core.session.jobs import make_unlearn_job
     from core.session.library import request_lines
-    from core.session.planning import estimate
+    from core.session.planning import estimate, retraining_seconds
 
     selection = all_requests(bench.model.path, selection, bench.dataset)
     bench, budget = _set_up(bench, common), common["monitoring_budget"]
@@ -459,7 +458,7 @@ def _make_plan(
 
 def _shares(bench: Bench, selection: Selection, common: Mapping[str, Any]) -> dict[str, float | None]:
     from core.session.chain import all_requests
-    from core.session.costs import shares_of_retraining
+    from core.session.planning import shares_of_retraining
 
     selection = all_requests(bench.model.path, selection, bench.dataset)
     return shares_of_retraining(_set_up(bench, common), selection)
@@ -471,7 +470,7 @@ def _set_up(bench: Bench, common: Mapping[str, Any]) -> Bench:
 
 
 def _held_against(job: Job) -> str:
-    from core.session.references import trained_references
+    from core.session.training import trained_references
 
     edit = " and a head-only edit of it" if job.forget.mode != "sample" else ""
     seeds = sorted(trained_references(job))

@@ -155,7 +155,7 @@ def test_a_changed_entry_does_not_take_another_run_for_its_own(write, small, tmp
     text = TEXT[: TEXT.index("[[method]]")].replace("seeds = \"1-2\"", "seeds = 1")
     go(write(text), tmp_path / "out")
     changed = go(write(text.replace('classes = ["3"]', 'classes = ["4"]')), tmp_path / "out")
-    assert changed.rows[0].outcome == "failed" and "another forget set" in changed.rows[0].error
+    assert changed.rows[0].outcome == "failed" and "differs in forget set" in changed.rows[0].error
     assert changed.rows[1].outcome == "skipped"
 
 

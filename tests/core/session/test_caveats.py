@@ -18,8 +18,7 @@ from core.parameters import resolve
 from core.selection import Selection, mode_of
 from core.session.bench import Bench
 from core.session.caveats import caveats, is_unchanged
-from core.session.demands import require_data
-from core.session.jobs import make_unlearn_job
+from core.session.jobs import make_unlearn_job, require_data
 from core.session.planning import estimate
 from core.session.running import run
 from tests.core.toy import DATA, forget_mask

@@ -14,16 +14,15 @@ from safetensors.torch import load_file
 
 import core.engine.engine as engine_module
 from core.engine.control import Control
-from core.errors import InputError, MismatchError, RunError, StoppedError
+from core.errors import InputError, MismatchError, NonFiniteError, RunError, StoppedError
 from core.events import CheckpointSaved, StepMetrics
 from core.files import file_sha256
 from core.jsonio import loads
 from core.runs.checkpoints import list_checkpoints, load_checkpoint
 from core.runs.folder import RunFolder
 from core.session.checking import check
-from core.session.references import reference_folder
 from core.session.running import run
-from core.session.training import known_references, train_reference
+from core.session.training import known_references, reference_folder, train_reference
 from core.states import State
 from tests.core.toy import same
 
@@ -181,6 +180,23 @@ def test_changed_jobs_lists_models_and_data_are_refused(new_run, bench):
     folder.file("job.json").write_text(json.dumps(job))
     with pytest.raises(MismatchError, match="newer version"):
         _run(folder, bench=bench)
+
+
+@pytest.mark.parametrize("name", ["head.weight", "running_var"])
+def test_weights_and_statistics_that_are_not_finite_are_not_written(new_run, bench, monkeypatch, name):
+    """A statistic of batch norm may overflow while every loss is finite: evaluation alone uses it."""
+    folder, engine_run = new_run(settings=SHORT), engine_module.Engine.run
+
+    def spoilt(self):
+        yield from engine_run(self)
+        state = self.setting.model.module.state_dict()
+        next(value for key, value in state.items() if key.endswith(name)).fill_(float("inf"))
+
+    monkeypatch.setattr(engine_module.Engine, "run", spoilt)
+    with pytest.raises(NonFiniteError, match=f"{name} became infinite"):
+        _run(folder, bench=bench)
+    assert folder.status().state == "failed" and not folder.has_result
+    assert not folder.file("model.pt").exists() and folder.report() is None
 
 
 def test_a_run_in_use_is_refused(new_run, bench):

@@ -1,4 +1,4 @@
-"""A search tries settings on images nobody is shown numbers of, keeps what is finished, and names the best."""
+"""A search tries settings on a part of the images, keeps what is finished, and names the best."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import numpy as np
 import pytest
 import torch
 
+from core.cli.tuning import tuning_text
 from core.data.batches import ImageStore
 from core.data.splits import evaluation_half
 from core.engine import engine
 from core.engine.control import Control
-from core.errors import InputError, MismatchError, RunError, UsageError
+from core.errors import InputError, MismatchError, OutOfMemoryError, RunError, StoppedError, UsageError
 from core.files import file_sha256
 from core.jsonio import read_json, write_json
 from core.methods import METHODS
 from core.metrics.distances import jensen_shannon
 from core.models.tap import TappedModel
 from core.models.trust import Trust
-from core.runs.folder import TUNING
+from core.runs.folder import TUNING, RunFolder
 from core.selection import Selection
 from core.session import tuning
 from core.session.bench import Bench
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.judging import BY_GOAL, BY_REFERENCE, RETAIN_BOUND, Judge
 from core.session.running import run
-from core.session.searches import tries_file
 from core.session.training import train, train_reference
-from core.session.tuning import Try, chosen_images, tune, tuned
+from core.session.tuning import Try, chosen_images, keep_tries, tries_file, tune, tuned
 from core.states import State
 from tests.core.methods.cases import SHORT as SHORT_VALUES
 from tests.core.session.test_baseline import USER_CODE
@@ -262,6 +262,62 @@ def test_a_setting_that_diverges_is_told_with_its_reason_and_never_chosen(job_of
         tuned(job, found)
 
 
+def failing(monkeypatch, error: BaseException) -> None:
+    """Let the second try of a search raise an error after its first step."""
+    run, calls = tuning.Engine.run, []
+
+    def run_or_fail(self):
+        calls.append(self)
+        for number, event in enumerate(run(self)):
+            if len(calls) == 2 and number:
+                raise error
+            yield event
+
+    monkeypatch.setattr(tuning.Engine, "run", run_or_fail)
+
+
+@pytest.mark.parametrize("error", [
+    ValueError("features are not finite"), ZeroDivisionError("division by zero"), RuntimeError("no convergence"),
+    InputError("one.png cannot be read"),
+])  # fmt: skip
+def test_a_search_survives_a_try_whatever_it_raises_and_names_it(few_images, job_of, bench, three, monkeypatch, error):
+    failing(monkeypatch, error)
+    found = tune(job_of(), bench, three, 3)
+    assert found.complete and [one.number for one in found.tries] == [1, 2, 3]
+    first, second, third = found.tries
+    assert first.score is not None and third.score is not None and found.best is not second
+    said = error.message if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+    assert second.score is None and second.reason == said and not second.allowed
+    (row,) = (line for line in tuning_text(found).splitlines() if said in line)
+    assert row.split()[0] == "2"
+
+
+def test_a_search_that_is_out_of_memory_ends_with_advice(few_images, job_of, bench, three, monkeypatch):
+    failing(monkeypatch, MemoryError("out of memory"))
+    with pytest.raises(OutOfMemoryError, match="Out of memory at batch"):
+        tune(job_of(), bench, three, 3)
+
+
+def test_a_search_that_is_not_wanted_any_more_ends(few_images, job_of, bench, three):
+    def end(what: str, done: int, total: int) -> None:
+        if what.startswith("Trying settings, 2"):
+            raise StoppedError("The search is not wanted any more")
+
+    with pytest.raises(StoppedError):
+        tune(job_of(), bench.telling(end), three, 3)
+
+
+def test_where_every_try_fails_the_first_reason_is_told(few_images, job_of, bench, three, monkeypatch):
+    def fail(self):
+        raise ValueError("features are not finite")
+        yield
+
+    monkeypatch.setattr(tuning.Engine, "run", fail)
+    job = job_of()
+    with pytest.raises(RunError, match="None of 2 settings gave a usable model: ValueError: features are not finite"):
+        tuned(job, tune(job, bench, three, 2))
+
+
 def test_what_is_fixed_is_not_searched(job_of, bench, three):
     job = job_of("finetune", settings={"epochs": 0.1})
     with pytest.raises(UsageError, match="Fine-tuning has no setting to search for"):
@@ -301,7 +357,7 @@ def test_tries_on_images_prepared_in_another_way_are_others(job_of):
     prepared = dataclasses.replace(job.model, preprocessing={**job.model.preprocessing, "mean": [0.9]})
     other = dataclasses.replace(job, model=prepared)
     assert tries_file(job) != tries_file(other)
-    assert tuning._asked(job, ()) != tuning._asked(other, ())
+    assert tuning._search_key(job, ()) != tuning._search_key(other, ())
 
 
 def test_the_job_says_how_it_was_tuned_and_runs_with_what_was_found(job_of, bench, three, tmp_path):
@@ -318,3 +374,24 @@ def test_the_job_says_how_it_was_tuned_and_runs_with_what_was_found(job_of, benc
     assert told["message"].startswith("Settings chosen from 2 tries on 1,198 images: lr ")
     folder.delete()
     assert not keep.exists()
+
+
+def test_a_file_for_what_determines_the_tries(bench, three):
+    made = make_unlearn_job(bench, three, "finetune", device="cpu", threads=1)
+    again = make_unlearn_job(bench, three, "finetune", device="cpu", threads=1, monitoring_budget=0.3)
+    assert tries_file(made) == tries_file(again) and tries_file(made).suffix == ".json"
+    others = [
+        tries_file(made, ["lr"]),
+        tries_file(dataclasses.replace(made, seed=1)),
+        tries_file(dataclasses.replace(made, parameters={**made.parameters, "epochs": 7.0})),
+        tries_file(make_unlearn_job(bench, three, "muda", device="cpu", threads=1)),
+    ]
+    assert len({tries_file(made), *others}) == 5
+
+
+def test_tries_go_into_the_folder_of_the_run(tmp_path):
+    tries = tmp_path / "tries.json"
+    tries.write_text('{"tries": []}')
+    folder = RunFolder(tmp_path / "runs" / "r")
+    keep_tries(tries, folder)
+    assert folder.file(TUNING).read_bytes() == tries.read_bytes()

@@ -15,14 +15,15 @@ from core.parameters import resolve
 from core.places import references_home
 from core.runs.folder import CARD, JOB, MODEL, RunFolder
 from core.session.checking import apart
-from core.session.references import (
+from core.session.training import (
     FIRST_ATTACKER,
+    known_references,
+    reference_from,
     reference_key,
     references_on_disk,
     seconds_to_retrain,
     trained_references,
 )
-from core.session.training import known_references, reference_from
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import pytest
 from core.methods import METHODS
 from core.methods.base import Facts, Method, SearchRange
 from core.parameters import Parameter, resolve
-from core.session.candidates import axes, candidates
+from core.session.tuning import axes, candidates
 
 PARAMETERS = (
     Parameter("lr", "float", 0.02, "Step size.", low=0, high=0.1),

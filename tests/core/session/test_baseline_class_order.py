@@ -12,9 +12,8 @@ from core.data.classes import read_class_names
 from core.data.splits import evaluation_half
 from core.errors import InputError
 from core.session import class_order
-from core.session.baseline import baseline
+from core.session.baseline import ClassOrder, baseline, doubts_about, find_class_order
 from core.session.bench import write_class_order
-from core.session.class_order import ClassOrder, doubts_about, find_class_order
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,8 @@ from core.errors import RunError
 from core.methods import METHODS
 from core.methods.base import Length, Train
 from core.session import costs, planning
-from core.session.costs import retraining_seconds, shares_of_retraining
 from core.session.jobs import preset_values
-from core.session.planning import StepCost, choices
+from core.session.planning import StepCost, choices, retraining_seconds, shares_of_retraining
 
 
 @pytest.fixture
