@@ -11,7 +11,7 @@ import torch
 from core.data.classes import read_class_names
 from core.data.splits import evaluation_half
 from core.errors import InputError
-from core.session import class_order
+from core.session import baseline as baselines
 from core.session.baseline import ClassOrder, baseline, doubts_about, find_class_order
 from core.session.bench import write_class_order
 
@@ -99,7 +99,7 @@ def test_a_model_that_always_says_the_same_keeps_its_order(measured, digits):
 
 
 def test_very_many_classes_are_given_no_order_in_place_of_gigabytes(measured, digits, monkeypatch):
-    monkeypatch.setattr(class_order, "_MOST_CLASSES", 9)
+    monkeypatch.setattr(baselines, "_MOST_CLASSES", 9)
     assert find_class_order(measured, digits) is None
 
 

@@ -11,7 +11,7 @@ from core.engine.layout import Layout
 from core.errors import RunError
 from core.methods import METHODS
 from core.methods.base import Length, Train
-from core.session import costs, planning
+from core.session import planning
 from core.session.jobs import preset_values
 from core.session.planning import StepCost, choices, retraining_seconds, shares_of_retraining
 
@@ -51,14 +51,14 @@ def test_nothing_is_known_before_a_step_was_measured(bench, three):
 
 
 def test_a_method_that_cannot_be_planned_leaves_the_others(bench, three, measured, monkeypatch):
-    whole = costs.estimate
+    whole = planning.estimate
 
     def estimate(bench, selection, method, *args, **kwargs):
         if method == "muda":
             raise RunError("No")
         return whole(bench, selection, method, *args, **kwargs)
 
-    monkeypatch.setattr(costs, "estimate", estimate)
+    monkeypatch.setattr(planning, "estimate", estimate)
     found = shares_of_retraining(bench, three)
     assert found["muda"] is None and found["finetune"] is not None
 
