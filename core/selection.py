@@ -313,7 +313,7 @@ def format_share(part: int, whole: int) -> str:
         return "under 0.01 %"
     if percent < 0.1:
         return f"{percent:.2f} %"
-    return "over 99.9 %" if percent >= 99.95 else f"{percent:.1f} %"
+    return "> 99.9 %" if percent >= 99.95 else f"{percent:.1f} %"
 
 
 @dataclass(frozen=True)

@@ -206,6 +206,6 @@ def spread_words(value: float | None, half: float | None, unit: str) -> str:
 
 
 def _half(half: float, value: float, unit: str) -> str:
-    if unit == "percent":  # `written` says "over 99.9" near the ends, which a width never means
+    if unit == "percent":  # `written` says "> 99.9" near the ends, which a width never means
         return fmt.decimal(100 * half, 1)
     return fmt.decimal(half, 1) if unit == "count" else written(half, unit)

@@ -51,14 +51,14 @@ def closed(share: float) -> str:
 
 
 def percent(share: float | None, unit: bool = True) -> str:
-    """Share of 0..1 as a percentage with one decimal; "100 %" only when exact, "over 99.9 %" just below it."""
+    """Share of 0..1 as a percentage with one decimal; "100 %" only when exact, "> 99.9 %" just below it."""
     if share is None or not math.isfinite(share):
         return DASH
     suffix = " %" if unit else ""
     if share == 1.0:
         return ("100" if unit else decimal(100.0, 1)) + suffix
     if share > _ALMOST_ALL:
-        return "over " + decimal(99.9, 1) + suffix if unit else decimal(99.9, 1)
+        return "> " + decimal(99.9, 1) + suffix if unit else decimal(99.9, 1)
     if 0 < share < 0.001 and unit:
         return decimal(100 * share, 2) + suffix
     return decimal(100 * share, 1) + suffix

@@ -348,7 +348,7 @@ def agreement_block(found: Comparison) -> Block:
         [_title(key), *("" if key == other else _tau(matrix[key].get(other)) for other in matrix)] for key in matrix
     ]
     rows = rows if any(text not in ("", numbers.DASH) for row in rows for text in row[1:]) else []
-    return Block("Agreement of measures", ["", *map(_title, matrix)], rows, NOTES["agreement"])
+    return Block("Rank agreement", ["", *map(_title, matrix)], rows, NOTES["agreement"])
 
 
 def jobs_block(found: Comparison) -> Block:
@@ -358,7 +358,7 @@ def jobs_block(found: Comparison) -> Block:
         [entry, *(numbers.DASH if values[name] is None else str(values[name]) for name in names)]
         for entry, values in found["job_differences"].items()
     ]
-    return Block("Difference of the jobs", ["", *names], rows, NOTES["job"])
+    return Block("Different settings", ["", *names], rows, NOTES["job"])
 
 
 _ANCHORS = {"original": "Original", "head_only": "Head-only edit", "retrained": "Retrained"}

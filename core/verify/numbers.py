@@ -12,19 +12,19 @@ _HARDLY_ANY = 0.001  # below this one decimal says next to nothing
 
 
 def percent(share: float | None, *, unit: bool = True, places: int = 1) -> str:
-    """Share of 0..1 in per cent with one decimal, under 0.1 two; "100 %" only when exact, "over 99.9 %" just below."""
+    """Share of 0..1 in per cent with one decimal, under 0.1 two; "100 %" only when exact, "> 99.9 %" just below."""
     if share is None or not math.isfinite(share):
         return DASH
     suffix = " %" if unit else ""
     if share == 1.0:
         return ("100" if unit or not places else "100.0") + suffix
     if places and _NEARLY_ALL < share < 1.0:
-        return "over 99.9" + suffix
+        return "> 99.9" + suffix
     if places == 1 and unit and 0.0 < share < _HARDLY_ANY:
         places = 2
     text = f"{100 * share:.{places}f}"
     if share < 1.0 and text == "100":
-        return "over 99" + suffix
+        return "> 99" + suffix
     return text.replace("-", MINUS) + suffix
 
 
@@ -34,12 +34,12 @@ def whole_percent(share: float) -> str:
 
 
 def ratio(value: float | None, places: int = 3) -> str:
-    """Alignment, areas and distances: three decimals; "1.000" only when exact, "over 0.999" just below it."""
+    """Alignment, areas and distances: three decimals; "1.000" only when exact, "> 0.999" just below it."""
     if value is None or not math.isfinite(value):
         return DASH
     text = f"{value:.{places}f}"
     if value < 1.0 and float(text) == 1.0:
-        return "over " + "0." + "9" * places
+        return "> " + "0." + "9" * places
     return text.replace("-", MINUS)
 
 

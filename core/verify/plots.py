@@ -272,7 +272,7 @@ def _curves(found: Mapping[str, Mapping[str, Any]]) -> Markup:
         for name, taken in found.items()
     ]  # fmt: skip
     return line_chart(
-        series, label="Share of forget images told by false-positive rate", y_title="Forget images told, %",
+        series, label="Share of forget images identified by false-positive rate", y_title="Forget images identified, %",
         x_title="False positives, %", y_range=(0, 100),
     )  # fmt: skip
 

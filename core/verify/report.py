@@ -129,7 +129,7 @@ def _facts(report: Report) -> list[tuple[str, list[tuple[str, str, bool]]]]:
     """Return cards of (title, rows of label, value, whether it is a hash)."""
     data, model, cost = (report.get(key) or {} for key in ("dataset", "model", "cost"))
     details = report.get("method_details") or {}
-    origin = {"own": "a test part of its own", "set aside": "set aside from training images, seen before"}
+    origin = {"own": "a separate test split", "set aside": "set aside from training images, seen before"}
     share = cost.get("share_of_retraining")
     where = " · ".join(str(report[key]) for key in ("device", "precision") if report.get(key))
     samples = cost.get("samples_seen")

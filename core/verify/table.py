@@ -32,7 +32,7 @@ NO_UNSEEN = "Single images have no unseen counterpart."
 NO_OTHER = "A single retrained model has no other one to be held against."
 NO_ALIGNMENT = "Alignment compares whole classes. For single images it says nothing."
 NOT_TAKEN = "Not measured in this report."
-NOT_IN_QUICK = "Part of the full suite."
+NOT_IN_QUICK = "Needs the full suite."
 TOO_FEW_FOR_RATE = "Too few unseen images: at this rate the threshold would rest on a handful of them."
 NEVER = "Not reached within the samples tried."
 
@@ -114,7 +114,7 @@ class _Entry:
     group: str
     title: str
     unit: Unit
-    paths: tuple[tuple[str, ...], ...]
+    paths: tuple[str, ...]  # "a/b" is report["models"][model]["a"]["b"]
     explanation: str
     why_not: Callable[[Report, str], str] = lambda report, model: ""
     verdict_key: str = ""
@@ -181,13 +181,14 @@ def alignment_caption(alignment: Mapping[str, Any] | None) -> str:
 def _row(entry: _Entry, report: Report, verdict: dict[str, Any] | None) -> TableRow | None:
     models: Mapping[str, Any] = report["models"]
     references = list((report.get("retrained") or {}).values())
-    path = next((p for p in entry.paths if any(look_up(m, p) is not None for m in models.values())), None)
+    path = next((p for p in entry.paths if any(look_up(m, p.split("/")) is not None for m in models.values())), None)
     if path is None:
         if not any(entry.why_not(report, model) for model in COLUMNS):
             return None
         path = entry.paths[0]
-    each = tuple(value for m in references if (value := look_up(m, path)) is not None)
-    values = {model: look_up(models.get(model), path) for model in COLUMNS}
+    parts = path.split("/")
+    each = tuple(value for m in references if (value := look_up(m, parts)) is not None)
+    values = {model: look_up(models.get(model), parts) for model in COLUMNS}
     values["retrained"] = statistics.fmean(each) if each else None
     missing = {m: entry.why_not(report, m) or _why(report, m) for m, value in values.items() if value is None}
     details = {}
@@ -286,13 +287,13 @@ _COSTS = {
 
 def _accuracy(key: str, title: str, what: str, verdict_key: str = "") -> _Entry:
     why = _no_unseen if key == "forget_test_accuracy" else lambda report, model: ""
-    return _Entry(key, "Outputs", title, "percent", ((key,),), what, why, verdict_key)
+    return _Entry(key, "Outputs", title, "percent", (key,), what, why, verdict_key)
 
 
 def _distance(
     key: str, title: str, unit: Unit, part: tuple[str, ...], name: str, what: str, verdict_key: str = ""
 ) -> _Entry:
-    paths = tuple(("distances", each, name) for each in part)
+    paths = tuple(f"distances/{each}/{name}" for each in part)
     return _Entry(key, "Outputs", title, unit, paths, what, _needs_retrained, verdict_key)
 
 
@@ -313,55 +314,55 @@ _ENTRIES: tuple[_Entry, ...] = (
               "divergence of the outputs to those of the retrained model on unseen retain images."),
     _distance("agreement_retain", "Agreement on retain, %", "percent", ("retain_test",), "agreement_with_retrained",
               "Share of unseen retain images for which the model and the retrained one name the same class."),
-    _Entry("neighbours", "Outputs", "Neighbours of the forget set, %", "percent", (("neighbours", "accuracy"),),
+    _Entry("neighbours", "Outputs", "Neighbours of the forget set, %", "percent", ("neighbours/accuracy",),
            "Accuracy on the tenth of unseen retain images that lies nearest to the forget set in the original."),
-    _Entry("probe", "Features", "Linear probe, recall, %", "percent", (("probe", "forget"),), "A linear classifier "
+    _Entry("probe", "Features", "Linear probe, recall, %", "percent", ("probe/forget",), "A linear classifier "
            "trained on frozen features: share of unseen forget images it finds again.", _no_unseen, "probe"),
-    _Entry("probe_f1", "Features", "Linear probe, F1", "ratio", (("probe", "f1"),), "F1 of the same classifier, forget "
+    _Entry("probe_f1", "Features", "Linear probe, F1", "ratio", ("probe/f1",), "F1 of the same classifier, forget "
            "against rest.", _no_unseen),
-    _Entry("probe_retain", "Features", "Linear probe, retain, %", "percent", (("probe", "retain"),), "Accuracy of the "
+    _Entry("probe_retain", "Features", "Linear probe, retain, %", "percent", ("probe/retain",), "Accuracy of the "
            "same classifier on unseen retain images."),
-    _Entry("nmi", "Features", "Clustering, NMI", "ratio", (("nmi",),), "Normalised mutual information of k-means "
+    _Entry("nmi", "Features", "Clustering, NMI", "ratio", ("nmi",), "Normalised mutual information of k-means "
            "clusters of the features with the true classes, all classes.", verdict_key="nmi"),
-    _Entry("class_means", "Features", "Class means, recall, %", "percent", (("class_means", "forget"),), "Nearest "
+    _Entry("class_means", "Features", "Class means, recall, %", "percent", ("class_means/forget",), "Nearest "
            "class mean on frozen features: share of unseen forget images it finds again.", _no_unseen, "class_means"),
-    _Entry("dimensional_alignment", "Features", "Dimensional alignment", "ratio", (("dimensional_alignment", "value"),),
+    _Entry("dimensional_alignment", "Features", "Dimensional alignment", "ratio", ("dimensional_alignment/value",),
            "Share of the forget features' energy inside the leading retain directions, 0 to 1. The goal is the "
            "retrained value, not 1.", _no_alignment, "dimensional_alignment"),
-    _Entry("cka_retrained", "Features", "CKA to retrained", "ratio", (("geometry", "to_retrained", "cka"),), "Linear "
+    _Entry("cka_retrained", "Features", "CKA to retrained", "ratio", ("geometry/to_retrained/cka",), "Linear "
            "centred kernel alignment of the features with the retrained model's: 1 up to rotation and scale. Never "
            "read alone: it can move without a change of function."),
     _Entry("procrustes_retrained", "Features", "Procrustes to retrained", "ratio",
-           (("geometry", "to_retrained", "procrustes"),), "Squared distance of the features to the retrained model's "
+           ("geometry/to_retrained/procrustes",), "Squared distance of the features to the retrained model's "
            "after the best rotation, 0 to 2."),
-    _Entry("cka_original", "Features", "CKA to original", "ratio", (("geometry", "to_original", "cka"),), "The same "
+    _Entry("cka_original", "Features", "CKA to original", "ratio", ("geometry/to_original/cka",), "The same "
            "with the original's features."),
     _Entry("procrustes_original", "Features", "Procrustes to original", "ratio",
-           (("geometry", "to_original", "procrustes"),), "The same with the original's features."),
-    _Entry("membership", "Attacks", "Membership attack, AUC", "ratio", (("membership", "population", "auc"),),
+           ("geometry/to_original/procrustes",), "The same with the original's features."),
+    _Entry("membership", "Attacks", "Membership attack, AUC", "ratio", ("membership/population/auc",),
            "How well an attacker who sees confidence, entropy and loss tells forget images from unseen images of the "
            "same classes: 0.5 is chance.", _attack_why("population"), "membership"),
     _Entry("membership_rate", "Attacks", "Membership attack, TPR at 1 % FPR, %", "percent",
-           (("membership", "population", "tpr_at_fpr_1e-2"),), "Share of forget images told at a false-positive rate "
+           ("membership/population/tpr_at_fpr_1e-2",), "Share of forget images identified at a false-positive rate "
            "of 1 %.", _attack_why("population", rate=True)),
-    _Entry("rmia", "Attacks", "Reference attack (RMIA), AUC", "ratio", (("membership", "rmia", "auc"),),
+    _Entry("rmia", "Attacks", "Reference attack (RMIA), AUC", "ratio", ("membership/rmia/auc",),
            "Per-sample attack with models that never saw the forget set, offline form."),
     _Entry("over_protection", "Attacks", "Membership attack on retain, AUC", "ratio",
-           (("membership", "population_retain", "auc"),), "The first attack on images that stay: unlearning can expose "
+           ("membership/population_retain/auc",), "The first attack on images that stay: unlearning can expose "
            "them."),
-    _Entry("relearn", "Attacks", "Relearning, mean accuracy, %", "percent", (("relearn", "accuracy"),), "Accuracy on "
+    _Entry("relearn", "Attacks", "Relearning, mean accuracy, %", "percent", ("relearn/accuracy",), "Accuracy on "
            "unseen forget images, mean over the curve of relearning from a few images.", verdict_key="relearn"),
-    _Entry("relearn_needed", "Attacks", "Samples to relearn 90 %", "count", (("relearn", "needed", "0.9"),), "Training "
+    _Entry("relearn_needed", "Attacks", "Samples to relearn 90 %", "count", ("relearn/needed/0.9",), "Training "
            "samples seen until the forget accuracy is back at 90 % of the original's.", _relearn_why),
-    _Entry("prototype", "Attacks", "Prototype attack, recall, %", "percent", (("prototype", "forget"),), "Mean "
+    _Entry("prototype", "Attacks", "Prototype attack, recall, %", "percent", ("prototype/forget",), "Mean "
            "features of a few forget images put into the head: share of unseen forget images found, at 5 % false "
            "positives.", verdict_key="prototype"),
-    _Entry("retain_rank", "Spectra", "Effective rank, retain", "number", (("spectra", "retain_rank"),), "exp of the "
+    _Entry("retain_rank", "Spectra", "Effective rank, retain", "number", ("spectra/retain_rank",), "exp of the "
            "entropy of the normalised eigenvalues of the retain features' Gram matrix."),
-    _Entry("forget_rank", "Spectra", "Effective rank, forget", "number", (("spectra", "forget_rank"),), "The same for "
+    _Entry("forget_rank", "Spectra", "Effective rank, forget", "number", ("spectra/forget_rank",), "The same for "
            "the forget features."),
-    _Entry("retain_norm", "Spectra", "Feature norm, retain", "number", (("spectra", "retain_norm"),), "Mean length of "
+    _Entry("retain_norm", "Spectra", "Feature norm, retain", "number", ("spectra/retain_norm",), "Mean length of "
            "a retain image's feature vector."),
-    _Entry("forget_norm", "Spectra", "Feature norm, forget", "number", (("spectra", "forget_norm"),), "Mean length of "
+    _Entry("forget_norm", "Spectra", "Feature norm, forget", "number", ("spectra/forget_norm",), "Mean length of "
            "a forget image's feature vector."),
 )  # fmt: skip

@@ -36,7 +36,7 @@ from core.verify import numbers
 class TestFormat:
     @pytest.mark.parametrize(
         "share, text",
-        [(1.0, "100 %"), (0.9999, "over 99.9 %"), (0.999, "99.9 %"), (0.101, "10.1 %"), (0.0, "0.0 %"),
+        [(1.0, "100 %"), (0.9999, "> 99.9 %"), (0.999, "99.9 %"), (0.101, "10.1 %"), (0.0, "0.0 %"),
          (0.0007, "0.07 %"), (0.9925, "99.2 %"), (None, "–"), (float("nan"), "–")],
     )
     def test_percent(self, share, text):

@@ -153,7 +153,7 @@ class ComparisonPlots(QTabWidget):
             part.setAccessibleName("Plots of the comparison")
         self.scatter = ScatterTab()
         self.jobs = TextTab("Differences of the jobs", SAME_JOBS)
-        self.agreement = TextTab("Agreement of measures", NO_AGREEMENT)
+        self.agreement = TextTab("Rank agreement", NO_AGREEMENT)
         for title, tab, tip in (
             ("Two measures", self.scatter, "A point a run between two measures of your choice"),
             ("Settings", self.jobs, "What the job files differ in"),

@@ -189,7 +189,7 @@ def test_runs_side_by_side(cli, model, run, tmp_path):
     page = tmp_path / "page.html"
     result = cli("compare", run, *seeds, "--html", page)
     assert result.code == 0, result.err
-    for text in ("Gap closed", "Fine-tun", "seeds 1, 2", "95 % interval", "Difference of the jobs", "method"):
+    for text in ("Gap closed", "Fine-tun", "seeds 1, 2", "95 % interval", "Different settings", "method"):
         assert text in result.out, text
     found = cli("compare", run, *seeds, "--json").document
     assert found["comparable"] and [each["run"] for each in found["runs"]] == ["head-only", "seed-1", "seed-2"]

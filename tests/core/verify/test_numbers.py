@@ -9,7 +9,7 @@ from core.verify.numbers import count, duration, percent, plural, points, ratio
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0.0, "0.0 %"), (0.9812, "98.1 %"), (1.0, "100 %"), (0.9994, "over 99.9 %"), (0.99949, "over 99.9 %"),
+    [(0.0, "0.0 %"), (0.9812, "98.1 %"), (1.0, "100 %"), (0.9994, "> 99.9 %"), (0.99949, "> 99.9 %"),
      (0.999, "99.9 %"), (None, "–"), (math.nan, "–"), (-0.031, "−3.1 %")],
 )
 def test_percent(share, text):
@@ -19,13 +19,13 @@ def test_percent(share, text):
 def test_percent_in_sentences():
     assert percent(1.0, unit=False) == "100.0"
     assert percent(0.98, unit=False, places=0) == "98"
-    assert percent(0.9996, places=0) == "over 99 %"
+    assert percent(0.9996, places=0) == "> 99 %"
     assert percent(1.0, places=0) == "100 %"
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.9561, "0.956"), (1.0, "1.000"), (0.99961, "over 0.999"), (None, "–"), (math.inf, "–"), (-0.5, "−0.500")],
+    [(0.9561, "0.956"), (1.0, "1.000"), (0.99961, "> 0.999"), (None, "–"), (math.inf, "–"), (-0.5, "−0.500")],
 )
 def test_ratio(value, text):
     assert ratio(value) == text

@@ -111,7 +111,7 @@ def test_no_retrained_model_gives_the_facts_and_no_verdict():
 def test_no_retrained_model_and_single_samples():
     models = {"original": {"forget_accuracy": 1.0}, "unlearned": {"forget_accuracy": 0.9995}}
     assert decide(models, []).sentence == (
-        "No retrained model, so no verdict. Forget accuracy went from 100.0 to over 99.9 %."
+        "No retrained model, so no verdict. Forget accuracy went from 100.0 to > 99.9 %."
     )
     assert decide({"original": {}, "unlearned": {}}, []).sentence == "No retrained model, so no verdict."
 
