@@ -73,9 +73,9 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, ids: np.ndarray) -> ImageSet:
-        """Return the samples `ids` (m,), in that order; of a stream, still unread."""
-        paths = None if self.paths is None else tuple(self.paths[i] for i in ids.tolist())
+    def take(self, ids: np.ndarray | slice) -> ImageSet:
+        """Return the samples `ids` (m,), in that order: of a slice a view, of a stream still unread."""
+        paths = None if self.paths is None else tuple(self.paths[i] for i in np.arange(len(self))[ids].tolist())
         digests = None if self.digests is None else self.digests[ids]
         images = self.images[ids] if isinstance(self.images, torch.Tensor) else self.images.view(ids)
         taken = set(paths or ()) if self.black else set()

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -65,82 +65,45 @@ class Listing:
     photos: bool = True
 
 
-@dataclass(frozen=True, eq=False)
-class Decoded:
-    """The images of the files that can be read.
-
-    images: (m, H, W, C) uint8; digests: (m, 32) uint8, SHA-256 of each file; kept: (m,) their positions in the list of
-    files; unreadable: the other files; black: reasons by position of files that did not decode, where images are held
-    in memory.
-    """
-
-    images: np.ndarray | StreamedImages
-    digests: np.ndarray
-    kept: np.ndarray
-    unreadable: tuple[Unreadable, ...]
-    black: dict[int, str] = field(default_factory=dict)
-
-    def parts(self, names: Sequence[str], labels: np.ndarray, border: int) -> tuple[ImageSet, ImageSet]:
-        """Divide at file `border` into a training and a test part; names, labels: of all files, (n,)."""
-        cut = int(np.searchsorted(self.kept, border))
-        first, second = (self._part(names, labels, span) for span in (slice(None, cut), slice(cut, None)))
-        return first, second
-
-    def _part(self, names: Sequence[str], labels: np.ndarray, span: slice) -> ImageSet:
-        kept = self.kept[span].tolist()
-        rows = self.images.view(span) if isinstance(self.images, StreamedImages) else self.images[span]
-        black = tuple(Unreadable(names[i], self.black[i]) for i in kept if i in self.black)
-        paths = tuple(names[i] for i in kept)
-        return ImageSet.of(rows, labels[self.kept[span]], paths, self.digests[span], black)
-
-
 def load_listing(listing: Listing, options: DecodeOptions, report: Reporter, *, needs_test: bool = False) -> Loaded:
-    """Read the images of a listing; files that cannot be read are left out and listed in the result.
+    """Read the images of a listing, all decoded to one size and number of channels.
 
-    Raises InputError where no training image can be read and StoppedError where cancelled. With `needs_test`, raises
-    NoTestPartError before any image is read where the listing has no test images.
+    Images of another size are scaled to cover it and cropped at the centre. Images that would take more than the
+    memory budget when decoded are streamed: read again whenever asked for. Files that cannot be read are left out and
+    listed in the result. Raises InputError where no training image can be read, StoppedError where cancelled, and, with
+    `needs_test`, NoTestPartError before any image is read where the listing has no test images.
     """
     if needs_test and listing.border == len(listing.labels):
         raise no_test_part(listing.title, np.bincount(listing.labels, minlength=len(listing.classes)).tolist())
-    decoded = read_images(listing.files, report, options)
-    train, test = decoded.parts(listing.files.names, listing.labels, listing.border)
-    if not len(train):
-        raise InputError(f"None of the training images in {listing.title} can be read")
-    return Loaded(
-        title=listing.title,
-        classes=listing.classes,
-        train=train,
-        test=test if len(test) else None,
-        named=listing.named,
-        photos=listing.photos,
-        unreadable=(*listing.left_out, *decoded.unreadable),
-        root=listing.files.root,
-    )
-
-
-def read_images(files: ImageFiles, report: Reporter, options: DecodeOptions) -> Decoded:
-    """Read `files` as images of one size and number of channels.
-
-    Images of another size are scaled to cover it and cropped at the centre. Images that would take more than the
-    memory budget when decoded are streamed: read again whenever asked for. Raises InputError where none can be read,
-    StoppedError where cancelled.
-    """
+    files = listing.files
     index = open_index(files, report)
-    form, kept = _form(index, options), index.kept
+    form = _form(index, options)
     budget = memory_budget() if options.memory_budget is None else options.memory_budget
     images: np.ndarray | StreamedImages
-    black: dict[int, str] = {}
-    if len(kept) * form.bytes <= budget:
-        images, kept, black = _decode_all(files, index, form, report)
+    if len(index.kept) * form.bytes <= budget:
+        images, black = _decode_all(files, index, form, report)
     else:
-        stamps = np.stack([index.rows["sizes"][kept], index.rows["times"][kept]], axis=1)
-        cache = DecodedCache.open(index.digests[kept], form)
-        images = StreamedImages(ImageStream(files, kept, index.digests[kept], stamps, form, cache))
+        images, black = _streamed(files, index, form), ()
+    kept = index.kept
     unreadable = tuple(Unreadable(files.names[i], index.faults[i]) for i in sorted(index.faults))
     if not len(kept):
         example = f" ({unreadable[0].path}: {unreadable[0].reason})" if unreadable else ""
         raise InputError(f"None of the {len(index):,} images in {files.root} can be read{example}")
-    return Decoded(images, index.digests[kept], kept, unreadable, black)
+    paths = tuple(files.names[i] for i in kept.tolist())
+    both = ImageSet.of(images, listing.labels[kept], paths, index.digests[kept], black)
+    cut = int(np.searchsorted(kept, listing.border))
+    if not cut:
+        raise InputError(f"None of the training images in {listing.title} can be read")
+    return Loaded(
+        title=listing.title,
+        classes=listing.classes,
+        train=both.take(slice(None, cut)),
+        test=both.take(slice(cut, None)) if cut < len(kept) else None,
+        named=listing.named,
+        photos=listing.photos,
+        unreadable=(*listing.left_out, *unreadable),
+        root=files.root,
+    )
 
 
 def no_test_part(title: str, class_counts: Iterable[int]) -> NoTestPartError:
@@ -184,12 +147,18 @@ def _form(index: FileIndex, options: DecodeOptions) -> Form:
     return Form(size, channels, options.interpolation)
 
 
+def _streamed(files: ImageFiles, index: FileIndex, form: Form) -> StreamedImages:
+    rows, digests = index.rows[index.kept], index.digests[index.kept]
+    stamps = np.stack([rows["sizes"], rows["times"]], axis=1)
+    return StreamedImages(ImageStream(files, index.kept, digests, stamps, form, DecodedCache.open(digests, form)))
+
+
 def _decode_all(
     files: ImageFiles, index: FileIndex, form: Form, report: Reporter
-) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
-    """Return images (m, H, W, C), their positions (m,), and the reasons of those that are black, by position.
+) -> tuple[np.ndarray, tuple[Unreadable, ...]]:
+    """Return the images (m, H, W, C) of the files without a fault, and those of the files that are black.
 
-    Files that went or broke since they were looked at get a fault and are left out.
+    Files that went or broke since they were indexed get a fault and are left out.
     """
     wanted = index.kept
     images = np.empty((len(wanted), *form.shape), dtype=np.uint8)
@@ -219,7 +188,7 @@ def _decode_all(
         for start in range(0, len(rows), CHUNK):  # closes the gaps in place: a second copy may not fit
             block_rows = rows[start : start + CHUNK]
             images[start : start + len(block_rows)] = images[block_rows]
-    return images[: len(kept)], kept, black
+    return images[: len(kept)], tuple(Unreadable(files.names[i], black[i]) for i in sorted(black))
 
 
 def _free_memory() -> int | None:

@@ -195,6 +195,6 @@ def test_progress_and_cancel(tmp_path, class_folders):
 
 def test_set_aside_before_opening_is_said_without_decoding(tmp_path, class_folders, monkeypatch):
     root = class_folders(tmp_path, {"a": 3, "b": 3})
-    monkeypatch.setattr("core.data.reading.read_images", lambda *a, **k: pytest.fail("images were read"))
+    monkeypatch.setattr("core.data.reading.open_index", lambda *a, **k: pytest.fail("images were read"))
     with pytest.raises(InputError, match="no test images"):
         open_dataset(str(root))

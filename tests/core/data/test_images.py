@@ -14,7 +14,7 @@ from PIL import Image
 from core.data.dataset import Reporter
 from core.data.files import FolderFiles
 from core.data.images import Form, Header, decode, look, reason_of
-from core.data.reading import DecodeOptions, read_images
+from core.data.reading import DecodeOptions, Listing, load_listing
 from core.errors import InputError, StoppedError
 
 GREY, COLOUR = Form((4, 6), 1), Form((4, 6), 3)
@@ -263,7 +263,12 @@ def test_a_look_sees_a_damaged_checksum_and_colours_without_decoding(monkeypatch
 
 def read(root, names=None, **options):
     names = sorted(p.name for p in root.iterdir()) if names is None else names
-    return read_images(FolderFiles(root, names), Reporter(), DecodeOptions(**options))
+    return load_listing(listing(root, names), DecodeOptions(**options), Reporter())
+
+
+def listing(root, names):
+    """Images of one class, all to train on."""
+    return Listing("photos", ("a",), FolderFiles(root, names), np.zeros(len(names), dtype=np.int64), len(names))
 
 
 def save(path, h, w, mode="RGB", value=100):
@@ -273,18 +278,18 @@ def save(path, h, w, mode="RGB", value=100):
 def test_the_most_common_size_wins_and_ties_go_to_the_larger(tmp_path):
     for i, size in enumerate([(8, 8), (10, 12), (10, 12), (40, 40)]):
         save(tmp_path / f"{i}.png", *size)
-    assert read(tmp_path).images.shape == (4, 10, 12, 3)
-    assert read(tmp_path, ["0.png", "1.png"]).images.shape == (2, 10, 12, 3)
-    assert read(tmp_path, ["1.png", "0.png"]).images.shape == (2, 10, 12, 3)
-    assert read(tmp_path, size=(5, 7)).images.shape == (4, 5, 7, 3)
+    assert read(tmp_path).train.images.shape == (4, 10, 12, 3)
+    assert read(tmp_path, ["0.png", "1.png"]).train.images.shape == (2, 10, 12, 3)
+    assert read(tmp_path, ["1.png", "0.png"]).train.images.shape == (2, 10, 12, 3)
+    assert read(tmp_path, size=(5, 7)).train.images.shape == (4, 5, 7, 3)
 
 
 def test_a_size_of_their_own_is_limited(tmp_path):
     save(tmp_path / "a.png", 300, 500)
     save(tmp_path / "b.png", 300, 100)
-    assert read(tmp_path, ["a.png"]).images.shape == (1, 224, 224, 3)
-    assert read(tmp_path, ["b.png"]).images.shape == (1, 224, 100, 3)
-    assert read(tmp_path, size=(300, 300)).images.shape == (2, 300, 300, 3)
+    assert read(tmp_path, ["a.png"]).train.images.shape == (1, 224, 224, 3)
+    assert read(tmp_path, ["b.png"]).train.images.shape == (1, 224, 100, 3)
+    assert read(tmp_path, size=(300, 300)).train.images.shape == (2, 300, 300, 3)
 
 
 @pytest.mark.parametrize("kind", ["jpg", "png"])
@@ -293,7 +298,7 @@ def test_rotated_photographs_count_with_their_upright_size(tmp_path, kind, orien
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     Image.new("RGB", (20, 10)).save(tmp_path / f"a.{kind}", exif=exif)
-    assert read(tmp_path).images.shape == (1, *size, 3)
+    assert read(tmp_path).train.images.shape == (1, *size, 3)
 
 
 def test_channels_follow_the_files(tmp_path):
@@ -302,11 +307,11 @@ def test_channels_follow_the_files(tmp_path):
     palette.putpalette([7, 7, 7, 200, 200, 200])
     palette.save(tmp_path / "b.png")
     Image.fromarray(np.eye(4, dtype=np.uint16)).save(tmp_path / "c.png")
-    assert read(tmp_path).images.shape == (3, 4, 4, 1)
-    assert read(tmp_path, channels=3).images.shape == (3, 4, 4, 3)
+    assert read(tmp_path).train.images.shape == (3, 4, 4, 1)
+    assert read(tmp_path, channels=3).train.images.shape == (3, 4, 4, 3)
     save(tmp_path / "d.png", 4, 4, "RGB")
-    assert read(tmp_path).images.shape == (4, 4, 4, 3)
-    assert read(tmp_path, channels=1).images.shape == (4, 4, 4, 1)
+    assert read(tmp_path).train.images.shape == (4, 4, 4, 3)
+    assert read(tmp_path, channels=1).train.images.shape == (4, 4, 4, 1)
 
 
 def hollow_png(width, height):
@@ -347,9 +352,9 @@ def test_unreadable_files_are_named_with_a_reason_and_leave_no_gap(good_and_bad,
     assert reasons["d_large.png"] == "10000×9500 pixels are more than the limit of 89,478,485"
     assert reasons["e_folder.png"] == reasons["f_pipe.png"] == "not a file"
     assert reasons["missing.png"] == "no such file"
-    assert [names[i] for i in result.kept] == [n for n in names if n not in reasons]
-    assert result.images[:, 0, 0, 0].tolist() == [*range(200), 0]
-    assert len(result.digests) == 201
+    assert list(result.train.paths) == [n for n in names if n not in reasons]
+    assert result.train.images[:, 0, 0, 0].tolist() == [*range(200), 0]
+    assert len(result.train.digests) == 201
     assert not recwarn.list
 
 
@@ -370,11 +375,8 @@ def test_cancelling_ends_the_reading_early(good_and_bad):
     seen = []
     names = sorted(p.name for p in good_and_bad.iterdir()) * 20
     with pytest.raises(StoppedError, match="cancelled"):
-        read_images(
-            FolderFiles(good_and_bad, names),
-            Reporter(lambda *a: seen.append(a), lambda: len(seen) > 2),
-            DecodeOptions((6, 6), 3),
-        )
+        reporter = Reporter(lambda *a: seen.append(a), lambda: len(seen) > 2)
+        load_listing(listing(good_and_bad, names), DecodeOptions((6, 6), 3), reporter)
     assert seen[-1][1] < len(names) / 4
 
 
@@ -391,14 +393,14 @@ def test_digests_are_remembered_by_size_and_time_and_without_names(tmp_path, own
     folder.mkdir()
     save(folder / "a.png", 4, 4)
     age(folder / "a.png")
-    first = read(folder).digests
+    first = read(folder).train.digests
     (cache,) = own_folders.rglob("*.json")
     assert "a.png" not in cache.read_text() and "secret" not in str(cache)
     # A wrong entry shows that it is used; a changed file shows that it is not used blindly.
     cache.write_text(cache.read_text().replace(bytes(first[0]).hex(), "ab" * 32))
-    assert bytes(read(folder).digests[0]).hex() == "ab" * 32
+    assert bytes(read(folder).train.digests[0]).hex() == "ab" * 32
     age(folder / "a.png", 200)
-    assert np.array_equal(read(folder).digests, first)
+    assert np.array_equal(read(folder).train.digests, first)
 
 
 def test_a_file_changed_just_now_is_not_remembered(tmp_path, own_folders):
@@ -412,11 +414,11 @@ def test_a_file_changed_just_now_is_not_remembered(tmp_path, own_folders):
 def test_a_damaged_cache_is_written_anew(tmp_path, own_folders, content):
     save(tmp_path / "a.png", 4, 4)
     age(tmp_path / "a.png")
-    first = read(tmp_path).digests
+    first = read(tmp_path).train.digests
     (cache,) = own_folders.rglob("*.json")
     good = cache.read_text()
     cache.write_text(content)
-    assert np.array_equal(read(tmp_path).digests, first)
+    assert np.array_equal(read(tmp_path).train.digests, first)
     assert cache.read_text() == good
 
 
@@ -426,4 +428,4 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
     monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(blocked))
     save(tmp_path / "a.png", 4, 4)
     age(tmp_path / "a.png")
-    assert len(read(tmp_path, ["a.png"]).digests) == 1
+    assert len(read(tmp_path, ["a.png"]).train.digests) == 1
