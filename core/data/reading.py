@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from core.data.dataset import ImageSet, Loaded, Reporter, Unreadable
-from core.data.decoded_cache import DecodedCache, gigabytes
+from core.data.decoded_cache import gigabytes
 from core.data.files import ImageFiles
 from core.data.images import CannotReadError, Form, decode_into, look, reason_of
 from core.data.index import CHUNK, FileIndex, in_blocks, open_index, quiet, workers
@@ -83,7 +83,7 @@ def load_listing(listing: Listing, options: DecodeOptions, report: Reporter, *, 
     if len(index.kept) * form.bytes <= budget:
         images, black = _decode_all(files, index, form, report)
     else:
-        images, black = _streamed(files, index, form), ()
+        images, black = StreamedImages(ImageStream(files, index, form)), ()
     kept = index.kept
     unreadable = tuple(Unreadable(files.names[i], index.faults[i]) for i in sorted(index.faults))
     if not len(kept):
@@ -145,12 +145,6 @@ def _form(index: FileIndex, options: DecodeOptions) -> Form:
     if options.size is None and options.photo_size is not None and are_photos(size, channels):
         size = options.photo_size
     return Form(size, channels, options.interpolation)
-
-
-def _streamed(files: ImageFiles, index: FileIndex, form: Form) -> StreamedImages:
-    rows, digests = index.rows[index.kept], index.digests[index.kept]
-    stamps = np.stack([rows["sizes"], rows["times"]], axis=1)
-    return StreamedImages(ImageStream(files, index.kept, digests, stamps, form, DecodedCache.open(digests, form)))
 
 
 def _decode_all(

@@ -1,20 +1,19 @@
-"""Images that do not fit into memory: decoded in worker threads when asked for, ahead of need where it is known.
+"""Images that do not fit into memory: decoded by threads when asked for, or earlier where the caller announces them.
 
-A row has the same bytes whenever and however it is read, so nothing that is computed from images can tell a stream
-from images held in memory. Threads, not processes: Pillow decodes outside the interpreter's lock, and what is decoded
-needs no copy.
+A row has the same bytes whenever and however it is read, so results computed from a stream are those computed from
+images in memory, bit for bit. Threads, not processes: Pillow decodes outside the interpreter's lock, and threads share
+the decoded images without a copy.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from core.data.dataset import Unreadable
 from core.data.decoded_cache import DecodedCache
 from core.data.files import ImageFiles
 from core.data.images import Form, decode_into, reason_of
+from core.data.index import FileIndex, workers
 from core.errors import InputError
 
 AHEAD_BYTES = 512 * 2**20  # decoded images that may wait to be asked for
@@ -34,26 +34,18 @@ log = logging.getLogger(__name__)
 
 
 class ImageStream:
-    """Decodes m files; all views of a data set share it, its workers and what they have read ahead."""
+    """Decodes the m files that an index kept. Both parts of a data set share one stream and its threads."""
 
-    def __init__(
-        self,
-        files: ImageFiles,
-        positions: np.ndarray,
-        digests: np.ndarray,
-        stamps: np.ndarray,
-        form: Form,
-        cache: DecodedCache | None,
-    ) -> None:
-        """`positions` (m,) in `files`; `digests` (m, 32) and `stamps` (m, 2) as they were indexed."""
-        self._files, self._positions, self._digests, self._stamps = files, positions, digests, stamps
-        self._form, self._cache = form, cache
-        self.shape = (len(positions), *form.size, form.channels)
-        self._row_bytes = int(np.prod(self.shape[1:]))
-        self._pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="decode")
+    def __init__(self, files: ImageFiles, index: FileIndex, form: Form) -> None:
+        """`index`: what `files` were when the data was opened; other content is an error later."""
+        self._files, self._index, self._form = files, index, form
+        self._positions = index.kept
+        self._cache = DecodedCache.open(index.digests[self._positions], form)
+        self.shape = (len(self._positions), *form.shape)
+        self._pool = workers()
         self._lock = threading.Lock()
         self._ahead: OrderedDict[int, tuple[Future[np.ndarray], int]] = OrderedDict()  # row -> result, place in it
-        self.undecoded: dict[int, Unreadable] = {}  # found while reading: their rows are black
+        self.undecoded: dict[int, Unreadable] = {}  # by row; their images are black
         warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # damaged metadata
 
     def read(self, rows: np.ndarray) -> np.ndarray:
@@ -62,18 +54,18 @@ class ImageStream:
         Raises InputError where a file is no longer what was indexed.
         """
         with self._lock:
-            found = {row: self._ahead[row] for row in rows.tolist() if row in self._ahead}
-        missing = np.array([row for row in dict.fromkeys(rows.tolist()) if row not in found], dtype=np.int64)
+            pending = {row: self._ahead[row] for row in rows.tolist() if row in self._ahead}
+        missing = np.array([row for row in dict.fromkeys(rows.tolist()) if row not in pending], dtype=np.int64)
         if len(missing) == 1 or (self._cache is not None and self._cache.has(missing).all()):
             ready: Future[np.ndarray] = Future()
             ready.set_result(self._load(missing))
-            found |= {row: (ready, place) for place, row in enumerate(missing.tolist())}
+            pending |= {row: (ready, place) for place, row in enumerate(missing.tolist())}
         else:
-            found |= self._submit(missing)
+            pending |= self._submit(missing)
         images = np.empty((len(rows), *self.shape[1:]), dtype=np.uint8)
         groups: dict[Future[np.ndarray], tuple[list[int], list[int]]] = {}
         for target, row in enumerate(rows.tolist()):
-            future, place = found[row]
+            future, place = pending[row]
             targets, places = groups.setdefault(future, ([], []))
             targets.append(target)
             places.append(place)
@@ -87,20 +79,20 @@ class ImageStream:
         return images
 
     def prefetch(self, rows: np.ndarray) -> None:
-        """Begin to read `rows` (n,), which will be asked for soon; what has waited longest gives way."""
+        """Begin to decode `rows` (n,), which will be asked for soon. Beyond AHEAD_BYTES the oldest are dropped."""
         with self._lock:
             missing = np.array([row for row in rows.tolist() if row not in self._ahead], dtype=np.int64)
             self._ahead.update(self._submit(missing))
-            while len(self._ahead) * self._row_bytes > AHEAD_BYTES and len(self._ahead) > len(rows):
+            while len(self._ahead) * self._form.bytes > AHEAD_BYTES and len(self._ahead) > len(rows):
                 self._ahead.popitem(last=False)
 
     def _submit(self, rows: np.ndarray) -> dict[int, tuple[Future[np.ndarray], int]]:
-        found = {}
+        pending = {}
         for start in range(0, len(rows), _GROUP):
             group = rows[start : start + _GROUP]
             future = self._pool.submit(self._load, group)
-            found.update({row: (future, place) for place, row in enumerate(group.tolist())})
-        return found
+            pending.update({row: (future, place) for place, row in enumerate(group.tolist())})
+        return pending
 
     def _load(self, rows: np.ndarray) -> np.ndarray:
         images = np.empty((len(rows), *self.shape[1:]), dtype=np.uint8)
@@ -117,7 +109,7 @@ class ImageStream:
         return images
 
     def _bytes(self, row: int) -> bytes:
-        """Return a file's bytes, which are those that were indexed."""
+        """Return a file's bytes; raises InputError where they are not those that were indexed."""
         position = int(self._positions[row])
         name = self._files.names[position]
         try:
@@ -128,7 +120,8 @@ class ImageStream:
                 f"{name} was there when the data was opened and cannot be read now: {reason_of(error)}",
                 "Put the file back, or open the data again without it",
             ) from error
-        if stamp != tuple(self._stamps[row].tolist()) and hashlib.sha256(data).digest() != bytes(self._digests[row]):
+        indexed, digest = self._index.stamp(position), self._index.digests[position]
+        if stamp != indexed and hashlib.sha256(data).digest() != bytes(digest):
             what = f"{name} has changed since the data was opened"
             raise InputError(what, "Put the file back as it was, or open the data again")
         return data
