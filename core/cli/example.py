@@ -51,6 +51,6 @@ def run_example(given: argparse.Namespace, screen: Screen) -> int:
         code = run_to_end(folder, control, screen, example.bench, resume=given.resume)
     screen.say()
     for file in (MODEL, MODEL_PT):
-        screen.say(f"{file}: {read_back_run(folder, file, example.bench.dataset).sentence}")
+        screen.say(f"{file}: {read_back_run(folder, file, example.bench).sentence}")
     screen.say(f"The whole example took {duration(time.monotonic() - began)}.")
     return code

@@ -35,9 +35,8 @@ def run_export(given: argparse.Namespace, screen: Screen) -> int:
 
     result = export(
         options.path_option(given.source), given.format, options.path_option(given.out),
-        with_card=not given.no_card, with_report=given.report, with_forget_list=given.forget_list,
-        overwrite=given.force, arch=options.architecture_option(given),
-        trust_pickle=given.trust_pickle, trust_code=given.trust_code, progress=Loading(screen),
+        options.bench_option(given, Loading(screen)), with_card=not given.no_card, with_report=given.report,
+        with_forget_list=given.forget_list, overwrite=given.force, arch=options.architecture_option(given),
     )  # fmt: skip
     screen.end_line()
     screen.say(result.sentence)

@@ -54,13 +54,13 @@ def run_inspect(given: argparse.Namespace, screen: Screen) -> int:
             "--model and --with-similar are about a forget set", "Name one with --forget-class or --forget-samples"
         )
 
-    found = inspect(
-        given.path, options.data_options(given), arch=options.architecture_option(given),
-        trust_pickle=given.trust_pickle, trust_code=given.trust_code, progress=Loading(screen),
+    described = inspect(
+        given.path, options.bench_option(given, Loading(screen)), options.data_options(given),
+        arch=options.architecture_option(given),
     )  # fmt: skip
     screen.end_line()
-    screen.say(f"{found.title}\n\n{facts(found.facts)}")
-    screen.document(found.as_dict())
+    screen.say(f"{described.title}\n\n{facts(described.facts)}")
+    screen.document(described.as_dict())
     return 0
 
 

@@ -19,12 +19,11 @@ from core.data.named import find_source
 from core.data.preprocessing import Preprocessing
 from core.data.sources import recognise_dataset
 from core.errors import AppError, InputError, RunError, TargetExistsError, UsageError, nearest
-from core.events import Tell
 from core.files import file_sha256
 from core.job import DataPart, Job
 from core.jsonio import read_json, write_json
 from core.models.card import SCHEMA_VERSION, card_to_metadata, find_card
-from core.models.checkpoint import OpenedModel, open_model
+from core.models.checkpoint import OpenedModel, read_model
 from core.models.formats import (
     FORMATS,
     ExportCheck,
@@ -92,42 +91,38 @@ def export(
     source: Path | str,
     format: str,
     out: Path | str,
+    bench: Bench | None = None,
     *,
     with_card: bool = True,
     with_report: bool = False,
     with_forget_list: bool = False,
-    dataset: Dataset | None = None,
     overwrite: bool = False,
     arch: str | None = None,
-    trust_pickle: bool = False,
-    trust_code: bool = False,
-    progress: Tell | None = None,
 ) -> ExportResult:
     """Write the model of a run folder or a weights file as `out`, and files that go with it beside it.
 
     `format` is one of FORMATS; `same` gives back wrapper, keys and types of the file that came in, from the job, so
-    the original may be gone. The written file is read again and compared on up to SAMPLES test images (of `dataset`,
-    or of the job's data where that opens quickly), else on seeded noise, before it takes its place.
+    the original may be gone. The written file is read again and compared on up to SAMPLES images before it takes its
+    place: test images of the run's data, where it is on the bench or opens quickly, else seeded noise.
 
     A card of the same run that is there already, beside its model in another format, names both files from then on.
 
     Raises TargetExistsError where a file to write exists and not `overwrite`; InputError where it is the original or
     one of the run's own files, or the network cannot be written like that; RunError where what was read back differs.
     """
-    out = Path(out)
+    out, bench = Path(out), bench or Bench()
     _check_format(format, out)
-    found = open_source(source, arch=arch, trust_pickle=trust_pickle, trust_code=trust_code)
-    beside = _beside(found, out, with_card, with_report, with_forget_list)
-    others = _others(found, beside["card"], out) if with_card else None
-    again = {path for kind, path in beside.items() if kind != "card" and _copied(found, kind, path)}
+    origin = open_source(source, bench, arch)
+    beside = _beside(origin, out, with_card, with_report, with_forget_list)
+    others = _others(origin, beside["card"], out) if with_card else None
+    again = {path for kind, path in beside.items() if kind != "card" and _copied(origin, kind, path)}
     if others is not None:
         again.add(beside["card"])
-    _check_targets(found, [out, *beside.values()], overwrite, again)
+    _check_targets(origin, [out, *beside.values()], overwrite, again)
     if with_card and others is None:
         _check_card(beside["card"], out, overwrite)
-    images, random_samples = sample_images(found, dataset, progress)
-    if progress:
-        progress("Writing", 0, 0)
+    images, random_samples = sample_images(origin, bench)
+    bench.tell("Writing", 0, 0)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(dir=out.parent, prefix=".export-"))
@@ -135,16 +130,15 @@ def export(
         raise InputError(f"{out.parent} cannot be written to: {error.strerror or error}") from error
     try:
         staged = staging / out.name
-        actual = _write(found, format, staged)
-        if progress:
-            progress("Reading back", 0, 0)
-        checked, notes = _compare(found, format, actual, staged, images)
+        actual = _write(origin, format, staged)
+        bench.tell("Reading back", 0, 0)
+        checked, notes = _compare(origin, format, actual, staged, images)
         sha256 = file_sha256(staged)
         result = ExportResult(
             out, format, checked.keys, checked.largest_difference, checked.samples, random_samples, sha256,
-            tuple(beside.values()), (*notes, *_notes(found, format, out)),
+            tuple(beside.values()), (*notes, *_notes(origin, format, out)),
         )  # fmt: skip
-        _write_beside(found, staging, beside, result, actual, others or {})
+        _write_beside(origin, staging, beside, result, actual, others or {})
         staged.replace(out)
         for path in beside.values():
             (staging / path.name).replace(path)
@@ -155,15 +149,16 @@ def export(
     return result
 
 
-def read_back_run(folder: RunFolder, name: str, dataset: Dataset | None = None) -> ExportResult:
+def read_back_run(folder: RunFolder, name: str, bench: Bench | None = None) -> ExportResult:
     """Read one of a run's own model files (MODEL or MODEL_PT) again and compare it with the other.
 
     Raises RunError where they differ.
     """
-    found = open_source(folder.path)
-    images, random_samples = sample_images(found, dataset)
-    form = found.form if name == MODEL_PT else None
-    checked, notes = _compare(found, "same" if form else "safetensors", "pt" if form else "safetensors",
+    bench = bench or Bench()
+    origin = open_source(folder.path, bench)
+    images, random_samples = sample_images(origin, bench)
+    form = origin.form if name == MODEL_PT else None
+    checked, notes = _compare(origin, "same" if form else "safetensors", "pt" if form else "safetensors",
                               folder.file(name), images)  # fmt: skip
     return ExportResult(
         folder.file(name), "pt" if form else "safetensors", checked.keys, checked.largest_difference, checked.samples,
@@ -380,47 +375,39 @@ class Source:
     @property
     def protected(self) -> tuple[Path, ...]:
         """The files that must not be written over: what is exported, and the models it came from."""
-        found = [self.model.path]
-        if self.job is not None and self.job.model.path:
-            found.append(Path(self.job.model.path))
-        if self.job is not None and self.job.origin is not None:
-            found.append(Path(self.job.origin.path))
-        return tuple(found)
+        first = self.job.origin.path if self.job is not None and self.job.origin is not None else ""
+        before = self.job.model.path if self.job is not None else ""
+        return (self.model.path, *(Path(path) for path in (before, first) if path))
 
 
-def open_source(
-    source: Path | str, *, arch: str | None = None, trust_pickle: bool = False, trust_code: bool = False
-) -> Source:
-    """Open what is to be exported: a run folder with a result, or a weights file."""
+def open_source(source: Path | str, bench: Bench, arch: str | None = None) -> Source:
+    """Open what is to be exported: a run folder with a result, or a weights file, as the bench trusts it."""
     folder = RunFolder(source)
     if not folder.exists:
-        model = open_model(source, arch=arch, trust_pickle=trust_pickle, trust_code=trust_code)
-        return Source(model, model.build(trust_code=trust_code), model.form)
+        model = read_model(source, bench.trust).opened(arch=arch)
+        return Source(model, model.build(), model.form)
     job = folder.job()
     if not is_done(folder):
         raise InputError(
             f"{folder.path} has no result to export yet: it is {folder.status().state}", "Finish or resume the run"
         )
     part = job.model
-    model = open_model(
-        folder.file(MODEL), arch=part.user_code or part.architecture, input_size=part.input_size,
-        in_channels=part.in_channels, trust_code=trust_code,
-    )  # fmt: skip
+    model = read_model(folder.file(MODEL), bench.trust).opened(
+        arch=part.user_code or part.architecture, input_size=part.input_size, in_channels=part.in_channels
+    )
     form = CheckpointForm.from_dict(part.form) if part.form else model.form
-    return Source(model, model.build(trust_code=trust_code), form, folder, job)
+    return Source(model, model.build(), form, folder, job)
 
 
-def sample_images(
-    source: Source, dataset: Dataset | None = None, progress: Tell | None = None
-) -> tuple[torch.Tensor, bool]:
+def sample_images(source: Source, bench: Bench) -> tuple[torch.Tensor, bool]:
     """Return network input (n, C, H, W) float32 to compare on, and whether it is noise.
 
-    Test images of `dataset`, or of the run's data where that opens in a moment, spread over the test part; else
-    seeded noise of the right shape.
+    Test images of the data on the bench, where a run was not made with other data, or of the run's data where that
+    opens in a moment, spread over the test part; else seeded noise of the right shape.
     """
-    spec = source.model.spec
-    if dataset is None and source.job is not None:
-        dataset = _quickly_opened(source.job.data, source.job, progress)
+    spec, dataset, job = source.model.spec, bench.opened_data, source.job
+    if job is not None and (dataset is None or dataset.fingerprint != job.data.fingerprint):
+        dataset = _quickly_opened(job.data, job, bench)
     if dataset is not None and len(dataset.test) and dataset.channels == spec.in_channels:
         size = dataset.preprocessing.size
         ids = torch.linspace(0, len(dataset.test) - 1, min(_sample_count(size), len(dataset.test))).round().long()
@@ -456,7 +443,7 @@ def _sample_count(size: tuple[int, int]) -> int:
     return max(SMALLEST_SAMPLE, min(SAMPLES, PIXELS // max(1, size[0] * size[1])))
 
 
-def _quickly_opened(data: DataPart, job: Job, progress: Tell | None) -> Dataset | None:
+def _quickly_opened(data: DataPart, job: Job, bench: Bench) -> Dataset | None:
     """Open the data of a job where that takes a moment; None where it would take longer or does not work any more."""
     try:
         source = find_source(data.spec)
@@ -468,8 +455,7 @@ def _quickly_opened(data: DataPart, job: Job, progress: Tell | None) -> Dataset 
             quick = kind == "idx" or (kind == "npz" and path.stat().st_size <= QUICK_BYTES)
         if not quick:
             return None
-        options = DataOptions.of(data)
-        dataset = Bench().telling(progress).with_data(data.spec, options).dataset
+        dataset = Bench().telling(bench.tell).with_data(data.spec, DataOptions.of(data)).dataset
         stated = Preprocessing.from_dict(job.model.preprocessing)
     except (AppError, OSError):
         return None

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from core.endings import SUFFIXES, ending
 from core.errors import InputError, NotFoundError, nearest
-from core.events import Tell
 from core.jsonio import read_json
 from core.runs.folder import JOB, REPORT_HTML, REPORT_JSON, RunFolder, list_runs
 from core.session.library import MEASURES, describe_run, request_lines
@@ -21,7 +20,7 @@ from core.verify.numbers import count, percent
 if TYPE_CHECKING:
     from core.data.dataset import Dataset
     from core.models.checkpoint import OpenedModel
-    from core.session.bench import DataOptions
+    from core.session.bench import Bench, DataOptions
 
 Kind = Literal["run", "runs", "model", "dataset", "report", "forget list", "batch"]
 
@@ -81,37 +80,29 @@ def kind_of(path: Path) -> Kind | None:
 
 
 def inspect(
-    text: str,
-    options: DataOptions | None = None,
-    *,
-    arch: str | None = None,
-    trust_pickle: bool = False,
-    trust_code: bool = False,
-    progress: Tell | None = None,
+    text: str, bench: Bench | None = None, options: DataOptions | None = None, *, arch: str | None = None
 ) -> Description:
-    """Describe a path, or a data set known by name.
+    """Describe a path, or a data set known by name; files are opened as an empty bench trusts them.
 
     Raises NotFoundError with the nearest names, UnsafeFileError where looking inside would run code, and InputError
     where it is damaged or nothing this program opens.
     """
     from core.data.named import find_source
     from core.data.sources import recognise_dataset
-    from core.session.bench import DataOptions
+    from core.session.bench import Bench, DataOptions
 
-    path, options = Path(text).expanduser(), options or DataOptions()
+    path, options, bench = Path(text).expanduser(), options or DataOptions(), bench or Bench()
     if not path.exists():
         if find_source(text) is not None:
-            return _dataset(text, options, progress)
+            return _dataset(text, bench, options)
         raise _missing(path, text)
     kind = kind_of(path)
     if path.is_dir() and kind in (None, "dataset"):  # the quick look stops at the first sub-folder
         kind = "dataset" if recognise_dataset(path) is not None else None
     if kind == "model":
-        from core.models.checkpoint import open_model
-
-        return _model(open_model(path, arch=arch, trust_pickle=trust_pickle, trust_code=trust_code))
+        return _model(bench.with_model(path, arch=arch).model)
     if kind == "dataset":
-        return _dataset(str(path), options, progress)
+        return _dataset(str(path), bench, options)
     if kind is not None:
         describe = {"run": _run, "runs": _runs, "report": _report, "forget list": _forget_list, "batch": _batch}[kind]
         return describe(path)
@@ -213,10 +204,10 @@ def _model(model: OpenedModel) -> Description:
     return Description(str(model.path), "model", f"{model.path.name}: a model", tuple(facts), data)
 
 
-def _dataset(spec: str, options: DataOptions, progress: Tell | None) -> Description:
+def _dataset(spec: str, bench: Bench, options: DataOptions) -> Description:
     from core.data.dataset import SET_ASIDE
 
-    dataset, without_test = _open_any(spec, options, progress)
+    dataset, without_test = _open_any(spec, bench, options)
     train, test = len(dataset.train), len(dataset.test)
     if without_test:
         train, test = train + test, 0
@@ -268,15 +259,14 @@ def _left_out(dataset: Dataset) -> list[tuple[str, str]]:
     return [("Left out", count(len(listed))), *(("", line) for line in lines)]
 
 
-def _open_any(spec: str, options: DataOptions, progress: Tell | None) -> tuple[Dataset, bool]:
+def _open_any(spec: str, bench: Bench, options: DataOptions) -> tuple[Dataset, bool]:
     """Open a data set also where it has no test images; the second value says that it has none."""
     from core.data.dataset import SET_ASIDE
-    from core.session.bench import Bench
 
     if options.test_fraction is not None:
-        return Bench().telling(progress).with_data(spec, options).dataset, False
+        return bench.with_data(spec, options).dataset, False
     # A test part of its own is not touched by the fraction.
-    dataset = Bench().telling(progress).with_data(spec, replace(options, test_fraction=0.5)).dataset
+    dataset = bench.with_data(spec, replace(options, test_fraction=0.5)).dataset
     return dataset, dataset.test_origin == SET_ASIDE
 
 

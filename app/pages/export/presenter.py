@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,9 @@ from core.runs.folder import FORGET, REPORT_HTML, RunFolder
 if TYPE_CHECKING:
     from app.context import AppContext
     from app.workers.jobs import JobHandle
+    from core.data.dataset import Dataset
+    from core.events import Tell
+    from core.models.trust import Trust
     from core.session.exporting import ExportResult
     from core.session.kept import Removed, Traces
 
@@ -87,13 +89,10 @@ class ExportPresenter(QObject):
         """Write, read back and compare, in a worker."""
         if self.facts is None or self.busy:
             return
-        dataset = self._context.project.dataset
-        if dataset is not None and dataset.fingerprint != self.facts.job.data.fingerprint:
-            dataset = None
+        project, trust = self._context.project, self._context.trust.of(self.facts.job)
         self._job = self._context.device_jobs.submit(
-            _export, self.facts.folder.path, wish, dataset, overwrite, self._context.trust.code(self.facts.job),
-            key="export",
-        )  # fmt: skip
+            _export, self.facts.folder.path, wish, project.dataset, overwrite, trust, key="export"
+        )
         self._job.progress.connect(self.progress)
         self._job.done.connect(self._exported)
         self._job.failed.connect(self._failed)
@@ -158,14 +157,14 @@ def read_facts(folder: RunFolder) -> ExportFacts:
 
 
 def _export(
-    folder: Path, wish: Wish, dataset: Any, overwrite: bool, trust_code: bool, progress: Callable[[str, int, int], None]
+    folder: Path, wish: Wish, dataset: Dataset | None, overwrite: bool, trust: Trust, progress: Tell
 ) -> ExportResult:
+    from core.session.bench import Bench
     from core.session.exporting import export
 
     return export(
-        folder, wish.format, wish.path, with_card=wish.with_card, with_report=wish.with_report,
-        with_forget_list=wish.with_forget_list, dataset=dataset, overwrite=overwrite, progress=progress,
-        trust_code=trust_code,
+        folder, wish.format, wish.path, Bench(None, dataset, trust=trust, tell=progress), with_card=wish.with_card,
+        with_report=wish.with_report, with_forget_list=wish.with_forget_list, overwrite=overwrite,
     )  # fmt: skip
 
 

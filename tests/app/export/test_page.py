@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import subprocess
 import sys
 import threading
@@ -15,7 +14,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 from app.dialogs.confirm import ConfirmDialog
 from app.pages.export import ExportPage, create
 from app.pages.export.page import BOTH_MODELS, NOTHING, UNCHECKED
-from app.pages.export.presenter import Wish, read_facts
+from app.pages.export.presenter import read_facts
 from app.widgets.labels import Label
 from core.jsonio import read_json, write_json
 from core.runs.folder import CARD, CHECKPOINTS, FORGET
@@ -270,19 +269,3 @@ def test_importing_the_page_imports_nothing_heavy():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
-
-
-def test_the_export_is_compared_on_images_of_the_runs_own_data(ready, context, bench, tmp_path, monkeypatch):
-    handed: list[object] = []
-
-    def submit(function, path, wish, dataset, *more, **keywords):
-        handed.append(dataset)
-        raise RuntimeError("enough seen")
-
-    monkeypatch.setattr(context.device_jobs, "submit", submit)
-    wish = Wish("same", tmp_path / "out.safetensors", True, False, False)
-    for dataset in (bench.dataset, dataclasses.replace(bench.dataset, fingerprint="e" * 64)):
-        context.project.set_opened(bench.model, dataset)
-        with pytest.raises(RuntimeError, match="enough seen"):
-            ready.presenter.export(wish)
-    assert handed == [bench.dataset, None]

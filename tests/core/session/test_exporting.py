@@ -250,7 +250,7 @@ def test_a_model_file_is_converted_on_seeded_noise(original, tmp_path):
 
 
 def test_a_dataset_at_hand_is_used_for_the_comparison(original, tmp_path):
-    result = export(original, "pt", tmp_path / "a.pt", dataset=Bench().with_data("digits").dataset)
+    result = export(original, "pt", tmp_path / "a.pt", Bench().with_data("digits"))
     assert not result.random_samples and result.samples == 256
 
 
@@ -262,11 +262,11 @@ def test_a_file_without_optional_keys_comes_back_without_them(tmp_path):
 
 
 def test_large_inputs_are_compared_on_fewer_images(run):
-    source = open_source(run.path)
+    source = open_source(run.path, Bench())
     model = dataclasses.replace(source.model, spec=dataclasses.replace(SPEC, input_size=(224, 224)))
-    images, noise = sample_images(dataclasses.replace(source, model=model, job=None))
+    images, noise = sample_images(dataclasses.replace(source, model=model, job=None), Bench())
     assert noise and images.shape == (20, 1, 224, 224)
-    again, _ = sample_images(dataclasses.replace(source, model=model, job=None))
+    again, _ = sample_images(dataclasses.replace(source, model=model, job=None), Bench())
     assert torch.equal(images, again)
 
 
@@ -334,3 +334,12 @@ def test_safetensors_metadata_comes_back(tmp_path):
     other = export(tmp_path / "a.safetensors", "same", tmp_path / "c.bin")
     assert any("safetensors, so this one is, too" in note for note in other.notes)
     assert CheckpointForm.from_dict(read_weights(other.path).form.to_dict()).format == "safetensors"
+
+
+def test_an_export_is_compared_on_images_of_the_runs_own_data(run, bench, tmp_path):
+    """Other data on the bench is not asked, although it has as many images of the same size."""
+    other = dataclasses.replace(bench.dataset, fingerprint="e" * 64, test=bench.dataset.test.take(torch.arange(20)))
+    source = open_source(run.path, bench)
+    own, noise = sample_images(source, bench)
+    found, other_noise = sample_images(source, Bench(None, other))
+    assert not noise and not other_noise and torch.equal(own, found) and len(own) > 20
