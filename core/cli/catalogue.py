@@ -78,7 +78,8 @@ def _in_short(method: Method) -> str:
     lines = [f"{method.id}  {method.title}", wrapped(method.summary, "  ")]
     suits = " and ".join(sorted(method.suits))
     presets = ", ".join(preset.name for preset in method.presets)
-    lines.append(f"  {method.status}; for {suits} forgetting" + (f"; presets: {presets}" if presets else ""))
+    told = f"{method.status}; for {suits} forgetting" + (f"; presets: {presets}" if presets else "")
+    lines.append(wrapped(told, "  "))
     return "\n".join(lines)
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from core.jsonio import dumps_pretty
 from core.verify.numbers import DASH, count
 
+if TYPE_CHECKING:
+    from rich.console import JustifyMethod
+
 _NARROWEST = 40  # columns that are written to even where a terminal says it has fewer
+_UNLIMITED = 10_000  # columns of a file or a pipe
 
 
 class Screen:
@@ -52,7 +57,7 @@ class Screen:
     @property
     def width(self) -> int:
         """Characters of a line that can be written over."""
-        return max(_NARROWEST, shutil.get_terminal_size().columns) - 1
+        return _terminal_width() - 1
 
     def say(self, text: str = "") -> None:
         """Write a line for people; nothing with --json."""
@@ -117,31 +122,52 @@ class Screen:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
-    """Lay out text in columns, the first `left` of them flush left and the others flush right."""
-    lines = [list(header), *(list(row) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if column < left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+    """Lay out text in columns, the first `left` of them flush left and the others flush right.
+
+    On a terminal the titles are bold and cells fold where the table would be too wide; elsewhere it is plain text as
+    wide as it needs to be.
+    """
+    return _columns(rows, ["left" if column < left else "right" for column in range(len(header))], header)
 
 
 def facts(rows: Iterable[tuple[str, str]], indent: str = "") -> str:
-    """Lay out names with what is said of them, one a line."""
-    known = list(rows)
-    width = max((len(name) for name, _ in known), default=0)
-    return "\n".join(f"{indent}{name:<{width}}  {value}".rstrip() for name, value in known)
+    """Lay out names with what is said of them, one a line; long ones go on below themselves on a terminal."""
+    return _columns(rows, ["left", "left"], indent=len(indent))
 
 
-def wrapped(text: str, indent: str = "", width: int = 0) -> str:
+def _columns(
+    rows: Iterable[Sequence[str]], justify: Sequence[JustifyMethod], header: Sequence[str] = (), indent: int = 0
+) -> str:
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.table import Table
+
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(header), header_style="bold")
+    for column, side in enumerate(justify):
+        grid.add_column(header[column] if header else "", justify=side, overflow="fold")
+    for row in rows:
+        grid.add_row(*row)
+    live = sys.stdout.isatty()
+    styled = live and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    console = Console(
+        file=io.StringIO(), width=_terminal_width() if live else _UNLIMITED, force_terminal=styled,
+        color_system="standard" if styled else None, markup=False, emoji=False, highlight=False,
+    )  # fmt: skip
+    with console.capture() as text:
+        console.print(Padding(grid, (0, 0, 0, indent), expand=False))
+    return "\n".join(line.rstrip() for line in text.get().splitlines())
+
+
+def wrapped(text: str, indent: str = "") -> str:
     """Break a paragraph to the width of the terminal."""
     import textwrap
 
-    width = width or min(100, max(_NARROWEST, shutil.get_terminal_size().columns))
+    width = min(100, _terminal_width())
     return textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+
+
+def _terminal_width() -> int:
+    return max(_NARROWEST, shutil.get_terminal_size().columns)
 
 
 def shorten(text: str, width: int) -> str:

@@ -145,3 +145,54 @@ def test_tables_are_flush():
     assert facts([("a", "1"), ("long", "2")]) == "a     1\nlong  2"
     assert shorten("abcdef", 4) == "abc…" and shorten("abc", 4) == "abc"
     assert [bytes_text(n) for n in (0, 812, 1_400_000, 999_960_000, None)] == ["0 B", "812 B", "1.4 MB", "1.0 GB", "–"]
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Standard output as a terminal of some columns."""
+
+    def make(columns: int, **environment: str) -> None:
+        monkeypatch.setattr("sys.stdout", Terminal())
+        for name in ("NO_COLOR", "TERM"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in {"COLUMNS": str(columns), **environment}.items():
+            monkeypatch.setenv(name, value)
+
+    return make
+
+
+ROWS = [("one", "a sentence of several words"), ("two", "[brackets] stay :smile:")]
+
+
+def test_a_pipe_gets_whole_lines_without_codes(streams):
+    streams()
+    text = table(("name", "what"), [*ROWS, ("three", "x" * 500)], left=2)
+    assert "\x1b" not in text and len(text.splitlines()) == 4 and "x" * 500 in text
+    assert "[brackets] stay :smile:" in text and not any(line.endswith(" ") for line in text.splitlines())
+
+
+def test_a_terminal_gets_bold_titles_unless_told_otherwise(terminal):
+    for environment, bold in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
+        terminal(80, **environment)
+        assert ("\x1b[1m" in table(("name", "what"), ROWS, left=2)) == bold
+
+
+def test_a_narrow_terminal_folds_cells_and_keeps_the_columns(terminal):
+    terminal(40, NO_COLOR="1")
+    lines = table(("name", "what"), [("one", "word " * 20)], left=2).splitlines()
+    assert max(map(len, lines)) <= 40 and len(lines) > 3
+    assert all(line.startswith("     ") for line in lines[2:])  # the second column goes on below itself
+    terminal(10, NO_COLOR="1")  # a terminal that says it has hardly any is written to as if it had 40
+    assert max(map(len, table(("name", "what"), [("one", "word " * 20)], left=2).splitlines())) > 10
+
+
+def test_names_in_wide_letters_are_aligned(streams):
+    streams()
+    first, second = table(("class", "n"), [("猫犬", "1"), ("cats", "2")]).splitlines()[1:]
+    assert first == "猫犬   1" and second == "cats   2"
+
+
+def test_long_facts_go_on_below_themselves(terminal):
+    terminal(44, NO_COLOR="1")
+    lines = facts([("lr", "step size " * 8)], "  ").splitlines()
+    assert len(lines) > 1 and lines[0].startswith("  lr  step") and all(line.startswith("      ") for line in lines[1:])
