@@ -5,28 +5,23 @@ from __future__ import annotations
 from core.errors import unknown_name
 from core.methods.bad_teacher import BAD_TEACHER
 from core.methods.base import Method
-from core.methods.boundary_expand import BOUNDARY_EXPAND
-from core.methods.boundary_shrink import BOUNDARY_SHRINK
-from core.methods.cf_k import CF_K
+from core.methods.boundary import BOUNDARY_EXPAND, BOUNDARY_SHRINK
+from core.methods.dampening import LFSSD, SSD
 from core.methods.delete import DELETE
-from core.methods.esc import ESC
-from core.methods.eu_k import EU_K
 from core.methods.finetune import FINETUNE
 from core.methods.fisher import FISHER
 from core.methods.gradient_ascent import GRADIENT_ASCENT
 from core.methods.head_only import HEAD_ONLY
 from core.methods.influence import INFLUENCE
 from core.methods.l1_sparse import L1_SPARSE
-from core.methods.lfssd import LFSSD
 from core.methods.lipschitz import LIPSCHITZ
-from core.methods.loft import LOFT
 from core.methods.muda import MUDA
 from core.methods.neggrad_plus import NEGGRAD_PLUS
-from core.methods.random_labels import RANDOM_LABELS
+from core.methods.projection import ESC, LOFT
+from core.methods.relabelling import RANDOM_LABELS, SALUN
 from core.methods.retrain import RETRAIN
-from core.methods.salun import SALUN
 from core.methods.scrub import SCRUB
-from core.methods.ssd import SSD
+from core.methods.tail import CF_K, EU_K
 from core.methods.unsir import UNSIR
 
 

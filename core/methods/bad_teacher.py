@@ -14,10 +14,10 @@ from functools import partial
 
 from core.data.batches import Batch
 from core.methods.base import (
+    SINGLE,
     STEP_SIZE_SEARCH,
     Aux,
     Facts,
-    Length,
     Method,
     Preset,
     SearchRange,
@@ -25,9 +25,11 @@ from core.methods.base import (
     Terms,
     Train,
 )
-from core.methods.common import optimiser_of, optimiser_parameters
+from core.methods.common import Group, contrasting, optimiser_parameters
 from core.methods.losses import divergence, mean_over
-from core.parameters import Parameter, Values
+from core.parameters import Values
+
+TEACHERS = Group("Teachers")
 
 
 def forget_weight(values: Values, facts: Facts) -> float:
@@ -48,17 +50,11 @@ def imitate(out: StageOutput, batch: Batch, aux: Aux, values: Values, *, p: floa
 def plan(values: Values, facts: Facts) -> list[Train]:
     """One stage over a share of the retain set with the forget set beside it."""
     return [
-        Train(
-            name="imitate two teachers",
-            phase="forget",
-            reads="retain",
-            loss=partial(imitate, p=forget_weight(values, facts)),
-            length=Length(epochs=values.epochs),
-            batch=values.batch,
-            optimiser=optimiser_of(values),
-            beside="forget",
-            batch_norm="frozen",
-            needs=frozenset({"teacher", "untrained"}),
+        contrasting(
+            "imitate two teachers",
+            partial(imitate, p=forget_weight(values, facts)),
+            values,
+            needs=("teacher", "untrained"),
             share=values.retain_share,
         )
     ]
@@ -76,52 +72,24 @@ BAD_TEACHER = Method(
     summary="Makes outputs on the forget set like an untrained network's and keeps the others like the original's. "
     "Features stay much as they were.",
     citation="Chundawat et al. 2023 (arXiv 2205.08096); constants from the authors' code (MIT licence)",
-    status="baseline",
     group="distillation",
     parameters=(
-        Parameter(
-            "epochs",
-            "float",
-            10.0,
-            "Passes over the share of the images to keep; published code takes 1, on far larger data.",
-            low=0,
-            high=1000,
-            unit="passes",
-            group="Teachers",
+        TEACHERS.passes(
+            10.0, "Passes over the share of the images to keep; published code takes 1, on far larger data."
         ),
-        Parameter(
-            "retain_share",
-            "float",
-            0.3,
-            "Share of the images to keep that is read; published code takes 0.3.",
-            low=0,
-            high=1,
-            low_open=True,
-            group="Teachers",
+        TEACHERS.share(
+            "retain_share", 0.3, "Share of the images to keep that is read; published code takes 0.3.", low_open=True
         ),
-        Parameter(
+        TEACHERS.share(
             "forget_weight",
-            "float",
             0.0,
             "Weight of the untrained teacher; 0: the share that forget images have of what is read, as published.",
-            low=0,
-            high=1,
-            group="Teachers",
         ),
-        Parameter(
-            "temperature",
-            "float",
-            1.0,
-            "Softens outputs before they are compared; published code takes 1.",
-            low=0.01,
-            high=1000,
-            log=True,
-            group="Teachers",
-        ),
+        TEACHERS.temperature(1.0, "Softens outputs before they are compared; published code takes 1."),
         *optimiser_parameters(lr=0.02, schedule="cosine", clip=1.0),
     ),
     plan=plan,
-    needs=frozenset({"forget set", "retain set", "teacher"}),
+    needs=("forget set", "retain set", "teacher"),
     presets=(
         Preset(
             "samples",
@@ -129,13 +97,9 @@ BAD_TEACHER = Method(
             "Few small steps: more of them make forget images stand out, because an untrained network is unsure of "
             "them and a retrained one is not.",
             {"epochs": 3.0, "lr": 0.01, "schedule": "constant"},
-            frozenset({"sample"}),
+            SINGLE,
         ),
-        Preset(
-            "default",
-            "Default",
-            "The published share of images; step size and length are for small data.",
-        ),
+        Preset("default", "Default", "The published share of images; step size and length are for small data."),
         Preset(
             "published",
             "As published",

@@ -20,7 +20,8 @@ from core.models.tap import TappedModel
 from core.parameters import Parameter, Values
 from core.selection import CLASS, SAMPLE
 
-BOTH = frozenset({CLASS, SAMPLE})
+WHOLE, SINGLE = frozenset({CLASS}), frozenset({SAMPLE})  # kinds of images to forget
+BOTH = WHOLE | SINGLE
 Aux = dict[str, torch.Tensor]
 Terms = dict[str, torch.Tensor]
 Reads = Literal["retain", "forget", "all"]
@@ -123,6 +124,7 @@ class Context(Protocol):
 
 
 Refresh = Callable[[Context], Aux]  # makes constants of a stage
+Loss = Callable[[StageOutput, Batch, Aux, Values], Terms]  # its terms by name; "loss" is what a step lowers
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ class Train:
     name: str
     phase: str  # forget | recover | train: what the strip above the plots shows
     reads: Reads
-    loss: Callable[[StageOutput, Batch, Aux, Values], Terms]
+    loss: Loss
     length: Length
     batch: int = 128
     optimiser: Optimiser = Optimiser()
@@ -166,7 +168,7 @@ class Train:
     batch_norm: Literal["train", "frozen"] = "train"
     tunes: str = "all"  # all | head | last-N (building blocks); what is not tuned stays in eval mode
     cached: bool = False  # what the first tuned block receives is computed once for all samples, unaugmented
-    needs: frozenset[str] = frozenset()  # "teacher", "untrained", "parameters"
+    needs: tuple[str, ...] = ()  # "teacher", "untrained", "parameters"
     share: float = 1.0  # of the set that may be read at all, stratified, fixed for the run
     stream: str = ""  # order and augmentation stream; the stage's phase where empty
     augment: bool = True
@@ -269,11 +271,11 @@ class Method:
     title: str
     summary: str
     citation: str
-    status: Literal["reference", "control", "baseline", "reconstruction"]
     parameters: tuple[Parameter, ...]
     plan: Callable[[Values, Facts], Sequence[Stage]]
+    status: Literal["reference", "control", "baseline", "reconstruction"] = "baseline"
     group: Group = "gradient"  # under which heading its card stands
-    needs: frozenset[str] = frozenset()  # shown on the card: "retain set", "forget set", "teacher"
+    needs: tuple[str, ...] = ()  # shown on the card: "retain set", "forget set", "teacher"
     suits: frozenset[str] = BOTH  # kinds of images it can forget, alone or together
     presets: tuple[Preset, ...] = ()
     starts_from: Literal["original", "fresh"] = "original"

@@ -2,15 +2,79 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, Literal
+
 import torch
 import torch.nn.functional as F
 
 from core.data.batches import Batch, batches_in
-from core.methods.base import Aux, Context, Length, Optimiser, StageOutput, Terms, Train
+from core.methods.base import Aux, Context, Facts, Length, Loss, Optimiser, StageOutput, Terms, Train
 from core.parameters import Parameter, Values
 
 OPTIMISERS = ("sgd", "nesterov", "adamw")
 SCHEDULES = ("constant", "cosine", "one-cycle")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters under one heading of the form. Further options of each are those of `Parameter`."""
+
+    heading: str
+
+    def __call__(
+        self, name: str, default: int | float, help: str, *, low: float = 0, high: float = 1000, **options: Any
+    ) -> Parameter:
+        """Return a number within bounds, whole where its default is, or a switch where that is true or false."""
+        if isinstance(default, bool):
+            return Parameter(name, "bool", default, help, group=self.heading, **options)
+        kind: Literal["int", "float"] = "int" if isinstance(default, int) else "float"
+        return Parameter(name, kind, default, help, low, high, group=self.heading, **options)
+
+    def choice(self, name: str, choices: tuple[str, ...], default: str, help: str, **options: Any) -> Parameter:
+        """Return one of several words."""
+        return Parameter(name, "choice", default, help, choices=choices, group=self.heading, **options)
+
+    def share(self, name: str, default: float, help: str, **options: Any) -> Parameter:
+        """Return a number from 0 to 1."""
+        return self(name, default, help, high=1, **options)
+
+    def images(self, name: str, default: int, help: str, **options: Any) -> Parameter:
+        """Return a number of images, of any size of data."""
+        return self(name, default, help, high=10**8, unit="images", **options)
+
+    def passes(self, default: float, help: str, **options: Any) -> Parameter:
+        """Return `epochs`, how often a set is passed over."""
+        return self("epochs", default, help, unit="passes", **options)
+
+    def temperature(self, default: float, help: str) -> Parameter:
+        """Return the temperature of a distillation."""
+        return self("temperature", default, help, low=0.01, log=True)
+
+    def most_steps(self, what: str) -> Parameter:
+        """Return `max_steps`, which keeps a large forget set from taking more steps than forgetting needs."""
+        return self(
+            "max_steps",
+            0,
+            f"Most steps in {what}, however large the forget set is; 0: no limit, as published.",
+            high=10**6,
+            unit="steps",
+            title="Most forget steps",
+        )
+
+    def fewest_steps(self, what: str) -> Parameter:
+        """Return `min_steps`, with which few images are visited more often."""
+        return self(
+            "min_steps",
+            0,
+            f"Fewest steps: {what} is visited again until they are reached; 0: as many as the passes have.",
+            high=10**6,
+            unit="steps",
+            title="Fewest steps",
+        )
+
+
+OPTIMISER = Group("Optimiser")
 
 
 def optimiser_parameters(
@@ -20,74 +84,21 @@ def optimiser_parameters(
     batch: int = 128,
     momentum: float = 0.9,
     clip: float = 0.0,
-    optimiser: str = "sgd",
 ) -> tuple[Parameter, ...]:
     """Return the parameters of an optimiser with a method's own defaults."""
-    group = "Optimiser"
+    group = OPTIMISER
     return (
-        Parameter(
-            "lr",
-            "float",
-            lr,
-            "How far one step moves the weights.",
-            low=0,
-            high=10,
-            log=True,
-            group=group,
-            title="Step size",
+        group("lr", lr, "How far one step moves the weights.", high=10, log=True, title="Step size"),
+        group("batch", batch, "Images in one step.", low=1, high=65536, log=True, unit="images", title="Batch size"),
+        group.choice(
+            "optimiser", OPTIMISERS, "sgd", "How gradients become steps; nesterov is SGD that looks one step ahead."
         ),
-        Parameter(
-            "batch",
-            "int",
-            batch,
-            "Images in one step.",
-            low=1,
-            high=65536,
-            log=True,
-            unit="images",
-            group=group,
-            title="Batch size",
+        group("momentum", momentum, "Share of the last step carried on (SGD).", high=0.999),
+        group.share("weight_decay", weight_decay, "Pull of the weights toward zero.", log=True),
+        group.choice(
+            "schedule", SCHEDULES, schedule, "How the step size changes over the run.", title="Step size schedule"
         ),
-        Parameter(
-            "optimiser",
-            "choice",
-            optimiser,
-            "How gradients become steps; nesterov is SGD that looks one step ahead.",
-            choices=OPTIMISERS,
-            group=group,
-        ),
-        Parameter(
-            "momentum", "float", momentum, "Share of the last step carried on (SGD).", low=0, high=0.999, group=group
-        ),
-        Parameter(
-            "weight_decay",
-            "float",
-            weight_decay,
-            "Pull of the weights toward zero.",
-            low=0,
-            high=1,
-            log=True,
-            group=group,
-        ),
-        Parameter(
-            "schedule",
-            "choice",
-            schedule,
-            "How the step size changes over the run.",
-            choices=SCHEDULES,
-            group=group,
-            title="Step size schedule",
-        ),
-        Parameter(
-            "clip",
-            "float",
-            clip,
-            "Largest gradient norm; 0 does not clip.",
-            low=0,
-            high=1e6,
-            group=group,
-            title="Gradient clip",
-        ),
+        group("clip", clip, "Largest gradient norm; 0 does not clip.", high=1e6, title="Gradient clip"),
     )
 
 
@@ -104,38 +115,9 @@ def optimiser_of(values: Values, *, lr: float | None = None, span: str = "stage"
     )
 
 
-def step_limit(steps: int, what: str) -> Parameter:
-    """Return the parameter `max_steps`, which keeps a large forget set from taking more steps than forgetting needs."""
-    return Parameter(
-        "max_steps",
-        "int",
-        steps,
-        f"Most steps in {what}, however large the forget set is; 0: no limit, as published.",
-        low=0,
-        high=10**6,
-        unit="steps",
-        title="Most forget steps",
-    )
-
-
 def limited(epochs: float, images: int, batch: int, most: int) -> Length:
     """Return so many passes over a set of `images`, cut off after `most` steps; 0: not cut off."""
     return Length(steps=most) if 0 < most < batches_in(epochs, images, batch) else Length(epochs=epochs)
-
-
-def least_steps(what: str, group: str) -> Parameter:
-    """Return the parameter `min_steps`, with which few images are visited more often."""
-    return Parameter(
-        "min_steps",
-        "int",
-        0,
-        f"Fewest steps: {what} is visited again until they are reached; 0: as many as the passes have.",
-        low=0,
-        high=10**6,
-        unit="steps",
-        group=group,
-        title="Fewest steps",
-    )
 
 
 def at_least(epochs: float, images: int, batch: int, least: int) -> Length:
@@ -153,15 +135,23 @@ def forgotten_classes(context: Context) -> Aux:
     return {"forget_classes": torch.tensor(context.forget_classes, dtype=torch.int64, device=context.device)}
 
 
-def training(name: str, phase: str, values: Values) -> Train:
-    """Return passes of cross-entropy over the retain set, in the one order that all methods share."""
-    return Train(
-        name=name,
-        phase=phase,
-        reads="retain",
-        loss=classification,
-        length=Length(epochs=values.epochs),
-        batch=values.batch,
-        optimiser=optimiser_of(values),
-        stream="train",
-    )
+def forgetting(name: str, loss: Loss, values: Values, **own: Any) -> Train:
+    """Return `epochs` passes over the forget set; `own` replaces what a stage of that kind has.
+
+    Batch norm keeps its statistics, because only images to forget pass; these are not augmented.
+    """
+    usual = {"reads": "forget", "length": Length(epochs=values.epochs) if "epochs" in values else Length()}
+    usual |= {"batch": values.batch, "optimiser": optimiser_of(values), "batch_norm": "frozen", "augment": False}
+    return Train(name, "forget", loss=loss, **{**usual, **own})
+
+
+def contrasting(name: str, loss: Loss, values: Values, **own: Any) -> Train:
+    """Return `epochs` passes over the retain set with batches of the forget set beside them."""
+    return forgetting(name, loss, values, **{"reads": "retain", "beside": "forget", "augment": True, **own})
+
+
+def keeping(name: str, values: Values, facts: Facts, loss: Loss = classification, **own: Any) -> Train:
+    """Return passes over the retain set in the one order that all methods share, `min_steps` at least where set."""
+    length = at_least(values.epochs, facts.retain, values.batch, int(values.get("min_steps", 0)))
+    usual = {"phase": "recover", "batch": values.batch, "optimiser": optimiser_of(values), "stream": "train"}
+    return Train(name, reads="retain", loss=loss, length=length, **{**usual, **own})

@@ -19,8 +19,10 @@ import torch.nn.functional as F
 
 from core.data.batches import derive_seed
 from core.errors import RunError
-from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange
+from core.methods.base import SINGLE, Context, Edit, Facts, Method, Preset, SearchRange
+from core.methods.common import Group
 from core.methods.strength import (
+    STRENGTH,
     at_most,
     search_looks,
     search_parameters,
@@ -29,7 +31,10 @@ from core.methods.strength import (
     weights_of,
     write,
 )
-from core.parameters import Parameter, Values
+from core.parameters import Values
+
+HEAD = Group("Head")
+INFORMATION = Group("Information")
 
 SMALLEST_INFORMATION = 1e-8  # added to F, as published
 LARGEST_VARIANCE = 1e3  # of the noise for alpha = 1, as published: weights without information are not lost at once
@@ -111,62 +116,45 @@ FISHER = Method(
     summary="Adds noise to the weights, large where the images to keep do not depend on them; no training. "
     "Without an edit of the last layer it forgets little before it does damage.",
     citation="Golatkar, Achille, Soatto 2020 (arXiv 1911.04933)",
-    status="baseline",
     group="closed form",
     parameters=(
-        Parameter(
+        STRENGTH(
             "alpha",
-            "float",
             1e-6,
             "Variance of the noise for a weight of information 1; published: 1e-9 to 1e-6.",
-            low=0,
             high=1e3,
             log=True,
-            group="Strength",
             title="Strength of the noise",
         ),
         *search_parameters("alpha", "the strength"),
-        Parameter(
+        HEAD(
             "replace_rows",
-            "bool",
             False,
             "Also replace the forgotten classes' rows of the last layer by noise, as the published code does; that "
             "alone is an edit of the head.",
-            group="Head",
             title="Replace the head's rows",
         ),
-        Parameter(
+        INFORMATION.images(
             "samples",
-            "int",
             2000,
             "Images to keep that the information is taken from; 0 takes all, as published.",
-            low=0,
-            high=10**8,
-            unit="images",
-            group="Information",
             title="Images behind information",
         ),
-        Parameter(
+        INFORMATION(
             "labels",
-            "int",
             10,
             "Most probable labels of each image that the information is summed over, a pass each.",
             low=1,
             high=10**6,
-            group="Information",
             title="Labels behind information",
         ),
     ),
     plan=plan,
     reads_unseen=search_reads_unseen,
-    needs=frozenset({"retain set"}),
+    needs=("retain set",),
     presets=(
         Preset(
-            "samples",
-            "Single images",
-            "Noise alone, for no row of the head is theirs.",
-            {"max_drop": 0.05},
-            frozenset({"sample"}),
+            "samples", "Single images", "Noise alone, for no row of the head is theirs.", {"max_drop": 0.05}, SINGLE
         ),
         Preset(
             "published",

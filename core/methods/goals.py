@@ -8,6 +8,7 @@ import torch
 
 from core.data.batches import Batch, batches_in, batches_per_epoch
 from core.methods.base import Aux, Context, Facts, Length, Train
+from core.methods.common import Group
 from core.parameters import Parameter, Values
 
 GOALS = ("forget accuracy", "unseen accuracy", "none")
@@ -16,53 +17,32 @@ OPEN = "open"  # aux: which goals are not reached yet, 1 or 0: (2,) of images th
 GOAL_SAMPLES = 2000  # of each set looked at by the stop rule
 
 
-def goal_parameters(group: str, goal: str = "forget accuracy") -> tuple[Parameter, ...]:
+def goal_parameters(group: Group) -> tuple[Parameter, ...]:
     """Return the parameters of the stop rule."""
     return (
-        Parameter(
+        group.choice(
             "goal",
-            "choice",
-            goal,
+            GOALS,
+            "forget accuracy",
             "What ends the run: forget accuracy at a number, forget accuracy no higher than the original's on unseen "
             "images (for single images, whose classes stay), or nothing.",
-            choices=GOALS,
-            group=group,
         ),
-        stop_accuracy(0.05, group),
-        Parameter(
-            "checks",
-            "int",
-            4,
-            "How often in a pass the goal is looked at.",
-            low=1,
-            high=1000,
-            group=group,
-        ),
-        Parameter(
+        stop_accuracy(group, 0.05),
+        group("checks", 4, "How often in a pass the goal is looked at.", low=1),
+        group(
             "check_steps",
-            "int",
             0,
             "Most steps between two looks, so that a large forget set does not run past the goal; 0: no limit.",
-            low=0,
             high=10**6,
             unit="steps",
-            group=group,
             title="Most steps between looks",
         ),
     )
 
 
-def stop_accuracy(default: float, group: str) -> Parameter:
+def stop_accuracy(group: Group, default: float) -> Parameter:
     """Return the parameter of the goal that is a number."""
-    return Parameter(
-        "stop_accuracy",
-        "float",
-        default,
-        "Forget accuracy at which to stop (goal: forget accuracy).",
-        low=0,
-        high=1,
-        group=group,
-    )
+    return group.share("stop_accuracy", default, "Forget accuracy at which to stop (goal: forget accuracy).")
 
 
 def until_goal(stage: Train, values: Values, facts: Facts) -> Train:

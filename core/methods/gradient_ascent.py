@@ -7,14 +7,14 @@ for each batch of the forget set:
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from core.data.batches import Batch
-from core.methods.base import Aux, Facts, Length, Method, Preset, StageOutput, Terms, Train
-from core.methods.common import optimiser_of, optimiser_parameters, step_limit
+from core.methods.base import SINGLE, Aux, Facts, Method, Preset, StageOutput, Terms, Train
+from core.methods.common import Group, forgetting, optimiser_parameters
 from core.methods.goals import explain_goal, goal_parameters, judges_by_unseen, pull, until_goal
 from core.methods.losses import cross_entropies, mean_of
-from core.parameters import Parameter, Values
+from core.parameters import Values
+
+ASCENT = Group("Ascent")
 
 
 def ascend(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
@@ -26,18 +26,7 @@ def ascend(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
 
 def plan(values: Values, facts: Facts) -> list[Train]:
     """Passes over the forget set until the goal is reached."""
-    stage = Train(
-        name="ascend",
-        phase="forget",
-        reads="forget",
-        loss=ascend,
-        length=Length(epochs=values.epochs),
-        batch=values.batch,
-        optimiser=optimiser_of(values),
-        batch_norm="frozen",
-        augment=False,
-    )
-    return [until_goal(stage, values, facts)]
+    return [until_goal(forgetting("ascend", ascend, values), values, facts)]
 
 
 GRADIENT_ASCENT = Method(
@@ -47,35 +36,20 @@ GRADIENT_ASCENT = Method(
     "so a step too many costs them.",
     citation="Baseline in Golatkar et al. 2020 (arXiv 1911.04933) and Thudi et al. 2022 (arXiv 2109.13398); constants "
     "from the code of Fan et al. 2024 (arXiv 2310.12508, MIT licence)",
-    status="baseline",
-    group="gradient",
     parameters=(
-        Parameter(
-            "epochs",
-            "float",
-            20.0,
-            "Passes over the forget set at most; published code takes 5 and has no goal.",
-            low=0,
-            high=1000,
-            unit="passes",
-            group="Ascent",
-        ),
-        replace(step_limit(0, "the run"), group="Ascent"),
-        *goal_parameters("Ascent"),
-        Parameter(
+        ASCENT.passes(20.0, "Passes over the forget set at most; published code takes 5 and has no goal."),
+        ASCENT.most_steps("the run"),
+        *goal_parameters(ASCENT),
+        ASCENT(
             "ceiling",
-            "float",
             0.0,
             "Loss above which an image is pushed no further; 0: none. Chance is the logarithm of the class count.",
-            low=0,
-            high=1000,
-            group="Ascent",
             title="Loss ceiling",
         ),
         *optimiser_parameters(lr=0.05, clip=1.0),
     ),
     plan=plan,
-    needs=frozenset({"forget set"}),
+    needs=("forget set",),
     reads_unseen=judges_by_unseen,
     presets=(
         Preset(
@@ -83,7 +57,7 @@ GRADIENT_ASCENT = Method(
             "Single images",
             "Small steps until the images are guessed no better than unseen ones.",
             {"goal": "unseen accuracy", "lr": 0.003, "batch": 32, "epochs": 10.0, "max_steps": 200, "check_steps": 1},
-            frozenset({"sample"}),
+            SINGLE,
         ),
         Preset(
             "default",

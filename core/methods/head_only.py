@@ -7,10 +7,12 @@ from torch import nn
 
 from core.data.batches import Batch
 from core.errors import RunError
-from core.methods.base import Aux, Context, Edit, Facts, Length, Method, Preset, Stage, StageOutput, Terms, Train
-from core.methods.common import forgotten_classes, optimiser_of, optimiser_parameters
+from core.methods.base import WHOLE, Aux, Context, Edit, Facts, Method, Preset, Stage, StageOutput, Terms
+from core.methods.common import Group, forgetting, forgotten_classes, optimiser_parameters
 from core.methods.losses import hidden_classes, masked_distillation
-from core.parameters import Parameter, Values
+from core.parameters import Values
+
+EDIT = Group("Edit")
 
 # Added to a forgotten class's logit: far below any real logit, still finite in float16 (largest value 65,504).
 SILENCED = -1.0e4
@@ -66,19 +68,8 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
     if values.variant == "mask":
         return [Edit("silence the head", silence_head)]
     return [
-        Train(
-            name="distil the head",
-            phase="forget",
-            reads="all",
-            loss=distil,
-            length=Length(epochs=values.epochs),
-            batch=values.batch,
-            optimiser=optimiser_of(values),
-            refresh=forgotten_classes,
-            batch_norm="frozen",
-            tunes="head",
-            needs=frozenset({"teacher"}),
-            augment=False,
+        forgetting(
+            "distil the head", distil, values, reads="all", refresh=forgotten_classes, tunes="head", needs=("teacher",)
         )
     ]
 
@@ -92,43 +83,26 @@ HEAD_ONLY = Method(
     status="control",
     group="reference",
     parameters=(
-        Parameter(
+        EDIT.choice(
             "variant",
-            "choice",
+            ("mask", "distil"),
             "mask",
             "Set the forgotten rows so that they never win, or train the head on the original's outputs without them.",
-            choices=("mask", "distil"),
-            group="Edit",
         ),
-        Parameter(
-            "epochs",
-            "float",
-            1.0,
-            "Passes over the training images (distil only).",
-            low=0,
-            high=1000,
-            unit="passes",
-            group="Edit",
-        ),
+        EDIT.passes(1.0, "Passes over the training images (distil only)."),
         *optimiser_parameters(lr=0.05),
     ),
     plan=plan,
-    needs=frozenset({"forget classes"}),
-    suits=frozenset({"class"}),
+    needs=("forget classes",),
+    suits=WHOLE,
     presets=(
-        Preset(
-            "mask",
-            "Mask the rows",
-            "Instant; the plainest output-only edit.",
-            {"variant": "mask"},
-            frozenset({"class"}),
-        ),
+        Preset("mask", "Mask the rows", "Instant; the plainest output-only edit.", {"variant": "mask"}, WHOLE),
         Preset(
             "distil",
             "Distil the head",
             "The strongest output-only edit: it also mimics the other classes.",
             {"variant": "distil"},
-            frozenset({"class"}),
+            WHOLE,
         ),
     ),
 )

@@ -18,9 +18,11 @@ from functools import partial
 
 import torch
 
-from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange
+from core.methods.base import SINGLE, Context, Edit, Facts, Method, Preset, SearchRange
+from core.methods.common import Group
 from core.methods.losses import cross_entropies
 from core.methods.strength import (
+    STRENGTH,
     at_most,
     search_looks,
     search_parameters,
@@ -29,7 +31,9 @@ from core.methods.strength import (
     weights_of,
     write,
 )
-from core.parameters import Parameter, Values
+from core.parameters import Values
+
+CURVATURE = Group("Curvature")
 
 KEPT_BYTES = 2**30  # of single gradients held between products; where there are more they are computed again each time
 TOLERANCE = 1e-2  # of the residual's length beside v's: far below what the search changes
@@ -119,55 +123,43 @@ INFLUENCE = Method(
     summary="Takes one Newton-like step that undoes the forget set's influence on the weights, as far as the images to "
     "keep allow; no training.",
     citation="Izzo et al. 2021 (arXiv 2002.10077); Jia et al. 2023 (arXiv 2304.04934)",
-    status="baseline",
     group="closed form",
     parameters=(
-        Parameter(
+        STRENGTH(
             "scale",
-            "float",
             1.0,
             "How often the step is taken: 1 is the Newton step; published: 1 to 20.",
-            low=0,
             high=1e6,
             log=True,
-            group="Strength",
             title="Scale of the step",
         ),
         *search_parameters("scale", "the scale"),
-        Parameter(
+        CURVATURE(
             "damping",
-            "float",
             1e-2,
             "Added to the diagonal of the matrix that is inverted; larger values turn the step toward plain gradients.",
-            low=0,
             high=1e3,
             low_open=True,
             log=True,
-            group="Curvature",
         ),
-        Parameter(
+        CURVATURE.images(
             "samples",
-            "int",
             500,
             "Single images to keep behind the curvature; published: 1000. 0 takes all. Where their gradients take more "
             "than 1 GiB the step takes many times longer.",
-            low=0,
-            high=10**8,
-            unit="images",
-            group="Curvature",
             title="Images behind curvature",
         ),
     ),
     plan=plan,
     reads_unseen=search_reads_unseen,
-    needs=frozenset({"forget set", "retain set"}),
+    needs=("forget set", "retain set"),
     presets=(
         Preset(
             "samples",
             "Scale searched",
             "Goes on until the images are recognised as often as unseen ones, or the bound is reached.",
             {"max_drop": 0.02},
-            frozenset({"sample"}),
+            SINGLE,
         ),
         Preset(
             "search",

@@ -12,6 +12,7 @@ from torch import nn
 
 from core.data.batches import Batch
 from core.methods.base import (
+    SINGLE,
     STEP_SIZE_SEARCH,
     Aux,
     Context,
@@ -23,8 +24,10 @@ from core.methods.base import (
     Terms,
     Train,
 )
-from core.methods.common import at_least, least_steps, optimiser_of, optimiser_parameters
-from core.parameters import Parameter, Values
+from core.methods.common import Group, keeping, optimiser_parameters
+from core.parameters import Values
+
+PENALTY = Group("Penalty")
 
 NORMALISING = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
@@ -66,17 +69,13 @@ def sparse_classification(out: StageOutput, batch: Batch, aux: Aux, values: Valu
 def plan(values: Values, facts: Facts) -> list[Train]:
     """One stage on the retain set, in the order all methods share."""
     return [
-        Train(
-            name="fine-tune under the penalty",
-            phase="recover",
-            reads="retain",
-            loss=sparse_classification,
-            length=at_least(values.epochs, facts.retain, values.batch, values.min_steps),
-            batch=values.batch,
-            optimiser=optimiser_of(values),
+        keeping(
+            "fine-tune under the penalty",
+            values,
+            facts,
+            sparse_classification,
             refresh=normalising_parameters,
-            needs=frozenset({"parameters"}),
-            stream="train",
+            needs=("parameters",),
         )
     ]
 
@@ -86,53 +85,32 @@ L1_SPARSE = Method(
     title="L1-sparse",
     summary="Fine-tuning under a fading pull of all weights to zero; what only the forget set needed stays away.",
     citation="Jia et al. 2023 (arXiv 2304.04934); constants from the authors' code (MIT licence)",
-    status="baseline",
-    group="gradient",
     parameters=(
-        Parameter(
-            "epochs",
-            "float",
-            10.0,
-            "Passes over the images to keep; published code takes 10.",
-            low=0,
-            high=1000,
-            unit="passes",
-            group="Penalty",
-        ),
-        least_steps("a small set of images to keep", "Penalty"),
-        Parameter(
+        PENALTY.passes(10.0, "Passes over the images to keep; published code takes 10."),
+        PENALTY.fewest_steps("a small set of images to keep"),
+        PENALTY(
             "l1",
-            "float",
             0.002,
             "Weight of the sum of all weights' sizes at the start. Published values go from 0.000001 to 0.0005, for "
             "networks of 11 million weights; smaller networks want more.",
-            low=0,
             high=10,
             log=True,
-            group="Penalty",
             title="Penalty weight",
         ),
-        Parameter(
-            "unpenalised",
-            "float",
-            0.0,
-            "Share of the run, at its end, without the penalty.",
-            low=0,
-            high=1,
-            group="Penalty",
-            title="Share without penalty",
+        PENALTY.share(
+            "unpenalised", 0.0, "Share of the run, at its end, without the penalty.", title="Share without penalty"
         ),
         *optimiser_parameters(lr=0.2, schedule="cosine"),
     ),
     plan=plan,
-    needs=frozenset({"retain set"}),
+    needs=("retain set",),
     presets=(
         Preset(
             "samples",
             "Single images",
             "Half the step: enough to lose what was learnt by heart.",
             {"l1": 0.003, "lr": 0.1},
-            frozenset({"sample"}),
+            SINGLE,
         ),
         Preset(
             "default",

@@ -11,11 +11,13 @@ import dataclasses
 import torch
 
 from core.data.batches import Batch
-from core.methods.base import Aux, Facts, Length, Method, Networks, Preset, SearchRange, StageOutput, Terms, Train
-from core.methods.common import optimiser_of, optimiser_parameters, step_limit
+from core.methods.base import SINGLE, Aux, Facts, Method, Networks, Preset, SearchRange, StageOutput, Terms, Train
+from core.methods.common import Group, forgetting, optimiser_parameters
 from core.methods.goals import explain_goal, goal_parameters, judges_by_unseen, pull, until_goal
 from core.methods.losses import mean_of
-from core.parameters import Parameter, Values
+from core.parameters import Values
+
+SMOOTHING = Group("Smoothing")
 
 
 def with_noisy_copies(networks: Networks, batch: Batch, aux: Aux, values: Values) -> Batch:
@@ -51,19 +53,8 @@ def smoothness(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Term
 
 def plan(values: Values, facts: Facts) -> list[Train]:
     """Passes over the forget set until the goal is reached."""
-    stage = Train(
-        name="smooth around the forget set",
-        phase="forget",
-        reads="forget",
-        loss=smoothness,
-        length=Length(epochs=values.epochs),
-        batch=values.batch,
-        optimiser=optimiser_of(values),
-        prepare=with_noisy_copies,
-        copies=values.copies,
-        batch_norm="frozen",
-        augment=False,
-    )
+    prepared = {"prepare": with_noisy_copies, "copies": values.copies}
+    stage = forgetting("smooth around the forget set", smoothness, values, **prepared)
     return [until_goal(stage, values, facts)]
 
 
@@ -74,55 +65,38 @@ LIPSCHITZ = Method(
     "the images to keep, so a step too many costs them.",
     citation="Foster et al. 2024: Zero-Shot Machine Unlearning at Scale via Lipschitz Regularization (arXiv "
     "2402.01401)",
-    status="baseline",
-    group="gradient",
     parameters=(
-        Parameter(
-            "epochs",
-            "float",
-            3.0,
-            "Passes over the forget set; published: 1.",
-            low=0,
-            high=1000,
-            unit="passes",
-            group="Smoothing",
-        ),
-        Parameter(
+        SMOOTHING.passes(3.0, "Passes over the forget set; published: 1."),
+        SMOOTHING(
             "copies",
-            "int",
             10,
             "Noisy copies of each image; published: 25, in later code 10. Each costs a forward pass.",
             low=1,
-            high=1000,
             unit="copies",
-            group="Smoothing",
         ),
-        Parameter(
+        SMOOTHING(
             "noise",
-            "float",
             0.1,
             "Standard deviation of the noise, in units of preprocessed images; published: 0.5 to 1.5 for classes, 0.01 "
             "to 0.5 for single images.",
-            low=0,
             high=100,
             low_open=True,
             log=True,
-            group="Smoothing",
             title="Noise level",
         ),
-        dataclasses.replace(step_limit(0, "the run"), group="Smoothing"),
-        *goal_parameters("Smoothing"),
+        SMOOTHING.most_steps("the run"),
+        *goal_parameters(SMOOTHING),
         *optimiser_parameters(lr=0.001, batch=64, momentum=0.0),
     ),
     plan=plan,
-    needs=frozenset({"forget set"}),
+    needs=("forget set",),
     presets=(
         Preset(
             "samples",
             "Single images",
             "Small steps until the images are guessed no better than unseen ones.",
             {"goal": "unseen accuracy", "max_steps": 200, "check_steps": 1},
-            frozenset({"sample"}),
+            SINGLE,
         ),
         Preset(
             "default",

@@ -29,6 +29,8 @@ import torch.nn.functional as F
 from core.data.batches import Batch, derive_seed
 from core.methods.base import (
     BOTH,
+    SINGLE,
+    WHOLE,
     Alternate,
     Aux,
     Context,
@@ -43,9 +45,15 @@ from core.methods.base import (
     Terms,
     Train,
 )
-from core.methods.common import forgotten_classes, optimiser_of
-from core.methods.losses import cross_entropies, hidden_classes, masked_distillation, quantile_matching
-from core.methods.muda_parameters import PARAMETERS
+from core.methods.common import OPTIMISER, Group, forgotten_classes, optimiser_of, optimiser_parameters
+from core.methods.losses import (
+    DIRECTIONS,
+    MASKS,
+    cross_entropies,
+    hidden_classes,
+    masked_distillation,
+    quantile_matching,
+)
 from core.metrics.alignment import alignment_squared
 from core.metrics.linear_algebra import eigenspectrum, gram, k_for_energy, leading_eigenvectors
 from core.models.architectures import reinitialise
@@ -195,7 +203,7 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
         length=Length(steps=_steps(values.recover_share * facts.retain, values)),
         optimiser=optimiser_of(values, lr=values.lr * values.recover_lr_factor, span="run"),
         keeps=("forget_classes",),
-        needs=frozenset({"teacher"}) if values.w_kd > 0 else frozenset(),
+        needs=("teacher",) if values.w_kd > 0 else (),
         share=values.retain_share,
         **shared,
     )
@@ -209,7 +217,7 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
         refresh=retain_basis,
         refresh_every=values.refresh_every,
         batch_norm=values.batch_norm,
-        needs=frozenset({"teacher"}) if values.w_sd > 0 else frozenset(),
+        needs=("teacher",) if values.w_sd > 0 else (),
         augment=False,
         **shared,
     )
@@ -275,6 +283,138 @@ def _summed(terms: Terms, out: StageOutput) -> Terms:
     return {"loss": loss, **terms}
 
 
+SCHEDULE, ALIGNMENT, DISTILLATION = Group("Schedule"), Group("Alignment"), Group("Self-distillation")
+SAMPLES, TAIL = Group("Single images"), Group("Re-learnt tail")
+
+PARAMETERS = (
+    SCHEDULE("rounds", 4, "How often forget and recover phases alternate."),
+    SCHEDULE("forget_epochs", 0.25, "Passes over the forget set in each round.", unit="passes", title="Forget passes"),
+    SCHEDULE("recover_share", 0.1, "Share of the retain set visited in each round.", high=100, title="Recover share"),
+    SCHEDULE(
+        "min_steps",
+        10,
+        "Shortest phase: small forget or retain sets are visited again until it is reached.",
+        low=1,
+        high=100000,
+        unit="steps",
+        title="Shortest phase",
+    ),
+    SCHEDULE.share(
+        "retain_share", 1.0, "Share of the retain set that may be used at all.", low_open=True, title="Retain subset"
+    ),
+    SCHEDULE.choice("alternation", ("batch", "round"), "batch", "Phases take turns per round, or batch by batch."),
+    SCHEDULE.choice(
+        "stop_rule",
+        ("never", "when forgotten"),
+        "never",
+        "End early, after a round that reached both goals below.",
+        title="Stop",
+    ),
+    SCHEDULE.share(
+        "stop_accuracy", 0.01, "Goal of the stop rule: forget accuracy at most this.", title="Stop at accuracy"
+    ),
+    SCHEDULE.share(
+        "stop_alignment", 0.97, "Goal of the stop rule: alignment at least this.", title="Stop at alignment"
+    ),
+    TAIL(
+        "relearn_blocks",
+        0,
+        "Last blocks that begin with fresh weights and learn again from the retain set; 0: none. Ours, not the "
+        "paper's.",
+        title="Re-learnt blocks",
+    ),
+    TAIL(
+        "relearn_passes",
+        1.0,
+        "Passes over the retain set in which these blocks learn again, before the first round.",
+        unit="passes",
+        title="Passes to learn again",
+    ),
+    TAIL(
+        "relearn_min_steps",
+        150,
+        "Fewest steps in which they learn again: small retain sets are visited more often.",
+        low=1,
+        high=100000,
+        unit="steps",
+        title="Fewest steps to learn again",
+    ),
+    TAIL.share(
+        "relearn_keep",
+        0.0,
+        "Share of their old weights that these blocks keep (shrink and perturb).",
+        title="Old weights kept",
+    ),
+    TAIL(
+        "cache_front",
+        True,
+        "Where only the last blocks are trained, compute what they receive once, without augmentation.",
+        title="Cache the front",
+    ),
+    ALIGNMENT("w_da", 1.0, "Weight of the alignment loss.", title="Alignment weight"),
+    ALIGNMENT.choice(
+        "k_rule",
+        ("classes", "energy", "number"),
+        "classes",
+        "How many leading retain directions: one per retain class, as many as hold a share of the energy, or a number.",
+        title="k by",
+    ),
+    ALIGNMENT.share("k_energy", 0.95, "Energy share for k by energy.", low_open=True, title="k: energy share"),
+    ALIGNMENT("k_number", 9, "k for k by number.", low=1, high=100000, title="k: number"),
+    ALIGNMENT(
+        "centred", False, "Subtract the retain mean from features first; weakens the signal.", title="Centre features"
+    ),
+    ALIGNMENT("layers", 1, "Layers whose features are aligned, counted from the head.", low=1, high=4),
+    ALIGNMENT(
+        "refresh_every",
+        0,
+        "Renew the retain basis every so many steps; 0: once in each forget phase.",
+        high=1000000,
+        unit="steps",
+        title="Renew basis",
+    ),
+    DISTILLATION("w_sd", 1.0, "Weight of the self-distillation loss.", title="Distillation weight"),
+    DISTILLATION.choice(
+        "mask",
+        MASKS,
+        "forget classes",
+        "What is hidden in the teacher's outputs on forget images.",
+        title="Hide in teacher",
+    ),
+    DISTILLATION("temperature", 1.0, "Softens both distributions.", high=100, low_open=True),
+    DISTILLATION.choice(
+        "direction",
+        DIRECTIONS,
+        "forward",
+        "Teacher first, or student first, in the KL divergence.",
+        title="KL direction",
+    ),
+    DISTILLATION("w_kd", 0.0, "Weight of distillation on retain images while recovering.", title="Retain distillation"),
+    SAMPLES(
+        "w_match",
+        1.0,
+        "Weight of matching losses of single forget images to those of unseen ones.",
+        title="Loss matching",
+    ),
+    *optimiser_parameters(lr=0.03, schedule="cosine", batch=64, clip=1.0),
+    OPTIMISER(
+        "recover_lr_factor",
+        1.0,
+        "Step size of the recover phase, relative to the forget phase.",
+        high=100,
+        title="Recover step size",
+    ),
+    OPTIMISER.choice(
+        "batch_norm",
+        ("frozen", "train"),
+        "frozen",
+        "Whether forget batches move batch-norm statistics.",
+        title="Batch norm while forgetting",
+    ),
+    OPTIMISER("last_blocks", 0, "Train only the last blocks of the network; 0: all.", title="Last blocks only"),
+)
+
+
 MUDA = Method(
     id="muda",
     title="MUDA (reconstruction)",
@@ -285,14 +425,14 @@ MUDA = Method(
     group="alignment",
     parameters=PARAMETERS,
     plan=plan,
-    needs=frozenset({"forget set", "retain set"}),
+    needs=("forget set", "retain set"),
     presets=(
         Preset(
             "samples",
             "Single images",
             "Loss matching for images whose class stays.",
             {"w_da": 0.0, "mask": "none", "lr": 0.05, "rounds": 6, "w_sd": 0.1},
-            frozenset({"sample"}),
+            SINGLE,
         ),
         Preset(
             "default",
@@ -307,7 +447,7 @@ MUDA = Method(
             "Thorough",
             "Four times the passes of the default: retain accuracy is kept better, at more cost.",
             {**RELEARNT, "relearn_passes": 4.0, "recover_share": 0.5},
-            frozenset({"class"}),
+            WHOLE,
         ),
         Preset(
             "reconstruction",
@@ -329,18 +469,10 @@ MUDA = Method(
                 "forget_epochs": 1.0,
                 "recover_share": 0.25,
             },
-            frozenset({"class"}),
+            WHOLE,
         ),
-        Preset(
-            "alignment-only", "Alignment only", "Ablation: no self-distillation.", {"w_sd": 0.0}, frozenset({"class"})
-        ),
-        Preset(
-            "distillation-only",
-            "Self-distillation only",
-            "Ablation: no alignment.",
-            {"w_da": 0.0},
-            frozenset({"class"}),
-        ),
+        Preset("alignment-only", "Alignment only", "Ablation: no self-distillation.", {"w_sd": 0.0}, WHOLE),
+        Preset("distillation-only", "Self-distillation only", "Ablation: no alignment.", {"w_da": 0.0}, WHOLE),
     ),
     trained_on=frozenset({"dimensional_alignment"}),
     notes=(

@@ -15,10 +15,10 @@ import torch
 
 from core.data.batches import Batch
 from core.methods.base import (
+    SINGLE,
     STEP_SIZE_SEARCH,
     Aux,
     Facts,
-    Length,
     Method,
     Preset,
     SearchRange,
@@ -26,9 +26,11 @@ from core.methods.base import (
     Terms,
     Train,
 )
-from core.methods.common import optimiser_of, optimiser_parameters
+from core.methods.common import Group, contrasting, optimiser_parameters
 from core.methods.losses import cross_entropies, mean_over
-from core.parameters import Parameter, Values
+from core.parameters import Values
+
+WEIGHTS = Group("Weights")
 
 
 def retain_weight(values: Values, facts: Facts) -> float:
@@ -58,19 +60,7 @@ def capped(rows: torch.Tensor, batch: Batch, values: Values) -> torch.Tensor:
 
 def plan(values: Values, facts: Facts) -> list[Train]:
     """One stage over the retain set with the forget set beside it."""
-    return [
-        Train(
-            name="descend and ascend",
-            phase="forget",
-            reads="retain",
-            loss=partial(contrast, a=retain_weight(values, facts)),
-            length=Length(epochs=values.epochs),
-            batch=values.batch,
-            optimiser=optimiser_of(values),
-            beside="forget",
-            batch_norm="frozen",
-        )
-    ]
+    return [contrasting("descend and ascend", partial(contrast, a=retain_weight(values, facts)), values)]
 
 
 def explain(values: Values, facts: Facts) -> tuple[str, ...]:
@@ -87,65 +77,40 @@ NEGGRAD_PLUS = Method(
     title="NegGrad+",
     summary="Lowers the loss on the images to keep and raises it on those to forget, in the same step.",
     citation="Kurmanji et al. 2023 (arXiv 2302.09880); strong when tuned: Cadet et al. 2024 (arXiv 2410.01276)",
-    status="baseline",
-    group="gradient",
     parameters=(
-        Parameter(
-            "epochs", "float", 4.0, "Passes over the images to keep.", low=0, high=1000, unit="passes", group="Weights"
-        ),
-        Parameter(
-            "image_weight",
-            "float",
-            1.0,
-            "How much one image to forget counts against one to keep.",
-            low=0,
-            high=1000,
-            log=True,
-            group="Weights",
-        ),
-        Parameter(
+        WEIGHTS.passes(4.0, "Passes over the images to keep."),
+        WEIGHTS("image_weight", 1.0, "How much one image to forget counts against one to keep.", log=True),
+        WEIGHTS.share(
             "retain_weight",
-            "float",
             0.0,
             "The weight a of the loss on images to keep; 0: from the image weight and the sizes of the two sets. "
             "Published values go from 0.85 to 0.9999.",
-            low=0,
-            high=1,
-            group="Weights",
         ),
-        Parameter(
+        WEIGHTS(
             "ceiling",
-            "float",
             10.0,
             "Loss above which a forget image is pushed no further; 0: none. Chance is the logarithm of the number of "
             "classes; a network that never saw a class gives it 5 and more.",
-            low=0,
-            high=1000,
-            group="Weights",
             title="Loss ceiling",
         ),
-        Parameter(
+        WEIGHTS(
             "single_ceiling",
-            "float",
             0.0,
             "The same for images that go alone, because unseen images of a class that stays are mostly right; 0: as "
             "the loss ceiling.",
-            low=0,
-            high=1000,
-            group="Weights",
             title="Loss ceiling of single images",
         ),
         *optimiser_parameters(lr=0.05, schedule="cosine", clip=1.0),
     ),
     plan=plan,
-    needs=frozenset({"forget set", "retain set"}),
+    needs=("forget set", "retain set"),
     presets=(
         Preset(
             "samples",
             "Single images",
             "A forget image stops at a low loss, because unseen images of a class that stays are mostly right.",
             {"ceiling": 1.0, "schedule": "constant"},
-            frozenset({"sample"}),
+            SINGLE,
         ),
         Preset(
             "default",

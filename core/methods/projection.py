@@ -3,6 +3,21 @@
 A linear head gives W x + b of features x: (C,). With features projected first it gives W (P x) + b = (W P) x + b, so
 the edited weight W P says exactly what a network with the projection built in would say. The same holds for a
 convolution of one by one pixel, position by position. What stands before the head does not change.
+
+Erasing space (ESC, CVPR 2025) drops the leading directions of the forget set's features:
+    F = features of the forget set, (n, C), not centred;  F^T F = V diag(l) V^T,  l falling
+    P = I - V_k V_k^T,  k = C * p / 100
+There P is a layer of its own, here it is folded into the head, which is exact; there k is rounded down, which is none
+in narrow layers, here one direction for each class to forget goes at least.
+
+Learnt projection (LOFT, arXiv 2601.22456) keeps the retain set's energy and drops the forget set's:
+    S_r, S_f = second moments of retain and forget features, (C, C), not centred;  S_r += ridge * trace(S_r) / C * I
+    S_f v = m S_r v,  V^T S_r V = I;  m falling: forget energy per unit of retain energy
+    P = I - S_r V_k V_k^T
+V_k^T P = 0: of what the k directions measure nothing is left. The oblique projection is the one that costs the retain
+set least: for its features W P x is the best linear guess of W x, in the mean square, from what all other directions
+measure (up to the ridge). Of the publication only the idea was available: a frozen backbone, one pass for features,
+one projection that keeps retain and drops forget variance. Criterion, closed form and constants are ours.
 """
 
 from __future__ import annotations
@@ -12,7 +27,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from core.errors import RunError
-from core.methods.base import Context
+from core.methods.base import WHOLE, Context, Edit, Facts, Method, Preset, SearchRange
+from core.methods.common import Group
+from core.metrics.linear_algebra import eigendecomposition, gram, leading_eigenvectors
+from core.parameters import Values
+
+PROJECTION = Group("Projection")
 
 CHECKED = 64  # images that show whether a head is linear: a layer that is not differs on the first
 TOLERANCE = 1e-3  # of the largest logit; float32 and TF32 stay below
@@ -50,3 +70,157 @@ def fold(weight: nn.Parameter, projection: torch.Tensor) -> None:
 def complement(directions: torch.Tensor) -> torch.Tensor:
     """Return the orthogonal projection that drops directions. directions: (C, k) with orthonormal columns -> (C, C)."""
     return torch.eye(len(directions), dtype=directions.dtype, device=directions.device) - directions @ directions.T
+
+
+def erase(context: Context) -> None:
+    """Drop the leading forget directions from what the head sees."""
+    weight = head_weight(context)
+    matrix = gram(context.features("forget"))
+    count = dropped(len(matrix), context.values.share, len(context.forget_classes))
+    fold(weight, complement(leading_eigenvectors(matrix, count)))
+    context.say(f"Dropped {count} of {len(matrix)} feature directions.")
+
+
+def dropped(width: int, share: float, classes: int) -> int:
+    """Return how many of `width` directions a share in percent is: rounded down, but one for each class at least."""
+    return min(max(1, classes, int(width * share / 100)), width)
+
+
+def erasing(values: Values, facts: Facts) -> list[Edit]:
+    """One change of the head."""
+    return [Edit("erase", erase, looks=facts.forget + CHECKED)]
+
+
+ESC = Method(
+    id="esc",
+    title="Erasing space",
+    summary="Drops the leading directions of the forget set's features from what the last layer sees; no training. "
+    "Only the last layer changes: features stay as they were.",
+    citation="Lee et al. 2025, ESC: Erasing Space Concept (CVPR 2025)",
+    group="closed form",
+    parameters=(
+        PROJECTION(
+            "share",
+            1.5,
+            "Share of feature directions to drop, at least one for each class; published: 1.5 (7 of ResNet-18's 512).",
+            high=100,
+            unit="%",
+            title="Directions to drop",
+        ),
+    ),
+    plan=erasing,
+    needs=("forget set",),
+    suits=WHOLE,
+    presets=(
+        Preset(
+            "published",
+            "As published",
+            "The published share; in narrow layers one direction for each class.",
+            {"share": 1.5},
+            WHOLE,
+        ),
+    ),
+    search=(SearchRange("share", 0.5, 20.0),),
+    notes=(
+        "An edit on the head's side: a probe or an attack that reads features finds the class as before. The "
+        "publication counts the projection as part of the encoder.",
+        "The first direction of features that are not centred also holds what all classes share, which can cost "
+        "retain accuracy.",
+        "The variant that learns which entries to drop (ESC-T) is not included.",
+    ),
+)
+
+
+def project(context: Context) -> None:
+    """Drop the directions with most forget energy per retain energy from what the head sees."""
+    values = context.values
+    weight = head_weight(context)
+    limit = values.samples or None
+    retain, forget = moments(context, "retain", limit), moments(context, "forget", limit)
+    count = min(values.directions or max(1, len(context.forget_classes)), len(retain))
+    projection, ratios = discriminating_projection(retain, forget, count, values.ridge)
+    fold(weight, projection)
+    context.say(
+        f"Dropped {count} of {len(retain)} feature directions; in the last of them the forget set has "
+        f"{float(ratios[count - 1]):.3g} times the retain set's energy."
+    )
+
+
+def moments(context: Context, which: str, limit: int | None) -> torch.Tensor:
+    """Return the second moments of a set's features, (C, C) float64."""
+    features = context.features(which, limit)
+    return gram(features) / len(features)
+
+
+def discriminating_projection(
+    retain: torch.Tensor, forget: torch.Tensor, count: int, ridge: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the projection (C, C) and all energy ratios m (C,), falling. retain, forget: (C, C) second moments.
+
+    Solved through retain = L L^T: L^-1 forget L^-T has the eigenvalues m and the eigenvectors L^T V.
+    """
+    size = len(retain)
+    identity = torch.eye(size, dtype=torch.float64)
+    energy = retain.double() + ridge * retain.diagonal().double().mean() * identity
+    root = torch.linalg.cholesky(energy)
+    half = torch.linalg.solve_triangular(root, forget.double(), upper=False)
+    whitened = torch.linalg.solve_triangular(root, half.T, upper=False)
+    ratios, vectors = eigendecomposition((whitened + whitened.T) / 2)
+    vectors = vectors[:, :count]
+    # S_r V = L (L^T V) and V^T = (L^T V)^T L^-1
+    return identity - root @ vectors @ torch.linalg.solve_triangular(root.T, vectors, upper=True).T, ratios
+
+
+def projecting(values: Values, facts: Facts) -> list[Edit]:
+    """One change of the head."""
+    return [Edit("project", project, looks=facts.forget + facts.retain + CHECKED)]
+
+
+LOFT = Method(
+    id="loft",
+    title="Learnt feature projection",
+    summary="Drops from what the last layer sees the directions in which the forget set has most energy for each unit "
+    "of the retain set's; no training. Only the last layer changes: features stay as they were.",
+    citation="LOFT (arXiv 2601.22456)",
+    group="closed form",
+    parameters=(
+        PROJECTION(
+            "directions",
+            0,
+            "Feature directions to drop; 0 drops one for each class to forget.",
+            high=65536,
+            title="Directions to drop",
+        ),
+        PROJECTION.share(
+            "ridge",
+            0.01,
+            "Share of the mean retain energy added in every direction, so that directions with next to none of it do "
+            "not count for their noise.",
+            low_open=True,
+            log=True,
+        ),
+        PROJECTION.images(
+            "samples",
+            10_000,
+            "Images of each set behind the projection, the same share of every class; 0 takes all.",
+            title="Images behind it",
+        ),
+    ),
+    plan=projecting,
+    needs=("forget set", "retain set"),
+    suits=WHOLE,
+    presets=(
+        Preset(
+            "default",
+            "One direction a class",
+            "One direction holds what sets a class apart from all others; more cost retain accuracy.",
+            {"directions": 0},
+            WHOLE,
+        ),
+    ),
+    search=(SearchRange("ridge", 1e-4, 0.1),),
+    notes=(
+        "An edit on the head's side: a probe or an attack that reads features finds the class as before.",
+        "Of the publication only the idea was available to us: criterion, closed form and constants are ours.",
+    ),
+)

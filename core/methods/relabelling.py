@@ -1,7 +1,20 @@
-"""Wrong labels for the images to forget, and the stages that teach them: shared by random-labels and SalUn.
+"""Random labels, and SalUn: teach the images to forget wrong labels, and the others their own again.
 
 A draw in [0, 1) is kept for every sample id, so which label an image gets depends on the seed, the image and the pass,
 and on nothing about batches: a resume, another batch size or another order give it the same label.
+
+    for each pass:
+        forget:   CE(forget batch, wrong labels)
+        recover:  CE(retain batch, true labels)          or both sets shuffled together
+
+Three recipes are called random labels. "Amnesiac": one wrong label an image, both sets shuffled. The other two draw new
+labels in every pass, the true one included: forget set first, or both sets shuffled. Ours, the default: one wrong label
+an image, never its own and never another class that is to be forgotten, forget set first.
+
+SalUn moves salient weights only:
+    mask <- the `share` of all weights with the largest |mean gradient of CE over the forget set|, ranked globally
+Masking gradients alone is not enough: weight decay and momentum move a weight without a gradient. The engine puts
+masked weights back after every step.
 """
 
 from __future__ import annotations
@@ -13,51 +26,47 @@ from functools import partial
 import torch
 
 from core.data.batches import Batch, derive_seed
-from core.methods.base import Aux, Context, Facts, Length, StageOutput, Terms, Train
-from core.methods.common import classification, limited, optimiser_of, step_limit
+from core.methods.base import (
+    SINGLE,
+    STEP_SIZE_SEARCH,
+    Aux,
+    Context,
+    Facts,
+    Length,
+    Method,
+    Preset,
+    SearchRange,
+    StageOutput,
+    Terms,
+    Train,
+)
+from core.methods.common import Group, classification, limited, optimiser_of, optimiser_parameters
 from core.methods.losses import cross_entropies, mean_of
-from core.parameters import Parameter, Values
+from core.parameters import Values
 
-LABELS = ("kept classes", "other classes", "any class")
+LABELS = Group("Labels")
+MASK = Group("Mask")
+
+CHOICES = ("kept classes", "other classes", "any class")
 DRAWS = ("once", "every pass")
 ORDERS = ("forget first", "mixed")
 
 RELABELLING = (
-    Parameter(
-        "epochs",
-        "int",
-        3,
-        "Passes over both sets; published code takes 3 to 10.",
-        low=0,
-        high=10000,
-        unit="passes",
-        group="Labels",
-    ),
-    Parameter(
+    LABELS("epochs", 3, "Passes over both sets; published code takes 3 to 10.", high=10000, unit="passes"),
+    LABELS.choice(
         "labels",
-        "choice",
+        CHOICES,
         "kept classes",
         "Wrong labels come from the classes that stay, from all but the true one, or from all with the true one.",
-        choices=LABELS,
-        group="Labels",
     ),
-    Parameter(
-        "draw",
-        "choice",
-        "once",
-        "Whether an image keeps its wrong label, or gets a new one in every pass.",
-        choices=DRAWS,
-        group="Labels",
-    ),
-    Parameter(
+    LABELS.choice("draw", DRAWS, "once", "Whether an image keeps its wrong label, or gets a new one in every pass."),
+    LABELS.choice(
         "order",
-        "choice",
+        ORDERS,
         "forget first",
         "In every pass the forget set and then the images to keep, or both shuffled together.",
-        choices=ORDERS,
-        group="Labels",
     ),
-    replace(step_limit(0, "a pass over the forget set, where it comes first"), group="Labels"),
+    LABELS.most_steps("a pass over the forget set, where it comes first"),
 )
 
 
@@ -143,3 +152,185 @@ def relabelling_stages(
 
 def _both(one: Callable[[Context], Aux], other: Callable[[Context], Aux], context: Context) -> Aux:
     return {**one(context), **other(context)}
+
+
+def everywhere(values: Values, facts: Facts) -> list[Train]:
+    """Pass after pass of relabelling and recovering."""
+    return relabelling_stages(values, facts)
+
+
+def explain_labels(values: Values, facts: Facts) -> tuple[str, ...]:
+    """Say what images are taught where that is not what it seems."""
+    parts = []
+    if values.labels == "any class":
+        parts.append(f"One in {facts.num_classes} images is taught its own label again: any class may be drawn.")
+    if facts.single_images:
+        parts.append("Single images are taught to be wrong, which unseen images of their class are not.")
+    return tuple(parts)
+
+
+RANDOM_LABELS = Method(
+    id="random-labels",
+    title="Random labels",
+    summary="Teaches the images to forget wrong labels, then the others their own again. Outputs on the forget set end "
+    "up less sure than a retrained network's.",
+    citation="Graves et al. 2021, amnesiac unlearning (arXiv 2010.10981); Golatkar et al. 2020 (arXiv 1911.04933); "
+    "variants as in the code of Fan et al. 2024 (arXiv 2310.12508, MIT licence)",
+    group="relabelling",
+    parameters=(*RELABELLING, *optimiser_parameters(lr=0.03, schedule="cosine", batch=64)),
+    plan=everywhere,
+    needs=("forget set", "retain set"),
+    presets=(
+        Preset(
+            "samples",
+            "Single images",
+            "Ours, with small steps, because a wrong label is more than unseen images have.",
+            {"lr": 0.01, "epochs": 1},
+            SINGLE,
+        ),
+        Preset(
+            "default",
+            "Default",
+            "Ours: one wrong label an image, a class that stays, forget set first, at most 10 steps of it in a pass; "
+            "chosen on digits and Fashion-MNIST.",
+            {"lr": 0.01, "epochs": 4, "max_steps": 10},
+        ),
+        Preset(
+            "amnesiac",
+            "Amnesiac",
+            "As published in 2021: one wrong label an image, both sets shuffled together, 3 passes of AdamW at 0.0001.",
+            {"labels": "other classes", "order": "mixed", "epochs": 3, "optimiser": "adamw", "lr": 1e-4, "batch": 128},
+        ),
+        Preset(
+            "every-pass",
+            "New labels, forget set first",
+            "As in the code of SalUn for 10 classes: any class in every pass, forget set first; step sizes there go "
+            "from 0.001 to 0.1.",
+            {
+                "labels": "any class",
+                "draw": "every pass",
+                "epochs": 10,
+                "batch": 256,
+                "lr": 0.013,
+                "weight_decay": 5e-4,
+            },
+        ),
+        Preset(
+            "every-pass-mixed",
+            "New labels, shuffled",
+            "As in the code of SalUn for 100 classes: any class in every pass, both sets shuffled together.",
+            {
+                "labels": "any class",
+                "draw": "every pass",
+                "order": "mixed",
+                "epochs": 10,
+                "batch": 256,
+                "lr": 0.013,
+                "weight_decay": 5e-4,
+            },
+        ),
+    ),
+    notes=(
+        "Published code lets any class be drawn, so some images are taught their own label; the default never does, "
+        "nor does it name another class that is to be forgotten.",
+        "Batch-norm statistics stay as they are while only forget images pass; published code lets them move. Every "
+        "stage starts with fresh momentum.",
+    ),
+    explain=explain_labels,
+    honours_weights=True,
+    search=(STEP_SIZE_SEARCH, SearchRange("epochs", 1, 6, log=False)),
+)
+
+
+def saliency_mask(context: Context) -> Aux:
+    """Return "mask/<parameter>", bool: True where a weight may move."""
+    gradient = context.gradient("forget", cross_entropies)
+    return {f"mask/{name}": chosen for name, chosen in top_share(gradient, context.values.share).items()}
+
+
+def top_share(gradient: dict[str, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
+    """Return where the largest `share` of all entries by size lies, across tensors: bool in each one's shape.
+
+    Exactly round(share * total) entries are True, also where many are equal.
+    """
+    sizes = torch.cat([value.abs().flatten() for value in gradient.values()])
+    chosen = torch.zeros(len(sizes), dtype=torch.bool, device=sizes.device)
+    chosen[sizes.topk(round(share * len(sizes)), sorted=False).indices] = True
+    parts = chosen.split([value.numel() for value in gradient.values()])
+    return {name: part.reshape(value.shape) for (name, value), part in zip(gradient.items(), parts, strict=True)}
+
+
+def on_salient_weights(values: Values, facts: Facts) -> list[Train]:
+    """Random labels with a mask that is made before the first step and kept to the last."""
+    return relabelling_stages(values, facts, first=saliency_mask, keeps=("mask/",))
+
+
+def explain_mask(values: Values, facts: Facts) -> tuple[str, ...]:
+    """Say how much may move."""
+    parts = [f"{100 * values.share:.0f} % of all weights may move; the others stay as they are."]
+    if values.labels == "any class":
+        parts.append(f"One in {facts.num_classes} images is taught its own label again: any class may be drawn.")
+    return tuple(parts)
+
+
+SALUN = Method(
+    id="salun",
+    title="SalUn",
+    summary="Random labels, with steps only on the weights that matter most for the images to forget.",
+    citation="Fan et al. 2024 (arXiv 2310.12508); constants from the authors' code (MIT licence)",
+    group="relabelling",
+    parameters=(
+        MASK.share(
+            "share",
+            0.5,
+            "Share of all weights that stays trainable, those with the largest forget gradient; the rest is frozen. "
+            "Published values go from 0.1 to 0.9.",
+            low_open=True,
+            title="Share kept trainable",
+        ),
+        *RELABELLING,
+        *optimiser_parameters(lr=0.03, schedule="cosine", batch=64),
+    ),
+    plan=on_salient_weights,
+    needs=("forget set", "retain set"),
+    presets=(
+        Preset(
+            "samples",
+            "Single images",
+            "Small steps, because a wrong label is more than unseen images have.",
+            {"lr": 0.01, "epochs": 1},
+            SINGLE,
+        ),
+        Preset(
+            "default",
+            "Default",
+            "Half of the weights, as published, with wrong labels that are wrong and at most 10 steps toward them in a "
+            "pass; chosen on digits and Fashion-MNIST.",
+            {"lr": 0.02, "max_steps": 10},
+        ),
+        Preset(
+            "published",
+            "As published",
+            "The authors' setting for 10 % random samples of CIFAR-10; step sizes there go from 0.0005 to 0.05.",
+            {
+                "labels": "any class",
+                "draw": "every pass",
+                "epochs": 10,
+                "batch": 256,
+                "lr": 0.013,
+                "weight_decay": 5e-4,
+            },
+        ),
+    ),
+    notes=(
+        "As published, the mask is made from the size of the mean gradient, so gradients of different images cancel; "
+        "it ranks all weights together, batch norm and head included.",
+        "Batch-norm statistics are no weights: they stay as they are on forget images and move on images to keep. "
+        "Every stage starts with fresh momentum.",
+        "The default never teaches an image its own label; the published variant may.",
+    ),
+    explain=explain_mask,
+    copies=lambda values, facts: 0.25,  # the mask: a byte for each weight of four
+    honours_weights=True,
+    search=(STEP_SIZE_SEARCH, SearchRange("share", 0.1, 0.9, log=False)),
+)

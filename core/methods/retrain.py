@@ -6,8 +6,10 @@ import math
 from typing import Any
 
 from core.methods.base import Facts, Method, Preset, Train
-from core.methods.common import optimiser_parameters, training
-from core.parameters import Parameter, Values
+from core.methods.common import Group, keeping, optimiser_parameters
+from core.parameters import Values
+
+TRAINING = Group("Training")
 
 AUGMENTATIONS = ("none", "crop", "crop and flip")
 
@@ -31,7 +33,7 @@ def assumed_recipe(images: int) -> dict[str, Any]:
 
 def plan(values: Values, facts: Facts) -> list[Train]:
     """Pass after pass over the same stream of samples for original and retrained ("order with holes")."""
-    return [training("train", "train", values)]
+    return [keeping("train", values, facts, phase="train")]
 
 
 RETRAIN = Method(
@@ -42,28 +44,12 @@ RETRAIN = Method(
     status="reference",
     group="reference",
     parameters=(
-        Parameter(
-            "epochs",
-            "int",
-            _PASSES,
-            "Passes over the training images.",
-            low=0,
-            high=10000,
-            unit="passes",
-            group="Training",
-        ),
-        Parameter(
-            "augmentation",
-            "choice",
-            "none",
-            "Random changes of training images.",
-            choices=AUGMENTATIONS,
-            group="Training",
-        ),
+        TRAINING("epochs", _PASSES, "Passes over the training images.", high=10000, unit="passes"),
+        TRAINING.choice("augmentation", AUGMENTATIONS, "none", "Random changes of training images."),
         *optimiser_parameters(lr=_RATE, schedule="one-cycle", weight_decay=5e-4),
     ),
     plan=plan,
-    needs=frozenset({"retain set"}),
+    needs=("retain set",),
     presets=(
         Preset("recipe", "The original's recipe", "Taken from the model card where there is one."),
         Preset(

@@ -23,6 +23,7 @@ import torch.nn.functional as F
 
 from core.data.batches import Batch
 from core.methods.base import (
+    SINGLE,
     STEP_SIZE_SEARCH,
     Aux,
     Context,
@@ -37,10 +38,13 @@ from core.methods.base import (
     Terms,
     Train,
 )
-from core.methods.common import limited, optimiser_of, optimiser_parameters, step_limit
+from core.methods.common import Group, limited, optimiser_of, optimiser_parameters
 from core.methods.goals import GOAL_SAMPLES, stop_accuracy
 from core.methods.losses import divergence, mean_of
-from core.parameters import Parameter, Values
+from core.parameters import Values
+
+PASSES = Group("Passes")
+LOSS = Group("Loss")
 
 SNAPSHOT = "snapshot/"
 ERROR, CLASSES = "error", "classes"  # of a snapshot: error on single images, accuracy on classes that go
@@ -185,7 +189,7 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
         batch=values.batch,
         optimiser=optimiser_of(values, span="run"),
         keeps=(SNAPSHOT,) if rewinding else (RETAIN,) if goal else (),
-        needs=frozenset({"teacher"}),
+        needs=("teacher",),
     )
     maximise = replace(
         minimise,
@@ -239,122 +243,79 @@ SCRUB = Method(
     summary="Moves away from the original's outputs on the forget set and stays near them on the others, in turn; for "
     "single images it can go back to the pass that forgot just enough.",
     citation="Kurmanji et al. 2023 (arXiv 2302.09880); constants from the authors' notebooks",
-    status="baseline",
     group="distillation",
     parameters=(
-        Parameter(
-            "epochs",
-            "int",
-            3,
-            "Passes over the images to keep; published values: 3, 5 and 10.",
-            low=1,
-            high=1000,
-            unit="passes",
-            group="Passes",
-        ),
-        Parameter(
+        PASSES("epochs", 3, "Passes over the images to keep; published values: 3, 5 and 10.", low=1, unit="passes"),
+        PASSES(
             "max_epochs",
-            "int",
             2,
             "The first so many passes begin with one over the forget set; published values: 2 and 3. As many as there "
             "are passes leave none that only recovers.",
-            low=0,
-            high=1000,
             unit="passes",
-            group="Passes",
         ),
-        Parameter(
+        PASSES(
             "forget_batch",
-            "int",
             32,
             "Images of the forget set in one step; smaller batches take more steps in a pass.",
             low=1,
             high=65536,
             log=True,
             unit="images",
-            group="Passes",
         ),
-        replace(step_limit(0, "one pass over the forget set"), group="Passes"),
-        Parameter(
+        PASSES.most_steps("one pass over the forget set"),
+        PASSES.choice(
             "goal",
-            "choice",
+            ("forget accuracy", "none"),
             "none",
             "What ends the run before its last pass: forget accuracy at a number and images to keep recovered, or "
             "nothing, as published. Rewinding looks at all passes.",
-            choices=("forget accuracy", "none"),
-            group="Passes",
         ),
-        stop_accuracy(0.01, "Passes"),
-        Parameter(
+        stop_accuracy(PASSES, 0.01),
+        PASSES.share(
             "max_drop",
-            "float",
             0.015,
             "Largest fall of accuracy on training images to keep at which to stop (goal: forget accuracy); 0.01 is a "
             "point.",
-            low=0,
-            high=1,
-            group="Passes",
             title="Largest fall of retain accuracy",
         ),
-        Parameter(
+        PASSES(
             "rewind",
-            "bool",
             False,
             "For single images: end at the pass whose error on the forget set is nearest to that on unseen images of "
             "its classes. The weights after every pass are kept until then, in memory and in checkpoints.",
-            group="Passes",
         ),
-        Parameter(
+        LOSS(
             "ce_weight",
-            "float",
             0.99,
             "Weight of the cross-entropy on images to keep; published values: 0.99 and 1 (there gamma).",
-            low=0,
-            high=1000,
-            group="Loss",
             title="Cross-entropy weight",
         ),
-        Parameter(
+        LOSS(
             "kl_weight",
-            "float",
             0.001,
             "Weight of the divergence from the original on images to keep; published values: 0.001 and 0.5 (there "
             "alpha).",
-            low=0,
-            high=1000,
-            group="Loss",
             title="Divergence weight",
         ),
-        Parameter(
-            "temperature",
-            "float",
-            4.0,
-            "Softens both outputs before they are compared; published values: 2 and 4.",
-            low=0.01,
-            high=1000,
-            log=True,
-            group="Loss",
-        ),
-        Parameter(
+        LOSS.temperature(4.0, "Softens both outputs before they are compared; published values: 2 and 4."),
+        LOSS.choice(
             "batch_norm",
-            "choice",
+            ("train", "frozen"),
             "train",
             "On forget batches: the batch's own statistics, as published, or the running ones.",
-            choices=("train", "frozen"),
-            group="Loss",
             title="Batch norm on forget batches",
         ),
         *optimiser_parameters(lr=0.02, clip=5.0),
     ),
     plan=plan,
-    needs=frozenset({"forget set", "retain set", "teacher"}),
+    needs=("forget set", "retain set", "teacher"),
     presets=(
         Preset(
             "samples",
             "Single images",
             "More passes, a clip, at most 10 forget steps in a max pass, and back to the pass that forgot just enough.",
             {"epochs": 6, "max_epochs": 5, "clip": 2.0, "rewind": True, "max_steps": 10},
-            frozenset({"sample"}),
+            SINGLE,
         ),
         Preset(
             "default",

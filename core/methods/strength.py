@@ -15,10 +15,13 @@ import torch
 
 from core.errors import RunError
 from core.methods.base import Context, Facts
+from core.methods.common import Group
 from core.parameters import Parameter, Values
 
 CHECKED = 2000  # images of each set behind one judgement: two points are then well above its chance
 ROUNDS = 12  # halvings of the range's logarithm: nine decades come down to half a percent of a strength
+
+STRENGTH = Group("Strength")
 
 Weights = Mapping[str, torch.Tensor]
 
@@ -36,22 +39,16 @@ class Found:
 def search_parameters(name: str, title: str) -> tuple[Parameter, ...]:
     """Return the parameters of a search for the parameter `name`, which the form calls `title`."""
     return (
-        Parameter(
+        STRENGTH(
             "search",
-            "bool",
             True,
             f"Search for {name} with the network's accuracies as the judge, and leave the value given unused.",
-            group="Strength",
             title=f"Search for {title}",
         ),
-        Parameter(
+        STRENGTH.share(
             "max_drop",
-            "float",
             0.02,
             "Largest fall of accuracy on training images to keep that the search accepts; 0.02 is two points.",
-            low=0,
-            high=1,
-            group="Strength",
             title="Largest fall of retain accuracy",
         ),
     )

@@ -12,6 +12,7 @@ import torch
 from core.data.batches import Batch, derive_seed, joined
 from core.methods.base import (
     STEP_SIZE_SEARCH,
+    WHOLE,
     Aux,
     Context,
     Facts,
@@ -22,9 +23,12 @@ from core.methods.base import (
     SearchRange,
     Train,
 )
-from core.methods.common import classification, optimiser_of, optimiser_parameters
+from core.methods.common import Group, classification, forgetting, optimiser_of, optimiser_parameters
 from core.methods.losses import cross_entropies
-from core.parameters import Parameter, Values
+from core.parameters import Values
+
+NOISE = Group("Noise")
+IMPAIR_AND_REPAIR = Group("Impair and repair")
 
 PENALTY = 0.1  # of the noise's mean square; published code weighs the sum over pixels by it
 CHUNK = 256  # noise images that climb at once: each by itself, so that how many do only decides the memory taken
@@ -81,17 +85,15 @@ def with_noise(networks: Networks, batch: Batch, aux: Aux, values: Values) -> Ba
 def plan(values: Values, facts: Facts) -> list[Train]:
     """Impair on retain images and noise, then repair on the same retain images."""
     return [
-        Train(
-            name="impair with noise",
-            phase="forget",
+        forgetting(
+            "impair with noise",
+            classification,
+            values,
             reads="retain",
-            loss=classification,
             length=Length(epochs=values.impair_epochs),
-            batch=values.batch,
-            optimiser=optimiser_of(values),
+            augment=True,
             refresh=error_maximising_noise,
             prepare=with_noise,
-            batch_norm="frozen",
             share=values.retain_share,
         ),
         Train(
@@ -114,95 +116,59 @@ UNSIR = Method(
     "images to keep. It needs no image of the forgotten class.",
     citation="Tarun et al. 2021: Fast Yet Effective Machine Unlearning (arXiv 2111.08947); later "
     "constants from the code of Foster et al. 2023 (arXiv 2308.07707, MIT licence)",
-    status="baseline",
-    group="gradient",
     parameters=(
-        Parameter(
-            "noise_images",
-            "int",
-            64,
-            "Noise images made for each class; published: 256.",
-            low=1,
-            high=4096,
-            unit="images",
-            group="Noise",
-        ),
-        Parameter(
-            "noise_steps", "int", 40, "Steps up the loss; published: 40 to 250.", low=0, high=10000, group="Noise"
-        ),
-        Parameter(
+        NOISE("noise_images", 64, "Noise images made for each class; published: 256.", low=1, high=4096, unit="images"),
+        NOISE("noise_steps", 40, "Steps up the loss; published: 40 to 250.", high=10000),
+        NOISE(
             "noise_lr",
-            "float",
             0.1,
             "How far one step moves the noise (Adam); published: 0.1.",
-            low=0,
             high=10,
             log=True,
-            group="Noise",
             title="Noise step size",
         ),
-        Parameter(
+        IMPAIR_AND_REPAIR(
             "noise_share",
-            "float",
             0.15,
             "Share of noise in a batch of the impair stage; published: about a third.",
-            low=0,
             high=0.95,
             low_open=True,
-            group="Impair and repair",
         ),
-        Parameter(
-            "impair_epochs",
-            "float",
-            1.0,
-            "Passes over the images to keep, with noise; published: 1.",
-            low=0,
-            high=100,
-            unit="passes",
-            group="Impair and repair",
+        IMPAIR_AND_REPAIR(
+            "impair_epochs", 1.0, "Passes over the images to keep, with noise; published: 1.", high=100, unit="passes"
         ),
-        Parameter(
+        IMPAIR_AND_REPAIR(
             "repair_epochs",
-            "float",
             3.0,
             "Passes over the images to keep, without noise; published: 1.",
-            low=0,
             high=100,
             unit="passes",
-            group="Impair and repair",
         ),
-        Parameter(
+        IMPAIR_AND_REPAIR(
             "repair_lr_factor",
-            "float",
             1.0,
             "Step size of the repair stage as a share of the impair stage's; published: 0.5.",
-            low=0,
             high=10,
-            group="Impair and repair",
             title="Repair step size factor",
         ),
-        Parameter(
+        IMPAIR_AND_REPAIR.share(
             "retain_share",
-            "float",
             1.0,
             "Share of the images to keep that both stages read; published: 1,000 images a class.",
-            low=0,
-            high=1,
             low_open=True,
-            group="Impair and repair",
         ),
         *optimiser_parameters(lr=0.01, batch=64),
     ),
     plan=plan,
-    needs=frozenset({"retain set", "forget classes"}),
-    suits=frozenset({"class"}),
+    needs=("retain set", "forget classes"),
+    suits=WHOLE,
     presets=(
         Preset(
             "default",
             "Default",
             "Published: Adam at 0.02 and 0.01, which other authors lowered to 0.0001. Here SGD, less noise and a "
             "longer repair, which keep the other classes on small data.",
-            suits=frozenset({"class"}),
+            suits=WHOLE,
         ),
     ),
     notes=(

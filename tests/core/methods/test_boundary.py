@@ -14,8 +14,7 @@ from core.data.batches import Batch
 from core.engine.context import EngineContext
 from core.methods import get_method
 from core.methods.base import Networks, StageOutput
-from core.methods.boundary_expand import extra_row, toward_extra
-from core.methods.boundary_shrink import adversarial, nearest_wrong, toward_labels
+from core.methods.boundary import adversarial, extra_row, nearest_wrong, toward_extra, toward_labels
 from core.methods.common import forgotten_classes
 from core.models.tap import TappedModel
 from core.parameters import resolve

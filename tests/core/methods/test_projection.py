@@ -10,9 +10,7 @@ from torch import nn
 
 from core.engine.context import EngineContext
 from core.errors import RunError
-from core.methods.esc import dropped
-from core.methods.loft import discriminating_projection
-from core.methods.projection import complement
+from core.methods.projection import complement, discriminating_projection, dropped
 from tests.core.toy import ToyNet, forget_mask, make_engine, make_setting, run_to_end, same, trained_net, weights
 
 METHODS = ["esc", "loft"]

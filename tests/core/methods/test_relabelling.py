@@ -9,8 +9,7 @@ import torch.nn.functional as F
 from core.engine.context import EngineContext
 from core.methods import get_method
 from core.methods.base import StageOutput
-from core.methods.relabelling import allowed_labels, draws, relabelled, wrong_labels
-from core.methods.salun import saliency_mask, top_share
+from core.methods.relabelling import allowed_labels, draws, relabelled, saliency_mask, top_share, wrong_labels
 from tests.core.toy import make_engine, make_setting, rows_of, run_to_end, weights
 
 

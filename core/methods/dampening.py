@@ -6,6 +6,9 @@
 Published (arXiv 2308.07707). The published code squares gradients of batch means, so that its importances, and with
 them what an alpha means, change with the batch size; here they are of single images. As the forget set is a part of
 all data, I_F is at most |D| / |D_f| times I_D: from that alpha on nothing can be dampened.
+
+Label-free dampening (arXiv 2402.19308) takes importances that need no labels: mean over a set of
+|d ||logits||^2 / d weight| of single images; published, of a batch's mean.
 """
 
 from __future__ import annotations
@@ -16,9 +19,11 @@ from typing import Any
 
 import torch
 
-from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange
+from core.methods.base import SINGLE, Context, Edit, Facts, Method, Preset, SearchRange
+from core.methods.common import Group
 from core.methods.losses import cross_entropies
 from core.methods.strength import (
+    STRENGTH,
     at_most,
     search_looks,
     search_parameters,
@@ -29,6 +34,8 @@ from core.methods.strength import (
 )
 from core.parameters import Parameter, Values
 
+IMPORTANCE = Group("Importance")
+
 Importance = Mapping[str, torch.Tensor]
 Measure = Callable[[Context, str, int | None], Importance]  # of a set, at most so many samples of it
 PRESETS = (
@@ -37,7 +44,7 @@ PRESETS = (
         "Threshold searched",
         "Expect next to no effect: what matters for single images matters for the rest of their class.",
         {"max_drop": 0.02},
-        frozenset({"sample"}),
+        SINGLE,
     ),
     Preset(
         "search",
@@ -93,40 +100,29 @@ def dampen(context: Context, importance: Measure, largest: float) -> None:
 def dampening_parameters(alpha: float, importance: str) -> tuple[Parameter, ...]:
     """Return the parameters of dampening; `alpha` is used where it is not searched."""
     return (
-        Parameter(
+        STRENGTH(
             "alpha",
-            "float",
             alpha,
             f"Dampen weights whose {importance} on the forget set is more than so many times that on all images; "
             "published: 10 to 50 with gradients of batches. From (all images / forget images) on it changes nothing.",
-            low=0,
             high=1e9,
             log=True,
-            group="Strength",
             title="Selection threshold",
         ),
         *search_parameters("alpha", "the threshold"),
-        Parameter(
+        STRENGTH(
             "dampening",
-            "float",
             1.0,
             "How little of a chosen weight is left: it is multiplied by so many times the ratio of the importances, at "
             "most by 1; published: 1, on faces 0.1.",
-            low=0,
             high=1e6,
             log=True,
-            group="Strength",
             title="Dampening constant",
         ),
-        Parameter(
+        IMPORTANCE.images(
             "importance_samples",
-            "int",
             10_000,
             "Images of each set that importances are taken from, the same share of every class; 0 takes all.",
-            low=0,
-            high=10**8,
-            unit="images",
-            group="Importance",
             title="Images behind importances",
         ),
     )
@@ -138,11 +134,10 @@ def dampening_method(importance: str, **card: Any) -> Method:
     That it searches for alpha, its presets and what it reads do not depend on the kind of importance.
     """
     return Method(
-        status="baseline",
         group="closed form",
         parameters=dampening_parameters(3.0, importance),
         reads_unseen=search_reads_unseen,
-        needs=frozenset({"forget set", "retain set"}),
+        needs=("forget set", "retain set"),
         presets=PRESETS,
         search=(SearchRange("dampening", 0.1, 1.0),),
         **card,
@@ -157,7 +152,7 @@ def dampening(values: Values, facts: Facts, importance: Measure) -> list[Edit]:
     return [Edit("dampen", edit, looks=search_looks(values, facts), gradients=measured)]
 
 
-def plan(values: Values, facts: Facts) -> list[Edit]:
+def by_loss(values: Values, facts: Facts) -> list[Edit]:
     """One change of weights."""
     return dampening(values, facts, fisher_importance)
 
@@ -169,11 +164,50 @@ SSD = dampening_method(
     summary="Shrinks the weights that matter more for the forget set than for all images; no training. "
     "It can hardly tell single images from the rest of their class.",
     citation="Foster, Schoepf, Brintrup 2024 (arXiv 2308.07707)",
-    plan=plan,
+    plan=by_loss,
     notes=(
         "Published constants (alpha 10 for ResNet-18) are for gradients of batch means; with gradients of single "
         "images alpha acts only below the ratio of all images to forget images, so it is searched.",
         "There is a cliff between no effect and damage: expect a few points of retain accuracy for a whole class.",
+        "Batch-norm weights are dampened like all others; their running statistics stay.",
+    ),
+)
+
+
+def squared_norms(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the squared length of each sample's logits, (n,); labels are not looked at."""
+    return logits.square().sum(dim=1)
+
+
+def output_importance(context: Context, which: str, limit: int | None) -> Importance:
+    """Return the mean size of the gradient of the logits' squared norm over single samples of a set."""
+    total: dict[str, torch.Tensor] = {}
+    count = 0
+    for rows in context.sample_gradients(which, squared_norms, limit):
+        for name, found in rows.items():
+            sizes = found.abs().sum(dim=0)
+            total[name] = total[name] + sizes if name in total else sizes
+        count += len(next(iter(rows.values())))
+    return {name: value / max(1, count) for name, value in total.items()}
+
+
+def by_outputs(values: Values, facts: Facts) -> list[Edit]:
+    """One change of weights."""
+    return dampening(values, facts, output_importance)
+
+
+LFSSD = dampening_method(
+    "pull on the outputs",
+    id="lfssd",
+    title="Label-free dampening",
+    summary="Shrinks the weights that move the outputs more for the forget set than for all images; needs no labels. "
+    "It can hardly tell single images from the rest of their class.",
+    citation="Foster, Fogarty, Schoepf, Öztireli, Brintrup 2024 (arXiv 2402.19308)",
+    plan=by_outputs,
+    notes=(
+        "Published constants (alpha 10 for a class, 3.5 for single images) are for gradients of batch means; with "
+        "gradients of single images alpha acts only below the ratio of all images to forget images, so it is searched.",
+        "Importances look at no labels; the search does, to tell what retain accuracy it costs.",
         "Batch-norm weights are dampened like all others; their running statistics stay.",
     ),
 )

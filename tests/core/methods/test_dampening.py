@@ -8,8 +8,8 @@ import torch
 from core.engine.context import EngineContext
 from core.engine.control import Control, Interrupted
 from core.events import Log
+from core.methods.dampening import dampened
 from core.methods.losses import cross_entropies
-from core.methods.ssd import dampened
 from tests.core.toy import DATA, make_engine, make_setting, run_to_end, same, trained_net, weights
 
 FORGET_SHARE = 1 / 4  # class 1 of four equal ones
