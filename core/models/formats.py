@@ -118,42 +118,34 @@ def export_pt2(path: Path, module: nn.Module, input_size: Size, in_channels: int
 # --- reading back -------------------------------------------------------------------------------------------------
 
 
-def read_back(path: Path, format: str, module: nn.Module, images: Tensor, prefix: str = "") -> Tensor:
-    """Load an exported file again and return its logits (n, K) for `images: (n, c, h, w) float32`.
-
-    `format` is one of FORMATS; `module` gives the network for the formats that hold weights only, and `prefix` what
-    stands in front of its keys in the file. Raises InputError where the file does not load.
-    """
-    if format == "onnx":
-        return _run_onnx(path, images)
-    if format == "pt2":
-        return _logits(torch.export.load(str(path)).module(), images)
-    weights = read_weights(path)
-    stripped = {(weights.form.prefix + key).removeprefix(prefix): value for key, value in weights.tensors.items()}
-    network = _on_cpu(module)
-    try:
-        network.load_state_dict(stripped)
-    except RuntimeError as error:
-        raise InputError(f"{path.name} was written, but its weights do not load: {error}") from error
-    return _logits(network, images)
-
-
 def compare_export(
     path: Path, format: str, module: nn.Module, images: Tensor, form: CheckpointForm | None = None
 ) -> ExportCheck:
     """Read an exported file back and compare its logits with the network's, its keys with the file that came in.
 
-    `images: (n, c, h, w) float32`. Without `form` keys and types are compared with the network's too. Raises
-    InputError where the file does not load.
+    `format` is one of FORMATS; `images: (n, c, h, w) float32`. Without `form` keys and types are compared with the
+    network's too. Raises InputError where the file does not load.
     """
-    prefix = form.prefix if form else ""
-    again = read_back(path, format, module, images, prefix)
-    ours = _logits(_on_cpu(module), images)
-    difference = float((again.double() - ours.double()).abs().max()) if len(images) else 0.0
+    prefix, network = form.prefix if form else "", _on_cpu(module)
+    ours, written = logits_of(network, images), None
     if format == "onnx":
+        again = _run_onnx(path, images)
+    elif format == "pt2":
+        program = torch.export.load(str(path))
+        written, again = _types(program.state_dict), logits_of(program.module(), images)
+    else:
+        weights = read_weights(path)
+        keys = {key: weights.form.prefix + key for key in weights.tensors}  # as they stand in the file
+        written = {keys[key]: (weights.form.dtypes[key], shape) for key, shape in weights.shapes.items()}
+        try:
+            network.load_state_dict({keys[key].removeprefix(prefix): value for key, value in weights.tensors.items()})
+        except RuntimeError as error:
+            raise InputError(f"{path.name} was written, but its weights do not load: {error}") from error
+        again = logits_of(network, images)
+    difference = float((again.double() - ours.double()).abs().max()) if len(images) else 0.0
+    if written is None:
         return ExportCheck(0, None, None, None, difference, len(images))
-    written = _described(path, format)
-    wanted = {prefix + key: (type_name(v), tuple(v.shape)) for key, v in module.state_dict().items()}
+    wanted = _types({prefix + key: value for key, value in module.state_dict().items()})
     if form is not None and form.dtypes:
         wanted = {prefix + key: (name, wanted[prefix + key][1]) for key, name in form.dtypes.items()}
     shared = written.keys() & wanted.keys()
@@ -165,6 +157,13 @@ def compare_export(
         largest_difference=difference,
         samples=len(images),
     )
+
+
+def logits_of(network: Any, images: Tensor) -> Tensor:
+    """Return a network's logits (n, K) for `images: (n, c, h, w)`, computed on the CPU in float32."""
+    images = images.detach().cpu().float()
+    with torch.inference_mode():
+        return torch.cat([main_logits(network(chunk)) for chunk in images.split(_CHUNK)])
 
 
 # --- helpers ------------------------------------------------------------------------------------------------------
@@ -202,13 +201,8 @@ def _as_it_came(state_dict: Mapping[str, Tensor], form: CheckpointForm) -> dict[
     return written
 
 
-def _described(path: Path, format: str) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Return type and shape of every tensor in a file, under the keys in the file."""
-    if format == "pt2":
-        return {k: (type_name(v), tuple(v.shape)) for k, v in torch.export.load(str(path)).state_dict.items()}
-    weights = read_weights(path)
-    prefix = weights.form.prefix
-    return {prefix + k: (weights.form.dtypes[k], tuple(v.shape)) for k, v in weights.tensors.items()}
+def _types(tensors: Mapping[str, Tensor]) -> dict[str, tuple[str, tuple[int, ...]]]:
+    return {key: (type_name(value), tuple(value.shape)) for key, value in tensors.items()}
 
 
 def _on_cpu(module: nn.Module) -> nn.Module:
@@ -231,12 +225,6 @@ def _exporting(path: Path, what: str) -> Iterator[None]:
     except Exception as error:  # exporters raise nearly anything on what they cannot express
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"This network cannot be written with {what}: {reason}", "Export as safetensors") from error
-
-
-def _logits(network: Any, images: Tensor) -> Tensor:
-    images = images.detach().cpu().float()
-    with torch.inference_mode():
-        return torch.cat([main_logits(network(chunk)) for chunk in images.split(_CHUNK)])
 
 
 def _run_onnx(path: Path, images: Tensor) -> Tensor:

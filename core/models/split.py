@@ -1,4 +1,4 @@
-"""A network cut in two before a block, so that a frozen front is computed once and only the tail again and again."""
+"""A network cut in two before a block, so that a frozen front is computed once and only the tail in every step."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ _TOLERANCE = 1e-4  # relative; in float32 both ways differ by rounding at most
 
 
 class SplitModel:
-    """`front(images)` gives what the block `at` receives; `tail(h)` goes on from there to an Output.
+    """`front(images)` gives the input of block `at`; `tail(h)` computes an Output from such input.
 
-    The blocks before `at` are skipped in the tail: they hand on what they get, and the block `at` gets `h` in its
-    place. That is right for networks that pass data from block to block, and wrong where a later part reaches back
-    to an earlier one; `holds` tells which, on images of one's own. Where what lies between the blocks needs the
-    right shapes (a transformer that puts its position embeddings to its patches), `holds` finds that out, and the
-    skipped blocks then give zeros of their outputs' shapes.
+    In the tail the blocks before `at` return their input unchanged, and block `at` gets `h` as its input. That is
+    right for networks that pass data from block to block, and wrong where a later part uses the output of an earlier
+    one; `holds` tells which. Where code between the blocks needs outputs of the right shapes (a transformer adds
+    position embeddings to its patches), `holds` finds that out, and the skipped blocks return zeros of these shapes.
     """
 
     def __init__(self, model: TappedModel, at: int) -> None:
@@ -38,15 +37,13 @@ class SplitModel:
         def arrived(module: nn.Module, inputs: tuple[Any, ...]) -> None:
             raise _ArrivedError(inputs)
 
-        handle = self._first.register_forward_pre_hook(arrived)
         try:
-            self._model.module(images)
+            with self._first.register_forward_pre_hook(arrived):
+                self._model.module(images)
         except _ArrivedError as reached:
             if len(reached.inputs) == 1 and isinstance(reached.inputs[0], Tensor):
                 return reached.inputs[0]
             raise ValueError("the block takes more than one tensor") from None
-        finally:
-            handle.remove()
         raise ValueError("the block is not part of the forward pass")
 
     def tail(self, activations: Tensor, image_shape: torch.Size) -> Output:
@@ -55,12 +52,11 @@ class SplitModel:
         with ExitStack() as patches:
             for block in self._skipped:
                 patches.enter_context(_skipped(block, self._shapes.get(block)))
-            handle = self._first.register_forward_pre_hook(lambda module, inputs: (activations,))
-            patches.callback(handle.remove)
+            patches.enter_context(self._first.register_forward_pre_hook(lambda module, inputs: (activations,)))
             return self._model(stand_in)
 
     def holds(self, images: Tensor) -> bool:
-        """Tell whether both parts together say what the whole network says of these images (n, c, h, w)."""
+        """Whether front and tail together give the outputs of the whole network for these images (n, c, h, w)."""
         try:
             with torch.no_grad():
                 whole = self._model(images)
@@ -88,7 +84,7 @@ class SplitModel:
 
         with ExitStack() as hooks:
             for block in self._skipped:
-                hooks.callback(block.register_forward_hook(note).remove)
+                hooks.enter_context(block.register_forward_hook(note))
             self.front(images)
         return shapes
 
@@ -102,7 +98,7 @@ def split_for(model: TappedModel, tunes: str) -> SplitModel | None:
 
 
 class _ArrivedError(Exception):
-    """Carries what reached the block out of the forward pass, so that the rest is not computed."""
+    """Carries the block's inputs out of the forward pass, so that the rest is not computed."""
 
     def __init__(self, inputs: tuple[Any, ...]) -> None:
         super().__init__()
@@ -116,7 +112,7 @@ def _agree(whole: Tensor, parts: Tensor) -> bool:
 
 @contextmanager
 def _skipped(block: nn.Module, shape: torch.Size | None) -> Iterator[None]:
-    """Let a block hand on what it gets, or give zeros of `shape` for each image."""
+    """Make a block return its first input, or zeros of `shape` for each image, for a while."""
 
     def zeros(*inputs: Any, **_: Any) -> Any:
         return inputs[0].new_zeros((len(inputs[0]), *shape))  # type: ignore[misc]

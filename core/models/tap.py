@@ -1,4 +1,4 @@
-"""Logits and features from one forward pass, without wrapping the network: its state-dict keys stay."""
+"""Logits and features from one forward pass of a network that is not wrapped: its state-dict keys stay."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 @dataclass(frozen=True)
 class Output:
-    """What a tapped network gives for n images.
+    """Outputs of a tapped network for n images.
 
-    `logits: (n, K)`; `features: (n, C)` as the head receives them; `layers`, the pooled outputs `(n, C_l)` of
-    further blocks, the one nearest to the head last.
+    `logits: (n, K)`; `features: (n, C)` as the head receives them; `layers`: pooled outputs `(n, C_l)` of further
+    blocks, the one nearest to the head last.
     """
 
     logits: Tensor
@@ -35,15 +35,15 @@ class Output:
 
 
 class TappedModel:
-    """A classifier seen through its head: call it on images (n, c, h, w) to get an Output.
+    """A classifier that gives logits and features: call it on images (n, c, h, w) to get an Output.
 
     The head is found by structure: the last layer with K outputs that is used on the way to the logits. Features
     are the head's input; where that has positions (convolutional heads, tokens), their mean. Gradients flow through
-    both. Hooks are on the network only during a call, so copying, saving or compiling it is not affected.
+    both. Hooks are on the network only during a call, so that copying, saving or compiling it is not affected.
 
     `layers` 1 taps the features alone, n adds the pooled outputs of the last n - 1 blocks before the head.
-    `input_shape` (channels, height, width) helps where a network has several layers with K outputs, or its
-    `blocks()` are asked for, and it accepts none of the usual sizes.
+    `input_shape` (channels, height, width) is needed where a network accepts none of the common sizes and has
+    several layers with K outputs, or its `blocks()` are asked for.
 
     Raises InputError where no head is found, MismatchError where a pass gives another number of outputs.
     """
@@ -67,11 +67,9 @@ class TappedModel:
         """Run the network on `x: (n, c, h, w)` in whatever mode and precision it is set to."""
         seen: dict[str, Tensor] = {}
         with ExitStack() as hooks:
-            keep_input = functools.partial(_keep_input, seen)
-            hooks.enter_context(hooked(self.head.register_forward_pre_hook(keep_input)))
+            hooks.enter_context(self.head.register_forward_pre_hook(functools.partial(_keep_input, seen)))
             for name, block in self._extra:
-                keep = functools.partial(_keep_output, seen, name)
-                hooks.enter_context(hooked(block.register_forward_hook(keep)))
+                hooks.enter_context(block.register_forward_hook(functools.partial(_keep_output, seen, name)))
             logits = main_logits(self.module(x))
         if logits.ndim != 2 or logits.shape[1] != self.num_classes:
             shape = "x".join(map(str, logits.shape[1:]))
@@ -91,8 +89,8 @@ class TappedModel:
 
     def trained_parameters(self) -> dict[str, nn.Parameter]:
         """Parameters of the network by name, without auxiliary heads, which are carried along as they are."""
-        held = {id(p) for m in self.module.modules() if getattr(m, CARRIED_ALONG, False) for p in m.parameters()}
-        return {name: p for name, p in self.module.named_parameters() if id(p) not in held}
+        carried = {id(p) for m in self.module.modules() if getattr(m, CARRIED_ALONG, False) for p in m.parameters()}
+        return {name: p for name, p in self.module.named_parameters() if id(p) not in carried}
 
     def last_blocks(self, count: int) -> list[tuple[str, nn.Module]]:
         """Return the end of `blocks()` with `count` blocks that have weights.
@@ -186,7 +184,7 @@ def gradients_to(module: nn.Module, wanted: Iterable[nn.Parameter]) -> Iterator[
 
 
 def main_logits(output: Any) -> Tensor:
-    """The logits in what a network returned: a tensor, a (named) tuple that begins with it, or a dict."""
+    """Return the logits in a network's output: a tensor, a (named) tuple that begins with it, or a dict."""
     if isinstance(output, Tensor):
         return output
     if hasattr(output, "logits"):
@@ -205,7 +203,7 @@ def has_weights(block: nn.Module) -> bool:
 
 
 def pool(x: Tensor, channels_at: int) -> Tensor:
-    """Mean over all positions: (n, C, h, w) with `channels_at` 1, or (n, …, C) with -1, to (n, C)."""
+    """Return the mean over all positions: (n, C, h, w) with `channels_at` 1, or (n, …, C) with -1, to (n, C)."""
     axes = [axis for axis in range(1, x.ndim) if axis != channels_at % x.ndim]
     return x.mean(dim=axes) if axes else x
 
@@ -222,20 +220,11 @@ def _keep_output(seen: dict[str, Tensor], name: str, module: nn.Module, inputs: 
 
 
 def _channel_axis(block: nn.Module, output: Tensor) -> int:
-    """Where an output has its channels: axis 1 after convolutions, last for tokens and Swin's (n, h, w, C)."""
+    """Return the axis of an output's channels: 1 after convolutions, -1 for tokens and Swin's (n, h, w, C)."""
     if output.ndim != 4:
         return -1
     widths = {p.shape[0] for p in block.parameters() if p.ndim}
     return -1 if output.shape[-1] in widths and output.shape[1] not in widths else 1
-
-
-@contextmanager
-def hooked(handle: Any) -> Iterator[None]:
-    """Keep a hook on a network for a while; `handle` is what registering it returned."""
-    try:
-        yield
-    finally:
-        handle.remove()
 
 
 def _weight(head: nn.Module) -> Tensor:
@@ -255,7 +244,10 @@ def _makes_classes(module: nn.Module, num_classes: int) -> bool:
 
 
 def _split(module: nn.Module, head_name: str, prefix: str = "", whole: int = 0) -> Iterator[str]:
-    """Names of the blocks of `module`; plain containers, stages, bodies and what holds the head are taken apart."""
+    """Yield the names of the blocks of `module`.
+
+    Plain containers, stages, bodies and modules that contain the head are not blocks: their children are looked at.
+    """
     whole = whole or _size(module)
     for name, child in module.named_children():
         full = f"{prefix}{name}"
@@ -271,7 +263,7 @@ def _split(module: nn.Module, head_name: str, prefix: str = "", whole: int = 0) 
 
 
 def _is_stage(module: nn.Module) -> bool:
-    """Whether a module is in the main one chain of blocks of the same class, as stages of a network are."""
+    """Whether most of a module is one chain of blocks of the same class, as in the stages of a network."""
     if _is_chain(module):
         return True
     size = _size(module)
@@ -295,27 +287,22 @@ def _size(module: nn.Module) -> int:
 
 
 def _trace(module: nn.Module, names: list[str], input_shape: tuple[int, int, int] | None) -> list[str] | None:
-    """Order in which modules run in a forward pass on shapes alone; None where no input size succeeds.
+    """Return the order in which modules run in a forward pass on shapes alone; None where no input size succeeds.
 
-    A network that cannot run without values, for one with constants outside its buffers, gets one pass on zeros.
+    A network that cannot run without values (with constants outside its buffers, say) gets one pass on zeros.
     """
     called: list[str] = []
-    modes = [(m, m.training) for m in module.modules()]
     meta = {key: value.detach().to("meta") for key, value in [*module.named_parameters(), *module.named_buffers()]}
     with ExitStack() as hooks:
+        hooks.enter_context(evaluating(module))
         for name in names:
             note = functools.partial(_note, called, name)
-            hooks.enter_context(hooked(module.get_submodule(name).register_forward_pre_hook(note)))
-        try:
-            module.eval()
-            for shape in _probe_shapes(module, input_shape):
-                for values in (meta, {}):
-                    called.clear()
-                    if _runs(module, values, shape):
-                        return called
-        finally:
-            for m, training in modes:
-                m.training = training
+            hooks.enter_context(module.get_submodule(name).register_forward_pre_hook(note))
+        for shape in _probe_shapes(module, input_shape):
+            for values in (meta, {}):
+                called.clear()
+                if _runs(module, values, shape):
+                    return called
     return None
 
 
@@ -328,17 +315,15 @@ def _runs(module: nn.Module, values: dict[str, Tensor], shape: tuple[int, ...]) 
     first = next(iter(values.values()), None)
     device = next(module.parameters()).device if first is None else first.device
     try:
-        with torch.no_grad():
-            torch.func.functional_call(module, values, (torch.zeros((2, *shape), device=device),))
+        torch.func.functional_call(module, values, (torch.zeros((2, *shape), device=device),))
     except Exception:  # a foreign network may raise anything on a size it was not made for
         return False
     return True
 
 
 def _probe_shapes(module: nn.Module, input_shape: tuple[int, int, int] | None) -> Iterator[tuple[int, ...]]:
-    known = input_shape or getattr(module, "input_shape", None)
-    if known is not None:
-        yield tuple(known)
+    if shape := input_shape or getattr(module, "input_shape", None):
+        yield tuple(shape)
         return
     conv = next((m for m in module.modules() if isinstance(m, nn.Conv2d)), None)
     if conv is None:

@@ -30,11 +30,11 @@ from core.models.formats import (
     compare_export,
     export_onnx,
     export_pt2,
+    logits_of,
     write_pt,
     write_safetensors,
     write_same,
 )
-from core.models.tap import main_logits
 from core.models.weights import CheckpointForm
 from core.runs.folder import FORGET, MODEL, MODEL_PT, OWN_FILES, REPORT_HTML, RunFolder
 from core.session.bench import Bench, DataOptions
@@ -290,7 +290,7 @@ def _compare(
     if form is not None:
         module, notes = _rounded(source, form, images)
     checked = compare_export(path, actual, module, images, form)
-    scale = max(1.0, float(_logits(module, images).abs().max())) if len(images) else 1.0
+    scale = max(1.0, float(logits_of(module, images).abs().max())) if len(images) else 1.0
     allowed = (EXACT if actual in ("pt", "safetensors") else APPROXIMATE) * scale
     if not checked.same_form or not checked.largest_difference <= allowed:
         what = "keys, types or shapes" if not checked.same_form else "what it says of the same images"
@@ -312,14 +312,9 @@ def _rounded(source: Source, form: CheckpointForm, images: torch.Tensor) -> tupl
         {key: value.to(getattr(torch, form.dtypes.get(key, "float32"))).to(value.dtype) if value.is_floating_point()
          else value for key, value in state.items()}
     )  # fmt: skip
-    moved = float((_logits(module, images) - _logits(source.module, images)).abs().max()) if len(images) else 0.0
+    moved = float((logits_of(module, images) - logits_of(source.module, images)).abs().max()) if len(images) else 0.0
     types = " and ".join(sorted(coarse))
     return module, (f"Weights are {types}, as they came in; that moves outputs by at most {moved:.1e}.",)
-
-
-@torch.inference_mode()
-def _logits(module: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    return torch.cat([main_logits(module(chunk)) for chunk in images.split(64)])
 
 
 def _write_beside(
