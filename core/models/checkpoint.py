@@ -6,7 +6,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -90,6 +90,15 @@ class OpenedModel:
         return module.eval()
 
 
+class Stated(TypedDict, total=False):
+    """What a caller states about a model; None is the same as leaving it out."""
+
+    arch: str | None
+    num_classes: int | None
+    in_channels: int | None
+    input_size: Size | None
+
+
 @dataclass(frozen=True, eq=False)
 class ModelFile:
     """A weights file, read and hashed once, however often it is opened for other data."""
@@ -101,17 +110,9 @@ class ModelFile:
     where: str  # the card stands, in words
     trust: Trust
 
-    def opened(
-        self,
-        *,
-        arch: str | None = None,
-        input_size: Size | None = None,
-        in_channels: int | None = None,
-        num_classes: int | None = None,
-    ) -> OpenedModel:
+    def opened(self, **stated: Unpack[Stated]) -> OpenedModel:
         """Find the model's network and settle its input; arguments and errors are those of `open_model`."""
-        opening = _Opening(self, self.weights, self.card or {}, arch, num_classes, in_channels, input_size)
-        return opening.result()
+        return _Opening(self, self.weights, self.card or {}, stated).result()
 
 
 def read_model(path: Path | str, trust: Trust = NO_TRUST) -> ModelFile:
@@ -131,27 +132,19 @@ def read_model(path: Path | str, trust: Trust = NO_TRUST) -> ModelFile:
 
 
 def open_model(
-    path: Path | str,
-    *,
-    arch: str | None = None,
-    input_size: Size | None = None,
-    in_channels: int | None = None,
-    num_classes: int | None = None,
-    trust_pickle: bool = False,
-    trust_code: bool = False,
+    path: Path | str, *, trust_pickle: bool = False, trust_code: bool = False, **stated: Unpack[Stated]
 ) -> OpenedModel:
     """Open a weights file, or a folder that holds model.safetensors. The file is read once and hashed once.
 
     The architecture is `arch`, else what the model card says, else recognised from keys and shapes. What the caller
-    states is checked where the file tells, and used where it does not.
+    states (`arch`, `input_size`, `in_channels`, `num_classes`) is checked where the file tells, and used where it does
+    not.
 
     Raises NotFoundError, UnsafeFileError (reading would run code), InputError (damaged, no state dict, architecture
     not recognised or not fitting, no image classifier), AmbiguousModelError (several architectures fit) or
     MismatchError (card, file and what the caller states contradict each other).
     """
-    return read_model(path, Trust(trust_pickle, trust_code)).opened(
-        arch=arch, input_size=input_size, in_channels=in_channels, num_classes=num_classes
-    )
+    return read_model(path, Trust(trust_pickle, trust_code)).opened(**stated)
 
 
 @dataclass
@@ -161,10 +154,7 @@ class _Opening:
     file: ModelFile
     weights: Weights  # the file's; `_identify` cleans their keys further where that makes them fit
     card: dict[str, Any]
-    arch: str | None
-    num_classes: int | None
-    in_channels: int | None
-    input_size: Size | None
+    stated: Stated
 
     def result(self) -> OpenedModel:
         """Return the opened model."""
@@ -181,13 +171,13 @@ class _Opening:
         return OpenedModel(
             file.path, file.sha256, spec, tensors, self.weights.form, file.card, classes or None,
             preprocessing_in(card, file.where), sum(tensors[key].numel() for key in trainable & tensors.keys()),
-            told or bool(card.get("input_size") or self.input_size), file,
+            told or bool(card.get("input_size") or self.stated.get("input_size")), file,
         )  # fmt: skip
 
     @property
     def named(self) -> str | None:
         """The architecture that the caller or the card names."""
-        return self.arch or self.card.get("architecture")
+        return self.stated.get("arch") or self.card.get("architecture")
 
     def _identify(self) -> tuple[ModelSpec, set[str]]:
         """Return the network that the weights are of, and the keys of its trainable values."""
@@ -208,17 +198,17 @@ class _Opening:
             self.weights, comparison = inner, fitting
         if comparison.fits:
             return comparison
-        if self.arch:
+        if self.stated.get("arch"):
             raise InputError(
-                f"The weights in {self.file.path.name} do not fit {self.arch}: {comparison.reason}",
+                f"The weights in {self.file.path.name} do not fit {self.named}: {comparison.reason}",
                 "Leave out --arch to have the architecture recognised, or name another",
             )
         raise MismatchError(f"{self.file.where} says {self.named}, but the weights do not fit it: {comparison.reason}")
 
     def _identify_user_code(self) -> tuple[ModelSpec, set[str]]:
         """Return the network of the user's own code, whose weights must be these, and its trainable keys."""
-        arch, shapes, card = self.named or "", self.weights.shapes, self.card
-        if not self.file.trust.code and not self.arch:  # nobody typed its name: say who names it, and which file it is
+        arch, shapes, card, stated = self.named or "", self.weights.shapes, self.card, self.stated
+        if not self.file.trust.code and not stated.get("arch"):  # only the card names it: say so, and which file it is
             file = Path(arch.rpartition(":")[0]).resolve()
             raise UnsafeFileError(
                 f"{self.file.where} names the program {file} for the network, so it was not run",
@@ -228,9 +218,9 @@ class _Opening:
         stem = next((shape[1] for shape in shapes.values() if len(shape) == 4), None)
         spec = ModelSpec(
             arch,
-            self.num_classes or card.get("num_classes") or heads[-1],
-            stem or self.in_channels or card.get("in_channels") or 3,
-            tuple(self.input_size or card.get("input_size") or (224, 224)),
+            stated.get("num_classes") or card.get("num_classes") or heads[-1],
+            stem or stated.get("in_channels") or card.get("in_channels") or 3,
+            tuple(stated.get("input_size") or card.get("input_size") or (224, 224)),
             user_code=arch,
         )
         with torch.random.fork_rng(devices=[]):
@@ -248,21 +238,21 @@ class _Opening:
 
         told: whether the weights give the input size.
         """
-        read, card = spec, self.card
-        self._agree(spec.num_classes, "outputs", card.get("num_classes"), self.num_classes)
-        channels = card.get("in_channels") or self.in_channels
+        read, card, stated = spec, self.card, self.stated
+        self._agree(spec.num_classes, "outputs", card.get("num_classes"), stated.get("num_classes"))
+        channels = card.get("in_channels") or stated.get("in_channels")
         if spec.architecture == "mlp" and channels:
             spec = _mlp_with_channels(spec, channels)
         else:
-            self._agree(spec.in_channels, "input channels", card.get("in_channels"), self.in_channels)
+            self._agree(spec.in_channels, "input channels", card.get("in_channels"), stated.get("in_channels"))
         # The card's size is binding; whether the data agrees with it is for check_fit.
-        size = card.get("input_size") or self.input_size
+        size = card.get("input_size") or stated.get("input_size")
         if size is not None:
             spec = dataclasses.replace(spec, input_size=(int(size[0]), int(size[1])))
         if told and not _same_shapes(spec, read):
-            stated = f"{self.file.where} says" if card.get("input_size") or card.get("in_channels") else "not"
+            claim = f"{self.file.where} says" if card.get("input_size") or card.get("in_channels") else "not"
             raise MismatchError(
-                f"The weights are made for {_input(read)}, {stated} {_input(spec)}",
+                f"The weights are made for {_input(read)}, {claim} {_input(spec)}",
                 "Open the model with the input it was trained on",
             )
         return spec

@@ -57,7 +57,7 @@ def fitting_timm(shapes: Shapes) -> tuple[Architecture, ...]:
     import timm
 
     channels = next((shape[1] for shape in shapes.values() if len(shape) == 4 and shape[1] < 16), 3)
-    found = []
+    names = []
     for name in timm.list_models():
         try:
             with meta_building(), _giving_up(set(shapes.values())), warnings.catch_warnings():
@@ -66,8 +66,8 @@ def fitting_timm(shapes: Shapes) -> tuple[Architecture, ...]:
         except Exception:  # given up, or a network that takes no such options or wants another package
             continue
         if module.state_dict().keys() == shapes.keys():
-            found.append(name)
-    return tuple(timm_architecture(f"{TIMM_PREFIX}{name}") for name in sorted(found, key=lambda n: (len(n), n)))
+            names.append(name)
+    return tuple(timm_architecture(f"{TIMM_PREFIX}{name}") for name in sorted(names, key=lambda n: (len(n), n)))
 
 
 def choose(specs: list[ModelSpec]) -> ModelSpec:
@@ -75,13 +75,18 @@ def choose(specs: list[ModelSpec]) -> ModelSpec:
 
     Compared are the classes and settings of their layers. Raises AmbiguousModelError with what sets them apart.
     """
-    layers = [_layers(spec) for spec in specs]
-    reasons = [_difference(layers[0], other) for other in layers[1:]]
-    if not any(reasons):
+    first, *others = (_layers(spec) for spec in specs)
+    candidates: list[tuple[str, str]] = []
+    for spec, other in zip(specs[1:], others, strict=True):
+        names = dict.fromkeys([*first, *other])
+        name = next((name for name in names if first.get(name) != other.get(name)), None)
+        if name is None:
+            continue
+        where = name or "the network"
+        candidates = candidates or [(specs[0].architecture, f"{where} is {_words(first.get(name), other.get(name))}")]
+        candidates.append((spec.architecture, f"{where} is {_words(other.get(name), first.get(name))}"))
+    if not candidates:
         return specs[0]
-    first = next(reason for reason in reasons if reason)
-    candidates = [(specs[0].architecture, first[0])]
-    candidates += [(spec.architecture, reason[1]) for spec, reason in zip(specs[1:], reasons, strict=True) if reason]
     raise AmbiguousModelError("The weights fit several architectures that compute differently", candidates[:_SHOWN])
 
 
@@ -159,39 +164,29 @@ def _giving_up(known: set[tuple[int, ...]]) -> Iterator[None]:
         handle.remove()
 
 
-def _layers(spec: ModelSpec) -> dict[str, str]:
-    """Each layer's class and plain settings, in words, by its name."""
-    return {name: _words(module) for name, module in build_on_meta(spec).named_modules()}
+_Layer = tuple[str, dict[str, Any]]  # class and plain settings
 
 
-def _words(module: nn.Module) -> str:
-    settings = {
+def _layers(spec: ModelSpec) -> dict[str, _Layer]:
+    """Return class and settings of each layer of a network, by its name."""
+    return {name: (type(module).__name__, _settings(module)) for name, module in build_on_meta(spec).named_modules()}
+
+
+def _settings(module: nn.Module) -> dict[str, Any]:
+    return {
         name: value.__name__ if callable(value) else value
-        for name, value in vars(module).items()
+        for name, value in sorted(vars(module).items())
         if not name.startswith("_")
         and name not in _IMMATERIAL
         and (isinstance(value, (bool, int, float, str, tuple)) or hasattr(value, "__name__"))
     }
-    return f"{type(module).__name__}({', '.join(f'{name}={value}' for name, value in sorted(settings.items()))})"
 
 
-def _difference(first: dict[str, str], other: dict[str, str]) -> tuple[str, str] | None:
-    """What sets two networks apart, said of either: the first layer with another class or setting."""
-    for name in dict.fromkeys([*first, *other]):
-        ours, theirs = first.get(name), other.get(name)
-        if ours != theirs:
-            where = name or "the network"
-            return f"{where} is {_short(ours, theirs)}", f"{where} is {_short(theirs, ours)}"
-    return None
-
-
-def _short(layer: str | None, beside: str | None) -> str:
-    """A layer without the settings it shares with another."""
+def _words(layer: _Layer | None, beside: _Layer | None) -> str:
+    """Describe a layer by its class, and by the settings that it does not share with another of the same class."""
     if layer is None:
         return "not there"
-    kind, _, settings = layer.removesuffix(")").partition("(")
-    if beside is None or not beside.startswith(f"{kind}("):
-        return kind
-    shared = set(beside.removesuffix(")").partition("(")[2].split(", "))
-    own = [each for each in settings.split(", ") if each not in shared]
+    kind, settings = layer
+    shared = beside[1] if beside and beside[0] == kind else settings
+    own = [f"{name}={value}" for name, value in settings.items() if (name, value) not in shared.items()]
     return f"{kind} with {', '.join(own)}" if own else kind
