@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
@@ -57,15 +56,6 @@ def search(
         )
     screen.say(tuning_text(found))
     return tuned(job, found, kept)
-
-
-def as_tuned(folder: RunFolder, asked: Job) -> Job:
-    """Return the job a command asks for with the values that a search gave the job in the folder."""
-    held = folder.job()
-    if held.tuning is None or held.method != asked.method:
-        return asked
-    chosen = {name: held.parameters.get(name) for name in held.tuning.searched}
-    return dataclasses.replace(asked, parameters={**asked.parameters, **chosen})
 
 
 def tuning_text(found: Tuning) -> str:

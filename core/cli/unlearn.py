@@ -41,6 +41,7 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
     from core.parameters import parse_assignments, resolve
     from core.runs.folder import RunFolder
     from core.session.jobs import create_run, make_unlearn_job
+    from core.session.tuning import as_tuned
 
     # What can be wrong without looking at model and data is told before they are opened.
     settings = parse_assignments(given.set, "--set")
@@ -61,7 +62,7 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
         )
         require_going(control)
         if folder.exists:
-            require_same_job(folder, tuning.as_tuned(folder, job))
+            require_same_job(folder, as_tuned(folder, job))
         else:
             if given.tune:
                 job = tuning.search(folder, job, bench, selection, given.tune, settings, control, screen)

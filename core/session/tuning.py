@@ -249,6 +249,15 @@ def tuned(job: Job, tuning: Tuning, kept: Path | None = None) -> Job:
     return dataclasses.replace(job, parameters={**job.parameters, **best.values}, tuning=part)
 
 
+def as_tuned(folder: RunFolder, asked: Job) -> Job:
+    """Return a job that is asked for with the values that a search gave the job in the folder it should go on in."""
+    held = folder.job()
+    if held.tuning is None or held.method != asked.method:
+        return asked
+    chosen = {name: held.parameters.get(name) for name in held.tuning.searched}
+    return dataclasses.replace(asked, parameters={**asked.parameters, **chosen})
+
+
 def _first_reason(tuning: Tuning) -> str:
     return next((one.reason for one in tuning.tries if one.reason), "none was tried")
 

@@ -1,0 +1,217 @@
+"""The public functions: what the commands do, for a notebook or another program. Importing them loads no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from core.engine.control import Control
+    from core.events import Emit, Tell
+    from core.job import Job
+    from core.runs.folder import RunFolder
+    from core.selection import Selection
+    from core.session.bench import Bench
+    from core.session.exporting import ExportResult
+
+__all__ = ["check", "export", "open_data", "open_model", "unlearn"]
+
+
+def open_model(
+    path: Path | str,
+    *,
+    arch: str | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int = 0,
+    trust_pickle: bool = False,
+    trust_code: bool = False,
+    tell: Tell | None = None,
+) -> Bench:
+    """Open a weights file, or the folder of a run or of a training; returns a bench that holds the model.
+
+    path: .safetensors, .pt, .pth, .bin, .pt2 or TorchScript. arch: the architecture's name, or "file.py:factory" of
+    your own; recognised from the weights where left out. device: "auto", "cpu", "cuda:0" or "mps". precision: "auto",
+    "float32", "bfloat16" or "float16". threads: of the processor, 0: chosen by the program. trust_pickle, trust_code:
+    allow files to be unpickled, and programs to run that bring a network. tell(what, done, total) is told what goes on
+    and may raise to end it; total is 0 where it is not known.
+
+    Raises NotFoundError, UnsafeFileError (opening would run code that was not allowed), AmbiguousModelError (say
+    `arch`) or InputError; all are AppErrors of `core.errors`, whose text says what happened and what to do.
+    """
+    from core.models.trust import Trust
+    from core.session.bench import Bench
+
+    bench = Bench(trust=Trust(trust_pickle, trust_code)).on(device, precision, threads).telling(tell)
+    return bench.with_model(path, arch=arch)
+
+
+def open_data(
+    spec: Path | str,
+    model: Bench | None = None,
+    *,
+    data_root: Path | str = "",
+    test_fraction: float | None = None,
+    classes_file: Path | str = "",
+    preprocess_file: Path | str = "",
+) -> Bench:
+    """Open a data set as `model` needs it, or on its own; returns a bench that holds both.
+
+    spec: the name of a data set, or a folder or file of images. data_root: where data sets known by name lie.
+    test_fraction: share of the images, above 0 and below 1, to set aside where the data has no test part. classes_file:
+    class names, one a line, in the order of the model's outputs. preprocess_file: JSON of size (pixels), mean, std
+    (of values 0..1) and interpolation. `bench.dataset.train` and `.test` hold `images`, (n, H, W, C) uint8, and
+    `labels`, (n,) int64.
+
+    Raises NotFoundError, NoTestPartError (say `test_fraction`), MismatchError (model and data do not fit) or
+    InputError.
+    """
+    from core.session.bench import Bench, DataOptions
+
+    options = DataOptions(_absolute(data_root), test_fraction, _absolute(classes_file), _absolute(preprocess_file))
+    return (model or Bench()).with_data(str(spec), options)
+
+
+def unlearn(
+    bench: Bench,
+    out: Path | str,
+    *,
+    classes: Iterable[str] = (),
+    samples: Iterable[int] = (),
+    method: str = "muda",
+    preset: str = "",
+    settings: Mapping[str, Any] | None = None,
+    tries: int = 0,
+    seed: int = 0,
+    resume: bool = False,
+    emit: Emit | None = None,
+    control: Control | None = None,
+) -> RunFolder:
+    """Make the model on a bench forget, as `unlearn` does; returns the run folder `out` with the result and its report.
+
+    classes: names of classes to forget. samples: positions of single training images, from 0, in the order of
+    `bench.dataset.train`. method, preset, settings: as `methods` lists them; `settings` lie over the preset. tries: so
+    many settings are tried on a part of the images first, and the best is run; those named in `settings` stay. seed:
+    the same seed gives the same result. resume: go on with the run that `out` holds. emit gets each event
+    (`core.events`) in this thread; control (`core.engine.control.Control`) pauses and stops the run from any other.
+
+    `run.report()` is the content of report.json: accuracies and shares 0..1, times in seconds. Raises UsageError and
+    ParameterError (what was asked cannot be), ForgetSetError (nothing or everything would go), InputError (`out` holds
+    a run), RunError (the run failed; it can be resumed) or StoppedError (it was stopped with nothing to keep).
+    """
+    from core.errors import StoppedError
+    from core.runs.folder import RunFolder
+    from core.session.jobs import create_run, make_unlearn_job, require_same_job
+    from core.session.running import run
+    from core.session.tuning import as_tuned
+
+    control, emit = _or_nobody(control, emit)
+    bench.model.require_trainable()
+    selection = _selection(bench, classes, samples)
+    job = make_unlearn_job(bench, selection, method, preset=preset, settings=settings, seed=seed)
+    folder = RunFolder(Path(out))
+    if folder.exists and resume:
+        asked = as_tuned(folder, job) if tries else job
+        require_same_job(folder, asked, "Choose another folder, or name what the run in it was started with")
+    else:
+        if tries:
+            job = _tuned(folder, job, bench, selection, tries, settings or {}, control)
+        folder = create_run(folder.path, job, selection, bench.dataset)
+    run(folder, control, emit, bench, resume=resume)
+    if not folder.has_result:
+        raise StoppedError(f"The run in {folder.path} was stopped with nothing to keep", "Start it again")
+    return folder
+
+
+def check(
+    run: RunFolder | Path | str,
+    bench: Bench | None = None,
+    *,
+    seeds: Iterable[int] = (),
+    retrained: Mapping[str, Path | str] | None = None,
+    suite: str = "quick",
+    emit: Emit | None = None,
+    control: Control | None = None,
+) -> dict[str, Any]:
+    """Check the result of a run against retrained models, as `verify` does; returns the content of report.json.
+
+    bench: what is trusted, and model and data where they are open. seeds: of models to retrain without the forget set
+    by the original's recipe; those on disk are taken. retrained: files of such models, by the names they go by in the
+    report. suite: "quick" or "full". `report["verdict"]["sentence"]` says what came out; accuracies and shares are
+    0..1.
+
+    Raises InputError (the run has no result, a model was not retrained without the forget set), MismatchError (model or
+    data have changed), or StoppedError and Interrupted where `control` ended it: finished measures are kept.
+    """
+    from core.session import checking
+
+    control, emit = _or_nobody(control, emit)
+    brought = {name: Path(path) for name, path in (retrained or {}).items()}
+    return checking.check(
+        _folder(run), control, emit, bench, seeds=tuple(seeds), retrained=brought, which=suite
+    )
+
+
+def export(
+    run: RunFolder | Path | str,
+    out: Path | str,
+    format: str = "same",
+    *,
+    with_report: bool = False,
+    overwrite: bool = False,
+) -> ExportResult:
+    """Write the model of a run as a file and read it back, as `export` does; returns what was written and compared.
+
+    format: "same" (wrapper, keys and types of the file that came in), "safetensors", "pt", "pt2" or "onnx".
+    `result.path` is the file, `result.largest_difference` that of the logits on up to 256 images, `result.sha256` its
+    hash; the model card lies beside it. with_report: also the run's report.
+
+    Raises TargetExistsError, InputError (no result, or a network that cannot be written so) or RunError (what was read
+    back differs).
+    """
+    from core.session import exporting
+
+    return exporting.export(_folder(run).path, format, out, with_report=with_report, overwrite=overwrite)
+
+
+def _selection(bench: Bench, classes: Iterable[str], samples: Iterable[int]) -> Selection:
+    from core.selection import Selection, resolve_classes
+
+    train = bench.dataset.train
+    selection = Selection.empty(train.labels.numpy(), bench.dataset.classes)
+    selection = selection.with_classes(resolve_classes(classes, bench.dataset.classes))
+    return selection.with_samples(samples)
+
+
+def _tuned(
+    folder: RunFolder, job: Job, bench: Bench, selection: Selection, tries: int, fixed: Mapping[str, Any],
+    control: Control,
+) -> Job:  # fmt: skip
+    """Return the job with the best of the settings tried; the tries are kept in its folder-to-be."""
+    from core.errors import StoppedError
+    from core.runs.folder import TUNING
+    from core.session.tuning import tune, tuned
+
+    kept = folder.file(TUNING)
+    with folder.lock():
+        tuning = tune(job, bench, selection, tries, fixed=tuple(fixed), keep=kept, control=control)
+    if not tuning.complete:
+        raise StoppedError(f"Stopped while settings were tried; the tries are kept in {kept}", "Call it again to go on")
+    return tuned(job, tuning, kept)
+
+
+def _folder(run: RunFolder | Path | str) -> RunFolder:
+    from core.runs.folder import RunFolder
+
+    return run if isinstance(run, RunFolder) else RunFolder.open(Path(run))
+
+
+def _or_nobody(control: Control | None, emit: Emit | None) -> tuple[Control, Emit]:
+    from core.engine.control import Control
+
+    return control or Control(), emit or (lambda event: None)
+
+
+def _absolute(path: Path | str) -> str:
+    return str(Path(path).expanduser().absolute()) if path else ""
