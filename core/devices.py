@@ -1,4 +1,4 @@
-"""Devices, precision, thread counts and memory: what a run computes on, decided in one place."""
+"""The device, precision and number of threads a run computes with, and the memory it uses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """A device one can compute on. Memory is in bytes, None where the system does not say."""
+    """A device to compute on. Memory is in bytes, None where the system does not tell it."""
 
     id: str
     title: str
@@ -27,17 +27,17 @@ class DeviceInfo:
 
 
 def list_devices() -> list[DeviceInfo]:
-    """Return the usable devices, the one `auto` takes first. Creates a CUDA context where there is a GPU."""
+    """Return the usable devices, the one that `auto` chooses first. Creates a CUDA context where there is a GPU."""
     import torch
 
-    found = []
+    devices = []
     for index in range(torch.cuda.device_count()):
         free, total = torch.cuda.mem_get_info(index)
-        found.append(DeviceInfo(f"cuda:{index}", torch.cuda.get_device_name(index), total, free))
+        devices.append(DeviceInfo(f"cuda:{index}", torch.cuda.get_device_name(index), total, free))
     if torch.backends.mps.is_available():
-        found.append(DeviceInfo("mps", "Apple GPU"))
-    found.append(DeviceInfo("cpu", f"Processor, {physical_cores()} cores"))
-    return found
+        devices.append(DeviceInfo("mps", "Apple GPU"))
+    devices.append(DeviceInfo("cpu", f"Processor, {physical_cores()} cores"))
+    return devices
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -58,7 +58,10 @@ def choose_device(name: str = "auto") -> torch.device:
         if count == 0:
             raise InputError("This machine has no usable CUDA device", "Use --device auto or cpu")
         if (device.index or 0) >= count:
-            raise InputError(f"There is no {name}; this machine has {count} CUDA device(s), counted from 0")
+            raise InputError(
+                f"There is no device {name}: this machine has {count} CUDA device{'s' if count != 1 else ''}",
+                f"Use --device cuda:0{f' to cuda:{count - 1}' if count > 1 else ''}, auto or cpu",
+            )
         return torch.device("cuda", device.index or 0)
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise InputError("This machine has no usable Apple GPU", "Use --device auto or cpu")
@@ -68,7 +71,7 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def unused_gpu(device: torch.device) -> str | None:
-    """Name the GPU that stands idle while a run computes on the processor; None where there is none."""
+    """Return the name of a GPU that is idle while a run computes on the processor; None where there is none."""
     import torch
 
     if device.type != "cpu":
@@ -81,8 +84,8 @@ def unused_gpu(device: torch.device) -> str | None:
 def choose_precision(name: str, device: torch.device, *, convolutional: bool) -> str:
     """Return "float32", "bfloat16" or "float16" for the forward and backward pass; master weights stay float32.
 
-    `auto` takes bfloat16 where it is faster: on CUDA devices that have it, and on processors with bfloat16
-    instructions for convolutional networks (benchmarks/speed.py). float16 is for CUDA devices only.
+    `auto` chooses bfloat16 where it is faster: on CUDA devices that have it, and on processors with bfloat16
+    instructions for convolutional networks (benchmarks/speed.py). float16 is for CUDA devices only. Raises UsageError.
     """
     import torch
 
@@ -100,7 +103,7 @@ def choose_precision(name: str, device: torch.device, *, convolutional: bool) ->
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[Any]:
-    """Return the autocast region for one forward pass; a no-op in float32."""
+    """Return the context of one forward pass in this precision; it does nothing in float32."""
     import torch
 
     if precision == "float32":
@@ -109,7 +112,7 @@ def autocast(device: torch.device, precision: str) -> contextlib.AbstractContext
 
 
 def physical_cores() -> int:
-    """Return the number of cores this process may use, hyper-threads not counted where Linux tells."""
+    """Return the number of cores this process may use; on Linux hyper-threads of a core count as one."""
     if not hasattr(os, "sched_getaffinity"):
         return os.cpu_count() or 1
     cores = set()
@@ -123,12 +126,12 @@ def physical_cores() -> int:
 
 
 def default_threads() -> int:
-    """Leave one core to the window: two compute threads on two busy cores made an epoch 15 times slower."""
+    """Return all cores but one, left to the window: two threads on two busy cores made an epoch 15 times slower."""
     return max(1, physical_cores() - 1)
 
 
 def set_threads(count: int) -> int:
-    """Set torch's threads for the calling process (call it in the worker, before its first operation)."""
+    """Set and return the number of torch's threads; 0 chooses it. Call it in the worker, before its first operation."""
     import torch
 
     count = count or default_threads()
@@ -137,10 +140,10 @@ def set_threads(count: int) -> int:
 
 
 def seed_draws(device: torch.device, seed: int) -> None:
-    """Seed what dropout and its kind draw from on this device and on the processor, cheaply enough for every step.
+    """Seed the generators that dropout and other random layers draw from, on this device and on the processor.
 
-    Draws are those after `torch.manual_seed(seed)`. That one also writes down where it was called from for every kind
-    of device that has not been used yet, which costs more than half a millisecond, and keeps these notes until the end.
+    Draws are the same as after `torch.manual_seed(seed)`, which takes more than half a millisecond a call (it stores a
+    stack trace for every kind of device not yet used, and keeps them): too much for every step.
     """
     import torch
 
@@ -154,7 +157,7 @@ def seed_draws(device: torch.device, seed: int) -> None:
 
 
 def memory_used(device: torch.device) -> int:
-    """Return bytes in use: allocated on a GPU, resident set of the process on a CPU."""
+    """Return the bytes in use: allocated memory of a GPU, resident set of the process on a CPU."""
     import torch
 
     if device.type == "cuda":
@@ -171,7 +174,7 @@ def memory_used(device: torch.device) -> int:
 
 
 def free_memory(device: torch.device) -> None:
-    """Return cached blocks to the device. Call outside the `except` block: its traceback keeps tensors alive."""
+    """Give cached memory back to the device. Call it after the `except` block, whose traceback keeps tensors alive."""
     import gc
 
     import torch
@@ -184,7 +187,7 @@ def free_memory(device: torch.device) -> None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an exception means that the device is out of memory."""
+    """Whether an exception means that the device is out of memory."""
     import torch
 
     if isinstance(error, torch.cuda.OutOfMemoryError | MemoryError):
@@ -195,7 +198,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def out_of_memory_error(batch: int) -> OutOfMemoryError:
-    """Build the error that offers half the batch."""
+    """Return the error of a run that is out of memory; it offers half the batch."""
     return OutOfMemoryError(
         f"Out of memory at batch {batch}", f"Try again with --set batch={max(1, batch // 2)}, or close other programs"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 WEIGHTS_NAME, CARD_NAME = "model.safetensors", "model.json"  # in the folder of a run or a model
-# torch.save under .pth.tar is no tar file: PyTorch's own training scripts name their checkpoints so.
+# Files that torch.save wrote, no tar files: PyTorch's own training scripts give their checkpoints these endings.
 SAVED_AS_TAR = (".pth.tar", ".pt.tar", ".ckpt.tar")
 SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pt2", ".ts", ".torchscript", *SAVED_AS_TAR)
 

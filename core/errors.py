@@ -1,15 +1,15 @@
-"""Errors a user can meet: each says what happened and what to do, and carries the exit code of the command line.
+"""Errors a user can meet: each says what happened and what to do, and has the exit code of the command line.
 
 AppError
 ├── UsageError            2  the command or a form was filled in wrongly
 │   └── ParameterError       one or more parameters are wrong; all are named
 ├── InputError            3  a file, a data set or their combination cannot be used
-│   ├── NotFoundError        the file or name does not exist; the nearest names are offered
-│   ├── TargetExistsError    a file that would be written is there already
-│   ├── UnsafeFileError      opening it would run program code
+│   ├── NotFoundError        the file or name does not exist; similar names are offered
+│   ├── TargetExistsError    the file to be written exists already
+│   ├── UnsafeFileError      opening the file would run program code
 │   ├── MismatchError        model and data (or run and job) do not belong together
-│   ├── AmbiguousModelError  weights fit several architectures; which one they are must be said
-│   ├── NoTestPartError      the data has no test images, and nobody said how many to set aside
+│   ├── AmbiguousModelError  weights fit several architectures; the user must choose
+│   ├── NoTestPartError      the data has no test images, and no share to set aside was given
 │   └── ForgetSetError       the forget set is empty, everything, or does not match the data
 ├── RunError              4  the run failed while running
 │   ├── NonFiniteError       a loss or weight became infinite or not a number
@@ -26,7 +26,7 @@ from pathlib import Path
 
 
 class AppError(Exception):
-    """An error with a sentence for the user and a hint what to do; `exit_code` is the command line's."""
+    """An error with a sentence on what happened and one on what to do; `exit_code` is that of the command line."""
 
     exit_code = 1
 
@@ -48,7 +48,7 @@ class UsageError(AppError):
 
 
 class ParameterError(UsageError):
-    """One or more parameters are wrong; `problems` names each with its rule and value."""
+    """One or more parameters are wrong; each of `problems` names one, its rule and the value given."""
 
     def __init__(self, problems: Iterable[str], hint: str = "") -> None:
         self.problems = tuple(problems)
@@ -66,7 +66,7 @@ class NotFoundError(InputError):
 
 
 class TargetExistsError(InputError):
-    """A file that would be written is there already."""
+    """The file to be written exists already."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"{path} already exists", "Choose another file name, or replace it with --force")
@@ -82,16 +82,16 @@ class MismatchError(InputError):
 
 
 class AmbiguousModelError(InputError):
-    """Weights fit several architectures; `candidates` holds the name of each and what sets it apart."""
+    """Weights fit several architectures; `candidates` holds the name of each and what only it has."""
 
     def __init__(self, message: str, candidates: Iterable[tuple[str, str]]) -> None:
         self.candidates = tuple(candidates)
         listed = "; ".join(f"{name} ({reason})" for name, reason in self.candidates)
-        super().__init__(message, f"Say which one with --arch: {listed}")
+        super().__init__(message, f"Choose one with --arch: {listed}")
 
 
 class NoTestPartError(InputError):
-    """The data has no test images; `class_counts` says how many images of each class some could be set aside from."""
+    """The data has no test images; `class_counts` holds the number of images of each class."""
 
     def __init__(self, message: str, hint: str, class_counts: Iterable[int]) -> None:
         self.class_counts = tuple(class_counts)
@@ -117,7 +117,7 @@ class OutOfMemoryError(RunError):
 
 
 class StoppedError(AppError):
-    """The user stopped or discarded what was going on."""
+    """The user stopped or discarded the run."""
 
     exit_code = 5
 
@@ -128,17 +128,17 @@ class RequirementError(AppError):
     exit_code = 6
 
 
-def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """Return the known names most like `name`, best first; empty where none is alike."""
-    by_lower = {k.lower(): k for k in known}
-    return [by_lower[m] for m in difflib.get_close_matches(name.lower(), by_lower, n=count, cutoff=0.4)]
+def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:
+    """Return the names most similar to `name`, best first; empty where none is similar."""
+    by_lower = {other.lower(): other for other in names}
+    return [by_lower[match] for match in difflib.get_close_matches(name.lower(), by_lower, n=count, cutoff=0.4)]
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> NotFoundError:
-    """Build the error for a name that is not in a registry, with the nearest ones."""
-    names = list(known)
-    alike = nearest(name, names)
-    hint = f"Did you mean {' or '.join(alike)}?" if alike else f"Known: {', '.join(names)}"
+def unknown_name(kind: str, name: str, names: Iterable[str]) -> NotFoundError:
+    """Return the error for a name that is none of `names`; it offers the most similar ones, else all of them."""
+    names = list(names)
+    similar = nearest(name, names)
+    hint = f"Did you mean {' or '.join(similar)}?" if similar else f"Choose one of {', '.join(names)}"
     return NotFoundError(f"There is no {kind} called {name!r}", hint)
 
 

@@ -1,4 +1,4 @@
-"""Seeds as people type them: "0", "1-3", "1, 4, 7"."""
+"""Reads seeds as people type them: "0", "1-3", "1, 4, 7"."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ LARGEST = 2**31 - 1
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
-    """Return the seeds named in a text, each once and in order. Raises UsageError with the form it should have."""
-    found: dict[int, None] = {}
+    """Return the seeds in a text, each once and in its order. Raises UsageError with the form it should have."""
+    seeds: dict[int, None] = {}
     for part in text.replace("–", "-").replace(";", ",").split(","):
         first, dash, last = (piece.strip() for piece in part.partition("-"))
         if not (first.isascii() and first.isdecimal() and (not dash or (last.isascii() and last.isdecimal()))):
@@ -18,11 +18,11 @@ def parse_seeds(text: str) -> tuple[int, ...]:
             raise UsageError(f"Seeds are whole numbers, got {got!r}", 'Write them as "0", "1-3" or "1, 4"')
         low, high = int(first), int(last) if dash else int(first)
         if high > LARGEST or low > high:
-            hint = f"Seeds go from 0 to {LARGEST}, smaller one first"
+            hint = f"Seeds go from 0 to {LARGEST}, and a range begins with the smaller one"
             raise UsageError(f"{part.strip()} is not a range of seeds", hint)
         if high - low >= MOST:
-            raise UsageError(f"{part.strip()} is more than {MOST} seeds", "Each of them is a run of its own")
-        found.update(dict.fromkeys(range(low, high + 1)))
-    if len(found) > MOST:
-        raise UsageError(f"{len(found)} seeds are more than {MOST}", "Each of them is a run of its own")
-    return tuple(found)
+            raise UsageError(f"{part.strip()} is more than {MOST} seeds", "Each seed is a run of its own")
+        seeds.update(dict.fromkeys(range(low, high + 1)))
+    if len(seeds) > MOST:
+        raise UsageError(f"{len(seeds)} seeds are more than {MOST}", "Each seed is a run of its own")
+    return tuple(seeds)

@@ -1,4 +1,4 @@
-"""Resumable checkpoints of a run: written whole or not at all, readable without running code, the last two kept."""
+"""Checkpoints of a run: written whole or not at all, read without running code; the last two are kept."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def load_checkpoint(folder: RunFolder) -> dict[str, Any] | None:
     for path in reversed(list_checkpoints(folder)):
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception:  # a damaged file may raise anything: the one before it is as good
+        except Exception:  # a damaged file may raise anything; the run goes on from the one before
             continue
         check_schema(state.get("schema_version"), SCHEMA_VERSION, path.name)
         if state.get("job_sha256") != folder.job_sha256():

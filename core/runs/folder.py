@@ -1,4 +1,4 @@
-"""The run folder: one place on disk that holds what was asked, what happened and what came out."""
+"""The run folder: where a job, its events and status, its result and report lie on disk."""
 
 from __future__ import annotations
 
@@ -102,11 +102,11 @@ class RunFolder:
         return jobs.from_dict(read_json(self.file(JOB)))
 
     def job_sha256(self) -> str:
-        """Return the hash of the job file, which names the job in cards and chains."""
+        """Return the SHA-256 of the job file, by which cards and chains name the job."""
         return file_sha256(self.file(JOB))
 
     def status(self) -> Status:
-        """Return where the run stands. A run that says it is active but holds no lock is `interrupted`.
+        """Return the run's status. A run whose state is active but which no process holds is `interrupted`.
 
         Raises MismatchError where a newer version wrote a state that this one does not know.
         """
@@ -116,7 +116,7 @@ class RunFolder:
                 f"The run was written by a newer version: this one knows no state {status.state!r}",
                 "Update Unlearn Studio to open it",
             )
-        if state in ACTIVE and not self.locked:  # it may have died without a word
+        if state in ACTIVE and not self.locked:  # its process died
             return replace(status, state=State.INTERRUPTED.value)
         return status
 
@@ -125,7 +125,7 @@ class RunFolder:
         write_json(self.file(STATUS), status)
 
     def events(self) -> list[dict[str, Any]]:
-        """Return the recorded events in order, without those a resume has overtaken.
+        """Return the recorded events in order, without those of steps that a resume took again.
 
         A last line cut off by a crash is dropped; a damaged line elsewhere is skipped.
         """
@@ -147,7 +147,7 @@ class RunFolder:
         return read_json(self.file(CARD)) if self.file(CARD).is_file() else None
 
     def removed(self) -> dict[str, dict[str, str]]:
-        """Return what was removed on request: name -> {"sha256", "removed"}; empty where nothing was."""
+        """Return the files removed on request: name -> {"sha256", "removed"}; empty where none was."""
         try:
             noted = read_json(self.file(REMOVED))
         except InputError:
@@ -161,7 +161,7 @@ class RunFolder:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the run for this process. The system frees it when the process dies, however it dies.
+        """Hold the run for this process. The system frees the lock when the process ends in any way.
 
         Raises InputError where another process holds it.
         """
@@ -207,14 +207,14 @@ class RunFolder:
             self.path.rmdir()
 
     def clear_leftovers(self) -> None:
-        """Remove files that a killed process had begun to write; only while the run is held or nobody works on it."""
+        """Remove files that a killed process had begun to write. Call it only while no other process uses the run."""
         for pattern in _LEFTOVERS:
             for path in self.path.glob(pattern):
                 with suppress(OSError):
                     path.unlink()
 
     def size(self) -> int:
-        """Return the bytes the folder holds."""
+        """Return the size of all files in the folder, in bytes."""
         return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
 
     def _read_status(self) -> Status:
@@ -225,7 +225,7 @@ class RunFolder:
 
 
 def event_lines(data: bytes) -> list[dict[str, Any]]:
-    """Return the events that stand in a piece of events.jsonl; a line that is no event is skipped."""
+    """Return the events in a piece of events.jsonl; lines that are no event are skipped."""
     events = []
     for line in data.split(b"\n"):
         with suppress(ValueError):  # an empty or damaged line

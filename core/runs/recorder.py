@@ -1,4 +1,4 @@
-"""Writes what a run reports as it happens: events appended, status replaced, so that a crash loses nothing."""
+"""Writes events and status of a run while it runs: events are appended, the status replaced, so a crash loses none."""
 
 from __future__ import annotations
 

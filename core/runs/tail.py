@@ -1,4 +1,4 @@
-"""Follows the event log of a run that another process may still be writing: what is new since the last look."""
+"""Follows the event log of a run that another process may still be writing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.runs.folder import EVENTS, RunFolder, Status, effective, event_lines
 
 @dataclass(frozen=True)
 class Look:
-    """What one look found. `offset` is where the next one goes on; `restarted` says the log before is void."""
+    """Events read at one time. `offset`: where to read on; `restarted`: events read before are void, these are all."""
 
     events: list[Event] = field(default_factory=list)
     offset: int = 0
@@ -20,7 +20,7 @@ class Look:
 
 
 def read_all(folder: RunFolder) -> Look:
-    """Return all recorded events that still count, and where the log ends."""
+    """Return all recorded events but those of steps that a resume took again, and where the log ends."""
     events, offset = _read(folder, 0)
     return Look(_typed(effective(events)), offset, folder.status())
 
@@ -28,7 +28,7 @@ def read_all(folder: RunFolder) -> Look:
 def read_new(folder: RunFolder, offset: int) -> Look:
     """Return what was appended after `offset`, whole lines only.
 
-    Where a resume took steps back, or the file became shorter, everything is read again (`restarted`).
+    Where a resume took steps again, or the file became shorter, everything is read anew (`restarted`).
     """
     status = folder.status()
     path = folder.file(EVENTS)
