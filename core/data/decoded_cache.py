@@ -47,11 +47,14 @@ class DecodedCache:
         if path.stat().st_size < rows * self._row_bytes:
             self._file.truncate(rows * self._row_bytes)
         self._map = np.memmap(self._file, dtype=np.uint8, mode="r", shape=(rows, *shape))
-        self._ready = self._noted()
+        self._ready = np.zeros(rows, dtype=bool)
+        if self._ready_path.exists():
+            bits = np.unpackbits(np.frombuffer(self._ready_path.read_bytes(), dtype=np.uint8))[:rows]
+            self._ready[: len(bits)] = bits
         self._unsaved = 0
         self._writes = True
         self._lock = threading.Lock()
-        self._finalizer = weakref.finalize(self, _end, self._file, path, self._ready_path, self._ready)
+        self._finalizer = weakref.finalize(self, _note, self._file, path, self._ready_path, self._ready, close=True)
 
     @classmethod
     def open(cls, digests: np.ndarray, form: Form) -> DecodedCache | None:
@@ -113,14 +116,6 @@ class DecodedCache:
         """Bring rows to the disk, then record which are valid."""
         _note(self._file, self._path, self._ready_path, self._ready)
 
-    def _noted(self) -> np.ndarray:
-        try:
-            packed = np.frombuffer(self._ready_path.read_bytes(), dtype=np.uint8)
-        except FileNotFoundError:
-            packed = np.zeros(0, dtype=np.uint8)
-        bits = np.unpackbits(packed)[: self.capacity].astype(bool)
-        return np.pad(bits, (0, self.capacity - len(bits)))
-
 
 def gigabytes(variable: str) -> float | None:
     """Return the bytes that an environment variable states in GB, None where it is not set; raises ParameterError."""
@@ -166,19 +161,17 @@ def bytes_on_disk(path: Path) -> int:
     return status.st_size if blocks is None else min(status.st_size, 512 * blocks)
 
 
-def _end(file: BinaryIO, path: Path, ready_path: Path, ready: np.ndarray) -> None:
-    _note(file, path, ready_path, ready)
-    file.close()
-
-
-def _note(file: BinaryIO, path: Path, ready_path: Path, ready: np.ndarray) -> None:
+def _note(file: BinaryIO, path: Path, ready_path: Path, ready: np.ndarray, *, close: bool = False) -> None:
+    """Bring the rows in `file` to the disk, then write which are `ready`, unless `path` was deleted meanwhile."""
     now = ready.copy()  # rows that come while the disk is waited for are noted the next time
     try:
-        if not now.any() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
-            return
-        os.fsync(file.fileno())
-        write_atomic(ready_path, np.packbits(now).tobytes())
+        if now.any() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            os.fsync(file.fileno())
+            write_atomic(ready_path, np.packbits(now).tobytes())
     except FileNotFoundError:  # removed by whoever wants no trace of the images
-        return
+        pass
     except (OSError, ValueError) as error:
         log.warning("decoded images will be decoded again: %s", error)
+    finally:
+        if close:
+            file.close()

@@ -28,6 +28,7 @@ from core.events import Tell
 from core.jsonio import dumps, read_json
 
 _FINGERPRINT_HEADER = b"unlearn-studio data 1\n"
+_ANY = Preprocessing((1, 1), (0.0,), (1.0,))  # what a preprocessing file is checked with before the data is known
 
 
 def catalogue() -> tuple[DatasetSource, ...]:
@@ -160,13 +161,13 @@ class _Stated:
             return cls(None, None, card)
         data = read_json(Path(path))
         stated = cls(Path(path), data, card)
-        stated._merge(card or Preprocessing((1, 1), (0.0,), (1.0,)))
+        stated._merge(card or _ANY)
         return stated
 
     def decoding(self) -> DecodeOptions:
         """Return what image files have to be decoded to."""
         data = self.data or {}
-        merged = self._merge(self.card or Preprocessing((1, 1), (0.0,), (1.0,)))
+        merged = self._merge(self.card or _ANY)
         says_channels = self.card is not None or any(isinstance(data.get(key), list) for key in ("mean", "std"))
         channels = merged.channels if says_channels else None
         if channels not in (None, 1, 3):
@@ -176,7 +177,7 @@ class _Stated:
 
     def settle(self, title: str, default: Preprocessing) -> Preprocessing:
         """Return the preprocessing to use; raises MismatchError where it is for another number of channels."""
-        result = self._merge(self.card or default) if self.data is not None else self.card or default
+        result = self._merge(self.card or default)
         if result.channels != default.channels:
             raise MismatchError(
                 f"The preprocessing ({result.source}) is for {count_channels(result.channels)}, "

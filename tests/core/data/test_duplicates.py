@@ -1,4 +1,4 @@
-"""Near-duplicates: twins planted among generated photos are found, pictures of their own are not."""
+"""Duplicates and twins: copies planted among generated photos are found, pictures of their own are not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from core.data import duplicates
-from core.data.duplicates import find_duplicates, find_twins, hash_images
+from core.data.duplicates import LONE, find_duplicates, find_twins, hash_images
 from core.data.named import load_digits
 
 SIDE = 48
@@ -164,3 +164,58 @@ def test_of_tiny_images_only_those_that_hardly_differ_show_the_same():
     assert not found.exact.any() and found.agreement.min() > 0.99
     assert np.flatnonzero(find_twins(images).has_twin).tolist()[-3:] == [len(digits), len(digits) + 1, len(digits) + 2]
     assert find_twins(images).has_twin.sum() < 30
+
+
+# --- twins among all images ---------------------------------------------------------------------------------------
+
+
+def resized_and_recompressed(image: np.ndarray) -> np.ndarray:
+    held = io.BytesIO()
+    Image.fromarray(image).resize((40, 40)).save(held, "JPEG", quality=80)
+    return np.asarray(Image.open(held).resize((SIDE, SIDE)))
+
+
+@pytest.fixture(scope="module")
+def with_copies() -> np.ndarray:
+    own = np.stack([photo(seed) for seed in range(60)])
+    return np.stack([*own, *own[[3, 3, 7]], *(resized_and_recompressed(image) for image in own[[7, 30]])])
+
+
+def test_groups_are_named_by_their_first_image(with_copies):
+    found = find_twins(with_copies)
+    expected = np.full(len(with_copies), LONE)
+    expected[[3, 60, 61]], expected[[7, 62, 63]], expected[[30, 64]] = 3, 7, 30
+    assert found.group.tolist() == expected.tolist() and found.complete
+    assert np.flatnonzero(found.has_twin).tolist() == [3, 7, 30, 60, 61, 62, 63, 64]
+
+
+def test_it_does_not_matter_in_which_order_the_images_stand(with_copies):
+    order = np.random.default_rng(0).permutation(len(with_copies))
+    found, mixed = find_twins(with_copies), find_twins(with_copies[order])
+    assert (mixed.has_twin == found.has_twin[order]).all()
+    same = found.group[order][:, None] == found.group[order][None]
+    assert (same == (mixed.group[:, None] == mixed.group[None]))[mixed.has_twin].all()
+
+
+def test_even_images_are_twins_only_where_their_pixels_are_the_same():
+    even = np.stack([np.full((SIDE, SIDE, 3), shade, np.uint8) for shade in (10, 90, 90, 200)])
+    assert find_twins(even).group.tolist() == [LONE, 1, 1, LONE]
+
+
+def test_a_bound_on_pairs_of_twins_is_told(with_copies, monkeypatch):
+    monkeypatch.setattr(duplicates, "MOST_COMPARED", 1)
+    found = find_twins(with_copies)
+    assert not found.complete and found.has_twin[[3, 60, 61]].all()  # the same pixels need no comparing
+
+
+def test_no_images_and_one():
+    assert find_twins(np.zeros((0, 8, 8, 1), np.uint8)).group.tolist() == []
+    assert find_twins(np.zeros((1, 8, 8, 1), np.uint8)).group.tolist() == [LONE]
+
+
+def test_looking_for_twins_can_be_interrupted(with_copies):
+    def stop(what: str, done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        find_twins(with_copies, tick=stop)
