@@ -1,11 +1,16 @@
-"""What a step costs: the engine's against the bare forward, backward and step of the same batch; precision on this CPU.
+"""What a step costs: the engine's against its bare passes, loss and step, for every method; precision on this CPU.
+
+Seconds are of processor time, so that other work on the machine does not count.
 
 python -m benchmarks.speed [--quick] [--json]
 """
 
 from __future__ import annotations
 
+import copy
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,7 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from benchmarks.common import arguments, interleaved, report
-from core.data.batches import ImageStore
+from core.data.batches import ImageStore, joined
 from core.data.dataset import Dataset, ImageSet
 from core.data.preprocessing import Preprocessing
 from core.data.splits import Splits
@@ -22,11 +27,13 @@ from core.engine.control import Control
 from core.engine.engine import Engine
 from core.engine.monitor import Monitor
 from core.engine.setting import Setting
+from core.engine.step import make_optimiser
 from core.methods import get_method
+from core.methods.base import Facts, Length, Method, Train, parts_of
 from core.metrics.alignment import alignment_squared
 from core.models.architectures import ModelSpec, build_model
 from core.models.tap import TappedModel
-from core.parameters import resolve
+from core.parameters import Values, resolve
 
 CPU = torch.device("cpu")
 
@@ -41,10 +48,13 @@ def made_up(samples: int, size: int, channels: int) -> Dataset:
     return Dataset("made up", "Made up", tuple("0123456789"), part, part, preprocessing, "made up")
 
 
-def setting(dataset: Dataset, architecture: str, method: str, batch: int, precision: str, **values: Any) -> Setting:
-    """Put a method on made-up data."""
+def setting(
+    dataset: Dataset, architecture: str, method: str, batch: int, precision: str, plan: Any = None, **values: Any
+) -> Setting:
+    """Put a method, with a `plan` of its own if need be, on made-up data."""
     torch.manual_seed(0)
     chosen = get_method(method)
+    chosen = replace(chosen, plan=plan) if plan else chosen
     module = build_model(ModelSpec(architecture, 10, dataset.channels, dataset.image_size))
     module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     forget = dataset.train.labels == 3
@@ -65,10 +75,10 @@ def setting(dataset: Dataset, architecture: str, method: str, batch: int, precis
 
 def engine_seconds(engine: Engine, steps: int) -> float:
     """Seconds a step of the engine takes."""
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(steps):
         engine.advance()
-    return (time.perf_counter() - began) / steps
+    return (time.process_time() - began) / steps
 
 
 def bare_step(module: nn.Module, images: torch.Tensor, labels: torch.Tensor, precision: str):
@@ -85,34 +95,179 @@ def bare_step(module: nn.Module, images: torch.Tensor, labels: torch.Tensor, pre
     return step
 
 
-def bare_forget_step(made: Setting, precision: str):
-    """Return one bare step of MUDA's forget phase: student forward and backward with its losses, teacher looked up."""
-    tap = made.model
-    optimiser = torch.optim.SGD(tap.module.parameters(), lr=1e-3, momentum=0.9, fused=True)
-    ids = made.splits.forget_train[: int(made.values.batch)]
-    batch = made.train.batch(ids)
-    basis = torch.linalg.qr(torch.randn(tap.feature_dim, 9))[0]
-    target = torch.softmax(torch.randn(len(ids), 10), dim=1)
+class BareStep:
+    """One step of a method on fixed images: the passes and the loss it needs, one gradient step, and nothing else."""
 
-    def step() -> None:
-        with autocast(CPU, precision):
-            out = tap(batch.images)
-        loss = 1 - alignment_squared(out.features.float(), basis)
-        loss = loss + F.kl_div(F.log_softmax(out.logits.float(), dim=1), target, reduction="batchmean")
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(tap.module.parameters(), 1.0)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
+    def __init__(self, made: Setting, loss: Loss) -> None:
+        self.made, self.loss = made, loss
+        (part,) = made.plan
+        assert isinstance(part, Train)
+        self.part, self.values = part, made.values
+        self.teacher = copy.deepcopy(made.model.module).eval().requires_grad_(False)
+        self.net = copy.deepcopy(made.model.module)
+        self.tap = TappedModel(self.net, 10)
+        tuned = self.tap.tuned_parameters(part.tunes)
+        self.net.eval().requires_grad_(False)
+        for parameter in tuned:
+            parameter.requires_grad_(True)
+        for module in self.tap.tuned_modules(part.tunes):
+            module.train()
+        if part.batch_norm == "frozen":
+            for module in self.net.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        self.optimiser = make_optimiser(part.optimiser, tuned, CPU)
+        sets = {"retain": made.splits.retain_train, "forget": made.splits.forget_train}
+        sets["all"] = torch.arange(len(made.splits.labels))
+        ids = sets[part.reads][: part.batch]
+        first = made.train.batch(ids)
+        second = made.train.batch(sets[part.beside][: len(ids)]) if part.beside else None
+        self.batch = joined(first, second) if second else first
+        self.images, self.labels, self.forget = self.batch.images, self.batch.labels, self.batch.forget
+        self.others = (self.labels + 1) % 10  # labels an image may be given
+        self.target = torch.softmax(torch.randn(len(self.batch), 10), dim=1)  # looked up, or of another network
+        self.basis = torch.linalg.qr(torch.randn(self.tap.feature_dim, 9))[0]
+        self.row = torch.randn(self.tap.feature_dim)
+        self.noise = torch.randn_like(self.images)
+        masks = {name: torch.rand_like(p) < 0.5 for name, p in self.net.named_parameters()}
+        self.masks = [(p, masks[name]) for name, p in self.net.named_parameters()] if "mask/" in part.keeps else []
 
-    return step
+    def take(self) -> None:
+        self.loss(self).backward()
+        if self.part.optimiser.clip > 0:
+            torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.part.optimiser.clip)
+        before = [p.detach().clone() for p, _ in self.masks]
+        for p, mask in self.masks:
+            p.grad.mul_(mask)
+        self.optimiser.step()
+        with torch.no_grad():
+            for (p, mask), old in zip(self.masks, before, strict=True):
+                p.copy_(torch.where(mask, p, old))
+        self.optimiser.zero_grad(set_to_none=True)
+
+
+Loss = Callable[[BareStep], torch.Tensor]
+
+
+def kl(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    return F.kl_div(F.log_softmax(logits, dim=1), target, reduction="batchmean")
+
+
+def classify(bare: BareStep) -> torch.Tensor:
+    return F.cross_entropy(bare.net(bare.images), bare.labels)
+
+
+def relabel(bare: BareStep) -> torch.Tensor:
+    return F.cross_entropy(bare.net(bare.images), bare.others)
+
+
+def ascend(bare: BareStep) -> torch.Tensor:
+    return -F.cross_entropy(bare.net(bare.images), bare.labels, reduction="none").clamp(max=10).mean()
+
+
+def contrast(bare: BareStep) -> torch.Tensor:
+    rows = F.cross_entropy(bare.net(bare.images), bare.labels, reduction="none")
+    return rows[~bare.forget].mean() - 0.1 * rows[bare.forget].mean()
+
+
+def match_target(bare: BareStep) -> torch.Tensor:
+    return kl(bare.net(bare.images), bare.target)
+
+
+def match_teacher(bare: BareStep) -> torch.Tensor:
+    with torch.no_grad():
+        target = torch.softmax(bare.teacher(bare.images), dim=1)
+    return kl(bare.net(bare.images), target)
+
+
+def stay(bare: BareStep) -> torch.Tensor:
+    with torch.no_grad():
+        target = torch.softmax(bare.teacher(bare.images), dim=1)
+    logits = bare.net(bare.images)
+    return F.cross_entropy(logits, bare.labels) + kl(logits, target)
+
+
+def imitate(bare: BareStep) -> torch.Tensor:
+    """Two teachers, each asked for all rows."""
+    with torch.no_grad():
+        good, bad = (torch.softmax(bare.teacher(bare.images), dim=1) for _ in range(2))
+    return kl(bare.net(bare.images), torch.where(bare.forget[:, None], bad, good))
+
+
+def align(bare: BareStep) -> torch.Tensor:
+    out = bare.tap(bare.images)
+    return 1 - alignment_squared(out.features, bare.basis) + kl(out.logits, bare.target)
+
+
+def sparse(bare: BareStep) -> torch.Tensor:
+    loss = F.cross_entropy(bare.net(bare.images), bare.labels)
+    return loss + 1e-4 * torch.stack([p.abs().sum() for p in bare.net.parameters()]).sum()
+
+
+def shrink(bare: BareStep) -> torch.Tensor:
+    images = bare.images.clone().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(F.cross_entropy(bare.teacher(images), bare.labels, reduction="sum"), images)
+    with torch.no_grad():
+        labels = bare.teacher(images + 0.1 * gradient.sign()).argmax(dim=1)
+    return F.cross_entropy(bare.net(bare.images), labels)
+
+
+def expand(bare: BareStep) -> torch.Tensor:
+    out = bare.tap(bare.images)
+    return F.cross_entropy(torch.cat([out.logits, (out.features @ bare.row)[:, None]], dim=1), bare.labels)
+
+
+def impair(bare: BareStep) -> torch.Tensor:
+    share = bare.values.noise_share
+    count = max(1, round(share / (1 - share) * len(bare.images)))
+    images = torch.cat([bare.images, bare.noise.repeat(1 + count // len(bare.noise), 1, 1, 1)[:count]])
+    return F.cross_entropy(bare.net(images), bare.labels.repeat(1 + count // len(bare.labels) + 1)[: len(images)])
+
+
+def smooth(bare: BareStep) -> torch.Tensor:
+    clean = bare.images.repeat(bare.values.copies, 1, 1, 1)
+    noisy = (clean + torch.randn_like(clean) * bare.values.noise).clamp(-1, 1)
+    with torch.no_grad():
+        there = bare.net(noisy)
+    apart = (bare.net(bare.images).repeat(bare.values.copies, 1) - there).norm(dim=1)
+    return (apart / (noisy - clean).flatten(1).norm(dim=1)).mean()
+
+
+# The step of every method with stages of steps, by method and phase.
+LOSSES: dict[tuple[str, str], Loss] = {
+    ("retrain", "train"): classify,
+    ("finetune", "recover"): classify,
+    ("cf-k", "recover"): classify,
+    ("eu-k", "recover"): classify,
+    ("l1-sparse", "recover"): sparse,
+    ("gradient-ascent", "forget"): ascend,
+    ("neggrad-plus", "forget"): contrast,
+    ("random-labels", "forget"): relabel,
+    ("random-labels", "recover"): classify,
+    ("salun", "forget"): relabel,
+    ("salun", "recover"): classify,
+    ("scrub", "forget"): match_target,
+    ("scrub", "recover"): stay,
+    ("bad-teacher", "forget"): imitate,
+    ("delete", "forget"): match_target,
+    ("boundary-shrink", "forget"): shrink,
+    ("boundary-expand", "forget"): expand,
+    ("unsir", "forget"): impair,
+    ("unsir", "recover"): classify,
+    ("lipschitz", "forget"): smooth,
+    ("head-only", "forget"): match_teacher,
+    ("muda", "forget"): align,
+    ("muda", "recover"): classify,
+}
+VALUES: dict[str, dict[str, Any]] = {"head-only": {"variant": "distil"}}  # where the defaults take no steps
 
 
 def seconds_of(step, steps: int) -> float:
     """Seconds one call of `step` takes."""
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(steps):
         step()
-    return (time.perf_counter() - began) / steps
+    return (time.process_time() - began) / steps
 
 
 def engine_ratio(architecture: str, dataset: Dataset, batch: int, precision: str, rounds: int, steps: int):
@@ -127,13 +282,25 @@ def engine_ratio(architecture: str, dataset: Dataset, batch: int, precision: str
     return interleaved(lambda: engine_seconds(engine, steps), lambda: seconds_of(step, steps), rounds)
 
 
-def forget_ratio(dataset: Dataset, batch: int, precision: str, rounds: int, steps: int):
-    """Compare MUDA's forget step in the engine with the bare cost of the passes it needs."""
-    values = {"alternation": "round", "rounds": 1, "forget_epochs": 1000.0, "lr": 1e-3, "schedule": "constant"}
-    made = setting(dataset, "small-cnn", "muda", batch, precision, **values)
+def stages_of(method: Method, values: Values, facts: Facts) -> dict[str, Train]:
+    """Return the different stages of steps in a method's plan, by the loss and the set they read; the first of each."""
+    parts = [part for stage in method.plan(values, facts) for part in parts_of(stage)]
+    return {f"{part.phase}, {part.reads}": part for part in reversed(parts)}
+
+
+def method_ratio(dataset: Dataset, method: str, phase: str, values: dict[str, Any], rounds: int, steps: int):
+    """Compare a method's step in the engine with the passes and the loss it needs, written out by hand."""
+    chosen = get_method(method)
+
+    def alone(values: Values, facts: Facts) -> list[Train]:
+        stages = stages_of(chosen, values, facts)
+        return [replace(next(s for s in stages.values() if s.phase == phase), length=Length(steps=10**6), until=None)]
+
+    values = {"lr": 1e-6, **values}  # both sides stay where they are: numbers that run away take longer
+    made = setting(dataset, "small-cnn", method, 0, "float32", plan=alone, **values)
     engine = Engine(made, Control(), Monitor(made, 0.0))
-    step = bare_forget_step(setting(dataset, "small-cnn", "muda", batch, precision, **values), precision)
-    engine_seconds(engine, steps), seconds_of(step, steps)
+    step = BareStep(made, LOSSES[method, phase]).take
+    engine_seconds(engine, steps), seconds_of(step, steps)  # warm up
     return interleaved(lambda: engine_seconds(engine, steps), lambda: seconds_of(step, steps), rounds)
 
 
@@ -171,11 +338,12 @@ def main() -> None:
         "  the same in bfloat16",
         engine_ratio("small-cnn", grey, 128, "bfloat16", rounds, steps),
     )
-    add(
-        "muda_forget_step_ratio",
-        "small-cnn, batch 64, MUDA forget step",
-        forget_ratio(grey, 64, "float32", rounds, steps),
-    )
+    rows.append(["every iterative method, float32", "engine, ms", "bare, ms", "ratio"])
+    few = max(2, steps // 3)
+    for method, phase in LOSSES:
+        timed = method_ratio(grey, method, phase, VALUES.get(method, {}), rounds, few)
+        add(f"{method.replace('-', '_')}_{phase}_step_ratio", f"  {method}, {phase}", timed)
+    figures["largest_step_ratio"] = max(value for name, value in figures.items() if name.endswith("step_ratio"))
     rows.append(["float32 against bfloat16 + channels-last", "float32, ms", "bfloat16, ms", "speed-up"])
     few = max(2, rounds // 2)
     add("speedup_small_cnn_cpu", "small-cnn, batch 128", precision_speedup("small-cnn", grey, 128, rounds, steps))
