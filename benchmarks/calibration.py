@@ -186,8 +186,7 @@ class Pool:
     def _outputs(self, name: str, left_out: Any, seed: int) -> Any:
         from safetensors.torch import load_file, save_file
 
-        from core.engine.full import FullOutputs
-        from core.engine.outputs import SetOutputs
+        from core.engine.outputs import FullOutputs, SetOutputs
 
         labels = (self.dataset.train.labels, self.dataset.test.labels)
         kept = None
@@ -219,7 +218,7 @@ def _train(dataset: Any, plan: Plan, left_out: Any, seed: int) -> Any:
     import torch
 
     from core.data.batches import ImageStore
-    from core.engine.full import collect_full
+    from core.engine.outputs import collect_full
     from core.models.architectures import ModelSpec, build_model
     from core.models.tap import TappedModel
 

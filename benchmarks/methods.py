@@ -20,13 +20,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from benchmarks.common import arguments, report
-from benchmarks.speed import CPU, made_up, setting
+from benchmarks.speed import CPU, experiment, made_up
 from core.devices import autocast
 from core.engine.control import Control
 from core.engine.engine import Engine
-from core.engine.layout import Segment
+from core.engine.experiment import Experiment
 from core.engine.monitor import Unwatched
-from core.engine.setting import Setting
+from core.engine.timeline import Segment
 from core.methods import METHODS
 from core.methods.base import Method, trainable
 from core.models.split import SplitModel, split_for
@@ -50,7 +50,7 @@ def main() -> None:
     rows, figures = [["", "stage", "engine, ms", "bare, ms", "ratio"]], {}
     for method in METHODS.values():
         values = _values(method)
-        made = setting(data, "small-cnn", method.id, values.pop("batch", 0), "float32", **values)
+        made = experiment(data, "small-cnn", method.id, values.pop("batch", 0), "float32", **values)
         engine = Engine(made, Control(), Unwatched())
         segment = _longest(engine)
         if segment is None:
@@ -72,7 +72,7 @@ def _values(method: Method) -> dict[str, Any]:
 
 def _longest(engine: Engine) -> Segment | None:
     """Advance to the longest stage of steps and return it."""
-    stages = [segment for segment in engine.layout.segments if segment.parts]
+    stages = [segment for segment in engine.timeline.segments if segment.parts]
     if not stages:
         return None
     longest = max(stages, key=lambda segment: segment.steps)
@@ -91,7 +91,7 @@ def _compare(engine: Engine, segment: Segment, turns: int) -> tuple[float, float
     steps = min(steps, (segment.steps - 2) // cycle * cycle)
     _go_on(engine, segment, cycle)
     noted = _note(engine, cycle)
-    bare = _bare(engine.setting, segment, noted)
+    bare = _bare(engine.experiment, segment, noted)
     pairs: list[tuple[float, float]] = []
     while len(pairs) < turns:
         _go_on(engine, segment, steps)
@@ -113,7 +113,7 @@ def _step(engine: Engine, segment: Segment) -> None:
 
 def _note(engine: Engine, steps: int) -> list[list[Pass]]:
     """Take some steps and return the passes of each."""
-    made, noted = engine.setting, []
+    made, noted = engine.experiment, []
     networks = [made.model.module, *([made.teacher.module] if made.teacher else [])]
     calls: list[Pass] = []
 
@@ -122,15 +122,15 @@ def _note(engine: Engine, steps: int) -> list[list[Pass]]:
         back = (
             "" if not torch.is_grad_enabled() else "weights" if learns else "images" if inputs[0].requires_grad else ""
         )
-        tail = bool(engine.setting.work) and engine.setting.work.total() > seen and _was_tail(engine, before)
+        tail = bool(engine.experiment.work) and engine.experiment.work.total() > seen and _was_tail(engine, before)
         calls.append(Pass(len(inputs[0]), back, tail))
 
     hooks = [network.register_forward_pre_hook(note) for network in networks]
     for _ in range(steps):
         calls.clear()
-        before, seen = dict(engine.setting.work), engine.setting.work.total()
+        before, seen = dict(engine.experiment.work), engine.experiment.work.total()
         engine.advance()
-        untrained = engine.setting.work["forward"] - before.get("forward", 0)
+        untrained = engine.experiment.work["forward"] - before.get("forward", 0)
         known = sum(call.images for call in calls if not call.back and call.images)
         if untrained > known:
             calls.append(Pass(untrained - known, "", tail=False))  # the network with fresh weights
@@ -141,10 +141,11 @@ def _note(engine: Engine, steps: int) -> list[list[Pass]]:
 
 
 def _was_tail(engine: Engine, before: dict[str, int]) -> bool:
-    return any(kind.startswith("tail:") and count > before.get(kind, 0) for kind, count in engine.setting.work.items())
+    passes = engine.experiment.work.items()
+    return any(kind.startswith("tail:") and count > before.get(kind, 0) for kind, count in passes)
 
 
-def _bare(made: Setting, segment: Segment, noted: list[list[Pass]]) -> Callable[[], None]:
+def _bare(made: Experiment, segment: Segment, noted: list[list[Pass]]) -> Callable[[], None]:
     """Return a function that does the noted passes of one step after the other, with one optimiser step each."""
     module = made.model.module
     part = segment.parts[0]

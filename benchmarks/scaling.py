@@ -157,12 +157,12 @@ def _epoch_rate(dataset: Any, epoch: int) -> tuple[float, float]:
 
 def _trained(dataset: Any) -> list[tuple[float, float]]:
     """Train a small CNN for two epochs; return for each its seconds and the share of them spent waiting for images."""
-    from benchmarks.speed import setting
+    from benchmarks.speed import experiment
     from core.engine.control import Control
     from core.engine.engine import Engine
     from core.engine.monitor import Monitor
 
-    made = setting(dataset, "small-cnn", "finetune", BATCH, "float32", epochs=2, lr=1e-3)
+    made = experiment(dataset, "small-cnn", "finetune", BATCH, "float32", epochs=2, lr=1e-3)
     engine = Engine(made, Control(), Monitor(made, 0.0))
     stream = dataset.train.images.stream
     read, waited = stream.read, 0.0

@@ -25,8 +25,8 @@ from core.data.splits import Splits
 from core.devices import autocast
 from core.engine.control import Control
 from core.engine.engine import Engine
+from core.engine.experiment import Experiment
 from core.engine.monitor import Monitor
-from core.engine.setting import Setting
 from core.engine.step import make_optimiser
 from core.methods import get_method
 from core.methods.base import Facts, Length, Method, Train, parts_of
@@ -48,9 +48,9 @@ def made_up(samples: int, size: int, channels: int) -> Dataset:
     return Dataset("made up", "Made up", tuple("0123456789"), part, part, preprocessing, "made up")
 
 
-def setting(
+def experiment(
     dataset: Dataset, architecture: str, method: str, batch: int, precision: str, plan: Any = None, **values: Any
-) -> Setting:
+) -> Experiment:
     """Put a method, with a `plan` of its own if need be, on made-up data."""
     torch.manual_seed(0)
     chosen = get_method(method)
@@ -58,7 +58,7 @@ def setting(
     module = build_model(ModelSpec(architecture, 10, dataset.channels, dataset.image_size))
     module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     forget = dataset.train.labels == 3
-    return Setting(
+    return Experiment(
         "bench",
         chosen,
         resolve(chosen.parameters, {**({"batch": batch} if batch else {}), **values}),
@@ -98,7 +98,7 @@ def bare_step(module: nn.Module, images: torch.Tensor, labels: torch.Tensor, pre
 class BareStep:
     """One step of a method on fixed images: the passes and the loss it needs, one gradient step, and nothing else."""
 
-    def __init__(self, made: Setting, loss: Loss) -> None:
+    def __init__(self, made: Experiment, loss: Loss) -> None:
         self.made, self.loss = made, loss
         (part,) = made.plan
         assert isinstance(part, Train)
@@ -133,6 +133,7 @@ class BareStep:
         self.masks = [(p, masks[name]) for name, p in self.net.named_parameters()] if "mask/" in part.keeps else []
 
     def take(self) -> None:
+        """Take the step."""
         self.loss(self).backward()
         if self.part.optimiser.clip > 0:
             torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.part.optimiser.clip)
@@ -273,9 +274,9 @@ def seconds_of(step, steps: int) -> float:
 def engine_ratio(architecture: str, dataset: Dataset, batch: int, precision: str, rounds: int, steps: int):
     """Compare the engine's plain training step with the bare one."""
     many = {"epochs": 1000, "lr": 1e-3, "schedule": "constant"}
-    made = setting(dataset, architecture, "finetune", batch, precision, **many)
+    made = experiment(dataset, architecture, "finetune", batch, precision, **many)
     engine = Engine(made, Control(), Monitor(made, 0.0))
-    bare = setting(dataset, architecture, "finetune", batch, precision, **many).model.module.train()
+    bare = experiment(dataset, architecture, "finetune", batch, precision, **many).model.module.train()
     fixed = made.train.batch(made.splits.retain_train[:batch])
     step = bare_step(bare, fixed.images, fixed.labels, precision)
     engine_seconds(engine, steps), seconds_of(step, steps)  # warm up
@@ -297,7 +298,7 @@ def method_ratio(dataset: Dataset, method: str, phase: str, values: dict[str, An
         return [replace(next(s for s in stages.values() if s.phase == phase), length=Length(steps=10**6), until=None)]
 
     values = {"lr": 1e-6, **values}  # both sides stay where they are: numbers that run away take longer
-    made = setting(dataset, "small-cnn", method, 0, "float32", plan=alone, **values)
+    made = experiment(dataset, "small-cnn", method, 0, "float32", plan=alone, **values)
     engine = Engine(made, Control(), Monitor(made, 0.0))
     step = BareStep(made, LOSSES[method, phase]).take
     engine_seconds(engine, steps), seconds_of(step, steps)  # warm up
@@ -308,7 +309,7 @@ def precision_speedup(architecture: str, dataset: Dataset, batch: int, rounds: i
     """Compare plain steps in float32 contiguous with bfloat16 channels-last."""
     ids = torch.arange(batch)
     reference = build_model(ModelSpec(architecture, 10, dataset.channels, dataset.image_size)).train()
-    made = setting(dataset, architecture, "finetune", batch, "bfloat16")
+    made = experiment(dataset, architecture, "finetune", batch, "bfloat16")
     fixed = made.train.batch(ids)
     plain = bare_step(reference, fixed.images.contiguous(), fixed.labels, "float32")
     fast = bare_step(made.model.module.train(), fixed.images, fixed.labels, "bfloat16")

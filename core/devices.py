@@ -139,23 +139,6 @@ def set_threads(count: int) -> int:
     return count
 
 
-def seed_draws(device: torch.device, seed: int) -> None:
-    """Seed the generators that dropout and other random layers draw from, on this device and on the processor.
-
-    Draws are the same as after `torch.manual_seed(seed)`, which takes more than half a millisecond a call (it stores a
-    stack trace for every kind of device not yet used, and keeps them): too much for every step.
-    """
-    import torch
-
-    torch.default_generator.manual_seed(seed)
-    if device.type == "cuda":
-        torch.cuda.init()  # the list of generators is empty before
-        index = torch.cuda.current_device() if device.index is None else device.index
-        torch.cuda.default_generators[index].manual_seed(seed)
-    elif device.type == "mps":
-        torch.mps.manual_seed(seed)
-
-
 def memory_used(device: torch.device) -> int:
     """Return the bytes in use: allocated memory of a GPU, resident set of the process on a CPU."""
     import torch

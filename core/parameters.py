@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from core.errors import ParameterError, nearest
 
@@ -107,33 +106,29 @@ class Parameter:
 
 
 class Values(Mapping[str, Value]):
-    """Validated parameter values, read as attributes (`values.lr`) or as a mapping."""
+    """Validated parameter values, read as attributes (`values.lr`) or as a mapping; constant."""
 
     def __init__(self, values: Mapping[str, Value]) -> None:
-        object.__setattr__(self, "_values", MappingProxyType(dict(values)))
+        vars(self).update(values)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __getitem__(self, name: str) -> Value:
-        return self._values[name]
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
+        return vars(self)[name]
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError("parameter values are constant")
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+        return iter(vars(self))
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(vars(self))
 
     def __repr__(self) -> str:
-        return f"Values({dict(self)!r})"
+        return f"Values({vars(self)!r})"
 
 
 def resolve(declared: Iterable[Parameter], *layers: Mapping[str, Any], owner: str = "this method") -> Values:

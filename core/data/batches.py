@@ -62,6 +62,21 @@ def derive_seed(*parts: int | str) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 1
 
 
+def seed_draws(device: torch.device, seed: int) -> None:
+    """Seed what dropout and its kind draw from on this device and on the processor, cheaply enough for every step.
+
+    Draws are those after `torch.manual_seed(seed)`. That one also writes down where it was called from for every kind
+    of device that has not been used yet, which costs more than half a millisecond, and keeps these notes until the end.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.init()  # the list of generators is empty before
+        index = torch.cuda.current_device() if device.index is None else device.index
+        torch.cuda.default_generators[index].manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
+
+
 @lru_cache(maxsize=8)
 def permutation(seed: int, stream: str, epoch: int, size: int) -> torch.Tensor:
     """Return the order (size,) in which one epoch of a stream visits the whole training set."""

@@ -17,23 +17,21 @@ A second training loop anywhere in core is a bug: retraining, training and attac
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import nn
 
-from core.data.batches import derive_seed
-from core.devices import memory_used, seed_draws
-from core.engine.context import EngineContext
+from core.data.batches import derive_seed, seed_draws
+from core.devices import memory_used
 from core.engine.control import Control, Interrupted
-from core.engine.layout import Segment, learning_rate
+from core.engine.experiment import Experiment
+from core.engine.forward import ForwardPasses
 from core.engine.monitor import Monitor
-from core.engine.setting import Setting
-from core.engine.step import Board, Diverged, Drained, WeightMask, all_finite, fill_gradients, make_optimiser
-from core.engine.supply import Supply
+from core.engine.passes import SetPasses
+from core.engine.step import Board, Diverged, Drained, Stepper, all_finite
+from core.engine.timeline import Segment, learning_rate, phase_of
 from core.errors import NonFiniteError
 from core.events import CheckpointSaved, Event, Log, PhaseChanged, Resources, RunStarted, StepMetrics
 from core.methods.base import Alternate, Aux, Edit, Train
@@ -48,19 +46,19 @@ Save = Callable[[dict[str, Any]], tuple[str, int]]  # writes a checkpoint; retur
 
 
 class Engine:
-    """Runs one setting. Iterate over `run()`; afterwards `outcome` says how it ended."""
+    """Runs one experiment. Iterate over `run()`; afterwards `outcome` says how it ended."""
 
     def __init__(
         self,
-        setting: Setting,
+        experiment: Experiment,
         control: Control,
         monitor: Monitor,
         save: Save | None = None,
         checkpoint_seconds: float = 20.0,
     ) -> None:
-        self.setting, self.control, self.monitor = setting, control, monitor
-        self.layout = setting.layout
-        self.context = EngineContext(setting, control.check)
+        self.experiment, self.control, self.monitor = experiment, control, monitor
+        self.timeline = experiment.timeline
+        self.context = SetPasses(experiment, control.check)
         self.step = 0
         self.aux: Aux = {}
         self.outcome = State.RUNNING
@@ -68,15 +66,12 @@ class Engine:
         self.elapsed = 0.0  # seconds of training and monitoring, pauses left out
         self.samples_seen = 0
         self._save, self._checkpoint_seconds = save, checkpoint_seconds
-        self._start = _copied(setting.model.module.state_dict())  # where a diverged run begins again
+        self._module = experiment.model.module
+        self._start = _copied(self._module.state_dict())  # where a diverged run begins again
+        self._forward = ForwardPasses(experiment, control.check)
+        self._stepper = Stepper(experiment)
         self._board = Board()
-        self._supply = Supply(setting, control.check)
-        self._optimiser: torch.optim.Optimizer | None = None
-        self._mask: WeightMask | None = None
-        self._segment: Segment | None = None
-        self._mode: tuple[str, str] | None = None  # batch norm and tuned part that train and eval modes are set for
-        self._norms = [m for m in setting.model.module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-        self._scaler = torch.amp.GradScaler(setting.device.type) if setting.precision == "float16" else None
+        self._segment: Segment | None = None  # the one that stepper and look-ups are set up for
         self._resumed_at: int | None = None
         self._lr = 0.0
 
@@ -88,11 +83,11 @@ class Engine:
         yield from self.monitor.evaluate(self.step, charged=False)
         self._clock = self._drained_at = self._saved_at = time.perf_counter()
         last_phase = ""
-        while self.step < self.layout.total:
+        while self.step < self.timeline.total:
             yield from self._obey()
             if self.control.ending:
                 break
-            segment, _ = self.layout.locate(self.step)
+            segment, _ = self.timeline.locate(self.step)
             if segment.stage.name != last_phase:
                 last_phase = segment.stage.name
                 yield self._phase(State.RUNNING, segment)
@@ -107,7 +102,7 @@ class Engine:
             yield from self._observe()
         scale = self.lr_scale
         yield from self._drain()
-        if self.control.stopping and (self.lr_scale != scale or not self._finite()):
+        if self.control.stopping and (self.lr_scale != scale or not all_finite(self._module)):
             raise NonFiniteError(
                 "The loss had become infinite when the run was stopped, so there is no result to keep",
                 "Choose a smaller step size or a gradient clip",
@@ -117,17 +112,16 @@ class Engine:
             State.DISCARDED
             if self.control.discarding
             else State.STOPPED
-            if self.control.stopping and self.step < self.layout.total
+            if self.control.stopping and self.step < self.timeline.total
             else State.FINISHED
         )
 
     def advance(self) -> None:
         """Take one step, or pass over a stage that is left out."""
-        segment, index = self.layout.locate(self.step)
+        segment, index = self.timeline.locate(self.step)
         if isinstance(segment.stage, Edit):
-            self.aux = {**self.aux, **(segment.stage.edit(self.context) or {})}
-            self.context.aux = self.aux
-            self._supply.forget_front()
+            self._set_constants({**self.aux, **(segment.stage.edit(self.context) or {})})
+            self._forward.drop_front()
             self.step += 1
             return
         if index == 0:
@@ -136,12 +130,13 @@ class Engine:
                 self.step = segment.last
                 return
         part, position = segment.turn(index)
-        seed_draws(self.setting.device, derive_seed(self.setting.seed, "step", self.step))
-        batch = self._supply.batch(part, position, self.step, self.aux)
-        self._set_mode(part)
-        out = self._supply.outputs(part, batch, index / segment.steps)
-        terms = part.loss(out, batch, self.aux, self.setting.values)
-        self._optimise(part, segment, index, terms["loss"])
+        seed_draws(self.experiment.device, derive_seed(self.experiment.seed, "step", self.step))
+        batch = self._forward.batch(part, position, self.step, self.aux)
+        self._stepper.set_modes(part)
+        out = self._forward.outputs(part, batch, index / segment.steps)
+        terms = part.loss(out, batch, self.aux, self.experiment.values)
+        self._lr = self.lr_scale * learning_rate(part.optimiser, self._progress(part, segment, index))
+        self._stepper.take(terms["loss"], self._lr, part.optimiser.clip)
         self._board.put(self.step, part.phase, terms)
         self.samples_seen += len(batch)
         self.step += 1
@@ -158,76 +153,38 @@ class Engine:
         if not (ends or renewed or asked):
             return
         self._board.settle()
-        if not self._finite():
+        if not all_finite(self._module):
             raise Diverged(self.step - 1)
         if renewed:
-            self.aux = {**self.aux, **renewed(self.context)}
-            self.context.aux = self.aux
+            self._set_constants({**self.aux, **renewed(self.context)})
         if asked and asked(self.context):
-            self.step = self.layout.total
-
-    def _finite(self) -> bool:
-        return all_finite(self.setting.model.module)
+            self.step = self.timeline.total
 
     # -- parts of a step -----------------------------------------------------------------------------------------
 
     def _enter(self, segment: Segment) -> None:
-        """Begin a stage: what it trains, a fresh optimiser, its constants."""
+        """Begin a stage: its constants, and what follows from them."""
         first = segment.parts[0]
         kept = {name: value for name, value in self.aux.items() if _kept(name, first.keeps)}
         self.context.aux = kept
-        self.aux = {**kept, **(first.refresh(self.context) if first.refresh else {})}  # interrupted: nothing changed
-        self.context.aux = self.aux
+        self._set_constants({**kept, **(first.refresh(self.context) if first.refresh else {})})
         self._prepare(segment)
 
     def _prepare(self, segment: Segment) -> None:
-        """Set up what follows from the stage and the constants alone; also used on a resume."""
-        first = segment.parts[0]
-        chosen = self.setting.model.tuned_parameters(first.tunes)
-        identities = {id(parameter) for parameter in chosen}
-        for parameter in self.setting.model.module.parameters():
-            parameter.requires_grad_(id(parameter) in identities)
-        self._optimiser = make_optimiser(first.optimiser, chosen, self.setting.device)
-        self._mask = WeightMask(self.setting.model.module, self.aux) if any("mask/" in n for n in self.aux) else None
+        """Set up what follows from the stage and its constants alone; also used on a resume."""
+        self._stepper.enter(segment.parts[0], self.aux)
         self._segment = segment
-        self._supply.enter(segment)
+        self._forward.enter(segment)
 
-    def _optimise(self, part: Train, segment: Segment, index: int, loss: torch.Tensor) -> None:
-        assert self._optimiser is not None
-        span = part.optimiser.span == "run"
-        progress = (self.step + 0.5) / self.layout.total if span else (index + 0.5) / segment.steps
-        self._lr = learning_rate(part.optimiser, progress) * self.lr_scale
-        for group in self._optimiser.param_groups:
-            group["lr"] = self._lr
-        (self._scaler.scale(loss) if self._scaler else loss).backward()
-        fill_gradients(self._optimiser)
-        if self._scaler:
-            self._scaler.unscale_(self._optimiser)
-        if part.optimiser.clip > 0:
-            parameters = [p for group in self._optimiser.param_groups for p in group["params"]]
-            torch.nn.utils.clip_grad_norm_(parameters, part.optimiser.clip)
-        if self._mask:
-            self._mask.before()
-        if self._scaler:
-            self._scaler.step(self._optimiser)
-            self._scaler.update()
-        else:
-            self._optimiser.step()
-        if self._mask:
-            self._mask.after()
-        self._optimiser.zero_grad(set_to_none=True)
+    def _set_constants(self, aux: Aux) -> None:
+        """Take constants once they are complete: one that is interrupted while it is made changes nothing."""
+        self.aux = self.context.aux = aux
 
-    def _set_mode(self, part: Train) -> None:
-        """Train mode for what is tuned; everything else, and batch norm where the stage says so, keeps to eval mode."""
-        if self._mode == (part.batch_norm, part.tunes):
-            return
-        self.setting.model.module.eval()
-        for module in self.setting.model.tuned_modules(part.tunes):
-            module.train()
-        if part.batch_norm == "frozen":
-            for norm in self._norms:
-                norm.eval()
-        self._mode = (part.batch_norm, part.tunes)
+    def _progress(self, part: Train, segment: Segment, index: int) -> float:
+        """Return where the middle of a step lies on its schedule, 0..1."""
+        if part.optimiser.span == "run":
+            return (self.step + 0.5) / self.timeline.total
+        return (index + 0.5) / segment.steps
 
     # -- what the user asked for -----------------------------------------------------------------------------------
 
@@ -243,7 +200,7 @@ class Engine:
                     yield from self._checkpoint()
             self._shift_clock(time.perf_counter() - began)
             if not self.control.ending:
-                yield self._phase(State.RUNNING, self.layout.locate(self.step)[0])
+                yield self._phase(State.RUNNING, self.timeline.locate(self.step)[0])
         if self.control.take_checkpoint_request():
             yield from self._drain()
             yield from self._checkpoint()
@@ -252,12 +209,13 @@ class Engine:
 
     def _observe(self) -> Iterator[Event]:
         now = time.perf_counter()
-        if now - self._drained_at < DRAIN_SECONDS and len(self._board) < DRAIN_STEPS and self.step < self.layout.total:
+        ended = self.step >= self.timeline.total
+        if now - self._drained_at < DRAIN_SECONDS and len(self._board) < DRAIN_STEPS and not ended:
             return
         self.elapsed += now - self._clock
         self._clock = now
         yield from self._drain()
-        if self.monitor.due(self.elapsed) and self.step < self.layout.total and self._finite():
+        if self.monitor.due(self.elapsed) and self.step < self.timeline.total and all_finite(self._module):
             yield from self.monitor.evaluate(self.step)
             yield self._resources()
         if self._save and time.perf_counter() - self._saved_at >= self._checkpoint_seconds:
@@ -294,9 +252,9 @@ class Engine:
                 f"The loss became infinite at step {step}, also with {2**HALVINGS} times smaller steps",
                 "Choose a smaller step size or a gradient clip",
             )
-        self.setting.model.module.load_state_dict(self._start)
+        self._module.load_state_dict(self._start)
         self.step, self.aux, self._segment, self._resumed_at = 0, {}, None, 0
-        self._supply = Supply(self.setting, self.control.check)  # what it holds belongs to other weights
+        self._forward.drop_front()  # it belongs to other weights
         yield Log(
             **self._common(),
             level="warning",
@@ -323,14 +281,14 @@ class Engine:
         inside = self._segment is not None and self._segment.first < self.step < self._segment.last
         return {
             "step": self.step,
-            "weights": _copied(self.setting.model.module.state_dict()),
-            "optimiser": copy.deepcopy(self._optimiser.state_dict()) if inside and self._optimiser else None,
+            "weights": _copied(self._module.state_dict()),
+            **self._stepper.state(inside=inside),
             "aux": _copied(self.aux),
-            "scaler": self._scaler.state_dict() if self._scaler else None,
             "lr_scale": self.lr_scale,
             "elapsed": self.elapsed,
             "samples_seen": self.samples_seen,
-            "work": dict(self.setting.work),
+            "work": dict(self.experiment.work),
+            "counted": self._forward.state(),
             "monitor_spent": self.monitor.spent,
         }
 
@@ -340,45 +298,43 @@ class Engine:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a state; the run goes on to the same weights as if it had not been interrupted."""
-        self.setting.model.module.load_state_dict(state["weights"])
+        self._module.load_state_dict(state["weights"])
         self.step, self.lr_scale = state["step"], state["lr_scale"]
         self.elapsed, self.samples_seen = state["elapsed"], state["samples_seen"]
-        self.setting.work.update(state.get("work", {}))  # none in checkpoints of earlier versions
+        self.experiment.work.update(state.get("work", {}))  # neither is in checkpoints of earlier versions
+        if "counted" in state:
+            self._forward.restore(state["counted"])
         self.monitor.spent = state["monitor_spent"]
-        self.aux = {name: value.to(self.setting.device) for name, value in state["aux"].items()}
-        self.context.aux = self.aux
+        self._set_constants({name: value.to(self.experiment.device) for name, value in state["aux"].items()})
         self._resumed_at = self.step
-        if self._scaler and state["scaler"]:
-            self._scaler.load_state_dict(state["scaler"])
         if state["optimiser"] is not None:
-            self._prepare(self.layout.locate(self.step)[0])
-            assert self._optimiser is not None
-            self._optimiser.load_state_dict(state["optimiser"])
+            self._prepare(self.timeline.locate(self.step)[0])
+        self._stepper.restore(state)
 
     # -- events ------------------------------------------------------------------------------------------------------
 
     def _common(self) -> dict[str, Any]:
-        return {"run": self.setting.run_id, "step": self.step, "time": time.time()}
+        return {"run": self.experiment.run_id, "step": self.step, "time": time.time()}
 
     def _started(self) -> RunStarted:
-        setting = self.setting
+        experiment = self.experiment
         return RunStarted(
             **self._common(),
-            method=setting.method.id,
-            steps=self.layout.total,
-            stages=self.layout.describe(),
-            forget_mode=mode_of(setting.facts.kinds),
-            counts=setting.splits.counts(),
-            device=str(setting.device),
-            precision=setting.precision,
+            method=experiment.method.id,
+            steps=self.timeline.total,
+            stages=self.timeline.describe(),
+            forget_mode=mode_of(experiment.facts.kinds),
+            counts=experiment.splits.counts(),
+            device=str(experiment.device),
+            precision=experiment.precision,
             threads=torch.get_num_threads(),
             resumed_at=self._resumed_at,
         )
 
     def _phase(self, state: State, segment: Segment | None = None) -> PhaseChanged:
         stage = segment.stage if segment else None
-        phase = "" if stage is None else "alternate" if isinstance(stage, Alternate) else stage.phase
-        return PhaseChanged(**self._common(), state=state.value, stage=stage.name if stage else "", phase=phase)
+        name, phase = (stage.name, phase_of(stage)) if stage else ("", "")
+        return PhaseChanged(**self._common(), state=state.value, stage=name, phase=phase)
 
     def _step_metrics(self, group: Drained, steps_per_second: float) -> StepMetrics:
         return StepMetrics(
@@ -387,7 +343,7 @@ class Engine:
             steps=group.steps,
             terms=group.terms,
             learning_rate=self._lr,
-            samples_per_second=steps_per_second * self._supply.batch_size,
+            samples_per_second=steps_per_second * self._forward.batch_size,
         )
 
     def _resources(self) -> Resources:
@@ -395,9 +351,9 @@ class Engine:
         return Resources(
             **self._common(),
             elapsed=self.elapsed,
-            remaining=self.elapsed / done * (self.layout.total - self.step),
+            remaining=self.elapsed / done * (self.timeline.total - self.step),
             samples_per_second=self.samples_seen / max(self.elapsed, 1e-9),
-            memory_bytes=memory_used(self.setting.device),
+            memory_bytes=memory_used(self.experiment.device),
             monitoring_share=self.monitor.spent / max(self.elapsed, 1e-9),
         )
 

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from core.data.splits import SETS, stratified
+from core.engine.experiment import Experiment
 from core.engine.outputs import SetOutputs, collect
-from core.engine.setting import Setting
 from core.events import AlignmentMeasured, Evaluation, Event, SpectrumMeasured
 from core.metrics.accuracy import accuracy, mean_loss, predicted_shares, sample_losses
 from core.metrics.alignment import measure_alignment
@@ -30,12 +30,12 @@ HISTOGRAM_SAMPLES = 500  # losses sent along for the histograms of sample forget
 class Monitor:
     """Evaluates now and then, as often as its budget allows, and always at the first and the last step."""
 
-    def __init__(self, setting: Setting, budget: float) -> None:
+    def __init__(self, experiment: Experiment, budget: float) -> None:
         """`budget`: largest share of the time between first and last step, 0..1; 0 evaluates at the ends only."""
-        self._setting = setting
+        self._experiment = experiment
         self._budget = budget
-        size = max(SMALLEST, min(LARGEST, 2 * setting.model.feature_dim))
-        splits = setting.splits
+        size = max(SMALLEST, min(LARGEST, 2 * experiment.model.feature_dim))
+        splits = experiment.splits
         self._subsets = {
             name: stratified(
                 splits.labels if name.endswith("train") else splits.test_labels, getattr(splits, name), size, seed=0
@@ -52,14 +52,12 @@ class Monitor:
     def evaluate(self, step: int, *, charged: bool = True) -> list[Event]:
         """Measure now. Evaluations at the ends of a run are not charged to the budget."""
         began = time.perf_counter()
-        setting = self._setting
+        experiment = self._experiment
         outputs = {
-            name: collect(
-                setting.model, setting.train if name.endswith("train") else setting.test, ids, setting.precision
-            )
+            name: collect(experiment.model, experiment.store(name), ids, experiment.precision)
             for name, ids in self._subsets.items()
         }
-        events = events_of(setting, outputs, step, "subset")
+        events = events_of(experiment, outputs, step, "subset")
         self._cost = time.perf_counter() - began
         if charged:
             self.spent += self._cost
@@ -81,13 +79,13 @@ class Unwatched(Monitor):
         return []
 
 
-def events_of(setting: Setting, outputs: dict[str, SetOutputs], step: int, scope: str) -> list[Event]:
+def events_of(experiment: Experiment, outputs: dict[str, SetOutputs], step: int, scope: str) -> list[Event]:
     """Turn outputs of the four sets into an evaluation, an alignment (whole classes only) and a spectrum."""
-    common: dict[str, Any] = {"run": setting.run_id, "step": step, "time": time.time()}
+    common: dict[str, Any] = {"run": experiment.run_id, "step": step, "time": time.time()}
     retain, forget = outputs["retain_train"], outputs["forget_train"]
     unseen = outputs["forget_test"]
-    shares = predicted_shares(unseen.logits, len(setting.class_names)) or []
-    by_class = bool(setting.splits.forget_classes)
+    shares = predicted_shares(unseen.logits, len(experiment.class_names)) or []
+    by_class = bool(experiment.splits.forget_classes)
     events: list[Event] = [
         Evaluation(
             **common,
@@ -99,7 +97,7 @@ def events_of(setting: Setting, outputs: dict[str, SetOutputs], step: int, scope
             retain_loss=mean_loss(retain.logits, retain.labels) if len(retain) else None,
             forget_loss=mean_loss(forget.logits, forget.labels) if len(forget) else None,
             counts={name: len(out) for name, out in outputs.items()},
-            forget_predictions={setting.class_names[i]: share for i, share in enumerate(shares) if share > 0},
+            forget_predictions={experiment.class_names[i]: share for i, share in enumerate(shares) if share > 0},
             forget_losses=[] if by_class else _losses(forget),
             unseen_losses=[] if by_class else _losses(outputs["retain_test"]),
         )
@@ -108,9 +106,9 @@ def events_of(setting: Setting, outputs: dict[str, SetOutputs], step: int, scope
         return events
     retain_space, forget_space = FeatureSpace.of(retain.features), FeatureSpace.of(forget.features)
     if by_class:
-        whole = torch.isin(forget.labels, torch.tensor(setting.splits.forget_classes))
+        whole = torch.isin(forget.labels, torch.tensor(experiment.splits.forget_classes))
         of_classes = forget_space if bool(whole.all()) else FeatureSpace.of(forget.features[whole])
-        k = len(setting.splits.retain_classes)
+        k = len(experiment.splits.retain_classes)
         alignment = measure_alignment(of_classes, retain_space, num_retain_classes=k)
         if alignment is not None:
             events.append(

@@ -1,16 +1,96 @@
-"""Optimisers, gradient masks and loss terms of single steps: the small parts the engine's loop is made of."""
+"""The back half of a step: from its loss to moved weights, and the loss terms kept until they are reported."""
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
-from core.methods.base import Aux, Optimiser
+from core.engine.experiment import Experiment
+from core.methods.base import Aux, Optimiser, Train
 
 MASK_PREFIX = "mask/"  # aux "mask/<parameter>" (bool): True where a weight may move
+
+
+class Stepper:
+    """Moves the weights that a stage trains: its optimiser and mask, the scaler, and the modes of the network."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._model, self._device = experiment.model, experiment.device
+        self._norms = [m for m in self._model.module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+        self._scaler = torch.amp.GradScaler(self._device.type) if experiment.precision == "float16" else None
+        self._optimiser: torch.optim.Optimizer | None = None
+        self._parameters: list[nn.Parameter] = []
+        self._mask: WeightMask | None = None
+        self._modes: tuple[str, str] | None = None  # batch norm and tuned part that train and eval modes are set for
+
+    def enter(self, part: Train, aux: Aux) -> None:
+        """Begin a stage: gradients for what it trains, a fresh optimiser, the mask among its constants."""
+        self._parameters = self._model.tuned_parameters(part.tunes)
+        chosen = set(map(id, self._parameters))
+        for parameter in self._model.module.parameters():
+            parameter.requires_grad_(id(parameter) in chosen)
+        self._optimiser = make_optimiser(part.optimiser, self._parameters, self._device)
+        self._mask = WeightMask(self._model.module, aux) if any(MASK_PREFIX in name for name in aux) else None
+
+    def set_modes(self, part: Train) -> None:
+        """Train mode for what is tuned; everything else, and batch norm where the stage says so, keeps to eval mode."""
+        if self._modes == (part.batch_norm, part.tunes):
+            return
+        self._model.module.eval()
+        for module in self._model.tuned_modules(part.tunes):
+            module.train()
+        if part.batch_norm == "frozen":
+            for norm in self._norms:
+                norm.eval()
+        self._modes = (part.batch_norm, part.tunes)
+
+    def take(self, loss: torch.Tensor, rate: float, clip: float) -> None:
+        """Go one step down `loss` (0-d) with step size `rate`, the gradient's norm clipped to `clip` where above 0.
+
+        Weights that the loss does not reach get a gradient of zero: they decay and keep their momentum like the
+        others. (A loss on features leaves the head out. torch's fused SGD fails where a weight gets its first gradient
+        after others have had theirs: it finds no momentum for it.)
+        """
+        assert self._optimiser is not None
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        (self._scaler.scale(loss) if self._scaler else loss).backward()
+        for parameter in self._parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        if self._scaler:
+            self._scaler.unscale_(self._optimiser)
+        if clip > 0:
+            torch.nn.utils.clip_grad_norm_(self._parameters, clip)
+        if self._mask:
+            self._mask.before()
+        if self._scaler:
+            self._scaler.step(self._optimiser)
+            self._scaler.update()
+        else:
+            self._optimiser.step()
+        if self._mask:
+            self._mask.after()
+        self._optimiser.zero_grad(set_to_none=True)
+
+    def state(self, *, inside: bool) -> dict[str, Any]:
+        """Return what a checkpoint holds; of the optimiser only `inside` a stage, because each begins with its own."""
+        return {
+            "optimiser": copy.deepcopy(self._optimiser.state_dict()) if inside and self._optimiser else None,
+            "scaler": self._scaler.state_dict() if self._scaler else None,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what `state` returned; inside a stage `enter` comes first."""
+        if self._scaler and state["scaler"]:
+            self._scaler.load_state_dict(state["scaler"])
+        if self._optimiser and state["optimiser"] is not None:
+            self._optimiser.load_state_dict(state["optimiser"])
 
 
 def make_optimiser(spec: Optimiser, parameters: list[nn.Parameter], device: torch.device) -> torch.optim.Optimizer:
@@ -26,18 +106,6 @@ def make_optimiser(spec: Optimiser, parameters: list[nn.Parameter], device: torc
         nesterov=spec.name == "nesterov" and spec.momentum > 0,  # without momentum there is nothing to look ahead on
         fused=fused,
     )
-
-
-def fill_gradients(optimiser: torch.optim.Optimizer) -> None:
-    """Give weights that a loss does not reach a gradient of zero: they decay and keep their momentum like the others.
-
-    (A loss on features leaves the head out. torch's fused SGD fails where a weight gets its first gradient after
-    others have had theirs: it finds no momentum for it.)
-    """
-    for group in optimiser.param_groups:
-        for parameter in group["params"]:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
 
 
 class WeightMask:

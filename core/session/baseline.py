@@ -12,8 +12,7 @@ import torch.nn.functional as F
 from core.data.dataset import Dataset
 from core.data.splits import evaluation_half
 from core.devices import set_threads
-from core.engine.full import FullOutputs
-from core.engine.outputs import SetOutputs
+from core.engine.outputs import FullOutputs, SetOutputs
 from core.metrics.accuracy import confusion_matrix, per_class_accuracy
 from core.metrics.class_means import class_means
 from core.metrics.linear_algebra import FeatureSpace, eigendecomposition

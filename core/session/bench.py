@@ -17,8 +17,8 @@ from core.data.named import find_source
 from core.data.preprocessing import Preprocessing, numbers_of
 from core.data.sources import open_dataset
 from core.devices import choose_device, choose_precision, set_threads
-from core.engine.full import FullOutputs, cache_name
-from core.engine.setting import convolutional
+from core.engine.experiment import convolutional
+from core.engine.outputs import FullOutputs, cache_name
 from core.errors import InputError, MismatchError
 from core.events import Tell
 from core.files import write_atomic

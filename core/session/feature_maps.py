@@ -12,8 +12,7 @@ from core.data.dataset import Dataset
 from core.data.splits import Splits, stratified
 from core.devices import set_threads
 from core.engine.control import Control
-from core.engine.full import FullOutputs
-from core.engine.outputs import SetOutputs
+from core.engine.outputs import FullOutputs, SetOutputs
 from core.errors import InputError
 from core.events import Tell
 from core.forget_list import read_forget_csv

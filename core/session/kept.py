@@ -13,7 +13,7 @@ from core.data.decoded_cache import FOLDER as DECODED
 from core.data.decoded_cache import ROWS, bytes_on_disk
 from core.data.index import cache_files
 from core.data.named import data_folder, find_source
-from core.engine.full import names_begin
+from core.engine.outputs import names_begin
 from core.errors import AppError, InputError
 from core.files import file_sha256
 from core.job import Job

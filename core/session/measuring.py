@@ -10,8 +10,7 @@ from typing import Any
 import torch
 
 from core.data.splits import Splits, stratified
-from core.engine.full import FullOutputs
-from core.engine.outputs import collect
+from core.engine.outputs import FullOutputs, collect
 from core.events import Tell
 from core.verify import published, relations, suite
 from core.verify.half_widths import half_widths

@@ -18,7 +18,7 @@ import torch
 
 from core.data.dataset import Dataset
 from core.data.duplicates import Duplicates, ImageHashes, Twins, find_duplicates, find_twins, hash_images
-from core.engine.full import FullOutputs
+from core.engine.outputs import FullOutputs
 from core.events import Tell
 from core.files import write_atomic
 from core.metrics.neighbours import evenly, feature_similarity, head_gradient_similarity, nearest_rows

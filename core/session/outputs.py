@@ -17,8 +17,7 @@ import numpy as np
 import torch
 
 from core.data.batches import ImageStore
-from core.engine.full import FullOutputs, collect_full
-from core.engine.outputs import SetOutputs, chunk_size, collect
+from core.engine.outputs import FullOutputs, SetOutputs, chunk_size, collect, collect_full
 from core.models.tap import TappedModel
 
 LARGEST_CACHE = 512 * 2**20

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from core.devices import autocast, set_threads
-from core.engine.layout import Layout
+from core.engine.timeline import Timeline
 from core.errors import AppError, InputError
 from core.jsonio import read_json, write_json
 from core.methods import METHODS, get_method
@@ -137,7 +137,7 @@ def estimate(
     facts = require_data(method, checked, selection, bench.dataset)
     plan = tuple(method.plan(checked, facts))
     sizes = {"retain": facts.retain, "forget": facts.forget, "all": facts.retain + facts.forget}
-    layout = Layout(plan, sizes)
+    layout = Timeline(plan, sizes)
     cost = step_cost(bench, measure=measure)
     plain = training = None
     if cost is not None:
@@ -264,7 +264,7 @@ def _machine_key(bench: Bench) -> str:
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
 
 
-def _training_seconds(layout: Layout, sizes: Mapping[str, int], cost: StepCost) -> float:
+def _training_seconds(layout: Timeline, sizes: Mapping[str, int], cost: StepCost) -> float:
     total = 0.0
     front = ""  # whose activations are cached
     for segment in layout.segments:
@@ -288,7 +288,7 @@ def _passes(part: Train, cost: StepCost) -> float:
     """Return what a step of a stage costs beside one that trains the whole network.
 
     Gradients end where the trained blocks begin. The original and an untrained network are asked in each step, the
-    original's outputs on what never changes once only (as in core.engine.supply).
+    original's outputs on what never changes once only (as in core.engine.forward).
     """
     share = cost.tuned_share(part.tunes)
     passes = FORWARD_SHARE * (share if part.cached else 1.0) + (1 - FORWARD_SHARE) * share

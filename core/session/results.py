@@ -12,8 +12,8 @@ from torch import nn
 
 from core.data.dataset import Dataset
 from core.data.splits import Splits
-from core.engine.full import FullOutputs
-from core.engine.setting import facts_of
+from core.engine.experiment import facts_of
+from core.engine.outputs import FullOutputs
 from core.files import file_sha256, write_atomic
 from core.job import Job
 from core.jsonio import write_json

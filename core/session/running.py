@@ -15,9 +15,9 @@ from core.data.splits import Splits
 from core.devices import choose_device, free_memory, is_out_of_memory, out_of_memory_error, unused_gpu
 from core.engine.control import Control, Interrupted
 from core.engine.engine import Engine
-from core.engine.full import FullOutputs, collect_full
+from core.engine.experiment import Experiment
 from core.engine.monitor import Monitor, events_of
-from core.engine.setting import Setting
+from core.engine.outputs import FullOutputs, collect_full
 from core.errors import AppError, NonFiniteError
 from core.events import Emit, Event, Log, PhaseChanged, Progress, RunFailed, RunFinished
 from core.job import Job, TuningPart
@@ -39,7 +39,7 @@ class _Prepared:
     """A job ready to run: what the engine works on, and the original's outputs to hold the result against."""
 
     job: Job
-    setting: Setting
+    setting: Experiment
     dataset: Dataset
     original: FullOutputs | None  # None where a fresh model is trained
     start: FullOutputs | None  # of the model the run starts from: another one than the original in a chain of requests
@@ -126,7 +126,7 @@ class _Runner:
             return self.end_without_result()
         return self._finish(prepared, engine)
 
-    def _tell_undecoded(self, setting: Setting) -> None:
+    def _tell_undecoded(self, setting: Experiment) -> None:
         found = setting.train.undecoded + setting.test.undecoded
         if found:
             first = f"{found[0].path} ({found[0].reason})"
@@ -274,7 +274,7 @@ class _Runner:
         return self._control.ending
 
 
-def set_up(job: Job, bench: Bench, values: Values, images: Images, splits: Splits, run_id: str = "") -> Setting:
+def set_up(job: Job, bench: Bench, values: Values, images: Images, splits: Splits, run_id: str = "") -> Experiment:
     """Return what the engine works on for a job with these values of its method, on the images of the bench.
 
     The network has the original's weights or, where the method begins afresh, ones drawn with the job's seed.
@@ -285,7 +285,7 @@ def set_up(job: Job, bench: Bench, values: Values, images: Images, splits: Split
         network = bench.network(bench.model, layers=layers)
     else:
         network = bench.untrained(job.model, job.seed, layers=layers)
-    return Setting(
+    return Experiment(
         run_id=run_id,
         method=method,
         values=values,

@@ -312,7 +312,7 @@ class _Trials:
             engine = Engine(setting, self._control, Unwatched())
             for _ in engine.run():
                 steps = engine.step
-                self._bench.tell(f"Trying settings, {number} of {count}", steps, engine.layout.total)
+                self._bench.tell(f"Trying settings, {number} of {count}", steps, engine.timeline.total)
             steps = engine.step
             if engine.outcome is not State.FINISHED:
                 return None

@@ -9,7 +9,7 @@ from typing import Any, cast
 from torch import Tensor
 
 from core.data.splits import Splits
-from core.engine.full import FullOutputs
+from core.engine.outputs import FullOutputs
 from core.metrics import published as metrics
 from core.metrics.accuracy import accuracy
 from core.metrics.distances import agreement

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from core.data.splits import Splits, stratified
-from core.engine.full import FullOutputs
+from core.engine.outputs import FullOutputs
 from core.metrics.distances import agreement, sample_jensen_shannon, sample_total_variation
 from core.metrics.geometry import linear_cka, procrustes_distance
 from core.metrics.membership import matched_positions, rmia, rmia_dict

@@ -22,9 +22,9 @@ from core.data.batches import ImageStore
 from core.data.splits import Splits, stratified
 from core.engine.control import Control
 from core.engine.engine import Engine
+from core.engine.experiment import Experiment
 from core.engine.monitor import Unwatched
 from core.engine.outputs import collect
-from core.engine.setting import Setting
 from core.errors import NonFiniteError
 from core.methods import get_method
 from core.methods.base import Length, Method, Optimiser, Train
@@ -237,10 +237,10 @@ def _train(
 
 def _run(tap: TappedModel, method: Method, values: Values, splits: Splits, ground: Ground, seed: int) -> None:
     """Let the engine run a method on a network in place, measured by `look` alone; raises Interrupted as told."""
-    setting = Setting(
+    experiment = Experiment(
         run_id="", method=method, values=values, seed=seed, model=tap, splits=splits, train=ground.train,
         test=ground.test, class_names=ground.class_names, device=ground.device,
     )  # fmt: skip
-    for _ in Engine(setting, ground.control, Unwatched()).run():
+    for _ in Engine(experiment, ground.control, Unwatched()).run():
         pass
     ground.control.check()

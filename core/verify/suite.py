@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 
 from core.data.splits import Splits, stratified
-from core.engine.full import FullOutputs, subset
-from core.engine.outputs import SetOutputs
+from core.engine.outputs import FullOutputs, SetOutputs, subset
 from core.methods.head_only import SILENCED
 from core.metrics.accuracy import (
     accuracy,

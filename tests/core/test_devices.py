@@ -14,7 +14,6 @@ from core.devices import (
     memory_used,
     out_of_memory_error,
     physical_cores,
-    seed_draws,
     unused_gpu,
 )
 from core.errors import InputError, UsageError
@@ -78,23 +77,3 @@ def test_out_of_memory_is_told_apart_and_offers_half_the_batch():
     assert is_out_of_memory(RuntimeError("CUDA out of memory. Tried to allocate"))
     assert not is_out_of_memory(RuntimeError("shape mismatch"))
     assert "--set batch=64" in out_of_memory_error(128).text
-
-
-def test_seeding_a_step_draws_what_a_global_seed_draws_and_leaves_nothing_behind():
-    torch.manual_seed(11)
-    wanted = torch.rand(5)
-    waiting = len(torch.cuda._queued_calls)
-    for _ in range(3):
-        seed_draws(CPU, 11)
-    assert torch.equal(torch.rand(5), wanted)
-    assert len(torch.cuda._queued_calls) == waiting  # torch keeps a note of every global seed until a GPU is used
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
-def test_seeding_a_step_reaches_the_gpu():
-    device = torch.device("cuda", 0)
-    torch.manual_seed(11)
-    wanted = torch.rand(5, device=device)
-    seed_draws(device, 11)
-    assert torch.equal(torch.rand(5, device=device), wanted)

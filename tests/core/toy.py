@@ -14,8 +14,8 @@ from core.data.preprocessing import Preprocessing
 from core.data.splits import Splits
 from core.engine.control import Control
 from core.engine.engine import Engine
+from core.engine.experiment import Experiment
 from core.engine.monitor import Monitor
-from core.engine.setting import Setting
 from core.events import Event
 from core.methods import get_method
 from core.methods.base import Method
@@ -73,8 +73,8 @@ def trained_net() -> ToyNet:
 def _train() -> ToyNet:
     torch.manual_seed(0)
     net = ToyNet()
-    setting = make_setting("retrain", net, forget=None, epochs=4, batch=16, lr=0.05)
-    list(make_engine(setting).run())
+    experiment = make_experiment("retrain", net, forget=None, epochs=4, batch=16, lr=0.05)
+    list(make_engine(experiment).run())
     return net
 
 
@@ -105,7 +105,7 @@ def rows_of(
     )
 
 
-def make_setting(
+def make_experiment(
     method: str | Method,
     net: nn.Module | None = None,
     forget: str | None = "class",
@@ -114,7 +114,7 @@ def make_setting(
     augmentation: Augmentation = NO_AUGMENTATION,
     data: Dataset = DATA,
     **values: Any,
-) -> Setting:
+) -> Experiment:
     """A setting on the toy data with float32 on the CPU."""
     chosen = get_method(method) if isinstance(method, str) else method
     resolved = resolve(chosen.parameters, values)
@@ -122,7 +122,7 @@ def make_setting(
     device = torch.device("cpu")
     if net is None:
         net = trained_net()
-    return Setting(
+    return Experiment(
         run_id="test",
         method=chosen,
         values=resolved,
@@ -137,9 +137,9 @@ def make_setting(
     )
 
 
-def make_engine(setting: Setting, control: Control | None = None, **options: Any) -> Engine:
+def make_engine(experiment: Experiment, control: Control | None = None, **options: Any) -> Engine:
     """An engine without a folder behind it; the monitor evaluates at the ends only."""
-    return Engine(setting, control or Control(), Monitor(setting, 0.0), **options)
+    return Engine(experiment, control or Control(), Monitor(experiment, 0.0), **options)
 
 
 def run_to_end(engine: Engine) -> list[Event]:

@@ -271,7 +271,7 @@ def test_weights_that_became_infinite_are_never_written(cli, model, tmp_path, mo
 
     def broken(engine):
         advance(engine)
-        next(b for n, b in engine.setting.model.module.named_buffers() if "running_var" in n).fill_(float("inf"))
+        next(b for n, b in engine.experiment.model.module.named_buffers() if "running_var" in n).fill_(float("inf"))
 
     monkeypatch.setattr(Engine, "advance", broken)
     result = cli(*unlearn(model, tmp_path / "u", "--set", "epochs=0.1", method="finetune"))

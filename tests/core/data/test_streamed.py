@@ -19,7 +19,7 @@ from core.data.splits import evaluation_half
 from core.data.streamed import StreamedImages
 from core.errors import InputError, ParameterError, StoppedError
 from tests.core.data.test_images import hollow_png, only_looks_whole, with_damaged_table
-from tests.core.toy import DATA, make_engine, make_setting, run_to_end, same, weights
+from tests.core.toy import DATA, make_engine, make_experiment, run_to_end, same, weights
 
 EVERYTHING = float("inf")
 CPU = torch.device("cpu")
@@ -138,27 +138,27 @@ def test_a_run_ends_with_the_same_weights(toy_folder, method):
     augmentation = Augmentation(1, True)
     ended = []
     for data in (held, streamed):
-        engine = make_engine(make_setting(method, data=data, augmentation=augmentation))
+        engine = make_engine(make_experiment(method, data=data, augmentation=augmentation))
         events = run_to_end(engine)
-        ended.append((weights(engine.setting.model.module), events[-1].type))
+        ended.append((weights(engine.experiment.model.module), events[-1].type))
     assert same(ended[0][0], ended[1][0]) and ended[0][1] == ended[1][1]
 
 
 def test_a_resumed_run_on_a_stream_ends_with_the_same_weights(toy_folder):
     streamed, held = opened(toy_folder)
     settings = {"augmentation": Augmentation(1, True), "epochs": 2, "batch": 16}
-    whole = make_engine(make_setting("finetune", data=held, **settings))
+    whole = make_engine(make_experiment("finetune", data=held, **settings))
     run_to_end(whole)
-    first = make_engine(make_setting("finetune", data=streamed, **settings))
+    first = make_engine(make_experiment("finetune", data=streamed, **settings))
     walk = first.run()
     while first.step < 5:
         next(walk)
     state = first.state()
     walk.close()
-    resumed = make_engine(make_setting("finetune", data=streamed, **settings))
+    resumed = make_engine(make_experiment("finetune", data=streamed, **settings))
     resumed.restore(state)
     run_to_end(resumed)
-    assert same(weights(resumed.setting.model.module), weights(whole.setting.model.module))
+    assert same(weights(resumed.experiment.model.module), weights(whole.experiment.model.module))
 
 
 # --- the budget ---------------------------------------------------------------------------------------------------

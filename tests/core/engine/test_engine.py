@@ -25,7 +25,7 @@ from core.metrics.linear_algebra import gram, leading_eigenvectors
 from core.models.tap import evaluating
 from core.parameters import Parameter
 from core.states import State
-from tests.core.toy import ToyNet, make_engine, make_setting, run_to_end, same, trained_net, weights
+from tests.core.toy import ToyNet, make_engine, make_experiment, run_to_end, same, trained_net, weights
 
 
 def _method(loss, **stage):
@@ -53,7 +53,7 @@ class Greedy(Monitor):
 
 
 def test_how_often_one_looks_does_not_change_the_weights():
-    quiet, curious = make_setting("muda", batch=8), make_setting("muda", batch=8)
+    quiet, curious = make_experiment("muda", batch=8), make_experiment("muda", batch=8)
     run_to_end(make_engine(quiet))
     engine = Engine(curious, Control(), Greedy(curious, 1.0))
     import core.engine.engine as module
@@ -68,15 +68,15 @@ def test_how_often_one_looks_does_not_change_the_weights():
 
 
 def test_an_evaluation_leaves_weights_statistics_modes_and_random_state_as_they_were():
-    setting = make_setting("muda")
-    setting.model.module.train()
-    setting.model.module.block1[1].eval()  # a part in another mode than the whole
-    modes = [m.training for m in setting.model.module.modules()]
-    before, state = weights(setting.model.module), torch.random.get_rng_state()
-    Monitor(setting, 0.1).evaluate(0)
-    assert same(before, weights(setting.model.module))
+    experiment = make_experiment("muda")
+    experiment.model.module.train()
+    experiment.model.module.block1[1].eval()  # a part in another mode than the whole
+    modes = [m.training for m in experiment.model.module.modules()]
+    before, state = weights(experiment.model.module), torch.random.get_rng_state()
+    Monitor(experiment, 0.1).evaluate(0)
+    assert same(before, weights(experiment.model.module))
     assert torch.equal(state, torch.random.get_rng_state())
-    assert modes == [m.training for m in setting.model.module.modules()]
+    assert modes == [m.training for m in experiment.model.module.modules()]
 
 
 def test_an_evaluation_decomposes_each_gram_matrix_once(monkeypatch):
@@ -84,40 +84,40 @@ def test_an_evaluation_decomposes_each_gram_matrix_once(monkeypatch):
     for name in ("eigh", "eigvalsh"):
         real = getattr(np.linalg, name)
         monkeypatch.setattr(np.linalg, name, lambda matrix, real=real: calls.append(matrix) or real(matrix))
-    events = Monitor(make_setting("muda"), 0.1).evaluate(0)
+    events = Monitor(make_experiment("muda"), 0.1).evaluate(0)
     assert {"alignment", "spectrum"} < {e.type for e in events}
     assert len(calls) == 2  # retain and forget features
 
 
 def test_losses_for_the_histogram_are_numbers_whatever_the_network_says():
-    setting = make_setting("finetune", forget="sample")
-    head = setting.model.head
+    experiment = make_experiment("finetune", forget="sample")
+    head = experiment.model.head
     head.weight.data.fill_(3e38)  # finite, and its products are not
     head.bias.data.fill_(-3e38)
-    found = next(e for e in Monitor(setting, 0.1).evaluate(0) if e.type == "evaluation")
+    found = next(e for e in Monitor(experiment, 0.1).evaluate(0) if e.type == "evaluation")
     assert found.forget_loss is None
     assert all(math.isfinite(loss) for loss in (*found.forget_losses, *found.unseen_losses))
 
 
 def test_outputs_are_those_of_eval_mode():
-    setting = make_setting("muda")
+    experiment = make_experiment("muda")
     ids = torch.arange(20)
-    setting.model.module.train()
-    outputs = collect(setting.model, setting.train, ids)
-    setting.model.module.eval()
+    experiment.model.module.train()
+    outputs = collect(experiment.model, experiment.train, ids)
+    experiment.model.module.eval()
     with torch.no_grad():
-        expected = setting.model(setting.train.batch(ids).images)
+        expected = experiment.model(experiment.train.batch(ids).images)
     assert torch.equal(outputs.logits, expected.logits)
     assert torch.equal(outputs.features, expected.features)
-    with evaluating(setting.model.module):
+    with evaluating(experiment.model.module):
         assert not torch.is_grad_enabled()
 
 
 def test_pause_is_a_no_op_for_the_result():
-    straight = make_engine(make_setting("muda", batch=8))
+    straight = make_engine(make_experiment("muda", batch=8))
     run_to_end(straight)
     control = Control()
-    paused = make_engine(make_setting("muda", batch=8), control)
+    paused = make_engine(make_experiment("muda", batch=8), control)
     events = paused.run()
     seen = []
     control.pause()
@@ -127,13 +127,13 @@ def test_pause_is_a_no_op_for_the_result():
             threading.Timer(0.05, control.resume).start()
     assert [e.state for e in seen if isinstance(e, PhaseChanged)][:2] == ["paused", "running"]
     assert paused.outcome is State.FINISHED
-    assert same(weights(straight.setting.model.module), weights(paused.setting.model.module))
+    assert same(weights(straight.experiment.model.module), weights(paused.experiment.model.module))
 
 
 @pytest.mark.parametrize("action", ["stop", "discard"])
 def test_ending_wakes_a_paused_run(action):
     control = Control()
-    engine = make_engine(make_setting("muda", batch=8), control)
+    engine = make_engine(make_experiment("muda", batch=8), control)
     control.pause()
     for event in engine.run():
         if isinstance(event, PhaseChanged) and event.state == "paused":
@@ -143,7 +143,7 @@ def test_ending_wakes_a_paused_run(action):
 
 def test_a_long_refresh_can_be_interrupted_and_leaves_the_step_as_it_was():
     control = Control()
-    engine = make_engine(make_setting("muda", batch=8), control)
+    engine = make_engine(make_experiment("muda", batch=8), control)
     engine.aux = {"before": torch.zeros(1)}
     control.stop()
     with pytest.raises(Interrupted):
@@ -159,12 +159,12 @@ def test_masked_weights_stay_bit_identical_under_decay_and_momentum():
         }
 
     optimiser = Optimiser(lr=0.1, momentum=0.9, weight_decay=0.1)
-    setting = make_setting(_method(_classify, refresh=refresh, optimiser=optimiser, length=Length(epochs=4)))
-    engine = make_engine(setting)
-    before = {n: p.detach().clone() for n, p in setting.model.module.named_parameters()}
+    experiment = make_experiment(_method(_classify, refresh=refresh, optimiser=optimiser, length=Length(epochs=4)))
+    engine = make_engine(experiment)
+    before = {n: p.detach().clone() for n, p in experiment.model.module.named_parameters()}
     run_to_end(engine)
     moved = 0
-    for name, parameter in setting.model.module.named_parameters():
+    for name, parameter in experiment.model.module.named_parameters():
         mask = engine.aux[f"mask/{name}"]
         assert torch.equal(parameter.detach()[~mask], before[name][~mask]), name
         moved += int((parameter.detach()[mask] != before[name][mask]).sum())
@@ -173,18 +173,18 @@ def test_masked_weights_stay_bit_identical_under_decay_and_momentum():
 
 def test_frozen_statistics_stay_and_training_ones_move():
     for mode, moves in (("frozen", False), ("train", True)):
-        setting = make_setting(_method(_classify, batch_norm=mode))
-        before = setting.model.module.block1[1].running_mean.clone()
-        run_to_end(make_engine(setting))
-        assert torch.equal(before, setting.model.module.block1[1].running_mean) is not moves
+        experiment = make_experiment(_method(_classify, batch_norm=mode))
+        before = experiment.model.module.block1[1].running_mean.clone()
+        run_to_end(make_engine(experiment))
+        assert torch.equal(before, experiment.model.module.block1[1].running_mean) is not moves
 
 
 @pytest.mark.parametrize(("tunes", "moving"), [("head", {"head"}), ("last-2", {"block2", "head"}), ("all", None)])
 def test_only_the_named_part_is_trained(tunes, moving):
-    setting = make_setting(_method(_classify, tunes=tunes))
-    before = {n: p.detach().clone() for n, p in setting.model.module.named_parameters()}
-    run_to_end(make_engine(setting))
-    changed = {n.split(".")[0] for n, p in setting.model.module.named_parameters() if not torch.equal(p, before[n])}
+    experiment = make_experiment(_method(_classify, tunes=tunes))
+    before = {n: p.detach().clone() for n, p in experiment.model.module.named_parameters()}
+    run_to_end(make_engine(experiment))
+    changed = {n.split(".")[0] for n, p in experiment.model.module.named_parameters() if not torch.equal(p, before[n])}
     assert changed == (moving or {"block1", "block2", "head"})
 
 
@@ -198,16 +198,16 @@ def test_a_loss_that_becomes_infinite_starts_again_with_half_the_step():
     def method(loss):
         return _method(loss, optimiser=Optimiser(lr=0.1))
 
-    engine = make_engine(make_setting(method(infinite_with_the_full_step)))
+    engine = make_engine(make_experiment(method(infinite_with_the_full_step)))
     events = run_to_end(engine)
     warnings = [e for e in events if isinstance(e, Log)]
     assert [w.code for w in warnings] == ["diverged"]
     assert warnings[0].message == "The loss became infinite at step 2. Went back to step 0 and halved the step size."
     assert engine.lr_scale == 0.5 and engine.outcome is State.FINISHED
     assert [e.resumed_at for e in events if e.type == "run_started"] == [None, 0]
-    half = make_engine(make_setting(_method(_classify, optimiser=Optimiser(lr=0.05))))
+    half = make_engine(make_experiment(_method(_classify, optimiser=Optimiser(lr=0.05))))
     run_to_end(half)
-    assert same(weights(half.setting.model.module), weights(engine.setting.model.module))
+    assert same(weights(half.experiment.model.module), weights(engine.experiment.model.module))
 
 
 def test_a_run_stopped_behind_an_infinite_loss_keeps_nothing():
@@ -217,7 +217,7 @@ def test_a_run_stopped_behind_an_infinite_loss_keeps_nothing():
         engine.control.stop()
         return {"loss": F.cross_entropy(out.logits, batch.labels) * float("inf")}
 
-    engine = make_engine(make_setting(_method(infinite, optimiser=Optimiser(lr=0.1))))
+    engine = make_engine(make_experiment(_method(infinite, optimiser=Optimiser(lr=0.1))))
     with pytest.raises(NonFiniteError, match="no result to keep"):
         run_to_end(engine)
 
@@ -249,11 +249,11 @@ def test_a_diverging_run_comes_to_the_same_weights_whatever_the_clock_does(plan,
     results, messages = [], []
     for seconds in (0.0, float("inf")):
         monkeypatch.setattr("core.engine.engine.DRAIN_SECONDS", seconds)
-        engine = make_engine(make_setting(method))
+        engine = make_engine(make_experiment(method))
         events = run_to_end(engine)
-        results.append(weights(engine.setting.model.module))
+        results.append(weights(engine.experiment.model.module))
         messages.append([event.message for event in events if isinstance(event, Log)])
-    assert same(*results) and all_finite(engine.setting.model.module)
+    assert same(*results) and all_finite(engine.experiment.model.module)
     assert messages[0] == messages[1] and "became infinite at step 1" in messages[0][0]
 
 
@@ -265,9 +265,9 @@ def test_weights_that_break_without_a_loss_that_does_begin_again_at_the_end_of_t
         return {"loss": loss}
 
     part = Train("only", "recover", "retain", breaks, length=Length(steps=4), batch=16, optimiser=Optimiser(lr=0.1))
-    engine = make_engine(make_setting(replace(_method(breaks), plan=lambda values, facts: [part])))
+    engine = make_engine(make_experiment(replace(_method(breaks), plan=lambda values, facts: [part])))
     logs = [event.message for event in run_to_end(engine) if isinstance(event, Log)]
-    assert all_finite(engine.setting.model.module) and "at step 3" in logs[0]
+    assert all_finite(engine.experiment.model.module) and "at step 3" in logs[0]
 
 
 def test_constants_are_renewed_after_so_many_steps_of_their_part():
@@ -280,30 +280,30 @@ def test_constants_are_renewed_after_so_many_steps_of_their_part():
     recover = Train("recover", "recover", "retain", _classify, length=Length(steps=8), batch=16)
     forget = replace(recover, name="forget", phase="forget", reads="forget", refresh=refresh, refresh_every=3)
     method = replace(_method(_classify), plan=lambda values, facts: [Alternate("in turns", (forget, recover))])
-    engine = make_engine(make_setting(method))
+    engine = make_engine(make_experiment(method))
     run_to_end(engine)
-    assert engine.layout.total == 16
-    assert renewed == list(range(0, engine.layout.total, 6))
+    assert engine.timeline.total == 16
+    assert renewed == list(range(0, engine.timeline.total, 6))
 
 
 def test_a_loss_that_stays_infinite_fails_the_run():
-    setting = make_setting(_method(lambda out, batch, aux, values: {"loss": out.logits.sum() * float("nan")}))
+    experiment = make_experiment(_method(lambda out, batch, aux, values: {"loss": out.logits.sum() * float("nan")}))
     with pytest.raises(NonFiniteError, match="smaller steps"):
-        run_to_end(make_engine(setting))
+        run_to_end(make_engine(experiment))
 
 
 def test_augmentation_is_looked_up_by_sample_and_epoch():
     from core.data.batches import augment
 
-    setting = make_setting("finetune")
+    experiment = make_experiment("finetune")
     crop = Augmentation(pad=2, flip=True)
     ids = torch.tensor([3, 9, 30])
-    first = setting.train.batch(ids, crop, 0, "train", 0)
-    again = setting.train.batch(ids.flip(0), crop, 0, "train", 0)
+    first = experiment.train.batch(ids, crop, 0, "train", 0)
+    again = experiment.train.batch(ids.flip(0), crop, 0, "train", 0)
     assert torch.equal(first.images, again.images.flip(0))
-    later = setting.train.batch(ids, crop, 0, "train", 1)
+    later = experiment.train.batch(ids, crop, 0, "train", 1)
     assert not torch.equal(first.images, later.images)
-    images = setting.train.raw(ids)
+    images = experiment.train.raw(ids)
     for dy in range(5):
         for dx in range(5):
             for flip in (0, 1):
@@ -336,20 +336,20 @@ def test_the_board_names_the_first_step_whose_loss_is_not_finite():
 
 
 def test_step_metrics_cover_every_step_exactly_once():
-    events = run_to_end(make_engine(make_setting("muda", batch=8)))
+    events = run_to_end(make_engine(make_experiment("muda", batch=8)))
     steps = [s for e in events if isinstance(e, StepMetrics) for s in e.steps]
     assert sorted(steps) == list(range(events[0].steps))
 
 
 def test_bfloat16_keeps_master_weights_and_losses_in_float32():
-    setting = make_setting("muda", batch=8)
-    setting.precision = "bfloat16"
-    engine = make_engine(setting)
+    experiment = make_experiment("muda", batch=8)
+    experiment.precision = "bfloat16"
+    engine = make_engine(experiment)
     run_to_end(engine)
-    assert all(v.dtype is torch.float32 for v in weights(setting.model.module).values() if v.is_floating_point())
-    reference = make_setting("muda", batch=8)
+    assert all(v.dtype is torch.float32 for v in weights(experiment.model.module).values() if v.is_floating_point())
+    reference = make_experiment("muda", batch=8)
     run_to_end(make_engine(reference))
-    assert not same(weights(setting.model.module), weights(reference.model.module))
+    assert not same(weights(experiment.model.module), weights(reference.model.module))
 
 
 def test_the_copy_a_test_starts_from_is_fresh():
@@ -362,7 +362,7 @@ def test_what_an_edit_says_is_logged_once_at_its_step():
         context.say("Found 0.25.")
 
     method = replace(get_method("finetune"), plan=lambda values, facts: [Edit("speak", speak), Edit("be quiet", idle)])
-    logs = [e for e in make_engine(make_setting(method)).run() if isinstance(e, Log)]
+    logs = [e for e in make_engine(make_experiment(method)).run() if isinstance(e, Log)]
     assert [(e.level, e.code, e.message, e.step) for e in logs] == [("info", "method", "Found 0.25.", 1)]
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.engine.context import EngineContext
-from tests.core.toy import make_setting, same, weights
+from core.engine.passes import SetPasses
+from tests.core.toy import make_experiment, same, weights
 
 
 def test_gradients_flow_to_inputs_alone_in_eval_mode_and_everything_is_as_before():
-    setting = make_setting("finetune")
-    module = setting.model.module
+    experiment = make_experiment("finetune")
+    module = experiment.model.module
     module.train()
     module.head.weight.requires_grad_(False)
     before, modes = weights(module), [part.training for part in module.modules()]
-    context = EngineContext(setting, lambda: None)
+    context = SetPasses(experiment, lambda: None)
     images = torch.randn(5, *context.input_shape, requires_grad=True)
     with torch.no_grad(), context.frozen() as network:
         assert not any(part.training for part in network.module.modules())
@@ -32,4 +32,4 @@ def test_a_loop_of_its_own_can_be_interrupted():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        EngineContext(make_setting("finetune"), end).check()
+        SetPasses(make_experiment("finetune"), end).check()

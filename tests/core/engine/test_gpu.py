@@ -7,21 +7,21 @@ import torch
 
 from core.data.batches import ImageStore
 from core.devices import choose_device, choose_precision
-from core.engine.setting import Setting
+from core.engine.experiment import Experiment
 from core.models.tap import TappedModel
 from core.states import State
-from tests.core.toy import CLASSES, DATA, SIDE, ToyNet, make_engine, make_setting, run_to_end
+from tests.core.toy import CLASSES, DATA, SIDE, ToyNet, make_engine, make_experiment, run_to_end
 
 GPU = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else ""
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not GPU, reason="this machine has no CUDA or MPS device")]
 
 
-def on_gpu(method: str, **values) -> Setting:
+def on_gpu(method: str, **values) -> Experiment:
     """The toy setting of the CPU tests, moved to the GPU."""
-    cpu = make_setting(method, ToyNet(dropout=0.0), **values)
+    cpu = make_experiment(method, ToyNet(dropout=0.0), **values)
     device = choose_device(GPU)
     module = cpu.model.module.to(device)
-    return Setting(
+    return Experiment(
         run_id="gpu",
         method=cpu.method,
         values=cpu.values,
@@ -43,7 +43,7 @@ def test_a_run_on_the_gpu_is_close_to_the_same_run_on_the_cpu(method):
     run_to_end(engine)
     assert engine.outcome is State.FINISHED
     torch.manual_seed(0)
-    cpu = make_setting(method, ToyNet(dropout=0.0), batch=16)
+    cpu = make_experiment(method, ToyNet(dropout=0.0), batch=16)
     run_to_end(make_engine(cpu))
     for name, value in cpu.model.module.state_dict().items():
         assert torch.allclose(value, gpu.model.module.state_dict()[name].cpu(), atol=5e-3), name

@@ -9,16 +9,16 @@ import pytest
 import torch
 
 import core.data.batches as batches
-import core.engine.context as context_module
 import core.engine.engine as engine_module
+import core.engine.passes as passes_module
 import core.engine.step as step_module
 import core.methods.losses as losses
 import core.methods.muda as muda
 from core.engine.engine import Engine
-from core.engine.layout import Segment
-from core.engine.setting import Setting
+from core.engine.experiment import Experiment
+from core.engine.timeline import Segment
 from core.models.tap import TappedModel
-from tests.core.engine import test_engine, test_layout, test_plain_loop
+from tests.core.engine import test_engine, test_plain_loop, test_timeline
 from tests.core.methods import test_every_method as generic
 from tests.core.methods import test_losses, test_muda
 from tests.core.methods.cases import Case
@@ -67,7 +67,7 @@ def forget_the_momentum_on_a_resume(patch):
         "restore",
         lambda self, state: (
             real(self, {**state, "optimiser": None})
-            or (state["optimiser"] and self._prepare(self.layout.locate(self.step)[0]))
+            or (state["optimiser"] and self._prepare(self.timeline.locate(self.step)[0]))
         ),
     )
 
@@ -118,8 +118,12 @@ def let_masked_weights_move(patch):
 
 
 def train_batch_norm_although_frozen(patch):
-    real = Engine._set_mode
-    patch.setattr(Engine, "_set_mode", lambda self, part: real(self, dataclasses.replace(part, batch_norm="train")))
+    real = step_module.Stepper.set_modes
+
+    def set_modes(self, part):
+        real(self, dataclasses.replace(part, batch_norm="train"))
+
+    patch.setattr(step_module.Stepper, "set_modes", set_modes)
 
 
 def keep_gradients_from_step_to_step(patch):
@@ -127,14 +131,14 @@ def keep_gradients_from_step_to_step(patch):
 
 
 def share_the_teacher_with_the_student(patch):
-    real = Setting.__post_init__
+    real = Experiment.__post_init__
 
     def post_init(self):
         real(self)
         if self.teacher is not None:
             self.teacher = self.model
 
-    patch.setattr(Setting, "__post_init__", post_init)
+    patch.setattr(Experiment, "__post_init__", post_init)
 
 
 def train_everything_where_only_the_head_should(patch):
@@ -143,9 +147,9 @@ def train_everything_where_only_the_head_should(patch):
 
 
 def count_losses_of_retain_images_as_unseen(patch):
-    real = context_module.EngineContext._collect
+    real = passes_module.SetPasses._collect
     patch.setattr(
-        context_module.EngineContext,
+        passes_module.SetPasses,
         "_collect",
         lambda self, which, limit: real(self, "retain" if which == "forget" else which, limit),
     )
@@ -171,7 +175,7 @@ MUTATIONS: list[tuple[Callable, Callable]] = [
     (be_one_batch_off_in_the_order, test_plain_loop.test_fine_tuning_equals_a_plain_torch_loop),
     (
         draw_the_order_over_the_set_read_only,
-        test_layout.test_order_with_holes_keeps_the_relative_order_of_what_is_retained,
+        test_timeline.test_order_with_holes_keeps_the_relative_order_of_what_is_retained,
     ),
     (repeat_the_order_of_the_first_epoch, test_plain_loop.test_fine_tuning_equals_a_plain_torch_loop),
     (augment_by_the_place_in_the_batch, test_engine.test_augmentation_is_looked_up_by_sample_and_epoch),

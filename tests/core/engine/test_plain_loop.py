@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F
 
 from core.data.batches import derive_seed, permutation
-from tests.core.toy import DATA, make_engine, make_setting, run_to_end, same, trained_net, weights
+from tests.core.toy import DATA, make_engine, make_experiment, run_to_end, same, trained_net, weights
 
 
 def test_fine_tuning_equals_a_plain_torch_loop():
-    setting = make_setting("finetune", epochs=2, batch=16, lr=0.05, weight_decay=0.01, schedule="constant")
-    run_to_end(make_engine(setting))
+    experiment = make_experiment("finetune", epochs=2, batch=16, lr=0.05, weight_decay=0.01, schedule="constant")
+    run_to_end(make_engine(experiment))
 
     net = trained_net().train()
     optimiser = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9, weight_decay=0.01, fused=True)
@@ -27,4 +27,4 @@ def test_fine_tuning_equals_a_plain_torch_loop():
             F.cross_entropy(net(images), DATA.train.labels[ids]).backward()
             optimiser.step()
             step += 1
-    assert same(weights(net), weights(setting.model.module))
+    assert same(weights(net), weights(experiment.model.module))

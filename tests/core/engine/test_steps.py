@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from core.data.batches import Augmentation
 from core.methods.base import Edit, Length, Method, Optimiser, Train
 from core.models.work import FORWARD
-from tests.core.toy import DATA, ToyNet, make_engine, make_setting, run_to_end, same, weights
+from tests.core.toy import DATA, ToyNet, make_engine, make_experiment, run_to_end, same, weights
 
 
 def loss(out, batch, aux, values):
@@ -56,7 +56,7 @@ def test_a_schedule_is_read_in_the_middle_of_each_step(step_sizes):
         step_sizes.clear()
         optimiser = Optimiser(lr=0.05, schedule="cosine", span=span)
         plan = method(stage("a", optimiser=optimiser), stage("b", optimiser=optimiser))
-        run_to_end(make_engine(make_setting(plan)))
+        run_to_end(make_engine(make_experiment(plan)))
         assert step_sizes == pytest.approx(expected)
 
 
@@ -67,21 +67,21 @@ def test_a_run_that_began_again_goes_on_with_the_smaller_step_size_when_resumed(
         return {"loss": loss(out, batch, aux, values)["loss"] * (float("inf") if engine.lr_scale == 1 else 1.0)}
 
     plan = method(stage(loss=infinite_with_the_full_step))
-    engine = make_engine(make_setting(plan))
+    engine = make_engine(make_experiment(plan))
     run_to_end(engine)
-    whole = weights(engine.setting.model.module)
+    whole = weights(engine.experiment.model.module)
     assert step_sizes[-4:] == [0.025] * 4 and len(step_sizes) > 4
 
-    first = make_engine(make_setting(method(stage())))
+    first = make_engine(make_experiment(method(stage())))
     first.lr_scale = 0.5
     first.advance()
     state = first.state()
     step_sizes.clear()
-    resumed = make_engine(make_setting(method(stage())))
+    resumed = make_engine(make_experiment(method(stage())))
     resumed.restore(state)
     run_to_end(resumed)
     assert step_sizes == [0.025] * 3
-    assert same(weights(resumed.setting.model.module), whole)
+    assert same(weights(resumed.experiment.model.module), whole)
 
 
 def test_a_front_that_an_edit_changed_is_computed_anew():
@@ -95,10 +95,10 @@ def test_a_front_that_an_edit_changed_is_computed_anew():
     for cached in (False, True):
         tail = {"tunes": "last-2", "cached": cached}
         plan = method(stage("before", **tail), Edit("double", double_the_front), stage("after", **tail))
-        engine = make_engine(make_setting(plan, copy.deepcopy(net)))
+        engine = make_engine(make_experiment(plan, copy.deepcopy(net)))
         run_to_end(engine)
-        assert ("tail:last-2" in engine.setting.work) is cached
-        runs.append(weights(engine.setting.model.module))
+        assert ("tail:last-2" in engine.experiment.work) is cached
+        runs.append(weights(engine.experiment.model.module))
     assert all(torch.allclose(runs[0][name], runs[1][name], atol=1e-5) for name in runs[0])
 
 
@@ -114,14 +114,14 @@ def test_a_stage_that_does_not_augment_reads_every_image_as_it_is(reads):
     for augment in (False, True):
         seen.clear()
         plan = method(stage(loss=watch, augment=augment, **reads))
-        run_to_end(make_engine(make_setting(plan, augmentation=augmentation)))
+        run_to_end(make_engine(make_experiment(plan, augmentation=augmentation)))
         plain = [torch.equal(images, DATA.preprocessing.apply(DATA.train.images[ids])) for ids, images in seen]
         assert len(plain) == 4 and all(plain) is not augment
 
 
 def test_outputs_of_the_teacher_are_counted_once_for_each_image_looked_up():
     plan = method(stage(reads="forget", augment=False, needs=frozenset({"teacher"}), length=Length(epochs=3)))
-    engine = make_engine(make_setting(plan))
+    engine = make_engine(make_experiment(plan))
     run_to_end(engine)
     forgotten = int((DATA.train.labels == 1).sum())
-    assert dict(engine.setting.work) == {FORWARD: forgotten, "step:all": 3 * forgotten}
+    assert dict(engine.experiment.work) == {FORWARD: forgotten, "step:all": 3 * forgotten}

@@ -6,12 +6,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from core.engine.context import EngineContext
+from core.engine.passes import SetPasses
 from core.methods import get_method
 from core.methods.bad_teacher import forget_weight, imitate
 from core.methods.base import Facts, StageOutput
 from core.parameters import resolve
-from tests.core.toy import make_engine, make_setting, rows_of, run_to_end
+from tests.core.toy import make_engine, make_experiment, rows_of, run_to_end
 
 PARAMETERS = get_method("bad-teacher").parameters
 
@@ -52,17 +52,17 @@ def test_the_weight_is_the_share_in_a_shuffled_mixture_unless_set():
 
 
 def test_it_reads_a_share_of_the_retain_set_only():
-    setting = make_setting("bad-teacher", retain_share=0.3, epochs=1, batch=4)
-    members = setting.members(setting.plan[0])
-    assert len(members) == round(0.3 * len(setting.splits.retain_train))
-    assert setting.layout.total == -(-len(members) // 4)
+    experiment = make_experiment("bad-teacher", retain_share=0.3, epochs=1, batch=4)
+    members = experiment.members(experiment.plan[0])
+    assert len(members) == round(0.3 * len(experiment.splits.retain_train))
+    assert experiment.timeline.total == -(-len(members) // 4)
 
 
 def test_outputs_on_the_class_come_near_the_untrained_network_and_the_others_stay_near_the_original():
-    setting = make_setting("bad-teacher", epochs=30, retain_share=1.0, batch=16, lr=0.05)
-    context = EngineContext(setting, lambda: None)
+    experiment = make_experiment("bad-teacher", epochs=30, retain_share=1.0, batch=16, lr=0.05)
+    context = SetPasses(experiment, lambda: None)
     before, kept = context.accuracy("forget"), context.accuracy("retain")
-    engine = make_engine(setting)
+    engine = make_engine(experiment)
     terms = [e.terms for e in run_to_end(engine) if e.type == "step_metrics"]
     first, last = terms[0]["from the untrained"][0], terms[-1]["from the untrained"][-1]
     assert last < first / 2

@@ -11,14 +11,14 @@ import torch.nn.functional as F
 from torch import nn
 
 from core.data.batches import Batch
-from core.engine.context import EngineContext
+from core.engine.passes import SetPasses
 from core.methods import get_method
 from core.methods.base import Networks, StageOutput
 from core.methods.boundary import adversarial, extra_row, nearest_wrong, toward_extra, toward_labels
 from core.methods.common import forgotten_classes
 from core.models.tap import TappedModel
 from core.parameters import resolve
-from tests.core.toy import CLASSES, make_engine, make_setting, rows_of, run_to_end, weights
+from tests.core.toy import CLASSES, make_engine, make_experiment, rows_of, run_to_end, weights
 
 VALUES = resolve(get_method("boundary-shrink").parameters, {"adversarial_step": 0.1})
 NO_CLASSES = {"forget_classes": torch.empty(0, dtype=torch.int64)}
@@ -89,31 +89,31 @@ def test_both_losses_are_cross_entropies_and_weigh_their_images():
 
 
 def test_shrink_gives_the_forgotten_class_to_classes_that_stay():
-    setting = make_setting("boundary-shrink", epochs=20.0, batch=8, lr=0.02)
-    context = EngineContext(setting, lambda: None)
+    experiment = make_experiment("boundary-shrink", epochs=20.0, batch=8, lr=0.02)
+    context = SetPasses(experiment, lambda: None)
     assert forgotten_classes(context)["forget_classes"].tolist() == [1]
     before = context.accuracy("forget"), context.accuracy("retain")
-    run_to_end(make_engine(setting))
-    context = EngineContext(setting, lambda: None)
+    run_to_end(make_engine(experiment))
+    context = SetPasses(experiment, lambda: None)
     assert context.accuracy("forget") <= 0.1 < before[0]
     assert context.accuracy("retain") > before[1] - 0.2
 
 
 def test_expand_lowers_the_true_class_and_the_network_has_no_extra_class():
-    setting = make_setting("boundary-expand", epochs=20.0, batch=8, lr=0.02)
-    shapes = {name: value.shape for name, value in weights(setting.model.module).items()}
-    context = EngineContext(setting, lambda: None)
+    experiment = make_experiment("boundary-expand", epochs=20.0, batch=8, lr=0.02)
+    shapes = {name: value.shape for name, value in weights(experiment.model.module).items()}
+    context = SetPasses(experiment, lambda: None)
     before = context.losses("forget").mean(), context.accuracy("forget")
-    run_to_end(make_engine(setting))
-    context = EngineContext(setting, lambda: None)
+    run_to_end(make_engine(experiment))
+    context = SetPasses(experiment, lambda: None)
     assert float(context.losses("forget").mean()) > 1.5 * float(before[0])
     assert context.accuracy("forget") < before[1] / 2
-    assert {name: value.shape for name, value in weights(setting.model.module).items()} == shapes
+    assert {name: value.shape for name, value in weights(experiment.model.module).items()} == shapes
     assert context.logits("forget").shape[1] == CLASSES
 
 
 def test_the_extra_row_is_fixed_by_the_seed_and_as_large_as_a_new_layers():
-    rows = [extra_row(EngineContext(make_setting("boundary-expand", seed=s), lambda: None)) for s in (0, 0, 1)]
+    rows = [extra_row(SetPasses(make_experiment("boundary-expand", seed=s), lambda: None)) for s in (0, 0, 1)]
     one, same, other = (row["extra_row"] for row in rows)
     assert torch.equal(one, same) and not torch.equal(one, other)
     assert one.shape == (10,) and float(one.abs().max()) <= 1 / math.sqrt(10) < 2 * float(one.abs().max())

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from core.models.architectures import CARRIED_ALONG
-from tests.core.toy import make_engine, make_setting, run_to_end, weights
+from tests.core.toy import make_engine, make_experiment, run_to_end, weights
 
 
 class WithAuxiliaryHead(nn.Module):
@@ -32,10 +32,10 @@ class WithAuxiliaryHead(nn.Module):
     ],
 )
 def test_an_auxiliary_head_stays_as_it_is(method, values):
-    setting = make_setting(method, WithAuxiliaryHead(), **values)
-    before = weights(setting.model.module)
-    run_to_end(make_engine(setting))
-    after = weights(setting.model.module)
+    experiment = make_experiment(method, WithAuxiliaryHead(), **values)
+    before = weights(experiment.model.module)
+    run_to_end(make_engine(experiment))
+    after = weights(experiment.model.module)
     assert any(not torch.equal(before[name], after[name]) for name in before)
     for name in ("auxiliary.weight", "auxiliary.bias"):
         assert torch.equal(before[name], after[name])

@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.engine.context import EngineContext
 from core.engine.control import Control, Interrupted
+from core.engine.passes import SetPasses
 from core.events import Log
 from core.methods.dampening import dampened
 from core.methods.losses import cross_entropies
-from tests.core.toy import DATA, make_engine, make_setting, run_to_end, same, trained_net, weights
+from tests.core.toy import DATA, make_engine, make_experiment, run_to_end, same, trained_net, weights
 
 FORGET_SHARE = 1 / 4  # class 1 of four equal ones
 
 
 def run_ssd(method="ssd", **values):
-    engine = make_engine(make_setting(method, **values))
+    engine = make_engine(make_experiment(method, **values))
     events = run_to_end(engine)
-    return engine.setting, [e.message for e in events if isinstance(e, Log)]
+    return engine.experiment, [e.message for e in events if isinstance(e, Log)]
 
 
 def test_weights_are_multiplied_as_published():
@@ -42,9 +42,9 @@ def test_forget_set_equal_to_all_data_changes_nothing_at_alpha_one():
 def test_importance_of_a_linear_softmax_is_its_closed_form():
     """E[((p - y) x)^2] over the set, whatever the chunks the gradients were taken in."""
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(36, 4))
-    setting = make_setting("ssd", net)
-    found = EngineContext(setting, lambda: None).squared_gradients("forget", cross_entropies)
-    batch = setting.train.batch(setting.splits.forget_train)
+    experiment = make_experiment("ssd", net)
+    found = SetPasses(experiment, lambda: None).squared_gradients("forget", cross_entropies)
+    batch = experiment.train.batch(experiment.splits.forget_train)
     x = batch.images.flatten(1).double()
     residual = torch.softmax(x @ net[1].weight.double().T + net[1].bias.double(), dim=1)
     residual[torch.arange(len(x)), batch.labels] -= 1
@@ -55,7 +55,7 @@ def test_importance_of_a_linear_softmax_is_its_closed_form():
 
 @pytest.mark.parametrize("method", ["ssd", "lfssd"])
 def test_chunks_of_gradients_do_not_matter(method, monkeypatch):
-    import core.engine.gradients as gradients
+    import core.engine.passes as gradients
 
     plain, _ = run_ssd(method, search=False, alpha=1.2)
     monkeypatch.setattr(gradients, "CHUNK", 7)
@@ -68,15 +68,15 @@ def test_chunks_of_gradients_do_not_matter(method, monkeypatch):
 @pytest.mark.parametrize("method", ["ssd", "lfssd"])
 def test_from_the_inverse_share_of_the_forget_set_on_nothing_changes(method):
     for alpha in (1.001 / FORGET_SHARE, 1e9):
-        setting, said = run_ssd(method, search=False, alpha=alpha)
-        assert same(weights(setting.model.module), weights(trained_net()))
+        experiment, said = run_ssd(method, search=False, alpha=alpha)
+        assert same(weights(experiment.model.module), weights(trained_net()))
         assert said == [f"Dampened 0.00 % of the weights at alpha {alpha:.3g}."]
 
 
 @pytest.mark.parametrize("method", ["ssd", "lfssd"])
 def test_statistics_of_batch_norm_and_weights_below_the_threshold_stay(method):
-    setting, _ = run_ssd(method, search=False, alpha=2.0)
-    before, after = weights(trained_net()), weights(setting.model.module)
+    experiment, _ = run_ssd(method, search=False, alpha=2.0)
+    before, after = weights(trained_net()), weights(experiment.model.module)
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     assert moved
     assert not any("running" in name or "tracked" in name for name in moved)
@@ -86,9 +86,9 @@ def test_statistics_of_batch_norm_and_weights_below_the_threshold_stay(method):
 
 @pytest.mark.parametrize("method", ["ssd", "lfssd"])
 def test_search_forgets_within_the_bound(method):
-    setting, said = run_ssd(method, max_drop=0.1)
-    original = make_setting(method)
-    context, before = EngineContext(setting, lambda: None), EngineContext(original, lambda: None)
+    experiment, said = run_ssd(method, max_drop=0.1)
+    original = make_experiment(method)
+    context, before = SetPasses(experiment, lambda: None), SetPasses(original, lambda: None)
     assert context.accuracy("retain") >= before.accuracy("retain") - 0.1
     assert context.accuracy("forget") < before.accuracy("forget") - 0.3
     assert len(said) == 1 and "alpha" in said[0]
@@ -104,9 +104,9 @@ def test_importance_may_come_from_a_subset():
 
 def test_a_stop_during_importances_leaves_the_original():
     control = Control()
-    setting = make_setting("ssd")
-    engine = make_engine(setting, control)
+    experiment = make_experiment("ssd")
+    engine = make_engine(experiment, control)
     control.stop()
     with pytest.raises(Interrupted):
         engine.advance()
-    assert same(weights(setting.model.module), weights(trained_net()))
+    assert same(weights(experiment.model.module), weights(trained_net()))

@@ -12,7 +12,7 @@ from core.session.opening import open_data
 
 from core.data.batches import ImageStore
 from core.data.splits import Splits
-from core.engine.setting import Setting
+from core.engine.experiment import Experiment
 from core.methods import METHODS, get_method
 from core.models.architectures import ModelSpec, build_model
 from core.models.tap import TappedModel
@@ -66,7 +66,8 @@ class Digits:
         self.data = open_data("digits")
         torch.manual_seed(0)
         nothing = torch.zeros(len(self.data.train), dtype=torch.bool)
-        original = self.setting("retrain", build_model(ModelSpec("small-cnn", 10, 1, (8, 8))), nothing, {"epochs": 12})
+        network = build_model(ModelSpec("small-cnn", 10, 1, (8, 8)))
+        original = self.experiment("retrain", network, nothing, {"epochs": 12})
         run_to_end(make_engine(original))
         self.original = original.model.module.eval()
         labels = self.data.train.labels
@@ -76,20 +77,20 @@ class Digits:
         single[drawn] = True
         self.masks = {"class": labels == CLASS, "sample": single, "both": single | (labels == CLASS)}
 
-    def setting(self, method_id, network, mask, values) -> Setting:
+    def experiment(self, method_id, network, mask, values) -> Experiment:
         """A method on the digits, without the session around it."""
         method, data = get_method(method_id), self.data
         chosen = resolve(method.parameters, values)
-        return Setting(
+        return Experiment(
             run_id="test", method=method, values=chosen, seed=0,
             model=TappedModel(network, 10, method.layers(chosen), input_shape=(1, 8, 8)), splits=Splits.of(data, mask),
             train=ImageStore(data.train, data.preprocessing, CPU, mask),
             test=ImageStore(data.test, data.preprocessing, CPU), class_names=data.classes, device=CPU,
         )  # fmt: skip
 
-    def figures(self, setting: Setting, network) -> Figures:
+    def figures(self, experiment: Experiment, network) -> Figures:
         """Measure a network on the sets of a setting."""
-        splits = setting.splits
+        splits = experiment.splits
 
         def measured(store, ids) -> tuple[float, float]:
             batch = store.batch(ids)
@@ -98,11 +99,11 @@ class Digits:
             right = (logits.argmax(dim=1) == batch.labels).float().mean()
             return 100 * float(right), float(F.cross_entropy(logits, batch.labels))
 
-        single, single_loss = measured(setting.train, splits.forget_single_train)
-        unseen, unseen_loss = measured(setting.test, splits.retain_test)
-        forget_test, _ = measured(setting.test, splits.forget_test)
+        single, single_loss = measured(experiment.train, splits.forget_single_train)
+        unseen, unseen_loss = measured(experiment.test, splits.retain_test)
+        forget_test, _ = measured(experiment.test, splits.forget_test)
         return Figures(
-            forget_test, unseen, measured(setting.train, splits.retain_train)[0], single, single_loss, unseen_loss
+            forget_test, unseen, measured(experiment.train, splits.retain_train)[0], single, single_loss, unseen_loss
         )
 
 
@@ -126,10 +127,10 @@ def test_the_default_does_what_the_card_says(digits, method_id, kind):
     preset = method.preset("", KINDS[kind])
     assert KINDS[kind] <= preset.suits
     network = copy.deepcopy(digits.original)
-    setting = digits.setting(method_id, network, digits.masks[kind], preset.values)
-    before = digits.figures(setting, digits.original)
-    run_to_end(make_engine(setting))
-    after, allowed = digits.figures(setting, network), LOOSER.get(method_id, Bounds())
+    experiment = digits.experiment(method_id, network, digits.masks[kind], preset.values)
+    before = digits.figures(experiment, digits.original)
+    run_to_end(make_engine(experiment))
+    after, allowed = digits.figures(experiment, network), LOOSER.get(method_id, Bounds())
     assert after.retain_test >= before.retain_test - allowed.lost
     if "class" in KINDS[kind]:
         assert before.forget_test == 100.0

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.engine.context import EngineContext
+from core.engine.passes import SetPasses
 from core.methods import get_method
 from core.methods.base import StageOutput
 from core.methods.delete import imitate_without_the_class
 from core.parameters import resolve
-from tests.core.toy import make_engine, make_setting, rows_of, run_to_end, weights
+from tests.core.toy import make_engine, make_experiment, rows_of, run_to_end, weights
 
 PARAMETERS = get_method("delete").parameters
 
@@ -40,26 +40,26 @@ def test_the_loss_equals_the_divergence_from_softmax_with_the_class_at_minus_1e1
 
 
 def test_it_reads_no_image_to_keep_and_leaves_batch_norm_statistics_alone():
-    setting = make_setting("delete", epochs=2, batch=8)
-    assert {stage.reads for stage in setting.plan} == {"forget"}
-    before = weights(setting.model.module)
-    run_to_end(make_engine(setting))
-    after = weights(setting.model.module)
+    experiment = make_experiment("delete", epochs=2, batch=8)
+    assert {stage.reads for stage in experiment.plan} == {"forget"}
+    before = weights(experiment.model.module)
+    run_to_end(make_engine(experiment))
+    after = weights(experiment.model.module)
     assert torch.equal(before["block1.1.running_mean"], after["block1.1.running_mean"])
     assert not torch.equal(before["block1.0.weight"], after["block1.0.weight"])
-    moving = make_setting("delete", epochs=2, batch=8, batch_norm="train")
+    moving = make_experiment("delete", epochs=2, batch=8, batch_norm="train")
     run_to_end(make_engine(moving))
     assert not torch.equal(before["block1.1.running_mean"], weights(moving.model.module)["block1.1.running_mean"])
 
 
 def test_the_class_is_forgotten_and_its_images_go_where_the_original_ranked_them():
-    setting = make_setting("delete", epochs=30, batch=8, lr=0.02)
-    context = EngineContext(setting, lambda: None)
+    experiment = make_experiment("delete", epochs=30, batch=8, lr=0.02)
+    context = SetPasses(experiment, lambda: None)
     before = context.logits("forget")
     before[:, 1] = float("-inf")
     second = before.argmax(dim=1)
     assert context.accuracy("forget") > 0.5
-    run_to_end(make_engine(setting))
+    run_to_end(make_engine(experiment))
     assert context.accuracy("forget") < 0.1
     assert (context.logits("forget").argmax(dim=1) == second).float().mean() > 0.7
 

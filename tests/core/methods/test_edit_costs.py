@@ -6,14 +6,14 @@ import pytest
 
 from core.methods.base import Edit
 from core.models.work import FORWARD, GRADIENT
-from tests.core.toy import make_engine, make_setting, run_to_end
+from tests.core.toy import make_engine, make_experiment, run_to_end
 
 
 def counted(method, **values):
-    engine = make_engine(make_setting(method, **values))
-    edits = [segment.stage for segment in engine.layout.segments if isinstance(segment.stage, Edit)]
+    engine = make_engine(make_experiment(method, **values))
+    edits = [segment.stage for segment in engine.timeline.segments if isinstance(segment.stage, Edit)]
     run_to_end(engine)
-    return edits[0], engine.setting.work
+    return edits[0], engine.experiment.work
 
 
 @pytest.mark.parametrize(

@@ -18,34 +18,34 @@ from core.methods.base import Alternate, Edit, Train
 from core.parameters import resolve
 from core.states import State
 from tests.core.methods.cases import IDENTITY, SEED, case_id, cases
-from tests.core.toy import make_engine, make_setting, run_to_end, same, trained_net, weights
+from tests.core.toy import make_engine, make_experiment, run_to_end, same, trained_net, weights
 
 CASES = cases()
 
 
 def _engine(case, control=None):
-    return make_engine(make_setting(case.method, forget=case.mode, **case.values), control)
+    return make_engine(make_experiment(case.method, forget=case.mode, **case.values), control)
 
 
 def _final(case):
     engine = _engine(case)
     run_to_end(engine)
-    return weights(engine.setting.model.module)
+    return weights(engine.experiment.model.module)
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_id)
 def test_ends_with_finite_values_and_leaves_the_teacher_alone(case):
     engine = _engine(case)
-    teacher = weights(engine.setting.teacher.module) if engine.setting.teacher else {}
+    teacher = weights(engine.experiment.teacher.module) if engine.experiment.teacher else {}
     events = run_to_end(engine)
     assert engine.outcome is State.FINISHED
-    assert engine.step == engine.layout.total
-    assert all(bool(torch.isfinite(v).all()) for v in weights(engine.setting.model.module).values())
+    assert engine.step == engine.timeline.total
+    assert all(bool(torch.isfinite(v).all()) for v in weights(engine.experiment.model.module).values())
     losses = [x for e in events if isinstance(e, StepMetrics) for x in e.terms["loss"]]
     assert all(math.isfinite(loss) for loss in losses)
     assert isinstance(events[1], Evaluation)
-    if engine.setting.teacher:
-        assert same(teacher, weights(engine.setting.teacher.module))
+    if engine.experiment.teacher:
+        assert same(teacher, weights(engine.experiment.teacher.module))
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_id)
@@ -53,50 +53,50 @@ def test_resumes_from_every_step_to_identical_weights(case):
     """With a negative control: every optimiser step changes weights, so equality cannot come from a frozen model."""
     states = []
     engine = _engine(case)
-    for _ in range(engine.layout.total):
+    for _ in range(engine.timeline.total):
         engine.advance()
         states.append(engine.state())
-    final = weights(engine.setting.model.module)
+    final = weights(engine.experiment.model.module)
     for earlier, later in itertools.pairwise(states):
-        if not isinstance(engine.layout.locate(earlier["step"])[0].stage, Edit):  # one may find nothing to change
+        if not isinstance(engine.timeline.locate(earlier["step"])[0].stage, Edit):  # one may find nothing to change
             assert not same(earlier["weights"], later["weights"])
     for number, state in enumerate(states):
         torch.manual_seed(number)  # global random state at a resume is anything
         resumed = _engine(case)
         resumed.restore(state)
-        while resumed.step < resumed.layout.total:
+        while resumed.step < resumed.timeline.total:
             resumed.advance()
-        assert same(final, weights(resumed.setting.model.module)), f"resume after step {number + 1}"
+        assert same(final, weights(resumed.experiment.model.module)), f"resume after step {number + 1}"
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_id)
 def test_repeats_with_a_seed_and_differs_with_another(case):
     first = _final(case)
     assert same(first, _final(case))
-    other = make_engine(make_setting(case.method, forget=case.mode, seed=7, **case.values))
+    other = make_engine(make_experiment(case.method, forget=case.mode, seed=7, **case.values))
     run_to_end(other)
-    assert same(first, weights(other.setting.model.module)) is (SEED in case.never)
+    assert same(first, weights(other.experiment.model.module)) is (SEED in case.never)
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_id)
 def test_zero_step_size_is_the_identity_on_parameters(case):
     if not any(p.name == "lr" for p in METHODS[case.method].parameters):
         pytest.skip("a one-shot edit has no step size")
-    engine = make_engine(make_setting(case.method, forget=case.mode, **{**case.values, "lr": 0.0}))
-    before = {n: p.detach().clone() for n, p in engine.setting.model.module.named_parameters()}
+    engine = make_engine(make_experiment(case.method, forget=case.mode, **{**case.values, "lr": 0.0}))
+    before = {n: p.detach().clone() for n, p in engine.experiment.model.module.named_parameters()}
     run_to_end(engine)
-    after = {n: p.detach() for n, p in engine.setting.model.module.named_parameters()}
+    after = {n: p.detach() for n, p in engine.experiment.model.module.named_parameters()}
     assert same(before, after) is (IDENTITY not in case.never)
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_id)
 def test_stop_is_honoured_at_every_step_and_keeps_the_model_of_that_step(case):
     straight = _engine(case)
-    kept = [weights(straight.setting.model.module)]
-    for _ in range(straight.layout.total):
+    kept = [weights(straight.experiment.model.module)]
+    for _ in range(straight.timeline.total):
         straight.advance()
-        kept.append(weights(straight.setting.model.module))
-    for at in range(straight.layout.total):
+        kept.append(weights(straight.experiment.model.module))
+    for at in range(straight.timeline.total):
         control = Control()
         engine = _engine(case, control)
         advance = engine.advance
@@ -109,17 +109,17 @@ def test_stop_is_honoured_at_every_step_and_keeps_the_model_of_that_step(case):
         engine.advance = counted  # type: ignore[method-assign]
         run_to_end(engine)
         assert engine.step == at + 1
-        assert same(kept[at + 1], weights(engine.setting.model.module))
-        assert engine.outcome is (State.STOPPED if at + 1 < straight.layout.total else State.FINISHED)
+        assert same(kept[at + 1], weights(engine.experiment.model.module))
+        assert engine.outcome is (State.STOPPED if at + 1 < straight.timeline.total else State.FINISHED)
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_id)
 def test_plan_is_pure_and_finite(case):
-    setting = make_setting(case.method, forget=case.mode, **case.values)
-    again = METHODS[case.method].plan(setting.values, setting.facts)
-    assert [s.name for s in again] == [s.name for s in setting.plan]
-    assert 0 < setting.layout.total < 10_000
-    assert same(weights(setting.model.module), weights(trained_net()))
+    experiment = make_experiment(case.method, forget=case.mode, **case.values)
+    again = METHODS[case.method].plan(experiment.values, experiment.facts)
+    assert [s.name for s in again] == [s.name for s in experiment.plan]
+    assert 0 < experiment.timeline.total < 10_000
+    assert same(weights(experiment.model.module), weights(trained_net()))
 
 
 class NoWaiting(TorchDispatchMode):
@@ -141,7 +141,7 @@ class NoWaiting(TorchDispatchMode):
 
 @pytest.mark.parametrize("case", CASES, ids=case_id)
 def test_no_loss_makes_a_gpu_wait(case):
-    setting = make_setting(case.method, forget=case.mode, **case.values)
+    experiment = make_experiment(case.method, forget=case.mode, **case.values)
     watch, losses = NoWaiting(), 0
 
     def watched(part):
@@ -158,11 +158,11 @@ def test_no_loss_makes_a_gpu_wait(case):
             return replace(stage, parts=tuple(watched(part) for part in stage.parts))
         return watched(stage) if isinstance(stage, Train) else stage
 
-    plan = [seen(stage) for stage in setting.plan]
+    plan = [seen(stage) for stage in experiment.plan]
     if all(isinstance(stage, Edit) for stage in plan):
         pytest.skip("a one-shot edit has no loss")
-    method = replace(setting.method, plan=lambda values, facts: plan)
-    run_to_end(make_engine(make_setting(method, forget=case.mode, **case.values)))
+    method = replace(experiment.method, plan=lambda values, facts: plan)
+    run_to_end(make_engine(make_experiment(method, forget=case.mode, **case.values)))
     assert losses and not watch.found
 
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from core.engine.context import EngineContext
+from core.engine.passes import SetPasses
 from core.methods import get_method
 from core.methods.base import Facts, StageOutput
 from core.methods.gradient_ascent import ascend, plan
 from core.parameters import resolve
-from tests.core.toy import make_engine, make_setting, rows_of, run_to_end, weights
+from tests.core.toy import make_engine, make_experiment, rows_of, run_to_end, weights
 
 PARAMETERS = get_method("gradient-ascent").parameters
 LOGITS = torch.tensor([[2.0, 0.0, -1.0], [0.0, 8.0, 0.0], [1.0, 1.0, 1.0]])
@@ -38,21 +38,21 @@ def test_an_image_above_the_ceiling_pulls_no_further():
 
 @pytest.mark.parametrize("mode", ["class", "sample"])
 def test_the_forget_loss_rises_more_than_the_retain_loss(mode):
-    setting = make_setting("gradient-ascent", forget=mode, goal="none", epochs=3, lr=0.02, batch=8)
-    context = EngineContext(setting, lambda: None)
+    experiment = make_experiment("gradient-ascent", forget=mode, goal="none", epochs=3, lr=0.02, batch=8)
+    context = SetPasses(experiment, lambda: None)
     before = {name: context.losses(name).mean() for name in ("forget", "retain")}
-    run_to_end(make_engine(setting))
+    run_to_end(make_engine(experiment))
     rise = {name: context.losses(name).mean() - before[name] for name in before}
     assert rise["forget"] > 0.05
     assert rise["forget"] > rise["retain"]
 
 
 def test_a_step_is_no_longer_than_clip_and_step_size_allow():
-    setting = make_setting("gradient-ascent", goal="none", epochs=1, batch=64, lr=0.1, clip=0.25, momentum=0.0)
-    before = weights(setting.model.module)
-    engine = make_engine(setting)
+    experiment = make_experiment("gradient-ascent", goal="none", epochs=1, batch=64, lr=0.1, clip=0.25, momentum=0.0)
+    before = weights(experiment.model.module)
+    engine = make_engine(experiment)
     engine.advance()
-    after = dict(setting.model.module.named_parameters())
+    after = dict(experiment.model.module.named_parameters())
     moved = torch.cat([(after[n].detach() - before[n]).flatten() for n in after]).norm()
     assert float(moved) == pytest.approx(0.1 * 0.25, rel=1e-3)
 
@@ -60,38 +60,38 @@ def test_a_step_is_no_longer_than_clip_and_step_size_allow():
 def test_it_stops_at_the_first_look_after_its_goal():
     goal = 0.25
     fixed = {"epochs": 60, "checks": 3, "lr": 0.05, "batch": 8, "stop_accuracy": goal}
-    setting = make_setting("gradient-ascent", **fixed)
-    engine = make_engine(setting)
+    experiment = make_experiment("gradient-ascent", **fixed)
+    engine = make_engine(experiment)
     run_to_end(engine)
-    context = EngineContext(setting, lambda: None)
+    context = SetPasses(experiment, lambda: None)
     taken = engine.samples_seen
     assert context.accuracy("forget") <= goal
-    assert engine.step == engine.layout.total and 0 < taken < 60 * len(setting.splits.forget_train)
-    earlier = make_setting("gradient-ascent", **{**fixed, "goal": "none"})
+    assert engine.step == engine.timeline.total and 0 < taken < 60 * len(experiment.splits.forget_train)
+    earlier = make_experiment("gradient-ascent", **{**fixed, "goal": "none"})
     again = make_engine(earlier)
     look = max(1, round(len(earlier.splits.forget_train) // 8 / 3))
-    seen = EngineContext(earlier, lambda: None)
+    seen = SetPasses(earlier, lambda: None)
     while again.samples_seen < taken:
         if again.step and again.step % look == 0:
             assert seen.accuracy("forget") > goal  # every look before found it not reached
         again.advance()
-    assert all(torch.equal(a, b) for a, b in zip(*map(_values, (setting, earlier)), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(*map(_values, (experiment, earlier)), strict=True))
 
 
-def _values(setting):
-    return weights(setting.model.module).values()
+def _values(experiment):
+    return weights(experiment.model.module).values()
 
 
 def test_the_goal_for_single_images_is_the_accuracy_on_unseen_ones():
-    setting = make_setting(
+    experiment = make_experiment(
         "gradient-ascent", forget="sample", goal="unseen accuracy", epochs=60, lr=0.05, batch=8, checks=4
     )
-    engine = make_engine(setting)
-    context = EngineContext(setting, lambda: None)
+    engine = make_engine(experiment)
+    context = SetPasses(experiment, lambda: None)
     goal = context.accuracy("unseen")  # of the original: the network's own falls along with the forget set's
     run_to_end(engine)
     assert context.accuracy("forget") <= goal < 1
-    assert engine.samples_seen < 60 * len(setting.splits.forget_train)
+    assert engine.samples_seen < 60 * len(experiment.splits.forget_train)
 
 
 @pytest.mark.parametrize(("epochs", "batch", "checks", "steps"), [(2, 10, 1, 4), (2.5, 10, 5, 5), (1, 500, 3, 1)])

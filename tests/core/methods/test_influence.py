@@ -7,17 +7,17 @@ import torch
 from torch import nn
 
 import core.methods.influence as influence
-from core.engine.context import EngineContext
+from core.engine.passes import SetPasses
 from core.events import Log
 from core.methods.influence import single_gradients, solve
 from core.methods.losses import cross_entropies
-from tests.core.toy import make_engine, make_setting, run_to_end, same, trained_net, weights
+from tests.core.toy import make_engine, make_experiment, run_to_end, same, trained_net, weights
 
 
 def run_influence(net=None, **values):
-    setting = make_setting("influence", net, **values)
-    events = run_to_end(make_engine(setting))
-    return setting, [e.message for e in events if isinstance(e, Log)]
+    experiment = make_experiment("influence", net, **values)
+    events = run_to_end(make_engine(experiment))
+    return experiment, [e.message for e in events if isinstance(e, Log)]
 
 
 def linear() -> nn.Module:
@@ -60,21 +60,21 @@ def test_the_step_of_a_softmax_regression_is_its_closed_form(monkeypatch):
     monkeypatch.setattr(influence, "TOLERANCE", 1e-6)
     net = linear()
     start = {name: p.detach().double().clone() for name, p in net.named_parameters()}
-    setting, _ = run_influence(net, search=False, scale=0.7, damping=0.05, samples=0)
+    experiment, _ = run_influence(net, search=False, scale=0.7, damping=0.05, samples=0)
 
     def gradients(ids: torch.Tensor) -> torch.Tensor:
-        batch = setting.train.batch(ids)
+        batch = experiment.train.batch(ids)
         x = batch.images.flatten(1).double()
         p = torch.softmax(x @ start["1.weight"].T + start["1.bias"], dim=1)
         residual = p - nn.functional.one_hot(batch.labels, 4)
         return torch.cat([(residual[:, :, None] * x[:, None, :]).flatten(1), residual], dim=1)
 
-    retain, forget = gradients(setting.splits.retain_train), gradients(setting.splits.forget_train)
+    retain, forget = gradients(experiment.splits.retain_train), gradients(experiment.splits.forget_train)
     v = len(forget) / (len(forget) + len(retain)) * (forget.mean(dim=0) - retain.mean(dim=0))
     curvature = retain.T @ retain / len(retain) + 0.05 * torch.eye(retain.shape[1], dtype=torch.float64)
     expected = 0.7 * torch.linalg.solve(curvature, v)
     weight, bias = expected.split([144, 4])
-    after = {name: p.detach().double() for name, p in setting.model.module.named_parameters()}
+    after = {name: p.detach().double() for name, p in experiment.model.module.named_parameters()}
     assert torch.allclose(after["1.weight"] - start["1.weight"], weight.reshape(4, 36), rtol=1e-3, atol=1e-4)
     assert torch.allclose(after["1.bias"] - start["1.bias"], bias, rtol=1e-3, atol=1e-4)
     assert float(expected.norm()) > 0.1  # far above what the comparison lets pass
@@ -84,13 +84,13 @@ def test_gradients_that_are_not_kept_are_computed_again(monkeypatch):
     kept, _ = run_influence(search=False)
     monkeypatch.setattr(influence, "KEPT_BYTES", 0)
     calls = []
-    sample_gradients = EngineContext.sample_gradients
+    sample_gradients = SetPasses.sample_gradients
 
     def counted(self, *args):
         calls.append(args)
         return sample_gradients(self, *args)
 
-    monkeypatch.setattr(EngineContext, "sample_gradients", counted)
+    monkeypatch.setattr(SetPasses, "sample_gradients", counted)
     again, _ = run_influence(search=False)
     first, second = weights(kept.model.module), weights(again.model.module)
     assert all(torch.allclose(first[name], second[name], rtol=1e-3, atol=1e-4) for name in first)
@@ -98,7 +98,7 @@ def test_gradients_that_are_not_kept_are_computed_again(monkeypatch):
 
 
 def test_single_gradients_are_in_the_order_of_the_parameters():
-    context = EngineContext(make_setting("influence"), lambda: None)
+    context = SetPasses(make_experiment("influence"), lambda: None)
     rows = torch.cat(list(single_gradients(context, None)()))
     mean = context.gradient("retain", cross_entropies)
     flat = torch.cat([mean[name].flatten() for name, _ in context.model.module.named_parameters()])
@@ -106,14 +106,14 @@ def test_single_gradients_are_in_the_order_of_the_parameters():
 
 
 def test_scale_zero_is_the_identity():
-    setting, _ = run_influence(search=False, scale=0.0)
-    assert same(weights(setting.model.module), weights(trained_net()))
+    experiment, _ = run_influence(search=False, scale=0.0)
+    assert same(weights(experiment.model.module), weights(trained_net()))
 
 
 def test_search_forgets_within_the_bound():
-    setting, said = run_influence(max_drop=0.1)
-    before = EngineContext(make_setting("influence"), lambda: None)
-    after = EngineContext(setting, lambda: None)
+    experiment, said = run_influence(max_drop=0.1)
+    before = SetPasses(make_experiment("influence"), lambda: None)
+    after = SetPasses(experiment, lambda: None)
     assert after.accuracy("retain") >= before.accuracy("retain") - 0.1
     assert after.accuracy("forget") < before.accuracy("forget") - 0.3
     assert said[0].startswith("Stepped away at scale ")
@@ -121,9 +121,9 @@ def test_search_forgets_within_the_bound():
 
 @pytest.mark.parametrize("forget", ["class", "sample"])
 def test_the_loss_rises_on_the_forget_set_and_hardly_elsewhere(forget):
-    setting, _ = run_influence(forget=forget, search=False, scale=0.3)
-    before = EngineContext(make_setting("influence", forget=forget), lambda: None)
-    after = EngineContext(setting, lambda: None)
+    experiment, _ = run_influence(forget=forget, search=False, scale=0.3)
+    before = SetPasses(make_experiment("influence", forget=forget), lambda: None)
+    after = SetPasses(experiment, lambda: None)
     risen = {which: float((after.losses(which) - before.losses(which)).mean()) for which in ("forget", "retain")}
     assert risen["forget"] > 0.01
     assert risen["forget"] > 3 * risen["retain"]

@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from core.engine.context import EngineContext
+from core.engine.passes import SetPasses
 from core.methods import get_method
 from core.methods.base import StageOutput
 from core.methods.l1_sparse import normalises, normalising_parameters, penalty_weight, sparse_classification
 from core.parameters import resolve
-from tests.core.toy import make_engine, make_setting, rows_of, run_to_end
+from tests.core.toy import make_engine, make_experiment, rows_of, run_to_end
 
 PARAMETERS = get_method("l1-sparse").parameters
 
@@ -44,7 +44,7 @@ def test_the_loss_against_values_by_hand():
 
 
 def test_normalisation_layers_are_named_and_nothing_else():
-    aux = normalising_parameters(EngineContext(make_setting("l1-sparse"), lambda: None))
+    aux = normalising_parameters(SetPasses(make_experiment("l1-sparse"), lambda: None))
     assert aux.keys() == {"norm/block1.1.weight", "norm/block1.1.bias"}
 
 
@@ -80,9 +80,9 @@ def test_every_kind_of_normalisation_layer_is_spared(layer, normalising):
 def test_weights_shrink_and_batch_norm_scales_do_not_follow():
     results = {}
     for l1 in (0.0, 0.05):
-        setting = make_setting("l1-sparse", l1=l1, epochs=4, batch=16, lr=0.05)
-        run_to_end(make_engine(setting))
-        named = dict(setting.model.module.named_parameters())
+        experiment = make_experiment("l1-sparse", l1=l1, epochs=4, batch=16, lr=0.05)
+        run_to_end(make_engine(experiment))
+        named = dict(experiment.model.module.named_parameters())
         norm = named.pop("block1.1.weight").abs().mean() + named.pop("block1.1.bias").abs().mean()
         results[l1] = sum(p.abs().sum().item() for p in named.values()), norm.item()
     assert results[0.05][0] < 0.7 * results[0.0][0]
@@ -90,9 +90,9 @@ def test_weights_shrink_and_batch_norm_scales_do_not_follow():
 
 
 def test_the_class_is_forgotten_and_the_others_are_kept():
-    setting = make_setting("l1-sparse", epochs=20, batch=16, l1=0.004, lr=0.1)
-    context = EngineContext(setting, lambda: None)
+    experiment = make_experiment("l1-sparse", epochs=20, batch=16, l1=0.004, lr=0.1)
+    context = SetPasses(experiment, lambda: None)
     before, kept = context.accuracy("forget"), context.accuracy("retain")
-    run_to_end(make_engine(setting))
+    run_to_end(make_engine(experiment))
     assert context.accuracy("forget") < before / 3
     assert context.accuracy("retain") > kept - 0.05

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import torch
 
-from core.engine.context import EngineContext
+from core.engine.passes import SetPasses
 from core.methods import get_method
 from core.methods.base import Networks, StageOutput
 from core.methods.lipschitz import smoothness, with_noisy_copies
 from core.parameters import resolve
-from tests.core.toy import ToyNet, make_engine, make_setting, rows_of, run_to_end, same, weights
+from tests.core.toy import ToyNet, make_engine, make_experiment, rows_of, run_to_end, same, weights
 
 VALUES = resolve(get_method("lipschitz").parameters, {"copies": 3, "noise": 0.3})
 
@@ -79,23 +79,23 @@ def test_the_same_outputs_give_no_loss_and_no_nan_gradient():
 
 def test_copies_pass_without_gradient_and_the_step_is_the_same_in_float64():
     """They used to carry a graph that was thrown away: 3.3 times the work."""
-    setting = make_setting("lipschitz", ToyNet(dropout=0.0).double(), batch=8, copies=4)
-    (part,) = setting.plan
-    engine, passes = make_engine(setting), []
-    forward = setting.model.module.forward
-    setting.model.module.forward = lambda x: passes.append((len(x), torch.is_grad_enabled())) or forward(x.double())
-    engine._enter(engine.layout.segments[0])
-    batch = engine._supply.batch(part, 0, 0, engine.aux)
-    setting.model.module.eval()
+    experiment = make_experiment("lipschitz", ToyNet(dropout=0.0).double(), batch=8, copies=4)
+    (part,) = experiment.plan
+    engine, passes = make_engine(experiment), []
+    forward = experiment.model.module.forward
+    experiment.model.module.forward = lambda x: passes.append((len(x), torch.is_grad_enabled())) or forward(x.double())
+    engine._enter(engine.timeline.segments[0])
+    batch = engine._forward.batch(part, 0, 0, engine.aux)
+    experiment.model.module.eval()
     passes.clear()
-    out = engine._supply.outputs(part, batch, 0.0)
+    out = engine._forward.outputs(part, batch, 0.0)
     assert passes == [(8, True), (32, False)]
-    parameters = list(setting.model.module.parameters())
-    loss = smoothness(out, batch, engine.aux, setting.values)["loss"]
+    parameters = list(experiment.model.module.parameters())
+    loss = smoothness(out, batch, engine.aux, experiment.values)["loss"]
     found = torch.autograd.grad(loss, parameters, allow_unused=True)
     whole = forward(batch.images.double())
     constant = torch.cat([whole[:8], whole[8:].detach()]).float()
-    loss = smoothness(StageOutput(constant, constant), batch, engine.aux, setting.values)["loss"]
+    loss = smoothness(StageOutput(constant, constant), batch, engine.aux, experiment.values)["loss"]
     expected = torch.autograd.grad(loss, parameters, allow_unused=True)
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True) if a is not None)
 
@@ -104,23 +104,23 @@ def test_outputs_become_smooth_around_the_forget_set():
     """And labels play no part: shuffled ones give the same weights, bit for bit."""
     results = []
     for shuffle in (False, True):
-        setting = make_setting("lipschitz", epochs=30.0, batch=8, lr=0.02, noise=0.3, copies=4, goal="none")
-        forget = setting.splits.forget_train
+        experiment = make_experiment("lipschitz", epochs=30.0, batch=8, lr=0.02, noise=0.3, copies=4, goal="none")
+        forget = experiment.splits.forget_train
         if shuffle:
-            setting.train.labels = setting.train.labels.clone()  # they are the data set's own, which others read
-            setting.train.labels[forget] = (setting.train.labels[forget] + 1) % 4
-        events = run_to_end(make_engine(setting))
-        results.append(weights(setting.model.module))
+            experiment.train.labels = experiment.train.labels.clone()  # they are the data set's own, which others read
+            experiment.train.labels[forget] = (experiment.train.labels[forget] + 1) % 4
+        events = run_to_end(make_engine(experiment))
+        results.append(weights(experiment.model.module))
     losses = [loss for e in events if e.type == "step_metrics" for loss in e.terms["loss"]]
     assert sum(losses[-3:]) < 0.5 * sum(losses[:3])
     assert same(*results)
-    assert EngineContext(setting, lambda: None).losses("forget").isfinite().all()
+    assert SetPasses(experiment, lambda: None).losses("forget").isfinite().all()
 
 
 def test_it_ends_where_the_goal_is_reached():
-    setting = make_setting("lipschitz", epochs=60.0, batch=8, lr=0.05, copies=2, checks=4, stop_accuracy=0.5)
-    run_to_end(make_engine(setting))
-    longer = make_setting("lipschitz", epochs=60.0, batch=8, lr=0.05, copies=2, checks=4, goal="none")
+    experiment = make_experiment("lipschitz", epochs=60.0, batch=8, lr=0.05, copies=2, checks=4, stop_accuracy=0.5)
+    run_to_end(make_engine(experiment))
+    longer = make_experiment("lipschitz", epochs=60.0, batch=8, lr=0.05, copies=2, checks=4, goal="none")
     run_to_end(make_engine(longer))
-    assert EngineContext(setting, lambda: None).accuracy("forget") <= 0.5
-    assert not same(weights(setting.model.module), weights(longer.model.module))
+    assert SetPasses(experiment, lambda: None).accuracy("forget") <= 0.5
+    assert not same(weights(experiment.model.module), weights(longer.model.module))

@@ -10,14 +10,14 @@ import torch
 import torch.nn.functional as F
 
 from core.data.batches import Batch
-from core.engine.context import EngineContext
+from core.engine.passes import SetPasses
 from core.methods import get_method
 from core.methods.base import Facts, StageOutput, parts_of
 from core.methods.losses import quantile_matching
 from core.methods.muda import alignment_terms, directions, explain, forget, plan, retain_basis
 from core.metrics.linear_algebra import gram
 from core.parameters import resolve
-from tests.core.toy import ToyNet, make_engine, make_setting, run_to_end, same, trained_net, weights
+from tests.core.toy import ToyNet, make_engine, make_experiment, run_to_end, same, trained_net, weights
 
 PARAMETERS = get_method("muda").parameters
 
@@ -28,7 +28,7 @@ def alignment_of(engine):
 
 
 def test_alignment_rises_and_the_class_is_forgotten():
-    engine = make_engine(make_setting("muda", batch=8, rounds=4, lr=0.05))
+    engine = make_engine(make_experiment("muda", batch=8, rounds=4, lr=0.05))
     events = run_to_end(engine)
     alignments = [e.value for e in events if e.type == "alignment"]
     accuracies = [e.forget_test_accuracy for e in events if e.type == "evaluation"]
@@ -68,48 +68,48 @@ def test_k_follows_its_rule_and_stays_below_the_number_of_features(rule, expecte
 
 
 def test_the_basis_spans_the_leading_retain_directions_of_the_current_network():
-    setting = make_setting("muda")
-    aux = retain_basis(EngineContext(setting, lambda: None))
-    features = EngineContext(setting, lambda: None).features("retain")
+    experiment = make_experiment("muda")
+    aux = retain_basis(SetPasses(experiment, lambda: None))
+    features = SetPasses(experiment, lambda: None).features("retain")
     _values, vectors = torch.linalg.eigh(gram(features))
     top = vectors[:, -3:].float()
     assert torch.allclose(aux["basis_0"] @ aux["basis_0"].T, top @ top.T, atol=1e-4)
     assert "unseen_losses" not in aux  # whole classes: nothing is matched to them
-    single = retain_basis(EngineContext(make_setting("muda", forget="sample"), lambda: None))["unseen_losses"]
+    single = retain_basis(SetPasses(make_experiment("muda", forget="sample"), lambda: None))["unseen_losses"]
     assert len(single) and torch.equal(single, single.sort().values)
 
 
 def relearnt(net=None, **values):
     chosen = {"relearn_blocks": 2, "relearn_min_steps": 4, "rounds": 1, "min_steps": 1, **values}
-    return make_setting("muda", net, **chosen)
+    return make_experiment("muda", net, **chosen)
 
 
 def test_the_last_blocks_begin_with_fresh_weights_and_the_others_stay():
     engine = make_engine(relearnt())
-    before = weights(engine.setting.model.module)
+    before = weights(engine.experiment.model.module)
     engine.advance()
-    after = weights(engine.setting.model.module)
+    after = weights(engine.experiment.model.module)
     tail = [name for name in before if name.startswith(("head", "block2"))]
     assert tail and all(not torch.equal(before[name], after[name]) for name in tail)
     assert all(torch.equal(before[name], after[name]) for name in set(before) - set(tail))
     again = make_engine(relearnt())
     again.advance()
-    assert same(after, weights(again.setting.model.module))
+    assert same(after, weights(again.experiment.model.module))
 
 
 @pytest.mark.parametrize("nothing", [{"rounds": 0}, {"lr": 0.0}])
 def test_without_rounds_or_steps_the_tail_keeps_its_weights(nothing):
     engine = make_engine(relearnt(**nothing))
-    before = {name: p.detach().clone() for name, p in engine.setting.model.module.named_parameters()}
+    before = {name: p.detach().clone() for name, p in engine.experiment.model.module.named_parameters()}
     run_to_end(engine)
-    assert same(before, dict(engine.setting.model.module.named_parameters()))
+    assert same(before, dict(engine.experiment.model.module.named_parameters()))
 
 
 def test_a_share_of_the_old_weights_may_be_kept():
     def tail(keep: float) -> torch.Tensor:
         engine = make_engine(relearnt(relearn_keep=keep))
         engine.advance()
-        return engine.setting.model.head.weight.detach().clone()
+        return engine.experiment.model.head.weight.detach().clone()
 
     old, fresh = trained_net().head.weight.detach(), tail(0.0)
     assert torch.equal(tail(1.0), old)
@@ -121,18 +121,18 @@ def test_a_cached_front_leads_to_the_same_model_as_none():
     net.block2[1].p = 0.0
     for cached in (True, False):
         engine = make_engine(relearnt(copy.deepcopy(net), batch=8, lr=0.05, cache_front=cached))
-        results.append(run_to_end(engine) and weights(engine.setting.model.module))
+        results.append(run_to_end(engine) and weights(engine.experiment.model.module))
     assert all(torch.allclose(results[0][name], results[1][name], atol=2e-5) for name in results[0])
 
 
 def test_the_forget_loss_names_its_terms_and_sums_them():
-    setting = make_setting("muda", w_da=2.0, w_sd=0.5)
-    aux = retain_basis(EngineContext(setting, lambda: None))
-    ids = setting.splits.forget_train[:6]
-    batch: Batch = setting.train.batch(ids)
-    out = setting.model(batch.images)
-    teacher = setting.teacher(batch.images).logits
-    terms = forget(StageOutput(out.logits, out.features, (), teacher), batch, aux, setting.values)
+    experiment = make_experiment("muda", w_da=2.0, w_sd=0.5)
+    aux = retain_basis(SetPasses(experiment, lambda: None))
+    ids = experiment.splits.forget_train[:6]
+    batch: Batch = experiment.train.batch(ids)
+    out = experiment.model(batch.images)
+    teacher = experiment.teacher(batch.images).logits
+    terms = forget(StageOutput(out.logits, out.features, (), teacher), batch, aux, experiment.values)
     assert set(terms) == {"loss", "alignment", "distillation"}
     parts = terms["alignment"] + terms["distillation"]
     assert terms["loss"].item() == pytest.approx(parts.item(), rel=1e-6)
@@ -141,12 +141,12 @@ def test_the_forget_loss_names_its_terms_and_sums_them():
 def test_single_images_end_up_with_losses_like_unseen_ones():
     torch.manual_seed(0)
     net = ToyNet(dropout=0.0)
-    run_to_end(make_engine(make_setting("retrain", net, forget=None, epochs=40, batch=16, lr=0.1)))
+    run_to_end(make_engine(make_experiment("retrain", net, forget=None, epochs=40, batch=16, lr=0.1)))
     only_matching = {"w_da": 0.0, "w_sd": 0.0, "w_match": 1.0, "recover_share": 0.0}
-    setting = make_setting("muda", net, forget="sample", rounds=10, lr=0.02, batch=16, **only_matching)
-    context = EngineContext(setting, lambda: None)
+    experiment = make_experiment("muda", net, forget="sample", rounds=10, lr=0.02, batch=16, **only_matching)
+    context = SetPasses(experiment, lambda: None)
     unseen, before = context.losses("unseen").mean(), context.losses("forget").mean()
-    run_to_end(make_engine(setting))
+    run_to_end(make_engine(experiment))
     after = context.losses("forget").mean()
     assert before < unseen / 2  # memorised
     assert abs(after - unseen) < abs(before - unseen) / 2
@@ -154,13 +154,13 @@ def test_single_images_end_up_with_losses_like_unseen_ones():
 
 def test_the_stop_rule_ends_early_at_a_round():
     loose = make_engine(
-        make_setting("muda", rounds=20, stop_rule="when forgotten", stop_accuracy=1.0, stop_alignment=0.0)
+        make_experiment("muda", rounds=20, stop_rule="when forgotten", stop_accuracy=1.0, stop_alignment=0.0)
     )
     run_to_end(loose)
-    first = loose.layout.segments[0]
-    assert loose.step == loose.layout.total and loose.samples_seen < 64 * first.steps + 1
+    first = loose.timeline.segments[0]
+    assert loose.step == loose.timeline.total and loose.samples_seen < 64 * first.steps + 1
     strict = make_engine(
-        make_setting("muda", rounds=2, stop_rule="when forgotten", stop_accuracy=0.0, stop_alignment=1.0)
+        make_experiment("muda", rounds=2, stop_rule="when forgotten", stop_accuracy=0.0, stop_alignment=1.0)
     )
     run_to_end(strict)
     assert strict.samples_seen > loose.samples_seen
@@ -189,28 +189,28 @@ def test_small_data_gets_the_shortest_phase_allowed():
 def test_a_phase_without_a_share_takes_no_step_and_the_stop_rule_still_looks(alternation):
     common = {"alternation": alternation, "rounds": 5, "stop_rule": "when forgotten", "stop_alignment": 0.0}
     for nothing, left in (({"recover_share": 0.0}, "forget"), ({"forget_epochs": 0.0, "w_kd": 0.5}, "recover")):
-        setting = make_setting("muda", batch=8, stop_accuracy=0.0, **common, **nothing)
-        assert {part.phase for stage in setting.plan for part in parts_of(stage)} == {left}
-        assert setting.layout.total == 5 * 10  # of min_steps
-        engine = make_engine(make_setting("muda", batch=8, stop_accuracy=1.0, **common, **nothing))
+        experiment = make_experiment("muda", batch=8, stop_accuracy=0.0, **common, **nothing)
+        assert {part.phase for stage in experiment.plan for part in parts_of(stage)} == {left}
+        assert experiment.timeline.total == 5 * 10  # of min_steps
+        engine = make_engine(make_experiment("muda", batch=8, stop_accuracy=1.0, **common, **nothing))
         run_to_end(engine)
         assert 0 < engine.samples_seen <= 10 * 8  # one round
-    assert make_setting("muda", recover_share=0.0, forget_epochs=0.0, alternation=alternation).layout.total == 0
+    assert make_experiment("muda", recover_share=0.0, forget_epochs=0.0, alternation=alternation).timeline.total == 0
 
 
 def test_rows_of_classes_have_no_part_in_the_matching_of_single_images():
-    setting = make_setting("muda", forget="mixed", w_da=0.0, w_sd=0.0)
-    aux = retain_basis(EngineContext(setting, lambda: None))
-    batch = setting.train.batch(setting.splits.forget_train)
-    out = setting.model(batch.images)
+    experiment = make_experiment("muda", forget="mixed", w_da=0.0, w_sd=0.0)
+    aux = retain_basis(SetPasses(experiment, lambda: None))
+    batch = experiment.train.batch(experiment.splits.forget_train)
+    out = experiment.model(batch.images)
     single = batch.labels != 1
     assert 0 < int(single.sum()) < len(batch)
-    found = forget(StageOutput(out.logits, out.features), batch, aux, setting.values)["loss"]
+    found = forget(StageOutput(out.logits, out.features), batch, aux, experiment.values)["loss"]
     losses = F.cross_entropy(out.logits[single], batch.labels[single], reduction="none")
     assert found.item() == pytest.approx(quantile_matching(losses, aux["unseen_losses"]).item(), rel=1e-6)
-    classes = setting.train.batch(setting.splits.forget_train[~single])
-    none = setting.model(classes.images)
-    terms = forget(StageOutput(none.logits, none.features), classes, aux, setting.values)
+    classes = experiment.train.batch(experiment.splits.forget_train[~single])
+    none = experiment.model(classes.images)
+    terms = forget(StageOutput(none.logits, none.features), classes, aux, experiment.values)
     assert terms["loss"].item() == 0.0  # a batch without single images
     terms["loss"].backward()
-    assert all(p.grad is None or bool(torch.isfinite(p.grad).all()) for p in setting.model.module.parameters())
+    assert all(p.grad is None or bool(torch.isfinite(p.grad).all()) for p in experiment.model.module.parameters())

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.engine.context import EngineContext
+from core.engine.passes import SetPasses
 from core.methods import get_method
 from core.methods.base import Facts, StageOutput
 from core.methods.neggrad_plus import contrast, explain, retain_weight
 from core.parameters import resolve
-from tests.core.toy import make_engine, make_setting, rows_of, run_to_end
+from tests.core.toy import make_engine, make_experiment, rows_of, run_to_end
 
 PARAMETERS = get_method("neggrad-plus").parameters
 
@@ -53,9 +53,9 @@ def test_a_weight_that_is_set_stays_as_set():
 @pytest.mark.parametrize("mode", ["class", "sample"])
 def test_forget_losses_rise_and_the_images_to_keep_are_held(mode):
     values = {"epochs": 8, "batch": 16, "lr": 0.05, "ceiling": 4.0, "image_weight": 3.0}
-    setting = make_setting("neggrad-plus", forget=mode, **values)
-    context = EngineContext(setting, lambda: None)
+    experiment = make_experiment("neggrad-plus", forget=mode, **values)
+    context = SetPasses(experiment, lambda: None)
     forget, retain = context.losses("forget").mean(), context.accuracy("retain")
-    run_to_end(make_engine(setting))
+    run_to_end(make_engine(experiment))
     assert context.losses("forget").mean() > forget + 0.3
     assert context.accuracy("retain") > retain - 0.1

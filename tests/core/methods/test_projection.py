@@ -8,10 +8,10 @@ import scipy.linalg
 import torch
 from torch import nn
 
-from core.engine.context import EngineContext
+from core.engine.passes import SetPasses
 from core.errors import RunError
 from core.methods.projection import complement, discriminating_projection, dropped
-from tests.core.toy import ToyNet, forget_mask, make_engine, make_setting, run_to_end, same, trained_net, weights
+from tests.core.toy import ToyNet, forget_mask, make_engine, make_experiment, run_to_end, same, trained_net, weights
 
 METHODS = ["esc", "loft"]
 
@@ -41,9 +41,9 @@ def spread(seed: int, size: int = 8, rows: int = 60) -> torch.Tensor:
 
 
 def edited(method, net=None, **values):
-    setting = make_setting(method, net, **values)
-    run_to_end(make_engine(setting))
-    return setting
+    experiment = make_experiment(method, net, **values)
+    run_to_end(make_engine(experiment))
+    return experiment
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -52,24 +52,24 @@ def test_only_the_head_moves_and_features_stay_bit_for_bit(method, net):
     torch.manual_seed(1)
     network = net()
     before = weights(network)
-    features = EngineContext(make_setting(method, network), lambda: None).features("all")
-    setting = edited(method, network)
-    after = weights(setting.model.module)
+    features = SetPasses(make_experiment(method, network), lambda: None).features("all")
+    experiment = edited(method, network)
+    after = weights(experiment.model.module)
     assert [name for name in before if not torch.equal(before[name], after[name])] == ["head.weight"]
-    assert torch.equal(features, EngineContext(setting, lambda: None).features("all"))
+    assert torch.equal(features, SetPasses(experiment, lambda: None).features("all"))
 
 
 @pytest.mark.parametrize("net", [trained_net, ConvHead])
 def test_esc_says_what_projected_features_say(net):
     torch.manual_seed(1)
     network = net()
-    context = EngineContext(make_setting("esc", network), lambda: None)
+    context = SetPasses(make_experiment("esc", network), lambda: None)
     features = context.features("all").double()
     weight, bias = network.head.weight.detach().flatten(1).double(), network.head.bias.detach().double()
     forget = features[forget_mask()]
     direction = torch.linalg.svd(forget, full_matrices=False).Vh[0]  # of features that are not centred
     expected = (features - torch.outer(features @ direction, direction)) @ weight.T + bias
-    after = EngineContext(edited("esc", network), lambda: None).logits("all").double()
+    after = SetPasses(edited("esc", network), lambda: None).logits("all").double()
     assert torch.allclose(after, expected, atol=1e-5)
 
 
@@ -84,8 +84,8 @@ def test_a_second_time_changes_nothing(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_class_goes_and_the_others_stay(method):
-    before = EngineContext(make_setting(method), lambda: None)
-    after = EngineContext(edited(method), lambda: None)
+    before = SetPasses(make_experiment(method), lambda: None)
+    after = SetPasses(edited(method), lambda: None)
     assert before.accuracy("forget") > 0.8
     assert after.accuracy("forget") < 0.3
     assert after.accuracy("retain") > before.accuracy("retain") - 0.1

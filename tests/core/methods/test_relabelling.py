@@ -6,16 +6,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from core.engine.context import EngineContext
+from core.engine.passes import SetPasses
 from core.methods import get_method
 from core.methods.base import StageOutput
 from core.methods.relabelling import allowed_labels, draws, relabelled, saliency_mask, top_share, wrong_labels
-from tests.core.toy import make_engine, make_setting, rows_of, run_to_end, weights
+from tests.core.toy import make_engine, make_experiment, rows_of, run_to_end, weights
 
 
 def context_of(**values):
-    setting = make_setting("random-labels", **values)
-    return EngineContext(setting, lambda: None), setting
+    experiment = make_experiment("random-labels", **values)
+    return SetPasses(experiment, lambda: None), experiment
 
 
 def test_a_wrong_label_is_never_the_true_one_nor_another_forgotten_class():
@@ -44,20 +44,20 @@ def test_the_published_rule_draws_the_true_class_too_and_no_rule_runs_out_of_cla
 
 
 def test_labels_belong_to_the_image_whatever_batch_it_comes_in():
-    context, setting = context_of()
+    context, experiment = context_of()
     aux = draws(context, count=80, number=0)
-    ids = setting.splits.forget_train
-    together = wrong_labels(setting.splits.labels[ids], ids, aux)
+    ids = experiment.splits.forget_train
+    together = wrong_labels(experiment.splits.labels[ids], ids, aux)
     for place in (0, 7, len(ids) - 1):
         one = ids[place : place + 1]
-        assert wrong_labels(setting.splits.labels[one], one, aux) == together[place]
+        assert wrong_labels(experiment.splits.labels[one], one, aux) == together[place]
 
 
 @pytest.mark.parametrize(("draw", "same"), [("once", True), ("every pass", False)])
 def test_labels_stay_or_change_from_pass_to_pass(draw, same):
-    setting = make_setting("random-labels", draw=draw, labels="other classes", epochs=2)
-    context = EngineContext(setting, lambda: None)
-    first, second = (s.refresh(context)["draws"] for s in setting.plan if s.phase == "forget")
+    experiment = make_experiment("random-labels", draw=draw, labels="other classes", epochs=2)
+    context = SetPasses(experiment, lambda: None)
+    first, second = (s.refresh(context)["draws"] for s in experiment.plan if s.phase == "forget")
     assert torch.equal(first, second) is same
 
 
@@ -74,22 +74,22 @@ def test_only_forget_samples_get_wrong_labels_and_they_carry_their_weights():
 
 
 def get_values():
-    return make_setting("random-labels").values
+    return make_experiment("random-labels").values
 
 
 def test_both_sets_are_read_in_turn_or_together():
-    turns = make_setting("random-labels", epochs=2).plan
+    turns = make_experiment("random-labels", epochs=2).plan
     assert [s.reads for s in turns] == ["forget", "retain", "forget", "retain"]
     assert [s.batch_norm for s in turns] == ["frozen", "train", "frozen", "train"]
-    assert [s.reads for s in make_setting("random-labels", epochs=2, order="mixed").plan] == ["all", "all"]
+    assert [s.reads for s in make_experiment("random-labels", epochs=2, order="mixed").plan] == ["all", "all"]
 
 
 @pytest.mark.parametrize("method", ["random-labels", "salun"])
 def test_the_class_is_forgotten_and_the_others_are_kept(method):
-    setting = make_setting(method, epochs=6, batch=16, lr=0.1)
-    context = EngineContext(setting, lambda: None)
+    experiment = make_experiment(method, epochs=6, batch=16, lr=0.1)
+    context = SetPasses(experiment, lambda: None)
     before, kept = context.accuracy("forget"), context.accuracy("retain")
-    run_to_end(make_engine(setting))
+    run_to_end(make_engine(experiment))
     assert context.accuracy("forget") < before / 3
     assert context.accuracy("retain") > kept - 0.05
 
@@ -112,11 +112,11 @@ def test_the_mask_has_the_share_kept_trainable_and_holds_the_largest_gradients_o
 
 
 def test_saliency_is_the_size_of_the_mean_gradient_of_the_forget_set():
-    setting = make_setting("salun", share=0.2)
-    context = EngineContext(setting, lambda: None)
+    experiment = make_experiment("salun", share=0.2)
+    context = SetPasses(experiment, lambda: None)
     mask = saliency_mask(context)
-    module = setting.model.module.eval()
-    batch = setting.train.batch(setting.splits.forget_train)
+    module = experiment.model.module.eval()
+    batch = experiment.train.batch(experiment.splits.forget_train)
     names = [name for name, _ in module.named_parameters()]
     found = torch.autograd.grad(F.cross_entropy(module(batch.images), batch.labels), list(module.parameters()))
     expected = top_share(dict(zip(names, found, strict=True)), 0.2)
@@ -127,12 +127,13 @@ def test_saliency_is_the_size_of_the_mean_gradient_of_the_forget_set():
 
 @pytest.mark.parametrize("order", ["forget first", "mixed"])
 def test_frozen_weights_stay_bit_identical_under_decay_and_momentum_through_every_stage(order):
-    setting = make_setting("salun", share=0.3, epochs=2, batch=16, lr=0.05, weight_decay=0.1, momentum=0.9, order=order)
-    before = weights(setting.model.module)
-    mask = saliency_mask(EngineContext(setting, lambda: None))
-    engine = make_engine(setting)
+    values = {"share": 0.3, "epochs": 2, "batch": 16, "lr": 0.05, "weight_decay": 0.1, "momentum": 0.9}
+    experiment = make_experiment("salun", order=order, **values)
+    before = weights(experiment.model.module)
+    mask = saliency_mask(SetPasses(experiment, lambda: None))
+    engine = make_engine(experiment)
     run_to_end(engine)
-    after = dict(setting.model.module.named_parameters())
+    after = dict(experiment.model.module.named_parameters())
     frozen = moved = 0
     for name, parameter in after.items():
         free = mask[f"mask/{name}"]
@@ -148,9 +149,9 @@ def test_salun_with_every_weight_free_is_random_labels():
     values = {"epochs": 1, "batch": 16, "lr": 0.05}
     results = []
     for method, extra in (("random-labels", {}), ("salun", {"share": 1.0})):
-        setting = make_setting(method, **values, **extra)
-        run_to_end(make_engine(setting))
-        results.append(weights(setting.model.module))
+        experiment = make_experiment(method, **values, **extra)
+        run_to_end(make_engine(experiment))
+        results.append(weights(experiment.model.module))
     assert all(torch.equal(results[0][name], results[1][name]) for name in results[0])
 
 

@@ -6,14 +6,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from core.engine.context import EngineContext
+from core.engine.passes import SetPasses
 from core.events import Log
 from core.methods import get_method
 from core.methods.base import Edit, StageOutput
 from core.methods.losses import divergence
 from core.methods.scrub import error_in_mix, leave, nearest_snapshot, stay
 from core.parameters import resolve
-from tests.core.toy import make_engine, make_setting, rows_of, run_to_end, same, trained_net, weights
+from tests.core.toy import make_engine, make_experiment, rows_of, run_to_end, same, trained_net, weights
 
 PARAMETERS = get_method("scrub").parameters
 REWOUND = {"epochs": 4, "max_epochs": 3, "rewind": True, "batch": 16, "forget_batch": 4, "lr": 0.05}
@@ -38,36 +38,36 @@ def test_losses_against_closed_forms_in_float64():
 
 
 def test_a_max_step_really_raises_the_divergence_from_the_original_on_the_forget_set():
-    setting = make_setting("scrub", batch=64, forget_batch=64, lr=0.05, momentum=0.0)
-    engine = make_engine(setting)
-    assert engine.layout.locate(0)[0].stage.phase == "forget"
+    experiment = make_experiment("scrub", batch=64, forget_batch=64, lr=0.05, momentum=0.0)
+    engine = make_engine(experiment)
+    assert engine.timeline.locate(0)[0].stage.phase == "forget"
 
     def gap():
-        batch = setting.train.batch(setting.splits.forget_train)
+        batch = experiment.train.batch(experiment.splits.forget_train)
         with torch.no_grad():
-            student = setting.model.module.eval()(batch.images)
-        return float(divergence(student, setting.teacher(batch.images).logits).mean())
+            student = experiment.model.module.eval()(batch.images)
+        return float(divergence(student, experiment.teacher(batch.images).logits).mean())
 
     before = gap()
     engine.advance()
     assert before == pytest.approx(0, abs=1e-6)
     assert gap() > 1e-4
-    assert not same(weights(setting.model.module), weights(trained_net()))
-    assert same(weights(setting.teacher.module), weights(trained_net()))  # the teacher is the one that stays
+    assert not same(weights(experiment.model.module), weights(trained_net()))
+    assert same(weights(experiment.teacher.module), weights(trained_net()))  # the teacher is the one that stays
 
 
 def test_max_passes_come_first_and_a_min_pass_ends_the_run():
-    plan = make_setting("scrub", epochs=4, max_epochs=2).plan
+    plan = make_experiment("scrub", epochs=4, max_epochs=2).plan
     assert [s.phase for s in plan] == ["forget", "recover", "forget", "recover", "recover", "recover"]
     assert {s.reads for s in plan if s.phase == "forget"} == {"forget"}
-    assert [s.phase for s in make_setting("scrub", epochs=1, max_epochs=5).plan] == ["forget", "recover"]
+    assert [s.phase for s in make_experiment("scrub", epochs=1, max_epochs=5).plan] == ["forget", "recover"]
 
 
 def test_the_class_is_forgotten_and_the_others_are_kept():
-    setting = make_setting("scrub", epochs=5, max_epochs=3, batch=16, forget_batch=8, lr=0.05)
-    context = EngineContext(setting, lambda: None)
+    experiment = make_experiment("scrub", epochs=5, max_epochs=3, batch=16, forget_batch=8, lr=0.05)
+    context = SetPasses(experiment, lambda: None)
     before, kept = context.accuracy("forget"), context.accuracy("retain")
-    run_to_end(make_engine(setting))
+    run_to_end(make_engine(experiment))
     assert context.accuracy("forget") < before / 3
     assert context.accuracy("retain") > kept - 0.05
 
@@ -79,10 +79,10 @@ GOAL = {"goal": "forget accuracy", "epochs": 6, "max_epochs": 6, "batch": 16, "f
 
 def walked(**values):
     """The stages in which a run to its goal took a step, and the engine."""
-    engine = make_engine(make_setting("scrub", **{**GOAL, **values}))
+    engine = make_engine(make_experiment("scrub", **{**GOAL, **values}))
     names = []
-    while engine.step < engine.layout.total:
-        segment, _ = engine.layout.locate(engine.step)
+    while engine.step < engine.timeline.total:
+        segment, _ = engine.timeline.locate(engine.step)
         seen = engine.samples_seen
         engine.advance()
         if engine.samples_seen > seen and segment.stage.name not in names:
@@ -97,8 +97,8 @@ def test_a_run_ends_at_its_goal_and_the_second_pass_is_the_first_to_end_it():
 
 def test_passes_go_on_until_the_class_is_forgotten_and_the_others_are_recovered():
     _, engine = walked(stop_accuracy=0.05, max_drop=0.05)
-    context = EngineContext(engine.setting, lambda: None)
-    untouched = EngineContext(make_setting("scrub"), lambda: None)
+    context = SetPasses(engine.experiment, lambda: None)
+    untouched = SetPasses(make_experiment("scrub"), lambda: None)
     assert context.accuracy("forget") <= 0.05
     assert context.accuracy("retain") >= untouched.accuracy("retain") - 0.05
     names, _ = walked(stop_accuracy=0.0, max_drop=0.0, lr=0.0)  # nothing is ever forgotten: all passes, with max
@@ -106,12 +106,12 @@ def test_passes_go_on_until_the_class_is_forgotten_and_the_others_are_recovered(
 
 
 def test_while_the_class_is_forgotten_passes_only_recover(monkeypatch):
-    monkeypatch.setattr(EngineContext, "accuracy", lambda self, which, limit=None: 0.0 if which == "classes" else found)
+    monkeypatch.setattr(SetPasses, "accuracy", lambda self, which, limit=None: 0.0 if which == "classes" else found)
     found = 0.9
     assert len(walked()[0]) == 3
     found_at_start = iter([0.9])  # the original's; from then on less, so that the others never count as recovered
     monkeypatch.setattr(
-        EngineContext,
+        SetPasses,
         "accuracy",
         lambda self, which, limit=None: 0.0 if which == "classes" else next(found_at_start, 0.5),
     )
@@ -120,22 +120,22 @@ def test_while_the_class_is_forgotten_passes_only_recover(monkeypatch):
 
 def test_a_run_to_a_goal_resumes_from_every_step_to_identical_weights():
     values = {"stop_accuracy": 1.0, "max_drop": 1.0}
-    engine = make_engine(make_setting("scrub", **{**GOAL, **values}))
+    engine = make_engine(make_experiment("scrub", **{**GOAL, **values}))
     states = []
-    while engine.step < engine.layout.total:
+    while engine.step < engine.timeline.total:
         states.append(engine.state())
         engine.advance()
-    final = weights(engine.setting.model.module)
+    final = weights(engine.experiment.model.module)
     for state in states:
-        resumed = make_engine(make_setting("scrub", **{**GOAL, **values}))
+        resumed = make_engine(make_experiment("scrub", **{**GOAL, **values}))
         resumed.restore(state)
-        while resumed.step < resumed.layout.total:
+        while resumed.step < resumed.timeline.total:
             resumed.advance()
-        assert same(final, weights(resumed.setting.model.module)), f"resume at step {state['step']}"
+        assert same(final, weights(resumed.experiment.model.module)), f"resume at step {state['step']}"
 
 
 def test_rewinding_looks_at_all_passes_whatever_the_goal():
-    plan = make_setting("scrub", forget="sample", **REWOUND, goal="forget accuracy").plan
+    plan = make_experiment("scrub", forget="sample", **REWOUND, goal="forget accuracy").plan
     assert all(stage.until is None and stage.unless is None for stage in plan if not isinstance(stage, Edit))
 
 
@@ -158,47 +158,47 @@ def test_the_nearest_error_wins_and_the_latest_of_equals():
 
 
 def test_rewinding_brings_back_the_whole_network_of_the_pass_it_names():
-    setting = make_setting("scrub", forget="sample", **REWOUND)
-    engine = make_engine(setting)
-    context = EngineContext(setting, lambda: None)
+    experiment = make_experiment("scrub", forget="sample", **REWOUND)
+    engine = make_engine(experiment)
+    context = SetPasses(experiment, lambda: None)
     after: dict[int, dict[str, torch.Tensor]] = {}
     errors: dict[int, float] = {}
-    while not isinstance(engine.layout.locate(engine.step)[0].stage, Edit):
-        segment, _ = engine.layout.locate(engine.step)
+    while not isinstance(engine.timeline.locate(engine.step)[0].stage, Edit):
+        segment, _ = engine.timeline.locate(engine.step)
         engine.advance()
         if segment.stage.phase == "recover" and engine.step == segment.last:
-            after[len(after) + 1] = weights(setting.model.module)
+            after[len(after) + 1] = weights(experiment.model.module)
             errors[len(after)] = 1 - context.accuracy("forget")
     mix = torch.bincount(context.labels("forget"), minlength=4)
     goal = error_in_mix(context.logits("unseen"), context.labels("unseen"), mix)
     chosen = nearest_snapshot(errors, goal)
     assert chosen != 4 and len(set(errors.values())) > 1  # otherwise this shows nothing
     engine.advance()
-    assert same(weights(setting.model.module), after[chosen])
+    assert same(weights(experiment.model.module), after[chosen])
     assert not same(after[chosen], after[4])
 
 
 def test_snapshots_take_what_the_method_says_they_do():
     """It goes into the estimate of disk and memory; batch-norm statistics come on top."""
-    setting = make_setting("scrub", forget="sample", **REWOUND)
-    engine = make_engine(setting)
+    experiment = make_experiment("scrub", forget="sample", **REWOUND)
+    engine = make_engine(experiment)
     most = 0
-    while engine.step < engine.layout.total:
+    while engine.step < engine.timeline.total:
         most = max(most, sum(value.nbytes for name, value in engine.aux.items() if name.startswith("snapshot/")))
         engine.advance()
-    parameters = sum(p.nbytes for p in setting.model.module.parameters())
-    state = sum(value.nbytes for value in weights(setting.model.module).values())
-    said = setting.method.copies(setting.values, setting.facts)
+    parameters = sum(p.nbytes for p in experiment.model.module.parameters())
+    state = sum(value.nbytes for value in weights(experiment.model.module).values())
+    said = experiment.method.copies(experiment.values, experiment.facts)
     assert said == 3
     assert said * parameters < most <= said * (state + 8)
 
 
 def test_the_log_says_which_pass_was_kept():
-    events = run_to_end(make_engine(make_setting("scrub", forget="sample", **REWOUND)))
+    events = run_to_end(make_engine(make_experiment("scrub", forget="sample", **REWOUND)))
     assert any(isinstance(e, Log) and "Kept: pass" in e.message for e in events)
 
 
 def test_whole_classes_are_never_rewound():
-    setting = make_setting("scrub", rewind=True)
-    assert not any(isinstance(s, Edit) for s in setting.plan)
-    assert any("No rewinding" in line for line in setting.method.explain(setting.values, setting.facts))
+    experiment = make_experiment("scrub", rewind=True)
+    assert not any(isinstance(s, Edit) for s in experiment.plan)
+    assert any("No rewinding" in line for line in experiment.method.explain(experiment.values, experiment.facts))

@@ -9,23 +9,23 @@ import torch
 import torch.nn.functional as F
 
 from core.data.splits import Splits
-from core.engine.context import EngineContext
+from core.engine.passes import SetPasses
 from core.methods.base import Networks
 from core.methods.unsir import NO_SAMPLE, PENALTY, descended, error_maximising_noise, with_noise
 from core.parameters import resolve
-from tests.core.toy import DATA, make_engine, make_setting, run_to_end, same, weights
+from tests.core.toy import DATA, make_engine, make_experiment, run_to_end, same, weights
 
 
 def two_classes(**values):
     """A setting that forgets classes 1 and 3."""
-    setting = make_setting("unsir", **values)
+    experiment = make_experiment("unsir", **values)
     mask = (DATA.train.labels == 1) | (DATA.train.labels == 3)
-    setting.splits = Splits.of(DATA, mask)
-    return setting
+    experiment.splits = Splits.of(DATA, mask)
+    return experiment
 
 
 def noise_after(steps, **values):
-    context = EngineContext(two_classes(noise_steps=steps, noise_images=5, **values), lambda: None)
+    context = SetPasses(two_classes(noise_steps=steps, noise_images=5, **values), lambda: None)
     return context, error_maximising_noise(context)
 
 
@@ -48,20 +48,20 @@ def test_noise_is_held_by_the_mean_of_its_squares():
 
 
 def test_making_noise_changes_nothing_in_the_network():
-    setting = two_classes(noise_steps=5)
-    before = weights(setting.model.module)
-    modes = [module.training for module in setting.model.module.modules()]
-    error_maximising_noise(EngineContext(setting, lambda: None))
-    assert same(before, weights(setting.model.module))
-    assert modes == [module.training for module in setting.model.module.modules()]
-    assert all(p.grad is None and p.requires_grad for p in setting.model.module.parameters())
+    experiment = two_classes(noise_steps=5)
+    before = weights(experiment.model.module)
+    modes = [module.training for module in experiment.model.module.modules()]
+    error_maximising_noise(SetPasses(experiment, lambda: None))
+    assert same(before, weights(experiment.model.module))
+    assert modes == [module.training for module in experiment.model.module.modules()]
+    assert all(p.grad is None and p.requires_grad for p in experiment.model.module.parameters())
 
 
 def test_noise_images_pass_the_network_some_at_a_time_and_become_the_same(monkeypatch):
     """All at once they do not fit memory for many classes of photographs."""
     _, together = noise_after(4)
     monkeypatch.setattr("core.methods.unsir.CHUNK", 3)
-    context, sizes = EngineContext(two_classes(noise_steps=4, noise_images=5), lambda: None), []
+    context, sizes = SetPasses(two_classes(noise_steps=4, noise_images=5), lambda: None), []
     context.model.module.register_forward_pre_hook(lambda module, given: sizes.append(len(given[0])))
     apart = error_maximising_noise(context)
     assert max(sizes) == 3 and torch.allclose(apart["noise"], together["noise"], atol=1e-6)
@@ -76,17 +76,17 @@ def test_making_noise_ends_where_the_user_ends_the_run():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        error_maximising_noise(EngineContext(two_classes(noise_steps=50), end))
+        error_maximising_noise(SetPasses(two_classes(noise_steps=50), end))
     assert len(calls) == 3
 
 
 @pytest.mark.parametrize(("share", "behind"), [(0.5, 12), (0.25, 4), (0.01, 1)])
 def test_a_batch_gets_its_share_of_noise_behind_it(share, behind):
     _, aux = noise_after(0)
-    setting = make_setting("unsir", noise_share=share)
-    batch = setting.train.batch(torch.arange(12))
-    nets = Networks(setting.model, None, torch.Generator().manual_seed(1), torch.zeros(1, 1, 1), torch.ones(1, 1, 1))
-    made = with_noise(nets, batch, aux, setting.values)
+    experiment = make_experiment("unsir", noise_share=share)
+    batch = experiment.train.batch(torch.arange(12))
+    nets = Networks(experiment.model, None, torch.Generator().manual_seed(1), torch.zeros(1, 1, 1), torch.ones(1, 1, 1))
+    made = with_noise(nets, batch, aux, experiment.values)
     assert len(made) == 12 + behind
     for field in dataclasses.fields(batch):
         assert torch.equal(getattr(made, field.name)[:12], getattr(batch, field.name)), field.name
@@ -102,23 +102,23 @@ def test_forget_images_are_not_looked_at():
     other = dataclasses.replace(DATA, train=dataclasses.replace(DATA.train, images=spoilt))
     results = []
     for data in (DATA, other):
-        setting = make_setting("unsir", data=data, batch=16, noise_images=4, noise_steps=2)
-        run_to_end(make_engine(setting))
-        results.append(weights(setting.model.module))
+        experiment = make_experiment("unsir", data=data, batch=16, noise_images=4, noise_steps=2)
+        run_to_end(make_engine(experiment))
+        results.append(weights(experiment.model.module))
     assert same(*results)
 
 
 def test_the_class_is_forgotten_and_the_others_stay():
-    setting = make_setting("unsir", batch=8, lr=0.02, noise_images=16)
-    context = EngineContext(setting, lambda: None)
+    experiment = make_experiment("unsir", batch=8, lr=0.02, noise_images=16)
+    context = SetPasses(experiment, lambda: None)
     before = context.accuracy("forget"), context.accuracy("retain")
-    events = run_to_end(make_engine(setting))
-    context = EngineContext(setting, lambda: None)
+    events = run_to_end(make_engine(experiment))
+    context = SetPasses(experiment, lambda: None)
     assert context.accuracy("forget") < 0.2 < before[0] and context.accuracy("retain") > before[1] - 0.15
     assert [e.phase for e in events if e.type == "phase_changed"][:2] == ["forget", "recover"]
 
 
 def test_a_share_of_all_is_refused():
     with pytest.raises(ValueError, match=r"noise_share must be a number above 0 and at most 0\.95"):
-        next(p for p in make_setting("unsir").method.parameters if p.name == "noise_share").parse(1.0)
-    assert resolve(make_setting("unsir").method.parameters).noise_share < 0.5
+        next(p for p in make_experiment("unsir").method.parameters if p.name == "noise_share").parse(1.0)
+    assert resolve(make_experiment("unsir").method.parameters).noise_share < 0.5

@@ -8,14 +8,14 @@ from torch import nn
 
 from core.models.tap import TappedModel
 from core.models.work import FORWARD, GRADIENT, block_shares, operations
-from tests.core.toy import make_setting
+from tests.core.toy import make_experiment
 
 # Multiply-adds of one 6x6 image: 3x3 convolution to 6 channels, 54 -> 10, 10 -> 4; torch counts two operations each.
 CONV, HIDDEN, HEAD = 2 * 36 * 9 * 6, 2 * 54 * 10, 2 * 10 * 4
 
 
 def test_kinds_of_passes_cost_what_they_compute():
-    setting = make_setting("finetune")
+    setting = make_experiment("finetune")
 
     def of(kind: str) -> float:
         return operations({kind: 3}, setting.model, setting.train.batch(torch.arange(2)).images) / 3

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from core.engine.control import Interrupted
-from core.engine.full import FullOutputs
-from core.engine.outputs import SetOutputs
+from core.engine.outputs import FullOutputs, SetOutputs
 from core.models.trust import Trust
 from core.session.baseline import baseline, summarise
 from core.session.bench import Bench
@@ -72,7 +71,7 @@ def test_outputs_are_taken_once_and_read_again(bench, monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("the images were passed through the network again")
 
-    monkeypatch.setattr("core.engine.full.collect", refuse)
+    monkeypatch.setattr("core.engine.outputs.collect", refuse)
     again = baseline(bench.on("cpu", threads=1))
     assert np.array_equal(again.train.loss, measured.train.loss)
 

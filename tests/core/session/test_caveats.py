@@ -11,7 +11,7 @@ import torch
 from core.data.dataset import ImageSet
 from core.data.splits import Splits
 from core.engine.control import Control
-from core.engine.setting import facts_of
+from core.engine.experiment import facts_of
 from core.errors import ForgetSetError
 from core.methods import get_method
 from core.parameters import resolve

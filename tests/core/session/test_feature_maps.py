@@ -9,8 +9,7 @@ import torch
 from core.data.dataset import Dataset, ImageSet
 from core.data.preprocessing import Preprocessing
 from core.data.splits import Splits
-from core.engine.full import FullOutputs
-from core.engine.outputs import SetOutputs
+from core.engine.outputs import FullOutputs, SetOutputs
 from core.errors import InputError, StoppedError
 from core.models.architectures import ModelSpec, build_model
 from core.models.formats import write_safetensors

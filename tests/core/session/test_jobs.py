@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from core.engine.full import cache_name
+from core.engine.outputs import cache_name
 from core.errors import MismatchError
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.runs.folder import RunFolder

@@ -8,7 +8,7 @@ import pytest
 from core.data.decoded_cache import DecodedCache
 from core.data.images import Form
 from core.data.index import SHARDS, cache_file
-from core.engine.full import cache_name
+from core.engine.outputs import cache_name
 from core.errors import InputError, MismatchError
 from core.files import file_sha256
 from core.job import DataPart, ForgetPart, Job, ModelPart

@@ -13,8 +13,8 @@ from core.data.batches import NO_AUGMENTATION
 from core.data.splits import Splits
 from core.engine.control import Control
 from core.engine.engine import Engine
+from core.engine.experiment import Experiment
 from core.engine.monitor import Unwatched
-from core.engine.setting import Setting
 from core.errors import UnsafeFileError
 from core.methods import get_method
 from core.models.architectures import ModelSpec, build_model
@@ -129,7 +129,7 @@ def stepped(bench, method_id, preset, settings):
     forget = bench.dataset.train.labels == 1
     bench = bench.on("cpu")
     train, test = bench.images(forget)
-    setting = Setting(
+    setting = Experiment(
         run_id="", method=method, values=resolve(method.parameters, method.preset(preset).values, settings), seed=0,
         model=bench.network(bench.model), splits=Splits.of(bench.dataset, forget), train=train, test=test,
         class_names=bench.dataset.classes, device=cpu, precision="float32", augmentation=NO_AUGMENTATION,

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from core.data.splits import Splits
-from core.engine.full import FullOutputs
-from core.engine.outputs import SetOutputs
+from core.engine.outputs import FullOutputs, SetOutputs
 from core.session.measuring import Progress
 from core.verify import suite
 from tests.core.toy import toy_dataset

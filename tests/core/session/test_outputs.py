@@ -9,19 +9,18 @@ import torch
 from safetensors.torch import load_file
 
 from core.data.preprocessing import Preprocessing
-from core.engine.full import collect_full
-from core.engine.outputs import chunk_size
+from core.engine.outputs import chunk_size, collect_full
 from core.metrics.rows import Rows
 from core.session import outputs
 from core.session.outputs import mapped_outputs, stream_outputs
-from tests.core.toy import make_setting, toy_dataset, trained_net
+from tests.core.toy import make_experiment, toy_dataset, trained_net
 
 torch.set_num_threads(1)
 
 
 @pytest.fixture
 def toy():
-    return make_setting("finetune", trained_net(), data=toy_dataset(train=1300, test=700))
+    return make_experiment("finetune", trained_net(), data=toy_dataset(train=1300, test=700))
 
 
 def equal(one, other) -> bool:
@@ -44,7 +43,7 @@ def test_they_are_those_of_one_pass_and_stay_so_on_disk(toy, tmp_path, monkeypat
 def test_a_damaged_file_is_removed_and_one_of_other_data_is_not_used(toy, tmp_path):
     path = tmp_path / "a.safetensors"
     stream_outputs(toy.model, toy.train, toy.test, path, lambda done, total: None)
-    other = make_setting("finetune", trained_net(), data=toy_dataset(train=1200, test=700))
+    other = make_experiment("finetune", trained_net(), data=toy_dataset(train=1200, test=700))
     assert mapped_outputs(path, other.train, other.test) is None and path.exists()
     path.write_bytes(path.read_bytes()[:5000])
     assert mapped_outputs(path, toy.train, toy.test) is None and not path.exists()

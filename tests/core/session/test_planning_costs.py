@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.engine.layout import Layout
+from core.engine.timeline import Timeline
 from core.errors import RunError
 from core.methods import METHODS
 from core.methods.base import Length, Train
@@ -112,7 +112,7 @@ def test_a_second_set_doubles_the_step_and_a_cached_front_is_filled_once():
     sizes = {"retain": 100, "forget": 20, "all": 120}
 
     def seconds(*stages: Train) -> float:
-        return planning._training_seconds(Layout(stages, sizes), sizes, COST)
+        return planning._training_seconds(Timeline(stages, sizes), sizes, COST)
 
     assert seconds(stage()) == pytest.approx(100)
     assert seconds(stage(beside="forget")) == pytest.approx(200)

@@ -189,7 +189,7 @@ def test_weights_and_statistics_that_are_not_finite_are_not_written(new_run, ben
 
     def spoilt(self):
         yield from engine_run(self)
-        state = self.setting.model.module.state_dict()
+        state = self.experiment.model.module.state_dict()
         next(value for key, value in state.items() if key.endswith(name)).fill_(float("inf"))
 
     monkeypatch.setattr(engine_module.Engine, "run", spoilt)

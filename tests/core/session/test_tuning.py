@@ -33,7 +33,7 @@ from core.session.tuning import Try, chosen_images, keep_tries, tries_file, tune
 from core.states import State
 from tests.core.methods.cases import SHORT as SHORT_VALUES
 from tests.core.session.test_baseline import USER_CODE
-from tests.core.toy import CLASSES, SIDE, ToyNet, make_setting, toy_dataset, trained_net
+from tests.core.toy import CLASSES, SIDE, ToyNet, make_experiment, toy_dataset, trained_net
 
 SHORT = {"rounds": 1, "recover_share": 0.1, "min_steps": 1}
 DATA = toy_dataset(train=80, test=200)
@@ -69,7 +69,7 @@ def tap(net):
 
 
 def judge_of(mode="class", retrained=(), original=None):
-    setting = make_setting("finetune", forget=mode, data=DATA)
+    setting = make_experiment("finetune", forget=mode, data=DATA)
     return Judge(setting.splits, setting.train, setting.test, original or setting.model, [tap(n) for n in retrained])
 
 
@@ -130,7 +130,7 @@ def test_outputs_that_are_no_numbers_have_no_score():
 
 def test_a_test_part_without_a_calibration_half_is_refused():
     small = toy_dataset(train=80, test=32)
-    setting = make_setting("finetune", data=small)
+    setting = make_experiment("finetune", data=small)
     with pytest.raises(InputError, match=r"too few test images .* 32, .* Choose settings by hand"):
         Judge(setting.splits, setting.train, setting.test, setting.model, [])
 

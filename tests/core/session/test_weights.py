@@ -18,7 +18,7 @@ from core.session.running import run
 from core.session.training import reference_key
 from core.states import State
 from tests.core.methods.cases import SHORT as SHORT_VALUES
-from tests.core.toy import DATA, make_engine, make_setting, run_to_end, same, weights
+from tests.core.toy import DATA, make_engine, make_experiment, run_to_end, same, weights
 
 SHORT = {"rounds": 1, "recover_share": 0.1, "min_steps": 1}
 OUTPUTS_ONLY = {"batch": 8, "rounds": 1, "w_da": 0.0, "lr": 0.05}
@@ -43,7 +43,7 @@ def test_an_image_of_weight_0_adds_nothing_whatever_it_shows():
     for weight, equal in ((0.0, True), (1.0, False)):
         results = []
         for data in (DATA, spoilt):
-            setting = make_setting("muda", data=data, **{**OUTPUTS_ONLY, "w_da": 1.0})
+            setting = make_experiment("muda", data=data, **{**OUTPUTS_ONLY, "w_da": 1.0})
             setting.train.weights[ids] = weight
             results.append(_final(setting))
         assert same(*results) is equal
@@ -51,17 +51,17 @@ def test_an_image_of_weight_0_adds_nothing_whatever_it_shows():
 
 def test_weight_2_counts_twice():
     """All at 2 is the forget term at twice its weight: a power of two, so bit for bit."""
-    setting = make_setting("muda", **OUTPUTS_ONLY)
+    setting = make_experiment("muda", **OUTPUTS_ONLY)
     setting.train.weights[setting.splits.forget_train] = 2.0
-    assert same(_final(setting), _final(make_setting("muda", **{**OUTPUTS_ONLY, "w_sd": 2.0})))
+    assert same(_final(setting), _final(make_experiment("muda", **{**OUTPUTS_ONLY, "w_sd": 2.0})))
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=lambda m: m.id)
 def test_a_method_says_truly_whether_it_honours_weights(method):
     mode = "class" if "class" in method.suits else "sample"
     values = SHORT_VALUES.get(method.id, {})
-    plain = _final(make_setting(method, forget=mode, **values))
-    setting = make_setting(method, forget=mode, **values)
+    plain = _final(make_experiment(method, forget=mode, **values))
+    setting = make_experiment(method, forget=mode, **values)
     setting.train.weights[setting.splits.forget_train[::2]] = 0.25
     assert same(plain, _final(setting)) is not method.honours_weights
 

@@ -6,8 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from core.data.splits import Splits
-from core.engine.full import FullOutputs
-from core.engine.outputs import SetOutputs
+from core.engine.outputs import FullOutputs, SetOutputs
 
 CLASSES, CHANNELS = 4, 8
 FORGOTTEN = 1

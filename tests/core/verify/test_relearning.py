@@ -9,14 +9,14 @@ from core.engine.control import Control
 from core.metrics.published import RELEARN_ALPHA
 from core.verify import relearning
 from core.verify.relearning import DRAWS, LONGEST, Ground, batches_to_relearn, relearning_curve
-from tests.core.toy import CLASSES, make_setting
+from tests.core.toy import CLASSES, make_experiment
 
 torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")
 def ground() -> Ground:
-    setting = make_setting("finetune")
+    setting = make_experiment("finetune")
     return Ground(setting.train, setting.test, setting.splits, setting.class_names, setting.device, Control())
 
 
@@ -29,7 +29,7 @@ def names(tap, label: int) -> None:
 
 @pytest.fixture
 def network():
-    return lambda: make_setting("finetune").model
+    return lambda: make_experiment("finetune").model
 
 
 def test_a_curve_is_the_mean_over_the_draws(ground, network, monkeypatch):

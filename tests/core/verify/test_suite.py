@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.engine.full import FullOutputs
+from core.engine.outputs import FullOutputs
 from core.metrics.alignment import measure_alignment
 from core.metrics.class_means import measure_class_means
 from core.metrics.clustering import measure_clustering

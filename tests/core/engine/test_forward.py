@@ -13,7 +13,7 @@ from core.methods.base import Length, Method, Optimiser, Train
 from core.models.split import SplitModel
 from core.models.tap import TappedModel
 from core.models.work import FORWARD, GRADIENT
-from tests.core.toy import DATA, ToyNet, make_engine, make_setting, run_to_end, same, weights
+from tests.core.toy import DATA, ToyNet, make_engine, make_experiment, run_to_end, same, weights
 
 
 def loss(out, batch, aux, values):
@@ -33,7 +33,7 @@ def test_a_second_set_stands_behind_the_first_in_each_batch():
         seen.append(batch.forget.tolist())
         return loss(out, batch, aux, values)
 
-    run_to_end(make_engine(make_setting(method(loss=watch, beside="forget"))))
+    run_to_end(make_engine(make_experiment(method(loss=watch, beside="forget"))))
     assert all(row[:8] == [False] * 8 and all(row[8:]) and row[8:] for row in seen)
 
 
@@ -51,21 +51,22 @@ def test_a_prepared_batch_takes_the_place_of_the_one_read_and_repeats_by_step():
         drawn.append(noise)
         return dataclasses.replace(batch, images=(batch.images + noise).clamp(networks.low, networks.high))
 
-    first = make_engine(make_setting(method(prepare=prepare)))
+    first = make_engine(make_experiment(method(prepare=prepare)))
     run_to_end(first)
     assert not torch.equal(drawn[0], drawn[1])
-    again = make_engine(make_setting(method(prepare=prepare)))
+    again = make_engine(make_experiment(method(prepare=prepare)))
     run_to_end(again)
     assert torch.equal(drawn[0], drawn[4])
-    assert same(weights(first.setting.model.module), weights(again.setting.model.module))
-    assert first.setting.model.module.training and all(p.requires_grad for p in first.setting.model.module.parameters())
+    assert same(weights(first.experiment.model.module), weights(again.experiment.model.module))
+    module = first.experiment.model.module
+    assert module.training and all(p.requires_grad for p in module.parameters())
 
 
 def test_what_is_not_tuned_keeps_its_weights_and_statistics():
-    engine = make_engine(make_setting(method(tunes="last-2")))
-    before = weights(engine.setting.model.module)
+    engine = make_engine(make_experiment(method(tunes="last-2")))
+    before = weights(engine.experiment.model.module)
     run_to_end(engine)
-    after = weights(engine.setting.model.module)
+    after = weights(engine.experiment.model.module)
     front = [name for name in before if name.startswith("block1")]
     assert front and all(torch.equal(before[name], after[name]) for name in front)
     assert not torch.equal(before["head.weight"], after["head.weight"])
@@ -76,10 +77,10 @@ def test_a_cached_front_gives_the_same_weights_as_none(tunes):
     """Without dropout both ways compute the same function; caching only leaves out what does not change."""
     runs = []
     for cached in (False, True):
-        engine = make_engine(make_setting(method(tunes=tunes, cached=cached), ToyNet(dropout=0.0)))
+        engine = make_engine(make_experiment(method(tunes=tunes, cached=cached), ToyNet(dropout=0.0)))
         run_to_end(engine)
-        assert (f"tail:{tunes}" in engine.setting.work) is cached
-        runs.append(weights(engine.setting.model.module))
+        assert (f"tail:{tunes}" in engine.experiment.work) is cached
+        runs.append(weights(engine.experiment.model.module))
     assert all(torch.allclose(runs[0][name], runs[1][name], atol=1e-5) for name in runs[0])
 
 
@@ -87,13 +88,13 @@ def test_the_front_is_not_run_again_in_the_steps():
     """Seen from outside: a front broken after the first step changes nothing in the steps that follow."""
     runs = []
     for broken in (False, True):
-        engine = make_engine(make_setting(method(tunes="last-2", cached=True)))
+        engine = make_engine(make_experiment(method(tunes="last-2", cached=True)))
         engine.advance()
         if broken:
             with torch.no_grad():
-                engine.setting.model.module.block1[0].weight.zero_()
+                engine.experiment.model.module.block1[0].weight.zero_()
         engine.advance()
-        runs.append(engine.setting.model.head.weight.detach().clone())
+        runs.append(engine.experiment.model.head.weight.detach().clone())
     assert torch.equal(*runs)
 
 
@@ -104,11 +105,11 @@ def test_an_untrained_network_stands_beside_and_is_the_same_at_every_step():
         seen.append((batch.ids, out.untrained))
         return loss(out, batch, aux, values)
 
-    engine = make_engine(make_setting(method(loss=watch, needs=frozenset({"untrained"}), reads="all")))
+    engine = make_engine(make_experiment(method(loss=watch, needs=frozenset({"untrained"}), reads="all")))
     run_to_end(engine)
-    fresh = engine._supply._untrained
+    fresh = engine._forward._untrained
     assert isinstance(fresh, TappedModel)
-    assert not torch.equal(fresh.head.weight, engine.setting.model.head.weight)
+    assert not torch.equal(fresh.head.weight, engine.experiment.model.head.weight)
     for ids, logits in seen:
         images = DATA.preprocessing.apply(DATA.train.images[ids])
         assert torch.allclose(fresh(images).logits, logits, atol=1e-5)
@@ -120,10 +121,10 @@ def test_parameters_with_gradient_reach_the_loss_under_their_names():
         penalty = sum(p.abs().sum() for p in out.parameters.values())
         return {"loss": 0.0 * out.logits.sum() + penalty}
 
-    setting = make_setting(method(loss=watch, needs=frozenset({"parameters"}), tunes="head"))
-    before = setting.model.head.weight.detach().abs().sum()
-    run_to_end(make_engine(setting))
-    assert setting.model.head.weight.abs().sum() < before
+    experiment = make_experiment(method(loss=watch, needs=frozenset({"parameters"}), tunes="head"))
+    before = experiment.model.head.weight.detach().abs().sum()
+    run_to_end(make_engine(experiment))
+    assert experiment.model.head.weight.abs().sum() < before
 
 
 def test_progress_runs_from_zero_over_the_stage():
@@ -133,7 +134,7 @@ def test_progress_runs_from_zero_over_the_stage():
         seen.append(out.progress)
         return loss(out, batch, aux, values)
 
-    run_to_end(make_engine(make_setting(method(loss=watch))))
+    run_to_end(make_engine(make_experiment(method(loss=watch))))
     assert seen == [0.0, 0.25, 0.5, 0.75]
 
 
@@ -156,27 +157,61 @@ def test_cached_cells_keep_the_layout_of_the_network(monkeypatch):
     real = SplitModel.tail
     monkeypatch.setattr(SplitModel, "tail", lambda self, h, shape: seen.append(h.stride()) or real(self, h, shape))
     net = Narrow().to(memory_format=torch.channels_last)
-    make_engine(make_setting(method(tunes="last-2", cached=True), net)).advance()
+    make_engine(make_experiment(method(tunes="last-2", cached=True), net)).advance()
     assert seen[-1][1] == 1
 
 
 def test_a_run_counts_all_its_images_once_and_over_a_resume():
-    engine = make_engine(make_setting("finetune", epochs=2, batch=16))
+    engine = make_engine(make_experiment("finetune", epochs=2, batch=16))
     run_to_end(engine)
-    assert dict(engine.setting.work) == {"step:all": engine.samples_seen}
-    first = make_engine(make_setting("finetune", epochs=2, batch=16))
+    assert dict(engine.experiment.work) == {"step:all": engine.samples_seen}
+    first = make_engine(make_experiment("finetune", epochs=2, batch=16))
     first.advance()
-    resumed = make_engine(make_setting("finetune", epochs=2, batch=16))
+    resumed = make_engine(make_experiment("finetune", epochs=2, batch=16))
     resumed.restore(first.state())
     run_to_end(resumed)
-    assert resumed.setting.work == engine.setting.work
+    assert resumed.experiment.work == engine.experiment.work
+
+
+RELEARNT = {"relearn_blocks": 2, "relearn_min_steps": 4, "rounds": 2, "min_steps": 4, "batch": 16, "w_sd": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("method", "values"),
+    [
+        ("scrub", {"epochs": 2, "max_epochs": 2, "batch": 16, "forget_batch": 8}),
+        ("delete", {"epochs": 3, "batch": 8}),
+        ("muda", {**RELEARNT, "alternation": "round"}),
+    ],
+)
+def test_what_is_looked_up_is_counted_once_over_a_resume_at_any_step(method, values):
+    """A resumed run fills the teacher's table and the cached front anew: nothing that the run itself needed."""
+    engine, states = make_engine(make_experiment(method, **values)), []
+    while engine.step < engine.timeline.total:
+        states.append(engine.state())
+        engine.advance()
+    for state in states:
+        resumed = make_engine(make_experiment(method, **values))
+        resumed.restore(state)
+        while resumed.step < resumed.timeline.total:
+            resumed.advance()
+        assert resumed.experiment.work == engine.experiment.work, f"from step {state['step']}"
+
+
+def test_a_run_that_begins_again_asks_the_teacher_once_only():
+    """The original does not change with the weights, so its logits of the forget set still hold."""
+    engine = make_engine(make_experiment("delete", epochs=3, batch=8))
+    engine.advance()
+    list(engine._begin_again(0))
+    run_to_end(engine)
+    assert engine.experiment.work[FORWARD] == len(engine.experiment.splits.forget_train)
 
 
 def test_a_cached_tail_counts_the_front_once():
     values = {"relearn_blocks": 2, "relearn_min_steps": 4, "rounds": 1, "min_steps": 4, "batch": 16, "w_sd": 0.0}
-    engine = make_engine(make_setting("muda", **values))
+    engine = make_engine(make_experiment("muda", **values))
     run_to_end(engine)
-    counts = dict(engine.setting.work)
+    counts = dict(engine.experiment.work)
     assert counts.pop("front:last-2") == 80
     assert counts.pop("tail:last-2") == engine.samples_seen
     assert counts.pop(FORWARD) == 60  # the basis of the round
@@ -185,8 +220,8 @@ def test_a_cached_tail_counts_the_front_once():
 
 @pytest.mark.parametrize("method", ["ssd", "scrub", "bad-teacher"])
 def test_gradients_and_other_networks_are_counted(method):
-    engine = make_engine(make_setting(method))
+    engine = make_engine(make_experiment(method))
     run_to_end(engine)
-    kinds = set(engine.setting.work)
+    kinds = set(engine.experiment.work)
     assert kinds & {GRADIENT, FORWARD}
-    assert engine.setting.operations() > 0
+    assert engine.experiment.operations() > 0

@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from core.engine.context import EngineContext
-from tests.core.toy import DATA, make_setting, same, weights
+from core.engine.passes import SetPasses
+from tests.core.toy import DATA, make_experiment, same, weights
 
 
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -16,7 +16,7 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 @pytest.fixture
 def context():
-    return EngineContext(make_setting("finetune"), lambda: None)
+    return SetPasses(make_experiment("finetune"), lambda: None)
 
 
 def one_by_one(context) -> list[dict[str, torch.Tensor]]:
@@ -62,7 +62,7 @@ def test_gradients_reach_parameters_that_a_stage_has_frozen(context):
 
 
 def test_a_layer_that_cannot_be_vectorised_is_taken_one_by_one(context, monkeypatch):
-    import core.engine.gradients as module
+    import core.engine.passes as module
 
     expected = context.squared_gradients("forget", cross_entropy)
 

@@ -1,4 +1,4 @@
-"""Everything a run computes with, put together once: data on the device, models, sets, method and its values."""
+"""What a run computes with: a method and its values, the model and its frozen original, the data on the device."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 
 from core.data.batches import NO_AUGMENTATION, Augmentation, ImageStore
 from core.data.splits import Splits, stratified
-from core.engine.layout import Layout
+from core.engine.timeline import Timeline
 from core.methods.base import Facts, Method, Stage, Train, parts_of
 from core.models.tap import TappedModel
 from core.models.work import operations
@@ -19,7 +19,7 @@ from core.parameters import Values
 
 
 @dataclass
-class Setting:
+class Experiment:
     """A method applied to a model and data. `model` is trained in place; `teacher` is its frozen original."""
 
     run_id: str
@@ -35,18 +35,16 @@ class Setting:
     precision: str = "float32"
     augmentation: Augmentation = NO_AUGMENTATION
     plan: tuple[Stage, ...] = field(init=False)
-    layout: Layout = field(init=False)
+    timeline: Timeline = field(init=False)
     teacher: TappedModel | None = field(init=False, default=None)
     work: Counter[str] = field(init=False, default_factory=Counter)  # images passed so far, by kind of pass
 
     def __post_init__(self) -> None:
         self.train.set_alone(self.splits.alone)
         self.plan = tuple(self.method.plan(self.values, self.facts))
-        self.layout = Layout(self.plan, self.sizes)
+        self.timeline = Timeline(self.plan, self.sizes)
         if any("teacher" in part.needs for stage in self.plan for part in parts_of(stage)):
-            frozen = copy.deepcopy(self.model.module).eval()
-            for parameter in frozen.parameters():
-                parameter.requires_grad_(False)
+            frozen = copy.deepcopy(self.model.module).eval().requires_grad_(False)
             self.teacher = TappedModel(frozen, self.model.num_classes, input_shape=self.input_shape)
 
     @property
@@ -70,6 +68,10 @@ class Setting:
     def operations(self) -> float:
         """Return the floating-point operations of all passes so far."""
         return operations(self.work, self.model, self.train.batch(torch.zeros(2, dtype=torch.int64)).images)
+
+    def store(self, name: str) -> ImageStore:
+        """Return the images of one of core.data.splits.SETS."""
+        return self.train if name.endswith("train") else self.test
 
     def members(self, part: Train) -> torch.Tensor:
         """Return the ids a stage may read, (m,) int64: its set, or a stratified share fixed by the seed."""

@@ -1,8 +1,9 @@
-"""A plan laid on one line: position is one integer, and everything that varies in time is a function of it."""
+"""A plan laid on one line of steps: the position is one integer, and all that varies in time is a function of it."""
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,22 +14,22 @@ from core.methods.base import Alternate, Edit, Optimiser, Refresh, Stage, Train,
 
 @dataclass(frozen=True)
 class Segment:
-    """One stage with its place on the line. `starts` holds each stream's batch position at the segment's start."""
+    """One stage with its place on the line.
+
+    `parts`: the stages whose steps it consists of; none for an edit. `places`: of each part the batch in its stream
+    that it begins with, and how many batches of that stream a round of all parts takes.
+    """
 
     stage: Stage
     first: int
     steps: int
-    starts: dict[str, int]
+    parts: tuple[Train, ...]
+    places: tuple[tuple[int, int], ...]
 
     @property
     def last(self) -> int:
         """The step after the segment's last."""
         return self.first + self.steps
-
-    @property
-    def parts(self) -> tuple[Train, ...]:
-        """The stages whose steps this segment consists of; empty for an edit."""
-        return parts_of(self.stage)
 
     def renewed(self, taken: int) -> Refresh | None:
         """Return what makes constants anew after so many steps of the segment, where that is due.
@@ -45,46 +46,52 @@ class Segment:
 
     def turn(self, index: int) -> tuple[Train, int]:
         """Return whose turn step `index` of the segment is, and the batch position in that part's stream."""
-        parts = self.parts
-        cycle, place = divmod(index, len(parts))
-        part = parts[place]
-        key = stream_of(part)
-        same = [stream_of(p) == key for p in parts]
-        return part, self.starts[key] + cycle * sum(same) + sum(same[:place])
+        rounds, place = divmod(index, len(self.parts))
+        begins, taken = self.places[place]
+        return self.parts[place], begins + rounds * taken
 
 
-class Layout:
-    """All segments of a plan; `locate` turns a step into a segment and the index in it."""
+class Timeline:
+    """All segments of a plan, one after the other."""
 
     def __init__(self, plan: Sequence[Stage], sizes: dict[str, int]) -> None:
         """`sizes`: how many training samples "retain", "forget" and "all" have."""
         self.segments: list[Segment] = []
-        cursors: Counter[str] = Counter()
+        read: Counter[str] = Counter()  # batches of each stream in the segments before
         first = 0
         for stage in plan:
-            steps = _steps(stage, sizes)
-            segment = Segment(stage, first, steps, {stream_of(p): cursors[stream_of(p)] for p in parts_of(stage)})
-            self.segments.append(segment)
+            steps, parts = _steps(stage, sizes), parts_of(stage)
+            streams = [stream_of(part) for part in parts]
+            places = tuple(
+                (read[stream] + streams[:place].count(stream), streams.count(stream))
+                for place, stream in enumerate(streams)
+            )
+            self.segments.append(Segment(stage, first, steps, parts, places))
             first += steps
-            for part, share in Counter(parts_of(stage)).items():
-                cursors[stream_of(part)] += steps // len(parts_of(stage)) * share
+            for part, share in Counter(parts).items():
+                read[stream_of(part)] += steps // len(parts) * share
         self.total = first
+        self._firsts = [segment.first for segment in self.segments]
 
     def locate(self, step: int) -> tuple[Segment, int]:
         """Return the segment that holds `step` (0 <= step < total) and the index of the step in it."""
-        for segment in self.segments:
-            if segment.first <= step < segment.last:
-                return segment, step - segment.first
-        raise IndexError(f"step {step} is outside 0..{self.total - 1}")
+        if not 0 <= step < self.total:
+            raise IndexError(f"step {step} is outside 0..{self.total - 1}")
+        segment = self.segments[bisect_right(self._firsts, step) - 1]  # of several with this first step the longest
+        return segment, step - segment.first
 
     def describe(self) -> list[dict[str, object]]:
-        """Return name, phase, first and last step of every part that takes steps, for the strip above the plots."""
-        rows: list[dict[str, object]] = []
-        for segment in self.segments:
-            if segment.steps:
-                phase = "alternate" if isinstance(segment.stage, Alternate) else segment.stage.phase
-                rows.append({"name": segment.stage.name, "phase": phase, "first": segment.first, "last": segment.last})
-        return rows
+        """Return name, phase, first step and the step after the last of every segment with steps, for the plots."""
+        return [
+            {"name": s.stage.name, "phase": phase_of(s.stage), "first": s.first, "last": s.last}
+            for s in self.segments
+            if s.steps
+        ]
+
+
+def phase_of(stage: Stage) -> str:
+    """Return the phase by which plots show a stage."""
+    return "alternate" if isinstance(stage, Alternate) else stage.phase
 
 
 def stream_of(part: Train) -> str:
@@ -111,12 +118,8 @@ def learning_rate(optimiser: Optimiser, progress: float) -> float:
 def _steps(stage: Stage, sizes: dict[str, int]) -> int:
     if isinstance(stage, Edit):
         return 1
-    if isinstance(stage, Alternate):
-        return _train_steps(stage.parts[0], sizes) * len(stage.parts)
-    return _train_steps(stage, sizes)
-
-
-def _train_steps(part: Train, sizes: dict[str, int]) -> int:
-    if part.length.steps is not None:
-        return part.length.steps
-    return batches_in(part.length.epochs or 0, set_size(part, sizes), part.batch)
+    parts = parts_of(stage)
+    length, first = parts[0].length, parts[0]
+    if length.steps is not None:
+        return length.steps * len(parts)
+    return batches_in(length.epochs or 0, set_size(first, sizes), first.batch) * len(parts)

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from core.data.batches import Order, batches_per_epoch, derive_seed, permutation
-from core.engine.layout import Layout, learning_rate
+from core.engine.timeline import Timeline, learning_rate
 from core.methods.base import Alternate, Edit, Length, Optimiser, Train
 from core.methods.common import classification
-from tests.core.toy import DATA, make_engine, make_setting, run_to_end
+from tests.core.toy import DATA, make_engine, make_experiment, run_to_end
 
 SIZES = {"retain": 60, "forget": 20, "all": 80}
 
@@ -26,7 +26,7 @@ def test_segments_follow_each_other_without_gaps():
         _train("d", "retain", length=Length(epochs=0), batch=16),
         _train("e", "all", length=Length(steps=7)),
     ]
-    layout = Layout(plan, SIZES)
+    layout = Timeline(plan, SIZES)
     assert [(s.first, s.steps) for s in layout.segments] == [(0, 3), (3, 1), (4, 2), (6, 0), (6, 7)]
     assert layout.total == 13
     assert [layout.locate(step)[0].stage.name for step in range(13)] == ["a"] * 3 + ["b"] + ["c"] * 2 + ["e"] * 7
@@ -37,12 +37,12 @@ def test_segments_follow_each_other_without_gaps():
 @pytest.mark.parametrize(("epochs", "steps"), [(0.07, 7), (0.14, 14), (0.071, 8), (1.1, 110), (0.001, 1), (0, 0)])
 def test_parts_of_a_pass_are_not_lengthened_by_rounding(epochs, steps):
     plan = [_train("a", "retain", length=Length(epochs=epochs), batch=10)]
-    assert Layout(plan, {"retain": 1000}).total == steps
+    assert Timeline(plan, {"retain": 1000}).total == steps
 
 
 def test_a_stream_goes_on_where_an_earlier_stage_left_it():
     recover = _train("recover", "retain", phase="recover", length=Length(epochs=0.25), batch=10)
-    layout = Layout([recover, recover], SIZES)
+    layout = Timeline([recover, recover], SIZES)
     positions = []
     for step in range(layout.total):
         segment, index = layout.locate(step)
@@ -53,7 +53,7 @@ def test_a_stream_goes_on_where_an_earlier_stage_left_it():
 def test_alternating_parts_take_turns_and_each_keeps_its_own_place():
     forget = _train("forget", "forget", length=Length(epochs=1), batch=10)
     recover = _train("recover", "retain", length=Length(epochs=1), batch=10)
-    layout = Layout([Alternate("both", (forget, recover, recover)), recover], SIZES)
+    layout = Timeline([Alternate("both", (forget, recover, recover)), recover], SIZES)
     assert layout.total == 6 + 6
     turns = [layout.segments[0].turn(i) for i in range(6)]
     assert [(part.name, position) for part, position in turns] == [
@@ -96,20 +96,20 @@ def test_step_size_schedules_stay_within_the_declared_one(schedule):
 
 
 def test_a_finetuned_model_reads_retain_images_only():
-    setting = make_setting("finetune", forget="class", epochs=1, batch=16)
-    engine = make_engine(setting)
+    experiment = make_experiment("finetune", forget="class", epochs=1, batch=16)
+    engine = make_engine(experiment)
     seen = []
-    original = setting.train.batch
-    setting.train.batch = lambda ids, *rest: seen.append(ids) or original(ids, *rest)  # type: ignore[method-assign]
-    while engine.step < engine.layout.total:
+    original = experiment.train.batch
+    experiment.train.batch = lambda ids, *rest: seen.append(ids) or original(ids, *rest)  # type: ignore[method-assign]
+    while engine.step < engine.timeline.total:
         engine.advance()
     ids = torch.cat(seen)
     assert not (DATA.train.labels[ids] == 1).any()
-    assert sorted(ids.tolist()) == setting.splits.retain_train.tolist()
+    assert sorted(ids.tolist()) == experiment.splits.retain_train.tolist()
 
 
 def test_events_name_every_stage_once():
-    events = run_to_end(make_engine(make_setting("muda", rounds=2, batch=8, alternation="round")))
+    events = run_to_end(make_engine(make_experiment("muda", rounds=2, batch=8, alternation="round")))
     named = [e.stage for e in events if e.type == "phase_changed"]
     assert named == ["forget, round 1 of 2", "recover, round 1 of 2", "forget, round 2 of 2", "recover, round 2 of 2"]
 

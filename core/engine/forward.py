@@ -1,0 +1,265 @@
+"""The front half of a step: its batch, and the forward passes of the networks on it.
+
+Orders and augmentation, the networks beside the trained one, and what is passed through them once and then looked up:
+the teacher's logits on images that stay as they are, and the activations behind a frozen front.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from core.data.batches import AHEAD, NO_AUGMENTATION, Batch, Order, derive_seed, joined
+from core.devices import autocast
+from core.engine.experiment import Experiment
+from core.engine.outputs import chunk_size, collect
+from core.engine.timeline import Segment, stream_of
+from core.methods.base import Aux, Networks, StageOutput, Train, parts_of
+from core.models.architectures import reinitialise
+from core.models.split import SplitModel, split_for
+from core.models.tap import Output, TappedModel, evaluating, gradients_to
+from core.models.work import FORWARD
+
+LARGEST_FRONT = 2 * 2**30  # bytes of cached activations; where there are more, the front is computed in each step
+
+
+class ForwardPasses:
+    """Batches of an experiment's stages and the networks' outputs on them."""
+
+    def __init__(self, experiment: Experiment, check: Callable[[], None]) -> None:
+        """`check` is called between the chunks of long passes and may raise."""
+        self._experiment, self._check = experiment, check
+        self._autocast = autocast(experiment.device, experiment.precision)
+        self._orders: dict[str, Order] = {}
+        samples = len(experiment.train)
+        self._teacher_table: torch.Tensor | None = None
+        self._teacher_filled = torch.zeros(samples, dtype=torch.bool)  # rows of the table
+        self._teacher_counted = torch.zeros(samples, dtype=torch.bool)  # passes that the run's work holds
+        self._untrained: TappedModel | None = None
+        self._front: FrozenFront | None = None
+        self._front_counted = ""  # the tuned part in front of which passes were counted last
+        self._bounds: tuple[torch.Tensor, torch.Tensor] | None = None
+        self.batch_size = 0  # of the latest step
+
+    def enter(self, segment: Segment) -> None:
+        """Compute once what the segment's steps look up: the teacher's logits, and activations behind the front."""
+        for part in segment.parts:
+            if "teacher" in part.needs and self._looks_up_teacher(part):
+                self._fill_teacher_table(self._read_by(part))
+        first = segment.parts[0]
+        if not first.cached:
+            self.drop_front()  # its blocks may move now
+        elif self._front is None or self._front.tunes != first.tunes:
+            stages = self._experiment.plan
+            alike = [p for stage in stages for p in parts_of(stage) if p.cached and p.tunes == first.tunes]
+            ids = torch.cat([self._read_by(part) for part in alike]).unique()  # once for all stages that need it
+            self._front = FrozenFront.of(self._experiment, first.tunes, ids, self._check)
+            if self._front is not None and self._front_counted != first.tunes:
+                self._experiment.work[f"front:{first.tunes}"] += len(ids)
+                self._front_counted = first.tunes
+
+    def drop_front(self) -> None:
+        """Forget what was computed with weights that have changed or are about to."""
+        self._front, self._front_counted = None, ""
+
+    def state(self) -> dict[str, Any]:
+        """Return for a checkpoint which passes are counted already: a resumed run computes them anew."""
+        return {"teacher": self._teacher_counted.clone(), "front": self._front_counted}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what `state` returned."""
+        self._teacher_counted, self._front_counted = state["teacher"].cpu(), state["front"]
+
+    def batch(self, part: Train, position: int, step: int, aux: Aux) -> Batch:
+        """Return batch `position` of a part's stream, prepared as the part says."""
+        experiment, stream = self._experiment, stream_of(part)
+        batch = self._read(part, part.reads, stream, position)
+        if part.beside is not None:
+            batch = joined(batch, self._read(part, part.beside, f"{stream}:beside:{part.beside}", position))
+        if part.prepare is not None:
+            with evaluating(experiment.model.module), gradients_to(experiment.model.module, ()):
+                batch = part.prepare(self._networks(step), batch, aux, experiment.values)
+        self.batch_size = len(batch)
+        return batch
+
+    def outputs(self, part: Train, batch: Batch, progress: float) -> StageOutput:
+        """Run the networks inside the autocast region; what comes out is float32. `progress`: 0..1 over the stage."""
+        with self._autocast:
+            out = self._trained(part, batch)
+            teacher = self._teacher(part, batch) if "teacher" in part.needs else None
+            untrained = self._untrained_logits(batch) if "untrained" in part.needs else None
+        return StageOutput(
+            out.logits.float(),
+            out.features.float(),
+            tuple(layer.float() for layer in out.layers),
+            None if teacher is None else teacher.float(),
+            None if untrained is None else untrained.float(),
+            self._parameters(part) if "parameters" in part.needs else {},
+            progress,
+        )
+
+    # -- batches -------------------------------------------------------------------------------------------------
+
+    def _read(self, part: Train, which: str, key: str, position: int) -> Batch:
+        experiment = self._experiment
+        store, stream = experiment.train, part.stream or part.phase
+        if key not in self._orders:
+            members = experiment.members(part) if which == part.reads else experiment.ids(which)
+            device = experiment.device if store.resident else None
+            self._orders[key] = Order(members, len(store), part.batch, experiment.seed, stream, device)
+        order = self._orders[key]
+        ids, epoch = order.ids(position)
+        if self._starts_behind_the_front(part):
+            return store.unread(ids)
+        augmentation = experiment.augmentation if part.augment and not part.cached else NO_AUGMENTATION
+        batch = store.batch(ids, augmentation, experiment.seed, stream, epoch)
+        if store.streamed:
+            for further in range(position + 1, position + 1 + AHEAD):
+                store.prefetch(order.ids(further)[0])
+        return batch
+
+    def _starts_behind_the_front(self, part: Train) -> bool:
+        return part.cached and part.prepare is None and self._front is not None and "untrained" not in part.needs
+
+    def _read_by(self, part: Train) -> torch.Tensor:
+        members = self._experiment.members(part)
+        return members if part.beside is None else torch.cat([members, self._experiment.ids(part.beside)])
+
+    def _networks(self, step: int) -> Networks:
+        experiment = self._experiment
+        if self._bounds is None:
+            span = torch.tensor([0, 255], dtype=torch.uint8, device=experiment.device)
+            channels, height, width = experiment.input_shape
+            images = span[:, None, None, None].expand(2, height, width, channels)
+            extremes = experiment.train.preprocessing.apply(images)
+            self._bounds = extremes[0, :, :1, :1], extremes[1, :, :1, :1]
+        generator = torch.Generator(experiment.device).manual_seed(derive_seed(experiment.seed, "prepare", step))
+        return Networks(experiment.model, experiment.teacher, generator, *self._bounds)
+
+    # -- networks ------------------------------------------------------------------------------------------------
+
+    def _trained(self, part: Train, batch: Batch) -> Output:
+        if self._front is not None and self._starts_behind_the_front(part):
+            self._experiment.work[f"tail:{part.tunes}"] += len(batch)
+            return self._front.outputs(batch)
+        model, rows = self._experiment.model, len(batch) // (part.copies + 1)
+        self._experiment.work[f"step:{part.tunes}"] += rows
+        out = model(batch.images[:rows])
+        if rows == len(batch):
+            return out
+        with torch.no_grad():
+            copies = model(batch.images[rows:])
+        self._experiment.work[FORWARD] += len(batch) - rows
+        return Output(
+            torch.cat([out.logits, copies.logits]),
+            torch.cat([out.features, copies.features]),
+            tuple(torch.cat(pair) for pair in zip(out.layers, copies.layers, strict=True)),
+        )
+
+    def _teacher(self, part: Train, batch: Batch) -> torch.Tensor:
+        """Return the teacher's logits (n, K), looked up where its images are always the same."""
+        assert self._experiment.teacher is not None
+        if self._teacher_table is not None and self._looks_up_teacher(part):
+            return self._teacher_table[batch.ids]
+        self._experiment.work[FORWARD] += len(batch)
+        with torch.no_grad():
+            return self._experiment.teacher(batch.images).logits
+
+    def _looks_up_teacher(self, part: Train) -> bool:
+        plain = part.prepare is None and (not part.augment or part.cached)
+        return plain and (part.cached or (part.reads == "forget" and part.beside is None))
+
+    def _fill_teacher_table(self, ids: torch.Tensor) -> None:
+        experiment = self._experiment
+        assert experiment.teacher is not None
+        missing = ids[~self._teacher_filled[ids]]
+        if not len(missing):
+            return
+        outputs = collect(
+            experiment.teacher, experiment.train, missing, experiment.precision, lambda done: self._check()
+        )
+        if self._teacher_table is None:
+            classes = experiment.splits.num_classes
+            self._teacher_table = torch.zeros(len(experiment.train), classes, device=experiment.device)
+        self._teacher_table[missing.to(experiment.device)] = outputs.logits.to(experiment.device)
+        experiment.work[FORWARD] += int((~self._teacher_counted[missing]).sum())
+        self._teacher_filled[missing] = self._teacher_counted[missing] = True
+
+    def _untrained_logits(self, batch: Batch) -> torch.Tensor:
+        """Return the logits (n, K) of a network of the same kind with fresh weights, the same ones in every step."""
+        experiment = self._experiment
+        if self._untrained is None:
+            fresh = copy.deepcopy(experiment.model.module).eval().requires_grad_(False)
+            reinitialise(fresh, derive_seed(experiment.seed, "untrained"))
+            self._untrained = TappedModel(fresh, experiment.model.num_classes, input_shape=experiment.input_shape)
+        experiment.work[FORWARD] += len(batch)
+        with torch.no_grad():
+            return self._untrained(batch.images).logits
+
+    def _parameters(self, part: Train) -> dict[str, torch.nn.Parameter]:
+        chosen = {id(parameter) for parameter in self._experiment.model.tuned_parameters(part.tunes)}
+        named = self._experiment.model.module.named_parameters()
+        return {name: parameter for name, parameter in named if id(parameter) in chosen}
+
+
+class FrozenFront:
+    """Activations that the first tuned block receives, by sample id; kept in the precision they were computed in."""
+
+    def __init__(
+        self,
+        split: SplitModel,
+        tunes: str,
+        rows: torch.Tensor,
+        activations: torch.Tensor,
+        channels_last: bool,
+        image_shape: tuple[int, int, int],
+    ) -> None:
+        """`activations`: (m, ...), channels behind where `channels_last`; `rows`: (n_train,), -1 where not kept."""
+        self.tunes = tunes
+        self._split, self._rows, self._activations = split, rows, activations
+        self._channels_last, self._image_shape = channels_last, torch.Size(image_shape)
+
+    @classmethod
+    def of(
+        cls, experiment: Experiment, tunes: str, ids: torch.Tensor, check: Callable[[], None]
+    ) -> FrozenFront | None:
+        """Pass `ids` (n,) through the front once; None where the network cannot be cut there or it would be too much.
+
+        Chunks are the same whenever this is asked for the same samples, so a resumed run gets the same bits.
+        """
+        model, store = experiment.model, experiment.train
+        split = split_for(model, tunes)
+        if split is None:
+            return None
+        with evaluating(model.module):
+            if not split.holds(store.batch(ids[:2]).images):
+                return None
+            kept, channels_last, done = None, False, 0
+            for batch in store.chunks(ids, chunk_size(store)):
+                with autocast(experiment.device, experiment.precision):
+                    activations = split.front(batch.images)
+                channels_last = activations.ndim == 4 and activations.is_contiguous(memory_format=torch.channels_last)
+                activations = activations.permute(0, 2, 3, 1) if channels_last else activations
+                if kept is None:
+                    if activations[0].nbytes * len(ids) > LARGEST_FRONT:
+                        return None
+                    kept = activations.new_empty((len(ids), *activations.shape[1:]))
+                kept[done : done + len(batch)] = activations
+                done += len(batch)
+                check()
+        assert kept is not None
+        rows = torch.full((len(store),), -1, dtype=torch.int64)
+        rows[ids] = torch.arange(len(ids))
+        return cls(split, tunes, rows.to(experiment.device), kept, channels_last, experiment.input_shape)
+
+    def outputs(self, batch: Batch) -> Output:
+        """Return the network's outputs on a batch's samples, from their cached activations on."""
+        activations = self._activations.index_select(0, self._rows[batch.ids])
+        if self._channels_last:
+            # Truly so: maps of 1x1 count as both layouts, and on the wrong one the bfloat16 gradient of a convolution's
+            # weight came out of memory that was never written.
+            activations = activations.permute(0, 3, 1, 2)
+        return self._split.tail(activations, self._image_shape)

@@ -1,0 +1,181 @@
+"""Passes over whole sets that only read the network: what a refresh, an edit or a rule may ask while a run goes on.
+
+Outputs and gradients of a set, in chunks between which the run can be interrupted; gradients in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch.func import functional_call, grad, vmap
+
+from core.data.batches import ImageStore
+from core.data.splits import stratified
+from core.engine.experiment import Experiment
+from core.engine.outputs import SetOutputs, collect
+from core.methods.base import Aux, Objective
+from core.models.tap import TappedModel, evaluating, gradients_to, main_logits
+from core.models.work import FORWARD, GRADIENT
+
+CHUNK = 250  # images whose gradient is taken at once
+LARGEST_CHUNK = 2**27  # bytes of single-sample gradients held at once
+
+Gradients = dict[str, torch.Tensor]
+
+
+class SetPasses:
+    """The `Context` of methods for an experiment.
+
+    Sets are named as in `Experiment.ids`; with `limit`, about so many samples of one are taken, stratified.
+    """
+
+    def __init__(self, experiment: Experiment, check: Callable[[], None]) -> None:
+        """`check` is called after every chunk and raises where the run should end."""
+        self._experiment, self._check = experiment, check
+        self.model = experiment.model
+        self.values = experiment.values
+        self.aux: Aux = {}
+        self.seed = experiment.seed
+        self.num_classes = experiment.splits.num_classes
+        self.forget_classes = experiment.splits.forget_classes
+        self.facts = experiment.facts
+        self.input_shape = experiment.input_shape
+        self.device = experiment.device
+        self.said: list[str] = []  # lines for the log that the engine has not passed on yet
+
+    def logits(self, which: str, limit: int | None = None) -> torch.Tensor:
+        """Return (n, K) logits of a set."""
+        return self._collect(which, limit).logits
+
+    def features(self, which: str, limit: int | None = None) -> torch.Tensor:
+        """Return (n, C) features of a set."""
+        return self._collect(which, limit).features
+
+    def layer_features(self, which: str, limit: int | None = None) -> list[torch.Tensor]:
+        """Return the pooled features of every tapped layer, the head's input last."""
+        outputs = self._collect(which, limit)
+        return [*outputs.layers, outputs.features]
+
+    def labels(self, which: str, limit: int | None = None) -> torch.Tensor:
+        """Return (n,) int64 true labels, in the order of `logits`."""
+        store, ids = self._samples(which, limit)
+        return store.labels[ids.to(store.device)].cpu()
+
+    def losses(self, which: str, limit: int | None = None) -> torch.Tensor:
+        """Return (n,) cross-entropies of a set, on the run's device."""
+        outputs = self._collect(which, limit)
+        return F.cross_entropy(outputs.logits, outputs.labels, reduction="none").to(self.device)
+
+    def accuracy(self, which: str, limit: int | None = None) -> float:
+        """Return the share of a set that the model gets right, 0..1."""
+        outputs = self._collect(which, limit)
+        return float((outputs.logits.argmax(dim=1) == outputs.labels).float().mean())
+
+    def gradient(self, which: str, objective: Objective, limit: int | None = None) -> Gradients:
+        """Return the gradient of the objective's mean over a set, by parameter name."""
+        store, ids = self._samples(which, limit)
+        self._experiment.work[GRADIENT] += len(ids)
+        named = self.model.trained_parameters()
+        total = {name: torch.zeros_like(parameter, dtype=torch.float32) for name, parameter in named.items()}
+        with evaluating(self.model.module), gradients_to(self.model.module, named.values()):
+            for chunk in ids.split(CHUNK):
+                batch = store.batch(chunk)
+                value = objective(self.model(batch.images).logits.float(), batch.labels).sum() / max(1, len(ids))
+                parts = torch.autograd.grad(value, list(named.values()), allow_unused=True)
+                for name, part in zip(named, parts, strict=True):
+                    if part is not None:
+                        total[name] += part
+                self._check()
+        return total
+
+    def sample_gradients(self, which: str, objective: Objective, limit: int | None = None) -> Iterator[Gradients]:
+        """Yield gradients of single samples by parameter name, (m, *shape) each; m is chosen by the network's size.
+
+        The network is in eval mode only while it computes, not while the caller uses what it was given.
+        """
+        store, ids = self._samples(which, limit)
+        self._experiment.work[GRADIENT] += len(ids)
+        module = self.model.module
+        parameters = {name: parameter.detach() for name, parameter in self.model.trained_parameters().items()}
+        every = (*module.named_parameters(), *module.named_buffers())
+        constants = {name: value.detach() for name, value in every if name not in parameters}
+        size = 4 * sum(p.numel() for p in parameters.values())
+
+        def of_sample(weights: Gradients, image: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+            logits = main_logits(functional_call(module, (weights, constants), (image[None],)))
+            return objective(logits.float(), label[None]).sum()
+
+        one = grad(of_sample)
+        many = vmap(one, in_dims=(None, 0, 0), randomness="same")
+        vectorised = True
+        for chunk in ids.split(max(1, min(CHUNK, LARGEST_CHUNK // max(1, size)))):
+            batch, gradients = store.batch(chunk), None
+            with evaluating(module):
+                if vectorised:
+                    try:
+                        gradients = many(parameters, batch.images, batch.labels)
+                    except (RuntimeError, ValueError):  # a layer that vmap does not know: one sample at a time
+                        vectorised = False
+                if gradients is None:
+                    rows = [one(parameters, *sample) for sample in zip(batch.images, batch.labels, strict=True)]
+                    gradients = {name: torch.stack([row[name] for row in rows]) for name in parameters}
+            yield gradients
+            self._check()
+
+    def squared_gradients(self, which: str, objective: Objective, limit: int | None = None) -> Gradients:
+        """Return the mean over a set of squared gradients of single samples: the diagonal of an empirical Fisher
+        matrix.
+        """  # noqa: D205
+        total: Gradients = {}
+        for gradients in self.sample_gradients(which, objective, limit):
+            for name, rows in gradients.items():
+                square = rows.square().sum(dim=0)
+                total[name] = square if name not in total else total[name] + square
+        count = len(self._samples(which, limit)[1])
+        return {name: value / max(1, count) for name, value in total.items()}
+
+    @contextmanager
+    def trying(self, weights: Mapping[str, torch.Tensor]) -> Iterator[None]:
+        """Give the network these weights, by parameter name, for a while; the old ones are put back."""
+        named = dict(self.model.module.named_parameters())
+        before = {name: named[name].detach().clone() for name in weights}
+        try:
+            _write(named, weights)
+            yield
+        finally:
+            _write(named, before)
+
+    @contextmanager
+    def frozen(self) -> Iterator[TappedModel]:
+        """Give the network in eval mode for a while: gradients flow to its images, not to its weights."""
+        with evaluating(self.model.module), gradients_to(self.model.module, ()):
+            yield self.model
+
+    def check(self) -> None:
+        """Raise where the run should end."""
+        self._check()
+
+    def say(self, message: str) -> None:
+        """Put a line for people into the run's log."""
+        self.said.append(message)
+
+    def _collect(self, which: str, limit: int | None) -> SetOutputs:
+        store, ids = self._samples(which, limit)
+        self._experiment.work[FORWARD] += len(ids)
+        return collect(self.model, store, ids, self._experiment.precision, lambda done: self._check())
+
+    def _samples(self, which: str, limit: int | None) -> tuple[ImageStore, torch.Tensor]:
+        experiment, splits = self._experiment, self._experiment.splits
+        unseen = which == "unseen"
+        store, labels = (experiment.test, splits.test_labels) if unseen else (experiment.train, splits.labels)
+        ids = experiment.ids(which)
+        return store, ids if limit is None else stratified(labels, ids, limit, experiment.seed)
+
+
+def _write(named: Mapping[str, torch.nn.Parameter], weights: Mapping[str, torch.Tensor]) -> None:
+    with torch.no_grad():
+        for name, value in weights.items():
+            named[name].copy_(value)
