@@ -28,7 +28,7 @@ from core.engine.experiment import Experiment
 from core.engine.monitor import Unwatched
 from core.engine.timeline import Segment
 from core.methods import METHODS
-from core.methods.base import Method, trainable
+from core.methods.base import Method
 from core.models.split import SplitModel, split_for
 
 STEPS = 12  # in one turn, at least; a whole number of rounds where stages take turns
@@ -149,7 +149,7 @@ def _bare(made: Experiment, segment: Segment, noted: list[list[Pass]]) -> Callab
     """Return a function that does the noted passes of one step after the other, with one optimiser step each."""
     module = made.model.module
     part = segment.parts[0]
-    weights = trainable(made.model, part.tunes)
+    weights = made.model.tuned_parameters(part.tunes)
     optimiser = torch.optim.SGD(weights, lr=1e-5, momentum=0.9, weight_decay=5e-4, fused=True)
     most = max(call.images for calls in noted for call in calls)
     batch = made.train.batch(torch.arange(most))
