@@ -35,7 +35,6 @@ def _method(loss, **stage):
         "Toy",
         "For tests.",
         "",
-        "baseline",
         (Parameter("lr", "float", 0.1, "Step."),),
         plan=lambda values, facts: [Train("only", "forget", "retain", loss, **options)],
     )

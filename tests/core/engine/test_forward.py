@@ -23,7 +23,7 @@ def loss(out, batch, aux, values):
 def method(**stage) -> Method:
     base = Train("s", "train", "retain", loss, Length(steps=4), batch=8, optimiser=Optimiser(lr=0.05))
     plan = [dataclasses.replace(base, **stage)]
-    return Method("probe", "Probe", "Probe.", "", "baseline", (), lambda values, facts: plan)
+    return Method("probe", "Probe", "Probe.", "", (), lambda values, facts: plan)
 
 
 def test_a_second_set_stands_behind_the_first_in_each_batch():

@@ -26,7 +26,7 @@ def stage(name="s", **changes) -> Train:
 
 
 def method(*plan) -> Method:
-    return Method("probe", "Probe", "Probe.", "", "baseline", (), lambda values, facts: list(plan))
+    return Method("probe", "Probe", "Probe.", "", (), lambda values, facts: list(plan))
 
 
 @pytest.fixture

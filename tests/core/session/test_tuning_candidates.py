@@ -21,7 +21,7 @@ PARAMETERS = (
 
 
 def method(*search: SearchRange, parameters=PARAMETERS) -> Method:
-    return Method("m", "M", "M.", "", "baseline", parameters, lambda values, facts: [], search=search)
+    return Method("m", "M", "M.", "", parameters, lambda values, facts: [], search=search)
 
 
 def some(chosen: Method, count: int, seed: int = 0, **given):
