@@ -1,4 +1,4 @@
-"""What a model has forgotten before: the requests of the runs it came from, with when each of them ended."""
+"""Earlier requests: what an opened model has forgotten in the runs it came from, and when those runs ended."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ def earlier_requests(model: OpenedModel, dataset: Dataset) -> Earlier:
     if chain is None:
         return Earlier((), np.zeros(len(dataset.train), bool), unknown_requests(model.card, path))
     times = _ended(path)
-    return Earlier(tuple(EarlierRequest(one, times.get(one.job_sha256)) for one in chain.requests), chain.mask)
+    requests = tuple(EarlierRequest(request, times.get(request.job_sha256)) for request in chain.requests)
+    return Earlier(requests, chain.mask)
 
 
 def _ended(model: Path) -> dict[str, float]:
@@ -69,5 +70,5 @@ def _ended(model: Path) -> dict[str, float]:
             before = folder.job().model.path
             folder = earlier_run(Path(before)) if before else None
     except (AppError, OSError):
-        pass  # a run further back is gone: its request is told without its time
+        pass  # a run further back is gone: its request is shown without its time
     return times

@@ -1,4 +1,4 @@
-"""What a run's curves are held against while it goes: earlier measurements of other models for the same forget set."""
+"""Markers beside a run's curves: what was measured earlier of other models for the same forget set."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Marker:
     k: int | None = None
 
     def or_else(self, other: Marker) -> Marker:
-        """Fill what is not known here with what `other` knows."""
+        """Fill the values that are None here with those of `other`."""
         names = ("retain_accuracy", "forget_accuracy", "alignment", "k")
         return replace(self, **{n: getattr(other, n) for n in names if getattr(self, n) is None})
 
@@ -37,23 +37,23 @@ def markers(job: Job, runs_folder: Path | None = None) -> tuple[Marker, ...]:
     if job.forget.mode == "none":
         return ()
     by_sample = job.forget.mode == "sample"
-    found: dict[str, Marker] = {}
+    markers_of: dict[str, Marker] = {}
     for run in trained_references(job).values():
         with contextlib.suppress(Exception):
-            _add(found, _of_reference(run, by_sample))
+            _add(markers_of, _of_reference(run, by_sample))
     for report in _reports(job, runs_folder):
         for key, measures in (report.get("models") or {}).items():
             if key in ("original", "head_only", "retrained") and isinstance(measures, Mapping):
-                _add(found, _of_measures(key, measures, by_sample))
+                _add(markers_of, _of_measures(key, measures, by_sample))
     order = ("original", "head_only", "retrained")
-    return tuple(sorted(found.values(), key=lambda marker: order.index(marker.model)))
+    return tuple(sorted(markers_of.values(), key=lambda marker: order.index(marker.model)))
 
 
 def _reports(job: Job, runs_folder: Path | None) -> Iterable[Mapping[str, Any]]:
     if runs_folder is None or not runs_folder.is_dir():
         return
-    for run, other in jobs_in(runs_folder):
-        if other.kind == "unlearn" and same_forget_set(job, other) and other.model.sha256 == job.model.sha256:
+    for run, done in jobs_in(runs_folder):
+        if done.kind == "unlearn" and same_forget_set(job, done) and done.model.sha256 == job.model.sha256:
             with contextlib.suppress(Exception):
                 report = run.report()
                 if report:
@@ -80,6 +80,6 @@ def _of_measures(key: str, measures: Mapping[str, Any], by_sample: bool) -> Mark
     return Marker(key, measures.get("retain_test_accuracy"), forget, alignment.get("value"), alignment.get("k"))
 
 
-def _add(found: dict[str, Marker], marker: Marker) -> None:
-    known = found.get(marker.model)
-    found[marker.model] = known.or_else(marker) if known else marker
+def _add(markers_of: dict[str, Marker], marker: Marker) -> None:
+    before = markers_of.get(marker.model)
+    markers_of[marker.model] = before.or_else(marker) if before else marker

@@ -67,8 +67,8 @@ def rows_text(rows: Sequence[Row]) -> str:
     header = ["run", "outcome", "retain-test", "forget", "forget-test", "time", "verdict"]
 
     def line(row: Row) -> list[str]:
-        found = row.measures or {}
-        values = [percent(found.get(f"{name}_accuracy")) for name in ("retain_test", "forget", "forget_test")]
+        measures = row.measures or {}
+        values = [percent(measures.get(f"{name}_accuracy")) for name in ("retain_test", "forget", "forget_test")]
         seconds = duration(row.seconds) if row.seconds is not None else DASH
         return [row.run, row.outcome, *values, seconds, (row.verdict or DASH).replace("_", " ")]
 

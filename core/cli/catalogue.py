@@ -38,22 +38,15 @@ def run_methods(given: argparse.Namespace, screen: Screen) -> int:
 def describe_method(method: Method) -> dict[str, Any]:
     """Return what is declared of a method as plain data."""
     return {
-        "id": method.id,
-        "title": method.title,
-        "summary": method.summary,
-        "citation": method.citation,
-        "status": method.status,
-        "starts_from": method.starts_from,
-        "suits": sorted(method.suits),
-        "needs": sorted(method.needs),
-        "trained_on": sorted(method.trained_on),
+        **_fields(method, "id", "title", "summary", "citation", "status", "starts_from"),
+        **{name: sorted(getattr(method, name)) for name in ("suits", "needs", "trained_on")},
         "honours_weights": method.honours_weights,
         "search": [asdict(searched) for searched in method.searched],
         "notes": list(method.notes),
         "parameters": [_describe_parameter(parameter) for parameter in method.parameters],
         "presets": [
-            {"name": p.name, "title": p.title, "reason": p.reason, "suits": sorted(p.suits), "values": dict(p.values)}
-            for p in method.presets
+            {**_fields(preset, "name", "title", "reason"), "suits": sorted(preset.suits), "values": dict(preset.values)}
+            for preset in method.presets
         ],
     }
 
@@ -62,24 +55,23 @@ def _describe_parameter(parameter: Parameter) -> dict[str, Any]:
     return {
         "name": parameter.name,
         "title": parameter.label,
-        "kind": parameter.kind,
-        "default": parameter.default,
-        "rule": parameter.rule,
-        "low": parameter.low,
-        "high": parameter.high,
+        **_fields(parameter, "kind", "default", "rule", "low", "high"),
         "choices": list(parameter.choices),
-        "unit": parameter.unit,
-        "group": parameter.group,
-        "help": parameter.help,
+        **_fields(parameter, "unit", "group", "help"),
     }
+
+
+def _fields(declared: object, *names: str) -> dict[str, Any]:
+    """Return the attributes `names` of a declaration by name."""
+    return {name: getattr(declared, name) for name in names}
 
 
 def _in_short(method: Method) -> str:
     lines = [f"{method.id}  {method.title}", wrapped(method.summary, "  ")]
     suits = " and ".join(sorted(method.suits))
     presets = ", ".join(preset.name for preset in method.presets)
-    told = f"{method.status}; for {suits} forgetting" + (f"; presets: {presets}" if presets else "")
-    lines.append(wrapped(told, "  "))
+    facts_line = f"{method.status}; for {suits} forgetting" + (f"; presets: {presets}" if presets else "")
+    lines.append(wrapped(facts_line, "  "))
     return "\n".join(lines)
 
 
@@ -125,19 +117,13 @@ def run_datasets(given: argparse.Namespace, screen: Screen) -> int:
     root = options.path_option(given.data_root) if given.data_root else None
     rows: list[dict[str, Any]] = []
     for source in catalogue():
-        found = source.find(root) if source.folders else None
-        rows.append(
-            {
-                "id": source.id,
-                "title": source.title,
-                "summary": source.summary,
-                "classes": source.classes,
-                "channels": source.channels,
-                "size": list(source.size),
-                "available": source.available(root),
-                "folder": str(found) if found else None,
-            }
-        )
+        folder = source.find(root) if source.folders else None
+        rows.append({
+            **_fields(source, "id", "title", "summary", "classes", "channels"),
+            "size": list(source.size),
+            "available": source.available(root),
+            "folder": str(folder) if folder else None,
+        })  # fmt: skip
     header = ("name", "data set", "on this machine", "classes", "channels", "size")
     cells = (
         (r["id"], f"{r['title']}. {r['summary']}", "yes" if r["available"] else "no", count(r["classes"]),
@@ -160,15 +146,12 @@ def run_architectures(given: argparse.Namespace, screen: Screen) -> int:
 
     rows: list[dict[str, Any]] = [
         {
-            "id": one.id,
-            "title": one.title,
-            "summary": one.summary,
-            "family": one.family,
-            "default_size": list(one.default_size),
-            "min_size": one.min_size,
+            **_fields(architecture, "id", "title", "summary", "family"),
+            "default_size": list(architecture.default_size),
+            "min_size": architecture.min_size,
             "in_channels": None,  # any number
         }
-        for one in architectures()
+        for architecture in architectures()
     ]
     header = ("name", "architecture", "made for", "smallest")
     cells = ((r["id"], r["title"], " × ".join(map(str, r["default_size"])), str(r["min_size"])) for r in rows)

@@ -26,22 +26,22 @@ def run_compare(given: argparse.Namespace, screen: Screen) -> int:
     from core.verify.comparison import blocks, compare, render_comparison
 
     runs = _opened(given.runs)
-    found = compare(runs)
-    for text in found["differences"]:
+    comparison = compare(runs)
+    for text in comparison["differences"]:
         screen.notice(f"warning: {text}")
-    for each in found["runs"]:
-        code = each["verdict"]["code"] or "not checked"
-        screen.say(f"{each['run']}: {each['title']}, seed {each['seed']}, {code}")
-    for block in blocks(found):
+    for row in comparison["runs"]:
+        code = row["verdict"]["code"] or "not checked"
+        screen.say(f"{row['run']}: {row['title']}, seed {row['seed']}, {code}")
+    for block in blocks(comparison):
         screen.say(f"\n{block.title}\n")
         screen.say(table(block.header, block.rows))
         if block.note:
             screen.say(wrapped(block.note))
     if given.html:
         path = options.path_option(given.html)
-        write_atomic(path, render_comparison(found, _title(found)).encode())
+        write_atomic(path, render_comparison(comparison, _title(comparison)).encode())
         screen.say(f"\nPage  {shown(path)}")
-    screen.document(found)
+    screen.document(comparison)
     return 0
 
 
@@ -56,6 +56,6 @@ def _opened(texts: list[str]) -> list[Run]:
     return runs_of(folders)
 
 
-def _title(found: dict[str, Any]) -> str:
-    methods = dict.fromkeys(str(run["title"]) for run in found["runs"])
+def _title(comparison: dict[str, Any]) -> str:
+    methods = dict.fromkeys(str(run["title"]) for run in comparison["runs"])
     return " and ".join(methods) if len(methods) < 4 else f"{len(methods)} methods"

@@ -43,15 +43,15 @@ def run_evaluate(given: argparse.Namespace, screen: Screen) -> int:
 
 
 def _references(given: list[tuple[str, str]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    paths: dict[str, Any] = {}
     for name, text in given:
-        if name in found:
+        if name in paths:
             raise UsageError(f"--reference {name} is given twice", "Name the second one retrained-2, for example")
         path = options.path_option(text)
         if not path.exists():
             raise NotFoundError(f"There is no file or folder {path}", "It is what --reference names")
-        found[name] = path
-    return found
+        paths[name] = path
+    return paths
 
 
 def _text(measures: dict[str, Any], bench: Any, selection: Any) -> str:

@@ -8,8 +8,7 @@ import time
 from core.cli import options
 from core.cli.output import Screen
 from core.cli.progress import Loading
-from core.cli.running import require_going, run_to_end, stop_on_interrupt
-from core.errors import InputError
+from core.cli.running import new_folder, require_going, run_to_end, stop_on_interrupt
 from core.verify.numbers import duration
 
 
@@ -27,16 +26,14 @@ def run_example(given: argparse.Namespace, screen: Screen) -> int:
 
     from core.engine.control import Control
     from core.places import runs_home
-    from core.runs.folder import MODEL, MODEL_PT, RunFolder
+    from core.runs.folder import MODEL, MODEL_PT
     from core.session.example import open_example
     from core.session.exporting import read_back_run
     from core.session.jobs import create_run, make_unlearn_job
 
     began = time.monotonic()
     name = f"example-{datetime.datetime.now():%Y%m%d-%H%M%S}"
-    folder = RunFolder(options.path_option(given.out) if given.out else runs_home() / name)
-    if folder.exists and not given.resume:
-        raise InputError(f"{folder.path} already holds a run", "Choose another folder, or go on with it: --resume")
+    folder = new_folder(given.out or str(runs_home() / name), given.resume)
     control = Control()
     with stop_on_interrupt(control):
         example = open_example(control, Loading(screen))

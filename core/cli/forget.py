@@ -147,8 +147,8 @@ def _read_list(path: Path, allow_missing: bool, dataset: Dataset, screen: Screen
             )
         if more:
             screen.notice(f"{found}. Not found:")
-            for each in missing:
-                screen.notice(each)
+            for entry in missing:
+                screen.notice(entry)
         else:
             screen.notice(f"{found}. Not found: {', '.join(missing)}.")
     if match.in_test:

@@ -74,56 +74,57 @@ def _near(given: argparse.Namespace, screen: Screen) -> int:
     selection = forget.chosen_selection(given, dataset, screen)
     selection.check()
     outputs = bench.outputs(model) if model is not None else None
-    found = similar_images(dataset, selection.mask, outputs, model.sha256 if model is not None else "", loading)
+    duplicates = similar_images(dataset, selection.mask, outputs, model.sha256 if model is not None else "", loading)
     screen.end_line()
     screen.say(f"{dataset.title}: {selection.describe()}\n")
-    screen.say(similar_text(found, dataset))
+    screen.say(similar_text(duplicates, dataset))
     document: dict[str, Any] = {
         "kind": "dataset", "path": given.path,
         "forget": {"mode": selection.mode, "count": selection.count},
-        "similar": found.as_dict(dataset.train.paths, _IN_JSON),
+        "similar": duplicates.as_dict(dataset.train.paths, _IN_JSON),
     }  # fmt: skip
     if outputs is not None:
         near = near_forget_set(outputs, selection.mask)
         screen.say(f"\n{near_text(near, dataset)}")
         document["near"] = near_dict(near, dataset, _IN_JSON)
     if given.with_similar:
-        document["written"] = _write(options.path_option(given.with_similar), selection, found, dataset, screen)
+        document["written"] = _write(options.path_option(given.with_similar), selection, duplicates, dataset, screen)
     screen.document(document)
     return 0
 
 
-def similar_text(found: Duplicates, dataset: Dataset) -> str:
-    """Lay out near-duplicates: how many, and the most alike side by side."""
-    number = len(found)
+def similar_text(duplicates: Duplicates, dataset: Dataset) -> str:
+    """Lay out near-duplicates that stay: how many, and the most alike side by side."""
+    number = len(duplicates)
     if not number:
         return "Similar images kept: none found."
-    exact = int(found.exact.sum())
+    exact = int(duplicates.exact.sum())
     split = f"{count(exact)} pixel by pixel, {count(number - exact)} near"
     lines = [facts([("Similar images kept", f"{count(number)} ({split})")])]
-    names = dataset.train.paths
-    label = dataset.train.labels
-
-    def name(index: int) -> str:
-        return names[index] if names is not None else f"{index} ({dataset.classes[int(label[index])]})"
-
     rows = [
-        [name(int(kept)), name(int(forgotten)), "same pixels" if exact else ratio(float(agreement))]
+        [_name(dataset, kept), _name(dataset, forgotten), "same pixels" if exact else ratio(float(agreement))]
         for kept, forgotten, exact, agreement in zip(
-            found.kept[:_SHOWN], found.forgotten[:_SHOWN], found.exact, found.agreement, strict=False
+            duplicates.kept[:_SHOWN], duplicates.forgotten, duplicates.exact, duplicates.agreement, strict=False
         )
     ]
     lines.append(table(["kept", "looks like", "agreement"], rows))
     if number > _SHOWN:
         lines.append(f"and {count(number - _SHOWN)} more (all with --json)")
-    if not found.complete:
+    if not duplicates.complete:
         lines.append("Only the likeliest pairs were compared, so there may be more.")
     lines.append("While they stay, the model can go on knowing what you remove. --with-similar FILE adds them.")
     return "\n".join(lines)
 
 
+def _name(dataset: Dataset, index: Any) -> str:
+    """Name a training image: by its file, else by its position and class."""
+    if dataset.train.paths is not None:
+        return dataset.train.paths[int(index)]
+    return f"{int(index)} ({dataset.classes[int(dataset.train.labels[index])]})"
+
+
 def near_text(near: Near, dataset: Dataset) -> str:
-    """Lay out what is likely to suffer: classes by their share of near images, and the nearest images."""
+    """Lay out the kept images likely to be damaged: classes by their share of near images, and the nearest images."""
     labels = dataset.train.labels.numpy()
     rows = near.classes(labels, dataset.num_classes)[:_CLASSES]
     classes = [
@@ -131,13 +132,8 @@ def near_text(near: Near, dataset: Dataset) -> str:
          ratio(row["features"]), ratio(row["gradient"])]
         for row in rows
     ]  # fmt: skip
-    names = dataset.train.paths
-
-    def name(index: int) -> str:
-        return names[index] if names is not None else f"{index} ({dataset.classes[int(labels[index])]})"
-
     images = [
-        [name(int(index)), ratio(float(near.features[index])), ratio(float(near.gradient[index]))]
+        [_name(dataset, index), ratio(float(near.features[index])), ratio(float(near.gradient[index]))]
         for index in near.order("features")[:_NEAREST]
     ]
     note = (
@@ -158,12 +154,12 @@ def _opened(given: argparse.Namespace, loading: Loading) -> Bench:
     return options.bench_option(given, loading).with_data(given.path, options.data_options(given))
 
 
-def _write(path: Path, selection: Selection, found: Duplicates, dataset: Dataset, screen: Screen) -> str:
+def _write(path: Path, selection: Selection, duplicates: Duplicates, dataset: Dataset, screen: Screen) -> str:
     from core.selection import write_forget_list
 
     try:
-        write_forget_list(path, selection.with_samples(found.kept), dataset.train.paths)
+        write_forget_list(path, selection.with_samples(duplicates.kept), dataset.train.paths)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or error}", "Choose another file") from error
-    screen.say(f"\n{plural(selection.count + len(found), 'image')} written to {shown(path)}")
+    screen.say(f"\n{plural(selection.count + len(duplicates), 'image')} written to {shown(path)}")
     return str(path)

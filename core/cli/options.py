@@ -84,14 +84,14 @@ def number(low: float, high: float = math.inf, *, inside: bool = False) -> Calla
 
 def one_of(names: Iterable[str]) -> Callable[[str], str]:
     """Return a type for a fixed set of names, which names the nearest on an error."""
-    known = tuple(names)
+    allowed = tuple(names)
 
     def parse(text: str) -> str:
-        if text in known:
+        if text in allowed:
             return text
-        alike = nearest(text, known, count=1)
+        alike = nearest(text, allowed, count=1)
         meant = f"; did you mean {alike[0]}?" if alike else ""
-        raise argparse.ArgumentTypeError(f"must be one of {', '.join(known)}, got {text!r}{meant}")
+        raise argparse.ArgumentTypeError(f"must be one of {', '.join(allowed)}, got {text!r}{meant}")
 
     return parse
 
@@ -210,10 +210,10 @@ def architecture_option(options: argparse.Namespace) -> str | None:
 
 def run_options(options: argparse.Namespace) -> dict[str, Any]:
     """Return what every job has beside the bench's settings, for the functions of core.session that make one."""
-    found = {"seed": options.seed, "checkpoint_seconds": options.checkpoint_every}
+    settings = {"seed": options.seed, "checkpoint_seconds": options.checkpoint_every}
     if options.monitoring_budget is not None:
-        found["monitoring_budget"] = options.monitoring_budget
-    return found
+        settings["monitoring_budget"] = options.monitoring_budget
+    return settings
 
 
 def bench_option(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from core.cli import options
 from core.cli.output import Screen
 from core.cli.progress import RunProgress
-from core.errors import StoppedError
+from core.errors import InputError, StoppedError
 
 if TYPE_CHECKING:
     from core.engine.control import Control
@@ -87,6 +87,16 @@ def show_result(folder: RunFolder, state: str, screen: Screen) -> int:
     screen.say(result_text(folder))
     screen.document(result_document(folder))
     return StoppedError.exit_code if state == "stopped" else DONE
+
+
+def new_folder(out: str, resume: bool) -> RunFolder:
+    """Return the folder of a run to make, or of one to go on with. Raises InputError where it holds a run already."""
+    from core.runs.folder import RunFolder
+
+    folder = RunFolder(options.path_option(out))
+    if folder.exists and not resume:
+        raise InputError(f"{folder.path} already holds a run", "Choose another folder, or go on with it: --resume")
+    return folder
 
 
 def require_going(control: Control) -> None:

@@ -31,8 +31,8 @@ def run_runs(given: argparse.Namespace, screen: Screen) -> int:
     from core.places import runs_home
 
     folder = options.path_option(given.folder) if given.folder else runs_home()
-    found = [] if not given.folder and not folder.is_dir() else list_runs(folder)
-    rows = [describe_run(one) for one in found]
+    folders = [] if not given.folder and not folder.is_dir() else list_runs(folder)
+    rows = [describe_run(run) for run in folders]
     if rows:
         header = ("run", "state", "method", "forget set", "retain-test", "forget-test", "verdict", "made")
         screen.say(table(header, map(_cells, rows), left=4))
@@ -103,11 +103,7 @@ def _kept_document(folder: RunFolder, traces: Traces, removed: Removed | None) -
     return {
         "run": str(folder.path),
         "kinds": [
-            {
-                "id": kind.id, "title": kind.title, "holds": kind.holds, "files": [str(path) for path in kind.files],
-                "bytes": kind.bytes, "removable": kind.removable, "consequence": kind.consequence,
-            }
-            for kind in traces.kinds
+            {**asdict(kind), "files": [str(path) for path in kind.files]} for kind in traces.kinds
         ],
         "other_runs": list(traces.other_runs),
         "removed": None if removed is None else asdict(removed),

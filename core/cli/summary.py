@@ -50,7 +50,7 @@ def result_document(folder: RunFolder) -> dict[str, Any]:
     """Return what `result_text` says as plain data; accuracies and ratios are 0..1."""
     job, status, report, card = folder.job(), folder.status(), folder.report() or {}, folder.card() or {}
     cost = report.get("cost") or card.get("cost") or {}
-    found: dict[str, Any] = {
+    document: dict[str, Any] = {
         "run": str(folder.path),
         "kind": job.kind,
         "state": status.state,
@@ -65,10 +65,10 @@ def result_document(folder: RunFolder) -> dict[str, Any]:
         "files": {name: str(folder.file(file)) for name, file in FILES.items() if folder.file(file).is_file()},
     }
     if report:
-        found |= {key: report.get(key) for key in ("models", "verdict", "unchanged", "warnings")}
+        document |= {key: report.get(key) for key in ("models", "verdict", "unchanged", "warnings")}
     else:
-        found["measures"] = card.get("measures") or {}
-    return found
+        document["measures"] = card.get("measures") or {}
+    return document
 
 
 def _headline(folder: RunFolder, job: Job, card: Mapping[str, Any]) -> str:
@@ -118,10 +118,10 @@ def _places(folder: RunFolder) -> list[tuple[str, str]]:
 
 
 def _alignment(measures: Mapping[str, Any]) -> str:
-    found = measures.get("dimensional_alignment")
-    if not found or found.get("value") is None:
+    alignment = measures.get("dimensional_alignment")
+    if not alignment or alignment.get("value") is None:
         return DASH
-    return f"{ratio(found['value'])} (k {found['k']}, {percent(found.get('energy'))})"
+    return f"{ratio(alignment['value'])} (k {alignment['k']}, {percent(alignment.get('energy'))})"
 
 
 def _probe(measures: Mapping[str, Any]) -> str:

@@ -7,8 +7,7 @@ import argparse
 from core.cli import forget, options
 from core.cli.output import Screen
 from core.cli.progress import Loading
-from core.cli.running import require_going, require_same_job, run_to_end, stop_on_interrupt
-from core.errors import InputError
+from core.cli.running import new_folder, require_going, require_same_job, run_to_end, stop_on_interrupt
 
 
 def declare_train(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +33,6 @@ def run_train(given: argparse.Namespace, screen: Screen) -> int:
     from core.methods import get_method
     from core.models.architectures import ModelSpec, build_model, get_architecture, is_user_code
     from core.parameters import parse_assignments, resolve
-    from core.runs.folder import RunFolder
     from core.session.jobs import create_run, make_train_job
 
     recipe = parse_assignments(given.recipe, "--recipe")
@@ -43,13 +41,11 @@ def run_train(given: argparse.Namespace, screen: Screen) -> int:
     arch = options.architecture_option(given) or ""
     if not is_user_code(arch):
         get_architecture(arch)
-    folder = RunFolder(options.path_option(given.out))
-    if folder.exists and not given.resume:
-        raise InputError(f"{folder.path} already holds a run", "Choose another folder, or go on with it: --resume")
-    known = options.data_options(given)
+    folder = new_folder(given.out, given.resume)
+    data = options.data_options(given)
     control = Control()
     with stop_on_interrupt(control):
-        bench = options.bench_option(given, Loading(screen), lambda: control.ending).with_data(given.dataset, known)
+        bench = options.bench_option(given, Loading(screen), lambda: control.ending).with_data(given.dataset, data)
         dataset = bench.dataset
         if is_user_code(arch):  # code that fails is told before a folder is made
             size = dataset.preprocessing.size

@@ -7,8 +7,7 @@ import argparse
 from core.cli import forget, options, tuning
 from core.cli.output import Screen
 from core.cli.progress import Loading
-from core.cli.running import require_going, require_same_job, run_to_end, stop_on_interrupt
-from core.errors import InputError
+from core.cli.running import new_folder, require_going, require_same_job, run_to_end, stop_on_interrupt
 
 
 def declare_unlearn(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +38,6 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
     from core.engine.control import Control
     from core.methods import get_method
     from core.parameters import parse_assignments, resolve
-    from core.runs.folder import RunFolder
     from core.session.jobs import create_run, make_unlearn_job
     from core.session.tuning import as_tuned
 
@@ -48,9 +46,7 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
     method = get_method(given.method)
     choose_device(given.device)
     resolve(method.parameters, method.preset(given.preset).values, settings, owner=method.id)
-    folder = RunFolder(options.path_option(given.out))
-    if folder.exists and not given.resume:
-        raise InputError(f"{folder.path} already holds a run", "Choose another folder, or go on with it: --resume")
+    folder = new_folder(given.out, given.resume)
     control = Control()
     with stop_on_interrupt(control):
         bench = options.open_both(given, Loading(screen), lambda: control.ending)

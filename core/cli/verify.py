@@ -94,33 +94,33 @@ def _brought(paths: list[str], folder: RunFolder) -> dict[str, Path]:
     """Return the weights of models the user names, by the name they go by in the report."""
     from core.session.training import reference_from
 
-    found: dict[str, Path] = {}
+    brought: dict[str, Path] = {}
     for text in paths:
         weights = reference_from(options.path_option(text), folder.job())
         name = weights.parent.name if weights.name == "model.safetensors" else weights.stem
-        if weights in found.values():
+        if weights in brought.values():
             raise UsageError(f"--retrained names {text} twice")
         unique, number = name, 1
-        while unique in found:
+        while unique in brought:
             number += 1
             unique = f"{name} {number}"
-        found[unique] = weights
-    return found
+        brought[unique] = weights
+    return brought
 
 
 def _seeds(given: argparse.Namespace, folder: RunFolder, brought: bool, screen: Screen) -> tuple[int, ...]:
     """Return the seeds to train or take: as asked, else (nothing asked, no model brought) those on disk."""
-    asked = TRAIN in given.retrained or given.seeds is not None or (given.suite == "full" and not brought)
-    if asked:
+    wanted = TRAIN in given.retrained or given.seeds is not None or (given.suite == "full" and not brought)
+    if wanted:
         return tuple(range(1, (given.seeds or SEEDS[given.suite]) + 1))
     if brought:
         return ()
     from core.session.training import trained_references
 
-    known = tuple(seed for seed in sorted(trained_references(folder.job())) if seed <= MOST_SEEDS)
-    if known:
-        screen.say(f"Retrained models on disk: seed{'s' * (len(known) > 1)} {', '.join(map(str, known))}.")
-    return known
+    trained = tuple(seed for seed in sorted(trained_references(folder.job())) if seed <= MOST_SEEDS)
+    if trained:
+        screen.say(f"Retrained models on disk: seed{'s' * (len(trained) > 1)} {', '.join(map(str, trained))}.")
+    return trained
 
 
 def _text(folder: RunFolder, report: dict[str, Any]) -> str:

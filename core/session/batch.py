@@ -76,7 +76,7 @@ class BatchRun:
         self.rows = [Row(item.name, item.forget.name, item.method.id, item.seed) for item in self.items]
 
     def step(self, number: int, emit: Emit) -> Row:
-        """Do run `number` (from 0), or see that it is done; an error of it is its row's, and nothing is raised."""
+        """Do run `number` (from 0) or skip it where it is done; its error goes into its row, and nothing is raised."""
         item = self.items[number]
         folder = RunFolder(self._out / item.name)
         try:
@@ -140,7 +140,7 @@ class BatchRun:
 
 
 def row_of(folder: RunFolder, name: str, forget: str, method: str, seed: int, outcome: str) -> Row:
-    """Return the row of a run with a result, from its folder."""
+    """Return the row of a run that has a result, read from its folder."""
     card = folder.card() or {}
     measures = card.get("measures") or {}
     return Row(
@@ -237,17 +237,17 @@ class Group:
 
 def grouped(rows: Sequence[Row]) -> tuple[Group, ...]:
     """Return the rows of a batch by forget set and method, in the order they stand in."""
-    found: dict[tuple[str, str, str], list[Row]] = {}
+    members_of: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         # Two entries may be the same method with other settings: the run's name tells them apart, the seed does not.
-        found.setdefault((row.forget, row.method, row.run.removesuffix(f"-s{row.seed}")), []).append(row)
+        members_of.setdefault((row.forget, row.method, row.run.removesuffix(f"-s{row.seed}")), []).append(row)
     return tuple(
         Group(
             forget, _entry(name, forget, method), tuple(members),
             {key: mean_interval([(row.measures or {}).get(key) for row in members]) for key, _ in SHOWN},
             mean_interval([row.seconds for row in members]),
         )
-        for (forget, method, name), members in found.items()
+        for (forget, method, name), members in members_of.items()
     )  # fmt: skip
 
 
@@ -260,7 +260,7 @@ def mean_text(taken: Mapping[str, Any]) -> str:
 
 
 def csv_text(groups: Sequence[Group]) -> str:
-    """Return the table as CSV: shares from 0 to 1, times in seconds; empty where nothing is known."""
+    """Return the table as CSV: shares 0..1, times in seconds; an empty field where nothing was measured."""
     keys = [key for key, _ in SHOWN]
     header = ["forget_set", "method", "runs", "ended", "seeds"]
     header += [f"{key}_{part}" for key in (*keys, "seconds") for part in ("mean", "low", "high")]
@@ -268,8 +268,9 @@ def csv_text(groups: Sequence[Group]) -> str:
     out = csv.writer(text, lineterminator="\n")
     out.writerow([*header, "verdicts"])
     for group in groups:
-        taken = [*(group.measures[key] for key in keys), group.seconds]
-        numbers = ["" if one[part] is None else repr(float(one[part])) for one in taken for part in _PARTS]
+        intervals = [*(group.measures[key] for key in keys), group.seconds]
+        values = [interval[part] for interval in intervals for part in _PARTS]
+        numbers = ["" if value is None else repr(float(value)) for value in values]
         seeds = " ".join(str(row.seed) for row in group.rows)
         verdicts = " ".join(f"{code}:{number}" for code, number in group.verdicts.most_common())
         out.writerow([group.forget, group.method, len(group.rows), group.ended, seeds, *numbers, verdicts])

@@ -14,7 +14,7 @@
     preset = ""
     set = { epochs = 2 }
 
-All that can be told wrong without the model and the data is told when the file is read.
+What can be seen to be wrong without the model and the data is reported when the file is read, all at once.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def read_batch(path: Path) -> Batch:
 
 
 class _Reader:
-    """Takes a file's content apart and collects what is wrong."""
+    """Turns a file's content into a Batch and collects all that is wrong with it."""
 
     def __init__(self, path: Path, content: dict[str, Any]) -> None:
         self._path, self._content = path, content
@@ -258,7 +258,7 @@ class _Reader:
         return path if path.is_absolute() else self._home / path
 
     def _data(self, text: str) -> str:
-        """Return a name as it is, and a path as one that holds from everywhere."""
+        """Return a data set's name as it is, and a path as one that is valid from every folder."""
         path = self._file(text)
         return text if find_source(text) is not None and not path.exists() else str(path)
 
@@ -279,5 +279,5 @@ _METHOD = ("id", "name", "preset", "set")
 
 def _seeds(value: Any) -> tuple[int, ...]:
     if isinstance(value, list):
-        value = ",".join(str(one) for one in value)
+        value = ",".join(str(seed) for seed in value)
     return parse_seeds(str(value))

@@ -1,4 +1,4 @@
-"""Gives a model back as a file: written beside its place, read again, compared, and only then put there."""
+"""Exports a model as a file: written beside its place, read again, compared, and only then moved there."""
 
 from __future__ import annotations
 
@@ -183,43 +183,43 @@ def _check_format(format: str, out: Path) -> None:
 
 
 def _beside(source: Source, out: Path, card: bool, report: bool, forget_list: bool) -> dict[str, Path]:
-    """Name the files that go with the model."""
-    found = {"card": out.with_suffix(".json")} if card else {}
+    """Return the files to write beside the model, by kind."""
+    files = {"card": out.with_suffix(".json")} if card else {}
     for wanted, (kind, name) in zip((report, forget_list), _COPIES.items(), strict=True):
         if not wanted:
             continue
         if source.folder is None or not source.folder.file(name).is_file():
             raise InputError(f"{source.model.path} has no {kind} to put beside it", "Only a finished run has one")
-        found[kind] = out.with_name(f"{out.stem}-{name}")
-    return found
+        files[kind] = out.with_name(f"{out.stem}-{name}")
+    return files
 
 
 def _others(source: Source, card: Path, out: Path) -> dict[str, str] | None:
-    """Files beside `out` that a card of the same run names, with their SHA-256; None where there is no such card."""
+    """Return the files beside `out` that a card of the same run names, with their SHA-256; None without such a card."""
     content = read_json(card) if source.folder is not None and find_card(out) == card else None
     if not isinstance(content, dict) or source.folder is None:
         return None
-    files, told = content.get("files"), content.get("export")
-    same = isinstance(told, dict) and told.get("from") == source.folder.id
+    files, exported = content.get("files"), content.get("export")
+    same = isinstance(exported, dict) and exported.get("from") == source.folder.id
     if not same or not isinstance(files, dict) or content.get("job_sha256") != base_card(source).get("job_sha256"):
         return None
     return {name: sha for name, sha in files.items() if name != out.name and card.with_name(name).is_file()}
 
 
 def _copied(source: Source, kind: str, path: Path) -> bool:
-    """Whether the run's report or list stands there already as it is."""
+    """Return whether the run's report or list is there already, byte by byte."""
     if source.folder is None or not path.is_file():
         return False
     return filecmp.cmp(source.folder.file(_COPIES[kind]), path, shallow=False)
 
 
 def _check_targets(source: Source, targets: list[Path], overwrite: bool, again: set[Path]) -> None:
-    """Refuse targets that are someone's: the original, the run's own files, anything there unless `overwrite`.
+    """Raise where a target may not be written: the original, a run's own files, any file there unless `overwrite`.
 
-    What is in `again` stands there from an export before and loses nothing.
+    Files in `again` are there from an earlier export and may be written again.
     """
     for path in targets:
-        if any(_same_file(path, held) for held in source.protected):
+        if any(_same_file(path, original) for original in source.protected):
             raise InputError(f"{path} is the original model, which is never changed", "Choose another file name")
         if path.is_dir():
             raise InputError(f"{path} is a folder", "Name the file to write")
@@ -230,7 +230,7 @@ def _check_targets(source: Source, targets: list[Path], overwrite: bool, again: 
 
 
 def _check_card(card: Path, out: Path, overwrite: bool) -> None:
-    """Refuse to replace a JSON file that is not this very model's card."""
+    """Raise InputError where writing the card would replace a JSON file that is not this model's card."""
     if not card.exists():
         return
     ours = find_card(out) == card and _names(card, out.name)
@@ -247,18 +247,18 @@ def _names(card: Path, name: str) -> bool:
     return isinstance(files, dict) and name in files
 
 
-def _same_file(one: Path, other: Path) -> bool:
+def _same_file(first: Path, second: Path) -> bool:
     try:
-        return one.samefile(other)
+        return first.samefile(second)
     except OSError:
-        return one.absolute() == other.absolute()
+        return first.absolute() == second.absolute()
 
 
 # --- writing -------------------------------------------------------------------------------------------------------
 
 
 def _write(source: Source, format: str, path: Path) -> str:
-    """Write the model; returns the format that this came to, which for `same` the original's form decides."""
+    """Write the model; return the format written, which for `same` is the original's."""
     spec, state = source.model.spec, source.module.state_dict()
     actual = _format_of(source.form) if format == "same" else format
     if path.suffix.lower() == ".safetensors" and actual != "safetensors":
@@ -283,7 +283,10 @@ def _format_of(form: CheckpointForm) -> str:
 def _compare(
     source: Source, format: str, actual: str, path: Path, images: torch.Tensor
 ) -> tuple[ExportCheck, tuple[str, ...]]:
-    """Read the file again and hold it against the network, with weights rounded where the file's types are coarser."""
+    """Read the file again and compare it with the network, rounded to the file's types where they are coarser.
+
+    Raises RunError where keys, types or shapes differ, or outputs by more than EXACT or APPROXIMATE.
+    """
     form = source.form if format == "same" and actual in ("pt", "safetensors") else None
     module: nn.Module = source.module
     notes: tuple[str, ...] = ()
@@ -302,7 +305,7 @@ def _compare(
 
 
 def _rounded(source: Source, form: CheckpointForm, images: torch.Tensor) -> tuple[nn.Module, tuple[str, ...]]:
-    """Return the network with weights as the file's types hold them, and a note where that changes anything."""
+    """Return the network with its weights rounded to the file's types, and a note on how far that moves outputs."""
     state = source.module.state_dict()
     coarse = {name for key, name in form.dtypes.items() if key in state and str(state[key].dtype) != f"torch.{name}"}
     if not coarse:
@@ -413,14 +416,14 @@ def sample_images(source: Source, bench: Bench) -> tuple[torch.Tensor, bool]:
 
 
 def base_card(source: Source) -> dict[str, Any]:
-    """Return what is known of the model: its own card, or what its weights tell."""
+    """Return the model card: the model's own, else what its weights show."""
     card = source.folder.card() if source.folder else source.model.card
     if card and "schema_version" in card:
         unlearned = source.job is not None and source.job.kind == "unlearn" and source.folder is not None
         state = check_state(source.folder) if unlearned and source.folder else {}
         return {**{name: value for name, value in card.items() if name not in ("files", "export")}, **state}
     model, spec = source.model, source.model.spec
-    known: dict[str, Any] = {
+    read: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "app_version": VERSION,
         "architecture": spec.architecture,
@@ -431,7 +434,7 @@ def base_card(source: Source) -> dict[str, Any]:
         "classes": list(model.classes) if model.classes else None,
         "preprocessing": model.preprocessing.to_dict() if model.preprocessing else None,
     }
-    return {**(card or {}), **{name: value for name, value in known.items() if value is not None}}
+    return {**(card or {}), **{name: value for name, value in read.items() if value is not None}}
 
 
 def _sample_count(size: tuple[int, int]) -> int:

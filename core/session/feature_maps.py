@@ -56,8 +56,8 @@ class Embeddings:
     def image(self, position: int) -> np.ndarray:
         """Return the image of a point, (H, W, C) uint8."""
         part = self.dataset.test if self.unseen[position] else self.dataset.train
-        found: np.ndarray = part.images[int(self.ids[position])].numpy()
-        return found
+        pixels: np.ndarray = part.images[int(self.ids[position])].numpy()
+        return pixels
 
 
 def embeddings(
@@ -67,7 +67,7 @@ def embeddings(
     retrained: Path | None = None,
     most: int = MOST_POINTS,
 ) -> Embeddings:
-    """Return the pictures of a finished run: original, unlearned and, where there is one, a retrained model.
+    """Return where a finished run's images lie for each model: original, unlearned, retrained where there is one.
 
     Shown are unseen images and, where single images are forgotten, the forget images themselves. `bench` says what is
     trusted and whom to tell; the run's model and data are opened where it does not hold them. `retrained` names a model

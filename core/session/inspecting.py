@@ -227,7 +227,7 @@ def _dataset(spec: str, bench: Bench, options: DataOptions) -> Description:
         "test_origin": None if without_test else dataset.test_origin,
         "per_class": dict(zip(dataset.classes, totals.tolist(), strict=True)),
         "preprocessing": preprocessing.to_dict(),
-        "unreadable": [{"path": one.path, "reason": one.reason} for one in dataset.listed],
+        "unreadable": [{"path": file.path, "reason": file.reason} for file in dataset.listed],
         "fingerprint": None if without_test else dataset.fingerprint,
     }
     origin = ", set aside" if dataset.test_origin == SET_ASIDE else ""
@@ -288,8 +288,8 @@ def _run(path: Path) -> Description:
     labels = ("Retain", "Forget", "Retain-test", "Forget-test")
     if data["forget"]["mode"] == "none":
         labels = ("Training", "", "Test", "")
-    known = [(label, data[key]) for label, key in zip(labels, MEASURES, strict=True) if data[key] is not None]
-    facts += [(f"{label} accuracy", percent(value)) for label, value in known]
+    measured = [(label, data[key]) for label, key in zip(labels, MEASURES, strict=True) if data[key] is not None]
+    facts += [(f"{label} accuracy", percent(value)) for label, value in measured]
     if data["verdict"]:
         facts.append(("Verdict", data["verdict"].replace("_", " ")))
     if data["error"]:
@@ -322,19 +322,19 @@ def _report(path: Path) -> Description:
 def _forget_list(path: Path) -> Description:
     from core.forget_list import read_list_text, summarise_forget_list
 
-    found = summarise_forget_list(read_list_text(path))
+    summary = summarise_forget_list(read_list_text(path))
     data = {
-        "entries": found.entries,
-        "by_index": found.by_index,
-        "by_name": found.by_name,
-        "classes": list(found.classes),
-        "weighted": found.weighted,
+        "entries": summary.entries,
+        "by_index": summary.by_index,
+        "by_name": summary.by_name,
+        "classes": list(summary.classes),
+        "weighted": summary.weighted,
     }
-    facts = [("Entries", count(found.entries))]
-    facts += [("By index", count(found.by_index))] if found.by_index else []
-    facts += [("By name", count(found.by_name))] if found.by_name else []
-    facts += [("Classes", _names(found.classes).removeprefix(": "))] if found.classes else []
-    facts += [("Weights", "some differ from 1")] if found.weighted else []
+    facts = [("Entries", count(summary.entries))]
+    facts += [("By index", count(summary.by_index))] if summary.by_index else []
+    facts += [("By name", count(summary.by_name))] if summary.by_name else []
+    facts += [("Classes", _names(summary.classes).removeprefix(": "))] if summary.classes else []
+    facts += [("Weights", "some differ from 1")] if summary.weighted else []
     return Description(str(path), "forget list", f"{path.name}: a forget list", tuple(facts), data)
 
 

@@ -1,4 +1,4 @@
-"""What this application still keeps of the forget images of a run, in files and bytes, and removes when told to."""
+"""What is kept of a run's forget images on this machine, by kind, in files and bytes; removed on request."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ THUMBNAILS, OUTPUTS, MEASURES = "thumbnails", "outputs", "measures"  # folders o
 
 @dataclass(frozen=True)
 class Kept:
-    """One kind of trace. `holds`: what it is of the forget images; `consequence`: what is not possible without it."""
+    """One kind of what is kept: `holds` says what of the forget images, `consequence` what is lost by removing it."""
 
     id: str
     title: str
@@ -57,7 +57,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Traces:
-    """All kinds for one run. `other_runs`: runs on the same forget set, which keep lists and checkpoints of theirs."""
+    """All kinds for one run. `other_runs`: names of runs on the same forget set, which keep files of their own."""
 
     kinds: tuple[Kept, ...]
     other_runs: tuple[str, ...] = ()
@@ -101,7 +101,7 @@ def what_is_kept(folder: RunFolder) -> Traces:
             consequence="Looking for similar images takes longer once.",
         ),
         _kind(
-            "measures", "Values of single images", "What attacks said of each forget image, without its name",
+            "measures", "Values of single images", "Results of attacks on each forget image, without its name",
             _present(folder.file(VERIFY), *_below(cache_home() / MEASURES)),
             consequence="The next check takes longer.",
         ),
@@ -144,9 +144,9 @@ def remove_kept(folder: RunFolder, ids: Collection[str]) -> Removed:
     Raises InputError for a kind that is not removable, or while a process works on the run.
     """
     traces = what_is_kept(folder)
-    known = {kind.id for kind in traces.kinds if kind.removable}
-    if unknown := sorted(set(ids) - known):
-        raise InputError(f"{', '.join(unknown)} cannot be removed", f"Removable are {', '.join(sorted(known))}")
+    removable = {kind.id for kind in traces.kinds if kind.removable}
+    if refused := sorted(set(ids) - removable):
+        raise InputError(f"{', '.join(refused)} cannot be removed", f"Removable are {', '.join(sorted(removable))}")
     chosen = [kind for kind in traces.kinds if kind.id in ids]
     removed, failed, count = 0, [], 0
     with folder.lock():
@@ -212,18 +212,18 @@ def _forget_lists(folder: RunFolder, job: Job) -> tuple[Path, ...]:
 
 def _waiting_lists(job: Job) -> tuple[Path, ...]:
     """Return the lists of runs in the queue about the same images."""
-    found = []
+    lists = []
     for path in sorted(queue_home().glob(f"*/*/{FORGET}")):
         with contextlib.suppress(AppError):  # a damaged entry is removed at the next start
             if same_forget_set(job, jobs.from_dict(read_json(path.with_name(JOB)))):
-                found.append(path)
-    return tuple(found)
+                lists.append(path)
+    return tuple(lists)
 
 
 def _downloaded(job: Job) -> tuple[Path, ...]:
     source = find_source(job.data.spec)
-    found = source.find(job.data.data_root or None) if source is not None and source.folders else None
-    return _below(found) if found is not None and found.is_relative_to(data_folder()) else ()
+    folder = source.find(job.data.data_root or None) if source is not None and source.folders else None
+    return _below(folder) if folder is not None and folder.is_relative_to(data_folder()) else ()
 
 
 def _reference_runs(job: Job) -> list[RunFolder]:

@@ -18,9 +18,10 @@ MEASURES = ("retain_accuracy", "forget_accuracy", "retain_test_accuracy", "forge
 
 
 def describe_run(folder: RunFolder) -> dict[str, Any]:
-    """Return a run in short as plain data; one that cannot be read says why under `error`, and under `newer` whether a
-    newer version wrote it.
-    """  # noqa: D205
+    """Return a run in short as plain data.
+
+    A run that cannot be read has the reason under `error`, and under `newer` whether a newer version wrote it.
+    """
     row: dict[str, Any] = {"run": folder.id, "path": str(folder.path)}
     try:
         job, status, card = folder.job(), folder.status(), folder.card() or {}
@@ -48,10 +49,11 @@ def describe_run(folder: RunFolder) -> dict[str, Any]:
 
 
 def check_state(folder: RunFolder) -> dict[str, Any]:
-    """Return what a run's report came to: `verdict` (None without a report), and whether it was `checked` against a
-    retrained model. The report holds both, not the model card, which does not change once a run has ended; a card of
-    an earlier version may hold them, too.
-    """  # noqa: D205
+    """Return the `verdict` of a run's report (None without one) and whether it was `checked` against a retrained model.
+
+    The report is asked first: the model card does not change once a run has ended, but those of earlier versions hold
+    both.
+    """
     report: Any = None
     with contextlib.suppress(InputError):  # a damaged report is as none
         report = folder.report()
@@ -80,7 +82,7 @@ def forget_text(job: Job) -> str:
 
 def request_lines(job: Job) -> tuple[str, ...]:
     """Return one line a request of a chain, oldest first: what each added, how, and in which run; () without one."""
-    return tuple(f"{index}. {request_text(asdict(one))}" for index, one in enumerate(job.requests, start=1))
+    return tuple(f"{index}. {request_text(asdict(request))}" for index, request in enumerate(job.requests, start=1))
 
 
 def request_text(request: Mapping[str, Any]) -> str:

@@ -97,16 +97,16 @@ def near_dict(near: Near, dataset: Dataset, most: int) -> dict[str, Any]:
     labels, paths = dataset.train.labels.numpy(), dataset.train.paths
 
     def row(index: int) -> dict[str, Any]:
-        known: dict[str, Any] = {"index": index, "class": dataset.classes[int(labels[index])]}
+        named: dict[str, Any] = {"index": index, "class": dataset.classes[int(labels[index])]}
         if paths is not None:
-            known["path"] = paths[index]
-        return {**known, "features": _finite(near.features[index]), "gradient": _finite(near.gradient[index])}
+            named["path"] = paths[index]
+        return {**named, "features": _finite(near.features[index]), "gradient": _finite(near.gradient[index])}
 
     rows = near.classes(labels, dataset.num_classes)
     return {
         "classes": [
-            {**each, "class": dataset.classes[each["class"]], **{name: _finite(each[name]) for name in ORDERS}}
-            for each in rows
+            {**entry, "class": dataset.classes[entry["class"]], **{name: _finite(entry[name]) for name in ORDERS}}
+            for entry in rows
         ],
         **{f"by_{name}": [row(int(index)) for index in near.order(name)[:most]] for name in ORDERS},
     }
@@ -130,12 +130,12 @@ def similar_images(
         return Duplicates(kept[0], kept[1], kept[2], kept[3], bool(kept[4]))
     images = dataset.train.images
     near = None if outputs is None else nearest_kept(outputs.train.features, torch.from_numpy(forget.copy()))
-    found = find_duplicates(images, forget, image_hashes(dataset, tell), near=near, tick=tell)
+    duplicates = find_duplicates(images, forget, image_hashes(dataset, tell), near=near, tick=tell)
     _write(
-        file, kept=found.kept, forgotten=found.forgotten, exact=found.exact, agreement=found.agreement,
-        complete=np.array(found.complete),
+        file, kept=duplicates.kept, forgotten=duplicates.forgotten, exact=duplicates.exact,
+        agreement=duplicates.agreement, complete=np.array(duplicates.complete),
     )  # fmt: skip
-    return found
+    return duplicates
 
 
 def image_twins(dataset: Dataset, tell: Tell | None = None) -> Twins:
@@ -159,14 +159,14 @@ def nearest_kept(features: torch.Tensor, forget: torch.Tensor) -> tuple[np.ndarr
 
     features: (n, C); forget: (n,) bool. Of many forget images some are taken, evenly, so that it takes seconds.
     """
-    asked, stays = torch.nonzero(forget).flatten(), torch.nonzero(~forget).flatten()
+    chosen, stays = torch.nonzero(forget).flatten(), torch.nonzero(~forget).flatten()
     count = max(1, int(_MOST_PRODUCTS / max(1, features.numel())))
-    asked = evenly(asked)
-    asked = asked[:: max(1, -(-len(asked) // count))]
-    if not len(asked) or not len(stays) or not bool(torch.isfinite(features).all()):
+    chosen = evenly(chosen)
+    chosen = chosen[:: max(1, -(-len(chosen) // count))]
+    if not len(chosen) or not len(stays) or not bool(torch.isfinite(features).all()):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    ids = nearest_rows(features, features[asked], stays, NEAREST)
-    return ids.flatten().numpy(), asked.repeat_interleave(ids.shape[1]).numpy()
+    ids = nearest_rows(features, features[chosen], stays, NEAREST)
+    return ids.flatten().numpy(), chosen.repeat_interleave(ids.shape[1]).numpy()
 
 
 def hashes_file(fingerprint: str) -> Path:
@@ -190,17 +190,17 @@ def _name(fingerprint: str) -> str:
 
 def _read(file: Path, names: tuple[str, ...]) -> list[np.ndarray] | None:
     try:
-        with np.load(file, allow_pickle=False) as held:
-            return [held[name] for name in names]
+        with np.load(file, allow_pickle=False) as arrays:
+            return [arrays[name] for name in names]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None  # a cache that cannot be read is none
 
 
 def _write(file: Path, **arrays: np.ndarray) -> None:
-    held = BytesIO()
-    np.savez(held, **arrays)  # type: ignore[arg-type]  # its stubs take any name for `allow_pickle`
+    content = BytesIO()
+    np.savez(content, **arrays)  # type: ignore[arg-type]  # its stubs take any name for `allow_pickle`
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(file, held.getvalue())
+        write_atomic(file, content.getvalue())
     except OSError:  # a cache that cannot be written costs time, not results
         return

@@ -17,7 +17,7 @@ from core.jsonio import read_json
 from core.runs.folder import REPORT_JSON, SIGNATURE, RunFolder
 
 NAMESPACE = "unlearn-studio-report"
-"""What the signature is for: one made for something else does not hold here."""
+"""The purpose ssh-keygen signs for: a signature made for another one is refused."""
 
 TIMEOUT = 120
 """Seconds: a key with a passphrase asks for it."""
@@ -69,7 +69,7 @@ def check_report_files(path: Path) -> tuple[Path, dict[str, str]]:
 
 
 def check_key(key: Path) -> None:
-    """Raise NotFoundError where there is no such key or no ssh-keygen: told before a long check, not after."""
+    """Raise NotFoundError where the key or ssh-keygen is missing; called before a long check begins."""
     if not key.is_file():
         raise NotFoundError(f"There is no key {key}", "`ssh-keygen -t ed25519` makes one")
     _program()
@@ -102,9 +102,9 @@ def check_signature(report: Path, signers: Path | None = None) -> Signature | No
     if signers is not None:
         if not signers.is_file():
             raise NotFoundError(f"There is no list of signers {signers}")
-        found = _run(["-Y", "find-principals", "-s", str(signature), "-f", str(signers)])
-        signer = found.stdout.decode(errors="replace").strip().splitlines()[0] if found.stdout.strip() else ""
-        if found.returncode or not signer:
+        search = _run(["-Y", "find-principals", "-s", str(signature), "-f", str(signers)])
+        signer = search.stdout.decode(errors="replace").strip().splitlines()[0] if search.stdout.strip() else ""
+        if search.returncode or not signer:
             raise MismatchError(f"{report} was not signed by anyone in {signers}", "Do not rely on this report")
         options = ["-Y", "verify", "-f", str(signers), "-I", signer, "-n", NAMESPACE, "-s", str(signature)]
     else:
@@ -112,16 +112,16 @@ def check_signature(report: Path, signers: Path | None = None) -> Signature | No
     done = _run(options, content)
     if done.returncode:
         raise MismatchError(f"The signature {signature} does not hold for {report}", "Do not rely on this report")
-    told = done.stdout.decode(errors="replace")
-    key = re.search(r"with (\S+ key \S+)", told)
-    return Signature(key.group(1) if key else told.strip(), signer)
+    answer = done.stdout.decode(errors="replace")
+    key = re.search(r"with (\S+ key \S+)", answer)
+    return Signature(key.group(1) if key else answer.strip(), signer)
 
 
 def _program() -> str:
-    found = shutil.which("ssh-keygen")
-    if found is None:
+    path = shutil.which("ssh-keygen")
+    if path is None:
         raise NotFoundError("ssh-keygen is not installed", "It comes with OpenSSH")
-    return found
+    return path
 
 
 def _run(arguments: list[str], content: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
