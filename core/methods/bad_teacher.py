@@ -13,18 +13,7 @@ from __future__ import annotations
 from functools import partial
 
 from core.data.batches import Batch
-from core.methods.base import (
-    SINGLE,
-    STEP_SIZE_SEARCH,
-    Aux,
-    Facts,
-    Method,
-    Preset,
-    SearchRange,
-    StageOutput,
-    Terms,
-    Train,
-)
+from core.methods.base import Aux, Facts, Method, Preset, SearchRange, StageOutput, Terms, Train, for_singles
 from core.methods.common import Group, contrasting, optimiser_parameters
 from core.methods.losses import divergence, mean_over
 from core.parameters import Values
@@ -91,13 +80,10 @@ BAD_TEACHER = Method(
     plan=plan,
     needs=("forget set", "retain set", "teacher"),
     presets=(
-        Preset(
-            "samples",
-            "Single images",
+        for_singles(
             "Few small steps: more of them make forget images stand out, because an untrained network is unsure of "
             "them and a retrained one is not.",
             {"epochs": 3.0, "lr": 0.01, "schedule": "constant"},
-            SINGLE,
         ),
         Preset("default", "Default", "The published share of images; step size and length are for small data."),
         Preset(
@@ -116,5 +102,5 @@ BAD_TEACHER = Method(
     ),
     explain=explain,
     honours_weights=True,
-    search=(STEP_SIZE_SEARCH, SearchRange("retain_share", 0.1, 1.0, log=False)),
+    search=(SearchRange("retain_share", 0.1, 1.0, log=False),),
 )

@@ -259,6 +259,11 @@ class SearchRange:
     relative: bool = False
 
 
+def for_singles(reason: str, values: Mapping[str, Any], title: str = "Single images") -> Preset:
+    """Return the preset of a method for single images alone; it stands before the one that takes classes too."""
+    return Preset("samples", title, reason, values, SINGLE)
+
+
 # Two decades around a preset: what published sweeps span.
 STEP_SIZE_SEARCH = SearchRange("lr", 0.1, 10.0, relative=True)
 
@@ -286,13 +291,14 @@ class Method:
     reads_unseen: Callable[[Values, Facts], bool] = lambda values, facts: False  # whether it must look at unseen images
     copies: Callable[[Values, Facts], float] = lambda values, facts: 0.0  # of the weights, among its constants at most
     honours_weights: bool = False  # whether the weights of a forget list change what it does
-    search: tuple[SearchRange, ...] = ()  # what `--tune` varies; the step size, where there is one and nothing is named
+    search: tuple[SearchRange, ...] = ()  # what `--tune` varies, besides the step size where there is one
 
     @property
     def searched(self) -> tuple[SearchRange, ...]:
-        """What a search for settings varies; nothing for a method without any such parameter."""
-        has_step_size = any(p.name == STEP_SIZE_SEARCH.name for p in self.parameters)
-        return self.search or ((STEP_SIZE_SEARCH,) if has_step_size else ())
+        """What a search for settings varies: the step size first; nothing for a method without any such parameter."""
+        names = {searched.name for searched in self.search}
+        own = STEP_SIZE_SEARCH.name in names or all(p.name != STEP_SIZE_SEARCH.name for p in self.parameters)
+        return self.search if own else (STEP_SIZE_SEARCH, *self.search)
 
     def presets_for(self, kinds: Set[str]) -> tuple[Preset, ...]:
         """Return the presets for a forget set of these kinds, the recommended one first."""

@@ -23,7 +23,6 @@ import torch.nn.functional as F
 
 from core.data.batches import Batch, derive_seed
 from core.methods.base import (
-    STEP_SIZE_SEARCH,
     WHOLE,
     Aux,
     Context,
@@ -138,7 +137,7 @@ BOUNDARY_SHRINK = Method(
         "Left out: the curvature term and the weighting of labels, extras of the published code.",
     ),
     honours_weights=True,
-    search=(STEP_SIZE_SEARCH, SearchRange("epochs", 0.2, 1.0, relative=True)),
+    search=(SearchRange("epochs", 0.2, 1.0, relative=True),),
 )
 
 
@@ -202,5 +201,5 @@ BOUNDARY_EXPAND = Method(
         "Batch-norm statistics stay as they are.",
     ),
     honours_weights=True,
-    search=(STEP_SIZE_SEARCH, SearchRange("epochs", 0.2, 1.0, relative=True)),
+    search=(SearchRange("epochs", 0.2, 1.0, relative=True),),
 )

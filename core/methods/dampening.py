@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from core.methods.base import SINGLE, Context, Edit, Facts, Method, Preset, SearchRange
+from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange, for_singles
 from core.methods.common import Group
 from core.methods.losses import cross_entropies
 from core.methods.strength import (
@@ -39,12 +39,10 @@ IMPORTANCE = Group("Importance")
 Importance = Mapping[str, torch.Tensor]
 Measure = Callable[[Context, str, int | None], Importance]  # of a set, at most so many samples of it
 PRESETS = (
-    Preset(
-        "samples",
-        "Threshold searched",
+    for_singles(
         "Expect next to no effect: what matters for single images matters for the rest of their class.",
         {"max_drop": 0.02},
-        SINGLE,
+        "Threshold searched",
     ),
     Preset(
         "search",

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 
 from core.data.batches import derive_seed
 from core.errors import RunError
-from core.methods.base import SINGLE, Context, Edit, Facts, Method, Preset, SearchRange
+from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange, for_singles
 from core.methods.common import Group
 from core.methods.strength import (
     STRENGTH,
@@ -153,9 +153,7 @@ FISHER = Method(
     reads_unseen=search_reads_unseen,
     needs=("retain set",),
     presets=(
-        Preset(
-            "samples", "Single images", "Noise alone, for no row of the head is theirs.", {"max_drop": 0.05}, SINGLE
-        ),
+        for_singles("Noise alone, for no row of the head is theirs.", {"max_drop": 0.05}),
         Preset(
             "published",
             "As published",

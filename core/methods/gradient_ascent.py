@@ -8,7 +8,7 @@ for each batch of the forget set:
 from __future__ import annotations
 
 from core.data.batches import Batch
-from core.methods.base import SINGLE, Aux, Facts, Method, Preset, StageOutput, Terms, Train
+from core.methods.base import Aux, Facts, Method, Preset, StageOutput, Terms, Train, for_singles
 from core.methods.common import Group, forgetting, optimiser_parameters
 from core.methods.goals import explain_goal, goal_parameters, judges_by_unseen, pull, until_goal
 from core.methods.losses import cross_entropies, mean_of
@@ -46,25 +46,22 @@ GRADIENT_ASCENT = Method(
             "Loss above which an image is pushed no further; 0: none. Chance is the logarithm of the class count.",
             title="Loss ceiling",
         ),
-        *optimiser_parameters(lr=0.05, clip=1.0),
+        *optimiser_parameters(lr=0.05, clip=1.0, momentum=0.0),
     ),
     plan=plan,
     needs=("forget set",),
     reads_unseen=judges_by_unseen,
     presets=(
-        Preset(
-            "samples",
-            "Single images",
+        for_singles(
             "Small steps until the images are guessed no better than unseen ones.",
             {"goal": "unseen accuracy", "lr": 0.003, "batch": 32, "epochs": 10.0, "max_steps": 200, "check_steps": 1},
-            SINGLE,
         ),
         Preset(
             "default",
             "Default",
             "Small clipped steps up to a ceiling, with a look at the goal after each and 200 steps at most; chosen on "
             "digits and Fashion-MNIST. Published step sizes go from 0.0001 to 0.1 and must be searched for each model.",
-            {"lr": 0.01, "ceiling": 1.0, "epochs": 100.0, "max_steps": 200, "check_steps": 1},
+            {"lr": 0.02, "ceiling": 1.0, "epochs": 100.0, "max_steps": 200, "check_steps": 1},
         ),
     ),
     notes=(
@@ -72,6 +69,7 @@ GRADIENT_ASCENT = Method(
         "Fashion-MNIST, fourteen on digits.",
         "Ours: the stop rule, the clip and the ceiling. Published code runs a fixed number of passes, which collapses "
         "the network where the step size is not searched.",
+        "Ours: no momentum, with which steps run past the goal before a look can end them.",
         "Batch-norm statistics stay as they are; published code lets them drift to the forget set.",
     ),
     explain=explain_goal,

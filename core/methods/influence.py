@@ -18,7 +18,7 @@ from functools import partial
 
 import torch
 
-from core.methods.base import SINGLE, Context, Edit, Facts, Method, Preset, SearchRange
+from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange, for_singles
 from core.methods.common import Group
 from core.methods.losses import cross_entropies
 from core.methods.strength import (
@@ -154,12 +154,10 @@ INFLUENCE = Method(
     reads_unseen=search_reads_unseen,
     needs=("forget set", "retain set"),
     presets=(
-        Preset(
-            "samples",
-            "Scale searched",
+        for_singles(
             "Goes on until the images are recognised as often as unseen ones, or the bound is reached.",
             {"max_drop": 0.02},
-            SINGLE,
+            "Scale searched",
         ),
         Preset(
             "search",

@@ -11,19 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from core.data.batches import Batch
-from core.methods.base import (
-    SINGLE,
-    STEP_SIZE_SEARCH,
-    Aux,
-    Context,
-    Facts,
-    Method,
-    Preset,
-    SearchRange,
-    StageOutput,
-    Terms,
-    Train,
-)
+from core.methods.base import Aux, Context, Facts, Method, Preset, SearchRange, StageOutput, Terms, Train, for_singles
 from core.methods.common import Group, keeping, optimiser_parameters
 from core.parameters import Values
 
@@ -105,13 +93,7 @@ L1_SPARSE = Method(
     plan=plan,
     needs=("retain set",),
     presets=(
-        Preset(
-            "samples",
-            "Single images",
-            "Half the step: enough to lose what was learnt by heart.",
-            {"l1": 0.003, "lr": 0.1},
-            SINGLE,
-        ),
+        for_singles("Half the step: enough to lose what was learnt by heart.", {"l1": 0.003, "lr": 0.1}),
         Preset(
             "default",
             "Default",
@@ -132,5 +114,5 @@ L1_SPARSE = Method(
         "Weights shrink but are not cut to zero, as in the published unlearning step.",
         "Batch-norm statistics move with the images to keep.",
     ),
-    search=(STEP_SIZE_SEARCH, SearchRange("l1", 0.1, 10.0, relative=True)),
+    search=(SearchRange("l1", 0.1, 10.0, relative=True),),
 )

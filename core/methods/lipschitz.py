@@ -11,7 +11,7 @@ import dataclasses
 import torch
 
 from core.data.batches import Batch
-from core.methods.base import SINGLE, Aux, Facts, Method, Networks, Preset, SearchRange, StageOutput, Terms, Train
+from core.methods.base import Aux, Facts, Method, Networks, Preset, SearchRange, StageOutput, Terms, Train, for_singles
 from core.methods.common import Group, forgetting, optimiser_parameters
 from core.methods.goals import explain_goal, goal_parameters, judges_by_unseen, pull, until_goal
 from core.methods.losses import mean_of
@@ -91,12 +91,9 @@ LIPSCHITZ = Method(
     plan=plan,
     needs=("forget set",),
     presets=(
-        Preset(
-            "samples",
-            "Single images",
+        for_singles(
             "Small steps until the images are guessed no better than unseen ones.",
             {"goal": "unseen accuracy", "max_steps": 200, "check_steps": 1},
-            SINGLE,
         ),
         Preset(
             "default",

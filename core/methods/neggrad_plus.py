@@ -14,18 +14,7 @@ from functools import partial
 import torch
 
 from core.data.batches import Batch
-from core.methods.base import (
-    SINGLE,
-    STEP_SIZE_SEARCH,
-    Aux,
-    Facts,
-    Method,
-    Preset,
-    SearchRange,
-    StageOutput,
-    Terms,
-    Train,
-)
+from core.methods.base import Aux, Facts, Method, Preset, SearchRange, StageOutput, Terms, Train, for_singles
 from core.methods.common import Group, contrasting, optimiser_parameters
 from core.methods.losses import cross_entropies, mean_over
 from core.parameters import Values
@@ -105,12 +94,9 @@ NEGGRAD_PLUS = Method(
     plan=plan,
     needs=("forget set", "retain set"),
     presets=(
-        Preset(
-            "samples",
-            "Single images",
+        for_singles(
             "A forget image stops at a low loss, because unseen images of a class that stays are mostly right.",
             {"ceiling": 1.0, "schedule": "constant"},
-            SINGLE,
         ),
         Preset(
             "default",
@@ -126,5 +112,5 @@ NEGGRAD_PLUS = Method(
     ),
     explain=explain,
     honours_weights=True,
-    search=(STEP_SIZE_SEARCH, SearchRange("image_weight", 0.2, 5.0, relative=True)),
+    search=(SearchRange("image_weight", 0.2, 5.0, relative=True),),
 )

@@ -27,8 +27,6 @@ import torch
 
 from core.data.batches import Batch, derive_seed
 from core.methods.base import (
-    SINGLE,
-    STEP_SIZE_SEARCH,
     Aux,
     Context,
     Facts,
@@ -39,6 +37,7 @@ from core.methods.base import (
     StageOutput,
     Terms,
     Train,
+    for_singles,
 )
 from core.methods.common import Group, classification, limited, optimiser_of, optimiser_parameters
 from core.methods.losses import cross_entropies, mean_of
@@ -181,12 +180,8 @@ RANDOM_LABELS = Method(
     plan=everywhere,
     needs=("forget set", "retain set"),
     presets=(
-        Preset(
-            "samples",
-            "Single images",
-            "Ours, with small steps, because a wrong label is more than unseen images have.",
-            {"lr": 0.01, "epochs": 1},
-            SINGLE,
+        for_singles(
+            "Ours, with small steps, because a wrong label is more than unseen images have.", {"lr": 0.01, "epochs": 1}
         ),
         Preset(
             "default",
@@ -238,7 +233,7 @@ RANDOM_LABELS = Method(
     ),
     explain=explain_labels,
     honours_weights=True,
-    search=(STEP_SIZE_SEARCH, SearchRange("epochs", 1, 6, log=False)),
+    search=(SearchRange("epochs", 1, 6, log=False),),
 )
 
 
@@ -294,13 +289,7 @@ SALUN = Method(
     plan=on_salient_weights,
     needs=("forget set", "retain set"),
     presets=(
-        Preset(
-            "samples",
-            "Single images",
-            "Small steps, because a wrong label is more than unseen images have.",
-            {"lr": 0.01, "epochs": 1},
-            SINGLE,
-        ),
+        for_singles("Small steps, because a wrong label is more than unseen images have.", {"lr": 0.01, "epochs": 1}),
         Preset(
             "default",
             "Default",
@@ -332,5 +321,5 @@ SALUN = Method(
     explain=explain_mask,
     copies=lambda values, facts: 0.25,  # the mask: a byte for each weight of four
     honours_weights=True,
-    search=(STEP_SIZE_SEARCH, SearchRange("share", 0.1, 0.9, log=False)),
+    search=(SearchRange("share", 0.1, 0.9, log=False),),
 )

@@ -23,8 +23,6 @@ import torch.nn.functional as F
 
 from core.data.batches import Batch
 from core.methods.base import (
-    SINGLE,
-    STEP_SIZE_SEARCH,
     Aux,
     Context,
     Edit,
@@ -37,6 +35,7 @@ from core.methods.base import (
     StageOutput,
     Terms,
     Train,
+    for_singles,
 )
 from core.methods.common import Group, limited, optimiser_of, optimiser_parameters
 from core.methods.goals import GOAL_SAMPLES, stop_accuracy
@@ -310,12 +309,9 @@ SCRUB = Method(
     plan=plan,
     needs=("forget set", "retain set", "teacher"),
     presets=(
-        Preset(
-            "samples",
-            "Single images",
+        for_singles(
             "More passes, a clip, at most 10 forget steps in a max pass, and back to the pass that forgot just enough.",
             {"epochs": 6, "max_epochs": 5, "clip": 2.0, "rewind": True, "max_steps": 10},
-            SINGLE,
         ),
         Preset(
             "default",
@@ -363,5 +359,5 @@ SCRUB = Method(
     reads_unseen=rewinds,
     copies=copies,
     honours_weights=True,
-    search=(STEP_SIZE_SEARCH, SearchRange("kl_weight", 0.001, 1.0)),
+    search=(SearchRange("kl_weight", 0.001, 1.0),),
 )

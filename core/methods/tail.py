@@ -6,7 +6,7 @@ EU-k gives the blocks fresh weights first, as if only they were retrained; CF-k 
 from __future__ import annotations
 
 from core.data.batches import derive_seed
-from core.methods.base import STEP_SIZE_SEARCH, Context, Edit, Facts, Method, Preset, SearchRange, Stage, Train
+from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange, Stage, Train
 from core.methods.common import Group, keeping, optimiser_parameters
 from core.models.architectures import reinitialise
 from core.parameters import Values
@@ -85,7 +85,7 @@ CF_K = Method(
         "evaluation mode.",
     ),
     explain=explain_tail,
-    search=(STEP_SIZE_SEARCH, SearchRange("weight_decay", 0.1, 5.0, relative=True)),
+    search=(SearchRange("weight_decay", 0.1, 5.0, relative=True),),
 )
 
 

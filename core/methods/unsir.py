@@ -10,19 +10,7 @@ from __future__ import annotations
 import torch
 
 from core.data.batches import Batch, derive_seed, joined
-from core.methods.base import (
-    STEP_SIZE_SEARCH,
-    WHOLE,
-    Aux,
-    Context,
-    Facts,
-    Length,
-    Method,
-    Networks,
-    Preset,
-    SearchRange,
-    Train,
-)
+from core.methods.base import WHOLE, Aux, Context, Facts, Length, Method, Networks, Preset, SearchRange, Train
 from core.methods.common import Group, classification, forgetting, optimiser_of, optimiser_parameters
 from core.methods.losses import cross_entropies
 from core.parameters import Values
@@ -180,5 +168,5 @@ UNSIR = Method(
         "Batch-norm statistics stay as they are in the impair stage, where noise passes, and follow the images to keep "
         "in the repair stage.",
     ),
-    search=(STEP_SIZE_SEARCH, SearchRange("noise_share", 0.05, 0.5, log=False)),
+    search=(SearchRange("noise_share", 0.05, 0.5, log=False),),
 )

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import pytest
 import torch
 import torch.nn.functional as F
-from core.session.opening import open_data
 
 from core.data.batches import ImageStore
+from core.data.sources import open_dataset
 from core.data.splits import Splits
 from core.engine.experiment import Experiment
 from core.methods import METHODS, get_method
@@ -63,7 +63,7 @@ class Digits:
     """Digits and a network trained on them as the example's is."""
 
     def __init__(self) -> None:
-        self.data = open_data("digits")
+        self.data = open_dataset("digits")
         torch.manual_seed(0)
         nothing = torch.zeros(len(self.data.train), dtype=torch.bool)
         network = build_model(ModelSpec("small-cnn", 10, 1, (8, 8)))
