@@ -435,8 +435,8 @@ MUDA = Method(
             "default",
             "Default: fresh last blocks",
             "Draws the last three blocks anew, lets them learn again from what stays, then aligns in two rounds: "
-            "closes the gaps of features and outputs. It costs a tenth of retraining on 60,000 images, and up to as much "
-            "on a few thousand, where its phases have their fewest steps.",
+            "closes the gaps of features and outputs. It costs a tenth of retraining on 60,000 images, and up to as "
+            "much on a few thousand, where its phases have their fewest steps.",
             RELEARNT,
             suits=BOTH,
         ),

@@ -46,7 +46,7 @@ class Bounds(NamedTuple):
 # What cards warn of; everything else is held to the bounds above.
 LOOSER = {
     "finetune": Bounds(forget_test=100.0),  # hopes that the others fade, and "often forgets little"
-    "gradient-ascent": Bounds(lost=14.0),  # fourteen points on digits
+    "gradient-ascent": Bounds(forget_test=11.0, lost=14.0),  # 5 % of the training images; fourteen points on digits
     "lipschitz": Bounds(forget_test=7.0, lost=20.0, singles_lost=20.0),  # ten to eighteen points on the others
     "esc": Bounds(lost=10.0),  # "which can cost retain accuracy"
     "fisher": Bounds(lost=6.0),  # as strong as the images to keep bear: `max_drop`
