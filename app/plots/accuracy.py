@@ -17,7 +17,7 @@ from app.services.tokens import SETS
 
 BAND_FROM = 2.0  # points: a narrower interval would only blur the line
 Interval = tuple[float, float]
-UNSEEN = "Accuracy on unseen images, %"
+UNSEEN, SAMPLED = "Accuracy on unseen images, %", "Accuracy on a sample of unseen images, %"
 
 
 class AccuracyPlot(ThemedPlot):
@@ -42,9 +42,9 @@ class AccuracyPlot(ThemedPlot):
         self.set_y_title("Accuracy, %" if sample else UNSEEN)
         self.mark_dirty()
 
-    def set_unseen_words(self, words: str) -> None:
-        """What the images are called that are measured on: "unseen images", or "images seen before"."""
-        self.set_y_title(f"Accuracy on {words}, %")
+    def say_sampled(self) -> None:
+        """Say that the curves are of a part of the unseen images: numbers elsewhere are of all of them."""
+        self.set_y_title(SAMPLED)
 
     def add(
         self,

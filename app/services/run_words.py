@@ -135,12 +135,15 @@ def change(run: LiveRun) -> str:
     forget = (before.forget_accuracy, after.forget_accuracy) if sample else (
         before.forget_test_accuracy, after.forget_test_accuracy
     )  # fmt: skip
-    where = "on the forget images" if sample else "on unseen images"
+    of_forget = after.counts.get("forget_test")
+    where = "on the forget images" if sample else f"on {fmt.count(of_forget) + ' ' if of_forget else ''}unseen images"
     if run.job is not None and run.job.requests:
         where += " of all requests"
+    of_retain = after.counts.get("retain_test")
+    on = f" on {fmt.count(of_retain)}" if of_retain else ""
     return (
         f"Forget accuracy {where} went from {_from_to(*forget)}, "
-        f"retain accuracy from {_from_to(before.retain_test_accuracy, after.retain_test_accuracy)}."
+        f"retain accuracy{on} from {_from_to(before.retain_test_accuracy, after.retain_test_accuracy)}."
     )
 
 

@@ -18,7 +18,7 @@ from core.data.preprocessing import Preprocessing, numbers_of
 from core.data.sources import open_dataset
 from core.devices import choose_device, choose_precision, set_threads
 from core.engine.experiment import convolutional
-from core.engine.outputs import FullOutputs, cache_name
+from core.engine.outputs import FullOutputs
 from core.errors import InputError, MismatchError
 from core.events import Tell
 from core.files import write_atomic
@@ -29,9 +29,9 @@ from core.models.card import stated_preprocessing, usual_preprocessing
 from core.models.checkpoint import ModelFile, OpenedModel, check_fit, read_model
 from core.models.tap import TappedModel
 from core.models.trust import NO_TRUST, Trust
-from core.places import cache_home, data_home
+from core.places import data_home
 from core.session.chain import original_of
-from core.session.outputs import kept_outputs
+from core.session.outputs import kept_outputs, outputs_file
 
 Images = tuple[ImageStore, ImageStore]
 """A data set's training and test images, where a device can use them."""
@@ -90,7 +90,7 @@ class Bench:
     threads: int = 0
     tell: Tell = _tell_nobody
     cancelled: Callable[[], bool] = _never
-    _outputs: dict[str, FullOutputs] = field(default_factory=dict, repr=False)  # of its model, by their file's name
+    _outputs: dict[Path, FullOutputs] = field(default_factory=dict, repr=False)  # of its model, by their file
 
     # -- what is on it ---------------------------------------------------------------------------------------------
 
@@ -256,17 +256,15 @@ class Bench:
         `what` is what `tell` is told; `images` are handed in where they are on the device already.
         """
         dataset = self.dataset
-        name = cache_name(
-            model.sha256, network_key(model.spec), dataset.fingerprint, dataset.preprocessing.to_dict()
-        )
-        if name in self._outputs:
-            return self._outputs[name]
+        path = outputs_file(model.sha256, network_key(model.spec), dataset)
+        if path in self._outputs:
+            return self._outputs[path]
         outputs = kept_outputs(
-            cache_home() / "outputs" / name, lambda: self.network(model), images or self.images(),
+            path, lambda: self.network(model), images or self.images(),
             lambda done, total: self.tell(what, done, total),
         )  # fmt: skip
         if model is self.opened_model:  # of others it would hold more than anybody asks for again
-            self._outputs[name] = outputs
+            self._outputs[path] = outputs
         return outputs
 
     # -- parts -----------------------------------------------------------------------------------------------------

@@ -15,10 +15,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import save
 
 from core.data.batches import ImageStore
-from core.engine.outputs import FullOutputs, SetOutputs, chunk_size, collect, collect_full
+from core.data.dataset import Dataset
+from core.engine.outputs import FullOutputs, SetOutputs, cache_name, chunk_size, collect, collect_full
+from core.files import write_atomic
 from core.models.tap import TappedModel
+from core.places import cache_home
 
 LARGEST_CACHE = 512 * 2**20
 """Bytes of one file that is kept; larger outputs are taken anew."""
@@ -28,6 +32,12 @@ PIECE = 8
 
 Shapes = dict[str, tuple[int, int]]
 Count = Callable[[int, int], object]
+
+
+def outputs_file(sha256: str, network: str, dataset: Dataset) -> Path:
+    """Return where the outputs of a model (hash of its file, `network_key`) on a data set are kept."""
+    name = cache_name(sha256, network, dataset.fingerprint, dataset.preprocessing.to_dict())
+    return cache_home() / "outputs" / name
 
 
 def kept_outputs(
@@ -47,6 +57,20 @@ def kept_outputs(
         return stream_outputs(tap, train, test, path, progress)
     except OSError:  # a cache that cannot be written costs memory, not results
         return collect_full(tap, train, test, progress=progress)
+
+
+def keep_outputs(path: Path, outputs: FullOutputs) -> None:
+    """Keep outputs that were taken anyway in the file `path`, where `kept_outputs` finds them; not above the limit."""
+    parts = (("train", outputs.train), ("test", outputs.test))
+    tables = {
+        f"{part}_{what}": rows.float().cpu().contiguous()
+        for part, taken in parts
+        for what, rows in (("logits", taken.logits), ("features", taken.features))
+    }
+    if sum(rows.nbytes for rows in tables.values()) <= LARGEST_CACHE:
+        with contextlib.suppress(OSError):  # a cache that cannot be written costs a pass, not results
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(path, save(tables))
 
 
 def mapped_outputs(path: Path, train: ImageStore, test: ImageStore) -> FullOutputs | None:

@@ -20,17 +20,20 @@ from core.engine.monitor import Monitor, events_of
 from core.engine.outputs import FullOutputs, collect_full
 from core.errors import AppError, NonFiniteError
 from core.events import Emit, Event, Log, PhaseChanged, Progress, RunFailed, RunFinished
+from core.files import file_sha256
 from core.job import Job, TuningPart
 from core.methods import get_method
+from core.models.architectures import network_key
 from core.parameters import Values, resolve
 from core.runs.checkpoints import list_checkpoints, load_checkpoint, save_checkpoint
-from core.runs.folder import FORGET, RunFolder
+from core.runs.folder import FORGET, MODEL, RunFolder
 from core.runs.recorder import Recorder
 from core.selection import Selection, read_forget_csv
 from core.session import results
 from core.session.baseline import DOUBTS, doubts_about
 from core.session.bench import Bench, Images
 from core.session.jobs import check_forget
+from core.session.outputs import keep_outputs, outputs_file
 from core.states import State
 
 
@@ -222,6 +225,8 @@ class _Runner:
             operations=setting.operations(),
         )
         if prepared.job.kind == "train":
+            sha256 = file_sha256(self._folder.file(MODEL))  # who opens it next, a check or the window, asks for them
+            keep_outputs(outputs_file(sha256, network_key(prepared.job.model), prepared.dataset), final)
             measures = results.write_card(self._folder, prepared.job, prepared.dataset, final, setting.splits, outcome)
             self._report(self._finished(engine.outcome, measures, False))
             return engine.outcome

@@ -62,6 +62,9 @@ def _accuracy(report: Report, events: Events) -> Plot | None:
         series, label="Accuracy over the steps of the run", y_title="Accuracy, %", x_title="Step",
         y_range=(0, 100), references=references,
     )  # fmt: skip
+    counts = {row.get("scope"): (row.get("counts") or {}).get("retain_test", 0) for row in rows}
+    if 0 < counts.get("subset", 0) < counts.get("full", 0):
+        what += f". Between the ends, retain on a fixed sample of {count(counts['subset'])} of {count(counts['full'])}"
     goal = " ◆ where retraining without the forget set ends." if references else ""
     return Plot("Accuracy while it ran", svg, f"{what}.{goal}")
 

@@ -275,7 +275,7 @@ def _accuracy_words(found: Any, dataset: Any) -> tuple[str, str, str]:
     """Return the number, what stands beside it, and both for a screen reader."""
     number = fmt.percent(found.accuracy)
     seen = " (seen before)" if dataset.test_origin != "own" else ""
-    text = f"of {fmt.count(len(dataset.test))} test images{seen} are right"
+    text = f"of all {fmt.count(len(dataset.test))} test images{seen} are right"
     trained = f"{fmt.percent(found.train.accuracy)} of the {fmt.count(len(dataset.train))} training images"
     return number, f"{text} · {trained}", f"Accuracy {number} {text}"
 

@@ -61,6 +61,7 @@ class RunPlots(QWidget):
         self._later = False  # a later request: it starts from another model than the original
         self._until: int | None = None
         self._markers: tuple[Marker, ...] = ()
+        self._sampled = False  # curves are of fewer unseen images than the numbers at start and end
 
     @property
     def until(self) -> int | None:
@@ -70,7 +71,7 @@ class RunPlots(QWidget):
     def show_run(self, run: LiveRun) -> None:
         """Show a run from its first event on."""
         self.curves = RunCurves()
-        self._until, self._markers = None, ()
+        self._until, self._markers, self._sampled = None, (), False
         self._mode = run.forget_mode
         self.accuracy.set_mode(self._mode)
         self.alignment.set_mode(self._mode)
@@ -199,6 +200,10 @@ class RunPlots(QWidget):
                 forget = event.forget_accuracy if sample else event.forget_test_accuracy
                 self.accuracy.add(event.step, event.retain_test_accuracy, forget, event.retain_accuracy,
                                   event.forget_accuracy)  # fmt: skip
+                everything = self.curves.full[0].counts.get("retain_test", 0) if self.curves.full else 0
+                if not (sample or self._sampled) and event.counts.get("retain_test", everything) < everything:
+                    self._sampled = True
+                    self.accuracy.say_sampled()
                 if sample:
                     self.alignment.set_losses(event.forget_losses, event.unseen_losses)
             elif isinstance(event, AlignmentMeasured) and event.scope != "full":

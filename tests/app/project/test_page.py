@@ -63,7 +63,7 @@ def test_what_was_recognised_is_shown(page, window, open_digits, digits, digits_
     assert facts["test"] == "separate test split"
     assert facts["fingerprint"] == digits.fingerprint[:12]
     assert page.fit_card.number().endswith(" %")
-    assert page.fit_card.text().startswith(f"of {test:,} test images are right · ")
+    assert page.fit_card.text().startswith(f"of all {test:,} test images are right · ")
     assert page.first_run.isHidden()
     assert page.missing() == "" and page.next_button.isEnabled()
     page.next_button.click()

@@ -9,10 +9,13 @@ import torch
 from safetensors.torch import load_file
 
 from core.data.preprocessing import Preprocessing
+from core.engine.control import Control
 from core.engine.outputs import chunk_size, collect_full
 from core.metrics.rows import Rows
 from core.session import outputs
+from core.session.bench import Bench, DataOptions
 from core.session.outputs import mapped_outputs, stream_outputs
+from core.session.training import train
 from tests.core.toy import make_experiment, toy_dataset, trained_net
 
 torch.set_num_threads(1)
@@ -88,3 +91,13 @@ def test_large_images_go_through_in_smaller_chunks(toy, side, images):
     store = copy.copy(toy.train)
     store.preprocessing = Preprocessing((side, side), (0.5,) * 3, (0.2,) * 3)
     assert chunk_size(store) == images
+
+
+def test_outputs_taken_by_a_training_are_found_by_who_opens_its_model(tmp_path, monkeypatch):
+    """One pass for each model hash: the training's own measures and a later check read the same outputs."""
+    bench, folder = Bench().with_data("digits", DataOptions()), tmp_path / "trained"
+    train(folder, bench, "mlp", Control(), lambda event: None, recipe={"epochs": 1}, precision="float32")
+    opened = Bench().open(folder, "digits")
+    anew = collect_full(opened.network(opened.model), *opened.images())
+    monkeypatch.setattr(outputs, "stream_outputs", lambda *given: pytest.fail("a second pass"))
+    assert equal(opened.outputs(opened.model), anew)

@@ -168,3 +168,12 @@ def test_of_many_classes_the_most_changed_are_drawn():
     plot = next(plot for plot in plots(report, []) if plot.title == "Change by class")
     assert "c99, Unlearned" in plot.svg and "c76, Unlearned" in plot.svg and "c75, Unlearned" not in plot.svg
     assert "The 24 classes that changed most; 76 others are not drawn." in plot.caption
+
+
+def test_the_plot_says_of_which_images_its_numbers_are():
+    rows = [{**row, "counts": {"retain_test": 2_000}} for row in sample_events()]
+    whole = {"scope": "full", "retain_test_accuracy": 0.5, "counts": {"retain_test": 4_991}}
+    rows.append({"type": "evaluation", "step": 920, **whole})
+    assert "retain on a fixed sample of 2,000 of 4,991" in plots(sample_report(), rows)[0].caption
+    assert "sample" not in plots(sample_report(), sample_events())[0].caption
+    assert "sample" not in plots(sample_report(), [{"type": "evaluation", "step": 920, **whole}])[0].caption
