@@ -12,6 +12,7 @@ from core.engine.control import Control
 from core.errors import AppError
 from core.events import (
     CheckpointSaved,
+    Emit,
     Event,
     Log,
     MeasureTaken,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Emit = Callable[[Event], None]
 Work = Callable[[Control, Emit], Any]  # what the thread does; returns a State, or a check's report
 
 ENDS = (RunFinished, RunFailed)

@@ -12,7 +12,7 @@ from core.models.trust import NO_TRUST, Trust
 if TYPE_CHECKING:
     from core.events import Tell
     from core.session.bench import Bench
-    from core.session.example import Example
+    from core.session.training import Example
 
 Side = Literal["model", "data", "both", "example"]
 
@@ -84,8 +84,8 @@ def _with_model(bench: Bench, request: Request) -> Bench:
 
 def _example(request: Request, settings: Any, progress: Tell, cancelled: Callable[[], bool]) -> Result:
     from core.engine.control import Control
-    from core.session.example import open_example
     from core.session.jobs import make_unlearn_job
+    from core.session.training import open_example
 
     control = Control()
 

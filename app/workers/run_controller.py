@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from app.workers.live_run import Emit, LiveRun, Work
+from app.workers.live_run import LiveRun, Work
 from app.workers.mailbox import Mailbox, MailboxPump
 from app.workers.run_thread import RunThread
 from app.workers.trust import TrustedFiles
 from core.engine.control import Control
 from core.errors import AppError
-from core.events import Event
+from core.events import Emit, Event
 from core.job import Job
 from core.runs.folder import RunFolder
 from core.states import State

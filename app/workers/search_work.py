@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.engine.control import Control
-from core.events import Event, Progress
+from core.events import Emit, Progress
 from core.job import Job
 from core.runs.folder import RunFolder
 
@@ -41,7 +41,7 @@ class SearchWork:
         with self._lock:
             return list(self._tries)
 
-    def __call__(self, control: Control, emit: Callable[[Event], None]) -> Tuning:
+    def __call__(self, control: Control, emit: Emit) -> Tuning:
         """Search; raises the AppErrors of the job and of the search."""
         from core.session.tuning import tries_file, tune, tuned
 

@@ -27,9 +27,9 @@ def run_example(given: argparse.Namespace, screen: Screen) -> int:
     from core.engine.control import Control
     from core.places import runs_home
     from core.runs.folder import MODEL, MODEL_PT
-    from core.session.example import open_example
     from core.session.exporting import read_back_run
     from core.session.jobs import create_run, make_unlearn_job
+    from core.session.training import open_example
 
     began = time.monotonic()
     name = f"example-{datetime.datetime.now():%Y%m%d-%H%M%S}"

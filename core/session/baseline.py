@@ -21,13 +21,13 @@ from core.session.caveats import Caveat
 from core.verify.numbers import percent
 
 MAP_FEATURES = 50  # principal components t-SNE starts from: it needs no more, and distances cost less
-OFFERED_BELOW = 1 / 3  # of what the found order reaches: then the order is the likelier fault than the model
-POOR = 0.5  # accuracy on its own training images that makes one doubt how images are prepared for a model
+OFFERED_BELOW = 1 / 3  # of what the better order reaches: then the order is likelier to be wrong than the model
+POOR = 0.5  # accuracy on its own training images below which the preparation of images is doubted
 _ASSUMED = ("assumed", "weights")  # sources of a preprocessing that nobody stated
 DOUBTS = ("order", "preprocessing")  # codes of `doubts_about`
 _NAMES_SHOWN = 12
 _MOST_CLASSES = 4000  # the matrix of more takes gigabytes, and the assignment minutes
-_CERTAINTY = 4.0  # standard deviations above guessing that the found order must reach
+_CERTAINTY = 4.0  # standard deviations above guessing that the better order must reach
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +139,7 @@ def _project(features: torch.Tensor) -> tuple[np.ndarray, np.ndarray, float]:
 
 @dataclass(frozen=True, eq=False)
 class ClassOrder:
-    """Orders and how well they do. An order lists, output by output, a class of the data as it stands now.
+    """A better order of classes and how well it does. An order lists, output by output, a class of the data.
 
     `found` was fitted on one half of the test images; all accuracies are on the other half, 0..1. A class is moved
     where the two orders have another output for it.
@@ -153,12 +153,12 @@ class ClassOrder:
 
     @property
     def differs(self) -> bool:
-        """Whether the found order is another one than the present."""
+        """Whether the order found differs from the present one."""
         return self.found != tuple(range(len(self.found)))
 
     @property
     def offered(self) -> bool:
-        """Whether the found order should be offered.
+        """Whether the order found should be offered.
 
         On images of the moved classes, the present order reaches less than a third of it: two classes of many that
         are taken for each other are as wrong as all of them, but leave the accuracy high.
@@ -180,7 +180,7 @@ class ClassOrder:
 
 
 def doubts_about(original: FullOutputs, dataset: Dataset) -> tuple[Caveat, ...]:
-    """Say where an original model's answers let one doubt that it is used as it was trained.
+    """Return warnings where an original model's answers suggest that it is not used as it was trained.
 
     Either its outputs stand for other classes, so that a wrong class would be forgotten, or it gets images prepared
     in another way than those it was trained on, where nobody stated how.

@@ -76,8 +76,8 @@ class Bench:
     """Model and data that fit each other, either or neither of them open yet, and how to work with them.
 
     A change makes a new bench, or raises and leaves this one as it is. `arch` is what the user said the model is, where
-    its weights do not tell; `threads` 0 leaves the number to the program. `tell` is told what goes on and may raise to
-    end it; `cancelled` is asked while data is read.
+    its weights do not tell; `threads` 0 leaves the number to the program. `tell` gets what goes on and may raise to end
+    it; `cancelled` says, while data is read, that it is not wanted any more.
     """
 
     opened_model: OpenedModel | None = None
@@ -120,7 +120,7 @@ class Bench:
         return dataclasses.replace(self, device=device, precision=precision, threads=threads)
 
     def telling(self, tell: Tell | None, cancelled: Callable[[], bool] | None = None) -> Bench:
-        """Return this bench with someone else who is told what goes on, and asked whether to go on reading data."""
+        """Return this bench with other functions to tell of progress and to ask whether reading was cancelled."""
         return dataclasses.replace(self, tell=tell or _tell_nobody, cancelled=cancelled or _never)
 
     def trusting(self, trust: Trust) -> Bench:
@@ -217,7 +217,7 @@ class Bench:
         return _fitting(read_model(path, self.trust), arch, self.dataset)
 
     def first_model(self, job: Job) -> OpenedModel:
-        """Return the model a job's result is held against: the one on the bench, or that before the first request."""
+        """Return the original of a job: the model on the bench, or in a chain of requests that before the first."""
         path, sha256 = original_of(job)
         if self.opened_model is not None and self.opened_model.sha256 == sha256:
             return self.opened_model
@@ -253,7 +253,7 @@ class Bench:
     ) -> FullOutputs:
         """Return a model's outputs on all training and test images: taken once, in float32, and kept in a file.
 
-        `what` is what `tell` is told; `images` are handed in where they are on the device already.
+        `what` names the work for `tell`; `images` are those on the device already, where there are such.
         """
         dataset = self.dataset
         path = outputs_file(model.sha256, network_key(model.spec), dataset)
@@ -342,7 +342,7 @@ def _architecture_of(part: ModelPart) -> str:
 
 
 def _may_be_photos(spec: str) -> bool:
-    """Whether a data set may be image files a person collected, told from its name alone."""
+    """Whether a data set may be a person's photographs, judging by its name alone."""
     return find_source(spec) is None and Path(spec).suffix.lower() != ".npz"
 
 
@@ -364,7 +364,7 @@ def _fitting(file: ModelFile, arch: str | None, dataset: Dataset) -> OpenedModel
 def _prepared_like(
     present: Preprocessing, stated: Preprocessing | None, usual: Preprocessing | None, options: DataOptions
 ) -> bool:
-    """Whether the data, as it was opened, is prepared as a model states (or as no model states anything)."""
+    """Whether open data is prepared as a model states it, or where it states nothing as the data has it."""
     if options.preprocess_file:
         return stated is None  # the user's values lie over the card's, so another card may change the rest
     if stated is None:

@@ -1,8 +1,7 @@
-"""Later requests: a model that is the result of an earlier run takes that run's requests along.
+"""Chains of requests: a model that is the result of an earlier run has forgotten images that must stay forgotten.
 
-Images that an earlier run forgot must not come back: they stay outside the retain set of the new run and of its
-retrained references, and the result is judged on the forget sets of all requests together, against the model that
-stood before the first of them.
+They stay outside the retain set of the new run and of its retrained references. The result is judged on the forget
+sets of all requests together, against the model before the first request.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from core.selection import Selection, read_forget_csv
 
 @dataclass(frozen=True)
 class Chain:
-    """What a model has forgotten already. `requests` and `jobs` (hashes of job files) are oldest first."""
+    """The requests behind a model and the images they forgot; `requests` and `jobs` (job hashes) are oldest first."""
 
     requests: tuple[RequestPart, ...]
     jobs: tuple[str, ...]
@@ -33,12 +32,12 @@ class Chain:
     weights: np.ndarray | None  # (n,) float, None where all count the same
 
     def joined(self, selection: Selection) -> Selection:
-        """Return the forget set of all requests together: the earlier ones' and `selection`."""
+        """Return the forget set of all requests together: of the earlier ones and of `selection`."""
         ids = np.flatnonzero(self.mask & ~selection.mask)
         return selection.with_samples(ids, weights=None if self.weights is None else self.weights[ids])
 
     def added(self, selection: Selection) -> Selection:
-        """Return what `selection` asks for beyond the earlier requests; all of it where that is nothing."""
+        """Return the images of `selection` that no earlier request forgot; all of it where there are none."""
         new = selection.mask & ~self.mask
         return Selection(new, selection.labels, selection.class_names) if new.any() else selection
 
@@ -75,11 +74,11 @@ def chain_of(model: Path, dataset: Dataset) -> Chain | None:
         )
     rows = read_forget_csv(folder.file(FORGET))
     total = len(dataset.train)
-    held = Selection(rows.mask(total), dataset.train.labels.numpy(), dataset.classes, rows.weights_of(total))
-    if held.digest() != job.forget.sha256:
+    earlier = Selection(rows.mask(total), dataset.train.labels.numpy(), dataset.classes, rows.weights_of(total))
+    if earlier.digest() != job.forget.sha256:
         raise MismatchError(f"The forget list of {folder.id} was changed after the run", "Put the original list back")
     digest = folder.job_sha256()
-    own = job.requests[-1] if job.requests else request_part(job.method, held)
+    own = job.requests[-1] if job.requests else request_part(job.method, earlier)
     requests = (*job.requests[:-1], replace(own, run=folder.id, job_sha256=digest))
     if job.origin is not None:
         origin = job.origin
@@ -88,7 +87,7 @@ def chain_of(model: Path, dataset: Dataset) -> Chain | None:
     else:  # a model trained without images has no original: it is the first there is
         weights = folder.file(MODEL) if model.is_dir() else model
         origin = OriginPart(path=str(weights.resolve()), sha256=file_sha256(weights))
-    return Chain(requests, (*job.chain, digest), origin, held.mask, held.weights)
+    return Chain(requests, (*job.chain, digest), origin, earlier.mask, earlier.weights)
 
 
 def request_part(method: str, selection: Selection) -> RequestPart:
@@ -104,7 +103,7 @@ def all_requests(model: Path, selection: Selection, dataset: Dataset) -> Selecti
 
 
 def original_of(job: Job) -> tuple[Path, str]:
-    """Return file and SHA-256 of the model a result is held against: the one before the first request.
+    """Return file and SHA-256 of the original that a job's result is compared with: the model before the first request.
 
     Where that file is gone or changed, it is the model the run started from.
     """
@@ -116,9 +115,9 @@ def original_of(job: Job) -> tuple[Path, str]:
 
 
 def unknown_requests(card: dict[str, Any] | None, model: Path) -> str:
-    """Say where a model's card tells of images forgotten earlier that nobody can name from where the file lies.
+    """Return a sentence where a model has forgotten images, as its card says, but its file has left the run that did.
 
-    Empty where it has forgotten nothing, or the run that made it is known. An exported model has left its run.
+    Such an exported model does not tell which images. Empty where it has forgotten none, or its run is known.
     """
     forgotten = (card or {}).get("forgotten") or {}
     if not forgotten.get("count") or earlier_run(model) is not None:

@@ -1,4 +1,4 @@
-"""Evaluates single models, and checks a finished run against retrained references."""
+"""Checking: the result of a run against retrained models, and the measures of a single model."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from core.verify.measure_log import JUDGED, MeasureLog, NotKeptError
 from core.verify.relearning import Ground
 
 FRESH_SEED = 0
-"""Of the untrained network that relearning and ZRF are held against."""
+"""Draws the untrained network that relearning and ZRF compare with."""
 
 FEWEST_ATTACKERS = 2
-"""References RMIA has at least; the paper's low-budget setting goes from one to four."""
+"""Retrained models that RMIA attacks with, at least; the low-budget setting of its paper has one to four."""
 
 
 def evaluate(bench: Bench, selection: Selection, references: Mapping[str, Path] | None = None) -> dict[str, Any]:
@@ -55,8 +55,8 @@ def evaluate(bench: Bench, selection: Selection, references: Mapping[str, Path] 
         other = bench.open_beside(path)
         others.append(Candidate(name, other.sha256, bench.outputs(other, f"Measuring {name}", images)))
     measures = evaluation(model, others, Splits.of(dataset, mask))
-    original = next((each for each in others if each.name == "original"), None)
-    if original is not None or bench.model.classes is None:  # a model that forgot classes may well name others for them
+    original = next((candidate for candidate in others if candidate.name == "original"), None)
+    if original is not None or bench.model.classes is None:  # one that forgot classes names others for them
         doubts = doubts_about((original or model).outputs, dataset)
         measures |= {"warnings": [doubt.message for doubt in doubts]} if doubts else {}
     return measures
@@ -72,7 +72,7 @@ def check(
     retrained: dict[str, Path] | None = None,
     which: str = QUICK,
 ) -> dict[str, Any]:
-    """Check a run's result anew, against retrained references, and write its report.
+    """Measure a run's result against its original and retrained models, and write its report anew.
 
     `bench` says what is trusted; the run's model and data are opened where it does not hold them. `seeds` are trained
     on demand or taken from the shared folder of references; `retrained` names models the user brings. `which` is the
@@ -86,8 +86,8 @@ def check(
         raise InputError(f"{folder.path} trained a model, so there is nothing to check", "Name a run of `unlearn`")
     if not folder.has_result:
         raise InputError(f"{folder.path} holds no unlearned model to check", "Finish or resume the run first")
-    brought = {name: reference_from(path, job) for name, path in (retrained or {}).items()}
-    retrained = apart(brought, (*JUDGED, "retrained", *(f"seed {seed}" for seed in seeds)))
+    weights = {name: reference_from(path, job) for name, path in (retrained or {}).items()}
+    retrained = distinct_names(weights, (*JUDGED, "retrained", *(f"seed {seed}" for seed in seeds)))
     if not folder.file(FORGET).is_file():
         raise InputError(f"{folder.file(FORGET)} is gone, so nobody knows what was to be forgotten")
 
@@ -100,12 +100,12 @@ def check(
 
     with folder.lock():
         bench = (bench or Bench()).telling(tell).for_job(job)
-        made = [train_reference(folder, bench, seed, control, emit) for seed in seeds]
-        names = [*(f"seed {one.seed}" for one in made), *retrained]
+        judged = [train_reference(folder, bench, seed, control, emit) for seed in seeds]
+        names = [*(f"seed {seed}" for seed in seeds), *retrained]
         extra = _attackers(len(names))
         fully = which == FULL or _was_full(folder, names, extra)
         further = extra if fully else ()
-        more = [train_reference(folder, bench, seed, control, emit) for seed in further]
+        attackers = [train_reference(folder, bench, seed, control, emit) for seed in further]
         dataset = bench.dataset
         mask = torch.from_numpy(read_forget_csv(folder.file(FORGET)).mask(len(dataset.train)))
         train, test = images = bench.images(mask)
@@ -123,11 +123,11 @@ def check(
             original,
             candidate("unlearned", own(folder.file(MODEL)), "the unlearned model"),
             [
-                *(candidate(f"seed {r.seed}", own(r.model), f"retrained, seed {r.seed}") for r in made),
+                *(candidate(f"seed {r.seed}", own(r.model), f"retrained, seed {r.seed}") for r in judged),
                 *(candidate(name, bench.open_beside(path), name) for name, path in retrained.items()),
             ],
             splits,
-            references=[candidate(f"seed {r.seed}", own(r.model), f"reference, seed {r.seed}") for r in more],
+            references=[candidate(f"seed {r.seed}", own(r.model), f"reference, seed {r.seed}") for r in attackers],
             ground=ground,
             fresh=partial(bench.untrained, job.model, FRESH_SEED),
             tell=tell,
@@ -146,39 +146,39 @@ def check(
         measured = measured or measure(which=which, log=log(), taken=taken).run()
         tell("Writing the report", 0, 0)
         report = results.report_of(
-            folder, job, dataset, splits, measured, _outcome(folder), _notes(made, retrained),
+            folder, job, dataset, splits, measured, _outcome(folder), _notes(judged, retrained),
             similar=similar_images(
                 dataset, splits.forget.numpy(), original.outputs, original.sha256, tell
             ).counts(),
             doubts=doubts_about(original.outputs, dataset),
         )  # fmt: skip
-        if job.chain:  # held against the model the run started from, which is not measured again
+        if job.chain:  # says whether the model the run started from was changed, which is not measured again
             report["unchanged"] = bool((folder.report() or {}).get("unchanged"))
         report.pop("log")
         return results.write_report(folder, report)
 
 
-def apart(brought: Mapping[str, Path], taken: Collection[str]) -> dict[str, Path]:
-    """Return models the user brings under names that no other model of the report goes by, theirs where they can."""
-    found: dict[str, Path] = {}
-    for name, path in brought.items():
+def distinct_names(models: Mapping[str, Path], taken: Collection[str]) -> dict[str, Path]:
+    """Return the user's models by their names; one that is taken by another model of the report gets an addition."""
+    renamed: dict[str, Path] = {}
+    for name, path in models.items():
         unique, number = name, 1
-        while unique in taken or unique in found:
+        while unique in taken or unique in renamed:
             number += 1
             unique = f"{name} (brought)" if number == 2 else f"{name} (brought {number - 1})"
-        found[unique] = path
-    return found
+        renamed[unique] = path
+    return renamed
 
 
 def _attackers(retrained: int) -> tuple[int, ...]:
-    """Return the seeds of further references that RMIA needs, so that a retrained model has enough beside itself."""
+    """Return the seeds of references for RMIA alone: a retrained model is attacked with others than itself."""
     missing = max(0, FEWEST_ATTACKERS - max(0, retrained - 1)) if retrained else FEWEST_ATTACKERS
     return tuple(range(FIRST_ATTACKER, FIRST_ATTACKER + missing))
 
 
 def _was_full(folder: RunFolder, names: Sequence[str], extra: tuple[int, ...]) -> bool:
-    """Whether the report holds the full suite against retrained models of these names, and what it was made with
-    beside them is still on disk: then a quick check may find all of it again.
+    """Whether the report is of the full suite with retrained models of these names, and the references for RMIA are
+    still on disk: then a quick check may find all of its measures again.
     """  # noqa: D205
     report = folder.report() or {}
     if report.get("suite") != FULL or set(report.get("retrained") or {}) != set(names):

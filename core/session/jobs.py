@@ -36,9 +36,9 @@ def preset_values(
 ) -> Values:
     """Return a method's values for a model and the kinds of a forget set: defaults, then the preset, then `settings`.
 
-    The first preset of a method that trains a fresh model is the original's recipe, as far as its card tells, else one
-    that suits the number of images; what another version wrote there and this one does not know is left out. Raises
-    ParameterError naming all that is wrong, NotFoundError for an unknown method or preset.
+    The first preset of a method that trains a fresh model is the recipe on the original's card, without parameters that
+    this version does not know, else one that suits the number of images. Raises ParameterError naming all that is
+    wrong, NotFoundError for an unknown method or preset.
     """
     method = get_method(method_id)
     layers: list[Mapping[str, Any]] = [method.preset(preset, kinds).values]
@@ -124,7 +124,7 @@ def make_train_job(
     values = resolve(method.parameters, recipe or {}, owner="the recipe")
     spec = ModelSpec(architecture, dataset.num_classes, dataset.channels, dataset.preprocessing.size, user_code)
     if not user_code:
-        build_on_meta(spec)  # images too small for it, say: told before a folder is made
+        build_on_meta(spec)  # refuses images that are too small, before a folder is made
     return Job(
         kind="train",
         model=ModelPart(
@@ -150,14 +150,14 @@ def make_train_job(
 
 
 def facts_of(selection: Selection, num_classes: int) -> Facts:
-    """Return what a plan may depend on, from the forget set alone. Raises ForgetSetError for an empty or full one."""
+    """Return what a plan may depend on. Raises ForgetSetError for an empty forget set, or one of all images."""
     selection.check()
     singles = selection.loose_count
     return Facts(selection.count - singles, singles, selection.total - selection.count, num_classes)
 
 
 def require_data(method: Method, values: Values, selection: Selection, dataset: Dataset) -> Facts:
-    """Return the plan's facts; raise ForgetSetError where the method cannot do without data that is not there."""
+    """Return the facts of a plan. Raises ForgetSetError where the data lacks what the method needs."""
     facts = facts_of(selection, dataset.num_classes)
     if not facts.kinds <= method.suits:
         raise ForgetSetError(
@@ -269,13 +269,13 @@ def check_forget(job: Job, selection: Selection) -> None:
 
 def library_versions() -> dict[str, str]:
     """Return the versions of what results depend on."""
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in LIBRARIES:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def random_selection(labels: np.ndarray, class_names: Iterable[str], share: float, seed: int) -> Selection:
@@ -298,7 +298,7 @@ def _machine(device: str, precision: str, threads: int) -> dict[str, Any]:
     if precision not in PRECISIONS:
         raise UsageError(f"Precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     chosen = choose_device(device)
-    choose_precision(precision, chosen, convolutional=True)  # what the device has not is told before a folder is made
+    choose_precision(precision, chosen, convolutional=True)  # refuses what the device has not, before a folder is made
     if threads < 0:
         raise UsageError(f"--threads must be at least 1, got {threads}")
     return {

@@ -25,10 +25,10 @@ from core.models.tap import TappedModel
 from core.places import cache_home
 
 LARGEST_CACHE = 512 * 2**20
-"""Bytes of one file that is kept; larger outputs are taken anew."""
+"""Bytes of a file that is kept; larger outputs are taken again each time."""
 
 PIECE = 8
-"""Chunks passed before their outputs are written: whole ones, so that results do not depend on it."""
+"""Chunks whose outputs are written together: whole chunks, so that results do not depend on the number."""
 
 Shapes = dict[str, tuple[int, int]]
 Count = Callable[[int, int], object]
@@ -49,9 +49,9 @@ def kept_outputs(
     `progress(done, total)` may raise to interrupt; an unfinished file is removed.
     """
     train, test = images
-    kept = mapped_outputs(path, train, test)
-    if kept is not None:
-        return kept
+    outputs = mapped_outputs(path, train, test)
+    if outputs is not None:
+        return outputs
     tap = network()
     try:
         return stream_outputs(tap, train, test, path, progress)
@@ -89,12 +89,13 @@ def mapped_outputs(path: Path, train: ImageStore, test: ImageStore) -> FullOutpu
             for name, row in header.items()
             if name != "__metadata__" and row["dtype"] == "F32"
         }
-        found = _outputs(tables, train, test)
+        outputs = _outputs(tables, train, test)
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
         return None
-    return found if len(found.train.logits) == len(train) and len(found.test.logits) == len(test) else None
+    complete = len(outputs.train.logits) == len(train) and len(outputs.test.logits) == len(test)
+    return outputs if complete else None
 
 
 def stream_outputs(
@@ -174,8 +175,8 @@ def _fill(
             for ids in torch.arange(len(store)).split(PIECE * chunk_size(store)):
                 if not len(ids):
                     continue
-                found = collect(model, store, ids, tick=tick)
-                for what, rows in (("logits", found.logits), ("features", found.features)):
+                outputs = collect(model, store, ids, tick=tick)
+                for what, rows in (("logits", outputs.logits), ("features", outputs.features)):
                     width = shapes[f"{part}_{what}"][1]
                     file.seek(offsets[f"{part}_{what}"] + 4 * width * int(ids[0]))
                     file.write(rows.contiguous().numpy().tobytes())
@@ -184,7 +185,7 @@ def _fill(
 
 
 def _table(path: Path, offset: int, shape: tuple[int, ...]) -> torch.Tensor:
-    """Map a table; pages are read when they are needed, and given back when memory is short. Never written to."""
+    """Map a table into memory, (n, width) float32: its pages are read when they are needed. It is never written to."""
     if not shape[0] * shape[1]:
         return torch.zeros(shape)
     return torch.from_numpy(np.memmap(path, dtype="<f4", mode="c", offset=offset, shape=shape))

@@ -98,22 +98,22 @@ def choices(selection: Selection | None) -> tuple[Choice, ...]:
     Groups come in the order of their most commended method, and of GROUPS among equals.
     """
     kinds = (selection.kinds if selection is not None else frozenset()) or {CLASS}
-    found = []
+    options = []
     for method in METHODS.values():
         suits = kinds <= method.suits
         only = "whole classes" if CLASS in method.suits else "single images"
         reason = "" if suits else f"Works on {only} only."
-        found.append(Choice(method, suits, reason))
+        options.append(Choice(method, suits, reason))
     best = {group: len(ORDER) for group in GROUPS}
-    for choice in found:
+    for choice in options:
         if choice.suits:
             best[choice.method.group] = min(best[choice.method.group], ORDER.index(choice.method.status))
 
-    def place(choice: Choice) -> tuple[bool, int, int, int]:
+    def position(choice: Choice) -> tuple[bool, int, int, int]:
         group = choice.method.group
         return not choice.suits, best[group], GROUPS.index(group), ORDER.index(choice.method.status)
 
-    return tuple(sorted(found, key=place))
+    return tuple(sorted(options, key=position))
 
 
 def estimate(
@@ -147,13 +147,13 @@ def estimate(
         plain = ends + training / (1 - min(monitoring_budget, 0.9))
     pace_key = f"{method.id}-{_machine_key(bench)}"
     weights = 4 * bench.model.parameters
-    held = round(method.copies(checked, facts) * weights)  # constants: in memory, and in each checkpoint
+    copies = round(method.copies(checked, facts) * weights)  # constants: in memory, and in each checkpoint
     return Estimate(
         steps=layout.total,
         stages=tuple(layout.describe()),
         seconds=None if plain is None else plain * pace(pace_key),
-        memory_bytes=_memory(plan, weights, bench, cost) + held,
-        disk_bytes=(KEEP + 1) * (2 * weights + held) + 2 * weights + REPORT_BYTES,  # checkpoints also hold momentum
+        memory_bytes=_memory(plan, weights, bench, cost) + copies,
+        disk_bytes=(KEEP + 1) * (2 * weights + copies) + 2 * weights + REPORT_BYTES,  # checkpoints also hold momentum
         disk_free=free_disk(runs_folder) if runs_folder is not None else None,
         explain=method.explain(checked, facts) if method.explain is not None else (),
         plain_seconds=plain,
@@ -203,8 +203,8 @@ def step_cost(bench: Bench, *, measure: bool = True) -> StepCost | None:
     path = _times_home() / f"cost-{_machine_key(bench)}.json"
     if path.is_file():
         try:
-            known = read_json(path)
-            return StepCost(**{**known, "work": tuple(known["work"])})
+            content = read_json(path)
+            return StepCost(**{**content, "work": tuple(content["work"])})
         except (InputError, TypeError, KeyError):
             path.unlink(missing_ok=True)
     if not measure:
@@ -285,15 +285,15 @@ def _training_seconds(layout: Timeline, sizes: Mapping[str, int], cost: StepCost
 
 
 def _passes(part: Train, cost: StepCost) -> float:
-    """Return what a step of a stage costs beside one that trains the whole network.
+    """Return the cost of a step of a stage as a share of one that trains the whole network.
 
-    Gradients end where the trained blocks begin. The original and an untrained network are asked in each step, the
-    original's outputs on what never changes once only (as in core.engine.forward).
+    Gradients end where the trained blocks begin. The original and an untrained network are passed in each step,
+    but the original once only on what never changes (as in core.engine.forward).
     """
     share = cost.tuned_share(part.tunes)
     passes = FORWARD_SHARE * (share if part.cached else 1.0) + (1 - FORWARD_SHARE) * share
-    known = part.cached or (part.reads == "forget" and part.beside is None)
-    passes += FORWARD_SHARE * ("teacher" in part.needs and not known)
+    kept = part.cached or (part.reads == "forget" and part.beside is None)
+    passes += FORWARD_SHARE * ("teacher" in part.needs and not kept)
     return passes + FORWARD_SHARE * ("untrained" in part.needs)
 
 

@@ -1,4 +1,4 @@
-"""Runs a job in its folder from start, or from its last checkpoint, to a result on disk."""
+"""Running: a job in its folder, from the start or its last checkpoint, to a result on disk."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class _Prepared:
     setting: Experiment
     dataset: Dataset
     original: FullOutputs | None  # None where a fresh model is trained
-    start: FullOutputs | None  # of the model the run starts from: another one than the original in a chain of requests
+    start: FullOutputs | None  # of the model the run starts from; in a chain of requests not the original
 
 
 def run(
@@ -74,9 +74,9 @@ def run(
         try:
             outcome = runner.run(bench or Bench(), resume)
         except Interrupted:
-            # Stopped before a resumed run went on: what it had reached is kept, and it is as interrupted as before.
-            held = not control.discarding and bool(list_checkpoints(folder))
-            outcome = State.INTERRUPTED if held else runner.end_without_result()
+            # Stopped before a resumed run went on: its checkpoints stay, and it is as interrupted as before.
+            resumable = not control.discarding and bool(list_checkpoints(folder))
+            outcome = State.INTERRUPTED if resumable else runner.end_without_result()
         except Exception as error:
             failure = runner.fail(error)
         finally:
@@ -130,11 +130,11 @@ class _Runner:
         return self._finish(prepared, engine)
 
     def _tell_undecoded(self, setting: Experiment) -> None:
-        found = setting.train.undecoded + setting.test.undecoded
-        if found:
-            first = f"{found[0].path} ({found[0].reason})"
-            what = f"{len(found):,} files" if len(found) > 1 else "One file"
-            message = f"{what} could not be decoded and counted as black: {first}{' and others' * (len(found) > 1)}."
+        files = setting.train.undecoded + setting.test.undecoded
+        if files:
+            first = f"{files[0].path} ({files[0].reason})"
+            what = f"{len(files):,} files" if len(files) > 1 else "One file"
+            message = f"{what} could not be decoded and counted as black: {first}{' and others' * (len(files) > 1)}."
             self._log("warning", message, "unreadable")
 
     def end_without_result(self) -> State:
@@ -179,11 +179,11 @@ class _Runner:
             self._state(State.PREPARING, "Measuring the original model")
             original = start = bench.outputs(bench.model, "Measuring the original model", images)
             first = bench.first_model(job)
-            if first is not bench.model:  # a later request: its result is held against the first of all models
+            if first is not bench.model:  # a later request: its result is compared with the first of all models
                 original = bench.outputs(first, "Measuring the original model", images)
             elif job.origin is not None and job.origin.sha256 != first.sha256:
                 message = f"{job.origin.path}, the model before the first request, is gone or was changed: the result "
-                self._log("warning", f"{message}is held against the model this run starts from.", "origin")
+                self._log("warning", f"{message}is compared with the model this run starts from.", "origin")
             for doubt in doubts_about(original, dataset):  # before the first step: a run that makes no sense is stopped
                 self._log(doubt.level, doubt.message, doubt.code)
         self._control.check()
@@ -262,9 +262,9 @@ class _Runner:
         self._report(Log(**self._common(), level=level, message=message, code=code))
 
     def _finished(self, state: State, measures: dict[str, Any], unchanged: bool) -> RunFinished:
-        kept = {key: measures.get(key) for key in results.SUMMARY_KEYS if key in measures}
+        summary = {key: measures.get(key) for key in results.SUMMARY_KEYS if key in measures}
         seconds = time.perf_counter() - self._began
-        return RunFinished(**self._common(), state=state.value, seconds=seconds, measures=kept, unchanged=unchanged)
+        return RunFinished(**self._common(), state=state.value, seconds=seconds, measures=summary, unchanged=unchanged)
 
     def _tick(self, what: str, done: int, total: int) -> None:
         self._report(Progress(**self._common(), what=what, done=done, total=total))
@@ -314,7 +314,7 @@ def tuning_text(job: Job, tuning: TuningPart) -> str:
 
 
 def require_finite(module: torch.nn.Module) -> None:
-    """Raise NonFiniteError naming a weight or statistic that is not finite; the loss may hide what statistics hold."""
+    """Raise NonFiniteError naming a weight or a batch norm statistic that is not finite; losses need not show it."""
     for name, value in module.state_dict().items():
         if value.is_floating_point() and not value.isfinite().all():
             raise NonFiniteError(f"{name} became infinite", "Choose a smaller step size or a gradient clip")

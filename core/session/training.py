@@ -1,9 +1,10 @@
-"""Training: originals and retrained references, each a run like any other; and which references there are on disk."""
+"""Training: originals, that of the example among them, and retrained references; and which references are on disk."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,16 +14,16 @@ from core.data.dataset import Dataset
 from core.data.preprocessing import numbers_of
 from core.engine.control import Control
 from core.errors import AppError, InputError, StoppedError
-from core.events import Emit
+from core.events import Emit, Event, Progress, RunStarted, StepMetrics, Tell
 from core.job import Job
-from core.methods import get_method
+from core.jsonio import dumps, read_json
 from core.methods.retrain import RETRAIN, assumed_recipe
 from core.models.architectures import network_key
 from core.models.card import read_card
 from core.parameters import resolve
-from core.places import references_home
+from core.places import models_home, references_home
 from core.runs.folder import CARD, FORGET, MODEL, MODEL_PT, RunFolder, list_runs
-from core.selection import Selection, read_forget_csv
+from core.selection import Selection, read_forget_csv, resolve_classes
 from core.session.bench import Bench, DataOptions
 from core.session.chain import original_of
 from core.session.jobs import create_run, make_train_job
@@ -30,8 +31,9 @@ from core.session.running import run
 from core.states import State
 from core.verify.numbers import plural
 
+EXAMPLE = Path(__file__).resolve().parents[2] / "resources" / "example" / "recipe.json"
 FIRST_ATTACKER = 101
-"""Seed of the first further reference for RMIA: far from the seeds of retrained models that are judged."""
+"""Seed of the first reference that RMIA alone attacks with: far from the seeds of those a result is compared with."""
 
 
 @dataclass(frozen=True)
@@ -82,16 +84,17 @@ def reference_job(folder: RunFolder, bench: Bench, seed: int) -> tuple[Job, Sele
     job, exclude = folder.job(), _forget_set(folder, bench.dataset)
     recipe, source = recipe_of(job)
     bench = replace(bench, options=DataOptions.of(job.data)).on(job.device, job.precision, job.threads)
-    made = make_train_job(
+    reference = make_train_job(
         bench, job.model.architecture, exclude=exclude, recipe=recipe, user_code=job.model.user_code, seed=seed
     )
-    return made, exclude, source
+    return reference, exclude, source
 
 
 def known_references(job: Job, seeds: Sequence[int] = range(1, 9)) -> list[Reference]:
     """Return the finished retrained references of a job that are already on disk, by seed."""
     source = recipe_of(job)[1]
-    return [Reference(kept, seed, source) for seed in seeds if (kept := reference_folder(job, seed)).has_result]
+    folders = [(seed, reference_folder(job, seed)) for seed in seeds]
+    return [Reference(folder, seed, source) for seed, folder in folders if folder.has_result]
 
 
 def train_reference(folder: RunFolder, bench: Bench, seed: int, control: Control, emit: Emit) -> Reference:
@@ -101,15 +104,15 @@ def train_reference(folder: RunFolder, bench: Bench, seed: int, control: Control
     no reference.
     """
     job, exclude, source = reference_job(folder, bench, seed)
-    kept = reference_folder(job, seed)
-    if not kept.has_result:
-        if not kept.exists:
-            create_run(kept.path, job, exclude, bench.dataset)
-        state = run(kept, control, emit, bench, resume=True)
+    place = reference_folder(job, seed)
+    if not place.has_result:
+        if not place.exists:
+            create_run(place.path, job, exclude, bench.dataset)
+        state = run(place, control, emit, bench, resume=True)
         if state is not State.FINISHED:
-            _take_back(kept)
+            _take_back(place)
             raise StoppedError("The training of the retrained reference was stopped", "Start it again to go on")
-    return Reference(kept, seed, source)
+    return Reference(place, seed, source)
 
 
 def _take_back(folder: RunFolder) -> None:
@@ -144,8 +147,8 @@ def reference_from(path: Path, job: Job) -> Path:
         raise InputError(f"{path} was trained on all images: it is an original, not a retrained reference")
     same_data = (card.get("dataset") or {}).get("fingerprint") == job.data.fingerprint
     classes, number = sorted(forgotten.get("classes") or ()), int(forgotten.get("count") or 0)
-    other = (classes, number) != (sorted(job.forget.class_names), job.forget.count) or _forgets_others(weights, job)
-    if same_data and number and other:
+    differs = (classes, number) != (sorted(job.forget.class_names), job.forget.count) or _forgets_others(weights, job)
+    if same_data and number and differs:
         names = f" ({', '.join(classes)})" if classes else ""
         raise InputError(
             f"{path} was trained without {plural(number, 'image')}{names}, which are not those the run forgets",
@@ -168,27 +171,92 @@ def _forget_set(folder: RunFolder, dataset: Dataset) -> Selection:
     return Selection(rows.mask(len(dataset.train)), dataset.train.labels.numpy(), dataset.classes)
 
 
+# -- the example: its model is trained by the application itself at first start, in a few seconds --------------------
+
+
+@dataclass(frozen=True)
+class Example:
+    """The example, opened: a model that fits its data, what to forget, and how."""
+
+    bench: Bench
+    selection: Selection
+    method: str
+    preset: str
+    seed: int
+
+
+def example_recipe() -> dict[str, Any]:
+    """Return the example's recipe as shipped."""
+    return read_json(EXAMPLE)
+
+
+def open_example(control: Control | None = None, tell: Tell | None = None) -> Example:
+    """Open the example; trains its model first where that was not done before.
+
+    Raises StoppedError where `control` ended the training.
+    """
+    recipe = example_recipe()
+    control = control or Control()
+    bench = Bench().telling(tell).with_data(recipe["dataset"])
+    dataset = bench.dataset
+    job = make_train_job(
+        bench.on("cpu", "float32", 1), recipe["architecture"], recipe=recipe["recipe"], seed=recipe["seed"]
+    )
+    key = hashlib.sha256(dumps([recipe, dataset.fingerprint])).hexdigest()[:12]
+    folder = RunFolder(models_home() / f"example-{recipe['dataset']}-{key}")
+    if not (folder.has_result and folder.status().state == State.FINISHED):
+        _discard_broken(folder)
+        create_run(folder.path, job, None, dataset)
+        steps = 0
+
+        def emit(event: Event) -> None:
+            nonlocal steps
+            if isinstance(event, RunStarted):
+                steps = event.steps
+            if isinstance(event, StepMetrics):
+                bench.tell("Training the example's model", event.step, steps)
+            elif isinstance(event, Progress):
+                bench.tell(event.what, event.done, event.total)
+
+        if run(folder, control, emit, bench) is not State.FINISHED:
+            raise StoppedError("The training of the example's model was stopped")
+    bench = bench.with_model(folder.file(MODEL)).telling(None)
+    selection = Selection.empty(dataset.train.labels.numpy(), dataset.classes).with_classes(
+        resolve_classes([recipe["forget_class"]], dataset.classes)
+    )
+    return Example(bench, selection, recipe["method"], recipe["preset"], recipe["seed"])
+
+
+def _discard_broken(folder: RunFolder) -> None:
+    """Clear what an interrupted first start left; refuse while another one is at it."""
+    if not folder.path.exists():
+        return
+    if folder.exists and folder.locked:
+        raise InputError("The example's model is being trained by another process", "Wait a few seconds and try again")
+    shutil.rmtree(folder.path, ignore_errors=True)
+
+
 # -- references on disk: no data is opened for these ----------------------------------------------------------------
 
 
 def recipe_of(job: Job) -> tuple[dict[str, Any], str]:
     """Return the recipe a retrained reference should use for a job's model, and where it comes from.
 
-    What another version wrote into a card and this one does not know is left out.
+    Parameters on the card that this version does not know are left out.
     """
     original = original_of(job)[0] if job.model.path else None
     card = read_card(original) if original is not None and original.exists() else None
     recipe = (card or {}).get("recipe")
     if isinstance(recipe, Mapping) and recipe:
-        known = {parameter.name for parameter in get_method("retrain").parameters}
-        return {name: value for name, value in recipe.items() if name in known}, "the original's model card"
-    kept = job.forget.total - job.forget.count
-    return assumed_recipe(kept), "the preset of this application: the original's own recipe is not known"
+        names = {parameter.name for parameter in RETRAIN.parameters}
+        return {name: value for name, value in recipe.items() if name in names}, "the original's model card"
+    images = job.forget.total - job.forget.count
+    return assumed_recipe(images), "the preset of this application: the original's own recipe is not known"
 
 
 def reference_key(job: Job, seed: int) -> str:
-    """Name the retrained reference of a job by what determines it: data and how it is prepared, forget set, network,
-    recipe and seed. `job`: the reference's own, or one that is held against it.
+    """Return the key of the retrained reference of a job: a hash of data and its preparation, forget set, network,
+    recipe and seed. `job` is the reference's own, or an unlearning job whose result is compared with it.
     """  # noqa: D205
     model = job.model
     recipe = job.parameters if job.kind == "train" else _resolved(recipe_of(job)[0])
@@ -200,7 +268,7 @@ def reference_key(job: Job, seed: int) -> str:
 
 
 def _resolved(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
-    return resolve(get_method("retrain").parameters, recipe, owner="the recipe")
+    return resolve(RETRAIN.parameters, recipe, owner="the recipe")
 
 
 def reference_folder(job: Job, seed: int) -> RunFolder:
@@ -209,7 +277,7 @@ def reference_folder(job: Job, seed: int) -> RunFolder:
 
 
 def references_on_disk(job: Job) -> tuple[tuple[RunFolder, Job], ...]:
-    """Return the runs in the shared folder of references that left out the same images of the same data, by seed."""
+    """Return the references on disk that left out the same images of the same data as a job, by seed."""
     if not references_home().is_dir():
         return ()
     same = [(folder, other) for folder, other in jobs_in(references_home()) if same_forget_set(job, other)]
@@ -219,7 +287,7 @@ def references_on_disk(job: Job) -> tuple[tuple[RunFolder, Job], ...]:
 def trained_references(job: Job) -> dict[int, RunFolder]:
     """Return the finished references for a job's model and recipe, by seed; none where its card cannot be read.
 
-    Those that RMIA alone was given are left out.
+    References for RMIA alone are left out.
     """
     by_seed = {}
     with contextlib.suppress(AppError):
@@ -230,10 +298,10 @@ def trained_references(job: Job) -> dict[int, RunFolder]:
 
 
 def seconds_to_retrain(job: Job) -> float | None:
-    """Estimate the training time of one more reference in seconds; None where nothing is known of it.
+    """Estimate the training time of one more reference in seconds; None where nothing tells it.
 
     From references already trained, else from the original's training time on its card, times the share of images
-    that stay. Both are as good as the machine is the same.
+    that stay. Both are of the machine that trained them.
     """
     taken = [seconds for folder in trained_references(job).values() if (seconds := _seconds(folder.card())) is not None]
     if taken:

@@ -138,7 +138,7 @@ def _irrational(dimensions: int) -> list[float]:
 
 @dataclass(frozen=True)
 class Try:
-    """One setting that was tried. `score`: smaller is better, None where it failed, for the `reason` given.
+    """A setting that was tried. `score`: smaller is better; None where the try failed, for `reason`.
 
     Accuracies (0..1) are those of the calibration half: `retain` and `forget` on unseen images, `samples` on single
     training images to forget. `distance`: Jensen-Shannon divergence from the retrained outputs, as a share of its
@@ -160,7 +160,7 @@ class Try:
 
 @dataclass(frozen=True)
 class Tuning:
-    """What a search found. `goal` is what tries were held against; `complete`: it was not stopped before its end."""
+    """The result of a search. `goal` is what a try should come to; `complete`: it was not stopped before its end."""
 
     method: str
     searched: tuple[str, ...]
@@ -175,8 +175,8 @@ class Tuning:
     @property
     def best(self) -> Try | None:
         """The try with the smallest score, among those within the bound where there are any."""
-        judged = [found for found in self.tries if found.score is not None]
-        return min(judged, key=lambda found: (not found.allowed, found.score, found.number), default=None)
+        judged = [tried for tried in self.tries if tried.score is not None]
+        return min(judged, key=lambda tried: (not tried.allowed, tried.score, tried.number), default=None)
 
 
 def tune(
@@ -210,21 +210,21 @@ def tune(
     if job.chain:  # a try must not train on what earlier requests forgot
         selection = all_requests(Path(job.model.path), selection, bench.dataset)
     trials = _Trials(job, bench, selection, control)
-    shelf = _Shelf(keep, job, searched, trials.references)
+    kept = _KeptTries(keep, job, searched, trials.references)
     tries: list[Try] = []
-    for number, found in enumerate(itertools.islice(candidates(searched, values, job.seed), count), start=1):
-        done = shelf.get(number, found) or trials.attempt(number, found, count)
+    for number, setting in enumerate(itertools.islice(candidates(searched, values, job.seed), count), start=1):
+        done = kept.get(number, setting) or trials.attempt(number, setting, count)
         if done is None:
             break
         tries.append(done)
-        shelf.put(_result(job, searched, trials, count, tries, complete=False))
+        kept.put(_result(job, searched, trials, count, tries, complete=False))
         if tried is not None:
             tried(done)
         if control.ending:
             break
     whole = not control.ending or len(tries) == count
     result = _result(job, searched, trials, count, tries, complete=whole)
-    shelf.put(result)
+    kept.put(result)
     return result
 
 
@@ -249,13 +249,13 @@ def tuned(job: Job, tuning: Tuning, kept: Path | None = None) -> Job:
     return dataclasses.replace(job, parameters={**job.parameters, **best.values}, tuning=part)
 
 
-def as_tuned(folder: RunFolder, asked: Job) -> Job:
-    """Return a job that is asked for with the values that a search gave the job in the folder it should go on in."""
-    held = folder.job()
-    if held.tuning is None or held.method != asked.method:
-        return asked
-    chosen = {name: held.parameters.get(name) for name in held.tuning.searched}
-    return dataclasses.replace(asked, parameters={**asked.parameters, **chosen})
+def as_tuned(folder: RunFolder, job: Job) -> Job:
+    """Return a job with the values that a search gave the job in a folder that is to be resumed."""
+    present = folder.job()
+    if present.tuning is None or present.method != job.method:
+        return job
+    chosen = {name: present.parameters.get(name) for name in present.tuning.searched}
+    return dataclasses.replace(job, parameters={**job.parameters, **chosen})
 
 
 def _first_reason(tuning: Tuning) -> str:
@@ -279,7 +279,7 @@ def _result(
 
 
 class _Trials:
-    """Data, sets and judge that all tries share."""
+    """The part of the images, the sets and the judge that all tries of a search share."""
 
     def __init__(self, job: Job, bench: Bench, selection: Selection, control: Control) -> None:
         self._job, self._bench, self._control = job, bench, control
@@ -291,9 +291,9 @@ class _Trials:
         self._images = train, test = dataclasses.replace(bench, opened_data=dataset).images(forget, weights)
         self._splits = Splits.of(dataset, forget)
         self.images = len(train)
-        known = known_references(job)
+        references = known_references(job)
         arch = job.model.user_code or job.model.architecture
-        opened = [bench.open_beside(reference.model, arch=arch) for reference in known]
+        opened = [bench.open_beside(reference.model, arch=arch) for reference in references]
         self.references = tuple(model.sha256 for model in opened)
         retrained = [bench.network(model) for model in opened]
         self.judge = Judge(self._splits, train, test, bench.network(bench.model), retrained)
@@ -307,8 +307,8 @@ class _Trials:
         began, judgement, reason, steps = time.perf_counter(), None, "", 0
         method = get_method(self._job.method)
         try:
-            known = resolve(method.parameters, {**self._job.parameters, **values}, owner=method.id)
-            setting = set_up(self._job, self._bench, known, self._images, self._splits)
+            resolved = resolve(method.parameters, {**self._job.parameters, **values}, owner=method.id)
+            setting = set_up(self._job, self._bench, resolved, self._images, self._splits)
             engine = Engine(setting, self._control, Unwatched())
             for _ in engine.run():
                 steps = engine.step
@@ -354,18 +354,18 @@ def _subset(dataset: Dataset, ids: torch.Tensor) -> Dataset:
 
 
 def _try(
-    number: int, found: dict[str, Any], seconds: float, steps: int, judgement: Judgement | None, reason: str
+    number: int, values: dict[str, Any], seconds: float, steps: int, judgement: Judgement | None, reason: str
 ) -> Try:
     if judgement is None:
-        return Try(number, found, seconds, steps, reason=reason)
+        return Try(number, values, seconds, steps, reason=reason)
     read = judgement.readings
     return Try(
-        number, found, seconds, steps, read.retain, read.forget, read.samples, judgement.distance, judgement.score,
+        number, values, seconds, steps, read.retain, read.forget, read.samples, judgement.distance, judgement.score,
         judgement.allowed,
     )  # fmt: skip
 
 
-class _Shelf:
+class _KeptTries:
     """Finished tries in a file, for a search that goes on; in memory only where there is no file."""
 
     def __init__(self, path: Path | None, job: Job, searched: tuple[Axis, ...], references: tuple[str, ...]) -> None:
@@ -374,20 +374,20 @@ class _Shelf:
         self._tries: dict[int, Try] = {}
         if path is None or not path.is_file():
             return
-        held = read_json(path)
-        if not isinstance(held, dict) or held.get("job") != self._head["job"]:
+        content = read_json(path)
+        if not isinstance(content, dict) or content.get("job") != self._head["job"]:
             raise MismatchError(f"{path} holds settings that were tried for another job", "Choose another folder")
-        if held.get("references") != self._head["references"]:
+        if content.get("references") != self._head["references"]:
             return  # judged against other models since: not comparable
         try:
-            tries = msgspec.convert(held.get("tries"), tuple[Try, ...])
+            tries = msgspec.convert(content.get("tries"), tuple[Try, ...])
         except msgspec.ValidationError as error:
             raise InputError(f"{path} is damaged: {error}", "Remove it, or choose another folder") from error
-        self._tries = {found.number: found for found in tries}
+        self._tries = {tried.number: tried for tried in tries}
 
     def get(self, number: int, values: dict[str, Any]) -> Try | None:
-        found = self._tries.get(number)
-        return found if found is not None and found.values == values else None
+        tried = self._tries.get(number)
+        return tried if tried is not None and tried.values == values else None
 
     def put(self, tuning: Tuning) -> None:
         if self._path is None:

@@ -17,7 +17,7 @@ def example_home(tmp_path_factory) -> Path:
     """A home folder in which the example's model is trained."""
     import torch
 
-    from core.session.example import open_example
+    from core.session.training import open_example
 
     torch.set_num_threads(1)
     home = tmp_path_factory.mktemp("example-home")
@@ -45,7 +45,7 @@ def home(example_home, tmp_path, monkeypatch) -> Path:
 @pytest.fixture
 def example(home):
     """The example, opened."""
-    from core.session.example import open_example
+    from core.session.training import open_example
 
     return open_example()
 

@@ -159,14 +159,14 @@ def quick_example(monkeypatch, digits_file):
     """The example without its training."""
     from core.selection import Selection
     from core.session.bench import Bench
-    from core.session.example import Example
+    from core.session.training import Example
 
     def example(control=None, progress=None):
         bench = Bench().open(digits_file, "digits")
         chosen = Selection.empty(bench.dataset.train.labels.numpy(), bench.dataset.classes).with_classes([3])
         return Example(bench, chosen, "finetune", "", 7)
 
-    monkeypatch.setattr("core.session.example.open_example", example)
+    monkeypatch.setattr("core.session.training.open_example", example)
 
 
 def test_the_example_is_opened_with_its_forget_set(context, quick_example, idle):

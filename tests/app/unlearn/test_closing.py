@@ -256,7 +256,7 @@ import dataclasses
 from core.engine.control import Control
 from core.events import CheckpointSaved
 from core.runs.folder import RunFolder
-from core.session.example import open_example
+from core.session.training import open_example
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.running import run
 example = open_example()

@@ -14,7 +14,7 @@ from core.methods.retrain import FEWEST_STEPS, assumed_recipe
 from core.parameters import resolve
 from core.places import references_home
 from core.runs.folder import CARD, JOB, MODEL, RunFolder
-from core.session.checking import apart
+from core.session.checking import distinct_names
 from core.session.training import (
     FIRST_ATTACKER,
     known_references,
@@ -146,7 +146,7 @@ def test_the_result_of_unlearning_is_no_retrained_model(tmp_path):
 
 def test_a_brought_model_never_goes_by_the_name_of_another(tmp_path):
     names = ["original", "mine", "seed 1", "original (brought)"]
-    found = apart({name: tmp_path / name for name in names}, ("original", "unlearned", "seed 1"))
+    found = distinct_names({name: tmp_path / name for name in names}, ("original", "unlearned", "seed 1"))
     assert list(found) == ["original (brought)", "mine", "seed 1 (brought)", "original (brought) (brought)"]
     assert [path.name for path in found.values()] == names
 
