@@ -10,22 +10,12 @@ APP = "unlearn-studio"
 
 def data_home() -> Path:
     """Return the folder of runs, references and downloaded data."""
-    home = os.environ.get("UNLEARN_STUDIO_HOME")
-    if home:
-        return Path(home) / "data"
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir(APP, appauthor=False))
+    return _home("data")
 
 
 def cache_home() -> Path:
     """Return the folder of what can be made again: thumbnails, outputs of original models."""
-    home = os.environ.get("UNLEARN_STUDIO_HOME")
-    if home:
-        return Path(home) / "cache"
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir(APP, appauthor=False))
+    return _home("cache")
 
 
 def runs_home() -> Path:
@@ -46,3 +36,12 @@ def queue_home() -> Path:
 def references_home() -> Path:
     """Return the folder of retrained references, named by content and shared by all runs."""
     return data_home() / "references"
+
+
+def _home(kind: str) -> Path:
+    home = os.environ.get("UNLEARN_STUDIO_HOME")
+    if home:
+        return Path(home) / kind
+    import platformdirs
+
+    return Path(getattr(platformdirs, f"user_{kind}_dir")(APP, appauthor=False))
