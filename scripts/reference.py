@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from core.data.sources import catalogue
-from core.events import EVENT_TYPES, Event, Progress
+from core.events import Event, Progress
 from core.methods import METHODS
 from core.methods.base import Method
 from core.models.architectures import architectures
@@ -44,9 +43,10 @@ def render() -> str:
         (f"`{a.id}`", f"{a.title}. {a.summary}", _size(a.default_size)) for a in architectures()
     ))]
     parts += ["## Events\n", "Every event also has `type`, `run`, `step` and `time`.\n"]
-    for name, event in EVENT_TYPES.items():
+    for event in Event.__subclasses__():
         if event is not Progress:  # for screens only
-            parts += [f"### `{name}`\n", _sentence(inspect.getdoc(event)), _table(("field", "type"), _fields(event))]
+            name, what = event.__struct_config__.tag, _sentence(inspect.getdoc(event))
+            parts += [f"### `{name}`\n", what, _table(("field", "type"), _fields(event))]
     return "\n".join(parts)
 
 
@@ -83,10 +83,8 @@ def _parameter(parameter: Parameter) -> Sequence[str]:
 
 
 def _fields(event: type[Event]) -> Iterator[Sequence[str]]:
-    common = {field.name for field in dataclasses.fields(Event)}
-    for field in dataclasses.fields(event):
-        if field.name not in common:
-            yield f"`{field.name}`", f"`{field.type}`"
+    for name, kind in event.__annotations__.items():
+        yield f"`{name}`", f"`{kind}`"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
