@@ -91,7 +91,7 @@ def get_architecture(id: str) -> Architecture:
         from core.models.timm_models import timm_architecture
 
         return timm_architecture(id)
-    registry = _registry()
+    registry = OURS if id in OURS else _registry()
     if id not in registry:
         raise unknown_name("architecture", id, registry)
     return registry[id]
@@ -260,18 +260,7 @@ _CIFAR_RESNETS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 def _registry() -> dict[str, Architecture]:
     from torchvision import models
 
-    entries = [
-        Architecture(
-            "small-cnn", "Small CNN",
-            "Three convolution blocks (16, 32, 64), 128 features; for images of 8 to 64 pixels",
-            "small", SmallCNN, (32, 32), 1, size_is_structural=True, read_input=_read_small_cnn,
-        ),
-        Architecture(
-            "mlp", "MLP", "Three hidden layers (256, 128, 64) on flattened pixels",
-            "small", MLP, (28, 28), 1, size_is_structural=True, read_input=_read_mlp,
-        ),
-        *map(_cifar_resnet, _CIFAR_RESNETS),
-    ]  # fmt: skip
+    entries = list(OURS.values())
     for name in models.list_models(module=models):
         entries.append(_torchvision(name))
         if name in ("googlenet", "inception_v3"):
@@ -390,6 +379,24 @@ def _read_vit(shapes: Shapes) -> tuple[int, Size] | None:
         return None
     side = round((positions[1] - 1) ** 0.5) * patch[-1]
     return patch[1], (side, side)
+
+
+# Known without torchvision, whose import takes longer than everything else about a small network.
+OURS = {
+    architecture.id: architecture
+    for architecture in (
+        Architecture(
+            "small-cnn", "Small CNN",
+            "Three convolution blocks (16, 32, 64), 128 features; for images of 8 to 64 pixels",
+            "small", SmallCNN, (32, 32), 1, size_is_structural=True, read_input=_read_small_cnn,
+        ),
+        Architecture(
+            "mlp", "MLP", "Three hidden layers (256, 128, 64) on flattened pixels",
+            "small", MLP, (28, 28), 1, size_is_structural=True, read_input=_read_mlp,
+        ),
+        *map(_cifar_resnet, _CIFAR_RESNETS),
+    )
+}  # fmt: skip
 
 
 # --- networks of the user's own: a factory in a Python file, run only when the user trusts it ----------------------

@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 from core.errors import InputError, first_few
 from core.models import timm_models
 from core.models.architectures import (
+    OURS,
     Architecture,
     ModelSpec,
     Shapes,
@@ -147,11 +148,14 @@ def _candidates(shapes: Shapes) -> list[Architecture]:
     """Return the members of the families that share a key with these weights, those of the nearest size first."""
     families = {family for family, keys in FAMILY_KEYS.items() if any(key in shapes for key in keys)}
     size = sum(math.prod(shape) for shape in shapes.values())
-    members = [architecture for architecture in architectures() if architecture.family in families]
+    known = OURS.values() if families == {"small"} else architectures()
+    members = [architecture for architecture in known if architecture.family in families]
     return sorted(members, key=lambda architecture: abs((_published_parameters(architecture.id) or size) - size))
 
 
 def _published_parameters(id: str) -> int | None:
+    if id in ("small-cnn", "mlp"):
+        return None
     from torchvision import models
 
     try:

@@ -1,5 +1,9 @@
 """Architectures are built as asked, and errors name what was asked and what would do."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -7,6 +11,7 @@ from torch import nn
 from core.errors import InputError, NotFoundError
 from core.models.architectures import ModelSpec, architectures, build_model, build_on_meta, get_architecture, signature
 
+ROOT = Path(__file__).resolve().parents[3]
 ALL = [a.id for a in architectures()]
 
 
@@ -126,3 +131,18 @@ def test_every_architecture_trains_at_its_smallest_size(architecture):
     output = module(torch.empty(2, 4, *size, device="meta"))
     logits = output if isinstance(output, torch.Tensor) else output[0]
     assert logits.shape == (2, 5)
+
+
+def test_small_networks_are_opened_without_torchvision(tmp_path):
+    """Its import takes more than a second, in every process that opens the example."""
+    code = """
+import sys
+import torch
+from core.models.architectures import ModelSpec, build_model
+from core.models.checkpoint import open_model
+for name in ("small-cnn", "mlp"):
+    torch.save(build_model(ModelSpec(name, 5, 1, (8, 8))).state_dict(), sys.argv[1])
+    assert open_model(sys.argv[1]).spec.architecture == name
+assert "torchvision" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "net.pt")], check=True, cwd=ROOT)
