@@ -29,7 +29,7 @@ SORT_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 PATH_ROLE = int(Qt.ItemDataRole.UserRole) + 2
 VERDICTS = {
     "close": "Close", "partly": "Partly forgotten", "hidden": "Hidden", "not": "Not forgotten",
-    "nothing": "Nothing to tell", "no_reference": "No retrained model",
+    "nothing": "Nothing to tell", "no_reference": "Not compared",
 }  # fmt: skip
 METHODS = {"train": "Training"}
 _PLAIN = {PRESET: "preset", FORGET: "forget_text", MODEL: "model", DATA: "data"}  # columns that show a field of the row
@@ -50,7 +50,7 @@ class RunTableModel(ColumnTable):
         Column("Forget, %", "Accuracy on unseen images of the forgotten classes; for single images, on the forget "
                "images", number=True),
         Column("Verdict", "Against retrained models; – where the run was not checked"), Column("Started"),
-        Column("Accuracies", "Retain and forget accuracy over the run"),
+        Column("Curves", "Retain and forget accuracy over the run"),
     )  # fmt: skip
 
     def __init__(self, parent: QObject | None = None) -> None:

@@ -6,9 +6,11 @@ import argparse
 from typing import Any
 
 from core.cli import forget, options
-from core.cli.output import Screen
+from core.cli.output import Screen, shown, wrapped
 from core.cli.progress import Loading
+from core.cli.summary import measures_table
 from core.errors import NotFoundError, UsageError
+from core.verify.numbers import percent, ratio
 
 
 def declare_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +21,7 @@ def declare_evaluate(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("comparison")
     group.add_argument(
         "--reference", action="append", default=[], type=options.named_path, metavar="NAME=PATH",
-        help="a model to hold it against: retrained=PATH, original=PATH; repeatable",
+        help="a model to compare it with: retrained=PATH, original=PATH; repeatable",
     )  # fmt: skip
     group.add_argument("--seed", default=0, type=options.whole(0), metavar="N", help="for --forget-random")
     options.add_machine(parser)
@@ -55,19 +57,14 @@ def _references(given: list[tuple[str, str]]) -> dict[str, Any]:
 
 
 def _text(measures: dict[str, Any], bench: Any, selection: Any) -> str:
-    from core.cli.output import shown, wrapped
-    from core.cli.summary import measures_table
-
     title = f"{shown(bench.model.path)} ({bench.model.spec.architecture}) on {bench.dataset.title}"
     blocks = [f"{title}\n{selection.describe()}" if selection.count else title]
     blocks.append(measures_table({"model": measures, **measures.get("references", {})}))
     blocks += [wrapped(f"Warning: {text}") for text in measures.get("warnings", ())]
     if bench.dataset.test_origin == "set aside":
         blocks.append("Test images were set aside from the training images: seen before by a model trained on all.")
-    distances = (measures.get("distances") or {}).get("forget_test") or (measures.get("distances") or {}).get("forget")
-    if distances:
-        from core.verify.numbers import percent, ratio
-
+    sets = measures.get("distances") or {}
+    if distances := sets.get("forget_test") or sets.get("forget"):
         names = [key.removeprefix("js_to_") for key in distances if key.startswith("js_to_")]
         blocks.append(
             "\n".join(

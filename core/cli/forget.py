@@ -18,27 +18,18 @@ if TYPE_CHECKING:
 _NAMED = 3  # entries of a list that an error names one by one
 
 
-def add_forget(parser: argparse.ArgumentParser) -> None:
-    """Add --forget-class, --forget-samples and --forget-random."""
-    group = parser.add_argument_group("forget set")
+def add_forget(parser: argparse.ArgumentParser, *, looking: bool = False) -> None:
+    """Add --forget-class, --forget-samples and --forget-random; the last not to commands that are only `looking`."""
+    group = parser.add_argument_group("forget set, for what lies near it" if looking else "forget set")
     _add_classes(group, "--forget-class", "class to forget, by name or index; several, and repeatable")
     _add_samples(group, "--forget-samples", "forget list: one sample a line, by index, path or file name")
+    if looking:
+        parser.set_defaults(forget_random=None)
+        return
     group.add_argument(
         "--forget-random", type=number(0, 1, inside=True), metavar="FRACTION",
         help="forget this share of the training images, drawn with --seed",
     )  # fmt: skip
-
-
-def add_chosen(parser: argparse.ArgumentParser) -> None:
-    """Add --forget-class and --forget-samples, for commands that look at a forget set and change nothing."""
-    group = parser.add_argument_group("forget set, for what lies near it")
-    _add_classes(group, "--forget-class", "class to forget, by name or index; several, and repeatable")
-    _add_samples(group, "--forget-samples", "forget list: one sample a line, by index, path or file name")
-
-
-def chosen_selection(options: argparse.Namespace, dataset: Dataset, screen: Screen) -> Selection:
-    """Return what the options of `add_chosen` choose; empty where none is given."""
-    return _selection(options.forget_class, options.forget_samples, options.allow_missing, dataset, screen)
 
 
 def add_exclude(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Shows a run while it goes: one line that is written over on a terminal, and now and then a plain line elsewhere."""
+"""Shows a run while it goes: on a terminal one line that is written over, elsewhere a plain line now and then."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Loading:
         self._drawn = 0.0
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        """Tell how far `what` has come; `total` is 0 where that is not known."""
+        """Show how far `what` has come; `total` is 0 where that is not known."""
         now = time.monotonic()
         fresh = what != self._what
         if not self._screen.live:
@@ -92,20 +92,17 @@ class RunProgress:
 
     def line(self, width: int = 0) -> str:
         """The line as it is now; in fewer words where it would not fit `width` characters."""
-        left = self._left()
-        parts = [self._stage, f"step {count(self._step)} of {count(self._steps)}"]
-        short = [f"step {self._step}/{self._steps}"]
-        if left is not None:
-            parts.append(f"{duration(left)} left")
-            short.append(duration(left))
+        parts = [  # in full and in short
+            (self._stage, ""), (f"step {count(self._step)} of {count(self._steps)}", f"step {self._step}/{self._steps}")
+        ]  # fmt: skip
+        if (left := self._left()) is not None:
+            parts.append((f"{duration(left)} left", duration(left)))
         if self._evaluation is not None:
-            parts += (accuracies := _accuracies(self._evaluation))
-            short += [text.replace("-test", "").replace(" set", "") for text in accuracies]
+            parts += [(text, text.replace("-test", "").replace(" set", "")) for text in _accuracies(self._evaluation)]
         if self._alignment is not None:
-            parts.append(alignment_text(self._alignment))
-            short.append(alignment_text(self._alignment, short=True))
-        full = " · ".join(part for part in parts if part)
-        return full if not width or len(full) <= width else " · ".join(short)
+            parts.append((alignment_text(self._alignment), alignment_text(self._alignment, short=True)))
+        full, short = (" · ".join(filter(None, texts)) for texts in zip(*parts, strict=True))
+        return full if not width or len(full) <= width else short
 
     def _start(self, event: RunStarted) -> None:
         self._steps, self._step = event.steps, event.resumed_at or 0
@@ -159,11 +156,9 @@ class RunProgress:
 
 def alignment_text(measured: AlignmentMeasured, *, short: bool = False) -> str:
     """DA in words: never without k, the energy of those directions and centring."""
-    if short:
-        centred = "centred" if measured.centred else "uncentred"
-        return f"DA {ratio(measured.value)} (k {measured.k}, {percent(measured.energy)}, {centred})"
-    centred = "centred" if measured.centred else "not centred"
-    return f"DA {ratio(measured.value)} (k {measured.k}, {percent(measured.energy)} of energy, {centred})"
+    centred = "centred" if measured.centred else "uncentred" if short else "not centred"
+    energy = f"{percent(measured.energy)}{'' if short else ' of energy'}"
+    return f"DA {ratio(measured.value)} (k {measured.k}, {energy}, {centred})"
 
 
 def _accuracies(measured: Evaluation) -> list[str]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.cli import options
 from core.cli.output import Screen, facts, shown, table, wrapped
 from core.cli.running import CHECK, stop_on_interrupt
+from core.cli.summary import measures_table
 from core.errors import RequirementError, StoppedError, UsageError
-
-if TYPE_CHECKING:
-    from core.runs.folder import RunFolder
-
+from core.runs.folder import REPORT_HTML, REPORT_JSON, RunFolder
+from core.session.library import forget_text
+from core.verify.numbers import percent, ratio, whole_percent
 
 TRAIN = "train"
 """What --retrained takes in place of a path: train the references, or take those on disk."""
@@ -61,7 +61,6 @@ def run_verify(given: argparse.Namespace, screen: Screen) -> int:
         raise UsageError("--seeds counts models to train, and --retrained names models that are there", "Drop one")
     from core.cli.progress import RunProgress
     from core.engine.control import Control, Interrupted
-    from core.runs.folder import RunFolder
     from core.session.checking import check
     from core.session.report_files import check_key, sign_report
 
@@ -124,10 +123,6 @@ def _seeds(given: argparse.Namespace, folder: RunFolder, brought: bool, screen: 
 
 
 def _text(folder: RunFolder, report: dict[str, Any]) -> str:
-    from core.cli.summary import measures_table
-    from core.runs.folder import REPORT_HTML, REPORT_JSON
-    from core.session.library import forget_text
-
     models = {name: found for name, found in report["models"].items() if found and name not in ("fresh", "retrained")}
     models |= report["retrained"]
     job = folder.job()
@@ -143,7 +138,6 @@ def _text(folder: RunFolder, report: dict[str, Any]) -> str:
 def _gaps(report: dict[str, Any]) -> str:
     """Lay out the measures of the verdict with the share of the gap that is closed."""
     from core.verify.closure import CLOSED
-    from core.verify.numbers import percent, ratio, whole_percent
 
     rows, several = report["verdict"]["measures"], len(report["retrained"]) > 1
     if not report["retrained"] or not rows:
@@ -163,8 +157,6 @@ def _gaps(report: dict[str, Any]) -> str:
 
 def _document(folder: RunFolder, report: dict[str, Any]) -> dict[str, Any]:
     """Return report.json's content with where it lies."""
-    from core.runs.folder import REPORT_HTML, REPORT_JSON
-
     return {"report": str(folder.file(REPORT_JSON)), "page": str(folder.file(REPORT_HTML)), **report}
 
 
@@ -187,7 +179,6 @@ def declare_verify_report(parser: argparse.ArgumentParser) -> None:
 
 def run_verify_report(given: argparse.Namespace, screen: Screen) -> int:
     """Check the report's files."""
-    from core.runs.folder import RunFolder
     from core.session.report_files import check_report_files, check_signature
 
     report, hashes = check_report_files(options.path_option(given.file))

@@ -56,9 +56,9 @@ LATER = (
 )
 WATCH_MS = 2000  # how often the folder is looked at while the page is in view: runs of a terminal appear by themselves
 LIVE_MS = 500
-_WIDTHS = {columns.STATE: 108, columns.METHOD: 136, columns.PRESET: 92, columns.FORGET: 84, columns.MODEL: 84,
-           columns.DATA: 68, columns.SEED: 48, columns.RETAIN: 78, columns.FORGET_ACCURACY: 78, columns.VERDICT: 112,
-           columns.STARTED: 88}  # fmt: skip
+_WIDTHS = {columns.STATE: 108, columns.METHOD: 128, columns.PRESET: 92, columns.FORGET: 84, columns.MODEL: 84,
+           columns.DATA: 68, columns.SEED: 48, columns.RETAIN: 78, columns.FORGET_ACCURACY: 78, columns.VERDICT: 108,
+           columns.STARTED: 100}  # fmt: skip
 
 
 class RunsPage(Page):
@@ -346,7 +346,7 @@ class RunsPage(Page):
         for column, width in _WIDTHS.items():
             table.setColumnWidth(column, theme.px(width))
         header.setSectionResizeMode(columns.FORGET, QHeaderView.ResizeMode.Stretch)
-        table.setColumnWidth(columns.CURVE, theme.px(60))
+        table.setColumnWidth(columns.CURVE, theme.px(64))
         card = Card("All runs", padding=t.M)
         card.add_action(TermRow(WORDS))
         self.column_menu = ColumnMenu(table, columns.HIDEABLE, (), self.context.window_state, "runs")
