@@ -263,8 +263,10 @@ class Block:
 def blocks(found: Comparison) -> list[Block]:
     """Return a comparison's tables in reading order; those without rows are left out."""
     names = [run["run"] for run in found["runs"]]
-    made = [_measures_block(found, names), _published_block(found, names), _closures_block(found, names)]
-    made += [*_group_blocks(found), agreement_block(found), jobs_block(found)]
+    ours = [measure for measure in found["measures"] if measure["group"] != PUBLISHED]
+    theirs = [measure for measure in found["measures"] if measure["group"] == PUBLISHED]
+    made = [_values_block("Measures", ours, found, names), _values_block(PUBLISHED, theirs, found, names)]
+    made += [_closures_block(found, names), *_group_blocks(found), agreement_block(found), jobs_block(found)]
     return [block for block in made if block.rows]
 
 
@@ -289,16 +291,6 @@ def render_comparison(found: Comparison, title: str) -> str:
         .get_template("compare.html.j2")
         .render(title=title, version=VERSION, differences=found["differences"], runs=runs, tables=tables)
     )
-
-
-def _measures_block(found: Comparison, names: list[str]) -> Block:
-    own = [measure for measure in found["measures"] if measure["group"] != PUBLISHED]
-    return _values_block("Measures", own, found, names)
-
-
-def _published_block(found: Comparison, names: list[str]) -> Block:
-    field_own = [measure for measure in found["measures"] if measure["group"] == PUBLISHED]
-    return _values_block(PUBLISHED, field_own, found, names)
 
 
 def _values_block(title: str, measures: Sequence[Mapping[str, str]], found: Comparison, names: list[str]) -> Block:

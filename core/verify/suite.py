@@ -80,6 +80,22 @@ class Subject:
         """Unseen images of the forgotten classes or, for single images, the forget images themselves."""
         return self.sets["forget_test"] if len(self.sets["forget_test"]) else self.sets["forget_train"]
 
+    @cached_property
+    def retain_space(self) -> FeatureSpace | None:
+        """Features of the retain training images: Gram matrix and eigenvectors are computed once for all measures."""
+        return FeatureSpace.of(self.sets["retain_train"].features)
+
+    @cached_property
+    def forget_space(self) -> FeatureSpace | None:
+        """Features of the forget set."""
+        return FeatureSpace.of(self.sets["forget_train"].features)
+
+    @cached_property
+    def forget_class_space(self) -> FeatureSpace | None:
+        """Features of the forget images that go with their whole class."""
+        if not len(self.splits.forget_single_train):
+            return self.forget_space
+        return FeatureSpace.of(_rows(self.full.train, self.splits.forget_class_train).features)
 
     @cached_property
     def singles(self) -> SetOutputs | None:
@@ -95,13 +111,6 @@ class Step:
     title: str
     take: Callable[[Subject], Found]
     features_only: bool = False
-
-
-def measure(
-    full: FullOutputs, splits: Splits, *, original: FullOutputs | None = None, say: Say | None = None
-) -> dict[str, Any]:
-    """Return one model's measures of the quick suite. `say` is called with each of STEPS before it begins."""
-    return dict(take(Subject(full, splits, original), say=say).values)
 
 
 def take(
@@ -223,40 +232,29 @@ def _attack(subject: Subject, members: SetOutputs, pool: Tensor) -> Attack:
 def _neighbours(subject: Subject) -> Found:
     if subject.original is None or not len(subject.splits.forget_train):
         return Found({"neighbours": None})
-    retain = subject.splits.retain_test
+    retain = subject.sets["retain_test"]
     forget = subject.original.train.features[evenly(subject.splits.forget_train)]
-    near = nearest_to(forget, subject.original.test.features[retain])
-    found = measure_neighbours(subject.sets["retain_test"].logits, subject.sets["retain_test"].labels, near)
-    return Found({"neighbours": found.as_dict()})
+    near = nearest_to(forget, subject.original.test.features[subject.splits.retain_test])
+    return _under("neighbours", measure_neighbours(retain.logits, retain.labels, near))
 
 
 def _alignment(subject: Subject) -> Found:
-    retain, forget = subject.sets["retain_train"], subject.sets["forget_train"]
-    whole = torch.isin(forget.labels, torch.tensor(subject.splits.forget_classes, dtype=torch.int64))
-    of_classes = FeatureSpace.of(_rows(subject.full.train, subject.splits.forget_train[whole]).features)
-    space = FeatureSpace.of(retain.features)
-    found = measure_alignment(of_classes, space, num_retain_classes=len(subject.splits.retain_classes))
-    if found is None or of_classes is None or space is None:
+    forget, retain = subject.forget_class_space, subject.retain_space
+    found = measure_alignment(forget, retain, num_retain_classes=len(subject.splits.retain_classes))
+    if found is None or forget is None or retain is None:
         return Found({"dimensional_alignment": None})
-    influence = alignment_influence(of_classes, space, found.k)
-    return Found(
-        {"dimensional_alignment": found.as_dict()},
-        {"dimensional_alignment": _rounded(influence.tolist())},
-    )
+    return _under("dimensional_alignment", found, _rounded(alignment_influence(forget, retain, found.k).tolist()))
 
 
 def _spectra(subject: Subject) -> Found:
-    retain, forget = subject.sets["retain_train"], subject.sets["forget_train"]
-    found = measure_spectra(FeatureSpace.of(forget.features), FeatureSpace.of(retain.features))
-    return Found({"spectra": found.as_dict() if found else None})
+    return _under("spectra", measure_spectra(subject.forget_space, subject.retain_space))
 
 
 def _probe(subject: Subject) -> Found:
     train, test, classes = subject.train, subject.test, subject.splits.forget_classes
     found = linear_probe(train.features, train.labels, test.features, test.labels, classes)
-    if found is None:
-        return Found({"probe": None})
-    return Found({"probe": found.as_dict()}, {"probe": _right_on_forget(torch.from_numpy(found.predicted), subject)})
+    right = _right_on_forget(torch.from_numpy(found.predicted), subject) if found else None
+    return _under("probe", found, right)
 
 
 def _clustering(subject: Subject) -> Found:
@@ -272,9 +270,7 @@ def _class_means(subject: Subject) -> Found:
     found = measure_class_means(
         train.features, train.labels, test.features, test.labels, splits.num_classes, splits.forget_classes
     )
-    if found is None:
-        return Found({"class_means": None})
-    return Found({"class_means": found.as_dict()}, {"class_means": _right_on_forget(found.predicted, subject)})
+    return _under("class_means", found, _right_on_forget(found.predicted, subject) if found else None)
 
 
 def _prototype(subject: Subject) -> Found:
@@ -286,9 +282,12 @@ def _prototype(subject: Subject) -> Found:
         sets["forget_train"].features, sets["forget_train"].labels, (forget.logits, forget.features, forget.labels),
         (unseen.logits, unseen.features), subject.head, splits.forget_classes,
     )  # fmt: skip
-    if found is None:
-        return Found({"prototype": None})
-    return Found({"prototype": found.as_dict()}, {"prototype": list(found.recovered)})
+    return _under("prototype", found, list(found.recovered) if found else None)
+
+
+def _under(key: str, measured: Any, samples: list[Any] | None = None) -> Found:
+    """Return a metric's result under its key, None where it could not be taken, with its value for each sample."""
+    return Found({key: measured and measured.as_dict()}, {} if samples is None else {key: samples})
 
 
 QUICK = (
@@ -302,9 +301,6 @@ QUICK = (
     Step("class means", _class_means, features_only=True),
 )
 FURTHER = (Step("over-protection", _over_protection), Step("prototype attack", _prototype))
-
-STEPS = tuple(step.title for step in QUICK)
-"""What is told before it is measured in the quick suite, in this order."""
 
 FEATURE_KEYS = ("dimensional_alignment", "spectra", "probe", "nmi", "clustering", "class_means")
 

@@ -29,8 +29,8 @@ def measured() -> tuple[FullOutputs, Splits]:
 
 def test_every_measure_is_said_in_order(measured):
     said: list[str] = []
-    suite.measure(*measured, say=said.append)
-    assert tuple(said) == suite.STEPS
+    suite.take(suite.Subject(*measured), say=said.append)
+    assert said == [step.title for step in suite.steps_of("quick")]
 
 
 def test_a_measure_can_be_interrupted(measured):
@@ -39,11 +39,12 @@ def test_a_measure_can_be_interrupted(measured):
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        suite.measure(*measured, say=stop)
+        suite.take(suite.Subject(*measured), say=stop)
 
 
 def test_measures_do_not_depend_on_whether_anyone_listens(measured):
-    assert suite.measure(*measured) == suite.measure(*measured, say=lambda what: None)
+    silent, heard = (suite.take(suite.Subject(*measured), say=say) for say in (None, lambda what: None))
+    assert silent == heard
 
 
 def test_progress_counts_over_all_models():
