@@ -8,8 +8,7 @@ With p_u(x) the probability of the true class under the judged model and p_k(x) 
     score(x) = share of population samples z with r(x) / r(z) ≥ γ
 
 Source: Zarifzadeh, Liu, Shokri, "Low-cost high-power membership inference attacks", arXiv 2312.03262, offline form. The
-population are unseen samples, which no reference saw either. Ours: a sample of the population is not held against
-itself.
+population are unseen samples, which no reference saw either. Ours: no sample of the population is compared with itself.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ THRESHOLD = 1.0
 
 @dataclass(frozen=True)
 class Attack:
-    """How well members are told from non-members; 0.5 is chance. `reason` says why a value is missing."""
+    """How well an attack separates members from non-members; 0.5 is chance. `reason` says why a value is missing."""
 
     auc: float | None
     low: float | None  # 95 % interval of the AUC

@@ -1,4 +1,4 @@
-"""Measures as the field publishes them, exactly defined, so that numbers can be held against tables in papers.
+"""Measures as the field publishes them, exactly defined, so that numbers compare with tables in papers.
 
 None of them is good because it is high or low: the value to reach is a retrained model's. Sources and defects of the
 published code are named with each function. Accuracies and shares are 0..1 where papers print per cent.

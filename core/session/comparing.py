@@ -1,4 +1,4 @@
-"""Reads runs from their folders to be held side by side."""
+"""Reads the reports and jobs of runs, to be compared."""
 
 from __future__ import annotations
 

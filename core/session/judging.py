@@ -1,4 +1,4 @@
-"""Judges a tried model: on images nobody is shown numbers of, against a retrained model or against what is wanted."""
+"""Scores the tries of a search: on images no reported number is of, by the gap to retraining or by a goal."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Progress:
         self._all = len(models) * len(titles)
 
     def of(self, model: str) -> Callable[[str], object]:
-        """Return what a model's measures are told to."""
+        """Return what says that a measure of one model begins."""
         first = self._models.index(model) * len(self._titles)
         name = {"head_only": "head-only edit"}.get(model, model)
 

@@ -58,7 +58,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Reference:
-    """A single value to hold a curve against, drawn as marker and label in the right margin."""
+    """A single value beside a curve, to compare it with, drawn as marker and label in the right margin."""
 
     name: str
     token: str

@@ -198,10 +198,10 @@ def _differences(runs: Sequence[Run]) -> tuple[list[str], list[str]]:
     """Return what makes runs not comparable, and what weakens a comparison, in sentences."""
     serious = []
     if _several(runs, ("data", "fingerprint")):
-        serious.append("The runs are on different data, so their numbers cannot be held against each other.")
+        serious.append("The runs are on different data, so their numbers cannot be compared.")
     if _several(runs, ("forget", "sha256")):
         sets = "; ".join(f"{run.name}: {_forgets(run.job)}" for run in runs)
-        sentence = "The runs forget different images, so their numbers cannot be held against each other"
+        sentence = "The runs forget different images, so their numbers cannot be compared"
         serious.append(f"{sentence} ({sets}).")
     further = []
     if len({_held_against(run.job) for run in runs}) > 1:

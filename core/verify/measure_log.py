@@ -1,8 +1,8 @@
 """Finished measures in verify.jsonl, one a line, so that a check that was stopped goes on and a repeated one is quick.
 
 A line is found again by what determines it: the model's hash, data, forget set, the version of the suite, the measure,
-and the hashes of the models it was held against. Lines of other versions stay and are not read. What was measured of
-originals and retrained models is also kept in a folder that all runs share, because all runs are held against them.
+and the hashes of the models it was compared with. Lines of other versions stay and are not read. What was measured of
+originals and retrained models is also kept in a folder that all runs share, because all runs are compared with them.
 """
 
 from __future__ import annotations
@@ -173,5 +173,5 @@ def partial_report(report: Mapping[str, Any], taken: Mapping[str, Mapping[str, A
 
 
 def add_measures(taken: dict[str, dict[str, Any]], model: str, values: Mapping[str, Any]) -> None:
-    """Add what was found of a model to what is known of it."""
+    """Add measures of a model to those it has in `taken`."""
     merge(taken.setdefault(model, {}), values)

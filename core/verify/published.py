@@ -58,7 +58,7 @@ def relative_measures(full: FullOutputs, retrained: Sequence[FullOutputs], split
 def completed(rows: Mapping[str, Row], retrained: Sequence[str], by_class: bool) -> dict[str, Row]:
     """Add what follows from the measures of several models: gaps, ToW, AIN, AUS. `rows`: by model, `retrained` names.
 
-    A retrained model is held against the mean of the others: its row is the noise floor. The row `retrained` is the
+    A retrained model is compared with the mean of the others: its row is the noise floor. The row `retrained` is the
     mean over them.
     """
     found = {name: dict(row) for name, row in rows.items()}

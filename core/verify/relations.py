@@ -1,6 +1,6 @@
 """What compares models with each other: distances of outputs, geometry of features, and the attack that needs others.
 
-A model is held against the original and against retrained models; a retrained one against the other retrained ones.
+A model is compared with the original and with retrained models; a retrained one with the other retrained ones.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MOST_REFERENCES = 8
 
 @dataclass(frozen=True, eq=False)
 class Others:
-    """What a model is held against."""
+    """The models that a model is compared with."""
 
     original: FullOutputs | None
     retrained: Sequence[FullOutputs]

@@ -49,7 +49,7 @@ STEPS = (0, 1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 """Steps after which a point of the curve is taken."""
 
 SHARES = (0.5, 0.8, 0.9, 0.95)
-"""Of the original's forget accuracy: for each the samples needed are told."""
+"""Shares of the original's forget accuracy; a curve says how many samples bring each back."""
 
 UNSEEN = 500
 """Unseen images of each kind that a point is measured on, at most."""

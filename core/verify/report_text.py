@@ -20,7 +20,7 @@ MEANING = {
     "not": "Most measures still look as if these images were part of the training.",
     "nothing": "On this data the original and a model that never saw these images look alike.",
     "no_reference": "Only a model trained without these images shows what each number should be. Here there is none, "
-    "so the numbers can be held against the original only.",
+    "so the numbers can be compared with the original only.",
 }
 """What each verdict means to someone who does not know the measures."""
 
@@ -63,7 +63,7 @@ CONTROL = (
 )
 
 PUBLISHED = (
-    "Measures as papers and their code define them, so that numbers can be held against published tables. None is good "
+    "Measures as papers and their code define them, so that numbers compare with published tables. None is good "
     "for being high or low: the retrained value is the goal, and how far single retrained models lie apart is the "
     "noise. Definitions in the left column; u is the model, r the retrained one."
 )

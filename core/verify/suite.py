@@ -106,7 +106,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Step:
-    """One measure: what is told before it, and how it is taken. Feature steps depend on features alone."""
+    """One measure: its name in progress lines, and how it is taken. Feature steps depend on features alone."""
 
     title: str
     take: Callable[[Subject], Found]

@@ -29,7 +29,7 @@ TRAINED_ON = "trained on: shown, not counted"
 NO_RETRAINED = "No retrained model yet."
 NO_HEAD_ONLY = "A head-only edit silences whole classes. Single images have no output of their own."
 NO_UNSEEN = "Single images have no unseen counterpart."
-NO_OTHER = "A single retrained model has no other one to be held against."
+NO_OTHER = "A single retrained model has no other one to be compared with."
 NO_ALIGNMENT = "Alignment compares whole classes. For single images it says nothing."
 NOT_TAKEN = "Not measured in this report."
 NOT_IN_QUICK = "Needs the full suite."
@@ -340,7 +340,7 @@ _ENTRIES: tuple[_Entry, ...] = (
     _Entry("procrustes_original", "Features", "Procrustes to original", "ratio",
            ("geometry/to_original/procrustes",), "The same with the original's features."),
     _Entry("membership", "Attacks", "Membership attack, AUC", "ratio", ("membership/population/auc",),
-           "How well an attacker who sees confidence, entropy and loss tells forget images from unseen images of the "
+           "How well an attacker who sees confidence, entropy and loss can tell forget images from unseen ones of the "
            "same classes: 0.5 is chance.", _attack_why("population"), "membership"),
     _Entry("membership_rate", "Attacks", "Membership attack, TPR at 1 % FPR, %", "percent",
            ("membership/population/tpr_at_fpr_1e-2",), "Share of forget images identified at a false-positive rate "
