@@ -1,23 +1,46 @@
-"""Logits and features of sets of images: taken in eval mode, leaving the network bit-identical, named in a cache."""
+"""Outputs of a network: logits and features of sets of images, in memory or in a file that is mapped into memory.
+
+They are taken in eval mode, which leaves the network bit-identical. The file is a safetensors file of train_logits,
+train_features, test_logits and test_features, float32.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Callable, Mapping
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from safetensors.torch import save
 
 from core.data.batches import ImageStore
+from core.data.dataset import Dataset
 from core.data.preprocessing import numbers_of
 from core.data.splits import SETS, Splits
 from core.devices import autocast
+from core.files import write_atomic
 from core.models.tap import TappedModel, evaluating
+from core.places import cache_home
 
 MOST_IMAGES = 500
 MOST_VALUES = 10_000_000
 """Of a chunk's input, 66 images of 224 x 224: 500 would need 13 GB in a VGG, and long between two looks at a stop."""
+
+LARGEST_CACHE = 512 * 2**20
+"""Bytes of a file that is kept; larger outputs are taken again each time."""
+
+PIECE = 8
+"""Chunks whose outputs are written together: whole chunks, so that results do not depend on the number."""
+
+Shapes = dict[str, tuple[int, int]]
+Count = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)
@@ -98,21 +121,26 @@ def collect_full(
     train: ImageStore,
     test: ImageStore,
     *,
-    progress: Callable[[int, int], object] | None = None,
+    progress: Count | None = None,
 ) -> FullOutputs:
     """Pass all images through a network in float32; `progress(done, total)` is called after every chunk, may raise."""
-    total, done = len(train) + len(test), 0
-
-    def tick(count: int) -> None:
-        nonlocal done
-        done += count
-        if progress:
-            progress(done, total)
-
+    tick = _counting(progress, len(train) + len(test)) if progress else None
     return FullOutputs(
         collect(model, train, torch.arange(len(train)), tick=tick),
         collect(model, test, torch.arange(len(test)), tick=tick),
     )
+
+
+def _counting(progress: Count, total: int) -> Callable[[int], None]:
+    """Return what is called after each chunk with its size, and tells how much of `total` is done."""
+    done = 0
+
+    def tick(count: int) -> None:
+        nonlocal done
+        done += count
+        progress(done, total)
+
+    return tick
 
 
 def cache_name(model_sha256: str, network: str, fingerprint: str, preprocessing: Mapping[str, Any]) -> str:
@@ -124,3 +152,164 @@ def cache_name(model_sha256: str, network: str, fingerprint: str, preprocessing:
 def names_begin(fingerprint: str) -> str:
     """Return what the names of all files of outputs on a data set begin with."""
     return f"{hashlib.sha256(fingerprint.encode()).hexdigest()[:16]}-"
+
+
+# -- kept in a file -----------------------------------------------------------------------------------------------
+
+
+def outputs_file(sha256: str, network: str, dataset: Dataset) -> Path:
+    """Return where the outputs of a model (hash of its file, `network_key`) on a data set are kept."""
+    name = cache_name(sha256, network, dataset.fingerprint, dataset.preprocessing.to_dict())
+    return cache_home() / "outputs" / name
+
+
+def kept_outputs(
+    path: Path, network: Callable[[], TappedModel], images: tuple[ImageStore, ImageStore], progress: Count
+) -> FullOutputs:
+    """Return a network's outputs on training and test images: those in the file `path`, else taken now and kept there.
+
+    `network` builds it, where it is needed. Outputs are taken in float32, so that they do not depend on who asks first.
+    `progress(done, total)` may raise to interrupt; an unfinished file is removed.
+    """
+    train, test = images
+    outputs = mapped_outputs(path, train, test)
+    if outputs is not None:
+        return outputs
+    tap = network()
+    try:
+        return stream_outputs(tap, train, test, path, progress)
+    except OSError:  # a cache that cannot be written costs memory, not results
+        return collect_full(tap, train, test, progress=progress)
+
+
+def keep_outputs(path: Path, outputs: FullOutputs) -> None:
+    """Keep outputs that were taken anyway in the file `path`, where `kept_outputs` finds them; not above the limit."""
+    parts = (("train", outputs.train), ("test", outputs.test))
+    tables = {
+        f"{part}_{what}": rows.float().cpu().contiguous()
+        for part, taken in parts
+        for what, rows in (("logits", taken.logits), ("features", taken.features))
+    }
+    if sum(rows.nbytes for rows in tables.values()) <= LARGEST_CACHE:
+        with contextlib.suppress(OSError):  # a cache that cannot be written costs a pass, not results
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(path, save(tables))
+
+
+def mapped_outputs(path: Path, train: ImageStore, test: ImageStore) -> FullOutputs | None:
+    """Return the outputs that a file holds, mapped into memory; None where there is none for these images.
+
+    A damaged file is removed.
+    """
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length))
+        tables = {
+            name: _table(path, 8 + length + row["data_offsets"][0], tuple(row["shape"]))
+            for name, row in header.items()
+            if name != "__metadata__" and row["dtype"] == "F32"
+        }
+        outputs = _outputs(tables, train, test)
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        return None
+    complete = len(outputs.train.logits) == len(train) and len(outputs.test.logits) == len(test)
+    return outputs if complete else None
+
+
+def stream_outputs(
+    model: TappedModel, train: ImageStore, test: ImageStore, path: Path, progress: Count
+) -> FullOutputs:
+    """Pass all images through a network once, write its outputs to `path`, and return them mapped into memory.
+
+    Outputs above LARGEST_CACHE bytes go to a file that is gone with the process. `progress(done, total)` is called
+    after every chunk and may raise to interrupt; an unfinished file is removed.
+    """
+    shapes = _shapes(model, train, test)
+    header, offsets, size = _header(shapes)
+    kept = size <= LARGEST_CACHE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(header)
+            file.truncate(size)
+        _fill(temporary, shapes, offsets, model, (("train", train), ("test", test)), progress)
+        if kept:
+            os.replace(temporary, path)  # noqa: PTH105
+            temporary = path
+        tables = {name: _table(temporary, offsets[name], shape) for name, shape in shapes.items()}
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if not kept:
+        with contextlib.suppress(OSError):  # the mapping keeps it where the system allows that
+            temporary.unlink()
+    return _outputs(tables, train, test)
+
+
+def _shapes(model: TappedModel, train: ImageStore, test: ImageStore) -> Shapes:
+    store = train if len(train) else test
+    channels = collect(model, store, torch.arange(min(2, len(store)))).features.shape[1]
+    return {
+        f"{part}_{what}": (len(images), width)
+        for part, images in (("train", train), ("test", test))
+        for what, width in (("logits", model.num_classes), ("features", channels))
+    }
+
+
+def _header(shapes: Shapes) -> tuple[bytes, dict[str, int], int]:
+    """Return the file's first bytes, where each table begins, and the file's size."""
+    entries: dict[str, Any] = {}
+    position = 0
+    for name, shape in shapes.items():
+        size = 4 * shape[0] * shape[1]
+        entries[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [position, position + size]}
+        position += size
+    text = json.dumps(entries, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # safetensors aligns what follows
+    first = 8 + len(text)
+    offsets = {name: first + entry["data_offsets"][0] for name, entry in entries.items()}
+    return len(text).to_bytes(8, "little") + text, offsets, first + position
+
+
+def _fill(
+    path: Path,
+    shapes: Shapes,
+    offsets: Mapping[str, int],
+    model: TappedModel,
+    parts: Sequence[tuple[str, ImageStore]],
+    progress: Count,
+) -> None:
+    tick = _counting(progress, sum(len(store) for _, store in parts))
+    with path.open("r+b") as file:
+        for part, store in parts:
+            for ids in torch.arange(len(store)).split(PIECE * chunk_size(store)):
+                if not len(ids):
+                    continue
+                outputs = collect(model, store, ids, tick=tick)
+                for what, rows in (("logits", outputs.logits), ("features", outputs.features)):
+                    width = shapes[f"{part}_{what}"][1]
+                    file.seek(offsets[f"{part}_{what}"] + 4 * width * int(ids[0]))
+                    file.write(rows.contiguous().numpy().tobytes())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _table(path: Path, offset: int, shape: tuple[int, ...]) -> torch.Tensor:
+    """Map a table into memory, (n, width) float32: its pages are read when they are needed. It is never written to."""
+    if not shape[0] * shape[1]:
+        return torch.zeros(shape)
+    return torch.from_numpy(np.memmap(path, dtype="<f4", mode="c", offset=offset, shape=shape))
+
+
+def _outputs(tables: Mapping[str, torch.Tensor], train: ImageStore, test: ImageStore) -> FullOutputs:
+    return FullOutputs(
+        SetOutputs(tables["train_logits"], tables["train_features"], train.labels.cpu()),
+        SetOutputs(tables["test_logits"], tables["test_features"], test.labels.cpu()),
+    )

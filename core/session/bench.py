@@ -18,7 +18,7 @@ from core.data.preprocessing import Preprocessing, numbers_of
 from core.data.sources import open_dataset
 from core.devices import choose_device, choose_precision, set_threads
 from core.engine.experiment import convolutional
-from core.engine.outputs import FullOutputs
+from core.engine.outputs import FullOutputs, kept_outputs, outputs_file
 from core.errors import InputError, MismatchError
 from core.events import Tell
 from core.files import write_atomic
@@ -31,7 +31,6 @@ from core.models.tap import TappedModel
 from core.models.trust import NO_TRUST, Trust
 from core.places import data_home
 from core.session.chain import original_of
-from core.session.outputs import kept_outputs, outputs_file
 
 Images = tuple[ImageStore, ImageStore]
 """A data set's training and test images, where a device can use them."""

@@ -17,7 +17,7 @@ from core.engine.control import Control, Interrupted
 from core.engine.engine import Engine
 from core.engine.experiment import Experiment
 from core.engine.monitor import Monitor, events_of
-from core.engine.outputs import FullOutputs, collect_full
+from core.engine.outputs import FullOutputs, collect_full, keep_outputs, outputs_file
 from core.errors import AppError, NonFiniteError
 from core.events import Emit, Event, Log, PhaseChanged, Progress, RunFailed, RunFinished
 from core.files import file_sha256
@@ -33,7 +33,6 @@ from core.session import results
 from core.session.baseline import DOUBTS, doubts_about
 from core.session.bench import Bench, Images
 from core.session.jobs import check_forget
-from core.session.outputs import keep_outputs, outputs_file
 from core.states import State
 
 

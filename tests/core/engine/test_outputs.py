@@ -9,12 +9,11 @@ import torch
 from safetensors.torch import load_file
 
 from core.data.preprocessing import Preprocessing
+from core.engine import outputs
 from core.engine.control import Control
-from core.engine.outputs import chunk_size, collect_full
+from core.engine.outputs import chunk_size, collect_full, mapped_outputs, stream_outputs
 from core.metrics.rows import Rows
-from core.session import outputs
 from core.session.bench import Bench, DataOptions
-from core.session.outputs import mapped_outputs, stream_outputs
 from core.session.training import train
 from tests.core.toy import make_experiment, toy_dataset, trained_net
 
