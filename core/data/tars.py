@@ -204,9 +204,9 @@ def _walk_shard(shard: Path, report: Reporter) -> tuple[_Content, _Shard | None]
         np.array([(member.offset_data, member.size, label) for member, label in kept], dtype=_NUMBER).reshape(-1, 3),
         damage + [(member.name, why) for member, why in left_out],
     )
+    if fault or not is_settled(np.array(stamp[1])):
+        return content, None
     try:
-        if fault or stamp != _stamp_of(shard) or not is_settled(np.array(stamp[1])):
-            return content, None
         with shard.open("rb") as file:
             names = np.array([_name_place(file, member) for member, _ in kept], dtype=_NUMBER).reshape(-1, 2)
             skipped = [(*_name_place(file, member), why) for member, why in left_out]

@@ -1,5 +1,6 @@
 """Decoding: every mode upright at one size and 8 bits; damaged, huge and strange files cost themselves only."""
 
+import hashlib
 import io
 import json
 import os
@@ -388,19 +389,29 @@ def age(path, seconds=100):
     os.utime(path, (then, then))
 
 
-def test_digests_are_remembered_by_size_and_time_and_without_names(tmp_path, own_folders):
+@pytest.mark.parametrize("budget", [0, float("inf")])
+def test_digests_are_remembered_by_size_and_time_and_without_names(tmp_path, own_folders, budget):
     folder = tmp_path / "secret person"
     folder.mkdir()
+
+    def digest():
+        return bytes(read(folder, memory_budget=budget).train.digests[0]).hex()
+
     save(folder / "a.png", 4, 4)
     age(folder / "a.png")
-    first = read(folder).train.digests
+    first = digest()
     (cache,) = own_folders.rglob("*.json")
     assert "a.png" not in cache.read_text() and "secret" not in str(cache)
     # A wrong entry shows that it is used; a changed file shows that it is not used blindly.
-    cache.write_text(cache.read_text().replace(bytes(first[0]).hex(), "ab" * 32))
-    assert bytes(read(folder).train.digests[0]).hex() == "ab" * 32
+    cache.write_text(cache.read_text().replace(first, "ab" * 32))
+    assert digest() == "ab" * 32
     age(folder / "a.png", 200)
-    assert np.array_equal(read(folder).train.digests, first)
+    assert digest() == first
+    cache.write_text(cache.read_text().replace(first, "ab" * 32))
+    time_of_change = (folder / "a.png").stat().st_mtime_ns
+    (folder / "a.png").write_bytes((folder / "a.png").read_bytes() + b"padded")
+    os.utime(folder / "a.png", ns=(time_of_change, time_of_change))
+    assert digest() == hashlib.sha256((folder / "a.png").read_bytes()).hexdigest()
 
 
 def test_a_file_changed_just_now_is_not_remembered(tmp_path, own_folders):
