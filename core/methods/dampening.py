@@ -22,16 +22,7 @@ import torch
 from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange, for_singles
 from core.methods.common import Group
 from core.methods.losses import cross_entropies
-from core.methods.strength import (
-    STRENGTH,
-    at_most,
-    search_looks,
-    search_parameters,
-    search_reads_unseen,
-    search_strength,
-    weights_of,
-    write,
-)
+from core.methods.strength import STRENGTH, closed_form, edit_of, search_parameters, strength_of, weights_of, write
 from core.parameters import Parameter, Values
 
 IMPORTANCE = Group("Importance")
@@ -87,9 +78,7 @@ def dampen(context: Context, importance: Measure, largest: float) -> None:
     def at(alpha: float) -> tuple[dict[str, torch.Tensor], float]:
         return dampened(before, on_all, on_forget, alpha, values.dampening)
 
-    alpha = values.alpha
-    if values.search:
-        alpha = search_strength(context, lambda alpha: at(alpha)[0], largest, LOWEST_ALPHA).strength
+    alpha = strength_of(context, lambda alpha: at(alpha)[0], values.alpha, largest, LOWEST_ALPHA)
     weights, share = at(alpha)
     context.say(f"Dampened {100 * share:.2f} % of the weights at alpha {alpha:.3g}.")
     write(context, weights)
@@ -131,10 +120,8 @@ def dampening_method(importance: str, **card: Any) -> Method:
 
     That it searches for alpha, its presets and what it reads do not depend on the kind of importance.
     """
-    return Method(
-        group="closed form",
+    return closed_form(
         parameters=dampening_parameters(3.0, importance),
-        reads_unseen=search_reads_unseen,
         needs=("forget set", "retain set"),
         presets=PRESETS,
         search=(SearchRange("dampening", 0.1, 1.0),),
@@ -146,8 +133,8 @@ def dampening(values: Values, facts: Facts, importance: Measure) -> list[Edit]:
     """Return the edit a measure of importance makes; from the inverse share of the forget set on it does nothing."""
     everything = facts.forget + facts.retain
     edit = partial(dampen, importance=importance, largest=everything / facts.forget)
-    measured = sum(at_most(images, values.importance_samples) for images in (everything, facts.forget))
-    return [Edit("dampen", edit, looks=search_looks(values, facts), gradients=measured)]
+    measured = sum(min(images, values.importance_samples or images) for images in (everything, facts.forget))
+    return [edit_of("dampen", edit, values, facts, measured)]
 
 
 def by_loss(values: Values, facts: Facts) -> list[Edit]:

@@ -19,18 +19,9 @@ import torch.nn.functional as F
 
 from core.data.batches import derive_seed
 from core.errors import RunError
-from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange, for_singles
+from core.methods.base import Context, Edit, Facts, Preset, SearchRange, for_singles
 from core.methods.common import Group
-from core.methods.strength import (
-    STRENGTH,
-    at_most,
-    search_looks,
-    search_parameters,
-    search_reads_unseen,
-    search_strength,
-    weights_of,
-    write,
-)
+from core.methods.strength import STRENGTH, closed_form, edit_of, search_parameters, strength_of, weights_of, write
 from core.parameters import Values
 
 HEAD = Group("Head")
@@ -79,7 +70,7 @@ def scatter(context: Context) -> None:
     def at(alpha: float) -> dict[str, torch.Tensor]:
         return {name: weight + alpha**0.5 * unit[name] for name, weight in before.items()}
 
-    alpha = search_strength(context, at, WEAKEST, STRONGEST).strength if values.search else values.alpha
+    alpha = strength_of(context, at, values.alpha, WEAKEST, STRONGEST)
     weights = at(alpha)
     if values.replace_rows:
         replace_rows(context, weights)
@@ -106,17 +97,16 @@ def replace_rows(context: Context, weights: dict[str, torch.Tensor]) -> None:
 def plan(values: Values, facts: Facts) -> list[Edit]:
     """One change of weights."""
     passes = min(values.labels, facts.num_classes)
-    measured = passes * at_most(facts.retain, values.samples)
-    return [Edit("add noise", scatter, looks=search_looks(values, facts), gradients=measured)]
+    measured = passes * min(facts.retain, values.samples or facts.retain)
+    return [edit_of("add noise", scatter, values, facts, measured)]
 
 
-FISHER = Method(
+FISHER = closed_form(
     id="fisher",
     title="Fisher forgetting",
     summary="Adds noise to the weights, large where the images to keep do not depend on them; no training. "
     "Without an edit of the last layer it forgets little before it does damage.",
     citation="Golatkar, Achille, Soatto 2020 (arXiv 1911.04933)",
-    group="closed form",
     parameters=(
         STRENGTH(
             "alpha",
@@ -150,7 +140,6 @@ FISHER = Method(
         ),
     ),
     plan=plan,
-    reads_unseen=search_reads_unseen,
     needs=("retain set",),
     presets=(
         for_singles("Noise alone, for no row of the head is theirs.", {"max_drop": 0.05}),

@@ -18,19 +18,10 @@ from functools import partial
 
 import torch
 
-from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange, for_singles
+from core.methods.base import Context, Edit, Facts, Preset, SearchRange, for_singles
 from core.methods.common import Group
 from core.methods.losses import cross_entropies
-from core.methods.strength import (
-    STRENGTH,
-    at_most,
-    search_looks,
-    search_parameters,
-    search_reads_unseen,
-    search_strength,
-    weights_of,
-    write,
-)
+from core.methods.strength import STRENGTH, closed_form, edit_of, search_parameters, strength_of, weights_of, write
 from core.parameters import Values
 
 CURVATURE = Group("Curvature")
@@ -104,7 +95,7 @@ def step_away(context: Context, share: float) -> None:
     def at(scale: float) -> dict[str, torch.Tensor]:
         return {name: weight + scale * step[name] for name, weight in before.items()}
 
-    scale = search_strength(context, at, WEAKEST, STRONGEST).strength if values.search else values.scale
+    scale = strength_of(context, at, values.scale, WEAKEST, STRONGEST)
     context.say(f"Stepped away at scale {scale:.3g}, by {scale * float(change.norm()):.3g} in all weights together.")
     write(context, at(scale))
 
@@ -113,17 +104,16 @@ def plan(values: Values, facts: Facts) -> list[Edit]:
     """One change of weights."""
     everything = facts.forget + facts.retain
     edit = partial(step_away, share=facts.forget / everything)
-    measured = everything + at_most(facts.retain, values.samples)  # where single gradients fit memory
-    return [Edit("step away", edit, looks=search_looks(values, facts), gradients=measured)]
+    measured = everything + min(facts.retain, values.samples or facts.retain)  # where single gradients fit memory
+    return [edit_of("step away", edit, values, facts, measured)]
 
 
-INFLUENCE = Method(
+INFLUENCE = closed_form(
     id="influence",
     title="Influence step",
     summary="Takes one Newton-like step that undoes the forget set's influence on the weights, as far as the images to "
     "keep allow; no training.",
     citation="Izzo et al. 2021 (arXiv 2002.10077); Jia et al. 2023 (arXiv 2304.04934)",
-    group="closed form",
     parameters=(
         STRENGTH(
             "scale",
@@ -151,7 +141,6 @@ INFLUENCE = Method(
         ),
     ),
     plan=plan,
-    reads_unseen=search_reads_unseen,
     needs=("forget set", "retain set"),
     presets=(
         for_singles(

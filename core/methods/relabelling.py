@@ -49,6 +49,14 @@ MASK = Group("Mask")
 CHOICES = ("kept classes", "other classes", "any class")
 DRAWS = ("once", "every pass")
 ORDERS = ("forget first", "mixed")
+EVERY_PASS = {
+    "labels": "any class",
+    "draw": "every pass",
+    "epochs": 10,
+    "batch": 256,
+    "lr": 0.013,
+    "weight_decay": 5e-4,
+}  # as in the code of SalUn
 
 RELABELLING = (
     LABELS("epochs", 3, "Passes over both sets; published code takes 3 to 10.", high=10000, unit="passes"),
@@ -201,28 +209,13 @@ RANDOM_LABELS = Method(
             "New labels, forget set first",
             "As in the code of SalUn for 10 classes: any class in every pass, forget set first; step sizes there go "
             "from 0.001 to 0.1.",
-            {
-                "labels": "any class",
-                "draw": "every pass",
-                "epochs": 10,
-                "batch": 256,
-                "lr": 0.013,
-                "weight_decay": 5e-4,
-            },
+            EVERY_PASS,
         ),
         Preset(
             "every-pass-mixed",
             "New labels, shuffled",
             "As in the code of SalUn for 100 classes: any class in every pass, both sets shuffled together.",
-            {
-                "labels": "any class",
-                "draw": "every pass",
-                "order": "mixed",
-                "epochs": 10,
-                "batch": 256,
-                "lr": 0.013,
-                "weight_decay": 5e-4,
-            },
+            {**EVERY_PASS, "order": "mixed"},
         ),
     ),
     notes=(
@@ -301,14 +294,7 @@ SALUN = Method(
             "published",
             "As published",
             "The authors' setting for 10 % random samples of CIFAR-10; step sizes there go from 0.0005 to 0.05.",
-            {
-                "labels": "any class",
-                "draw": "every pass",
-                "epochs": 10,
-                "batch": 256,
-                "lr": 0.013,
-                "weight_decay": 5e-4,
-            },
+            EVERY_PASS,
         ),
     ),
     notes=(

@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from core.errors import RunError
-from core.methods.base import Context, Facts
+from core.methods.base import Context, Edit, Facts, Method
 from core.methods.common import Group
 from core.parameters import Parameter, Values
 
@@ -113,19 +114,25 @@ def excess(context: Context, unseen: float) -> float:
     return over / facts.forget
 
 
-def search_looks(values: Values, facts: Facts) -> int:
-    """Return how many images a search passes through the network at most."""
-    return (ROUNDS + 3) * (min(CHECKED, facts.retain) + min(CHECKED, facts.forget)) if values.search else 0
+def strength_of(
+    context: Context, weights_at: Callable[[float], Weights], given: float, weakest: float, strongest: float
+) -> float:
+    """Return the strength of a change: searched between the bounds, or as given where no search is wanted."""
+    return search_strength(context, weights_at, weakest, strongest).strength if context.values.search else given
 
 
-def at_most(images: int, limit: int) -> int:
-    """Return the images of a set that are looked at where `limit` (0: none) is set."""
-    return min(images, limit) if limit else images
+def edit_of(name: str, edit: Callable[[Context], None], values: Values, facts: Facts, gradients: int) -> Edit:
+    """Return the change as a stage, with the images that a search looks at and those that gradients are taken of."""
+    looks = (ROUNDS + 3) * (min(CHECKED, facts.retain) + min(CHECKED, facts.forget)) if values.search else 0
+    return Edit(name, edit, looks=looks, gradients=gradients)
 
 
-def search_reads_unseen(values: Values, facts: Facts) -> bool:
-    """Tell whether a search looks at unseen images: where single images are forgotten."""
-    return bool(values.search) and facts.single_images > 0
+def closed_form(**card: Any) -> Method:
+    """Return a method that changes weights once, by a strength that is searched; with single images to forget the
+    search looks at unseen ones.
+    """  # noqa: D205
+    reads = lambda values, facts: bool(values.search) and facts.single_images > 0  # noqa: E731
+    return Method(group="closed form", reads_unseen=reads, **card)
 
 
 def weights_of(context: Context) -> dict[str, torch.Tensor]:
