@@ -114,9 +114,9 @@ class Pool:
     @cached_property
     def dataset(self) -> Any:
         """At most `plan.images` images of either part, drawn once."""
-        from core.session.opening import open_data
+        from core.data.sources import open_dataset
 
-        dataset, most = open_data(self.plan.data), self.plan.images
+        dataset, most = open_dataset(self.plan.data), self.plan.images
         return replace(dataset, train=_part(dataset.train, most), test=_part(dataset.test, most))
 
     @cached_property
@@ -191,8 +191,8 @@ class Pool:
         labels = (self.dataset.train.labels, self.dataset.test.labels)
         kept = None
         if self.root is not None:
-            plan, part = self.plan, "all" if name.startswith("original") else self.forget.name.replace(" ", "-")
-            folder = self.root / f"{plan.data}-{plan.images}-{plan.architecture}-{plan.epochs}" / part
+            plan, part = self.plan, "all" if name.startswith("original") else self.forget.name
+            folder = self.root / f"{plan.data}-{plan.images}-{plan.architecture}-{plan.epochs}" / part.replace(",", "")
             kept = folder / f"{seed}.safetensors"
             if kept.is_file():
                 tensors = load_file(kept)
@@ -313,8 +313,8 @@ def shares(cells: Sequence[Cell]) -> dict[str, dict[str, float | None]]:
         chosen = [cell for cell in cells if bool(cell.forget.classes) is wanted]
         found[name] = {}
         for kind in KINDS:
-            close, told = (sum(numbers) for numbers in zip(*(cell.close(kind) for cell in chosen), strict=True))
-            found[name][kind] = close / told if told else None
+            told = sum(cell.close(kind)[1] for cell in chosen)
+            found[name][kind] = sum(cell.close(kind)[0] for cell in chosen) / told if told else None
     return found
 
 

@@ -80,7 +80,7 @@ TERMS: dict[str, Term] = {
         Term("gap_closed", "Gap closed",
              "How far a measure moved from the original's value (0) to the retrained model's (1). Above 1 is "
              "further than retraining goes.",
-             "A measure that hardly differs between the two is not informative and is left out of the verdict."),
+             "A measure on which the two differ by no more than chance is not usable and is left out of the verdict."),
         Term("relearning", "Relearning time",
              "How fast the model learns the forgotten images again. Much faster than a retrained model means that "
              "it still held them.", ""),

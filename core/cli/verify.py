@@ -139,17 +139,16 @@ def _gaps(report: dict[str, Any]) -> str:
     """Lay out the measures of the verdict with the share of the gap that is closed."""
     from core.verify.closure import CLOSED
 
-    rows, several = report["verdict"]["measures"], len(report["retrained"]) > 1
+    rows = report["verdict"]["measures"]
     if not report["retrained"] or not rows:
         return ""
-    within = f"the rest is within {'what retrained models differ by' if several else 'sampling error'}"
     lines = []
     for row in rows:
         write = percent if row["unit"] == "percent" else ratio
         closed = "not informative here" if row["closure"] is None else f"{whole_percent(row['closure'])} %"
         note = "trained on: not counted" if row["trained_on"] else ""
         if not note and row["closed"] and row["closure"] < CLOSED:
-            note = within
+            note = "the rest is within chance"
         cells = [write(row[name]) for name in ("original", "head_only", "unlearned", "retrained")]
         lines.append([row["title"][:1].upper() + row["title"][1:], *cells, closed, note])
     return table(["", "original", "head-only", "unlearned", "retrained", "gap closed", ""], lines)

@@ -1,4 +1,4 @@
-"""What a result has to be read with: no effect, damage, a measure that says nothing here, data that was short.
+"""Caveats of a result: no effect, damage, a measure that says nothing here, too few unseen images.
 
 The sentences stand in report.json (`warnings`), in the output of `unlearn`, in the event log and in the window.
 """
@@ -44,7 +44,7 @@ def is_unchanged(models: Measures, splits: Splits) -> bool:
 
 
 def caveats(models: Measures, splits: Splits, method: Method, values: Values, facts: Facts) -> tuple[Caveat, ...]:
-    """Return all that a result must be read with, the most important first. `models`: measures by model's name."""
+    """Return the caveats of a result, the most important first. `models`: measures by model's name."""
     return (
         *_poor_reference(models),
         *_unchanged(models, splits, method),
@@ -87,15 +87,15 @@ def _unchanged(models: Measures, splits: Splits, method: Method) -> Iterator[Cav
     moved = _outputs_moved(models)
     if splits.forget_classes:
         before, after = models["original"]["forget_accuracy"], models["unlearned"]["forget_accuracy"]
-        found = f"The model is unchanged: forget accuracy {_percent(before)} before, {_percent(after)} after."
+        change = f"The model is unchanged: forget accuracy {_percent(before)} before, {_percent(after)} after."
     elif moved == 0:
-        found = "The model is unchanged: its outputs on the forget set are the original's."
+        change = "The model is unchanged: its outputs on the forget set are the original's."
     else:
-        found = (
+        change = (
             "The model is nearly unchanged: on the forget set its probabilities differ from the original's by "
             f"{_percent(moved or 0.0, 2)} on average."
         )
-    yield Caveat("unchanged", f"{found} {_advice(method)}")
+    yield Caveat("unchanged", f"{change} {_advice(method)}")
 
 
 def _advice(method: Method) -> str:
@@ -113,13 +113,13 @@ def _damage(models: Measures) -> Iterator[Caveat]:
         return
     retrained = models.get("retrained", {}).get("retain_test_accuracy")
     if retrained is None:
-        known = "How much retraining would lose was not measured."
+        comparison = "How much retraining would lose was not measured."
     elif retrained <= after:
-        known = f"Retraining loses {100 * (before - retrained):.1f}, so forgetting these images may need that."
+        comparison = f"Retraining loses {100 * (before - retrained):.1f}, so forgetting these images may need that."
     else:
         lost = f"{100 * (before - retrained):.1f}"
-        known = f"That is more than forgetting needs: retraining loses {'none' if float(lost) <= 0 else lost}."
-    yield Caveat("damage", f"Retain accuracy fell by {100 * (before - after):.1f} points. {known}")
+        comparison = f"That is more than forgetting needs: retraining loses {'none' if float(lost) <= 0 else lost}."
+    yield Caveat("damage", f"Retain accuracy fell by {100 * (before - after):.1f} points. {comparison}")
 
 
 def _alignment(models: Measures, splits: Splits) -> Iterator[Caveat]:

@@ -1,4 +1,8 @@
-"""Closure: how much of the gap between original and retrained model an unlearned model has closed, per measure."""
+"""Closure: how much of the gap between original and retrained models is closed, measure by measure.
+
+A `Yardstick` says how far chance alone would move a retrained model; a measure counts where the gap is wider than that.
+The reasons for its constants stand in docs/adr/0012.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +24,11 @@ CLOSED = 0.9
 SEED_FACTOR = 1.5
 """How much more a measure varies between retrained models than images alone explain: the prior of a half-width."""
 
-PRIOR_FREEDOM = 3
-"""Degrees of freedom the prior counts for: as many as four retrained models have (both constants: docs/adr/0012)."""
+PRIOR_FREEDOM = 4
+"""Degrees of freedom the prior counts for: as many as five retrained models have (docs/adr/0012)."""
+
+SEPARATION = 1.5
+"""Half-widths that a gap must exceed: of one that is hardly wider, retrained models lie anywhere (docs/adr/0012)."""
 
 _NORMAL = statistics.NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 
@@ -161,8 +168,8 @@ def closure_of(
 
     For a distance, `original` and `unlearned` are distances to the retrained models, and `retrained` their distances
     to each other (none with a single one). `images`: half-widths from resampling images, of original − retrained and
-    of unlearned − retrained. Informative where the gap exceeds its half-width and `MINIMUM_GAP`; with `provisional`
-    also where the half-width is not known yet.
+    of unlearned − retrained. Informative where the gap exceeds SEPARATION half-widths and MINIMUM_GAP; with
+    `provisional` also where the half-width is not known yet.
     """
     known = tuple(value for value in retrained if value is not None and math.isfinite(value))
     yardstick = Yardstick(kind, known, unseen)
@@ -181,7 +188,7 @@ def closure_of(
     deviation = _in_units(rest, half_width)
     if noise is None and not provisional:
         reason = UNKNOWN
-    elif between <= (noise or 0.0):
+    elif between <= SEPARATION * (noise or 0.0):
         reason = "original and retrained differ no more than chance explains"
     elif between <= MINIMUM_GAP:
         reason = "original and retrained hardly differ"

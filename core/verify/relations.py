@@ -1,4 +1,4 @@
-"""What compares models with each other: distances of outputs, geometry of features, and the attack that needs others.
+"""Compares models: distances of outputs, geometry of features, and the attack that needs reference models.
 
 A model is compared with the original and with retrained models; a retrained one with the other retrained ones.
 """

@@ -51,12 +51,11 @@ PRESET_RECIPE = (
     "differ by may come from that."
 )
 HATCHED = (
-    "Hatched: not informative here. Original and retrained models differ by no more than retrained models do among "
-    "themselves, or by less than a point. Arrow: beyond the retrained value, or further from it than the original. "
-    "Thin line: the 95 % interval. A measure counts as where retraining puts it when {closed} % of its gap are closed, "
-    "or when what is left is within that interval{spread}."
+    "Hatched: not informative here. Original and retrained models differ by no more than chance in images and training "
+    "explains, or by less than a point. Arrow: beyond the retrained value, or further from it than the original. Thin "
+    "line: the 95 % interval over both. A measure matches retraining when {closed} % of its gap are closed, or when "
+    "what is left is within that interval and less than half the gap."
 )
-SPREAD = " or within what retrained models differ by"
 CONTROL = (
     "The head-only edit is a control: it changes only the last layer so that the class is never named. Its outputs "
     "forget, its features don't. A result that looks like it has hidden the class, not forgotten it."
@@ -179,7 +178,7 @@ def hatched(report: Report) -> str:
         return ""
     closed = look_up(report.get("verdict"), ("thresholds", "closed"))
     share = numbers.whole_percent(CLOSED if closed is None else closed)
-    return HATCHED.format(closed=share, spread=SPREAD if count > 1 else "")
+    return HATCHED.format(closed=share)
 
 
 def retrained_how(report: Report) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from core.metrics.distances import jensen_shannon
 from core.metrics.membership import matched_positions, rmia
-from core.verify.relations import reference_attack
+from core.verify.relations import Others, distances, reference_attack
 from tests.core.verify.hand_made import FORGOTTEN, outputs, poisoned, splits
 
 torch.set_num_threads(1)
@@ -26,3 +27,19 @@ def test_the_reference_attack_has_unseen_images_of_the_evaluation_half_as_non_me
     assert found["auc"] == expected.auc and found["references"] == 2
     assert reference_attack(poisoned(model, ~SPLITS.evaluation), references, SPLITS) == found
     assert reference_attack(poisoned(model, SPLITS.evaluation), references, SPLITS) != found
+
+
+def test_distances_of_both_kinds_are_of_unseen_images_of_the_class_and_of_the_single_images_themselves():
+    both = splits(singles=20)
+    model, other = outputs(both, 1), outputs(both, 2)
+    found = distances(model, Others(None, [other]), both)
+    assert set(found.values["distances"]) == {"forget_test", "forget", "retain_test"}
+    for name, key, logits in (
+        ("forget_test", "output_distance", [full.test.logits[both.forget_test] for full in (model, other)]),
+        ("forget", "output_distance_single", [full.train.logits[both.forget_single_train] for full in (model, other)]),
+    ):
+        assert found.values["distances"][name]["js_to_retrained"] == jensen_shannon(*logits)
+        assert len(found.samples[key]) == len(logits[0])
+    alone = splits(forgotten=(), singles=20)
+    found = distances(model, Others(None, [other]), alone)
+    assert set(found.values["distances"]) == {"forget", "retain_test"} and set(found.samples) == {"output_distance"}

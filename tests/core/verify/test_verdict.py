@@ -205,7 +205,7 @@ def test_no_measure_is_both_within_the_spread_and_the_weakest():
     references = [
         reviewed(0.0, 0.011, 0.704, 0.475, 0.957, 0.997), reviewed(0.0, 0.011, 0.696, 0.395, 0.935, 0.997),
     ]  # fmt: skip
-    half = widths(0.01, output_distance=0.012, nmi=0.02, class_means=0.05, probe=0.025)
+    half = widths(0.01, output_distance=0.012, nmi=0.012, class_means=0.05, probe=0.025)
     result = decide(models, references, {"dimensional_alignment"}, half_widths=half)
     assert row_of(result, "class_means").informative and not row_of(result, "class_means").closed
     assert not row_of(result, "probe").informative
@@ -391,7 +391,7 @@ def test_nearer_to_retrained_models_than_they_are_to_each_other_is_closed():
 
 
 def test_beyond_retraining_within_chance_does_not_forbid_close_and_before_it_does():
-    wide = widths(membership=0.04)
+    wide = widths(membership=0.036)
     beyond = judge({**closures({}), "membership": {"population": {"auc": 0.43}}}, REFERENCE, half_widths=wide)
     before = judge({**closures({}), "membership": {"population": {"auc": 0.57}}}, REFERENCE, half_widths=wide)
     assert row_of(beyond, "membership").closure < 0.5
