@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.engine.full import FullOutputs
+from core.engine.outputs import FullOutputs
 from core.session.measuring import Candidate, Measuring
 from core.verify.verdict import Verdict, decide
 from tests.core.verify.hand_made import FORGOTTEN, outputs, splits
