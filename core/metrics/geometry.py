@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.metrics.class_means import class_means
 from core.metrics.linear_algebra import FeatureSpace, eigendecomposition, one_blas_thread
-from core.metrics.probe import as_float64
+from core.metrics.probe import as_float64, class_means
 
 
 def linear_cka(features: Tensor | None, reference: Tensor | None) -> float | None:

@@ -14,8 +14,8 @@ from core.data.splits import evaluation_half
 from core.devices import set_threads
 from core.engine.outputs import FullOutputs, SetOutputs
 from core.metrics.accuracy import confusion_matrix, per_class_accuracy
-from core.metrics.class_means import class_means
 from core.metrics.linear_algebra import FeatureSpace, eigendecomposition
+from core.metrics.probe import class_means
 from core.session.bench import Bench
 from core.session.caveats import Caveat
 from core.verify.numbers import percent

@@ -14,8 +14,8 @@ from core.engine.outputs import FullOutputs, collect
 from core.events import Tell
 from core.verify import published, relations, suite
 from core.verify.half_widths import half_widths
-from core.verify.layers import LAYER_SAMPLES, LayerFeatures, layer_features, layer_geometry
 from core.verify.measure_log import Found, Keep, MeasureLog, keep_nothing, merge
+from core.verify.relations import LAYER_SAMPLES, LayerFeatures, layer_features, layer_geometry
 from core.verify.relearning import Ground, Network, batches_to_relearn, edited_head, relearning_curve
 from core.verify.verdict import decide
 

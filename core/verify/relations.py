@@ -5,7 +5,7 @@ A model is compared with the original and with retrained models; a retrained one
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -13,11 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.data.batches import ImageStore
 from core.data.splits import Splits, stratified
-from core.engine.outputs import FullOutputs
+from core.engine.outputs import FullOutputs, collect
 from core.metrics.distances import agreement, sample_jensen_shannon, sample_total_variation
 from core.metrics.geometry import linear_cka, procrustes_distance
 from core.metrics.membership import matched_positions, rmia, rmia_dict
+from core.models.tap import TappedModel
 from core.verify.measure_log import Found
 
 GEOMETRY_SAMPLES = 2000
@@ -25,6 +27,14 @@ GEOMETRY_SAMPLES = 2000
 
 MOST_REFERENCES = 8
 """Reference models of RMIA at most: of more, the mean hardly moves."""
+
+LAYER_SAMPLES = 500
+"""Images that layers are compared on: wide layers have more channels than that, and their products cost."""
+
+MOST_LAYERS = 12
+"""Layers compared at most, spread evenly over the network, the features included."""
+
+LayerFeatures = dict[str, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,3 +119,36 @@ def _known(original: FullOutputs | None) -> Sequence[FullOutputs]:
 
 def _logits(outputs: FullOutputs, ids: Tensor, from_test: bool) -> Tensor:
     return (outputs.test if from_test else outputs.train).logits[ids]
+
+
+def layer_features(tap: TappedModel, store: ImageStore, ids: Tensor, check: Callable[[], None]) -> LayerFeatures:
+    """Return pooled outputs ((n, C_l)) of building blocks by name, in the order data passes them, features last.
+
+    `check` is called between chunks and may raise.
+    """
+    names = [name for name, _ in tap.blocks()]
+    shape = (store.raw(ids[:1]).shape[-1], *store.preprocessing.size)
+    deep = TappedModel(tap.module, tap.num_classes, len(names), input_shape=shape)
+    outputs = collect(deep, store, ids, tick=lambda done: check())
+    found = dict(zip(names[:-1], outputs.layers, strict=True))
+    every = max(1, -(-len(found) // (MOST_LAYERS - 1)))
+    kept = {name: found[name] for name in list(found)[::every]}
+    return {**kept, "features": outputs.features}
+
+
+def layer_geometry(
+    own: LayerFeatures, original: LayerFeatures | None, retrained: Sequence[LayerFeatures]
+) -> list[dict[str, Any]]:
+    """Return one row a layer: its name, and CKA and Procrustes distance to the original and the retrained models.
+
+    Layers that another network does not have are left out there.
+    """
+    rows = []
+    for name, features in own.items():
+        row: dict[str, Any] = {"layer": name}
+        for reference, held in (("original", [original] if original else []), ("retrained", list(retrained))):
+            known = [other[name] for other in held if name in other]
+            if known:
+                row[f"to_{reference}"] = compare_features(features, known)
+        rows.append(row)
+    return rows

@@ -27,13 +27,11 @@ from core.metrics.accuracy import (
     predicted_shares,
 )
 from core.metrics.alignment import measure_alignment
-from core.metrics.class_means import measure_class_means
-from core.metrics.clustering import measure_clustering
 from core.metrics.influence import alignment_influence
 from core.metrics.linear_algebra import FeatureSpace
 from core.metrics.membership import Attack, matched_positions, population_attack
 from core.metrics.neighbours import evenly, measure_neighbours, nearest_to
-from core.metrics.probe import linear_probe
+from core.metrics.probe import linear_probe, measure_class_means, measure_clustering
 from core.metrics.prototype import prototype_attack
 from core.metrics.rows import Rows
 from core.metrics.spectra import measure_spectra

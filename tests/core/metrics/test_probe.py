@@ -8,9 +8,7 @@ from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from core.metrics.class_means import class_means, measure_class_means
-from core.metrics.clustering import k_means, measure_clustering, nmi
-from core.metrics.probe import linear_probe
+from core.metrics.probe import class_means, k_means, linear_probe, measure_class_means, measure_clustering, nmi
 from core.metrics.rows import stratified_subset
 
 torch.set_num_threads(1)

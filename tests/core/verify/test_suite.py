@@ -8,12 +8,10 @@ import torch
 
 from core.engine.outputs import FullOutputs
 from core.metrics.alignment import measure_alignment
-from core.metrics.class_means import measure_class_means
-from core.metrics.clustering import measure_clustering
 from core.metrics.linear_algebra import FeatureSpace
 from core.metrics.membership import matched_positions, population_attack
 from core.metrics.neighbours import measure_neighbours, nearest_to
-from core.metrics.probe import linear_probe
+from core.metrics.probe import linear_probe, measure_class_means, measure_clustering
 from core.metrics.prototype import prototype_attack
 from core.metrics.spectra import measure_spectra
 from core.verify import suite
