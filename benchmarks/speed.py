@@ -295,7 +295,8 @@ def method_ratio(dataset: Dataset, method: str, phase: str, values: dict[str, An
 
     def alone(values: Values, facts: Facts) -> list[Train]:
         stages = stages_of(chosen, values, facts)
-        return [replace(next(s for s in stages.values() if s.phase == phase), length=Length(steps=10**6), until=None)]
+        part = next(stage for stage in stages.values() if stage.phase == phase)
+        return [replace(part, length=Length(steps=10**6), until=None, refresh_every=0)]  # steps alone, no looks
 
     values = {"lr": 1e-6, **values}  # both sides stay where they are: numbers that run away take longer
     made = experiment(dataset, "small-cnn", method, 0, "float32", plan=alone, **values)

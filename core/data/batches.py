@@ -137,7 +137,7 @@ class ImageStore:
         self.alone = torch.zeros_like(self.forget)
 
     def set_alone(self, alone: torch.Tensor) -> None:
-        """Say which forget samples go alone, (n,) bool; none does before."""
+        """Set which forget samples go alone, (n,) bool; until then none does."""
         self.alone = alone.to(self.device)
 
     def __len__(self) -> int:
@@ -150,18 +150,18 @@ class ImageStore:
         return self._images[ids.cpu()].to(self.device, non_blocking=True)
 
     def prefetch(self, ids: torch.Tensor) -> None:
-        """Begin to read `ids` (n,) int64, which will be asked for soon, where images are streamed."""
+        """Begin to read the samples `ids` (n,) int64, which will be needed soon, where images are streamed."""
         if isinstance(self._images, StreamedImages):
             self._images.prefetch(ids)
 
     @property
     def streamed(self) -> bool:
-        """Whether images are decoded when asked for, so that it helps to say what will be asked for."""
+        """Whether images are decoded when they are read, so that `prefetch` saves time."""
         return isinstance(self._images, StreamedImages)
 
     @property
     def undecoded(self) -> tuple[Unreadable, ...]:
-        """Files that turned out not to decode, in a stream so far; their images are black."""
+        """Files that did not decode, of a stream those met so far; their images are black."""
         return self._set.undecoded
 
     def chunks(self, ids: torch.Tensor, size: int) -> Iterator[Batch]:
@@ -191,7 +191,7 @@ class ImageStore:
         return self._batch(self.preprocessing.apply(images), on_device)
 
     def unread(self, ids: torch.Tensor) -> Batch:
-        """Return the samples `ids` (n,) int64 without their images (n, 0), where only what is known of them counts."""
+        """Return the samples `ids` (n,) int64 without images, (n, 0): labels, ids, forget and weights alone."""
         on_device = ids.to(self.device)
         return self._batch(torch.empty(len(ids), 0, device=self.device), on_device)
 
@@ -220,7 +220,7 @@ class Order:
     ) -> None:
         """`members`: (m,) int64 ids of the set read; `total`: size of the whole training set.
 
-        An epoch's sequence goes to `device` as a whole, so that no step has to wait for its ids.
+        An epoch's sequence is copied to `device` as a whole, so that no step has to wait for its ids.
         """
         self._device = device or torch.device("cpu")
         self._is_member = torch.zeros(total, dtype=torch.bool)

@@ -26,7 +26,7 @@ from core.data.images import Form, decode_into, reason_of
 from core.data.index import FileIndex, workers
 from core.errors import InputError
 
-AHEAD_BYTES = 512 * 2**20  # decoded images that may wait to be asked for
+AHEAD_BYTES = 512 * 2**20  # decoded images that may wait to be read
 
 _GROUP = 16  # images a worker takes at once
 
@@ -70,8 +70,8 @@ class ImageStream:
             targets.append(target)
             places.append(place)
         try:
-            for future, (targets, places) in groups.items():
-                images[targets] = future.result()[places]
+            for future, (targets, sources) in groups.items():
+                images[targets] = future.result()[sources]
         finally:
             with self._lock:
                 for row in rows.tolist():
@@ -103,7 +103,9 @@ class ImageStream:
             row = int(rows[place])
             data = self._bytes(row)
             if fault := decode_into(images[place], data, self._form):  # it looked whole when it was indexed
-                self._note_undecoded(row, fault)
+                name = self._files.names[int(self._positions[row])]
+                log.warning("%r cannot be decoded and counts as black: %s", name, fault)
+                self.undecoded[row] = Unreadable(name, fault)
             elif self._cache is not None:
                 self._cache.write(row, images[place])
         return images
@@ -125,11 +127,6 @@ class ImageStream:
             what = f"{name} has changed since the data was opened"
             raise InputError(what, "Put the file back as it was, or open the data again")
         return data
-
-    def _note_undecoded(self, row: int, reason: str) -> None:
-        name = self._files.names[int(self._positions[row])]
-        log.warning("%r cannot be decoded and counts as black: %s", name, reason)
-        self.undecoded[row] = Unreadable(name, reason)
 
 
 class StreamedImages:

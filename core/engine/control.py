@@ -1,4 +1,4 @@
-"""What a user asks of a running engine: flags set from any thread, polled between steps."""
+"""What a user asks of a running engine: pause, stop, discard, checkpoint; set from any thread, polled between steps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class Interrupted(Exception):  # noqa: N818  (not an error: it unwinds a long re
 
 
 class Control:
-    """Thread-safe flags. Stop and discard cannot be taken back; discard wins over stop."""
+    """Thread-safe flags of a run. Stop and discard cannot be taken back; discard wins over stop."""
 
     def __init__(self) -> None:
         self._paused = threading.Event()

@@ -8,7 +8,7 @@
                           leave it out where it is not needed
             seed by step; take the batch by (seed, stream, epoch)  nothing random has a state
             forward; loss; backward; step
-            where something looks at the network next: are losses and weights finite?    points depend on the step alone
+            before a refresh, a rule or the stage's end: are losses and weights finite?   at points fixed by the step
             ask the rule that may end the run
         observe: drain losses, evaluate within the budget, save a checkpoint
 
@@ -108,13 +108,10 @@ class Engine:
                 "Choose a smaller step size or a gradient clip",
             )
         yield from self.monitor.evaluate(self.step, charged=False)
-        self.outcome = (
-            State.DISCARDED
-            if self.control.discarding
-            else State.STOPPED
-            if self.control.stopping and self.step < self.timeline.total
-            else State.FINISHED
-        )
+        stopped = self.control.stopping and self.step < self.timeline.total
+        self.outcome = State.STOPPED if stopped else State.FINISHED
+        if self.control.discarding:
+            self.outcome = State.DISCARDED
 
     def advance(self) -> None:
         """Take one step, or pass over a stage that is left out."""
@@ -222,7 +219,7 @@ class Engine:
             yield from self._checkpoint()
 
     def _said(self) -> Iterator[Event]:
-        """Pass on what edits and refreshes said of themselves."""
+        """Report the lines that edits and refreshes put into the log."""
         said, self.context.said = self.context.said, []
         for message in said:
             yield Log(**self._common(), level="info", code="method", message=message)
@@ -293,7 +290,7 @@ class Engine:
         }
 
     def begin_anew(self) -> None:
-        """Say in the events that an earlier attempt, which left no checkpoint, is taken back."""
+        """Report a start at step 0 in place of an earlier attempt that left no checkpoint."""
         self._resumed_at = 0
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -358,7 +355,7 @@ class Engine:
         )
 
     def _shift_clock(self, seconds: float) -> None:
-        """Leave a pause or a save out of the time that counts."""
+        """Leave the seconds of a pause or a save out of the measured time."""
         self._clock += seconds
         self._drained_at += seconds
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -95,8 +96,8 @@ class ForwardPasses:
             out.logits.float(),
             out.features.float(),
             tuple(layer.float() for layer in out.layers),
-            None if teacher is None else teacher.float(),
-            None if untrained is None else untrained.float(),
+            teacher,
+            untrained,
             self._parameters(part) if "parameters" in part.needs else {},
             progress,
         )
@@ -166,7 +167,7 @@ class ForwardPasses:
             return self._teacher_table[batch.ids]
         self._experiment.work[FORWARD] += len(batch)
         with torch.no_grad():
-            return self._experiment.teacher(batch.images).logits
+            return self._experiment.teacher(batch.images).logits.float()
 
     def _looks_up_teacher(self, part: Train) -> bool:
         plain = part.prepare is None and (not part.augment or part.cached)
@@ -197,7 +198,7 @@ class ForwardPasses:
             self._untrained = TappedModel(fresh, experiment.model.num_classes, input_shape=experiment.input_shape)
         experiment.work[FORWARD] += len(batch)
         with torch.no_grad():
-            return self._untrained(batch.images).logits
+            return self._untrained(batch.images).logits.float()
 
     def _parameters(self, part: Train) -> dict[str, torch.nn.Parameter]:
         chosen = {id(parameter) for parameter in self._experiment.model.tuned_parameters(part.tunes)}
@@ -205,22 +206,16 @@ class ForwardPasses:
         return {name: parameter for name, parameter in named if id(parameter) in chosen}
 
 
+@dataclass(frozen=True, eq=False)
 class FrozenFront:
     """Activations that the first tuned block receives, by sample id; kept in the precision they were computed in."""
 
-    def __init__(
-        self,
-        split: SplitModel,
-        tunes: str,
-        rows: torch.Tensor,
-        activations: torch.Tensor,
-        channels_last: bool,
-        image_shape: tuple[int, int, int],
-    ) -> None:
-        """`activations`: (m, ...), channels behind where `channels_last`; `rows`: (n_train,), -1 where not kept."""
-        self.tunes = tunes
-        self._split, self._rows, self._activations = split, rows, activations
-        self._channels_last, self._image_shape = channels_last, torch.Size(image_shape)
+    tunes: str
+    split: SplitModel
+    rows: torch.Tensor  # (n_train,) int64: where a sample's activations stand, -1 where they are not kept
+    activations: torch.Tensor  # (m, ...), the channels last where `channels_last`
+    channels_last: bool
+    image_shape: tuple[int, int, int]
 
     @classmethod
     def of(
@@ -253,13 +248,13 @@ class FrozenFront:
         assert kept is not None
         rows = torch.full((len(store),), -1, dtype=torch.int64)
         rows[ids] = torch.arange(len(ids))
-        return cls(split, tunes, rows.to(experiment.device), kept, channels_last, experiment.input_shape)
+        return cls(tunes, split, rows.to(experiment.device), kept, channels_last, experiment.input_shape)
 
     def outputs(self, batch: Batch) -> Output:
         """Return the network's outputs on a batch's samples, from their cached activations on."""
-        activations = self._activations.index_select(0, self._rows[batch.ids])
-        if self._channels_last:
+        activations = self.activations.index_select(0, self.rows[batch.ids])
+        if self.channels_last:
             # Truly so: maps of 1x1 count as both layouts, and on the wrong one the bfloat16 gradient of a convolution's
             # weight came out of memory that was never written.
             activations = activations.permute(0, 3, 1, 2)
-        return self._split.tail(activations, self._image_shape)
+        return self.split.tail(activations, torch.Size(self.image_shape))

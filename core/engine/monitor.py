@@ -1,4 +1,4 @@
-"""The monitor reads, stages write: measures of fixed, stratified subsets, spaced to stay within a share of the time.
+"""What a run shows of itself while it goes on: measures of fixed, stratified subsets, within a share of its time.
 
 One forward pass per set gives logits and features together; accuracy, alignment, spectra and losses all come from it.
 Weights, batch-norm statistics and random state stay bit-identical (tests hash them).
@@ -20,15 +20,12 @@ from core.metrics.alignment import measure_alignment
 from core.metrics.linear_algebra import FeatureSpace
 from core.metrics.spectra import measure_spectra
 
-SMALLEST, LARGEST = (
-    256,
-    2000,
-)  # samples per set; between them twice the number of features, so that a Gram has full rank
+SMALLEST, LARGEST = 256, 2000  # samples a set; between them twice as many as features, for a Gram of full rank
 HISTOGRAM_SAMPLES = 500  # losses sent along for the histograms of sample forgetting
 
 
 class Monitor:
-    """Evaluates now and then, as often as its budget allows, and always at the first and the last step."""
+    """Evaluates as often as its budget allows, and always at the first and the last step."""
 
     def __init__(self, experiment: Experiment, budget: float) -> None:
         """`budget`: largest share of the time between first and last step, 0..1; 0 evaluates at the ends only."""
@@ -37,10 +34,7 @@ class Monitor:
         size = max(SMALLEST, min(LARGEST, 2 * experiment.model.feature_dim))
         splits = experiment.splits
         self._subsets = {
-            name: stratified(
-                splits.labels if name.endswith("train") else splits.test_labels, getattr(splits, name), size, seed=0
-            )
-            for name in SETS
+            name: stratified(experiment.store(name).labels.cpu(), getattr(splits, name), size, seed=0) for name in SETS
         }
         self.spent = 0.0  # seconds between first and last step
         self._cost = 0.0  # seconds of the latest evaluation
@@ -50,7 +44,7 @@ class Monitor:
         return self.spent + self._cost <= self._budget * elapsed
 
     def evaluate(self, step: int, *, charged: bool = True) -> list[Event]:
-        """Measure now. Evaluations at the ends of a run are not charged to the budget."""
+        """Measure the subsets; not `charged` to the budget are the evaluations at both ends of a run."""
         began = time.perf_counter()
         experiment = self._experiment
         outputs = {
@@ -65,7 +59,7 @@ class Monitor:
 
 
 class Unwatched(Monitor):
-    """Measures nothing: for runs whose result alone counts, such as tries of a search."""
+    """Measures nothing: for runs of which only the result counts, such as tries of a search."""
 
     def __init__(self) -> None:
         self.spent = 0.0
@@ -111,33 +105,12 @@ def events_of(experiment: Experiment, outputs: dict[str, SetOutputs], step: int,
         k = len(experiment.splits.retain_classes)
         alignment = measure_alignment(of_classes, retain_space, num_retain_classes=k)
         if alignment is not None:
-            events.append(
-                AlignmentMeasured(
-                    **common,
-                    scope=scope,
-                    value=alignment.value,
-                    k=alignment.k,
-                    energy=alignment.energy,
-                    centred=alignment.centred,
-                    profile=list(alignment.profile),
-                    floor=alignment.floor,
-                    sample_energy=alignment.sample_energy,
-                )
-            )
+            values = alignment.as_dict()
+            del values["at_energy"]
+            events.append(AlignmentMeasured(**common, scope=scope, **values))
     spectra = measure_spectra(forget_space, retain_space)
     if spectra is not None:
-        events.append(
-            SpectrumMeasured(
-                **common,
-                scope=scope,
-                retain=list(spectra.retain),
-                forget=list(spectra.forget),
-                retain_rank=spectra.retain_rank,
-                forget_rank=spectra.forget_rank,
-                forget_norm=spectra.forget_norm,
-                retain_norm=spectra.retain_norm,
-            )
-        )
+        events.append(SpectrumMeasured(**common, scope=scope, **spectra.as_dict()))
     return events
 
 
@@ -146,7 +119,7 @@ def _accuracy(outputs: SetOutputs) -> float | None:
 
 
 def _losses(outputs: SetOutputs) -> list[float]:
-    """Return losses of single images for a histogram; those that are no number are left out."""
+    """Return losses of single images for a histogram, those that are not finite left out."""
     if not len(outputs):
         return []
     losses = sample_losses(outputs.logits, outputs.labels)[:HISTOGRAM_SAMPLES]

@@ -143,7 +143,7 @@ class Drained:
 
 
 class Diverged(Exception):  # noqa: N818 (no error: the run begins again)
-    """A loss or a weight is not finite; `step` is the one whose loss or whose weights it was."""
+    """A loss or a weight is not finite; `step` is the first such step as far as it is known."""
 
     def __init__(self, step: int) -> None:
         super().__init__(step)
@@ -161,11 +161,11 @@ class Board:
         return len(self._rows) + len(self._read)
 
     def put(self, step: int, phase: str, terms: dict[str, torch.Tensor]) -> None:
-        """Note the terms (0-d tensors) of a step."""
+        """Keep the terms (0-d tensors) of a step."""
         self._rows.append((step, phase, {name: value.detach() for name, value in terms.items()}))
 
     def settle(self) -> None:
-        """Wait for the losses of all steps noted so far; raises Diverged where one is infinite or not a number."""
+        """Read the terms of all steps kept so far; raises Diverged where a loss is infinite or not a number."""
         rows, self._rows = self._rows, []
         if rows:
             flat = [value.float() for _, _, terms in rows for value in terms.values()]
@@ -177,7 +177,7 @@ class Board:
                 raise Diverged(step)
 
     def drain(self) -> list[Drained]:
-        """Return everything noted since the last call, one group a phase, in order of steps. Raises Diverged."""
+        """Return all terms kept since the last call, one group a phase, in order of steps. Raises Diverged."""
         self.settle()
         groups: dict[str, Drained] = {}
         for step, phase, terms in self._read:
