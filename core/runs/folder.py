@@ -28,8 +28,12 @@ LOCK_SECONDS = 0.3  # to wait for a lock: another program that asks `locked` hol
 TUNING = "tuning.json"  # tries of a search for settings, written before the job, whose values it chooses
 VERIFY, REMOVED, SIGNATURE = "verify.jsonl", "removed.json", "report.json.sig"
 OWN_FILES = (JOB, FORGET, EVENTS, STATUS, MODEL, MODEL_PT, CARD, REPORT_HTML, REPORT_JSON, VERIFY, REMOVED, SIGNATURE)
-# Temporary names of files that are replaced whole (`files.replacing`).
-_LEFTOVERS = (*(f".{name}.????????.tmp" for name in (*OWN_FILES, TUNING)), f"{CHECKPOINTS}/.step-*.????????.tmp")
+_LEFTOVERS = (  # temporary names of files that are replaced whole (`files.replacing`), and those of earlier versions
+    *(f".{name}.????????.tmp" for name in (*OWN_FILES, TUNING)),
+    f"{CHECKPOINTS}/.step-*.????????.tmp",
+    *(f".{Path(name).stem}.????????{Path(name).suffix}" for name in (MODEL, MODEL_PT)),
+    f"{CHECKPOINTS}/step-*.tmp",
+)
 
 
 @dataclass(frozen=True)

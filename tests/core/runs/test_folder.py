@@ -119,6 +119,7 @@ def test_what_a_killed_process_left_half_written_goes_and_nothing_else(folder):
     directory.mkdir()
     left = [".status.json.abcd1234.tmp", ".model.safetensors.x_y12345.tmp", ".model.pt.x_y12345.tmp"]
     left.append("checkpoints/.step-000000007.pt.x_y12345.tmp")
+    left += [".model.x_y12345.safetensors", ".model.x_y12345.pt", "checkpoints/step-000000007.tmp"]  # earlier versions
     others = ["checkpoints/step-000000006.pt", ".notes.tmp", ".model.yaml", "model.pt", "a.tmp"]
     for name in (*left, *others):
         folder.file(name).write_bytes(b"x")
