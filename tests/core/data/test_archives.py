@@ -232,7 +232,7 @@ def cells(first, count):
 def test_a_saved_dictionary_of_parts(tmp_path, budget):
     root = tmp_path / "pets"
     save_part(root / "train", cells(0, 10), [i % 2 for i in range(10)])
-    save_part(root / "test", cells(50, 4), [0, 1, -1, None])
+    save_part(root / "test", cells(50, 5), [0, 1, -1, None, 2])
     (root / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
     assert recognise_dataset(root) == "hugging face"
     data = open_dataset(str(root), memory_budget=budget)
@@ -242,6 +242,7 @@ def test_a_saved_dictionary_of_parts(tmp_path, budget):
     assert [(u.path, u.reason) for u in data.unreadable] == [
         ("test/2", "its label is -1"),
         ("test/3", "its label is None"),
+        ("test/4", "its label is 2"),
     ]
 
 

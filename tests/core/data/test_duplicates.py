@@ -93,6 +93,13 @@ def test_the_same_pixels_are_exact_and_come_first(pictures):
     }  # fmt: skip
 
 
+def test_each_copy_is_told_whose_pixels_it_has(pictures):
+    images = np.concatenate([pictures[:30], pictures[11::-1]])
+    found = find_duplicates(images, np.arange(len(images)) < 12)
+    assert found.exact[:12].all() and found.kept[:12].tolist() == list(range(30, 42))
+    assert found.forgotten[:12].tolist() == list(range(11, -1, -1))
+
+
 def test_even_images_are_no_twins_unless_they_are_the_same():
     even = np.stack([np.full((SIDE, SIDE, 1), level, np.uint8) for level in (10, 10, 200, 201)])
     found = find_duplicates(even, np.array([True, False, False, False]))

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from core.data.preprocessing import Preprocessing
@@ -168,6 +169,15 @@ def test_every_change_of_content_changes_the_fingerprint(tmp_path, pets):
         change(root)
         seen.add(open_dataset(str(root)).fingerprint)
     assert len(seen) == 7
+
+
+def test_labels_count_in_the_fingerprint(tmp_path):
+    images = np.arange(4 * 9, dtype=np.uint8).reshape(4, 3, 3)
+    seen = set()
+    for number, labels in enumerate(([0, 1, 0, 1], [0, 1, 1, 0])):
+        np.savez(tmp_path / f"{number}.npz", x_train=images, y_train=labels, x_test=images, y_test=[0, 1, 0, 1])
+        seen.add(open_dataset(str(tmp_path / f"{number}.npz")).fingerprint)
+    assert len(seen) == 2
 
 
 def test_images_can_be_changed_without_changing_the_next_opening():

@@ -47,6 +47,12 @@ def test_test_rows_may_stand_between_training_rows(table):
     assert data.test.paths == ("i/00.png", "i/03.png") and data.test.labels.tolist() == [0, 1]
 
 
+def test_images_stand_in_the_order_of_the_file(table):
+    path = table("i/03.png,a\ni/00.png,b\ni/02.png,a\ni/01.png,b\ni/05.png,a,test")
+    data = open_dataset(str(path))
+    assert data.train.paths == ("i/03.png", "i/00.png", "i/02.png", "i/01.png")
+
+
 def test_columns_in_another_order_and_more_of_them(table):
     path = table("who,label,path\nme,x,i/00.png\nme,y,i/01.png\nme,x,i/02.png\nme,y,i/03.png")
     data = open_dataset(str(path), test_fraction=0.5)
