@@ -159,7 +159,7 @@ def test_a_search_that_is_stopped_keeps_what_it_tried_and_goes_on_from_there(pag
     dialog.stop.click()
     over(page, qtbot)
     assert dialog.outcome.text().startswith("Stopped after ")
-    monkeypatch.setattr(tuning._Bench, "attempt", lambda *a: pytest.fail("tried again"))
+    monkeypatch.setattr(tuning._Trials, "attempt", lambda *a: pytest.fail("tried again"))
     dialog.tries.setValue(1)
     page.setup.parameters.form.set_values({"lr": 0.2})
     page.setup.parameters.search.click()

@@ -142,7 +142,7 @@ def test_a_training_that_waited_is_there_after_the_end_and_runs(new, example, ho
     first = new()
     first.hold()
     bench = example.bench
-    first.start_training(bench.dataset, bench.options, "mlp", recipe={"epochs": 1}, seed=4, device="cpu", threads=1)
+    first.start_training(bench.on("cpu", threads=1), "mlp", recipe={"epochs": 1}, seed=4)
     assert first.shutdown()
     (left,) = left_waiting()
     assert left.job.kind == "train" and words_of(left) == "training of mlp, seed 4"
