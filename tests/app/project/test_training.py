@@ -82,7 +82,7 @@ def test_the_open_data_is_offered_first_and_trained_on(window, context, open_dig
     assert dialog.data.findData("digits") < 0  # it is not listed twice
     dialog.accept()
     [(arguments, settings)] = context.run_controller.trainings
-    assert arguments[0] is context.project.dataset and arguments[2] == "small-cnn"
+    assert arguments[0].dataset is context.project.dataset and arguments[1] == "small-cnn"
     assert settings["seed"] == 0 and settings["recipe"]["epochs"] == 10 and settings["folder"] is None
     assert window.current_page == "unlearn"
 
@@ -91,7 +91,7 @@ def test_other_data_is_opened_first(window, context, qtbot, tmp_path):
     window.page("project").presenter.training.start(Training("digits", "mlp", {"epochs": 1}, 0, tmp_path / "out"))
     qtbot.waitUntil(lambda: bool(context.run_controller.trainings), timeout=20000)
     [(arguments, settings)] = context.run_controller.trainings
-    assert arguments[0].spec == "digits" and settings["folder"] == tmp_path / "out"
+    assert arguments[0].dataset.spec == "digits" and settings["folder"] == tmp_path / "out"
     assert context.project.dataset is None  # what is open stays as it is
 
 
