@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ("start", "gui", "speed", "methods", "monitor", "quality", "verify", "faults", "scaling", "gallery")
+NAMES = (
+    "start", "gui", "speed", "methods", "monitor", "quality", "verify", "calibration", "faults", "scaling", "gallery",
+)  # fmt: skip
 
 
 def main() -> None:
