@@ -63,7 +63,7 @@ def test_points_cover_the_range_evenly_in_its_logarithm(seed):
 
 
 def test_whole_numbers_are_tried_once_each_until_there_are_no_more():
-    found = some(method(SearchRange("rounds", 1, 5, log=False)), 50)
+    found = some(method(SearchRange("rounds", 1, 5, log=False), parameters=PARAMETERS[1:]), 50)
     assert found[0] == {"rounds": 4} and sorted(one["rounds"] for one in found) == [1, 2, 3, 4, 5]
 
 
