@@ -186,25 +186,26 @@ class Bench:
         """Return this bench as a job says, with its model and data: opened where others, or none, are open.
 
         Sets the number of processor threads. A job that trains has no model, and gets a bench without one. Raises the
-        AppErrors of opening, and MismatchError where a file's content is not what the job was made for.
+        AppErrors of opening, and MismatchError where model, images or their preparation are not what the job was made
+        for.
         """
         set_threads(job.threads)
         bench = self.on(job.device, job.precision, job.threads)
         trains, options = job.kind == "train", DataOptions.of(job.data)
         if trains:
             bench = dataclasses.replace(bench, opened_model=None)
-        if not (bench._holds_data_of(job) and (trains or bench._holds_model_of(job))):
+        if bench._other_data_than(job) or not (trains or bench._holds_model_of(job)):
             if trains:
                 bench = bench.with_data(job.data.spec, options)
             elif job.model.path:
                 bench = bench.open(job.model.path, job.data.spec, options, arch=_architecture_of(job.model))
             else:
                 raise InputError("The job names no model file")
-        if not trains and bench.model.sha256 != job.model.sha256:
+        if not (trains or bench._holds_model_of(job)):
             raise MismatchError(f"{job.model.path} is not the model this job was made for", "Its content changed")
-        if bench.dataset.fingerprint != job.data.fingerprint:
+        if what := bench._other_data_than(job):
             raise MismatchError(
-                f"The data {job.data.spec} is not what this job was made for: its content differs",
+                f"The data {job.data.spec} is not what this job was made for: {what}",
                 "Open the data the run was made with, or make a new job",
             )
         return bench
@@ -293,12 +294,14 @@ class Bench:
     def _holds_model_of(self, job: Job) -> bool:
         return self.opened_model is not None and self.opened_model.sha256 == job.model.sha256
 
-    def _holds_data_of(self, job: Job) -> bool:
-        """Whether the open data is a job's: the same images and classes, prepared in the same way."""
+    def _other_data_than(self, job: Job) -> str:
+        """Say in what the open data differs from a job's; empty where it is the same, prepared in the same way."""
         data, stated = self.opened_data, job.model.preprocessing
         if data is None or data.fingerprint != job.data.fingerprint:
-            return False
-        return not stated or numbers_of(data.preprocessing.to_dict()) == numbers_of(stated)
+            return "its content differs"
+        if stated and numbers_of(data.preprocessing.to_dict()) != numbers_of(stated):
+            return "its images are prepared in another way"
+        return ""
 
 
 def write_class_order(names: tuple[str, ...], path: Path | None = None) -> Path:

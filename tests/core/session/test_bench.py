@@ -12,7 +12,9 @@ from PIL import Image
 
 from core.errors import InputError, MismatchError, NoTestPartError, NotFoundError, UnsafeFileError
 from core.models.architectures import ModelSpec, build_model
+from core.selection import Selection
 from core.session.bench import Bench, CardOrderError, DataOptions, write_preprocessing
+from core.session.jobs import create_run, make_unlearn_job
 
 
 @pytest.fixture(autouse=True)
@@ -142,3 +144,40 @@ def test_options_stay_with_the_project(folder):
     project = Bench(options=DataOptions(data_root="somewhere"))
     opened = project.with_data(str(folder), dataclasses.replace(project.options))
     assert opened.options.data_root == "somewhere"
+
+
+OTHERWISE = {"size": [12, 12], "mean": [0.1], "std": [0.2], "interpolation": "nearest"}
+
+
+def run_on(bench, out):
+    """Make a run folder for the model and data on a bench: forget "bee"."""
+    dataset = bench.dataset
+    selection = Selection.empty(dataset.train.labels.numpy(), dataset.classes).with_classes([1])
+    job = make_unlearn_job(bench, selection, "finetune", device="cpu", precision="float32", threads=1)
+    return create_run(out, job, selection, dataset)
+
+
+def test_a_job_gets_its_images_prepared_as_it_says_whatever_the_open_data_is_prepared_like(tmp_path, folder):
+    bench = Bench(threads=1).open(save_model(tmp_path / "m.pt"), str(folder))
+    job = run_on(bench, tmp_path / "run").job()
+    assert bench.for_job(job).dataset is bench.dataset  # nothing is read again where all is as the job says
+    changed = bench.with_preprocessing(OTHERWISE)
+    assert changed.dataset.fingerprint == bench.dataset.fingerprint
+    fitted = changed.for_job(job)
+    assert fitted.dataset.preprocessing == bench.dataset.preprocessing
+    ids = torch.arange(3)
+    for now, then in zip(fitted.images(), bench.images(), strict=True):
+        assert torch.equal(now.batch(ids).images, then.batch(ids).images)
+
+
+def test_a_job_whose_images_cannot_be_prepared_as_it_says_is_refused(tmp_path, folder):
+    bench = Bench(threads=1).open(save_model(tmp_path / "m.pt"), str(folder))
+    file = tmp_path / "preprocess.json"
+    file.write_text(json.dumps(OTHERWISE))
+    options = DataOptions(preprocess_file=str(file))
+    job = run_on(bench.with_data(str(folder), options), tmp_path / "run").job()
+    file.write_text(json.dumps({**OTHERWISE, "mean": [0.3]}))
+    with pytest.raises(MismatchError, match="prepared in another way"):
+        Bench().for_job(job)
+    with pytest.raises(MismatchError, match="prepared in another way"):
+        bench.for_job(job)
