@@ -10,7 +10,8 @@ from typing import Any
 
 from core.verify import numbers
 from core.verify.closure import CONFIDENCE
-from core.verify.report import Cell, Column, Line, ShownTable, number, page_environment
+from core.verify.numbers import number
+from core.verify.pages import Cell, Column, Line, ShownTable, template
 from core.verify.table import PUBLISHED, TableRow, measure_rows, published_rows
 from core.version import VERSION
 
@@ -286,10 +287,8 @@ def render_comparison(found: Comparison, title: str) -> str:
     ]
     sentence = "This run was not checked."
     runs = [{"run": run["run"], "sentence": run["verdict"]["sentence"] or sentence} for run in found["runs"]]
-    return (
-        page_environment()
-        .get_template("compare.html.j2")
-        .render(title=title, version=VERSION, differences=found["differences"], runs=runs, tables=tables)
+    return template("compare.html.j2").render(
+        title=title, version=VERSION, differences=found["differences"], runs=runs, tables=tables
     )
 
 

@@ -70,3 +70,18 @@ def duration(seconds: float | None) -> str:
 def plural(number: int, noun: str, many: str = "") -> str:
     """Count and noun: "1 class", "2 classes"."""
     return f"{count(number)} {noun if number == 1 else many or noun + 's'}"
+
+
+def number(unit: str, value: float | None) -> str:
+    """Write a measure's value as tables do: without the unit, which its title has."""
+    if value is None:
+        return DASH
+    match unit:
+        case "percent":
+            return percent(value, unit=False)
+        case "ratio":
+            return ratio(value)
+        case "number" | "seconds":
+            return f"{value:.1f}"
+        case _:
+            return count(value)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from core.verify.charts import MARKERS, Bars, Plot, Reference, Series, bar_chart, line_chart
 from core.verify.closure import look_up
 from core.verify.numbers import count, percent, ratio
-from core.verify.table import MODELS, alignment_caption, model_measures, retrained_models, seen_before
+from core.verify.table import MODELS, alignment_caption, model_measures, retrained_models, unseen
 
 Report = Mapping[str, Any]
 Events = Sequence[Mapping[str, Any]]
@@ -43,8 +43,8 @@ def plots(report: Report, events: Events) -> list[Plot]:
 
 def _accuracy(report: Report, events: Events) -> Plot | None:
     rows = _measured(events, "evaluation")
-    unseen = any(row.get("forget_test_accuracy") is not None for row in rows)
-    forget_key = "forget_test_accuracy" if unseen else "forget_accuracy"
+    by_class = any(row.get("forget_test_accuracy") is not None for row in rows)
+    forget_key = "forget_test_accuracy" if by_class else "forget_accuracy"
     names = {"retain_test_accuracy": ("Retain", "retain", "circle"), forget_key: ("Forget", "forget", "triangle")}
     series = [
         Series(name, token, points, marker=marker, final=percent(points[-1][1] / 100, unit=False))
@@ -56,8 +56,8 @@ def _accuracy(report: Report, events: Events) -> Plot | None:
         for key in names
         if (value := _retrained(report, (key,))) is not None
     ]
-    where = "images seen before" if seen_before(report) else "unseen images"
-    what = f"Forget and retain accuracy on {where}" if unseen else f"Retain on {where}, forget on the forget images"
+    where = unseen(report)
+    what = f"Forget and retain accuracy on {where}" if by_class else f"Retain on {where}, forget on the forget images"
     svg = line_chart(
         series, label="Accuracy over the steps of the run", y_title="Accuracy, %", x_title="Step",
         y_range=(0, 100), references=references,
@@ -104,7 +104,7 @@ def _losses(events: Events) -> Plot | None:
     series = [
         Series(name, token, _histogram(values, top), dash=dash, steps=True)
         for name, token, values, dash in (
-            ("Forget", "forget", forget, "solid"),
+            ("Forget", "forget", forget, ""),
             ("Unseen", "text-2", unseen, "retrained"),
         )
     ]
@@ -122,9 +122,9 @@ def _spectra(report: Report, events: Events) -> Plot | None:
     if recorded:
         before, after = before or recorded[0], after or recorded[-1]
     series = [
-        Series(f"{name}, {when}", token, list(enumerate(values, 1)), dash=dash, plain=True)
+        Series(f"{name}, {when}", token, list(enumerate(values, 1)), dash=dash)
         for name, token in (("Retain", "retain"), ("Forget", "forget"))
-        for when, found, dash in (("before", before, "original"), ("after", after, "solid"))
+        for when, found, dash in (("before", before, "original"), ("after", after, ""))
         if (values := (found or {}).get(token))
     ]
     svg = line_chart(
@@ -151,7 +151,7 @@ def _profile(report: Report) -> Plot | None:
     alignments["retrained"] = next((a for a in references if isinstance(a, Mapping)), None)
     series = [
         Series(name.capitalize(), name, list(enumerate(found["profile"], 1)),
-               dash="solid" if name == "unlearned" else name, plain=True)
+               dash=name)
         for name, found in alignments.items()
         if isinstance(found, Mapping) and found.get("profile")
     ]  # fmt: skip
@@ -193,8 +193,7 @@ def _damage(report: Report) -> Plot | None:
         [names[i] for i in order], bars, label="Change of accuracy by class",
         x_title="Change against the original, points",
     )  # fmt: skip
-    where = "images seen before" if seen_before(report) else "unseen images"
-    caption = f"On {where}. Orange: forgotten, blue: to be kept."
+    caption = f"On {unseen(report)}. Orange: forgotten, blue: to be kept."
     if len(bars) > 1:
         caption += " ◆ what retraining changes."
     if left_out > 0:
@@ -245,7 +244,7 @@ def relearning_plot(report: Report) -> Plot | None:
         return None
     series = [
         Series(MODELS[name], name, _points(curve["samples"], curve["forget"]), marker=MARKERS[name],
-               dash="solid" if name == "unlearned" else name)
+               dash=name)
         for name, curve in curves.items()
     ]  # fmt: skip
     svg = line_chart(
@@ -270,8 +269,8 @@ def describe_relearning(report: Report) -> str:
 
 def _curves(found: Mapping[str, Mapping[str, Any]]) -> Markup:
     series = [
-        Series(MODELS[name], name, _points(taken["roc"]["fpr"], taken["roc"]["tpr"], 100), plain=True,
-               dash="solid" if name == "unlearned" else name, final=ratio(taken["auc"]))
+        Series(MODELS[name], name, _points(taken["roc"]["fpr"], taken["roc"]["tpr"], 100),
+               dash=name, final=ratio(taken["auc"]))
         for name, taken in found.items()
     ]  # fmt: skip
     return line_chart(

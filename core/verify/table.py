@@ -136,6 +136,11 @@ def seen_before(report: Report) -> bool:
     return (report.get("dataset") or {}).get("test_origin") == "set aside"
 
 
+def unseen(report: Report) -> str:
+    """Return what the test images are called."""
+    return "images seen before" if seen_before(report) else "unseen images"
+
+
 def measure_rows(report: Report) -> tuple[TableRow, ...]:
     """Return the rows of report.json's content in the order they are shown; empty for a report without models."""
     if not report.get("models"):

@@ -19,11 +19,10 @@ from core.verify.charts import (
     Reference,
     Series,
     gap_bar,
-    mark,
-    marker,
 )
 from core.verify.charts import bar_chart as draw_bars
 from core.verify.charts import line_chart as draw_lines
+from core.verify.pages import template
 from core.verify.plots import plots
 from tests.core.verify.sample_report import sample_events, sample_report
 
@@ -118,8 +117,14 @@ def test_gap_bar():
 
 @pytest.mark.parametrize("kind", ["square", "diamond", "triangle", "cross", "ring", "circle", "of a later version"])
 def test_markers_take_their_colour_from_the_page(kind):
-    assert "var(--forget)" in mark(kind, 1, 2, "forget", 3)
-    assert "var(--unlearned)" in marker("some run")
+    macros = template("charts.html.j2").module
+    assert "var(--forget)" in macros.mark(kind, 1, 2, "forget", 3)
+    assert "var(--unlearned)" in macros.marker(kind, "unlearned")
+
+
+@pytest.mark.parametrize(("value", "shown"), [(-0.05, "−0.05"), (0.05, "0.05")])
+def test_ticks_keep_their_sign(value, shown):
+    assert f">{shown}</text>" in line_chart([Series("a", "retain", [(0, 0.0), (1, value)])], y_range=(-0.1, 0.1))
 
 
 def titles(report, events) -> list[str]:

@@ -11,8 +11,9 @@ import pytest
 
 from app.services import tokens
 from core.verify import report_text
+from core.verify.pages import TEMPLATES
 from core.verify.plots import plots
-from core.verify.report import TEMPLATES, render_report
+from core.verify.report import render_report
 from core.verify.table import MODELS, PUBLISHED_TITLES, measure_rows
 from tests.core.verify.sample_report import full_report, sample_events, sample_report
 
