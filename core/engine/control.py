@@ -13,40 +13,40 @@ class Control:
     """Thread-safe flags of a run. Stop and discard cannot be taken back; discard wins over stop."""
 
     def __init__(self) -> None:
-        self._paused = threading.Event()
-        self._wake = threading.Condition()
+        self._paused = False
+        self._asked = threading.Event()  # something that ends a wait
         self._stop = False
         self._discard = False
         self._checkpoint = False
 
     def pause(self) -> None:
         """Ask to hold after the current step."""
-        self._paused.set()
+        self._paused = True
 
     def resume(self) -> None:
         """Go on after a pause."""
-        self._paused.clear()
-        self._notify()
+        self._paused = False
+        self._asked.set()
 
     def stop(self) -> None:
         """Ask to end after the current step and keep the model as it is."""
         self._stop = True
-        self._notify()
+        self._asked.set()
 
     def discard(self) -> None:
         """Ask to end and keep nothing."""
         self._discard = True
-        self._notify()
+        self._asked.set()
 
     def request_checkpoint(self) -> None:
         """Ask for a checkpoint after the current step."""
         self._checkpoint = True
-        self._notify()
+        self._asked.set()
 
     @property
     def paused(self) -> bool:
         """True while the run should hold and has not been told to end."""
-        return self._paused.is_set() and not self.ending
+        return self._paused and not self.ending
 
     @property
     def stopping(self) -> bool:
@@ -75,10 +75,5 @@ class Control:
 
     def wait(self, seconds: float) -> None:
         """Sleep until something is asked for, at most `seconds`."""
-        with self._wake:
-            if not (self.ending or self._checkpoint):
-                self._wake.wait(seconds)
-
-    def _notify(self) -> None:
-        with self._wake:
-            self._wake.notify_all()
+        self._asked.wait(seconds)
+        self._asked.clear()

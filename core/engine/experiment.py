@@ -55,15 +55,12 @@ class Experiment:
     @property
     def sizes(self) -> dict[str, int]:
         """Number of training samples a stage may read, by set."""
-        counts = self.splits.counts()
-        return {"retain": counts["retain_train"], "forget": counts["forget_train"], "all": len(self.splits.labels)}
+        return {which: len(self.ids(which)) for which in ("retain", "forget", "all")}
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """Channels, height and width of what the network receives."""
-        images = self.train.raw(torch.zeros(1, dtype=torch.int64))
-        height, width = self.train.preprocessing.size
-        return images.shape[-1], height, width
+        return self.train.preprocessing.channels, *self.train.preprocessing.size
 
     def operations(self) -> float:
         """Return the floating-point operations of all passes so far."""

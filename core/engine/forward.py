@@ -7,6 +7,7 @@ the teacher's logits on images that stay as they are, and the activations behind
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -39,10 +40,8 @@ class ForwardPasses:
         self._teacher_table: torch.Tensor | None = None
         self._teacher_filled = torch.zeros(samples, dtype=torch.bool)  # rows of the table
         self._teacher_counted = torch.zeros(samples, dtype=torch.bool)  # passes that the run's work holds
-        self._untrained: TappedModel | None = None
         self._front: FrozenFront | None = None
         self._front_counted = ""  # the tuned part in front of which passes were counted last
-        self._bounds: tuple[torch.Tensor, torch.Tensor] | None = None
         self.batch_size = 0  # of the latest step
 
     def enter(self, segment: Segment) -> None:
@@ -98,7 +97,7 @@ class ForwardPasses:
             tuple(layer.float() for layer in out.layers),
             teacher,
             untrained,
-            self._parameters(part) if "parameters" in part.needs else {},
+            self._tuned() if "parameters" in part.needs else {},
             progress,
         )
 
@@ -131,14 +130,17 @@ class ForwardPasses:
 
     def _networks(self, step: int) -> Networks:
         experiment = self._experiment
-        if self._bounds is None:
-            span = torch.tensor([0, 255], dtype=torch.uint8, device=experiment.device)
-            channels, height, width = experiment.input_shape
-            images = span[:, None, None, None].expand(2, height, width, channels)
-            extremes = experiment.train.preprocessing.apply(images)
-            self._bounds = extremes[0, :, :1, :1], extremes[1, :, :1, :1]
         generator = torch.Generator(experiment.device).manual_seed(derive_seed(experiment.seed, "prepare", step))
         return Networks(experiment.model, experiment.teacher, generator, *self._bounds)
+
+    @functools.cached_property
+    def _bounds(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The range of preprocessed pixels, (C, 1, 1) each."""
+        span = torch.tensor([0, 255], dtype=torch.uint8, device=self._experiment.device)
+        channels, height, width = self._experiment.input_shape
+        images = span[:, None, None, None].expand(2, height, width, channels)
+        extremes = self._experiment.train.preprocessing.apply(images)
+        return extremes[0, :, :1, :1], extremes[1, :, :1, :1]
 
     # -- networks ------------------------------------------------------------------------------------------------
 
@@ -190,20 +192,23 @@ class ForwardPasses:
         self._teacher_filled[missing] = self._teacher_counted[missing] = True
 
     def _untrained_logits(self, batch: Batch) -> torch.Tensor:
-        """Return the logits (n, K) of a network of the same kind with fresh weights, the same ones in every step."""
-        experiment = self._experiment
-        if self._untrained is None:
-            fresh = copy.deepcopy(experiment.model.module).eval().requires_grad_(False)
-            reinitialise(fresh, derive_seed(experiment.seed, "untrained"))
-            self._untrained = TappedModel(fresh, experiment.model.num_classes, input_shape=experiment.input_shape)
-        experiment.work[FORWARD] += len(batch)
+        """Return the logits (n, K) of the untrained network."""
+        self._experiment.work[FORWARD] += len(batch)
         with torch.no_grad():
             return self._untrained(batch.images).logits.float()
 
-    def _parameters(self, part: Train) -> dict[str, torch.nn.Parameter]:
-        chosen = {id(parameter) for parameter in self._experiment.model.tuned_parameters(part.tunes)}
+    @functools.cached_property
+    def _untrained(self) -> TappedModel:
+        """A network of the same kind with fresh weights, the same ones in every step."""
+        experiment = self._experiment
+        fresh = copy.deepcopy(experiment.model.module).eval().requires_grad_(False)
+        reinitialise(fresh, derive_seed(experiment.seed, "untrained"))
+        return TappedModel(fresh, experiment.model.num_classes, input_shape=experiment.input_shape)
+
+    def _tuned(self) -> dict[str, torch.nn.Parameter]:
+        """Return the weights that the stage trains, by name: only these have gradients."""
         named = self._experiment.model.module.named_parameters()
-        return {name: parameter for name, parameter in named if id(parameter) in chosen}
+        return {name: parameter for name, parameter in named if parameter.requires_grad}
 
 
 @dataclass(frozen=True, eq=False)

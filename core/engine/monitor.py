@@ -84,12 +84,12 @@ def events_of(experiment: Experiment, outputs: dict[str, SetOutputs], step: int,
         Evaluation(
             **common,
             scope=scope,
-            retain_accuracy=_accuracy(retain),
-            forget_accuracy=_accuracy(forget),
-            retain_test_accuracy=_accuracy(outputs["retain_test"]),
-            forget_test_accuracy=_accuracy(unseen),
-            retain_loss=mean_loss(retain.logits, retain.labels) if len(retain) else None,
-            forget_loss=mean_loss(forget.logits, forget.labels) if len(forget) else None,
+            retain_accuracy=accuracy(retain.logits, retain.labels),
+            forget_accuracy=accuracy(forget.logits, forget.labels),
+            retain_test_accuracy=accuracy(outputs["retain_test"].logits, outputs["retain_test"].labels),
+            forget_test_accuracy=accuracy(unseen.logits, unseen.labels),
+            retain_loss=mean_loss(retain.logits, retain.labels),
+            forget_loss=mean_loss(forget.logits, forget.labels),
             counts={name: len(out) for name, out in outputs.items()},
             forget_predictions={experiment.class_names[i]: share for i, share in enumerate(shares) if share > 0},
             forget_losses=[] if by_class else _losses(forget),
@@ -112,10 +112,6 @@ def events_of(experiment: Experiment, outputs: dict[str, SetOutputs], step: int,
     if spectra is not None:
         events.append(SpectrumMeasured(**common, scope=scope, **spectra.as_dict()))
     return events
-
-
-def _accuracy(outputs: SetOutputs) -> float | None:
-    return accuracy(outputs.logits, outputs.labels) if len(outputs) else None
 
 
 def _losses(outputs: SetOutputs) -> list[float]:

@@ -9,23 +9,21 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 
 from core.data.batches import ImageStore
 from core.data.dataset import Dataset
 from core.data.preprocessing import numbers_of
 from core.data.splits import SETS, Splits
 from core.devices import autocast
-from core.files import write_atomic
+from core.files import replacing, write_atomic
 from core.models.tap import TappedModel, evaluating
 from core.places import cache_home
 
@@ -39,7 +37,6 @@ LARGEST_CACHE = 512 * 2**20
 PIECE = 8
 """Chunks whose outputs are written together: whole chunks, so that results do not depend on the number."""
 
-Shapes = dict[str, tuple[int, int]]
 Count = Callable[[int, int], object]
 
 
@@ -204,16 +201,12 @@ def mapped_outputs(path: Path, train: ImageStore, test: ImageStore) -> FullOutpu
     if not path.is_file():
         return None
     try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(length))
-        tables = {
-            name: _table(path, 8 + length + row["data_offsets"][0], tuple(row["shape"]))
-            for name, row in header.items()
-            if name != "__metadata__" and row["dtype"] == "F32"
-        }
-        outputs = _outputs(tables, train, test)
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        tables = load_file(path)  # pages are read when they are needed
+        outputs = FullOutputs(
+            SetOutputs(tables["train_logits"], tables["train_features"], train.labels.cpu()),
+            SetOutputs(tables["test_logits"], tables["test_features"], test.labels.cpu()),
+        )
+    except (OSError, SafetensorError, KeyError):
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
         return None
@@ -226,90 +219,43 @@ def stream_outputs(
 ) -> FullOutputs:
     """Pass all images through a network once, write its outputs to `path`, and return them mapped into memory.
 
-    Outputs above LARGEST_CACHE bytes go to a file that is gone with the process. `progress(done, total)` is called
-    after every chunk and may raise to interrupt; an unfinished file is removed.
+    A file above LARGEST_CACHE bytes is gone with the process. `progress(done, total)` is called after every chunk and
+    may raise to interrupt; an unfinished file is removed. Raises OSError where it cannot be written.
     """
-    shapes = _shapes(model, train, test)
-    header, offsets, size = _header(shapes)
-    kept = size <= LARGEST_CACHE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(header)
-            file.truncate(size)
-        _fill(temporary, shapes, offsets, model, (("train", train), ("test", test)), progress)
-        if kept:
-            os.replace(temporary, path)  # noqa: PTH105
-            temporary = path
-        tables = {name: _table(temporary, offsets[name], shape) for name, shape in shapes.items()}
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    if not kept:
+    parts = (("train", train), ("test", test))
+    widths = (("logits", model.num_classes), ("features", model.feature_dim))
+    header, offsets, size = _header({
+        f"{part}_{what}": (len(store), width) for part, store in parts for what, width in widths
+    })
+    tick = _counting(progress, len(train) + len(test))
+    with replacing(path) as temporary, temporary.open("r+b") as file:
+        file.write(header)
+        file.truncate(size)
+        for part, store in parts:
+            for ids in torch.arange(len(store)).split(PIECE * chunk_size(store)):
+                outputs = collect(model, store, ids, tick=tick)
+                for what, rows in (("logits", outputs.logits), ("features", outputs.features)):
+                    file.seek(offsets[f"{part}_{what}"] + 4 * rows.shape[1] * int(ids[0]))
+                    file.write(rows.numpy().tobytes())
+    mapped = mapped_outputs(path, train, test)
+    if mapped is None:
+        raise FileNotFoundError(path)
+    if size > LARGEST_CACHE:
         with contextlib.suppress(OSError):  # the mapping keeps it where the system allows that
-            temporary.unlink()
-    return _outputs(tables, train, test)
+            path.unlink()
+    return mapped
 
 
-def _shapes(model: TappedModel, train: ImageStore, test: ImageStore) -> Shapes:
-    store = train if len(train) else test
-    channels = collect(model, store, torch.arange(min(2, len(store)))).features.shape[1]
-    return {
-        f"{part}_{what}": (len(images), width)
-        for part, images in (("train", train), ("test", test))
-        for what, width in (("logits", model.num_classes), ("features", channels))
-    }
-
-
-def _header(shapes: Shapes) -> tuple[bytes, dict[str, int], int]:
-    """Return the file's first bytes, where each table begins, and the file's size."""
+def _header(shapes: dict[str, tuple[int, int]]) -> tuple[bytes, dict[str, int], int]:
+    """Return the file's first bytes, where each table of float32 begins, and the file's size."""
     entries: dict[str, Any] = {}
     position = 0
     for name, shape in shapes.items():
-        size = 4 * shape[0] * shape[1]
-        entries[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [position, position + size]}
-        position += size
+        end = position + 4 * shape[0] * shape[1]
+        entries[name] = {"dtype": "F32", "shape": shape, "data_offsets": (position, end)}
+        position = end
     text = json.dumps(entries, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # safetensors aligns what follows
     first = 8 + len(text)
     offsets = {name: first + entry["data_offsets"][0] for name, entry in entries.items()}
     return len(text).to_bytes(8, "little") + text, offsets, first + position
-
-
-def _fill(
-    path: Path,
-    shapes: Shapes,
-    offsets: Mapping[str, int],
-    model: TappedModel,
-    parts: Sequence[tuple[str, ImageStore]],
-    progress: Count,
-) -> None:
-    tick = _counting(progress, sum(len(store) for _, store in parts))
-    with path.open("r+b") as file:
-        for part, store in parts:
-            for ids in torch.arange(len(store)).split(PIECE * chunk_size(store)):
-                if not len(ids):
-                    continue
-                outputs = collect(model, store, ids, tick=tick)
-                for what, rows in (("logits", outputs.logits), ("features", outputs.features)):
-                    width = shapes[f"{part}_{what}"][1]
-                    file.seek(offsets[f"{part}_{what}"] + 4 * width * int(ids[0]))
-                    file.write(rows.contiguous().numpy().tobytes())
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _table(path: Path, offset: int, shape: tuple[int, ...]) -> torch.Tensor:
-    """Map a table into memory, (n, width) float32: its pages are read when they are needed. It is never written to."""
-    if not shape[0] * shape[1]:
-        return torch.zeros(shape)
-    return torch.from_numpy(np.memmap(path, dtype="<f4", mode="c", offset=offset, shape=shape))
-
-
-def _outputs(tables: Mapping[str, torch.Tensor], train: ImageStore, test: ImageStore) -> FullOutputs:
-    return FullOutputs(
-        SetOutputs(tables["train_logits"], tables["train_features"], train.labels.cpu()),
-        SetOutputs(tables["test_logits"], tables["test_features"], test.labels.cpu()),
-    )

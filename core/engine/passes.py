@@ -34,7 +34,7 @@ class SetPasses:
 
     def __init__(self, experiment: Experiment, check: Callable[[], None]) -> None:
         """`check` is called after every chunk and raises where the run should end."""
-        self._experiment, self._check = experiment, check
+        self._experiment, self.check = experiment, check
         self.model = experiment.model
         self.values = experiment.values
         self.aux: Aux = {}
@@ -88,7 +88,7 @@ class SetPasses:
                 for name, part in zip(named, parts, strict=True):
                     if part is not None:
                         total[name] += part
-                self._check()
+                self.check()
         return total
 
     def sample_gradients(self, which: str, objective: Objective, limit: int | None = None) -> Iterator[Gradients]:
@@ -123,7 +123,7 @@ class SetPasses:
                     rows = [one(parameters, *sample) for sample in zip(batch.images, batch.labels, strict=True)]
                     gradients = {name: torch.stack([row[name] for row in rows]) for name in parameters}
             yield gradients
-            self._check()
+            self.check()
 
     def squared_gradients(self, which: str, objective: Objective, limit: int | None = None) -> Gradients:
         """Return the mean over a set of squared gradients of single samples: the diagonal of an empirical Fisher
@@ -154,10 +154,6 @@ class SetPasses:
         with evaluating(self.model.module), gradients_to(self.model.module, ()):
             yield self.model
 
-    def check(self) -> None:
-        """Raise where the run should end."""
-        self._check()
-
     def say(self, message: str) -> None:
         """Put a line for people into the run's log."""
         self.said.append(message)
@@ -165,7 +161,7 @@ class SetPasses:
     def _collect(self, which: str, limit: int | None) -> SetOutputs:
         store, ids = self._samples(which, limit)
         self._experiment.work[FORWARD] += len(ids)
-        return collect(self.model, store, ids, self._experiment.precision, lambda done: self._check())
+        return collect(self.model, store, ids, self._experiment.precision, lambda done: self.check())
 
     def _samples(self, which: str, limit: int | None) -> tuple[ImageStore, torch.Tensor]:
         experiment, splits = self._experiment, self._experiment.splits

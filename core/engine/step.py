@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +24,10 @@ class Stepper:
     def __init__(self, experiment: Experiment) -> None:
         self._model, self._device = experiment.model, experiment.device
         self._norms = [m for m in self._model.module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-        self._scaler = torch.amp.GradScaler(self._device.type) if experiment.precision == "float16" else None
+        self._scaler = torch.amp.GradScaler(self._device.type, enabled=experiment.precision == "float16")
         self._optimiser: torch.optim.Optimizer | None = None
         self._parameters: list[nn.Parameter] = []
-        self._mask: WeightMask | None = None
+        self._masks: list[tuple[nn.Parameter, torch.Tensor]] = []  # parameters and which of their weights may move
         self._modes: tuple[str, str] | None = None  # batch norm and tuned part that train and eval modes are set for
 
     def enter(self, part: Train, aux: Aux) -> None:
@@ -35,7 +37,8 @@ class Stepper:
         for parameter in self._model.module.parameters():
             parameter.requires_grad_(id(parameter) in chosen)
         self._optimiser = make_optimiser(part.optimiser, self._parameters, self._device)
-        self._mask = WeightMask(self._model.module, aux) if any(MASK_PREFIX in name for name in aux) else None
+        named = self._model.module.named_parameters()
+        self._masks = [(weights, aux[MASK_PREFIX + name]) for name, weights in named if MASK_PREFIX + name in aux]
 
     def set_modes(self, part: Train) -> None:
         """Train mode for what is tuned; everything else, and batch norm where the stage says so, keeps to eval mode."""
@@ -59,35 +62,28 @@ class Stepper:
         assert self._optimiser is not None
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        (self._scaler.scale(loss) if self._scaler else loss).backward()
+        self._scaler.scale(loss).backward()
         for parameter in self._parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        if self._scaler:
-            self._scaler.unscale_(self._optimiser)
+        self._scaler.unscale_(self._optimiser)
         if clip > 0:
             torch.nn.utils.clip_grad_norm_(self._parameters, clip)
-        if self._mask:
-            self._mask.before()
-        if self._scaler:
+        with held_outside(self._masks):
             self._scaler.step(self._optimiser)
-            self._scaler.update()
-        else:
-            self._optimiser.step()
-        if self._mask:
-            self._mask.after()
+        self._scaler.update()
         self._optimiser.zero_grad(set_to_none=True)
 
     def state(self, *, inside: bool) -> dict[str, Any]:
         """Return what a checkpoint holds; of the optimiser only `inside` a stage, because each begins with its own."""
         return {
             "optimiser": copy.deepcopy(self._optimiser.state_dict()) if inside and self._optimiser else None,
-            "scaler": self._scaler.state_dict() if self._scaler else None,
+            "scaler": self._scaler.state_dict() or None,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up what `state` returned; inside a stage `enter` comes first."""
-        if self._scaler and state["scaler"]:
+        if state["scaler"]:
             self._scaler.load_state_dict(state["scaler"])
         if self._optimiser and state["optimiser"] is not None:
             self._optimiser.load_state_dict(state["optimiser"])
@@ -108,29 +104,20 @@ def make_optimiser(spec: Optimiser, parameters: list[nn.Parameter], device: torc
     )
 
 
-class WeightMask:
-    """Keeps weights outside a mask bit-identical: masking gradients is not enough, decay and momentum move them."""
+@contextmanager
+def held_outside(masks: list[tuple[nn.Parameter, torch.Tensor]]) -> Iterator[None]:
+    """Keep weights outside their masks (bool) bit-identical while an optimiser steps.
 
-    def __init__(self, module: nn.Module, aux: Aux) -> None:
-        self._masks = [
-            (parameter, aux[MASK_PREFIX + name])
-            for name, parameter in module.named_parameters()
-            if MASK_PREFIX + name in aux
-        ]
-        self._before: list[torch.Tensor] = []
-
-    def before(self) -> None:
-        """Zero the gradients of masked weights and remember the weights."""
-        self._before = [parameter.detach().clone() for parameter, _ in self._masks]
-        for parameter, mask in self._masks:
-            if parameter.grad is not None:
-                parameter.grad.mul_(mask)
-
-    def after(self) -> None:
-        """Put masked weights back."""
-        with torch.no_grad():
-            for (parameter, mask), old in zip(self._masks, self._before, strict=True):
-                parameter.copy_(torch.where(mask, parameter, old))
+    Masking gradients is not enough: decay and momentum move weights, too.
+    """
+    before = [parameter.detach().clone() for parameter, _ in masks]
+    for parameter, mask in masks:
+        if parameter.grad is not None:
+            parameter.grad.mul_(mask)
+    yield
+    with torch.no_grad():
+        for (parameter, mask), old in zip(masks, before, strict=True):
+            parameter.copy_(torch.where(mask, parameter, old))
 
 
 @dataclass(frozen=True)
