@@ -22,13 +22,19 @@ CLOSED = 0.9
 """A measure whose gap is closed to this share counts as closed."""
 
 SEED_FACTOR = 1.5
-"""How much more a measure varies between retrained models than images alone explain: the prior of a half-width."""
+"""How much more a measure varies between retrained models than images alone explain: the prior of a half-width.
+
+A measure that varies more has a factor of its own (`Measure.seed_factor`).
+"""
 
 PRIOR_FREEDOM = 4
 """Degrees of freedom the prior counts for: as many as five retrained models have (docs/adr/0012)."""
 
 SEPARATION = 1.5
-"""Half-widths that a gap must exceed: of one that is hardly wider, retrained models lie anywhere (docs/adr/0012)."""
+"""Half-widths that a gap must exceed: of one that is hardly wider, retrained models lie anywhere (docs/adr/0012).
+
+So much further than the original must a model be from retraining to have moved away from it.
+"""
 
 _NORMAL = statistics.NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 
@@ -46,6 +52,7 @@ class Measure:
     paths: tuple[tuple[str, ...], ...]  # the first that has a value is taken
     unit: Literal["percent", "ratio"] = "ratio"
     only_with: tuple[str, ...] = ()  # where this path has no value, the measure says nothing of the forget set
+    seed_factor: float = SEED_FACTOR
 
     def read(self, measures: Mapping[str, Any] | None) -> float | None:
         """Return the value in a model's `measures`; None where it was not taken or is not finite."""
@@ -79,11 +86,11 @@ MEASURES: tuple[Measure, ...] = (
     Measure("nmi", "clustering", "feature", "value", (("nmi",),), only_with=_UNSEEN),
     Measure(
         "class_means", "nearest class mean", "feature", "value", (("class_means", "forget"), ("class_means",)),
-        "percent",
+        "percent", seed_factor=2.5,
     ),
     Measure(
         "dimensional_alignment", "alignment", "feature", "value",
-        (("dimensional_alignment", "value"), ("dimensional_alignment",)),
+        (("dimensional_alignment", "value"), ("dimensional_alignment",)), seed_factor=5.0,
     ),
     Measure("prototype", "prototype attack", "feature", "value", (("prototype", "forget"),), "percent"),
 )  # fmt: skip
@@ -104,6 +111,7 @@ class Yardstick:
     kind: Literal["value", "distance"]
     values: tuple[float, ...]
     unseen: float | None = None
+    seed_factor: float = SEED_FACTOR
 
     @property
     def centre(self) -> float | None:
@@ -131,7 +139,7 @@ class Yardstick:
         prior = 0 if images is None else PRIOR_FREEDOM
         if not prior + freedom:
             return None
-        variance = prior * (SEED_FACTOR * (images or 0.0) / _NORMAL) ** 2
+        variance = prior * (self.seed_factor * (images or 0.0) / _NORMAL) ** 2
         if freedom:
             variance += freedom * statistics.variance(self.values) * (1 + 1 / n)
         return _quantile(prior + freedom) * math.sqrt(variance / (prior + freedom))
@@ -162,6 +170,7 @@ def closure_of(
     *,
     images: tuple[float | None, float | None] = (None, None),
     unseen: float | None = None,
+    seed_factor: float = SEED_FACTOR,
     provisional: bool = False,
 ) -> Closure:
     """Return 1 − |u − r| / |o − r| for a value (r the mean of `retrained`), 1 − d(u, r) / d(o, r) for a distance.
@@ -172,7 +181,7 @@ def closure_of(
     `provisional` also where the half-width is not known yet.
     """
     known = tuple(value for value in retrained if value is not None and math.isfinite(value))
-    yardstick = Yardstick(kind, known, unseen)
+    yardstick = Yardstick(kind, known, unseen, seed_factor)
     centre, mean = yardstick.centre, statistics.fmean(known) if known else None
     if original is None or unlearned is None or centre is None:
         return Closure(None, None, None, mean, yardstick.spread, False, "not measured for all models")
@@ -184,7 +193,7 @@ def closure_of(
         gap = between = abs(original - centre)
         rest = left = abs(unlearned - centre)
         position = (unlearned - original) / (centre - original) if gap > 0 else None
-    away = half_width is not None and rest > max(0.0, between) + max(half_width, MINIMUM_GAP)
+    away = half_width is not None and rest > max(0.0, between) + max(SEPARATION * half_width, MINIMUM_GAP)
     deviation = _in_units(rest, half_width)
     if noise is None and not provisional:
         reason = UNKNOWN

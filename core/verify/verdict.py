@@ -4,7 +4,7 @@ A measure decides where original and retrained models differ by more than chance
 first rule that holds gives the code:
 
     no_reference  no retrained model was given
-    nothing       no measure decides, or those that do take the head-only edit for a retrained model
+    nothing       no measure decides, or those that do tell the model no better from the head-only edit than chance
     close         at least CLOSE_SHARE of the deciding measures match retraining, the others are at least CLOSE_FLOOR
                   of the way, and no measure moved away from retraining
     hidden        forget accuracy matches retraining, every deciding feature measure is still near the original
@@ -83,7 +83,7 @@ class MeasureRow:
     informative: bool
     closed: bool
     moved_away: bool  # further from retraining than the original is, by more than chance explains
-    control_closed: bool  # whether the head-only edit passes as retrained
+    like_control: bool  # whether the head-only edit passes as retrained, or lies no further from the model than chance
     trained_on: bool
     note: str = ""  # why it does not decide
 
@@ -198,16 +198,18 @@ def _row(
         return closure_of(
             measure.kind, values["original"], values[name], references,
             images=(images["original"], images[name]), unseen=look_up(models.get("original"), _UNSEEN_DISTANCE),
-            provisional=half_widths is None,
+            seed_factor=measure.seed_factor, provisional=half_widths is None,
         )  # fmt: skip
 
     result = judged("unlearned")
+    model, control = values["unlearned"], values["head_only"]
+    by_chance = model is not None and control is not None and abs(model - control) <= (result.half_width or 0.0)
     return MeasureRow(
         key=measure.key, title=measure.title, group=measure.group, kind=measure.kind, unit=measure.unit,
         original=values["original"], unlearned=values["unlearned"], head_only=values["head_only"],
         retrained=result.retrained, spread=result.spread, half_width=result.half_width, deviation=result.deviation,
         closure=result.value, position=result.position, informative=result.informative, closed=result.closed,
-        moved_away=result.moved_away, control_closed=judged("head_only").closed,
+        moved_away=result.moved_away, like_control=judged("head_only").closed or by_chance,
         trained_on=measure.key in trained_on,
         note="the method was trained on it" if measure.key in trained_on else result.reason,
     )  # fmt: skip
@@ -222,7 +224,7 @@ def _code(rows: Sequence[MeasureRow], has_reference: bool) -> Code:
     if sum(row.closed for row in deciding) >= CLOSE_SHARE * len(deciding) and not any(
         row.forbids_close for row in rows
     ):
-        return "nothing" if _control_passes(rows) else "close"
+        return "nothing" if all(row.like_control for row in deciding) else "close"
     features = [row for row in deciding if row.group == "feature"]
     outputs_closed = any(row.key == "forget_accuracy" and row.closed for row in deciding)
     if outputs_closed and features and all(row.near_original for row in features):
@@ -230,11 +232,6 @@ def _code(rows: Sequence[MeasureRow], has_reference: bool) -> Code:
     if sum(row.near_original for row in deciding) >= NOT_SHARE * len(deciding):
         return "not"
     return "partly"
-
-
-def _control_passes(rows: Sequence[MeasureRow]) -> bool:
-    """Tell whether every deciding measure takes the head-only edit, which forgets nothing, for a retrained model."""
-    return all(row.control_closed for row in rows if row.decides)
 
 
 def _sentence(code: Code, rows: Sequence[MeasureRow], forget_count: int | None) -> str:
@@ -262,7 +259,7 @@ def _sentence(code: Code, rows: Sequence[MeasureRow], forget_count: int | None) 
 def _nothing(rows: Sequence[MeasureRow], forget_count: int | None) -> str:
     if any(row.decides for row in rows):
         return (
-            "Nothing to tell: the usable measures take a head-only edit, which forgets nothing, for a retrained model."
+            "Nothing to tell: on the usable measures a head-only edit, which forgets nothing, does as well."
         )
     images = "images" if forget_count is None else f"{count(forget_count)} image{'s' * (forget_count != 1)}"
     text = (

@@ -178,3 +178,18 @@ def test_a_set_of_both_kinds_has_rows_for_its_single_images():
     read = {m.key: (m.read(alone), m.read(both)) for m in MEASURES}
     assert read["forget_accuracy"] == (0.9, 0.0) and read["forget_accuracy_single"] == (None, 0.9)
     assert read["output_distance"] == (0.1, 0.5) and read["output_distance_single"] == (None, 0.1)
+
+
+def test_a_measure_that_varies_more_between_trainings_has_a_wider_half_width():
+    """With one retrained model the prior stands alone, so the half-width is in proportion to the factor."""
+    usual, own = Yardstick("value", (0.9,)), Yardstick("value", (0.9,), seed_factor=2 * SEED_FACTOR)
+    assert own.half_width(0.02) == pytest.approx(2 * usual.half_width(0.02))
+    factors = {measure.key: measure.seed_factor for measure in MEASURES}
+    assert factors["dimensional_alignment"] > factors["class_means"] > factors["probe"] == SEED_FACTOR
+
+
+def test_a_model_moved_away_where_it_is_further_off_by_more_than_a_gap_must_be_wide():
+    """Half-width of 0.05 over images and seeds: 0.075 beyond the original's distance, which is 0.02."""
+    half = 0.05 / Yardstick("value", (0.9,)).half_width(1.0)
+    away = [closure_of("value", 0.92, value, [0.9], images=(half, half)).moved_away for value in (0.98, 1.0, 0.8)]
+    assert away == [False, True, True]

@@ -76,7 +76,7 @@ def test_the_original_is_not_forgotten():
 
 def test_halfway_is_partly_and_names_the_measure_farthest_from_retraining():
     """In units of what images and seeds move it by; class means lie farther off in points, but are less sure."""
-    result = judge(measures(0.0, 0.91, 0.3, 0.56, 0.89, 0.79, 0.84, 0.895), half_widths=widths(class_means=0.1))
+    result = judge(measures(0.0, 0.91, 0.3, 0.56, 0.89, 0.79, 0.84, 0.895), half_widths=widths(class_means=0.06))
     assert result.code == "partly"
     assert result.sentence == (
         "Partly forgotten. 1 of 7 usable measures matches retraining; output distance is 50 % of the way."
@@ -180,10 +180,27 @@ def test_a_verdict_that_the_head_only_edit_would_pass_is_none():
     result = decide(models, references, half_widths=widths(0.03))
     assert result.code == "nothing"
     assert result.sentence == (
-        "Nothing to tell: the usable measures take a head-only edit, which forgets nothing, for a retrained model."
+        "Nothing to tell: on the usable measures a head-only edit, which forgets nothing, does as well."
     )
     edited["distances"]["forget_test"]["js_to_retrained"] = 0.5
     assert decide(models, references, half_widths=widths(0.03)).code == "close"
+
+
+def test_a_model_that_chance_alone_tells_from_the_head_only_edit_is_not_close():
+    """The bundled example with three retrained models: 53 % of the gap of output distance closed, by the edit 49 %."""
+    outputs = {"forget_test_accuracy": 1.0, "distances": {"forget_test": {"js_to_retrained": 0.655}}}
+    edited = {"forget_test_accuracy": 0.0, "distances": {"forget_test": {"js_to_retrained": 0.328}}}
+    unlearned = {"forget_test_accuracy": 0.0, "distances": {"forget_test": {"js_to_retrained": 0.307}}}
+    references = [
+        {"forget_test_accuracy": 0.0, "distances": {"forget_test": {"js_to_retrained": distance}}}
+        for distance in (0.15, 0.16, 0.18)
+    ]
+    models = {"original": outputs, "unlearned": unlearned, "head_only": edited}
+    result = decide(models, references, half_widths=widths(0.1))
+    assert row_of(result, "output_distance").closed and row_of(result, "output_distance").like_control
+    assert result.code == "nothing"
+    edited["distances"]["forget_test"]["js_to_retrained"] = 0.6
+    assert decide(models, references, half_widths=widths(0.1)).code == "close"
 
 
 def reviewed(forget, js, nmi, means, probe, alignment) -> dict[str, Any]:
@@ -308,7 +325,7 @@ def test_beyond_retraining_is_not_called_near_the_original():
     result = judge(overshot, REFERENCE, {"dimensional_alignment"})
     assert result.code == "partly"
     assert result.sentence == (
-        "Partly forgotten. 3 of 6 usable measures match retraining; nearest class mean lies beyond retraining by 90 % "
+        "Partly forgotten. 3 of 6 usable measures match retraining; linear probe lies beyond retraining by 95 % "
         "of the gap."
     )
 
