@@ -126,7 +126,7 @@ class Yardstick:
         n = len(self.values)
         if n < 2:
             return None
-        return _quantile(n - 1) * statistics.stdev(self.values) * math.sqrt(1 + 1 / n)
+        return t_quantile(n - 1) * statistics.stdev(self.values) * math.sqrt(1 + 1 / n)
 
     def half_width(self, images: float | None) -> float | None:
         """Return the half-width of the 95 % interval of a model − `centre`, were the model retrained like these.
@@ -142,7 +142,7 @@ class Yardstick:
         variance = prior * (self.seed_factor * (images or 0.0) / _NORMAL) ** 2
         if freedom:
             variance += freedom * statistics.variance(self.values) * (1 + 1 / n)
-        return _quantile(prior + freedom) * math.sqrt(variance / (prior + freedom))
+        return t_quantile(prior + freedom) * math.sqrt(variance / (prior + freedom))
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,8 @@ def _in_units(rest: float, half_width: float | None) -> float:
     return rest / half_width if half_width > 0 else math.inf
 
 
-def _quantile(freedom: int) -> float:
+def t_quantile(freedom: int) -> float:
+    """Return how many standard errors each side of a 95 % interval of Student's t has."""
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))

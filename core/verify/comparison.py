@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from core.verify import numbers
-from core.verify.closure import CONFIDENCE
+from core.verify.closure import MEASURES, t_quantile
 from core.verify.numbers import number
 from core.verify.pages import Cell, Column, Line, ShownTable, template
-from core.verify.table import PUBLISHED, TableRow, measure_rows, published_rows
+from core.verify.table import MODELS, PUBLISHED, TableRow, measure_rows, published_rows
 from core.version import VERSION
 
 Report = Mapping[str, Any]
+Comparison = Mapping[str, Any]
+
+ANCHORS = ("original", "head_only", "retrained")
+"""Models that all runs have in common."""
 
 NO_DIFFERENCE = ("app_version", "libraries", "checkpoint_seconds", "monitoring_budget", "threads")
 """Parts of a job that say where and when it ran, not what it did."""
@@ -34,8 +38,6 @@ PLACES = {
 }
 """Entries that say where something lies, and the hash of what lay there: moved, it is the same."""
 
-
-Comparison = Mapping[str, Any]
 
 NOTES = {
     "measures": "Retrained: mean over the retrained models of the first run's report. No value is good for being high "
@@ -68,35 +70,35 @@ def compare(runs: Sequence[Run]) -> dict[str, Any]:
     """
     rows = [_rows_of(run.report) for run in runs]
     serious, further = _differences(runs)
-    taken = {key for row in rows for key, each in row.items() if each.values["unlearned"] is not None}
-    keys = [key for key in _ordered(rows) if key in taken]
-    closures = {
-        key: [(run.report.get("closure") or {}).get(key) for run in runs]
-        for key in dict.fromkeys(key for run in runs for key in run.report.get("closure") or {})
-    }
-    known = {key: values for key, values in closures.items() if any(value is not None for value in values)}
+    measures: dict[str, TableRow] = {}
+    for of_run in rows:
+        for key, row in of_run.items():
+            measures.setdefault(key, row)
+    closures = _closures([run.report for run in runs])
     return {
         "comparable": not serious,
         "differences": [*serious, *further],
-        "measures": [_titled(key, rows) for key in keys],
-        "anchors": {} if serious else {name: _values(rows[0], name) for name in ("original", "head_only", "retrained")},
+        "measures": [
+            {"key": key, "title": row.title, "group": row.group, "unit": row.unit, "explanation": row.explanation}
+            for key, row in measures.items()
+            if any(key in of_run and of_run[key].values["unlearned"] is not None for of_run in rows)
+        ],
+        "anchors": {} if serious else {name: _values(rows[0], name) for name in ANCHORS},
         "runs": [_run(run, row) for run, row in zip(runs, rows, strict=True)],
         "groups": [] if serious else _groups(runs, rows),
-        "agreement": {} if serious else agreement_matrix(known),
+        "agreement": {} if serious else agreement_matrix(
+            {key: values for key, values in closures.items() if any(value is not None for value in values)}
+        ),
         "job_differences": job_differences(runs),
-    }
+    }  # fmt: skip
 
 
 def job_differences(runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
     """Return what the job files differ in: dotted name -> run -> value (null where a job has no such entry)."""
     flat = {run.name: _flat(run.job) for run in runs}
     names = sorted({name for job in flat.values() for name in job})
-    found = {}
-    for name in names:
-        values = {run: job.get(name) for run, job in flat.items()}
-        if any(value != next(iter(values.values())) for value in values.values()):
-            found[name] = values
-    return found
+    values = {name: {run: job.get(name) for run, job in flat.items()} for name in names}
+    return {name: by_run for name, by_run in values.items() if len(set(by_run.values())) > 1}
 
 
 def kendall_tau(first: Sequence[float | None], second: Sequence[float | None]) -> float | None:
@@ -121,15 +123,10 @@ def agreement_matrix(values: Mapping[str, Sequence[float | None]]) -> dict[str, 
 def mean_interval(values: Sequence[float | None]) -> dict[str, Any]:
     """Return n, mean and the 95 % interval t(n−1)·s/√n of the mean; low and high are null for fewer than two."""
     known = [value for value in values if value is not None and math.isfinite(value)]
-    if not known:
-        return {"n": 0, "mean": None, "low": None, "high": None}
-    mean = statistics.fmean(known)
-    if len(known) < 2:
-        return {"n": 1, "mean": mean, "low": None, "high": None}
-    from scipy.special import stdtrit
-
-    factor = float(stdtrit(len(known) - 1, (1 + CONFIDENCE) / 2))
-    half = factor * statistics.stdev(known) / math.sqrt(len(known))
+    mean = statistics.fmean(known) if known else None
+    if mean is None or len(known) < 2:
+        return {"n": len(known), "mean": mean, "low": None, "high": None}
+    half = t_quantile(len(known) - 1) * statistics.stdev(known) / math.sqrt(len(known))
     return {"n": len(known), "mean": mean, "low": mean - half, "high": mean + half}
 
 
@@ -137,26 +134,27 @@ def _rows_of(report: Report) -> dict[str, TableRow]:
     return {row.key: row for row in (*measure_rows(report), *published_rows(report))}
 
 
-def _ordered(rows: Sequence[Mapping[str, TableRow]]) -> list[str]:
-    return list(dict.fromkeys(key for row in rows for key in row))
-
-
-def _titled(key: str, rows: Sequence[Mapping[str, TableRow]]) -> dict[str, str]:
-    row = next(row[key] for row in rows if key in row)
-    return {"key": key, "title": row.title, "group": row.group, "unit": row.unit, "explanation": row.explanation}
-
-
 def _values(rows: Mapping[str, TableRow], model: str) -> dict[str, float | None]:
     return {key: row.values[model] for key, row in rows.items()}
 
 
+def _closures(reports: Sequence[Report]) -> dict[str, list[float | None]]:
+    """Return the closures of all measures, one a report."""
+    taken = [report.get("closure") or {} for report in reports]
+    return {key: [of_run.get(key) for of_run in taken] for key in dict.fromkeys(key for one in taken for key in one)}
+
+
+def _method(report: Report) -> dict[str, Any]:
+    details = report.get("method_details") or {}
+    method = report.get("method")
+    return {"method": method, "title": details.get("title") or method, "preset": details.get("preset")}
+
+
 def _run(run: Run, rows: Mapping[str, TableRow]) -> dict[str, Any]:
-    report, details = run.report, run.report.get("method_details") or {}
+    report = run.report
     return {
         "run": run.name,
-        "method": report.get("method"),
-        "title": details.get("title") or report.get("method"),
-        "preset": details.get("preset"),
+        **_method(report),
         "seed": report.get("seed"),
         "suite": report.get("suite"),
         "verdict": {key: (report.get("verdict") or {}).get(key) for key in ("code", "damaged", "sentence")},
@@ -168,56 +166,51 @@ def _run(run: Run, rows: Mapping[str, TableRow]) -> dict[str, Any]:
 
 
 def _groups(runs: Sequence[Run], rows: Sequence[Mapping[str, TableRow]]) -> list[dict[str, Any]]:
-    found: dict[str, list[int]] = {}
+    by_job: dict[str, list[int]] = {}
     for index, run in enumerate(runs):
         job = _content({name: value for name, value in _flat(run.job).items() if name.split(".")[0] not in BY_SEED})
-        found.setdefault(repr(sorted(job.items())), []).append(index)
+        by_job.setdefault(repr(sorted(job.items())), []).append(index)
     groups = []
-    for members in found.values():
-        first = runs[members[0]].report
-        keys = _ordered([rows[i] for i in members])
-        closed = dict.fromkeys(key for i in members for key in runs[i].report.get("closure") or {})
+    for members in by_job.values():
+        reports, taken = [runs[i].report for i in members], [rows[i] for i in members]
         groups.append({
-            "method": first.get("method"),
-            "title": (first.get("method_details") or {}).get("title") or first.get("method"),
-            "preset": (first.get("method_details") or {}).get("preset"),
+            **_method(reports[0]),
             "runs": [runs[i].name for i in members],
-            "seeds": [runs[i].report.get("seed") for i in members],
-            "verdicts": [(runs[i].report.get("verdict") or {}).get("code") for i in members],
+            "seeds": [report.get("seed") for report in reports],
+            "verdicts": [(report.get("verdict") or {}).get("code") for report in reports],
             "measures": {
-                key: mean_interval([rows[i][key].values["unlearned"] for i in members if key in rows[i]])
-                for key in keys
+                key: mean_interval([of_run[key].values["unlearned"] for of_run in taken if key in of_run])
+                for key in dict.fromkeys(key for of_run in taken for key in of_run)
             },
-            "closure": {
-                key: mean_interval([(runs[i].report.get("closure") or {}).get(key) for i in members]) for key in closed
-            },
+            "closure": {key: mean_interval(values) for key, values in _closures(reports).items()},
         })  # fmt: skip
     return groups
 
 
 def _differences(runs: Sequence[Run]) -> tuple[list[str], list[str]]:
     """Return what makes runs not comparable, and what weakens a comparison, in sentences."""
-    serious = []
-    if _several(runs, ("data", "fingerprint")):
-        serious.append("The runs are on different data, so their numbers cannot be compared.")
-    if _several(runs, ("forget", "sha256")):
-        sets = "; ".join(f"{run.name}: {_forgets(run.job)}" for run in runs)
-        sentence = "The runs forget different images, so their numbers cannot be compared"
-        serious.append(f"{sentence} ({sets}).")
-    further = []
-    if len({_held_against(run.job) for run in runs}) > 1:
-        further.append("The runs start from different originals: closures have different zero points.")
-    if len({tuple(sorted(run.report.get("retrained") or ())) for run in runs}) > 1:
-        further.append("The reports were made with different retrained models: `verify` with the same ones first.")
-    if len({run.report.get("suite_version") for run in runs}) > 1:
-        further.append("The reports were made with different versions of the suite: `verify` all of them again.")
-    if len({run.report.get("suite") for run in runs}) > 1:
-        further.append("Some reports hold the full suite and some the quick one: rows that only some have stay empty.")
+
+    def told(*weighed: tuple[Callable[[Run], Any], str]) -> list[str]:
+        return [sentence for part, sentence in weighed if len({part(run) for run in runs}) > 1]
+
+    sets = "; ".join(f"{run.name}: {_forgets(run.job)}" for run in runs)
+    serious = told(
+        (lambda run: (run.job.get("data") or {}).get("fingerprint"),
+         "The runs are on different data, so their numbers cannot be compared."),
+        (lambda run: (run.job.get("forget") or {}).get("sha256"),
+         f"The runs forget different images, so their numbers cannot be compared ({sets})."),
+    )  # fmt: skip
+    further = told(
+        (lambda run: _held_against(run.job),
+         "The runs start from different originals: closures have different zero points."),
+        (lambda run: tuple(sorted(run.report.get("retrained") or ())),
+         "The reports were made with different retrained models: `verify` with the same ones first."),
+        (lambda run: run.report.get("suite_version"),
+         "The reports were made with different versions of the suite: `verify` all of them again."),
+        (lambda run: run.report.get("suite"),
+         "Some reports hold the full suite and some the quick one: rows that only some have stay empty."),
+    )  # fmt: skip
     return serious, further
-
-
-def _several(runs: Sequence[Run], path: tuple[str, str]) -> bool:
-    return len({(run.job.get(path[0]) or {}).get(path[1]) for run in runs}) > 1
 
 
 def _held_against(job: Mapping[str, Any]) -> str:
@@ -250,115 +243,102 @@ def _flat(value: Any, name: str = "") -> dict[str, Any]:
 # -- as tables and as a page ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Block:
-    """One table: its title, cells as text, and what must stand below it. `why` explains a row."""
-
-    title: str
-    header: list[str]
-    rows: list[list[str]]
-    note: str = ""
-    why: list[str] = field(default_factory=list)
-
-
-def blocks(found: Comparison) -> list[Block]:
+def blocks(comparison: Comparison) -> list[ShownTable]:
     """Return a comparison's tables in reading order; those without rows are left out."""
-    names = [run["run"] for run in found["runs"]]
-    ours = [measure for measure in found["measures"] if measure["group"] != PUBLISHED]
-    theirs = [measure for measure in found["measures"] if measure["group"] == PUBLISHED]
-    made = [_values_block("Measures", ours, found, names), _values_block(PUBLISHED, theirs, found, names)]
-    made += [_closures_block(found, names), *_group_blocks(found), agreement_block(found), jobs_block(found)]
-    return [block for block in made if block.rows]
-
-
-def render_comparison(found: Comparison, title: str) -> str:
-    """Return a comparison as one HTML page without scripts and without anything fetched from elsewhere."""
+    ours = [measure for measure in comparison["measures"] if measure["group"] != PUBLISHED]
+    theirs = [measure for measure in comparison["measures"] if measure["group"] == PUBLISHED]
     tables = [
-        ShownTable(
-            [Column(name) for name in block.header],
-            [("", [
-                Line(row[0], [Cell(text) for text in row[1:]], why)
-                for row, why in zip(block.rows, block.why or [""] * len(block.rows), strict=True)
-            ])],
-            block.title,
-            block.note,
-        )
-        for block in blocks(found)
-    ]
-    sentence = "This run was not checked."
-    runs = [{"run": run["run"], "sentence": run["verdict"]["sentence"] or sentence} for run in found["runs"]]
+        _measures_table("Measures", ours, comparison), _measures_table(PUBLISHED, theirs, comparison),
+        _closures_table(comparison), *_group_tables(comparison), agreement_block(comparison), jobs_block(comparison),
+    ]  # fmt: skip
+    return [table for table in tables if table.rows]
+
+
+def render_comparison(comparison: Comparison, title: str) -> str:
+    """Return a comparison as one HTML page without scripts and without anything fetched from elsewhere."""
     return template("compare.html.j2").render(
-        title=title, version=VERSION, differences=found["differences"], runs=runs, tables=tables
+        title=title, version=VERSION, comparison=comparison, tables=blocks(comparison)
     )
 
 
-def _values_block(title: str, measures: Sequence[Mapping[str, str]], found: Comparison, names: list[str]) -> Block:
-    anchors = {title: found["anchors"].get(key) or {} for key, title in _ANCHORS.items()} if found["anchors"] else {}
-    rows, why = [], []
-    for measure in measures:
-        key, unit = measure["key"], measure["unit"]
-        values = [anchor.get(key) for anchor in anchors.values()]
-        values += [run["measures"].get(key) for run in found["runs"]]
-        rows.append([measure["title"], *(number(unit, value) for value in values)])
-        why.append(measure["explanation"])
-    return Block(title, ["", *anchors, *names], rows, NOTES["measures"] if anchors else "", why)
+def _table(title: str, columns: Iterable[str], lines: Sequence[Line], note: str = "") -> ShownTable:
+    return ShownTable([Column(name) for name in ("", *columns)], [("", lines)], title, note)
 
 
-def _closures_block(found: Comparison, names: list[str]) -> Block:
-    keys = dict.fromkeys(key for run in found["runs"] for key in run["closure"])
-    rows = [[_title(key), *(_share(run["closure"].get(key)) for run in found["runs"])] for key in keys]
-    rows = [row for row in rows if any(text != numbers.DASH for text in row[1:])]
-    return Block("Gap closed", ["", *names], rows, NOTES["closure"])
+def _line(title: str, texts: Iterable[str], why: str = "") -> Line:
+    return Line(title, [Cell(text) for text in texts], why)
 
 
-def _group_blocks(found: Comparison) -> list[Block]:
-    several = [group for group in found["groups"] if len(group["runs"]) > 1]
-    made = []
-    for group in several:
-        units = {measure["key"]: measure for measure in found["measures"]}
-        rows = []
+def _names(comparison: Comparison) -> list[str]:
+    return [run["run"] for run in comparison["runs"]]
+
+
+def _measures_table(title: str, measures: Sequence[Mapping[str, str]], comparison: Comparison) -> ShownTable:
+    anchors = comparison["anchors"]
+    columns = [*anchors.values(), *(run["measures"] for run in comparison["runs"])]
+    lines = [
+        _line(
+            measure["title"], [number(measure["unit"], values.get(measure["key"])) for values in columns],
+            measure["explanation"],
+        )
+        for measure in measures
+    ]  # fmt: skip
+    note = NOTES["measures"] if anchors else ""
+    return _table(title, [*(MODELS[name] for name in anchors), *_names(comparison)], lines, note)
+
+
+def _closures_table(comparison: Comparison) -> ShownTable:
+    lines = [
+        _line(_title(key), map(_share, values))
+        for key, values in _closures(comparison["runs"]).items()
+        if any(value is not None for value in values)
+    ]
+    return _table("Gap closed", _names(comparison), lines, NOTES["closure"])
+
+
+def _group_tables(comparison: Comparison) -> list[ShownTable]:
+    measures = {measure["key"]: measure for measure in comparison["measures"]}
+    tables = []
+    for group in comparison["groups"]:
+        if len(group["runs"]) < 2:
+            continue
+        lines = []
         for key, taken in group["measures"].items():
-            if key not in units or not taken["n"]:
-                continue
-            unit, closure = units[key]["unit"], group["closure"].get(_VERDICT_KEYS.get(key, key)) or {}
-            rows.append([
-                units[key]["title"], str(taken["n"]), number(unit, taken["mean"]), _interval(unit, taken),
-                _share(closure.get("mean")),
-            ])  # fmt: skip
-        seeds = ", ".join(map(str, group["seeds"]))
+            if key in measures and taken["n"]:
+                unit, closure = measures[key]["unit"], group["closure"].get(_VERDICT_KEYS.get(key, key)) or {}
+                texts = [str(taken["n"]), number(unit, taken["mean"]), _interval(unit, taken)]
+                lines.append(_line(measures[key]["title"], [*texts, _share(closure.get("mean"))]))
         preset = f", {group['preset']}" if group["preset"] else ""
-        title = f"{group['title']}{preset}: seeds {seeds}"
-        made.append(Block(title, ["", "runs", "mean", "95 % interval", "gap closed"], rows, NOTES["groups"]))
-    return made
+        title = f"{group['title']}{preset}: seeds {', '.join(map(str, group['seeds']))}"
+        tables.append(_table(title, ["runs", "mean", "95 % interval", "gap closed"], lines, NOTES["groups"]))
+    return tables
 
 
-def agreement_block(found: Comparison) -> Block:
+def agreement_block(comparison: Comparison) -> ShownTable:
     """Return how far measures agree across the runs; without rows where that cannot be told."""
-    matrix = found["agreement"]
-    rows = [
-        [_title(key), *("" if key == other else _tau(matrix[key].get(other)) for other in matrix)] for key in matrix
+    matrix = comparison["agreement"]
+    lines = [
+        _line(_title(key), ("" if key == other else _tau(taus.get(other)) for other in matrix))
+        for key, taus in matrix.items()
     ]
-    rows = rows if any(text not in ("", numbers.DASH) for row in rows for text in row[1:]) else []
-    return Block("Rank agreement", ["", *map(_title, matrix)], rows, NOTES["agreement"])
+    can_be_told = any(tau is not None for taus in matrix.values() for tau in taus.values())
+    return _table("Rank agreement", map(_title, matrix), lines if can_be_told else [], NOTES["agreement"])
 
 
-def jobs_block(found: Comparison) -> Block:
+def jobs_block(comparison: Comparison) -> ShownTable:
     """Return the entries in which the runs' job files differ."""
-    names = [run["run"] for run in found["runs"]]
-    rows = [
-        [entry, *(numbers.DASH if values[name] is None else str(values[name]) for name in names)]
-        for entry, values in found["job_differences"].items()
+    names = _names(comparison)
+    lines = [
+        _line(entry, (numbers.DASH if values[name] is None else str(values[name]) for name in names))
+        for entry, values in comparison["job_differences"].items()
     ]
-    return Block("Different settings", ["", *names], rows, NOTES["job"])
+    return _table("Different settings", names, lines, NOTES["job"])
 
 
-_ANCHORS = {"original": "Original", "head_only": "Head-only edit", "retrained": "Retrained"}
 _VERDICT_KEYS = {"forget_test_accuracy": "forget_accuracy", "js_forget": "output_distance"}
 
 
 def _title(key: str) -> str:
-    from core.verify.closure import MEASURES
-
     return next((measure.title for measure in MEASURES if measure.key == key), key).capitalize()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -51,7 +52,7 @@ class ShownTable:
     """A table in groups of rows with a title each (empty: without a line of its own)."""
 
     columns: list[Column]
-    groups: list[tuple[str, list[Line]]]
+    groups: Sequence[tuple[str, Sequence[Line]]]
     title: str = ""
     note: str = ""
     kind: str = ""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from app.context import AppContext
     from app.services.window_state import WindowState
     from core.runs.folder import RunFolder
-    from core.verify.comparison import Block
+    from core.verify.pages import ShownTable
 
 GOAL = "No value is good for being high or low: the retrained one is the goal. Double-click a run to open it."
 
@@ -37,8 +37,8 @@ class Compared:
 
     found: dict[str, Any]  # as core.verify.comparison.compare returns it
     folders: dict[str, RunFolder]  # by the run's name in `found`
-    jobs: Block
-    agreement: Block
+    jobs: ShownTable
+    agreement: ShownTable
 
 
 def read_comparison(folders: Sequence[RunFolder]) -> Compared:
