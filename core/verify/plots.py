@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup
+import numpy as np
 
-from core.verify.charts import MARKERS, Bars, Plot, Reference, Series, bar_chart, line_chart
+from core.verify.charts import MARKERS, Bars, Plot, Points, Reference, Series, bar_chart, line_chart
 from core.verify.closure import look_up
 from core.verify.numbers import count, percent, ratio
 from core.verify.table import MODELS, alignment_caption, model_measures, retrained_models, unseen
@@ -21,68 +21,66 @@ MOST_CLASSES = 24
 
 HISTOGRAM_BINS = 24
 
-
 ATTACKS = {"rmia": "Reference attack (RMIA)", "population": "Membership attack"}
 
 
 def plots(report: Report, events: Events) -> list[Plot]:
     """Return the report's plots in reading order."""
     by_class = report.get("forget_mode") != "sample"
-    found = [
+    drawn = [
         _accuracy(report, events),
         _alignment(report, events) if by_class else _losses(events),
-        _spectra(report, events),
+        _spectra(report),
         _profile(report) if by_class else None,
-        relearning_plot(report),
-        roc_plot(report),
+        _relearning(report),
+        _attack(report),
         _damage(report),
         _destinations(report),
     ]
-    return [plot for plot in found if plot is not None and plot.svg]
+    return [plot for plot in drawn if plot is not None and plot.svg]
 
 
-def _accuracy(report: Report, events: Events) -> Plot | None:
+def _accuracy(report: Report, events: Events) -> Plot:
     rows = _measured(events, "evaluation")
     by_class = any(row.get("forget_test_accuracy") is not None for row in rows)
-    forget_key = "forget_test_accuracy" if by_class else "forget_accuracy"
-    names = {"retain_test_accuracy": ("Retain", "retain", "circle"), forget_key: ("Forget", "forget", "triangle")}
-    series = [
-        Series(name, token, points, marker=marker, final=percent(points[-1][1] / 100, unit=False))
-        for key, (name, token, marker) in names.items()
-        if (points := [(row["step"], 100 * row[key]) for row in rows if row.get(key) is not None])
-    ]
-    references = [
-        Reference("Retrained", names[key][1], "diamond", 100 * value, percent(value, unit=False))
-        for key in names
-        if (value := _retrained(report, (key,))) is not None
-    ]
-    where = unseen(report)
-    what = f"Forget and retain accuracy on {where}" if by_class else f"Retain on {where}, forget on the forget images"
+    series, references = [], []
+    for name, key, marker in (
+        ("Retain", "retain_test_accuracy", "circle"),
+        ("Forget", "forget_test_accuracy" if by_class else "forget_accuracy", "triangle"),
+    ):
+        token, goal = name.lower(), _retrained(report, (key,))
+        if points := [(row["step"], 100 * row[key]) for row in rows if row.get(key) is not None]:
+            final = percent(points[-1][1] / 100, unit=False)
+            series.append(Series(name, token, points, marker=marker, final=final))
+        if goal is not None:
+            references.append(Reference("Retrained", token, "diamond", 100 * goal, percent(goal, unit=False)))
     svg = line_chart(
         series, label="Accuracy over the steps of the run", y_title="Accuracy, %", x_title="Step",
         y_range=(0, 100), references=references,
     )  # fmt: skip
+    where = unseen(report)
+    what = f"Forget and retain accuracy on {where}" if by_class else f"Retain on {where}, forget on the forget images"
     counts = {row.get("scope"): (row.get("counts") or {}).get("retain_test", 0) for row in rows}
     if 0 < counts.get("subset", 0) < counts.get("full", 0):
         what += f". Between the ends, retain on a fixed sample of {count(counts['subset'])} of {count(counts['full'])}"
-    goal = " ◆ where retraining without the forget set ends." if references else ""
-    return Plot("Accuracy while it ran", svg, f"{what}.{goal}")
+    goals = " ◆ where retraining without the forget set ends." if references else ""
+    return Plot("Accuracy while it ran", svg, f"{what}.{goals}")
 
 
 def _alignment(report: Report, events: Events) -> Plot | None:
     rows = [row for row in _measured(events, "alignment") if row.get("value") is not None]
     if not rows:
         return None
-    points = [(row["step"], row["value"]) for row in rows]
     path = ("dimensional_alignment", "value")
     ends = {"original": look_up(model_measures(report, "original"), path), "retrained": _retrained(report, path)}
-    references = [
-        Reference(MODELS[name], name, MARKERS[name], value, ratio(value)) for name, value in ends.items() if value
-    ]
+    points = [(row["step"], row["value"]) for row in rows]
     svg = line_chart(
-        [Series("Unlearned", "unlearned", points, marker="circle", final=ratio(points[-1][1]))],
+        [_of_model("unlearned", points, marked=True, final=ratio(points[-1][1]))],
         label="Dimensional alignment over the steps of the run", y_title="Dimensional alignment (DA)", x_title="Step",
-        y_range=(0, 1), references=references,
+        y_range=(0, 1),
+        references=[
+            Reference(MODELS[name], name, MARKERS[name], value, ratio(value)) for name, value in ends.items() if value
+        ],
     )  # fmt: skip
     caption = (
         f"{alignment_caption(rows[-1])} · higher = forget features lie more inside the retain space; the goal is the "
@@ -95,47 +93,41 @@ def _losses(events: Events) -> Plot | None:
     rows = [row for row in events if row.get("type") == "evaluation" and row.get("forget_losses")]
     last: Mapping[str, Any] = rows[-1] if rows else {}
     # null in a log of an earlier version: a loss that was no number
-    forget, unseen = (
+    forget, others = (
         [loss for loss in last.get(name) or () if loss is not None] for name in ("forget_losses", "unseen_losses")
     )
-    if not forget or not unseen:
+    if not forget or not others:
         return None
-    top = sorted([*forget, *unseen])[int(0.98 * (len(forget) + len(unseen) - 1))] or 1.0
-    series = [
-        Series(name, token, _histogram(values, top), dash=dash, steps=True)
-        for name, token, values, dash in (
-            ("Forget", "forget", forget, ""),
-            ("Unseen", "text-2", unseen, "retrained"),
-        )
-    ]
+    top = sorted([*forget, *others])[int(0.98 * (len(forget) + len(others) - 1))] or 1.0
     svg = line_chart(
-        series, label="Histograms of the loss on forget images and on unseen images", y_title="Share of images, %",
+        [
+            Series("Forget", "forget", _histogram(forget, top), steps=True),
+            Series("Unseen", "text-2", _histogram(others, top), dash="retrained", steps=True),
+        ],
+        label="Histograms of the loss on forget images and on unseen images", y_title="Share of images, %",
         x_title="Cross-entropy, nats",
     )  # fmt: skip
     caption = f"{NO_ALIGNMENT} The last bin holds all larger losses. After forgetting, the two should look alike."
     return Plot("Loss on forget images and on unseen images", svg, caption)
 
 
-def _spectra(report: Report, events: Events) -> Plot | None:
-    before, after = (model_measures(report, name).get("spectra") for name in ("original", "unlearned"))
-    recorded = [row for row in events if row.get("type") == "spectrum"]
-    if recorded:
-        before, after = before or recorded[0], after or recorded[-1]
-    series = [
-        Series(f"{name}, {when}", token, list(enumerate(values, 1)), dash=dash)
-        for name, token in (("Retain", "retain"), ("Forget", "forget"))
-        for when, found, dash in (("before", before, "original"), ("after", after, ""))
-        if (values := (found or {}).get(token))
-    ]
+def _spectra(report: Report) -> Plot:
+    spectra = {
+        when: model_measures(report, model).get("spectra") or {}
+        for when, model in (("before", "original"), ("after", "unlearned"))
+    }
     svg = line_chart(
-        series, label="Eigenspectra of the features before and after", y_title="Eigenvalue per image",
+        [
+            Series(f"{name}, {when}", name.lower(), list(enumerate(taken[name.lower()], 1)),
+                   dash="original" if when == "before" else "")
+            for name in ("Retain", "Forget")
+            for when, taken in spectra.items()
+            if taken
+        ],
+        label="Eigenspectra of the features before and after", y_title="Eigenvalue per image",
         x_title="Direction", log=True,
     )  # fmt: skip
-    ranks = [
-        f"{name} {found['forget_rank']:.1f}"
-        for name, found in (("before", before), ("after", after))
-        if found and found.get("forget_rank")
-    ]
+    ranks = [f"{when} {taken['forget_rank']:.1f}" for when, taken in spectra.items() if taken.get("forget_rank")]
     caption = "Eigenvalues of the features' Gram matrices, largest first, not centred."
     if ranks:
         caption += (
@@ -146,45 +138,36 @@ def _spectra(report: Report, events: Events) -> Plot | None:
 
 
 def _profile(report: Report) -> Plot | None:
-    alignments = {name: model_measures(report, name).get("dimensional_alignment") for name in ("original", "unlearned")}
-    references = [m.get("dimensional_alignment") for m in retrained_models(report)]
-    alignments["retrained"] = next((a for a in references if isinstance(a, Mapping)), None)
-    series = [
-        Series(name.capitalize(), name, list(enumerate(found["profile"], 1)),
-               dash=name)
-        for name, found in alignments.items()
-        if isinstance(found, Mapping) and found.get("profile")
-    ]  # fmt: skip
-    shown = alignments["unlearned"] or alignments["original"]
-    if not series or not isinstance(shown, Mapping):
+    models = {name: model_measures(report, name) for name in ("original", "unlearned")}
+    models["retrained"] = next(iter(retrained_models(report)), {})
+    alignments = {
+        name: alignment for name, measures in models.items() if (alignment := measures.get("dimensional_alignment"))
+    }
+    shown = alignments.get("unlearned") or alignments.get("original")
+    if shown is None:
         return None
-    k, channels = shown.get("k"), len(series[0].points)
     svg = line_chart(
-        series, label="Dimensional alignment by the number of directions", y_title="Dimensional alignment (DA)",
+        [_of_model(name, list(enumerate(alignment["profile"], 1))) for name, alignment in alignments.items()],
+        label="Dimensional alignment by the number of directions", y_title="Dimensional alignment (DA)",
         x_title="Number of retain directions k", y_range=(0, 1),
     )  # fmt: skip
     caption = (
-        f"The table's value is the one at k = {k}. At k = {count(channels)}, all directions, it is 1 for every network "
-        f"and says nothing. {'Centred' if shown.get('centred') else 'Not centred'}."
+        f"The table's value is the one at k = {shown['k']}. At k = {count(len(shown['profile']))}, all directions, it "
+        f"is 1 for every network and says nothing. {'Centred' if shown['centred'] else 'Not centred'}."
     )
-    if len(references) > 1:
-        caption += " Of the retrained models the first is drawn."
-    return Plot("Alignment by number of directions", svg, caption)
+    return Plot("Alignment by number of directions", svg, caption + _first_drawn(report))
 
 
 def _damage(report: Report) -> Plot | None:
-    names = (report.get("dataset") or {}).get("classes") or []
+    names = _classes(report)
     before, after = (model_measures(report, name).get("per_class") or [] for name in ("original", "unlearned"))
-    if not names or len(before) != len(names) or len(after) != len(names):
+    if not names or not before or not after:
         return None
-    retrained = [m["per_class"] for m in retrained_models(report) if len(m.get("per_class") or []) == len(names)]
+    retrained = [measures["per_class"] for measures in retrained_models(report) if measures.get("per_class")]
     changes = [_change(a, b) for a, b in zip(after, before, strict=True)]
-    goals = [_change(_mean([each[i] for each in retrained]), before[i]) for i in range(len(names))]
-    order = [i for i in range(len(names)) if changes[i] is not None]
-    left_out = len(order) - MOST_CLASSES
-    if left_out > 0:
-        order = sorted(sorted(order, key=lambda i: -abs(changes[i] or 0.0))[:MOST_CLASSES])
-    forgotten = set(report.get("forget_classes") or ())
+    goals = [_change(_mean([one[i] for one in retrained]), before[i]) for i in range(len(names))]
+    order, left_out = _largest({i: abs(change) for i, change in enumerate(changes) if change is not None})
+    forgotten = report.get("forget_classes") or ()
     tokens = ["forget" if names[i] in forgotten else "retain" for i in order]
     bars = [Bars("Unlearned", [changes[i] for i in order], "retain", tokens=tokens)]
     if any(goal is not None for goal in goals):
@@ -196,59 +179,64 @@ def _damage(report: Report) -> Plot | None:
     caption = f"On {unseen(report)}. Orange: forgotten, blue: to be kept."
     if len(bars) > 1:
         caption += " ◆ what retraining changes."
-    if left_out > 0:
+    if left_out:
         caption += f" The {MOST_CLASSES} classes that changed most; {count(left_out)} others are not drawn."
     return Plot("Change by class", svg, caption)
 
 
 def _destinations(report: Report) -> Plot | None:
-    names = (report.get("dataset") or {}).get("classes") or []
-    unlearned = _shares(model_measures(report, "unlearned").get("forget_predictions"), names)
-    if not names or unlearned is None:
+    names = _classes(report)
+    unlearned = model_measures(report, "unlearned").get("forget_predictions")
+    if not names or not unlearned:
         return None
-    references = [s for m in retrained_models(report) if (s := _shares(m.get("forget_predictions"), names)) is not None]
-    retrained = [_mean([each[i] for each in references]) for i in range(len(names))] if references else None
-    largest = [max(unlearned[i], (retrained[i] or 0.0) if retrained else 0.0) for i in range(len(names))]
-    named = [i for i in range(len(names)) if largest[i] > 0.005]
-    order = sorted(sorted(named, key=lambda i: -largest[i])[:MOST_CLASSES])
-    bars = [Bars("Unlearned", [100 * unlearned[i] for i in order], "unlearned")]
-    if retrained:
-        bars.append(Bars("Retrained", [100 * (retrained[i] or 0.0) for i in order], "retrained"))
+    references = [shares for one in retrained_models(report) if (shares := one.get("forget_predictions"))]
+    shares = {"unlearned": unlearned}
+    if references:
+        shares["retrained"] = [_mean([one[i] for one in references]) for i in range(len(names))]
+    largest = {i: max(of_model[i] for of_model in shares.values()) for i in range(len(names))}
+    order, left_out = _largest({i: share for i, share in largest.items() if share > 0.005})
     svg = bar_chart(
-        [names[i] for i in order], bars, label="Classes that images of the forgotten classes are called",
-        x_title="Share of forget images, %",
+        [names[i] for i in order],
+        [Bars(MODELS[name], [100 * of_model[i] for i in order], name) for name, of_model in shares.items()],
+        label="Classes that images of the forgotten classes are called", x_title="Share of forget images, %",
     )  # fmt: skip
     caption = "Classes named for under 0.5 % of the images are left out."
-    if left_out := len(named) - len(order):
+    if left_out:
         caption = f"The {MOST_CLASSES} classes named most; {count(left_out)} others are not drawn. {caption}"
     return Plot("What forget images are called now", svg, caption)
 
 
-def roc_plot(report: Report) -> Plot | None:
+def _attack(report: Report) -> Plot | None:
     """Draw the curve of the strongest attack that was run, for every model, with the intervals in words."""
     for attack, title in ATTACKS.items():
-        found = {
-            name: taken
+        results = {
+            name: result
             for name in ("original", "unlearned", "head_only", "retrained")
-            if (taken := (model_measures(report, name).get("membership") or {}).get(attack)) and taken.get("roc")
+            if (result := (model_measures(report, name).get("membership") or {}).get(attack)) and result.get("roc")
         }
-        if found:
-            return Plot(f"{title}: curve", _curves(found), describe_attack(found, attack))
+        if results:
+            svg = line_chart(
+                [
+                    _of_model(
+                        name, _points(result["roc"]["fpr"], result["roc"]["tpr"], 100), final=ratio(result["auc"])
+                    )
+                    for name, result in results.items()
+                ],
+                label="Share of forget images identified by false-positive rate",
+                y_title="Forget images identified, %", x_title="False positives, %", y_range=(0, 100),
+            )  # fmt: skip
+            return Plot(f"{title}: curve", svg, describe_attack(results, attack))
     return None
 
 
-def relearning_plot(report: Report) -> Plot | None:
+def _relearning(report: Report) -> Plot | None:
     """Draw the forget accuracy by samples seen while relearning; None where the full suite was not run."""
     curves = {name: curve for name in MODELS if (curve := model_measures(report, name).get("relearn"))}
     if "unlearned" not in curves:
         return None
-    series = [
-        Series(MODELS[name], name, _points(curve["samples"], curve["forget"]), marker=MARKERS[name],
-               dash=name)
-        for name, curve in curves.items()
-    ]  # fmt: skip
     svg = line_chart(
-        series, label="Forget accuracy by samples seen while relearning", y_title="Forget accuracy, %",
+        [_of_model(name, _points(one["samples"], one["forget"]), marked=True) for name, one in curves.items()],
+        label="Forget accuracy by samples seen while relearning", y_title="Forget accuracy, %",
         x_title="Training samples seen", y_range=(0, 100),
     )  # fmt: skip
     return Plot("Relearning", svg, describe_relearning(report))
@@ -257,32 +245,17 @@ def relearning_plot(report: Report) -> Plot | None:
 def describe_relearning(report: Report) -> str:
     """Say how the relearning curves of a report were taken."""
     shown = report["models"]["unlearned"]["relearn"]
-    caption = (
+    return (
         f"Fine-tuning on {shown['shots']} forget images of a class among images of all others, with fresh head rows "
         f"for the forgotten classes; unseen images; mean of {shown['draws']} draws. The sooner a curve rises, the more "
         "was left to build on."
-    )
-    if len(report.get("retrained") or ()) > 1:
-        caption += " Of the retrained models the first is drawn."
-    return caption
+    ) + _first_drawn(report)
 
 
-def _curves(found: Mapping[str, Mapping[str, Any]]) -> Markup:
-    series = [
-        Series(MODELS[name], name, _points(taken["roc"]["fpr"], taken["roc"]["tpr"], 100),
-               dash=name, final=ratio(taken["auc"]))
-        for name, taken in found.items()
-    ]  # fmt: skip
-    return line_chart(
-        series, label="Share of forget images identified by false-positive rate", y_title="Forget images identified, %",
-        x_title="False positives, %", y_range=(0, 100),
-    )  # fmt: skip
-
-
-def describe_attack(found: Mapping[str, Mapping[str, Any]], attack: str) -> str:
+def describe_attack(results: Mapping[str, Mapping[str, Any]], attack: str) -> str:
     """Say an attack's area under the curve with its interval for each model, and on how many images it stands."""
-    parts = [f"{MODELS[name]} {ratio(each['low'])} to {ratio(each['high'])}" for name, each in found.items()]
-    counts = next(iter(found.values()))
+    parts = [f"{MODELS[name]} {ratio(result['low'])} to {ratio(result['high'])}" for name, result in results.items()]
+    counts = next(iter(results.values()))
     caption = f"Area under the curve, 95 % interval: {'; '.join(parts)}. 0.5 is chance. "
     whose = "retain" if attack == "population_retain" else "forget"
     caption += f"{counts['members']:,} {whose} images against {counts['nonmembers']:,} unseen ones of the same classes."
@@ -291,7 +264,25 @@ def describe_attack(found: Mapping[str, Mapping[str, Any]], attack: str) -> str:
     return caption
 
 
-def _points(x: Sequence[float], y: Sequence[float], scale: float = 1.0) -> list[tuple[float, float]]:
+def _of_model(name: str, points: Points, *, marked: bool = False, final: str = "") -> Series:
+    return Series(MODELS[name], name, points, dash=name, marker=MARKERS[name] if marked else "", final=final)
+
+
+def _first_drawn(report: Report) -> str:
+    return " Of the retrained models the first is drawn." if len(retrained_models(report)) > 1 else ""
+
+
+def _classes(report: Report) -> Sequence[str]:
+    return (report.get("dataset") or {}).get("classes") or []
+
+
+def _largest(sizes: Mapping[int, float]) -> tuple[list[int], int]:
+    """Return the MOST_CLASSES classes of the largest sizes, in class order, and how many others there are."""
+    order = sorted(sorted(sizes, key=lambda i: -sizes[i])[:MOST_CLASSES])
+    return order, len(sizes) - len(order)
+
+
+def _points(x: Sequence[float], y: Sequence[float], scale: float = 1.0) -> Points:
     return [(scale * a, 100 * b) for a, b in zip(x, y, strict=True)]
 
 
@@ -317,15 +308,7 @@ def _change(after: float | None, before: float | None) -> float | None:
     return None if after is None or before is None else 100 * (after - before)
 
 
-def _shares(found: Any, names: Sequence[str]) -> list[float] | None:
-    """Read shares by class from a list in class order or a mapping by name."""
-    if isinstance(found, Mapping):
-        found = [found.get(name, 0.0) for name in names]
-    return [float(v) for v in found] if isinstance(found, (list, tuple)) and len(found) == len(names) else None
-
-
-def _histogram(values: Sequence[float], top: float) -> list[tuple[float, float]]:
-    counts = [0] * HISTOGRAM_BINS
-    for value in values:
-        counts[min(HISTOGRAM_BINS - 1, max(0, int(HISTOGRAM_BINS * value / top)))] += 1
-    return [(top * i / HISTOGRAM_BINS, 100 * n / len(values)) for i, n in enumerate([*counts, counts[-1]])]
+def _histogram(values: Sequence[float], top: float) -> Points:
+    """Return the outline of a histogram over 0..`top`: shares in per cent; the last bin holds all larger values."""
+    counts, edges = np.histogram(np.clip(values, 0.0, top), HISTOGRAM_BINS, (0.0, top))
+    return list(zip(edges.tolist(), (100 * np.append(counts, counts[-1]) / len(values)).tolist(), strict=True))

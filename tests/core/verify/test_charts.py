@@ -169,7 +169,7 @@ def test_of_many_classes_the_most_changed_are_drawn():
     report["retrained"] = {}
     del report["models"]["retrained"]
     report["models"]["original"]["per_class"] = [0.9] * 100
-    report["models"]["unlearned"]["per_class"] = [0.9 - i / 200 for i in range(100)]
+    report["models"]["unlearned"] |= {"per_class": [0.9 - i / 200 for i in range(100)], "forget_predictions": None}
     plot = next(plot for plot in plots(report, []) if plot.title == "Change by class")
     assert "c99, Unlearned" in plot.svg and "c76, Unlearned" in plot.svg and "c75, Unlearned" not in plot.svg
     assert "The 24 classes that changed most; 76 others are not drawn." in plot.caption
