@@ -130,7 +130,7 @@ class BareStep:
         self.row = torch.randn(self.tap.feature_dim)
         self.noise = torch.randn_like(self.images)
         masks = {name: torch.rand_like(p) < 0.5 for name, p in self.net.named_parameters()}
-        self.masks = [(p, masks[name]) for name, p in self.net.named_parameters()] if "mask/" in part.keeps else []
+        self.masks = [(p, masks[name]) for name, p in self.net.named_parameters()] if made.method.id == "salun" else []
 
     def take(self) -> None:
         """Take the step."""

@@ -45,7 +45,11 @@ def describe_method(method: Method) -> dict[str, Any]:
         "notes": list(method.notes),
         "parameters": [_describe_parameter(parameter) for parameter in method.parameters],
         "presets": [
-            {**_fields(preset, "name", "title", "reason"), "suits": sorted(preset.suits), "values": dict(preset.values)}
+            {
+                **_fields(preset, "name", "title", "reason"),
+                "suits": sorted(preset.suits & method.suits),
+                "values": dict(preset.values),
+            }
             for preset in method.presets
         ],
     }

@@ -161,10 +161,9 @@ class Engine:
 
     def _enter(self, segment: Segment) -> None:
         """Begin a stage: its constants, and what follows from them."""
-        first = segment.parts[0]
-        kept = {name: value for name, value in self.aux.items() if _kept(name, first.keeps)}
-        self.context.aux = kept
-        self._set_constants({**kept, **(first.refresh(self.context) if first.refresh else {})})
+        refresh = segment.parts[0].refresh
+        if refresh:
+            self._set_constants({**self.aux, **refresh(self.context)})
         self._prepare(segment)
 
     def _prepare(self, segment: Segment) -> None:
@@ -250,7 +249,8 @@ class Engine:
                 "Choose a smaller step size or a gradient clip",
             )
         self._module.load_state_dict(self._start)
-        self.step, self.aux, self._segment, self._resumed_at = 0, {}, None, 0
+        self._set_constants({})
+        self.step, self._segment, self._resumed_at = 0, None, 0
         self._forward.drop_front()  # it belongs to other weights
         yield Log(
             **self._common(),
@@ -358,10 +358,6 @@ class Engine:
         """Leave the seconds of a pause or a save out of the measured time."""
         self._clock += seconds
         self._drained_at += seconds
-
-
-def _kept(name: str, keeps: tuple[str, ...]) -> bool:
-    return name in keeps or any(name.startswith(prefix) for prefix in keeps if prefix.endswith("/"))
 
 
 def _copied(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

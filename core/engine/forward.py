@@ -19,7 +19,7 @@ from core.devices import autocast
 from core.engine.experiment import Experiment
 from core.engine.outputs import chunk_size, collect
 from core.engine.timeline import Segment, stream_of
-from core.methods.base import Aux, Networks, StageOutput, Train, parts_of
+from core.methods.base import NOT_NEEDED, Aux, Networks, StageOutput, Train, parts_of
 from core.models.architectures import reinitialise
 from core.models.split import SplitModel, split_for
 from core.models.tap import Output, TappedModel, evaluating, gradients_to
@@ -89,8 +89,8 @@ class ForwardPasses:
         """Run the networks inside the autocast region; what comes out is float32. `progress`: 0..1 over the stage."""
         with self._autocast:
             out = self._trained(part, batch)
-            teacher = self._teacher(part, batch) if "teacher" in part.needs else None
-            untrained = self._untrained_logits(batch) if "untrained" in part.needs else None
+            teacher = self._teacher(part, batch) if "teacher" in part.needs else NOT_NEEDED
+            untrained = self._untrained_logits(batch) if "untrained" in part.needs else NOT_NEEDED
         return StageOutput(
             out.logits.float(),
             out.features.float(),

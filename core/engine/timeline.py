@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.data.batches import batches_in
 from core.methods.base import Alternate, Edit, Optimiser, Refresh, Stage, Train, parts_of
 
 
@@ -119,7 +118,5 @@ def _steps(stage: Stage, sizes: dict[str, int]) -> int:
     if isinstance(stage, Edit):
         return 1
     parts = parts_of(stage)
-    length, first = parts[0].length, parts[0]
-    if length.steps is not None:
-        return length.steps * len(parts)
-    return batches_in(length.epochs or 0, set_size(first, sizes), first.batch) * len(parts)
+    first = parts[0]
+    return first.length.steps_over(set_size(first, sizes), first.batch) * len(parts)

@@ -13,7 +13,18 @@ from __future__ import annotations
 from functools import partial
 
 from core.data.batches import Batch
-from core.methods.base import Aux, Facts, Method, Preset, SearchRange, StageOutput, Terms, Train, for_singles
+from core.methods.base import (
+    Aux,
+    Facts,
+    Method,
+    Preset,
+    SearchRange,
+    StageOutput,
+    Terms,
+    Train,
+    default_preset,
+    for_singles,
+)
 from core.methods.common import Group, contrasting, optimiser_parameters
 from core.methods.losses import divergence, mean_over
 from core.parameters import Values
@@ -25,12 +36,11 @@ def forget_weight(values: Values, facts: Facts) -> float:
     """Return p, 0..1: as set, or the share of forget images in a shuffled mixture of both sets."""
     if values.forget_weight > 0:
         return float(values.forget_weight)
-    return facts.forget / max(1.0, facts.forget + values.retain_share * facts.retain)
+    return facts.forget / (facts.forget + values.retain_share * facts.retain)
 
 
 def imitate(out: StageOutput, batch: Batch, aux: Aux, values: Values, *, p: float) -> Terms:
     """Divergence from the untrained network on forget rows and from the original on the others, weighed."""
-    assert out.teacher is not None and out.untrained is not None
     good = mean_over(divergence(out.logits, out.teacher, values.temperature), ~batch.forget)
     bad = mean_over(divergence(out.logits, out.untrained, values.temperature), batch.forget, batch.weights)
     return {"loss": (1 - p) * good + p * bad, "from the original": good, "from the untrained": bad}
@@ -85,7 +95,7 @@ BAD_TEACHER = Method(
             "them and a retrained one is not.",
             {"epochs": 3.0, "lr": 0.01, "schedule": "constant"},
         ),
-        Preset("default", "Default", "The published share of images; step size and length are for small data."),
+        default_preset("The published share of images; step size and length are for small data."),
         Preset(
             "published",
             "As published",

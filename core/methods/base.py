@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import nn
 
-from core.data.batches import Batch
+from core.data.batches import Batch, batches_in
 from core.models.tap import TappedModel
 from core.parameters import Parameter, Values
 from core.selection import CLASS, SAMPLE
@@ -30,6 +30,7 @@ GROUPS: tuple[Group, ...] = ("reference", "alignment", "relabelling", "distillat
 
 # A number for every sample: logits (n, K) float32, labels (n,) int64 -> (n,); gradients are taken of it.
 Objective = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+NOT_NEEDED = torch.empty(0)  # in place of outputs that a stage does not ask for
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,14 @@ class StageOutput:
 
     logits, teacher, untrained: (n, K); features: (n, C); layers: pooled outputs of further layers, deepest last.
     `teacher` (the frozen original), `untrained` (a network of the same kind with fresh weights) and `parameters`
-    (what the stage trains, by name, with gradient) are there only where the stage needs them.
+    (what the stage trains, by name, with gradient) are empty unless the stage names them in `needs`.
     """
 
     logits: torch.Tensor
     features: torch.Tensor
     layers: tuple[torch.Tensor, ...] = ()
-    teacher: torch.Tensor | None = None
-    untrained: torch.Tensor | None = None
+    teacher: torch.Tensor = NOT_NEEDED
+    untrained: torch.Tensor = NOT_NEEDED
     parameters: Mapping[str, nn.Parameter] = field(default_factory=dict)
     progress: float = 0.0  # 0..1 over the stage, for weights that change with time
 
@@ -73,7 +74,7 @@ class Context(Protocol):
 
     model: TappedModel
     values: Values
-    aux: Aux  # the constants of the stages before, as far as they were kept
+    aux: Aux  # the constants made so far in the run
     seed: int
     num_classes: int
     forget_classes: tuple[int, ...]
@@ -142,10 +143,19 @@ class Optimiser:
 
 @dataclass(frozen=True)
 class Length:
-    """How long a stage is: passes over the set it reads (fractions allowed), or steps."""
+    """How long a stage is: passes over the set it reads (fractions allowed), within bounds in steps; or steps."""
 
-    epochs: float | None = None
+    epochs: float = 0.0
     steps: int | None = None
+    least: int = 0  # steps: few images are visited again until it is reached
+    most: int = 0  # steps: passes are cut off there; 0: they are not
+
+    def steps_over(self, images: int, batch: int) -> int:
+        """Return the number of steps over a set of so many images in batches of so many."""
+        if self.steps is not None:
+            return self.steps
+        steps = batches_in(self.epochs, images, batch)
+        return max(self.least, min(steps, self.most or steps))
 
 
 @dataclass(frozen=True)
@@ -159,9 +169,8 @@ class Train:
     length: Length
     batch: int = 128
     optimiser: Optimiser = Optimiser()
-    refresh: Refresh | None = None  # at the start of the stage; its result is a constant there
+    refresh: Refresh | None = None  # at the start of the stage; its constants stay until another refresh replaces them
     refresh_every: int = 0  # and again after so many steps of its own
-    keeps: tuple[str, ...] = ()  # aux of the stage before that stays; "name/" keeps all that begin so
     prepare: Callable[[Networks, Batch, Aux, Values], Batch] | None = None  # another batch in place of the one read
     copies: int = 0  # so many altered copies of its rows stand behind them (`prepare`); their outputs are constants
     beside: Reads | None = None  # a second set: each step's batch is followed by one of these, of the same size
@@ -224,6 +233,11 @@ class Facts:
     num_classes: int
 
     @property
+    def images(self) -> int:
+        """Number of all training images."""
+        return self.forget + self.retain
+
+    @property
     def forget(self) -> int:
         """Number of images to forget."""
         return self.class_images + self.single_images
@@ -236,7 +250,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Preset:
-    """A named set of parameters with its reason. `suits`: the kinds of images it is for, alone or together."""
+    """A named set of parameters with its reason. `suits`: the kinds of images it is for, among its method's."""
 
     name: str
     title: str
@@ -257,6 +271,11 @@ class SearchRange:
     high: float
     log: bool = True
     relative: bool = False
+
+
+def default_preset(reason: str, values: Mapping[str, Any] | None = None) -> Preset:
+    """Return the preset "default": what a method is run with where nothing else is chosen."""
+    return Preset("default", "Default", reason, values or {})
 
 
 def for_singles(reason: str, values: Mapping[str, Any], title: str = "Single images") -> Preset:
@@ -302,7 +321,7 @@ class Method:
 
     def presets_for(self, kinds: Set[str]) -> tuple[Preset, ...]:
         """Return the presets for a forget set of these kinds, the recommended one first."""
-        return tuple(preset for preset in self.presets if kinds <= preset.suits)
+        return tuple(preset for preset in self.presets if kinds <= self.suits & preset.suits)
 
     def preset(self, name: str = "", kinds: Set[str] = frozenset({CLASS})) -> Preset:
         """Return the preset of that name, or the first that suits all kinds of the forget set. Raises NotFoundError."""

@@ -29,13 +29,13 @@ from core.methods.base import (
     Facts,
     Method,
     Networks,
-    Preset,
     SearchRange,
     StageOutput,
     Terms,
     Train,
+    default_preset,
 )
-from core.methods.common import Group, at_least, forgetting, forgotten_classes, limited, optimiser_parameters
+from core.methods.common import Group, forgetting, forgotten_classes, optimiser_parameters
 from core.methods.losses import cross_entropies, hidden_classes, mean_of
 from core.parameters import Parameter, Values
 
@@ -89,7 +89,6 @@ def shrink(values: Values, facts: Facts) -> list[Train]:
             "shrink the class",
             toward_labels,
             values,
-            length=at_least(values.epochs, facts.forget, values.batch, values.min_steps),
             refresh=forgotten_classes,
             prepare=nearest_wrong,
             needs=("teacher",),
@@ -118,14 +117,11 @@ BOUNDARY_SHRINK = Method(
     needs=("forget set", "teacher"),
     suits=WHOLE,
     presets=(
-        Preset(
-            "default",
-            "Default",
+        default_preset(
             "400 steps at least, and larger ones than published, with which the other classes settle again; chosen on "
             "digits and Fashion-MNIST. Published step sizes start at 1e-5 with momentum 0.9 and are searched for every "
             "model.",
             {"min_steps": 400},
-            suits=WHOLE,
         ),
     ),
     notes=(
@@ -158,15 +154,7 @@ def toward_extra(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Te
 
 def expand(values: Values, facts: Facts) -> list[Train]:
     """One stage over the forget set."""
-    return [
-        forgetting(
-            "expand into an extra class",
-            toward_extra,
-            values,
-            length=limited(values.epochs, facts.forget, values.batch, values.max_steps),
-            refresh=extra_row,
-        )
-    ]
+    return [forgetting("expand into an extra class", toward_extra, values, refresh=extra_row)]
 
 
 BOUNDARY_EXPAND = Method(
@@ -181,13 +169,10 @@ BOUNDARY_EXPAND = Method(
     needs=("forget set",),
     suits=WHOLE,
     presets=(
-        Preset(
-            "default",
-            "Default",
+        default_preset(
             "At most 30 small steps, because nothing holds the images to keep; chosen on digits and Fashion-MNIST. "
             "Published step sizes start at 1e-5 with momentum 0.9 and are searched for every model.",
             {"max_steps": 30},
-            suits=WHOLE,
         ),
     ),
     notes=(

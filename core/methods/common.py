@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 
-from core.data.batches import Batch, batches_in
-from core.methods.base import Aux, Context, Facts, Length, Loss, Optimiser, StageOutput, Terms, Train
+from core.data.batches import Batch
+from core.methods.base import Aux, Context, Length, Loss, Optimiser, Reads, StageOutput, Terms, Train
 from core.parameters import Parameter, Values
 
 OPTIMISERS = ("sgd", "nesterov", "adamw")
@@ -115,14 +116,10 @@ def optimiser_of(values: Values, *, lr: float | None = None, span: str = "stage"
     )
 
 
-def limited(epochs: float, images: int, batch: int, most: int) -> Length:
-    """Return so many passes over a set of `images`, cut off after `most` steps; 0: not cut off."""
-    return Length(steps=most) if 0 < most < batches_in(epochs, images, batch) else Length(epochs=epochs)
-
-
-def at_least(epochs: float, images: int, batch: int, least: int) -> Length:
-    """Return so many passes over a set of `images`, or `least` steps where that is more."""
-    return Length(steps=least) if least > batches_in(epochs, images, batch) else Length(epochs=epochs)
+def in_shapes(flat: torch.Tensor, like: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Cut a vector into tensors by name, in the order and the shapes of `like`."""
+    parts = flat.split([value.numel() for value in like.values()])
+    return {name: part.reshape(value.shape) for (name, value), part in zip(like.items(), parts, strict=True)}
 
 
 def classification(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
@@ -135,23 +132,31 @@ def forgotten_classes(context: Context) -> Aux:
     return {"forget_classes": torch.tensor(context.forget_classes, dtype=torch.int64, device=context.device)}
 
 
-def forgetting(name: str, loss: Loss, values: Values, **own: Any) -> Train:
-    """Return `epochs` passes over the forget set; `own` replaces what a stage of that kind has.
+def training(name: str, phase: str, reads: Reads, loss: Loss, values: Values, **own: Any) -> Train:
+    """Return a stage with the length, batch size and optimiser that a method's parameters say.
 
-    Batch norm keeps its statistics, because only images to forget pass; these are not augmented.
+    Its length is `epochs` passes over the set it reads, within `min_steps` and `max_steps` where a method declares
+    these. `own` are further fields of the stage, and replacements of the three.
     """
-    usual = {"reads": "forget", "length": Length(epochs=values.epochs) if "epochs" in values else Length()}
-    usual |= {"batch": values.batch, "optimiser": optimiser_of(values), "batch_norm": "frozen", "augment": False}
-    return Train(name, "forget", loss=loss, **{**usual, **own})
+    least, most = int(values.get("min_steps", 0)), int(values.get("max_steps", 0))
+    length = Length(float(values.get("epochs", 0)), least=least, most=most)
+    usual = {"length": length, "batch": values.batch, "optimiser": optimiser_of(values)}
+    return Train(name, phase, reads, loss, **{**usual, **own})
+
+
+def forgetting(name: str, loss: Loss, values: Values, reads: Reads = "forget", **own: Any) -> Train:
+    """Return a stage that forgets. Batch norm keeps its statistics, and images are not augmented, unless `own` says so.
+
+    Statistics stay because they would drift to the images to forget where only these pass.
+    """
+    return training(name, "forget", reads, loss, values, **{"batch_norm": "frozen", "augment": False, **own})
 
 
 def contrasting(name: str, loss: Loss, values: Values, **own: Any) -> Train:
-    """Return `epochs` passes over the retain set with batches of the forget set beside them."""
-    return forgetting(name, loss, values, **{"reads": "retain", "beside": "forget", "augment": True, **own})
+    """Return passes over the retain set with a batch of the forget set beside each batch, augmented."""
+    return forgetting(name, loss, values, "retain", beside="forget", augment=True, **own)
 
 
-def keeping(name: str, values: Values, facts: Facts, loss: Loss = classification, **own: Any) -> Train:
-    """Return passes over the retain set in the one order that all methods share, `min_steps` at least where set."""
-    length = at_least(values.epochs, facts.retain, values.batch, int(values.get("min_steps", 0)))
-    usual = {"phase": "recover", "batch": values.batch, "optimiser": optimiser_of(values), "stream": "train"}
-    return Train(name, reads="retain", loss=loss, length=length, **{**usual, **own})
+def keeping(name: str, values: Values, loss: Loss = classification, phase: str = "recover", **own: Any) -> Train:
+    """Return passes over the retain set, in the one order that original, retrained and fine-tuned models share."""
+    return training(name, phase, "retain", loss, values, stream="train", **own)

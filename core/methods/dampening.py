@@ -68,9 +68,9 @@ def dampened(
     return changed, chosen / max(1, total)
 
 
-def dampen(context: Context, importance: Measure, largest: float) -> None:
-    """Dampen the network's weights by importances of this kind. `largest`: |D| / |D_f|, where alpha ceases to act."""
-    values = context.values
+def dampen(context: Context, importance: Measure) -> None:
+    """Dampen the network's weights by importances of this kind."""
+    values, facts = context.values, context.facts
     limit = values.importance_samples or None
     on_all, on_forget = importance(context, "all", limit), importance(context, "forget", limit)
     before = weights_of(context)
@@ -78,18 +78,19 @@ def dampen(context: Context, importance: Measure, largest: float) -> None:
     def at(alpha: float) -> tuple[dict[str, torch.Tensor], float]:
         return dampened(before, on_all, on_forget, alpha, values.dampening)
 
-    alpha = strength_of(context, lambda alpha: at(alpha)[0], values.alpha, largest, LOWEST_ALPHA)
+    without_effect = facts.images / facts.forget
+    alpha = strength_of(context, lambda alpha: at(alpha)[0], values.alpha, without_effect, LOWEST_ALPHA)
     weights, share = at(alpha)
     context.say(f"Dampened {100 * share:.2f} % of the weights at alpha {alpha:.3g}.")
     write(context, weights)
 
 
-def dampening_parameters(alpha: float, importance: str) -> tuple[Parameter, ...]:
-    """Return the parameters of dampening; `alpha` is used where it is not searched."""
+def dampening_parameters(importance: str) -> tuple[Parameter, ...]:
+    """Return the parameters of dampening by what the form calls `importance`."""
     return (
         STRENGTH(
             "alpha",
-            alpha,
+            3.0,
             f"Dampen weights whose {importance} on the forget set is more than so many times that on all images; "
             "published: 10 to 50 with gradients of batches. From (all images / forget images) on it changes nothing.",
             high=1e9,
@@ -115,13 +116,20 @@ def dampening_parameters(alpha: float, importance: str) -> tuple[Parameter, ...]
     )
 
 
-def dampening_method(importance: str, **card: Any) -> Method:
-    """Return a method that dampens by what the form calls `importance`; `card` holds what is its own.
+def dampening_method(importance: Measure, called: str, **card: Any) -> Method:
+    """Return a method that dampens by this kind of importance, `called` so in its form; `card` holds what is its own.
 
     That it searches for alpha, its presets and what it reads do not depend on the kind of importance.
     """
+
+    def plan(values: Values, facts: Facts) -> list[Edit]:
+        sets = (facts.images, facts.forget)
+        measured = sum(min(images, values.importance_samples or images) for images in sets)
+        return [edit_of("dampen", partial(dampen, importance=importance), values, facts, measured)]
+
     return closed_form(
-        parameters=dampening_parameters(3.0, importance),
+        plan=plan,
+        parameters=dampening_parameters(called),
         needs=("forget set", "retain set"),
         presets=PRESETS,
         search=(SearchRange("dampening", 0.1, 1.0),),
@@ -129,27 +137,14 @@ def dampening_method(importance: str, **card: Any) -> Method:
     )
 
 
-def dampening(values: Values, facts: Facts, importance: Measure) -> list[Edit]:
-    """Return the edit a measure of importance makes; from the inverse share of the forget set on it does nothing."""
-    everything = facts.forget + facts.retain
-    edit = partial(dampen, importance=importance, largest=everything / facts.forget)
-    measured = sum(min(images, values.importance_samples or images) for images in (everything, facts.forget))
-    return [edit_of("dampen", edit, values, facts, measured)]
-
-
-def by_loss(values: Values, facts: Facts) -> list[Edit]:
-    """One change of weights."""
-    return dampening(values, facts, fisher_importance)
-
-
 SSD = dampening_method(
+    fisher_importance,
     "importance",
     id="ssd",
     title="Selective synaptic dampening",
     summary="Shrinks the weights that matter more for the forget set than for all images; no training. "
     "It can hardly tell single images from the rest of their class.",
     citation="Foster, Schoepf, Brintrup 2024 (arXiv 2308.07707)",
-    plan=by_loss,
     notes=(
         "Published constants (alpha 10 for ResNet-18) are for gradients of batch means; with gradients of single "
         "images alpha acts only below the ratio of all images to forget images, so it is searched.",
@@ -176,19 +171,14 @@ def output_importance(context: Context, which: str, limit: int | None) -> Import
     return {name: value / max(1, count) for name, value in total.items()}
 
 
-def by_outputs(values: Values, facts: Facts) -> list[Edit]:
-    """One change of weights."""
-    return dampening(values, facts, output_importance)
-
-
 LFSSD = dampening_method(
+    output_importance,
     "pull on the outputs",
     id="lfssd",
     title="Label-free dampening",
     summary="Shrinks the weights that move the outputs more for the forget set than for all images; needs no labels. "
     "It can hardly tell single images from the rest of their class.",
     citation="Foster, Fogarty, Schoepf, Öztireli, Brintrup 2024 (arXiv 2402.19308)",
-    plan=by_outputs,
     notes=(
         "Published constants (alpha 10 for a class, 3.5 for single images) are for gradients of batch means; with "
         "gradients of single images alpha acts only below the ratio of all images to forget images, so it is searched.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.methods.base import Facts, Method, Preset, Train
+from core.methods.base import Facts, Method, Train, default_preset
 from core.methods.common import Group, keeping, optimiser_parameters
 from core.parameters import Values
 
@@ -11,7 +11,7 @@ TRAINING = Group("Training")
 
 def plan(values: Values, facts: Facts) -> list[Train]:
     """Train on the retain set from the original weights."""
-    return [keeping("fine-tune", values, facts)]
+    return [keeping("fine-tune", values)]
 
 
 FINETUNE = Method(
@@ -27,9 +27,7 @@ FINETUNE = Method(
     plan=plan,
     needs=("retain set",),
     presets=(
-        Preset(
-            "default",
-            "Default",
+        default_preset(
             "A step above the literature's 0.01 to 0.1, which forget nothing in a few passes, and 200 steps at least; "
             "chosen on digits and Fashion-MNIST.",
             {"min_steps": 200},

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import torch
 
-from core.data.batches import Batch, batches_in, batches_per_epoch
-from core.methods.base import Aux, Context, Facts, Length, Train
+from core.data.batches import Batch, batches_per_epoch
+from core.methods.base import Aux, Context, Facts, Train
 from core.methods.common import Group
 from core.parameters import Parameter, Values
 
@@ -46,13 +46,10 @@ def stop_accuracy(group: Group, default: float) -> Parameter:
 
 
 def until_goal(stage: Train, values: Values, facts: Facts) -> Train:
-    """Return the stage with `epochs` passes over the forget set, `max_steps` at most, that ends at its goals."""
-    per_pass = batches_per_epoch(facts.forget, stage.batch)
-    total = batches_in(values.epochs, facts.forget, stage.batch)
-    stage = replace(stage, length=Length(steps=min(total, values.max_steps or total)))
+    """Return a stage over the forget set with the rule that ends it once its goals are reached."""
     if values.goal == "none":
         return stage
-    every = max(1, round(per_pass / values.checks))
+    every = max(1, round(batches_per_epoch(facts.forget, stage.batch) / values.checks))
     every = min(every, values.check_steps or every)
     return replace(stage, refresh=look, refresh_every=every, until=reached, until_every=every)
 

@@ -9,7 +9,7 @@ from core.data.batches import Batch
 from core.errors import RunError
 from core.methods.base import WHOLE, Aux, Context, Edit, Facts, Method, Preset, Stage, StageOutput, Terms
 from core.methods.common import Group, forgetting, forgotten_classes, optimiser_parameters
-from core.methods.losses import hidden_classes, masked_distillation
+from core.methods.losses import columns, masked_distillation
 from core.parameters import Values
 
 EDIT = Group("Edit")
@@ -55,12 +55,7 @@ def silent_row(weight: torch.Tensor, features: torch.Tensor, forget_classes: tup
 
 def distil(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
     """KL of the original's ranking without the forgotten classes to the head's outputs."""
-    assert out.teacher is not None
-    hidden = torch.zeros_like(out.logits, dtype=torch.bool)
-    hidden[:, aux["forget_classes"]] = True
-    forgotten = hidden_classes("forget classes", batch.labels, out.logits.shape[1], aux["forget_classes"])
-    hidden = torch.where(batch.forget[:, None], forgotten, hidden)
-    return {"loss": masked_distillation(out.logits, out.teacher, hidden)}
+    return {"loss": masked_distillation(out.logits, out.teacher, columns(out.logits, aux["forget_classes"]))}
 
 
 def plan(values: Values, facts: Facts) -> list[Stage]:
@@ -96,13 +91,12 @@ HEAD_ONLY = Method(
     needs=("forget classes",),
     suits=WHOLE,
     presets=(
-        Preset("mask", "Mask the rows", "Instant; the plainest output-only edit.", {"variant": "mask"}, WHOLE),
+        Preset("mask", "Mask the rows", "Instant; the plainest output-only edit.", {"variant": "mask"}),
         Preset(
             "distil",
             "Distil the head",
             "The strongest output-only edit: it also mimics the other classes.",
             {"variant": "distil"},
-            WHOLE,
         ),
     ),
 )

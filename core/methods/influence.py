@@ -14,12 +14,11 @@ which need A only as a product: the same matrix, with four vectors in memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 
 import torch
 
 from core.methods.base import Context, Edit, Facts, Preset, SearchRange, for_singles
-from core.methods.common import Group
+from core.methods.common import Group, in_shapes
 from core.methods.losses import cross_entropies
 from core.methods.strength import STRENGTH, closed_form, edit_of, search_parameters, strength_of, weights_of, write
 from core.parameters import Values
@@ -59,8 +58,9 @@ def solve(rows: Rows, vector: torch.Tensor, damping: float) -> torch.Tensor:
     return solution
 
 
-def removal(context: Context, share: float) -> dict[str, torch.Tensor]:
-    """Return v by parameter name: what taking the forget set out adds to the gradient, for `share` = |D_f| / |D|."""
+def removal(context: Context) -> dict[str, torch.Tensor]:
+    """Return v by parameter name: what taking the forget set out adds to the gradient."""
+    share = context.facts.forget / context.facts.images
     forget, retain = context.gradient("forget", cross_entropies), context.gradient("retain", cross_entropies)
     return {name: share * (forget[name] - retain[name]) for name in forget}
 
@@ -82,15 +82,14 @@ def single_gradients(context: Context, limit: int | None) -> Rows:
     return lambda: kept
 
 
-def step_away(context: Context, share: float) -> None:
+def step_away(context: Context) -> None:
     """Take the step, with a scale that images to keep bear."""
     values = context.values
     before = weights_of(context)
-    wanted = removal(context, share)
+    wanted = removal(context)
     flat = torch.cat([wanted[name].flatten() for name in before])
     change = solve(single_gradients(context, values.samples or None), flat, values.damping)
-    parts = change.split([weight.numel() for weight in before.values()])
-    step = {name: part.reshape(weight.shape) for (name, weight), part in zip(before.items(), parts, strict=True)}
+    step = in_shapes(change, before)
 
     def at(scale: float) -> dict[str, torch.Tensor]:
         return {name: weight + scale * step[name] for name, weight in before.items()}
@@ -102,10 +101,8 @@ def step_away(context: Context, share: float) -> None:
 
 def plan(values: Values, facts: Facts) -> list[Edit]:
     """One change of weights."""
-    everything = facts.forget + facts.retain
-    edit = partial(step_away, share=facts.forget / everything)
-    measured = everything + min(facts.retain, values.samples or facts.retain)  # where single gradients fit memory
-    return [edit_of("step away", edit, values, facts, measured)]
+    measured = facts.images + min(facts.retain, values.samples or facts.retain)  # where single gradients fit memory
+    return [edit_of("step away", step_away, values, facts, measured)]
 
 
 INFLUENCE = closed_form(

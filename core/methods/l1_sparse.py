@@ -11,7 +11,19 @@ import torch.nn.functional as F
 from torch import nn
 
 from core.data.batches import Batch
-from core.methods.base import Aux, Context, Facts, Method, Preset, SearchRange, StageOutput, Terms, Train, for_singles
+from core.methods.base import (
+    Aux,
+    Context,
+    Facts,
+    Method,
+    Preset,
+    SearchRange,
+    StageOutput,
+    Terms,
+    Train,
+    default_preset,
+    for_singles,
+)
 from core.methods.common import Group, keeping, optimiser_parameters
 from core.parameters import Values
 
@@ -60,7 +72,6 @@ def plan(values: Values, facts: Facts) -> list[Train]:
         keeping(
             "fine-tune under the penalty",
             values,
-            facts,
             sparse_classification,
             refresh=normalising_parameters,
             needs=("parameters",),
@@ -94,9 +105,7 @@ L1_SPARSE = Method(
     needs=("retain set",),
     presets=(
         for_singles("Half the step: enough to lose what was learnt by heart.", {"l1": 0.003, "lr": 0.1}),
-        Preset(
-            "default",
-            "Default",
+        default_preset(
             "Step size and penalty for small networks, where the product of both and of the steps decides, so 400 "
             "steps at least; chosen on digits and Fashion-MNIST.",
             {"epochs": 3.0, "l1": 0.0002, "min_steps": 400},

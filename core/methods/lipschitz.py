@@ -11,7 +11,18 @@ import dataclasses
 import torch
 
 from core.data.batches import Batch
-from core.methods.base import Aux, Facts, Method, Networks, Preset, SearchRange, StageOutput, Terms, Train, for_singles
+from core.methods.base import (
+    Aux,
+    Facts,
+    Method,
+    Networks,
+    SearchRange,
+    StageOutput,
+    Terms,
+    Train,
+    default_preset,
+    for_singles,
+)
 from core.methods.common import Group, forgetting, optimiser_parameters
 from core.methods.goals import explain_goal, goal_parameters, judges_by_unseen, pull, until_goal
 from core.methods.losses import mean_of
@@ -53,8 +64,9 @@ def smoothness(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Term
 
 def plan(values: Values, facts: Facts) -> list[Train]:
     """Passes over the forget set until the goal is reached."""
-    prepared = {"prepare": with_noisy_copies, "copies": values.copies}
-    stage = forgetting("smooth around the forget set", smoothness, values, **prepared)
+    stage = forgetting(
+        "smooth around the forget set", smoothness, values, prepare=with_noisy_copies, copies=values.copies
+    )
     return [until_goal(stage, values, facts)]
 
 
@@ -95,9 +107,7 @@ LIPSCHITZ = Method(
             "Small steps until the images are guessed no better than unseen ones.",
             {"goal": "unseen accuracy", "max_steps": 200, "check_steps": 1},
         ),
-        Preset(
-            "default",
-            "Default",
+        default_preset(
             "A look at the goal after each step, and 200 steps at most. Published step sizes go from 0.0003 for a "
             "VGG16 to 1.5 for a vision transformer, searched for each.",
             {"epochs": 100.0, "max_steps": 200, "check_steps": 1},

@@ -26,6 +26,13 @@ def hidden_classes(
     return hidden & ~hidden.all(dim=1, keepdim=True)
 
 
+def columns(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """Return (n, K) bool: the columns of these classes, (f,) int64, in logits (n, K)."""
+    chosen = torch.zeros_like(logits, dtype=torch.bool)
+    chosen[:, classes] = True
+    return chosen
+
+
 def masked_distillation(
     logits: torch.Tensor,
     teacher: torch.Tensor,

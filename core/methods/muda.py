@@ -28,7 +28,6 @@ import torch.nn.functional as F
 
 from core.data.batches import Batch, derive_seed
 from core.methods.base import (
-    BOTH,
     WHOLE,
     Alternate,
     Aux,
@@ -45,10 +44,19 @@ from core.methods.base import (
     Train,
     for_singles,
 )
-from core.methods.common import OPTIMISER, Group, forgotten_classes, optimiser_of, optimiser_parameters
+from core.methods.common import (
+    OPTIMISER,
+    Group,
+    forgetting,
+    forgotten_classes,
+    optimiser_of,
+    optimiser_parameters,
+    training,
+)
 from core.methods.losses import (
     DIRECTIONS,
     MASKS,
+    columns,
     cross_entropies,
     hidden_classes,
     masked_distillation,
@@ -149,7 +157,6 @@ def forget(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
         matched = quantile_matching(losses, aux["unseen_losses"], batch.weights, batch.alone)
         terms["loss matching"] = values.w_match * matched
     if values.w_sd > 0:
-        assert out.teacher is not None
         hidden = hidden_classes(values.mask, batch.labels, out.logits.shape[1], aux["forget_classes"])
         hidden = hidden & ~batch.alone[:, None]
         terms["distillation"] = values.w_sd * masked_distillation(
@@ -162,9 +169,7 @@ def recover(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
     """Loss of the recover phase."""
     terms = {"classification": F.cross_entropy(out.logits, batch.labels)}
     if values.w_kd > 0:
-        assert out.teacher is not None
-        hidden = torch.zeros_like(out.logits, dtype=torch.bool)
-        hidden[:, aux["forget_classes"]] = True
+        hidden = columns(out.logits, aux["forget_classes"])
         terms["retain distillation"] = values.w_kd * masked_distillation(
             out.logits, out.teacher, hidden, values.temperature, values.direction
         )
@@ -193,33 +198,31 @@ def forgotten(context: Context) -> bool:
 def plan(values: Values, facts: Facts) -> list[Stage]:
     """Lay out rounds of forget and recover phases, behind a re-learnt tail where asked for."""
     blocks = values.relearn_blocks or values.last_blocks
-    shared = {"batch": values.batch, "tunes": f"last-{blocks}" if blocks else "all"}
-    shared["cached"] = bool(blocks) and values.cache_front
-    recover_stage = Train(
-        name="recover",
-        phase="recover",
-        reads="retain",
-        loss=recover,
+    tuned: dict[str, Any] = {"tunes": f"last-{blocks}" if blocks else "all"}
+    tuned["cached"] = bool(blocks) and values.cache_front
+    recover_stage = training(
+        "recover",
+        "recover",
+        "retain",
+        recover,
+        values,
         length=Length(steps=_steps(values.recover_share * facts.retain, values)),
         optimiser=optimiser_of(values, lr=values.lr * values.recover_lr_factor, span="run"),
-        keeps=("forget_classes",),
         needs=("teacher",) if values.w_kd > 0 else (),
         share=values.retain_share,
-        **shared,
+        **tuned,
     )
-    forget_stage = Train(
-        name="forget",
-        phase="forget",
-        reads="forget",
-        loss=forget,
+    forget_stage = forgetting(
+        "forget",
+        forget,
+        values,
         length=Length(steps=_steps(values.forget_epochs * facts.forget, values)),
         optimiser=optimiser_of(values, span="run"),
         refresh=retain_basis,
         refresh_every=values.refresh_every,
         batch_norm=values.batch_norm,
         needs=("teacher",) if values.w_sd > 0 else (),
-        augment=False,
-        **shared,
+        **tuned,
     )
     stages: list[Stage] = []
     if values.relearn_blocks and values.rounds and values.lr:  # without rounds or steps the model stays as it is
@@ -242,7 +245,7 @@ def _round(values: Values, name: str, forget_stage: Train, recover_stage: Train)
     if values.alternation == "batch" and forget_steps and recover_steps:
         turns = max(1, round(recover_steps / forget_steps))
         return [Alternate(name, (forget_stage, *[recover_stage] * turns), until)]
-    if not forget_steps:  # whose constants it would have kept
+    if not forget_steps:  # which would have made its constants
         recover_stage = replace(recover_stage, refresh=forgotten_classes)
     named = (replace(forget_stage, name=f"forget, {name}"), replace(recover_stage, name=f"recover, {name}"))
     phases = [stage for stage in named if stage.length.steps]
@@ -438,7 +441,6 @@ MUDA = Method(
             "closes the gaps of features and outputs. It costs a tenth of retraining on 60,000 images, and up to as "
             "much on a few thousand, where its phases have their fewest steps.",
             RELEARNT,
-            suits=BOTH,
         ),
         Preset(
             "thorough",
@@ -452,8 +454,6 @@ MUDA = Method(
             "The paper's scheme",
             "Alignment and self-distillation through the whole network as far as the paper is known, without fresh "
             "weights: closes alignment, leaves half of the linear probe's gap.",
-            {},
-            BOTH,
         ),
         Preset(
             "slow-motion",

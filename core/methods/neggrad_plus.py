@@ -14,7 +14,7 @@ from functools import partial
 import torch
 
 from core.data.batches import Batch
-from core.methods.base import Aux, Facts, Method, Preset, SearchRange, StageOutput, Terms, Train, for_singles
+from core.methods.base import Aux, Facts, Method, SearchRange, StageOutput, Terms, Train, default_preset, for_singles
 from core.methods.common import Group, contrasting, optimiser_parameters
 from core.methods.losses import cross_entropies, mean_over
 from core.parameters import Values
@@ -26,8 +26,7 @@ def retain_weight(values: Values, facts: Facts) -> float:
     """Return a, 0..1: as set, or such that a forget image counts `image_weight` times as much as an image to keep."""
     if values.retain_weight > 0:
         return float(values.retain_weight)
-    pull = values.image_weight * facts.forget
-    return facts.retain / max(1e-12, facts.retain + pull)
+    return facts.retain / (facts.retain + values.image_weight * facts.forget)
 
 
 def contrast(out: StageOutput, batch: Batch, aux: Aux, values: Values, *, a: float) -> Terms:
@@ -98,9 +97,7 @@ NEGGRAD_PLUS = Method(
             "A forget image stops at a low loss, because unseen images of a class that stays are mostly right.",
             {"ceiling": 1.0, "schedule": "constant"},
         ),
-        Preset(
-            "default",
-            "Default",
+        default_preset(
             "Every image has the same weight; published weights of the forget set go from 0.0001 to 0.15.",
             {"single_ceiling": 1.0},
         ),

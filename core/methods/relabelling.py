@@ -19,7 +19,6 @@ masked weights back after every step.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -37,9 +36,10 @@ from core.methods.base import (
     StageOutput,
     Terms,
     Train,
+    default_preset,
     for_singles,
 )
-from core.methods.common import Group, classification, limited, optimiser_of, optimiser_parameters
+from core.methods.common import Group, classification, in_shapes, optimiser_of, optimiser_parameters, training
 from core.methods.losses import cross_entropies, mean_of
 from core.parameters import Values
 
@@ -77,15 +77,12 @@ RELABELLING = (
 )
 
 
-def draws(context: Context, *, count: int, number: int) -> Aux:
-    """Return a number in [0, 1) for each of `count` sample ids, and which labels each class may get."""
+def draws(context: Context, *, number: int) -> Aux:
+    """Return a number in [0, 1) for each sample id, (n_train,), the `number`-th; and which labels a class may get."""
     generator = torch.Generator().manual_seed(derive_seed(context.seed, "wrong labels", number))
-    return {
-        "draws": torch.rand(count, generator=generator).to(context.device),
-        "allowed": allowed_labels(context.values.labels, context.num_classes, context.forget_classes).to(
-            context.device
-        ),
-    }
+    drawn = torch.rand(context.facts.images, generator=generator)
+    allowed = allowed_labels(context.values.labels, context.num_classes, context.forget_classes)
+    return {"draws": drawn.to(context.device), "allowed": allowed.to(context.device)}
 
 
 def allowed_labels(rule: str, num_classes: int, forget_classes: tuple[int, ...]) -> torch.Tensor:
@@ -120,57 +117,42 @@ def relabelled(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Term
     return {"loss": mean_of(cross_entropies(out.logits, labels), batch.weights)}
 
 
-def relabelling_stages(
-    values: Values, facts: Facts, first: Callable[[Context], Aux] | None = None, keeps: tuple[str, ...] = ()
-) -> list[Train]:
-    """Lay out the passes. `first` makes further constants before the first step; `keeps` names those that stay."""
-    count = facts.forget + facts.retain
+def relabelling_stages(values: Values, facts: Facts) -> list[Train]:
+    """Lay out the passes: wrong labels on the forget set, true ones on the others, in turn or in the same batches."""
     mixed = values.order == "mixed"
-    relabel = Train(
-        name="relabel",
-        phase="forget",
-        reads="all" if mixed else "forget",
-        loss=relabelled,
-        length=Length(epochs=1) if mixed else limited(1, facts.forget, values.batch, values.max_steps),
-        batch=values.batch,
+    relabel = training(
+        "relabel",
+        "forget",
+        "all" if mixed else "forget",
+        relabelled,
+        values,
+        length=Length(1, most=0 if mixed else values.max_steps),
         optimiser=optimiser_of(values, span="run"),
-        keeps=keeps,
         batch_norm="train" if mixed else "frozen",
     )
     recover = replace(
-        relabel,
-        name="recover",
-        phase="recover",
-        reads="retain",
-        loss=classification,
-        length=Length(epochs=1),
-        batch_norm="train",
+        relabel, phase="recover", reads="retain", loss=classification, length=Length(1), batch_norm="train"
     )
     stages: list[Train] = []
     for number in range(values.epochs):
-        drawn = partial(draws, count=count, number=number if values.draw == "every pass" else 0)
-        refresh = partial(_both, first, drawn) if first is not None and number == 0 else drawn
         of = f"pass {number + 1} of {values.epochs}"
-        stages.append(replace(relabel, name=f"relabel, {of}", refresh=refresh))
+        drawn = partial(draws, number=number if values.draw == "every pass" else 0)
+        stages.append(replace(relabel, name=f"relabel, {of}", refresh=drawn))
         if not mixed:
             stages.append(replace(recover, name=f"recover, {of}"))
     return stages
 
 
-def _both(one: Callable[[Context], Aux], other: Callable[[Context], Aux], context: Context) -> Aux:
-    return {**one(context), **other(context)}
-
-
-def everywhere(values: Values, facts: Facts) -> list[Train]:
-    """Pass after pass of relabelling and recovering."""
-    return relabelling_stages(values, facts)
+def explain_own_labels(values: Values, facts: Facts) -> list[str]:
+    """Say how many images are taught what they know already, where any are."""
+    if values.labels != "any class":
+        return []
+    return [f"One in {facts.num_classes} images is taught its own label again: any class may be drawn."]
 
 
 def explain_labels(values: Values, facts: Facts) -> tuple[str, ...]:
     """Say what images are taught where that is not what it seems."""
-    parts = []
-    if values.labels == "any class":
-        parts.append(f"One in {facts.num_classes} images is taught its own label again: any class may be drawn.")
+    parts = explain_own_labels(values, facts)
     if facts.single_images:
         parts.append("Single images are taught to be wrong, which unseen images of their class are not.")
     return tuple(parts)
@@ -185,15 +167,13 @@ RANDOM_LABELS = Method(
     "variants as in the code of Fan et al. 2024 (arXiv 2310.12508, MIT licence)",
     group="relabelling",
     parameters=(*RELABELLING, *optimiser_parameters(lr=0.03, schedule="cosine", batch=64)),
-    plan=everywhere,
+    plan=relabelling_stages,
     needs=("forget set", "retain set"),
     presets=(
         for_singles(
             "Ours, with small steps, because a wrong label is more than unseen images have.", {"lr": 0.01, "epochs": 1}
         ),
-        Preset(
-            "default",
-            "Default",
+        default_preset(
             "Ours: one wrong label an image, a class that stays, forget set first, at most 10 steps of it in a pass; "
             "chosen on digits and Fashion-MNIST.",
             {"lr": 0.01, "epochs": 4, "max_steps": 10},
@@ -236,6 +216,11 @@ def saliency_mask(context: Context) -> Aux:
     return {f"mask/{name}": chosen for name, chosen in top_share(gradient, context.values.share).items()}
 
 
+def mask_and_draws(context: Context) -> Aux:
+    """Return what is constant from the first pass on: the mask, and the first draws."""
+    return {**saliency_mask(context), **draws(context, number=0)}
+
+
 def top_share(gradient: dict[str, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
     """Return where the largest `share` of all entries by size lies, across tensors: bool in each one's shape.
 
@@ -244,21 +229,19 @@ def top_share(gradient: dict[str, torch.Tensor], share: float) -> dict[str, torc
     sizes = torch.cat([value.abs().flatten() for value in gradient.values()])
     chosen = torch.zeros(len(sizes), dtype=torch.bool, device=sizes.device)
     chosen[sizes.topk(round(share * len(sizes)), sorted=False).indices] = True
-    parts = chosen.split([value.numel() for value in gradient.values()])
-    return {name: part.reshape(value.shape) for (name, value), part in zip(gradient.items(), parts, strict=True)}
+    return in_shapes(chosen, gradient)
 
 
 def on_salient_weights(values: Values, facts: Facts) -> list[Train]:
-    """Random labels with a mask that is made before the first step and kept to the last."""
-    return relabelling_stages(values, facts, first=saliency_mask, keeps=("mask/",))
+    """Lay out the passes of random labels, with a mask that is made before the first step and stays to the last."""
+    stages = relabelling_stages(values, facts)
+    return [replace(stage, refresh=mask_and_draws) for stage in stages[:1]] + stages[1:]
 
 
 def explain_mask(values: Values, facts: Facts) -> tuple[str, ...]:
     """Say how much may move."""
-    parts = [f"{100 * values.share:.0f} % of all weights may move; the others stay as they are."]
-    if values.labels == "any class":
-        parts.append(f"One in {facts.num_classes} images is taught its own label again: any class may be drawn.")
-    return tuple(parts)
+    movable = f"{100 * values.share:.0f} % of all weights may move; the others stay as they are."
+    return (movable, *explain_own_labels(values, facts))
 
 
 SALUN = Method(
@@ -283,9 +266,7 @@ SALUN = Method(
     needs=("forget set", "retain set"),
     presets=(
         for_singles("Small steps, because a wrong label is more than unseen images have.", {"lr": 0.01, "epochs": 1}),
-        Preset(
-            "default",
-            "Default",
+        default_preset(
             "Half of the weights, as published, with wrong labels that are wrong and at most 10 steps toward them in a "
             "pass; chosen on digits and Fashion-MNIST.",
             {"lr": 0.02, "max_steps": 10},

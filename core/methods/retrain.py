@@ -33,7 +33,7 @@ def assumed_recipe(images: int) -> dict[str, Any]:
 
 def plan(values: Values, facts: Facts) -> list[Train]:
     """Pass after pass over the same stream of samples for original and retrained ("order with holes")."""
-    return [keeping("train", values, facts, phase="train")]
+    return [keeping("train", values, phase="train")]
 
 
 RETRAIN = Method(

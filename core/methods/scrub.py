@@ -14,7 +14,6 @@ The publication calls the two weights alpha and gamma, and not always the same w
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -30,14 +29,15 @@ from core.methods.base import (
     Length,
     Method,
     Preset,
+    Refresh,
     SearchRange,
     Stage,
     StageOutput,
     Terms,
-    Train,
+    default_preset,
     for_singles,
 )
-from core.methods.common import Group, limited, optimiser_of, optimiser_parameters
+from core.methods.common import Group, optimiser_of, optimiser_parameters, training
 from core.methods.goals import GOAL_SAMPLES, stop_accuracy
 from core.methods.losses import divergence, mean_of
 from core.parameters import Values
@@ -53,13 +53,11 @@ FEWEST_PASSES = 2  # before a goal ends a run: the first leaves small networks f
 
 def leave(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
     """Minus the divergence from the original: what a max pass minimises."""
-    assert out.teacher is not None
     return {"loss": -mean_of(divergence(out.logits, out.teacher, values.temperature), batch.weights)}
 
 
 def stay(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
     """Cross-entropy and divergence from the original, weighed: what a min pass minimises."""
-    assert out.teacher is not None
     classification = F.cross_entropy(out.logits, batch.labels)
     distillation = divergence(out.logits, out.teacher, values.temperature).mean()
     return {
@@ -179,24 +177,16 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
     """Lay out max and min passes; a snapshot is taken where the next pass begins, a goal is looked at where it ends."""
     rewinding, goal = rewinds(values, facts), has_goal(values, facts)
     skips = goal or (values.goal != "none" and facts.class_images > 0)
-    minimise = Train(
-        name="min",
-        phase="recover",
-        reads="retain",
-        loss=stay,
-        length=Length(epochs=1),
-        batch=values.batch,
-        optimiser=optimiser_of(values, span="run"),
-        keeps=(SNAPSHOT,) if rewinding else (RETAIN,) if goal else (),
-        needs=("teacher",),
+    one_schedule = optimiser_of(values, span="run")
+    minimise = training(
+        "min", "recover", "retain", stay, values, length=Length(1), optimiser=one_schedule, needs=("teacher",)
     )
     maximise = replace(
         minimise,
-        name="max",
         phase="forget",
         reads="forget",
         loss=leave,
-        length=limited(1, facts.forget, values.forget_batch, values.max_steps),
+        length=Length(1, most=values.max_steps),
         batch=values.forget_batch,
         batch_norm=values.batch_norm,
         augment=False,
@@ -204,17 +194,13 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
     stages: list[Stage] = []
     for number in range(1, values.epochs + 1):
         of = f"pass {number} of {values.epochs}"
-        taken: Callable[[Context], Aux] | None = None
-        if number > 1:
-            taken = partial(snapshot, number=number - 1) if rewinding else None
-        elif goal:
-            taken = retain_accuracy
+        parts = [replace(minimise, name=f"min, {of}", until=done if goal and number >= FEWEST_PASSES else None)]
         if number <= values.max_epochs:
-            unless = wrong_enough if skips and number > 1 else None
-            stages.append(replace(maximise, name=f"max, {of}", refresh=taken, unless=unless))
-            taken = None
-        until = done if goal and number >= FEWEST_PASSES else None
-        stages.append(replace(minimise, name=f"min, {of}", refresh=taken, until=until))
+            parts.insert(0, replace(maximise, name=f"max, {of}", unless=wrong_enough if skips and number > 1 else None))
+        first: Refresh | None = retain_accuracy if goal and number == 1 else None
+        if rewinding and number > 1:
+            first = partial(snapshot, number=number - 1)
+        stages += [replace(parts[0], refresh=first), *parts[1:]]
     return [*stages, Edit("rewind", rewind)] if rewinding else stages
 
 
@@ -313,9 +299,7 @@ SCRUB = Method(
             "More passes, a clip, at most 10 forget steps in a max pass, and back to the pass that forgot just enough.",
             {"epochs": 6, "max_epochs": 5, "clip": 2.0, "rewind": True, "max_steps": 10},
         ),
-        Preset(
-            "default",
-            "Default",
+        default_preset(
             "Published weights and temperature, a larger step for short runs, a clip and at most 5 forget steps in a "
             "max pass, without which these can destroy the network. Passes go on until the classes are forgotten and "
             "the others recovered, two or three for most; chosen on digits and Fashion-MNIST.",

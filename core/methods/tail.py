@@ -6,7 +6,7 @@ EU-k gives the blocks fresh weights first, as if only they were retrained; CF-k 
 from __future__ import annotations
 
 from core.data.batches import derive_seed
-from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange, Stage, Train
+from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange, Stage, Train, default_preset
 from core.methods.common import Group, keeping, optimiser_parameters
 from core.models.architectures import reinitialise
 from core.parameters import Values
@@ -33,9 +33,9 @@ BLOCKS = (
 )
 
 
-def tail_stage(name: str, values: Values, facts: Facts) -> Train:
+def tail_stage(name: str, values: Values) -> Train:
     """Return passes of cross-entropy over the retain set that move the last k blocks only."""
-    return keeping(name, values, facts, tunes=f"last-{values.k}", cached=values.cached)
+    return keeping(name, values, tunes=f"last-{values.k}", cached=values.cached)
 
 
 def explain_tail(values: Values, facts: Facts) -> tuple[str, ...]:
@@ -47,7 +47,7 @@ def explain_tail(values: Values, facts: Facts) -> tuple[str, ...]:
 
 def fine_tune(values: Values, facts: Facts) -> list[Train]:
     """Train the tail from the original weights."""
-    return [tail_stage(f"fine-tune the last {values.k} blocks", values, facts)]
+    return [tail_stage(f"fine-tune the last {values.k} blocks", values)]
 
 
 CF_K = Method(
@@ -65,9 +65,7 @@ CF_K = Method(
     plan=fine_tune,
     needs=("retain set",),
     presets=(
-        Preset(
-            "default",
-            "Default",
+        default_preset(
             "A large step and a decay, without which the tail stays where it is, and 400 steps at least; chosen on "
             "digits and Fashion-MNIST. Published runs take 0.1 for 60 passes.",
             {"min_steps": 400},
@@ -99,7 +97,7 @@ def relearn(values: Values, facts: Facts) -> list[Stage]:
     """Fresh weights for the tail, then passes over the retain set."""
     return [
         Edit("fresh weights for the last blocks", forget_tail),
-        tail_stage(f"train the last {values.k} blocks", values, facts),
+        tail_stage(f"train the last {values.k} blocks", values),
     ]
 
 
@@ -119,7 +117,7 @@ EU_K = Method(
     plan=relearn,
     needs=("retain set",),
     presets=(
-        Preset("default", "Default", "The head and the block before it, for as long as a small network needs."),
+        default_preset("The head and the block before it, for as long as a small network needs."),
         Preset(
             "cached",
             "Cached",

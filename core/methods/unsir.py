@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 
 from core.data.batches import Batch, derive_seed, joined
-from core.methods.base import WHOLE, Aux, Context, Facts, Length, Method, Networks, Preset, SearchRange, Train
-from core.methods.common import Group, classification, forgetting, optimiser_of, optimiser_parameters
+from core.methods.base import WHOLE, Aux, Context, Facts, Length, Method, Networks, SearchRange, Train, default_preset
+from core.methods.common import Group, classification, forgetting, optimiser_of, optimiser_parameters, training
 from core.methods.losses import cross_entropies
 from core.parameters import Values
 
@@ -78,19 +78,19 @@ def plan(values: Values, facts: Facts) -> list[Train]:
             classification,
             values,
             reads="retain",
-            length=Length(epochs=values.impair_epochs),
+            length=Length(values.impair_epochs),
             augment=True,
             refresh=error_maximising_noise,
             prepare=with_noise,
             share=values.retain_share,
         ),
-        Train(
-            name="repair",
-            phase="recover",
-            reads="retain",
-            loss=classification,
-            length=Length(epochs=values.repair_epochs),
-            batch=values.batch,
+        training(
+            "repair",
+            "recover",
+            "retain",
+            classification,
+            values,
+            length=Length(values.repair_epochs),
             optimiser=optimiser_of(values, lr=values.lr * values.repair_lr_factor),
             share=values.retain_share,
         ),
@@ -151,12 +151,9 @@ UNSIR = Method(
     needs=("retain set", "forget classes"),
     suits=WHOLE,
     presets=(
-        Preset(
-            "default",
-            "Default",
+        default_preset(
             "Published: Adam at 0.02 and 0.01, which other authors lowered to 0.0001. Here SGD, less noise and a "
-            "longer repair, which keep the other classes on small data.",
-            suits=WHOLE,
+            "longer repair, which keep the other classes on small data."
         ),
     ),
     notes=(

@@ -98,4 +98,4 @@ def test_the_goal_for_single_images_is_the_accuracy_on_unseen_ones():
 def test_a_stage_has_the_steps_of_the_passes_asked_for(epochs, batch, checks, steps):
     values = resolve(PARAMETERS, {"epochs": epochs, "batch": batch, "checks": checks})
     (stage,) = plan(values, Facts(20, 0, 60, 4))
-    assert stage.length.steps == steps and stage.until_every <= steps
+    assert stage.length.steps_over(20, batch) == steps and stage.until_every <= steps

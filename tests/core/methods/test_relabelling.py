@@ -45,7 +45,7 @@ def test_the_published_rule_draws_the_true_class_too_and_no_rule_runs_out_of_cla
 
 def test_labels_belong_to_the_image_whatever_batch_it_comes_in():
     context, experiment = context_of()
-    aux = draws(context, count=80, number=0)
+    aux = draws(context, number=0)
     ids = experiment.splits.forget_train
     together = wrong_labels(experiment.splits.labels[ids], ids, aux)
     for place in (0, 7, len(ids) - 1):
