@@ -29,13 +29,14 @@ if TYPE_CHECKING:
     from app.services.batch_queue import BatchQueue
     from app.services.opening import Opening
     from app.services.run_library import RunLibrary
+    from app.services.selection_history import History
     from app.widgets.status_line import StatusLine
     from app.workers.live_run import LiveRun
     from app.workers.run_controller import RunController
     from core.data.dataset import Dataset
     from core.models.checkpoint import OpenedModel
     from core.runs.folder import RunFolder
-    from core.selection import History, Selection
+    from core.selection import Selection
     from core.session.bench import Bench, DataOptions
 
 
@@ -283,6 +284,7 @@ def _same_content(one: Dataset | None, other: Dataset | None) -> bool:
 def _new_history(dataset: Dataset | None) -> History | None:
     if dataset is None:
         return None
-    from core.selection import History, Selection
+    from app.services.selection_history import History
+    from core.selection import Selection
 
     return History(Selection.empty(dataset.train.labels.numpy(), dataset.classes))

@@ -111,13 +111,9 @@ def make(
 
 
 def _selection(forget: ForgetSet, dataset: Any) -> Any:
-    from core.selection import Selection, resolve_classes
-    from core.session.jobs import random_selection
+    from core.session.forget_sets import named_selection, random_selection
 
-    labels = dataset.train.labels.numpy()
-    if forget.classes:
-        return Selection.empty(labels, dataset.classes).with_classes(resolve_classes(forget.classes, dataset.classes))
-    return random_selection(labels, dataset.classes, forget.share, seed=0)
+    return named_selection(dataset, forget.classes) if forget.classes else random_selection(dataset, forget.share, 0)
 
 
 def _key(job: Any) -> str:

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from core.engine.control import Control
     from core.events import Emit, Tell
-    from core.job import Job
     from core.runs.folder import RunFolder
-    from core.selection import Selection
     from core.session.bench import Bench
     from core.session.exporting import ExportResult
 
@@ -102,22 +100,16 @@ def unlearn(
     """
     from core.errors import StoppedError
     from core.runs.folder import RunFolder
-    from core.session.jobs import create_run, make_unlearn_job, require_same_job
+    from core.session.forget_sets import named_selection
+    from core.session.jobs import make_unlearn_job
     from core.session.running import run
-    from core.session.tuning import as_tuned
+    from core.session.tuning import ready_run
 
     control, emit = _or_nobody(control, emit)
-    bench.model.require_trainable()
-    selection = _selection(bench, classes, samples)
+    folder = RunFolder.wanted(out, resume=resume)
+    selection = named_selection(bench.dataset, classes).with_samples(samples)
     job = make_unlearn_job(bench, selection, method, preset=preset, settings=settings, seed=seed)
-    folder = RunFolder(Path(out))
-    if folder.exists and resume:
-        asked = as_tuned(folder, job) if tries else job
-        require_same_job(folder, asked, "Choose another folder, or name what the run in it was started with")
-    else:
-        if tries:
-            job = _tuned(folder, job, bench, selection, tries, settings or {}, control)
-        folder = create_run(folder.path, job, selection, bench.dataset)
+    folder, _ = ready_run(folder, job, selection, bench, control, tries=tries, fixed=settings or ())
     run(folder, control, emit, bench, resume=resume)
     if not folder.has_result:
         raise StoppedError(f"The run in {folder.path} was stopped with nothing to keep", "Start it again")
@@ -173,32 +165,6 @@ def export(
     from core.session import exporting
 
     return exporting.export(_folder(run).path, format, out, with_report=with_report, overwrite=overwrite)
-
-
-def _selection(bench: Bench, classes: Iterable[str], samples: Iterable[int]) -> Selection:
-    from core.selection import Selection, resolve_classes
-
-    train = bench.dataset.train
-    selection = Selection.empty(train.labels.numpy(), bench.dataset.classes)
-    selection = selection.with_classes(resolve_classes(classes, bench.dataset.classes))
-    return selection.with_samples(samples)
-
-
-def _tuned(
-    folder: RunFolder, job: Job, bench: Bench, selection: Selection, tries: int, fixed: Mapping[str, Any],
-    control: Control,
-) -> Job:  # fmt: skip
-    """Return the job with the best of the settings tried; the tries are kept in its folder-to-be."""
-    from core.errors import StoppedError
-    from core.runs.folder import TUNING
-    from core.session.tuning import tune, tuned
-
-    kept = folder.file(TUNING)
-    with folder.lock():
-        tuning = tune(job, bench, selection, tries, fixed=tuple(fixed), keep=kept, control=control)
-    if not tuning.complete:
-        raise StoppedError(f"Stopped while settings were tried; the tries are kept in {kept}", "Call it again to go on")
-    return tuned(job, tuning, kept)
 
 
 def _folder(run: RunFolder | Path | str) -> RunFolder:

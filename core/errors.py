@@ -134,11 +134,16 @@ def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:
     return [by_lower[match] for match in difflib.get_close_matches(name.lower(), by_lower, n=count, cutoff=0.4)]
 
 
+def did_you_mean(name: str, names: Iterable[str], count: int = 3) -> str:
+    """Return the question whether the names most similar to `name` were meant; empty where none is similar."""
+    similar = nearest(name, names, count)
+    return f"Did you mean {' or '.join(similar)}?" if similar else ""
+
+
 def unknown_name(kind: str, name: str, names: Iterable[str]) -> NotFoundError:
     """Return the error for a name that is none of `names`; it offers the most similar ones, else all of them."""
     names = list(names)
-    similar = nearest(name, names)
-    hint = f"Did you mean {' or '.join(similar)}?" if similar else f"Choose one of {', '.join(names)}"
+    hint = did_you_mean(name, names) or f"Choose one of {', '.join(names)}"
     return NotFoundError(f"There is no {kind} called {name!r}", hint)
 
 

@@ -21,6 +21,7 @@ from core.files import write_atomic
 from core.jsonio import read_text
 
 if TYPE_CHECKING:
+    from core.data.dataset import Dataset
     from core.selection import Selection
 
 COLUMNS = ("index", "class", "path", "weight")
@@ -59,32 +60,6 @@ class ListMatch:
     in_test: tuple[str, ...] = ()  # lines that name test images, which the model was not trained on
     several: tuple[str, ...] = ()  # names that fit several training images; none of them is taken
     entries: int = 0  # lines that name something, repeats included
-
-
-@dataclass(frozen=True, eq=False)
-class ForgetRows:
-    """The content of a forget.csv as written by a run, without looking at the data."""
-
-    indices: np.ndarray  # (m,) int64
-    classes: tuple[str, ...]
-    paths: tuple[str, ...]
-    weights: np.ndarray | None  # (m,) float64, None where all are 1
-
-    def mask(self, total: int) -> np.ndarray:
-        """Return the mask (total,) bool; raises MismatchError where an index lies outside."""
-        mask = np.zeros(total, dtype=bool)
-        if len(self.indices) and int(self.indices.max()) >= total:
-            raise MismatchError(f"The forget list names sample {int(self.indices.max())}, the data has {total:,}")
-        mask[self.indices] = True
-        return mask
-
-    def weights_of(self, total: int) -> np.ndarray | None:
-        """Return every sample's weight (total,) float64, 1 for those not listed; None where all are 1."""
-        if self.weights is None:
-            return None
-        weights = np.ones(total)
-        weights[self.indices] = self.weights
-        return weights
 
 
 @dataclass(frozen=True)
@@ -163,6 +138,17 @@ def parse_forget_list(
     )
 
 
+def match_forget_list(path: Path, dataset: Dataset) -> ListMatch:
+    """Read a forget list and match it against the training images of a data set; raises as `parse_forget_list` does."""
+    return parse_forget_list(
+        read_list_text(path),
+        labels=dataset.train.labels.numpy(),
+        class_names=dataset.classes,
+        paths=dataset.train.paths,
+        test_paths=dataset.test.paths,
+    )
+
+
 def summarise_forget_list(text: str) -> ListSummary:
     """Say what a forget list holds; raises InputError for an empty list or a wrong weight."""
     rows = _entries(text, _Names(()))
@@ -186,19 +172,23 @@ def read_list_text(path: Path) -> str:
     return text
 
 
-def read_forget_csv(path: Path) -> ForgetRows:
-    """Read a forget.csv with an index in every row; raises InputError naming the file and line where it is none."""
+def read_forget_csv(path: Path, total: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read the forget.csv of a run, with an index in every row, for data of `total` training samples.
+
+    Returns which samples it lists, (total,) bool, and every sample's weight, (total,) float64, None where all are 1.
+    Raises InputError naming the file and line that has no index, MismatchError where one lies outside the data.
+    """
     rows = _rows(read_list_text(path), _Names(()))
     for row in rows:
         if not _is_index(row.number):
             raise InputError(f"{path}, line {row.line}: {row.number or row.text!r} is no sample index")
-    weights = np.array([_weight(row) for row in rows], dtype=np.float64)
-    return ForgetRows(
-        indices=np.array([int(row.number) for row in rows], dtype=np.int64),
-        classes=tuple(row.class_name for row in rows),
-        paths=tuple(row.path for row in rows),
-        weights=None if (weights == 1).all() else weights,
-    )
+    indices = np.array([int(row.number) for row in rows], dtype=np.int64)
+    if len(indices) and indices.max() >= total:
+        raise MismatchError(f"The forget list names sample {indices.max()}, the data has {total:,}")
+    mask, weights = np.zeros(total, dtype=bool), np.ones(total)
+    mask[indices] = True
+    weights[indices] = [_weight(row) for row in rows]
+    return mask, None if (weights == 1).all() else weights
 
 
 def write_forget_list(path: Path, selection: Selection, paths: Sequence[str] | None = None) -> None:

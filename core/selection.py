@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from core.errors import ForgetSetError, InputError, NotFoundError, nearest
-from core.forget_list import (
-    LARGEST_WEIGHT,
-    ForgetRows,
-    ListMatch,
-    Unmatched,
-    parse_forget_list,
-    read_forget_csv,
-    read_list_text,
-    write_forget_list,
-)
-
-__all__ = [
-    "CLASS", "SAMPLE", "ForgetRows", "History", "ListMatch", "Selection", "Unmatched", "mode_of", "parse_forget_list",
-    "read_forget_csv", "read_list_text", "resolve_classes", "write_forget_list",
-]
+from core.errors import ForgetSetError, InputError, NotFoundError, did_you_mean
+from core.forget_list import LARGEST_WEIGHT
 
 _NAMES_SHOWN = 3
 CLASS, SAMPLE = "class", "sample"  # kinds of a forget sample: its whole class goes, or it goes alone
@@ -69,14 +54,6 @@ class Selection:
     def empty(cls, labels: np.ndarray, class_names: Sequence[str]) -> Selection:
         """Return the selection of nothing. labels: (n,) int."""
         return cls(np.zeros(len(labels), dtype=bool), labels, tuple(class_names))
-
-    @classmethod
-    def from_packed(cls, packed: bytes, labels: np.ndarray, class_names: Sequence[str]) -> Selection:
-        """Rebuild a selection from `packed`; raises ValueError where the length does not fit."""
-        if len(packed) != (len(labels) + 7) // 8:
-            raise ValueError(f"{len(packed)} bytes are no mask of {len(labels)} samples")
-        bits = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=len(labels))
-        return cls(bits.view(bool), labels, tuple(class_names))
 
     def with_classes(self, classes: Iterable[int], on: bool = True) -> Selection:
         """Add all samples of `classes` (indices), or take them out."""
@@ -244,53 +221,6 @@ class Selection:
         return rows
 
 
-class History:
-    """Undo and redo of selections over the same samples; old ones are kept packed, at most `limit` of them."""
-
-    def __init__(self, initial: Selection, limit: int = 200) -> None:
-        self._current = initial
-        self._past: deque[_Packed] = deque(maxlen=limit)
-        self._future: list[_Packed] = []
-
-    @property
-    def current(self) -> Selection:
-        """The selection in force."""
-        return self._current
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is a step back."""
-        return bool(self._past)
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether there is a step forward."""
-        return bool(self._future)
-
-    def push(self, selection: Selection) -> Selection:
-        """Make `selection` current; what was undone before is forgotten. One equal to the current changes nothing."""
-        if selection == self._current:
-            return self._current
-        self._past.append(_Packed.of(self._current))
-        self._future.clear()
-        self._current = selection
-        return selection
-
-    def undo(self) -> Selection:
-        """Go one step back, where there is one, and return what is current then."""
-        if self._past:
-            self._future.append(_Packed.of(self._current))
-            self._current = self._past.pop().open(self._current)
-        return self._current
-
-    def redo(self) -> Selection:
-        """Go one step forward, where there is one, and return what is current then."""
-        if self._future:
-            self._past.append(_Packed.of(self._current))
-            self._current = self._future.pop().open(self._current)
-        return self._current
-
-
 def resolve_classes(names_or_indices: Iterable[str | int], class_names: Sequence[str]) -> tuple[int, ...]:
     """Return class indices, each once, for exact class names or indices (a name wins over an index).
 
@@ -316,27 +246,6 @@ def format_share(part: int, whole: int) -> str:
     return "> 99.9 %" if percent >= 99.95 else f"{percent:.1f} %"
 
 
-@dataclass(frozen=True)
-class _Packed:
-    """A selection without its labels: 1 bit a sample, and weights of the chosen ones where there are any."""
-
-    mask: bytes
-    weights: np.ndarray | None
-
-    @classmethod
-    def of(cls, selection: Selection) -> _Packed:
-        weights = None if selection.weights is None else selection.weights[selection.mask]
-        return cls(selection.packed, weights)
-
-    def open(self, like: Selection) -> Selection:
-        selection = Selection.from_packed(self.mask, like.labels, like.class_names)
-        if self.weights is None:
-            return selection
-        weights = np.ones(selection.total)
-        weights[selection.mask] = self.weights
-        return Selection(selection.mask, like.labels, like.class_names, weights)
-
-
 def _resolve_class(wanted: str | int, by_name: dict[str, int], class_names: Sequence[str]) -> int:
     count = len(class_names)
     if isinstance(wanted, int):
@@ -354,9 +263,8 @@ def _resolve_class(wanted: str | int, by_name: dict[str, int], class_names: Sequ
         return named
     if inside:
         return numbered
-    alike = nearest(str(wanted), class_names)
-    hint = f"Did you mean {' or '.join(alike)}? " if alike else ""
-    raise NotFoundError(f"There is no class {wanted!r}", f"{hint}The data has {count:,} classes, 0 to {count - 1}")
+    hint = f"{did_you_mean(str(wanted), class_names)} The data has {count:,} classes, 0 to {count - 1}"
+    raise NotFoundError(f"There is no class {wanted!r}", hint)
 
 
 def _joined(names: list[str]) -> str:

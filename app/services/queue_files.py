@@ -25,11 +25,12 @@ from core import job as jobs
 from core.data.dataset import Dataset
 from core.errors import AppError, InputError, NotFoundError
 from core.files import write_atomic
+from core.forget_list import write_forget_list
 from core.job import Job
 from core.jsonio import read_json, write_json
 from core.places import data_home, queue_home
 from core.runs.folder import FORGET, JOB, LOCK, RunFolder
-from core.selection import Selection, write_forget_list
+from core.selection import Selection
 from core.session.batch import Row, row_of
 from core.session.chain import all_requests
 from core.session.library import is_done

@@ -95,12 +95,11 @@ def main(argv: list[str]) -> int:
 
 def _run(argv: list[str], screen: Screen) -> int:
     from core.cli.options import Parser
-    from core.errors import UsageError, nearest
+    from core.errors import UsageError, did_you_mean
 
     name, arguments = (argv[0], list(argv[1:])) if argv else ("", [])
     if name not in COMMANDS:
-        alike = nearest(name, LISTED, count=2)
-        hint = f"Did you mean {' or '.join(alike)}?" if alike else "`python main.py --help` lists the subcommands"
+        hint = did_you_mean(name, LISTED, count=2) or "`python main.py --help` lists the subcommands"
         raise UsageError(f"There is no subcommand {name!r}" if name else "A subcommand is missing", hint)
     command, function = COMMANDS[name], name.replace("-", "_")
     module = importlib.import_module(f"core.cli.{command.module}")

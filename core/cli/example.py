@@ -8,7 +8,7 @@ import time
 from core.cli import options
 from core.cli.output import Screen
 from core.cli.progress import Loading
-from core.cli.running import new_folder, require_going, run_to_end, stop_on_interrupt
+from core.cli.running import run_to_end, stop_on_interrupt
 from core.verify.numbers import duration
 
 
@@ -26,25 +26,25 @@ def run_example(given: argparse.Namespace, screen: Screen) -> int:
 
     from core.engine.control import Control
     from core.places import runs_home
-    from core.runs.folder import MODEL, MODEL_PT
+    from core.runs.folder import MODEL, MODEL_PT, RunFolder
     from core.session.exporting import read_back_run
-    from core.session.jobs import create_run, make_unlearn_job
+    from core.session.jobs import make_unlearn_job
     from core.session.training import open_example
+    from core.session.tuning import ready_run
 
     began = time.monotonic()
     name = f"example-{datetime.datetime.now():%Y%m%d-%H%M%S}"
-    folder = new_folder(given.out or str(runs_home() / name), given.resume)
+    out = options.path_option(given.out) if given.out else runs_home() / name
+    folder = RunFolder.wanted(out, resume=given.resume)
     control = Control()
     with stop_on_interrupt(control):
         example = open_example(control, Loading(screen))
         screen.end_line()
         screen.say(f"The example: {example.selection.describe()}")
-        require_going(control)
-        if not folder.exists:
-            job = make_unlearn_job(
-                example.bench, example.selection, example.method, preset=example.preset, seed=example.seed
-            )
-            folder = create_run(folder.path, job, example.selection, example.bench.dataset)
+        job = make_unlearn_job(
+            example.bench, example.selection, example.method, preset=example.preset, seed=example.seed
+        )
+        folder, _ = ready_run(folder, job, example.selection, example.bench, control)
         code = run_to_end(folder, control, screen, example.bench, resume=given.resume)
     screen.say()
     for file in (MODEL, MODEL_PT):

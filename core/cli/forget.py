@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.cli.options import number, path_option
-from core.errors import InputError, UsageError
+from core.errors import UsageError
 
 if TYPE_CHECKING:
     from core.cli.output import Screen
     from core.data.dataset import Dataset
     from core.models.checkpoint import OpenedModel
-    from core.selection import ListMatch, Selection, Unmatched
-
-_NAMED = 3  # entries of a list that an error names one by one
+    from core.selection import Selection
 
 
 def add_forget(parser: argparse.ArgumentParser, *, looking: bool = False) -> None:
@@ -45,10 +42,10 @@ def forget_selection(options: argparse.Namespace, dataset: Dataset, screen: Scre
     Raises AppErrors for unknown classes, lines of a list that match nothing, and options that exclude each other.
     """
     if options.forget_random is not None:
-        from core.session.jobs import random_selection
+        from core.session.forget_sets import random_selection
 
-        return random_selection(dataset.train.labels.numpy(), dataset.classes, options.forget_random, options.seed)
-    return _selection(options.forget_class, options.forget_samples, options.allow_missing, dataset, screen)
+        return random_selection(dataset, options.forget_random, options.seed)
+    return _named(options.forget_class, options.forget_samples, options.allow_missing, dataset, screen)
 
 
 def with_earlier(model: OpenedModel, asked: Selection, dataset: Dataset, screen: Screen) -> Selection:
@@ -75,7 +72,7 @@ def with_earlier(model: OpenedModel, asked: Selection, dataset: Dataset, screen:
 
 def exclude_selection(options: argparse.Namespace, dataset: Dataset, screen: Screen) -> Selection:
     """Return what --exclude-… chooses; empty where no such option is given."""
-    return _selection(options.exclude_class, options.exclude_samples, options.allow_missing, dataset, screen)
+    return _named(options.exclude_class, options.exclude_samples, options.allow_missing, dataset, screen)
 
 
 def check_forget_options(options: argparse.Namespace, *, required: bool) -> None:
@@ -98,61 +95,8 @@ def _add_samples(group: argparse._ActionsContainer, name: str, text: str) -> Non
     group.add_argument("--allow-missing", action="store_true", help="pass over lines of the list that match nothing")
 
 
-def _selection(classes: list[str], file: str, allow_missing: bool, dataset: Dataset, screen: Screen) -> Selection:
-    from core.selection import Selection, resolve_classes
+def _named(classes: list[str], file: str, allow_missing: bool, dataset: Dataset, screen: Screen) -> Selection:
+    from core.session.forget_sets import named_selection
 
-    selection = Selection.empty(dataset.train.labels.numpy(), dataset.classes)
-    if classes:
-        selection = selection.with_classes(resolve_classes(classes, dataset.classes))
-    if file:
-        match = _read_list(path_option(file), allow_missing, dataset, screen)
-        selection = selection.with_samples(match.matched, weights=match.weights)
-    if file and not selection.count:
-        raise InputError(f"{file} names no training image of {dataset.title}", "Choose at least one image")
-    return selection
-
-
-def _read_list(path: Path, allow_missing: bool, dataset: Dataset, screen: Screen) -> ListMatch:
-    from core.selection import parse_forget_list, read_list_text
-
-    match = parse_forget_list(
-        read_list_text(path),
-        labels=dataset.train.labels.numpy(),
-        class_names=dataset.classes,
-        paths=dataset.train.paths,
-        test_paths=dataset.test.paths,
-    )
-    missing = [_unmatched(line) for line in match.unmatched]
-    missing += [f"{name!r} (fits several images: name its folder as well)" for name in match.several]
-    if missing:
-        count = match.entries - len(missing) - len(match.in_test)
-        found = f"{count:,} of {match.entries:,} entries of {path.name} found"
-        if match.in_test:
-            found += f", {len(match.in_test):,} in the test part"
-        more = max(0, len(missing) - _NAMED)
-        if not allow_missing:
-            named = ", ".join(missing[:_NAMED]) + (f" and {more:,} more" if more else "")
-            raise InputError(
-                f"{found}. Not found: {named}",
-                "Correct the list, or pass over them with --allow-missing" + (", which names all" if more else ""),
-            )
-        if more:
-            screen.notice(f"{found}. Not found:")
-            for entry in missing:
-                screen.notice(entry)
-        else:
-            screen.notice(f"{found}. Not found: {', '.join(missing)}.")
-    if match.in_test:
-        count = len(match.in_test)
-        names = ", ".join(match.in_test[:_NAMED]) + (", …" if count > _NAMED else "")
-        images, them = ("image is", "it") if count == 1 else ("images are", "them")
-        screen.notice(
-            f"{count:,} {images} in the test part ({names}). "
-            f"The model was not trained on {them}, so there is nothing to remove."
-        )
-    return match
-
-
-def _unmatched(line: Unmatched) -> str:
-    why = f"nearest: {' or '.join(line.nearest)}" if line.nearest else line.reason
-    return f"line {line.line} {line.text!r}" + (f" ({why})" if why != "not found" else "")
+    path = path_option(file) if file else None
+    return named_selection(dataset, classes, path, allow_missing=allow_missing, notice=screen.notice)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from core.errors import UsageError, nearest
+from core.errors import UsageError, did_you_mean, nearest
 
 if TYPE_CHECKING:
     from core.events import Tell
@@ -33,8 +33,7 @@ class Parser(argparse.ArgumentParser):
                 break
             option = argument.partition("=")[0]
             if option.startswith("--") and option not in known:
-                alike = nearest(option, known, count=2)
-                self.error(f"there is no option {option}", f"Did you mean {' or '.join(alike)}?" if alike else "")
+                self.error(f"there is no option {option}", did_you_mean(option, known, count=2))
         options, rest = self.parse_known_args(list(arguments))
         if rest:
             self.error(f"unexpected: {' '.join(rest)}")

@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING
 from core.cli import options
 from core.cli.output import Screen
 from core.cli.progress import RunProgress
-from core.errors import InputError, StoppedError
+from core.errors import StoppedError
 
 if TYPE_CHECKING:
     from core.engine.control import Control
-    from core.job import Job
     from core.runs.folder import RunFolder
     from core.session.bench import Bench
 
@@ -87,31 +86,6 @@ def show_result(folder: RunFolder, state: str, screen: Screen) -> int:
     screen.say(result_text(folder))
     screen.document(result_document(folder))
     return StoppedError.exit_code if state == "stopped" else DONE
-
-
-def new_folder(out: str, resume: bool) -> RunFolder:
-    """Return the folder of a run to make, or of one to go on with. Raises InputError where it holds a run already."""
-    from core.runs.folder import RunFolder
-
-    folder = RunFolder(options.path_option(out))
-    if folder.exists and not resume:
-        raise InputError(f"{folder.path} already holds a run", "Choose another folder, or go on with it: --resume")
-    return folder
-
-
-def require_going(control: Control) -> None:
-    """Raise StoppedError where the user has stopped the command while model and data were read."""
-    if control.ending:
-        raise StoppedError("Stopped before the run began; nothing was written")
-
-
-def require_same_job(folder: RunFolder, asked: Job) -> None:
-    """Raise MismatchError where a folder to resume holds another job than the command asks for, naming what differs."""
-    from core.session import jobs
-
-    hint = "Choose another --out, or go on with it as it is: `resume` takes the job from the folder"
-    jobs.require_same_job(folder, asked, hint)
-
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import argparse
 from core.cli import forget, options
 from core.cli.output import Screen
 from core.cli.progress import Loading
-from core.cli.running import new_folder, require_going, require_same_job, run_to_end, stop_on_interrupt
+from core.cli.running import run_to_end, stop_on_interrupt
 
 
 def declare_train(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,9 @@ def run_train(given: argparse.Namespace, screen: Screen) -> int:
     from core.methods import get_method
     from core.models.architectures import ModelSpec, build_model, get_architecture, is_user_code
     from core.parameters import parse_assignments, resolve
-    from core.session.jobs import create_run, make_train_job
+    from core.runs.folder import RunFolder
+    from core.session.jobs import make_train_job
+    from core.session.tuning import ready_run
 
     recipe = parse_assignments(given.recipe, "--recipe")
     choose_device(given.device)
@@ -41,7 +43,7 @@ def run_train(given: argparse.Namespace, screen: Screen) -> int:
     arch = options.architecture_option(given) or ""
     if not is_user_code(arch):
         get_architecture(arch)
-    folder = new_folder(given.out, given.resume)
+    folder = RunFolder.wanted(options.path_option(given.out), resume=given.resume)
     data = options.data_options(given)
     control = Control()
     with stop_on_interrupt(control):
@@ -55,9 +57,5 @@ def run_train(given: argparse.Namespace, screen: Screen) -> int:
             bench, arch, exclude=exclude if exclude.count else None, recipe=recipe,
             user_code=arch if is_user_code(arch) else "", **options.run_options(given),
         )  # fmt: skip
-        require_going(control)
-        if folder.exists:
-            require_same_job(folder, job)
-        else:
-            folder = create_run(folder.path, job, exclude, dataset)
+        folder, _ = ready_run(folder, job, exclude, bench, control)
         return run_to_end(folder, control, screen, bench, resume=given.resume)

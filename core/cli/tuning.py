@@ -2,60 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from core.cli.output import Screen, shown, table, wrapped
-from core.cli.progress import Loading
-from core.errors import StoppedError
-from core.runs.folder import TUNING
+from core.cli.output import table, wrapped
 from core.verify.numbers import DASH, count, duration, percent, ratio
 
 if TYPE_CHECKING:
-    from core.engine.control import Control
-    from core.job import Job
-    from core.runs.folder import RunFolder
-    from core.selection import Selection
-    from core.session.bench import Bench
     from core.session.tuning import Try, Tuning
-
-
-def search(
-    folder: RunFolder,
-    job: Job,
-    bench: Bench,
-    selection: Selection,
-    tries: int,
-    fixed: Collection[str],
-    control: Control,
-    screen: Screen,
-) -> Job:
-    """Search settings for a job, keep the tries in its folder-to-be, and return the job with the best ones.
-
-    A method without any setting to search for keeps its job. Raises StoppedError where the user ended the search.
-    """
-    from core.methods import get_method
-    from core.parameters import Values
-    from core.session.tuning import axes, tune, tuned
-
-    method = get_method(job.method)
-    if not axes(method, Values(job.parameters), fixed):
-        screen.notice(f"{method.title} has no setting to search for; it runs as it is.")
-        return job
-    kept = folder.file(TUNING)
-    with folder.lock():
-        found = tune(
-            job, bench.telling(Loading(screen)), selection, tries, fixed=fixed, keep=kept, control=control
-        )
-    screen.end_line()
-    if not found.complete:
-        raise StoppedError(
-            f"Stopped while settings were tried; {count(len(found.tries))} of {count(tries)} tries are kept in "
-            f"{shown(kept)}",
-            "Start the same command again to go on",
-        )
-    screen.say(tuning_text(found))
-    return tuned(job, found, kept)
 
 
 def tuning_text(found: Tuning) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from core.cli import forget, options, tuning
+from core.cli import forget, options
 from core.cli.output import Screen
 from core.cli.progress import Loading
-from core.cli.running import new_folder, require_going, require_same_job, run_to_end, stop_on_interrupt
+from core.cli.running import run_to_end, stop_on_interrupt
+from core.cli.tuning import tuning_text
 
 
 def declare_unlearn(parser: argparse.ArgumentParser) -> None:
@@ -38,15 +39,17 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
     from core.engine.control import Control
     from core.methods import get_method
     from core.parameters import parse_assignments, resolve
-    from core.session.jobs import create_run, make_unlearn_job
-    from core.session.tuning import as_tuned
+    from core.runs.folder import RunFolder
+    from core.session.jobs import make_unlearn_job
+    from core.session.tuning import ready_run
 
     # What can be wrong without looking at model and data is told before they are opened.
     settings = parse_assignments(given.set, "--set")
     method = get_method(given.method)
     choose_device(given.device)
     resolve(method.parameters, method.preset(given.preset).values, settings, owner=method.id)
-    folder = new_folder(given.out, given.resume)
+    folder = RunFolder.wanted(options.path_option(given.out), resume=given.resume)
+    resumed = folder.exists
     control = Control()
     with stop_on_interrupt(control):
         bench = options.open_both(given, Loading(screen), lambda: control.ending)
@@ -56,12 +59,10 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
         job = make_unlearn_job(
             bench, selection, method.id, preset=given.preset, settings=settings, **options.run_options(given)
         )
-        require_going(control)
-        if folder.exists:
-            require_same_job(folder, as_tuned(folder, job))
-        else:
-            if given.tune:
-                job = tuning.search(folder, job, bench, selection, given.tune, settings, control, screen)
-            folder = create_run(folder.path, job, selection, bench.dataset)
-        screen.say(f"{selection.describe()}")
+        folder, search = ready_run(folder, job, selection, bench, control, tries=given.tune or 0, fixed=settings)
+        if search is not None:
+            screen.say(tuning_text(search))
+        elif given.tune and not resumed:
+            screen.notice(f"{method.title} has no setting to search for; it runs as it is.")
+        screen.say(selection.describe())
         return run_to_end(folder, control, screen, bench, resume=given.resume)

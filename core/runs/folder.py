@@ -70,11 +70,17 @@ class RunFolder:
         return self.path / name
 
     @classmethod
+    def wanted(cls, path: Path | str, *, resume: bool = False) -> RunFolder:
+        """Return the folder of a run to make, or to `resume`. InputError where it holds a run, without `resume`."""
+        folder = cls(path)
+        if folder.exists and not resume:
+            raise InputError(f"{folder.path} already holds a run", "Choose another folder, or resume it with --resume")
+        return folder
+
+    @classmethod
     def create(cls, path: Path | str, job: Job) -> RunFolder:
         """Make the folder and write the job first. Raises InputError where it already holds a run or a stray file."""
-        folder = cls(path)
-        if folder.exists:
-            raise InputError(f"{folder.path} already holds a run", "Choose another folder, or resume it with --resume")
+        folder = cls.wanted(path)
         for name in OWN_FILES:
             if folder.file(name).exists():  # a model of the user's may be called like this
                 raise InputError(f"{folder.file(name)} exists, and a run would replace it", "Choose another folder")

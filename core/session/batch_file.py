@@ -32,9 +32,9 @@ from core.errors import AppError, InputError, nearest
 from core.methods import get_method
 from core.parameters import resolve
 from core.seeds import parse_seeds
-from core.selection import Selection, parse_forget_list, read_list_text, resolve_classes
+from core.selection import Selection
 from core.session.bench import DataOptions
-from core.session.jobs import random_selection
+from core.session.forget_sets import named_selection, random_selection
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -54,25 +54,9 @@ class ForgetEntry:
 
         Raises the AppErrors of classes and lists that do not match.
         """
-        labels = dataset.train.labels.numpy()
         if self.random is not None:
-            return random_selection(labels, dataset.classes, self.random, seed=0)
-        selection = Selection.empty(labels, dataset.classes)
-        if self.classes:
-            selection = selection.with_classes(resolve_classes(self.classes, dataset.classes))
-        if self.samples is not None:
-            match = parse_forget_list(
-                read_list_text(self.samples), labels=labels, class_names=dataset.classes, paths=dataset.train.paths,
-                test_paths=dataset.test.paths,
-            )  # fmt: skip
-            missing = [repr(line.text) for line in match.unmatched] + [repr(name) for name in match.several]
-            if missing and not self.allow_missing:
-                more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
-                raise InputError(
-                    f"{self.samples.name} names images that are not in the data: {', '.join(missing[:3])}{more}",
-                    "Correct the list, or write allow_missing = true beside it",
-                )
-            selection = selection.with_samples(match.matched, weights=match.weights)
+            return random_selection(dataset, self.random, seed=0)
+        selection = named_selection(dataset, self.classes, self.samples, allow_missing=self.allow_missing)
         selection.check()
         return selection
 

@@ -15,10 +15,11 @@ import numpy as np
 from core.data.dataset import Dataset
 from core.errors import InputError, MismatchError
 from core.files import file_sha256
+from core.forget_list import read_forget_csv
 from core.job import Job, OriginPart, RequestPart
 from core.places import references_home, runs_home
 from core.runs.folder import FORGET, MODEL, MODEL_PT, RunFolder
-from core.selection import Selection, read_forget_csv
+from core.selection import Selection
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,8 @@ def chain_of(model: Path, dataset: Dataset) -> Chain | None:
             "not come back",
             "Export the model, start from the exported file, and name the earlier images again with the new ones",
         )
-    rows = read_forget_csv(folder.file(FORGET))
-    total = len(dataset.train)
-    earlier = Selection(rows.mask(total), dataset.train.labels.numpy(), dataset.classes, rows.weights_of(total))
+    mask, weights = read_forget_csv(folder.file(FORGET), len(dataset.train))
+    earlier = Selection(mask, dataset.train.labels.numpy(), dataset.classes, weights)
     if earlier.digest() != job.forget.sha256:
         raise MismatchError(f"The forget list of {folder.id} was changed after the run", "Put the original list back")
     digest = folder.job_sha256()
@@ -85,8 +85,8 @@ def chain_of(model: Path, dataset: Dataset) -> Chain | None:
     elif job.kind == "unlearn":
         origin = OriginPart(path=job.model.path, sha256=job.model.sha256)
     else:  # a model trained without images has no original: it is the first there is
-        weights = folder.file(MODEL) if model.is_dir() else model
-        origin = OriginPart(path=str(weights.resolve()), sha256=file_sha256(weights))
+        file = folder.file(MODEL) if model.is_dir() else model
+        origin = OriginPart(path=str(file.resolve()), sha256=file_sha256(file))
     return Chain(requests, (*job.chain, digest), origin, earlier.mask, earlier.weights)
 
 

@@ -17,11 +17,12 @@ from core.devices import set_threads
 from core.engine.control import Control
 from core.errors import InputError
 from core.events import Emit, MeasureTaken, Progress
+from core.forget_list import read_forget_csv
 from core.models.architectures import network_key
 from core.models.checkpoint import OpenedModel
 from core.places import cache_home
 from core.runs.folder import FORGET, MODEL, VERIFY, RunFolder
-from core.selection import Selection, read_forget_csv
+from core.selection import Selection
 from core.session import results
 from core.session.baseline import doubts_about
 from core.session.bench import Bench
@@ -107,7 +108,7 @@ def check(
         further = extra if fully else ()
         attackers = [train_reference(folder, bench, seed, control, emit) for seed in further]
         dataset = bench.dataset
-        mask = torch.from_numpy(read_forget_csv(folder.file(FORGET)).mask(len(dataset.train)))
+        mask = torch.from_numpy(read_forget_csv(folder.file(FORGET), len(dataset.train))[0])
         train, test = images = bench.images(mask)
         splits = Splits.of(dataset, mask)
         ground = Ground(train, test, splits, dataset.classes, bench.place, control)

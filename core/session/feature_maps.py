@@ -157,7 +157,7 @@ def _scaled(points: torch.Tensor) -> np.ndarray:
 
 def _forget_mask(folder: RunFolder, job: Job, dataset: Dataset) -> torch.Tensor:
     if folder.file(FORGET).is_file():
-        return torch.from_numpy(read_forget_csv(folder.file(FORGET)).mask(len(dataset.train)))
+        return torch.from_numpy(read_forget_csv(folder.file(FORGET), len(dataset.train))[0])
     if job.forget.mode == "class":  # the list was removed on request; whole classes are known without it
         return torch.isin(dataset.train.labels, _tensor(job.forget.classes))
     raise InputError("The forget list of this run was removed", "Pictures need to know which images were forgotten")

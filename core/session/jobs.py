@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping, Set
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +15,7 @@ from core.data.dataset import Dataset
 from core.data.preprocessing import numbers_of
 from core.devices import PRECISIONS, choose_device, choose_precision, default_threads
 from core.errors import ForgetSetError, MismatchError, UsageError
+from core.forget_list import write_forget_list
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.methods import get_method
 from core.methods.base import Facts, Method
@@ -23,7 +24,7 @@ from core.models.architectures import ModelSpec, build_on_meta, get_architecture
 from core.models.checkpoint import OpenedModel
 from core.parameters import Values, resolve
 from core.runs.folder import FORGET, RunFolder
-from core.selection import Selection, write_forget_list
+from core.selection import Selection
 from core.session.bench import Bench, DataOptions
 from core.session.chain import all_requests, chain_of, request_part
 from core.version import VERSION
@@ -202,7 +203,11 @@ def differences(one: Job, other: Job) -> list[str]:
     return names
 
 
-def require_same_job(folder: RunFolder, asked: Job, hint: str) -> None:
+def require_same_job(
+    folder: RunFolder,
+    asked: Job,
+    hint: str = "Choose another folder, or go on with it as it is: `resume` takes the job from the folder",
+) -> None:
     """Raise MismatchError, naming what differs, where a folder holds the run of another job than `asked`."""
     names = differences(folder.job(), asked)
     if names:
@@ -276,15 +281,6 @@ def library_versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return versions
-
-
-def random_selection(labels: np.ndarray, class_names: Iterable[str], share: float, seed: int) -> Selection:
-    """Choose a random share (0..1, both excluded) of the training samples. Raises UsageError for another share."""
-    if not 0 < share < 1:
-        raise UsageError(f"--forget-random takes a share above 0 and below 1, got {share:g}")
-    count = max(1, round(len(labels) * share))
-    chosen = np.random.default_rng(seed).choice(len(labels), count, replace=False)
-    return Selection.empty(labels, tuple(class_names)).with_samples(chosen)
 
 
 def _share_of_time(budget: float) -> float:

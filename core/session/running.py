@@ -21,6 +21,7 @@ from core.engine.outputs import FullOutputs, collect_full, keep_outputs, outputs
 from core.errors import AppError, NonFiniteError
 from core.events import Emit, Event, Log, PhaseChanged, Progress, RunFailed, RunFinished
 from core.files import file_sha256
+from core.forget_list import read_forget_csv
 from core.job import Job, TuningPart
 from core.methods import get_method
 from core.models.architectures import network_key
@@ -28,7 +29,7 @@ from core.parameters import Values, resolve
 from core.runs.checkpoints import list_checkpoints, load_checkpoint, save_checkpoint
 from core.runs.folder import FORGET, MODEL, RunFolder
 from core.runs.recorder import Recorder
-from core.selection import Selection, read_forget_csv
+from core.selection import Selection
 from core.session import results
 from core.session.baseline import DOUBTS, doubts_about
 from core.session.bench import Bench, Images
@@ -193,8 +194,7 @@ class _Runner:
         total = len(dataset.train)
         if job.forget.mode == "none":
             return torch.zeros(total, dtype=torch.bool), None
-        rows = read_forget_csv(self._folder.file(FORGET))
-        mask, weights = rows.mask(total), rows.weights_of(total)
+        mask, weights = read_forget_csv(self._folder.file(FORGET), total)
         check_forget(job, Selection(mask, dataset.train.labels.numpy(), dataset.classes, weights))
         return torch.from_numpy(mask), None if weights is None else torch.from_numpy(weights)
 

@@ -15,6 +15,7 @@ from core.data.preprocessing import numbers_of
 from core.engine.control import Control
 from core.errors import AppError, InputError, StoppedError
 from core.events import Emit, Event, Progress, RunStarted, StepMetrics, Tell
+from core.forget_list import read_forget_csv
 from core.job import Job
 from core.jsonio import dumps, read_json
 from core.methods.retrain import RETRAIN, assumed_recipe
@@ -23,7 +24,7 @@ from core.models.card import read_card
 from core.parameters import resolve
 from core.places import models_home, references_home
 from core.runs.folder import CARD, FORGET, MODEL, MODEL_PT, RunFolder, list_runs
-from core.selection import Selection, read_forget_csv, resolve_classes
+from core.selection import Selection, resolve_classes
 from core.session.bench import Bench, DataOptions
 from core.session.chain import original_of
 from core.session.jobs import create_run, make_train_job
@@ -167,8 +168,8 @@ def _forgets_others(weights: Path, job: Job) -> bool:
 
 
 def _forget_set(folder: RunFolder, dataset: Dataset) -> Selection:
-    rows = read_forget_csv(folder.file(FORGET))
-    return Selection(rows.mask(len(dataset.train)), dataset.train.labels.numpy(), dataset.classes)
+    mask, _ = read_forget_csv(folder.file(FORGET), len(dataset.train))
+    return Selection(mask, dataset.train.labels.numpy(), dataset.classes)
 
 
 # -- the example: its model is trained by the application itself at first start, in a few seconds --------------------

@@ -43,7 +43,7 @@ from core.runs.folder import TUNING, RunFolder
 from core.selection import Selection
 from core.session.bench import Bench
 from core.session.chain import all_requests
-from core.session.jobs import decides
+from core.session.jobs import create_run, decides, require_same_job
 from core.session.judging import Judge, Judgement, Readings
 from core.session.running import require_finite, set_up
 from core.session.training import known_references
@@ -249,7 +249,42 @@ def tuned(job: Job, tuning: Tuning, kept: Path | None = None) -> Job:
     return dataclasses.replace(job, parameters={**job.parameters, **best.values}, tuning=part)
 
 
-def as_tuned(folder: RunFolder, job: Job) -> Job:
+def ready_run(
+    folder: RunFolder,
+    job: Job,
+    selection: Selection,
+    bench: Bench,
+    control: Control,
+    *,
+    tries: int = 0,
+    fixed: Collection[str] = (),
+) -> tuple[RunFolder, Tuning | None]:
+    """Make the run folder of a job, or take it as it is where it holds that very run, to be gone on with.
+
+    Where settings are to be searched for (`tries`; those named in `fixed` stay), the search comes first: its tries are
+    kept in the folder-to-be, and the job gets the best of them. Returns the folder and the search, None without one.
+    Raises MismatchError where the folder holds another run, StoppedError where `control` ended it before the run.
+    """
+    if control.ending:
+        raise StoppedError("Stopped before the run began, so there is nothing to keep", "Start it again")
+    if folder.exists:
+        require_same_job(folder, _as_tuned(folder, job))
+        return folder, None
+    search = None
+    if tries and axes(get_method(job.method), Values(job.parameters), fixed):
+        kept = folder.file(TUNING)
+        with folder.lock():
+            search = tune(job, bench, selection, tries, fixed=fixed, keep=kept, control=control)
+        if not search.complete:
+            raise StoppedError(
+                f"Stopped while settings were tried; {len(search.tries)} of {tries} tries are kept in {kept}",
+                "Start the same command again to go on",
+            )
+        job = tuned(job, search, kept)
+    return create_run(folder.path, job, selection, bench.dataset), search
+
+
+def _as_tuned(folder: RunFolder, job: Job) -> Job:
     """Return a job with the values that a search gave the job in a folder that is to be resumed."""
     present = folder.job()
     if present.tuning is None or present.method != job.method:

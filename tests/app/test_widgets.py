@@ -40,6 +40,7 @@ from app.widgets.rows import first_and_last_row
 from app.widgets.status_line import StatusLine
 from app.widgets.term import TermLabel, TermRow, heading
 from core.parameters import Parameter
+from tests.core.invalid_values import invalid_values
 
 
 def shown(qtbot, widget: QWidget, width: int = 400) -> QWidget:
@@ -393,7 +394,7 @@ class TestForm:
             pytest.skip("a choice cannot be typed")
         form = ParameterForm((parameter,))
         qtbot.addWidget(form)
-        for value in parameter.invalid_values():
+        for value in invalid_values(parameter):
             if isinstance(value, int | float) and value == value and abs(value) < 1e9:
                 form.row(parameter.name).field.lineEdit().setText(str(value))
                 assert not form.is_valid(), value

@@ -1,4 +1,4 @@
-"""Forget-set algebra against Python sets, its words, and undo against a list of everything that happened."""
+"""Forget-set algebra against Python sets, and its words."""
 
 import hashlib
 
@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from core.errors import ForgetSetError, InputError, NotFoundError
-from core.selection import History, Selection, format_share, resolve_classes
+from core.selection import Selection, format_share, resolve_classes
 
 NAMES = ("cat", "dog", "cow", "pig")
 
@@ -46,7 +45,6 @@ def test_the_algebra_is_that_of_sets(case):
         (s.inverted(), everything - a),
         (s.inverted().inverted(), a),
         (s.cleared(), set()),
-        (Selection.from_packed(s.packed, s.labels, NAMES), a),
     ):
         assert set(result.indices.tolist()) == expected
         assert result.count == len(result) == len(expected) and result.total == len(labels)
@@ -90,8 +88,6 @@ def test_the_digest_is_of_the_packed_mask():
 def test_a_mask_of_another_length_is_refused():
     with pytest.raises(ValueError, match="one value a sample"):
         Selection(np.zeros(3, dtype=bool), np.zeros(4, dtype=int), NAMES)
-    with pytest.raises(ValueError, match="1 bytes are no mask of 9 samples"):
-        Selection.from_packed(b"\0", np.zeros(9, dtype=int), NAMES)
 
 
 @pytest.mark.parametrize("ids", [[4], [-1], np.array([0, 99])])
@@ -229,49 +225,3 @@ def test_unknown_classes(wanted):
 def test_the_nearest_name_is_offered():
     with pytest.raises(NotFoundError, match=r"There is no class 'Cow'\. Did you mean cow\?"):
         resolve_classes(["Cow"], ("cow", "zebra"))
-
-
-# --- undo ---------------------------------------------------------------------------------------------------------
-
-
-class HistoryMachine(RuleBasedStateMachine):
-    """Held against a plain list of all selections and a position in it."""
-
-    @initialize()
-    def start(self):
-        self.history = History(selection([0, 0, 1, 1, 2]), limit=4)
-        self.steps, self.at, self.floor = [self.history.current], 0, 0
-
-    @rule(ids=st.sets(st.integers(0, 4)), weight=st.sampled_from([1.0, 0.5]))
-    def push(self, ids, weight):
-        s = selection([0, 0, 1, 1, 2]).with_samples(ids, weights=np.full(len(ids), weight))
-        self.history.push(s)
-        if s != self.steps[self.at]:
-            self.steps[self.at + 1 :] = [s]
-            self.at += 1
-            self.floor = max(self.floor, self.at - 4)
-
-    @rule()
-    def undo(self):
-        self.at = max(self.at - 1, self.floor)
-        assert self.history.undo() == self.steps[self.at]
-
-    @rule()
-    def redo(self):
-        self.at = min(self.at + 1, len(self.steps) - 1)
-        assert self.history.redo() == self.steps[self.at]
-
-    @invariant()
-    def agrees(self):
-        assert self.history.current == self.steps[self.at]
-        assert self.history.can_undo == (self.at > self.floor)
-        assert self.history.can_redo == (self.at < len(self.steps) - 1)
-
-
-TestHistory = HistoryMachine.TestCase
-
-
-def test_an_equal_selection_is_no_step():
-    history = History(selection([0, 1]))
-    history.push(selection([0, 1]))
-    assert not history.can_undo

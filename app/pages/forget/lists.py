@@ -84,21 +84,15 @@ class ForgetLists(QObject):
 
 def match_list(path: Path, dataset: Dataset) -> ListMatch:
     """Read a list and match it against the training images; runs in a worker."""
-    from core.selection import parse_forget_list, read_list_text
+    from core.forget_list import match_forget_list
 
-    return parse_forget_list(
-        read_list_text(path),
-        labels=dataset.train.labels.numpy(),
-        class_names=dataset.classes,
-        paths=dataset.train.paths,
-        test_paths=dataset.test.paths,
-    )
+    return match_forget_list(path, dataset)
 
 
 def write_list(path: Path, selection: Selection, paths: Any) -> None:
     """Write a forget list; runs in a worker. Raises InputError where it cannot be written."""
     from core.errors import InputError
-    from core.selection import write_forget_list
+    from core.forget_list import write_forget_list
 
     try:
         write_forget_list(path, selection, paths)

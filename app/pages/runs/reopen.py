@@ -109,7 +109,8 @@ class Reopening(QObject):
 
 
 def _selection(folder: RunFolder, dataset: Any) -> Any:
-    from core.selection import Selection, read_forget_csv
+    from core.forget_list import read_forget_csv
+    from core.selection import Selection
 
-    mask = read_forget_csv(folder.file(FORGET)).mask(len(dataset.train))
+    mask, _ = read_forget_csv(folder.file(FORGET), len(dataset.train))
     return Selection(mask, dataset.train.labels.numpy(), dataset.classes)

@@ -15,7 +15,7 @@ from app.models.class_table import NAME, TRAIN, ClassTableModel
 from app.models.gallery import Wanted
 from app.pages.forget.class_panel import ClassPanel
 from app.workers.opening_job import Request
-from core.selection import read_forget_csv
+from core.forget_list import read_forget_csv
 from tests.app.helpers import assert_accessible, assert_fits
 from tests.app.opened import dialog_of
 
@@ -509,9 +509,10 @@ def test_an_exported_list_is_read_back(insect_page, window, context, tmp_path, q
     dialog.fileSelected.emit(str(tmp_path / "out.csv"))
     dialog.close()
     qtbot.waitUntil(lambda: "written to out.csv" in window.status.text())
-    rows = read_forget_csv(tmp_path / "out.csv")
-    assert rows.indices.tolist() == context.project.selection.indices.tolist()
-    assert set(rows.classes) == {"bee"}
+    mask, _ = read_forget_csv(tmp_path / "out.csv", context.project.selection.total)
+    assert mask.tolist() == context.project.selection.mask.tolist()
+    rows = (tmp_path / "out.csv").read_text().splitlines()[1:]
+    assert rows and {row.split(",")[1] for row in rows} == {"bee"}
     insect_page.presenter.lists.write(tmp_path / "out.csv" / "below.csv")
     qtbot.waitUntil(insect_page.banner.isVisible)
     assert insect_page.banner.text().startswith("below.csv was not written. ")

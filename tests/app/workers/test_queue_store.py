@@ -12,9 +12,9 @@ from app.dialogs.waiting import WaitingRuns, words_of
 from app.services.queue_files import left_waiting
 from app.workers.queue_store import QueueStore
 from app.workers.run_controller import RunController
+from core.forget_list import read_forget_csv
 from core.places import queue_home
 from core.runs.folder import FORGET, RunFolder
-from core.selection import read_forget_csv
 from core.session.jobs import make_unlearn_job
 from core.states import State
 from tests.app.runner import context, example, example_home, home, opened
@@ -59,7 +59,7 @@ def test_what_waited_is_there_after_the_end_and_runs(new, example, home, runs, q
 
     left = left_waiting()
     assert [one.job.seed for one in left] == [3, 1, 2]
-    listed = read_forget_csv(left[0].entry / FORGET).mask(example.selection.total)
+    listed = read_forget_csv(left[0].entry / FORGET, example.selection.total)[0]
     assert np.array_equal(listed, example.selection.mask)
 
     second = new()

@@ -14,8 +14,8 @@ from app.workers.live_run import LiveRun
 from app.workers.mailbox import PERIOD_MS
 from app.workers.run_controller import RunController
 from core.errors import OutOfMemoryError
+from core.forget_list import read_forget_csv
 from core.runs.folder import FORGET, RunFolder
-from core.selection import read_forget_csv
 from core.session.jobs import make_unlearn_job
 from core.states import State
 from tests.app.scripted import Script, Stepped
@@ -250,5 +250,5 @@ def test_a_run_that_was_started_has_its_forget_set_in_its_folder(controller, ben
     job = make_unlearn_job(bench, three, "head-only", device="cpu", precision="float32", threads=1)
     run = controller.start(job, bench, three)
     qtbot.waitUntil(lambda: run.state is State.FINISHED)
-    listed = read_forget_csv(run.folder.file(FORGET)).mask(len(bench.dataset.train))
+    listed = read_forget_csv(run.folder.file(FORGET), len(bench.dataset.train))[0]
     assert (listed == three.mask).all() and listed.sum() == run.job.forget.count

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from core.cli import tuning
-from core.cli.output import Screen
-from core.engine.control import Control
 from core.errors import StoppedError
 from core.jsonio import read_json
 from core.runs.folder import RunFolder
+from core.session import tuning
 from tests.core.cli.conftest import unlearn
 
 SHORT = ("--set", "rounds=1", "recover_share=0.1", "--threads", 1, "--precision", "float32")
@@ -79,32 +77,20 @@ def test_a_wrong_number_of_tries(cli, model, tmp_path, number):
     assert not (tmp_path / "run").exists()
 
 
-class StopsAt(Screen):
-    """Presses Ctrl+C when a text is shown."""
-
-    def __init__(self, text, control):
-        super().__init__()
-        self._text, self._control = text, control
-
-    def say(self, text=""):
-        if text.startswith(self._text):
-            self._control.stop()
-
-
 def test_ctrl_c_keeps_what_was_tried_and_the_same_command_goes_on(cli, model, tmp_path, monkeypatch):
-    folder, control = RunFolder(tmp_path / "run"), Control()
-    search = tuning.search
+    folder, search = RunFolder(tmp_path / "run"), tuning.tune
 
-    def stopped(*given):
-        with_screen = [StopsAt("Trying settings, 3", control) if isinstance(g, Screen) else g for g in given]
-        return search(*[control if isinstance(g, Control) else g for g in with_screen])
+    def stopped(job, bench, selection, count, *, control, **options):
+        """Press Ctrl+C when the third try begins."""
+        pressing = bench.telling(lambda what, done, total: what.startswith("Trying settings, 3") and control.stop())
+        return search(job, pressing, selection, count, control=control, **options)
 
-    monkeypatch.setattr(tuning, "search", stopped)
+    monkeypatch.setattr(tuning, "tune", stopped)
     result = cli(*unlearn(model, folder.path, *SHORT, "--tune", 4))
     assert result.code == StoppedError.exit_code and not folder.exists
     assert "2 of 4 tries are kept in" in result.error and "Start the same command again" in result.error
     kept = read_json(folder.file("tuning.json"))["tries"]
-    monkeypatch.setattr(tuning, "search", search)
+    monkeypatch.setattr(tuning, "tune", search)
     again = cli(*unlearn(model, folder.path, *SHORT, "--tune", 4))
     assert again.code == 0, again.err
     assert "Trying settings, 2" not in again.out and "Trying settings, 3" in again.out

@@ -17,6 +17,7 @@ from core.methods import METHODS
 from core.methods.base import Alternate, Edit, Train
 from core.parameters import resolve
 from core.states import State
+from tests.core.invalid_values import invalid_values
 from tests.core.methods.cases import IDENTITY, SEED, case_id, cases
 from tests.core.toy import make_engine, make_experiment, run_to_end, same, trained_net, weights
 
@@ -191,7 +192,7 @@ def test_declares_a_complete_card(method):
 
 @pytest.mark.parametrize(
     ("method", "parameter", "value"),
-    [(m, p, v) for m in METHODS.values() for p in m.parameters for v in p.invalid_values()],
+    [(m, p, v) for m in METHODS.values() for p in m.parameters for v in invalid_values(p)],
     ids=lambda x: getattr(x, "id", getattr(x, "name", repr(x))),
 )
 def test_refuses_every_invalid_value_by_name(method, parameter, value):

@@ -10,8 +10,9 @@ import pytest
 from core.data.dataset import Dataset, ImageSet
 from core.engine.control import Control
 from core.errors import InputError, MismatchError
+from core.forget_list import read_forget_csv
 from core.runs.folder import FORGET, MODEL, RunFolder
-from core.selection import Selection, read_forget_csv
+from core.selection import Selection
 from core.session.bench import Bench
 from core.session.chain import all_requests, chain_of, original_of, unknown_requests
 from core.session.inspecting import inspect
@@ -68,7 +69,7 @@ def test_the_forget_set_is_that_of_all_requests(first, second, small) -> None:
     assert [(one.run, one.class_names, one.count) for one in job.requests] == [
         ("first", ("3",), earlier.count), ("", ("5",), own.count),
     ]  # fmt: skip
-    mask = read_forget_csv(second.file(FORGET)).mask(len(small.train))
+    mask = read_forget_csv(second.file(FORGET), len(small.train))[0]
     assert np.array_equal(mask, own.mask | earlier.mask)
     exclude = reference_job(second, Bench(None, small), 1)[1]
     assert np.array_equal(exclude.mask, own.mask | earlier.mask)

@@ -11,11 +11,12 @@ from core.data.index import SHARDS, cache_file
 from core.engine.outputs import cache_name
 from core.errors import InputError, MismatchError
 from core.files import file_sha256
+from core.forget_list import read_forget_csv, write_forget_list
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.jsonio import write_json
 from core.places import cache_home, references_home, runs_home
 from core.runs.folder import CHECKPOINTS, EVENTS, FORGET, MODEL, REMOVED, REPORT_HTML, REPORT_JSON, RunFolder
-from core.selection import Selection, read_forget_csv, write_forget_list
+from core.selection import Selection
 from core.session.kept import Kept, remove_kept, what_is_kept
 from core.session.report_files import check_report_files
 
@@ -129,7 +130,7 @@ def test_removing_keeps_model_report_and_job_and_notes_the_hashes(folder):
 def test_what_was_not_chosen_stays(folder):
     remove_kept(folder, {"checkpoints"})
     assert folder.file(FORGET).is_file()
-    assert read_forget_csv(folder.file(FORGET)).mask(12).sum() == 4
+    assert read_forget_csv(folder.file(FORGET), 12)[0].sum() == 4
     assert folder.status().checkpoint is None
 
 

@@ -10,7 +10,8 @@ from core.errors import ForgetSetError, ParameterError
 from core.methods import METHODS
 from core.runs.checkpoints import KEEP
 from core.session import planning
-from core.session.jobs import make_unlearn_job, preset_values, random_selection
+from core.session.forget_sets import random_selection
+from core.session.jobs import make_unlearn_job, preset_values
 from core.session.planning import estimate
 from core.session.running import run
 
@@ -81,7 +82,7 @@ def test_memory_and_disk_are_of_the_right_size(bench, three):
 
 def test_networks_kept_among_the_constants_are_in_the_estimate(bench, three):
     values = preset_values(bench, "scrub", "samples", {"sample"})
-    images = random_selection(three.labels, three.class_names, 0.05, seed=0)
+    images = random_selection(bench.dataset, 0.05, seed=0)
     weights = 4 * bench.model.parameters
 
     def planned(rewind: bool):
