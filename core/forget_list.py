@@ -21,7 +21,6 @@ from core.files import write_atomic
 from core.jsonio import read_text
 
 if TYPE_CHECKING:
-    from core.data.dataset import Dataset
     from core.selection import Selection
 
 COLUMNS = ("index", "class", "path", "weight")
@@ -135,17 +134,6 @@ def parse_forget_list(
         in_test=tuple(in_test),
         several=tuple(several),
         entries=len(rows),
-    )
-
-
-def match_forget_list(path: Path, dataset: Dataset) -> ListMatch:
-    """Read a forget list and match it against the training images of a data set; raises as `parse_forget_list` does."""
-    return parse_forget_list(
-        read_list_text(path),
-        labels=dataset.train.labels.numpy(),
-        class_names=dataset.classes,
-        paths=dataset.train.paths,
-        test_paths=dataset.test.paths,
     )
 
 

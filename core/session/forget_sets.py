@@ -9,7 +9,7 @@ import numpy as np
 
 from core.data.dataset import Dataset
 from core.errors import InputError, UsageError
-from core.forget_list import ListMatch, Unmatched, match_forget_list
+from core.forget_list import ListMatch, Unmatched, parse_forget_list, read_list_text
 from core.selection import Selection, resolve_classes
 from core.verify.numbers import count
 
@@ -46,6 +46,17 @@ def named_selection(
     if not selection.count:
         raise InputError(f"{file} names no training image of {dataset.title}", "Choose at least one image")
     return selection
+
+
+def match_forget_list(path: Path, dataset: Dataset) -> ListMatch:
+    """Read a forget list and match it against the training images of a data set; raises as `parse_forget_list` does."""
+    return parse_forget_list(
+        read_list_text(path),
+        labels=dataset.train.labels.numpy(),
+        class_names=dataset.classes,
+        paths=dataset.train.paths,
+        test_paths=dataset.test.paths,
+    )
 
 
 def random_selection(dataset: Dataset, share: float, seed: int) -> Selection:

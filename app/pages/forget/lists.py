@@ -84,7 +84,7 @@ class ForgetLists(QObject):
 
 def match_list(path: Path, dataset: Dataset) -> ListMatch:
     """Read a list and match it against the training images; runs in a worker."""
-    from core.forget_list import match_forget_list
+    from core.session.forget_sets import match_forget_list
 
     return match_forget_list(path, dataset)
 
