@@ -9,7 +9,7 @@ from typing import Any
 from core.cli.output import facts, shown, table, wrapped
 from core.job import Job
 from core.runs.folder import CARD, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, RunFolder
-from core.session.library import forget_text, request_lines
+from core.session.library import request_lines
 from core.verify.numbers import DASH, count, duration, percent, ratio
 
 TITLES = {
@@ -76,7 +76,7 @@ def _headline(folder: RunFolder, job: Job, card: Mapping[str, Any]) -> str:
     seconds = duration(cost.get("seconds"))
     stopped = f"Stopped at step {count(cost.get('steps'))} of {count(status.steps)} after {seconds}: "
     if job.kind == "train":
-        without = "" if job.forget.mode == "none" else f" without {forget_text(job)}"
+        without = "" if job.forget.mode == "none" else f" without {job.forget_text}"
         what = f"{job.model.architecture} on {job.data.spec}{without}"
         return (
             f"{stopped}{what}, kept as it was then." if status.state == "stopped" else f"Trained {what} in {seconds}."
@@ -84,7 +84,7 @@ def _headline(folder: RunFolder, job: Job, card: Mapping[str, Any]) -> str:
     from core.methods import get_method
 
     preset = f", preset {job.preset}" if job.preset else ""
-    what = f"{forget_text(job)} with {get_method(job.method).title}{preset}"
+    what = f"{job.forget_text} with {get_method(job.method).title}{preset}"
     if status.state == "stopped":
         return f"{stopped}{what}. The model is kept as it was then."
     return f"Unlearned {what} in {seconds}."
