@@ -58,7 +58,7 @@ def can(state: State, action: str) -> bool:
     if action == "checkpoint":
         return state in (State.RUNNING, State.PAUSED)
     if action == "restart":
-        return State.PREPARING in TRANSITIONS[state] and state is State.INTERRUPTED
+        return state is State.INTERRUPTED
     if action == "resume":
         return state is State.PAUSED
     return ACTIONS[action] in TRANSITIONS[state]

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import inspect
 import json
 import os
 import sys
@@ -82,9 +81,7 @@ class Walk:
 
 
 def _in_core(code: CodeType) -> bool:
-    """Whether code is a function of core; bodies of modules and classes are what an import runs."""
-    function = code.co_flags & inspect.CO_OPTIMIZED
-    return bool(function) and code.co_filename.startswith(str(CORE)) and not code.co_name.startswith("<")
+    return code.co_filename.startswith(str(CORE)) and not code.co_name.startswith("<")
 
 
 @contextmanager
@@ -117,7 +114,7 @@ def walking(walk: Walk, inside: str = "", number: int = 1) -> Iterator[None]:
 
 def walks() -> dict[str, dict[str, int]]:
     """Run each walk in a folder of its own and return its counts by name."""
-    from core.models.checkpoint import open_model
+    from core.models.checkpoint import read_model
 
     with tempfile.TemporaryDirectory() as home:
         os.environ["UNLEARN_STUDIO_HOME"] = home
@@ -137,7 +134,7 @@ def walks() -> dict[str, dict[str, int]]:
         scrub = ["unlearn", *forget, "--method", "scrub", "--out"]
         walk = Walk()
         with walking(walk):
-            open_model("original/model.safetensors")
+            read_model("original/model.safetensors").opened()
         rows["open a model"] = walk.figures()
         take("one SCRUB step", [*scrub, "run-2"], "advance", STEP)
         take("unlearn", ["unlearn", *forget, "--method", "muda", "--out", "run-3"])

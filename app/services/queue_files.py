@@ -33,6 +33,7 @@ from core.runs.folder import FORGET, JOB, LOCK, RunFolder
 from core.selection import Selection
 from core.session.batch import Row, row_of
 from core.session.chain import all_requests
+from core.session.library import is_done
 from core.session.tuning import keep_tries
 from core.states import State
 
@@ -289,7 +290,7 @@ def _row(run: RecordedRun, waits: bool) -> Row:
 
 
 def _done(folder: RunFolder) -> bool:
-    return folder.exists and folder.is_done
+    return folder.exists and is_done(folder)
 
 
 def _place(file: Path) -> Path:

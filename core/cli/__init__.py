@@ -71,7 +71,6 @@ LISTED = tuple(name for name in COMMANDS if name != "example")  # `main.py --exa
 def main(argv: list[str]) -> int:
     """Run one subcommand with its arguments and return the exit code; errors are one line on stderr."""
     from core.cli.output import Screen
-    from core.errors import AppError, StoppedError
 
     debug = "--debug" in argv
     screen = Screen(json="--json" in argv)
@@ -82,19 +81,19 @@ def main(argv: list[str]) -> int:
             return _run(argv, screen)
     except SystemExit as stop:  # --help
         return stop.code if isinstance(stop.code, int) else 0
-    except AppError as error:
-        return _complain(screen, error, error.text, error.exit_code, debug)
-    except KeyboardInterrupt as error:
-        return _complain(screen, error, "Stopped. Nothing was written.", StoppedError.exit_code, debug)
-    except Exception as error:
-        cause = _of_the_machine(error)
-        if cause is not None:
-            return _complain(screen, error, cause.text, cause.exit_code, debug)
-        return _fault(screen, error, argv, debug)
+    except (Exception, KeyboardInterrupt) as error:
+        if debug:
+            import traceback
+
+            screen.end_line()
+            traceback.print_exception(error, file=sys.stderr)
+        said = _said(error, argv)
+        screen.notice(f"error: {said.text}")
+        return said.exit_code
 
 
 def _run(argv: list[str], screen: Screen) -> int:
-    from core.cli.options import Parser
+    from core.cli.options import Parser, add_output
     from core.errors import UsageError, did_you_mean
 
     name, arguments = (argv[0], list(argv[1:])) if argv else ("", [])
@@ -105,25 +104,19 @@ def _run(argv: list[str], screen: Screen) -> int:
     module = importlib.import_module(f"core.cli.{command.module}")
     parser = Parser(name, command.summary)
     getattr(module, f"declare_{function}")(parser)
+    add_output(parser)
     code: int = getattr(module, f"run_{function}")(parser.parse(arguments), screen)
     return code
 
 
-def _complain(screen: Screen, error: BaseException, text: str, exit_code: int, debug: bool) -> int:
-    """Say an error on one line, after its traceback where that was asked for."""
-    screen.end_line()
-    if debug:
-        import traceback
+def _said(error: BaseException, argv: list[str]) -> AppError:
+    """Return the error to say: a disk, a permission or memory may be the reason, else the program has a fault."""
+    from core.errors import AppError, InputError, OutOfMemoryError, RunError, StoppedError
 
-        traceback.print_exception(error, file=sys.stderr)
-    screen.error(text)
-    return exit_code
-
-
-def _of_the_machine(error: Exception) -> AppError | None:
-    """Return the error to say where a disk, a permission or memory is the reason, and not the program."""
-    from core.errors import InputError, OutOfMemoryError, RunError
-
+    if isinstance(error, AppError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return StoppedError("Stopped", "Nothing was written")
     if isinstance(error, OSError):
         named = f"{error.filename}: " if error.filename else ""
         if error.errno in (errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP):
@@ -135,20 +128,15 @@ def _of_the_machine(error: Exception) -> AppError | None:
 
         if is_out_of_memory(error):
             return OutOfMemoryError("Out of memory", "Close other programs, or use fewer or smaller images")
-    return None
-
-
-def _fault(screen: Screen, error: Exception, argv: list[str], debug: bool) -> int:
-    """Say that the program has a fault and keep what is needed to find it in a file."""
     place = ""
     with contextlib.suppress(Exception):
         place = f" The details are in {_write_log(error, argv)}."
     kind = type(error).__name__
     text = f"{kind}: {' '.join(str(error).split())}".rstrip(" .:")
-    return _complain(screen, error, f"{text}. This is a bug in Unlearn Studio.{place}", 1, debug)
+    return AppError(text, f"This is a bug in Unlearn Studio.{place}")
 
 
-def _write_log(error: Exception, argv: list[str]) -> str:
+def _write_log(error: BaseException, argv: list[str]) -> str:
     import datetime
     import platform
     import traceback

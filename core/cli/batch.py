@@ -13,7 +13,7 @@ from core.cli.running import stop_on_interrupt
 from core.verify.numbers import DASH, count, duration, percent, plural
 
 if TYPE_CHECKING:
-    from core.session.batch import BatchRun, Group, Row
+    from core.session.batch import Row
 
 
 def declare_batch(parser: argparse.ArgumentParser) -> None:
@@ -22,14 +22,13 @@ def declare_batch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--csv", metavar="FILE", help="write means over seeds as CSV, a row a method and forget set")
     parser.add_argument("--out", required=True, metavar="DIR", help="a folder for the run folders and batch.json")
     options.add_trust(parser)
-    options.add_output(parser)
 
 
 def run_batch(given: argparse.Namespace, screen: Screen) -> int:
     """Do all runs of FILE."""
     from core.engine.control import Control
     from core.files import write_atomic
-    from core.session.batch import BatchRun, csv_text, grouped
+    from core.session.batch import HEADER, BatchRun, csv_text, grouped
     from core.session.batch_file import read_batch
 
     batch = read_batch(options.path_option(given.file))
@@ -52,13 +51,16 @@ def run_batch(given: argparse.Namespace, screen: Screen) -> int:
             elif row.outcome == "skipped":
                 screen.say("already finished; skipped")
         going.write()
-    groups = grouped(going.rows)
-    means = f"\n\nMeans over seeds\n\n{groups_text(groups)}" if len(groups) < len(going.rows) else ""
-    screen.say(f"\n{rows_text(going.rows)}{means}\n\n{_places(going, str(shown(out)))}")
+    groups, document = grouped(going.rows), going.document()
+    screen.say(f"\n{rows_text(going.rows)}\n")
+    if len(groups) < len(going.rows):
+        screen.say(f"Means over seeds\n\n{table(HEADER, [group.cells() for group in groups], left=2)}\n")
+    outcomes = ", ".join(f"{count(number)} {outcome}" for outcome, number in document["counts"].items() if number)
+    screen.say(facts([("Runs", f"{plural(len(going.rows), 'run')}: {outcomes}"), ("Folder", shown(out))]))
     if csv_file is not None:
         write_atomic(csv_file, csv_text(groups).encode())
         screen.say(f"CSV     {shown(csv_file)}")
-    screen.document(going.document())
+    screen.document(document)
     return going.exit_code()
 
 
@@ -73,16 +75,3 @@ def rows_text(rows: Sequence[Row]) -> str:
         return [row.run, row.outcome, *values, seconds, (row.verdict or DASH).replace("_", " ")]
 
     return table(header, map(line, rows), left=2)
-
-
-def groups_text(groups: Sequence[Group]) -> str:
-    """Lay out the means of a batch, a line a method and forget set."""
-    from core.session.batch import HEADER
-
-    return table(list(HEADER), [group.cells() for group in groups], left=2)
-
-
-def _places(going: BatchRun, out: str) -> str:
-    counts = going.document()["counts"]
-    said = [f"{count(number)} {outcome}" for outcome, number in counts.items() if number]
-    return facts([("Runs", f"{plural(len(going.rows), 'run')}: {', '.join(said)}"), ("Folder", out)])

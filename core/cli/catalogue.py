@@ -12,13 +12,11 @@ from core.verify.numbers import count
 
 if TYPE_CHECKING:
     from core.methods.base import Method
-    from core.parameters import Parameter
 
 
 def declare_methods(parser: argparse.ArgumentParser) -> None:
     """Declare what `methods` takes."""
     parser.add_argument("name", nargs="?", default="", metavar="NAME", help="show one method in full")
-    options.add_output(parser)
 
 
 def run_methods(given: argparse.Namespace, screen: Screen) -> int:
@@ -38,36 +36,15 @@ def run_methods(given: argparse.Namespace, screen: Screen) -> int:
 def describe_method(method: Method) -> dict[str, Any]:
     """Return what is declared of a method as plain data."""
     return {
-        **_fields(method, "id", "title", "summary", "citation", "status", "starts_from"),
+        **{name: getattr(method, name) for name in _DECLARED},
         **{name: sorted(getattr(method, name)) for name in ("suits", "needs", "trained_on")},
-        "honours_weights": method.honours_weights,
         "search": [asdict(searched) for searched in method.searched],
-        "notes": list(method.notes),
-        "parameters": [_describe_parameter(parameter) for parameter in method.parameters],
-        "presets": [
-            {
-                **_fields(preset, "name", "title", "reason"),
-                "suits": sorted(preset.suits & method.suits),
-                "values": dict(preset.values),
-            }
-            for preset in method.presets
-        ],
+        "parameters": [{**asdict(p), "title": p.label, "rule": p.rule} for p in method.parameters],
+        "presets": [{**asdict(preset), "suits": sorted(preset.suits & method.suits)} for preset in method.presets],
     }
 
 
-def _describe_parameter(parameter: Parameter) -> dict[str, Any]:
-    return {
-        "name": parameter.name,
-        "title": parameter.label,
-        **_fields(parameter, "kind", "default", "rule", "low", "high"),
-        "choices": list(parameter.choices),
-        **_fields(parameter, "unit", "group", "help"),
-    }
-
-
-def _fields(declared: object, *names: str) -> dict[str, Any]:
-    """Return the attributes `names` of a declaration by name."""
-    return {name: getattr(declared, name) for name in names}
+_DECLARED = ("id", "title", "summary", "citation", "status", "starts_from", "honours_weights", "notes")
 
 
 def _in_short(method: Method) -> str:
@@ -111,7 +88,6 @@ def _value(value: object) -> str:
 def declare_datasets(parser: argparse.ArgumentParser) -> None:
     """Declare what `datasets` takes."""
     parser.add_argument("--data-root", default="", metavar="DIR", help="where they are looked for first")
-    options.add_output(parser)
 
 
 def run_datasets(given: argparse.Namespace, screen: Screen) -> int:
@@ -123,8 +99,7 @@ def run_datasets(given: argparse.Namespace, screen: Screen) -> int:
     for source in catalogue():
         folder = source.find(root) if source.folders else None
         rows.append({
-            **_fields(source, "id", "title", "summary", "classes", "channels"),
-            "size": list(source.size),
+            **{name: getattr(source, name) for name in ("id", "title", "summary", "classes", "channels", "size")},
             "available": source.available(root),
             "folder": str(folder) if folder else None,
         })  # fmt: skip
@@ -139,9 +114,11 @@ def run_datasets(given: argparse.Namespace, screen: Screen) -> int:
     return 0
 
 
+_BUILT = ("id", "title", "summary", "family", "default_size", "min_size")
+
+
 def declare_architectures(parser: argparse.ArgumentParser) -> None:
     """Declare what `architectures` takes."""
-    options.add_output(parser)
 
 
 def run_architectures(given: argparse.Namespace, screen: Screen) -> int:
@@ -150,9 +127,7 @@ def run_architectures(given: argparse.Namespace, screen: Screen) -> int:
 
     rows: list[dict[str, Any]] = [
         {
-            **_fields(architecture, "id", "title", "summary", "family"),
-            "default_size": list(architecture.default_size),
-            "min_size": architecture.min_size,
+            **{name: getattr(architecture, name) for name in _BUILT},
             "in_channels": None,  # any number
         }
         for architecture in architectures()

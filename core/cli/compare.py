@@ -17,7 +17,6 @@ def declare_compare(parser: argparse.ArgumentParser) -> None:
     """Declare what `compare` takes."""
     parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of finished runs, two or more")
     parser.add_argument("--html", metavar="FILE", help="write the comparison as one self-contained page")
-    options.add_output(parser)
 
 
 def run_compare(given: argparse.Namespace, screen: Screen) -> int:

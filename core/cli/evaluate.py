@@ -23,10 +23,9 @@ def declare_evaluate(parser: argparse.ArgumentParser) -> None:
         "--reference", action="append", default=[], type=options.named_path, metavar="NAME=PATH",
         help="a model to compare it with: retrained=PATH, original=PATH; repeatable",
     )  # fmt: skip
-    group.add_argument("--seed", default=0, type=options.whole(0), metavar="N", help="for --forget-random")
+    options.add_seed(group, "for --forget-random")
     options.add_machine(parser)
     options.add_trust(parser)
-    options.add_output(parser)
 
 
 def run_evaluate(given: argparse.Namespace, screen: Screen) -> int:

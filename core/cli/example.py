@@ -17,7 +17,6 @@ def declare_example(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("run")
     group.add_argument("--out", default="", metavar="DIR", help="the run folder (else one in the folder of runs)")
     group.add_argument("--resume", action="store_true", help="go on with the run that DIR already holds")
-    options.add_output(parser)
 
 
 def run_example(given: argparse.Namespace, screen: Screen) -> int:

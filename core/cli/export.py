@@ -26,7 +26,6 @@ def declare_export(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--forget-list", action="store_true", help="put a copy of the run's forget list beside it")
     options.add_architecture(parser.add_argument_group("model"))
     options.add_trust(parser)
-    options.add_output(parser)
 
 
 def run_export(given: argparse.Namespace, screen: Screen) -> int:

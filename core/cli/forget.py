@@ -15,37 +15,51 @@ if TYPE_CHECKING:
     from core.selection import Selection
 
 
-def add_forget(parser: argparse.ArgumentParser, *, looking: bool = False) -> None:
-    """Add --forget-class, --forget-samples and --forget-random; the last not to commands that are only `looking`."""
-    group = parser.add_argument_group("forget set, for what lies near it" if looking else "forget set")
-    _add_classes(group, "--forget-class", "class to forget, by name or index; several, and repeatable")
-    _add_samples(group, "--forget-samples", "forget list: one sample a line, by index, path or file name")
-    if looking:
-        parser.set_defaults(forget_random=None)
-        return
-    group.add_argument(
-        "--forget-random", type=number(0, 1, inside=True), metavar="FRACTION",
-        help="forget this share of the training images, drawn with --seed",
-    )  # fmt: skip
+def add_forget(parser: argparse.ArgumentParser, title: str = "forget set", *, random: bool = True) -> None:
+    """Add --forget-class, --forget-samples and, with `random`, --forget-random."""
+    group = _add_named(parser, title, "forget", "forget")
+    if random:
+        group.add_argument(
+            "--forget-random", type=number(0, 1, inside=True), metavar="FRACTION",
+            help="forget this share of the training images, drawn with --seed",
+        )  # fmt: skip
 
 
 def add_exclude(parser: argparse.ArgumentParser) -> None:
     """Add --exclude-class and --exclude-samples."""
-    group = parser.add_argument_group("left out, for a retrained reference")
-    _add_classes(group, "--exclude-class", "class to train without, by name or index; several, and repeatable")
-    _add_samples(group, "--exclude-samples", "forget list of the samples to train without")
+    _add_named(parser, "left out, for a retrained reference", "exclude", "train without")
+
+
+def _add_named(
+    parser: argparse.ArgumentParser, title: str, prefix: str, verb: str
+) -> argparse._ArgumentGroup:
+    parser.set_defaults(forget_random=None)
+    group = parser.add_argument_group(title)
+    group.add_argument(
+        f"--{prefix}-class", nargs="+", action="extend", default=[], dest="forget_class", metavar="C",
+        help=f"class to {verb}, by name or index; several, and repeatable",
+    )  # fmt: skip
+    group.add_argument(
+        f"--{prefix}-samples", default="", dest="forget_samples", metavar="FILE",
+        help=f"list of samples to {verb}: one a line, by index, path or file name",
+    )  # fmt: skip
+    group.add_argument("--allow-missing", action="store_true", help="pass over lines of the list that match nothing")
+    return group
 
 
 def forget_selection(options: argparse.Namespace, dataset: Dataset, screen: Screen) -> Selection:
-    """Return what --forget-… chooses; empty where no such option is given.
+    """Return what --forget-… or --exclude-… chooses; empty where no such option is given.
 
-    Raises AppErrors for unknown classes, lines of a list that match nothing, and options that exclude each other.
+    Raises AppErrors for unknown classes, and lines of a list that match nothing.
     """
-    if options.forget_random is not None:
-        from core.session.forget_sets import random_selection
+    from core.session.forget_sets import named_selection, random_selection
 
+    if options.forget_random is not None:
         return random_selection(dataset, options.forget_random, options.seed)
-    return _named(options.forget_class, options.forget_samples, options.allow_missing, dataset, screen)
+    file = path_option(options.forget_samples) if options.forget_samples else None
+    return named_selection(
+        dataset, options.forget_class, file, allow_missing=options.allow_missing, notice=screen.notice
+    )
 
 
 def with_earlier(model: OpenedModel, asked: Selection, dataset: Dataset, screen: Screen) -> Selection:
@@ -70,11 +84,6 @@ def with_earlier(model: OpenedModel, asked: Selection, dataset: Dataset, screen:
     return together
 
 
-def exclude_selection(options: argparse.Namespace, dataset: Dataset, screen: Screen) -> Selection:
-    """Return what --exclude-… chooses; empty where no such option is given."""
-    return _named(options.exclude_class, options.exclude_samples, options.allow_missing, dataset, screen)
-
-
 def check_forget_options(options: argparse.Namespace, *, required: bool) -> None:
     """Raise UsageError for a combination that cannot be meant, before anything is opened."""
     chosen = bool(options.forget_class or options.forget_samples)
@@ -84,19 +93,3 @@ def check_forget_options(options: argparse.Namespace, *, required: bool) -> None
         )
     if required and not chosen and options.forget_random is None:
         raise UsageError("Nothing to forget was named", "Add --forget-class, --forget-samples or --forget-random")
-
-
-def _add_classes(group: argparse._ActionsContainer, name: str, text: str) -> None:
-    group.add_argument(name, nargs="+", action="extend", default=[], metavar="C", help=text)
-
-
-def _add_samples(group: argparse._ActionsContainer, name: str, text: str) -> None:
-    group.add_argument(name, default="", metavar="FILE", help=text)
-    group.add_argument("--allow-missing", action="store_true", help="pass over lines of the list that match nothing")
-
-
-def _named(classes: list[str], file: str, allow_missing: bool, dataset: Dataset, screen: Screen) -> Selection:
-    from core.session.forget_sets import named_selection
-
-    path = path_option(file) if file else None
-    return named_selection(dataset, classes, path, allow_missing=allow_missing, notice=screen.notice)

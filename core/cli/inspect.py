@@ -32,7 +32,7 @@ def declare_inspect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="PATH", help="a file, a folder, or the name of a data set")
     options.add_architecture(parser.add_argument_group("model"))
     options.add_data_options(parser.add_argument_group("data"))
-    forget.add_forget(parser, looking=True)
+    forget.add_forget(parser, "forget set, for what lies near it", random=False)
     near = parser.add_argument_group("what lies near the forget set")
     near.add_argument("--model", default="", metavar="M", help="the model whose features and head are asked as well")
     near.add_argument(
@@ -40,7 +40,6 @@ def declare_inspect(parser: argparse.ArgumentParser) -> None:
         help="write a forget list: the forget set, and kept images that look almost the same",
     )  # fmt: skip
     options.add_trust(parser)
-    options.add_output(parser)
 
 
 def run_inspect(given: argparse.Namespace, screen: Screen) -> int:

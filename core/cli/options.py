@@ -50,32 +50,22 @@ class Parser(argparse.ArgumentParser):
 # --- values --------------------------------------------------------------------------------------------------------
 
 
-def whole(low: int, high: int = LARGEST_SEED) -> Callable[[str], int]:
-    """Return a type for whole numbers from `low` on."""
-
-    def parse(text: str) -> int:
-        with_sign = text[1:] if text[:1] in "+-" else text
-        number = int(text) if with_sign.isascii() and with_sign.isdecimal() and len(text) < 25 else None
-        if number is None or not low <= number <= high:
-            raise argparse.ArgumentTypeError(f"must be a whole number from {low}, got {text!r}")
-        return number
-
-    return parse
-
-
-def number(low: float, high: float = math.inf, *, inside: bool = False) -> Callable[[str], float]:
-    """Return a type for numbers of a range; `inside` leaves its ends out."""
+def number(
+    low: float, high: float = math.inf, *, inside: bool = False, whole: bool = False
+) -> Callable[[str], float]:
+    """Return a type for numbers of a range; `inside` leaves its ends out, `whole` takes whole numbers alone."""
 
     def parse(text: str) -> float:
         try:
-            value = float(text)
+            value = int(text) if whole else float(text)
         except ValueError:
             value = math.nan
         fits = low < value < high if inside else low <= value <= high
-        if not (math.isfinite(value) and fits):
-            words = f"above {low:g} and below {high:g}" if inside else f"at least {low:g}"
-            words += f" and at most {high:g}" if not inside and math.isfinite(high) else ""
-            raise argparse.ArgumentTypeError(f"must be a number {words}, got {text!r}")
+        if not (fits and math.isfinite(value)):
+            noun = "a whole number" if whole else "a number"
+            to = f" to {high:,}" if math.isfinite(high) else ""
+            words = f"above {low:g} and below {high:g}" if inside else f"from {low:g}{to}"
+            raise argparse.ArgumentTypeError(f"must be {noun} {words}, got {text!r}")
         return value
 
     return parse
@@ -168,7 +158,12 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--precision", default="auto", type=one_of(PRECISIONS), metavar="P", help=f"{', '.join(PRECISIONS)}"
     )
-    group.add_argument("--threads", default=0, type=whole(1, 4096), metavar="N", help="processor threads")
+    group.add_argument("--threads", default=0, type=number(1, 4096, whole=True), metavar="N", help="processor threads")
+
+
+def add_seed(group: argparse._ActionsContainer, text: str) -> None:
+    """--seed."""
+    group.add_argument("--seed", default=0, type=number(0, LARGEST_SEED, whole=True), metavar="N", help=text)
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
@@ -176,7 +171,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("run")
     group.add_argument("--out", required=True, metavar="DIR", help="the run folder to make")
     group.add_argument("--resume", action="store_true", help="go on with the run that DIR already holds")
-    group.add_argument("--seed", default=0, type=whole(0), metavar="N", help="the same seed gives the same result")
+    add_seed(group, "the same seed gives the same result")
     group.add_argument(
         "--checkpoint-every", default=20.0, type=number(0), metavar="SECONDS",
         help="time between resumable checkpoints (default: 20)",

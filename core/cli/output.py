@@ -47,7 +47,6 @@ class Screen:
     def __exit__(self, *details: Any) -> None:
         self.end_line()
         self._redirect.__exit__(*details)
-        self._flush()
 
     @property
     def live(self) -> bool:
@@ -88,14 +87,9 @@ class Screen:
     def notice(self, text: str) -> None:
         """Write a line to stderr, in both modes."""
         self.end_line()
-        self._flush()
         with contextlib.suppress(OSError):
             self._notices.write(f"{' '.join(text.split())}\n")
             self._notices.flush()
-
-    def error(self, text: str) -> None:
-        """Write the line every error has."""
-        self.notice(f"error: {text}")
 
     def _write(self, text: str) -> None:
         if self._gone:
@@ -103,22 +97,10 @@ class Screen:
         try:
             self._out.write(text)
             self._out.flush()
-        except BrokenPipeError:
-            self._leave()
-
-    def _flush(self) -> None:
-        if self._gone:
-            return
-        try:
-            self._out.flush()
-        except BrokenPipeError:
-            self._leave()
-
-    def _leave(self) -> None:
-        """Stop writing to a pipe nobody reads; also keeps the interpreter from complaining at its end."""
-        self._gone = True
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+        except BrokenPipeError:  # nobody reads any more
+            self._gone = True
+            with contextlib.suppress(OSError, ValueError):  # keeps the interpreter from complaining at its end
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:

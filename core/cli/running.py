@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from core.runs.folder import RunFolder
     from core.session.bench import Bench
 
-DONE = 0
-
 RUN = (
     "Stopping after this step and keeping the model as it is then. Ctrl+C again ends at once.",
     "Ended at once. Checkpoints stay; `resume` goes on from the last one.",
@@ -41,17 +39,16 @@ def declare_resume(parser: argparse.ArgumentParser) -> None:
     """Declare what `resume` takes."""
     parser.add_argument("run", metavar="RUN", help="the run folder")
     options.add_trust(parser)
-    options.add_output(parser)
 
 
 def run_resume(given: argparse.Namespace, screen: Screen) -> int:
     """Resume the run; one that has a result is shown and left as it is."""
     from core.engine.control import Control
     from core.runs.folder import RunFolder
-    from core.session.library import check_resumable
+    from core.session.library import check_resumable, is_done
 
     folder = RunFolder.open(options.path_option(given.run))
-    if not folder.is_done:
+    if not is_done(folder):
         check_resumable(folder.job())
     control = Control()
     with stop_on_interrupt(control):
@@ -59,32 +56,26 @@ def run_resume(given: argparse.Namespace, screen: Screen) -> int:
 
 
 def run_to_end(folder: RunFolder, control: Control, screen: Screen, bench: Bench, *, resume: bool = False) -> int:
-    """Run or resume the job in `folder`, show the result, and return the exit code.
+    """Run or resume the job in `folder`, show what it came to, and return the exit code.
 
     A run that has a result already is shown as it is.
     """
-    from core.session.running import run
-
-    if folder.is_done:
-        screen.say("This run already has its result; nothing was changed.")
-    progress = RunProgress(screen)
-    state = run(folder, control, progress, bench, resume=resume).value
-    screen.end_line()
-    return show_result(folder, state, screen)
-
-
-def show_result(folder: RunFolder, state: str, screen: Screen) -> int:
-    """Show what a run that ended in `state` came to; returns the exit code."""
     from core.cli.summary import result_document, result_text
+    from core.session.library import is_done
+    from core.session.running import run
+    from core.states import State
 
-    if state == "discarded":
+    if is_done(folder):
+        screen.say("This run already has its result; nothing was changed.")
+    state = run(folder, control, RunProgress(screen), bench, resume=resume)
+    if state is State.DISCARDED:
         raise StoppedError("The run was stopped before its first step, so there is nothing to keep", "Start it again")
-    if state == "interrupted":
+    if state is State.INTERRUPTED:
         raise StoppedError(f"Stopped before {folder.path} went on; its checkpoints stay", "Resume it when you like")
     screen.say()
     screen.say(result_text(folder))
     screen.document(result_document(folder))
-    return StoppedError.exit_code if state == "stopped" else DONE
+    return StoppedError.exit_code if state is State.STOPPED else 0
 
 
 @contextlib.contextmanager

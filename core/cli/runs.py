@@ -23,7 +23,6 @@ ALL = "all"
 def declare_runs(parser: argparse.ArgumentParser) -> None:
     """Declare what `runs` takes."""
     parser.add_argument("folder", nargs="?", default="", metavar="DIR", help="default: where the window keeps its runs")
-    options.add_output(parser)
 
 
 def run_runs(given: argparse.Namespace, screen: Screen) -> int:
@@ -64,7 +63,6 @@ def declare_kept(parser: argparse.ArgumentParser) -> None:
         "--remove", nargs="+", action="extend", default=[], metavar="ID",
         help="delete these kinds, named as in the first column, or `all` that can be removed",
     )  # fmt: skip
-    options.add_output(parser)
 
 
 def run_kept(given: argparse.Namespace, screen: Screen) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from core.cli.output import facts, shown, table, wrapped
 from core.job import Job
 from core.runs.folder import CARD, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, RunFolder
-from core.session.library import request_lines
+from core.session.library import forget_text, request_lines
 from core.verify.numbers import DASH, count, duration, percent, ratio
 
 TITLES = {
@@ -72,30 +72,27 @@ def result_document(folder: RunFolder) -> dict[str, Any]:
 
 
 def _headline(folder: RunFolder, job: Job, card: Mapping[str, Any]) -> str:
-    cost, status = card.get("cost") or {}, folder.status()
-    seconds = duration(cost.get("seconds"))
-    stopped = f"Stopped at step {count(cost.get('steps'))} of {count(status.steps)} after {seconds}: "
-    if job.kind == "train":
-        without = "" if job.forget.mode == "none" else f" without {job.forget_text}"
-        what = f"{job.model.architecture} on {job.data.spec}{without}"
-        return (
-            f"{stopped}{what}, kept as it was then." if status.state == "stopped" else f"Trained {what} in {seconds}."
-        )
     from core.methods import get_method
 
-    preset = f", preset {job.preset}" if job.preset else ""
-    what = f"{job.forget_text} with {get_method(job.method).title}{preset}"
-    if status.state == "stopped":
-        return f"{stopped}{what}. The model is kept as it was then."
-    return f"Unlearned {what} in {seconds}."
+    cost, status = card.get("cost") or {}, folder.status()
+    seconds = duration(cost.get("seconds"))
+    if job.kind == "train":
+        without = "" if job.forget.mode == "none" else f" without {forget_text(job)}"
+        done, what = "Trained", f"{job.model.architecture} on {job.data.spec}{without}"
+    else:
+        preset = f", preset {job.preset}" if job.preset else ""
+        done, what = "Unlearned", f"{forget_text(job)} with {get_method(job.method).title}{preset}"
+    if status.state != "stopped":
+        return f"{done} {what} in {seconds}."
+    steps = f"{count(cost.get('steps'))} of {count(status.steps)}"
+    return f"Stopped at step {steps} after {seconds}: {what}. The model is kept as it was then."
 
 
 def _training_table(job: Job, measures: Mapping[str, Any]) -> str:
     if job.forget.mode != "none":
         return measures_table({"model": measures})
-    return f"Accuracy: train {percent(measures.get('retain_accuracy'))}, " + (
-        f"test {percent(measures.get('retain_test_accuracy'))}."
-    )
+    train, test = (percent(measures.get(name)) for name in ("retain_accuracy", "retain_test_accuracy"))
+    return f"Accuracy: train {train}, test {test}."
 
 
 def _notes(report: Mapping[str, Any]) -> Iterable[str]:
@@ -124,16 +121,12 @@ def _alignment(measures: Mapping[str, Any]) -> str:
     return f"{ratio(alignment['value'])} (k {alignment['k']}, {percent(alignment.get('energy'))})"
 
 
-def _probe(measures: Mapping[str, Any]) -> str:
-    return percent((measures.get("probe") or {}).get("forget"))
-
-
 _COLUMNS = (
     ("retain", lambda m: percent(m.get("retain_accuracy"))),
     ("forget", lambda m: percent(m.get("forget_accuracy"))),
     ("retain-test", lambda m: percent(m.get("retain_test_accuracy"))),
     ("forget-test", lambda m: percent(m.get("forget_test_accuracy"))),
-    ("linear probe", _probe),
+    ("linear probe", lambda m: percent((m.get("probe") or {}).get("forget"))),
     ("NMI", lambda m: ratio(m.get("nmi"))),
     ("DA", _alignment),
 )

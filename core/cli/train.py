@@ -23,7 +23,6 @@ def declare_train(parser: argparse.ArgumentParser) -> None:
     options.add_run(parser)
     options.add_machine(parser)
     options.add_trust(parser)
-    options.add_output(parser)
 
 
 def run_train(given: argparse.Namespace, screen: Screen) -> int:
@@ -52,7 +51,7 @@ def run_train(given: argparse.Namespace, screen: Screen) -> int:
         if is_user_code(arch):  # code that fails is told before a folder is made
             size = dataset.preprocessing.size
             build_model(ModelSpec(arch, dataset.num_classes, dataset.channels, size, arch), trust_code=given.trust_code)
-        exclude = forget.exclude_selection(given, dataset, screen)
+        exclude = forget.forget_selection(given, dataset, screen)
         job = make_train_job(
             bench, arch, exclude=exclude if exclude.count else None, recipe=recipe,
             user_code=arch if is_user_code(arch) else "", **options.run_options(given),

@@ -23,13 +23,12 @@ def declare_unlearn(parser: argparse.ArgumentParser) -> None:
         "--set", nargs="+", action="extend", default=[], metavar="K=V", help="single parameters, over the preset's"
     )
     method.add_argument(
-        "--tune", type=options.whole(1, 10_000), metavar="N",
+        "--tune", type=options.number(1, 10_000, whole=True), metavar="N",
         help="try N settings on held-out images first and run the best; what --set names stays fixed",
     )  # fmt: skip
     options.add_run(parser)
     options.add_machine(parser)
     options.add_trust(parser)
-    options.add_output(parser)
 
 
 def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:

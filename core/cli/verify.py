@@ -12,6 +12,7 @@ from core.cli.running import CHECK, stop_on_interrupt
 from core.cli.summary import measures_table
 from core.errors import RequirementError, StoppedError, UsageError
 from core.runs.folder import REPORT_HTML, REPORT_JSON, RunFolder
+from core.session.library import forget_text
 from core.verify.numbers import percent, ratio, whole_percent
 
 TRAIN = "train"
@@ -36,7 +37,7 @@ def declare_verify(parser: argparse.ArgumentParser) -> None:
         "with the original's recipe, or take those on disk. Left out: those on disk; the full suite trains",
     )  # fmt: skip
     group.add_argument(
-        "--seeds", type=options.whole(1, MOST_SEEDS), metavar="N",
+        "--seeds", type=options.number(1, MOST_SEEDS, whole=True), metavar="N",
         help="how many to train, with seeds 1 to N (default: 1, in the full suite 3)",
     )  # fmt: skip
     group = parser.add_argument_group("checks")
@@ -50,7 +51,6 @@ def declare_verify(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument("--sign", metavar="KEY", help="sign the report with this SSH key (needs ssh-keygen)")
     options.add_trust(parser)
-    options.add_output(parser)
 
 
 def run_verify(given: argparse.Namespace, screen: Screen) -> int:
@@ -83,8 +83,12 @@ def run_verify(given: argparse.Namespace, screen: Screen) -> int:
     screen.end_line()
     screen.say()
     screen.say(_text(folder, report))
-    screen.document(_document(folder, report))
-    _require(given.require, report)
+    screen.document({"report": str(folder.file(REPORT_JSON)), "page": str(folder.file(REPORT_HTML)), **report})
+    code = report["verdict"]["code"]
+    if given.require and code not in RANKS[RANKS.index(given.require) :]:
+        raise RequirementError(
+            f"The verdict is {code!r}, and {given.require!r} was required", "The report names the measures"
+        )
     return 0
 
 
@@ -108,8 +112,7 @@ def _brought(paths: list[str], folder: RunFolder) -> dict[str, Path]:
 
 def _seeds(given: argparse.Namespace, folder: RunFolder, brought: bool, screen: Screen) -> tuple[int, ...]:
     """Return the seeds to train or take: as asked, else (nothing asked, no model brought) those on disk."""
-    wanted = TRAIN in given.retrained or given.seeds is not None or (given.suite == "full" and not brought)
-    if wanted:
+    if TRAIN in given.retrained or given.seeds is not None or (given.suite == "full" and not brought):
         return tuple(range(1, (given.seeds or SEEDS[given.suite]) + 1))
     if brought:
         return ()
@@ -124,14 +127,15 @@ def _seeds(given: argparse.Namespace, folder: RunFolder, brought: bool, screen: 
 def _text(folder: RunFolder, report: dict[str, Any]) -> str:
     models = {name: found for name, found in report["models"].items() if found and name not in ("fresh", "retrained")}
     models |= report["retrained"]
-    job = folder.job()
-    blocks = [f"{job.forget_text} with {report['method_details']['title']}, {report['suite']} suite."]
-    blocks.append(measures_table(models))
-    blocks.append(_gaps(report))
-    blocks += [wrapped(f"Warning: {text}") for text in report["warnings"]]
-    blocks.append(wrapped(report["verdict"]["sentence"]))
-    blocks.append(facts((("Report", shown(folder.file(REPORT_HTML))), ("", shown(folder.file(REPORT_JSON))))))
-    return "\n\n".join(block for block in blocks if block)
+    blocks = [
+        f"{forget_text(folder.job())} with {report['method_details']['title']}, {report['suite']} suite.",
+        measures_table(models),
+        _gaps(report),
+        *(wrapped(f"Warning: {text}") for text in report["warnings"]),
+        wrapped(report["verdict"]["sentence"]),
+        facts([("Report", shown(folder.file(REPORT_HTML))), ("", shown(folder.file(REPORT_JSON)))]),
+    ]
+    return "\n\n".join(filter(None, blocks))
 
 
 def _gaps(report: dict[str, Any]) -> str:
@@ -153,26 +157,12 @@ def _gaps(report: dict[str, Any]) -> str:
     return table(["", "original", "head-only", "unlearned", "retrained", "gap closed", ""], lines)
 
 
-def _document(folder: RunFolder, report: dict[str, Any]) -> dict[str, Any]:
-    """Return report.json's content with where it lies."""
-    return {"report": str(folder.file(REPORT_JSON)), "page": str(folder.file(REPORT_HTML)), **report}
-
-
-def _require(wanted: str | None, report: dict[str, Any]) -> None:
-    code = report["verdict"]["code"]
-    if wanted is None:
-        return
-    if code not in RANKS or RANKS.index(code) < RANKS.index(wanted):
-        raise RequirementError(f"The verdict is {code!r}, and {wanted!r} was required", "The report names the measures")
-
-
 def declare_verify_report(parser: argparse.ArgumentParser) -> None:
     """Declare what `verify-report` takes."""
     parser.add_argument("file", metavar="FILE", help="report.json or report.html in a run folder, or the folder")
     parser.add_argument(
         "--signers", metavar="FILE", help="require a signature by one of these (ssh-keygen's allowed_signers)"
     )
-    options.add_output(parser)
 
 
 def run_verify_report(given: argparse.Namespace, screen: Screen) -> int:

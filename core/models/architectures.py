@@ -29,6 +29,7 @@ Size = tuple[int, int]
 Build = Callable[[int, int, Size], nn.Module]
 
 TIMM_PREFIX = "timm/"
+ODD_CLASSES = 1777  # no layer has this prime as its width by chance, so it marks what is as wide as the class count
 CARRIED_ALONG = "carried_along"  # attribute of modules whose output is not part of the logits (auxiliary heads)
 
 

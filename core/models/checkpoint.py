@@ -111,7 +111,16 @@ class ModelFile:
     trust: Trust
 
     def opened(self, **stated: Unpack[Stated]) -> OpenedModel:
-        """Find the model's network and settle its input; arguments and errors are those of `open_model`."""
+        """Find the model's network and settle its input.
+
+        The architecture is `arch`, else what the model card says, else recognised from keys and shapes. What the caller
+        states (`arch`, `input_size`, `in_channels`, `num_classes`) is checked where the file tells, and used where it
+        does not.
+
+        Raises UnsafeFileError (user code would run), InputError (architecture not recognised or not fitting, no image
+        classifier), AmbiguousModelError (several architectures fit) or MismatchError (card, file and what the caller
+        states contradict each other).
+        """
         return _Opening(self, self.weights, self.card or {}, stated).result()
 
 
@@ -129,22 +138,6 @@ def read_model(path: Path | str, trust: Trust = NO_TRUST) -> ModelFile:
     for stated, place in ((card or {}, where), (weights.form.metadata, where), (weights.form.scalars, path.name)):
         refuse_stated_task(stated, place)
     return ModelFile(path, sha256, weights, card, where, trust)
-
-
-def open_model(
-    path: Path | str, *, trust_pickle: bool = False, trust_code: bool = False, **stated: Unpack[Stated]
-) -> OpenedModel:
-    """Open a weights file, or a folder that holds model.safetensors. The file is read once and hashed once.
-
-    The architecture is `arch`, else what the model card says, else recognised from keys and shapes. What the caller
-    states (`arch`, `input_size`, `in_channels`, `num_classes`) is checked where the file tells, and used where it does
-    not.
-
-    Raises NotFoundError, UnsafeFileError (reading would run code), InputError (damaged, no state dict, architecture
-    not recognised or not fitting, no image classifier), AmbiguousModelError (several architectures fit) or
-    MismatchError (card, file and what the caller states contradict each other).
-    """
-    return read_model(path, Trust(trust_pickle, trust_code)).opened(**stated)
 
 
 @dataclass

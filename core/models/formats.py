@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from core.errors import InputError
@@ -24,7 +25,6 @@ from core.models.tap import main_logits
 from core.models.weights import CheckpointForm, read_weights, type_name
 
 FORMATS = ("same", "safetensors", "pt", "onnx", "pt2")
-DEFAULT_OPSET = 18
 _CHUNK = 64  # images in one pass of the comparison
 
 
@@ -58,18 +58,12 @@ def write_same(path: Path, state_dict: Mapping[str, Tensor], form: CheckpointFor
     if form.format != "safetensors":
         write_pt(path, state_dict, form)
         return
-    from safetensors.torch import save_file
-
-    with _writing(path) as temporary:
-        save_file(_as_it_came(state_dict, form), temporary, metadata=form.metadata or None)
+    _write_safetensors(path, _as_it_came(state_dict, form), form.metadata)
 
 
 def write_safetensors(path: Path, state_dict: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write weights as they are, with text metadata; raises InputError where that cannot be written."""
-    from safetensors.torch import save_file
-
-    with _writing(path) as temporary:
-        save_file(_plain(state_dict), temporary, metadata={"format": "pt", **metadata})
+    _write_safetensors(path, _plain(state_dict), {"format": "pt", **metadata})
 
 
 def write_pt(path: Path, state_dict: Mapping[str, Tensor], form: CheckpointForm | None = None) -> None:
@@ -86,7 +80,7 @@ def write_pt(path: Path, state_dict: Mapping[str, Tensor], form: CheckpointForm 
             raise OSError(str(error).splitlines()[0]) from error
 
 
-def export_onnx(path: Path, module: nn.Module, input_size: Size, in_channels: int, opset: int = DEFAULT_OPSET) -> None:
+def export_onnx(path: Path, module: nn.Module, input_size: Size, in_channels: int) -> None:
     """Write an ONNX file that holds all weights: `images: (batch, c, h, w)` to `logits: (batch, K)`, any batch size.
 
     Raises InputError where the optional packages are missing or the network cannot be expressed.
@@ -94,7 +88,7 @@ def export_onnx(path: Path, module: nn.Module, input_size: Size, in_channels: in
     _require("onnx", "onnxscript")
     network, example = _for_export(module, input_size, in_channels)
     options: dict[str, Any] = {
-        "input_names": ["images"], "output_names": ["logits"], "opset_version": opset, "verbose": False,
+        "input_names": ["images"], "output_names": ["logits"], "opset_version": 18, "verbose": False,
     }  # fmt: skip
     if "external_data" in inspect.signature(torch.onnx.export).parameters:
         batch = ({0: torch.export.Dim("batch")},)
@@ -169,16 +163,19 @@ def logits_of(network: Any, images: Tensor) -> Tensor:
 # --- helpers ------------------------------------------------------------------------------------------------------
 
 
+def _write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: Mapping[str, str]) -> None:
+    with _writing(path) as temporary:
+        save_file(tensors, temporary, metadata=dict(metadata) or None)
+
+
 @contextmanager
 def _writing(path: Path) -> Iterator[Path]:
     """Give a temporary file that takes the place of `path`; raises InputError where the disk does not take it."""
     try:
         with replacing(path) as temporary:
             yield temporary
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
-    except SafetensorError as error:  # safetensors raises it for errors of the disk, too
-        raise InputError(f"{path} cannot be written: {error}") from error
+    except (OSError, SafetensorError) as error:  # safetensors raises its own for errors of the disk, too
+        raise InputError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _plain(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 from core.errors import InputError, first_few
 from core.models import timm_models
 from core.models.architectures import (
+    ODD_CLASSES,
     OURS,
     Architecture,
     ModelSpec,
@@ -25,8 +26,6 @@ from core.models.architectures import (
     times,
 )
 
-# A number of classes no layer has as its width by chance (a prime): it marks every dimension that is the class count.
-_CLASSES = 1777
 _OPTIONAL = "num_batches_tracked"  # absent from files written before PyTorch 0.4.1
 
 # One key that every member of a family has, and few others do.
@@ -115,11 +114,11 @@ def compare(architecture: Architecture, shapes: Shapes) -> Comparison:
     channels, size = told or (3, architecture.default_size)
     template = _signature(architecture.id, channels, size)
     stem = next((key for key, shape in template.items() if len(shape) == 4), "")
-    heads = (key for key, shape in template.items() if shape[:1] == (_CLASSES,) and shapes.get(key))
+    heads = (key for key, shape in template.items() if shape[:1] == (ODD_CLASSES,) and shapes.get(key))
     classes = next((shapes[key][0] for key in heads), 0)
     if told is None and len(shapes.get(stem, ())) == 4:
         channels = shapes[stem][1]
-    wanted = {key: tuple(classes if side == _CLASSES else side for side in shape) for key, shape in template.items()}
+    wanted = {key: tuple(classes if side == ODD_CLASSES else side for side in shape) for key, shape in template.items()}
     if stem:
         wanted[stem] = (wanted[stem][0], channels, *wanted[stem][2:])
     return compare_exactly(wanted, shapes, ModelSpec(architecture.id, classes, channels, size))
@@ -141,7 +140,7 @@ def compare_exactly(wanted: Shapes, shapes: Shapes, spec: ModelSpec) -> Comparis
 
 @functools.lru_cache(maxsize=256)
 def _signature(id: str, channels: int, size: Size) -> dict[str, tuple[int, ...]]:
-    return signature(ModelSpec(id, _CLASSES, channels, size))
+    return signature(ModelSpec(id, ODD_CLASSES, channels, size))
 
 
 def _candidates(shapes: Shapes) -> list[Architecture]:

@@ -56,7 +56,7 @@ class TappedModel:
         self._input_shape = input_shape
         self.head_name = self._find_head()
         self.head: nn.Module = module.get_submodule(self.head_name)
-        self._extra = self._blocks_before_head(layers - 1)
+        self._extra = self._ordered_blocks[:-1][1 - layers :] if layers > 1 else []
 
     @property
     def feature_dim(self) -> int:
@@ -111,8 +111,7 @@ class TappedModel:
         names = list(_split(self.module, self.head_name))
         trace = _trace(self.module, names, self._input_shape)
         if trace is not None:
-            called = list(dict.fromkeys(trace))
-            names = [name for name in called if name in set(names)]
+            names = list(dict.fromkeys(trace))  # only those that lead to the logits
         names = [name for name in names if name != self.head_name] + [self.head_name]
         return [(name, self.module.get_submodule(name)) for name in names]
 
@@ -132,11 +131,6 @@ class TappedModel:
         if tunes == "all":
             return list(self.trained_parameters().values())
         return [p for part in self.tuned_modules(tunes) for p in part.parameters()]
-
-    def _blocks_before_head(self, count: int) -> list[tuple[str, nn.Module]]:
-        if count <= 0:
-            return []
-        return self._ordered_blocks[:-1][-count:]
 
     def _find_head(self) -> str:
         candidates = [name for name, m in self.module.named_modules() if _makes_classes(m, self.num_classes)]

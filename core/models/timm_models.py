@@ -15,9 +15,17 @@ from torch import nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from core.errors import AmbiguousModelError, InputError, unknown_name
-from core.models.architectures import TIMM_PREFIX, Architecture, ModelSpec, Shapes, Size, build_on_meta, meta_building
+from core.models.architectures import (
+    ODD_CLASSES,
+    TIMM_PREFIX,
+    Architecture,
+    ModelSpec,
+    Shapes,
+    Size,
+    build_on_meta,
+    meta_building,
+)
 
-_MARK = 1777  # class count of trial networks: a prime no other layer has as its width
 # Parameters of another shape after which a network under construction is given up. Two is the most that any of
 # timm 1.0's networks makes on the way and does not keep; a wrong candidate makes five within a few layers.
 _STRANGERS = 4
@@ -44,7 +52,8 @@ def timm_architecture(id: str) -> Architecture:
     size = config.input_size[1:]
     return Architecture(
         f"{TIMM_PREFIX}{name}", f"{name} (timm)", "timm's", "timm", functools.partial(_build, name), size, 1,
-        size_is_structural=config.fixed_input_size, read_input=_reader(size) if config.fixed_input_size else None,
+        size_is_structural=config.fixed_input_size,
+        read_input=functools.partial(_read_patches, size) if config.fixed_input_size else None,
     )  # fmt: skip
 
 
@@ -62,7 +71,7 @@ def fitting_timm(shapes: Shapes) -> tuple[Architecture, ...]:
         try:
             with meta_building(), _giving_up(set(shapes.values())), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about networks that are not meant
-                module = timm.create_model(name, num_classes=_MARK, in_chans=channels)
+                module = timm.create_model(name, num_classes=ODD_CLASSES, in_chans=channels)
         except Exception:  # given up, or a network that takes no such options or wants another package
             continue
         if module.state_dict().keys() == shapes.keys():
@@ -96,15 +105,9 @@ def published_config(id: str) -> dict[str, Any]:
 
 
 def _config(name: str) -> Any:
-    from timm.models import get_pretrained_cfg
+    from timm.models import PretrainedCfg, get_pretrained_cfg
 
-    return get_pretrained_cfg(name, allow_unregistered=True) or _unpublished()
-
-
-def _unpublished() -> Any:
-    from timm.models import PretrainedCfg
-
-    return PretrainedCfg()
+    return get_pretrained_cfg(name, allow_unregistered=True) or PretrainedCfg()
 
 
 def _build(name: str, num_classes: int, in_channels: int, input_size: Size) -> nn.Module:
@@ -117,25 +120,16 @@ def _build(name: str, num_classes: int, in_channels: int, input_size: Size) -> n
     return timm.create_model(name, pretrained=False, num_classes=num_classes, in_chans=in_channels, **options)
 
 
-def _reader(usual: Size) -> Any:
-    return functools.partial(_read_patches, usual)
-
-
 def _read_patches(usual: Size, shapes: Shapes) -> tuple[int, Size] | None:
     """Channels and size of a patch transformer's input, from its patches and position embeddings."""
     patch, places = shapes.get("patch_embed.proj.weight"), shapes.get("pos_embed")
     if patch is None or places is None or len(patch) != 4 or len(places) != 3:
         return None
-    usual_count = (usual[0] // patch[2]) * (usual[1] // patch[3])
-    for extra in (1, 0, 2, 5):  # class, distillation and register tokens
-        count = places[1] - extra
-        if count == usual_count:
-            return patch[1], usual
-    for extra in (1, 0, 2, 5):
-        side = math.isqrt(max(0, places[1] - extra))
-        if side and side * side == places[1] - extra:
-            return patch[1], (side * patch[2], side * patch[3])
-    return None
+    counts = [places[1] - extra for extra in (1, 0, 2, 5)]  # without class, distillation and register tokens
+    if (usual[0] // patch[2]) * (usual[1] // patch[3]) in counts:
+        return patch[1], usual
+    sides = [math.isqrt(count) for count in counts if count > 0 and math.isqrt(count) ** 2 == count]
+    return (patch[1], (sides[0] * patch[2], sides[0] * patch[3])) if sides else None
 
 
 class _GivenUpError(Exception):
@@ -152,7 +146,7 @@ def _giving_up(known: set[tuple[int, ...]]) -> Iterator[None]:
         if parameter is None or threading.get_ident() != thread:  # the hook is everybody's
             return
         shape = tuple(parameter.shape)
-        if len(shape) > 1 and _MARK not in shape and shape not in known:
+        if len(shape) > 1 and ODD_CLASSES not in shape and shape not in known:
             strangers += 1
             if strangers > _STRANGERS:
                 raise _GivenUpError

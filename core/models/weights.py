@@ -265,7 +265,8 @@ def _clean(path: Path, content: Mapping[str, Any], form: CheckpointForm) -> Weig
         raise InputError(f"{path.name} is not a state dict: {len(odd)} entries are no tensors ({first_few(odd)})")
     values = {key: value.detach() for key, value in content.items()}
     for key, value in values.items():
-        _check_value(path, key, value)
+        if oddity := _oddity(value):
+            raise InputError(f"{path.name} {oddity.format(key)}")
     dtypes = {key: type_name(value) for key, value in values.items()}
     tensors = {key: value.float() if value.is_floating_point() else value for key, value in values.items()}
     broken = [key for key, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
@@ -286,13 +287,13 @@ def type_name(value: Tensor) -> str:
     return str(value.dtype).removeprefix("torch.")
 
 
-def _check_value(path: Path, key: str, value: Tensor) -> None:
+def _oddity(value: Tensor) -> str:
+    """Return what keeps a tensor from being read, as it is said of its file with its key in place of {}; else ""."""
     if value.is_quantized:
-        raise InputError(f"{path.name} is quantised ({key}); unlearning needs the weights it was made from")
+        return "is quantised ({}); unlearning needs the weights it was made from"
     if value.is_complex():
-        raise InputError(f"{path.name} holds complex numbers ({key}), which no architecture here has")
-    if value.layout != torch.strided or value.is_meta:
-        raise InputError(f"{path.name} holds a tensor without plain values ({key})")
+        return "holds complex numbers ({}), which no architecture here has"
+    return "holds a tensor without plain values ({})" if value.layout != torch.strided or value.is_meta else ""
 
 
 def _damaged(path: Path) -> InputError:
@@ -307,10 +308,6 @@ def _damaged(path: Path) -> InputError:
 _MOST_PARTS, _DEEPEST = 20_000, 20
 _FLOAT, _TUPLE, _ITEMS, _TENSOR = "float()", "tuple()", "dict()", "tensor()"
 _TAGS = {_FLOAT, _TUPLE, _ITEMS, _TENSOR}
-_DTYPES = {str(dtype).removeprefix("torch."): dtype for dtype in (
-    torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8,
-    torch.uint8, torch.bool,
-)}  # fmt: skip
 
 
 def is_plain(value: Any) -> bool:
@@ -325,9 +322,9 @@ def is_plain(value: Any) -> bool:
         if type(value) in (bool, int, float, str, type(None)):
             continue
         if isinstance(value, Tensor):
-            if value.ndim == 0 and type_name(value) in _DTYPES:
-                continue
-            return False
+            if value.ndim or _oddity(value):
+                return False
+            continue
         if depth > _DEEPEST or type(value) not in (list, tuple, dict) or parts + len(value) > _MOST_PARTS:
             return False
         inside = [*value.keys(), *value.values()] if isinstance(value, dict) else value
@@ -365,6 +362,6 @@ def unpack(value: Any) -> Any:
         if tag == _TUPLE:
             return tuple(unpack(part) for part in inside)
         if tag == _TENSOR:
-            return torch.tensor(unpack(inside[1]), dtype=_DTYPES[inside[0]])
+            return torch.tensor(unpack(inside[1]), dtype=getattr(torch, inside[0]))
         return {unpack(key): unpack(part) for key, part in inside}
     return {key: unpack(part) for key, part in value.items()}

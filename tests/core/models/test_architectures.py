@@ -139,7 +139,7 @@ def test_small_networks_are_opened_without_torchvision(tmp_path):
 import sys
 import torch
 from core.models.architectures import ModelSpec, build_model
-from core.models.checkpoint import open_model
+from tests.core.models.opened import open_model
 for name in ("small-cnn", "mlp"):
     torch.save(build_model(ModelSpec(name, 5, 1, (8, 8))).state_dict(), sys.argv[1])
     assert open_model(sys.argv[1]).spec.architecture == name

@@ -7,7 +7,7 @@ import torch
 
 from core.errors import InputError, NotFoundError, UnsafeFileError
 from core.models.architectures import ModelSpec, build_model, is_user_code
-from core.models.checkpoint import open_model
+from tests.core.models.opened import open_model
 
 CODE = """
 from pathlib import Path

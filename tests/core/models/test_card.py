@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from core.errors import InputError, MismatchError
 from core.files import file_sha256
 from core.models.card import card_from_metadata, card_to_metadata, find_card, read_card
-from core.models.checkpoint import open_model
+from tests.core.models.opened import open_model
 
 PREPROCESSING = {"size": [8, 8], "mean": [0.5], "std": [0.25], "interpolation": "bilinear", "source": "data set"}
 

@@ -16,9 +16,10 @@ from torch import nn
 from core.errors import AppError, InputError, MismatchError, NotFoundError, UnsafeFileError
 from core.files import file_sha256
 from core.jsonio import dumps, loads
-from core.models.checkpoint import open_model, read_model
+from core.models.checkpoint import read_model
 from core.models.formats import write_same
 from core.models.weights import CheckpointForm
+from tests.core.models.opened import open_model
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from core.errors import MismatchError
-from core.models.checkpoint import check_fit, open_model, spec_for
+from core.models.checkpoint import check_fit, spec_for
+from tests.core.models.opened import open_model
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from core.errors import InputError
-from core.models.checkpoint import open_model
 from core.models.formats import compare_export, export_onnx, export_pt2, write_pt, write_safetensors, write_same
+from tests.core.models.opened import open_model
 
 
 def load(path):

@@ -12,8 +12,8 @@ from torchvision import models
 
 from core.errors import InputError
 from core.models.architectures import meta_building
-from core.models.checkpoint import open_model
 from core.models.recognise import recognise, refuse_outputs, refuse_stated_task
+from tests.core.models.opened import open_model
 
 
 def shapes_of(name):

@@ -16,7 +16,6 @@ from core.files import file_sha256
 from core.job import OriginPart
 from core.jsonio import write_json
 from core.models.architectures import ModelSpec, build_model
-from core.models.checkpoint import open_model
 from core.models.trust import Trust
 from core.models.weights import CheckpointForm, read_weights
 from core.runs.folder import RunFolder, Status
@@ -24,6 +23,7 @@ from core.session import exporting
 from core.session.bench import Bench
 from core.session.exporting import export, open_source, read_back_run, sample_images
 from core.session.results import write_models
+from tests.core.models.opened import open_model
 
 SPEC = ModelSpec("small-cnn", 10, 1, (8, 8))
 
