@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from core.verify.closure import look_up
 from core.verify.numbers import percent
@@ -42,7 +42,7 @@ PUBLISHED = "As published"
 
 PUBLISHED_NOTE = "None is good for being high or low: the retrained value is the goal."
 
-PUBLISHED_TITLES: dict[str, tuple[str, str, str]] = {
+PUBLISHED_TITLES: dict[str, tuple[str, Unit, str]] = {
     "ua": ("UA, %", "percent", "1 − accuracy on the forget set."),
     "ra": ("RA, %", "percent", "Accuracy on the retain set, training images without augmentation."),
     "ta": ("TA, kept classes, %", "percent", "Accuracy on unseen images of the classes that stay."),
@@ -145,33 +145,19 @@ def measure_rows(report: Report) -> tuple[TableRow, ...]:
     """Return the rows of report.json's content in the order they are shown; empty for a report without models."""
     if not report.get("models"):
         return ()
-    verdicts = {row["key"]: row for row in (report.get("verdict") or {}).get("measures", [])}
-    rows = [_row(entry, report, verdicts.get(entry.verdict_key)) for entry in _ENTRIES]
-    return (*(row for row in rows if row is not None), *_cost_rows(report))
+    cost, notes = report.get("cost") or {}, report.get("retrained_notes") or {}
+    retraining = {"seconds": notes["seconds"], "share_of_retraining": 1.0} if notes.get("seconds") else {}
+    return (
+        *_rows(_ENTRIES, report, report["models"], list((report.get("retrained") or {}).values())),
+        *_rows(_COSTS, report, {"unlearned": cost, "retrained": retraining}),
+    )
 
 
-def published_rows(report: Mapping[str, Any]) -> tuple[TableRow, ...]:
+def published_rows(report: Report) -> tuple[TableRow, ...]:
     """Return a row for each published measure that was taken of any model; none for a report without them."""
-    found = report.get("published") or {}
-    singles = [row for name, row in found.items() if name not in (*COLUMNS, "fresh")]
-    rows = []
-    for key, (title, unit, definition) in PUBLISHED_TITLES.items():
-        values = {name: (found.get(name) or {}).get(key) for name in COLUMNS}
-        if all(value is None for value in values.values()):
-            continue
-        missing = {
-            name: NO_RETRAINED if name == "retrained" and not report.get("retrained") else NOT_TAKEN
-            for name, value in values.items()
-            if value is None
-        }
-        each = tuple(value for row in singles if (value := row.get(key)) is not None)
-        rows.append(
-            TableRow(
-                f"published_{key}", PUBLISHED, title, cast(Unit, unit), values, missing, retrained=each,
-                explanation=f"{definition} {PUBLISHED_NOTE}",
-            )
-        )  # fmt: skip
-    return tuple(rows)
+    models = report.get("published") or {}
+    singles = [measures for name, measures in models.items() if name not in MODELS]
+    return tuple(_rows(_PUBLISHED, report, models, singles))
 
 
 def alignment_caption(alignment: Mapping[str, Any] | None) -> str:
@@ -183,28 +169,52 @@ def alignment_caption(alignment: Mapping[str, Any] | None) -> str:
     return f"k = {alignment.get('k')} · {share} · {'centred' if alignment.get('centred') else 'not centred'}"
 
 
-def _row(entry: _Entry, report: Report, verdict: dict[str, Any] | None) -> TableRow | None:
-    models: Mapping[str, Any] = report["models"]
-    references = list((report.get("retrained") or {}).values())
-    path = next((p for p in entry.paths if any(look_up(m, p.split("/")) is not None for m in models.values())), None)
-    if path is None:
-        if not any(entry.why_not(report, model) for model in COLUMNS):
-            return None
-        path = entry.paths[0]
-    parts = path.split("/")
-    each = tuple(value for m in references if (value := look_up(m, parts)) is not None)
-    values = {model: look_up(models.get(model), parts) for model in COLUMNS}
-    values["retrained"] = statistics.fmean(each) if each else None
-    missing = {m: entry.why_not(report, m) or _why(report, m) for m, value in values.items() if value is None}
+def _rows(
+    entries: Sequence[_Entry],
+    report: Report,
+    models: Mapping[str, Mapping[str, Any]],
+    retrained: Sequence[Mapping[str, Any]] = (),
+) -> list[TableRow]:
+    """Return a row for each entry that any of `models` has a value of, or a reason for having none.
+
+    `retrained`: the measures of each retrained model, in whose place `models` has one.
+    """
+    verdicts = {row["key"]: row for row in (report.get("verdict") or {}).get("measures", [])}
+    rows = []
+    for entry in entries:
+        paths = [path.split("/") for path in entry.paths]
+        path = next((path for path in paths if any(look_up(m, path) is not None for m in models.values())), None)
+        if path is not None or any(entry.why_not(report, model) for model in COLUMNS):
+            path = path or paths[0]
+            values = {model: look_up(models.get(model), path) for model in COLUMNS}
+            each = tuple(value for measures in retrained if (value := look_up(measures, path)) is not None)
+            if retrained:
+                values["retrained"] = statistics.fmean(each) if each else None
+            rows.append(_row(entry, report, values, each, verdicts.get(entry.verdict_key)))
+    return rows
+
+
+def _row(
+    entry: _Entry,
+    report: Report,
+    values: dict[str, float | None],
+    each: tuple[float, ...],
+    verdict: dict[str, Any] | None,
+) -> TableRow:
     details = {}
-    title = entry.title.replace("unseen", "seen before") if seen_before(report) else entry.title
-    note = TRAINED_ON if verdict and verdict.get("trained_on") else ""
+    notes = [TRAINED_ON] if verdict and verdict.get("trained_on") else []
     if entry.key == "dimensional_alignment":
-        details = {m: alignment_caption((models.get(m) or {}).get(entry.key)) for m in COLUMNS if values[m] is not None}
-        note = " · ".join(part for part in (details.get("unlearned") or details.get("original", ""), note) if part)
+        details = {
+            model: alignment_caption(model_measures(report, model).get(entry.key))
+            for model, value in values.items()
+            if value is not None
+        }
+        notes = [details.get("unlearned") or details.get("original", ""), *notes]
     return TableRow(
-        entry.key, entry.group, title, entry.unit, values, missing, details, each, verdict, note,
-        entry.explanation,
+        entry.key, entry.group, entry.title.replace("unseen", "seen before") if seen_before(report) else entry.title,
+        entry.unit, values, details=details, retrained=each, verdict=verdict,
+        missing={m: entry.why_not(report, m) or _why(report, m) for m, value in values.items() if value is None},
+        note=" · ".join(note for note in notes if note), explanation=entry.explanation,
     )  # fmt: skip
 
 
@@ -254,40 +264,15 @@ def _relearn_why(report: Report, model: str) -> str:
     return NEVER if model_measures(report, model).get("relearn") else ""
 
 
-def _cost_rows(report: Report) -> tuple[TableRow, ...]:
-    cost, notes = report.get("cost") or {}, report.get("retrained_notes") or {}
-    rows = []
-    for key, title, unit, value, retrained in (
-        ("seconds", "Time, s", "seconds", cost.get("seconds"), notes.get("seconds")),
-        ("steps", "Steps", "count", cost.get("steps"), None),
-        ("samples_seen", "Samples seen", "count", cost.get("samples_seen"), None),
-        ("share_of_retraining", "Share of retraining, %", "percent", cost.get("share_of_retraining"), None),
-    ):
-        if key == "share_of_retraining" and retrained is None and notes.get("seconds"):
-            retrained = 1.0
-        values = {"original": None, "head_only": None, "unlearned": value, "retrained": retrained}
-        missing = {
-            "original": "The cost of the original's training is not part of this report.",
-            "head_only": "A head-only edit costs no training.",
-            "unlearned": NO_RETRAINED if key == "share_of_retraining" and not report.get("retrained") else NOT_TAKEN,
-            "retrained": _why(report, "retrained"),
-        }
-        rows.append(
-            TableRow(
-                key, "Cost", title, unit, values,  # type: ignore[arg-type]
-                {model: why for model, why in missing.items() if values[model] is None},
-                explanation=_COSTS[key],
-            )
-        )  # fmt: skip
-    return tuple(rows)
+def _no_cost(report: Report, model: str) -> str:
+    return {
+        "original": "The cost of the original's training is not part of this report.",
+        "head_only": "A head-only edit costs no training.",
+    }.get(model, "")
 
 
-_COSTS = {
-    "seconds": "Time of training and monitoring, pauses left out.",
-    "steps": "Optimiser steps.",
-    "samples_seen": "Images that passed through the network in training, repeats included.",
-    "share_of_retraining": "Time as a share of training the retrained model.",
-}
+def _no_share(report: Report, model: str) -> str:
+    return _no_cost(report, model) or ("" if report.get("retrained") else NO_RETRAINED)
 
 
 def _accuracy(key: str, title: str, what: str, verdict_key: str = "") -> _Entry:
@@ -371,3 +356,17 @@ _ENTRIES: tuple[_Entry, ...] = (
     _Entry("forget_norm", "Spectra", "Feature norm, forget", "number", ("spectra/forget_norm",), "Mean length of "
            "a forget image's feature vector."),
 )  # fmt: skip
+
+_COSTS = (
+    _Entry("seconds", "Cost", "Time, s", "seconds", ("seconds",), "Time of training and monitoring, pauses left out.",
+           _no_cost),
+    _Entry("steps", "Cost", "Steps", "count", ("steps",), "Optimiser steps.", _no_cost),
+    _Entry("samples_seen", "Cost", "Samples seen", "count", ("samples_seen",), "Images that passed through the network "
+           "in training, repeats included.", _no_cost),
+    _Entry("share_of_retraining", "Cost", "Share of retraining, %", "percent", ("share_of_retraining",), "Time as a "
+           "share of training the retrained model.", _no_share),
+)  # fmt: skip
+_PUBLISHED = tuple(
+    _Entry(f"published_{key}", PUBLISHED, title, unit, (key,), f"{definition} {PUBLISHED_NOTE}")
+    for key, (title, unit, definition) in PUBLISHED_TITLES.items()
+)

@@ -65,6 +65,7 @@ def full_report() -> dict[str, Any]:
     verdict = decide(models, list(retrained.values()), {"dimensional_alignment"}, half_widths=HALF_WIDTHS)
     row = {"ua": 0.4321, "ra": 0.99, "ta": 0.93, "mia": 0.77, "average_gap": 0.0123, "tow": 0.876, "zrf": 0.456}
     published = {name: {**row, "ua": row["ua"] + i / 50} for i, name in enumerate([*levels, *retrained])}
+    published["retrained"]["ua"] = sum(published[name]["ua"] for name in retrained) / len(retrained)
     return {
         **report, "models": models, "retrained": retrained, "verdict": verdict.as_dict(), "published": published,
         "closure": {each.key: each.closure for each in verdict.measures},
