@@ -103,7 +103,7 @@ def events_of(experiment: Experiment, outputs: dict[str, SetOutputs], step: int,
         whole = torch.isin(forget.labels, torch.tensor(experiment.splits.forget_classes))
         of_classes = forget_space if bool(whole.all()) else FeatureSpace.of(forget.features[whole])
         k = len(experiment.splits.retain_classes)
-        alignment = measure_alignment(of_classes, retain_space, num_retain_classes=k)
+        alignment = measure_alignment(of_classes, retain_space, k)
         if alignment is not None:
             values = alignment.as_dict()
             del values["at_energy"]

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from core.metrics.linear_algebra import ROWS_PER_CHUNK
-
-
-@dataclass(frozen=True)
-class Count:
-    """How many of how many are right; counts add up exactly where accuracies would round."""
-
-    correct: int
-    total: int
-
-    def __add__(self, other: Count) -> Count:
-        return Count(self.correct + other.correct, self.total + other.total)
-
-    @property
-    def accuracy(self) -> float | None:
-        """Share of right answers, 0..1; None where nothing was counted."""
-        return self.correct / self.total if self.total else None
 
 
 def predictions(outputs: Tensor) -> Tensor:
@@ -43,16 +27,9 @@ def correct(outputs: Tensor, labels: Tensor) -> Tensor:
     return torch.cat([predictions(some) == truth.to(some.device) for some, truth in pieces])
 
 
-def count_correct(outputs: Tensor | None, labels: Tensor | None) -> Count:
-    """Count right answers of `outputs` (logits (n, K) or classes (n,)) against `labels` ((n,) int)."""
-    if outputs is None or labels is None:
-        return Count(0, 0)
-    return Count(int(correct(outputs, labels).sum()), len(labels))
-
-
-def accuracy(outputs: Tensor | None, labels: Tensor | None) -> float | None:
+def accuracy(outputs: Tensor, labels: Tensor) -> float | None:
     """Return the share of right answers, 0..1 (micro average); None where there are no samples."""
-    return count_correct(outputs, labels).accuracy
+    return int(correct(outputs, labels).sum()) / len(labels) if len(labels) else None
 
 
 def confusion_matrix(outputs: Tensor, labels: Tensor, num_classes: int) -> Tensor:
@@ -70,17 +47,15 @@ def per_class_accuracy(outputs: Tensor, labels: Tensor, num_classes: int) -> lis
     return [right / total if total else None for right, total in zip(rights, totals, strict=True)]
 
 
-def macro_accuracy(outputs: Tensor | None, labels: Tensor | None, num_classes: int) -> float | None:
+def macro_accuracy(outputs: Tensor, labels: Tensor, num_classes: int) -> float | None:
     """Return the mean of the accuracies of the classes that occur, 0..1; None where there are no samples."""
-    if outputs is None or labels is None or not len(labels):
-        return None
     present = [value for value in per_class_accuracy(outputs, labels, num_classes) if value is not None]
-    return sum(present) / len(present)
+    return sum(present) / len(present) if present else None
 
 
-def predicted_shares(outputs: Tensor | None, num_classes: int) -> list[float] | None:
+def predicted_shares(outputs: Tensor, num_classes: int) -> list[float] | None:
     """Return the share of samples called each class, (K,) summing to 1; None where there are no samples."""
-    if outputs is None or not len(outputs):
+    if not len(outputs):
         return None
     counts = torch.bincount(predictions(outputs).cpu().to(torch.int64), minlength=num_classes)
     return (counts.to(torch.float64) / len(outputs)).tolist()
@@ -91,9 +66,7 @@ def sample_losses(logits: Tensor, labels: Tensor) -> Tensor:
     return functional.cross_entropy(logits.detach().float(), labels.to(logits.device), reduction="none")
 
 
-def mean_loss(logits: Tensor | None, labels: Tensor | None) -> float | None:
+def mean_loss(logits: Tensor, labels: Tensor) -> float | None:
     """Return the mean cross-entropy in nats; None where there are no samples or it is not finite."""
-    if logits is None or labels is None or not len(labels):
-        return None
-    value = float(sample_losses(logits, labels).double().mean())
-    return value if value == value and abs(value) != float("inf") else None
+    value = float(sample_losses(logits, labels).double().mean())  # NaN where there are none
+    return value if math.isfinite(value) else None

@@ -15,11 +15,11 @@ from core.metrics.linear_algebra import FeatureSpace, eigendecomposition, one_bl
 from core.metrics.probe import as_float64, class_means
 
 
-def linear_cka(features: Tensor | None, reference: Tensor | None) -> float | None:
+def linear_cka(features: Tensor, reference: Tensor) -> float | None:
     """Return linear centred kernel alignment of two networks' features ((n, C), (n, D)) of the same samples, 0..1.
 
     1 up to rotation and scale. Never to be read alone: it can move without a change of function. None where a set is
-    missing, empty or constant. Source: Kornblith et al., arXiv 1905.00414.
+    empty or constant. Source: Kornblith et al., arXiv 1905.00414.
     """
     pair = _centred(features, reference)
     if pair is None:
@@ -31,7 +31,7 @@ def linear_cka(features: Tensor | None, reference: Tensor | None) -> float | Non
     return float(min(1.0, value))
 
 
-def procrustes_distance(features: Tensor | None, reference: Tensor | None) -> float | None:
+def procrustes_distance(features: Tensor, reference: Tensor) -> float | None:
     """Return the squared distance of two feature sets ((n, C), (n, D)) after the best rotation, 0..2.
 
     Both are centred and scaled to unit norm first; 0 up to rotation and scale. None as in `linear_cka`.
@@ -45,9 +45,9 @@ def procrustes_distance(features: Tensor | None, reference: Tensor | None) -> fl
     return float(max(0.0, 2.0 - 2.0 * nuclear))
 
 
-def _centred(features: Tensor | None, reference: Tensor | None) -> tuple[NDArray[Any], NDArray[Any]] | None:
+def _centred(features: Tensor, reference: Tensor) -> tuple[NDArray[Any], NDArray[Any]] | None:
     """Return both sets centred and scaled to unit Frobenius norm."""
-    if features is None or reference is None or not len(features):
+    if not len(features):
         return None
     scaled = []
     for rows in (as_float64(features), as_float64(reference)):

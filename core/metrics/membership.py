@@ -75,27 +75,6 @@ def auc(members: ArrayLike, nonmembers: ArrayLike) -> float:
     return float(_placements(_scores(members), _scores(nonmembers))[0].mean())
 
 
-def auc_interval(members: ArrayLike, nonmembers: ArrayLike) -> tuple[float, float, float]:
-    """Return AUC and its 95 % interval, clipped to 0..1.
-
-    Source: DeLong, DeLong, Clarke-Pearson, "Comparing the areas under two or more correlated receiver operating
-    characteristic curves", Biometrics 1988.
-    """
-    of_members, of_nonmembers = _placements(_scores(members), _scores(nonmembers))
-    value = float(of_members.mean())
-    half = Z_95 * math.sqrt(_variance(of_members) + _variance(of_nonmembers))
-    return value, max(0.0, value - half), min(1.0, value + half)
-
-
-def tpr_at_fpr(members: ArrayLike, nonmembers: ArrayLike, rate: float) -> float | None:
-    """Return the share of members above the score that at most `rate` of the non-members exceed.
-
-    None where there are fewer than 10 / `rate` non-members: the threshold would rest on a handful of samples.
-    """
-    negative = _scores(nonmembers)
-    return _rate_at(_scores(members), negative, rate) if _enough_for(rate, len(negative)) else None
-
-
 def roc_points(members: ArrayLike, nonmembers: ArrayLike) -> NDArray[np.float64]:
     """Return the receiver operating curve at ROC_RATES, straight between its points, so that ties lie on a diagonal."""
     from sklearn.metrics import roc_curve
@@ -106,17 +85,10 @@ def roc_points(members: ArrayLike, nonmembers: ArrayLike) -> NDArray[np.float64]
     return np.interp(np.asarray(ROC_RATES) + 1e-12, wrong, right)  # the upper end of a jump, whatever rounding does
 
 
-def attack_from_scores(members: ArrayLike | None, nonmembers: ArrayLike | None) -> Attack:
+def attack_from_scores(members: ArrayLike, nonmembers: ArrayLike) -> Attack:
     """Judge an attack by the score it gave each sample, higher for members; refuses fewer than 30, with a reason."""
-    positive = _scores(() if members is None else members)
-    negative = _scores(() if nonmembers is None else nonmembers)
-    refused = _refusal(len(positive), len(negative))
-    if refused is not None:
-        return refused
-    value, low, high = auc_interval(positive, negative)
-    rates = {name: tpr_at_fpr(positive, negative, rate) for name, rate in FALSE_POSITIVE_RATES.items()}
-    roc = tuple(roc_points(positive, negative).tolist())
-    return Attack(value, low, high, rates, len(positive), len(negative), roc=roc)
+    scored = _scores(members), _scores(nonmembers)
+    return _refusal(*map(len, scored)) or _judged([scored])
 
 
 def output_statistics(logits: Tensor, labels: Tensor) -> NDArray[np.float64]:
@@ -136,12 +108,7 @@ def output_statistics(logits: Tensor, labels: Tensor) -> NDArray[np.float64]:
 
 
 def population_attack(
-    member_logits: Tensor | None,
-    member_labels: Tensor | None,
-    nonmember_logits: Tensor | None,
-    nonmember_labels: Tensor | None,
-    *,
-    seed: int = 0,
+    member_logits: Tensor, member_labels: Tensor, nonmember_logits: Tensor, nonmember_labels: Tensor
 ) -> Attack:
     """Tell forget-train samples from unseen ones by a logistic regression on confidence, entropy and loss.
 
@@ -150,29 +117,14 @@ def population_attack(
     halves; each half is scored by a regression fitted on the other, and the halves' results are averaged, so no
     sample is scored by a model that saw it. Refuses fewer than 30 samples on a side, with a reason.
     """
-    counts = [0 if logits is None else len(logits) for logits in (member_logits, nonmember_logits)]
-    refused = _refusal(*counts)
+    refused = _refusal(len(member_logits), len(nonmember_logits))
     if refused is not None:
         return refused
-    assert member_logits is not None and member_labels is not None
-    assert nonmember_logits is not None and nonmember_labels is not None
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     members = np.array_split(generator.permutation(output_statistics(member_logits, member_labels)), 2)
     others = np.array_split(generator.permutation(output_statistics(nonmember_logits, nonmember_labels)), 2)
-    scored = [
-        _fit_and_score(members[1 - half], others[1 - half], members[half], others[half]) for half in (0, 1)
-    ]
-    placements = [_placements(positive, negative) for positive, negative in scored]
-    value = sum(float(of_members.mean()) for of_members, _ in placements) / 2
-    error = math.sqrt(sum(_variance(a) + _variance(b) for a, b in placements)) / 2
-    rates = {
-        name: sum(_rate_at(*pair, rate) for pair in scored) / 2 if _enough_for(rate, counts[1]) else None
-        for name, rate in FALSE_POSITIVE_RATES.items()
-    }
-    low, high = max(0.0, value - Z_95 * error), min(1.0, value + Z_95 * error)
-    roc = tuple(np.mean([roc_points(*pair) for pair in scored], axis=0).tolist())
-    sides = tuple(tuple(np.concatenate([pair[side] for pair in placements]).tolist()) for side in (0, 1))
-    return Attack(value, low, high, rates, counts[0], counts[1], roc=roc, placements=(sides[0], sides[1]))
+    scored = [_fit_and_score(members[1 - half], others[1 - half], members[half], others[half]) for half in (0, 1)]
+    return _judged(scored)
 
 
 def matched_positions(
@@ -233,9 +185,6 @@ def rmia(
     other_logits: Tensor,
     other_labels: Tensor,
     other_references: Sequence[Tensor],
-    *,
-    offset: float = OFFSET,
-    threshold: float = THRESHOLD,
 ) -> Attack:
     """Attack a model with reference models that never saw the members; logits (n, K) and (m, K), labels (n,), (m,).
 
@@ -250,8 +199,6 @@ def rmia(
         _mean_out(member_references, member_labels),
         true_probability(other_logits, other_labels),
         _mean_out(other_references, other_labels),
-        offset=offset,
-        threshold=threshold,
     )
     return attack_from_scores(*scored)
 
@@ -287,8 +234,28 @@ def _fit_and_score(
         return model.decision_function((members - mean) / scale), model.decision_function((others - mean) / scale)
 
 
-def _enough_for(rate: float, nonmembers: int) -> bool:
-    return nonmembers * rate >= EXPECTED_FALSE_POSITIVES
+def _judged(parts: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> Attack:
+    """Judge scores of members and non-members; what parts that were scored by different models give is averaged.
+
+    The interval of the AUC, clipped to 0..1, is that of DeLong, DeLong, Clarke-Pearson, "Comparing the areas under two
+    or more correlated receiver operating characteristic curves", Biometrics 1988. A rate needs enough non-members.
+    """
+    placements = [_placements(*part) for part in parts]
+    value = sum(float(of_members.mean()) for of_members, _ in placements) / len(parts)
+    half = Z_95 * math.sqrt(sum(_variance(a) + _variance(b) for a, b in placements)) / len(parts)
+    members, nonmembers = (sum(len(part[side]) for part in parts) for side in (0, 1))
+    rates = {
+        name: sum(_rate_at(*part, rate) for part in parts) / len(parts)
+        if nonmembers * rate >= EXPECTED_FALSE_POSITIVES
+        else None
+        for name, rate in FALSE_POSITIVE_RATES.items()
+    }
+    roc = tuple(np.mean([roc_points(*part) for part in parts], axis=0).tolist())
+    sides = tuple(tuple(np.concatenate([pair[side] for pair in placements]).tolist()) for side in (0, 1))
+    return Attack(
+        value, max(0.0, value - half), min(1.0, value + half), rates, members, nonmembers, roc=roc,
+        placements=(sides[0], sides[1]),
+    )  # fmt: skip
 
 
 def _rate_at(members: NDArray[np.float64], nonmembers: NDArray[np.float64], rate: float) -> float:

@@ -8,7 +8,7 @@ loss has a like gradient get worse when the forget set's loss is driven up.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 import torch
@@ -36,7 +36,7 @@ class Neighbours:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain scalars."""
-        return {"accuracy": self.accuracy, "far_accuracy": self.far_accuracy, "count": self.count}
+        return asdict(self)
 
 
 def cosines(features: Tensor, targets: Tensor) -> Iterator[Tensor]:

@@ -54,24 +54,23 @@ class LinearProbe:
 
 
 def linear_probe(
-    train_features: Tensor | None,
+    train_features: Tensor,
     train_labels: Tensor,
-    test_features: Tensor | None,
+    test_features: Tensor,
     test_labels: Tensor,
     forget_classes: Collection[int],
     *,
     budget: int = SAMPLE_BUDGET,
-    seed: int = 0,
 ) -> LinearProbe | None:
     """Fit on training features ((n, C), labels (n,), all classes) and score on test features ((m, C), (m,)).
 
     `forget_classes` are the wholly forgotten classes; with none (sample forgetting) only `retain` has a value.
-    Deterministic. None where a set is missing or empty, holds a single class, or features are not finite.
+    Deterministic. None where a set is empty, holds a single class, or features are not finite.
     """
-    if train_features is None or test_features is None or not len(train_features) or not len(test_features):
+    if not len(train_features) or not len(test_features):
         return None
     labels = train_labels.cpu().numpy()
-    used = stratified_subset(labels, budget, seed)
+    used = stratified_subset(labels, budget)
     rows, tested = as_float64(train_features[used]), as_float64(test_features)
     if not (np.isfinite(rows).all() and np.isfinite(tested).all()) or len(np.unique(labels[used])) < 2:
         return None
@@ -140,19 +139,19 @@ def nearest_means(features: Tensor, means: Tensor, counts: Tensor) -> Tensor:
 
 
 def measure_class_means(
-    train_features: Tensor | None,
+    train_features: Tensor,
     train_labels: Tensor,
-    test_features: Tensor | None,
+    test_features: Tensor,
     test_labels: Tensor,
     num_classes: int,
     forget_classes: Collection[int],
 ) -> ClassMeans | None:
     """Take class means from training features ((n, C), all classes), score on test features ((m, C)).
 
-    With no `forget_classes` (sample forgetting) only `retain` has a value. None where a set is missing or empty, or
+    With no `forget_classes` (sample forgetting) only `retain` has a value. None where a set is empty, or
     features are not finite.
     """
-    if train_features is None or test_features is None or not len(train_features) or not len(test_features):
+    if not len(train_features) or not len(test_features):
         return None
     means, counts = class_means(train_features, train_labels, num_classes)
     if not bool(torch.isfinite(means).all() and torch.isfinite(test_features).all()):
@@ -184,27 +183,18 @@ class Clustering:
 
 
 def measure_clustering(
-    features: Tensor | None,
-    labels: Tensor,
-    num_classes: int,
-    forget_classes: Collection[int] = (),
-    *,
-    starts: int = STARTS,
-    cap: int = SAMPLE_CAP,
-    seed: int = 0,
+    features: Tensor, labels: Tensor, num_classes: int, forget_classes: Collection[int] = ()
 ) -> Clustering | None:
     """Cluster test features ((n, C)) by k-means, K = `num_classes` (all original ones), against `labels` ((n,)).
 
-    Deterministic. None where the set is missing, smaller than K, or features are not finite.
+    Deterministic. None where the set is smaller than K, or features are not finite.
     """
-    if features is None or len(features) < num_classes:
-        return None
     truth = labels.cpu().numpy()
-    used = stratified_subset(truth, cap, seed)
+    used = stratified_subset(truth, SAMPLE_CAP)
     rows, truth = as_float64(features)[used], truth[used]
     if not np.isfinite(rows).all() or len(rows) < num_classes:
         return None
-    clusters = k_means(rows, num_classes, starts=starts, seed=seed)
+    clusters = k_means(rows, num_classes)
     forget = np.isin(truth, list(forget_classes))
     return Clustering(
         nmi=nmi(truth, clusters),
@@ -215,13 +205,13 @@ def measure_clustering(
     )
 
 
-def k_means(rows: NDArray[np.float64], clusters: int, *, starts: int = STARTS, seed: int = 0) -> NDArray[np.int64]:
-    """Return the cluster of each row ((n, C) float64), (n,) int, from the best of `starts` seeded starts."""
+def k_means(rows: NDArray[np.float64], clusters: int) -> NDArray[np.int64]:
+    """Return the cluster of each row ((n, C) float64), (n,) int, from the best of STARTS seeded starts."""
     from sklearn.cluster import KMeans
 
     with one_blas_thread(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Number of distinct clusters")  # collapsed features are a result
-        return KMeans(clusters, n_init=starts, random_state=seed).fit_predict(rows).astype(np.int64)
+        return KMeans(clusters, n_init=STARTS, random_state=0).fit_predict(rows).astype(np.int64)
 
 
 def nmi(labels: NDArray[np.int64], clusters: NDArray[np.int64]) -> float:

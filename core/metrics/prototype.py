@@ -47,8 +47,6 @@ def prototype_attack(
     retain: tuple[Tensor, Tensor],
     head_rows: Tensor,
     forget_classes: Sequence[int],
-    *,
-    seed: int = 0,
 ) -> PrototypeAttack | None:
     """Insert prototypes of `shots` ((n, C), labels (n,): training images to draw from) and score unseen images.
 
@@ -66,7 +64,7 @@ def prototype_attack(
     scale = float(head_rows[kept].detach().float().norm(dim=1).mean())
     found = torch.zeros(len(logits), dtype=torch.float64)
     for draw in range(DRAWS):
-        rows = scale * F.normalize(_prototypes(shots, shot_labels, forget_classes, seed + draw), dim=1)
+        rows = scale * F.normalize(_prototypes(shots, shot_labels, forget_classes, seed=draw), dim=1)
         if not bool(torch.isfinite(rows).all()):
             return None
         lead, called = _lead(logits, features, rows, kept)

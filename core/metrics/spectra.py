@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.metrics.linear_algebra import FeatureSpace, effective_rank
@@ -12,8 +12,8 @@ from core.metrics.linear_algebra import FeatureSpace, effective_rank
 class Spectra:
     """Eigenvalues of uncentred Gram matrices per sample, largest first, with their summaries."""
 
-    retain: tuple[float, ...]
-    forget: tuple[float, ...]
+    retain: list[float]
+    forget: list[float]
     retain_rank: float | None  # effective rank
     forget_rank: float | None
     retain_norm: float | None  # mean feature norm
@@ -21,11 +21,7 @@ class Spectra:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain lists and scalars."""
-        return {
-            "retain": list(self.retain), "forget": list(self.forget),
-            "retain_rank": self.retain_rank, "forget_rank": self.forget_rank,
-            "retain_norm": self.retain_norm, "forget_norm": self.forget_norm,
-        }
+        return asdict(self)
 
 
 def measure_spectra(forget: FeatureSpace | None, retain: FeatureSpace | None) -> Spectra | None:
@@ -38,8 +34,8 @@ def measure_spectra(forget: FeatureSpace | None, retain: FeatureSpace | None) ->
         return None
     retain_values, forget_values = retain.eigenvalues / retain.count, forget.eigenvalues / forget.count
     return Spectra(
-        retain=tuple(retain_values.tolist()),
-        forget=tuple(forget_values.tolist()),
+        retain=retain_values.tolist(),
+        forget=forget_values.tolist(),
         retain_rank=effective_rank(retain_values),
         forget_rank=effective_rank(forget_values),
         retain_norm=retain.mean_norm,

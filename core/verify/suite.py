@@ -177,7 +177,7 @@ def output_measures(sets: dict[str, SetOutputs], full: FullOutputs, splits: Spli
         "forget_accuracy": shares["forget_train"],
         "retain_test_accuracy": shares["retain_test"],
         "forget_test_accuracy": shares["forget_test"],
-        "retain_test_macro": macro_accuracy(retain.logits, retain.labels, splits.num_classes) if len(retain) else None,
+        "retain_test_macro": macro_accuracy(retain.logits, retain.labels, splits.num_classes),
         "per_class": per_class_accuracy(logits, labels, splits.num_classes),
         "forget_predictions": predicted_shares(sets["forget_test"].logits, splits.num_classes),
         "confusion": _confusion(logits, labels, splits),
@@ -238,7 +238,7 @@ def _neighbours(subject: Subject) -> Found:
 
 def _alignment(subject: Subject) -> Found:
     forget, retain = subject.forget_class_space, subject.retain_space
-    found = measure_alignment(forget, retain, num_retain_classes=len(subject.splits.retain_classes))
+    found = measure_alignment(forget, retain, len(subject.splits.retain_classes))
     if found is None or forget is None or retain is None:
         return Found({"dimensional_alignment": None})
     return _under("dimensional_alignment", found, _rounded(alignment_influence(forget, retain, found.k).tolist()))

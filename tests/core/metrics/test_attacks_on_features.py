@@ -102,8 +102,8 @@ def test_influences_are_the_derivative_of_the_alignment():
     for i in (0, 7, 29):
         weighted = forget.double().clone()
         weighted[i] *= (1 + 1e-6) ** 0.5
-        moved = measure_alignment(FeatureSpace(weighted), space, 2, num_retain_classes=2).value
-        still = measure_alignment(FeatureSpace(forget), space, 2, num_retain_classes=2).value
+        moved = measure_alignment(FeatureSpace(weighted), space, 2).value
+        still = measure_alignment(FeatureSpace(forget), space, 2).value
         assert influence[i] == pytest.approx((moved - still) / 1e-6, rel=1e-3, abs=1e-7)
 
 
@@ -112,7 +112,7 @@ def test_influences_give_the_spread_that_a_bootstrap_has():
     space = FeatureSpace(retain)
     error = np.sqrt(np.square(alignment_influence(FeatureSpace(forget), space, 2)).sum())
     drawn = [forget[torch.randint(400, (400,), generator=generator(i))] for i in range(300)]
-    draws = [measure_alignment(FeatureSpace(rows), space, 2, num_retain_classes=2) for rows in drawn]
+    draws = [measure_alignment(FeatureSpace(rows), space, 2) for rows in drawn]
     assert error == pytest.approx(np.std([draw.value for draw in draws]), rel=0.15)
 
 

@@ -12,11 +12,9 @@ from core.metrics.membership import (
     ROC_RATES,
     attack_from_scores,
     auc,
-    auc_interval,
     matched_positions,
     output_statistics,
     population_attack,
-    tpr_at_fpr,
 )
 
 
@@ -34,24 +32,25 @@ def test_two_gaussians_have_a_known_answer():
     generator = np.random.default_rng(1)
     distance = 1.5
     members, others = generator.normal(distance, 1, 40_000), generator.normal(0, 1, 40_000)
-    value, low, high = auc_interval(members, others)
+    attack = attack_from_scores(members, others)
+    value, low, high = attack.auc, attack.low, attack.high
     expected = norm.cdf(distance / np.sqrt(2))
     assert value == pytest.approx(expected, abs=0.005)
     assert low < expected < high and high - low < 0.01
-    assert tpr_at_fpr(members, others, 0.01) == pytest.approx(norm.cdf(norm.ppf(0.01) + distance), abs=0.015)
+    assert attack.rates["tpr_at_fpr_1e-2"] == pytest.approx(norm.cdf(norm.ppf(0.01) + distance), abs=0.015)
 
 
 def test_all_ties_are_chance():
     assert auc(np.zeros(5), np.zeros(9)) == 0.5
-    assert tpr_at_fpr(np.zeros(50), np.zeros(2000), 0.01) == 0.0
+    assert attack_from_scores(np.zeros(50), np.zeros(2000)).rates["tpr_at_fpr_1e-2"] == 0.0
 
 
 def test_interval_covers_the_truth_about_as_often_as_it_says():
     generator = np.random.default_rng(2)
     expected, hits = norm.cdf(1 / np.sqrt(2)), 0
     for _ in range(300):
-        _, low, high = auc_interval(generator.normal(1, 1, 40), generator.normal(0, 1, 60))
-        hits += low <= expected <= high
+        attack = attack_from_scores(generator.normal(1, 1, 40), generator.normal(0, 1, 60))
+        hits += attack.low <= expected <= attack.high
     assert 0.90 < hits / 300 < 0.99
 
 
@@ -59,7 +58,7 @@ def test_few_samples_are_refused_with_the_reason():
     result = attack_from_scores(np.arange(12), np.arange(100))
     assert result.auc is None and result.low is None
     assert result.reason == "12 forget images are too few for an attack score; at least 30 are needed."
-    assert population_attack(None, None, torch.zeros(40, 3), torch.zeros(40, dtype=torch.int64)).reason.startswith("0 ")
+    assert population_attack(*outputs(0, 1.0, 1), *outputs(40, 1.0, 2)).reason.startswith("0 ")
     assert "1 unseen image is too few" in attack_from_scores(np.arange(30), [1.0]).reason
 
 

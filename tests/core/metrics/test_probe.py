@@ -87,13 +87,13 @@ def test_sample_forgetting_has_no_forget_classes(sets):
 
 def test_nothing_to_probe_is_none(sets):
     train, train_labels, test, test_labels = sets
-    assert linear_probe(None, train_labels, test, test_labels, {2}) is None
+    assert linear_probe(train[:0], train_labels[:0], test, test_labels, {2}) is None
     assert linear_probe(train, train_labels, test[:0], test_labels[:0], {2}) is None
     assert linear_probe(train * float("nan"), train_labels, test, test_labels, {2}) is None
     assert linear_probe(train, torch.zeros_like(train_labels), test, test_labels, {2}) is None
     assert measure_class_means(train[:0], train_labels[:0], test, test_labels, CLASSES, {2}) is None
     assert measure_class_means(train * float("inf"), train_labels, test, test_labels, CLASSES, {2}) is None
-    assert measure_clustering(None, test_labels, CLASSES) is None
+    assert measure_clustering(test[:0], test_labels[:0], CLASSES) is None
     assert measure_clustering(test[:3], test_labels[:3], CLASSES) is None
     assert measure_clustering(test * float("nan"), test_labels, CLASSES) is None
 

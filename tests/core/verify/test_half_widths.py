@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from core.metrics.intervals import bootstrap_mean
-from core.metrics.membership import _placements, auc, auc_interval, population_attack
+from core.metrics.membership import _placements, attack_from_scores, auc, population_attack
 from core.verify.half_widths import half_widths
 from core.verify.measure_log import Found
 
@@ -50,7 +50,7 @@ def test_attacks_on_the_same_images_are_held_against_each_other_as_delong_does()
         one, other = (auc(pair[0][inside], pair[1][outside]) for pair in scores)
         differences.append(one - other)
     assert half == pytest.approx(1.96 * np.std(differences), rel=0.15)
-    apart = math.hypot(*((interval[2] - interval[1]) / 2 for interval in (auc_interval(*pair) for pair in scores)))
+    apart = math.hypot(*((one.high - one.low) / 2 for one in (attack_from_scores(*pair) for pair in scores)))
     assert half < apart / 2  # what both share drops out
     assert half_widths(models[0], [models[0]])["membership"] == 0
     assert "membership" not in half_widths(models[0], [found({"membership": [[0.5], [0.5]]})])

@@ -89,7 +89,7 @@ def test_neighbours_are_found_in_the_original_and_scored_in_the_model(models, fo
 
 def test_alignment_and_spectra_are_of_training_features(models, found):
     forget, retain = (models[0].train.features[rows] for rows in (FORGET, RETAIN))
-    expected = measure_alignment(FeatureSpace(forget), FeatureSpace(retain), num_retain_classes=CLASSES - 1).as_dict()
+    expected = measure_alignment(FeatureSpace(forget), FeatureSpace(retain), CLASSES - 1).as_dict()
     assert found.values["dimensional_alignment"]["value"] == pytest.approx(expected["value"], abs=1e-12)
     assert found.values["dimensional_alignment"]["profile"] == pytest.approx(expected["profile"], abs=1e-12)
     assert found.values["dimensional_alignment"]["k"] == CLASSES - 1
