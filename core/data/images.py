@@ -32,12 +32,6 @@ _START = 1024  # bytes of compressed pixels that a look decodes: a damaged table
 _UNPACKED = 64 * 1024  # bytes of them at most
 _DEFLATE_RATIO = 1032  # times that deflate can shrink at most (zlib's technical notes)
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
-_RESAMPLING = {
-    "nearest": Image.Resampling.NEAREST,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-}
-_GREY_MODES = frozenset(("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"))
 
 
 @dataclass(frozen=True)
@@ -72,9 +66,6 @@ class CannotReadError(Exception):
     """A file cannot be decoded; the text says why."""
 
 
-_PROBE = Form((1, 1), 3)  # the least work that still reads all of a file
-
-
 def decode(data: bytes, form: Form) -> np.ndarray:
     """Decode one image file's bytes into (H, W, C) uint8; raises an exception with the reason where that fails."""
     with Image.open(io.BytesIO(data)) as image:
@@ -84,9 +75,7 @@ def decode(data: bytes, form: Form) -> np.ndarray:
         if image.mode in ("L", "RGB"):
             # A JPEG decoder can give a smaller picture for less work; twice the wanted size loses nothing visible.
             image.draft(image.mode, (2 * max(height, width), 2 * max(height, width)))
-        image.load()
-        upright = _upright(image)
-        return np.atleast_3d(np.asarray(_fit(_to_eight_bits(upright, form.channels), form)))
+        return np.atleast_3d(np.asarray(_fit(_to_eight_bits(_upright(image), form.channels), form)))
 
 
 def decode_into(row: np.ndarray, data: bytes, form: Form) -> str:
@@ -132,9 +121,8 @@ def look(data: bytes) -> Header:
 def _decoded_size(data: bytes) -> tuple[int, int]:
     """Decode all of a file and return its upright (H, W), which not every header tells."""
     with Image.open(io.BytesIO(data)) as image:
-        image.load()
         upright = _upright(image)
-        _fit(_to_eight_bits(upright, _PROBE.channels), _PROBE)
+        _to_eight_bits(upright, 3)  # values out of range show here
         return upright.height, upright.width
 
 
@@ -204,6 +192,8 @@ def _excess(image: Image.Image) -> str:
 
 
 def _upright(image: Image.Image) -> Image.Image:
+    """Decode all of an image and turn it as its metadata says."""
+    image.load()
     try:
         return ImageOps.exif_transpose(image)
     except Exception:  # damaged metadata; the picture itself is fine
@@ -218,7 +208,7 @@ def is_grey(image: Image.Image) -> bool:
         return bool(len(colours)) and image.palette is not None and image.palette.mode == "RGB" and bool(
             (colours == colours[:, :1]).all()
         )
-    return image.mode in _GREY_MODES
+    return Image.getmodebase(image.mode) == "L"
 
 
 def _to_eight_bits(image: Image.Image, channels: int) -> Image.Image:
@@ -229,7 +219,7 @@ def _to_eight_bits(image: Image.Image, channels: int) -> Image.Image:
         if isinstance(clear := image.info.get("transparency"), int):  # the value of a PNG's that is transparent
             scaled[values == clear] = 255
         image = Image.fromarray(scaled)
-    if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
+    if image.has_transparency_data:
         layer = image.convert("RGBA")
         ground = Image.new("RGBA", layer.size, "white")
         image = Image.alpha_composite(ground, layer)
@@ -254,7 +244,7 @@ def _fit(image: Image.Image, form: Form) -> Image.Image:
     height, width = form.size
     if image.size == (width, height):
         return image
-    return ImageOps.fit(image, (width, height), method=_RESAMPLING[form.interpolation])
+    return ImageOps.fit(image, (width, height), method=Image.Resampling[form.interpolation.upper()])
 
 
 def suffix_of(name: str) -> str:

@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image
 
 from core.data.dataset import Reporter
-from core.data.files import ImageFiles, Stamp, stamps
+from core.data.files import ImageFiles, stamps
 from core.data.images import LOOK, look, reason_of
 from core.files import write_atomic
 from core.places import cache_home
@@ -51,7 +51,7 @@ class _Remembered(msgspec.Struct, forbid_unknown_fields=True):
     widths: bytes = b""
     grey: bytes = b""
     digests: str = ""  # 64 hexadecimal digits an image, one after another
-    faults: dict[str, str] = {}  # by position
+    faults: dict[int, str] = {}  # by position
     look: int = 0  # version of what was looked for
     listing: str = ""  # hash of all names, where these are the keys of all of them
 
@@ -68,10 +68,12 @@ class _Remembered(msgspec.Struct, forbid_unknown_fields=True):
 class FileIndex:
     """What was read from n encoded images; those with a fault are left out of the data.
 
-    rows: (n,) with the fields keys (hash of the name), sizes (bytes), times (nanoseconds, -1 without a file), heights
-    and widths (upright, 0 where unknown), grey (0 or 1), digests (SHA-256 of the bytes); faults: reasons by position.
+    files: the images, by position; rows: (n,) with the fields keys (hash of the name), sizes (bytes), times
+    (nanoseconds, -1 without a file), heights and widths (upright, 0 where unknown), grey (0 or 1), digests (SHA-256 of
+    the bytes); faults: reasons by position.
     """
 
+    files: ImageFiles
     rows: np.ndarray
     faults: dict[int, str] = field(default_factory=dict)
 
@@ -91,9 +93,12 @@ class FileIndex:
         mask[list(self.faults)] = False
         return np.flatnonzero(mask)
 
-    def stamp(self, position: int) -> Stamp:
-        """Return size and time of change of an image as it was looked at."""
-        return int(self.rows["sizes"][position]), int(self.rows["times"][position])
+    def read(self, position: int) -> tuple[bytes, bool]:
+        """Return the bytes of an image, and whether they are others than those that were looked at."""
+        stamp, data = self.files.stamp(position), self.files.read(position)
+        row = self.rows[position]
+        changed = stamp != (row["sizes"], row["times"]) and hashlib.sha256(data).digest() != row["digests"].tobytes()
+        return data, changed
 
     def common_size(self) -> tuple[int, int]:
         """Return the most common (H, W); among equals the largest, so that the order of files is no matter."""
@@ -119,15 +124,15 @@ def open_index(files: ImageFiles, report: Reporter) -> FileIndex:
     except ValueError:
         memory, old = _Remembered(), np.zeros(0, _ROW)
     listing = _listing(files.names)
-    index = FileIndex(np.zeros(len(files.names), _ROW))
+    index = FileIndex(files, np.zeros(len(files.names), _ROW))
     same_names = memory.listing == listing and len(old) == len(index)
     index.rows["keys"] = old["keys"] if same_names else _keys(files.names)
     with quiet(), workers() as pool:
-        _stamp(index, files, pool, report)
+        _stamp(index, pool, report)
         known = _recall_rows(index, old, memory.faults)
         missing = np.flatnonzero(~known)
         try:
-            for block, results in in_blocks(pool, "Looking at images", missing, _looker(index, files), report):
+            for block, results in in_blocks(pool, "Looking at images", missing, _looker(index), report):
                 for position, (fault, lasting) in zip(block, results, strict=True):
                     known[position] = lasting
                     if fault:
@@ -205,7 +210,7 @@ def _save(index: FileIndex, path: Path | None, known: np.ndarray, listing: str) 
     positions = np.flatnonzero((times >= 0) & is_settled(times) & known)
     rows = index.rows[positions]
     columns = {name: rows[name].tobytes() for name in _COLUMNS}
-    faults = {str(row): index.faults[place] for row, place in enumerate(positions.tolist()) if place in index.faults}
+    faults = {row: index.faults[place] for row, place in enumerate(positions.tolist()) if place in index.faults}
     whole = listing if len(rows) == len(index) else ""
     digests = rows["digests"].tobytes().hex()
     remember(path, _Remembered(**columns, digests=digests, faults=faults, look=LOOK, listing=whole))
@@ -222,41 +227,35 @@ def _keys(names: Sequence[str]) -> np.ndarray:
     return np.frombuffer(hashes, dtype=_NUMBER)
 
 
-def _stamp(index: FileIndex, files: ImageFiles, pool: ThreadPoolExecutor, report: Reporter) -> None:
+def _stamp(index: FileIndex, pool: ThreadPoolExecutor, report: Reporter) -> None:
     """Enter sizes and times; images that are not there get a negative time and a fault."""
     size = 16 * CHUNK
     blocks = [range(first, min(first + size, len(index))) for first in range(0, len(index), size)]
-    for block, (stamped, errors) in zip(blocks, pool.map(lambda block: stamps(files, block), blocks), strict=True):
+    results = pool.map(lambda block: stamps(index.files, block), blocks)
+    for block, (stamped, errors) in zip(blocks, results, strict=True):
         report("Looking for changes", block.start, len(index))
         rows = index.rows[block.start : block.stop]
         rows["sizes"], rows["times"] = np.array(stamped, dtype=np.int64).T
         index.faults.update({position: reason_of(error) for position, error in errors.items()})
 
 
-def _recall_rows(index: FileIndex, old: np.ndarray, old_faults: dict[str, str]) -> np.ndarray:
+def _recall_rows(index: FileIndex, old: np.ndarray, old_faults: dict[int, str]) -> np.ndarray:
     """Copy the old rows of images whose stamp is the same; return which images need not be read (n,) bool."""
     rows = index.rows
-    gone = rows["times"] < 0
-    if not len(old):
-        return gone
-    keys = old["keys"]
-    if np.array_equal(keys, rows["keys"]):
-        places = np.arange(len(rows))
-    else:
-        order = np.argsort(keys, kind="stable")
-        places = order[np.minimum(np.searchsorted(keys[order], rows["keys"]), len(keys) - 1)]
-    same = ~gone
-    for name in ("keys", "sizes", "times"):
-        same &= old[name][places] == rows[name]
-    rows[same] = old[places[same]]
+    _, positions, places = np.intersect1d(rows["keys"], old["keys"], return_indices=True)
+    same = rows[["sizes", "times"]][positions] == old[["sizes", "times"]][places]
+    positions, places = positions[same], places[same]
+    rows[positions] = old[places]
     if old_faults:
-        for position, place in zip(np.flatnonzero(same).tolist(), places[same].tolist(), strict=True):
-            if fault := old_faults.get(str(place)):
-                index.faults[position] = fault
-    return gone | same
+        for position, place in zip(positions.tolist(), places.tolist(), strict=True):
+            if place in old_faults:
+                index.faults[position] = old_faults[place]
+    known = rows["times"] < 0
+    known[positions] = True
+    return known
 
 
-def _looker(index: FileIndex, files: ImageFiles) -> Callable[[int], tuple[str, bool]]:
+def _looker(index: FileIndex) -> Callable[[int], tuple[str, bool]]:
     """Return a function that reads one image and fills its row.
 
     It returns the fault, "" for none, and whether to keep the row: a file that cannot be opened may open tomorrow.
@@ -264,7 +263,7 @@ def _looker(index: FileIndex, files: ImageFiles) -> Callable[[int], tuple[str, b
 
     def work(position: int) -> tuple[str, bool]:
         try:
-            data = files.read(position)
+            data = index.files.read(position)
         except Exception as error:  # a reason to leave the image out, never to stop
             return reason_of(error), False
         row = index.rows[position : position + 1]

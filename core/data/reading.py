@@ -81,11 +81,11 @@ def load_listing(listing: Listing, options: DecodeOptions, report: Reporter, *, 
     budget = memory_budget() if options.memory_budget is None else options.memory_budget
     images: np.ndarray | StreamedImages
     if len(index.kept) * form.bytes <= budget:
-        images, black = _decode_all(files, index, form, report)
+        images, black = _decode_all(index, form, report)
     else:
-        images, black = StreamedImages(ImageStream(files, index, form)), ()
+        images, black = StreamedImages(ImageStream(index, form)), ()
     kept = index.kept
-    unreadable = tuple(Unreadable(files.names[i], index.faults[i]) for i in sorted(index.faults))
+    unreadable = _by_name(index, index.faults)
     if not len(kept):
         example = f" ({unreadable[0].path}: {unreadable[0].reason})" if unreadable else ""
         raise InputError(f"None of the {len(index):,} images in {files.root} can be read{example}")
@@ -147,9 +147,7 @@ def _form(index: FileIndex, options: DecodeOptions) -> Form:
     return Form(size, channels, options.interpolation)
 
 
-def _decode_all(
-    files: ImageFiles, index: FileIndex, form: Form, report: Reporter
-) -> tuple[np.ndarray, tuple[Unreadable, ...]]:
+def _decode_all(index: FileIndex, form: Form, report: Reporter) -> tuple[np.ndarray, tuple[Unreadable, ...]]:
     """Return the images (m, H, W, C) of the files without a fault, and those of the files that are black.
 
     Files that went or broke since they were indexed get a fault and are left out.
@@ -161,8 +159,8 @@ def _decode_all(
     def work(row: int) -> str:
         position = int(wanted[row])
         try:
-            data = files.read(position)
-            if files.stamp(position) != index.stamp(position):  # changed since it was looked at
+            data, changed = index.read(position)
+            if changed:
                 if fault := look(data).fault:
                     raise CannotReadError(fault)
                 index.digests[position] = np.frombuffer(hashlib.sha256(data).digest(), dtype=np.uint8)
@@ -182,7 +180,12 @@ def _decode_all(
         for start in range(0, len(rows), CHUNK):  # closes the gaps in place: a second copy may not fit
             block_rows = rows[start : start + CHUNK]
             images[start : start + len(block_rows)] = images[block_rows]
-    return images[: len(kept)], tuple(Unreadable(files.names[i], black[i]) for i in sorted(black))
+    return images[: len(kept)], _by_name(index, black)
+
+
+def _by_name(index: FileIndex, faults: dict[int, str]) -> tuple[Unreadable, ...]:
+    """Return what is wrong with which files, given by position, in the order of the files."""
+    return tuple(Unreadable(index.files.names[position], faults[position]) for position in sorted(faults))
 
 
 def _free_memory() -> int | None:

@@ -7,12 +7,10 @@ the decoded images without a copy.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
 
@@ -21,7 +19,6 @@ import torch
 
 from core.data.dataset import Unreadable
 from core.data.decoded_cache import DecodedCache
-from core.data.files import ImageFiles
 from core.data.images import Form, decode_into, reason_of
 from core.data.index import FileIndex, workers
 from core.errors import InputError
@@ -36,9 +33,9 @@ log = logging.getLogger(__name__)
 class ImageStream:
     """Decodes the m files that an index kept. Both parts of a data set share one stream and its threads."""
 
-    def __init__(self, files: ImageFiles, index: FileIndex, form: Form) -> None:
-        """`index`: what `files` were when the data was opened; other content is an error later."""
-        self._files, self._index, self._form = files, index, form
+    def __init__(self, index: FileIndex, form: Form) -> None:
+        """`index`: what the files were when the data was opened; other content is an error later."""
+        self._index, self._form = index, form
         self._positions = index.kept
         self._cache = DecodedCache.open(index.digests[self._positions], form)
         self.shape = (len(self._positions), *form.shape)
@@ -63,15 +60,10 @@ class ImageStream:
         else:
             pending |= self._submit(missing)
         images = np.empty((len(rows), *self.shape[1:]), dtype=np.uint8)
-        groups: dict[Future[np.ndarray], tuple[list[int], list[int]]] = {}
-        for target, row in enumerate(rows.tolist()):
-            future, place = pending[row]
-            targets, places = groups.setdefault(future, ([], []))
-            targets.append(target)
-            places.append(place)
         try:
-            for future, (targets, sources) in groups.items():
-                images[targets] = future.result()[sources]
+            for target, row in enumerate(rows.tolist()):
+                future, place = pending[row]
+                images[target] = future.result()[place]
         finally:
             with self._lock:
                 for row in rows.tolist():
@@ -103,7 +95,7 @@ class ImageStream:
             row = int(rows[place])
             data = self._bytes(row)
             if fault := decode_into(images[place], data, self._form):  # it looked whole when it was indexed
-                name = self._files.names[int(self._positions[row])]
+                name = self._index.files.names[int(self._positions[row])]
                 log.warning("%r cannot be decoded and counts as black: %s", name, fault)
                 self.undecoded[row] = Unreadable(name, fault)
             elif self._cache is not None:
@@ -113,17 +105,15 @@ class ImageStream:
     def _bytes(self, row: int) -> bytes:
         """Return a file's bytes; raises InputError where they are not those that were indexed."""
         position = int(self._positions[row])
-        name = self._files.names[position]
+        name = self._index.files.names[position]
         try:
-            stamp = self._files.stamp(position)
-            data = self._files.read(position)
+            data, changed = self._index.read(position)
         except Exception as error:
             raise InputError(
                 f"{name} was there when the data was opened and cannot be read now: {reason_of(error)}",
                 "Put the file back, or open the data again without it",
             ) from error
-        indexed, digest = self._index.stamp(position), self._index.digests[position]
-        if stamp != indexed and hashlib.sha256(data).digest() != bytes(digest):
+        if changed:
             what = f"{name} has changed since the data was opened"
             raise InputError(what, "Put the file back as it was, or open the data again")
         return data
@@ -148,9 +138,6 @@ class StreamedImages:
         """Return image `index` (H, W, C), or the images of a slice, of positions or of a mask: (n, H, W, C)."""
         rows = self._rows[_on_host(index)]
         return torch.from_numpy(self.stream.read(rows) if rows.ndim else self.stream.read(rows[None])[0])
-
-    def __iter__(self) -> Iterator[torch.Tensor]:
-        return (self[position] for position in range(len(self)))
 
     def view(self, index: Any) -> StreamedImages:
         """Return the images of a slice, of positions or of a mask, unread."""
