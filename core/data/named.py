@@ -27,7 +27,6 @@ FASHION_CLASSES = (
 DIGIT_CLASSES = tuple(str(d) for d in range(10))
 KUZUSHIJI_CLASSES = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 TINY_FILES = ("wnids.txt", "words.txt", "val/val_annotations.txt")
-TINY_SIZE = (64, 64)
 
 # Where packages of Linux distributions put data sets (Debian: dataset-fashion-mnist).
 SYSTEM_FOLDERS = (Path("/usr/share/datasets"), Path("/usr/local/share/datasets"))
@@ -46,8 +45,11 @@ class DatasetSource:
     # Relative to a data root, in the order they are looked at; none: the data set is built in.
     folders: tuple[str, ...] = field(default=(), repr=False)
     files: tuple[str, ...] = field(default=(), repr=False)
-    read: Callable[[Path, Reporter], Loaded] = field(default=lambda folder, report: load_digits(), repr=False)
-    remote: Callable[[], tuple[RemoteFile, ...]] | None = field(default=None, repr=False)
+    read: Callable[[DatasetSource, Path, Reporter], Loaded] = field(
+        default=lambda source, folder, report: load_digits(), repr=False
+    )
+    torchvision: str = ""  # its class there, which knows where the files are and their checksums
+    names: tuple[str, ...] = field(default=(), repr=False)  # of the classes, where the files hold none
 
     def available(self, data_root: Path | str | None = None) -> bool:
         """Say whether it can be opened without a download."""
@@ -62,6 +64,23 @@ class DatasetSource:
         """Return the folders its files are looked for in, best first."""
         stated = [Path(data_root).expanduser()] if data_root else []
         return [root / folder for root in (*stated, data_folder(), *SYSTEM_FOLDERS) for folder in self.folders]
+
+    def published(self) -> Any:
+        """Return torchvision's class for it."""
+        import torchvision.datasets
+
+        return getattr(torchvision.datasets, self.torchvision)
+
+    def remote(self) -> tuple[RemoteFile, ...]:
+        """Return what to download, as torchvision's class names it."""
+        published = self.published()
+        if hasattr(published, "mirrors"):
+            urls = {name: tuple(mirror + name for mirror in published.mirrors) for name, _ in published.resources}
+            return tuple(RemoteFile(name, urls[name], md5) for name, md5 in published.resources)
+        if hasattr(published, "split_list"):
+            parts = (published.split_list[part] for part in ("train", "test"))
+            return tuple(RemoteFile(name, (url,), md5) for url, name, md5, *_ in parts)
+        return (RemoteFile(published.filename, (published.url,), published.tgz_md5, unpack=self.files),)
 
 
 def data_folder() -> Path:
@@ -81,10 +100,10 @@ def load_named(source: DatasetSource, data_root: Path | str | None, report: Repo
     Raises NotFoundError naming the folders and files where it is neither found nor fetched.
     """
     if not source.folders:
-        return source.read(Path(), report)
+        return source.read(source, Path(), report)
     folder = source.find(data_root)
     why, cause = "", None
-    if folder is None and source.remote is not None:
+    if folder is None and source.torchvision:
         if os.environ.get("UNLEARN_STUDIO_OFFLINE"):
             why = " and was not downloaded (UNLEARN_STUDIO_OFFLINE is set)"
         else:
@@ -100,7 +119,7 @@ def load_named(source: DatasetSource, data_root: Path | str | None, report: Repo
             f"Put these files into {places[0]}, or name another root folder with --data-root",
         ) from cause
     report(f"Reading {source.title}", 0, 0)
-    return source.read(folder, report)
+    return source.read(source, folder, report)
 
 
 def _exists(path: Path) -> bool:
@@ -114,72 +133,36 @@ def _plain(name: str) -> str:
     return name.strip().lower().replace("-", "").replace("_", "").replace(" ", "")
 
 
-def _idx_source(id_: str, title: str, summary: str, folder: str, classes: tuple[str, ...]) -> DatasetSource:
-    def read(path: Path, report: Reporter) -> Loaded:
-        files = find_idx(path)
-        if files is None:
-            raise InputError(f"{path} holds no IDX files")
-        return load_idx(files, title, classes)
-
-    return DatasetSource(
-        id=id_, title=title, summary=summary, classes=len(classes), channels=1, size=(28, 28),
-        folders=(f"{folder}/raw", folder, id_), files=IDX_FILES, read=read,
-        remote=lambda: _idx_remote(folder),
-    )
+def _read_idx(source: DatasetSource, folder: Path, report: Reporter) -> Loaded:
+    files = find_idx(folder)
+    assert files is not None, "its files were found there"
+    return load_idx(files, source.title, source.names)
 
 
-def _idx_remote(class_name: str) -> tuple[RemoteFile, ...]:
-    vision = getattr(_torchvision(), class_name)
-    return tuple(
-        RemoteFile(name, tuple(mirror + name for mirror in vision.mirrors), md5) for name, md5 in vision.resources
-    )
+def _read_by_torchvision(source: DatasetSource, folder: Path, report: Reporter) -> Loaded:
+    """Read files by torchvision's class.
 
-
-def _cifar_source(class_name: str, id_: str, title: str, summary: str, classes: int, files: list[str]) -> DatasetSource:
-    folder = "cifar-10-batches-py" if classes == 10 else "cifar-100-python"
-
-    def remote() -> tuple[RemoteFile, ...]:
-        vision = getattr(_torchvision(), class_name)
-        return (RemoteFile(vision.filename, (vision.url,), vision.tgz_md5, unpack=tuple(files)),)
-
-    return DatasetSource(
-        id=id_, title=title, summary=summary, classes=classes, channels=3, size=(32, 32),
-        folders=(folder, f"{id_}/{folder}"), files=tuple(files), remote=remote,
-        # CIFAR's files are pickles. torchvision compares their checksums with those of the published files before
-        # it unpickles, so nothing else is ever executed; that is why no other pickle reader is used here.
-        read=lambda path, report: _by_torchvision(class_name, title, path, path.parent),
-    )
-
-
-def _by_torchvision(
-    class_name: str,
-    title: str,
-    path: Path,
-    root: Path,
-    parts: tuple[dict[str, Any], dict[str, Any]] = ({"train": True}, {"train": False}),
-) -> Loaded:
-    """Read files in `path` by torchvision's class, given its `root` folder; parts: options that name the two parts."""
+    CIFAR's are pickles: torchvision compares their checksums with those of the published files before it unpickles, so
+    nothing else is ever executed; that is why no other pickle reader is used here.
+    """
+    published = source.published()
+    root = folder.parent if hasattr(published, "base_folder") else folder
+    options = [{"split": name} if source.id == "svhn" else {"train": name == "train"} for name in ("train", "test")]
     try:
-        opened = [getattr(_torchvision(), class_name)(root=root, download=False, **part) for part in parts]
+        parts = [published(root=root, download=False, **option) for option in options]
     except (RuntimeError, ValueError, OSError, EOFError, KeyError, IndexError, TypeError) as error:
         raise InputError(
-            f"The files of {class_name} in {path} are damaged or are not the published ones",
+            f"The files of {source.torchvision} in {folder} are damaged or are not the published ones",
             "Delete them to have them downloaded again",
         ) from error
-    named = hasattr(opened[0], "classes")
-    classes = tuple(name.replace("_", " ") for name in opened[0].classes) if named else DIGIT_CLASSES
+    names = source.names or tuple(name.replace("_", " ") for name in parts[0].classes)
     sets = []
-    for part in opened:
+    for part in parts:
         images = part.data if part.data.ndim == 4 else part.data[..., None]
         if images.shape[1] == 3:  # SVHN's
             images = images.transpose(0, 2, 3, 1)
         sets.append(ImageSet.of(images, part.targets if hasattr(part, "targets") else part.labels))
-    return Loaded(title=title, classes=classes, train=sets[0], test=sets[1])
-
-
-def _split_remote(class_name: str) -> tuple[RemoteFile, ...]:
-    splits = getattr(_torchvision(), class_name).split_list
-    return tuple(RemoteFile(splits[part][1], (splits[part][0],), splits[part][2]) for part in ("train", "test"))
+    return Loaded(title=source.title, classes=names, train=sets[0], test=sets[1])
 
 
 def load_digits() -> Loaded:
@@ -194,7 +177,7 @@ def load_digits() -> Loaded:
     return Loaded(title="Digits (8×8)", classes=DIGIT_CLASSES, train=train_part, test=test_part)
 
 
-def _read_tiny_imagenet(root: Path, report: Reporter) -> Loaded:
+def _read_tiny_imagenet(source: DatasetSource, root: Path, report: Reporter) -> Loaded:
     """Read class folders in train/, and val/ as the test part: one folder, with a list of each image's class."""
     try:
         numbers = sorted((root / "wnids.txt").read_text().split())
@@ -208,52 +191,53 @@ def _read_tiny_imagenet(root: Path, report: Reporter) -> Loaded:
         ]
         test = [(f"val/images/{fields[0]}", index[fields[1]]) for fields in annotations if len(fields) > 1]
     except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"The files of Tiny ImageNet in {root} are incomplete: {error}") from error
+        raise InputError(f"The files of {source.title} in {root} are incomplete: {error}") from error
     first = [words.get(number, number).split(",")[0].strip() for number in numbers]
     counts = Counter(first)  # where two classes share the first word, their WordNet numbers tell them apart
     listing = Listing(
-        title="Tiny ImageNet",
+        title=source.title,
         classes=tuple(f"{w} ({number})" if counts[w] > 1 else w for w, number in zip(first, numbers, strict=True)),
         files=FolderFiles(root, [name for name, _ in train + test]),
         labels=np.array([label for _, label in train + test], dtype=np.int64),
         border=len(train),
         photos=False,
     )
-    return load_listing(listing, DecodeOptions(size=TINY_SIZE, channels=3), report)
-
-
-def _torchvision() -> Any:
-    import torchvision.datasets
-
-    return torchvision.datasets
+    return load_listing(listing, DecodeOptions(size=source.size, channels=source.channels), report)
 
 
 SOURCES: tuple[DatasetSource, ...] = (
     DatasetSource("digits", "Digits (8×8)", "Handwritten digits, built in: the example", 10, 1, (8, 8)),
-    _idx_source("fashion-mnist", "Fashion-MNIST", "Clothes in grey, 60,000 + 10,000", "FashionMNIST", FASHION_CLASSES),
-    _idx_source("mnist", "MNIST", "Handwritten digits, 60,000 + 10,000", "MNIST", DIGIT_CLASSES),
-    _idx_source("kmnist", "KMNIST", "Old Japanese characters, 60,000 + 10,000", "KMNIST", KUZUSHIJI_CLASSES),
-    _cifar_source(
-        "CIFAR10", "cifar10", "CIFAR-10", "Small photographs of ten things, 50,000 + 10,000", 10,
-        [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"],
-    ),
-    _cifar_source(
-        "CIFAR100", "cifar100", "CIFAR-100", "Small photographs of a hundred things, 50,000 + 10,000", 100,
-        ["train", "test", "meta"],
+    DatasetSource(
+        "fashion-mnist", "Fashion-MNIST", "Clothes in grey, 60,000 + 10,000", 10, 1, (28, 28),
+        ("FashionMNIST/raw", "FashionMNIST", "fashion-mnist"), IDX_FILES, _read_idx, "FashionMNIST", FASHION_CLASSES,
     ),
     DatasetSource(
-        "svhn", "SVHN", "House numbers in colour, 73,257 + 26,032", 10, 3, (32, 32), (".", "SVHN", "svhn"),
-        ("train_32x32.mat", "test_32x32.mat"),
-        lambda path, report: _by_torchvision("SVHN", "SVHN", path, path, ({"split": "train"}, {"split": "test"})),
-        lambda: _split_remote("SVHN"),
+        "mnist", "MNIST", "Handwritten digits, 60,000 + 10,000", 10, 1, (28, 28),
+        ("MNIST/raw", "MNIST", "mnist"), IDX_FILES, _read_idx, "MNIST", DIGIT_CLASSES,
     ),
     DatasetSource(
-        "usps", "USPS", "Digits from envelopes, 7,291 + 2,007", 10, 1, (16, 16), (".", "USPS", "usps"),
-        ("usps.bz2", "usps.t.bz2"), lambda path, report: _by_torchvision("USPS", "USPS", path, path),
-        lambda: _split_remote("USPS"),
+        "kmnist", "KMNIST", "Old Japanese characters, 60,000 + 10,000", 10, 1, (28, 28),
+        ("KMNIST/raw", "KMNIST", "kmnist"), IDX_FILES, _read_idx, "KMNIST", KUZUSHIJI_CLASSES,
+    ),
+    DatasetSource(
+        "cifar10", "CIFAR-10", "Small photographs of ten things, 50,000 + 10,000", 10, 3, (32, 32),
+        ("cifar-10-batches-py", "cifar10/cifar-10-batches-py"),
+        (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"), _read_by_torchvision, "CIFAR10",
+    ),
+    DatasetSource(
+        "cifar100", "CIFAR-100", "Small photographs of a hundred things, 50,000 + 10,000", 100, 3, (32, 32),
+        ("cifar-100-python", "cifar100/cifar-100-python"), ("train", "test", "meta"), _read_by_torchvision, "CIFAR100",
+    ),
+    DatasetSource(
+        "svhn", "SVHN", "House numbers in colour, 73,257 + 26,032", 10, 3, (32, 32),
+        (".", "SVHN", "svhn"), ("train_32x32.mat", "test_32x32.mat"), _read_by_torchvision, "SVHN", DIGIT_CLASSES,
+    ),
+    DatasetSource(
+        "usps", "USPS", "Digits from envelopes, 7,291 + 2,007", 10, 1, (16, 16),
+        (".", "USPS", "usps"), ("usps.bz2", "usps.t.bz2"), _read_by_torchvision, "USPS", DIGIT_CLASSES,
     ),
     DatasetSource(
         "tiny-imagenet", "Tiny ImageNet", "Photographs of 200 things, 100,000 + 10,000; not downloaded", 200, 3,
-        TINY_SIZE, ("tiny-imagenet-200", "tiny-imagenet"), TINY_FILES, _read_tiny_imagenet,
+        (64, 64), ("tiny-imagenet-200", "tiny-imagenet"), TINY_FILES, _read_tiny_imagenet,
     ),
 )

@@ -102,16 +102,22 @@ class _Format:
     read: Callable[[Any, Reporter], Loaded | Listing]
 
 
-_OF_FOLDERS = (
+def _find_npz(path: Path) -> Path | None:
+    return path if path.suffix.lower() == ".npz" and path.is_file() else None
+
+
+def _find_table(path: Path) -> Path | None:
+    is_csv = path.suffix.lower() in (".csv", ".tsv") and path.is_file()
+    return path if is_csv and looks_like_table(path) else None
+
+
+_FORMATS = (
+    _Format("npz", _find_npz, lambda path, report: load_npz(path)),
+    _Format("csv", _find_table, lambda path, report: list_table(path)),
     _Format("idx", find_idx, lambda files, report: load_idx(files, files.train[0].parent.name)),
     _Format("hugging face", find_saved, list_saved),
     _Format("class folders", find_layout, list_folders),
     _Format("shards", find_shards, list_shards),
-)
-_OF_FILES = (
-    _Format("npz", lambda path: path if path.suffix.lower() == ".npz" else None, lambda path, report: load_npz(path)),
-    _Format("shards", find_shards, list_shards),
-    _Format("csv", lambda path: path if _is_table(path) else None, lambda path, report: list_table(path)),
 )
 
 
@@ -121,7 +127,7 @@ def recognise_dataset(path: Path) -> str | None:
     Returns "npz", "idx", "class folders", "csv" (a list of images with labels), "shards" or "hugging face", None where
     it holds no data.
     """
-    for form in _formats(path):
+    for form in _FORMATS:
         try:
             if form.find(path) is not None:
                 return form.name
@@ -192,17 +198,9 @@ class _Stated:
         return Preprocessing.from_dict(self.data, base=base, source="file", where=where)
 
 
-def _formats(path: Path) -> tuple[_Format, ...]:
-    return _OF_FOLDERS if path.is_dir() else _OF_FILES if path.is_file() else ()
-
-
-def _is_table(path: Path) -> bool:
-    return path.suffix.lower() in (".csv", ".tsv") and looks_like_table(path)
-
-
 def _load_path(path: Path, options: DecodeOptions, report: Reporter, needs_test: bool) -> Loaded:
     report(f"Reading {path.name}", 0, 0)
-    for form in _formats(path):
+    for form in _FORMATS:
         content = form.find(path)
         if content is not None:
             data = form.read(content, report)
