@@ -16,6 +16,10 @@ Tell = Callable[[str, int, int], object]
 """Told what goes on, how much of it is done, and of how much (0: not known). May raise to interrupt the work."""
 
 
+def untold(what: str, done: int, total: int) -> None:
+    """Tell nobody."""
+
+
 class Event(Struct, frozen=True, kw_only=True, tag_field="type"):
     """Common fields of all events."""
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from core.data.preprocessing import Preprocessing
 from core.errors import StoppedError
-from core.events import Tell
+from core.events import Tell, untold
 
 if TYPE_CHECKING:
     from core.data.streamed import StreamedImages
@@ -153,15 +153,12 @@ class Dataset:
 class Reporter:
     """Tells how far the reading has come and ends it where the user cancelled."""
 
-    def __init__(
-        self, progress: Tell | None = None, cancelled: Callable[[], bool] | None = None
-    ) -> None:
-        self._progress = progress
+    def __init__(self, progress: Tell | None = None, cancelled: Callable[[], bool] | None = None) -> None:
+        self._progress = progress or untold
         self._cancelled = cancelled
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Report; raises StoppedError where the user cancelled."""
         if self._cancelled is not None and self._cancelled():
             raise StoppedError("Opening the data was cancelled")
-        if self._progress is not None:
-            self._progress(what, done, total)
+        self._progress(what, done, total)

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from core.data.hashes import CHUNK, RADIUS, SIDE, HammingIndex, cells, difference_hashes, grey_squares
-from core.events import Tell
+from core.data.hashes import CHUNK, RADIUS, SIDE, HammingIndex, cells, difference_hashes, grey_squares, ranges
+from core.events import Tell, untold
 
 SAME_EDGES, SAME_BRIGHTNESS = 0.82, 0.93
 """Correlations from which two squares show the same picture. Of clothes that only look alike (Fashion-MNIST, the 30
@@ -99,13 +99,12 @@ class ImageHashes:
     digests: np.ndarray
 
 
-def hash_images(images: Any, tick: Tell | None = None) -> ImageHashes:
+def hash_images(images: Any, tick: Tell = untold) -> ImageHashes:
     """Hash all images (n, H, W, C) uint8, read in pieces; `tick` may raise to interrupt."""
     count = len(images)
     hashes, digests = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
     for start in range(0, count, CHUNK):
-        if tick is not None:
-            tick("Looking at all images", start, count)
+        tick("Looking at all images", start, count)
         part = np.asarray(images[start : start + CHUNK])
         stop = start + len(part)
         hashes[start:stop] = difference_hashes(grey_squares(part))
@@ -122,7 +121,7 @@ def find_duplicates(
     hashed: ImageHashes | None = None,
     *,
     near: tuple[np.ndarray, np.ndarray] | None = None,
-    tick: Tell | None = None,
+    tick: Tell = untold,
 ) -> Duplicates:
     """Find kept images that show the same picture as an image of the forget set.
 
@@ -158,7 +157,7 @@ def find_duplicates(
     )
 
 
-def find_twins(images: Any, hashed: ImageHashes | None = None, *, tick: Tell | None = None) -> Twins:
+def find_twins(images: Any, hashed: ImageHashes | None = None, *, tick: Tell = untold) -> Twins:
     """Group images that show the same picture: equal pixels, or a resized or recompressed copy.
 
     images: (n, H, W, C) uint8, read in pieces; hashed: what `hash_images` gave. Mirrored and cropped copies are not
@@ -193,7 +192,7 @@ def _exact(digests: np.ndarray, forget_ids: np.ndarray, retain_ids: np.ndarray) 
 
 
 def _by_hash(
-    images: Any, hashes: np.ndarray, forget_ids: np.ndarray, retain_ids: np.ndarray, tick: Tell | None
+    images: Any, hashes: np.ndarray, forget_ids: np.ndarray, retain_ids: np.ndarray, tick: Tell
 ) -> tuple[np.ndarray, bool]:
     """Return pairs with near hashes (p, 3): kept image, forget image, bits that differ; and whether all were found."""
     queries, owners = _queries(images, forget_ids)
@@ -207,8 +206,7 @@ def _by_hash(
     members = np.argsort(group, kind="stable")
     starts = np.searchsorted(group[members], np.arange(len(codes) + 1))
     sizes = (starts[1:] - starts[:-1])[code]
-    inside = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    kept = retain_ids[members[np.repeat(starts[code], sizes) + inside]]
+    kept = retain_ids[members[ranges(starts[code], sizes)]]
     return np.column_stack([kept, np.repeat(owners[query], sizes), np.repeat(distance, sizes)]), complete
 
 
@@ -223,27 +221,19 @@ def _queries(images: Any, forget_ids: np.ndarray) -> tuple[np.ndarray, np.ndarra
             cut = tall @ squares @ wide.T
             hashes += [difference_hashes(cut), difference_hashes(cut[:, :, ::-1])]
             owners += [ids, ids]
-    hash_of, owner = np.concatenate(hashes), np.concatenate(owners)
-    order = np.lexsort((owner, hash_of))
-    hash_of, owner = hash_of[order], owner[order]
-    new = _is_new(hash_of, owner)
-    return hash_of[new], owner[new]
+    both = np.column_stack([np.concatenate(hashes), np.concatenate(owners).astype(np.uint64)])
+    hash_of, owner = np.unique(both, axis=0).T
+    return np.ascontiguousarray(hash_of), owner.astype(np.int64)
 
 
 def _nearest(pairs: np.ndarray) -> np.ndarray:
     """Drop repeated pairs (p, 3) and keep the LOOKS nearest of each kept image; nearest first over all."""
-    pairs = pairs[np.lexsort(pairs.T[::-1])]
-    pairs = pairs[_is_new(pairs[:, 0], pairs[:, 1])]
+    pairs = pairs[np.argsort(pairs[:, 2], kind="stable")]
+    _, first = np.unique(pairs[:, 0] * (pairs[:, 1].max(initial=0) + 1) + pairs[:, 1], return_index=True)
+    pairs = pairs[first]
     pairs = pairs[np.lexsort((pairs[:, 2], pairs[:, 0]))]
     pairs = pairs[_rank(pairs[:, 0]) < LOOKS]
     return pairs[np.argsort(pairs[:, 2], kind="stable")]
-
-
-def _is_new(*columns: np.ndarray) -> np.ndarray:
-    """Say which rows of sorted columns (n,) differ from the row before: (n,) bool."""
-    new = np.ones(len(columns[0]), bool)
-    new[1:] = np.any([column[1:] != column[:-1] for column in columns], axis=0)
-    return new
 
 
 def _rank(values: np.ndarray) -> np.ndarray:
@@ -252,7 +242,7 @@ def _rank(values: np.ndarray) -> np.ndarray:
     return rank
 
 
-def _twin_candidates(hashes: np.ndarray, tick: Tell | None) -> tuple[np.ndarray, np.ndarray, bool]:
+def _twin_candidates(hashes: np.ndarray, tick: Tell) -> tuple[np.ndarray, np.ndarray, bool]:
     """Return pairs of positions (p,) with near hashes, nearest first, each once; and whether all were found.
 
     Images with equal hashes are compared with their successor, and their first with images of other hashes.
@@ -271,12 +261,11 @@ def _twin_candidates(hashes: np.ndarray, tick: Tell | None) -> tuple[np.ndarray,
     )
 
 
-def _compare(images: Any, left: np.ndarray, right: np.ndarray, tick: Tell | None) -> tuple[np.ndarray, np.ndarray]:
+def _compare(images: Any, left: np.ndarray, right: np.ndarray, tick: Tell) -> tuple[np.ndarray, np.ndarray]:
     """Compare the pixels of pairs: agreement (p,) float32, and which show the same picture (p,) bool."""
     agreement = np.zeros(len(left), np.float32)
     for start in range(0, len(left), CHUNK):
-        if tick is not None:
-            tick("Comparing images", start, len(left))
+        tick("Comparing images", start, len(left))
         part = slice(start, start + CHUNK)
         squares = (grey_squares(np.asarray(images[ids[part]])) for ids in (left, right))
         agreement[part] = best_agreement(*squares)

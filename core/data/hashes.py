@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from core.events import Tell
+from core.events import Tell, untold
 
 SIDE = 32
 """Cells of the grey square that images are compared on."""
@@ -87,7 +87,7 @@ class HammingIndex:
             self._starts.append(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
 
     def within(
-        self, queries: np.ndarray, radius: int = RADIUS, budget: int = 400_000_000, tick: Tell | None = None
+        self, queries: np.ndarray, radius: int = RADIUS, budget: int = 400_000_000, tick: Tell = untold
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
         """Return all pairs of a query (q,) uint64 and a hash at most `radius` (0 to RADIUS) bits apart.
 
@@ -96,34 +96,39 @@ class HammingIndex:
         """
         if not 0 <= radius <= RADIUS:
             raise ValueError(f"radius must be between 0 and {RADIUS}, got {radius}")
-        flips = [0, *(1 << bit for bit in range(BAND_BITS))] if radius >= BANDS else [0]
         batches: list[np.ndarray] = []
-        looks = [(flip, band) for flip in flips for band in range(BANDS)]  # equal bands first: nearest pairs
         spent, kept, complete = 0, 0, True
+        for owners, hashes in self._candidates(queries, radius, tick):
+            spent += len(owners)
+            if spent > budget or kept > _MOST_FOUND:
+                complete = False
+                break
+            near = count_bits(queries[owners] ^ self._hashes[hashes]) <= radius
+            batches.append(owners[near] * len(self._hashes) + hashes[near])
+            kept += len(batches[-1])
+        pairs = np.unique(np.concatenate(batches)) if batches else np.zeros(0, np.int64)
+        owners, hashes = np.divmod(pairs, max(1, len(self._hashes)))
+        return owners, hashes, count_bits(queries[owners] ^ self._hashes[hashes]), complete
+
+    def _candidates(self, queries: np.ndarray, radius: int, tick: Tell) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield positions of queries and of hashes in the buckets they look into, (p,) int64 each."""
+        flips = [0, *(1 << bit for bit in range(BAND_BITS))] if radius >= BANDS else [0]
+        looks = [(flip, band) for flip in flips for band in range(BANDS)]  # equal bands first: nearest pairs
         for done, (flip, band) in enumerate(looks):
-            if tick is not None:
-                tick("Comparing hashes", done, len(looks))
+            tick("Comparing hashes", done, len(looks))
             values = _band(queries, band) ^ flip
             starts = self._starts[band][values]
             lengths = self._starts[band][values + 1] - starts
             for part in _parts(lengths):
-                size = int(lengths[part].sum())
-                if spent + size > budget or kept > _MOST_FOUND:
-                    complete = False
-                    break
-                spent += size
                 owners = np.repeat(np.arange(part.start, part.stop), lengths[part])
-                ends = np.cumsum(lengths[part])
-                inside = np.arange(size) - np.repeat(ends - lengths[part], lengths[part])
-                hashes = self._orders[band][np.repeat(starts[part], lengths[part]) + inside]
-                near = count_bits(queries[owners] ^ self._hashes[hashes]) <= radius
-                batches.append(owners[near] * len(self._hashes) + hashes[near])
-                kept += len(batches[-1])
-            if not complete:
-                break
-        pairs = np.unique(np.concatenate(batches)) if batches else np.zeros(0, np.int64)
-        owners, hashes = np.divmod(pairs, max(1, len(self._hashes)))
-        return owners, hashes, count_bits(queries[owners] ^ self._hashes[hashes]), complete
+                yield owners, self._orders[band][ranges(starts[part], lengths[part])]
+
+
+def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Return the whole numbers of several ranges (r,), one range after the other."""
+    before = np.cumsum(lengths) - lengths
+    numbers: np.ndarray = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+    return numbers
 
 
 def _band(hashes: np.ndarray, band: int) -> np.ndarray:

@@ -20,7 +20,7 @@ from core.devices import choose_device, choose_precision, set_threads
 from core.engine.experiment import convolutional
 from core.engine.outputs import FullOutputs, kept_outputs, outputs_file
 from core.errors import InputError, MismatchError
-from core.events import Tell
+from core.events import Tell, untold
 from core.files import write_atomic
 from core.job import DataPart, Job, ModelPart
 from core.jsonio import dumps_pretty
@@ -62,10 +62,6 @@ class DataOptions:
         return cls(part.data_root, part.test_fraction, part.classes_file, part.preprocess_file)
 
 
-def _tell_nobody(what: str, done: int, total: int) -> None:
-    pass
-
-
 def _never() -> bool:
     return False
 
@@ -87,7 +83,7 @@ class Bench:
     device: str = "auto"
     precision: str = "auto"
     threads: int = 0
-    tell: Tell = _tell_nobody
+    tell: Tell = untold
     cancelled: Callable[[], bool] = _never
     _outputs: dict[Path, FullOutputs] = field(default_factory=dict, repr=False)  # of its model, by their file
 
@@ -120,7 +116,7 @@ class Bench:
 
     def telling(self, tell: Tell | None, cancelled: Callable[[], bool] | None = None) -> Bench:
         """Return this bench with other functions to tell of progress and to ask whether reading was cancelled."""
-        return dataclasses.replace(self, tell=tell or _tell_nobody, cancelled=cancelled or _never)
+        return dataclasses.replace(self, tell=tell or untold, cancelled=cancelled or _never)
 
     def trusting(self, trust: Trust) -> Bench:
         """Return this bench with another trust in the files to be opened."""

@@ -19,7 +19,7 @@ import torch
 from core.data.dataset import Dataset
 from core.data.duplicates import Duplicates, ImageHashes, Twins, find_duplicates, find_twins, hash_images
 from core.engine.outputs import FullOutputs
-from core.events import Tell
+from core.events import Tell, untold
 from core.files import write_atomic
 from core.metrics.neighbours import evenly, feature_similarity, head_gradient_similarity, nearest_rows
 from core.places import cache_home
@@ -130,7 +130,7 @@ def similar_images(
         return Duplicates(kept[0], kept[1], kept[2], kept[3], bool(kept[4]))
     images = dataset.train.images
     near = None if outputs is None else nearest_kept(outputs.train.features, torch.from_numpy(forget.copy()))
-    duplicates = find_duplicates(images, forget, image_hashes(dataset, tell), near=near, tick=tell)
+    duplicates = find_duplicates(images, forget, image_hashes(dataset, tell or untold), near=near, tick=tell or untold)
     _write(
         file, kept=duplicates.kept, forgotten=duplicates.forgotten, exact=duplicates.exact,
         agreement=duplicates.agreement, complete=np.array(duplicates.complete),
@@ -138,12 +138,12 @@ def similar_images(
     return duplicates
 
 
-def image_twins(dataset: Dataset, tell: Tell | None = None) -> Twins:
+def image_twins(dataset: Dataset, tell: Tell = untold) -> Twins:
     """Return which training images show the same picture as another one; the hashes come from the cache."""
     return find_twins(dataset.train.images, image_hashes(dataset, tell), tick=tell)
 
 
-def image_hashes(dataset: Dataset, tell: Tell | None = None) -> ImageHashes:
+def image_hashes(dataset: Dataset, tell: Tell = untold) -> ImageHashes:
     """Return the hashes of all training images, from the cache where they were taken before."""
     file = hashes_file(dataset.fingerprint)
     kept = _read(file, ("hashes", "digests"))
