@@ -106,10 +106,9 @@ def augment(
     return padded[index, y[:, :, None], x[:, None, :]]
 
 
-def joined(first: Batch, second: Batch) -> Batch:
-    """Return two batches as one, in this order."""
-    parts = {f.name: torch.cat([getattr(first, f.name), getattr(second, f.name)]) for f in fields(Batch)}
-    return Batch(**parts)
+def joined(*batches: Batch) -> Batch:
+    """Return several batches as one, in this order."""
+    return Batch(**{f.name: torch.cat([getattr(batch, f.name) for batch in batches]) for f in fields(Batch)})
 
 
 class ImageStore:

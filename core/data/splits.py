@@ -97,11 +97,6 @@ class Splits:
         return tuple(c for c in range(self.num_classes) if c not in self.forget_classes)
 
     @property
-    def has_classes(self) -> bool:
-        """Whether a whole class is forgotten."""
-        return bool(self.forget_classes)
-
-    @property
     def has_singles(self) -> bool:
         """Whether single images are forgotten, whose classes stay."""
         return len(self.forget_single_train) > 0

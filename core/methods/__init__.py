@@ -24,17 +24,7 @@ from core.methods.scrub import SCRUB
 from core.methods.tail import CF_K, EU_K
 from core.methods.unsir import UNSIR
 
-
-def _registry(*methods: Method) -> dict[str, Method]:
-    by_id: dict[str, Method] = {}
-    for method in methods:
-        if method.id in by_id:
-            raise ValueError(f"method id {method.id!r} is registered twice")
-        by_id[method.id] = method
-    return by_id
-
-
-METHODS = _registry(
+_ALL: tuple[Method, ...] = (
     MUDA,
     FINETUNE,
     GRADIENT_ASCENT,
@@ -60,6 +50,7 @@ METHODS = _registry(
     UNSIR,
     LIPSCHITZ,
 )
+METHODS = {method.id: method for method in _ALL}
 
 
 def get_method(method_id: str) -> Method:

@@ -13,18 +13,7 @@ from __future__ import annotations
 from functools import partial
 
 from core.data.batches import Batch
-from core.methods.base import (
-    Aux,
-    Facts,
-    Method,
-    Preset,
-    SearchRange,
-    StageOutput,
-    Terms,
-    Train,
-    default_preset,
-    for_singles,
-)
+from core.methods.base import Aux, Facts, Method, Preset, SearchRange, StageOutput, Terms, Train
 from core.methods.common import Group, contrasting, optimiser_parameters
 from core.methods.losses import divergence, mean_over
 from core.parameters import Values
@@ -90,12 +79,12 @@ BAD_TEACHER = Method(
     plan=plan,
     needs=("forget set", "retain set", "teacher"),
     presets=(
-        for_singles(
+        Preset.for_singles(
             "Few small steps: more of them make forget images stand out, because an untrained network is unsure of "
             "them and a retrained one is not.",
             {"epochs": 3.0, "lr": 0.01, "schedule": "constant"},
         ),
-        default_preset("The published share of images; step size and length are for small data."),
+        Preset.default("The published share of images; step size and length are for small data."),
         Preset(
             "published",
             "As published",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import torch
 from torch import nn
@@ -26,7 +26,7 @@ Aux = dict[str, torch.Tensor]
 Terms = dict[str, torch.Tensor]
 Reads = Literal["retain", "forget", "all"]
 Group = Literal["reference", "alignment", "relabelling", "distillation", "gradient", "closed form"]
-GROUPS: tuple[Group, ...] = ("reference", "alignment", "relabelling", "distillation", "gradient", "closed form")
+GROUPS: tuple[Group, ...] = get_args(Group)  # in the order in which headings stand
 
 # A number for every sample: logits (n, K) float32, labels (n,) int64 -> (n,); gradients are taken of it.
 Objective = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -188,16 +188,14 @@ class Train:
 
 @dataclass(frozen=True)
 class Alternate:
-    """Stages whose batches take turns: one step of each part, over and over, as long as the first part lasts."""
+    """Stages whose batches take turns: one step of each part, over and over, as long as the first part lasts.
+
+    The first part's constants are made before the first step and serve all parts.
+    """
 
     name: str
     parts: tuple[Train, ...]
     until: Callable[[Context], bool] | None = None
-
-    @property
-    def refresh(self) -> Refresh | None:
-        """The first part's: one constant for all."""
-        return self.parts[0].refresh
 
 
 @dataclass(frozen=True)
@@ -258,6 +256,16 @@ class Preset:
     values: Mapping[str, Any] = field(default_factory=dict)
     suits: frozenset[str] = BOTH
 
+    @classmethod
+    def default(cls, reason: str, values: Mapping[str, Any] | None = None) -> Preset:
+        """Return the preset that a method is run with where nothing else is chosen."""
+        return cls("default", "Default", reason, values or {})
+
+    @classmethod
+    def for_singles(cls, reason: str, values: Mapping[str, Any], title: str = "Single images") -> Preset:
+        """Return the preset for single images alone; it stands before the one that takes classes too."""
+        return cls("samples", title, reason, values, SINGLE)
+
 
 @dataclass(frozen=True)
 class SearchRange:
@@ -271,16 +279,6 @@ class SearchRange:
     high: float
     log: bool = True
     relative: bool = False
-
-
-def default_preset(reason: str, values: Mapping[str, Any] | None = None) -> Preset:
-    """Return the preset "default": what a method is run with where nothing else is chosen."""
-    return Preset("default", "Default", reason, values or {})
-
-
-def for_singles(reason: str, values: Mapping[str, Any], title: str = "Single images") -> Preset:
-    """Return the preset of a method for single images alone; it stands before the one that takes classes too."""
-    return Preset("samples", title, reason, values, SINGLE)
 
 
 # Two decades around a preset: what published sweeps span.

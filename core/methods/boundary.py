@@ -29,11 +29,11 @@ from core.methods.base import (
     Facts,
     Method,
     Networks,
+    Preset,
     SearchRange,
     StageOutput,
     Terms,
     Train,
-    default_preset,
 )
 from core.methods.common import Group, forgetting, forgotten_classes, optimiser_parameters
 from core.methods.losses import cross_entropies, hidden_classes, mean_of
@@ -73,7 +73,7 @@ def nearest_wrong(networks: Networks, batch: Batch, aux: Aux, values: Values) ->
     moved = adversarial(networks, batch, values.adversarial_step)
     with torch.no_grad():
         logits = networks.teacher(moved).logits.float()
-    hidden = hidden_classes("forget classes", batch.labels, logits.shape[1], aux["forget_classes"])
+    hidden = hidden_classes("forget classes", logits, batch.labels, aux["forget_classes"])
     return dataclasses.replace(batch, labels=logits.masked_fill(hidden, float("-inf")).argmax(dim=1))
 
 
@@ -117,7 +117,7 @@ BOUNDARY_SHRINK = Method(
     needs=("forget set", "teacher"),
     suits=WHOLE,
     presets=(
-        default_preset(
+        Preset.default(
             "400 steps at least, and larger ones than published, with which the other classes settle again; chosen on "
             "digits and Fashion-MNIST. Published step sizes start at 1e-5 with momentum 0.9 and are searched for every "
             "model.",
@@ -169,7 +169,7 @@ BOUNDARY_EXPAND = Method(
     needs=("forget set",),
     suits=WHOLE,
     presets=(
-        default_preset(
+        Preset.default(
             "At most 30 small steps, because nothing holds the images to keep; chosen on digits and Fashion-MNIST. "
             "Published step sizes start at 1e-5 with momentum 0.9 and are searched for every model.",
             {"max_steps": 30},

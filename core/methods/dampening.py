@@ -19,10 +19,10 @@ from typing import Any
 
 import torch
 
-from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange, for_singles
+from core.methods.base import Context, Facts, Method, Preset, SearchRange
 from core.methods.common import Group
 from core.methods.losses import cross_entropies
-from core.methods.strength import STRENGTH, closed_form, edit_of, search_parameters, strength_of, weights_of, write
+from core.methods.strength import STRENGTH, closed_form, searched, strength_of, weights_of, write
 from core.parameters import Parameter, Values
 
 IMPORTANCE = Group("Importance")
@@ -30,7 +30,7 @@ IMPORTANCE = Group("Importance")
 Importance = Mapping[str, torch.Tensor]
 Measure = Callable[[Context, str, int | None], Importance]  # of a set, at most so many samples of it
 PRESETS = (
-    for_singles(
+    Preset.for_singles(
         "Expect next to no effect: what matters for single images matters for the rest of their class.",
         {"max_drop": 0.02},
         "Threshold searched",
@@ -88,16 +88,19 @@ def dampen(context: Context, importance: Measure) -> None:
 def dampening_parameters(importance: str) -> tuple[Parameter, ...]:
     """Return the parameters of dampening by what the form calls `importance`."""
     return (
-        STRENGTH(
-            "alpha",
-            3.0,
-            f"Dampen weights whose {importance} on the forget set is more than so many times that on all images; "
-            "published: 10 to 50 with gradients of batches. From (all images / forget images) on it changes nothing.",
-            high=1e9,
-            log=True,
-            title="Selection threshold",
+        *searched(
+            STRENGTH(
+                "alpha",
+                3.0,
+                f"Dampen weights whose {importance} on the forget set is more than so many times that on all images; "
+                "published: 10 to 50 with gradients of batches. From (all images / forget images) on it changes "
+                "nothing.",
+                high=1e9,
+                log=True,
+                title="Selection threshold",
+            ),
+            "the threshold",
         ),
-        *search_parameters("alpha", "the threshold"),
         STRENGTH(
             "dampening",
             1.0,
@@ -116,19 +119,20 @@ def dampening_parameters(importance: str) -> tuple[Parameter, ...]:
     )
 
 
+def gradients(values: Values, facts: Facts) -> int:
+    """Return how many images gradients are taken of: of all, and of those to forget."""
+    return sum(min(images, values.importance_samples or images) for images in (facts.images, facts.forget))
+
+
 def dampening_method(importance: Measure, called: str, **card: Any) -> Method:
     """Return a method that dampens by this kind of importance, `called` so in its form; `card` holds what is its own.
 
     That it searches for alpha, its presets and what it reads do not depend on the kind of importance.
     """
-
-    def plan(values: Values, facts: Facts) -> list[Edit]:
-        sets = (facts.images, facts.forget)
-        measured = sum(min(images, values.importance_samples or images) for images in sets)
-        return [edit_of("dampen", partial(dampen, importance=importance), values, facts, measured)]
-
     return closed_form(
-        plan=plan,
+        "dampen",
+        partial(dampen, importance=importance),
+        gradients,
         parameters=dampening_parameters(called),
         needs=("forget set", "retain set"),
         presets=PRESETS,

@@ -6,7 +6,7 @@ forget batch:  L = KL( softmax(original logits, true class hidden) || softmax(lo
 from __future__ import annotations
 
 from core.data.batches import Batch
-from core.methods.base import WHOLE, Aux, Facts, Method, Preset, StageOutput, Terms, Train, default_preset
+from core.methods.base import WHOLE, Aux, Facts, Method, Preset, StageOutput, Terms, Train
 from core.methods.common import Group, forgetting, forgotten_classes, optimiser_parameters
 from core.methods.losses import hidden_classes, masked_distillation
 from core.parameters import Values
@@ -16,7 +16,7 @@ DISTILLATION = Group("Distillation")
 
 def imitate_without_the_class(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
     """Divergence from the original's outputs without the true class."""
-    hidden = hidden_classes(values.mask, batch.labels, out.logits.shape[1], aux["forget_classes"])
+    hidden = hidden_classes(values.mask, out.logits, batch.labels, aux["forget_classes"])
     return {"loss": masked_distillation(out.logits, out.teacher, hidden, values.temperature, weights=batch.weights)}
 
 
@@ -61,7 +61,7 @@ DELETE = Method(
     needs=("forget set", "teacher"),
     suits=WHOLE,
     presets=(
-        default_preset(
+        Preset.default(
             "Published length, smaller batches, and a clip; the step size still wants a search on every model."
         ),
         Preset(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.methods.base import Facts, Method, Train, default_preset
+from core.methods.base import Facts, Method, Preset, Train
 from core.methods.common import Group, keeping, optimiser_parameters
 from core.parameters import Values
 
@@ -27,7 +27,7 @@ FINETUNE = Method(
     plan=plan,
     needs=("retain set",),
     presets=(
-        default_preset(
+        Preset.default(
             "A step above the literature's 0.01 to 0.1, which forget nothing in a few passes, and 200 steps at least; "
             "chosen on digits and Fashion-MNIST.",
             {"min_steps": 200},

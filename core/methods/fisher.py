@@ -19,9 +19,9 @@ import torch.nn.functional as F
 
 from core.data.batches import derive_seed
 from core.errors import RunError
-from core.methods.base import Context, Edit, Facts, Preset, SearchRange, for_singles
+from core.methods.base import Context, Facts, Preset, SearchRange
 from core.methods.common import Group
-from core.methods.strength import STRENGTH, closed_form, edit_of, search_parameters, strength_of, weights_of, write
+from core.methods.strength import STRENGTH, closed_form, searched, strength_of, weights_of, write
 from core.parameters import Values
 
 HEAD = Group("Head")
@@ -94,29 +94,32 @@ def replace_rows(context: Context, weights: dict[str, torch.Tensor]) -> None:
             weights[name][list(context.forget_classes)] = ROW_DEVIATION * drawn.to(rows)
 
 
-def plan(values: Values, facts: Facts) -> list[Edit]:
-    """One change of weights."""
-    passes = min(values.labels, facts.num_classes)
-    measured = passes * min(facts.retain, values.samples or facts.retain)
-    return [edit_of("add noise", scatter, values, facts, measured)]
+def gradients(values: Values, facts: Facts) -> int:
+    """Return how many images gradients are taken of: the sample of the retain set, once for each label."""
+    return int(min(values.labels, facts.num_classes) * min(facts.retain, values.samples or facts.retain))
 
 
 FISHER = closed_form(
+    "add noise",
+    scatter,
+    gradients,
     id="fisher",
     title="Fisher forgetting",
     summary="Adds noise to the weights, large where the images to keep do not depend on them; no training. "
     "Without an edit of the last layer it forgets little before it does damage.",
     citation="Golatkar, Achille, Soatto 2020 (arXiv 1911.04933)",
     parameters=(
-        STRENGTH(
-            "alpha",
-            1e-6,
-            "Variance of the noise for a weight of information 1; published: 1e-9 to 1e-6.",
-            high=1e3,
-            log=True,
-            title="Strength of the noise",
+        *searched(
+            STRENGTH(
+                "alpha",
+                1e-6,
+                "Variance of the noise for a weight of information 1; published: 1e-9 to 1e-6.",
+                high=1e3,
+                log=True,
+                title="Strength of the noise",
+            ),
+            "the strength",
         ),
-        *search_parameters("alpha", "the strength"),
         HEAD(
             "replace_rows",
             False,
@@ -139,10 +142,9 @@ FISHER = closed_form(
             title="Labels behind information",
         ),
     ),
-    plan=plan,
     needs=("retain set",),
     presets=(
-        for_singles("Noise alone, for no row of the head is theirs.", {"max_drop": 0.05}),
+        Preset.for_singles("Noise alone, for no row of the head is theirs.", {"max_drop": 0.05}),
         Preset(
             "published",
             "As published",

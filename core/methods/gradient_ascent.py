@@ -8,7 +8,7 @@ for each batch of the forget set:
 from __future__ import annotations
 
 from core.data.batches import Batch
-from core.methods.base import Aux, Facts, Method, StageOutput, Terms, Train, default_preset, for_singles
+from core.methods.base import Aux, Facts, Method, Preset, StageOutput, Terms, Train
 from core.methods.common import Group, forgetting, optimiser_parameters
 from core.methods.goals import explain_goal, goal_parameters, judges_by_unseen, pull, until_goal
 from core.methods.losses import cross_entropies, mean_of
@@ -52,11 +52,11 @@ GRADIENT_ASCENT = Method(
     needs=("forget set",),
     reads_unseen=judges_by_unseen,
     presets=(
-        for_singles(
+        Preset.for_singles(
             "Small steps until the images are guessed no better than unseen ones.",
             {"goal": "unseen accuracy", "lr": 0.003, "batch": 32, "epochs": 10.0, "max_steps": 200, "check_steps": 1},
         ),
-        default_preset(
+        Preset.default(
             "Small clipped steps up to a ceiling, with a look at the goal after each and 200 steps at most; chosen on "
             "digits and Fashion-MNIST. Published step sizes go from 0.0001 to 0.1 and must be searched for each model.",
             {"lr": 0.02, "ceiling": 1.0, "epochs": 100.0, "max_steps": 200, "check_steps": 1},

@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 import torch
 
-from core.methods.base import Context, Edit, Facts, Preset, SearchRange, for_singles
+from core.methods.base import Context, Facts, Preset, SearchRange
 from core.methods.common import Group, in_shapes
 from core.methods.losses import cross_entropies
-from core.methods.strength import STRENGTH, closed_form, edit_of, search_parameters, strength_of, weights_of, write
+from core.methods.strength import STRENGTH, closed_form, searched, strength_of, weights_of, write
 from core.parameters import Values
 
 CURVATURE = Group("Curvature")
@@ -99,28 +99,32 @@ def step_away(context: Context) -> None:
     write(context, at(scale))
 
 
-def plan(values: Values, facts: Facts) -> list[Edit]:
-    """One change of weights."""
-    measured = facts.images + min(facts.retain, values.samples or facts.retain)  # where single gradients fit memory
-    return [edit_of("step away", step_away, values, facts, measured)]
+def gradients(values: Values, facts: Facts) -> int:
+    """Return how many images gradients are taken of: of all once, and single ones once where these fit memory."""
+    return facts.images + min(facts.retain, values.samples or facts.retain)
 
 
 INFLUENCE = closed_form(
+    "step away",
+    step_away,
+    gradients,
     id="influence",
     title="Influence step",
     summary="Takes one Newton-like step that undoes the forget set's influence on the weights, as far as the images to "
     "keep allow; no training.",
     citation="Izzo et al. 2021 (arXiv 2002.10077); Jia et al. 2023 (arXiv 2304.04934)",
     parameters=(
-        STRENGTH(
-            "scale",
-            1.0,
-            "How often the step is taken: 1 is the Newton step; published: 1 to 20.",
-            high=1e6,
-            log=True,
-            title="Scale of the step",
+        *searched(
+            STRENGTH(
+                "scale",
+                1.0,
+                "How often the step is taken: 1 is the Newton step; published: 1 to 20.",
+                high=1e6,
+                log=True,
+                title="Scale of the step",
+            ),
+            "the scale",
         ),
-        *search_parameters("scale", "the scale"),
         CURVATURE(
             "damping",
             1e-2,
@@ -137,10 +141,9 @@ INFLUENCE = closed_form(
             title="Images behind curvature",
         ),
     ),
-    plan=plan,
     needs=("forget set", "retain set"),
     presets=(
-        for_singles(
+        Preset.for_singles(
             "Goes on until the images are recognised as often as unseen ones, or the bound is reached.",
             {"max_drop": 0.02},
             "Scale searched",

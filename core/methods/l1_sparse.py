@@ -11,19 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from core.data.batches import Batch
-from core.methods.base import (
-    Aux,
-    Context,
-    Facts,
-    Method,
-    Preset,
-    SearchRange,
-    StageOutput,
-    Terms,
-    Train,
-    default_preset,
-    for_singles,
-)
+from core.methods.base import Aux, Context, Facts, Method, Preset, SearchRange, StageOutput, Terms, Train
 from core.methods.common import Group, keeping, optimiser_parameters
 from core.parameters import Values
 
@@ -104,8 +92,8 @@ L1_SPARSE = Method(
     plan=plan,
     needs=("retain set",),
     presets=(
-        for_singles("Half the step: enough to lose what was learnt by heart.", {"l1": 0.003, "lr": 0.1}),
-        default_preset(
+        Preset.for_singles("Half the step: enough to lose what was learnt by heart.", {"l1": 0.003, "lr": 0.1}),
+        Preset.default(
             "Step size and penalty for small networks, where the product of both and of the steps decides, so 400 "
             "steps at least; chosen on digits and Fashion-MNIST.",
             {"epochs": 3.0, "l1": 0.0002, "min_steps": 400},

@@ -6,23 +6,12 @@ for each batch of the forget set, until accuracy on it reaches a goal (ours), n 
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import replace
 
 import torch
 
-from core.data.batches import Batch
-from core.methods.base import (
-    Aux,
-    Facts,
-    Method,
-    Networks,
-    SearchRange,
-    StageOutput,
-    Terms,
-    Train,
-    default_preset,
-    for_singles,
-)
+from core.data.batches import Batch, joined
+from core.methods.base import Aux, Facts, Method, Networks, Preset, SearchRange, StageOutput, Terms, Train
 from core.methods.common import Group, forgetting, optimiser_parameters
 from core.methods.goals import explain_goal, goal_parameters, judges_by_unseen, pull, until_goal
 from core.methods.losses import mean_of
@@ -39,12 +28,7 @@ def with_noisy_copies(networks: Networks, batch: Batch, aux: Aux, values: Values
     images = batch.images.repeat(values.copies, 1, 1, 1)
     noise = torch.empty_like(images).normal_(0.0, values.noise, generator=networks.generator)
     noisy = torch.minimum(torch.maximum(images + noise, networks.low), networks.high)
-    repeated = {
-        field.name: getattr(batch, field.name).repeat(values.copies + 1)
-        for field in dataclasses.fields(Batch)
-        if field.name != "images"
-    }
-    return Batch(images=torch.cat([batch.images, noisy]), **repeated)
+    return joined(batch, *(replace(batch, images=version) for version in noisy.split(len(batch))))
 
 
 def smoothness(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
@@ -103,11 +87,11 @@ LIPSCHITZ = Method(
     plan=plan,
     needs=("forget set",),
     presets=(
-        for_singles(
+        Preset.for_singles(
             "Small steps until the images are guessed no better than unseen ones.",
             {"goal": "unseen accuracy", "max_steps": 200, "check_steps": 1},
         ),
-        default_preset(
+        Preset.default(
             "A look at the goal after each step, and 200 steps at most. Published step sizes go from 0.0003 for a "
             "VGG16 to 1.5 for a vision transformer, searched for each.",
             {"epochs": 100.0, "max_steps": 200, "check_steps": 1},

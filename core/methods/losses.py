@@ -9,28 +9,22 @@ MASKS = ("true class", "forget classes", "none")
 DIRECTIONS = ("forward", "reverse")
 
 
-def hidden_classes(
-    mask: str, labels: torch.Tensor, num_classes: int, forget_classes: torch.Tensor | None
-) -> torch.Tensor:
-    """Return (n, K) bool: which logits of the teacher are hidden before its softmax.
-
-    labels: (n,) int64; forget_classes: (f,) int64. Where a mask would hide every class, nothing of that row is hidden.
-    """
-    hidden = torch.zeros(len(labels), num_classes, dtype=torch.bool, device=labels.device)
-    if mask in ("true class", "forget classes"):
-        hidden.scatter_(1, labels[:, None], True)
-    if mask == "forget classes" and forget_classes is not None and len(forget_classes):
-        hidden[:, forget_classes] = True
-    elif num_classes > 1:
-        return hidden  # one class at most: none of the rows is hidden as a whole
-    return hidden & ~hidden.all(dim=1, keepdim=True)
-
-
 def columns(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
-    """Return (n, K) bool: the columns of these classes, (f,) int64, in logits (n, K)."""
+    """Return (n, K) bool: True in the columns of these classes, (f,) int64, of logits (n, K)."""
     chosen = torch.zeros_like(logits, dtype=torch.bool)
     chosen[:, classes] = True
     return chosen
+
+
+def hidden_classes(mask: str, logits: torch.Tensor, labels: torch.Tensor, forget_classes: torch.Tensor) -> torch.Tensor:
+    """Return (n, K) bool: which of the teacher's logits (n, K) are hidden before its softmax, by a name in MASKS.
+
+    labels: (n,) int64; forget_classes: (f,) int64. Where a mask would hide every class, nothing of that row is hidden.
+    """
+    hidden = columns(logits, forget_classes if mask == "forget classes" else forget_classes[:0])
+    if mask != "none":
+        hidden.scatter_(1, labels[:, None], True)
+    return hidden & ~hidden.all(dim=1, keepdim=True)
 
 
 def masked_distillation(
@@ -90,31 +84,25 @@ def mean_over(rows: torch.Tensor, chosen: torch.Tensor, weights: torch.Tensor | 
 
 
 def quantile_matching(
-    losses: torch.Tensor,
-    reference: torch.Tensor,
-    weights: torch.Tensor | None = None,
-    chosen: torch.Tensor | None = None,
+    losses: torch.Tensor, reference: torch.Tensor, weights: torch.Tensor, chosen: torch.Tensor
 ) -> torch.Tensor:
-    """Squared 2-Wasserstein distance between two sets of numbers: 0-d.
+    """Return the squared 2-Wasserstein distance between the chosen losses and a reference: 0-d; 0 where none is chosen.
 
-    losses: (n,) with gradient; reference: (m,) sorted constants. The i-th smallest loss is compared with the
-    reference's quantile (i + 1/2)/n, so an unlearned sample's loss is drawn where losses of unseen samples lie.
-    weights: (n,), how much each sample is drawn. With `chosen`, (n,) bool, only those rows take part; 0 where none is.
+    losses: (N,) with gradient; weights: (N,), how much each sample is drawn; chosen: (N,) bool, n of them; reference:
+    (m,) sorted constants. The i-th smallest loss is compared with the reference's quantile (i + 1/2)/n, so that an
+    image's loss is drawn to where losses of unseen images lie.
     """
     m = len(reference)
     place = torch.arange(len(losses), device=losses.device)
     # Rows left out go behind all others, because picking rows by a mask would make a GPU wait for their number.
-    key = losses if chosen is None else torch.where(chosen, losses, float("inf"))
-    n = len(losses) if chosen is None else chosen.sum().clamp_min(1)
+    key = torch.where(chosen, losses, float("inf"))
+    n = chosen.sum().clamp_min(1)
     ranks = (place.to(losses.dtype) + 0.5) / n * m - 0.5
     low = ranks.floor().clamp(0, m - 1).long()
     high = (low + 1).clamp(max=m - 1)
     quantiles = torch.lerp(reference[low], reference[high], (ranks - low).clamp(0, 1))
     order = key.detach().argsort()
-    ranked = losses[order]
-    if chosen is not None:
-        ranked = torch.where(place < chosen.sum(), ranked, quantiles)  # no distance, whatever the loss
-    rows = (ranked - quantiles).square()
-    if weights is not None:
-        rows = rows * weights[order]
-    return rows.mean() if chosen is None else rows.sum() / n
+    ranked = torch.where(
+        place < chosen.sum(), losses[order], quantiles
+    )  # rows left out: no distance, whatever the loss
+    return ((ranked - quantiles).square() * weights[order]).sum() / n

@@ -42,7 +42,6 @@ from core.methods.base import (
     StageOutput,
     Terms,
     Train,
-    for_singles,
 )
 from core.methods.common import (
     OPTIMISER,
@@ -157,7 +156,7 @@ def forget(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
         matched = quantile_matching(losses, aux["unseen_losses"], batch.weights, batch.alone)
         terms["loss matching"] = values.w_match * matched
     if values.w_sd > 0:
-        hidden = hidden_classes(values.mask, batch.labels, out.logits.shape[1], aux["forget_classes"])
+        hidden = hidden_classes(values.mask, out.logits, batch.labels, aux["forget_classes"])
         hidden = hidden & ~batch.alone[:, None]
         terms["distillation"] = values.w_sd * masked_distillation(
             out.logits, out.teacher, hidden, values.temperature, values.direction, batch.weights
@@ -430,7 +429,7 @@ MUDA = Method(
     plan=plan,
     needs=("forget set", "retain set"),
     presets=(
-        for_singles(
+        Preset.for_singles(
             "Loss matching for images whose class stays.",
             {"w_da": 0.0, "mask": "none", "lr": 0.05, "rounds": 6, "w_sd": 0.1},
         ),

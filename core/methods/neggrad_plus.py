@@ -14,7 +14,7 @@ from functools import partial
 import torch
 
 from core.data.batches import Batch
-from core.methods.base import Aux, Facts, Method, SearchRange, StageOutput, Terms, Train, default_preset, for_singles
+from core.methods.base import Aux, Facts, Method, Preset, SearchRange, StageOutput, Terms, Train
 from core.methods.common import Group, contrasting, optimiser_parameters
 from core.methods.losses import cross_entropies, mean_over
 from core.parameters import Values
@@ -93,11 +93,11 @@ NEGGRAD_PLUS = Method(
     plan=plan,
     needs=("forget set", "retain set"),
     presets=(
-        for_singles(
+        Preset.for_singles(
             "A forget image stops at a low loss, because unseen images of a class that stays are mostly right.",
             {"ceiling": 1.0, "schedule": "constant"},
         ),
-        default_preset(
+        Preset.default(
             "Every image has the same weight; published weights of the forget set go from 0.0001 to 0.15.",
             {"single_ceiling": 1.0},
         ),

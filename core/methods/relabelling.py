@@ -25,20 +25,7 @@ from functools import partial
 import torch
 
 from core.data.batches import Batch, derive_seed
-from core.methods.base import (
-    Aux,
-    Context,
-    Facts,
-    Length,
-    Method,
-    Preset,
-    SearchRange,
-    StageOutput,
-    Terms,
-    Train,
-    default_preset,
-    for_singles,
-)
+from core.methods.base import Aux, Context, Facts, Length, Method, Preset, SearchRange, StageOutput, Terms, Train
 from core.methods.common import Group, classification, in_shapes, optimiser_of, optimiser_parameters, training
 from core.methods.losses import cross_entropies, mean_of
 from core.parameters import Values
@@ -170,10 +157,10 @@ RANDOM_LABELS = Method(
     plan=relabelling_stages,
     needs=("forget set", "retain set"),
     presets=(
-        for_singles(
+        Preset.for_singles(
             "Ours, with small steps, because a wrong label is more than unseen images have.", {"lr": 0.01, "epochs": 1}
         ),
-        default_preset(
+        Preset.default(
             "Ours: one wrong label an image, a class that stays, forget set first, at most 10 steps of it in a pass; "
             "chosen on digits and Fashion-MNIST.",
             {"lr": 0.01, "epochs": 4, "max_steps": 10},
@@ -265,8 +252,10 @@ SALUN = Method(
     plan=on_salient_weights,
     needs=("forget set", "retain set"),
     presets=(
-        for_singles("Small steps, because a wrong label is more than unseen images have.", {"lr": 0.01, "epochs": 1}),
-        default_preset(
+        Preset.for_singles(
+            "Small steps, because a wrong label is more than unseen images have.", {"lr": 0.01, "epochs": 1}
+        ),
+        Preset.default(
             "Half of the weights, as published, with wrong labels that are wrong and at most 10 steps toward them in a "
             "pass; chosen on digits and Fashion-MNIST.",
             {"lr": 0.02, "max_steps": 10},

@@ -34,8 +34,6 @@ from core.methods.base import (
     Stage,
     StageOutput,
     Terms,
-    default_preset,
-    for_singles,
 )
 from core.methods.common import Group, optimiser_of, optimiser_parameters, training
 from core.methods.goals import GOAL_SAMPLES, stop_accuracy
@@ -295,11 +293,11 @@ SCRUB = Method(
     plan=plan,
     needs=("forget set", "retain set", "teacher"),
     presets=(
-        for_singles(
+        Preset.for_singles(
             "More passes, a clip, at most 10 forget steps in a max pass, and back to the pass that forgot just enough.",
             {"epochs": 6, "max_epochs": 5, "clip": 2.0, "rewind": True, "max_steps": 10},
         ),
-        default_preset(
+        Preset.default(
             "Published weights and temperature, a larger step for short runs, a clip and at most 5 forget steps in a "
             "max pass, without which these can destroy the network. Passes go on until the classes are forgotten and "
             "the others recovered, two or three for most; chosen on digits and Fashion-MNIST.",

@@ -37,14 +37,16 @@ class Found:
     excess: float
 
 
-def search_parameters(name: str, title: str) -> tuple[Parameter, ...]:
-    """Return the parameters of a search for the parameter `name`, which the form calls `title`."""
+def searched(parameter: Parameter, called: str) -> tuple[Parameter, ...]:
+    """Return a strength's parameter with those of the search for it; sentences call the strength `called`."""
     return (
+        parameter,
         STRENGTH(
             "search",
             True,
-            f"Search for {name} with the network's accuracies as the judge, and leave the value given unused.",
-            title=f"Search for {title}",
+            f"Search for {parameter.name} with the network's accuracies as the judge, and leave the value given "
+            "unused.",
+            title=f"Search for {called}",
         ),
         STRENGTH.share(
             "max_drop",
@@ -121,18 +123,23 @@ def strength_of(
     return search_strength(context, weights_at, weakest, strongest).strength if context.values.search else given
 
 
-def edit_of(name: str, edit: Callable[[Context], None], values: Values, facts: Facts, gradients: int) -> Edit:
-    """Return the change as a stage, with the images that a search looks at and those that gradients are taken of."""
-    looks = (ROUNDS + 3) * (min(CHECKED, facts.retain) + min(CHECKED, facts.forget)) if values.search else 0
-    return Edit(name, edit, looks=looks, gradients=gradients)
+def closed_form(
+    name: str, edit: Callable[[Context], None], gradients: Callable[[Values, Facts], int], **card: Any
+) -> Method:
+    """Return a method that changes weights once, in a stage of this name, by a strength that is searched.
 
+    `gradients` gives the number of images that gradients are taken of; `card` holds the method's further fields. A
+    search looks at images of both sets, and at unseen ones where single images go.
+    """
 
-def closed_form(**card: Any) -> Method:
-    """Return a method that changes weights once, by a strength that is searched; with single images to forget the
-    search looks at unseen ones.
-    """  # noqa: D205
-    reads = lambda values, facts: bool(values.search) and facts.single_images > 0  # noqa: E731
-    return Method(group="closed form", reads_unseen=reads, **card)
+    def plan(values: Values, facts: Facts) -> list[Edit]:
+        looks = (ROUNDS + 3) * (min(CHECKED, facts.retain) + min(CHECKED, facts.forget)) if values.search else 0
+        return [Edit(name, edit, looks=looks, gradients=gradients(values, facts))]
+
+    def reads_unseen(values: Values, facts: Facts) -> bool:
+        return bool(values.search) and facts.single_images > 0
+
+    return Method(group="closed form", plan=plan, reads_unseen=reads_unseen, **card)
 
 
 def weights_of(context: Context) -> dict[str, torch.Tensor]:

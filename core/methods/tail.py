@@ -6,7 +6,7 @@ EU-k gives the blocks fresh weights first, as if only they were retrained; CF-k 
 from __future__ import annotations
 
 from core.data.batches import derive_seed
-from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange, Stage, Train, default_preset
+from core.methods.base import Context, Edit, Facts, Method, Preset, SearchRange, Stage, Train
 from core.methods.common import Group, keeping, optimiser_parameters
 from core.models.architectures import reinitialise
 from core.parameters import Values
@@ -65,7 +65,7 @@ CF_K = Method(
     plan=fine_tune,
     needs=("retain set",),
     presets=(
-        default_preset(
+        Preset.default(
             "A large step and a decay, without which the tail stays where it is, and 400 steps at least; chosen on "
             "digits and Fashion-MNIST. Published runs take 0.1 for 60 passes.",
             {"min_steps": 400},
@@ -117,7 +117,7 @@ EU_K = Method(
     plan=relearn,
     needs=("retain set",),
     presets=(
-        default_preset("The head and the block before it, for as long as a small network needs."),
+        Preset.default("The head and the block before it, for as long as a small network needs."),
         Preset(
             "cached",
             "Cached",

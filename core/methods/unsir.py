@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 
 from core.data.batches import Batch, derive_seed, joined
-from core.methods.base import WHOLE, Aux, Context, Facts, Length, Method, Networks, SearchRange, Train, default_preset
+from core.methods.base import WHOLE, Aux, Context, Facts, Length, Method, Networks, Preset, SearchRange, Train
 from core.methods.common import Group, classification, forgetting, optimiser_of, optimiser_parameters, training
 from core.methods.losses import cross_entropies
 from core.parameters import Values
@@ -151,7 +151,7 @@ UNSIR = Method(
     needs=("retain set", "forget classes"),
     suits=WHOLE,
     presets=(
-        default_preset(
+        Preset.default(
             "Published: Adam at 0.02 and 0.01, which other authors lowered to 0.0001. Here SGD, less noise and a "
             "longer repair, which keep the other classes on small data."
         ),

@@ -16,11 +16,18 @@ GENERATOR = torch.Generator().manual_seed(3)
 LOGITS = torch.randn(6, 5, generator=GENERATOR, dtype=torch.float64)
 TEACHER = torch.randn(6, 5, generator=GENERATOR, dtype=torch.float64) * 3
 LABELS = torch.tensor([0, 1, 2, 3, 4, 1])
+NONE = torch.empty(0, dtype=torch.int64)
+
+
+def matching(losses, reference, weights=None):
+    """The distance with every row chosen; all weigh the same unless said."""
+    every = torch.ones(len(losses), dtype=torch.bool)
+    return quantile_matching(losses, reference, torch.ones(len(losses)) if weights is None else weights, every)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.5])
 def test_masked_distillation_is_the_kl_over_the_classes_not_hidden(temperature):
-    hidden = hidden_classes("true class", LABELS, 5, None)
+    hidden = hidden_classes("true class", LOGITS, LABELS, NONE)
     expected = []
     for row in range(6):
         keep = [c for c in range(5) if c != LABELS[row]]
@@ -32,7 +39,7 @@ def test_masked_distillation_is_the_kl_over_the_classes_not_hidden(temperature):
 
 
 def test_reverse_distillation_counts_probability_left_on_hidden_classes():
-    hidden = hidden_classes("true class", LABELS, 5, None)
+    hidden = hidden_classes("true class", LOGITS, LABELS, NONE)
     expected = []
     for row in range(6):
         keep = [c for c in range(5) if c != LABELS[row]]
@@ -47,7 +54,7 @@ def test_reverse_distillation_counts_probability_left_on_hidden_classes():
 def test_distillation_is_zero_at_equality_and_differentiable(direction):
     none = torch.zeros(6, 5, dtype=torch.bool)
     assert float(masked_distillation(TEACHER, TEACHER, none, direction=direction)) == pytest.approx(0, abs=1e-9)
-    hidden = hidden_classes("true class", LABELS, 5, None)
+    hidden = hidden_classes("true class", LOGITS, LABELS, NONE)
     logits = LOGITS.clone().requires_grad_()
     assert torch.autograd.gradcheck(
         lambda x: masked_distillation(x, TEACHER, hidden, 2.0, direction), (logits,), atol=1e-6
@@ -56,18 +63,18 @@ def test_distillation_is_zero_at_equality_and_differentiable(direction):
 
 def test_masks_hide_what_they_say_and_never_everything():
     forgotten = torch.tensor([1, 3])
-    assert hidden_classes("none", LABELS, 5, forgotten).sum() == 0
-    assert hidden_classes("true class", LABELS, 5, forgotten).sum(1).tolist() == [1] * 6
-    hidden = hidden_classes("forget classes", LABELS, 5, forgotten)
+    assert hidden_classes("none", LOGITS, LABELS, forgotten).sum() == 0
+    assert hidden_classes("true class", LOGITS, LABELS, forgotten).sum(1).tolist() == [1] * 6
+    hidden = hidden_classes("forget classes", LOGITS, LABELS, forgotten)
     assert hidden[:, [1, 3]].all() and hidden[0].tolist() == [True, True, False, True, False]
-    assert not hidden_classes("forget classes", LABELS[:1], 2, torch.tensor([0, 1])).any()
+    assert not hidden_classes("forget classes", LOGITS[:1, :2], LABELS[:1], torch.tensor([0, 1])).any()
 
 
 def test_quantile_matching_is_the_squared_wasserstein_distance_of_equal_sized_sets():
     one, two = torch.rand(40, dtype=torch.float64), torch.rand(40, dtype=torch.float64) + 1
     expected = (one.sort().values - two.sort().values).square().mean()
-    assert float(quantile_matching(one, two.sort().values)) == pytest.approx(float(expected))
-    close = quantile_matching(one, one.sort().values)
+    assert float(matching(one, two.sort().values)) == pytest.approx(float(expected))
+    close = matching(one, one.sort().values)
     assert float(close) == pytest.approx(0, abs=1e-15)
     assert wasserstein_distance(one, two) ** 2 <= float(expected) + 1e-12  # Jensen
 
@@ -76,17 +83,17 @@ def test_quantile_matching_is_the_squared_wasserstein_distance_of_equal_sized_se
 def test_quantile_matching_ignores_order_and_stays_within_the_reference(n, m, seed):
     generator = torch.Generator().manual_seed(seed)
     losses, reference = torch.rand(n, generator=generator), torch.rand(m, generator=generator).sort().values
-    value = quantile_matching(losses, reference)
+    value = matching(losses, reference)
     shuffled = losses[torch.randperm(n, generator=generator)]
-    assert torch.allclose(value, quantile_matching(shuffled, reference))
+    assert torch.allclose(value, matching(shuffled, reference))
     assert 0 <= float(value) <= 1
 
 
 def test_a_constant_shift_of_losses_is_its_square():
     reference = torch.linspace(0, 1, 50)
-    assert float(quantile_matching(reference + 0.3, reference)) == pytest.approx(0.09, rel=1e-4)
+    assert float(matching(reference + 0.3, reference)) == pytest.approx(0.09, rel=1e-4)
     losses = (reference + 0.3).requires_grad_()
-    quantile_matching(losses, reference).backward()
+    matching(losses, reference).backward()
     assert torch.allclose(losses.grad, torch.full((50,), 2 * 0.3 / 50), atol=1e-6)
 
 
@@ -95,13 +102,13 @@ def test_quantile_matching_of_chosen_rows_is_that_of_these_rows_alone():
     chosen, reference = torch.arange(30) % 3 == 0, torch.linspace(0.2, 2, 50, dtype=torch.float64)
     one, other = losses.clone().requires_grad_(), losses[chosen].clone().requires_grad_()
     whole = quantile_matching(one, reference, weights, chosen)
-    alone = quantile_matching(other, reference, weights[chosen])
+    alone = matching(other, reference, weights[chosen])
     whole.backward()
     alone.backward()
     assert whole.item() == pytest.approx(alone.item(), rel=1e-12)
     assert torch.allclose(one.grad[chosen], other.grad) and not one.grad[~chosen].any()
     extreme = torch.where(chosen, losses, float("inf")).requires_grad_()  # what is left out may be anything
-    quantile_matching(extreme, reference, None, chosen).backward()
+    quantile_matching(extreme, reference, torch.ones(30), chosen).backward()
     assert bool(torch.isfinite(extreme.grad).all())
 
 

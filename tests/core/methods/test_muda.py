@@ -207,7 +207,8 @@ def test_rows_of_classes_have_no_part_in_the_matching_of_single_images():
     assert 0 < int(single.sum()) < len(batch)
     found = forget(StageOutput(out.logits, out.features), batch, aux, experiment.values)["loss"]
     losses = F.cross_entropy(out.logits[single], batch.labels[single], reduction="none")
-    assert found.item() == pytest.approx(quantile_matching(losses, aux["unseen_losses"]).item(), rel=1e-6)
+    matched = quantile_matching(losses, aux["unseen_losses"], torch.ones(len(losses)), single[single])
+    assert found.item() == pytest.approx(matched.item(), rel=1e-6)
     classes = experiment.train.batch(experiment.splits.forget_train[~single])
     none = experiment.model(classes.images)
     terms = forget(StageOutput(none.logits, none.features), classes, aux, experiment.values)
