@@ -7,6 +7,7 @@ import datetime
 import filecmp
 import shutil
 import tempfile
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,12 @@ from core.data.preprocessing import Preprocessing
 from core.data.sources import recognise_dataset
 from core.errors import AppError, InputError, RunError, TargetExistsError, UsageError, nearest
 from core.files import file_sha256
-from core.job import DataPart, Job
+from core.job import Job
 from core.jsonio import read_json, write_json
 from core.models.card import SCHEMA_VERSION, card_to_metadata, find_card
 from core.models.checkpoint import OpenedModel, read_model
 from core.models.formats import (
     FORMATS,
-    ExportCheck,
     compare_export,
     export_onnx,
     export_pt2,
@@ -42,6 +42,7 @@ from core.session.library import check_state, is_done
 from core.verify.numbers import count
 from core.version import VERSION
 
+_WEIGHTS = ("pt", "safetensors")  # formats of weights alone; the others are programs
 EXACT, APPROXIMATE = 1e-6, 1e-3  # differences allowed, as a share of the largest logit: weights, programs
 _COPIES = {"report": REPORT_HTML, "forget list": FORGET}  # of the run, put beside the model
 SAMPLES = 256  # images that both models see
@@ -111,17 +112,17 @@ def export(
     one of the run's own files, or the network cannot be written like that; RunError where what was read back differs.
     """
     out, bench = Path(out), bench or Bench()
-    _check_format(format, out)
+    _check_name(format, out)
     origin = open_source(source, bench, arch)
-    beside = _beside(origin, out, with_card, with_report, with_forget_list)
-    others = _others(origin, beside["card"], out) if with_card else None
-    again = {path for kind, path in beside.items() if kind != "card" and _copied(origin, kind, path)}
-    if others is not None:
-        again.add(beside["card"])
-    _check_targets(origin, [out, *beside.values()], overwrite, again)
-    if with_card and others is None:
-        _check_card(beside["card"], out, overwrite)
-    images, random_samples = sample_images(origin, bench)
+    card = out.with_suffix(".json") if with_card else None
+    copies = _copies(origin, out, {"report": with_report, "forget list": with_forget_list})
+    others = _named_beside(origin, card, out, overwrite) if card is not None else None
+    again = {path for own, path in copies.items() if path.is_file() and filecmp.cmp(own, path, shallow=False)}
+    if card is not None and others is not None:
+        again.add(card)
+    also = tuple(path for path in (card, *copies.values()) if path is not None)
+    _check_targets(origin, (out, *also), overwrite, again)
+    images = sample_images(origin, bench)
     bench.tell("Writing", 0, 0)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -132,15 +133,15 @@ def export(
         staged = staging / out.name
         actual = _write(origin, format, staged)
         bench.tell("Reading back", 0, 0)
-        checked, notes = _compare(origin, format, actual, staged, images)
-        sha256 = file_sha256(staged)
-        result = ExportResult(
-            out, format, checked.keys, checked.largest_difference, checked.samples, random_samples, sha256,
-            tuple(beside.values()), (*notes, *_notes(origin, format, out)),
-        )  # fmt: skip
-        _write_beside(origin, staging, beside, result, actual, others or {})
-        staged.replace(out)
-        for path in beside.values():
+        form = origin.form if format == "same" and actual in _WEIGHTS else None
+        result = _read_back(origin, actual, form, staged, *images)
+        notes = (*result.notes, *_notes(origin, format, out))
+        result = replace(result, path=out, format=format, also=also, notes=notes)
+        if card is not None:
+            write_json(staging / card.name, _exported_card(origin, result, actual, others or {}))
+        for own, path in copies.items():
+            shutil.copyfile(own, staging / path.name)
+        for path in (out, *also):
             (staging / path.name).replace(path)
     except OSError as error:
         raise InputError(f"{out} cannot be written: {error.strerror or error}") from error
@@ -156,20 +157,15 @@ def read_back_run(folder: RunFolder, name: str, bench: Bench | None = None) -> E
     """
     bench = bench or Bench()
     origin = open_source(folder.path, bench)
-    images, random_samples = sample_images(origin, bench)
-    form = origin.form if name == MODEL_PT else None
-    checked, notes = _compare(origin, "same" if form else "safetensors", "pt" if form else "safetensors",
-                              folder.file(name), images)  # fmt: skip
-    return ExportResult(
-        folder.file(name), "pt" if form else "safetensors", checked.keys, checked.largest_difference, checked.samples,
-        random_samples, file_sha256(folder.file(name)), notes=notes,
-    )  # fmt: skip
+    format, form = ("pt", origin.form) if name == MODEL_PT else ("safetensors", None)
+    return _read_back(origin, format, form, folder.file(name), *sample_images(origin, bench))
 
 
 # --- where to ------------------------------------------------------------------------------------------------------
 
 
-def _check_format(format: str, out: Path) -> None:
+def _check_name(format: str, out: Path) -> None:
+    """Raise UsageError for an unknown format, InputError for a file name that would mislead about it."""
     if format not in FORMATS:
         alike = nearest(format, FORMATS, count=1)
         raise UsageError(
@@ -182,38 +178,40 @@ def _check_format(format: str, out: Path) -> None:
         raise InputError(f"A torch.export program is called .pt2, not {out.name}", "Choose a name that ends in .pt2")
 
 
-def _beside(source: Source, out: Path, card: bool, report: bool, forget_list: bool) -> dict[str, Path]:
-    """Return the files to write beside the model, by kind."""
-    files = {"card": out.with_suffix(".json")} if card else {}
-    for wanted, (kind, name) in zip((report, forget_list), _COPIES.items(), strict=True):
-        if not wanted:
-            continue
+def _copies(source: Source, out: Path, wanted: Mapping[str, bool]) -> dict[Path, Path]:
+    """Return where the run's own files that are wanted go beside the model, by their path in the run."""
+    copies = {}
+    for kind in (kind for kind, chosen in wanted.items() if chosen):
+        name = _COPIES[kind]
         if source.folder is None or not source.folder.file(name).is_file():
             raise InputError(f"{source.model.path} has no {kind} to put beside it", "Only a finished run has one")
-        files[kind] = out.with_name(f"{out.stem}-{name}")
-    return files
+        copies[source.folder.file(name)] = out.with_name(f"{out.stem}-{name}")
+    return copies
 
 
-def _others(source: Source, card: Path, out: Path) -> dict[str, str] | None:
-    """Return the files beside `out` that a card of the same run names, with their SHA-256; None without such a card."""
-    content = read_json(card) if source.folder is not None and find_card(out) == card else None
-    if not isinstance(content, dict) or source.folder is None:
+def _named_beside(source: Source, card: Path, out: Path, overwrite: bool) -> dict[str, str] | None:
+    """Return the files beside `out` that a card of the same run names, with their SHA-256; None without such a card.
+
+    Raises InputError where `overwrite` would replace a JSON file that is not this model's card.
+    """
+    if not card.exists():
         return None
+    content = read_json(card) if find_card(out) == card else None
+    content = content if isinstance(content, dict) else {}
     files, exported = content.get("files"), content.get("export")
-    same = isinstance(exported, dict) and exported.get("from") == source.folder.id
-    if not same or not isinstance(files, dict) or content.get("job_sha256") != base_card(source).get("job_sha256"):
-        return None
-    return {name: sha for name, sha in files.items() if name != out.name and card.with_name(name).is_file()}
+    if isinstance(files, dict) and isinstance(exported, dict) and source.folder is not None:
+        job_sha256 = base_card(source).get("job_sha256")
+        if exported.get("from") == source.folder.id and content.get("job_sha256") == job_sha256:
+            return {name: sha for name, sha in files.items() if name != out.name and card.with_name(name).is_file()}
+    if overwrite and not (isinstance(files, dict) and out.name in files):
+        raise InputError(
+            f"{card} is not the card of {out.name}, so it was not replaced",
+            "Choose another file name, or leave the model card out (--no-card)",
+        )
+    return None
 
 
-def _copied(source: Source, kind: str, path: Path) -> bool:
-    """Return whether the run's report or list is there already, byte by byte."""
-    if source.folder is None or not path.is_file():
-        return False
-    return filecmp.cmp(source.folder.file(_COPIES[kind]), path, shallow=False)
-
-
-def _check_targets(source: Source, targets: list[Path], overwrite: bool, again: set[Path]) -> None:
+def _check_targets(source: Source, targets: Iterable[Path], overwrite: bool, again: set[Path]) -> None:
     """Raise where a target may not be written: the original, a run's own files, any file there unless `overwrite`.
 
     Files in `again` are there from an earlier export and may be written again.
@@ -227,24 +225,6 @@ def _check_targets(source: Source, targets: list[Path], overwrite: bool, again: 
             raise InputError(f"{path} is one of a run's own files", "Choose another folder or file name")
         if path.exists() and not overwrite and path not in again:
             raise TargetExistsError(path)
-
-
-def _check_card(card: Path, out: Path, overwrite: bool) -> None:
-    """Raise InputError where writing the card would replace a JSON file that is not this model's card."""
-    if not card.exists():
-        return
-    ours = find_card(out) == card and _names(card, out.name)
-    if not (overwrite and ours):
-        raise InputError(
-            f"{card} is not the card of {out.name}, so it was not replaced",
-            "Choose another file name, or leave the model card out (--no-card)",
-        )
-
-
-def _names(card: Path, name: str) -> bool:
-    content = read_json(card)
-    files = content.get("files") if isinstance(content, dict) else None
-    return isinstance(files, dict) and name in files
 
 
 def _same_file(first: Path, second: Path) -> bool:
@@ -280,28 +260,28 @@ def _format_of(form: CheckpointForm) -> str:
     return "pt" if form.format == "torchscript" else form.format  # a traced program cannot be given back changed
 
 
-def _compare(
-    source: Source, format: str, actual: str, path: Path, images: torch.Tensor
-) -> tuple[ExportCheck, tuple[str, ...]]:
-    """Read the file again and compare it with the network, rounded to the file's types where they are coarser.
+def _read_back(
+    source: Source, format: str, form: CheckpointForm | None, path: Path, images: torch.Tensor, random_samples: bool
+) -> ExportResult:
+    """Read a file again and compare it with the network, rounded to the file's types where they are coarser.
 
-    Raises RunError where keys, types or shapes differ, or outputs by more than EXACT or APPROXIMATE.
+    `form`: that of the file that came in, where the file was written like it. Raises RunError where keys, types or
+    shapes differ, or outputs by more than EXACT or APPROXIMATE.
     """
-    form = source.form if format == "same" and actual in ("pt", "safetensors") else None
-    module: nn.Module = source.module
-    notes: tuple[str, ...] = ()
-    if form is not None:
-        module, notes = _rounded(source, form, images)
-    checked = compare_export(path, actual, module, images, form)
-    scale = max(1.0, float(logits_of(module, images).abs().max())) if len(images) else 1.0
-    allowed = (EXACT if actual in ("pt", "safetensors") else APPROXIMATE) * scale
+    module, notes = (source.module, ()) if form is None else _rounded(source, form, images)
+    checked = compare_export(path, format, module, images, form)
+    scale = max(1.0, float(logits_of(module, images).abs().max()))
+    allowed = (EXACT if format in _WEIGHTS else APPROXIMATE) * scale
     if not checked.same_form or not checked.largest_difference <= allowed:
         what = "keys, types or shapes" if not checked.same_form else "what it says of the same images"
         raise RunError(
             f"{path.name} was written, but differs in {what} from the model, so it was not kept",
             f"Export in another form; the largest difference was {checked.largest_difference:.1e}",
         )
-    return checked, notes
+    return ExportResult(
+        path, format, checked.keys, checked.largest_difference, checked.samples, random_samples, file_sha256(path),
+        notes=notes,
+    )  # fmt: skip
 
 
 def _rounded(source: Source, form: CheckpointForm, images: torch.Tensor) -> tuple[nn.Module, tuple[str, ...]]:
@@ -315,31 +295,25 @@ def _rounded(source: Source, form: CheckpointForm, images: torch.Tensor) -> tupl
         {key: value.to(getattr(torch, form.dtypes.get(key, "float32"))).to(value.dtype) if value.is_floating_point()
          else value for key, value in state.items()}
     )  # fmt: skip
-    moved = float((logits_of(module, images) - logits_of(source.module, images)).abs().max()) if len(images) else 0.0
+    moved = float((logits_of(module, images) - logits_of(source.module, images)).abs().max())
     types = " and ".join(sorted(coarse))
     return module, (f"Weights are {types}, as they came in; that moves outputs by at most {moved:.1e}.",)
 
 
-def _write_beside(
-    source: Source, folder: Path, beside: dict[str, Path], result: ExportResult, actual: str, others: dict[str, str]
-) -> None:
-    if "card" in beside:
-        card = {
-            **base_card(source),
-            "files": {**others, result.path.name: result.sha256},
-            "export": {
-                "format": actual,
-                "from": source.folder.id if source.folder else source.model.path.name,
-                "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-                "largest_difference": result.largest_difference,
-                "samples": result.samples,
-                "random_samples": result.random_samples,
-            },
-        }
-        write_json(folder / beside["card"].name, card)
-    for kind, name in _COPIES.items():
-        if kind in beside and source.folder is not None:
-            shutil.copyfile(source.folder.file(name), folder / beside[kind].name)
+def _exported_card(source: Source, result: ExportResult, actual: str, others: Mapping[str, str]) -> dict[str, Any]:
+    """Return the card to put beside the written file; `others`: files it names as well, with their SHA-256."""
+    return {
+        **base_card(source),
+        "files": {**others, result.path.name: result.sha256},
+        "export": {
+            "format": actual,
+            "from": source.folder.id if source.folder else source.model.path.name,
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "largest_difference": result.largest_difference,
+            "samples": result.samples,
+            "random_samples": result.random_samples,
+        },
+    }
 
 
 def _notes(source: Source, format: str, out: Path) -> tuple[str, ...]:
@@ -351,8 +325,7 @@ def _notes(source: Source, format: str, out: Path) -> tuple[str, ...]:
         notes.append(f"{', '.join(entries)} dropped: they may still hold the original's weights.")
     if format == "same" and source.form.format == "torchscript":
         notes.append("The file that came in was a TorchScript program; this is its state dict.")
-    checked = source.folder is not None and check_state(source.folder)["checked"]
-    if source.job is not None and source.job.kind == "unlearn" and not checked:
+    if source.unlearning is not None and not check_state(source.unlearning)["checked"]:
         notes.append("This run was not checked against a retrained model. The model card says so.")
     return tuple(notes)
 
@@ -371,11 +344,15 @@ class Source:
     job: Job | None = None
 
     @property
+    def unlearning(self) -> RunFolder | None:
+        """The run that made the model forget; None for a weights file or a trained model."""
+        return self.folder if self.job is not None and self.job.kind == "unlearn" else None
+
+    @property
     def protected(self) -> tuple[Path, ...]:
         """The files that must not be written over: what is exported, and the models it came from."""
-        first = self.job.origin.path if self.job is not None and self.job.origin is not None else ""
-        before = self.job.model.path if self.job is not None else ""
-        return (self.model.path, *(Path(path) for path in (before, first) if path))
+        parts = (self.job.model, self.job.origin) if self.job is not None else ()
+        return (self.model.path, *(Path(part.path) for part in parts if part is not None and part.path))
 
 
 def open_source(source: Path | str, bench: Bench, arch: str | None = None) -> Source:
@@ -405,7 +382,7 @@ def sample_images(source: Source, bench: Bench) -> tuple[torch.Tensor, bool]:
     """
     spec, dataset, job = source.model.spec, bench.opened_data, source.job
     if job is not None and (dataset is None or dataset.fingerprint != job.data.fingerprint):
-        dataset = _quickly_opened(job.data, job, bench)
+        dataset = _quickly_opened(job, bench)
     if dataset is not None and len(dataset.test) and dataset.channels == spec.in_channels:
         size = dataset.preprocessing.size
         ids = torch.linspace(0, len(dataset.test) - 1, min(_sample_count(size), len(dataset.test))).round().long()
@@ -419,8 +396,7 @@ def base_card(source: Source) -> dict[str, Any]:
     """Return the model card: the model's own, else what its weights show."""
     card = source.folder.card() if source.folder else source.model.card
     if card and "schema_version" in card:
-        unlearned = source.job is not None and source.job.kind == "unlearn" and source.folder is not None
-        state = check_state(source.folder) if unlearned and source.folder else {}
+        state = check_state(source.unlearning) if source.unlearning is not None else {}
         return {**{name: value for name, value in card.items() if name not in ("files", "export")}, **state}
     model, spec = source.model, source.model.spec
     read: dict[str, Any] = {
@@ -441,8 +417,9 @@ def _sample_count(size: tuple[int, int]) -> int:
     return max(SMALLEST_SAMPLE, min(SAMPLES, PIXELS // max(1, size[0] * size[1])))
 
 
-def _quickly_opened(data: DataPart, job: Job, bench: Bench) -> Dataset | None:
+def _quickly_opened(job: Job, bench: Bench) -> Dataset | None:
     """Open the data of a job where that takes a moment; None where it would take longer or does not work any more."""
+    data = job.data
     try:
         source = find_source(data.spec)
         if source is not None:
