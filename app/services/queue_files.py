@@ -16,7 +16,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import filelock
@@ -31,7 +31,7 @@ from core.jsonio import read_json, write_json
 from core.places import data_home, queue_home
 from core.runs.folder import FORGET, JOB, LOCK, RunFolder
 from core.selection import Selection
-from core.session.batch import Row, row_of
+from core.session.batch import Row, with_result
 from core.session.chain import all_requests
 from core.session.library import is_done
 from core.session.tuning import keep_tries
@@ -281,12 +281,12 @@ def _row(run: RecordedRun, waits: bool) -> Row:
     try:
         status = folder.status()
         if _done(folder):
-            return row_of(folder, run.run, run.forget, run.method, run.seed, status.state)
+            return with_result(blank, folder, status.state)
     except AppError as error:
-        return Row(run.run, run.forget, run.method, run.seed, "failed", error.text)
+        return replace(blank, outcome="failed", error=error.text)
     failed = status.state == State.FAILED.value
     outcome = "failed" if failed else "interrupted" if status.state == State.INTERRUPTED.value else "running"
-    return Row(run.run, run.forget, run.method, run.seed, outcome, status.error or "")
+    return replace(blank, outcome=outcome, error=status.error or "")
 
 
 def _done(folder: RunFolder) -> bool:

@@ -14,7 +14,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,19 +73,19 @@ class BatchRun:
             raise InputError(f"{out} holds a single run", "Choose another folder for the batch")
         self._bench = open_batch(batch, bench or Bench())
         self.items = batch.items()
-        self.rows = [Row(item.name, item.forget.name, item.method.id, item.seed) for item in self.items]
+        self.rows = [_planned(item) for item in self.items]
 
     def step(self, number: int, emit: Emit) -> Row:
         """Do run `number` (from 0) or skip it where it is done; its error goes into its row, and nothing is raised."""
         item = self.items[number]
-        folder = RunFolder(self._out / item.name)
+        folder, planned = RunFolder(self._out / item.name), _planned(item)
         try:
-            outcome = self._do(item, folder, emit)
-            row = row_of(folder, item.name, item.forget.name, item.method.id, item.seed, outcome)
+            row = with_result(planned, folder, self._do(item, folder, emit))
         except AppError as error:
-            row = self._failed(number, error.text, error.exit_code)
+            row = replace(planned, outcome="failed", error=error.text, exit_code=error.exit_code)
         except Exception as error:  # a fault in one run must not cost the night's other ones; the run's log has it
-            row = self._failed(number, f"{type(error).__name__}: {error}. This is a bug in Unlearn Studio.", 1)
+            text = f"{type(error).__name__}: {error}. This is a bug in Unlearn Studio."
+            row = replace(planned, outcome="failed", error=text, exit_code=1)
         self.rows[number] = row
         self.write()
         return row
@@ -134,21 +134,22 @@ class BatchRun:
         state = run(folder, self._control, emit, self._bench, resume=True)
         return "finished" if state is State.FINISHED else "stopped"
 
-    def _failed(self, number: int, error: str, exit_code: int) -> Row:
-        item = self.items[number]
-        return Row(item.name, item.forget.name, item.method.id, item.seed, "failed", error, exit_code)
+
+def _planned(item: Item) -> Row:
+    return Row(item.name, item.forget.name, item.method.id, item.seed)
 
 
-def row_of(folder: RunFolder, name: str, forget: str, method: str, seed: int, outcome: str) -> Row:
-    """Return the row of a run that has a result, read from its folder."""
+def with_result(row: Row, folder: RunFolder, outcome: str) -> Row:
+    """Return the row of a run that has ended in `outcome` with what its folder says of the result."""
     card = folder.card() or {}
     measures = card.get("measures") or {}
-    return Row(
-        name, forget, method, seed, outcome,
+    return replace(
+        row,
+        outcome=outcome,
         measures={key: measures.get(key) for key in MEASURES},
         seconds=(card.get("cost") or {}).get("seconds"),
         verdict=(check_state(folder)["verdict"] or {}).get("code"),
-    )  # fmt: skip
+    )
 
 
 def open_batch(batch: Batch, bench: Bench) -> Bench:

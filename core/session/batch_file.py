@@ -253,10 +253,7 @@ _TYPES: dict[str, tuple[Any, str]] = {
     "monitoring_budget": ((int, float), "a number"), "arch": (str, "a text"), "data_root": (str, "a text"),
     "classes": (str, "a file"), "preprocess": (str, "a file"), "test_fraction": (float, "a share"),
 }  # fmt: skip
-_TOP = (
-    "model", "arch", "dataset", "data_root", "test_fraction", "classes", "preprocess", "seeds", "methods", "method",
-    "forget", "device", "precision", "threads", "monitoring_budget",
-)  # fmt: skip
+_TOP = ("model", "dataset", *_TYPES, "seeds", "methods", "method", "forget")
 _FORGET = ("name", "classes", "samples", "random", "allow_missing")
 _METHOD = ("id", "name", "preset", "set")
 

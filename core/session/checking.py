@@ -202,12 +202,15 @@ def _outcome(folder: RunFolder) -> results.Outcome:
 def _notes(references: list[Reference], brought: dict[str, Path]) -> dict[str, Any]:
     if not references and not brought:
         return {}
-    seconds = [r.seconds for r in references if r.seconds]
-    operations = [r.operations for r in references if r.operations]
+
+    def mean(costs: list[float | None]) -> float | None:
+        known = [cost for cost in costs if cost is not None]
+        return sum(known) / len(known) if known else None
+
     return {
         "recipe": references[0].recipe_source if references else None,
         "seeds": [r.seed for r in references],
         "brought": sorted(brought),
-        "seconds": sum(seconds) / len(seconds) if seconds else None,
-        "operations": sum(operations) / len(operations) if operations else None,
+        "seconds": mean([r.seconds for r in references]),
+        "operations": mean([r.operations for r in references]),
     }

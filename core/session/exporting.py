@@ -19,7 +19,7 @@ from core.data.dataset import Dataset
 from core.data.named import find_source
 from core.data.preprocessing import Preprocessing
 from core.data.sources import recognise_dataset
-from core.errors import AppError, InputError, RunError, TargetExistsError, UsageError, nearest
+from core.errors import AppError, InputError, RunError, TargetExistsError, UsageError, did_you_mean
 from core.files import file_sha256
 from core.job import Job
 from core.jsonio import read_json, write_json
@@ -167,9 +167,8 @@ def read_back_run(folder: RunFolder, name: str, bench: Bench | None = None) -> E
 def _check_name(format: str, out: Path) -> None:
     """Raise UsageError for an unknown format, InputError for a file name that would mislead about it."""
     if format not in FORMATS:
-        alike = nearest(format, FORMATS, count=1)
         raise UsageError(
-            f"There is no format {format!r}", f"Did you mean {alike[0]}?" if alike else f"Use {', '.join(FORMATS)}"
+            f"There is no format {format!r}", did_you_mean(format, FORMATS, count=1) or f"Use {', '.join(FORMATS)}"
         )
     suffix = out.suffix.lower()
     if suffix == ".safetensors" and format not in ("same", "safetensors"):

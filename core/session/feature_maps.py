@@ -65,7 +65,6 @@ def embeddings(
     bench: Bench | None = None,
     *,
     retrained: Path | None = None,
-    most: int = MOST_POINTS,
 ) -> Embeddings:
     """Return where a finished run's images lie for each model: original, unlearned, retrained where there is one.
 
@@ -92,7 +91,7 @@ def embeddings(
     mask = _forget_mask(folder, job, dataset)
     images = bench.images(mask)
     outputs = {name: bench.outputs(model, f"Measuring the {name} model", images) for name, model in models.items()}
-    return picture(outputs, dataset, Splits.of(dataset, mask), most)
+    return picture(outputs, dataset, Splits.of(dataset, mask))
 
 
 def picture(outputs: dict[str, FullOutputs], dataset: Dataset, splits: Splits, most: int = MOST_POINTS) -> Embeddings:

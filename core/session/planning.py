@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -168,30 +169,20 @@ def retraining_seconds(bench: Bench, selection: Selection) -> float | None:
     return estimate(bench, selection, RETRAIN.id, values, measure=False).training_seconds
 
 
-def shares_of_retraining(
-    bench: Bench,
-    selection: Selection,
-    methods: Iterable[str] = (),
-    values: Mapping[str, Mapping[str, Any]] | None = None,
-) -> dict[str, float | None]:
-    """Return training time as a ratio of retraining's by method id: `methods`, or all that suit the forget set.
+def shares_of_retraining(bench: Bench, selection: Selection) -> dict[str, float | None]:
+    """Return training time with the recommended preset as a ratio of retraining's, by id of each method that suits.
 
-    A method runs with its recommended preset, or with `values[method]`. None stands for a method that cannot be
-    planned for this model and forget set, and for all of them while no training step was measured on this device.
+    None stands for a method that cannot be planned for this model and forget set, and for all of them while no training
+    step was measured on this device.
     """
     whole = retraining_seconds(bench, selection)
-    wanted = tuple(methods) or tuple(choice.method.id for choice in choices(selection) if choice.suits)
     shares: dict[str, float | None] = {}
-    for method in wanted:
+    for method in (choice.method.id for choice in choices(selection) if choice.suits):
         shares[method] = None
-        if not whole:
-            continue
-        try:
-            chosen = (values or {}).get(method) or preset_values(bench, method, "", selection.kinds)
-            seconds = estimate(bench, selection, method, chosen, measure=False).training_seconds
-        except AppError:  # such as a head without weight rows: the card says nothing of costs, the start says why
-            continue
-        shares[method] = None if seconds is None else seconds / whole
+        with contextlib.suppress(AppError):  # such as a head without weight rows: its start says why
+            values = preset_values(bench, method, "", selection.kinds)
+            seconds = estimate(bench, selection, method, values, measure=False).training_seconds
+            shares[method] = seconds / whole if whole and seconds is not None else None
     return shares
 
 
@@ -201,12 +192,9 @@ def step_cost(bench: Bench, *, measure: bool = True) -> StepCost | None:
     None where it was cancelled or the device could not take it.
     """
     path = _times_home() / f"cost-{_machine_key(bench)}.json"
-    if path.is_file():
-        try:
-            content = read_json(path)
-            return StepCost(**{**content, "work": tuple(content["work"])})
-        except (InputError, TypeError, KeyError):
-            path.unlink(missing_ok=True)
+    with contextlib.suppress(InputError, TypeError, KeyError):  # none yet, or a damaged one
+        content = read_json(path)
+        return StepCost(**{**content, "work": tuple(content["work"])})
     if not measure:
         return None
     try:

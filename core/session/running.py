@@ -205,7 +205,7 @@ class _Runner:
         require_finite(setting.model.module)
         if engine.outcome is State.STOPPED:
             self._state(State.STOPPING, "Keeping the model as it is now")
-        self._report(Progress(**self._common(), what="Measuring the result", done=0, total=0))
+        self._tick("Measuring the result", 0, 0)
         final = collect_full(
             setting.model,
             setting.train,

@@ -53,15 +53,12 @@ class Reference:
     @property
     def seconds(self) -> float | None:
         """Training time, from its model card."""
-        return self._cost("seconds")
+        return _cost(self.folder.card(), "seconds")
 
     @property
     def operations(self) -> float | None:
         """Floating-point operations of its training, from its model card."""
-        return self._cost("operations")
-
-    def _cost(self, key: str) -> float | None:
-        return ((self.folder.card() or {}).get("cost") or {}).get(key)
+        return _cost(self.folder.card(), "operations")
 
 
 def train(
@@ -304,14 +301,15 @@ def seconds_to_retrain(job: Job) -> float | None:
     From references already trained, else from the original's training time on its card, times the share of images
     that stay. Both are of the machine that trained them.
     """
-    taken = [seconds for folder in trained_references(job).values() if (seconds := _seconds(folder.card())) is not None]
+    known = [_cost(folder.card(), "seconds") for folder in trained_references(job).values()]
+    taken = [seconds for seconds in known if seconds is not None]
     if taken:
         return sum(taken) / len(taken)
     path = original_of(job)[0]
     if not job.model.path or not path.exists():
         return None
     with contextlib.suppress(Exception):  # a damaged card is no card
-        seconds = _seconds(read_card(path))
+        seconds = _cost(read_card(path), "seconds")
         if seconds is not None and job.forget.total:
             return seconds * (1 - job.forget.count / job.forget.total)
     return None
@@ -331,6 +329,7 @@ def same_forget_set(one: Job, other: Job) -> bool:
     return one.forget.sha256 == other.forget.sha256 and one.data.fingerprint == other.data.fingerprint
 
 
-def _seconds(card: dict[str, Any] | None) -> float | None:
-    value = ((card or {}).get("cost") or {}).get("seconds")
+def _cost(card: dict[str, Any] | None, key: str) -> float | None:
+    """Return what a card says a training took; None where it does not say, or says nothing that can be."""
+    value = ((card or {}).get("cost") or {}).get(key)
     return float(value) if isinstance(value, (int, float)) and value > 0 else None

@@ -29,13 +29,15 @@ def test_retraining_costs_its_passes_over_the_retain_set(bench, three, measured)
     assert retraining_seconds(bench, three) == steps * batch
 
 
-def test_shares_are_ratios_of_it(bench, three, measured):
-    short = {"batch": 128, "epochs": 2, "min_steps": 0}
-    values = {"finetune": {**preset_values(bench, "finetune", "", {"class"}), **short}}
-    whole = {**preset_values(bench, "retrain", "", {"class"})}
+def test_shares_are_ratios_of_it(bench, three, measured, monkeypatch):
+    short = {**preset_values(bench, "finetune", "", {"class"}), "batch": 128, "epochs": 2, "min_steps": 0}
+    monkeypatch.setattr(
+        planning, "preset_values",
+        lambda bench, method, *rest: short if method == "finetune" else preset_values(bench, method, *rest),
+    )  # fmt: skip
     expected = 2 * -(-(three.total - three.count) // 128) * 128 / retraining_seconds(bench, three)
-    found = shares_of_retraining(bench, three, ["finetune", "retrain"], values)
-    assert found == {"finetune": pytest.approx(expected), "retrain": 1.0} and whole["epochs"] > 0
+    found = shares_of_retraining(bench, three)
+    assert found["finetune"] == pytest.approx(expected) and found["retrain"] == 1.0
 
 
 def test_all_that_suit_are_given_and_none_is_measured_for_it(bench, three, measured, monkeypatch):
