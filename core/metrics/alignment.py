@@ -1,6 +1,7 @@
-"""Dimensional alignment: how much of the forget features' energy lies in the leading retain eigenspace.
+"""How a network's forget features lie to its retain features: dimensional alignment, and the spectra of both.
 
-With features as rows of F (n, C), G_f = F_fᵀ F_f and U_k the k leading eigenvectors of G_r = F_rᵀ F_r:
+Alignment is how much of the forget features' energy lies in the leading retain eigenspace. With features
+as rows of F (n, C), G_f = F_fᵀ F_f and U_k the k leading eigenvectors of G_r = F_rᵀ F_r:
 
     DA(D_f | D_r) = ‖G_f U_k U_kᵀ‖_F / ‖G_f‖_F        in [0, 1]; high = forget features in the retain space
 
@@ -19,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.metrics.linear_algebra import FeatureSpace, energy_share, k_for_energy
+from core.metrics.linear_algebra import FeatureSpace, effective_rank, energy_share, k_for_energy
 
 ENERGY_LEVELS = (0.90, 0.95, 0.99)
 """Shares of retain energy at which a value is reported beside the one at k."""
@@ -129,3 +130,38 @@ def _sample_energy_in_pieces(forget: FeatureSpace, basis: Tensor) -> float | Non
         if share is not None:
             shares, counted = shares + share * with_energy, counted + with_energy
     return shares / counted if counted else None
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """Eigenvalues of uncentred Gram matrices per sample, largest first, with their summaries."""
+
+    retain: list[float]
+    forget: list[float]
+    retain_rank: float | None  # effective rank
+    forget_rank: float | None
+    retain_norm: float | None  # mean feature norm
+    forget_norm: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain lists and scalars."""
+        return asdict(self)
+
+
+def measure_spectra(forget: FeatureSpace | None, retain: FeatureSpace | None) -> Spectra | None:
+    """Measure the spectra of forget and retain features of the same network.
+
+    The effective rank and mean norm of the forget set tell a collapse (all forget features in one retain
+    direction, or near zero) from forgetting: alignment alone calls both 1. None where either space is None.
+    """
+    if forget is None or retain is None:
+        return None
+    retain_values, forget_values = retain.eigenvalues / retain.count, forget.eigenvalues / forget.count
+    return Spectra(
+        retain=retain_values.tolist(),
+        forget=forget_values.tolist(),
+        retain_rank=effective_rank(retain_values),
+        forget_rank=effective_rank(forget_values),
+        retain_norm=retain.mean_norm,
+        forget_norm=forget.mean_norm,
+    )

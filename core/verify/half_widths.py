@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from core.metrics.influence import nmi_difference
-from core.metrics.intervals import bootstrap_mean
+from core.metrics.intervals import bootstrap_mean, nmi_difference
 from core.metrics.membership import Z_95
 from core.verify.measure_log import Found
 

@@ -26,15 +26,14 @@ from core.metrics.accuracy import (
     per_class_accuracy,
     predicted_shares,
 )
-from core.metrics.alignment import measure_alignment
-from core.metrics.influence import alignment_influence
+from core.metrics.alignment import measure_alignment, measure_spectra
+from core.metrics.intervals import alignment_influence
 from core.metrics.linear_algebra import FeatureSpace
 from core.metrics.membership import Attack, matched_positions, population_attack
 from core.metrics.neighbours import evenly, measure_neighbours, nearest_to
 from core.metrics.probe import linear_probe, measure_class_means, measure_clustering
 from core.metrics.prototype import prototype_attack
 from core.metrics.rows import Rows
-from core.metrics.spectra import measure_spectra
 from core.verify.measure_log import Found, Keep, keep_nothing, merge
 
 Say = Callable[[str], object]

@@ -11,7 +11,7 @@ from sklearn.metrics import normalized_mutual_info_score
 
 from core.metrics.alignment import measure_alignment
 from core.metrics.geometry import linear_cka, procrustes_distance
-from core.metrics.influence import _nmi, alignment_influence, nmi_difference
+from core.metrics.intervals import _nmi, alignment_influence, nmi_difference
 from core.metrics.linear_algebra import FeatureSpace
 from core.metrics.neighbours import FEWEST, measure_neighbours, nearest_to
 from core.metrics.prototype import FALSE_POSITIVES, prototype_attack
