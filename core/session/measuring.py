@@ -135,14 +135,15 @@ class Measuring:
             weight = each.network().head.weight
             head = weight.detach().flatten(1).cpu() if isinstance(weight, torch.Tensor) else None
         subject = suite.Subject(each.outputs, self.splits, original.outputs if original else None, head)
-        known = (original.outputs, self._own[original.name]) if original and original.name in self._own else None
-        found = suite.take(
-            subject, suite=self.which, features_of=known, keep=self._keep(each), depends_on=self._original_hash,
-            say=self.say.of(each.name),
+        own = self._own.get(original.name) if original else None
+        taken_before = (original.outputs, own) if original and own else None
+        measures = suite.take(
+            subject, suite=self.which, features_of=taken_before, keep=self._keep(each),
+            depends_on=self._original_hash, say=self.say.of(each.name),
         )  # fmt: skip
         if self.taken is not None:  # once more as a whole: the control's features are the original's, not taken again
-            self.taken(each.name, found.values)
-        return found
+            self.taken(each.name, measures.values)
+        return measures
 
     def _compare(self, each: Candidate) -> tuple[Found, published.Row]:
         """Compare a model with original and retrained models: all its measures, and its published ones so far."""
@@ -150,11 +151,11 @@ class Measuring:
         values, samples = dict(own.values), dict(own.samples)
         row: published.Row = {}
         others = [other for other in self.retrained if other is not each]
-        known = relations.Others(self.original.outputs if self.original else None, [o.outputs for o in others])
+        compared = relations.Others(self.original.outputs if self.original else None, [o.outputs for o in others])
         hashes = (*self._original_hash, *(other.sha256 for other in others))
         if hashes:
             say("distances")
-            distances = keep("distances", hashes, partial(self._distances, each, known, others))
+            distances = keep("distances", hashes, partial(self._distances, each, compared, others))
             merge(values, distances.values)
             samples |= distances.samples
         attackers = [other for other in (*self.retrained, *self.references) if other is not each]
@@ -164,7 +165,7 @@ class Measuring:
             merge(values, attack.values)
         if self.ground is not None:
             say("published measures")
-            row = dict(keep("published", hashes, partial(self._published, each, known)).values)
+            row = dict(keep("published", hashes, partial(self._published, each, compared)).values)
         if self.which == FULL:
             say("relearning")
             relearn = self._relearning(each)
@@ -185,16 +186,16 @@ class Measuring:
 
     # -- parts ------------------------------------------------------------------------------------------------------
 
-    def _distances(self, each: Candidate, known: relations.Others, others: Sequence[Candidate]) -> Found:
-        found = relations.distances(each.outputs, known, self.splits)
-        geometry = relations.geometry(each.outputs, known, self.splits)
+    def _distances(self, each: Candidate, compared: relations.Others, others: Sequence[Candidate]) -> Found:
+        distances = relations.distances(each.outputs, compared, self.splits)
+        geometry = relations.geometry(each.outputs, compared, self.splits)
         if self.ground is not None and each.network is not None:
             original, *retrained = (
                 self._layers_of(one) if one is not None and one.network is not None else None
                 for one in (self.original, *others)
             )
             geometry["layers"] = layer_geometry(self._layers_of(each), original, [one for one in retrained if one])
-        return Found({**found.values, "geometry": geometry}, found.samples)
+        return Found({**distances.values, "geometry": geometry}, distances.samples)
 
     def _layers_of(self, each: Candidate) -> LayerFeatures:
         if each.name not in self._layers:
@@ -208,9 +209,9 @@ class Measuring:
         attack = relations.reference_attack(each.outputs, [other.outputs for other in used], self.splits)
         return Found({"membership": {"rmia": attack}})
 
-    def _published(self, each: Candidate, known: relations.Others) -> Found:
+    def _published(self, each: Candidate, compared: relations.Others) -> Found:
         own = published.own_measures(self._own[each.name].values, each.outputs, self.splits, self._random_logits)
-        return Found({**own.values, **published.relative_measures(each.outputs, known.retrained, self.splits)})
+        return Found({**own, **published.relative_measures(each.outputs, compared.retrained, self.splits)})
 
     @cached_property
     def _random_logits(self) -> torch.Tensor | None:
@@ -246,12 +247,12 @@ class Measuring:
         if taken is None:
             return keep
 
-        def told(measure: str, depends_on: tuple[str, ...], compute: Callable[[], Found]) -> Found:
-            found = keep(measure, depends_on, compute)
-            taken(each.name, found.values)
-            return found
+        def keep_and_tell(measure: str, depends_on: tuple[str, ...], compute: Callable[[], Found]) -> Found:
+            measures = keep(measure, depends_on, compute)
+            taken(each.name, measures.values)
+            return measures
 
-        return told
+        return keep_and_tell
 
 
 def _control(original: Candidate, ground: Ground | None, splits: Splits) -> Candidate:
@@ -271,10 +272,10 @@ def evaluation(model: Candidate, others: Sequence[Candidate], splits: Splits) ->
     original = next((each for each in others if each.name == "original"), None)
     retrained = [each for each in others if each is not original]
     measured = Measuring(original, replace(model, name="unlearned"), retrained, splits).run()
-    known = {**measured.models, **measured.retrained}
+    by_name = {**measured.models, **measured.retrained}
     measures = measured.models["unlearned"]
     if others:
-        measures["references"] = {each.name: known[each.name] for each in others}
+        measures["references"] = {each.name: by_name[each.name] for each in others}
     if original is not None:
         models = {**measured.models, "unlearned": measures}
         verdict = decide(models, list(measured.retrained.values()), half_widths=measured.half_widths)

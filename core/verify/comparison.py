@@ -190,17 +190,17 @@ def _groups(runs: Sequence[Run], rows: Sequence[Mapping[str, TableRow]]) -> list
 def _differences(runs: Sequence[Run]) -> tuple[list[str], list[str]]:
     """Return what makes runs not comparable, and what weakens a comparison, in sentences."""
 
-    def told(*weighed: tuple[Callable[[Run], Any], str]) -> list[str]:
+    def differing(*weighed: tuple[Callable[[Run], Any], str]) -> list[str]:
         return [sentence for part, sentence in weighed if len({part(run) for run in runs}) > 1]
 
     sets = "; ".join(f"{run.name}: {_forgets(run.job)}" for run in runs)
-    serious = told(
+    serious = differing(
         (lambda run: (run.job.get("data") or {}).get("fingerprint"),
          "The runs are on different data, so their numbers cannot be compared."),
         (lambda run: (run.job.get("forget") or {}).get("sha256"),
          f"The runs forget different images, so their numbers cannot be compared ({sets})."),
     )  # fmt: skip
-    further = told(
+    further = differing(
         (lambda run: _held_against(run.job),
          "The runs start from different originals: closures have different zero points."),
         (lambda run: tuple(sorted(run.report.get("retrained") or ())),
@@ -232,11 +232,11 @@ def _content(flat: Mapping[str, Any]) -> dict[str, Any]:
 def _flat(value: Any, name: str = "") -> dict[str, Any]:
     """Return a job's entries by dotted name, without what says where it ran; lists as text, so that they compare."""
     if isinstance(value, Mapping):
-        found: dict[str, Any] = {}
+        entries: dict[str, Any] = {}
         for key, inner in value.items():
             if name or key not in NO_DIFFERENCE:
-                found |= _flat(inner, f"{name}.{key}" if name else str(key))
-        return found
+                entries |= _flat(inner, f"{name}.{key}" if name else str(key))
+        return entries
     return {name: ", ".join(map(str, value)) or "none" if isinstance(value, (list, tuple)) else value}
 
 

@@ -89,11 +89,11 @@ class MeasureLog:
                 if self._only_kept:
                     raise NotKeptError(measure)
                 began = time.perf_counter()
-                found = compute()
+                measures = compute()
                 record = {
                     "measure": measure, "model": model, "key": key, "model_sha256": sha256, "suite": SUITE_VERSION,
                     "time": time.time(), "seconds": time.perf_counter() - began,
-                    "values": dict(found.values), "samples": dict(found.samples),
+                    "values": dict(measures.values), "samples": dict(measures.samples),
                 }  # fmt: skip
                 _share(shared, record)
             self._append({**record, "model": model})
@@ -136,15 +136,15 @@ def _share(path: Path | None, record: dict[str, Any]) -> None:
 def _records(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
-    found = []
+    records = []
     for line in path.read_bytes().split(b"\n"):
         try:
             record = loads(line) if line else None
         except ValueError:
             continue
         if isinstance(record, dict):
-            found.append(record)
-    return found
+            records.append(record)
+    return records
 
 
 def partial_report(report: Mapping[str, Any], taken: Mapping[str, Mapping[str, Any]], suite: str) -> dict[str, Any]:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
+import statistics
+from collections.abc import Iterable
 
 DASH = "–"
 MINUS = "−"
 
 _NEARLY_ALL = 0.999  # above this one decimal would round to 100.0, which is said only when it is exact
 _HARDLY_ANY = 0.001  # below this one decimal says next to nothing
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    """Return the mean of the values that are known; None where none is."""
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known else None
 
 
 def percent(share: float | None, *, unit: bool = True, places: int = 1) -> str:

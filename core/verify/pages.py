@@ -106,7 +106,7 @@ def plain(value: Any) -> str:
 def moment(written: str) -> str:
     """Return an ISO moment as "24 November 2026, 17:14 UTC"; as it is where it is none."""
     try:
-        found = datetime.datetime.fromisoformat(written).astimezone(datetime.UTC)
+        utc = datetime.datetime.fromisoformat(written).astimezone(datetime.UTC)
     except ValueError:
         return written
-    return f"{found.day} {found:%B %Y, %H:%M} UTC"
+    return f"{utc.day} {utc:%B %Y, %H:%M} UTC"

@@ -9,7 +9,7 @@ import numpy as np
 
 from core.verify.charts import MARKERS, Bars, Plot, Points, Reference, Series, bar_chart, line_chart
 from core.verify.closure import look_up
-from core.verify.numbers import count, percent, ratio
+from core.verify.numbers import count, mean, percent, ratio
 from core.verify.table import MODELS, alignment_caption, model_measures, retrained_models, unseen
 
 Report = Mapping[str, Any]
@@ -165,7 +165,7 @@ def _damage(report: Report) -> Plot | None:
         return None
     retrained = [measures["per_class"] for measures in retrained_models(report) if measures.get("per_class")]
     changes = [_change(a, b) for a, b in zip(after, before, strict=True)]
-    goals = [_change(_mean([one[i] for one in retrained]), before[i]) for i in range(len(names))]
+    goals = [_change(mean([one[i] for one in retrained]), before[i]) for i in range(len(names))]
     order, left_out = _largest({i: abs(change) for i, change in enumerate(changes) if change is not None})
     forgotten = report.get("forget_classes") or ()
     tokens = ["forget" if names[i] in forgotten else "retain" for i in order]
@@ -192,7 +192,7 @@ def _destinations(report: Report) -> Plot | None:
     references = [shares for one in retrained_models(report) if (shares := one.get("forget_predictions"))]
     shares = {"unlearned": unlearned}
     if references:
-        shares["retrained"] = [_mean([one[i] for one in references]) for i in range(len(names))]
+        shares["retrained"] = [mean([one[i] for one in references]) for i in range(len(names))]
     largest = {i: max(of_model[i] for of_model in shares.values()) for i in range(len(names))}
     order, left_out = _largest({i: share for i, share in largest.items() if share > 0.005})
     svg = bar_chart(
@@ -296,12 +296,7 @@ def _measured(events: Events, kind: str) -> list[Mapping[str, Any]]:
 
 
 def _retrained(report: Report, path: Sequence[str]) -> float | None:
-    return _mean([look_up(m, path) for m in retrained_models(report)])
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+    return mean([look_up(m, path) for m in retrained_models(report)])
 
 
 def _change(after: float | None, before: float | None) -> float | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import fmean
 from typing import Any, cast
 
 from torch import Tensor
@@ -14,7 +13,7 @@ from core.metrics import published as metrics
 from core.metrics.accuracy import accuracy
 from core.metrics.distances import agreement
 from core.metrics.rows import Rows
-from core.verify.measure_log import Found
+from core.verify.numbers import mean
 from core.verify.table import PUBLISHED_TITLES
 
 Row = dict[str, float | None]
@@ -22,7 +21,7 @@ Row = dict[str, float | None]
 
 def own_measures(
     accuracies: Mapping[str, Any], full: FullOutputs, splits: Splits, random_logits: Tensor | None
-) -> Found:
+) -> Row:
     """Return what needs one model alone: UA, RA, TA, the confidence attack, and ZRF against a random network.
 
     `accuracies`: the model's measures, whose accuracies UA, RA and TA are. `random_logits`: (n, K) of a randomly
@@ -42,7 +41,7 @@ def own_measures(
     if random_logits is not None:
         values["zrf"] = metrics.zrf(forget[0], random_logits)
         values["zrf_paper_code"] = metrics.zrf_paper_code(forget[0], random_logits)
-    return Found(values)
+    return values
 
 
 def relative_measures(full: FullOutputs, retrained: Sequence[FullOutputs], splits: Splits) -> Row:
@@ -50,8 +49,8 @@ def relative_measures(full: FullOutputs, retrained: Sequence[FullOutputs], split
     logits = full.train.logits[splits.forget_train]
     others = [each.train.logits[splits.forget_train] for each in retrained]
     return {
-        "activation_distance": _mean([metrics.activation_distance(logits, other) for other in others]),
-        "completeness": _mean([agreement(logits, other) for other in others if len(other)]),
+        "activation_distance": mean([metrics.activation_distance(logits, other) for other in others]),
+        "completeness": mean([agreement(logits, other) for other in others if len(other)]),
     }
 
 
@@ -61,10 +60,10 @@ def completed(rows: Mapping[str, Row], retrained: Sequence[str], by_class: bool)
     A retrained model is compared with the mean of the others: its row is the noise floor. The row `retrained` is the
     mean over them.
     """
-    found = {name: dict(row) for name, row in rows.items()}
-    for name, row in found.items():
+    models = {name: dict(row) for name, row in rows.items()}
+    for name, row in models.items():
         others = [rows[other] for other in retrained if other != name]
-        target = {key: _mean([other.get(key) for other in others]) for key in (*metrics.GAP_TERMS, "relearn_batches")}
+        target = {key: mean([other.get(key) for other in others]) for key in (*metrics.GAP_TERMS, "relearn_batches")}
         row["average_gap"] = metrics.average_gap(row, target) if others else None
         row["tow"] = metrics.tug_of_war(row, target) if others else None
         row["tow_mia"] = metrics.tug_of_war(row, target, "mia") if others else None
@@ -72,11 +71,7 @@ def completed(rows: Mapping[str, Row], retrained: Sequence[str], by_class: bool)
         forgotten = None if row.get("ua") is None else 1 - (row["ua"] or 0.0)
         row["aus"] = metrics.adaptive_unlearning_score(rows["original"].get("ta"), row.get("ta"), forgotten, by_class)
     if retrained:
-        keys = {key for name in retrained for key in found[name]}
-        found["retrained"] = {key: _mean([found[name].get(key) for name in retrained]) for key in keys}
-    return {name: {key: row.get(key) for key in (*PUBLISHED_TITLES, "relearn_batches")} for name, row in found.items()}
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None
+        taken = {key for name in retrained for key in models[name]}
+        models["retrained"] = {key: mean(models[name].get(key) for name in retrained) for key in taken}
+    keys = (*PUBLISHED_TITLES, "relearn_batches")
+    return {name: {key: row.get(key) for key in keys} for name, row in models.items()}

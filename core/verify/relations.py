@@ -21,6 +21,7 @@ from core.metrics.geometry import linear_cka, procrustes_distance
 from core.metrics.membership import matched_positions, rmia, rmia_dict
 from core.models.tap import TappedModel
 from core.verify.measure_log import Found
+from core.verify.numbers import mean
 
 GEOMETRY_SAMPLES = 2000
 """Unseen images that geometry is taken from: both measures have settled long before."""
@@ -44,6 +45,11 @@ class Others:
     original: FullOutputs | None
     retrained: Sequence[FullOutputs]
 
+    @property
+    def by_name(self) -> dict[str, Sequence[FullOutputs]]:
+        """The models of each kind: one original at most."""
+        return {"original": [] if self.original is None else [self.original], "retrained": self.retrained}
+
 
 def distances(model: FullOutputs, others: Others, splits: Splits) -> Found:
     """Return output distances (js, tv) and agreement, to the original and, as means over them, to retrained models.
@@ -60,7 +66,7 @@ def distances(model: FullOutputs, others: Others, splits: Splits) -> Found:
     samples: dict[str, list[float]] = {}
     for name, ids, from_test in (*forget, ("retain_test", splits.retain_test, True)):
         values[name] = row = {}
-        for reference, outputs in (("original", _known(others.original)), ("retrained", others.retrained)):
+        for reference, outputs in others.by_name.items():
             pairs = [(_logits(model, ids, from_test), _logits(other, ids, from_test)) for other in outputs]
             js = [sample_jensen_shannon(*pair) for pair in pairs]
             finite = [i for i, values_of_pair in enumerate(js) if len(ids) and bool(values_of_pair.isfinite().all())]
@@ -82,17 +88,18 @@ def geometry(model: FullOutputs, others: Others, splits: Splits) -> dict[str, An
     ids = stratified(splits.test_labels, torch.nonzero(splits.evaluation).flatten(), GEOMETRY_SAMPLES, seed=0)
     own = model.test.features[ids]
     return {
-        f"to_{name}": compare_features(own, [other.test.features[ids] for other in held])
-        for name, held in (("original", _known(others.original)), ("retrained", others.retrained))
-        if held
+        f"to_{name}": compare_features(own, [model.test.features[ids] for model in models])
+        for name, models in others.by_name.items()
+        if models
     }
 
 
 def compare_features(features: Tensor, others: Sequence[Tensor]) -> dict[str, float | None]:
     """Return means of CKA and Procrustes distance of `features` ((n, C)) to each of `others` ((n, D))."""
-    cka = [value for other in others if (value := linear_cka(features, other)) is not None]
-    distance = [value for other in others if (value := procrustes_distance(features, other)) is not None]
-    return {"cka": fmean(cka) if cka else None, "procrustes": fmean(distance) if distance else None}
+    return {
+        "cka": mean(linear_cka(features, other) for other in others),
+        "procrustes": mean(procrustes_distance(features, other) for other in others),
+    }
 
 
 def reference_attack(model: FullOutputs, references: Sequence[FullOutputs], splits: Splits) -> dict[str, Any] | None:
@@ -113,10 +120,6 @@ def reference_attack(model: FullOutputs, references: Sequence[FullOutputs], spli
     return rmia_dict(attack, len(used))
 
 
-def _known(original: FullOutputs | None) -> Sequence[FullOutputs]:
-    return [] if original is None else [original]
-
-
 def _logits(outputs: FullOutputs, ids: Tensor, from_test: bool) -> Tensor:
     return (outputs.test if from_test else outputs.train).logits[ids]
 
@@ -130,9 +133,9 @@ def layer_features(tap: TappedModel, store: ImageStore, ids: Tensor, check: Call
     shape = (store.raw(ids[:1]).shape[-1], *store.preprocessing.size)
     deep = TappedModel(tap.module, tap.num_classes, len(names), input_shape=shape)
     outputs = collect(deep, store, ids, tick=lambda done: check())
-    found = dict(zip(names[:-1], outputs.layers, strict=True))
-    every = max(1, -(-len(found) // (MOST_LAYERS - 1)))
-    kept = {name: found[name] for name in list(found)[::every]}
+    blocks = dict(zip(names[:-1], outputs.layers, strict=True))
+    every = max(1, -(-len(blocks) // (MOST_LAYERS - 1)))
+    kept = {name: blocks[name] for name in list(blocks)[::every]}
     return {**kept, "features": outputs.features}
 
 
@@ -146,9 +149,9 @@ def layer_geometry(
     rows = []
     for name, features in own.items():
         row: dict[str, Any] = {"layer": name}
-        for reference, held in (("original", [original] if original else []), ("retrained", list(retrained))):
-            known = [other[name] for other in held if name in other]
-            if known:
-                row[f"to_{reference}"] = compare_features(features, known)
+        for reference, models in (("original", [original] if original else []), ("retrained", retrained)):
+            others = [model[name] for model in models if name in model]
+            if others:
+                row[f"to_{reference}"] = compare_features(features, others)
         rows.append(row)
     return rows

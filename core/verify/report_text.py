@@ -70,59 +70,47 @@ PUBLISHED = (
 FEW_IMAGES = 100
 """Below this one image is more than a point of accuracy on the forget set."""
 
-
-
 TITLE_CLASSES = 3
 """Classes that the title names; the sentence of what was asked names all."""
 
 
 def limits(report: Report) -> list[str]:
     """Return the limits that apply to this report, most general first, as they stand on the page."""
-    verdict = report.get("verdict") or {}
-    rows = verdict.get("measures") or []
+    rows = (report.get("verdict") or {}).get("measures") or []
     trained = [row.get("title", row.get("key")) for row in rows if row.get("trained_on")]
-    references = reference_count(report)
-    forget_count = report.get("forget_count")
-    membership = look_up(model_measures(report, "unlearned"), ("membership", "population", "auc"))
-    refused = ((model_measures(report, "unlearned").get("membership") or {}).get("population") or {}).get("reason")
-    found = [PROOF]
-    if not references:
-        found.append(NO_REFERENCE)
-    elif references == 1:
-        found.append(ONE_REFERENCE)
-    if references and _by_preset(report):
-        found.append(PRESET_RECIPE)
-    if "muda" in str(report.get("method", "")):
-        found.append(RECONSTRUCTION)
-    if trained:
-        found.append(CIRCULAR.format(names=" and ".join(trained)))
-    if report.get("forget_mode") == "sample":
-        found.append(SAMPLES)
-    elif look_up(model_measures(report, "unlearned"), ("dimensional_alignment", "value")) is not None:
-        found.append(NECESSARY)
-    if seen_before(report):
-        found.append(SEEN_BEFORE)
-    if isinstance(forget_count, int) and 0 < forget_count < FEW_IMAGES:
-        found.append(FEW.format(count=numbers.count(forget_count)))
-    if membership is None:
-        found.append(str(refused) if refused else NO_ATTACK)
-    if sentence := similar_kept(report):
-        found.append(sentence)
-    found.append(BOTH_MODELS)
-    return found
+    references, singles = reference_count(report), report.get("forget_mode") == "sample"
+    unlearned, forget_count = model_measures(report, "unlearned"), report.get("forget_count") or 0
+    attack = (unlearned.get("membership") or {}).get("population") or {}
+    similar = similar_kept(report)
+    sentences = (
+        (True, PROOF),
+        (not references, NO_REFERENCE),
+        (references == 1, ONE_REFERENCE),
+        (references and _by_preset(report), PRESET_RECIPE),
+        ("muda" in str(report.get("method", "")), RECONSTRUCTION),
+        (trained, CIRCULAR.format(names=" and ".join(trained))),
+        (singles, SAMPLES),
+        (not singles and look_up(unlearned, ("dimensional_alignment", "value")) is not None, NECESSARY),
+        (seen_before(report), SEEN_BEFORE),
+        (0 < forget_count < FEW_IMAGES, FEW.format(count=numbers.count(forget_count))),
+        (attack.get("auc") is None, attack.get("reason") or NO_ATTACK),
+        (similar, similar),
+        (True, BOTH_MODELS),
+    )
+    return [sentence for applies, sentence in sentences if applies]
 
 
 def similar_kept(report: Report) -> str:
     """Say how many kept images look like forget images; empty where nobody looked."""
-    found = report.get("similar_kept") or {}
-    number = found.get("count")
+    similar = report.get("similar_kept") or {}
+    number = similar.get("count")
     if not isinstance(number, int):
         return ""
-    more = "" if found.get("complete", True) else " Only the likeliest were compared, so there may be more."
+    more = "" if similar.get("complete", True) else " Only the likeliest were compared, so there may be more."
     if not number:
         return f"No kept image looks almost the same as a forget image.{more}"
     one = number == 1
-    exact = int(found.get("exact") or 0)
+    exact = int(similar.get("exact") or 0)
     same = f", {numbers.count(exact)} of them pixel by pixel" if exact else ""
     return (
         f"{numbers.plural(number, 'kept image')} {'looks' if one else 'look'} almost the same as forget images{same}. "
@@ -156,14 +144,14 @@ def asked(report: Report) -> str:
 
 def chain(report: Report) -> list[str]:
     """Return one sentence a request, oldest first, where several are judged together; empty otherwise."""
-    found = []
+    requests = []
     for request in report.get("chain") or ():
         names = list(request.get("class_names") or ())
         what = f"the {_quoted(names)}" if names else "single images"
         run = f"run {request['run']}" if request.get("run") else "this run"
         images = numbers.plural(int(request.get("count") or 0), "image")
-        found.append(f"{what}: {images}, by {request['method']}, {run}")
-    return found
+        requests.append(f"{what}: {images}, by {request['method']}, {run}")
+    return requests
 
 
 def reference_count(report: Report) -> int:

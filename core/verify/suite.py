@@ -133,13 +133,13 @@ def take(
             continue
         if say is not None:
             say(step.title)
-        found = keep(step.title, depends_on, lambda step=step: step.take(subject))  # type: ignore[misc]
-        merge(values, found.values)
-        samples.update(found.samples)
+        measures = keep(step.title, depends_on, lambda step=step: step.take(subject))  # type: ignore[misc]
+        merge(values, measures.values)
+        samples.update(measures.samples)
     if same and features_of is not None:
-        known = features_of[1]
-        values |= {key: known.values.get(key) for key in FEATURE_KEYS}
-        samples |= {key: known.samples[key] for key in FEATURE_KEYS if key in known.samples}
+        original = features_of[1]
+        values |= {key: original.values.get(key) for key in FEATURE_KEYS}
+        samples |= {key: original.samples[key] for key in FEATURE_KEYS if key in original.samples}
     return Found(values, samples)
 
 
@@ -237,10 +237,11 @@ def _neighbours(subject: Subject) -> Found:
 
 def _alignment(subject: Subject) -> Found:
     forget, retain = subject.forget_class_space, subject.retain_space
-    found = measure_alignment(forget, retain, len(subject.splits.retain_classes))
-    if found is None or forget is None or retain is None:
+    alignment = measure_alignment(forget, retain, len(subject.splits.retain_classes))
+    if alignment is None or forget is None or retain is None:
         return Found({"dimensional_alignment": None})
-    return _under("dimensional_alignment", found, _rounded(alignment_influence(forget, retain, found.k).tolist()))
+    influence = alignment_influence(forget, retain, alignment.k)
+    return _under("dimensional_alignment", alignment, _rounded(influence.tolist()))
 
 
 def _spectra(subject: Subject) -> Found:
@@ -249,25 +250,26 @@ def _spectra(subject: Subject) -> Found:
 
 def _probe(subject: Subject) -> Found:
     train, test, classes = subject.train, subject.test, subject.splits.forget_classes
-    found = linear_probe(train.features, train.labels, test.features, test.labels, classes)
-    right = _right_on_forget(torch.from_numpy(found.predicted), subject) if found else None
-    return _under("probe", found, right)
+    probe = linear_probe(train.features, train.labels, test.features, test.labels, classes)
+    right = _right_on_forget(torch.from_numpy(probe.predicted), subject) if probe else None
+    return _under("probe", probe, right)
 
 
 def _clustering(subject: Subject) -> Found:
     test, splits = subject.test, subject.splits
-    found = measure_clustering(test.features, test.labels, splits.num_classes, splits.forget_classes)
-    if found is None:
+    clusters = measure_clustering(test.features, test.labels, splits.num_classes, splits.forget_classes)
+    if clusters is None:
         return Found({"nmi": None, "clustering": None})
-    return Found({"nmi": found.nmi, "clustering": found.as_dict()}, {"nmi": [list(found.labels), list(found.clusters)]})
+    samples = [list(clusters.labels), list(clusters.clusters)]
+    return Found({"nmi": clusters.nmi, "clustering": clusters.as_dict()}, {"nmi": samples})
 
 
 def _class_means(subject: Subject) -> Found:
     train, test, splits = subject.train, subject.test, subject.splits
-    found = measure_class_means(
+    means = measure_class_means(
         train.features, train.labels, test.features, test.labels, splits.num_classes, splits.forget_classes
     )
-    return _under("class_means", found, _right_on_forget(found.predicted, subject) if found else None)
+    return _under("class_means", means, _right_on_forget(means.predicted, subject) if means else None)
 
 
 def _prototype(subject: Subject) -> Found:
@@ -275,11 +277,11 @@ def _prototype(subject: Subject) -> Found:
     if subject.head is None or not splits.forget_classes or not len(sets["forget_test"]):
         return Found({"prototype": None})
     forget, unseen = sets["forget_test"], subset(subject.full.test, splits.calibration)
-    found = prototype_attack(
+    attack = prototype_attack(
         sets["forget_train"].features, sets["forget_train"].labels, (forget.logits, forget.features, forget.labels),
         (unseen.logits, unseen.features), subject.head, splits.forget_classes,
     )  # fmt: skip
-    return _under("prototype", found, list(found.recovered) if found else None)
+    return _under("prototype", attack, list(attack.recovered) if attack else None)
 
 
 def _under(key: str, measured: Any, samples: list[Any] | None = None) -> Found:

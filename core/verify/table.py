@@ -98,11 +98,11 @@ class TableRow:
     @property
     def whisker(self) -> tuple[float, float] | None:
         """The 95 % interval of the model's position between original (0) and retrained (1); None where not known."""
-        found = self.verdict or {}
-        half, position, original = found.get("half_width"), found.get("position"), found.get("original")
+        verdict = self.verdict or {}
+        half, position, original = verdict.get("half_width"), verdict.get("position"), verdict.get("original")
         if half is None or position is None or original is None:
             return None
-        gap = original if found.get("kind") == "distance" else abs(original - (found.get("retrained") or 0.0))
+        gap = original if verdict.get("kind") == "distance" else abs(original - (verdict.get("retrained") or 0.0))
         return (position - half / gap, position + half / gap) if gap > 0 else None
 
 
@@ -250,12 +250,12 @@ def _attack_why(attack: str, rate: bool = False) -> Callable[[Report, str], str]
     """Return what says why an attack has no value: its own refusal, too few for a rate, or the suite."""
 
     def why(report: Report, model: str) -> str:
-        found = (model_measures(report, model).get("membership") or {}).get(attack) or {}
-        if found.get("reason"):
-            return str(found["reason"])
-        if rate and found.get("auc") is not None:
+        result = (model_measures(report, model).get("membership") or {}).get(attack) or {}
+        if result.get("reason"):
+            return str(result["reason"])
+        if rate and result.get("auc") is not None:
             return TOO_FEW_FOR_RATE
-        return NOT_IN_QUICK if attack != "population" and report.get("suite") == "quick" and found == {} else ""
+        return NOT_IN_QUICK if attack != "population" and report.get("suite") == "quick" and result == {} else ""
 
     return why
 

@@ -17,7 +17,7 @@ FORGET = SPLITS.labels == FORGOTTEN
 
 def own(full):
     sets = suite.Subject(full, SPLITS).sets
-    return published.own_measures(suite.output_measures(sets, full, SPLITS), full, SPLITS, None).values
+    return published.own_measures(suite.output_measures(sets, full, SPLITS), full, SPLITS, None)
 
 
 def test_a_models_own_measures_are_those_of_the_sets_they_name():
