@@ -38,15 +38,15 @@ log = logging.getLogger(__name__)
 class DecodedCache:
     """The decoded images of one data set at one size, as far as they fit. Safe to use from several threads."""
 
-    def __init__(self, path: Path, rows: int, shape: tuple[int, int, int]) -> None:
+    def __init__(self, path: Path, rows: int, form: Form) -> None:
         """`rows`: number of images there is room for, counted from the first. Raises OSError."""
         self._path, self._ready_path = path, path.with_suffix(_READY)
-        self._row_bytes = int(np.prod(shape))
+        self._row_bytes = form.bytes
         self.capacity = rows
         self._file: BinaryIO = path.open("r+b" if path.exists() else "w+b", buffering=0)
         if path.stat().st_size < rows * self._row_bytes:
             self._file.truncate(rows * self._row_bytes)
-        self._map = np.memmap(self._file, dtype=np.uint8, mode="r", shape=(rows, *shape))
+        self._map = np.memmap(self._file, dtype=np.uint8, mode="r", shape=(rows, *form.shape))
         self._ready = np.zeros(rows, dtype=bool)
         if self._ready_path.exists():
             bits = np.unpackbits(np.frombuffer(self._ready_path.read_bytes(), dtype=np.uint8))[:rows]
@@ -54,7 +54,7 @@ class DecodedCache:
         self._unsaved = 0
         self._writes = True
         self._lock = threading.Lock()
-        self._finalizer = weakref.finalize(self, _note, self._file, path, self._ready_path, self._ready, close=True)
+        weakref.finalize(self, _note, self._file, path, self._ready_path, self._ready, close=True)
 
     @classmethod
     def open(cls, digests: np.ndarray, form: Form) -> DecodedCache | None:
@@ -63,15 +63,13 @@ class DecodedCache:
         Caches not used for longest are deleted to keep within the limit. Returns None where there is no room, or the
         cache cannot be written.
         """
-        shape = (*form.size, form.channels)
-        row_bytes = int(np.prod(shape))
         name = hashlib.sha256(_VERSION + repr(form).encode() + digests.tobytes()).hexdigest()[:32]
         try:
             path = cache_home() / FOLDER / f"{name}{ROWS}"
-            rows = min(len(digests), _room(path, len(digests) * row_bytes) // row_bytes)
+            rows = min(len(digests), _room(path, len(digests) * form.bytes) // form.bytes)
             if not rows:
                 return None
-            cache = cls(path, rows, shape)
+            cache = cls(path, rows, form)
             os.utime(path)  # used now
         except (OSError, RuntimeError) as error:
             log.warning("decoded images are not kept: %s", error)
