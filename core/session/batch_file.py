@@ -227,8 +227,8 @@ class _Reader:
     def _unknown(self, content: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
         for name in content:
             if name not in known:
-                alike = nearest(name, known, count=1)
-                self._problems.append(f"{where} has no {name!r}" + (f"; did you mean {alike[0]!r}?" if alike else ""))
+                alike = "".join(f"; did you mean {other!r}?" for other in nearest(name, known, count=1))
+                self._problems.append(f"{where} has no {name!r}{alike}")
 
     def _try(self, make: Callable[[], Any], where: str, otherwise: Any) -> Any:
         try:

@@ -207,7 +207,7 @@ def _fingerprints(job: Job) -> tuple[Path, ...]:
 
 def _forget_lists(folder: RunFolder, job: Job) -> tuple[Path, ...]:
     # A retrained reference is a run of its own and lists what it was not trained on.
-    return _present(folder.file(FORGET), *(reference.file(FORGET) for reference in _reference_runs(job)))
+    return _present(folder.file(FORGET), *(reference.file(FORGET) for reference, _ in references_on_disk(job)))
 
 
 def _waiting_lists(job: Job) -> tuple[Path, ...]:
@@ -224,10 +224,6 @@ def _downloaded(job: Job) -> tuple[Path, ...]:
     source = find_source(job.data.spec)
     folder = source.find(job.data.data_root or None) if source is not None and source.folders else None
     return _below(folder) if folder is not None and folder.is_relative_to(data_folder()) else ()
-
-
-def _reference_runs(job: Job) -> list[RunFolder]:
-    return [run for run, _ in references_on_disk(job)]
 
 
 def _other_runs(folder: RunFolder, job: Job) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What a run leaves behind: the model in its forms, the model card, the report."""
+"""What a run writes when it has ended: the model in two forms, the model card, the report."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ from core.version import VERSION
 SCHEMA_VERSION = 1
 SUMMARY_KEYS = ("retain_accuracy", "forget_accuracy", "retain_test_accuracy", "forget_test_accuracy", "probe", "nmi")
 REPORTED_FILES = (MODEL, MODEL_PT, CARD, JOB, FORGET, EVENTS)
-"""What a report speaks of, and names with its SHA-256: nothing of it changes once a run has ended."""
+"""Files that a report names with their SHA-256: none of them changes once a run has ended."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended and what it cost. Seconds are of training and monitoring, pauses left out."""
+    """How a run ended and what it cost. `seconds`: of training and monitoring, pauses left out."""
 
     state: State
     steps: int
@@ -51,7 +51,7 @@ class Outcome:
     operations: float | None = None  # floating-point operations of training, evaluations left out
 
     def cost(self) -> dict[str, Any]:
-        """Return what the card says of it."""
+        """Return the cost as card and report state it."""
         return {
             "seconds": self.seconds,
             "steps": self.steps,
@@ -81,9 +81,10 @@ def write_card(
     outcome: Outcome,
     report: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write the model card of a run's result and return its measures; with the `report` of an unlearned model, its.
+    """Write the model card of a run's result and return the measures it states.
 
-    The report names the card by its hash, so it is written first, and a later check leaves it as it is.
+    These are taken from `report`, where there is one: that of an unlearned model. The report names the card by its
+    hash, so the card is written before the report, and a later check does not change it.
     """
     measures = report["models"]["unlearned"] if report else suite.output_measures(full.split(splits), full, splits)
     write_json(folder.file(CARD), _card(folder, job, dataset, measures, outcome))
@@ -117,7 +118,7 @@ def build_report(
         doubts=doubts_about(original, dataset),
     )  # fmt: skip
     if start is not None and start is not original:
-        _held_against_start(report, unlearned, start, splits)
+        _compare_with_start(report, unlearned, start, splits)
     return report
 
 
@@ -201,10 +202,13 @@ def report_of(
     }
 
 
-def _held_against_start(
+def _compare_with_start(
     report: dict[str, Any], unlearned: FullOutputs, start: FullOutputs, splits: Splits
 ) -> None:
-    """Say whether a later request changed the model it started from; against the original it differs anyway."""
+    """Correct a later request's report: "unchanged" is to mean unchanged since the model the run started from.
+
+    From the original the result differs in any case, by what earlier requests forgot.
+    """
     moved = relations.distances(unlearned, relations.Others(start, []), splits).values["distances"]
     caveat = unchanged_since_start(moved)
     report["unchanged"] = caveat is not None
@@ -214,18 +218,21 @@ def _held_against_start(
 
 
 def precision_taken(folder: RunFolder) -> str | None:
-    """Return the precision a run's steps were computed in, as its events say; a job may only say "auto"."""
-    taken = [event.get("precision") for event in folder.events() if event.get("type") == "run_started"]
-    return str(taken[-1]) if taken and taken[-1] else None
+    """Return the precision a run's steps were computed in, as its events state it; None where they do not.
+
+    A job may only say "auto".
+    """
+    stated = [event.get("precision") for event in folder.events() if event.get("type") == "run_started"]
+    return str(stated[-1]) if stated and stated[-1] else None
 
 
 def write_report(folder: RunFolder, report: dict[str, Any]) -> dict[str, Any]:
-    """Write report.json with the hashes of what it speaks of, and report.html; returns the report.
+    """Write report.json with the SHA-256 of the files it names, and report.html; returns the report with these.
 
-    A signature of an earlier report is removed: it would be one of something else.
+    The signature of an earlier report is removed, because it does not hold for this one.
     """
-    held = [name for name in REPORTED_FILES if folder.file(name).is_file()]
-    report = {**report, "files": {name: file_sha256(folder.file(name)) for name in held}}
+    present = [name for name in REPORTED_FILES if folder.file(name).is_file()]
+    report = {**report, "files": {name: file_sha256(folder.file(name)) for name in present}}
     folder.file(SIGNATURE).unlink(missing_ok=True)
     write_json(folder.file(REPORT_JSON), report)
     write_atomic(folder.file(REPORT_HTML), render_report(report, folder.events()).encode())
