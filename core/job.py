@@ -27,6 +27,11 @@ class ModelPart:
     form: dict[str, Any] = field(default_factory=dict)  # how the file wrapped its weights; for `export --format same`
     user_code: str = ""  # "path.py:factory", only used with trust
 
+    @property
+    def builder(self) -> str:
+        """What builds the network: the user's code, else the architecture's name; `arch` of those who open weights."""
+        return self.user_code or self.architecture
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataPart:
@@ -112,6 +117,18 @@ class Job:
     origin: OriginPart | None = None
     app_version: str = ""
     libraries: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def forget_text(self) -> str:
+        """The forget set in a few words: "class 3 (140 of 1,437)"."""
+        forget = self.forget
+        if forget.mode == "none":
+            return "nothing"
+        names = ", ".join(forget.class_names)
+        what = f"{'class' if len(forget.class_names) == 1 else 'classes'} {names}" if names else "single images"
+        more = " and single images" if forget.mode == "mixed" else ""
+        chain = f", {len(self.requests)} requests" if self.requests else ""
+        return f"{what}{more} ({forget.count:,} of {forget.total:,}{chain})"
 
 
 MIGRATIONS: list[Callable[[dict[str, Any]], dict[str, Any]]] = []  # MIGRATIONS[v - 1] turns schema v into v + 1

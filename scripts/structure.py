@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import inspect
 import json
 import os
 import sys
@@ -81,7 +82,9 @@ class Walk:
 
 
 def _in_core(code: CodeType) -> bool:
-    return code.co_filename.startswith(str(CORE)) and not code.co_name.startswith("<")
+    """Whether code is a function of core; bodies of modules and classes are what an import runs."""
+    function = code.co_flags & inspect.CO_OPTIMIZED
+    return bool(function) and code.co_filename.startswith(str(CORE)) and not code.co_name.startswith("<")
 
 
 @contextmanager

@@ -202,7 +202,6 @@ def read(
 def _what_to_do(folder: Path, job: Job, taken: Collection[Path]) -> tuple[str, bool]:
     """Return what is to be done with a run, and whether it may have the folder that is its own."""
     from core.session.jobs import differences
-    from core.session.library import is_done
 
     held = RunFolder(folder)
     if folder in taken:
@@ -215,7 +214,7 @@ def _what_to_do(folder: Path, job: Job, taken: Collection[Path]) -> tuple[str, b
         same = False
     if not same:
         return "start", False
-    return ("" if is_done(held) or held.locked else "resume"), True
+    return ("" if held.is_done or held.locked else "resume"), True
 
 
 def _write(record: BatchRecord) -> None:

@@ -88,7 +88,8 @@ class Measuring(QObject):
 
 def measure(bench: Bench, progress: Tell, cancelled: Callable[[], bool]) -> tuple[Any, Any]:
     """Return the baseline and the class order; runs in a worker. Raises StoppedError where the result is not wanted."""
-    from core.session.baseline import baseline, find_class_order
+    from core.session.baseline import baseline
+    from core.session.caveats import find_class_order
 
     def tell(what: str, done: int, total: int) -> None:
         if cancelled():
@@ -96,4 +97,4 @@ def measure(bench: Bench, progress: Tell, cancelled: Callable[[], bool]) -> tupl
         progress(what, done, total)
 
     result = baseline(bench.telling(tell))
-    return result, find_class_order(result, bench.dataset)
+    return result, find_class_order(result.test.predicted, bench.dataset)

@@ -33,7 +33,6 @@ from core.runs.folder import FORGET, JOB, LOCK, RunFolder
 from core.selection import Selection
 from core.session.batch import Row, with_result
 from core.session.chain import all_requests
-from core.session.library import is_done
 from core.session.tuning import keep_tries
 from core.states import State
 
@@ -290,7 +289,7 @@ def _row(run: RecordedRun, waits: bool) -> Row:
 
 
 def _done(folder: RunFolder) -> bool:
-    return folder.exists and is_done(folder)
+    return folder.exists and folder.is_done
 
 
 def _place(file: Path) -> Path:

@@ -45,10 +45,10 @@ def run_resume(given: argparse.Namespace, screen: Screen) -> int:
     """Resume the run; one that has a result is shown and left as it is."""
     from core.engine.control import Control
     from core.runs.folder import RunFolder
-    from core.session.library import check_resumable, is_done
+    from core.session.library import check_resumable
 
     folder = RunFolder.open(options.path_option(given.run))
-    if not is_done(folder):
+    if not folder.is_done:
         check_resumable(folder.job())
     control = Control()
     with stop_on_interrupt(control):
@@ -61,11 +61,10 @@ def run_to_end(folder: RunFolder, control: Control, screen: Screen, bench: Bench
     A run that has a result already is shown as it is.
     """
     from core.cli.summary import result_document, result_text
-    from core.session.library import is_done
     from core.session.running import run
     from core.states import State
 
-    if is_done(folder):
+    if folder.is_done:
         screen.say("This run already has its result; nothing was changed.")
     state = run(folder, control, RunProgress(screen), bench, resume=resume)
     if state is State.DISCARDED:

@@ -9,7 +9,7 @@ from typing import Any
 from core.cli.output import facts, shown, table, wrapped
 from core.job import Job
 from core.runs.folder import CARD, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, RunFolder
-from core.session.library import forget_text, request_lines
+from core.session.library import request_lines
 from core.verify.numbers import DASH, count, duration, percent, ratio
 
 TITLES = {
@@ -77,11 +77,11 @@ def _headline(folder: RunFolder, job: Job, card: Mapping[str, Any]) -> str:
     cost, status = card.get("cost") or {}, folder.status()
     seconds = duration(cost.get("seconds"))
     if job.kind == "train":
-        without = "" if job.forget.mode == "none" else f" without {forget_text(job)}"
+        without = "" if job.forget.mode == "none" else f" without {job.forget_text}"
         done, what = "Trained", f"{job.model.architecture} on {job.data.spec}{without}"
     else:
         preset = f", preset {job.preset}" if job.preset else ""
-        done, what = "Unlearned", f"{forget_text(job)} with {get_method(job.method).title}{preset}"
+        done, what = "Unlearned", f"{job.forget_text} with {get_method(job.method).title}{preset}"
     if status.state != "stopped":
         return f"{done} {what} in {seconds}."
     steps = f"{count(cost.get('steps'))} of {count(status.steps)}"

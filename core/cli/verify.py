@@ -12,7 +12,6 @@ from core.cli.running import CHECK, stop_on_interrupt
 from core.cli.summary import measures_table
 from core.errors import RequirementError, StoppedError, UsageError
 from core.runs.folder import REPORT_HTML, REPORT_JSON, RunFolder
-from core.session.library import forget_text
 from core.verify.numbers import percent, ratio, whole_percent
 
 TRAIN = "train"
@@ -128,7 +127,7 @@ def _text(folder: RunFolder, report: dict[str, Any]) -> str:
     models = {name: found for name, found in report["models"].items() if found and name not in ("fresh", "retrained")}
     models |= report["retrained"]
     blocks = [
-        f"{forget_text(folder.job())} with {report['method_details']['title']}, {report['suite']} suite.",
+        f"{folder.job().forget_text} with {report['method_details']['title']}, {report['suite']} suite.",
         measures_table(models),
         _gaps(report),
         *(wrapped(f"Warning: {text}") for text in report["warnings"]),

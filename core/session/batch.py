@@ -30,7 +30,7 @@ from core.session.batch_file import Batch, Item
 from core.session.bench import Bench
 from core.session.chain import all_requests
 from core.session.jobs import create_run, make_unlearn_job, require_same_job
-from core.session.library import MEASURES, check_state, is_done
+from core.session.library import MEASURES, check_state
 from core.session.running import run
 from core.states import State
 from core.verify.comparison import mean_interval
@@ -125,10 +125,8 @@ class BatchRun:
         selection, job = make_item(item, self._bench, self._batch)
         if folder.exists:
             require_same_job(folder, job, OTHER_RUN)
-            if is_done(folder) and folder.status().state == State.FINISHED.value:
-                return "skipped"
-            if is_done(folder):
-                return "stopped"
+            if folder.is_done:
+                return "skipped" if folder.status().state == State.FINISHED else "stopped"
         else:
             create_run(folder.path, job, selection, self._bench.dataset)
         state = run(folder, self._control, emit, self._bench, resume=True)

@@ -35,7 +35,7 @@ from core.session.chain import original_of
 Images = tuple[ImageStore, ImageStore]
 """A data set's training and test images, where a device can use them."""
 
-_GUESSED = ("assumed", "weights")  # preprocessing of photographs that nobody stated
+GUESSED = ("assumed", "weights")  # preprocessing of photographs that nobody stated
 _STATED = ("model card", "timm config")  # preprocessing that belongs to one model
 
 
@@ -147,7 +147,7 @@ class Bench:
             return dataclasses.replace(self, opened_model=file.opened(arch=arch), arch=arch)
         stated = stated_preprocessing(path)
         usual = None
-        if stated is None and dataset.preprocessing.source in _GUESSED:
+        if stated is None and dataset.preprocessing.source in GUESSED:
             usual = usual_preprocessing(file.opened(arch=arch).spec)
         if not _prepared_like(dataset.preprocessing, stated, usual, self.options):
             dataset = self._read_data(dataset.spec, self.options, stated, usual)
@@ -194,7 +194,7 @@ class Bench:
             if trains:
                 bench = bench.with_data(job.data.spec, options)
             elif job.model.path:
-                bench = bench.open(job.model.path, job.data.spec, options, arch=_architecture_of(job.model))
+                bench = bench.open(job.model.path, job.data.spec, options, arch=job.model.builder)
             else:
                 raise InputError("The job names no model file")
         if not (trains or bench._holds_model_of(job)):
@@ -217,7 +217,7 @@ class Bench:
         path, sha256 = original_of(job)
         if self.opened_model is not None and self.opened_model.sha256 == sha256:
             return self.opened_model
-        return self.open_beside(path, arch=_architecture_of(job.model))
+        return self.open_beside(path, arch=job.model.builder)
 
     def network(self, model: OpenedModel, *, layers: int = 1) -> TappedModel:
         """Build the network of an opened model with its weights, on the device; `layers` are tapped for features."""
@@ -335,10 +335,6 @@ def write_preprocessing(values: Mapping[str, Any]) -> Path:
     return path
 
 
-def _architecture_of(part: ModelPart) -> str:
-    return part.user_code or part.architecture
-
-
 def _may_be_photos(spec: str) -> bool:
     """Whether a data set may be a person's photographs, judging by its name alone."""
     return find_source(spec) is None and Path(spec).suffix.lower() != ".npz"
@@ -367,7 +363,7 @@ def _prepared_like(
         return stated is None  # the user's values lie over the card's, so another card may change the rest
     if stated is None:
         wanted = "assumed" if usual is None else "weights"
-        if present.source in _GUESSED:
+        if present.source in GUESSED:
             return present.source == wanted and (usual is None or present == usual)
         return present.source not in _STATED
     return dataclasses.replace(present, source=stated.source) == stated

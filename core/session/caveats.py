@@ -1,18 +1,33 @@
-"""Caveats of a result: no effect, damage, a measure that says nothing here, too few unseen images.
+"""Caveats: doubts about the original model, and of a result no effect, damage, a measure that says nothing here.
 
 The sentences stand in report.json (`warnings`), in the output of `unlearn`, in the event log and in the window.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.data.splits import Splits
-from core.methods.base import Facts, Method
-from core.parameters import Values
+import numpy as np
+import torch
 
+from core.data.dataset import Dataset
+from core.data.splits import Splits, evaluation_half
+from core.engine.outputs import FullOutputs
+from core.methods.base import Facts, Method
+from core.metrics.accuracy import confusion_matrix
+from core.parameters import Values
+from core.session.bench import GUESSED
+from core.verify.numbers import percent
+
+OFFERED_BELOW = 1 / 3  # of what the better order reaches: then the order is likelier to be wrong than the model
+DOUBTS = ("order", "preprocessing")  # codes of `doubts_about`
+POOR = 0.5  # accuracy on its own training images below which the preparation of images is doubted
+_NAMES_SHOWN = 12
+_MOST_CLASSES = 4000  # the matrix of more takes gigabytes, and the assignment minutes
+_CERTAINTY = 4.0  # standard deviations above guessing that the better order must reach
 UNCHANGED_POINTS = 0.005  # forget accuracy within half a point of the original's counts as no effect
 UNCHANGED_OUTPUTS = 0.01  # and, where accuracy cannot tell, probabilities that moved by less than a hundredth
 POOR_REFERENCE = 0.1  # accuracy on its own training images by which a retrained model may lie below the original
@@ -158,3 +173,114 @@ def _outputs_moved(models: Measures) -> float | None:
 
 def _percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %"
+
+
+# -- the original model: whether its outputs and the classes answer to each other ------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class ClassOrder:
+    """A better order of classes and how well it does. An order lists, output by output, a class of the data.
+
+    `found` was fitted on one half of the test images; all accuracies are on the other half, 0..1. A class is moved
+    where the two orders have another output for it.
+    """
+
+    found: tuple[int, ...]
+    confusion: np.ndarray  # (K, K) int64 of the half that accuracies are on: class of the data (row), output (column)
+
+    @property
+    def images(self) -> int:
+        """How many images are in the half that accuracies are on."""
+        return int(self.confusion.sum())
+
+    @property
+    def accuracy_now(self) -> float:
+        """Accuracy in the present order, 0..1."""
+        return self.accuracy_of(tuple(range(len(self.found))))
+
+    @property
+    def accuracy_found(self) -> float:
+        """Accuracy in the better order, 0..1."""
+        return self.accuracy_of(self.found)
+
+    @property
+    def differs(self) -> bool:
+        """Whether the order found differs from the present one."""
+        return self.found != tuple(range(len(self.found)))
+
+    @property
+    def offered(self) -> bool:
+        """Whether the order found should be offered.
+
+        On images of the moved classes, the present order reaches less than a third of it: two classes of many that
+        are taken for each other are as wrong as all of them, but leave the accuracy high.
+        """
+        moved = [output for output, label in enumerate(self.found) if output != label]
+        images = int(self.confusion[moved].sum())
+        if not images:
+            return False
+        now = sum(int(self.confusion[output, output]) for output in moved) / images
+        found = sum(int(self.confusion[self.found[output], output]) for output in moved) / images
+        chance = 1 / len(self.found)
+        beats_guessing = found > chance + _CERTAINTY * math.sqrt(chance * (1 - chance) / images)
+        return beats_guessing and now < OFFERED_BELOW * found
+
+    def accuracy_of(self, order: tuple[int, ...]) -> float:
+        """Return the accuracy, 0..1, if the outputs stood for the classes in this order."""
+        right = sum(int(self.confusion[label, output]) for output, label in enumerate(order))
+        return right / self.images if self.images else 0.0
+
+
+def doubts_about(original: FullOutputs, dataset: Dataset) -> tuple[Caveat, ...]:
+    """Return warnings where an original model's answers suggest that it is not used as it was trained.
+
+    Either its outputs stand for other classes, so that a wrong class would be forgotten, or it gets images prepared
+    in another way than those it was trained on, where nobody stated how.
+    """
+    order = find_class_order(original.test.logits.argmax(dim=1).numpy(), dataset)
+    if order is not None and order.offered:
+        names = [dataset.classes[label] for label in order.found]
+        listed = ", ".join(names[:_NAMES_SHOWN]) + (", …" if len(names) > _NAMES_SHOWN else "")
+        return (
+            Caveat(
+                "order",
+                f"The class order probably differs between model and data, so that the wrong class is forgotten: only "
+                f"{percent(order.accuracy_now)} of test images are right, and {percent(order.accuracy_found)} "
+                f"would be if the outputs stood for {listed}. Give the order with --classes, or on the Project page.",
+            ),
+        )
+    right = float((original.train.logits.argmax(dim=1) == original.train.labels).float().mean())
+    if dataset.preprocessing.source in GUESSED and right < POOR:
+        return (
+            Caveat(
+                "preprocessing",
+                f"The original model is right on only {percent(right)} of the images it was trained on, and how "
+                "images are prepared for it is assumed. Give size, mean and std with --preprocess, or on the Project "
+                "page.",
+            ),
+        )
+    return ()
+
+
+def find_class_order(predicted: np.ndarray, dataset: Dataset) -> ClassOrder | None:
+    """Return the order of classes that fits a model's answers best; predicted: (n_test,) int, the classes it names.
+
+    None with too few test images to halve them, and with more than 4,000 classes. An assignment problem on the
+    confusion matrix of one half of the test images (Kuhn 1955), judged on the other.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    if dataset.num_classes > _MOST_CLASSES:
+        return None
+    judged = evaluation_half(dataset.test)
+    if bool(judged.all()) or not bool(judged.any()):
+        return None
+    answers = torch.from_numpy(predicted.astype(np.int64))
+    labels, classes = dataset.test.labels, dataset.num_classes
+    fitted_on = confusion_matrix(answers[~judged], labels[~judged], classes).numpy()
+    confusion = confusion_matrix(answers[judged], labels[judged], classes).numpy()
+    # Where several orders fit equally well (outputs that were never given), the present one is kept.
+    score = fitted_on.T.astype(np.float64) + np.eye(classes) / (2 * classes)
+    _, found = linear_sum_assignment(score, maximize=True)
+    return ClassOrder(tuple(int(label) for label in found), confusion)

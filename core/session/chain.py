@@ -15,7 +15,6 @@ import numpy as np
 from core.data.dataset import Dataset
 from core.errors import InputError, MismatchError
 from core.files import file_sha256
-from core.forget_list import read_forget_csv
 from core.job import Job, OriginPart, RequestPart
 from core.places import references_home, runs_home
 from core.runs.folder import FORGET, MODEL, MODEL_PT, RunFolder
@@ -73,10 +72,7 @@ def chain_of(model: Path, dataset: Dataset) -> Chain | None:
             "not come back",
             "Export the model, start from the exported file, and name the earlier images again with the new ones",
         )
-    mask, weights = read_forget_csv(folder.file(FORGET), len(dataset.train))
-    earlier = Selection(mask, dataset.train.labels.numpy(), dataset.classes, weights)
-    if earlier.digest() != job.forget.sha256:
-        raise MismatchError(f"The forget list of {folder.id} was changed after the run", "Put the original list back")
+    earlier = folder.forget_set(dataset.train.labels.numpy(), dataset.classes)
     digest = folder.job_sha256()
     own = job.requests[-1] if job.requests else request_part(job.method, earlier)
     requests = (*job.requests[:-1], replace(own, run=folder.id, job_sha256=digest))

@@ -17,17 +17,15 @@ from core.devices import set_threads
 from core.engine.control import Control
 from core.errors import InputError
 from core.events import Emit, MeasureTaken, Progress
-from core.forget_list import read_forget_csv
 from core.models.architectures import network_key
 from core.models.checkpoint import OpenedModel
 from core.places import cache_home
-from core.runs.folder import FORGET, MODEL, VERIFY, RunFolder
+from core.runs.folder import MODEL, VERIFY, RunFolder
 from core.selection import Selection
 from core.session import results
-from core.session.baseline import doubts_about
 from core.session.bench import Bench
+from core.session.caveats import doubts_about
 from core.session.measuring import FULL, QUICK, Candidate, Measuring, evaluation
-from core.session.near import similar_images
 from core.session.training import FIRST_ATTACKER, Reference, known_references, reference_from, train_reference
 from core.states import State
 from core.verify.measure_log import JUDGED, MeasureLog, NotKeptError
@@ -89,8 +87,6 @@ def check(
         raise InputError(f"{folder.path} holds no unlearned model to check", "Finish or resume the run first")
     weights = {name: reference_from(path, job) for name, path in (retrained or {}).items()}
     retrained = distinct_names(weights, (*JUDGED, "retrained", *(f"seed {seed}" for seed in seeds)))
-    if not folder.file(FORGET).is_file():
-        raise InputError(f"{folder.file(FORGET)} is gone, so nobody knows what was to be forgotten")
 
     def tell(what: str, done: int, total: int) -> None:
         emit(Progress(run=folder.id, step=0, time=time.time(), what=what, done=done, total=total))
@@ -108,7 +104,7 @@ def check(
         further = extra if fully else ()
         attackers = [train_reference(folder, bench, seed, control, emit) for seed in further]
         dataset = bench.dataset
-        mask = torch.from_numpy(read_forget_csv(folder.file(FORGET), len(dataset.train))[0])
+        mask = torch.from_numpy(folder.forget_set(dataset.train.labels.numpy(), dataset.classes).mask.copy())
         train, test = images = bench.images(mask)
         splits = Splits.of(dataset, mask)
         ground = Ground(train, test, splits, dataset.classes, bench.place, control)
@@ -117,7 +113,7 @@ def check(
             outputs = bench.outputs(model, f"Measuring {what}", images)
             return Candidate(name, model.sha256, outputs, partial(bench.network, model))
 
-        own = partial(bench.open_beside, arch=job.model.user_code or job.model.architecture)
+        own = partial(bench.open_beside, arch=job.model.builder)
         original = candidate("original", bench.first_model(job), "the original model")
         measure = partial(
             Measuring,
@@ -147,11 +143,8 @@ def check(
         measured = measured or measure(which=which, log=log(), taken=taken).run()
         tell("Writing the report", 0, 0)
         report = results.report_of(
-            folder, job, dataset, splits, measured, _outcome(folder), _notes(judged, retrained),
-            similar=similar_images(
-                dataset, splits.forget.numpy(), original.outputs, original.sha256, tell
-            ).counts(),
-            doubts=doubts_about(original.outputs, dataset),
+            folder, job, dataset, splits, original.outputs, measured, _outcome(folder),
+            retraining=_notes(judged, retrained), tell=tell,
         )  # fmt: skip
         if job.chain:  # says whether the model the run started from was changed, which is not measured again
             report["unchanged"] = bool((folder.report() or {}).get("unchanged"))

@@ -38,7 +38,7 @@ from core.models.formats import (
 from core.models.weights import CheckpointForm
 from core.runs.folder import FORGET, MODEL, MODEL_PT, OWN_FILES, REPORT_HTML, RunFolder
 from core.session.bench import Bench, DataOptions
-from core.session.library import check_state, is_done
+from core.session.library import check_state
 from core.verify.numbers import count
 from core.version import VERSION
 
@@ -361,13 +361,13 @@ def open_source(source: Path | str, bench: Bench, arch: str | None = None) -> So
         model = read_model(source, bench.trust).opened(arch=arch)
         return Source(model, model.build(), model.form)
     job = folder.job()
-    if not is_done(folder):
+    if not folder.is_done:
         raise InputError(
             f"{folder.path} has no result to export yet: it is {folder.status().state}", "Finish or resume the run"
         )
     part = job.model
     model = read_model(folder.file(MODEL), bench.trust).opened(
-        arch=part.user_code or part.architecture, input_size=part.input_size, in_channels=part.in_channels
+        arch=part.builder, input_size=part.input_size, in_channels=part.in_channels
     )
     form = CheckpointForm.from_dict(part.form) if part.form else model.form
     return Source(model, model.build(), form, folder, job)

@@ -15,7 +15,6 @@ from core.engine.control import Control
 from core.engine.outputs import FullOutputs, SetOutputs
 from core.errors import InputError
 from core.events import Tell
-from core.forget_list import read_forget_csv
 from core.job import Job
 from core.metrics.geometry import Projection, turned_projection
 from core.metrics.linear_algebra import one_blas_thread
@@ -81,10 +80,9 @@ def embeddings(
     dataset = bench.dataset
     if retrained is None:
         retrained = next((run.file(MODEL) for run in trained_references(job).values()), None)
-    arch = job.model.user_code or job.model.architecture
     models = {
         "original": bench.first_model(job),
-        "unlearned": bench.open_beside(folder.file(MODEL), arch=arch),
+        "unlearned": bench.open_beside(folder.file(MODEL), arch=job.model.builder),
     }
     if retrained is not None:
         models["retrained"] = bench.open_beside(retrained)
@@ -155,11 +153,9 @@ def _scaled(points: torch.Tensor) -> np.ndarray:
 
 
 def _forget_mask(folder: RunFolder, job: Job, dataset: Dataset) -> torch.Tensor:
-    if folder.file(FORGET).is_file():
-        return torch.from_numpy(read_forget_csv(folder.file(FORGET), len(dataset.train))[0])
-    if job.forget.mode == "class":  # the list was removed on request; whole classes are known without it
-        return torch.isin(dataset.train.labels, _tensor(job.forget.classes))
-    raise InputError("The forget list of this run was removed", "Pictures need to know which images were forgotten")
+    if job.forget.mode == "class" and not folder.file(FORGET).is_file():
+        return torch.isin(dataset.train.labels, _tensor(job.forget.classes))  # removed on request, but known without it
+    return torch.from_numpy(folder.forget_set(dataset.train.labels.numpy(), dataset.classes).mask.copy())
 
 
 def _tensor(classes: tuple[int, ...]) -> torch.Tensor:

@@ -264,14 +264,6 @@ def forget_part(selection: Selection) -> ForgetPart:
     )
 
 
-def check_forget(job: Job, selection: Selection) -> None:
-    """Raise MismatchError where forget.csv is not the forget set the job was made with, weights included."""
-    if job.forget.mode == "none":
-        return
-    if (selection.digest(), selection.weights_digest()) != (job.forget.sha256, job.forget.weights_sha256):
-        raise MismatchError("forget.csv was changed after the job was made", "Make a new job for another forget set")
-
-
 def library_versions() -> dict[str, str]:
     """Return the versions of what results depend on."""
     versions = {"python": platform.python_version()}

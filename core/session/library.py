@@ -12,7 +12,7 @@ from core.errors import AppError, InputError, MismatchError, NotFoundError
 from core.files import file_sha256
 from core.job import Job
 from core.runs.folder import JOB, RunFolder
-from core.verify.numbers import count, plural
+from core.verify.numbers import plural
 
 MEASURES = ("retain_accuracy", "forget_accuracy", "retain_test_accuracy", "forget_test_accuracy")
 
@@ -37,7 +37,7 @@ def describe_run(folder: RunFolder) -> dict[str, Any]:
         "architecture": job.model.architecture,
         "data": job.data.spec,
         "forget": {"mode": job.forget.mode, "classes": list(job.forget.class_names), "count": job.forget.count},
-        "forget_text": forget_text(job),
+        "forget_text": job.forget_text,
         "chain": [asdict(request) for request in job.requests],
         "step": status.step,
         "steps": status.steps,
@@ -61,23 +61,6 @@ def check_state(folder: RunFolder) -> dict[str, Any]:
     verdict = report.get("verdict") if isinstance(report, dict) else card.get("verdict")
     checked = isinstance(report, dict) and bool(report.get("retrained"))
     return {"verdict": verdict, "checked": checked or bool(card.get("checked"))}
-
-
-def is_done(folder: RunFolder) -> bool:
-    """Return whether a run has ended with a result, so that resuming it changes nothing."""
-    return folder.has_result and folder.status().state in ("finished", "stopped")
-
-
-def forget_text(job: Job) -> str:
-    """Return the forget set of a job in a few words: "class 3 (140 of 1,437)"."""
-    forget = job.forget
-    if forget.mode == "none":
-        return "nothing"
-    names = ", ".join(forget.class_names)
-    what = f"{'class' if len(forget.class_names) == 1 else 'classes'} {names}" if names else "single images"
-    more = " and single images" if forget.mode == "mixed" else ""
-    chain = f", {len(job.requests)} requests" if job.requests else ""
-    return f"{what}{more} ({count(forget.count)} of {count(forget.total)}{chain})"
 
 
 def request_lines(job: Job) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import platform
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -14,6 +13,7 @@ from core.data.dataset import Dataset
 from core.data.splits import Splits
 from core.engine.experiment import facts_of
 from core.engine.outputs import FullOutputs
+from core.events import Tell
 from core.files import file_sha256, write_atomic
 from core.job import Job
 from core.jsonio import write_json
@@ -22,8 +22,7 @@ from core.models.formats import write_safetensors, write_same
 from core.models.weights import CheckpointForm
 from core.parameters import resolve
 from core.runs.folder import CARD, EVENTS, FORGET, JOB, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, SIGNATURE, RunFolder
-from core.session.baseline import doubts_about
-from core.session.caveats import Caveat, caveats, is_unchanged, unchanged_since_start
+from core.session.caveats import caveats, doubts_about, is_unchanged, unchanged_since_start
 from core.session.chain import original_of
 from core.session.measuring import Candidate, Measurements, Measuring
 from core.session.near import similar_images
@@ -101,22 +100,18 @@ def build_report(
     outcome: Outcome,
     *,
     start: FullOutputs | None = None,
-    tell: Callable[[str, int, int], object] | None = None,
+    tell: Tell | None = None,
 ) -> dict[str, Any]:
-    """Measure a run's result against its original, and put together report.json as `report_of` does.
+    """Measure a run's result against its original; returns what `report_of` does.
 
     `start`: outputs of the model the run started from, where a later request started from another than the original.
-    `tell(what, done, total)` is called before each measure of each model and may raise to interrupt.
+    `tell` is called before each measure of each model and may raise to interrupt.
     """
     measured = Measuring(
         Candidate("original", original_of(job)[1], original), Candidate("unlearned", "", unlearned), (), splits,
         tell=tell,
     ).run()  # fmt: skip
-    similar = similar_images(dataset, splits.forget.numpy(), original, original_of(job)[1], tell)
-    report = report_of(
-        folder, job, dataset, splits, measured, outcome, similar=similar.counts(),
-        doubts=doubts_about(original, dataset),
-    )  # fmt: skip
+    report = report_of(folder, job, dataset, splits, original, measured, outcome, tell=tell)
     if start is not None and start is not original:
         _compare_with_start(report, unlearned, start, splits)
     return report
@@ -127,23 +122,28 @@ def report_of(
     job: Job,
     dataset: Dataset,
     splits: Splits,
+    original: FullOutputs,
     measured: Measurements,
     outcome: Outcome,
-    retrained_notes: dict[str, Any] | None = None,
-    similar: dict[str, Any] | None = None,
-    doubts: tuple[Caveat, ...] = (),
+    *,
+    retraining: dict[str, Any] | None = None,
+    tell: Tell | None = None,
 ) -> dict[str, Any]:
     """Put together report.json from measurements, without the hashes that `write_report` adds.
 
-    `log` holds the caveats once more, for the event log. `similar`: counts of kept images that look like forget images.
-    `doubts`: what is doubtful about the original model, as `doubts_about` says it.
+    `log` holds the caveats once more, for the event log: the caller takes them out. `original`: the outputs of the
+    original model, which may be doubtful itself and leads to kept images that look like forget images. `retraining`:
+    recipe, seeds and mean cost of the retrained models.
     """
     method = get_method(job.method)
     models, references = measured.models, measured.retrained
     verdict = decide(models, list(references.values()), set(method.trained_on), half_widths=measured.half_widths)
     known = {p.name: job.parameters[p.name] for p in method.parameters if p.name in job.parameters}
     values = resolve(method.parameters, known, owner=method.id)
-    found = (*doubts, *caveats(models, splits, method, values, facts_of(splits)))
+    retraining = retraining or {}
+    origin, sha256 = original_of(job)
+    similar = similar_images(dataset, splits.forget.numpy(), original, sha256, tell)
+    said = (*doubts_about(original, dataset), *caveats(models, splits, method, values, facts_of(splits)))
     return {
         "schema_version": SCHEMA_VERSION,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -155,7 +155,7 @@ def report_of(
         "forget_mode": job.forget.mode,
         "total": job.forget.total,
         "chain": [asdict(request) for request in job.requests],
-        "similar_kept": similar,
+        "similar_kept": similar.counts(),
         "method": method.id,
         "method_details": {
             "title": method.title,
@@ -173,32 +173,32 @@ def report_of(
             "classes": list(dataset.classes),
         },
         "model": {
-            "path": original_of(job)[0].name,
-            "sha256": original_of(job)[1],
+            "path": origin.name,
+            "sha256": sha256,
             "architecture": job.model.architecture,
         },
         "suite": measured.suite,
         "suite_version": SUITE_VERSION,
         "models": models,
         "retrained": references,
-        "retrained_notes": retrained_notes or {},
+        "retrained_notes": retraining,
         "verdict": verdict.as_dict(),
         "closure": {row.key: row.closure for row in verdict.measures},
         "published": measured.published,
         "cost": {
             **outcome.cost(),
-            "share_of_retraining": _share(outcome.seconds, (retrained_notes or {}).get("seconds")),
-            "operations_share": _share(outcome.operations, (retrained_notes or {}).get("operations")),
+            "share_of_retraining": _share(outcome.seconds, retraining.get("seconds")),
+            "operations_share": _share(outcome.operations, retraining.get("operations")),
         },
         "unchanged": is_unchanged(models, splits),
-        "warnings": [caveat.message for caveat in found],
+        "warnings": [caveat.message for caveat in said],
         "seed": job.seed,
         "device": job.device,
         "precision": precision_taken(folder) or job.precision,
         "measured_in": "float32",  # outputs are taken so whatever the run computed in
         "libraries": job.libraries,
         "machine": {"system": platform.platform(terse=True), "processor": platform.machine()},
-        "log": found,
+        "log": said,
     }
 
 
@@ -213,8 +213,8 @@ def _compare_with_start(
     caveat = unchanged_since_start(moved)
     report["unchanged"] = caveat is not None
     if caveat is not None:
-        report["log"] = (caveat, *(each for each in report["log"] if each.code != "unchanged"))
-        report["warnings"] = [each.message for each in report["log"]]
+        report["log"] = (caveat, *(earlier for earlier in report["log"] if earlier.code != caveat.code))
+        report["warnings"] = [said.message for said in report["log"]]
 
 
 def precision_taken(folder: RunFolder) -> str | None:

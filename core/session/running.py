@@ -21,19 +21,16 @@ from core.engine.outputs import FullOutputs, collect_full, keep_outputs, outputs
 from core.errors import AppError, NonFiniteError
 from core.events import Emit, Event, Log, PhaseChanged, Progress, RunFailed, RunFinished
 from core.files import file_sha256
-from core.forget_list import read_forget_csv
 from core.job import Job, TuningPart
 from core.methods import get_method
 from core.models.architectures import network_key
 from core.parameters import Values, resolve
 from core.runs.checkpoints import list_checkpoints, load_checkpoint, save_checkpoint
-from core.runs.folder import FORGET, MODEL, RunFolder
+from core.runs.folder import MODEL, RunFolder
 from core.runs.recorder import Recorder
-from core.selection import Selection
 from core.session import results
-from core.session.baseline import DOUBTS, doubts_about
 from core.session.bench import Bench, Images
-from core.session.jobs import check_forget
+from core.session.caveats import DOUBTS, doubts_about
 from core.states import State
 
 
@@ -62,9 +59,8 @@ def run(
     from the last checkpoint, or from step 0 without one; a run that has a result is left as it is. A resume that is
     stopped before its first step ends as INTERRUPTED. Raises the AppError a run failed with, after recording it.
     """
-    state = State(folder.status().state)
-    if state in (State.FINISHED, State.STOPPED) and folder.has_result:
-        return state
+    if folder.is_done:
+        return State(folder.status().state)
     with folder.lock():
         folder.clear_leftovers()
         recorder = Recorder(folder)
@@ -166,7 +162,9 @@ class _Runner:
         dataset = bench.dataset
         if (idle := unused_gpu(bench.place)) is not None:
             self._log("warning", f"Running on the processor; {idle} is free. Use it from the next run on.", "cpu")
-        forget, weights = self._forget_set(job, dataset)
+        selection = self._folder.forget_set(dataset.train.labels.numpy(), dataset.classes)
+        forget = torch.from_numpy(selection.mask.copy())
+        weights = None if selection.weights is None else torch.from_numpy(selection.weights.copy())
         method = get_method(job.method)
         if weights is not None and job.kind == "unlearn" and not method.honours_weights:
             message = f"{method.title} does not use the forget list's weights: all images count 1."
@@ -188,15 +186,6 @@ class _Runner:
                 self._log(doubt.level, doubt.message, doubt.code)
         self._control.check()
         return _Prepared(job, setting, dataset, original, start)
-
-    def _forget_set(self, job: Job, dataset: Dataset) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Return the mask (n,) bool and the weights (n,) float64, None where all are 1."""
-        total = len(dataset.train)
-        if job.forget.mode == "none":
-            return torch.zeros(total, dtype=torch.bool), None
-        mask, weights = read_forget_csv(self._folder.file(FORGET), total)
-        check_forget(job, Selection(mask, dataset.train.labels.numpy(), dataset.classes, weights))
-        return torch.from_numpy(mask), None if weights is None else torch.from_numpy(weights)
 
     # -- results ---------------------------------------------------------------------------------------------------
 

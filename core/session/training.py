@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.data.dataset import Dataset
 from core.data.preprocessing import numbers_of
 from core.engine.control import Control
 from core.errors import AppError, InputError, StoppedError
 from core.events import Emit, Event, Progress, RunStarted, StepMetrics, Tell
-from core.forget_list import read_forget_csv
 from core.job import Job
 from core.jsonio import dumps, read_json
 from core.methods.retrain import RETRAIN, assumed_recipe
@@ -23,7 +21,7 @@ from core.models.architectures import network_key
 from core.models.card import read_card
 from core.parameters import resolve
 from core.places import models_home, references_home
-from core.runs.folder import CARD, FORGET, MODEL, MODEL_PT, RunFolder, list_runs
+from core.runs.folder import CARD, MODEL, MODEL_PT, RunFolder, list_runs
 from core.selection import Selection, resolve_classes
 from core.session.bench import Bench, DataOptions
 from core.session.chain import original_of
@@ -79,7 +77,8 @@ def train(
 
 def reference_job(folder: RunFolder, bench: Bench, seed: int) -> tuple[Job, Selection, str]:
     """Describe the retrained reference of a run: its job, what it leaves out, and where its recipe comes from."""
-    job, exclude = folder.job(), _forget_set(folder, bench.dataset)
+    job, dataset = folder.job(), bench.dataset
+    exclude = replace(folder.forget_set(dataset.train.labels.numpy(), dataset.classes), weights=None)
     recipe, source = recipe_of(job)
     bench = replace(bench, options=DataOptions.of(job.data)).on(job.device, job.precision, job.threads)
     reference = make_train_job(
@@ -88,11 +87,9 @@ def reference_job(folder: RunFolder, bench: Bench, seed: int) -> tuple[Job, Sele
     return reference, exclude, source
 
 
-def known_references(job: Job, seeds: Sequence[int] = range(1, 9)) -> list[Reference]:
-    """Return the finished retrained references of a job that are already on disk, by seed."""
-    source = recipe_of(job)[1]
-    folders = [(seed, reference_folder(job, seed)) for seed in seeds]
-    return [Reference(folder, seed, source) for seed, folder in folders if folder.has_result]
+def known_references(job: Job, seeds: Iterable[int] = range(1, 9)) -> dict[int, RunFolder]:
+    """Return the finished retrained references of a job's model and recipe that are already on disk, by seed."""
+    return {seed: folder for seed in seeds if (folder := reference_folder(job, seed)).has_result}
 
 
 def train_reference(folder: RunFolder, bench: Bench, seed: int, control: Control, emit: Emit) -> Reference:
@@ -104,9 +101,10 @@ def train_reference(folder: RunFolder, bench: Bench, seed: int, control: Control
     job, exclude, source = reference_job(folder, bench, seed)
     place = reference_folder(job, seed)
     if not place.has_result:
-        if not place.exists:
+        begun = place.exists
+        if not begun:
             create_run(place.path, job, exclude, bench.dataset)
-        state = run(place, control, emit, bench, resume=True)
+        state = run(place, control, emit, bench, resume=begun)
         if state is not State.FINISHED:
             _take_back(place)
             raise StoppedError("The training of the retrained reference was stopped", "Start it again to go on")
@@ -162,11 +160,6 @@ def _forgets_others(weights: Path, job: Job) -> bool:
     except (AppError, OSError):
         return False  # an exported file: only its card tells
     return bool(forgotten.sha256) and forgotten.sha256 != job.forget.sha256
-
-
-def _forget_set(folder: RunFolder, dataset: Dataset) -> Selection:
-    mask, _ = read_forget_csv(folder.file(FORGET), len(dataset.train))
-    return Selection(mask, dataset.train.labels.numpy(), dataset.classes)
 
 
 # -- the example: its model is trained by the application itself at first start, in a few seconds --------------------
@@ -287,12 +280,10 @@ def trained_references(job: Job) -> dict[int, RunFolder]:
 
     References for RMIA alone are left out.
     """
-    by_seed = {}
+    seeds = dict.fromkeys(other.seed for _, other in references_on_disk(job) if other.seed < FIRST_ATTACKER)
     with contextlib.suppress(AppError):
-        for folder, other in references_on_disk(job):
-            if other.seed < FIRST_ATTACKER and folder.has_result and folder.id == reference_key(job, other.seed):
-                by_seed[other.seed] = folder
-    return by_seed
+        return known_references(job, seeds)
+    return {}
 
 
 def seconds_to_retrain(job: Job) -> float | None:

@@ -39,7 +39,7 @@ from core.methods import get_method
 from core.methods.base import Method, SearchRange
 from core.parameters import Parameter, Values, resolve
 from core.places import cache_home
-from core.runs.folder import TUNING, RunFolder
+from core.runs.folder import MODEL, TUNING, RunFolder
 from core.selection import Selection
 from core.session.bench import Bench
 from core.session.chain import all_requests
@@ -326,9 +326,8 @@ class _Trials:
         self._images = train, test = dataclasses.replace(bench, opened_data=dataset).images(forget, weights)
         self._splits = Splits.of(dataset, forget)
         self.images = len(train)
-        references = known_references(job)
-        arch = job.model.user_code or job.model.architecture
-        opened = [bench.open_beside(reference.model, arch=arch) for reference in references]
+        references = known_references(job).values()
+        opened = [bench.open_beside(folder.file(MODEL), arch=job.model.builder) for folder in references]
         self.references = tuple(model.sha256 for model in opened)
         retrained = [bench.network(model) for model in opened]
         self.judge = Judge(self._splits, train, test, bench.network(bench.model), retrained)

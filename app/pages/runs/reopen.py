@@ -11,7 +11,7 @@ from app.workers.opening_job import Request
 from core.errors import AmbiguousModelError, NoTestPartError, UnsafeFileError
 from core.job import Job
 from core.models.trust import Trust
-from core.runs.folder import FORGET, MODEL, RunFolder
+from core.runs.folder import MODEL, RunFolder
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -109,8 +109,4 @@ class Reopening(QObject):
 
 
 def _selection(folder: RunFolder, dataset: Any) -> Any:
-    from core.forget_list import read_forget_csv
-    from core.selection import Selection
-
-    mask, _ = read_forget_csv(folder.file(FORGET), len(dataset.train))
-    return Selection(mask, dataset.train.labels.numpy(), dataset.classes)
+    return folder.forget_set(dataset.train.labels.numpy(), dataset.classes)

@@ -141,12 +141,12 @@ def test_an_earlier_list_that_is_gone_or_changed_is_refused(first, small, tmp_pa
     folder = ask(tmp_path / "one", first[0], chosen(small, 3))
     whole = folder.file(FORGET).read_text()
     folder.file(FORGET).write_text("\n".join(whole.splitlines()[:-1]) + "\n")
-    with pytest.raises(MismatchError, match="was changed after the run"):
+    with pytest.raises(MismatchError, match="was changed after the run was made"):
         chain_of(folder.path, small)
     header, *rows = whole.splitlines()
     kept = int(np.flatnonzero(small.train.labels.numpy() != 3)[0])  # another image in the place of one: the same length
     folder.file(FORGET).write_text("\n".join([header, f"{kept},,,1", *rows[1:]]) + "\n")
-    with pytest.raises(MismatchError, match="was changed after the run"):
+    with pytest.raises(MismatchError, match="was changed after the run was made"):
         chain_of(folder.path, small)
     folder.file(FORGET).unlink()
     with pytest.raises(InputError, match="must not come back"):
