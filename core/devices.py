@@ -18,22 +18,19 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """A device to compute on. Memory is in bytes, None where the system does not tell it."""
+    """A device to compute on."""
 
     id: str
     title: str
-    memory_total: int | None = None
-    memory_free: int | None = None
 
 
 def list_devices() -> list[DeviceInfo]:
-    """Return the usable devices, the one that `auto` chooses first. Creates a CUDA context where there is a GPU."""
+    """Return the usable devices, the one that `auto` chooses first."""
     import torch
 
-    devices = []
-    for index in range(torch.cuda.device_count()):
-        free, total = torch.cuda.mem_get_info(index)
-        devices.append(DeviceInfo(f"cuda:{index}", torch.cuda.get_device_name(index), total, free))
+    devices = [
+        DeviceInfo(f"cuda:{index}", torch.cuda.get_device_name(index)) for index in range(torch.cuda.device_count())
+    ]
     if torch.backends.mps.is_available():
         devices.append(DeviceInfo("mps", "Apple GPU"))
     devices.append(DeviceInfo("cpu", f"Processor, {physical_cores()} cores"))

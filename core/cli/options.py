@@ -196,10 +196,9 @@ def data_options(options: argparse.Namespace) -> DataOptions:
 
 def architecture_option(options: argparse.Namespace) -> str | None:
     """Return --arch; the file of user code is absolute."""
-    if not options.arch:
-        return None
-    file, colon, factory = options.arch.rpartition(":")
-    return f"{_absolute(file)}:{factory}" if colon and file.endswith(".py") else options.arch
+    from core.models.architectures import anchored
+
+    return anchored(options.arch, Path.cwd()) if options.arch else None
 
 
 def run_options(options: argparse.Namespace) -> dict[str, Any]:

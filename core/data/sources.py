@@ -23,7 +23,7 @@ from core.data.reading import DecodeOptions, Listing, are_photos, load_listing, 
 from core.data.setaside import set_aside
 from core.data.table import list_table, looks_like_table
 from core.data.tars import find_shards, list_shards
-from core.errors import InputError, MismatchError, NotFoundError, ParameterError, nearest
+from core.errors import InputError, MismatchError, NotFoundError, ParameterError, did_you_mean
 from core.events import Tell
 from core.jsonio import dumps, read_json
 
@@ -221,8 +221,8 @@ def _existing_path(spec: str, data_root: Path | str | None) -> Path:
             return candidate.absolute()
     if len(path.parts) > 1 or path.suffix:
         raise NotFoundError(f"There is no file or folder {path}", "Check the path")
-    alike = nearest(spec, (s.id for s in SOURCES))
-    hint = f"Did you mean {' or '.join(alike)}?" if alike else f"Known names: {', '.join(s.id for s in SOURCES)}"
+    names = [source.id for source in SOURCES]
+    hint = did_you_mean(spec, names) or f"Known names: {', '.join(names)}"
     raise NotFoundError(f"There is no data set, file or folder called {spec!r}", hint)
 
 

@@ -78,6 +78,12 @@ def is_user_code(arch: str) -> bool:
     return path.endswith(".py") and bool(factory)
 
 
+def anchored(arch: str, folder: Path) -> str:
+    """Return an `--arch` text as it is; the path of user code counts from `folder` and becomes absolute."""
+    file, _, factory = arch.rpartition(":")
+    return f"{(folder / Path(file).expanduser()).absolute()}:{factory}" if is_user_code(arch) else arch
+
+
 def architectures() -> tuple[Architecture, ...]:
     """Return all architectures except timm's, our own first."""
     return tuple(_registry().values())

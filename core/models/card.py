@@ -156,13 +156,11 @@ def _read_object(file: Path) -> dict[str, Any]:
 # --- how images are prepared ---------------------------------------------------------------------------------------
 
 
-def stated_preprocessing(path: Path | str) -> Preprocessing | None:
+def stated_preprocessing(weights: Path, card: Mapping[str, Any] | None, where: str) -> Preprocessing | None:
     """Return the preprocessing in a model's card, or in timm's config.json beside it; None where neither says it.
 
-    Raises InputError where it is damaged.
+    where: the card stands, in words. Raises InputError where it is damaged.
     """
-    weights = weights_file(Path(path))
-    card, where = card_of(weights)
     config = hub_config(weights)
     return preprocessing_in(card, where) or (_of_timm(config["pretrained_cfg"], "timm config") if config else None)
 

@@ -25,7 +25,7 @@ from core.models.architectures import (
     signature,
     times,
 )
-from core.models.card import card_of, check_files, preprocessing_in, weights_file
+from core.models.card import card_of, check_files, preprocessing_in, stated_preprocessing, weights_file
 from core.models.recognise import (
     Comparison,
     compare,
@@ -59,11 +59,6 @@ class OpenedModel:
     file: ModelFile  # what it was opened from
 
     @property
-    def trusted(self) -> bool:
-        """Whether its program code was allowed when it was opened, so that `build` may run it."""
-        return self.file.trust.code and bool(self.spec.user_code)
-
-    @property
     def evaluation_only(self) -> bool:
         """Whether the file is a program (TorchScript), which can be evaluated but not written back changed."""
         return self.form.format == "torchscript"
@@ -76,8 +71,11 @@ class OpenedModel:
                 "Save the state dict of the model it was made from and open that",
             )
 
-    def build(self, *, trust_code: bool = False) -> nn.Module:
-        """Build the network with these weights, in evaluation mode; the global generator is left as it was."""
+    def build(self) -> nn.Module:
+        """Build the network with these weights, in evaluation mode; the global generator is left as it was.
+
+        User code runs where it was trusted when the file was opened, else UnsafeFileError is raised.
+        """
         if not self.spec.user_code:
             module = build_on_meta(self.spec)  # drawing weights that are replaced takes seconds in some networks
             copies = {key: value.clone() for key, value in self.state_dict.items()}
@@ -85,7 +83,7 @@ class OpenedModel:
             if not any(value.is_meta for value in [*module.parameters(), *module.buffers()]):
                 return module.eval()
         with torch.random.fork_rng(devices=[]):
-            module = build_model(self.spec, trust_code=trust_code or self.trusted)
+            module = build_model(self.spec, trust_code=self.file.trust.code)
         module.load_state_dict(self.state_dict, strict=False)
         return module.eval()
 
@@ -94,7 +92,6 @@ class Stated(TypedDict, total=False):
     """What a caller states about a model; None is the same as leaving it out."""
 
     arch: str | None
-    num_classes: int | None
     in_channels: int | None
     input_size: Size | None
 
@@ -110,12 +107,16 @@ class ModelFile:
     where: str  # the card stands, in words
     trust: Trust
 
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        """How images are prepared, as the card says or timm's config.json beside the file; None where neither does."""
+        return stated_preprocessing(self.path, self.card, self.where)
+
     def opened(self, **stated: Unpack[Stated]) -> OpenedModel:
         """Find the model's network and settle its input.
 
         The architecture is `arch`, else what the model card says, else recognised from keys and shapes. What the caller
-        states (`arch`, `input_size`, `in_channels`, `num_classes`) is checked where the file tells, and used where it
-        does not.
+        states (`arch`, `input_size`, `in_channels`) is checked where the file tells, and used where it does not.
 
         Raises UnsafeFileError (user code would run), InputError (architecture not recognised or not fitting, no image
         classifier), AmbiguousModelError (several architectures fit) or MismatchError (card, file and what the caller
@@ -211,7 +212,7 @@ class _Opening:
         stem = next((shape[1] for shape in shapes.values() if len(shape) == 4), None)
         spec = ModelSpec(
             arch,
-            stated.get("num_classes") or card.get("num_classes") or heads[-1],
+            card.get("num_classes") or heads[-1],
             stem or stated.get("in_channels") or card.get("in_channels") or 3,
             tuple(stated.get("input_size") or card.get("input_size") or (224, 224)),
             user_code=arch,
@@ -232,12 +233,12 @@ class _Opening:
         told: whether the weights give the input size.
         """
         read, card, stated = spec, self.card, self.stated
-        self._agree(spec.num_classes, "outputs", card.get("num_classes"), stated.get("num_classes"))
+        self._agree("num_classes", spec.num_classes, "outputs")
         channels = card.get("in_channels") or stated.get("in_channels")
         if spec.architecture == "mlp" and channels:
             spec = _mlp_with_channels(spec, channels)
         else:
-            self._agree(spec.in_channels, "input channels", card.get("in_channels"), stated.get("in_channels"))
+            self._agree("in_channels", spec.in_channels, "input channels")
         # The card's size is binding; whether the data agrees with it is for check_fit.
         size = card.get("input_size") or stated.get("input_size")
         if size is not None:
@@ -250,11 +251,12 @@ class _Opening:
             )
         return spec
 
-    def _agree(self, real: int, words: str, in_card: int | None, stated: int | None) -> None:
+    def _agree(self, field: str, real: int, words: str) -> None:
         has = f"The model has {real} {words.removesuffix('s') if real == 1 else words}"
-        if in_card is not None and in_card != real:
+        in_card, stated = self.card.get(field), self.stated.get(field)
+        if in_card not in (None, real):
             raise MismatchError(f"{has}, {self.file.where} says {in_card}")
-        if stated is not None and stated != real:
+        if stated not in (None, real):
             raise MismatchError(f"{has}, not {stated}", "Open the model with data like what it was trained on")
 
 

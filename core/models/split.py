@@ -114,15 +114,11 @@ def _agree(whole: Tensor, parts: Tensor) -> bool:
 def _skipped(block: nn.Module, shape: torch.Size | None) -> Iterator[None]:
     """Make a block return its first input, or zeros of `shape` for each image, for a while."""
 
-    def zeros(*inputs: Any, **_: Any) -> Any:
-        return inputs[0].new_zeros((len(inputs[0]), *shape))  # type: ignore[misc]
+    def forward(*inputs: Any, **_: Any) -> Any:
+        return inputs[0] if shape is None else inputs[0].new_zeros((len(inputs[0]), *shape))
 
-    block.forward = _first_argument if shape is None else zeros
+    block.forward = forward
     try:
         yield
     finally:
         del block.forward  # the class's own again
-
-
-def _first_argument(*inputs: Any, **_: Any) -> Any:
-    return inputs[0]

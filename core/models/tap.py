@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -290,29 +291,17 @@ def _trace(module: nn.Module, names: list[str], input_shape: tuple[int, int, int
     with ExitStack() as hooks:
         hooks.enter_context(evaluating(module))
         for name in names:
-            note = functools.partial(_note, called, name)
-            hooks.enter_context(module.get_submodule(name).register_forward_pre_hook(note))
+            part = module.get_submodule(name)
+            hooks.enter_context(part.register_forward_pre_hook(lambda part, inputs, name=name: called.append(name)))
         for shape in _probe_shapes(module, input_shape):
-            for values in (meta, {}):
+            for values, device in ((meta, torch.device("meta")), ({}, next(module.parameters()).device)):
                 called.clear()
-                if _runs(module, values, shape):
+                images = torch.zeros((2, *shape), device=device)
+                # A foreign network may raise anything on a size it was not made for.
+                with contextlib.suppress(Exception):
+                    torch.func.functional_call(module, values, (images,))
                     return called
     return None
-
-
-def _note(called: list[str], name: str, module: nn.Module, inputs: Any) -> None:
-    called.append(name)
-
-
-def _runs(module: nn.Module, values: dict[str, Tensor], shape: tuple[int, ...]) -> bool:
-    """Whether two images pass through a network with `values` in place of its own parameters and buffers."""
-    first = next(iter(values.values()), None)
-    device = next(module.parameters()).device if first is None else first.device
-    try:
-        torch.func.functional_call(module, values, (torch.zeros((2, *shape), device=device),))
-    except Exception:  # a foreign network may raise anything on a size it was not made for
-        return False
-    return True
 
 
 def _probe_shapes(module: nn.Module, input_shape: tuple[int, int, int] | None) -> Iterator[tuple[int, ...]]:

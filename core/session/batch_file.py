@@ -30,6 +30,7 @@ from core.data.dataset import Dataset
 from core.data.named import find_source
 from core.errors import AppError, InputError, nearest
 from core.methods import get_method
+from core.models.architectures import anchored
 from core.parameters import resolve
 from core.seeds import parse_seeds
 from core.selection import Selection
@@ -199,10 +200,7 @@ class _Reader:
     def _arch(self) -> str | None:
         """Return the architecture; the file of user code starts at the batch file's folder, as all paths do."""
         arch = self._content.get("arch")
-        if not isinstance(arch, str):
-            return None
-        file, colon, factory = arch.rpartition(":")
-        return f"{self._file(file)}:{factory}" if colon and file.endswith(".py") else arch
+        return anchored(arch, self._home) if isinstance(arch, str) else None
 
     def _tables(self, name: str) -> list[Mapping[str, Any]]:
         entries = self._content.get(name, [])

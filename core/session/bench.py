@@ -25,7 +25,7 @@ from core.files import write_atomic
 from core.job import DataPart, Job, ModelPart
 from core.jsonio import dumps_pretty
 from core.models.architectures import ModelSpec, build_model, network_key
-from core.models.card import stated_preprocessing, usual_preprocessing
+from core.models.card import usual_preprocessing
 from core.models.checkpoint import ModelFile, OpenedModel, check_fit, read_model
 from core.models.tap import TappedModel
 from core.models.trust import NO_TRUST, Trust
@@ -126,7 +126,8 @@ class Bench:
         self, model: Path | str, data: str, options: DataOptions = DataOptions(), *, arch: str | None = None
     ) -> Bench:
         """Open a model file and a data set. Raises the AppErrors of both, and MismatchError where they do not fit."""
-        file, stated = read_model(model, self.trust), stated_preprocessing(model)
+        file = read_model(model, self.trust)
+        stated = file.preprocessing
         usual = None
         if stated is None and _may_be_photos(data):
             usual = usual_preprocessing(file.opened(arch=arch).spec)
@@ -145,7 +146,7 @@ class Bench:
         file, dataset = read_model(path, self.trust), self.opened_data
         if dataset is None:
             return dataclasses.replace(self, opened_model=file.opened(arch=arch), arch=arch)
-        stated = stated_preprocessing(path)
+        stated = file.preprocessing
         usual = None
         if stated is None and dataset.preprocessing.source in GUESSED:
             usual = usual_preprocessing(file.opened(arch=arch).spec)
@@ -162,7 +163,7 @@ class Bench:
         """
         model, stated, usual = self.opened_model, None, None
         if model is not None:
-            stated, usual = stated_preprocessing(model.path), usual_preprocessing(model.spec)
+            stated, usual = model.file.preprocessing, usual_preprocessing(model.spec)
         dataset = self._read_data(spec, options, stated, usual)
         if model is not None:
             model = _fitting(model.file, self.arch, dataset)

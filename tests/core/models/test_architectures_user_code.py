@@ -105,7 +105,7 @@ def test_weights_open_with_user_code(code, tmp_path):
     model = open_model(tmp_path / "net.pt", arch=f"{code}:net", trust_code=True)
     assert (model.spec.num_classes, model.spec.in_channels, model.spec.user_code) == (6, 2, f"{code}:net")
     x = torch.rand(2, 2, 8, 8)
-    assert torch.equal(model.build(trust_code=True)(x), module(x))
+    assert torch.equal(model.build()(x), module(x))
     with pytest.raises(UnsafeFileError):
         open_model(tmp_path / "net.pt", arch=f"{code}:net")
     with pytest.raises(InputError, match=r"do not fit the network of .*fixed: 2 other|do not fit .*3\.weight is 6x4"):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from core.data.preprocessing import IMAGENET_MEAN, Preprocessing
 from core.models.architectures import ModelSpec
-from core.models.card import stated_preprocessing, usual_preprocessing
+from core.models.card import card_of, stated_preprocessing, usual_preprocessing
 from core.session.bench import Bench, DataOptions
 
 TIMM = {"input_size": [3, 48, 48], "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25], "interpolation": "bicubic"}
@@ -92,7 +92,7 @@ def test_a_window_comes_to_the_same_in_either_order(photos, weights, model_first
 def test_timms_config_beside_the_weights_wins(photos, weights):
     config = {"architecture": "mobilenetv3_small_100", "num_classes": 2, "pretrained_cfg": TIMM}
     weights.with_name("config.json").write_text(json.dumps(config))
-    assert stated_preprocessing(weights).source == "timm config"
+    assert stated_preprocessing(weights, *card_of(weights)).source == "timm config"
     found = Bench().open(weights, str(photos)).dataset.preprocessing
     assert (found.size, found.std, found.interpolation) == ((48, 48), (0.25,) * 3, "bicubic")
     project = Bench().with_data(str(photos), DataOptions()).with_model(weights)
@@ -109,4 +109,4 @@ def test_what_the_user_says_wins_over_what_is_usual(photos, weights, tmp_path):
 def test_another_programs_config_says_nothing(weights):
     for content in ('{"architectures": ["ViT"]}', "[]", "{"):
         weights.with_name("config.json").write_text(content)
-        assert stated_preprocessing(weights) is None
+        assert stated_preprocessing(weights, *card_of(weights)) is None
