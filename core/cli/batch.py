@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from core.cli import options
+from core.cli.options import path
 from core.cli.output import Screen, facts, shown, table
 from core.cli.progress import Loading, RunProgress
 from core.cli.running import stop_on_interrupt
@@ -18,9 +19,13 @@ if TYPE_CHECKING:
 
 def declare_batch(parser: argparse.ArgumentParser) -> None:
     """Declare what `batch` takes."""
-    parser.add_argument("file", metavar="FILE", help="the batch file (TOML); the guide shows one")
-    parser.add_argument("--csv", metavar="FILE", help="write means over seeds as CSV, a row a method and forget set")
-    parser.add_argument("--out", required=True, metavar="DIR", help="a folder for the run folders and batch.json")
+    parser.add_argument("file", type=path, metavar="FILE", help="the batch file (TOML); the guide shows one")
+    parser.add_argument(
+        "--csv", type=path, metavar="FILE", help="write means over seeds as CSV, a row a method and forget set"
+    )
+    parser.add_argument(
+        "--out", required=True, type=path, metavar="DIR", help="a folder for the run folders and batch.json"
+    )
     options.add_trust(parser)
 
 
@@ -31,13 +36,11 @@ def run_batch(given: argparse.Namespace, screen: Screen) -> int:
     from core.session.batch import HEADER, BatchRun, csv_text, grouped
     from core.session.batch_file import read_batch
 
-    batch = read_batch(options.path_option(given.file))
-    out = options.path_option(given.out)
-    csv_file = options.path_option(given.csv) if given.csv else None
+    batch = read_batch(given.file)
     control = Control()
     with stop_on_interrupt(control):
         going = BatchRun(
-            batch, out, control, options.bench_option(given, Loading(screen), lambda: control.ending)
+            batch, given.out, control, options.bench_option(given, Loading(screen), lambda: control.ending)
         )
         total = len(going.items)
         for number, item in enumerate(going.items):
@@ -56,10 +59,10 @@ def run_batch(given: argparse.Namespace, screen: Screen) -> int:
     if len(groups) < len(going.rows):
         screen.say(f"Means over seeds\n\n{table(HEADER, [group.cells() for group in groups], left=2)}\n")
     outcomes = ", ".join(f"{count(number)} {outcome}" for outcome, number in document["counts"].items() if number)
-    screen.say(facts([("Runs", f"{plural(len(going.rows), 'run')}: {outcomes}"), ("Folder", shown(out))]))
-    if csv_file is not None:
-        write_atomic(csv_file, csv_text(groups).encode())
-        screen.say(f"CSV     {shown(csv_file)}")
+    screen.say(facts([("Runs", f"{plural(len(going.rows), 'run')}: {outcomes}"), ("Folder", shown(given.out))]))
+    if given.csv is not None:
+        write_atomic(given.csv, csv_text(groups).encode())
+        screen.say(f"CSV     {shown(given.csv)}")
     screen.document(document)
     return going.exit_code()
 

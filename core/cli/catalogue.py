@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from core.cli import options
+from core.cli.options import path
 from core.cli.output import Screen, facts, table, wrapped
 from core.verify.numbers import count
 
@@ -87,20 +87,19 @@ def _value(value: object) -> str:
 
 def declare_datasets(parser: argparse.ArgumentParser) -> None:
     """Declare what `datasets` takes."""
-    parser.add_argument("--data-root", default="", metavar="DIR", help="where they are looked for first")
+    parser.add_argument("--data-root", type=path, metavar="DIR", help="where they are looked for first")
 
 
 def run_datasets(given: argparse.Namespace, screen: Screen) -> int:
     """List the catalogue."""
     from core.data.sources import catalogue
 
-    root = options.path_option(given.data_root) if given.data_root else None
     rows: list[dict[str, Any]] = []
     for source in catalogue():
-        folder = source.find(root) if source.folders else None
+        folder = source.find(given.data_root) if source.folders else None
         rows.append({
             **{name: getattr(source, name) for name in ("id", "title", "summary", "classes", "channels", "size")},
-            "available": source.available(root),
+            "available": source.available(given.data_root),
             "folder": str(folder) if folder else None,
         })  # fmt: skip
     header = ("name", "data set", "on this machine", "classes", "channels", "size")

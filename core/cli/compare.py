@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.cli import options
+from core.cli.options import path
 from core.cli.output import Screen, shown, table, wrapped
 from core.errors import UsageError
 
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 
 def declare_compare(parser: argparse.ArgumentParser) -> None:
     """Declare what `compare` takes."""
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of finished runs, two or more")
-    parser.add_argument("--html", metavar="FILE", help="write the comparison as one self-contained page")
+    parser.add_argument("runs", nargs="+", type=path, metavar="RUN", help="folders of finished runs, two or more")
+    parser.add_argument(
+        "--html", type=path, metavar="FILE", help="write the comparison as one self-contained page"
+    )
 
 
 def run_compare(given: argparse.Namespace, screen: Screen) -> int:
@@ -37,19 +40,18 @@ def run_compare(given: argparse.Namespace, screen: Screen) -> int:
         if block.note:
             screen.say(wrapped(block.note))
     if given.html:
-        path = options.path_option(given.html)
-        write_atomic(path, render_comparison(comparison, _title(comparison)).encode())
-        screen.say(f"\nPage  {shown(path)}")
+        write_atomic(given.html, render_comparison(comparison, _title(comparison)).encode())
+        screen.say(f"\nPage  {shown(given.html)}")
     screen.document(comparison)
     return 0
 
 
-def _opened(texts: list[str]) -> list[Run]:
+def _opened(paths: list[Path]) -> list[Run]:
     """Read the runs' reports and jobs. Raises UsageError for fewer than two, InputError for one without a report."""
     from core.runs.folder import RunFolder
     from core.session.comparing import runs_of
 
-    folders = [RunFolder.open(options.path_option(text)) for text in texts]
+    folders = [RunFolder.open(path) for path in paths]
     if len({folder.path.resolve() for folder in folders}) < max(2, len(folders)):
         raise UsageError("`compare` takes two or more different runs", "Name their folders")
     return runs_of(folders)

@@ -48,7 +48,7 @@ def _references(given: list[tuple[str, str]]) -> dict[str, Any]:
     for name, text in given:
         if name in paths:
             raise UsageError(f"--reference {name} is given twice", "Name the second one retrained-2, for example")
-        path = options.path_option(text)
+        path = options.path(text)
         if not path.exists():
             raise NotFoundError(f"There is no file or folder {path}", "It is what --reference names")
         paths[name] = path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 
-from core.cli import options
+from core.cli.options import path
 from core.cli.output import Screen
 from core.cli.progress import Loading
 from core.cli.running import run_to_end, stop_on_interrupt
@@ -15,7 +15,7 @@ from core.verify.numbers import duration
 def declare_example(parser: argparse.ArgumentParser) -> None:
     """Declare what `example` takes."""
     group = parser.add_argument_group("run")
-    group.add_argument("--out", default="", metavar="DIR", help="the run folder (else one in the folder of runs)")
+    group.add_argument("--out", type=path, metavar="DIR", help="the run folder (else one in the folder of runs)")
     group.add_argument("--resume", action="store_true", help="go on with the run that DIR already holds")
 
 
@@ -33,8 +33,7 @@ def run_example(given: argparse.Namespace, screen: Screen) -> int:
 
     began = time.monotonic()
     name = f"example-{datetime.datetime.now():%Y%m%d-%H%M%S}"
-    out = options.path_option(given.out) if given.out else runs_home() / name
-    folder = RunFolder.wanted(out, resume=given.resume)
+    folder = RunFolder.wanted(given.out or runs_home() / name, resume=given.resume)
     control = Control()
     with stop_on_interrupt(control):
         example = open_example(control, Loading(screen))

@@ -13,13 +13,13 @@ FORMATS = ("same", "safetensors", "pt", "onnx", "pt2")  # core.models.formats.FO
 
 def declare_export(parser: argparse.ArgumentParser) -> None:
     """Declare what `export` takes."""
-    parser.add_argument("source", metavar="RUN|MODEL", help="a run folder, or a weights file")
+    parser.add_argument("source", type=options.path, metavar="RUN|MODEL", help="a run folder, or a weights file")
     group = parser.add_argument_group("result")
     group.add_argument(
         "--format", required=True, type=options.one_of(FORMATS), metavar="F",
         help="same (wrapper, keys and types of the file that came in), safetensors, pt, onnx or pt2",
     )  # fmt: skip
-    group.add_argument("--out", required=True, metavar="FILE", help="the file to write")
+    group.add_argument("--out", required=True, type=options.path, metavar="FILE", help="the file to write")
     group.add_argument("--force", action="store_true", help="replace the file where it exists")
     group.add_argument("--no-card", action="store_true", help="write no model card beside it")
     group.add_argument("--report", action="store_true", help="put a copy of the run's report beside it")
@@ -33,7 +33,7 @@ def run_export(given: argparse.Namespace, screen: Screen) -> int:
     from core.session.exporting import export
 
     result = export(
-        options.path_option(given.source), given.format, options.path_option(given.out),
+        given.source, given.format, given.out,
         options.bench_option(given, Loading(screen)), with_card=not given.no_card, with_report=given.report,
         with_forget_list=given.forget_list, overwrite=given.force, arch=options.architecture_option(given),
     )  # fmt: skip

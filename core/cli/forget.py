@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from core.cli.options import number, path_option
+from core.cli.options import number, path
 from core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _add_named(
         help=f"class to {verb}, by name or index; several, and repeatable",
     )  # fmt: skip
     group.add_argument(
-        f"--{prefix}-samples", default="", dest="forget_samples", metavar="FILE",
+        f"--{prefix}-samples", type=path, dest="forget_samples", metavar="FILE",
         help=f"list of samples to {verb}: one a line, by index, path or file name",
     )  # fmt: skip
     group.add_argument("--allow-missing", action="store_true", help="pass over lines of the list that match nothing")
@@ -56,9 +56,8 @@ def forget_selection(options: argparse.Namespace, dataset: Dataset, screen: Scre
 
     if options.forget_random is not None:
         return random_selection(dataset, options.forget_random, options.seed)
-    file = path_option(options.forget_samples) if options.forget_samples else None
     return named_selection(
-        dataset, options.forget_class, file, allow_missing=options.allow_missing, notice=screen.notice
+        dataset, options.forget_class, options.forget_samples, allow_missing=options.allow_missing, notice=screen.notice
     )
 
 

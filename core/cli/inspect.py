@@ -34,9 +34,11 @@ def declare_inspect(parser: argparse.ArgumentParser) -> None:
     options.add_data_options(parser.add_argument_group("data"))
     forget.add_forget(parser, "forget set, for what lies near it", random=False)
     near = parser.add_argument_group("what lies near the forget set")
-    near.add_argument("--model", default="", metavar="M", help="the model whose features and head are asked as well")
     near.add_argument(
-        "--with-similar", default="", metavar="FILE",
+        "--model", type=options.path, metavar="M", help="the model whose features and head are asked as well"
+    )
+    near.add_argument(
+        "--with-similar", type=options.path, metavar="FILE",
         help="write a forget list: the forget set, and kept images that look almost the same",
     )  # fmt: skip
     options.add_trust(parser)
@@ -87,7 +89,7 @@ def _near(given: argparse.Namespace, screen: Screen) -> int:
         screen.say(f"\n{near_text(near, dataset)}")
         document["near"] = near_dict(near, dataset, _IN_JSON)
     if given.with_similar:
-        document["written"] = _write(options.path_option(given.with_similar), selection, duplicates, dataset, screen)
+        document["written"] = _write(given.with_similar, selection, duplicates, dataset, screen)
     screen.document(document)
     return 0
 

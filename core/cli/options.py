@@ -94,6 +94,13 @@ def named_path(text: str) -> tuple[str, str]:
     return name, path
 
 
+def path(text: str) -> Path:
+    """Type of files and folders: a path as given, `~` expanded."""
+    if not text:
+        raise argparse.ArgumentTypeError("must name a file or folder, got nothing")
+    return Path(text).expanduser()
+
+
 # --- groups --------------------------------------------------------------------------------------------------------
 
 
@@ -120,7 +127,9 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
 def add_model(parser: argparse.ArgumentParser) -> None:
     """--model and --arch."""
     group = parser.add_argument_group("model")
-    group.add_argument("--model", required=True, metavar="FILE", help="weights file, or the folder of a run")
+    group.add_argument(
+        "--model", required=True, type=path, metavar="FILE", help="weights file, or the folder of a run"
+    )
     add_architecture(group)
 
 
@@ -169,7 +178,7 @@ def add_seed(group: argparse._ActionsContainer, text: str) -> None:
 def add_run(parser: argparse.ArgumentParser) -> None:
     """--out, --resume, --seed and what a run does beside its steps."""
     group = parser.add_argument_group("run")
-    group.add_argument("--out", required=True, metavar="DIR", help="the run folder to make")
+    group.add_argument("--out", required=True, type=path, metavar="DIR", help="the run folder to make")
     group.add_argument("--resume", action="store_true", help="go on with the run that DIR already holds")
     add_seed(group, "the same seed gives the same result")
     group.add_argument(
@@ -225,14 +234,9 @@ def open_both(
 ) -> Bench:
     """Open --model with `data`, or with --dataset."""
     return bench_option(options, tell, cancelled).open(
-        path_option(options.model), data or options.dataset, data_options(options), arch=architecture_option(options)
+        options.model, data or options.dataset, data_options(options), arch=architecture_option(options)
     )
 
 
-def path_option(text: str) -> Path:
-    """Return a path as given, `~` expanded."""
-    return Path(text).expanduser()
-
-
 def _absolute(text: str) -> str:
-    return str(path_option(text).absolute()) if text else ""
+    return str(path(text).absolute()) if text else ""

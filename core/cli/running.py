@@ -37,7 +37,7 @@ CHECK = (
 
 def declare_resume(parser: argparse.ArgumentParser) -> None:
     """Declare what `resume` takes."""
-    parser.add_argument("run", metavar="RUN", help="the run folder")
+    parser.add_argument("run", type=options.path, metavar="RUN", help="the run folder")
     options.add_trust(parser)
 
 
@@ -47,7 +47,7 @@ def run_resume(given: argparse.Namespace, screen: Screen) -> int:
     from core.runs.folder import RunFolder
     from core.session.library import check_resumable
 
-    folder = RunFolder.open(options.path_option(given.run))
+    folder = RunFolder.open(given.run)
     if not folder.is_done:
         check_resumable(folder.job())
     control = Control()

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from core.cli import options
+from core.cli.options import path
 from core.cli.output import Screen, bytes_text, facts, shown, table, wrapped
 from core.errors import RunError
 from core.runs.folder import RunFolder, list_runs
@@ -22,14 +22,16 @@ ALL = "all"
 
 def declare_runs(parser: argparse.ArgumentParser) -> None:
     """Declare what `runs` takes."""
-    parser.add_argument("folder", nargs="?", default="", metavar="DIR", help="default: where the window keeps its runs")
+    parser.add_argument(
+        "folder", nargs="?", type=path, metavar="DIR", help="default: where the window keeps its runs"
+    )
 
 
 def run_runs(given: argparse.Namespace, screen: Screen) -> int:
     """List the runs of DIR, newest first."""
     from core.places import runs_home
 
-    folder = options.path_option(given.folder) if given.folder else runs_home()
+    folder = given.folder or runs_home()
     folders = [] if not given.folder and not folder.is_dir() else list_runs(folder)
     rows = [describe_run(run) for run in folders]
     if rows:
@@ -58,7 +60,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 def declare_kept(parser: argparse.ArgumentParser) -> None:
     """Declare what `kept` takes."""
-    parser.add_argument("run", metavar="RUN", help="the folder of a run")
+    parser.add_argument("run", type=path, metavar="RUN", help="the folder of a run")
     parser.add_argument(
         "--remove", nargs="+", action="extend", default=[], metavar="ID",
         help="delete these kinds, named as in the first column, or `all` that can be removed",
@@ -69,7 +71,7 @@ def run_kept(given: argparse.Namespace, screen: Screen) -> int:
     """List what is kept of the run's forget images, or delete what --remove names and list what is left."""
     from core.session.kept import remove_kept, what_is_kept
 
-    folder = RunFolder.open(options.path_option(given.run))
+    folder = RunFolder.open(given.run)
     removed: Removed | None = None
     if given.remove:
         removable = [kind.id for kind in what_is_kept(folder).removable]

@@ -42,7 +42,7 @@ def run_train(given: argparse.Namespace, screen: Screen) -> int:
     arch = options.architecture_option(given) or ""
     if not is_user_code(arch):
         get_architecture(arch)
-    folder = RunFolder.wanted(options.path_option(given.out), resume=given.resume)
+    folder = RunFolder.wanted(given.out, resume=given.resume)
     data = options.data_options(given)
     control = Control()
     with stop_on_interrupt(control):

@@ -47,7 +47,7 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
     method = get_method(given.method)
     choose_device(given.device)
     resolve(method.parameters, method.preset(given.preset).values, settings, owner=method.id)
-    folder = RunFolder.wanted(options.path_option(given.out), resume=given.resume)
+    folder = RunFolder.wanted(given.out, resume=given.resume)
     resumed = folder.exists
     control = Control()
     with stop_on_interrupt(control):

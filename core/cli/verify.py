@@ -28,7 +28,7 @@ RANKS = ("partly", "close")
 
 def declare_verify(parser: argparse.ArgumentParser) -> None:
     """Declare what `verify` takes."""
-    parser.add_argument("run", metavar="RUN", help="the folder of a finished run")
+    parser.add_argument("run", type=options.path, metavar="RUN", help="the folder of a finished run")
     group = parser.add_argument_group("references")
     group.add_argument(
         "--retrained", nargs="+", action="extend", default=[], metavar="PATH",
@@ -48,7 +48,9 @@ def declare_verify(parser: argparse.ArgumentParser) -> None:
         "--require", type=options.one_of(RANKS), metavar="V",
         help="close or partly: exit with 6 where the verdict is below",
     )  # fmt: skip
-    group.add_argument("--sign", metavar="KEY", help="sign the report with this SSH key (needs ssh-keygen)")
+    group.add_argument(
+        "--sign", type=options.path, metavar="KEY", help="sign the report with this SSH key (needs ssh-keygen)"
+    )
     options.add_trust(parser)
 
 
@@ -62,11 +64,10 @@ def run_verify(given: argparse.Namespace, screen: Screen) -> int:
     from core.session.checking import check
     from core.session.report_files import check_key, sign_report
 
-    folder = RunFolder.open(options.path_option(given.run))
+    folder = RunFolder.open(given.run)
     brought = _brought(paths, folder)
-    key = options.path_option(given.sign) if given.sign else None
-    if key is not None:
-        check_key(key)
+    if given.sign is not None:
+        check_key(given.sign)
     seeds = _seeds(given, folder, bool(paths), screen)
     control = Control()
     try:
@@ -77,8 +78,8 @@ def run_verify(given: argparse.Namespace, screen: Screen) -> int:
             )  # fmt: skip
     except (Interrupted, StoppedError):
         raise StoppedError("The check was stopped", "Finished measures are kept; the same command goes on") from None
-    if key is not None:
-        sign_report(folder, key)
+    if given.sign is not None:
+        sign_report(folder, given.sign)
     screen.end_line()
     screen.say()
     screen.say(_text(folder, report))
@@ -97,7 +98,7 @@ def _brought(paths: list[str], folder: RunFolder) -> dict[str, Path]:
 
     brought: dict[str, Path] = {}
     for text in paths:
-        weights = reference_from(options.path_option(text), folder.job())
+        weights = reference_from(options.path(text), folder.job())
         name = weights.parent.name if weights.name == "model.safetensors" else weights.stem
         if weights in brought.values():
             raise UsageError(f"--retrained names {text} twice")
@@ -158,18 +159,21 @@ def _gaps(report: dict[str, Any]) -> str:
 
 def declare_verify_report(parser: argparse.ArgumentParser) -> None:
     """Declare what `verify-report` takes."""
-    parser.add_argument("file", metavar="FILE", help="report.json or report.html in a run folder, or the folder")
     parser.add_argument(
-        "--signers", metavar="FILE", help="require a signature by one of these (ssh-keygen's allowed_signers)"
+        "file", type=options.path, metavar="FILE", help="report.json or report.html in a run folder, or the folder"
     )
+    parser.add_argument(
+        "--signers", type=options.path, metavar="FILE",
+        help="require a signature by one of these (ssh-keygen's allowed_signers)",
+    )  # fmt: skip
 
 
 def run_verify_report(given: argparse.Namespace, screen: Screen) -> int:
     """Check the report's files."""
     from core.session.report_files import check_report_files, check_signature
 
-    report, hashes = check_report_files(options.path_option(given.file))
-    signature = check_signature(report, options.path_option(given.signers) if given.signers else None)
+    report, hashes = check_report_files(given.file)
+    signature = check_signature(report, given.signers)
     screen.say(facts((name, sha256) for name, sha256 in hashes.items()))
     removed = {name: noted["removed"] for name, noted in RunFolder(report.parent).removed().items() if "/" not in name}
     for name, when in removed.items():
