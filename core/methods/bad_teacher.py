@@ -29,14 +29,17 @@ def forget_weight(values: Values, facts: Facts) -> float:
 
 
 def imitate(out: StageOutput, batch: Batch, aux: Aux, values: Values, *, p: float) -> Terms:
-    """Divergence from the untrained network on forget rows and from the original on the others, weighed."""
+    """Return the weighed loss: forget images imitate the untrained network, the others the original.
+
+    p, 0..1: the weight of the untrained network.
+    """
     good = mean_over(divergence(out.logits, out.teacher, values.temperature), ~batch.forget)
     bad = mean_over(divergence(out.logits, out.untrained, values.temperature), batch.forget, batch.weights)
     return {"loss": (1 - p) * good + p * bad, "from the original": good, "from the untrained": bad}
 
 
 def plan(values: Values, facts: Facts) -> list[Train]:
-    """One stage over a share of the retain set with the forget set beside it."""
+    """Return one stage over a share of the retain set, with a batch of the forget set beside each of its batches."""
     return [
         contrasting(
             "imitate two teachers",

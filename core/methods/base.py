@@ -143,7 +143,7 @@ class Optimiser:
 
 @dataclass(frozen=True)
 class Length:
-    """How long a stage is: passes over the set it reads (fractions allowed), within bounds in steps; or steps."""
+    """How long a stage is: passes over the set it reads (fractions allowed) within bounds in steps; or just steps."""
 
     epochs: float = 0.0
     steps: int | None = None
@@ -160,7 +160,7 @@ class Length:
 
 @dataclass(frozen=True)
 class Train:
-    """A stage of optimiser steps on one set."""
+    """A stage of optimiser steps on one set of images; everything the engine has to know to take them."""
 
     name: str
     phase: str  # forget | recover | train: what the strip above the plots shows
@@ -200,7 +200,7 @@ class Alternate:
 
 @dataclass(frozen=True)
 class Edit:
-    """A one-shot change of weights. Computes first, writes in its last act, so that it can be repeated.
+    """A change of weights at one go. It computes first and writes last, so that it can be interrupted and repeated.
 
     What it returns is added to the constants (`aux`) of the stages after it. `looks` and `gradients` say for an
     estimate of its time how many images go forward through the network, and how many forward and back.

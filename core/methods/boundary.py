@@ -78,12 +78,12 @@ def nearest_wrong(networks: Networks, batch: Batch, aux: Aux, values: Values) ->
 
 
 def toward_labels(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
-    """Cross-entropy on the labels the batch was given, each image by its weight."""
+    """Return the cross-entropy on the labels that `nearest_wrong` gave the batch, each image by its weight."""
     return {"loss": mean_of(cross_entropies(out.logits, batch.labels), batch.weights)}
 
 
 def shrink(values: Values, facts: Facts) -> list[Train]:
-    """One stage over the forget set."""
+    """Return one stage over the forget set, whose images get the nearest class that stays as their label."""
     return [
         forgetting(
             "shrink the class",
@@ -146,14 +146,14 @@ def extra_row(context: Context) -> Aux:
 
 
 def toward_extra(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
-    """Cross-entropy toward the extra class, the last of K + 1."""
+    """Return the cross-entropy toward the extra class, the last of K + 1, each image by its weight."""
     extended = torch.cat([out.logits, (out.features @ aux["extra_row"])[:, None]], dim=1)
     target = torch.full_like(batch.labels, out.logits.shape[1])
     return {"loss": mean_of(cross_entropies(extended, target), batch.weights)}
 
 
 def expand(values: Values, facts: Facts) -> list[Train]:
-    """One stage over the forget set."""
+    """Return one stage over the forget set, toward a class that the network does not have."""
     return [forgetting("expand into an extra class", toward_extra, values, refresh=extra_row)]
 
 

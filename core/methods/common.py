@@ -104,7 +104,7 @@ def optimiser_parameters(
 
 
 def optimiser_of(values: Values, *, lr: float | None = None, span: str = "stage") -> Optimiser:
-    """Build the optimiser that `optimiser_parameters` describe; `lr` replaces the declared step size."""
+    """Return the optimiser that the values of `optimiser_parameters` describe; `lr` replaces the declared step size."""
     return Optimiser(
         values.optimiser,
         values.lr if lr is None else lr,
@@ -117,13 +117,13 @@ def optimiser_of(values: Values, *, lr: float | None = None, span: str = "stage"
 
 
 def in_shapes(flat: torch.Tensor, like: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Cut a vector into tensors by name, in the order and the shapes of `like`."""
+    """Return the vector `flat`, (d,), cut into tensors by name in the order and the shapes of `like`."""
     parts = flat.split([value.numel() for value in like.values()])
     return {name: part.reshape(value.shape) for (name, value), part in zip(like.items(), parts, strict=True)}
 
 
 def classification(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
-    """Cross-entropy on the true labels."""
+    """Return the cross-entropy on the batch's labels."""
     return {"loss": F.cross_entropy(out.logits, batch.labels)}
 
 

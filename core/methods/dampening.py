@@ -69,7 +69,7 @@ def dampened(
 
 
 def dampen(context: Context, importance: Measure) -> None:
-    """Dampen the network's weights by importances of this kind."""
+    """Change the network: shrink the weights that this kind of importance chooses, with the given or searched alpha."""
     values, facts = context.values, context.facts
     limit = values.importance_samples or None
     on_all, on_forget = importance(context, "all", limit), importance(context, "forget", limit)

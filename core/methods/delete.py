@@ -15,13 +15,13 @@ DISTILLATION = Group("Distillation")
 
 
 def imitate_without_the_class(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
-    """Divergence from the original's outputs without the true class."""
+    """Return the divergence from the original's outputs in which the true class, or all forgotten ones, are hidden."""
     hidden = hidden_classes(values.mask, out.logits, batch.labels, aux["forget_classes"])
     return {"loss": masked_distillation(out.logits, out.teacher, hidden, values.temperature, weights=batch.weights)}
 
 
 def plan(values: Values, facts: Facts) -> list[Train]:
-    """One stage on the forget set alone."""
+    """Return one stage over the forget set alone."""
     return [
         forgetting(
             "distil without the class",

@@ -10,7 +10,7 @@ TRAINING = Group("Training")
 
 
 def plan(values: Values, facts: Facts) -> list[Train]:
-    """Train on the retain set from the original weights."""
+    """Return passes over the retain set that go on from the original's weights."""
     return [keeping("fine-tune", values)]
 
 

@@ -62,7 +62,7 @@ def noise(context: Context, fisher: dict[str, torch.Tensor]) -> dict[str, torch.
 
 
 def scatter(context: Context) -> None:
-    """Add the noise; then, where asked for, replace the head's rows of the forgotten classes."""
+    """Change the network: add the noise and, where asked for, replace the head's rows of the forgotten classes."""
     values = context.values
     unit = noise(context, information(context, values.samples or None, values.labels))
     before = weights_of(context)

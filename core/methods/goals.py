@@ -78,7 +78,7 @@ def look(context: Context) -> Aux:
 
 
 def reached(context: Context) -> bool:
-    """Stop rule: no goal is open."""
+    """Tell whether the run may end: no goal was open at the last look."""
     return not bool(context.aux[OPEN].any())
 
 

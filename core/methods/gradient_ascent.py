@@ -18,14 +18,14 @@ ASCENT = Group("Ascent")
 
 
 def ascend(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
-    """Minus the cross-entropy; an image above the ceiling, or of a kind that reached its goal, pulls no further."""
+    """Return minus the cross-entropy; an image above the ceiling, or of a kind at its goal, has no gradient."""
     rows = cross_entropies(out.logits, batch.labels)
     risen = rows.clamp(max=values.ceiling) if values.ceiling > 0 else rows
     return {"loss": -mean_of(risen, pull(batch, aux)), "forget cross-entropy": rows.mean()}
 
 
 def plan(values: Values, facts: Facts) -> list[Train]:
-    """Passes over the forget set until the goal is reached."""
+    """Return passes over the forget set that end at the goal."""
     return [until_goal(forgetting("ascend", ascend, values), values, facts)]
 
 

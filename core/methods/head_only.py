@@ -19,7 +19,10 @@ SILENCED = -1.0e4
 
 
 def silence_head(context: Context) -> None:
-    """Make the head never name a forgotten class, in a way that survives export: plain weights, no extra layer."""
+    """Change the head's weights so that it never names a forgotten class: no extra layer, so that it survives export.
+
+    Raises RunError where no whole class goes, or the head has no row of weights for each class.
+    """
     classes = torch.tensor(context.forget_classes, dtype=torch.int64)
     if len(classes) == 0:
         raise RunError("The head-only control needs at least one whole class to forget")
@@ -54,12 +57,12 @@ def silent_row(weight: torch.Tensor, features: torch.Tensor, forget_classes: tup
 
 
 def distil(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
-    """KL of the original's ranking without the forgotten classes to the head's outputs."""
+    """Return the divergence of the head's outputs from the original's with the forgotten classes hidden."""
     return {"loss": masked_distillation(out.logits, out.teacher, columns(out.logits, aux["forget_classes"]))}
 
 
 def plan(values: Values, facts: Facts) -> list[Stage]:
-    """Mask the rows in one act, or train only the head on masked distillation."""
+    """Return the edit that silences the rows, or a stage that trains the head on the original's masked outputs."""
     if values.variant == "mask":
         return [Edit("silence the head", silence_head)]
     return [

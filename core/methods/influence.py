@@ -83,7 +83,7 @@ def single_gradients(context: Context, limit: int | None) -> Rows:
 
 
 def step_away(context: Context) -> None:
-    """Take the step, with a scale that images to keep bear."""
+    """Change the network: take the step, with the given scale or one that images to keep bear."""
     values = context.values
     before = weights_of(context)
     wanted = removal(context)

@@ -47,7 +47,7 @@ def penalty_weight(values: Values, progress: float) -> float:
 
 
 def sparse_classification(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
-    """Cross-entropy and the L1 norm of what is trained, normalisation layers left out."""
+    """Return the cross-entropy plus the weighted L1 norm of what is trained, normalisation layers left out."""
     classification = F.cross_entropy(out.logits, batch.labels)
     sizes = [p.abs().sum() for name, p in out.parameters.items() if f"norm/{name}" not in aux]
     penalty = penalty_weight(values, out.progress) * torch.stack(sizes).sum()
@@ -55,7 +55,7 @@ def sparse_classification(out: StageOutput, batch: Batch, aux: Aux, values: Valu
 
 
 def plan(values: Values, facts: Facts) -> list[Train]:
-    """One stage on the retain set, in the order all methods share."""
+    """Return one stage over the retain set, in the order that all methods share."""
     return [
         keeping(
             "fine-tune under the penalty",

@@ -32,9 +32,9 @@ def with_noisy_copies(networks: Networks, batch: Batch, aux: Aux, values: Values
 
 
 def smoothness(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
-    """Mean quotient of output and input distances between each image and its copies, each image by its weight.
+    """Return the mean over images of how far outputs move for each unit that a noisy copy is away from its image.
 
-    The copies' outputs carry no gradient: the stage names them as constants.
+    Each image counts by its weight. The copies' outputs have no gradient: the stage names them as constants.
     """
     n = len(batch) // (values.copies + 1)
     clean, noisy = out.logits[:n], out.logits[n:]
@@ -47,7 +47,7 @@ def smoothness(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Term
 
 
 def plan(values: Values, facts: Facts) -> list[Train]:
-    """Passes over the forget set until the goal is reached."""
+    """Return passes over the forget set with noisy copies, which end at the goal."""
     stage = forgetting(
         "smooth around the forget set", smoothness, values, prepare=with_noisy_copies, copies=values.copies
     )

@@ -35,7 +35,7 @@ def masked_distillation(
     direction: str = "forward",
     weights: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Mean KL between the teacher's renormalised ranking of the classes not hidden and the student; 0-d, >= 0.
+    """Return the mean divergence of the student from the teacher without its hidden classes: 0-d, >= 0.
 
     forward: KL(softmax(mask(teacher)/T) || softmax(student/T)) * T^2; reverse: the student first, over the classes
     not hidden plus a term for probability left on hidden ones. logits, teacher: (n, K); hidden: (n, K) bool;
@@ -60,14 +60,14 @@ def cross_entropies(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 
 def divergence(logits: torch.Tensor, teacher: torch.Tensor, temperature: float = 1.0) -> torch.Tensor:
-    """KL(softmax(teacher/T) || softmax(logits/T)) of each row, times T^2: (n,), >= 0. logits, teacher: (n, K)."""
+    """Return KL(softmax(teacher/T) || softmax(logits/T)) of each row times T^2, (n,), >= 0. logits, teacher: (n, K)."""
     target = F.softmax(teacher / temperature, dim=1)
     student = F.log_softmax(logits / temperature, dim=1)
     return F.kl_div(student, target, reduction="none").sum(dim=1) * temperature**2
 
 
 def mean_of(rows: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
-    """Mean of (n,) numbers, each times its weight: a sample of weight 2 counts like two samples, 0 not at all.
+    """Return the mean of (n,) numbers, each times its weight: one of weight 2 counts like two, 0 not at all.
 
     Divided by n and not by the sum of weights, so that the other samples count the same whatever one of them weighs.
     """
@@ -75,7 +75,7 @@ def mean_of(rows: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Te
 
 
 def mean_over(rows: torch.Tensor, chosen: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
-    """`mean_of` the chosen rows only; 0 where none is chosen. rows, weights: (n,); chosen: (n,) bool.
+    """Return `mean_of` the chosen rows only, 0 where none is chosen. rows, weights: (n,); chosen: (n,) bool.
 
     As sums, because picking rows by a mask would make a GPU wait for their number.
     """
@@ -102,7 +102,5 @@ def quantile_matching(
     high = (low + 1).clamp(max=m - 1)
     quantiles = torch.lerp(reference[low], reference[high], (ranks - low).clamp(0, 1))
     order = key.detach().argsort()
-    ranked = torch.where(
-        place < chosen.sum(), losses[order], quantiles
-    )  # rows left out: no distance, whatever the loss
+    ranked = torch.where(place < chosen.sum(), losses[order], quantiles)  # no distance where left out
     return ((ranked - quantiles).square() * weights[order]).sum() / n

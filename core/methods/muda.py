@@ -103,7 +103,7 @@ def retain_basis(context: Context) -> Aux:
 
 
 def fresh_tail(context: Context) -> None:
-    """Draw the last blocks anew, or mix what they know with fresh weights: old · share + new · (1 − share).
+    """Change the last blocks: fresh weights, or old · share + new · (1 − share) where a share of the old ones is kept.
 
     What the tail knew of the forget set goes with its weights; the retain set teaches it again. (Re-initialising the
     last blocks: EU-k, Goel et al. 2022, arXiv 2201.06640; mixing: shrink and perturb, Ash and Adams 2020, arXiv
@@ -143,7 +143,7 @@ def alignment_terms(out: StageOutput, weights: torch.Tensor, aux: Aux) -> torch.
 
 
 def forget(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
-    """Loss of the forget phase, each image by its kind.
+    """Return the terms of the forget phase's loss, each image by its kind.
 
     Features of images whose class goes are aligned, and the teacher's ranking is hidden for them; losses of images that
     go alone are moved to where unseen losses lie, and the teacher is the plain original.
@@ -165,7 +165,7 @@ def forget(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
 
 
 def recover(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
-    """Loss of the recover phase."""
+    """Return the terms of the recover phase's loss: labels, and the original without the forgotten classes."""
     terms = {"classification": F.cross_entropy(out.logits, batch.labels)}
     if values.w_kd > 0:
         hidden = columns(out.logits, aux["forget_classes"])
@@ -176,7 +176,7 @@ def recover(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
 
 
 def forgotten(context: Context) -> bool:
-    """Stop rule: whole classes at their goals of accuracy and alignment, single images no more right than unseen."""
+    """Tell whether whole classes are at their goals of accuracy and alignment, and single images as wrong as unseen."""
     values = context.values
     if context.facts.single_images:
         goal = max(values.stop_accuracy, context.accuracy("unseen", limit=STOP_SAMPLES))

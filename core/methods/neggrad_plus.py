@@ -30,7 +30,7 @@ def retain_weight(values: Values, facts: Facts) -> float:
 
 
 def contrast(out: StageOutput, batch: Batch, aux: Aux, values: Values, *, a: float) -> Terms:
-    """Weigh both sets: a * CE(retain rows) - (1 - a) * CE(forget rows); above the ceiling a row pulls no further."""
+    """Return a * CE(retain rows) - (1 - a) * CE(forget rows), forget rows above their ceiling without gradient."""
     rows = cross_entropies(out.logits, batch.labels)
     risen = capped(rows, batch, values)
     retain = mean_over(rows, ~batch.forget)
@@ -47,7 +47,7 @@ def capped(rows: torch.Tensor, batch: Batch, values: Values) -> torch.Tensor:
 
 
 def plan(values: Values, facts: Facts) -> list[Train]:
-    """One stage over the retain set with the forget set beside it."""
+    """Return one stage over the retain set, with a batch of the forget set beside each of its batches."""
     return [contrasting("descend and ascend", partial(contrast, a=retain_weight(values, facts)), values)]
 
 

@@ -61,7 +61,7 @@ def head_weight(context: Context) -> nn.Parameter:
 
 
 def fold(weight: nn.Parameter, projection: torch.Tensor) -> None:
-    """Replace the weight W by W P, computed in float64. projection: (C, C), which maps features to features."""
+    """Write W P into the weight W, computed in float64. projection: P, (C, C), which maps features to features."""
     folded = weight.detach().flatten(1).double() @ projection.to(weight.device, torch.float64)
     with torch.no_grad():
         weight.copy_(folded.reshape(weight.shape))
@@ -73,7 +73,7 @@ def complement(directions: torch.Tensor) -> torch.Tensor:
 
 
 def erase(context: Context) -> None:
-    """Drop the leading forget directions from what the head sees."""
+    """Change the head: it no longer sees the leading directions of the forget set's features."""
     weight = head_weight(context)
     matrix = gram(context.features("forget"))
     count = dropped(len(matrix), context.values.share, len(context.forget_classes))
@@ -87,7 +87,7 @@ def dropped(width: int, share: float, classes: int) -> int:
 
 
 def erasing(values: Values, facts: Facts) -> list[Edit]:
-    """One change of the head."""
+    """Return the edit of the head, with the images it looks at."""
     return [Edit("erase", erase, looks=facts.forget + CHECKED)]
 
 
@@ -131,7 +131,7 @@ ESC = Method(
 
 
 def project(context: Context) -> None:
-    """Drop the directions with most forget energy per retain energy from what the head sees."""
+    """Change the head: it no longer sees the directions with most forget energy for each unit of retain energy."""
     values = context.values
     weight = head_weight(context)
     limit = values.samples or None
@@ -171,7 +171,7 @@ def discriminating_projection(
 
 
 def projecting(values: Values, facts: Facts) -> list[Edit]:
-    """One change of the head."""
+    """Return the edit of the head, with the images it looks at."""
     return [Edit("project", project, looks=facts.forget + facts.retain + CHECKED)]
 
 

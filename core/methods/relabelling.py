@@ -99,7 +99,7 @@ def wrong_labels(labels: torch.Tensor, ids: torch.Tensor, aux: Aux) -> torch.Ten
 
 
 def relabelled(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
-    """Cross-entropy with wrong labels on forget samples and true ones on the others."""
+    """Return the cross-entropy with wrong labels on forget samples and true ones on the others, each by its weight."""
     labels = torch.where(batch.forget, wrong_labels(batch.labels, batch.ids, aux), batch.labels)
     return {"loss": mean_of(cross_entropies(out.logits, labels), batch.weights)}
 

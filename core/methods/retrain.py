@@ -32,7 +32,7 @@ def assumed_recipe(images: int) -> dict[str, Any]:
 
 
 def plan(values: Values, facts: Facts) -> list[Train]:
-    """Pass after pass over the same stream of samples for original and retrained ("order with holes")."""
+    """Return passes over the retain set in the original's order, in which forget images leave holes."""
     return [keeping("train", values, phase="train")]
 
 

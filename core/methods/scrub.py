@@ -50,12 +50,12 @@ FEWEST_PASSES = 2  # before a goal ends a run: the first leaves small networks f
 
 
 def leave(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
-    """Minus the divergence from the original: what a max pass minimises."""
+    """Return minus the divergence from the original, each image by its weight: what a max pass lowers."""
     return {"loss": -mean_of(divergence(out.logits, out.teacher, values.temperature), batch.weights)}
 
 
 def stay(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
-    """Cross-entropy and divergence from the original, weighed: what a min pass minimises."""
+    """Return the weighed sum of cross-entropy and divergence from the original: what a min pass lowers."""
     classification = F.cross_entropy(out.logits, batch.labels)
     distillation = divergence(out.logits, out.teacher, values.temperature).mean()
     return {
@@ -103,7 +103,7 @@ def nearest_snapshot(errors: dict[int, float], goal: float) -> int:
 
 
 def rewind(context: Context) -> None:
-    """Go back to the snapshot that errs on single images as the network now errs on unseen images of their classes.
+    """Load the snapshot that errs on single images as the final network errs on unseen images of their classes.
 
     Where classes go too, only snapshots take part that have forgotten them, or have come nearest to it.
     """
@@ -155,7 +155,7 @@ def wrong_enough(context: Context) -> bool:
 
 
 def done(context: Context) -> bool:
-    """Stop rule: the forget set is wrong enough, and images to keep are about as right as they were."""
+    """Tell whether the run may end: the forget set is wrong enough, and retain accuracy within `max_drop` of before."""
     if not wrong_enough(context):
         return False
     return context.accuracy("retain", limit=GOAL_SAMPLES) >= float(context.aux[RETAIN]) - context.values.max_drop

@@ -29,7 +29,7 @@ Weights = Mapping[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Found:
-    """A strength that was tried, the weights it gives by name, the retain accuracy and the `excess` (0..1) of these."""
+    """A strength that was tried: the weights it gives by name, and retain accuracy and `excess` (0..1) with them."""
 
     strength: float
     weights: Weights

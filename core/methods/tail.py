@@ -46,7 +46,7 @@ def explain_tail(values: Values, facts: Facts) -> tuple[str, ...]:
 
 
 def fine_tune(values: Values, facts: Facts) -> list[Train]:
-    """Train the tail from the original weights."""
+    """Return one stage that trains the tail from the original's weights."""
     return [tail_stage(f"fine-tune the last {values.k} blocks", values)]
 
 
@@ -94,7 +94,7 @@ def forget_tail(context: Context) -> None:
 
 
 def relearn(values: Values, facts: Facts) -> list[Stage]:
-    """Fresh weights for the tail, then passes over the retain set."""
+    """Return the edit that gives the tail fresh weights, and the stage that trains it."""
     return [
         Edit("fresh weights for the last blocks", forget_tail),
         tail_stage(f"train the last {values.k} blocks", values),

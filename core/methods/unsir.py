@@ -71,7 +71,7 @@ def with_noise(networks: Networks, batch: Batch, aux: Aux, values: Values) -> Ba
 
 
 def plan(values: Values, facts: Facts) -> list[Train]:
-    """Impair on retain images and noise, then repair on the same retain images."""
+    """Return the impair stage, on retain images and noise, and the repair stage, on the same retain images alone."""
     return [
         forgetting(
             "impair with noise",

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+import core.methods
 from core.engine.control import Control
 from core.errors import ParameterError
 from core.events import Evaluation, StepMetrics
@@ -200,6 +201,10 @@ def test_refuses_every_invalid_value_by_name(method, parameter, value):
         resolve(method.parameters, {parameter.name: value})
     assert parameter.name in str(caught.value)
     assert repr(value) in str(caught.value)
+
+
+def test_no_id_is_registered_twice():
+    assert list(METHODS) == [method.id for method in core.methods._ALL]
 
 
 def test_reports_all_wrong_parameters_at_once_with_the_nearest_name():
