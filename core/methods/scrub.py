@@ -121,7 +121,7 @@ def rewind(context: Context) -> None:
     eligible = errors
     if CLASSES in now:
         right = after_each_pass(CLASSES)
-        enough = max(context.values.stop_accuracy, min(right.values()))
+        enough = max(context.values.stop_accuracy, min(right.values())) + 1e-6  # snapshots hold float32
         eligible = {number: errors[number] for number in errors if right[number] <= enough}
     chosen = nearest_snapshot(eligible, goal)
     context.say(

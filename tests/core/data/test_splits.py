@@ -8,7 +8,7 @@ import hashlib
 import torch
 
 from core.data.dataset import ImageSet
-from core.data.splits import Splits, evaluation_half
+from core.data.splits import Splits, evaluation_half, stratified
 from tests.core.toy import DATA
 
 
@@ -46,3 +46,15 @@ def test_halves_that_hold_every_class_are_those_of_the_hash_alone():
     rows = DATA.test.images.numpy()
     plain = [hashlib.blake2b(row.tobytes(), digest_size=1).digest()[0] & 1 == 1 for row in rows]
     assert evaluation_half(DATA.test).tolist() == plain
+
+
+def test_a_stratified_part_has_the_share_of_every_class_rounded():
+    labels = torch.tensor([0] * 60 + [1] * 36 + [2] * 2 + [3] * 40)
+    ids = torch.nonzero(labels != 3).flatten()
+    chosen = stratified(labels, ids, 49, seed=1)  # half of them
+    assert torch.bincount(labels[chosen], minlength=4).tolist() == [30, 18, 1, 0]
+    assert torch.bincount(labels[stratified(labels, ids, 46, seed=1)], minlength=4).tolist() == [28, 17, 1, 0]
+    assert bool((chosen.diff() > 0).all()) and set(chosen.tolist()) <= set(ids.tolist())
+    assert torch.equal(chosen, stratified(labels, ids, 49, seed=1))
+    assert not torch.equal(chosen, stratified(labels, ids, 49, seed=2))
+    assert stratified(labels, ids, 98, seed=1) is ids

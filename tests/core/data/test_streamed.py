@@ -251,6 +251,18 @@ def test_rows_whose_arrival_on_disk_is_not_noted_are_decoded_again(tmp_path):
     assert np.array_equal(other.read(np.array([1, 1])), np.stack([image, image]))
 
 
+def test_rows_are_those_of_the_same_files_decoded_in_the_same_way():
+    digests, image = np.arange(64, dtype=np.uint8).reshape(2, 32), np.full((3, 3, 3), 9, dtype=np.uint8)
+    form = Form((3, 3), 3)
+    cache = DecodedCache.open(digests, form)
+    cache.write(0, image)
+    cache.flush()
+    assert DecodedCache.open(digests, form).has(np.arange(2)).tolist() == [True, False]
+    for other in (Form((3, 3), 3, "bicubic"), Form((9, 1), 3), Form((3, 9), 1)):
+        assert not DecodedCache.open(digests, other).has(np.arange(2)).any(), other
+    assert not DecodedCache.open(digests[::-1].copy(), form).has(np.arange(2)).any()
+
+
 def test_the_limit_keeps_the_first_rows_and_removes_what_was_used_longest_ago(own_folders, monkeypatch):
     monkeypatch.setenv("UNLEARN_STUDIO_DECODED", str(3 * 2**20 / 2**30))
     form, side = Form((512, 512), 1), np.zeros((512, 512, 1), dtype=np.uint8)  # 256 KB an image: 12 fit

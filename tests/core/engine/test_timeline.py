@@ -128,3 +128,13 @@ def test_a_single_image_left_over_joins_the_batch_before(size, batch, expected):
         == list(range(size))
     )
     assert size == 1 or batch == 1 or min(map(len, found)) > 1
+
+
+def test_constants_of_parts_that_take_turns_are_due_after_so_many_rounds():
+    refresh = lambda context: {}  # noqa: E731
+    forget = _train("forget", "forget", length=Length(steps=8), batch=10, refresh=refresh, refresh_every=2)
+    recover = _train("recover", "retain", length=Length(steps=8), batch=10)
+    (both,) = Timeline([Alternate("both", (forget, recover))], SIZES).segments
+    assert [taken for taken in range(both.steps) if both.renewed(taken)] == [4, 8, 12]
+    (alone,) = Timeline([forget], SIZES).segments
+    assert [taken for taken in range(alone.steps) if alone.renewed(taken)] == [2, 4, 6]

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from core.engine.passes import SetPasses
 from core.methods import get_method
 from core.methods.base import Facts, StageOutput
+from core.methods.goals import GOALS, judges_by_unseen
 from core.methods.gradient_ascent import ascend, plan
 from core.parameters import resolve
 from tests.core.toy import make_engine, make_experiment, rows_of, run_to_end, weights
@@ -99,3 +100,13 @@ def test_a_stage_has_the_steps_of_the_passes_asked_for(epochs, batch, checks, st
     values = resolve(PARAMETERS, {"epochs": epochs, "batch": batch, "checks": checks})
     (stage,) = plan(values, Facts(20, 0, 60, 4))
     assert stage.length.steps_over(20, batch) == steps and stage.until_every <= steps
+
+
+@pytest.mark.parametrize(
+    ("classes", "singles", "goals"),
+    [(9, 0, ()), (0, 9, ("unseen accuracy",)), (9, 9, ("forget accuracy", "unseen accuracy"))],
+)
+def test_unseen_images_are_looked_at_where_a_goal_for_single_images_needs_them(classes, singles, goals):
+    facts = Facts(classes, singles, 40, 4)
+    judged = [goal for goal in GOALS if judges_by_unseen(resolve(PARAMETERS, {"goal": goal}), facts)]
+    assert tuple(judged) == goals

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,10 +15,10 @@ from core.engine.passes import SetPasses
 from core.methods import get_method
 from core.methods.base import Facts, StageOutput, parts_of
 from core.methods.losses import quantile_matching
-from core.methods.muda import alignment_terms, directions, explain, forget, plan, retain_basis
+from core.methods.muda import alignment_terms, directions, explain, forget, forgotten, plan, retain_basis
 from core.metrics.linear_algebra import gram
 from core.parameters import resolve
-from tests.core.toy import ToyNet, make_engine, make_experiment, run_to_end, same, trained_net, weights
+from tests.core.toy import ToyNet, make_engine, make_experiment, rows_of, run_to_end, same, trained_net, weights
 
 PARAMETERS = get_method("muda").parameters
 
@@ -215,3 +216,26 @@ def test_rows_of_classes_have_no_part_in_the_matching_of_single_images():
     assert terms["loss"].item() == 0.0  # a batch without single images
     terms["loss"].backward()
     assert all(p.grad is None or bool(torch.isfinite(p.grad).all()) for p in experiment.model.module.parameters())
+
+
+def test_single_images_have_no_part_in_the_alignment_of_classes():
+    values = resolve(PARAMETERS, {"w_da": 2.0, "w_sd": 0.0, "w_match": 0.0})
+    features = torch.randn(10, 6, generator=torch.Generator().manual_seed(0))
+    aux = {"basis_0": torch.eye(6)[:, :2], "mean_0": torch.zeros(6)}
+    alone, weight = torch.arange(10) >= 4, torch.linspace(0.5, 2.0, 10)
+    batch = rows_of(torch.arange(10) % 3, True, weight, alone)
+    found = forget(StageOutput(features, features), batch, aux, values)["alignment"]
+    wanted = alignment_terms(StageOutput(features[:4], features[:4]), weight[:4], aux)
+    assert float(found) == pytest.approx(2 * float(wanted), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("singles", "unseen", "reached"), [(0.8, 0.9, True), (0.9, 0.8, False), (0.25, 0.2, True), (0.4, 0.2, False)]
+)
+def test_single_images_are_forgotten_at_the_number_or_where_they_are_as_right_as_unseen_ones(singles, unseen, reached):
+    known = {"singles": singles, "unseen": unseen}
+    context = SimpleNamespace(
+        values=resolve(PARAMETERS, {"stop_accuracy": 0.3}), facts=Facts(0, 9, 40, 4), forget_classes=(),
+        accuracy=lambda which, limit=None: known[which],
+    )  # fmt: skip
+    assert forgotten(context) == reached

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,9 +11,9 @@ import torch.nn.functional as F
 from core.engine.passes import SetPasses
 from core.events import Log
 from core.methods import get_method
-from core.methods.base import Edit, StageOutput
+from core.methods.base import Edit, Facts, StageOutput
 from core.methods.losses import divergence
-from core.methods.scrub import error_in_mix, leave, nearest_snapshot, stay
+from core.methods.scrub import error_in_mix, leave, nearest_snapshot, plan, rewind, stay, wrong_enough
 from core.parameters import resolve
 from tests.core.toy import make_engine, make_experiment, rows_of, run_to_end, same, trained_net, weights
 
@@ -202,3 +204,43 @@ def test_whole_classes_are_never_rewound():
     experiment = make_experiment("scrub", rewind=True)
     assert not any(isinstance(s, Edit) for s in experiment.plan)
     assert any("No rewinding" in line for line in experiment.method.explain(experiment.values, experiment.facts))
+
+
+@pytest.mark.parametrize(
+    ("right", "kept"),
+    [
+        ((0.0, 0.08, 0.3), 2),  # two have forgotten the class: the nearer one of them
+        ((0.3, 0.08, 0.0), 2),
+        ((0.0, 0.3, 0.3), 1),  # one has
+        ((0.5, 0.4, 0.3), 3),  # none has: the one that came nearest to it
+        ((0.4, 0.3, 0.3), 2),
+    ],
+)
+def test_beside_classes_a_pass_that_has_forgotten_them_is_kept(right, kept):
+    errors, said = (0.6, 0.1, 0.5), []  # a tenth of the unseen images is wrong
+    unseen = torch.zeros(10, dtype=torch.int64)
+    now = {"classes": right[-1], "singles": 1 - errors[-1]}
+    context = SimpleNamespace(
+        values=resolve(PARAMETERS, {"epochs": 3, "stop_accuracy": 0.1}),
+        facts=Facts(5, 5, 40, 2),
+        num_classes=2,
+        aux={f"snapshot/{n}/{name}": torch.tensor(float(values[n - 1]))
+             for name, values in (("error", errors), ("classes", right)) for n in (1, 2)},
+        labels=lambda which: unseen,
+        logits=lambda which: F.one_hot((torch.arange(10) == 0).long(), 2).float(),
+        accuracy=lambda which, limit=None: now[which],
+        say=said.append,
+        model=SimpleNamespace(module=SimpleNamespace(load_state_dict=lambda state: None)),
+    )  # fmt: skip
+    rewind(context)
+    assert said[0].endswith(f"Kept: pass {kept}.")
+
+
+def test_beside_classes_a_rewound_run_leaves_max_passes_out_once_the_forget_set_is_wrong_enough():
+    values = {"epochs": 3, "max_epochs": 3, "rewind": True, "goal": "forget accuracy"}
+    stages = plan(resolve(PARAMETERS, values), Facts(9, 9, 40, 4))
+    upward = [stage for stage in stages if stage.phase == "forget"]
+    assert [stage.unless for stage in upward] == [None, wrong_enough, wrong_enough]
+    assert isinstance(stages[-1], Edit)
+    stages = plan(resolve(PARAMETERS, {**values, "goal": "none"}), Facts(9, 9, 40, 4))
+    assert all(stage.unless is None for stage in stages if stage.phase == "forget")

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from core.metrics import neighbours
-from core.metrics.neighbours import feature_similarity, head_gradient_similarity
+from core.metrics.neighbours import LARGEST_FORGET, evenly, feature_similarity, head_gradient_similarity
 
 
 @pytest.fixture
@@ -73,3 +73,11 @@ def test_the_nearest_rows_are_those_of_all_pieces(monkeypatch):
     everything = F.normalize(features[:6], dim=1) @ F.normalize(features[rows], dim=1).T
     assert torch.equal(found, rows[everything.topk(3, dim=1).indices])
     assert neighbours.nearest_rows(features, features[:6], rows[:2], 3).shape == (6, 2)
+
+
+def test_of_many_rows_some_are_taken_from_all_over():
+    rows = torch.arange(LARGEST_FORGET * 7 // 4)
+    taken = evenly(rows)
+    assert len(taken) == LARGEST_FORGET and taken[0] == 0 and taken[-1] >= len(rows) - 2
+    assert set(taken.diff().tolist()) == {1, 2}
+    assert torch.equal(evenly(rows[:5]), rows[:5])

@@ -55,6 +55,13 @@ def test_confidence_attack_is_the_svc_of_the_published_code():
     assert svc_confidence(parts[0], parts[1], (torch.zeros(0, 5), torch.zeros(0, dtype=torch.int64))) is None
 
 
+def test_confidence_attack_has_as_many_members_as_others_where_fewer_are_kept():
+    retain, test, forget = ((logits(n, seed), torch.arange(n) % 5) for n, seed in ((30, 1), (90, 2), (40, 3)))
+    retain = (retain[0] + 4 * torch.nn.functional.one_hot(retain[1], 5), retain[1])
+    drawn = stratified_subset(test[1].numpy(), 30)
+    assert svc_confidence(retain, test, forget) == svc_confidence(retain, (test[0][drawn], test[1][drawn]), forget)
+
+
 def test_zrf_is_one_minus_the_scaled_divergence_and_the_paper_code_is_something_else():
     one, other = logits(20, 1), logits(20, 2)
     p, q = one.double().softmax(1).numpy(), other.double().softmax(1).numpy()

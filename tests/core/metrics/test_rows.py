@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
-from core.metrics.rows import stratified_subset
+from core.metrics.rows import Rows, stratified_subset
 
 
 def test_a_subset_keeps_the_shares_and_every_class():
@@ -29,3 +30,14 @@ def test_many_small_classes_do_not_exceed_the_budget():
     assert len(chosen) == len(set(chosen.tolist())) == 6000  # 4,000 + 4,000 before
     assert set(labels[chosen].tolist()) == set(range(4001))
     assert len(stratified_subset(np.arange(8000), 6000)) == 6000
+
+
+def test_an_edited_copy_leaves_the_table_as_it_was():
+    table = torch.arange(12.0).reshape(4, 3)
+    before, edited = table.clone(), Rows(table, silenced=[1], value=-5.0)
+    wanted = torch.tensor([[0.0, -5.0, 2.0], [3.0, -5.0, 5.0]])
+    assert torch.equal(edited[:2], wanted) and torch.equal(edited[torch.tensor([0, 1])], wanted)
+    assert torch.equal(next(edited.split(2)), wanted) and torch.equal(edited[0], wanted[0])
+    assert torch.equal(table, before)
+    assert torch.equal(Rows(edited, torch.tensor([3, 1]))[:1], torch.tensor([[9.0, -5.0, 11.0]]))
+    assert torch.equal(table, before)

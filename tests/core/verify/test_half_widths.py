@@ -56,6 +56,16 @@ def test_attacks_on_the_same_images_are_held_against_each_other_as_delong_does()
     assert "membership" not in half_widths(models[0], [found({"membership": [[0.5], [0.5]]})])
 
 
+def test_an_attack_is_held_against_the_mean_of_all_retrained_models():
+    generator = np.random.default_rng(0)
+    own, *others = (found({"membership": [generator.random(60).tolist(), generator.random(50).tolist()]})
+                    for _ in range(4))  # fmt: skip
+    sides = [np.mean([other.samples["membership"][side] for other in others], axis=0).tolist() for side in (0, 1)]
+    mean = half_widths(own, [found({"membership": sides})])["membership"]
+    assert half_widths(own, others)["membership"] == pytest.approx(mean)
+    assert half_widths(own, others[::-1])["membership"] == pytest.approx(mean)
+
+
 def test_the_attack_keeps_what_its_interval_is_made_of():
     generator = torch.Generator().manual_seed(0)
     logits, labels = 2 * torch.randn(90, 4, generator=generator), torch.arange(90) % 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from core.metrics.distances import jensen_shannon
+from core.metrics.distances import jensen_shannon, sample_jensen_shannon
 from core.metrics.membership import matched_positions, rmia
 from core.verify.relations import Others, distances, reference_attack
 from tests.core.verify.hand_made import FORGOTTEN, outputs, poisoned, splits
@@ -43,3 +43,12 @@ def test_distances_of_both_kinds_are_of_unseen_images_of_the_class_and_of_the_si
     alone = splits(forgotten=(), singles=20)
     found = distances(model, Others(None, [other]), alone)
     assert set(found.values["distances"]) == {"forget", "retain_test"} and set(found.samples) == {"output_distance"}
+
+
+def test_an_image_has_its_mean_distance_to_all_retrained_models():
+    model, retrained = outputs(SPLITS, 1), [outputs(SPLITS, 2), outputs(SPLITS, 3)]
+    found = distances(model, Others(None, retrained), SPLITS)
+    own, *others = (full.test.logits[SPLITS.forget_test] for full in (model, *retrained))
+    wanted = torch.stack([sample_jensen_shannon(own, other) for other in others]).mean(0)
+    assert torch.allclose(torch.tensor(found.samples["output_distance"], dtype=wanted.dtype), wanted)
+    assert abs(found.values["distances"]["forget_test"]["js_to_retrained"] - float(wanted.mean())) < 1e-6

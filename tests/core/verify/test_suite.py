@@ -160,4 +160,20 @@ def test_measures_of_features_are_not_taken_twice_where_features_are_the_same(mo
     )
     assert said == ["accuracies", "membership attack", "neighbours"]
     assert all(other.values[key] == found.values[key] for key in suite.FEATURE_KEYS)
+    kept = {key: found.samples[key] for key in suite.FEATURE_KEYS if key in found.samples}
+    assert set(kept) == {"dimensional_alignment", "probe", "nmi", "class_means"}
+    assert {key: other.samples.get(key) for key in kept} == kept  # what its intervals are made of
     assert other.values["forget_test_accuracy"] == 0.0
+
+
+def test_beside_single_images_alignment_is_of_the_class_alone():
+    both = splits(singles=20)
+    full = outputs(both, 1)
+    found = suite.take(suite.Subject(full, both)).values
+    features, retain = full.train.features, FeatureSpace(full.train.features[both.retain_train])
+    of_class = measure_alignment(FeatureSpace(features[FORGET]), retain, num_retain_classes=CLASSES - 1)
+    of_both = measure_alignment(FeatureSpace(features[both.forget_train]), retain, num_retain_classes=CLASSES - 1)
+    assert found["dimensional_alignment"]["value"] == pytest.approx(of_class.value, abs=1e-12)
+    assert abs(of_class.value - of_both.value) > 1e-3
+    for key, ids in (("forget_single_accuracy", both.forget_single_train), ("forget_accuracy", both.forget_train)):
+        assert found[key] == pytest.approx(np.mean(right(full.train.logits[ids], both.labels[ids]))), key

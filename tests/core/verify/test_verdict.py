@@ -203,6 +203,16 @@ def test_a_model_that_chance_alone_tells_from_the_head_only_edit_is_not_close():
     assert decide(models, references, half_widths=widths(0.1)).code == "close"
 
 
+def test_from_the_head_only_edit_a_model_is_told_by_what_chance_moves_the_model_by():
+    outputs, edited, unlearned, reference = (
+        {"forget_test_accuracy": 0.0, "probe": {"forget": value}} for value in (0.95, 0.70, 0.55, 0.50)
+    )
+    models = {"original": outputs, "unlearned": unlearned, "head_only": edited}
+    for name, alike in (("unlearned", True), ("head_only", False)):
+        half_widths = {**widths(0.01), name: dict.fromkeys(KEYS, 0.08)}
+        assert row_of(decide(models, [reference], half_widths=half_widths), "probe").like_control == alike, name
+
+
 def reviewed(forget, js, nmi, means, probe, alignment) -> dict[str, Any]:
     return {
         "forget_test_accuracy": forget, "distances": {"forget_test": {"js_to_retrained": js}}, "nmi": nmi,
