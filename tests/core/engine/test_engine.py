@@ -367,3 +367,17 @@ def test_what_an_edit_says_is_logged_once_at_its_step():
 
 def idle(context) -> None:
     """Change nothing."""
+
+
+def test_a_rule_is_asked_within_its_stage_and_once_more_at_its_end():
+    asked = []
+
+    def at_the_end(context):
+        asked.append(engine.step)
+        return engine.step == 8
+
+    stage = Train("first", "recover", "retain", _classify, length=Length(steps=8), until=at_the_end, until_every=3)
+    method = replace(_method(_classify), plan=lambda values, facts: [stage, replace(stage, name="second")])
+    engine = make_engine(make_experiment(method))
+    names = {event.stage for event in run_to_end(engine) if isinstance(event, PhaseChanged)}
+    assert asked == [3, 6, 8] and "second" not in names

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from core.data.batches import Augmentation
 from core.methods.base import Length, Method, Optimiser, Train
 from core.models.split import SplitModel
 from core.models.tap import TappedModel
@@ -225,3 +226,18 @@ def test_gradients_and_other_networks_are_counted(method):
     kinds = set(engine.experiment.work)
     assert kinds & {GRADIENT, FORWARD}
     assert engine.experiment.operations() > 0
+
+
+@pytest.mark.parametrize("augment", [True, False])
+def test_the_teacher_looks_at_the_images_that_the_network_sees(augment):
+    apart = []
+
+    def watch(out, batch, aux, values):
+        with torch.no_grad():
+            apart.append(float((out.teacher - experiment.teacher(batch.images).logits).abs().max()))
+        return loss(out, batch, aux, values)
+
+    stage = {"loss": watch, "reads": "forget", "needs": ("teacher",), "augment": augment}
+    experiment = make_experiment(method(**stage), augmentation=Augmentation(pad=2, flip=True))
+    run_to_end(make_engine(experiment))
+    assert len(apart) == 4 and max(apart) < 1e-5

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from core.engine.passes import SetPasses
+from core.methods.base import Length, Train
 from tests.core.toy import DATA, make_experiment, same, weights
 
 
@@ -84,3 +85,20 @@ def test_weights_on_trial_are_put_back_even_when_it_fails(context):
         assert context.accuracy("retain") < 0.6
         raise KeyError
     assert same(before, weights(context.model.module))
+
+
+def test_unseen_images_are_those_that_no_number_is_of():
+    experiment = make_experiment("muda")
+    splits = experiment.splits
+    unseen = experiment.ids("unseen")
+    assert len(unseen) and torch.equal(unseen, splits.calibration)
+    assert not bool(splits.evaluation[unseen].any()) and 1 not in splits.test_labels[unseen]
+    assert torch.equal(SetPasses(experiment, lambda: None).labels("unseen"), splits.test_labels[splits.calibration])
+
+
+def test_a_share_of_a_set_is_drawn_by_the_seed_of_the_run():
+    part = Train("s", "recover", "retain", lambda *_: {}, Length(steps=1), share=0.5)
+    first, again, other = (make_experiment("muda", seed=seed).members(part) for seed in (0, 0, 1))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    labels, retain = make_experiment("muda").splits.labels, make_experiment("muda").ids("retain")
+    assert torch.equal(torch.bincount(labels[first]), torch.bincount(labels[retain]) // 2)
