@@ -381,3 +381,19 @@ def test_a_rule_is_asked_within_its_stage_and_once_more_at_its_end():
     engine = make_engine(make_experiment(method))
     names = {event.stage for event in run_to_end(engine) if isinstance(event, PhaseChanged)}
     assert asked == [3, 6, 8] and "second" not in names
+
+
+def test_constants_of_steps_that_became_infinite_are_not_there_when_a_run_begins_again():
+    found = []
+
+    def refresh(context):
+        found.append("mark" in context.aux)
+        return {"mark": torch.ones(())}
+
+    def infinite_with_the_full_step(out, batch, aux, values):
+        return {"loss": out.logits.mean() * (float("inf") if engine.lr_scale == 1 and engine.step == 2 else 1.0)}
+
+    stage = Train("s", "forget", "forget", infinite_with_the_full_step, length=Length(steps=4), refresh=refresh)
+    engine = make_engine(make_experiment(replace(_method(_classify), plan=lambda values, facts: [stage])))
+    run_to_end(engine)
+    assert found == [False, False] and engine.lr_scale == 0.5

@@ -12,6 +12,7 @@ from PIL import Image
 
 from core.errors import InputError, MismatchError, NoTestPartError, NotFoundError, UnsafeFileError
 from core.models.architectures import ModelSpec, build_model
+from core.models.trust import Trust
 from core.selection import Selection
 from core.session.bench import Bench, CardOrderError, DataOptions, write_preprocessing
 from core.session.jobs import create_run, make_unlearn_job
@@ -181,3 +182,23 @@ def test_a_job_whose_images_cannot_be_prepared_as_it_says_is_refused(tmp_path, f
         Bench().for_job(job)
     with pytest.raises(MismatchError, match="prepared in another way"):
         bench.for_job(job)
+
+
+CODE = """
+from torch import nn
+
+def net(num_classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(144, 8), nn.ACTIVATION(), nn.Linear(8, num_classes))
+"""
+
+
+def test_outputs_are_taken_again_of_the_same_weights_in_another_network(tmp_path, folder):
+    code, path, found = tmp_path / "mine.py", tmp_path / "m.pt", []
+    torch.save(torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Linear(144, 8), torch.nn.Identity(), torch.nn.Linear(8, 3)
+    ).state_dict(), path)  # fmt: skip
+    for activation in ("ReLU", "Sigmoid", "ReLU"):
+        code.write_text(CODE.replace("ACTIVATION", activation))
+        bench = Bench(trust=Trust(code=True)).with_model(path, arch=f"{code}:net").with_data(str(folder))
+        found.append(bench.outputs(bench.model).test.logits.clone())
+    assert torch.equal(found[0], found[2]) and not torch.allclose(found[0], found[1])

@@ -171,8 +171,8 @@ def test_beside_single_images_alignment_is_of_the_class_alone():
     full = outputs(both, 1)
     found = suite.take(suite.Subject(full, both)).values
     features, retain = full.train.features, FeatureSpace(full.train.features[both.retain_train])
-    of_class = measure_alignment(FeatureSpace(features[FORGET]), retain, num_retain_classes=CLASSES - 1)
-    of_both = measure_alignment(FeatureSpace(features[both.forget_train]), retain, num_retain_classes=CLASSES - 1)
+    of_class = measure_alignment(FeatureSpace(features[FORGET]), retain, CLASSES - 1)
+    of_both = measure_alignment(FeatureSpace(features[both.forget_train]), retain, CLASSES - 1)
     assert found["dimensional_alignment"]["value"] == pytest.approx(of_class.value, abs=1e-12)
     assert abs(of_class.value - of_both.value) > 1e-3
     for key, ids in (("forget_single_accuracy", both.forget_single_train), ("forget_accuracy", both.forget_train)):
