@@ -19,7 +19,7 @@ from core.events import (
     SpectrumMeasured,
     StepMetrics,
 )
-from core.verify.numbers import count, duration, percent, ratio
+from core.verify.numbers import count, duration, percent, plural, ratio
 
 REDRAW_SECONDS = 0.1
 PLAIN_SECONDS = 1.0  # between plain lines, at least …
@@ -113,7 +113,7 @@ class RunProgress:
         if event.resumed_at:
             self._screen.say(f"Going on from step {count(event.resumed_at)} of {count(event.steps)} ({where})")
         else:
-            self._screen.say(f"{count(event.steps)} steps ({where})")
+            self._screen.say(f"{plural(event.steps, 'step')} ({where})")
 
     def _change(self, event: PhaseChanged) -> None:
         if event.stage:

@@ -53,7 +53,7 @@ PRESET_RECIPE = (
 HATCHED = (
     "Hatched: not informative here. Original and retrained models differ by no more than chance in images and training "
     "explains, or by less than a point. Arrow: beyond the retrained value, or further from it than the original. Thin "
-    "line: the 95 % interval over both. A measure matches retraining when {closed} % of its gap are closed, or when "
+    "line: the 95 % interval over both. A measure matches retraining when {closed} % of its gap is closed, or when "
     "what is left is within that interval and less than half the gap."
 )
 CONTROL = (

@@ -57,6 +57,12 @@ def events(steps: int = 100) -> list[Any]:
     ]  # fmt: skip
 
 
+def test_a_run_of_one_step_is_said_in_the_singular(streams):
+    screen, out, _ = streams()
+    RunProgress(screen)(events(steps=1)[0])
+    assert out.getvalue().splitlines() == ["1 step (cpu, 1 thread, float32)"]
+
+
 def test_a_log_gets_whole_lines_with_everything_that_gives_da_its_meaning(streams):
     screen, out, _ = streams()
     progress = RunProgress(screen)

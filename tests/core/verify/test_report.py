@@ -165,7 +165,7 @@ def test_the_page_says_whose_recipe_retraining_followed(notes, fact, limit):
 
 def test_the_page_says_when_a_measure_matches_retraining():
     assert (
-        "A measure matches retraining when 90 % of its gap are closed, or when what is left is within that interval "
+        "A measure matches retraining when 90 % of its gap is closed, or when what is left is within that interval "
         "and less than half the gap. The head-only edit"
     ) in page(sample_report()).text
 
