@@ -202,3 +202,13 @@ def test_outputs_are_taken_again_of_the_same_weights_in_another_network(tmp_path
         bench = Bench(trust=Trust(code=True)).with_model(path, arch=f"{code}:net").with_data(str(folder))
         found.append(bench.outputs(bench.model).test.logits.clone())
     assert torch.equal(found[0], found[2]) and not torch.allclose(found[0], found[1])
+
+
+def test_the_first_model_of_a_job_is_the_job_s_whatever_is_open(tmp_path, folder):
+    own, other = (
+        Bench().with_model(save_model(tmp_path / name)).with_data(str(folder)) for name in ("own.pt", "other.pt")
+    )
+    selection = Selection.empty(own.dataset.train.labels.numpy(), own.dataset.classes).with_classes([1])
+    job = make_unlearn_job(own, selection, "finetune")
+    assert own.first_model(job) is own.model
+    assert other.first_model(job).sha256 == own.model.sha256 != other.model.sha256
