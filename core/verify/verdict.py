@@ -221,17 +221,18 @@ def _code(rows: Sequence[MeasureRow], has_reference: bool) -> Code:
     deciding = [row for row in rows if row.decides]
     if not deciding:
         return "nothing"
+    like_control = all(row.like_control for row in deciding)
     if sum(row.closed for row in deciding) >= CLOSE_SHARE * len(deciding) and not any(
         row.forbids_close for row in rows
     ):
-        return "nothing" if all(row.like_control for row in deciding) else "close"
+        return "nothing" if like_control else "close"
     features = [row for row in deciding if row.group == "feature"]
     outputs_closed = any(row.key == "forget_accuracy" and row.closed for row in deciding)
     if outputs_closed and features and all(row.near_original for row in features):
         return "hidden"
     if sum(row.near_original for row in deciding) >= NOT_SHARE * len(deciding):
         return "not"
-    return "partly"
+    return "nothing" if like_control and not any(row.moved_away for row in rows) else "partly"
 
 
 def _sentence(code: Code, rows: Sequence[MeasureRow], forget_count: int | None) -> str:

@@ -199,6 +199,9 @@ def test_a_model_that_chance_alone_tells_from_the_head_only_edit_is_not_close():
     result = decide(models, references, half_widths=widths(0.1))
     assert row_of(result, "output_distance").closed and row_of(result, "output_distance").like_control
     assert result.code == "nothing"
+    unlearned["distances"]["forget_test"]["js_to_retrained"] = 0.42  # less of the way than the edit
+    assert decide(models, references, half_widths=widths(0.1)).code == "nothing"
+    unlearned["distances"]["forget_test"]["js_to_retrained"] = 0.307
     edited["distances"]["forget_test"]["js_to_retrained"] = 0.6
     assert decide(models, references, half_widths=widths(0.1)).code == "close"
 
