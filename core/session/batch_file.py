@@ -57,7 +57,9 @@ class ForgetEntry:
         """
         if self.random is not None:
             return random_selection(dataset, self.random, seed=0)
-        selection = named_selection(dataset, self.classes, self.samples, allow_missing=self.allow_missing)
+        selection = named_selection(
+            dataset, self.classes, self.samples, allow_missing=self.allow_missing, option="allow_missing = true"
+        )
         selection.check()
         return selection
 

@@ -22,19 +22,21 @@ def named_selection(
     file: Path | None = None,
     *,
     allow_missing: bool = False,
+    option: str = "--allow-missing",
     notice: Callable[[str], object] = lambda text: None,
 ) -> Selection:
     """Return the samples of `classes` (names or indices) and of a forget list; empty where neither is given.
 
     allow_missing: entries of the list that match nothing are passed over; notice gets a sentence on them, and on those
-    that name test images. Raises the AppErrors of classes and lists that do not match.
+    that name test images. option: what the refusal of such a list says to set. Raises the AppErrors of classes and
+    lists that do not match.
     """
     selection = Selection.empty(dataset.train.labels.numpy(), dataset.classes)
     selection = selection.with_classes(resolve_classes(classes, dataset.classes))
     if file is None:
         return selection
     match = match_forget_list(file, dataset)
-    _say_missing(file.name, match, allow_missing, notice)
+    _say_missing(file.name, match, allow_missing, option, notice)
     if match.in_test:
         names = ", ".join(match.in_test[:_NAMED]) + (", …" if len(match.in_test) > _NAMED else "")
         images, them = ("image is", "it") if len(match.in_test) == 1 else ("images are", "them")
@@ -68,7 +70,7 @@ def random_selection(dataset: Dataset, share: float, seed: int) -> Selection:
     return Selection.empty(labels, dataset.classes).with_samples(chosen)
 
 
-def _say_missing(name: str, match: ListMatch, allowed: bool, notice: Callable[[str], object]) -> None:
+def _say_missing(name: str, match: ListMatch, allowed: bool, option: str, notice: Callable[[str], object]) -> None:
     missing = [_unmatched(line) for line in match.unmatched]
     missing += [f"{name!r} (fits several images: name its folder as well)" for name in match.several]
     if not missing:
@@ -82,9 +84,8 @@ def _say_missing(name: str, match: ListMatch, allowed: bool, notice: Callable[[s
         named = ", ".join(missing[:_NAMED]) + (f" and {count(more)} more" if more > 0 else "")
         raise InputError(
             f"{found}. Not found: {named}",
-            "Correct the list, or pass over them with --allow-missing" + (", which names all" if more > 0 else "")
-            + "; in a batch file: allow_missing = true",
-        )  # fmt: skip
+            f"Correct the list, or pass over them with {option}" + (", which names all" if more > 0 else ""),
+        )
     if more > 0:
         for text in (f"{found}. Not found:", *missing):
             notice(text)
