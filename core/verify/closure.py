@@ -36,7 +36,8 @@ SEPARATION = 1.5
 So much further than the original must a model be from retraining to have moved away from it.
 """
 
-_NORMAL = statistics.NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+NORMAL = statistics.NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+"""Standard errors in the half-width of an interval."""
 
 UNKNOWN = "how far chance moves it was not measured"
 
@@ -139,7 +140,7 @@ class Yardstick:
         prior = 0 if images is None else PRIOR_FREEDOM
         if not prior + freedom:
             return None
-        variance = prior * (self.seed_factor * (images or 0.0) / _NORMAL) ** 2
+        variance = prior * (self.seed_factor * (images or 0.0) / NORMAL) ** 2
         if freedom:
             variance += freedom * statistics.variance(self.values) * (1 + 1 / n)
         return t_quantile(prior + freedom) * math.sqrt(variance / (prior + freedom))

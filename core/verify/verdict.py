@@ -27,6 +27,7 @@ from core.verify.closure import (
     CONFIDENCE,
     MEASURES,
     MINIMUM_GAP,
+    NORMAL,
     PRIOR_FREEDOM,
     SEED_FACTOR,
     Closure,
@@ -54,7 +55,7 @@ DAMAGE = 0.01
 """Loss of retain accuracy against retraining, one point, from which the rest counts as damaged …"""
 
 DAMAGE_SPREADS = 2.0
-"""… if it is also more than this many standard deviations of the retrained models."""
+"""… if it is also more than this many standard deviations of the retrained models, and than images explain."""
 
 HalfWidths = Mapping[str, Mapping[str, float]]
 """Model -> measure -> half-width of the 95 % interval, over images, of the model − the mean of retrained ones."""
@@ -325,11 +326,18 @@ def _without_reference(rows: Sequence[MeasureRow]) -> str:
 
 
 def _damage(models: Mapping[str, Mapping[str, Any] | None], retrained: Sequence[Mapping[str, Any]]) -> float | None:
-    """Return how far retain accuracy on unseen images lies below retraining, 0..1; None where that is no damage."""
+    """Return how far retain accuracy on unseen images lies below retraining, 0..1; None where that is no damage.
+
+    A loss that so few images show by chance alone is none: it must exceed 1.96 binomial standard errors of the
+    difference, where the number of images is known.
+    """
     kept = look_up(models.get("unlearned"), ("retain_test_accuracy",))
     known = [value for value in (look_up(m, ("retain_test_accuracy",)) for m in retrained) if value is not None]
     if kept is None or not known:
         return None
     loss = round(statistics.fmean(known) - kept, 9)  # 0.91 − 0.90 is not more than a point
     spread = statistics.stdev(known) if len(known) > 1 else 0.0
-    return loss if loss > DAMAGE and loss > DAMAGE_SPREADS * spread else None
+    images = look_up(models.get("unlearned"), ("counts", "retain_test"))
+    shares = (kept, statistics.fmean(known))
+    chance = NORMAL * math.sqrt(sum(share * (1 - share) for share in shares) / images) if images else 0.0
+    return loss if loss > max(DAMAGE, DAMAGE_SPREADS * spread, chance) else None

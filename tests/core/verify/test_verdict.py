@@ -426,3 +426,11 @@ def test_beyond_retraining_within_chance_does_not_forbid_close_and_before_it_doe
     before = judge({**closures({}), "membership": {"population": {"auc": 0.57}}}, REFERENCE, half_widths=wide)
     assert row_of(beyond, "membership").closure < 0.5
     assert (beyond.code, before.code) == ("close", "partly")
+
+
+def test_a_loss_that_few_images_show_by_chance_is_no_damage():
+    """99.3 against 97.6 % of 289 unseen images are five images; of 3,000 they are fifty."""
+    for images, damaged in ((289, False), (3000, True)):
+        unlearned = {**measures(0.0, 0.976, 0.03, 0.5, 0.8, 0.765, 0.71, 0.991)}
+        unlearned["counts"] = {"forget_train": 500, "retain_test": images}
+        assert judge(unlearned, [measures(0.0, 0.993, 0.03, 0.5, 0.8, 0.765, 0.71, 0.991)]).damaged == damaged
