@@ -12,7 +12,6 @@ from app.models.class_table import NAME
 from app.models.gallery import EARLIER
 from app.pages.forget.page import ForgetPage
 from app.widgets.run_chips import matches
-from core.devices import choose_device
 from core.runs.folder import CARD, FORGET, MODEL, RunFolder
 from core.session.baseline import baseline
 from core.session.bench import Bench
@@ -97,7 +96,7 @@ def test_what_is_near_the_forget_set_leaves_out_what_was_forgotten_before(page, 
     opened.project.set_model(Bench(None, dataset).open_beside(first.path))
     opened.project.set_selection(opened.project.selection.cleared().with_classes([5]))
     bench = opened.project.bench
-    opened.project.set_evaluation(baseline=baseline(bench, choose_device("cpu")))
+    opened.project.set_evaluation(baseline=baseline(bench.on("cpu")))
     qtbot.waitUntil(lambda: page.presenter.earlier.mask is not None)
     page.tools.sort.setCurrentIndex(page.tools.sort.findData("near"))
     gone, chosen = example.selection.mask, opened.project.selection.mask
