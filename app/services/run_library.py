@@ -257,4 +257,3 @@ def thinned(points: list[Point]) -> list[Point]:
 
 def _or_last(value: float | None, spark: tuple[float | None, ...]) -> float | None:
     return value if value is not None else next((v for v in reversed(spark) if v is not None), None)
-

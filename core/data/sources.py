@@ -244,4 +244,3 @@ def _default_preprocessing(train: ImageSet, photos: bool, usual: Preprocessing |
         size = (height, width)
         return assume_imagenet(size) if usual is None else dataclasses.replace(usual, size=size)
     return measure_preprocessing(train.images)
-
