@@ -1,4 +1,4 @@
-"""What a run reports: frozen records of plain scalars and lists, the same on disk, in a pipe and in the window.
+"""What a run reports: its state, and events of plain scalars and lists, the same on disk, in a pipe and in the window.
 
 Every event has the id of its run, the step it belongs to and the wall-clock time (seconds since the epoch).
 Accuracies and ratios are 0..1; a value that could not be taken is None. An event is one JSON object, `type` first.
@@ -7,6 +7,7 @@ Accuracies and ratios are 0..1; a value that could not be taken is None. An even
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -18,6 +19,31 @@ Tell = Callable[[str, int, int], object]
 
 def untold(what: str, done: int, total: int) -> None:
     """Tell nobody."""
+
+
+class State(StrEnum):
+    """A run's state; the value is what status.json holds."""
+
+    QUEUED = "queued"
+    PREPARING = "preparing"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    DISCARDING = "discarding"
+    DISCARDED = "discarded"
+    FINISHED = "finished"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+    @classmethod
+    def named(cls, value: str) -> State | None:
+        """Return the state of this name; None for one that only a newer version knows."""
+        return cls.__members__.get(str(value).upper())
+
+
+ACTIVE = frozenset({State.PREPARING, State.RUNNING, State.PAUSED, State.STOPPING, State.DISCARDING})
+"""States of a run that a process is working on."""
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="type"):

@@ -1,4 +1,8 @@
-"""Files replaced whole or not at all, and what names their content."""
+"""Files: where the application keeps them, what they are called, and how they are read and replaced as a whole.
+
+JSON is strict: null, never NaN or Infinity. Nothing heavy is loaded: names are asked for while a file is dragged over
+the window.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,162 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from core.errors import InputError, MismatchError
+
+Kind = TypeVar("Kind")
+
+APP = "unlearn-studio"
+
+WEIGHTS_NAME, CARD_NAME = "model.safetensors", "model.json"  # in the folder of a run or a model
+# Files that torch.save wrote, no tar files: PyTorch's own training scripts give their checkpoints these endings.
+SAVED_AS_TAR = (".pth.tar", ".pt.tar", ".ckpt.tar")
+SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pt2", ".ts", ".torchscript", *SAVED_AS_TAR)
+
+_encoder = msgspec.json.Encoder(enc_hook=lambda value: value.tolist() if hasattr(value, "tolist") else str(value))
+
+
+# --- where files lie, and what they are called --------------------------------------------------------------------
+
+
+def data_home() -> Path:
+    """Return the folder of runs, references and downloaded data."""
+    return _home("data")
+
+
+def cache_home() -> Path:
+    """Return the folder of what can be made again: thumbnails, outputs of original models."""
+    return _home("cache")
+
+
+def runs_home() -> Path:
+    """Return the folder new runs are put into unless another one is named."""
+    return data_home() / "runs"
+
+
+def models_home() -> Path:
+    """Return the folder of models trained by the application, the example's among them."""
+    return data_home() / "models"
+
+
+def queue_home() -> Path:
+    """Return the folder of the runs that wait in the window's queue, each with its job and its forget list."""
+    return data_home() / "queue"
+
+
+def references_home() -> Path:
+    """Return the folder of retrained references, named by content and shared by all runs."""
+    return data_home() / "references"
+
+
+def _home(kind: str) -> Path:
+    """Return the system's folder of `kind`, "data" or "cache"; UNLEARN_STUDIO_HOME moves both."""
+    home = os.environ.get("UNLEARN_STUDIO_HOME")
+    if home:
+        return Path(home) / kind
+    import platformdirs
+
+    return Path(getattr(platformdirs, f"user_{kind}_dir")(APP, appauthor=False))
+
+
+def ending(path: Path | str) -> str:
+    """Return the ending of a file's name in lower case: both parts of .pth.tar, else the last one, "" for none."""
+    name = Path(path).name.lower()
+    return next((both for both in SAVED_AS_TAR if name.endswith(both) and name != both), Path(name).suffix)
+
+
+def without_ending(path: Path | str) -> str:
+    """Return a file's name without what `ending` returns."""
+    name = Path(path).name
+    return name[: len(name) - len(ending(path))]
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def loads(data: bytes | str) -> Any:
+    """Decode one JSON document; raises ValueError where it is none."""
+    return msgspec.json.decode(data)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file; raises InputError naming the file where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def read_text(path: Path) -> str:
+    """Read a text file in UTF-8, with or without a byte order mark; raises InputError naming the file."""
+    try:
+        return read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not a text file in UTF-8") from error
+
+
+def read_json(path: Path) -> Any:
+    """Read one JSON file; raises InputError naming the file where it is missing or no JSON."""
+    try:
+        return loads(read_bytes(path))
+    except ValueError as error:
+        raise InputError(f"{path} is not valid JSON: {error}") from error
+
+
+def convert(data: Any, kind: type[Kind], where: str) -> Kind:
+    """Return plain data as a declared structure (msgspec's strict rules; unknown fields are ignored).
+
+    where: what the data is of, in words. Raises InputError naming the field that is missing or of another type.
+    """
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).replace("`", "").partition(" - at ")
+        field = f" at {place.removeprefix('$.')}" if place else ""
+        raise InputError(f"{where} is damaged{field}: {reason[0].lower()}{reason[1:]}") from error
+
+
+def check_schema(version: Any, newest: int, where: str) -> int:
+    """Return the schema version that a file states.
+
+    newest: the last one this program reads; where: the file, in words. Raises InputError where the version is no
+    whole number from 1, MismatchError where a newer program wrote it.
+    """
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise InputError(f"{where} is damaged: schema_version must be a whole number from 1, got {version!r}")
+    if version > newest:
+        raise MismatchError(
+            f"{where} was written by a newer version (schema {version}; this one reads up to {newest})",
+            "Update Unlearn Studio to open it",
+        )
+    return version
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# --- writing ------------------------------------------------------------------------------------------------------
+
+
+def dumps(value: Any) -> bytes:
+    """Encode dataclasses, mappings, lists and scalars on one line; NaN and infinities become null."""
+    return _encoder.encode(value)
+
+
+def dumps_pretty(value: Any) -> bytes:
+    """Encode like `dumps`, indented for people, with a final newline."""
+    return msgspec.json.format(dumps(value), indent=2) + b"\n"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented strict JSON, atomically."""
+    write_atomic(path, dumps_pretty(value))
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -31,20 +191,14 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~umask())  # mkstemp makes it private
+        temporary.chmod(0o666 & ~_umask())  # mkstemp makes it private
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 @functools.cache
-def umask() -> int:
+def _umask() -> int:
     """Return the process's file mode mask, asked once: reading it means setting it, for all threads."""
     mask = os.umask(0)
     os.umask(mask)

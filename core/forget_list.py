@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from core.errors import InputError, MismatchError
-from core.files import write_atomic
-from core.jsonio import read_text
+from core.files import read_text, write_atomic
 
 if TYPE_CHECKING:
     from core.selection import Selection

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import InputError
-from core.jsonio import check_schema, convert
+from core.files import check_schema, convert
 
 SCHEMA_VERSION = 1
 

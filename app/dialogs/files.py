@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from core.endings import SUFFIXES
+from core.files import SUFFIXES
 
 if TYPE_CHECKING:
     from app.context import AppContext

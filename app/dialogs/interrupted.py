@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QWidget
 from app.dialogs.confirm import Choice, ConfirmDialog, ask
 from app.services import run_words as words
 from app.services.resuming import resume
+from core.events import State
 from core.runs.folder import RunFolder
-from core.states import State
 
 if TYPE_CHECKING:
     from app.context import AppContext

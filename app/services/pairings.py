@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from app.services.paths import config_dir
-from core import jsonio
 from core.errors import AppError
+from core.files import read_json, write_json
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Pairings:
         if said:
             known[key] = said
         try:
-            jsonio.write_json(self.path, dict(list(known.items())[-MOST:]))
+            write_json(self.path, dict(list(known.items())[-MOST:]))
         except OSError as error:
             log.warning("class order and preprocessing could not be remembered: %s", error)
 
@@ -44,7 +44,7 @@ class Pairings:
 
     def _read(self) -> dict[str, dict[str, str]]:
         try:
-            found = jsonio.read_json(self.path) if self.path.exists() else {}
+            found = read_json(self.path) if self.path.exists() else {}
         except AppError as error:
             log.warning("what was set by hand before is not known: %s", error)
             return {}

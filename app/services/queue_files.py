@@ -24,17 +24,15 @@ import filelock
 from core import job as jobs
 from core.data.dataset import Dataset
 from core.errors import AppError, InputError, NotFoundError
-from core.files import write_atomic
+from core.events import State
+from core.files import data_home, queue_home, read_json, write_atomic, write_json
 from core.forget_list import write_forget_list
 from core.job import Job
-from core.jsonio import read_json, write_json
-from core.places import data_home, queue_home
 from core.runs.folder import FORGET, JOB, LOCK, RunFolder
 from core.selection import Selection
 from core.session.batch import Row, with_result
 from core.session.chain import all_requests
 from core.session.tuning import keep_tries
-from core.states import State
 
 WAITING = "waiting.json"
 RECORD_FORMAT = 1

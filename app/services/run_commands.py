@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.dialogs.confirm import Choice, ask
 from app.services import run_words as words
-from core.states import State
+from core.events import State
 
 if TYPE_CHECKING:
     from app.context import AppContext

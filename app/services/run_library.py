@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from PySide6.QtCore import QObject, Signal
 
 from core.errors import AppError
+from core.events import ACTIVE, State
 from core.runs.folder import EVENTS, FORGET, MODEL, RunFolder, list_runs
-from core.states import ACTIVE, State
 
 if TYPE_CHECKING:
     from app.context import AppContext

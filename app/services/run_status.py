@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 from app.services import format as fmt
 from app.services import run_words as words
 from app.widgets.run_chips import describe_run
-from core.states import State
+from core.events import State
 
 if TYPE_CHECKING:
     from app.context import AppContext

@@ -6,8 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from app.services import format as fmt
-from core.events import Evaluation
-from core.states import State
+from core.events import Evaluation, State
 
 if TYPE_CHECKING:
     from app.workers.live_run import LiveRun

@@ -14,8 +14,8 @@ from PySide6.QtCore import QObject, Signal
 
 from app.services.paths import config_dir
 from app.services.tokens import Scheme
-from core import jsonio
 from core.errors import AppError
+from core.files import read_json, write_json
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Settings(QObject):
             return
         self._values = new
         try:
-            jsonio.write_json(self.path, new)
+            write_json(self.path, new)
         except OSError as error:
             log.warning("settings could not be written: %s", error)
         self.changed.emit(names)
@@ -70,7 +70,7 @@ class Settings(QObject):
         if not self.path.exists():
             return Preferences()
         try:
-            data = jsonio.read_json(self.path)
+            data = read_json(self.path)
             version = data["schema_version"] if isinstance(data, dict) else None
             if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
                 raise ValueError(f"schema version {version!r} is not one this version reads")

@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.workers.run_log import read_all
+from app.workers.run_states import TERMINAL, TRANSITIONS, can
 from core.engine.control import Control
 from core.errors import AppError
 from core.events import (
+    ACTIVE,
     CheckpointSaved,
     Emit,
     Event,
@@ -22,16 +25,15 @@ from core.events import (
     RunFailed,
     RunFinished,
     RunStarted,
+    State,
     StepMetrics,
 )
 from core.job import Job
 from core.runs.folder import RunFolder
-from core.runs.tail import read_all
-from core.states import ACTIVE, TERMINAL, TRANSITIONS, State, can, named
 from core.verify.measure_log import add_measures
 
 if TYPE_CHECKING:
-    from core.runs.tail import Look
+    from app.workers.run_log import Look
     from core.selection import Selection
     from core.session.bench import Bench
     from core.session.planning import Estimate
@@ -238,7 +240,7 @@ class LiveRun:
             self.progress = None
         elif isinstance(event, PhaseChanged):
             self.stage = event.stage or self.stage
-            self._move(named(event.state))
+            self._move(State.named(event.state))
             if event.detail:
                 self.progress = Progress(run=event.run, step=event.step, time=event.time, what=event.detail,
                                          done=0, total=0)  # fmt: skip
@@ -255,7 +257,7 @@ class LiveRun:
             self.warnings.append(event)
         elif isinstance(event, RunFinished):
             self.finished = event
-            self._move(named(event.state))
+            self._move(State.named(event.state))
         elif isinstance(event, RunFailed):
             self.error, self.hint, self.details = event.error, event.hint, event.details
             self._move(State.FAILED)

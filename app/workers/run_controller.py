@@ -18,10 +18,9 @@ from app.workers.run_thread import RunThread
 from app.workers.trust import TrustedFiles
 from core.engine.control import Control
 from core.errors import AppError
-from core.events import Emit, Event
+from core.events import Emit, Event, State
 from core.job import Job
 from core.runs.folder import RunFolder
-from core.states import State
 
 if TYPE_CHECKING:
     from app.services.queue_files import Check, Waiting

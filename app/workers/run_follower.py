@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.workers.live_run import LiveRun
-from core.runs.tail import Look, read_new
-from core.states import State
+from app.workers.run_log import Look, read_new
+from core.events import State
 
 if TYPE_CHECKING:
     from app.workers.jobs import Jobs

@@ -141,7 +141,7 @@ def _write_log(error: BaseException, argv: list[str]) -> str:
     import platform
     import traceback
 
-    from core.places import data_home
+    from core.files import data_home
     from core.version import VERSION
 
     now = datetime.datetime.now()

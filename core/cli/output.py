@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from core.jsonio import dumps_pretty
+from core.files import dumps_pretty
 from core.verify.numbers import DASH, count
 
 if TYPE_CHECKING:

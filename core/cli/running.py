@@ -61,8 +61,8 @@ def run_to_end(folder: RunFolder, control: Control, screen: Screen, bench: Bench
     A run that has a result already is shown as it is.
     """
     from core.cli.summary import result_document, result_text
+    from core.events import State
     from core.session.running import run
-    from core.states import State
 
     if folder.is_done:
         screen.say("This run already has its result; nothing was changed.")

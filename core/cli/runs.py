@@ -29,7 +29,7 @@ def declare_runs(parser: argparse.ArgumentParser) -> None:
 
 def run_runs(given: argparse.Namespace, screen: Screen) -> int:
     """List the runs of DIR, newest first."""
-    from core.places import runs_home
+    from core.files import runs_home
 
     folder = given.folder or runs_home()
     folders = [] if not given.folder and not folder.is_dir() else list_runs(folder)

@@ -11,7 +11,7 @@ import torch
 
 from core.data.dataset import ImageSet, Loaded
 from core.errors import InputError, MismatchError
-from core.jsonio import loads, read_text
+from core.files import loads, read_text
 
 
 def check_labels(

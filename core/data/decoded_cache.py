@@ -20,8 +20,7 @@ import numpy as np
 
 from core.data.images import Form
 from core.errors import ParameterError
-from core.files import write_atomic
-from core.places import cache_home
+from core.files import cache_home, write_atomic
 
 FOLDER = "decoded"  # of the cache
 LIMIT_VARIABLE = "UNLEARN_STUDIO_DECODED"  # GB on disk for decoded images of all data sets; 0: none

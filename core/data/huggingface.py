@@ -19,7 +19,7 @@ from core.data.files import Stamp, checked_size
 from core.data.images import CannotReadError
 from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing
 from core.errors import InputError
-from core.jsonio import read_json
+from core.files import read_json
 
 _INFO, _STATE, _SPLITS = "dataset_info.json", "state.json", "dataset_dict.json"
 _LABEL_NAMES = ("label", "labels", "fine_label", "class", "target")

@@ -25,8 +25,7 @@ from PIL import Image
 from core.data.dataset import Reporter
 from core.data.files import ImageFiles, stamps
 from core.data.images import LOOK, look, reason_of
-from core.files import write_atomic
-from core.places import cache_home
+from core.files import cache_home, write_atomic
 
 FOLDER = "fingerprints"  # of the cache
 FILES, SHARDS = ".json", ".shards"  # endings: what is known of images, and where they lie in shards

@@ -18,7 +18,7 @@ from core.data.files import FolderFiles
 from core.data.reading import DecodeOptions, Listing, load_listing
 from core.data.setaside import set_aside
 from core.errors import InputError, NotFoundError
-from core.places import data_home
+from core.files import data_home
 
 TEST_FRACTION = 1 / 3  # of the digits: enough unseen images of one digit for an interval and an attack score
 FASHION_CLASSES = (

@@ -25,7 +25,7 @@ from core.data.table import list_table, looks_like_table
 from core.data.tars import find_shards, list_shards
 from core.errors import InputError, MismatchError, NotFoundError, ParameterError, did_you_mean
 from core.events import Tell
-from core.jsonio import dumps, read_json
+from core.files import dumps, read_json
 
 _FINGERPRINT_HEADER = b"unlearn-studio data 1\n"
 _ANY = Preprocessing((1, 1), (0.0,), (1.0,))  # what a preprocessing file is checked with before the data is known

@@ -13,7 +13,7 @@ from core.data.files import FolderFiles
 from core.data.images import SUFFIXES, suffix_of
 from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing
 from core.errors import InputError
-from core.jsonio import read_text
+from core.files import read_text
 
 _PATH = ("path", "file", "filename", "file_name", "file name", "filepath", "image", "image_path")
 _LABEL = ("label", "class", "category", "target", "class_name")

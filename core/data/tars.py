@@ -25,8 +25,8 @@ from core.data.files import NO_STAMP, Stamp, checked_size
 from core.data.images import FOREIGN, FOREIGN_SUFFIXES, SUFFIXES, CannotReadError, suffix_of
 from core.data.index import SHARDS, cache_file, is_settled, recall, remember
 from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing
-from core.endings import ending
 from core.errors import InputError
+from core.files import ending
 
 CLASS_FILES = ("classes.txt", "classnames.txt")  # beside the shards: a name a line, in the order of the labels
 

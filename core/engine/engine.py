@@ -33,10 +33,9 @@ from core.engine.passes import SetPasses
 from core.engine.step import Board, Diverged, Drained, Stepper, all_finite
 from core.engine.timeline import Segment, learning_rate, phase_of
 from core.errors import NonFiniteError
-from core.events import CheckpointSaved, Event, Log, PhaseChanged, Resources, RunStarted, StepMetrics
+from core.events import CheckpointSaved, Event, Log, PhaseChanged, Resources, RunStarted, State, StepMetrics
 from core.methods.base import Alternate, Aux, Edit, Train
 from core.selection import mode_of
-from core.states import State
 
 DRAIN_SECONDS = 0.1
 DRAIN_STEPS = 200

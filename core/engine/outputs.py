@@ -23,9 +23,8 @@ from core.data.dataset import Dataset
 from core.data.preprocessing import numbers_of
 from core.data.splits import SETS, Splits
 from core.devices import autocast
-from core.files import replacing, write_atomic
+from core.files import cache_home, replacing, write_atomic
 from core.models.tap import TappedModel, evaluating
-from core.places import cache_home
 
 MOST_IMAGES = 500
 MOST_VALUES = 10_000_000

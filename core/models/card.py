@@ -11,10 +11,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from core import jsonio
 from core.data.preprocessing import INTERPOLATIONS, Preprocessing
-from core.endings import CARD_NAME, WEIGHTS_NAME
 from core.errors import InputError, MismatchError, NotFoundError
+from core.files import CARD_NAME, WEIGHTS_NAME, check_schema, dumps, read_json
 from core.models.architectures import TIMM_PREFIX, ModelSpec, get_architecture
 from core.models.weights import read_metadata
 
@@ -69,7 +68,7 @@ def card_of(weights: Path, metadata: Mapping[str, str] | None = None) -> tuple[d
     """
     file = find_card(weights)
     if file is not None:
-        return check_card(jsonio.read_json(file), str(file)), file.name
+        return check_card(read_json(file), str(file)), file.name
     if metadata is None:
         readable = weights.suffix.lower() == ".safetensors" and weights.is_file()
         metadata = read_metadata(weights) if readable else {}
@@ -93,7 +92,7 @@ def check_card(content: Any, where: str) -> dict[str, Any]:
     """Return a card's content once its fields have the right form; unknown fields are kept."""
     if not isinstance(content, dict) or not isinstance(content.get("architecture"), str):
         raise InputError(f"{where} is not a model card: it names no architecture")
-    jsonio.check_schema(content.get("schema_version", SCHEMA_VERSION), SCHEMA_VERSION, where)
+    check_schema(content.get("schema_version", SCHEMA_VERSION), SCHEMA_VERSION, where)
     problems = [
         f"{name} must be {rule}, got {content[name]!r}"
         for name, (kind, rule) in _FIELDS.items()
@@ -118,7 +117,7 @@ def check_files(card: Mapping[str, Any], weights: Path, sha256: str, where: str)
 def card_to_metadata(card: Mapping[str, Any]) -> dict[str, str]:
     """Return the part of a card that goes into a safetensors file, as text."""
     fields = {name: card[name] for name in _IN_METADATA if card.get(name) is not None}
-    return {name: value if isinstance(value, str) else jsonio.dumps(value).decode() for name, value in fields.items()}
+    return {name: value if isinstance(value, str) else dumps(value).decode() for name, value in fields.items()}
 
 
 def card_from_metadata(metadata: Mapping[str, str], where: str) -> dict[str, Any] | None:
@@ -147,7 +146,7 @@ def _fits(value: Any, kind: Any) -> bool:
 def _read_object(file: Path) -> dict[str, Any]:
     """Return the object in a JSON file; an empty one where the file is missing, damaged or holds something else."""
     try:
-        content = jsonio.read_json(file) if file.is_file() else {}
+        content = read_json(file) if file.is_file() else {}
     except InputError:
         return {}
     return content if isinstance(content, dict) else {}

@@ -17,8 +17,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from core import jsonio
 from core.errors import InputError, UnsafeFileError, first_few
+from core.files import convert
 from core.models.architectures import shapes_of
 from core.models.trust import NO_TRUST, Trust
 
@@ -49,7 +49,7 @@ class CheckpointForm:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> CheckpointForm:
         """Rebuild from plain data; raises InputError where it is not that of a form."""
-        form = jsonio.convert(data, cls, "The job's note of how its model file was saved")
+        form = convert(data, cls, "The job's note of how its model file was saved")
         return dataclasses.replace(form, scalars=unpack(form.scalars))
 
 

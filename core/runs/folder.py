@@ -14,12 +14,10 @@ from typing import TYPE_CHECKING, Any
 import filelock
 
 from core import job as jobs
-from core.endings import CARD_NAME, WEIGHTS_NAME
 from core.errors import InputError, MismatchError, NotFoundError
-from core.files import file_sha256
+from core.events import ACTIVE, State
+from core.files import CARD_NAME, WEIGHTS_NAME, convert, file_sha256, loads, read_json, write_json
 from core.job import Job
-from core.jsonio import convert, loads, read_json, write_json
-from core.states import ACTIVE, State, named
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,7 +124,7 @@ class RunFolder:
         Raises MismatchError where a newer version wrote a state that this one does not know.
         """
         status = self._read_status()
-        if (state := named(status.state)) is None:
+        if (state := State.named(status.state)) is None:
             raise MismatchError(
                 f"The run was written by a newer version: this one knows no state {status.state!r}",
                 "Update Unlearn Studio to open it",

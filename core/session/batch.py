@@ -20,10 +20,9 @@ from typing import Any
 
 from core.engine.control import Control
 from core.errors import AppError, InputError, StoppedError
-from core.events import Emit
-from core.files import file_sha256
+from core.events import Emit, State
+from core.files import file_sha256, write_json
 from core.job import Job
-from core.jsonio import write_json
 from core.runs.folder import RunFolder
 from core.selection import Selection
 from core.session.batch_file import Batch, Item
@@ -32,7 +31,6 @@ from core.session.chain import all_requests
 from core.session.jobs import create_run, make_unlearn_job, require_same_job
 from core.session.library import MEASURES, check_state
 from core.session.running import run
-from core.states import State
 from core.verify.comparison import mean_interval
 from core.verify.numbers import DASH, count, duration, percent
 

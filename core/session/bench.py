@@ -21,15 +21,13 @@ from core.engine.experiment import convolutional
 from core.engine.outputs import FullOutputs, kept_outputs, outputs_file
 from core.errors import InputError, MismatchError
 from core.events import Tell, untold
-from core.files import write_atomic
+from core.files import data_home, dumps_pretty, write_atomic
 from core.job import DataPart, Job, ModelPart
-from core.jsonio import dumps_pretty
 from core.models.architectures import ModelSpec, build_model, network_key
 from core.models.card import usual_preprocessing
 from core.models.checkpoint import ModelFile, OpenedModel, check_fit, read_model
 from core.models.tap import TappedModel
 from core.models.trust import NO_TRUST, Trust
-from core.places import data_home
 from core.session.chain import original_of
 
 Images = tuple[ImageStore, ImageStore]

@@ -14,9 +14,8 @@ import numpy as np
 
 from core.data.dataset import Dataset
 from core.errors import InputError, MismatchError
-from core.files import file_sha256
+from core.files import file_sha256, references_home, runs_home
 from core.job import Job, OriginPart, RequestPart
-from core.places import references_home, runs_home
 from core.runs.folder import FORGET, MODEL, MODEL_PT, RunFolder
 from core.selection import Selection
 

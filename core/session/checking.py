@@ -16,10 +16,10 @@ from core.data.splits import Splits
 from core.devices import set_threads
 from core.engine.control import Control
 from core.errors import InputError
-from core.events import Emit, MeasureTaken, Progress
+from core.events import Emit, MeasureTaken, Progress, State
+from core.files import cache_home
 from core.models.architectures import network_key
 from core.models.checkpoint import OpenedModel
-from core.places import cache_home
 from core.runs.folder import MODEL, VERIFY, RunFolder
 from core.selection import Selection
 from core.session import results
@@ -27,7 +27,6 @@ from core.session.bench import Bench
 from core.session.caveats import doubts_about
 from core.session.measuring import FULL, QUICK, Candidate, Measuring, evaluation
 from core.session.training import FIRST_ATTACKER, Reference, known_references, reference_from, train_reference
-from core.states import State
 from core.verify.measure_log import JUDGED, MeasureLog, NotKeptError
 from core.verify.relearning import Ground
 

@@ -20,9 +20,8 @@ from core.data.named import find_source
 from core.data.preprocessing import Preprocessing
 from core.data.sources import recognise_dataset
 from core.errors import AppError, InputError, RunError, TargetExistsError, UsageError, did_you_mean
-from core.files import file_sha256
+from core.files import file_sha256, read_json, write_json
 from core.job import Job
-from core.jsonio import read_json, write_json
 from core.models.card import SCHEMA_VERSION, card_to_metadata, find_card
 from core.models.checkpoint import OpenedModel, read_model
 from core.models.formats import (

@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from core.endings import SUFFIXES, ending
 from core.errors import InputError, NotFoundError, nearest
-from core.jsonio import read_json
+from core.files import SUFFIXES, ending, read_json
 from core.runs.folder import JOB, REPORT_HTML, REPORT_JSON, RunFolder, list_runs
 from core.session.library import MEASURES, describe_run, request_lines
 from core.verify.numbers import count, percent

@@ -15,10 +15,8 @@ from core.data.index import cache_files
 from core.data.named import data_folder, find_source
 from core.engine.outputs import names_begin
 from core.errors import AppError, InputError
-from core.files import file_sha256
+from core.files import cache_home, file_sha256, queue_home, read_json, runs_home, write_json
 from core.job import Job
-from core.jsonio import read_json, write_json
-from core.places import cache_home, queue_home, runs_home
 from core.runs.folder import (
     CHECKPOINTS,
     EVENTS,

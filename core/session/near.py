@@ -20,9 +20,8 @@ from core.data.dataset import Dataset
 from core.data.duplicates import Duplicates, ImageHashes, Twins, find_duplicates, find_twins, hash_images
 from core.engine.outputs import FullOutputs
 from core.events import Tell, untold
-from core.files import write_atomic
+from core.files import cache_home, write_atomic
 from core.metrics.neighbours import evenly, feature_similarity, head_gradient_similarity, nearest_rows
-from core.places import cache_home
 
 ORDERS = ("features", "gradient")
 _SHARE = 0.05  # of the kept images count as near: a class among twenty

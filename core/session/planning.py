@@ -18,14 +18,13 @@ from torch import nn
 from core.devices import autocast, set_threads
 from core.engine.timeline import Timeline
 from core.errors import AppError, InputError
-from core.jsonio import read_json, write_json
+from core.files import cache_home, read_json, write_json
 from core.methods import METHODS, get_method
 from core.methods.base import GROUPS, Edit, Method, Stage, Train, parts_of
 from core.methods.retrain import RETRAIN
 from core.models.work import block_shares
 from core.parameters import resolve
-from core.places import cache_home
-from core.runs.checkpoints import KEEP
+from core.runs.recorder import CHECKPOINTS_KEPT
 from core.selection import CLASS, Selection
 from core.session.bench import Bench
 from core.session.jobs import preset_values, require_data
@@ -154,7 +153,8 @@ def estimate(
         stages=tuple(layout.describe()),
         seconds=None if plain is None else plain * pace(pace_key),
         memory_bytes=_memory(plan, weights, bench, cost) + copies,
-        disk_bytes=(KEEP + 1) * (2 * weights + copies) + 2 * weights + REPORT_BYTES,  # checkpoints also hold momentum
+        # A checkpoint also holds momentum, and a new one is written before an old one goes.
+        disk_bytes=(CHECKPOINTS_KEPT + 1) * (2 * weights + copies) + 2 * weights + REPORT_BYTES,
         disk_free=free_disk(runs_folder) if runs_folder is not None else None,
         explain=method.explain(checked, facts) if method.explain is not None else (),
         plain_seconds=plain,

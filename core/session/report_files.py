@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import InputError, MismatchError, NotFoundError
-from core.files import file_sha256
-from core.jsonio import read_json
+from core.files import file_sha256, read_json
 from core.runs.folder import REPORT_JSON, SIGNATURE, RunFolder
 
 NAMESPACE = "unlearn-studio-report"

@@ -13,10 +13,9 @@ from core.data.dataset import Dataset
 from core.data.splits import Splits
 from core.engine.experiment import facts_of
 from core.engine.outputs import FullOutputs
-from core.events import Tell
-from core.files import file_sha256, write_atomic
+from core.events import State, Tell
+from core.files import file_sha256, write_atomic, write_json
 from core.job import Job
-from core.jsonio import write_json
 from core.methods import get_method
 from core.models.formats import write_safetensors, write_same
 from core.models.weights import CheckpointForm
@@ -26,7 +25,6 @@ from core.session.caveats import caveats, doubts_about, is_unchanged, unchanged_
 from core.session.chain import original_of
 from core.session.measuring import Candidate, Measurements, Measuring
 from core.session.near import similar_images
-from core.states import State
 from core.verify import relations, suite
 from core.verify.measure_log import SUITE_VERSION
 from core.verify.report import render_report

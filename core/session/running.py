@@ -19,19 +19,17 @@ from core.engine.experiment import Experiment
 from core.engine.monitor import Monitor, events_of
 from core.engine.outputs import FullOutputs, collect_full, keep_outputs, outputs_file
 from core.errors import AppError, NonFiniteError
-from core.events import Emit, Event, Log, PhaseChanged, Progress, RunFailed, RunFinished
+from core.events import Emit, Event, Log, PhaseChanged, Progress, RunFailed, RunFinished, State
 from core.files import file_sha256
 from core.job import Job, TuningPart
 from core.methods import get_method
 from core.models.architectures import network_key
 from core.parameters import Values, resolve
-from core.runs.checkpoints import list_checkpoints, load_checkpoint, save_checkpoint
 from core.runs.folder import MODEL, RunFolder
-from core.runs.recorder import Recorder
+from core.runs.recorder import Recorder, list_checkpoints, load_checkpoint, save_checkpoint
 from core.session import results
 from core.session.bench import Bench, Images
 from core.session.caveats import DOUBTS, doubts_about
-from core.states import State
 
 
 @dataclass

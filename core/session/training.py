@@ -13,21 +13,19 @@ from typing import Any
 from core.data.preprocessing import numbers_of
 from core.engine.control import Control
 from core.errors import AppError, InputError, StoppedError
-from core.events import Emit, Event, Progress, RunStarted, StepMetrics, Tell
+from core.events import Emit, Event, Progress, RunStarted, State, StepMetrics, Tell
+from core.files import dumps, models_home, read_json, references_home
 from core.job import Job
-from core.jsonio import dumps, read_json
 from core.methods.retrain import RETRAIN, assumed_recipe
 from core.models.architectures import network_key
 from core.models.card import read_card
 from core.parameters import resolve
-from core.places import models_home, references_home
 from core.runs.folder import CARD, MODEL, MODEL_PT, RunFolder, list_runs
 from core.selection import Selection, resolve_classes
 from core.session.bench import Bench, DataOptions
 from core.session.chain import original_of
 from core.session.jobs import create_run, make_train_job
 from core.session.running import run
-from core.states import State
 from core.verify.numbers import plural
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "resources" / "example" / "recipe.json"

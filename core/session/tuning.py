@@ -32,13 +32,12 @@ from core.engine.control import Control, Interrupted
 from core.engine.engine import Engine
 from core.engine.monitor import Unwatched
 from core.errors import AppError, InputError, MismatchError, RunError, StoppedError, UsageError
-from core.files import file_sha256
+from core.events import State
+from core.files import cache_home, dumps, file_sha256, read_json, write_json
 from core.job import Job, TuningPart
-from core.jsonio import dumps, read_json, write_json
 from core.methods import get_method
 from core.methods.base import Method, SearchRange
 from core.parameters import Parameter, Values, resolve
-from core.places import cache_home
 from core.runs.folder import MODEL, TUNING, RunFolder
 from core.selection import Selection
 from core.session.bench import Bench
@@ -47,7 +46,6 @@ from core.session.jobs import create_run, decides, require_same_job
 from core.session.judging import Judge, Judgement, Readings
 from core.session.running import require_finite, set_up
 from core.session.training import known_references
-from core.states import State
 from core.version import VERSION
 
 IMAGES = 10_000  # training images a try runs on: enough that what is best there is good on all of them

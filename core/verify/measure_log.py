@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.files import write_atomic
-from core.jsonio import dumps, loads, read_json
+from core.files import dumps, loads, read_json, write_atomic
 from core.verify.verdict import verdict_rows
 
 SUITE_VERSION = 5

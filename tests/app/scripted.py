@@ -22,12 +22,12 @@ from core.events import (
     RunFinished,
     RunStarted,
     SpectrumMeasured,
+    State,
     StepMetrics,
 )
+from core.files import dumps
 from core.job import DataPart, ForgetPart, Job, ModelPart
-from core.jsonio import dumps
 from core.runs.folder import EVENTS, FORGET, RunFolder, Status
-from core.states import State
 
 
 def job(mode: str = "class", method: str = "muda", **changes: Any) -> Job:

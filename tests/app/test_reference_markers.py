@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.services.reference_markers import markers
 from core.engine.control import Control
-from core.jsonio import write_json
+from core.files import write_json
 from core.runs.folder import REPORT_JSON
 from core.session.running import run
 from core.session.training import train_reference

@@ -29,7 +29,7 @@ from app.services.signals import SignalBridge
 from app.services.window_state import MOST_RECENT, WindowState, on_a_screen
 from app.widgets.notice_strip import NoticeStrip
 from core.errors import InputError, MismatchError
-from core.places import cache_home, data_home
+from core.files import cache_home, data_home
 from core.verify import numbers
 
 

@@ -21,7 +21,7 @@ from core.events import (
     StepMetrics,
     from_dict,
 )
-from core.jsonio import dumps, loads
+from core.files import dumps, loads
 
 AT = {"run": "r", "step": 3, "time": 1.5}
 STAGE = {"name": "forget", "phase": "forget", "first": 0, "last": 9}

@@ -6,8 +6,8 @@ import pytest
 
 from core import job as jobs
 from core.errors import InputError, MismatchError
+from core.files import dumps, loads
 from core.job import DataPart, ForgetPart, Job, ModelPart, OriginPart, RequestPart, TuningPart, from_dict
-from core.jsonio import dumps, loads
 
 MODEL = ModelPart(
     path="/m.pt", architecture="mlp", num_classes=10, in_channels=1, input_size=(8, 8), classes=("a", "b")

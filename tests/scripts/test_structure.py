@@ -35,11 +35,11 @@ def test_sizes_add_up_over_the_folders():
 
 
 def test_a_walk_counts_files_functions_and_moves_of_core():
-    from core import jsonio, parameters
+    from core import files, parameters
 
     walk = structure.Walk()
     with structure.walking(walk):
-        jsonio.loads(jsonio.dumps({"a": 1}))
+        files.loads(files.dumps({"a": 1}))
         parameters.parse_assignments(["a=1"], "--set")
     assert {code.co_name for code in walk.functions} >= {"loads", "dumps", "parse_assignments"}
     assert walk.figures()["files"] >= 2
@@ -47,12 +47,12 @@ def test_a_walk_counts_files_functions_and_moves_of_core():
 
 
 def test_a_walk_inside_a_function_sees_the_call_that_was_asked_for_and_nothing_else():
-    from core import jsonio, parameters
+    from core import files, parameters
 
     walk = structure.Walk()
     with structure.walking(walk, inside="parse_assignments", number=2):
         parameters.parse_assignments(["wrong=1"], "--set")
-        jsonio.dumps({"a": 1})
+        files.dumps({"a": 1})
         parameters.parse_assignments(["a=1"], "--set")
     assert "dumps" not in {code.co_name for code in walk.functions}
     assert "parse_assignments" in {code.co_name for code in walk.functions}

@@ -26,7 +26,7 @@ from app.widgets.buttons import SecondaryButton, TextButton
 from app.widgets.cards import Card
 from app.widgets.labels import ElidedLabel, Label, caption
 from app.widgets.progress import ProgressLine
-from core.endings import ending, without_ending
+from core.files import ending, without_ending
 
 if TYPE_CHECKING:
     from core.job import Job

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.endings import SAVED_AS_TAR, ending, without_ending
+from core.files import SAVED_AS_TAR, ending, without_ending
 
 INSTALL_ONNX = 'Not installed. To add it: pip install "unlearn-studio[onnx]"'
 _ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")  # write, write, read back

@@ -18,7 +18,7 @@ from app.services.opening import Failure, example_seconds, explain, opens_as
 from app.services.paths import resources_dir
 from app.services.theme import theme
 from app.workers.opening_job import Request
-from core.jsonio import read_json
+from core.files import read_json
 
 if TYPE_CHECKING:
     from app.context import AppContext

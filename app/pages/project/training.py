@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject
 from app.dialogs.train import OPEN_DATA, Choices, DataChoice, NetworkChoice, RecipeChoice, TrainDialog, Training
 from app.services.opening import explain
 from app.workers.opening_job import Request
-from core.states import State
+from core.events import State
 
 if TYPE_CHECKING:
     from app.context import AppContext

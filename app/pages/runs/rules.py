@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from app.services.run_library import DELETING, NEWER, RunRow
-from core.states import ACTIVE, State
+from core.events import ACTIVE, State
 
 CHOOSE_ONE = "Choose one run."
 WHY_UNREADABLE = {

@@ -19,7 +19,7 @@ from app.widgets.cards import Card
 from app.widgets.chips import StateChip
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.progress import ProgressLine
-from core.states import State
+from core.events import State
 
 if TYPE_CHECKING:
     from app.workers.live_run import LiveRun

@@ -16,8 +16,7 @@ from app.services.resuming import resume
 from app.services.run_commands import ask_discard
 from app.workers.live_run import LiveRun
 from app.workers.run_follower import RunFollower
-from core.events import Event, Log
-from core.states import State
+from core.events import Event, Log, State
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from app.dialogs.search_settings import Axis, SearchDialog
 from app.services import format as fmt
 from app.services import run_words as words
 from app.workers.search_work import SearchWork
-from core.states import State
+from core.events import State
 
 if TYPE_CHECKING:
     from app.context import AppContext

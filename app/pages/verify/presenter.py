@@ -11,9 +11,9 @@ from PySide6.QtCore import QElapsedTimer, QObject, Signal
 
 from app.workers.trust import HARMLESS, files_of
 from core.errors import UnsafeFileError
+from core.events import State
 from core.job import Job
 from core.runs.folder import FORGET, REPORT_HTML, RunFolder
-from core.states import State
 
 if TYPE_CHECKING:
     from app.context import AppContext

@@ -17,7 +17,7 @@ from app.widgets.buttons import SecondaryButton
 from app.widgets.cards import Card
 from app.widgets.labels import Label, caption
 from app.widgets.progress import ProgressLine
-from core.states import State
+from core.events import State
 
 if TYPE_CHECKING:
     from app.workers.live_run import LiveRun

@@ -9,7 +9,7 @@ import torch
 
 from app.context import AppContext, create_context
 from app.workers.live_run import LiveRun
-from core.jsonio import write_json
+from core.files import write_json
 from core.models.architectures import ModelSpec, build_model
 from core.models.formats import write_safetensors
 from core.runs.folder import CARD, CHECKPOINTS, MODEL, REPORT_HTML, REPORT_JSON, RunFolder, Status

@@ -16,7 +16,7 @@ from app.pages.export import ExportPage, create
 from app.pages.export.page import BOTH_MODELS, NOTHING, UNCHECKED
 from app.pages.export.presenter import read_facts
 from app.widgets.labels import Label
-from core.jsonio import read_json, write_json
+from core.files import read_json, write_json
 from core.runs.folder import CARD, CHECKPOINTS, FORGET
 from tests.app.verify.walk import reached_by_tab, unnamed_widgets
 

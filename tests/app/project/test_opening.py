@@ -9,7 +9,7 @@ import torch
 
 from app.services.opening import example_seconds, explain
 from core.errors import InputError, MismatchError
-from core.jsonio import write_json
+from core.files import write_json
 from core.runs.folder import CARD
 
 

@@ -17,7 +17,7 @@ from app.dialogs.no_test_part import NoTestPartDialog
 from app.dialogs.preprocessing import PreprocessingDialog
 from app.dialogs.sheet import Sheet
 from app.services.theme import theme
-from core.jsonio import write_json
+from core.files import write_json
 from core.models.architectures import ModelSpec, build_model
 from tests.app.helpers import assert_accessible, assert_fits
 from tests.app.opened import dialog_of

@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QWidget
 from app.dialogs.train import OPEN_DATA, TrainDialog, Training
 from app.pages.project.training import training_choices
 from app.workers.live_run import LiveRun
+from core.events import State
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.runs.folder import RunFolder
-from core.states import State
 from tests.app.opened import dialog_of
 
 

@@ -13,7 +13,7 @@ from app.models.batch_table import BatchTableModel
 from app.pages.runs import RunsPage
 from app.pages.runs.batch_view import NOTHING
 from app.services.queue_files import BatchRecord, RecordedRun, write_record
-from core.jsonio import write_json
+from core.files import write_json
 from core.runs.folder import CARD, MODEL, REPORT_JSON, RunFolder
 from core.session.batch import Row, grouped
 from tests.app.scripted import Script, job, write_run

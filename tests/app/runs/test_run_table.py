@@ -13,8 +13,8 @@ from app.models.run_table import SORT_ROLE, RunTableModel
 from app.plots.sparkline import SPARK_ROLE
 from app.services.run_library import RunRow
 from app.workers.live_run import LiveRun
+from core.events import State
 from core.runs.folder import RunFolder
-from core.states import State
 from tests.app.scripted import Script, job
 
 ROWS = (

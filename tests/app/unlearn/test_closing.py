@@ -17,8 +17,8 @@ from app.dialogs.close_run import RunCloseGuard
 from app.dialogs.confirm import ConfirmDialog
 from app.main_window import MainWindow
 from app.run_wiring import install_runs
+from core.events import State
 from core.runs.folder import RunFolder
-from core.states import State
 from tests.app.scripted import Script, Stepped, job, write_run
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -12,8 +12,8 @@ from app.services.run_commands import RunCommands
 from app.services.run_status import RunStatus
 from app.widgets.run_chips import describe_run
 from app.widgets.status_line import StatusLine
+from core.events import State
 from core.runs.folder import MODEL, RunFolder
-from core.states import State
 from tests.app.scripted import Script, Stepped, job
 
 ROOT = Path(__file__).resolve().parents[3]

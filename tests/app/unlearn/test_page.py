@@ -15,9 +15,9 @@ from app.services.reference_markers import Marker
 from app.widgets.term import TermLabel
 from app.workers.live_run import LiveRun
 from core.errors import OutOfMemoryError
+from core.events import State
 from core.runs.folder import RunFolder
 from core.session.jobs import make_unlearn_job
-from core.states import State
 from tests.app.helpers import cut_off
 from tests.app.scripted import Script, Stepped, append_events, job, write_run
 from tests.app.verify.walk import unnamed_widgets

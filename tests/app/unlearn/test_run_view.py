@@ -12,9 +12,9 @@ from app.pages.unlearn.run_bar import RunBar
 from app.pages.unlearn.run_view import RunView
 from app.services.reference_markers import Marker
 from app.workers.live_run import LiveRun
+from core.events import State
 from core.job import RequestPart
 from core.runs.folder import RunFolder
-from core.states import State
 from tests.app.scripted import Script, job
 
 # What can be pressed in each state, for a run of this window.

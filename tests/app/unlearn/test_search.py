@@ -11,11 +11,11 @@ from app.models.try_table import TryTableModel
 from app.pages.unlearn import UnlearnPage
 from app.pages.unlearn.search_presenter import outcome
 from app.services import run_words as words
+from core.events import State
 from core.runs.folder import TUNING, RunFolder
 from core.session import tuning
 from core.session.judging import Readings
 from core.session.tuning import Try, Tuning
-from core.states import State
 from tests.app.helpers import cut_off, unnamed
 from tests.app.scripted import Stepped, job
 

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QTabWidget
 from app.pages.unlearn import UnlearnPage
 from app.services.method_words import UNWEIGHTED
 from app.services.theme import theme
+from core.events import State
 from core.job import Job
-from core.states import State
 from tests.app.scripted import Stepped, job
 
 

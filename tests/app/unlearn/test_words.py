@@ -6,8 +6,8 @@ import pytest
 
 from app.services import run_words as words
 from app.workers.live_run import LiveRun
+from core.events import State
 from core.runs.folder import RunFolder
-from core.states import State
 from tests.app.scripted import Script, job
 
 

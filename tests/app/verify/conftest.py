@@ -12,11 +12,10 @@ from PySide6.QtCore import QObject, Signal
 from app.context import AppContext, create_context
 from app.pages.verify import VerifyPage, create
 from app.workers.live_run import LiveRun
-from core.events import Progress
+from core.events import Progress, State
+from core.files import write_json
 from core.job import DataPart, ForgetPart, Job, ModelPart
-from core.jsonio import write_json
 from core.runs.folder import FORGET, MODEL, REPORT_HTML, REPORT_JSON, RunFolder, Status
-from core.states import State
 from tests.app.verify.reports import CLASSES, bare_report, full_report
 
 

@@ -12,7 +12,7 @@ from app.pages.verify import create
 from app.workers.live_run import LiveRun
 from app.workers.run_controller import RunController
 from core.engine.control import Control
-from core.jsonio import write_json
+from core.files import write_json
 from core.models.architectures import ModelSpec, build_from_user_code, build_model
 from core.models.formats import write_safetensors
 from core.models.trust import Trust

@@ -6,9 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from app.workers.live_run import LiveRun
+from app.workers.run_states import TERMINAL, can
 from core.errors import InputError, StoppedError
+from core.events import ACTIVE, State
 from core.runs.folder import RunFolder
-from core.states import ACTIVE, TERMINAL, State, can
 from tests.app.scripted import Script, job, write_run
 
 ACTIONS = ("pause", "resume", "stop", "discard", "checkpoint")

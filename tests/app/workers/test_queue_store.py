@@ -12,11 +12,11 @@ from app.dialogs.waiting import WaitingRuns, words_of
 from app.services.queue_files import left_waiting
 from app.workers.queue_store import QueueStore
 from app.workers.run_controller import RunController
+from core.events import State
+from core.files import queue_home
 from core.forget_list import read_forget_csv
-from core.places import queue_home
 from core.runs.folder import FORGET, RunFolder
 from core.session.jobs import make_unlearn_job
-from core.states import State
 from tests.app.runner import context, example, example_home, home, opened
 
 __all__ = ["context", "example", "example_home", "home", "opened"]

@@ -7,8 +7,8 @@ import pytest
 from app.workers.jobs import Jobs
 from app.workers.live_run import LiveRun
 from app.workers.run_follower import RunFollower
+from core.events import State
 from core.runs.folder import Status
-from core.states import State
 from tests.app.scripted import Script, append_events, job, write_run
 
 

@@ -6,7 +6,7 @@ import csv
 
 import pytest
 
-from core.jsonio import read_json
+from core.files import read_json
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 from core.cli import COMMANDS
-from core.places import data_home
+from core.files import data_home
 
 USAGE, INPUT = 2, 3
 

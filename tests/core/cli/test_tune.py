@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.errors import StoppedError
-from core.jsonio import read_json
+from core.files import read_json
 from core.runs.folder import RunFolder
 from core.session import tuning
 from tests.core.cli.conftest import unlearn

@@ -18,13 +18,12 @@ from core.engine.monitor import Monitor
 from core.engine.outputs import collect
 from core.engine.step import Board, Diverged, all_finite
 from core.errors import NonFiniteError
-from core.events import Log, PhaseChanged, StepMetrics
+from core.events import Log, PhaseChanged, State, StepMetrics
 from core.methods import get_method
 from core.methods.base import Alternate, Edit, Length, Method, Optimiser, Train
 from core.metrics.linear_algebra import gram, leading_eigenvectors
 from core.models.tap import evaluating
 from core.parameters import Parameter
-from core.states import State
 from tests.core.toy import ToyNet, make_engine, make_experiment, run_to_end, same, trained_net, weights
 
 

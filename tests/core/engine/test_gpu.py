@@ -8,8 +8,8 @@ import torch
 from core.data.batches import ImageStore
 from core.devices import choose_device, choose_precision
 from core.engine.experiment import Experiment
+from core.events import State
 from core.models.tap import TappedModel
-from core.states import State
 from tests.core.toy import CLASSES, DATA, SIDE, ToyNet, make_engine, make_experiment, run_to_end
 
 GPU = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else ""

@@ -13,11 +13,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import core.methods
 from core.engine.control import Control
 from core.errors import ParameterError
-from core.events import Evaluation, StepMetrics
+from core.events import Evaluation, State, StepMetrics
 from core.methods import METHODS
 from core.methods.base import Alternate, Edit, Train
 from core.parameters import resolve
-from core.states import State
 from tests.core.invalid_values import invalid_values
 from tests.core.methods.cases import IDENTITY, SEED, case_id, cases
 from tests.core.toy import make_engine, make_experiment, run_to_end, same, trained_net, weights

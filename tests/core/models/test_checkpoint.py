@@ -14,8 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from core.errors import AppError, InputError, MismatchError, NotFoundError, UnsafeFileError
-from core.files import file_sha256
-from core.jsonio import dumps, loads
+from core.files import dumps, file_sha256, loads
 from core.models.checkpoint import read_model
 from core.models.formats import write_same
 from core.models.weights import CheckpointForm

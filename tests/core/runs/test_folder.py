@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from core.errors import InputError, MismatchError, NotFoundError
 from core.events import Log, Progress, from_dict
-from core.files import write_atomic
+from core.files import dumps, loads, write_atomic, write_json
 from core.job import DataPart, ForgetPart, Job, ModelPart
-from core.jsonio import dumps, loads, write_json
 from core.runs.folder import LOCK, LOCK_SECONDS, RunFolder, Status, effective, list_runs
 from core.runs.recorder import Recorder
 from core.session.library import describe_run

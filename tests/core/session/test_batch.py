@@ -21,7 +21,7 @@ from app.services.queue_files import (
 from core.data.dataset import ImageSet
 from core.engine.control import Control
 from core.errors import InputError
-from core.jsonio import read_json, write_json
+from core.files import read_json, write_json
 from core.runs.folder import RunFolder, Status
 from core.session import batch as batches
 from core.session.batch import BATCH, BatchRun, Row, csv_text, grouped

@@ -12,9 +12,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from core.errors import InputError, MismatchError, RunError, TargetExistsError, UsageError
-from core.files import file_sha256
+from core.files import file_sha256, write_json
 from core.job import OriginPart
-from core.jsonio import write_json
 from core.models.architectures import ModelSpec, build_model
 from core.models.trust import Trust
 from core.models.weights import CheckpointForm, read_weights

@@ -11,9 +11,9 @@ from core.data.preprocessing import Preprocessing
 from core.data.splits import Splits
 from core.engine.outputs import FullOutputs, SetOutputs
 from core.errors import InputError, StoppedError
+from core.files import cache_home
 from core.models.architectures import ModelSpec, build_model
 from core.models.formats import write_safetensors
-from core.places import cache_home
 from core.runs.folder import FORGET, MODEL, RunFolder
 from core.selection import Selection
 from core.session.bench import Bench

@@ -10,11 +10,9 @@ from core.data.images import Form
 from core.data.index import SHARDS, cache_file
 from core.engine.outputs import cache_name
 from core.errors import InputError, MismatchError
-from core.files import file_sha256
+from core.files import cache_home, file_sha256, references_home, runs_home, write_json
 from core.forget_list import read_forget_csv, write_forget_list
 from core.job import DataPart, ForgetPart, Job, ModelPart
-from core.jsonio import write_json
-from core.places import cache_home, references_home, runs_home
 from core.runs.folder import CHECKPOINTS, EVENTS, FORGET, MODEL, REMOVED, REPORT_HTML, REPORT_JSON, RunFolder
 from core.selection import Selection
 from core.session.kept import Kept, remove_kept, what_is_kept

@@ -11,7 +11,7 @@ from PIL import Image
 
 from app.services.queue_files import Waiting, WaitingRoom
 from core.engine.control import Control
-from core.places import cache_home, data_home, runs_home
+from core.files import cache_home, data_home, runs_home
 from core.runs.folder import MODEL, RunFolder
 from core.selection import Selection
 from core.session.bench import Bench

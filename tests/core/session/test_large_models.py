@@ -16,6 +16,7 @@ from core.engine.engine import Engine
 from core.engine.experiment import Experiment
 from core.engine.monitor import Unwatched
 from core.errors import UnsafeFileError
+from core.events import State
 from core.methods import get_method
 from core.models.architectures import ModelSpec, build_model
 from core.models.formats import write_same
@@ -25,7 +26,6 @@ from core.selection import Selection
 from core.session.bench import Bench
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.running import run
-from core.states import State
 
 ONE_STEP = {
     "reconstruction": ("muda", "reconstruction", {"rounds": 1, "min_steps": 1, "forget_epochs": 0.1, "batch": 9}),

@@ -8,7 +8,7 @@ import torch
 from core.engine.control import Control
 from core.errors import ForgetSetError, ParameterError
 from core.methods import METHODS
-from core.runs.checkpoints import KEEP
+from core.runs.recorder import CHECKPOINTS_KEPT
 from core.session import planning
 from core.session.forget_sets import random_selection
 from core.session.jobs import make_unlearn_job, preset_values
@@ -89,7 +89,7 @@ def test_networks_kept_among_the_constants_are_in_the_estimate(bench, three):
         return estimate(bench, images, "scrub", {**values, "rewind": rewind}, measure=False)
 
     kept = (values["epochs"] - 1) * weights
-    assert planned(True).disk_bytes - planned(False).disk_bytes == (KEEP + 1) * kept
+    assert planned(True).disk_bytes - planned(False).disk_bytes == (CHECKPOINTS_KEPT + 1) * kept
     assert planned(True).memory_bytes - planned(False).memory_bytes == kept
 
 

@@ -15,15 +15,13 @@ from safetensors.torch import load_file
 import core.engine.engine as engine_module
 from core.engine.control import Control
 from core.errors import InputError, MismatchError, NonFiniteError, RunError, StoppedError
-from core.events import CheckpointSaved, StepMetrics
-from core.files import file_sha256
-from core.jsonio import loads
-from core.runs.checkpoints import list_checkpoints, load_checkpoint
+from core.events import CheckpointSaved, State, StepMetrics
+from core.files import file_sha256, loads
 from core.runs.folder import RunFolder
+from core.runs.recorder import list_checkpoints, load_checkpoint
 from core.session.checking import check
 from core.session.running import run
 from core.session.training import known_references, reference_folder, train_reference
-from core.states import State
 from tests.core.toy import same
 
 ROOT = Path(__file__).resolve().parents[3]

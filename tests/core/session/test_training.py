@@ -7,12 +7,11 @@ from dataclasses import replace
 import pytest
 
 from core.errors import InputError
+from core.files import references_home, write_json
 from core.job import DataPart, ForgetPart, Job, ModelPart
-from core.jsonio import write_json
 from core.methods import get_method
 from core.methods.retrain import FEWEST_STEPS, assumed_recipe
 from core.parameters import resolve
-from core.places import references_home
 from core.runs.folder import CARD, JOB, MODEL, RunFolder
 from core.session.checking import distinct_names
 from core.session.training import (

@@ -15,8 +15,8 @@ from core.data.splits import evaluation_half
 from core.engine import engine
 from core.engine.control import Control
 from core.errors import InputError, MismatchError, OutOfMemoryError, RunError, StoppedError, UsageError
-from core.files import file_sha256
-from core.jsonio import read_json, write_json
+from core.events import State
+from core.files import file_sha256, read_json, write_json
 from core.methods import METHODS
 from core.metrics.distances import jensen_shannon
 from core.models.tap import TappedModel
@@ -30,7 +30,6 @@ from core.session.judging import BY_GOAL, BY_REFERENCE, RETAIN_BOUND, Judge
 from core.session.running import run
 from core.session.training import train, train_reference
 from core.session.tuning import Try, chosen_images, keep_tries, tries_file, tune, tuned
-from core.states import State
 from tests.core.methods.cases import SHORT as SHORT_VALUES
 from tests.core.session.test_baseline import USER_CODE
 from tests.core.toy import CLASSES, SIDE, ToyNet, make_experiment, toy_dataset, trained_net

@@ -10,8 +10,7 @@ import torch
 
 from core.engine.control import Control, Interrupted
 from core.events import Progress
-from core.files import file_sha256
-from core.jsonio import loads
+from core.files import file_sha256, loads
 from core.runs.folder import RunFolder
 from core.selection import Selection
 from core.session.bench import Bench

@@ -10,13 +10,13 @@ import torch
 
 from core.engine.control import Control
 from core.errors import MismatchError
-from core.jsonio import write_json
+from core.events import State
+from core.files import write_json
 from core.methods import METHODS
 from core.runs.folder import FORGET, JOB
 from core.session.bench import Bench
 from core.session.running import run
 from core.session.training import reference_key
-from core.states import State
 from tests.core.methods.cases import SHORT as SHORT_VALUES
 from tests.core.toy import DATA, make_engine, make_experiment, run_to_end, same, weights
 
@@ -101,7 +101,7 @@ def test_weights_changed_after_the_job_was_made_are_refused(new_run, bench, thre
 
 
 def test_a_job_of_before_weights_is_read(new_run):
-    from core.jsonio import read_json
+    from core.files import read_json
 
     folder = new_run(settings=SHORT)
     data = read_json(folder.file(JOB))

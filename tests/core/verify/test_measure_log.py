@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.jsonio import loads
+from core.files import loads
 from core.verify import measure_log
 from core.verify.measure_log import Found, MeasureLog, keep_nothing
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from core.jsonio import dumps, loads
+from core.files import dumps, loads
 from core.verify import verdict as module
 from core.verify.closure import MEASURES
 from core.verify.verdict import Verdict, decide

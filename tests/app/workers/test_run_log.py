@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from app.workers.run_log import read_all, read_new
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.runs.folder import EVENTS, RunFolder
-from core.runs.tail import read_all, read_new
 
 LINE = '{{"type": "{}", "run": "r", "step": {}, "time": 0.0{}}}\n'
 

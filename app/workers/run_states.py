@@ -1,30 +1,8 @@
-"""The states of a run and the one table of transitions; buttons and commands are derived from it."""
+"""The one table of how a run's state may change; buttons and commands are derived from it."""
 
 from __future__ import annotations
 
-from enum import StrEnum
-
-
-class State(StrEnum):
-    """A run's state; the value is what status.json holds."""
-
-    QUEUED = "queued"
-    PREPARING = "preparing"
-    RUNNING = "running"
-    PAUSED = "paused"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-    DISCARDING = "discarding"
-    DISCARDED = "discarded"
-    FINISHED = "finished"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
-
-
-def named(value: str) -> State | None:
-    """Return the state of this name; None for one that only a newer version knows."""
-    return State.__members__.get(str(value).upper())
-
+from core.events import State
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.PREPARING, State.DISCARDED}),
@@ -42,7 +20,6 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 }
 
 TERMINAL = frozenset(state for state, following in TRANSITIONS.items() if not following)
-ACTIVE = frozenset({State.PREPARING, State.RUNNING, State.PAUSED, State.STOPPING, State.DISCARDING})
 
 # What a user may ask for, and the state it leads to.
 ACTIONS: dict[str, State] = {
@@ -62,10 +39,3 @@ def can(state: State, action: str) -> bool:
     if action == "resume":
         return state is State.PAUSED
     return ACTIONS[action] in TRANSITIONS[state]
-
-
-def move(current: State, following: State) -> State:
-    """Return `following`; raises ValueError where the table has no such transition."""
-    if following not in TRANSITIONS[current]:
-        raise ValueError(f"a run cannot go from {current} to {following}")
-    return following

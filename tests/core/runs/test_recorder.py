@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from core.errors import MismatchError, RunError
-from core.runs.checkpoints import list_checkpoints, load_checkpoint, save_checkpoint
 from core.runs.folder import RunFolder
+from core.runs.recorder import list_checkpoints, load_checkpoint, save_checkpoint
 
 
 @pytest.fixture

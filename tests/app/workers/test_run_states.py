@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.states import ACTIVE, TERMINAL, TRANSITIONS, State, can, move
+from app.workers.run_states import TERMINAL, TRANSITIONS, can
+from core.events import ACTIVE, State
 
 
 @given(st.lists(st.integers(0, 10), max_size=30), st.sampled_from([State.QUEUED, State.INTERRUPTED]))
@@ -16,21 +17,12 @@ def test_any_walk_along_the_table_stays_in_it_and_can_reach_an_end(choices, star
         following = sorted(TRANSITIONS[state])
         if not following:
             break
-        state = move(state, following[choice % len(following)])
+        state = following[choice % len(following)]
     reachable, frontier = set(), {state}
     while frontier:
         reachable |= frontier
         frontier = {s for f in frontier for s in TRANSITIONS[f]} - reachable
     assert reachable & TERMINAL
-
-
-@given(st.sampled_from(list(State)), st.sampled_from(list(State)))
-def test_move_refuses_what_is_not_in_the_table(current, following):
-    if following in TRANSITIONS[current]:
-        assert move(current, following) is following
-    else:
-        with pytest.raises(ValueError, match="cannot go"):
-            move(current, following)
 
 
 def test_terminal_states_have_no_way_out_and_active_ones_do():
