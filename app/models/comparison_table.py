@@ -23,7 +23,6 @@ RUN_ROLE = int(Qt.ItemDataRole.UserRole) + 60  # the run's name; None where the 
 _TOP = 0  # internal id of rows without a parent; a child's is its parent's row + 1
 ANCHORS = {"original": "Original", "head_only": "Head-only edit (control)", "retrained": "Retrained"}
 _OVER_SEEDS = "Mean over {} seeds, ± half of the 95 % interval of the mean"
-_VERDICT_KEYS = {"forget_test_accuracy": "forget_accuracy", "js_forget": "output_distance"}
 
 
 @dataclass
@@ -192,7 +191,7 @@ class ComparisonTable(QAbstractItemModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             if value is None:
                 return "Not measured in this report."
-            closed = line.closed.get(_VERDICT_KEYS.get(measure["key"], measure["key"]))
+            closed = line.closed.get(measure["closure_key"])
             parts = [_OVER_SEEDS.format(line.seeds)] if half is not None else []
             parts += [f"{fmt.closed(closed)} % of the gap closed"] if closed is not None else []
             return "\n".join(parts) or None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -59,7 +59,7 @@ class Measure:
         """Return the value in a model's `measures`; None where it was not taken or is not finite."""
         if self.only_with and look_up(measures, self.only_with) is None:
             return None
-        return next((value for path in self.paths if (value := look_up(measures, path)) is not None), None)
+        return look_up(measures, place(self.paths, [measures]))
 
 
 _UNSEEN = ("forget_test_accuracy",)  # has a value where whole classes go
@@ -240,3 +240,8 @@ def look_up(measures: Any, path: Sequence[str]) -> float | None:
     if isinstance(measures, bool) or not isinstance(measures, (int, float)) or not math.isfinite(measures):
         return None
     return float(measures)
+
+
+def place(paths: Sequence[tuple[str, ...]], models: Collection[Any]) -> tuple[str, ...]:
+    """Return the first of `paths` at which any of `models` has a number; the first one where none has."""
+    return next((path for path in paths if any(look_up(model, path) is not None for model in models)), paths[0])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from core.verify import numbers
 from core.verify.closure import MEASURES, t_quantile
 from core.verify.numbers import number
-from core.verify.pages import Cell, Column, Line, ShownTable, template
+from core.verify.pages import template
 from core.verify.table import MODELS, PUBLISHED, TableRow, measure_rows, published_rows
 from core.version import VERSION
 
@@ -59,10 +59,22 @@ class Run:
     job: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class ShownTable:
+    """A table as text, as page, command line and window show it; the first cell of a row is its title."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+    note: str
+    explanations: Mapping[str, str] = field(default_factory=dict)  # by title of a row: its tool tip
+
+
 def compare(runs: Sequence[Run]) -> dict[str, Any]:
     """Return two or more runs side by side as plain data.
 
-    `measures` are those of a report's table, then those the field publishes (group "As published"). `comparable` is
+    `measures` are those of a report's table, then those the field publishes (group "As published"); `closure_key` says
+    under which key closures have one that the verdict knows. `comparable` is
     false where the runs are not about the same data and forget set; `differences` says so in sentences, and also what
     else weakens a comparison. `groups` are runs that differ in their seed alone: mean and 95 % interval over seeds of
     every measure and closure. `agreement` is Kendall's tau between measures across the runs (of their closures, so
@@ -71,17 +83,19 @@ def compare(runs: Sequence[Run]) -> dict[str, Any]:
     rows = [_rows_of(run.report) for run in runs]
     serious, further = _differences(runs)
     measures: dict[str, TableRow] = {}
-    for of_run in rows:
-        for key, row in of_run.items():
-            measures.setdefault(key, row)
+    for row in (row for of_run in rows for row in of_run.values()):
+        if row.values["unlearned"] is not None:
+            measures.setdefault(row.key, row)
     closures = _closures([run.report for run in runs])
     return {
         "comparable": not serious,
         "differences": [*serious, *further],
         "measures": [
-            {"key": key, "title": row.title, "group": row.group, "unit": row.unit, "explanation": row.explanation}
+            {
+                "key": key, "title": row.title, "group": row.group, "unit": row.unit, "explanation": row.explanation,
+                "closure_key": row.verdict and row.verdict["key"],
+            }
             for key, row in measures.items()
-            if any(key in of_run and of_run[key].values["unlearned"] is not None for of_run in rows)
         ],
         "anchors": {} if serious else {name: _values(rows[0], name) for name in ANCHORS},
         "runs": [_run(run, row) for run, row in zip(runs, rows, strict=True)],
@@ -249,7 +263,9 @@ def blocks(comparison: Comparison) -> list[ShownTable]:
     theirs = [measure for measure in comparison["measures"] if measure["group"] == PUBLISHED]
     tables = [
         _measures_table("Measures", ours, comparison), _measures_table(PUBLISHED, theirs, comparison),
-        _closures_table(comparison), *_group_tables(comparison), agreement_block(comparison), jobs_block(comparison),
+        _closures_table(comparison),
+        *(_group_table(group, comparison["measures"]) for group in comparison["groups"] if len(group["runs"]) > 1),
+        agreement_block(comparison), jobs_block(comparison),
     ]  # fmt: skip
     return [table for table in tables if table.rows]
 
@@ -261,14 +277,6 @@ def render_comparison(comparison: Comparison, title: str) -> str:
     )
 
 
-def _table(title: str, columns: Iterable[str], lines: Sequence[Line], note: str = "") -> ShownTable:
-    return ShownTable([Column(name) for name in ("", *columns)], [("", lines)], title, note)
-
-
-def _line(title: str, texts: Iterable[str], why: str = "") -> Line:
-    return Line(title, [Cell(text) for text in texts], why)
-
-
 def _names(comparison: Comparison) -> list[str]:
     return [run["run"] for run in comparison["runs"]]
 
@@ -276,66 +284,59 @@ def _names(comparison: Comparison) -> list[str]:
 def _measures_table(title: str, measures: Sequence[Mapping[str, str]], comparison: Comparison) -> ShownTable:
     anchors = comparison["anchors"]
     columns = [*anchors.values(), *(run["measures"] for run in comparison["runs"])]
-    lines = [
-        _line(
-            measure["title"], [number(measure["unit"], values.get(measure["key"])) for values in columns],
-            measure["explanation"],
-        )
+    rows = [
+        [measure["title"], *(number(values.get(measure["key"]), measure["unit"]) for values in columns)]
         for measure in measures
-    ]  # fmt: skip
-    note = NOTES["measures"] if anchors else ""
-    return _table(title, [*(MODELS[name] for name in anchors), *_names(comparison)], lines, note)
+    ]
+    return ShownTable(
+        title, ["", *(MODELS[name] for name in anchors), *_names(comparison)], rows,
+        NOTES["measures"] if anchors else "", {measure["title"]: measure["explanation"] for measure in measures},
+    )  # fmt: skip
 
 
 def _closures_table(comparison: Comparison) -> ShownTable:
-    lines = [
-        _line(_title(key), map(_share, values))
+    rows = [
+        [_title(key), *map(_share, values)]
         for key, values in _closures(comparison["runs"]).items()
         if any(value is not None for value in values)
     ]
-    return _table("Gap closed", _names(comparison), lines, NOTES["closure"])
+    return ShownTable("Gap closed", ["", *_names(comparison)], rows, NOTES["closure"])
 
 
-def _group_tables(comparison: Comparison) -> list[ShownTable]:
-    measures = {measure["key"]: measure for measure in comparison["measures"]}
-    tables = []
-    for group in comparison["groups"]:
-        if len(group["runs"]) < 2:
-            continue
-        lines = []
-        for key, taken in group["measures"].items():
-            if key in measures and taken["n"]:
-                unit, closure = measures[key]["unit"], group["closure"].get(_VERDICT_KEYS.get(key, key)) or {}
-                texts = [str(taken["n"]), number(unit, taken["mean"]), _interval(unit, taken)]
-                lines.append(_line(measures[key]["title"], [*texts, _share(closure.get("mean"))]))
-        preset = f", {group['preset']}" if group["preset"] else ""
-        title = f"{group['title']}{preset}: seeds {', '.join(map(str, group['seeds']))}"
-        tables.append(_table(title, ["runs", "mean", "95 % interval", "gap closed"], lines, NOTES["groups"]))
-    return tables
+def _group_table(group: Mapping[str, Any], measures: Sequence[Mapping[str, str]]) -> ShownTable:
+    rows = []
+    for measure in measures:
+        taken, unit = group["measures"].get(measure["key"]) or {}, measure["unit"]
+        if taken.get("n"):
+            closure = group["closure"].get(measure["closure_key"]) or {}
+            rows.append([
+                measure["title"], str(taken["n"]), number(taken["mean"], unit), _interval(unit, taken),
+                _share(closure.get("mean")),
+            ])  # fmt: skip
+    preset = f", {group['preset']}" if group["preset"] else ""
+    title = f"{group['title']}{preset}: seeds {', '.join(map(str, group['seeds']))}"
+    return ShownTable(title, ["", "runs", "mean", "95 % interval", "gap closed"], rows, NOTES["groups"])
 
 
 def agreement_block(comparison: Comparison) -> ShownTable:
     """Return how far measures agree across the runs; without rows where that cannot be told."""
     matrix = comparison["agreement"]
-    lines = [
-        _line(_title(key), ("" if key == other else _tau(taus.get(other)) for other in matrix))
+    rows = [
+        [_title(key), *("" if key == other else _tau(taus.get(other)) for other in matrix)]
         for key, taus in matrix.items()
     ]
     can_be_told = any(tau is not None for taus in matrix.values() for tau in taus.values())
-    return _table("Rank agreement", map(_title, matrix), lines if can_be_told else [], NOTES["agreement"])
+    return ShownTable("Rank agreement", ["", *map(_title, matrix)], rows if can_be_told else [], NOTES["agreement"])
 
 
 def jobs_block(comparison: Comparison) -> ShownTable:
     """Return the entries in which the runs' job files differ."""
     names = _names(comparison)
-    lines = [
-        _line(entry, (numbers.DASH if values[name] is None else str(values[name]) for name in names))
+    rows = [
+        [entry, *(numbers.DASH if values[name] is None else str(values[name]) for name in names)]
         for entry, values in comparison["job_differences"].items()
     ]
-    return _table("Different settings", names, lines, NOTES["job"])
-
-
-_VERDICT_KEYS = {"forget_test_accuracy": "forget_accuracy", "js_forget": "output_distance"}
+    return ShownTable("Different settings", ["", *names], rows, NOTES["job"])
 
 
 def _title(key: str) -> str:
@@ -351,7 +352,7 @@ def _interval(unit: str, taken: Mapping[str, Any]) -> str:
     if taken["low"] is None:
         return numbers.DASH
     high = min(1.0, taken["high"]) if unit == "percent" and taken["mean"] <= 1 else taken["high"]
-    return f"{number(unit, max(0.0, taken['low']))} … {number(unit, high)}"
+    return f"{number(max(0.0, taken['low']), unit)} … {number(high, unit)}"
 
 
 def _tau(value: float | None) -> str:

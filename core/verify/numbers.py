@@ -1,10 +1,12 @@
-"""How numbers are written in verdicts and reports: the same for everyone who reads the file, whatever their locale."""
+"""How values are written in verdicts and reports: the same for everyone who reads the file, whatever their locale."""
 
 from __future__ import annotations
 
+import datetime
 import math
 import statistics
 from collections.abc import Iterable
+from typing import Any
 
 DASH = "–"
 MINUS = "−"
@@ -80,7 +82,7 @@ def plural(number: int, noun: str, many: str = "") -> str:
     return f"{count(number)} {noun if number == 1 else many or noun + 's'}"
 
 
-def number(unit: str, value: float | None) -> str:
+def number(value: float | None, unit: str) -> str:
     """Write a measure's value as tables do: without the unit, which its title has."""
     if value is None:
         return DASH
@@ -93,3 +95,29 @@ def number(unit: str, value: float | None) -> str:
             return f"{value:.1f}"
         case _:
             return count(value)
+
+
+def elided(name: str, limit: int = 20) -> str:
+    """Return a name, a long one with its middle left out."""
+    half = (limit - 1) // 2
+    return name if len(name) <= limit else f"{name[:half]}…{name[-half:]}"
+
+
+def plain(value: Any) -> str:
+    """Return a value of a report as text."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(plain, value)) or DASH
+    return str(value)
+
+
+def moment(written: str) -> str:
+    """Return an ISO moment as "24 November 2026, 17:14 UTC"; as it is where it is none."""
+    try:
+        utc = datetime.datetime.fromisoformat(written).astimezone(datetime.UTC)
+    except ValueError:
+        return written
+    return f"{utc.day} {utc:%B %Y, %H:%M} UTC"

@@ -1,71 +1,91 @@
-"""Pages: the templates that render them, and the tables on them, which the command line and the window show too."""
+"""What pages are made of: their templates, and line charts, bar charts and gap bars as inline SVG.
+
+No script, no network, colours from the page's properties. Places and axes are computed here, and drawn by
+`charts.html.j2`, which escapes all text. One meaning per colour: a plot colours either sets (retain, forget) or models
+(original, retrained …); the other is told apart by dash and marker.
+"""
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from core.verify import numbers
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "resources" / "report"
 
+WIDTH, HEIGHT = 440, 250
+LEFT, RIGHT, TOP, BOTTOM = 40, 136, 28, 40
+LABEL_GAP = 14
+"""Smallest distance between two labels at the right edge, in the units of the drawing."""
+
+MARKED_POINTS = 40
+"""Curves with at most this many points show each as a marker: they are evaluations, not a continuum."""
+
+LARGEST_DECADES = 6
+"""Decades of a logarithmic axis below its top; smaller eigenvalues are rounding."""
+
+DASHES = {"original": "8 4", "retrained": "2 3", "head_only": "8 3 2 3", "fresh": "1 5"}
+"""The dash of each model's curves, the same in every plot; others are drawn through."""
+
+MARKERS = {"original": "square", "unlearned": "circle", "retrained": "diamond", "head_only": "cross", "fresh": "ring"}
+"""The marker of each model, the same in every plot and table."""
+
+HIGHEST, LOWEST = 1.25, -0.25
+"""Ends of the gap bar: beyond them an arrow says that it goes on."""
+
+Points = Sequence[tuple[float, float]]
+
 
 @dataclass(frozen=True)
-class Column:
-    """The head of a column: a name, the model whose marker stands before it, and what stands in small print below."""
+class Plot:
+    """A plot with its title and the caption that must stand with it."""
 
     title: str
-    more: str = ""
-    model: str = ""
-    marker: str = ""
-    left: bool = False  # its cells are no numbers
+    svg: Markup
+    caption: str
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A cell as text, or as markup; `kind` is its class, `why` its tool tip, `more` stands in small print below."""
+class Series:
+    """A curve: its points, the colour token it takes (a set or a model), and the model whose dash it has."""
 
+    name: str
+    token: str
+    points: Points
+    dash: str = ""
+    marker: str = ""  # none: a continuum, told apart by its dash
+    final: str = ""  # the last value in words, beside the name
+    steps: bool = False  # a histogram's outline
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A single value beside a curve, to compare it with, drawn as marker and label in the right margin."""
+
+    name: str
+    token: str
+    marker: str
+    value: float
     text: str
-    kind: str = ""
-    why: str = ""
-    more: str = ""
 
 
 @dataclass(frozen=True)
-class Line:
-    """A row: its title, its cells, the title's tool tip, and what stands in small print below the title."""
+class Bars:
+    """One value a category and model or set; `tokens` colours category by category where it is not empty."""
 
-    title: str
-    cells: list[Cell]
-    why: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class ShownTable:
-    """A table in groups of rows with a title each (empty: without a line of its own)."""
-
-    columns: list[Column]
-    groups: Sequence[tuple[str, Sequence[Line]]]
-    title: str = ""
-    note: str = ""
-    kind: str = ""
-
-    @property
-    def header(self) -> list[str]:
-        """Titles of the columns."""
-        return [column.title for column in self.columns]
-
-    @property
-    def rows(self) -> list[list[str]]:
-        """Each row's title and cells as text."""
-        return [[line.title, *(cell.text for cell in line.cells)] for _, lines in self.groups for line in lines]
+    name: str
+    values: Sequence[float | None]
+    token: str
+    marker: str = ""  # drawn as a marker instead of a bar
+    tokens: Sequence[str] = field(default_factory=tuple)
 
 
 def template(name: str) -> jinja2.Template:
@@ -80,33 +100,193 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )  # fmt: skip
     environment.filters |= {
-        "fixed": "{:.1f}".format, "elided": elided, "plain": plain, "moment": moment, "percent": numbers.percent,
-        "count": numbers.count, "duration": numbers.duration,
+        "fixed": "{:.1f}".format, "elided": numbers.elided, "plain": numbers.plain, "moment": numbers.moment,
+        "percent": numbers.percent,
+        "count": numbers.count, "duration": numbers.duration, "plural": numbers.plural,
+        "whole_percent": numbers.whole_percent, "number": numbers.number,
     }  # fmt: skip
     return environment
 
 
-def elided(name: str, limit: int = 20) -> str:
-    """Return a name, a long one with its middle left out."""
-    half = (limit - 1) // 2
-    return name if len(name) <= limit else f"{name[:half]}…{name[-half:]}"
+def line_chart(
+    series: Iterable[Series],
+    *,
+    label: str,
+    y_title: str,
+    x_title: str,
+    y_range: tuple[float, float] | None = None,
+    log: bool = False,
+    references: Iterable[Reference] = (),
+) -> Markup:
+    """Draw curves over a shared x axis; names stand at the lines' right ends. Empty where there is nothing to draw.
+
+    `label` describes the plot to people who cannot see it. `log` draws decades.
+    """
+    drawn = [(one, points) for one in series if (points := _usable(one.points, log))]
+    if not drawn:
+        return Markup("")
+    references = [one for one in references if math.isfinite(one.value)]
+    xs = [x for _, points in drawn for x, _ in points]
+    ys = [y for _, points in drawn for _, y in points] + [one.value for one in references]
+    box = _Box(LEFT, WIDTH - RIGHT, HEIGHT)
+    if log:
+        high = math.ceil(math.log10(max(ys)))
+        low = max(high - LARGEST_DECADES, math.floor(math.log10(min(ys))))
+        y_axis = _Axis(low, max(high, low + 1), box.bottom, box.top, log=True)
+    else:
+        y_axis = _Axis(*(y_range or _padded(min(ys), max(ys))), box.bottom, box.top)
+    x_axis = _Axis(*_apart(min(xs), max(xs)), box.left, box.right)
+    curves, labels = [], []
+    for one, points in drawn:
+        places = [(x_axis.at(x), y_axis.at(y)) for x, y in points if not log or y >= 10.0**y_axis.low]
+        if places:
+            dash = DASHES.get(one.dash, "")
+            each_marked = bool(one.marker) and len(places) <= MARKED_POINTS
+            curves.append(_Curve(places, one.token, dash, one.marker, each_marked, one.steps))
+            labels.append(_Label(places[-1][1], f"{one.name} {one.final}".strip(), one.token, one.marker, dash))
+    labels += [_Label(y_axis.at(one.value), f"{one.name} {one.text}", one.token, one.marker) for one in references]
+    return _drawn(
+        "line_chart", box, label, x_axis, y_axis, x_title, y_title, curves, _spread(labels, box.bottom + 6)
+    )
 
 
-def plain(value: Any) -> str:
-    """Return a value of a report as text."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(plain, value)) or numbers.DASH
-    return str(value)
+def bar_chart(categories: Sequence[str], bars: Sequence[Bars], *, label: str, x_title: str) -> Markup:
+    """Draw horizontal bars from zero, one row a category; series with a marker are drawn as marks on the row."""
+    values = [value for one in bars for value in one.values if value is not None]
+    if not values or not categories:
+        return Markup("")
+    row_height = 20 if len(bars) < 3 else 24
+    left = min(140, 16 + 6.6 * max(len(numbers.elided(name)) for name in categories))
+    box = _Box(left, WIDTH - 24, TOP + row_height * len(categories) + BOTTOM)
+    axis = _Axis(*_padded(min(0.0, *values), max(0.0, *values)), box.left, box.right)
+    return _drawn("bar_chart", box, label, axis, x_title, _legend(bars), categories, bars, row_height)
 
 
-def moment(written: str) -> str:
-    """Return an ISO moment as "24 November 2026, 17:14 UTC"; as it is where it is none."""
-    try:
-        utc = datetime.datetime.fromisoformat(written).astimezone(datetime.UTC)
-    except ValueError:
-        return written
-    return f"{utc.day} {utc:%B %Y, %H:%M} UTC"
+def gap_bar(position: float | None, whisker: float | None = None, *, label: str) -> Markup:
+    """Draw how far a model got from Original (0, left) to Retrained (1, right); hatched where nothing can be told.
+
+    Beyond 1.25 and −0.25 an arrow says that it goes on. `whisker` is the half-width of the interval, as a share of
+    the gap.
+    """
+    axis = _Axis(0.0, 1.0, 28.0, 108.0)
+    if position is None:
+        return _drawn("gap_bar", axis, None, None, 0, label)
+    low, end, high = (
+        axis.at(min(HIGHEST, max(LOWEST, position + half))) for half in (-(whisker or 0.0), 0.0, whisker or 0.0)
+    )
+    beyond = (position > HIGHEST) - (position < LOWEST)
+    return _drawn("gap_bar", axis, end, (low, high) if whisker else None, beyond, label)
+
+
+def _drawn(macro: str, *parts: Any) -> Markup:
+    return getattr(template("charts.html.j2").module, macro)(*parts)
+
+
+@dataclass(frozen=True)
+class _Box:
+    """The picture's width and height, and where the axes' ends lie in it."""
+
+    left: float
+    right: float
+    height: float
+    width: float = WIDTH
+    top: float = TOP
+
+    @property
+    def bottom(self) -> float:
+        return self.height - BOTTOM
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """A curve in the units of the drawing; `dash` is SVG's."""
+
+    places: Points
+    token: str
+    dash: str
+    marker: str
+    each_marked: bool  # or its end alone
+    steps: bool
+
+
+@dataclass(frozen=True)
+class _Label:
+    """A name in the right margin: where what it names ends, and, with a line, its dash."""
+
+    end: float
+    text: str
+    token: str
+    marker: str
+    dash: str | None = None
+    place: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """A linear or logarithmic scale (`low` and `high` are decades then) from data to drawing."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def at(self, value: float) -> float:
+        share = ((math.log10(value) if self.log else value) - self.low) / (self.high - self.low)
+        return self.start + share * (self.end - self.start)
+
+    @property
+    def ticks(self) -> list[tuple[float, str]]:
+        """Places of the drawing with the number at each: a value or, of a logarithmic scale, a power of ten."""
+        if self.log:
+            every = max(1, round((self.high - self.low) / 5))
+            powers = range(int(self.low), int(self.high) + 1, every)
+            return [(self.at(10.0**power), str(power).replace("-", "−")) for power in powers]
+        step = _nice_step((self.high - self.low) / 5)
+        places = max(0, -math.floor(math.log10(step) + 1e-9))
+        first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
+        values = [step * i for i in range(first, last + 1)]
+        return [(self.at(value), f"{value:,.{places}f}".replace("-", "−") if value else "0") for value in values]
+
+
+def _nice_step(rough: float) -> float:
+    size = 10.0 ** math.floor(math.log10(rough))
+    return next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough * 0.999)
+
+
+def _padded(low: float, high: float) -> tuple[float, float]:
+    low, high = _apart(low, high)
+    pad = 0.06 * (high - low)
+    return (low - pad if low else 0.0), (high + pad if high else 0.0)
+
+
+def _apart(low: float, high: float) -> tuple[float, float]:
+    """Return ends that differ: a single value still needs a scale around it."""
+    size = max(1.0, abs(low), abs(high))
+    return (low, high) if high - low > 1e-9 * size else (low, low + size)
+
+
+def _usable(points: Points, log: bool) -> Points:
+    return [(x, y) for x, y in points if math.isfinite(y) and (y > 0 or not log)]
+
+
+def _spread(labels: Iterable[_Label], lowest: float) -> list[_Label]:
+    """Return labels with their places beside the plot, so that none covers another, and none is below `lowest`."""
+    ordered = sorted(labels, key=lambda label: label.end)
+    places = [label.end for label in ordered]
+    for i in range(1, len(places)):
+        places[i] = max(places[i], places[i - 1] + LABEL_GAP)
+    places[-1] = min(places[-1], lowest)
+    for i in range(len(places) - 2, -1, -1):
+        places[i] = min(places[i], places[i + 1] - LABEL_GAP)
+    return [replace(label, place=place) for label, place in zip(ordered, places, strict=True)]
+
+
+def _legend(bars: Sequence[Bars]) -> list[tuple[float, Bars]]:
+    """Return where the name of each of `bars` begins; those coloured category by category have none."""
+    x, placed = 4.0, []
+    for one in bars:
+        if one.marker or not one.tokens:
+            placed.append((x, one))
+            x += 34 + 6.2 * len(one.name)
+    return placed

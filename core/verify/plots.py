@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from core.verify.charts import MARKERS, Bars, Plot, Points, Reference, Series, bar_chart, line_chart
 from core.verify.closure import look_up
 from core.verify.numbers import count, mean, percent, ratio
+from core.verify.pages import MARKERS, Bars, Plot, Points, Reference, Series, bar_chart, line_chart
 from core.verify.table import MODELS, alignment_caption, model_measures, retrained_models, unseen
 
 Report = Mapping[str, Any]

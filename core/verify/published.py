@@ -14,7 +14,7 @@ from core.metrics.accuracy import accuracy
 from core.metrics.distances import agreement
 from core.metrics.rows import Rows
 from core.verify.numbers import mean
-from core.verify.table import PUBLISHED_TITLES
+from core.verify.table import catalogue
 
 Row = dict[str, float | None]
 
@@ -73,5 +73,5 @@ def completed(rows: Mapping[str, Row], retrained: Sequence[str], by_class: bool)
     if retrained:
         taken = {key for name in retrained for key in models[name]}
         models["retrained"] = {key: mean(models[name].get(key) for name in retrained) for key in taken}
-    keys = (*PUBLISHED_TITLES, "relearn_batches")
+    keys = (*(entry.paths[0] for entry in catalogue("published")), "relearn_batches")
     return {name: {key: row.get(key) for key in keys} for name, row in models.items()}

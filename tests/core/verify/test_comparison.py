@@ -122,6 +122,9 @@ def test_tables_and_page_hold_the_reports_numbers():
     group = next(block for block in blocks(found) if "seeds 1, 2" in block.title)
     interval = next(cells for cells in group.rows if cells[0] == "Retain accuracy, unseen, %")
     assert interval[1:4] == ["2", "92.3", "64.1 … 100.0"]  # a share is never above 1
+    closed = {cells[0]: cells[4] for cells in group.rows}
+    assert closed["Forget accuracy, unseen, %"] == "100 %"
+    assert closed["Forget accuracy, training, %"] == "–"  # the verdict's measure is that of unseen images
     hostile = run("<script>alert(1)</script>")
     html = render_comparison(compare([run("a"), hostile]), "<b>title</b>")
     assert "<script>" not in html and "&lt;b&gt;title&lt;/b&gt;" in html and "94.6" not in html

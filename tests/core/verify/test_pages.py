@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.verify.charts import (
+from core.verify.pages import (
     BOTTOM,
     HEIGHT,
     LABEL_GAP,
@@ -19,10 +19,10 @@ from core.verify.charts import (
     Reference,
     Series,
     gap_bar,
+    template,
 )
-from core.verify.charts import bar_chart as draw_bars
-from core.verify.charts import line_chart as draw_lines
-from core.verify.pages import template
+from core.verify.pages import bar_chart as draw_bars
+from core.verify.pages import line_chart as draw_lines
 from core.verify.plots import plots
 from tests.core.verify.sample_report import sample_events, sample_report
 
