@@ -8,6 +8,7 @@ import inspect
 import math
 import sys
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -189,60 +190,62 @@ class _EmptyOnMeta(TorchFunctionMode):
 
 # --- our own networks: fast on a processor, with module names that read well as checkpoint keys -------------------
 
-class ConvBlock(nn.Module):
-    """3x3 convolution, batch norm, ReLU and 2x2 max-pooling that rounds up, so that no pixel is dropped."""
+class ConvBlock(nn.Sequential):
+    """3x3 convolution, batch norm, ReLU and 2x2 max-pooling that rounds up, so that no pixel is dropped.
+
+    Turns (n, c, h, w) into half the height and width. A class of its own, because it is one building block of a
+    network: plain sequences are taken apart into theirs.
+    """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(out_channels)
-        self.relu = nn.ReLU(inplace=True)
-        self.pool = nn.MaxPool2d(2, ceil_mode=True)
+        super().__init__(
+            OrderedDict(
+                conv=nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
+                norm=nn.BatchNorm2d(out_channels),
+                relu=nn.ReLU(inplace=True),
+                pool=nn.MaxPool2d(2, ceil_mode=True),
+            )
+        )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Halve height and width of `x: (n, c, h, w)`."""
-        return self.pool(self.relu(self.norm(self.conv(x))))
 
+class SmallCNN(nn.Sequential):
+    """Three convolution blocks, one hidden layer of 128 features and a linear head: (n, c, h, w) to logits (n, K)."""
 
-class SmallCNN(nn.Module):
-    """Three convolution blocks, one hidden layer of 128 features and a linear head."""
-
-    def __init__(self, num_classes: int, in_channels: int, input_size: tuple[int, int]) -> None:
-        super().__init__()
-        self.input_shape = (in_channels, *input_size)
-        self.block1 = ConvBlock(in_channels, 16)
-        self.block2 = ConvBlock(16, 32)
-        self.block3 = ConvBlock(32, 64)
+    def __init__(self, num_classes: int, in_channels: int, input_size: Size) -> None:
         height, width = input_size
         cells = math.ceil(height / 8) * math.ceil(width / 8)  # left by three poolings that halve and round up
-        self.hidden = nn.Linear(64 * cells, 128)
-        self.relu = nn.ReLU()
-        self.head = nn.Linear(128, num_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits (n, K) for `x: (n, c, h, w)`."""
-        x = self.block3(self.block2(self.block1(x)))
-        return self.head(self.relu(self.hidden(torch.flatten(x, 1))))
-
-
-class MLP(nn.Module):
-    """Three hidden layers of 256, 128 and 64 units and a linear head; works on flattened pixels."""
-
-    def __init__(self, num_classes: int, in_channels: int, input_size: tuple[int, int]) -> None:
-        super().__init__()
+        super().__init__(
+            OrderedDict(
+                block1=ConvBlock(in_channels, 16),
+                block2=ConvBlock(16, 32),
+                block3=ConvBlock(32, 64),
+                flatten=nn.Flatten(),
+                hidden=nn.Linear(64 * cells, 128),
+                relu=nn.ReLU(),
+                head=nn.Linear(128, num_classes),
+            )
+        )
         self.input_shape = (in_channels, *input_size)
-        self.hidden1 = nn.Linear(math.prod(self.input_shape), 256)
-        self.hidden2 = nn.Linear(256, 128)
-        self.hidden3 = nn.Linear(128, 64)
-        self.relu = nn.ReLU()
-        self.head = nn.Linear(64, num_classes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits (n, K) for `x: (n, c, h, w)`."""
-        x = torch.flatten(x, 1)
-        for layer in (self.hidden1, self.hidden2, self.hidden3):
-            x = self.relu(layer(x))
-        return self.head(x)
+
+class MLP(nn.Sequential):
+    """Three hidden layers of 256, 128 and 64 units on flattened pixels and a linear head: (n, c, h, w) to (n, K)."""
+
+    def __init__(self, num_classes: int, in_channels: int, input_size: Size) -> None:
+        input_shape = (in_channels, *input_size)
+        super().__init__(
+            OrderedDict(
+                flatten=nn.Flatten(),
+                hidden1=nn.Linear(math.prod(input_shape), 256),
+                relu1=nn.ReLU(),
+                hidden2=nn.Linear(256, 128),
+                relu2=nn.ReLU(),
+                hidden3=nn.Linear(128, 64),
+                relu3=nn.ReLU(),
+                head=nn.Linear(64, num_classes),
+            )
+        )
+        self.input_shape = input_shape
 
 
 # --- torchvision -------------------------------------------------------------------------------------------------
