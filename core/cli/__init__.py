@@ -25,9 +25,9 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "train": Command("train", "Train an original model or, with exclusions, a retrained reference."),
+    "train": Command("running", "Train an original model or, with exclusions, a retrained reference."),
     "unlearn": Command(
-        "unlearn", "Make a model forget classes or samples. Leaves a run folder with the unlearned model and a report."
+        "running", "Make a model forget classes or samples. Leaves a run folder with the unlearned model and a report."
     ),
     "batch": Command(
         "batch", "Run several forget sets, methods and seeds from a TOML file. Finished runs are skipped."
@@ -63,7 +63,7 @@ COMMANDS = {
     "architectures": Command(
         "catalogue", "List the architectures known by name. Your own is given as FILE.py:FACTORY."
     ),
-    "example": Command("example", "Run the bundled example without a window: a network forgets a handwritten digit."),
+    "example": Command("running", "Run the bundled example without a window: a network forgets a handwritten digit."),
 }
 LISTED = tuple(name for name in COMMANDS if name != "example")  # `main.py --example` runs it where there is no window
 

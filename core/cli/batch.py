@@ -31,14 +31,12 @@ def declare_batch(parser: argparse.ArgumentParser) -> None:
 
 def run_batch(given: argparse.Namespace, screen: Screen) -> int:
     """Do all runs of FILE."""
-    from core.engine.control import Control
     from core.files import write_atomic
     from core.session.batch import HEADER, BatchRun, csv_text, grouped
     from core.session.batch_file import read_batch
 
     batch = read_batch(given.file)
-    control = Control()
-    with stop_on_interrupt(control):
+    with stop_on_interrupt() as control:
         going = BatchRun(
             batch, given.out, control, options.bench_option(given, Loading(screen), lambda: control.ending)
         )

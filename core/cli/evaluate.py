@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from core.cli import forget, options
+from core.cli import options
 from core.cli.output import Screen, shown, wrapped
 from core.cli.progress import Loading
 from core.cli.summary import measures_table
@@ -17,7 +17,7 @@ def declare_evaluate(parser: argparse.ArgumentParser) -> None:
     """Declare what `evaluate` takes."""
     options.add_model(parser)
     options.add_data(parser)
-    forget.add_forget(parser)
+    options.add_forget(parser)
     group = parser.add_argument_group("comparison")
     group.add_argument(
         "--reference", action="append", default=[], type=options.named_path, metavar="NAME=PATH",
@@ -30,12 +30,12 @@ def declare_evaluate(parser: argparse.ArgumentParser) -> None:
 
 def run_evaluate(given: argparse.Namespace, screen: Screen) -> int:
     """Measure --model."""
-    forget.check_forget_options(given, required=False)
+    options.check_forget_options(given, required=False)
     references = _references(given.reference)
     from core.session.checking import evaluate
 
     bench = options.open_both(given, Loading(screen))
-    selection = forget.forget_selection(given, bench.dataset, screen)
+    selection = options.forget_selection(given, bench.dataset, screen)
     measures = evaluate(bench, selection, references)
     screen.end_line()
     screen.say(_text(measures, bench, selection))

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.cli import forget, options
+from core.cli import options
 from core.cli.output import Screen, facts, shown, table, wrapped
 from core.cli.progress import Loading
 from core.errors import InputError, UsageError
@@ -32,7 +32,7 @@ def declare_inspect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="PATH", help="a file, a folder, or the name of a data set")
     options.add_architecture(parser.add_argument_group("model"))
     options.add_data_options(parser.add_argument_group("data"))
-    forget.add_forget(parser, "forget set, for what lies near it", random=False)
+    options.add_forget(parser, "forget set, for what lies near it", random=False)
     near = parser.add_argument_group("what lies near the forget set")
     near.add_argument(
         "--model", type=options.path, metavar="M", help="the model whose features and head are asked as well"
@@ -72,7 +72,7 @@ def _near(given: argparse.Namespace, screen: Screen) -> int:
     loading = Loading(screen)
     bench = _opened(given, loading)
     dataset, model = bench.dataset, bench.opened_model
-    selection = forget.forget_selection(given, dataset, screen)
+    selection = options.forget_selection(given, dataset, screen)
     selection.check()
     outputs = bench.outputs(model) if model is not None else None
     duplicates = similar_images(dataset, selection.mask, outputs, model.sha256 if model is not None else "", loading)

@@ -1,4 +1,4 @@
-"""The options subcommands share, in groups, and a parser whose errors are one line with the nearest names."""
+"""The options that subcommands share, what they say, and a parser whose errors are one line with the nearest names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from core.errors import UsageError, did_you_mean, nearest
 
 if TYPE_CHECKING:
+    from core.cli.output import Screen
+    from core.data.dataset import Dataset
     from core.events import Tell
+    from core.selection import Selection
     from core.session.bench import Bench, DataOptions
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")  # core.devices.PRECISIONS, which a test compares
@@ -160,6 +163,29 @@ def add_data_options(group: argparse._ActionsContainer) -> None:
     group.add_argument("--preprocess", default="", metavar="FILE", help="JSON with size, mean, std, interpolation")
 
 
+def add_forget(
+    parser: argparse.ArgumentParser, title: str = "forget set", prefix: str = "forget", verb: str = "forget", *,
+    random: bool = True,
+) -> None:
+    """--forget-class, --forget-samples and, with `random`, --forget-random; `prefix` in place of "forget"."""
+    parser.set_defaults(forget_random=None)
+    group = parser.add_argument_group(title)
+    group.add_argument(
+        f"--{prefix}-class", nargs="+", action="extend", default=[], dest="forget_class", metavar="C",
+        help=f"class to {verb}, by name or index; several, and repeatable",
+    )  # fmt: skip
+    group.add_argument(
+        f"--{prefix}-samples", type=path, dest="forget_samples", metavar="FILE",
+        help=f"list of samples to {verb}: one a line, by index, path or file name",
+    )  # fmt: skip
+    group.add_argument("--allow-missing", action="store_true", help="pass over lines of the list that match nothing")
+    if random:
+        group.add_argument(
+            "--forget-random", type=number(0, 1, inside=True), metavar="FRACTION",
+            help="forget this share of the training images, drawn with --seed",
+        )  # fmt: skip
+
+
 def add_machine(parser: argparse.ArgumentParser) -> None:
     """--device, --precision, --threads."""
     group = parser.add_argument_group("machine")
@@ -235,6 +261,31 @@ def open_both(
     """Open --model with `data`, or with --dataset."""
     return bench_option(options, tell, cancelled).open(
         options.model, data or options.dataset, data_options(options), arch=architecture_option(options)
+    )
+
+
+def check_forget_options(options: argparse.Namespace, *, required: bool) -> None:
+    """Raise UsageError for a combination that cannot be meant, before anything is opened."""
+    chosen = bool(options.forget_class or options.forget_samples)
+    if options.forget_random is not None and chosen:
+        raise UsageError(
+            "--forget-random cannot be combined with --forget-class or --forget-samples", "Choose one of the two ways"
+        )
+    if required and not chosen and options.forget_random is None:
+        raise UsageError("Nothing to forget was named", "Add --forget-class, --forget-samples or --forget-random")
+
+
+def forget_selection(options: argparse.Namespace, dataset: Dataset, screen: Screen) -> Selection:
+    """Return what --forget-… or --exclude-… chooses; empty where no such option is given.
+
+    Raises AppErrors for unknown classes, and lines of a list that match nothing.
+    """
+    from core.session.forget_sets import named_selection, random_selection
+
+    if options.forget_random is not None:
+        return random_selection(dataset, options.forget_random, options.seed)
+    return named_selection(
+        dataset, options.forget_class, options.forget_samples, allow_missing=options.allow_missing, notice=screen.notice
     )
 
 

@@ -1,4 +1,4 @@
-"""Runs the job of a run folder to its end for a command (progress, Ctrl+C, result, exit code); the command `resume`.
+"""The commands that make a run or go on with one: `train`, `unlearn`, `resume` and `example`; what Ctrl+C does to them.
 
 Ctrl+C: the first stops and keeps, the second ends the program at once.
 """
@@ -10,19 +10,23 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from core.cli import options
-from core.cli.output import Screen
-from core.cli.progress import RunProgress
+from core.cli.output import Screen, table, wrapped
+from core.cli.progress import Loading, RunProgress
 from core.errors import StoppedError
+from core.verify.numbers import DASH, count, duration, percent, ratio
 
 if TYPE_CHECKING:
     from core.engine.control import Control
     from core.runs.folder import RunFolder
+    from core.selection import Selection
     from core.session.bench import Bench
+    from core.session.tuning import Try, Tuning
 
 RUN = (
     "Stopping after this step and keeping the model as it is then. Ctrl+C again ends at once.",
@@ -35,6 +39,159 @@ CHECK = (
 """What the first and the second Ctrl+C are answered with."""
 
 
+def declare_train(parser: argparse.ArgumentParser) -> None:
+    """Declare what `train` takes."""
+    options.add_data(parser)
+    model = parser.add_argument_group("model")
+    options.add_architecture(model, required=True)
+    model.add_argument(
+        "--recipe", nargs="+", action="extend", default=[], metavar="K=V",
+        help="how to train: epochs, lr, batch and so on, as `methods retrain` lists them",
+    )  # fmt: skip
+    options.add_forget(parser, "left out, for a retrained reference", "exclude", "train without", random=False)
+    options.add_run(parser)
+    options.add_machine(parser)
+    options.add_trust(parser)
+
+
+def run_train(given: argparse.Namespace, screen: Screen) -> int:
+    """Train an original model or, with exclusions, a retrained reference into --out."""
+    from core.devices import choose_device
+    from core.methods import get_method
+    from core.models.architectures import ModelSpec, build_model, get_architecture, is_user_code
+    from core.parameters import parse_assignments, resolve
+    from core.runs.folder import RunFolder
+    from core.session.jobs import make_train_job
+    from core.session.tuning import ready_run
+
+    recipe = parse_assignments(given.recipe, "--recipe")
+    choose_device(given.device)
+    resolve(get_method("retrain").parameters, recipe, owner="the recipe")  # wrong ones are told before data is read
+    arch = options.architecture_option(given) or ""
+    user_code = arch if is_user_code(arch) else ""
+    if not user_code:
+        get_architecture(arch)
+    folder = RunFolder.wanted(given.out, resume=given.resume)
+    data = options.data_options(given)
+    with stop_on_interrupt() as control:
+        bench = options.bench_option(given, Loading(screen), lambda: control.ending).with_data(given.dataset, data)
+        dataset = bench.dataset
+        if user_code:  # code that fails is told before a folder is made
+            size = dataset.preprocessing.size
+            build_model(ModelSpec(arch, dataset.num_classes, dataset.channels, size, arch), trust_code=given.trust_code)
+        exclude = options.forget_selection(given, dataset, screen)
+        job = make_train_job(
+            bench, arch, exclude=exclude, recipe=recipe, user_code=user_code, **options.run_options(given)
+        )
+        folder, _ = ready_run(folder, job, exclude, bench, control)
+        return run_to_end(folder, control, screen, bench, resume=given.resume)
+
+
+def declare_unlearn(parser: argparse.ArgumentParser) -> None:
+    """Declare what `unlearn` takes."""
+    options.add_model(parser)
+    options.add_data(parser)
+    options.add_forget(parser)
+    method = parser.add_argument_group("method")
+    method.add_argument("--method", required=True, metavar="NAME", help="`methods` lists them")
+    method.add_argument("--preset", default="", metavar="P", help="a named set of its parameters")
+    method.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="K=V", help="single parameters, over the preset's"
+    )
+    method.add_argument(
+        "--tune", type=options.number(1, 10_000, whole=True), metavar="N",
+        help="try N settings on held-out images first and run the best; what --set names stays fixed",
+    )  # fmt: skip
+    options.add_run(parser)
+    options.add_machine(parser)
+    options.add_trust(parser)
+
+
+def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
+    """Make a model forget classes or samples; leaves a run folder in --out."""
+    options.check_forget_options(given, required=True)
+    from core.devices import choose_device
+    from core.methods import get_method
+    from core.parameters import parse_assignments, resolve
+    from core.runs.folder import RunFolder
+    from core.session.jobs import make_unlearn_job
+    from core.session.tuning import ready_run
+
+    # What can be wrong without looking at model and data is told before they are opened.
+    settings = parse_assignments(given.set, "--set")
+    method = get_method(given.method)
+    choose_device(given.device)
+    resolve(method.parameters, method.preset(given.preset).values, settings, owner=method.id)
+    folder = RunFolder.wanted(given.out, resume=given.resume)
+    resumed = folder.exists
+    with stop_on_interrupt() as control:
+        bench = options.open_both(given, Loading(screen), lambda: control.ending)
+        bench.model.require_trainable()
+        selection = _with_earlier(bench, options.forget_selection(given, bench.dataset, screen), screen)
+        job = make_unlearn_job(
+            bench, selection, method.id, preset=given.preset, settings=settings, **options.run_options(given)
+        )
+        folder, search = ready_run(folder, job, selection, bench, control, tries=given.tune or 0, fixed=settings)
+        if search is not None:
+            screen.say(tuning_text(search))
+        elif given.tune and not resumed:
+            screen.notice(f"{method.title} has no setting to search for; it runs as it is.")
+        screen.say(selection.describe())
+        return run_to_end(folder, control, screen, bench, resume=given.resume)
+
+
+def _with_earlier(bench: Bench, asked: Selection, screen: Screen) -> Selection:
+    """Return the forget set together with those of the runs that made the model, and say so where there are any.
+
+    Raises InputError or MismatchError where the earlier images cannot be named any more.
+    """
+    from core.session.chain import chain_of, unknown_requests
+
+    asked.check()
+    chain = chain_of(bench.model.path, bench.dataset)
+    if chain is None:
+        if warning := unknown_requests(bench.model.card, bench.model.path):
+            screen.notice(warning)
+        return asked
+    together, before = chain.joined(asked), int(chain.mask.sum())
+    images = f"the {before:,} {'image' if before == 1 else 'images'} it forgot"
+    if together.count == before:
+        screen.notice(f"This model is the result of an earlier run, and {images} already hold all that is asked for.")
+    elif together.count != asked.count:
+        screen.notice(f"This model is the result of an earlier run: {images} already stay forgotten and count as well.")
+    return together
+
+
+def tuning_text(search: Tuning) -> str:
+    """Lay out the tries of a search for settings, best first, and what they should come to."""
+    columns = {"retain-test": "retain", "forget-test": "forget", "forget set": "samples"}
+    columns = {title: name for title, name in columns.items() if getattr(search.goal, name) is not None}
+    distance = any(tried.distance is not None for tried in search.tries)
+
+    def row(tried: Try) -> list[str]:
+        mark = "best" if search.best is tried else "" if tried.allowed else "retain too low"
+        return [
+            str(tried.number),
+            *(f"{tried.values[name]:g}" for name in search.searched),
+            *(percent(getattr(tried, name)) for name in columns.values()),
+            *([ratio(tried.distance)] if distance else []),
+            DASH if tried.score is None else f"{tried.score:.4f}",
+            duration(tried.seconds),
+            tried.reason if tried.score is None else mark,
+        ]
+
+    header = ["try", *search.searched, *columns, *(["JS"] if distance else []), "score", "time", ""]
+    order = sorted(search.tries, key=lambda tried: (tried.score is None, not tried.allowed, tried.score, tried.number))
+    goal = ["goal", *[""] * len(search.searched), *(percent(getattr(search.goal, name)) for name in columns.values())]
+    goal += [""] * (len(header) - len(goal))
+    images = "all" if search.images == search.total else f"{count(search.images)} of {count(search.total)}"
+    note = (
+        f"Each try ran on {images} training images. Accuracies are those of the calibration half of the test images, "
+        f"which no other number is taken from. Judged by {search.judged_by}; the smallest score is best."
+    )
+    return f"{table(header, [*map(row, order), goal])}\n{wrapped(note)}\n"
+
+
 def declare_resume(parser: argparse.ArgumentParser) -> None:
     """Declare what `resume` takes."""
     parser.add_argument("run", type=options.path, metavar="RUN", help="the run folder")
@@ -43,16 +200,53 @@ def declare_resume(parser: argparse.ArgumentParser) -> None:
 
 def run_resume(given: argparse.Namespace, screen: Screen) -> int:
     """Resume the run; one that has a result is shown and left as it is."""
-    from core.engine.control import Control
     from core.runs.folder import RunFolder
     from core.session.library import check_resumable
 
     folder = RunFolder.open(given.run)
     if not folder.is_done:
         check_resumable(folder.job())
-    control = Control()
-    with stop_on_interrupt(control):
+    with stop_on_interrupt() as control:
         return run_to_end(folder, control, screen, options.bench_option(given), resume=True)
+
+
+def declare_example(parser: argparse.ArgumentParser) -> None:
+    """Declare what `example` takes."""
+    group = parser.add_argument_group("run")
+    group.add_argument(
+        "--out", type=options.path, metavar="DIR", help="the run folder (else one in the folder of runs)"
+    )
+    group.add_argument("--resume", action="store_true", help="go on with the run that DIR already holds")
+
+
+def run_example(given: argparse.Namespace, screen: Screen) -> int:
+    """Run the bundled example into --out, from training its model to the checked checkpoint."""
+    import datetime
+
+    from core.places import runs_home
+    from core.runs.folder import MODEL, MODEL_PT, RunFolder
+    from core.session.exporting import read_back_run
+    from core.session.jobs import make_unlearn_job
+    from core.session.training import open_example
+    from core.session.tuning import ready_run
+
+    began = time.monotonic()
+    name = f"example-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    folder = RunFolder.wanted(given.out or runs_home() / name, resume=given.resume)
+    with stop_on_interrupt() as control:
+        example = open_example(control, Loading(screen))
+        screen.end_line()
+        screen.say(f"The example: {example.selection.describe()}")
+        job = make_unlearn_job(
+            example.bench, example.selection, example.method, preset=example.preset, seed=example.seed
+        )
+        folder, _ = ready_run(folder, job, example.selection, example.bench, control)
+        code = run_to_end(folder, control, screen, example.bench, resume=given.resume)
+    screen.say()
+    for file in (MODEL, MODEL_PT):
+        screen.say(f"{file}: {read_back_run(folder, file, example.bench).sentence}")
+    screen.say(f"The whole example took {duration(time.monotonic() - began)}.")
+    return code
 
 
 def run_to_end(folder: RunFolder, control: Control, screen: Screen, bench: Bench, *, resume: bool = False) -> int:
@@ -78,10 +272,16 @@ def run_to_end(folder: RunFolder, control: Control, screen: Screen, bench: Bench
 
 
 @contextlib.contextmanager
-def stop_on_interrupt(control: Control, answers: tuple[str, str] = RUN) -> Iterator[None]:
-    """Turn Ctrl+C into `control.stop()`; a second one ends the process, and what is on disk stays as it is."""
+def stop_on_interrupt(answers: tuple[str, str] = RUN) -> Iterator[Control]:
+    """Give the control of a run, and turn Ctrl+C into its `stop()`.
+
+    A second Ctrl+C ends the process, and what is on disk stays as it is. `answers`: what the two are answered with.
+    """
+    from core.engine.control import Control
+
+    control = Control()
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread gets signals
+        yield control  # only the main thread gets signals
         return
 
     def interrupted(number: int, frame: FrameType | None) -> None:
@@ -93,7 +293,7 @@ def stop_on_interrupt(control: Control, answers: tuple[str, str] = RUN) -> Itera
 
     before = signal.signal(signal.SIGINT, interrupted)
     try:
-        yield
+        yield control
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -60,7 +60,7 @@ def run_verify(given: argparse.Namespace, screen: Screen) -> int:
     if given.seeds is not None and paths and TRAIN not in given.retrained:
         raise UsageError("--seeds counts models to train, and --retrained names models that are there", "Drop one")
     from core.cli.progress import RunProgress
-    from core.engine.control import Control, Interrupted
+    from core.engine.control import Interrupted
     from core.session.checking import check
     from core.session.report_files import check_key, sign_report
 
@@ -69,9 +69,8 @@ def run_verify(given: argparse.Namespace, screen: Screen) -> int:
     if given.sign is not None:
         check_key(given.sign)
     seeds = _seeds(given, folder, bool(paths), screen)
-    control = Control()
     try:
-        with stop_on_interrupt(control, CHECK):
+        with stop_on_interrupt(CHECK) as control:
             report = check(
                 folder, control, RunProgress(screen), options.bench_option(given), seeds=seeds, retrained=brought,
                 which=given.suite,

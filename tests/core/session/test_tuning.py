@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.cli.tuning import tuning_text
+from core.cli.running import tuning_text
 from core.data.batches import ImageStore
 from core.data.splits import evaluation_half
 from core.engine import engine
