@@ -129,9 +129,9 @@ class RequirementError(AppError):
 
 
 def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:
-    """Return the names most similar to `name`, best first; empty where none is similar."""
+    """Return the names most similar to `name`, best first; empty where none shares most of its letters."""
     by_lower = {other.lower(): other for other in names}
-    return [by_lower[match] for match in difflib.get_close_matches(name.lower(), by_lower, n=count, cutoff=0.4)]
+    return [by_lower[match] for match in difflib.get_close_matches(name.lower(), by_lower, n=count)]
 
 
 def did_you_mean(name: str, names: Iterable[str], count: int = 3) -> str:

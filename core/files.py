@@ -90,8 +90,11 @@ def without_ending(path: Path | str) -> str:
 
 
 def loads(data: bytes | str) -> Any:
-    """Decode one JSON document; raises ValueError where it is none."""
-    return msgspec.json.decode(data)
+    """Decode one JSON document; raises ValueError with the reason where it is none."""
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error).removeprefix("JSON is malformed: ")) from error
 
 
 def read_bytes(path: Path) -> bytes:

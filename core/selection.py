@@ -177,7 +177,8 @@ class Selection:
         what = f"{'class' if len(names) == 1 else 'classes'} {_joined(names)}"
         kind = "class forgetting"
         if self.mode == "mixed":
-            what, kind = f"{what} and {_counted(self.loose_count, 'sample')}", "class forgetting + samples"
+            singles = _counted(self.loose_count, "single image")
+            what, kind = f"{what} and {singles}", "class forgetting + single images"
         return f"{what} · {self.count:,} of {self.total:,} ({share}) · {kind}"
 
     def __len__(self) -> int:

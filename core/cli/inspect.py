@@ -46,7 +46,7 @@ def declare_inspect(parser: argparse.ArgumentParser) -> None:
 
 def run_inspect(given: argparse.Namespace, screen: Screen) -> int:
     """Describe PATH, or where a forget set is named what lies near it in the data."""
-    from core.session.inspecting import inspect
+    from core.session.inspecting import describe, inspect
 
     if given.forget_class or given.forget_samples:
         return _near(given, screen)
@@ -55,7 +55,7 @@ def run_inspect(given: argparse.Namespace, screen: Screen) -> int:
             "--model and --with-similar are about a forget set", "Name one with --forget-class or --forget-samples"
         )
 
-    described = inspect(
+    described = describe(options.path(given.path)) or inspect(
         given.path, options.bench_option(given, Loading(screen)), options.data_options(given),
         arch=options.architecture_option(given),
     )  # fmt: skip

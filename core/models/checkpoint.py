@@ -63,6 +63,19 @@ class OpenedModel:
         """Whether the file is a program (TorchScript), which can be evaluated but not written back changed."""
         return self.form.format == "torchscript"
 
+    def described(self) -> dict[str, Any]:
+        """Return what a model card says of the network and its images as plain data; None where it is not known."""
+        spec = self.spec
+        return {
+            "architecture": spec.architecture,
+            "user_code": spec.user_code,
+            "num_classes": spec.num_classes,
+            "in_channels": spec.in_channels,
+            "input_size": list(spec.input_size) if self.size_known else None,
+            "classes": list(self.classes) if self.classes else None,
+            "preprocessing": self.preprocessing.to_dict() if self.preprocessing else None,
+        }
+
     def require_trainable(self) -> None:
         """Raise InputError where the model can only be evaluated."""
         if self.evaluation_only:

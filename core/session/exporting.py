@@ -396,18 +396,7 @@ def base_card(source: Source) -> dict[str, Any]:
     if card and "schema_version" in card:
         state = check_state(source.unlearning) if source.unlearning is not None else {}
         return {**{name: value for name, value in card.items() if name not in ("files", "export")}, **state}
-    model, spec = source.model, source.model.spec
-    read: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "app_version": VERSION,
-        "architecture": spec.architecture,
-        "user_code": spec.user_code,
-        "num_classes": spec.num_classes,
-        "in_channels": spec.in_channels,
-        "input_size": list(spec.input_size) if model.size_known else None,
-        "classes": list(model.classes) if model.classes else None,
-        "preprocessing": model.preprocessing.to_dict() if model.preprocessing else None,
-    }
+    read = {"schema_version": SCHEMA_VERSION, "app_version": VERSION, **source.model.described()}
     return {**(card or {}), **{name: value for name, value in read.items() if value is not None}}
 
 

@@ -6,15 +6,17 @@ over the window; `inspect` begins with it and opens the file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from core.errors import InputError, NotFoundError, nearest
+from core.errors import InputError, NotFoundError, first_few, nearest
 from core.files import SUFFIXES, ending, read_json
 from core.runs.folder import JOB, REPORT_HTML, REPORT_JSON, RunFolder, list_runs
 from core.session.library import MEASURES, describe_run, request_lines
-from core.verify.numbers import count, percent
+from core.verify.numbers import count, percent, plural
 
 if TYPE_CHECKING:
     from core.data.dataset import Dataset
@@ -29,6 +31,7 @@ _MODEL, _SAVED = "model.safetensors", "dataset_info.json"
 _ENTRIES = 200  # looked at in a folder before it is taken for none of ours
 _NAMES_SHOWN = 12
 _FILES_SHOWN = 20
+_NOT_GIVEN_BACK = "(they may still hold this model's weights)"
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,18 @@ def kind_of(path: Path) -> Kind | None:
     return "forget list" if suffix in LIST_SUFFIXES else None
 
 
+def describe(path: Path) -> Description | None:
+    """Describe a run, folder of runs, report, forget list or batch file; None for anything else.
+
+    None of these needs a network or images, so that only a batch file loads anything heavy. Raises InputError where the
+    file is damaged.
+    """
+    kind = kind_of(path)
+    if kind is None or kind in ("model", "dataset"):
+        return None
+    return {"run": _run, "runs": _runs, "report": _report, "forget list": _forget_list, "batch": _batch}[kind](path)
+
+
 def inspect(
     text: str, bench: Bench | None = None, options: DataOptions | None = None, *, arch: str | None = None
 ) -> Description:
@@ -86,29 +101,31 @@ def inspect(
     Raises NotFoundError with the nearest names, UnsafeFileError where looking inside would run code, and InputError
     where it is damaged or nothing this program opens.
     """
+    path = Path(text).expanduser()
+    if described := describe(path):
+        return described
     from core.data.named import find_source
     from core.data.sources import recognise_dataset
     from core.session.bench import Bench, DataOptions
 
-    path, options, bench = Path(text).expanduser(), options or DataOptions(), bench or Bench()
+    options, bench = options or DataOptions(), bench or Bench()
     if not path.exists():
         if find_source(text) is not None:
             return _dataset(text, bench, options)
         raise _missing(path, text)
     kind = kind_of(path)
-    if path.is_dir() and kind in (None, "dataset"):  # the quick look stops at the first sub-folder
-        kind = "dataset" if recognise_dataset(path) is not None else None
     if kind == "model":
         return _model(bench.with_model(path, arch=arch).model)
-    if kind == "dataset":
+    # The quick look stops at the first sub-folder.
+    if recognise_dataset(path) is not None if path.is_dir() else kind == "dataset":
         return _dataset(str(path), bench, options)
-    if kind is not None:
-        describe = {"run": _run, "runs": _runs, "report": _report, "forget list": _forget_list, "batch": _batch}[kind]
-        return describe(path)
+    if ending(path) == ".onnx":
+        raise InputError(f"{path} is ONNX, which is written but never read", "Name the run or model it was made from")
     what = "folder" if path.is_dir() else "file"
     raise InputError(
         f"{path} is no model, data set, run or forget list that can be opened", f"The guide lists what a {what} may be"
     )
+
 
 def _kind_of_folder(path: Path) -> Kind | None:
     if (path / JOB).is_file():
@@ -150,20 +167,23 @@ def _missing(path: Path, text: str) -> NotFoundError:
 # --- one function a kind -------------------------------------------------------------------------------------------
 
 
+def _description(
+    path: Path | str, kind: Kind, name: str, facts: Iterable[tuple[str, str]], data: dict[str, Any]
+) -> Description:
+    """Put together a description; facts of which nothing is known are left out."""
+    what = {"dataset": "data set", "runs": "folder of runs", "batch": "batch file"}.get(kind, kind)
+    return Description(str(path), kind, f"{name}: a {what}", tuple(fact for fact in facts if fact[1]), data)
+
+
 def _model(model: OpenedModel) -> Description:
     from core.models.weights import pack
 
     form, spec, card = model.form, model.spec, model.card or {}
     dtypes = sorted(set(form.dtypes.values()))
-    data: dict[str, Any] = {
+    data = {
         "format": form.format,
-        "architecture": spec.architecture,
-        "num_classes": spec.num_classes,
-        "in_channels": spec.in_channels,
-        "input_size": list(spec.input_size) if model.size_known else None,
-        "classes": list(model.classes) if model.classes else None,
+        **model.described(),
         "parameters": model.parameters,
-        "preprocessing": model.preprocessing.to_dict() if model.preprocessing else None,
         "form": {
             "container": form.container,
             "prefix": form.prefix,
@@ -180,39 +200,37 @@ def _model(model: OpenedModel) -> Description:
     size = " × ".join(map(str, spec.input_size)) if model.size_known else "any size that fits"
     wrapper = [f"under {form.container!r}"] if form.container else []
     wrapper += [f"keys begin with {form.prefix!r}"] if form.prefix else []
-    facts = [
+    forgotten = card.get("forgotten") or {}
+    classes = ", ".join(forgotten.get("classes") or ())
+    how = "trained without" if card.get("kind") == "train" else "unlearned"
+    images = f"({count(forgotten.get('count'))} images, {how})"
+    facts = (
         ("Architecture", f"{spec.architecture}, {count(model.parameters)} parameters"),
         ("Outputs", f"{count(spec.num_classes)}{_names(model.classes)}"),
-        ("Input", f"{spec.in_channels} channel{'s' if spec.in_channels != 1 else ''}, {size}"),
+        ("Input", f"{plural(spec.in_channels, 'channel')}, {size}"),
         ("Form", ", ".join([form.format, f"{len(form.dtypes)} keys", *dtypes, *wrapper])),
         ("Preprocessing", "in the model card" if model.preprocessing else "not known"),
         ("Model card", "yes" if card else "none"),
         ("SHA-256", model.sha256),
-    ]
-    if form.scalars:
-        beside = [f"{name}={_shortened(str(value))}" for name, value in form.scalars.items()]
-        facts.append(("Beside the weights", ", ".join(beside)))
-    if form.dropped:
-        facts.append(("Not given back", f"{', '.join(form.dropped)} (they may still hold this model's weights)"))
-    if (forgotten := card.get("forgotten") or {}).get("count"):
-        names = ", ".join(forgotten.get("classes") or ()) or "single images"
-        how = "trained without" if card.get("kind") == "train" else "unlearned"
-        facts.append(("Forgotten", f"{names} ({count(forgotten['count'])} images, {how})"))
-    if model.evaluation_only:
-        facts.append(("Use", "evaluation only: TorchScript cannot be unlearned"))
-    return Description(str(model.path), "model", f"{model.path.name}: a model", tuple(facts), data)
+        ("Beside the weights", ", ".join(f"{name}={_shortened(str(value))}" for name, value in form.scalars.items())),
+        ("Not given back", f"{', '.join(form.dropped)} {_NOT_GIVEN_BACK}" if form.dropped else ""),
+        ("Forgotten", f"{classes or 'single images'} {images}" if forgotten.get("count") else ""),
+        ("Use", "evaluation only: TorchScript cannot be unlearned" if model.evaluation_only else ""),
+    )  # fmt: skip
+    return _description(model.path, "model", model.path.name, facts, data)
 
 
 def _dataset(spec: str, bench: Bench, options: DataOptions) -> Description:
     from core.data.dataset import SET_ASIDE
 
-    dataset, without_test = _open_any(spec, bench, options)
-    train, test = len(dataset.train), len(dataset.test)
-    if without_test:
-        train, test = train + test, 0
-    totals = dataset.train.labels.bincount(minlength=dataset.num_classes)
-    if without_test:
-        totals = totals + dataset.test.labels.bincount(minlength=dataset.num_classes)
+    # Also data without test images opens with a share to set aside; a test part of its own is not touched by it.
+    dataset = bench.with_data(spec, replace(options, test_fraction=options.test_fraction or 0.5)).dataset
+    set_aside = dataset.test_origin == SET_ASIDE
+    without_test = set_aside and options.test_fraction is None
+    training = (dataset.train, dataset.test) if without_test else (dataset.train,)
+    images = Counter(label for part in training for label in part.labels.tolist())
+    per_class = {name: images[index] for index, name in enumerate(dataset.classes)}
+    test = 0 if without_test else len(dataset.test)
     height, width = dataset.image_size
     preprocessing = dataset.preprocessing
     data = {
@@ -221,52 +239,36 @@ def _dataset(spec: str, bench: Bench, options: DataOptions) -> Description:
         "classes": list(dataset.classes),
         "channels": dataset.channels,
         "image_size": [height, width],
-        "train": train,
+        "train": images.total(),
         "test": test,
         "test_origin": None if without_test else dataset.test_origin,
-        "per_class": dict(zip(dataset.classes, totals.tolist(), strict=True)),
+        "per_class": per_class,
         "preprocessing": preprocessing.to_dict(),
         "unreadable": [{"path": file.path, "reason": file.reason} for file in dataset.listed],
         "fingerprint": None if without_test else dataset.fingerprint,
     }
-    origin = ", set aside" if dataset.test_origin == SET_ASIDE else ""
-    tests = "none: set some aside with --test-fraction" if without_test else f"{count(test)}{origin}"
-    mean = ", ".join(f"{value:g}" for value in preprocessing.mean)
-    std = ", ".join(f"{value:g}" for value in preprocessing.std)
-    facts = [
+    tests = f"{count(test)}{', set aside' if set_aside else ''}"
+    mean, std = (", ".join(f"{value:g}" for value in values) for values in (preprocessing.mean, preprocessing.std))
+    facts = (
         ("Classes", f"{count(dataset.num_classes)}{_names(dataset.classes)}"),
-        ("Training images", count(train)),
-        ("Test images", tests),
-        ("Images", f"{height} × {width}, {dataset.channels} channel{'s' if dataset.channels != 1 else ''}"),
-        ("Per class", f"{count(int(totals.min()))} to {count(int(totals.max()))} training images"),
+        ("Training images", count(images.total())),
+        ("Test images", "none: set some aside with --test-fraction" if without_test else tests),
+        ("Images", f"{height} × {width}, {plural(dataset.channels, 'channel')}"),
+        ("Per class", f"{count(min(per_class.values()))} to {count(max(per_class.values()))} training images"),
         ("Preprocessing", f"mean {mean}; std {std} (from: {preprocessing.source})"),
-    ]
-    facts += _left_out(dataset)
-    if not without_test:
-        facts.append(("Fingerprint", dataset.fingerprint))
-    return Description(spec, "dataset", f"{dataset.title}: a data set", tuple(facts), data)
+        *_left_out(dataset),
+        ("Fingerprint", "" if without_test else dataset.fingerprint),
+    )
+    return _description(spec, "dataset", dataset.title, facts, data)
 
 
 def _left_out(dataset: Dataset) -> list[tuple[str, str]]:
     """Return lines that list the files left out, with reasons."""
     listed = dataset.listed
-    if not listed:
-        return []
     lines = [file.text for file in listed[:_FILES_SHOWN]]
     if len(listed) > len(lines):
         lines.append(f"and {count(len(listed) - len(lines))} more, which --json lists")
-    return [("Left out", count(len(listed))), *(("", line) for line in lines)]
-
-
-def _open_any(spec: str, bench: Bench, options: DataOptions) -> tuple[Dataset, bool]:
-    """Open a data set also where it has no test images; the second value says that it has none."""
-    from core.data.dataset import SET_ASIDE
-
-    if options.test_fraction is not None:
-        return bench.with_data(spec, options).dataset, False
-    # A test part of its own is not touched by the fraction.
-    dataset = bench.with_data(spec, replace(options, test_fraction=0.5)).dataset
-    return dataset, dataset.test_origin == SET_ASIDE
+    return [("Left out", count(len(listed)) if listed else ""), *(("", line) for line in lines)]
 
 
 def _run(path: Path) -> Description:
@@ -276,30 +278,28 @@ def _run(path: Path) -> Description:
     state = data["state"]
     if data["steps"] and state != "finished":
         state += f" at step {count(data['step'])} of {count(data['steps'])}"
-    facts = [
+    labels = ("Retain", "Forget", "Retain-test", "Forget-test")
+    if data["forget"]["mode"] == "none":
+        labels = ("Training", "", "Test", "")
+    measured = [(label, data[key]) for label, key in zip(labels, MEASURES, strict=True)]
+    facts = (
         ("State", state),
         ("Method", data["method"] + (f", preset {data['preset']}" if data["preset"] else "")),
         ("Forget set", data["forget_text"]),
         *(("Requests" if not index else "", line) for index, line in enumerate(request_lines(folder.job()))),
         ("Model", data["architecture"]),
         ("Data", data["data"]),
-    ]
-    labels = ("Retain", "Forget", "Retain-test", "Forget-test")
-    if data["forget"]["mode"] == "none":
-        labels = ("Training", "", "Test", "")
-    measured = [(label, data[key]) for label, key in zip(labels, MEASURES, strict=True) if data[key] is not None]
-    facts += [(f"{label} accuracy", percent(value)) for label, value in measured]
-    if data["verdict"]:
-        facts.append(("Verdict", data["verdict"].replace("_", " ")))
-    if data["error"]:
-        facts.append(("Failed", data["error"]))
-    return Description(str(folder.path), "run", f"{folder.id}: a run", tuple(facts), data)
+        *((f"{label} accuracy", percent(value)) for label, value in measured if value is not None),
+        ("Verdict", (data["verdict"] or "").replace("_", " ")),
+        ("Failed", data["error"]),
+    )
+    return _description(folder.path, "run", folder.id, facts, data)
 
 
 def _runs(path: Path) -> Description:
     rows = [describe_run(folder) for folder in list_runs(path)]
-    facts = tuple((row["run"], f"{row['state']}: {row.get('method', 'a job that cannot be read')}") for row in rows)
-    return Description(str(path), "runs", f"{path.name}: a folder of runs", facts, {"runs": rows})
+    facts = ((row["run"], f"{row['state']}: {row.get('method', 'a job that cannot be read')}") for row in rows)
+    return _description(path, "runs", path.name, facts, {"runs": rows})
 
 
 def _report(path: Path) -> Description:
@@ -307,34 +307,28 @@ def _report(path: Path) -> Description:
 
     report, hashes = check_report_files(path)
     content = read_json(report)
-    verdict = content.get("verdict") or {}
     data = {key: content.get(key) for key in ("run", "method", "forget_classes", "forget_count", "verdict")}
     facts = (
-        ("Run", str(content.get("run", ""))),
-        ("Method", str(content.get("method", ""))),
-        ("Verdict", str(verdict.get("sentence", ""))),
+        ("Run", str(data["run"])),
+        ("Method", str(data["method"])),
+        ("Verdict", str((content.get("verdict") or {}).get("sentence", ""))),
         ("Hashes", f"all {len(hashes)} files are what the report says"),
     )
-    return Description(str(path), "report", f"{path.name}: a report", facts, {**data, "files": hashes})
+    return _description(path, "report", path.name, facts, {**data, "files": hashes})
 
 
 def _forget_list(path: Path) -> Description:
     from core.forget_list import read_list_text, summarise_forget_list
 
     summary = summarise_forget_list(read_list_text(path))
-    data = {
-        "entries": summary.entries,
-        "by_index": summary.by_index,
-        "by_name": summary.by_name,
-        "classes": list(summary.classes),
-        "weighted": summary.weighted,
-    }
-    facts = [("Entries", count(summary.entries))]
-    facts += [("By index", count(summary.by_index))] if summary.by_index else []
-    facts += [("By name", count(summary.by_name))] if summary.by_name else []
-    facts += [("Classes", _names(summary.classes).removeprefix(": "))] if summary.classes else []
-    facts += [("Weights", "some differ from 1")] if summary.weighted else []
-    return Description(str(path), "forget list", f"{path.name}: a forget list", tuple(facts), data)
+    facts = (
+        ("Entries", count(summary.entries)),
+        ("By index", count(summary.by_index) if summary.by_index else ""),
+        ("By name", count(summary.by_name) if summary.by_name else ""),
+        ("Classes", first_few(summary.classes, _NAMES_SHOWN)),
+        ("Weights", "some differ from 1" if summary.weighted else ""),
+    )
+    return _description(path, "forget list", path.name, facts, asdict(summary))
 
 
 def _batch(path: Path) -> Description:
@@ -343,19 +337,13 @@ def _batch(path: Path) -> Description:
     batch = read_batch(path)
     names = [item.name for item in batch.items()]
     data = {"model": str(batch.model), "dataset": batch.dataset, "runs": names}
-    facts = (
-        ("Model", str(batch.model)),
-        ("Data", batch.dataset),
-        ("Runs", f"{count(len(names))}{_names(tuple(names))}"),
-    )
-    return Description(str(path), "batch", f"{path.name}: a batch file", facts, data)
+    facts = (("Model", str(batch.model)), ("Data", batch.dataset), ("Runs", f"{count(len(names))}{_names(names)}"))
+    return _description(path, "batch", path.name, facts, data)
 
 
 def _shortened(text: str, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def _names(names: tuple[str, ...] | None) -> str:
-    if not names:
-        return ""
-    return f": {', '.join(names[:_NAMES_SHOWN])}{', …' if len(names) > _NAMES_SHOWN else ''}"
+def _names(names: Sequence[str] | None) -> str:
+    return f": {first_few(names, _NAMES_SHOWN)}" if names else ""

@@ -48,26 +48,25 @@ class Measurements:
 class Progress:
     """Counts the measures of all models, and what comes after them (`last`), for a progress line."""
 
-    def __init__(self, tell: Tell | None, models: Sequence[str], titles: Sequence[str], last: str = "") -> None:
-        self._tell, self._models, self._titles, self._last = tell, list(models), list(titles), last
-        self._all = len(models) * len(titles)
+    def __init__(self, tell: Tell | None, models: Sequence[str], measures: Sequence[str], last: str = "") -> None:
+        self._tell, self._models, self._measures, self._last = tell, list(models), list(measures), last
+        self._all = len(models) * len(measures)
 
     def of(self, model: str) -> Callable[[str], object]:
-        """Return what says that a measure of one model begins."""
-        first = self._models.index(model) * len(self._titles)
+        """Return what says that a measure of one model begins; of a model that is none of them, what comes last."""
         name = {"head_only": "head-only edit"}.get(model, model)
 
-        def say(what: str) -> None:
-            if self._tell is not None:
-                place = first + self._titles.index(what)
+        def say(measure: str) -> None:
+            if self._tell is None:
+                return
+            if model not in self._models:
+                self._tell(f"Measuring {self._last}", self._all, self._all + 1)
+            elif measure in self._measures:
+                place = self._models.index(model) * len(self._measures) + self._measures.index(measure)
+                what = {"published": "published measures"}.get(measure, measure)
                 self._tell(f"Measuring {what}, {name}", place, self._all + bool(self._last))
 
         return say
-
-    def at_last(self) -> None:
-        """Tell that what comes after the models' measures begins."""
-        if self._tell is not None and self._last:
-            self._tell(f"Measuring {self._last}", self._all, self._all + 1)
 
 
 @dataclass(eq=False)
@@ -75,8 +74,8 @@ class Measuring:
     """Measures the models of a report: each step of the suite for each model, then what compares them.
 
     With `ground` (what networks run on) layers are compared and the published measures taken; the full suite needs it,
-    and `fresh`, an untrained network. `tell(what, done, total)` is called before each measure of each model and may
-    raise to interrupt; `taken(model, values)` after each, with what was measured.
+    and `fresh`, an untrained network. `tell(what, done, total)` is called before each measure that `log` does not hold
+    and may raise to interrupt; `taken(model, values)` after each measure, with what came out.
     """
 
     original: Candidate | None
@@ -95,11 +94,11 @@ class Measuring:
         self.judged = [each for each in (self.original, self.unlearned) if each is not None]
         if self.original is not None and self.splits.forget_classes:  # the control: its head-only edit
             self.judged.append(_control(self.original, self.ground, self.splits))
-        titles = [step.title for step in suite.steps_of(self.which)] + ["distances"]
-        titles += ["published measures"] if self.ground else []
-        titles += ["relearning"] if self.which == FULL else []
+        measures = [step.title for step in suite.steps_of(self.which)] + ["distances"]
+        measures += ["published"] if self.ground else []
+        measures += ["relearning"] if self.which == FULL else []
         last = "relearning, untrained network" if self.which == FULL and self.fresh is not None else ""
-        self.say = Progress(self.tell, [each.name for each in (*self.judged, *self.retrained)], titles, last)
+        self.say = Progress(self.tell, [each.name for each in (*self.judged, *self.retrained)], measures, last)
         self._own: dict[str, Found] = {}  # by model: what was measured of it alone
         self._layers: dict[str, LayerFeatures] = {}
 
@@ -117,7 +116,6 @@ class Measuring:
         if retrained:
             models["retrained"] = dict(next(iter(retrained.values())).values)
         if self.which == FULL and self.fresh is not None:
-            self.say.at_last()
             untrained = Candidate("fresh", "fresh", self.unlearned.outputs, self.fresh)
             models["fresh"] = dict(self._relearning(untrained).values)
         return Measurements(
@@ -139,7 +137,7 @@ class Measuring:
         taken_before = (original.outputs, own) if original and own else None
         measures = suite.take(
             subject, suite=self.which, features_of=taken_before, keep=self._keep(each),
-            depends_on=self._original_hash, say=self.say.of(each.name),
+            depends_on=self._original_hash,
         )  # fmt: skip
         if self.taken is not None:  # once more as a whole: the control's features are the original's, not taken again
             self.taken(each.name, measures.values)
@@ -147,14 +145,13 @@ class Measuring:
 
     def _compare(self, each: Candidate) -> tuple[Found, published.Row]:
         """Compare a model with original and retrained models: all its measures, and its published ones so far."""
-        say, keep, own = self.say.of(each.name), self._keep(each), self._own[each.name]
+        keep, own = self._keep(each), self._own[each.name]
         values, samples = dict(own.values), dict(own.samples)
         row: published.Row = {}
         others = [other for other in self.retrained if other is not each]
         compared = relations.Others(self.original.outputs if self.original else None, [o.outputs for o in others])
         hashes = (*self._original_hash, *(other.sha256 for other in others))
         if hashes:
-            say("distances")
             distances = keep("distances", hashes, partial(self._distances, each, compared, others))
             merge(values, distances.values)
             samples |= distances.samples
@@ -164,10 +161,8 @@ class Measuring:
             attack = keep("RMIA", tuple(one.sha256 for one in used), partial(self._rmia, each, used))
             merge(values, attack.values)
         if self.ground is not None:
-            say("published measures")
             row = dict(keep("published", hashes, partial(self._published, each, compared)).values)
         if self.which == FULL:
-            say("relearning")
             relearn = self._relearning(each)
             values |= relearn.values
             samples |= relearn.samples
@@ -242,14 +237,18 @@ class Measuring:
         return None if self.original is None else self._own[self.original.name].values.get(key)
 
     def _keep(self, each: Candidate) -> Keep:
+        """Return what finds a model's finished measures again, and tells of those that have to be taken."""
         keep = keep_nothing if self.log is None else self.log.of(each.name, each.sha256)
-        taken = self.taken
-        if taken is None:
-            return keep
+        say = self.say.of(each.name)
 
         def keep_and_tell(measure: str, depends_on: tuple[str, ...], compute: Callable[[], Found]) -> Found:
-            measures = keep(measure, depends_on, compute)
-            taken(each.name, measures.values)
+            def told() -> Found:
+                say(measure)
+                return compute()
+
+            measures = keep(measure, depends_on, told)
+            if self.taken is not None:
+                self.taken(each.name, measures.values)
             return measures
 
         return keep_and_tell

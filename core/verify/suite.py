@@ -36,8 +36,6 @@ from core.metrics.prototype import prototype_attack
 from core.metrics.rows import Rows
 from core.verify.measure_log import Found, Keep, keep_nothing, merge
 
-Say = Callable[[str], object]
-
 ATTACK_SAMPLES = 10_000
 """Samples a side of the attack on retain images: its interval is then under a point wide."""
 
@@ -117,13 +115,12 @@ def take(
     features_of: tuple[FullOutputs, Found] | None = None,
     keep: Keep = keep_nothing,
     depends_on: tuple[str, ...] = (),
-    say: Say | None = None,
 ) -> Found:
     """Take all steps of a suite ("quick" or "full"). Where the features are bit for bit those of `features_of`, its
     feature measures are the same by definition and are not computed again.
 
-    `keep` finds finished steps again; `depends_on` are the hashes of models they depend on beside their own. `say` is
-    called with each step's title before it begins, and may raise to interrupt.
+    `keep` takes each step under its title or finds it again, and may raise to interrupt; `depends_on` are the hashes of
+    models they depend on beside their own.
     """  # noqa: D205
     values: dict[str, Any] = {}
     samples: dict[str, list[Any]] = {}
@@ -131,8 +128,6 @@ def take(
     for step in steps_of(suite):
         if step.features_only and same:
             continue
-        if say is not None:
-            say(step.title)
         measures = keep(step.title, depends_on, lambda step=step: step.take(subject))  # type: ignore[misc]
         merge(values, measures.values)
         samples.update(measures.samples)

@@ -128,7 +128,7 @@ def fashion():
 def test_describe_is_the_line_of_the_interface():
     others = np.flatnonzero(fashion().labels != 5)[:37]
     assert fashion().with_classes([5]).with_samples(others).describe() == (
-        "class sandal and 37 samples · 6,037 of 60,000 (10.1 %) · class forgetting + samples"
+        "class sandal and 37 single images · 6,037 of 60,000 (10.1 %) · class forgetting + single images"
     )
     assert fashion().with_classes([5]).describe() == "class sandal · 6,000 of 60,000 (10.0 %) · class forgetting"
     large = Selection.empty(np.arange(50_000) % 10, FASHION)
@@ -141,7 +141,7 @@ def test_describe_other_numbers():
     assert fashion().describe() == "Nothing chosen · 0 of 60,000"
     assert fashion().with_samples([3]).describe() == "1 image in 1 class · under 0.01 % of 60,000 · sample forgetting"
     assert fashion().with_classes([5, 8]).with_samples([0]).describe() == (
-        "classes sandal and bag and 1 sample · 12,001 of 60,000 (20.0 %) · class forgetting + samples"
+        "classes sandal and bag and 1 single image · 12,001 of 60,000 (20.0 %) · class forgetting + single images"
     )
     assert fashion().with_classes(range(4)).describe().startswith("classes t-shirt, trouser, pullover and dress · ")
     assert fashion().with_classes(range(6)).describe().startswith("classes t-shirt, trouser, pullover and 3 more · ")

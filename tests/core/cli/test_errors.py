@@ -126,6 +126,20 @@ def test_bad_input_is_one_line_and_leaves_nothing(cli, model, images, files, tmp
     assert not out.exists()
 
 
+def test_names_that_only_share_some_letters_are_not_suggested(cli, tmp_path):
+    for name in ("o", "o2", "fool"):
+        (tmp_path / name).touch()
+    assert cli("inspect", tmp_path / "foo").error.endswith(f"Did you mean {tmp_path / 'fool'}?")
+    result = cli("train", "--dataset", "digits", "--arch", "small-cn", "--out", tmp_path / "run")
+    assert result.error.endswith("Did you mean small-cnn?")
+
+
+def test_a_file_that_is_no_json_is_said_once_to_be_none(cli, tmp_path):
+    (tmp_path / "x.csv").write_text("a,b")
+    error = cli("verify-report", tmp_path / "x.csv").error
+    assert error.endswith("x.csv is not valid JSON: invalid character (byte 0).")
+
+
 def test_all_wrong_parameters_are_told_at_once(cli, model, tmp_path):
     result = cli(
         "unlearn", "--model", model, "--dataset", "digits", "--method", "muda", "--out", tmp_path / "o",

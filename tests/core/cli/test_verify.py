@@ -64,6 +64,11 @@ def test_the_table_the_sentence_and_the_report(cli, run):
     assert notes["seconds"] > 0
 
 
+def test_a_repeated_check_says_nothing_of_measures_it_does_not_take(cli, run):
+    assert cli("verify", run).code == 0
+    assert "Measuring" not in cli("verify", run).out
+
+
 def test_the_verdict_becomes_the_exit_code(cli, run):
     result = cli("verify", run, "--require", "close", "--json")
     assert result.code == BELOW

@@ -80,6 +80,22 @@ def test_the_job_of_a_run_is_described_as_the_run(new_run):
     assert inspect(str(run.path / "job.json")).as_dict() == inspect(str(run.path)).as_dict()
 
 
+def test_onnx_is_said_to_be_written_only(tmp_path):
+    (tmp_path / "x.onnx").write_bytes(b"\x08\x07")
+    with pytest.raises(InputError, match=r"x\.onnx is ONNX, which is written but never read"):
+        inspect(str(tmp_path / "x.onnx"))
+
+
+def test_a_run_is_described_without_loading_anything_heavy(new_run):
+    code = (
+        "import sys; from core.cli import main; main(sys.argv[1:]);"
+        "print([m for m in ('torch', 'numpy', 'PIL') if m in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, "inspect", str(new_run().path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "a run" in result.stdout and result.stdout.strip().endswith("[]")
+
+
 def test_nothing_heavy_is_loaded():
     code = (
         "import sys, pathlib; from core.session.inspecting import kind_of; kind_of(pathlib.Path('.'));"

@@ -1,4 +1,4 @@
-"""Each measure of each model is told before it begins, and a check can be interrupted between two of them."""
+"""Each measure that has to be taken is told before it begins, and a check can be interrupted between two of them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import torch
 
 from core.data.splits import Splits
 from core.engine.outputs import FullOutputs, SetOutputs
-from core.session.measuring import Progress
+from core.session.measuring import Candidate, Measuring, Progress
 from core.verify import suite
+from core.verify.measure_log import MeasureLog
 from tests.core.toy import toy_dataset
 
 torch.set_num_threads(1)
@@ -27,9 +28,19 @@ def measured() -> tuple[FullOutputs, Splits]:
     return full, Splits.of(dataset, dataset.train.labels == 1)
 
 
-def test_every_measure_is_said_in_order(measured):
+def keeping(tell):
+    """Return what takes a measure after its name was told."""
+
+    def keep(measure, depends_on, compute):
+        tell(measure)
+        return compute()
+
+    return keep
+
+
+def test_every_measure_is_taken_under_its_name_and_in_order(measured):
     said: list[str] = []
-    suite.take(suite.Subject(*measured), say=said.append)
+    suite.take(suite.Subject(*measured), keep=keeping(said.append))
     assert said == [step.title for step in suite.steps_of("quick")]
 
 
@@ -39,12 +50,23 @@ def test_a_measure_can_be_interrupted(measured):
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        suite.take(suite.Subject(*measured), say=stop)
+        suite.take(suite.Subject(*measured), keep=keeping(stop))
 
 
-def test_measures_do_not_depend_on_whether_anyone_listens(measured):
-    silent, heard = (suite.take(suite.Subject(*measured), say=say) for say in (None, lambda what: None))
-    assert silent == heard
+def test_only_measures_that_are_not_kept_are_told(measured, tmp_path):
+    told: list[str] = []
+
+    def run(sha256: str) -> list[str]:
+        full, splits = measured
+        log = MeasureLog(tmp_path / "verify.jsonl", ("data",))
+        told.clear()
+        Measuring(None, Candidate("unlearned", sha256, full), (), splits, log=log,
+                  tell=lambda what, done, total: told.append(what)).run()  # fmt: skip
+        return list(told)
+
+    first = run("a")
+    assert first[0] == "Measuring accuracies, unlearned" and len(first) == len(suite.steps_of("quick"))
+    assert run("a") == [] and run("b") == first
 
 
 def test_progress_counts_over_all_models():
@@ -60,5 +82,5 @@ def test_what_comes_after_all_models_is_counted_and_told():
     told = []
     progress = Progress(lambda *args: told.append(args), ["original", "unlearned"], ["a", "b"], "relearning, untrained")
     progress.of("unlearned")("b")
-    progress.at_last()
+    progress.of("fresh")("relearning")
     assert told == [("Measuring b, unlearned", 3, 5), ("Measuring relearning, untrained", 4, 5)]

@@ -155,9 +155,12 @@ def test_the_prototype_attack_does_not_see_unseen_images_that_are_kept(models, f
 def test_measures_of_features_are_not_taken_twice_where_features_are_the_same(models, found):
     edited = suite.head_only(models[0], (FORGOTTEN,))
     said: list[str] = []
-    other = suite.take(
-        suite.Subject(edited, SPLITS, models[1]), features_of=(models[0], found), say=said.append
-    )
+
+    def keep(measure, depends_on, compute):
+        said.append(measure)
+        return compute()
+
+    other = suite.take(suite.Subject(edited, SPLITS, models[1]), features_of=(models[0], found), keep=keep)
     assert said == ["accuracies", "membership attack", "neighbours"]
     assert all(other.values[key] == found.values[key] for key in suite.FEATURE_KEYS)
     kept = {key: found.samples[key] for key in suite.FEATURE_KEYS if key in found.samples}
