@@ -128,15 +128,13 @@ class _Reader:
         self._problems: list[str] = []
 
     def batch(self) -> Batch:
-        content = self._content
-        self._unknown(content, _TOP, "the file")
-        model, dataset = self._text(content, "model"), self._text(content, "dataset")
+        content = self._fields(self._content, _TOP, "")
+        for name in ("model", "dataset"):
+            if not self._content.get(name):
+                self._problems.append(f"{name} is missing")
         forgets = [self._forget(number, entry) for number, entry in enumerate(self._tables("forget"), start=1)]
         methods = [self._method(entry, f"methods, entry {n}") for n, entry in enumerate(self._methods(), start=1)]
         seeds = self._try(lambda: _seeds(content.get("seeds", 0)), "seeds", (0,))
-        for name, (kinds, rule) in _TYPES.items():
-            if name in content and (not isinstance(content[name], kinds) or isinstance(content[name], bool)):
-                self._problems.append(f"{name} must be {rule}, got {content[name]!r}")
         if not forgets:
             self._problems.append("no forget set is named: write a [[forget]] table")
         if not methods:
@@ -147,15 +145,18 @@ class _Reader:
         if self._problems:
             wrong = "; ".join(self._problems)
             raise InputError(f"{self._path} cannot be used: {wrong}", "The guide shows a batch file")
-        machine = {name: content[name] for name in _JOB if name in content}
+        files = ("data_root", "classes", "preprocess")
+        root, classes, preprocess = (str(self._file(content[name])) if content.get(name) else "" for name in files)
         return Batch(
-            self._path, self._file(model), self._data(dataset), self._options(), self._arch(), tuple(forgets),
-            tuple(methods), seeds, machine,
+            self._path, self._file(content["model"]), self._data(content["dataset"]),
+            DataOptions(root, content.get("test_fraction"), classes, preprocess),
+            anchored(content["arch"], self._home) if "arch" in content else None,
+            tuple(forgets), tuple(methods), seeds, {name: content[name] for name in _JOB if name in content},
         )  # fmt: skip
 
     def _forget(self, number: int, entry: Mapping[str, Any]) -> ForgetEntry:
         where = f"forget set {number}"
-        self._unknown(entry, _FORGET, where)
+        entry = self._fields(entry, _FORGET, where)
         classes = entry.get("classes", ())
         classes = tuple(str(name) for name in (classes if isinstance(classes, list) else [classes] if classes else []))
         samples, random = entry.get("samples"), entry.get("random")
@@ -165,9 +166,6 @@ class _Reader:
             self._problems.append(f"{where}: random cannot be combined with classes or samples")
         if random is not None and not (isinstance(random, float) and 0 < random < 1):
             self._problems.append(f"{where}: random must be a share above 0 and below 1, got {random!r}")
-        if samples is not None and not isinstance(samples, str):
-            self._problems.append(f"{where}: samples must be a file, got {samples!r}")
-            samples = None
         usual = "-".join([*classes, *([Path(samples).stem] if samples else [])]) or f"random-{random}"
         name = self._name(entry.get("name", re.sub(r"[^A-Za-z0-9._-]+", "-", usual).strip("-.") or str(number)), where)
         return ForgetEntry(
@@ -175,11 +173,11 @@ class _Reader:
         )
 
     def _method(self, entry: Mapping[str, Any], where: str) -> MethodEntry:
-        self._unknown(entry, _METHOD, where)
-        chosen, preset, settings = entry.get("id"), entry.get("preset", ""), entry.get("set", {})
-        if not isinstance(chosen, str) or not isinstance(preset, str) or not isinstance(settings, dict):
+        entry = self._fields(entry, _METHOD, where)
+        chosen, preset, settings = entry.get("id", ""), entry.get("preset", ""), entry.get("set", {})
+        if not chosen:
             self._problems.append(f"{where} needs an id, and may have a preset and a table of settings (set)")
-            return MethodEntry("", str(where))
+            return MethodEntry("", where)
 
         def check() -> None:
             method = get_method(chosen)
@@ -194,16 +192,6 @@ class _Reader:
             plain = [plain]
         return [{"id": name} for name in plain] + self._tables("method")
 
-    def _options(self) -> DataOptions:
-        content, files = self._content, ("data_root", "classes", "preprocess")
-        root, classes, preprocess = (str(self._file(content[name])) if content.get(name) else "" for name in files)
-        return DataOptions(root, content.get("test_fraction"), classes, preprocess)
-
-    def _arch(self) -> str | None:
-        """Return the architecture; the file of user code starts at the batch file's folder, as all paths do."""
-        arch = self._content.get("arch")
-        return anchored(arch, self._home) if isinstance(arch, str) else None
-
     def _tables(self, name: str) -> list[Mapping[str, Any]]:
         entries = self._content.get(name, [])
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -211,24 +199,25 @@ class _Reader:
             return []
         return list(entries)
 
-    def _text(self, content: Mapping[str, Any], name: str) -> str:
-        value = content.get(name)
-        if isinstance(value, str) and value:
-            return value
-        self._problems.append(f"{name} is missing" if value is None else f"{name} must be a text, got {value!r}")
-        return ""
-
     def _name(self, value: Any, where: str) -> str:
         if isinstance(value, str) and _NAME.fullmatch(value):
             return value
         self._problems.append(f"{where}: a name is made of letters, digits, '.', '_' and '-', got {value!r}")
         return ""
 
-    def _unknown(self, content: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
-        for name in content:
-            if name not in known:
-                alike = "".join(f"; did you mean {other!r}?" for other in nearest(name, known, count=1))
-                self._problems.append(f"{where} has no {name!r}{alike}")
+    def _fields(self, table: Mapping[str, Any], rules: Mapping[str, Rule], where: str) -> dict[str, Any]:
+        """Return a table's entries that are known and of their type; what is wrong with the others is noted."""
+        fitting = {}
+        for name, value in table.items():
+            kinds, rule = rules.get(name, (object, ""))
+            if name not in rules:
+                alike = "".join(f"; did you mean {other!r}?" for other in nearest(name, rules, count=1))
+                self._problems.append(f"{where or 'the file'} has no {name!r}{alike}")
+            elif not isinstance(value, kinds) or (rule and isinstance(value, bool)):
+                self._problems.append(f"{where + ': ' if where else ''}{name} must be {rule}, got {value!r}")
+            else:
+                fitting[name] = value
+        return fitting
 
     def _try(self, make: Callable[[], Any], where: str, otherwise: Any) -> Any:
         try:
@@ -247,15 +236,22 @@ class _Reader:
         return text if find_source(text) is not None and not path.exists() else str(path)
 
 
+Rule = tuple[Any, str]  # the type of an entry, and the same in words; neither where the entry is looked at by itself
+_ANY: Rule = (object, "")
+_TEXT, _FILE = (str, "a text"), (str, "a file")
 _JOB = ("device", "precision", "threads", "monitoring_budget")  # what goes into each job
-_TYPES: dict[str, tuple[Any, str]] = {
-    "device": (str, "a text"), "precision": (str, "a text"), "threads": (int, "a whole number"),
-    "monitoring_budget": ((int, float), "a number"), "arch": (str, "a text"), "data_root": (str, "a text"),
-    "classes": (str, "a file"), "preprocess": (str, "a file"), "test_fraction": (float, "a share"),
+_TOP: dict[str, Rule] = {
+    "model": _TEXT, "dataset": _TEXT, "device": _TEXT, "precision": _TEXT, "threads": (int, "a whole number"),
+    "monitoring_budget": ((int, float), "a number"), "arch": _TEXT, "data_root": _TEXT, "classes": _FILE,
+    "preprocess": _FILE, "test_fraction": (float, "a share"), "seeds": _ANY, "methods": _ANY, "method": _ANY,
+    "forget": _ANY,
 }  # fmt: skip
-_TOP = ("model", "dataset", *_TYPES, "seeds", "methods", "method", "forget")
-_FORGET = ("name", "classes", "samples", "random", "allow_missing")
-_METHOD = ("id", "name", "preset", "set")
+_FORGET: dict[str, Rule] = {
+    "name": _ANY, "classes": _ANY, "samples": _FILE, "random": _ANY, "allow_missing": _ANY
+}  # fmt: skip
+_METHOD: dict[str, Rule] = {
+    "id": _TEXT, "name": _ANY, "preset": _TEXT, "set": (dict, "a table of settings")
+}  # fmt: skip
 
 
 def _seeds(value: Any) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ import filecmp
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,18 +73,8 @@ class ExportResult:
         return f"Written and read back: {same}largest difference on {count(self.samples)} {images}: {difference}."
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return {
-            "path": str(self.path),
-            "format": self.format,
-            "sha256": self.sha256,
-            "keys": self.keys or None,
-            "largest_difference": self.largest_difference,
-            "samples": self.samples,
-            "random_samples": self.random_samples,
-            "also": [str(path) for path in self.also],
-            "notes": list(self.notes),
-        }
+        """Return the fields as they are written as JSON; `keys` is null where the format has none."""
+        return {**asdict(self), "keys": self.keys or None}
 
 
 def export(
@@ -111,8 +101,14 @@ def export(
     one of the run's own files, or the network cannot be written like that; RunError where what was read back differs.
     """
     out, bench = Path(out), bench or Bench()
-    _check_name(format, out)
+    if format not in FORMATS:
+        raise UsageError(
+            f"There is no format {format!r}", did_you_mean(format, FORMATS, count=1) or f"Use {', '.join(FORMATS)}"
+        )
     origin = open_source(source, bench, arch)
+    form = origin.form if format == "same" else None
+    written = origin.format_again if form else format
+    _check_name(format, written, out)
     card = out.with_suffix(".json") if with_card else None
     copies = _copies(origin, out, {"report": with_report, "forget list": with_forget_list})
     others = _named_beside(origin, card, out, overwrite) if card is not None else None
@@ -125,27 +121,21 @@ def export(
     bench.tell("Writing", 0, 0)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(dir=out.parent, prefix=".export-"))
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-", ignore_cleanup_errors=True) as folder:
+            staging = Path(folder)
+            _write(origin, written, form, staging / out.name)
+            bench.tell("Reading back", 0, 0)
+            result = _read_back(origin, written, form, staging / out.name, *images)
+            notes = (*result.notes, *_notes(origin, format, out))
+            result = replace(result, path=out, format=format, also=also, notes=notes)
+            if card is not None:
+                write_json(staging / card.name, _exported_card(origin, result, written, others or {}))
+            for own, path in copies.items():
+                shutil.copyfile(own, staging / path.name)
+            for path in (out, *also):
+                (staging / path.name).replace(path)
     except OSError as error:
-        raise InputError(f"{out.parent} cannot be written to: {error.strerror or error}") from error
-    try:
-        staged = staging / out.name
-        actual = _write(origin, format, staged)
-        bench.tell("Reading back", 0, 0)
-        form = origin.form if format == "same" and actual in _WEIGHTS else None
-        result = _read_back(origin, actual, form, staged, *images)
-        notes = (*result.notes, *_notes(origin, format, out))
-        result = replace(result, path=out, format=format, also=also, notes=notes)
-        if card is not None:
-            write_json(staging / card.name, _exported_card(origin, result, actual, others or {}))
-        for own, path in copies.items():
-            shutil.copyfile(own, staging / path.name)
-        for path in (out, *also):
-            (staging / path.name).replace(path)
-    except OSError as error:
-        raise InputError(f"{out} cannot be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        raise InputError(f"{out} cannot be written to: {error.strerror or error}") from error
     return result
 
 
@@ -163,15 +153,11 @@ def read_back_run(folder: RunFolder, name: str, bench: Bench | None = None) -> E
 # --- where to ------------------------------------------------------------------------------------------------------
 
 
-def _check_name(format: str, out: Path) -> None:
-    """Raise UsageError for an unknown format, InputError for a file name that would mislead about it."""
-    if format not in FORMATS:
-        raise UsageError(
-            f"There is no format {format!r}", did_you_mean(format, FORMATS, count=1) or f"Use {', '.join(FORMATS)}"
-        )
+def _check_name(format: str, written: str, out: Path) -> None:
+    """Raise InputError for a file name that would mislead about the format that is written."""
     suffix = out.suffix.lower()
-    if suffix == ".safetensors" and format not in ("same", "safetensors"):
-        raise InputError(f"A file called {out.name} must hold safetensors, not {format}", "Choose another file name")
+    if suffix == ".safetensors" and written != "safetensors":
+        raise InputError(f"A file called {out.name} must hold safetensors, not {written}", "Choose another file name")
     if format == "pt2" and suffix != ".pt2":
         raise InputError(f"A torch.export program is called .pt2, not {out.name}", "Choose a name that ends in .pt2")
 
@@ -235,27 +221,19 @@ def _same_file(first: Path, second: Path) -> bool:
 # --- writing -------------------------------------------------------------------------------------------------------
 
 
-def _write(source: Source, format: str, path: Path) -> str:
-    """Write the model; return the format written, which for `same` is the original's."""
+def _write(source: Source, format: str, form: CheckpointForm | None, path: Path) -> None:
+    """Write the model; `form`: that of the file that came in, where the file is to be like it."""
     spec, state = source.model.spec, source.module.state_dict()
-    actual = _format_of(source.form) if format == "same" else format
-    if path.suffix.lower() == ".safetensors" and actual != "safetensors":
-        raise InputError(f"The file that came in was {actual}, not safetensors", "Choose another file name")
-    if actual == "onnx":
+    if format == "onnx":
         export_onnx(path, source.module, spec.input_size, spec.in_channels)
-    elif actual == "pt2":
+    elif format == "pt2":
         export_pt2(path, source.module, spec.input_size, spec.in_channels)
-    elif format == "same":
-        write_same(path, state, source.form)
-    elif actual == "safetensors":
+    elif form is not None:
+        write_same(path, state, form)
+    elif format == "safetensors":
         write_safetensors(path, state, card_to_metadata(base_card(source)))
     else:
         write_pt(path, state)
-    return actual
-
-
-def _format_of(form: CheckpointForm) -> str:
-    return "pt" if form.format == "torchscript" else form.format  # a traced program cannot be given back changed
 
 
 def _read_back(
@@ -263,9 +241,10 @@ def _read_back(
 ) -> ExportResult:
     """Read a file again and compare it with the network, rounded to the file's types where they are coarser.
 
-    `form`: that of the file that came in, where the file was written like it. Raises RunError where keys, types or
+    `form`: that of the file that came in, where weights were written like it. Raises RunError where keys, types or
     shapes differ, or outputs by more than EXACT or APPROXIMATE.
     """
+    form = form if format in _WEIGHTS else None
     module, notes = (source.module, ()) if form is None else _rounded(source, form, images)
     checked = compare_export(path, format, module, images, form)
     scale = max(1.0, float(logits_of(module, images).abs().max()))
@@ -298,13 +277,13 @@ def _rounded(source: Source, form: CheckpointForm, images: torch.Tensor) -> tupl
     return module, (f"Weights are {types}, as they came in; that moves outputs by at most {moved:.1e}.",)
 
 
-def _exported_card(source: Source, result: ExportResult, actual: str, others: Mapping[str, str]) -> dict[str, Any]:
+def _exported_card(source: Source, result: ExportResult, format: str, others: Mapping[str, str]) -> dict[str, Any]:
     """Return the card to put beside the written file; `others`: files it names as well, with their SHA-256."""
     return {
         **base_card(source),
         "files": {**others, result.path.name: result.sha256},
         "export": {
-            "format": actual,
+            "format": format,
             "from": source.folder.id if source.folder else source.model.path.name,
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "largest_difference": result.largest_difference,
@@ -340,6 +319,11 @@ class Source:
     form: CheckpointForm
     folder: RunFolder | None = None
     job: Job | None = None
+
+    @property
+    def format_again(self) -> str:
+        """The format of the file that came in; of a traced program, which cannot be given back changed, "pt"."""
+        return "pt" if self.form.format == "torchscript" else self.form.format
 
     @property
     def unlearning(self) -> RunFolder | None:

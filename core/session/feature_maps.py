@@ -12,7 +12,7 @@ from core.data.dataset import Dataset
 from core.data.splits import Splits, stratified
 from core.devices import set_threads
 from core.engine.control import Control
-from core.engine.outputs import FullOutputs, SetOutputs
+from core.engine.outputs import FullOutputs
 from core.errors import InputError
 from core.events import Tell
 from core.job import Job
@@ -95,31 +95,37 @@ def embeddings(
 def picture(outputs: dict[str, FullOutputs], dataset: Dataset, splits: Splits, most: int = MOST_POINTS) -> Embeddings:
     """Project the same samples with every model; the first of `outputs` is the one the others are turned onto."""
     from_test, from_train = _chosen(splits, most)
-    forget = torch.cat(
-        [splits.forget[from_train], torch.isin(splits.test_labels[from_test], _tensor(splits.forget_classes))]
-    )
+
+    def chosen(train: torch.Tensor, test: torch.Tensor) -> torch.Tensor:
+        return torch.cat([train[from_train], test[from_test]])
+
+    forget = chosen(splits.forget, torch.isin(splits.test_labels, _tensor(splits.forget_classes)))
     order = forget.to(torch.int64).argsort(stable=True)  # forget images last, so that they are drawn on top
-    labels = torch.cat([splits.labels[from_train], splits.test_labels[from_test]])[order]
+
+    def ordered(train: torch.Tensor, test: torch.Tensor) -> torch.Tensor:
+        return chosen(train, test)[order]
+
+    labels = ordered(splits.labels, splits.test_labels)
     points: dict[str, np.ndarray] = {}
     explained: dict[str, float] = {}
     predictions: dict[str, np.ndarray] = {}
     first: Projection | None = None
     for name, full in outputs.items():
-        rows = _rows(full, from_train, from_test, order)
-        plane = turned_projection(rows.features, labels, splits.retain_classes, onto=first)
+        features = ordered(full.train.features, full.test.features)
+        plane = turned_projection(features, labels, splits.retain_classes, onto=first)
         first = first or plane
         points[name] = _scaled(plane.points)
         explained[name] = plane.explained
-        predictions[name] = rows.logits.argmax(1).numpy()
-    unseen = torch.cat([torch.zeros(len(from_train), dtype=torch.bool), torch.ones(len(from_test), dtype=torch.bool)])
+        predictions[name] = ordered(full.train.logits, full.test.logits).argmax(1).numpy()
+    train_ids, test_ids = torch.arange(len(splits.labels)), torch.arange(len(splits.test_labels))
     return Embeddings(
         points=points,
         explained=explained,
         predictions=predictions,
         labels=labels.numpy(),
         forget=forget[order].numpy(),
-        unseen=unseen[order].numpy(),
-        ids=torch.cat([from_train, from_test])[order].numpy(),
+        unseen=ordered(torch.zeros_like(train_ids), torch.ones_like(test_ids)).bool().numpy(),
+        ids=ordered(train_ids, test_ids).numpy(),
         class_names=dataset.classes,
         dataset=dataset,
     )
@@ -133,17 +139,6 @@ def _chosen(splits: Splits, most: int) -> tuple[torch.Tensor, torch.Tensor]:
         return test, train
     train = stratified(splits.labels, train, most // 2, seed=0) if len(train) else train
     return stratified(splits.test_labels, test, most - len(train), seed=0), train
-
-
-def _rows(full: FullOutputs, from_train: torch.Tensor, from_test: torch.Tensor, order: torch.Tensor) -> SetOutputs:
-    def joined(train: torch.Tensor, test: torch.Tensor) -> torch.Tensor:
-        return torch.cat([train[from_train], test[from_test]])[order]
-
-    return SetOutputs(
-        joined(full.train.logits, full.test.logits),
-        joined(full.train.features, full.test.features),
-        joined(full.train.labels, full.test.labels),
-    )
 
 
 def _scaled(points: torch.Tensor) -> np.ndarray:

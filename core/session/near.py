@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ HASHES, FOUND = "image-hashes", "similar"  # folders of the cache
 NEAREST = 3  # kept images next to each forget image in features, which are compared as well
 _MOST_PRODUCTS = 4e10  # multiplications of the search in features: a few seconds
 _VERSION = 1
+Cached = TypeVar("Cached", Duplicates, ImageHashes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,16 +125,13 @@ def similar_images(
     found is kept in the cache, without names. `tell(what, done, total)` may raise to interrupt.
     """
     file = _found_file(dataset, forget, sha256 if outputs is not None else "")
-    kept = _read(file, ("kept", "forgotten", "exact", "agreement", "complete"))
+    kept = _read(file, Duplicates)
     if kept is not None:
-        return Duplicates(kept[0], kept[1], kept[2], kept[3], bool(kept[4]))
-    images = dataset.train.images
+        return kept
+    images, tell = dataset.train.images, tell or untold
     near = None if outputs is None else nearest_kept(outputs.train.features, torch.from_numpy(forget.copy()))
-    duplicates = find_duplicates(images, forget, image_hashes(dataset, tell or untold), near=near, tick=tell or untold)
-    _write(
-        file, kept=duplicates.kept, forgotten=duplicates.forgotten, exact=duplicates.exact,
-        agreement=duplicates.agreement, complete=np.array(duplicates.complete),
-    )  # fmt: skip
+    duplicates = find_duplicates(images, forget, image_hashes(dataset, tell), near=near, tick=tell)
+    _write(file, duplicates)
     return duplicates
 
 
@@ -145,11 +143,11 @@ def image_twins(dataset: Dataset, tell: Tell = untold) -> Twins:
 def image_hashes(dataset: Dataset, tell: Tell = untold) -> ImageHashes:
     """Return the hashes of all training images, from the cache where they were taken before."""
     file = hashes_file(dataset.fingerprint)
-    kept = _read(file, ("hashes", "digests"))
-    if kept is not None and len(kept[0]) == len(dataset.train):
-        return ImageHashes(*kept)
+    kept = _read(file, ImageHashes)
+    if kept is not None and len(kept.hashes) == len(dataset.train):
+        return kept
     hashed = hash_images(dataset.train.images, tell)
-    _write(file, hashes=hashed.hashes, digests=hashed.digests)
+    _write(file, hashed)
     return hashed
 
 
@@ -187,19 +185,20 @@ def _name(fingerprint: str) -> str:
     return hashlib.sha256(f"{_VERSION} {fingerprint}".encode()).hexdigest()[:24]
 
 
-def _read(file: Path, names: tuple[str, ...]) -> list[np.ndarray] | None:
+def _read(file: Path, kind: type[Cached]) -> Cached | None:
+    """Return what `_write` wrote, a dataclass of arrays and scalars; None where the file is missing or damaged."""
     try:
         with np.load(file, allow_pickle=False) as arrays:
-            return [arrays[name] for name in names]
+            values = {field.name: arrays[field.name] for field in fields(kind)}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-        return None  # a cache that cannot be read is none
+        return None
+    return kind(**{name: value if value.ndim else value.item() for name, value in values.items()})
 
 
-def _write(file: Path, **arrays: np.ndarray) -> None:
+def _write(file: Path, value: Duplicates | ImageHashes) -> None:
     content = BytesIO()
-    np.savez(content, **arrays)  # type: ignore[arg-type]  # its stubs take any name for `allow_pickle`
+    np.savez(content, **vars(value))
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(file, content.getvalue())
     except OSError:  # a cache that cannot be written costs time, not results
         return
