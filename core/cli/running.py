@@ -223,7 +223,7 @@ def run_example(given: argparse.Namespace, screen: Screen) -> int:
     """Run the bundled example into --out, from training its model to the checked checkpoint."""
     import datetime
 
-    from core.places import runs_home
+    from core.files import runs_home
     from core.runs.folder import MODEL, MODEL_PT, RunFolder
     from core.session.exporting import read_back_run
     from core.session.jobs import make_unlearn_job
