@@ -13,7 +13,6 @@ from app.services import tokens as t
 from app.services.theme import theme
 from app.widgets.buttons import Segmented
 from app.widgets.labels import Label, caption
-from core.data.setaside import count_set_aside
 
 FRACTIONS = ("0.05", "0.1", "0.2")
 USUAL = "0.1"
@@ -50,6 +49,8 @@ class NoTestPartDialog(Sheet):
 
     def count(self) -> int:
         """How many images the present choice sets aside."""
+        from core.data.splits import count_set_aside
+
         return count_set_aside(self._counts, float(self._share.value()))
 
     def choose(self, fraction: str) -> None:

@@ -6,13 +6,14 @@ import gzip
 import re
 import zipfile
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from core.data.classes import check_labels
 from core.data.dataset import ImageSet, Loaded
+from core.data.reading import Parts
 from core.errors import InputError
 
 IDX_FILES = (
@@ -20,23 +21,19 @@ IDX_FILES = (
 )
 
 _NPZ_HINT = "It needs x_train and y_train, and x_test and y_test for a test part"
-_NPZ_ARRAYS = ("x_train", "y_train", "x_test", "y_test", "classes")
+_NPZ_PARTS = ("x_train", "y_train", "x_test", "y_test")
 _IDX_NAME = re.compile(
     r"(?P<prefix>.*?)(?P<part>train|t10k|test)[-_.](?P<what>images|labels)[-_.]idx[134][-_]ubyte(?:\.gz)?",
     re.IGNORECASE,
 )
+_WHAT = ("images", "labels")
 _UBYTE = 0x08
 _MAX_BYTES = 64 * 2**30  # an IDX header that promises more is damaged
 
-_Named = tuple[str, np.ndarray]  # an array and what messages call it
 
-
-@dataclass(frozen=True)
-class IdxFolder:
-    """The IDX files of a folder: training images and labels, and those of the test part where there are any."""
-
-    train: tuple[Path, Path]
-    test: tuple[Path, Path] | None
+def find_npz(path: Path) -> Parts | None:
+    """Return an .npz file, None where `path` is none."""
+    return Parts(path, (path,)) if path.suffix.lower() == ".npz" and path.is_file() else None
 
 
 def load_npz(path: Path) -> Loaded:
@@ -53,22 +50,21 @@ def load_npz(path: Path) -> Loaded:
     if ("x_test" in arrays) != ("y_test" in arrays):
         lacks, has = ("y_test", "x_test") if "x_test" in arrays else ("x_test", "y_test")
         raise InputError(f"{path.name} has {has} but no {lacks}", _NPZ_HINT)
-    parts = [name for name in ("train", "test") if f"x_{name}" in arrays]
-    return _assembled(
+    return assemble(
         path.stem,
         path.name,
-        [((f"x_{name}", arrays[f"x_{name}"]), (f"y_{name}", arrays[f"y_{name}"])) for name in parts],
+        {name: arrays[name] for name in _NPZ_PARTS if name in arrays},
         _stated_classes(path.name, arrays["classes"]) if "classes" in arrays else None,
         "Renumber the labels, or name all classes in an array called classes",
     )
 
 
-def find_idx(folder: Path) -> IdxFolder | None:
-    """Return the IDX files in `folder`, None where it holds no training images and labels.
+def find_idx(folder: Path) -> Parts | None:
+    """Return the IDX files in `folder`, images then labels of each part; None where it has no training part.
 
     Raises InputError where it holds those of several data sets.
     """
-    files: dict[tuple[str, str], dict[str, Path]] = {}
+    files: dict[tuple[str, str, str], Path] = {}  # by prefix, part and what they hold
     try:
         entries = sorted(folder.iterdir(), key=lambda p: (p.suffix == ".gz", p.name))  # plain files win
     except OSError:
@@ -77,32 +73,29 @@ def find_idx(folder: Path) -> IdxFolder | None:
         match = _IDX_NAME.fullmatch(path.name)
         if match and path.is_file():
             part = "train" if match["part"].lower() == "train" else "test"
-            files.setdefault((part, match["what"].lower()), {}).setdefault(match["prefix"], path)
-    prefixes = sorted({prefix for (part, _), paths in files.items() if part == "train" for prefix in paths})
+            files.setdefault((match["prefix"], part, match["what"].lower()), path)
+    prefixes = sorted({prefix for prefix, part, _ in files if part == "train"})
     if len(prefixes) > 1:
         raise InputError(
             f"{folder} holds the IDX files of several data sets: {', '.join(repr(p) for p in prefixes)}",
             "Put each data set into a folder of its own",
         )
-
-    def pair(part: str) -> tuple[Path, Path] | None:
-        images, labels = (files.get((part, what), {}).get(prefixes[0]) for what in ("images", "labels"))
-        return None if images is None or labels is None else (images, labels)
-
-    train = pair("train") if prefixes else None
-    return None if train is None else IdxFolder(train, pair("test"))
+    train, test = (
+        tuple(files[prefix, part, what] for prefix in prefixes for what in _WHAT if (prefix, part, what) in files)
+        for part in ("train", "test")
+    )
+    return Parts(folder, train, test if len(test) == len(_WHAT) else ()) if len(train) == len(_WHAT) else None
 
 
-def load_idx(files: IdxFolder, title: str, classes: tuple[str, ...] | None = None) -> Loaded:
-    """Read the parts of `files`; classes are the numbers 0 .. K-1 where no names are given.
+def load_idx(files: Parts, title: str, classes: tuple[str, ...] | None = None) -> Loaded:
+    """Read IDX files; classes are the numbers 0 .. K-1 where no names are given.
 
     Raises InputError where a file is damaged or images and labels do not belong together.
     """
-    pairs = [files.train] if files.test is None else [files.train, files.test]
-    return _assembled(
+    return assemble(
         title,
-        str(files.train[0].parent),
-        [((images.name, read_idx(images)), (labels.name, read_idx(labels))) for images, labels in pairs],
+        str(files.path),
+        {path.name: read_idx(path) for path in (*files.train, *files.test)},
         None if classes is None else (classes, title),
         "Number the classes from 0 without a gap",
     )
@@ -145,7 +138,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
             raise InputError(f"{path.name} holds a single array, not an .npz archive", _NPZ_HINT)
         with opened as file:
             for name in file.files:
-                arrays[name] = file[name] if name in _NPZ_ARRAYS else np.empty(0)
+                arrays[name] = file[name] if name in (*_NPZ_PARTS, "classes") else np.empty(0)
     except MemoryError as error:
         raise InputError(f"{path.name} does not fit into memory") from error
     except OSError as error:
@@ -171,44 +164,45 @@ def _stated_classes(file: str, classes: np.ndarray) -> tuple[tuple[str, ...], st
     return names, "classes"
 
 
-def _assembled(
-    title: str, where: str, parts: list[tuple[_Named, _Named]], stated: tuple[tuple[str, ...], str] | None, hint: str
+def assemble(
+    title: str,
+    where: str,
+    arrays: Mapping[str, np.ndarray],
+    stated: tuple[tuple[str, ...], str] | None = None,
+    hint: str = "",
 ) -> Loaded:
-    """Make data of one pair of images and labels (training) or two (and test); error messages begin with `where`."""
-    train, *rest = (_part(where, images, labels) for images, labels in parts)
-    test = rest[0] if rest else None
-    if test is not None and test.images.shape[1:] != train.images.shape[1:]:
-        sizes = ["×".join(map(str, part.images.shape[1:])) for part in (train, test)]
-        first, second = (images for (images, _), _ in parts)
-        raise InputError(f"{where}: {first} holds images of {sizes[0]}, {second} of {sizes[1]}")
-    test_labels = np.zeros(0, np.int64) if test is None else test.labels.numpy()
-    classes = check_labels(where, train.labels.numpy(), test_labels, stated, hint)
-    return Loaded(title=title, classes=classes, train=train, test=test, named=stated is not None)
+    """Make data of training images and labels, and of test images and labels where there are any, in this order.
+
+    arrays: by the name that messages use behind `where`. stated, hint: see `check_labels`. Raises InputError for arrays
+    of another shape or type, or that do not belong together.
+    """
+    parts: list[ImageSet] = []
+    columns = list(arrays.items())
+    for (images, x), (labels, y) in zip(columns[::2], columns[1::2], strict=True):
+        x, y = _as_images(f"{where}: {images}", x), _as_labels(f"{where}: {labels}", y)
+        if len(x) != len(y):
+            raise InputError(f"{where}: {images} holds {len(x):,} images, {labels} {len(y):,} labels")
+        parts.append(ImageSet.of(x, y))
+    sizes = ["×".join(map(str, part.images.shape[1:])) for part in parts]
+    if len(set(sizes)) > 1:
+        raise InputError(f"{where}: {columns[0][0]} holds images of {sizes[0]}, {columns[2][0]} of {sizes[1]}")
+    classes = check_labels(where, [part.labels.numpy() for part in parts], stated, hint)
+    train, *tests = parts
+    return Loaded(title, classes, train, next(iter(tests), None), named=stated is not None)
 
 
-def _part(where: str, images: _Named, labels: _Named) -> ImageSet:
-    x = _as_uint8(f"{where}: {images[0]}", _channels_last(f"{where}: {images[0]}", images[1]))
-    y = _as_labels(f"{where}: {labels[0]}", labels[1])
-    if len(x) != len(y):
-        raise InputError(f"{where}: {images[0]} holds {len(x):,} images, {labels[0]} {len(y):,} labels")
-    return ImageSet.of(x, y)
-
-
-def _channels_last(where: str, x: np.ndarray) -> np.ndarray:
+def _as_images(where: str, x: np.ndarray) -> np.ndarray:
+    """Return an array of images as (n, H, W, C) uint8; raises InputError where it is none."""
     if x.ndim == 3:
         x = x[..., None]
     if x.ndim != 4:
         raise InputError(f"{where} must be (N, H, W), (N, H, W, C) or (N, C, H, W), got shape {x.shape}")
     if not x.size:
         raise InputError(f"{where} is empty: its shape is {x.shape}")
-    if x.shape[3] in (1, 3):
-        return x
-    if x.shape[1] in (1, 3):
-        return x.transpose(0, 2, 3, 1)
-    raise InputError(f"{where} must have 1 or 3 channels, first or last, got shape {x.shape}")
-
-
-def _as_uint8(where: str, x: np.ndarray) -> np.ndarray:
+    if x.shape[3] not in (1, 3):
+        if x.shape[1] not in (1, 3):
+            raise InputError(f"{where} must have 1 or 3 channels, first or last, got shape {x.shape}")
+        x = x.transpose(0, 2, 3, 1)
     if x.dtype == np.uint8:
         return x
     if not np.issubdtype(x.dtype, np.floating):
@@ -228,6 +222,7 @@ def _as_uint8(where: str, x: np.ndarray) -> np.ndarray:
 
 
 def _as_labels(where: str, y: np.ndarray) -> np.ndarray:
+    """Return an array of labels as (n,) integers; raises InputError where it is none."""
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +16,16 @@ from core.files import loads, read_text
 
 
 def check_labels(
-    where: str, train: np.ndarray, test: np.ndarray, stated: tuple[tuple[str, ...], str] | None, hint: str
+    where: str, parts: Sequence[np.ndarray], stated: tuple[tuple[str, ...], str] | None, hint: str
 ) -> tuple[str, ...]:
     """Check labels against the class names and return the names.
 
-    train, test: (n,) int labels; stated: the names and what messages call their source, None where the data has no
-    names: classes are then called "0" to "K-1". Raises InputError, its message beginning with `where`, for a negative
-    label or one without a name; without names, with `hint`, for a number that no training image has.
+    parts: (n,) int labels of the training part, then of the test part if any; stated: the names and what messages call
+    their source, None where the data has no names: classes are then called "0" to "K-1". Raises InputError, its message
+    beginning with `where`, for a negative label or one without a name; without names, with `hint`, for a number that no
+    training image has.
     """
-    labels = np.concatenate([train, test])
+    labels = np.concatenate(parts)
     lowest, highest = int(labels.min(initial=0)), int(labels.max(initial=0))
     if lowest < 0:
         raise InputError(f"{where}: labels must be 0 or more, got {lowest}")
@@ -32,7 +34,7 @@ def check_labels(
         if highest >= len(names):
             raise InputError(f"{where}: label {highest} has no name; {source} holds {len(names)} names")
         return names
-    missing = np.setdiff1d(np.arange(min(highest, len(train)) + 1), train)
+    missing = np.setdiff1d(np.arange(min(highest, len(parts[0])) + 1), parts[0])
     if len(missing):
         raise InputError(
             f"{where}: labels must be 0 to K-1 without a gap; they reach {highest}, "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +11,6 @@ import torch
 from numpy.typing import ArrayLike
 
 from core.data.preprocessing import Preprocessing
-from core.errors import StoppedError
-from core.events import Tell, untold
 
 if TYPE_CHECKING:
     from core.data.streamed import StreamedImages
@@ -95,11 +92,10 @@ class Loaded:
     title: str
     classes: tuple[str, ...]
     train: ImageSet
-    test: ImageSet | None
+    test: ImageSet | None = None
     named: bool = True  # False: the class names are only the numbers 0, 1, ...
-    photos: bool = False  # files a person collected, so ImageNet preprocessing is the likelier guess
     unreadable: tuple[Unreadable, ...] = ()
-    root: Path | None = None
+    root: Path | None = None  # of image files
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,17 +144,3 @@ class Dataset:
     def image_size(self) -> tuple[int, int]:
         """Height and width of the stored images, before preprocessing."""
         return self.train.images.shape[1], self.train.images.shape[2]
-
-
-class Reporter:
-    """Tells how far the reading has come and ends it where the user cancelled."""
-
-    def __init__(self, progress: Tell | None = None, cancelled: Callable[[], bool] | None = None) -> None:
-        self._progress = progress or untold
-        self._cancelled = cancelled
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """Report; raises StoppedError where the user cancelled."""
-        if self._cancelled is not None and self._cancelled():
-            raise StoppedError("Opening the data was cancelled")
-        self._progress(what, done, total)

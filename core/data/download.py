@@ -13,7 +13,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from core.data.dataset import Reporter
+from core.events import Tell
 
 _TIMEOUT = 30.0  # seconds without an answer
 _CHUNK = 256 * 1024
@@ -29,7 +29,7 @@ class RemoteFile:
     unpack: tuple[str, ...] = ()  # names of files inside a tar archive; the archive itself is not kept
 
 
-def fetch(files: tuple[RemoteFile, ...], folder: Path, what: str, report: Reporter) -> None:
+def fetch(files: tuple[RemoteFile, ...], folder: Path, what: str, report: Tell) -> None:
     """Fetch `files` into `folder`, made where missing; `report` is told `what` with the bytes so far and in all.
 
     Everything arrives in a temporary folder on the same disk and moves only when complete and checked, so a failure, a
@@ -49,7 +49,7 @@ def fetch(files: tuple[RemoteFile, ...], folder: Path, what: str, report: Report
             os.replace(path, folder / path.name)  # noqa: PTH105  (replaces on every platform)
 
 
-def _fetch_one(file: RemoteFile, target: Path, what: str, report: Reporter) -> None:
+def _fetch_one(file: RemoteFile, target: Path, what: str, report: Tell) -> None:
     problem = "no address is known"
     for url in file.urls:
         try:
@@ -65,7 +65,7 @@ def _fetch_one(file: RemoteFile, target: Path, what: str, report: Reporter) -> N
     raise ValueError(problem)
 
 
-def _stream(url: str, target: Path, what: str, report: Reporter) -> str:
+def _stream(url: str, target: Path, what: str, report: Tell) -> str:
     """Write what an address answers into `target`; return its MD5."""
     request = urllib.request.Request(url, headers={"User-Agent": "unlearn-studio"})
     digest = hashlib.md5(usedforsecurity=False)

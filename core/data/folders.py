@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from core.data.dataset import Reporter, Unreadable
+from core.data.dataset import Unreadable
 from core.data.files import FolderFiles
 from core.data.images import FOREIGN, FOREIGN_SUFFIXES, SUFFIXES, suffix_of
-from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing
+from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
 from core.errors import InputError
+from core.events import Tell
 
 _IGNORED = ("__macosx", "__pycache__", "lost+found", "$recycle.bin")
 _UPWARD = "a link to a folder that holds it, not followed"
@@ -25,44 +25,35 @@ HINT = "Make a sub-folder for each class, directly in it or in train/ and test/"
 _Identity = tuple[int, int]  # of a folder: device and inode
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Where the class folders of `root` are: in `train`, which is the root itself where there is one level."""
-
-    root: Path
-    train: Path
-    test: Path | None
-
-
-def find_layout(root: Path) -> Layout | None:
-    """Return the layout of `root`, None where it has no sub-folders that hold images."""
+def find_class_folders(root: Path) -> Parts | None:
+    """Return the folders that hold class folders: train/ and test/, or `root` itself; None where none holds images."""
     folders = {folder.name.lower(): folder for folder in _subfolders(root)}
-    train = next((folders[name] for name in TRAIN_NAMES if name in folders), None)
-    if train is not None and _subfolders(train):  # without: a class called "train"
-        tests = (folders[name] for name in TEST_NAMES if name in folders)
-        test = next((folder for folder in tests if _subfolders(folder)), None)
-        return Layout(root, train, test) if any(_holds_image(f) for f in _subfolders(train)) else None
-    return Layout(root, root, None) if any(_holds_image(folder) for folder in folders.values()) else None
+    train, test = (  # without sub-folders it is a class called "train"
+        [folders[name] for name in names if name in folders and _subfolders(folders[name])][:1]
+        for names in (TRAIN_NAMES, TEST_NAMES)
+    )
+    parts = Parts(root, tuple(train), tuple(test)) if train else Parts(root, (root,))
+    return parts if any(map(_holds_image, _subfolders(parts.train[0]))) else None
 
 
-def list_folders(layout: Layout, report: Reporter) -> Listing:
+def list_folders(parts: Parts, report: Tell) -> Listing:
     """List the images of all class folders; classes are their names in alphabetical order (by character code).
 
     Raises InputError where there is one class only, or a test class that is not trained on; empty folders, and files
     that seem to be images and cannot be read, are left out.
     """
-    root = layout.root
+    root = parts.path
     report("Looking for images", 0, 0)
     scan = _Scan(root, report)
-    train = scan.classes(layout.train)
-    test = scan.classes(layout.test) if layout.test else {}
+    train = scan.classes(parts.train[0])
+    test = scan.classes(parts.test[0]) if parts.test else {}
     names = tuple(sorted(train))
     if len(names) < 2:
-        raise InputError(f"{root} holds images of one class only ({names[0]!r})", _nested_hint(layout))
+        raise InputError(f"{root} holds images of one class only ({names[0]!r})", _nested_hint(parts))
     unknown = sorted(set(test) - set(names))
     if unknown:
         raise InputError(
-            f"{layout.test} holds the class {unknown[0]!r}, which {layout.train} does not",
+            f"{parts.test[0]} holds the class {unknown[0]!r}, which {parts.train[0]} does not",
             "Training and test folders must have the same names",
         )
     files = [part.get(name, []) for part in (train, test) for name in names]
@@ -79,7 +70,7 @@ def list_folders(layout: Layout, report: Reporter) -> Listing:
 class _Scan:
     """Lists image files in class folders, and what is left out on the way."""
 
-    def __init__(self, root: Path, report: Reporter) -> None:
+    def __init__(self, root: Path, report: Tell) -> None:
         self._root, self._report = root, report
         self.left_out: list[Unreadable] = []
 
@@ -199,8 +190,8 @@ def _is_text(name: str) -> bool:
     return name.isascii() or name == name.encode("utf-8", "ignore").decode("utf-8")
 
 
-def _nested_hint(layout: Layout) -> str:
-    inner = [folder for folder in _subfolders(layout.train) if find_layout(folder) is not None]
-    if layout.train == layout.root and len(inner) == 1:
+def _nested_hint(parts: Parts) -> str:
+    inner = [folder for folder in _subfolders(parts.train[0]) if find_class_folders(folder) is not None]
+    if parts.train == (parts.path,) and len(inner) == 1:
         return f"The class folders seem to be in {inner[0]}; open that folder"
     return HINT

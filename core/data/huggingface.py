@@ -14,24 +14,16 @@ from typing import Any
 import numpy as np
 
 from core.data.classes import check_labels
-from core.data.dataset import Reporter, Unreadable
+from core.data.dataset import Unreadable
 from core.data.files import Stamp, checked_size
 from core.data.images import CannotReadError
-from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing
+from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
 from core.errors import InputError
+from core.events import Tell
 from core.files import read_json
 
 _INFO, _STATE, _SPLITS = "dataset_info.json", "state.json", "dataset_dict.json"
 _LABEL_NAMES = ("label", "labels", "fine_label", "class", "target")
-
-
-@dataclass(frozen=True)
-class Saved:
-    """The folders of a saved data set's parts."""
-
-    root: Path
-    train: Path
-    test: Path | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,17 +41,17 @@ class ArrowFiles:
 
     root: Path
     names: Sequence[str]
-    parts: Sequence[_Part]  # one an image
-    rows: np.ndarray  # (n,) int64: where in its part an image is
+    places: Sequence[tuple[_Part, int]]  # of each image: its part, and the row there
 
     def stamp(self, position: int) -> Stamp:
         """Return the size of the table's files together and their latest change."""
-        statuses = [path.stat() for path in self.parts[position].paths]
+        statuses = [path.stat() for path in self.places[position][0].paths]
         return sum(s.st_size for s in statuses), max(s.st_mtime_ns for s in statuses)
 
     def read(self, position: int) -> bytes:
         """Return the bytes of one image, from its file where the table names one only."""
-        cell = self.parts[position].images[int(self.rows[position])].as_py() or {}
+        part, row = self.places[position]
+        cell = part.images[row].as_py() or {}
         data: bytes | None = cell.get("bytes")
         if data is None:
             if not cell.get("path"):
@@ -69,54 +61,52 @@ class ArrowFiles:
         return data
 
 
-def find_saved(path: Path) -> Saved | None:
-    """Return the parts of a saved data set, None where `path` holds no training part of one."""
-    if not path.is_dir():
-        return None
+def find_saved(path: Path) -> Parts | None:
+    """Return the folders of a saved data set, None where `path` holds no training part of one."""
     if (path / _STATE).is_file() and (path / _INFO).is_file():
-        return Saved(path, path, None)
+        return Parts(path, (path,))
     if not (path / _SPLITS).is_file():
         return None
     train, test = (
-        next((path / name for name in names if (path / name / _STATE).is_file()), None)
+        tuple(path / name for name in names if (path / name / _STATE).is_file())[:1]
         for names in (TRAIN_NAMES, TEST_NAMES)
     )
-    return Saved(path, train, test) if train is not None else None
+    return Parts(path, train, test) if train else None
 
 
-def list_saved(saved: Saved, report: Reporter) -> Listing:
+def list_saved(folders: Parts, report: Tell) -> Listing:
     """List the rows of the image column whose label is a class's number.
 
     Raises InputError where pyarrow is missing or there is no image or label column.
     """
-    title = saved.root.name
+    title = folders.path.name
     if find_spec("pyarrow") is None:
         raise InputError(
             f"{title} was saved by Hugging Face's datasets; reading it needs the package pyarrow",
             'Install it: pip install "unlearn-studio[hf]"',
         )
     report(f"Reading {title}", 0, 0)
-    parts = [_open(TRAIN_NAMES[0], saved.train)]
-    if saved.test is not None:
-        parts.append(_open(saved.test.name, saved.test))
+    parts = [
+        *(_open(TRAIN_NAMES[0], folder) for folder in folders.train),
+        *(_open(folder.name, folder) for folder in folders.test),
+    ]
     classes = _classes(title, parts)
-    names, part_of, rows, labels, left_out = [], [], [], [], []
+    names, places, labels, left_out = [], [], [], []
     for part in parts:
         for row, label in enumerate(part.labels):
             name = f"{part.name}/{row}"
             if isinstance(label, int) and 0 <= label < len(classes):
                 names.append(name)
-                part_of.append(part)
-                rows.append(row)
+                places.append((part, row))
                 labels.append(label)
             else:
                 left_out.append(Unreadable(name, f"its label is {label!r}"))
     return Listing(
         title=title,
         classes=classes,
-        files=ArrowFiles(saved.root, names, part_of, np.array(rows, dtype=np.int64)),
+        files=ArrowFiles(folders.path, names, places),
         labels=np.array(labels, dtype=np.int64),
-        border=part_of.count(parts[0]),
+        border=sum(part is parts[0] for part, _ in places),
         left_out=tuple(left_out),
         named=parts[0].classes is not None,
     )
@@ -166,4 +156,4 @@ def _classes(title: str, parts: list[_Part]) -> tuple[str, ...]:
     if stated is not None:
         return stated
     numbers = np.array([v for v in parts[0].labels if isinstance(v, int) and v >= 0], dtype=np.int64)
-    return check_labels(title, numbers, numbers, None, "Give the label column the type ClassLabel, with all names")
+    return check_labels(title, [numbers], None, "Give the label column the type ClassLabel, with all names")

@@ -22,9 +22,9 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from core.data.dataset import Reporter
 from core.data.files import ImageFiles, stamps
 from core.data.images import LOOK, look, reason_of
+from core.events import Tell
 from core.files import cache_home, write_atomic
 
 FOLDER = "fingerprints"  # of the cache
@@ -110,7 +110,7 @@ class FileIndex:
         return bool(self.rows["grey"][self.rows["heights"] > 0].all())
 
 
-def open_index(files: ImageFiles, report: Reporter) -> FileIndex:
+def open_index(files: ImageFiles, report: Tell) -> FileIndex:
     """Return the index of `files`, reading only those that are new or have changed since they were last indexed.
 
     Reports "Looking at images" and raises StoppedError where cancelled; what was read until then is kept in the cache.
@@ -185,7 +185,7 @@ def workers() -> ThreadPoolExecutor:
 
 
 def in_blocks(
-    pool: ThreadPoolExecutor, what: str, positions: np.ndarray, work: Callable[[int], Result], report: Reporter
+    pool: ThreadPoolExecutor, what: str, positions: np.ndarray, work: Callable[[int], Result], report: Tell
 ) -> Iterator[tuple[list[int], list[Result]]]:
     """Do `work` for `positions` (n,) in blocks: report, run a block in `pool`, yield its positions and results."""
     for start in range(0, len(positions), CHUNK):
@@ -226,7 +226,7 @@ def _keys(names: Sequence[str]) -> np.ndarray:
     return np.frombuffer(hashes, dtype=_NUMBER)
 
 
-def _stamp(index: FileIndex, pool: ThreadPoolExecutor, report: Reporter) -> None:
+def _stamp(index: FileIndex, pool: ThreadPoolExecutor, report: Tell) -> None:
     """Enter sizes and times; images that are not there get a negative time and a fault."""
     size = 16 * CHUNK
     blocks = [range(first, min(first + size, len(index))) for first in range(0, len(index), size)]

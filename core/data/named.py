@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from core.data.arrays import IDX_FILES, find_idx, load_idx
-from core.data.dataset import ImageSet, Loaded, Reporter
+from core.data.arrays import IDX_FILES, assemble, find_idx, load_idx
+from core.data.dataset import ImageSet, Loaded
 from core.data.download import RemoteFile, fetch
 from core.data.files import FolderFiles
 from core.data.reading import DecodeOptions, Listing, load_listing
-from core.data.setaside import set_aside
+from core.data.splits import set_aside
 from core.errors import InputError, NotFoundError
+from core.events import Tell
 from core.files import data_home
 
 TEST_FRACTION = 1 / 3  # of the digits: enough unseen images of one digit for an interval and an attack score
@@ -45,7 +46,7 @@ class DatasetSource:
     # Relative to a data root, in the order they are looked at; none: the data set is built in.
     folders: tuple[str, ...] = field(default=(), repr=False)
     files: tuple[str, ...] = field(default=(), repr=False)
-    read: Callable[[DatasetSource, Path, Reporter], Loaded] = field(
+    read: Callable[[DatasetSource, Path, Tell], Loaded] = field(
         default=lambda source, folder, report: load_digits(), repr=False
     )
     torchvision: str = ""  # its class there, which knows where the files are and their checksums
@@ -94,7 +95,7 @@ def find_source(name: str) -> DatasetSource | None:
     return next((source for source in SOURCES if _plain(source.id) == _plain(name)), None)
 
 
-def load_named(source: DatasetSource, data_root: Path | str | None, report: Reporter) -> Loaded:
+def load_named(source: DatasetSource, data_root: Path | str | None, report: Tell) -> Loaded:
     """Read a named data set, fetching it first where it is not on this machine.
 
     Raises NotFoundError naming the folders and files where it is neither found nor fetched.
@@ -133,13 +134,13 @@ def _plain(name: str) -> str:
     return name.strip().lower().replace("-", "").replace("_", "").replace(" ", "")
 
 
-def _read_idx(source: DatasetSource, folder: Path, report: Reporter) -> Loaded:
+def _read_idx(source: DatasetSource, folder: Path, report: Tell) -> Loaded:
     files = find_idx(folder)
     assert files is not None, "its files were found there"
     return load_idx(files, source.title, source.names)
 
 
-def _read_by_torchvision(source: DatasetSource, folder: Path, report: Reporter) -> Loaded:
+def _read_by_torchvision(source: DatasetSource, folder: Path, report: Tell) -> Loaded:
     """Read files by torchvision's class.
 
     CIFAR's are pickles: torchvision compares their checksums with those of the published files before it unpickles, so
@@ -156,13 +157,11 @@ def _read_by_torchvision(source: DatasetSource, folder: Path, report: Reporter) 
             "Delete them to have them downloaded again",
         ) from error
     names = source.names or tuple(name.replace("_", " ") for name in parts[0].classes)
-    sets = []
-    for part in parts:
-        images = part.data if part.data.ndim == 4 else part.data[..., None]
-        if images.shape[1] == 3:  # SVHN's
-            images = images.transpose(0, 2, 3, 1)
-        sets.append(ImageSet.of(images, part.targets if hasattr(part, "targets") else part.labels))
-    return Loaded(title=source.title, classes=names, train=sets[0], test=sets[1])
+    arrays = {}
+    for number, part in enumerate(parts):
+        arrays[f"images {number}"] = part.data
+        arrays[f"labels {number}"] = np.asarray(part.targets if hasattr(part, "targets") else part.labels)
+    return assemble(source.title, source.title, arrays, (names, source.title))
 
 
 def load_digits() -> Loaded:
@@ -171,13 +170,11 @@ def load_digits() -> Loaded:
 
     source = datasets.load_digits()
     images = np.rint(source.images * (255 / 16)).astype(np.uint8)[..., None]  # values are 0 to 16
-    whole = ImageSet.of(images, source.target)
-    test = set_aside(source.target, TEST_FRACTION, salt="digits")
-    train_part, test_part = (whole.take(np.flatnonzero(mask)) for mask in (~test, test))
-    return Loaded(title="Digits (8×8)", classes=DIGIT_CLASSES, train=train_part, test=test_part)
+    train, test = set_aside(ImageSet.of(images, source.target), TEST_FRACTION, salt="digits")
+    return Loaded("Digits (8×8)", DIGIT_CLASSES, train, test)
 
 
-def _read_tiny_imagenet(source: DatasetSource, root: Path, report: Reporter) -> Loaded:
+def _read_tiny_imagenet(source: DatasetSource, root: Path, report: Tell) -> Loaded:
     """Read class folders in train/, and val/ as the test part: one folder, with a list of each image's class."""
     try:
         numbers = sorted((root / "wnids.txt").read_text().split())
@@ -200,7 +197,6 @@ def _read_tiny_imagenet(source: DatasetSource, root: Path, report: Reporter) -> 
         files=FolderFiles(root, [name for name, _ in train + test]),
         labels=np.array([label for _, label in train + test], dtype=np.int64),
         border=len(train),
-        photos=False,
     )
     return load_listing(listing, DecodeOptions(size=source.size, channels=source.channels), report)
 

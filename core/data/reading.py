@@ -17,13 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
-from core.data.dataset import ImageSet, Loaded, Reporter, Unreadable
+from core.data.dataset import ImageSet, Loaded, Unreadable
 from core.data.decoded_cache import gigabytes
 from core.data.files import ImageFiles
 from core.data.images import CannotReadError, Form, decode_into, look, reason_of
 from core.data.index import CHUNK, FileIndex, in_blocks, open_index, quiet, workers
 from core.data.streamed import ImageStream, StreamedImages
 from core.errors import InputError, NoTestPartError
+from core.events import Tell
 
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation")  # the first one there is is used
@@ -33,6 +34,15 @@ LARGEST_SIDE = 224  # images of no given size are decoded at most this large
 BUDGET_VARIABLE = "UNLEARN_STUDIO_MEMORY"  # GB that decoded images may take; more is streamed
 
 _BUDGET_SHARE = 0.5  # of the free memory: the rest is for the network, its features and the window
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Folders or files of a data set opened as `path`: of its training part, and of its test part where it has one."""
+
+    path: Path
+    train: tuple[Path, ...]
+    test: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,8 +61,7 @@ class Listing:
     """The image files of a source, before any of them is read: training images first, then test images.
 
     labels: (n,) int64, the class of each image; border: number of training images; left_out: files or rows that cannot
-    be used, such as those without a label; named: False where classes are only numbers; photos: whether these may be
-    photographs somebody collected, so that ImageNet's preprocessing is the likelier guess.
+    be used, such as those without a label; named: False where classes are only numbers.
     """
 
     title: str
@@ -62,10 +71,9 @@ class Listing:
     border: int
     left_out: tuple[Unreadable, ...] = ()
     named: bool = True
-    photos: bool = True
 
 
-def load_listing(listing: Listing, options: DecodeOptions, report: Reporter, *, needs_test: bool = False) -> Loaded:
+def load_listing(listing: Listing, options: DecodeOptions, report: Tell, *, needs_test: bool = False) -> Loaded:
     """Read the images of a listing, all decoded to one size and number of channels.
 
     Images of another size are scaled to cover it and cropped at the centre. Images that would take more than the
@@ -100,7 +108,6 @@ def load_listing(listing: Listing, options: DecodeOptions, report: Reporter, *, 
         train=both.take(slice(None, cut)),
         test=both.take(slice(cut, None)) if cut < len(kept) else None,
         named=listing.named,
-        photos=listing.photos,
         unreadable=(*listing.left_out, *unreadable),
         root=files.root,
     )
@@ -147,7 +154,7 @@ def _form(index: FileIndex, options: DecodeOptions) -> Form:
     return Form(size, channels, options.interpolation)
 
 
-def _decode_all(index: FileIndex, form: Form, report: Reporter) -> tuple[np.ndarray, tuple[Unreadable, ...]]:
+def _decode_all(index: FileIndex, form: Form, report: Tell) -> tuple[np.ndarray, tuple[Unreadable, ...]]:
     """Return the images (m, H, W, C) of the files without a fault, and those of the files that are black.
 
     Files that went or broke since they were indexed get a fault and are left out.

@@ -10,21 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from core.data.arrays import find_idx, load_idx, load_npz
+from core.data.arrays import find_idx, find_npz, load_idx, load_npz
 from core.data.classes import reorder_classes
-from core.data.dataset import OWN, SET_ASIDE, Dataset, ImageSet, Loaded, Reporter
+from core.data.dataset import OWN, SET_ASIDE, Dataset, ImageSet, Loaded
 from core.data.folders import HINT as FOLDERS_HINT
-from core.data.folders import find_layout, list_folders
+from core.data.folders import find_class_folders, list_folders
 from core.data.huggingface import find_saved, list_saved
 from core.data.named import SOURCES, DatasetSource, find_source, load_named
 from core.data.preprocessing import Preprocessing, assume_imagenet, count_channels, measure_preprocessing
-from core.data.reading import DecodeOptions, Listing, are_photos, load_listing, no_test_part
-from core.data.setaside import set_aside
-from core.data.table import list_table, looks_like_table
+from core.data.reading import DecodeOptions, Listing, Parts, are_photos, load_listing, no_test_part
+from core.data.splits import set_aside
+from core.data.streamed import StreamedImages
+from core.data.table import find_table, list_table
 from core.data.tars import find_shards, list_shards
-from core.errors import InputError, MismatchError, NotFoundError, ParameterError, did_you_mean
-from core.events import Tell
+from core.errors import InputError, MismatchError, NotFoundError, ParameterError, StoppedError, did_you_mean
+from core.events import Tell, untold
 from core.files import dumps, read_json
 
 _FINGERPRINT_HEADER = b"unlearn-studio data 1\n"
@@ -46,7 +48,7 @@ def open_dataset(
     preprocessing: Preprocessing | None = None,
     usual: Preprocessing | None = None,
     memory_budget: float | None = None,
-    progress: Tell | None = None,
+    progress: Tell = untold,
     cancelled: Callable[[], bool] | None = None,
 ) -> Dataset:
     """Open a data set by name or path.
@@ -64,17 +66,19 @@ def open_dataset(
     """
     if test_fraction is not None and not 0 < test_fraction < 1:
         raise ParameterError([f"test fraction must be a number above 0 and below 1, got {test_fraction!r}"])
-    report = Reporter(progress, cancelled)
-    stated = _Stated.read(preprocess_file, preprocessing)
+
+    def report(what: str, done: int, total: int) -> None:
+        if cancelled is not None and cancelled():
+            raise StoppedError("Opening the data was cancelled")
+        progress(what, done, total)
+
+    stated = _Stated.read(preprocess_file, preprocessing, usual)
     source = find_source(spec)
     if source is not None:
         name, loaded = source.id, load_named(source, data_root, report)
     else:
         path = _existing_path(spec, data_root)
-        options = dataclasses.replace(stated.decoding(), memory_budget=memory_budget)
-        if usual is not None and stated.data is None and stated.card is None:
-            options = dataclasses.replace(options, photo_size=usual.size, interpolation=usual.interpolation)
-        name, loaded = str(path), _load_path(path, options, report, test_fraction is None)
+        name, loaded = str(path), _load_path(path, stated.decoding(memory_budget), report, test_fraction is None)
     if classes_file:
         loaded = reorder_classes(loaded, Path(classes_file))
     train, test, test_origin = _with_test(loaded, test_fraction)
@@ -85,7 +89,7 @@ def open_dataset(
         classes=loaded.classes,
         train=train,
         test=test,
-        preprocessing=stated.settle(loaded.title, _default_preprocessing(train, loaded.photos, usual)),
+        preprocessing=stated.settle(loaded.title, train.images, source is None and loaded.root is not None),
         fingerprint=fingerprint(loaded.classes, train, test),
         test_origin=test_origin,
         unreadable=loaded.unreadable,
@@ -95,28 +99,19 @@ def open_dataset(
 
 @dataclass(frozen=True)
 class _Format:
-    """A format: `find` returns what of it is at a path, or None; `read` turns that into data or a listing."""
+    """A format: `find` returns what of a data set is at a path, or None; `read` turns that into data or a listing."""
 
     name: str
-    find: Callable[[Path], Any]
-    read: Callable[[Any, Reporter], Loaded | Listing]
-
-
-def _find_npz(path: Path) -> Path | None:
-    return path if path.suffix.lower() == ".npz" and path.is_file() else None
-
-
-def _find_table(path: Path) -> Path | None:
-    is_csv = path.suffix.lower() in (".csv", ".tsv") and path.is_file()
-    return path if is_csv and looks_like_table(path) else None
+    find: Callable[[Path], Parts | None]
+    read: Callable[[Parts, Tell], Loaded | Listing]
 
 
 _FORMATS = (
-    _Format("npz", _find_npz, lambda path, report: load_npz(path)),
-    _Format("csv", _find_table, lambda path, report: list_table(path)),
-    _Format("idx", find_idx, lambda files, report: load_idx(files, files.train[0].parent.name)),
+    _Format("npz", find_npz, lambda file, report: load_npz(file.path)),
+    _Format("csv", find_table, lambda file, report: list_table(file.path)),
+    _Format("idx", find_idx, lambda files, report: load_idx(files, files.path.name)),
     _Format("hugging face", find_saved, list_saved),
-    _Format("class folders", find_layout, list_folders),
+    _Format("class folders", find_class_folders, list_folders),
     _Format("shards", find_shards, list_shards),
 )
 
@@ -154,24 +149,25 @@ def fingerprint(classes: tuple[str, ...], train: ImageSet, test: ImageSet) -> st
 
 @dataclass(frozen=True)
 class _Stated:
-    """What a preprocessing file and a model card say, known before the data is read."""
+    """What is said of preprocessing before the data is read: by a file, a model card, and a model's architecture."""
 
     file: Path | None
     data: Mapping[str, Any] | None
     card: Preprocessing | None
+    usual: Preprocessing | None
 
     @classmethod
-    def read(cls, path: Path | str | None, card: Preprocessing | None) -> _Stated:
+    def read(cls, path: Path | str | None, card: Preprocessing | None, usual: Preprocessing | None) -> _Stated:
         """Read and check the file, so that a mistake is told before a large data set is read."""
-        if not path:
-            return cls(None, None, card)
-        data = read_json(Path(path))
-        stated = cls(Path(path), data, card)
+        file = Path(path) if path else None
+        stated = cls(file, read_json(file) if file else None, card, usual)
         stated._merge(card or _ANY)
         return stated
 
-    def decoding(self) -> DecodeOptions:
+    def decoding(self, memory_budget: float | None) -> DecodeOptions:
         """Return what image files have to be decoded to."""
+        if self.data is None and self.card is None and self.usual is not None:
+            return DecodeOptions(None, None, self.usual.interpolation, self.usual.size, memory_budget)
         data = self.data or {}
         merged = self._merge(self.card or _ANY)
         says_channels = self.card is not None or any(isinstance(data.get(key), list) for key in ("mean", "std"))
@@ -179,15 +175,30 @@ class _Stated:
         if channels not in (None, 1, 3):
             raise MismatchError(f"Image files are read with 1 or 3 channels, the preprocessing is for {channels}")
         size = merged.size if self.card is not None or data.get("size") is not None else None
-        return DecodeOptions(size, channels, merged.interpolation)
+        return DecodeOptions(size, channels, merged.interpolation, memory_budget=memory_budget)
 
-    def settle(self, title: str, default: Preprocessing) -> Preprocessing:
-        """Return the preprocessing to use; raises MismatchError where it is for another number of channels."""
-        result = self._merge(self.card or default)
-        if result.channels != default.channels:
+    def settle(self, title: str, images: torch.Tensor | StreamedImages, may_be_photos: bool) -> Preprocessing:
+        """Return the preprocessing to use; raises MismatchError where it is for another number of channels.
+
+        images: (n, H, W, C) uint8, the training images; may_be_photos: they come from files somebody collected. Where
+        nothing is stated, photographs get what the architecture was published with, else ImageNet's values, and other
+        images what is measured on them.
+        """
+        _, height, width, channels = images.shape
+        size = (height, width)
+        if self.card is not None:
+            base = self.card
+        elif not (may_be_photos and are_photos(size, channels)):
+            base = measure_preprocessing(images)
+        elif self.usual is not None:
+            base = dataclasses.replace(self.usual, size=size)
+        else:
+            base = assume_imagenet(size)
+        result = self._merge(base)
+        if result.channels != channels:
             raise MismatchError(
                 f"The preprocessing ({result.source}) is for {count_channels(result.channels)}, "
-                f"{title} has {count_channels(default.channels)}"
+                f"{title} has {count_channels(channels)}"
             )
         return result
 
@@ -198,12 +209,12 @@ class _Stated:
         return Preprocessing.from_dict(self.data, base=base, source="file", where=where)
 
 
-def _load_path(path: Path, options: DecodeOptions, report: Reporter, needs_test: bool) -> Loaded:
+def _load_path(path: Path, options: DecodeOptions, report: Tell, needs_test: bool) -> Loaded:
     report(f"Reading {path.name}", 0, 0)
     for form in _FORMATS:
-        content = form.find(path)
-        if content is not None:
-            data = form.read(content, report)
+        parts = form.find(path)
+        if parts is not None:
+            data = form.read(parts, report)
             return data if isinstance(data, Loaded) else load_listing(data, options, report, needs_test=needs_test)
     if path.is_dir():
         raise InputError(f"{path} holds no class folders with images", FOLDERS_HINT)
@@ -227,20 +238,11 @@ def _existing_path(spec: str, data_root: Path | str | None) -> Path:
 
 
 def _with_test(loaded: Loaded, fraction: float | None) -> tuple[ImageSet, ImageSet, str]:
-    if loaded.test is not None and len(loaded.test):
+    if loaded.test is not None:
         return loaded.train, loaded.test, OWN
     if fraction is None:
         raise no_test_part(loaded.title, np.bincount(loaded.train.labels).tolist())
-    mask = set_aside(loaded.train.labels.numpy(), fraction, loaded.train.paths)
-    if not mask.any():
+    train, test = set_aside(loaded.train, fraction)
+    if not len(test):
         raise InputError(f"{loaded.title} has one image a class, too few to set any aside")
-    train, test = (loaded.train.take(np.flatnonzero(chosen)) for chosen in (~mask, mask))
     return train, test, SET_ASIDE
-
-
-def _default_preprocessing(train: ImageSet, photos: bool, usual: Preprocessing | None) -> Preprocessing:
-    _, height, width, channels = train.images.shape
-    if photos and are_photos((height, width), channels):
-        size = (height, width)
-        return assume_imagenet(size) if usual is None else dataclasses.replace(usual, size=size)
-    return measure_preprocessing(train.images)

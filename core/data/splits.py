@@ -1,11 +1,16 @@
-"""Which samples belong to which set: retain and forget, train and test, calibration and evaluation halves."""
+"""Which samples belong to which set: retain and forget, train and test, calibration and evaluation halves.
+
+All of it follows from the data alone: the same samples every time and on every machine.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 
 from core.data.dataset import Dataset, ImageSet
@@ -50,42 +55,42 @@ class Splits:
     @cached_property
     def forget_train(self) -> torch.Tensor:
         """Training samples to forget."""
-        return torch.nonzero(self.forget).flatten()
+        return _ids(self.forget)
 
     @cached_property
     def forget_class_train(self) -> torch.Tensor:
         """Training samples that go with their whole class."""
-        return torch.nonzero(self.forget & ~self.alone).flatten()
+        return _ids(self.forget & ~self.alone)
 
     @cached_property
     def forget_single_train(self) -> torch.Tensor:
         """Training samples that go alone: their class stays."""
-        return torch.nonzero(self.alone).flatten()
+        return _ids(self.alone)
 
     @cached_property
     def retain_train(self) -> torch.Tensor:
         """Training samples to keep."""
-        return torch.nonzero(~self.forget).flatten()
+        return _ids(~self.forget)
 
     @cached_property
     def forget_test(self) -> torch.Tensor:
         """Unseen samples of the classes to forget (evaluation half); empty where only single images go."""
-        return torch.nonzero(self.evaluation & self._is_forget_class).flatten()
+        return _ids(self.evaluation & self._is_forget_class)
 
     @cached_property
     def retain_test(self) -> torch.Tensor:
         """Unseen samples of the classes to keep (evaluation half)."""
-        return torch.nonzero(self.evaluation & ~self._is_forget_class).flatten()
+        return _ids(self.evaluation & ~self._is_forget_class)
 
     @cached_property
     def calibration(self) -> torch.Tensor:
         """Unseen samples of the classes to keep, set aside for tuning and loss matching: never shown as a number."""
-        return torch.nonzero(~self.evaluation & ~self._is_forget_class).flatten()
+        return _ids(~self.evaluation & ~self._is_forget_class)
 
     @cached_property
     def forget_calibration(self) -> torch.Tensor:
         """Unseen samples of the classes to forget, set aside in the same way."""
-        return torch.nonzero(~self.evaluation & self._is_forget_class).flatten()
+        return _ids(~self.evaluation & self._is_forget_class)
 
     @cached_property
     def _is_forget_class(self) -> torch.Tensor:
@@ -106,6 +111,11 @@ class Splits:
         return {name: len(getattr(self, name)) for name in SETS}
 
 
+def _ids(mask: torch.Tensor) -> torch.Tensor:
+    """Return the positions where a mask (n,) bool is set: (m,) int64, ascending."""
+    return torch.nonzero(mask).flatten()
+
+
 def evaluation_half(images: ImageSet) -> torch.Tensor:
     """Return a bool mask (n,) of about half the images, chosen by a hash of each image's bytes.
 
@@ -120,7 +130,7 @@ def evaluation_half(images: ImageSet) -> torch.Tensor:
     for ids in torch.arange(count).split(_CHUNK):
         half[ids] = torch.tensor([digest[0] & 1 == 1 for digest in _digests(images, ids, 1)])
     for label in torch.unique(images.labels).tolist():
-        members = torch.nonzero(images.labels == label).flatten()
+        members = _ids(images.labels == label)
         if bool(half[members].all()) or not bool(half[members].any()):
             digests = _digests(images, members, 16)
             lowest = torch.tensor([digest == min(digests) for digest in digests])
@@ -147,3 +157,45 @@ def stratified(labels: torch.Tensor, ids: torch.Tensor, size: int, seed: int) ->
         take = max(1, round(len(members) * share))
         chosen.append(members[torch.randperm(len(members), generator=generator)[:take]])
     return torch.cat(chosen).sort().values
+
+
+def set_aside(images: ImageSet, fraction: float, salt: str = "") -> tuple[ImageSet, ImageSet]:
+    """Return the images that stay, and those to set aside as a test part.
+
+    Each class gives round(fraction * count) images, at least one and never all of them; a class with a single image
+    gives none. Images are ranked by a hash of their path, so that adding files moves few of the others, or of their
+    position where they have no path.
+    """
+    labels = images.labels.numpy()
+    ranks = _hash_positions(len(labels), salt) if images.paths is None else _hash_names(images.paths, salt)
+    mask = np.zeros(len(labels), dtype=bool)
+    order = np.lexsort((ranks, labels))  # by class, then by hash
+    first = 0
+    for count in np.bincount(labels).tolist():
+        mask[order[first : first + _wanted(count, fraction)]] = True
+        first += count
+    return images.take(np.flatnonzero(~mask)), images.take(np.flatnonzero(mask))
+
+
+def count_set_aside(class_counts: Iterable[int], fraction: float) -> int:
+    """Return how many images `set_aside` takes from classes of these sizes."""
+    return sum(_wanted(count, fraction) for count in class_counts)
+
+
+def _wanted(count: int, fraction: float) -> int:
+    return min(max(1, round(fraction * count)), count - 1) if count > 1 else 0
+
+
+def _hash_names(names: tuple[str, ...], salt: str) -> np.ndarray:
+    digests = b"".join(hashlib.blake2b((salt + name).encode(), digest_size=8).digest() for name in names)
+    return np.frombuffer(digests, dtype="<u8")
+
+
+def _hash_positions(count: int, salt: str) -> np.ndarray:
+    """Return splitmix64 of 0 .. count-1: the same on every machine and library version."""
+    start = int.from_bytes(hashlib.blake2b(salt.encode(), digest_size=8).digest(), "little")
+    with np.errstate(over="ignore"):
+        z = np.uint64(start) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return z ^ (z >> np.uint64(31))

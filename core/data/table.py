@@ -11,7 +11,7 @@ import numpy as np
 
 from core.data.files import FolderFiles
 from core.data.images import SUFFIXES, suffix_of
-from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing
+from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
 from core.errors import InputError
 from core.files import read_text
 
@@ -32,13 +32,16 @@ class _Columns:
     header: bool = False
 
 
-def looks_like_table(path: Path) -> bool:
-    """Say whether a CSV lists images with labels, from its first line."""
+def find_table(path: Path) -> Parts | None:
+    """Return a CSV file that lists images with labels, as its first line says; None where `path` is none."""
+    if path.suffix.lower() not in (".csv", ".tsv"):
+        return None
     try:
         with path.open("rb") as file:
-            return _columns(file.read(_PROBE).decode("utf-8-sig", errors="replace")) is not None
+            text = file.read(_PROBE).decode("utf-8-sig", errors="replace")
     except OSError:
-        return False
+        return None
+    return None if _columns(text) is None else Parts(path, (path,))
 
 
 def list_table(path: Path) -> Listing:

@@ -20,12 +20,13 @@ import msgspec
 import numpy as np
 
 from core.data.classes import check_labels, read_class_names
-from core.data.dataset import Reporter, Unreadable
+from core.data.dataset import Unreadable
 from core.data.files import NO_STAMP, Stamp, checked_size
 from core.data.images import FOREIGN, FOREIGN_SUFFIXES, SUFFIXES, CannotReadError, suffix_of
 from core.data.index import SHARDS, cache_file, is_settled, recall, remember
-from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing
+from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
 from core.errors import InputError
+from core.events import Tell
 from core.files import ending
 
 CLASS_FILES = ("classes.txt", "classnames.txt")  # beside the shards: a name a line, in the order of the labels
@@ -34,16 +35,6 @@ _VERSION = 2  # of what is remembered
 _NUMBER = np.dtype("<i8")
 _LABEL = "cls"
 _HINT = "A shard holds KEY.jpg (or .png, ...) and KEY.cls with the label's number for each image"
-
-
-@dataclass(frozen=True)
-class Shards:
-    """The tar files of the training part, and of the test part where their names say so."""
-
-    root: Path
-    path: Path  # as it was opened: the folder, or the one tar file
-    train: tuple[Path, ...]
-    test: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,28 +95,26 @@ class _Remembered(msgspec.Struct, forbid_unknown_fields=True):
     shards: dict[str, _Shard] = {}  # by a hash of the path
 
 
-def find_shards(path: Path) -> Shards | None:
+def find_shards(path: Path) -> Parts | None:
     """Return the shards in a folder, directly or in train/ and test/, or the one tar file; None where there are none.
 
     Directly in a folder the words of a file's name (imagenet-val-0003.tar) say which part it belongs to.
     """
     if path.is_file():
-        return Shards(path.parent, path, (path,)) if ending(path) == ".tar" else None
-    parts: dict[str, list[Path]] = {}
-    for shard in _tars(path):
+        return Parts(path, (path,)) if ending(path) == ".tar" else None
+
+    def part_of(shard: Path) -> str:
         words = re.split("[^a-z]+", shard.stem.lower())
-        part = next((name for name in TEST_NAMES if name in words), TRAIN_NAMES[0])
-        parts.setdefault(part, []).append(shard)
-    if not parts:
-        for name in (*TRAIN_NAMES, *TEST_NAMES):
-            if shards := _tars(path / name):
-                parts.setdefault(TRAIN_NAMES[0] if name in TRAIN_NAMES else name, []).extend(shards)
-    train = parts.get(TRAIN_NAMES[0])
-    test = next((parts[name] for name in TEST_NAMES if name in parts), [])
-    return Shards(path, path, tuple(train), tuple(test)) if train else None
+        return next((name for name in TEST_NAMES if name in words), TRAIN_NAMES[0])
+
+    shards = [(part_of(shard), shard) for shard in _tars(path)]
+    shards = shards or [(name, shard) for name in (*TRAIN_NAMES, *TEST_NAMES) for shard in _tars(path / name)]
+    train = tuple(shard for part, shard in shards if part in TRAIN_NAMES)
+    test_name = next((name for name in TEST_NAMES if name in dict(shards)), None)
+    return Parts(path, train, tuple(shard for part, shard in shards if part == test_name)) if train else None
 
 
-def list_shards(shards: Shards, report: Reporter) -> Listing:
+def list_shards(shards: Parts, report: Tell) -> Listing:
     """List the images of all shards in the order of their names; classes are numbered unless a file names them.
 
     Raises InputError where no image has a label, or labels are not 0 .. K-1; what is damaged is left out.
@@ -134,44 +123,44 @@ def list_shards(shards: Shards, report: Reporter) -> Listing:
     old = recall(path, _Remembered)
     old_shards = old.shards if old.version == _VERSION else {}
     new_shards: dict[str, _Shard] = {}
-    contents: list[tuple[Path, _Content]] = []
+    root = shards.path.parent if shards.path.is_file() else shards.path
+    every = (*shards.train, *shards.test)
+    names: list[str] = []
+    shard_of: list[Path] = []
+    places: list[np.ndarray] = []
+    left_out: list[Unreadable] = []
     try:
-        for number, shard in enumerate((*shards.train, *shards.test)):
-            report("Listing shards", number, len(shards.train) + len(shards.test))
+        for number, shard in enumerate(every):
+            report("Listing shards", number, len(every))
             key = blake2b(os.fsencode(shard.absolute()), digest_size=16).hexdigest()
-            content, known = _recall_shard(shard, old_shards.get(key)) or _walk_shard(shard, report)
-            contents.append((shard, content))
-            if known is not None:
-                new_shards[key] = known
+            content, entry = _recall_shard(shard, old_shards.get(key)) or _walk_shard(shard, report)
+            if entry is not None:
+                new_shards[key] = entry
+            where = shard.relative_to(root).as_posix()
+            names += [f"{where}/{name}" for name in content.names]
+            shard_of += [shard] * len(content.names)
+            places.append(content.places)
+            left_out += [Unreadable(f"{where}/{name}" if name else where, why) for name, why in content.left_out]
     finally:
         if new_shards != old_shards:
             remember(path, _Remembered(_VERSION, new_shards))
-    title = shards.train[0].stem if len(shards.train) == 1 and not shards.test else shards.root.name
-    border = sum(len(content.names) for _, content in contents[: len(shards.train)])
+    title = every[0].stem if len(every) == 1 else root.name
+    border = sum(map(len, places[: len(shards.train)]))
     if not border:
         raise InputError(f"{title} holds no images with labels", _HINT)
-    places = np.concatenate([content.places for _, content in contents])
-    file = next((shards.root / name for name in CLASS_FILES if (shards.root / name).is_file()), None)
-    named = None if file is None else (read_class_names(file), file.name)
+    rows = np.concatenate(places)
+    labels = rows[:, 2]
+    file = next((root / name for name in CLASS_FILES if (root / name).is_file()), None)
+    stated = None if file is None else (read_class_names(file), file.name)
     hint = f"Name all classes in a file {CLASS_FILES[0]} beside the shards"
-    where = {shard: shard.relative_to(shards.root).as_posix() for shard, _ in contents}
     return Listing(
         title=title,
-        classes=check_labels(title, places[:border, 2], places[border:, 2], named, hint),
-        files=TarFiles(
-            shards.root,
-            [f"{where[shard]}/{name}" for shard, content in contents for name in content.names],
-            [shard for shard, content in contents for _ in content.names],
-            places[:, :2],
-        ),
-        labels=places[:, 2],
+        classes=check_labels(title, [labels[:border], labels[border:]], stated, hint),
+        files=TarFiles(root, names, shard_of, rows[:, :2]),
+        labels=labels,
         border=border,
-        left_out=tuple(
-            Unreadable(f"{where[shard]}/{name}" if name else where[shard], why)
-            for shard, content in contents
-            for name, why in content.left_out
-        ),
-        named=file is not None,
+        left_out=tuple(left_out),
+        named=stated is not None,
     )
 
 
@@ -185,7 +174,7 @@ def _recall_shard(shard: Path, known: _Shard | None) -> tuple[_Content, _Shard] 
         return None
 
 
-def _walk_shard(shard: Path, report: Reporter) -> tuple[_Content, _Shard | None]:
+def _walk_shard(shard: Path, report: Tell) -> tuple[_Content, _Shard | None]:
     """List the labelled images of one shard; and the entry for the cache, None where it is damaged or too new."""
     images: dict[str, tarfile.TarInfo] = {}
     labels: dict[str, str] = {}
@@ -224,7 +213,7 @@ def _why_not(name: str, label: str | None) -> str:
     return "" if label.isdecimal() and len(label) <= 9 else f"its label {label!r} is no number"
 
 
-def _walk(shard: Path, images: dict[str, tarfile.TarInfo], labels: dict[str, str], report: Reporter) -> str:
+def _walk(shard: Path, images: dict[str, tarfile.TarInfo], labels: dict[str, str], report: Tell) -> str:
     """Fill in `images` and `labels` by key; return what is wrong with the shard. Raises what tarfile does."""
     with tarfile.open(shard, "r:") as tar:
         for number, member in enumerate(tar):

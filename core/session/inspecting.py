@@ -75,9 +75,9 @@ def kind_of(path: Path) -> Kind | None:
     if suffix == BATCH_SUFFIX:
         return "batch"
     if suffix in (".csv", ".tsv"):
-        from core.data.table import looks_like_table
+        from core.data.table import find_table
 
-        return "dataset" if looks_like_table(path) else "forget list"
+        return "forget list" if find_table(path) is None else "dataset"
     return "forget list" if suffix in LIST_SUFFIXES else None
 
 

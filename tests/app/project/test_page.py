@@ -255,7 +255,7 @@ def test_data_without_test_images_asks_once(page, context, insects, idle):
 
 def dialog_count(context) -> int:
     counts = context.project.dataset.train.labels.bincount() + context.project.dataset.test.labels.bincount()
-    from core.data.setaside import count_set_aside
+    from core.data.splits import count_set_aside
 
     return count_set_aside(counts.tolist(), 0.2)
 

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.data.dataset import Reporter
 from core.data.files import FolderFiles
 from core.data.images import Form, Header, decode, look, reason_of
 from core.data.reading import DecodeOptions, Listing, load_listing
 from core.errors import InputError, StoppedError
+from core.events import untold
 
 GREY, COLOUR = Form((4, 6), 1), Form((4, 6), 3)
 ORIENTATION = 0x0112
@@ -264,7 +264,7 @@ def test_a_look_sees_a_damaged_checksum_and_colours_without_decoding(monkeypatch
 
 def read(root, names=None, **options):
     names = sorted(p.name for p in root.iterdir()) if names is None else names
-    return load_listing(listing(root, names), DecodeOptions(**options), Reporter())
+    return load_listing(listing(root, names), DecodeOptions(**options), untold)
 
 
 def listing(root, names):
@@ -375,9 +375,14 @@ def test_nothing_readable(tmp_path):
 def test_cancelling_ends_the_reading_early(good_and_bad):
     seen = []
     names = sorted(p.name for p in good_and_bad.iterdir()) * 20
+
+    def report(*what):
+        if len(seen) > 2:
+            raise StoppedError("It was cancelled")
+        seen.append(what)
+
     with pytest.raises(StoppedError, match="cancelled"):
-        reporter = Reporter(lambda *a: seen.append(a), lambda: len(seen) > 2)
-        load_listing(listing(good_and_bad, names), DecodeOptions((6, 6), 3), reporter)
+        load_listing(listing(good_and_bad, names), DecodeOptions((6, 6), 3), report)
     assert seen[-1][1] < len(names) / 4
 
 

@@ -1,14 +1,17 @@
-"""Splits: which classes are forgotten as a whole."""
+"""Splits: which classes are forgotten as a whole, which images are set aside: stratified, the same every time."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 
+import numpy as np
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.data.dataset import ImageSet
-from core.data.splits import Splits, evaluation_half, stratified
+from core.data.splits import Splits, evaluation_half, set_aside, stratified
 from tests.core.toy import DATA
 
 
@@ -58,3 +61,47 @@ def test_a_stratified_part_has_the_share_of_every_class_rounded():
     assert torch.equal(chosen, stratified(labels, ids, 49, seed=1))
     assert not torch.equal(chosen, stratified(labels, ids, 49, seed=2))
     assert stratified(labels, ids, 98, seed=1) is ids
+
+
+# --- setting aside ------------------------------------------------------------------------------------------------
+
+
+def aside(labels: list[int], fraction: float, names: tuple[str, ...] | None = None) -> np.ndarray:
+    """Which images are set aside, by position: each has its own as its pixels."""
+    pixels = np.arange(len(labels), dtype="<i8").view(np.uint8).reshape(-1, 1, 8, 1)
+    whole = ImageSet.of(pixels, labels, names)
+    stays, test = set_aside(whole, fraction)
+    positions = [part.images.numpy().reshape(-1, 8).view("<i8").ravel() for part in (stays, test)]
+    assert sorted(np.concatenate(positions)) == list(range(len(labels)))
+    return positions[1]
+
+
+@given(st.lists(st.integers(0, 5), max_size=80), st.floats(0.01, 0.99))
+def test_every_class_gives_its_share_and_keeps_some(labels, fraction):
+    test = aside(labels, fraction)
+    assert np.array_equal(test, aside(labels, fraction))
+    for cls in set(labels):
+        count, taken = labels.count(cls), np.array(labels)[test].tolist().count(cls)
+        assert taken < count
+        assert taken == 0 if count == 1 else taken == min(max(1, round(fraction * count)), count - 1)
+
+
+def test_the_choice_follows_the_name_not_the_position():
+    names = tuple(f"cat/{i}.png" for i in range(50))
+    backwards = names[::-1]
+    assert {backwards[i] for i in aside([0] * 50, 0.2, backwards)} == {names[i] for i in aside([0] * 50, 0.2, names)}
+
+
+def test_an_added_file_moves_at_most_a_few_others():
+    names = tuple(f"cat/{i}.png" for i in range(100))
+    before = {names[i] for i in aside([0] * 100, 0.2, names)}
+    more = (*names, "cat/new.png")
+    after = {more[i] for i in aside([0] * 101, 0.2, more)}
+    assert len(before ^ after) <= 2
+
+
+def test_the_choice_looks_random():
+    chosen = aside([0] * 10_000, 0.5)
+    assert abs(chosen.mean() - 5_000) < 150  # three standard errors of the mean position
+    assert 4_000 < (np.diff(chosen) > 1).sum() + (np.diff(chosen) == 1).sum() < 5_000
+    assert 0.45 < (np.diff(chosen) == 1).mean() < 0.55
