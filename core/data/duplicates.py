@@ -4,20 +4,38 @@
 2. Candidates are pairs whose hashes differ in few bits, and pairs that the caller names (nearest in features).
 3. A candidate counts as the same picture where the two squares, aligned as well as possible, correlate.
 
-Hashes only suggest and pixels decide: two trousers have nearly the same hash and are still two pictures.
+Hashes only suggest and pixels decide: two trousers have nearly the same hash and are still two pictures. A hash is 64
+bits: whether brightness rises from one cell to the next along each of 8 rows of 9 cells (the "dHash" of N. Krawetz,
+2013). Resizing and recompression flip a few of them; unrelated images differ in about half.
 """
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from core.data.hashes import CHUNK, RADIUS, SIDE, HammingIndex, cells, difference_hashes, grey_squares, ranges
+from core.data.dataset import hash_each
 from core.events import Tell, untold
+
+SIDE = 32
+"""Cells of the grey square that images are compared on."""
+
+ROWS, CELLS = 8, 9
+RISE = 2.0
+"""Grey levels from which brightness counts as rising: an even ground stays even after compression."""
+
+BANDS, BAND_BITS = 4, 16
+RADIUS = 7
+"""Bits that may differ: of two hashes within 7 bits, one of four bands of 16 differs in at most one bit."""
+
+CHUNK = 1024  # images held at once
+_BITS = np.array([value.bit_count() for value in range(1 << BAND_BITS)], np.uint8)  # set in each 16-bit number
+_CANDIDATES = 1 << 22  # pairs held at once
+_MOST_FOUND = 5_000_000  # near pairs kept: more of them are one picture over and over
 
 SAME_EDGES, SAME_BRIGHTNESS = 0.82, 0.93
 """Correlations from which two squares show the same picture. Of clothes that only look alike (Fashion-MNIST, the 30
@@ -28,7 +46,7 @@ SAME_EDGES_TINY, TINY = 0.97, 16
 different hands agree to 0.9."""
 
 LOOKS = 3  # forget images a kept image is compared with, nearest hashes first
-_BUDGET = 250_000_000  # hashes looked at: some seconds
+BUDGET = 250_000_000  # pairs of hashes compared: some seconds
 MOST_COMPARED = 20_000  # candidates that are laid over each other; the nearest hashes first
 _ZOOMS = (0.96, 0.93, 0.90, 0.86, 0.82)  # crops that are looked for; a "slight" crop keeps four fifths of a side
 _PLACES = ((0.5, 0.5), (0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))  # of a crop: the middle, and the corners
@@ -105,13 +123,10 @@ def hash_images(images: Any, tick: Tell = untold) -> ImageHashes:
     hashes, digests = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
     for start in range(0, count, CHUNK):
         tick("Looking at all images", start, count)
-        part = np.asarray(images[start : start + CHUNK])
-        stop = start + len(part)
-        hashes[start:stop] = difference_hashes(grey_squares(part))
-        rows = np.ascontiguousarray(part).reshape(len(part), -1)
-        digests[start:stop] = [
-            int.from_bytes(hashlib.blake2b(row.tobytes(), digest_size=8).digest(), "little") for row in rows
-        ]
+        part = slice(start, start + CHUNK)
+        pixels = np.asarray(images[part])
+        hashes[part] = difference_hashes(grey_squares(pixels))
+        digests[part] = hash_each(image.tobytes() for image in pixels)
     return ImageHashes(hashes, digests)
 
 
@@ -197,7 +212,7 @@ def _by_hash(
     """Return pairs with near hashes (p, 3): kept image, forget image, bits that differ; and whether all were found."""
     queries, owners = _queries(images, forget_ids)
     codes, group = np.unique(hashes[retain_ids], return_inverse=True)  # a hash of several images is compared once
-    query, code, distance, complete = HammingIndex(codes).within(queries, budget=_BUDGET, tick=tick)
+    query, code, distance, complete = near_pairs(codes, queries, tick=tick)
     # Nearest forget images of each hash first, at most LOOKS of them; then all images that have the hash.
     order = np.lexsort((distance, code))
     query, code, distance = query[order], code[order], distance[order]
@@ -250,7 +265,7 @@ def _twin_candidates(hashes: np.ndarray, tick: Tell) -> tuple[np.ndarray, np.nda
     order = np.argsort(hashes, kind="stable")
     equal = hashes[order[1:]] == hashes[order[:-1]]
     codes, lead = np.unique(hashes, return_index=True)
-    left, right, distance, complete = HammingIndex(codes).within(codes, budget=_BUDGET, tick=tick)
+    left, right, distance, complete = near_pairs(codes, codes, tick=tick)
     once = left < right
     left, right, distance = left[once], right[once], distance[once]
     nearest = np.argsort(distance, kind="stable")
@@ -279,27 +294,22 @@ def best_agreement(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     That is the correlation of edges, 0 where brightness agrees less than SAME_BRIGHTNESS. Mirrors and crops of
     either square are tried at a low resolution; only the best of them is compared at full resolution.
     """
-    plain, crops = cells(SIDE, _SMALL), _small_crops()
-    tries = []  # (n, crops) each
-    mine = _normalised((plain @ left @ plain.T).reshape(len(left), -1) @ crops)
-    for mirrored in (False, True):
-        turned = right[:, :, ::-1] if mirrored else right
-        theirs = _normalised((plain @ turned @ plain.T).reshape(len(left), -1) @ crops)
-        tries.append(np.einsum("ncd,nd->nc", mine, theirs[:, 0]))
-        tries.append(np.einsum("ncd,nd->nc", theirs, mine[:, 0]))
-    which = np.concatenate(tries, axis=1).argmax(1)
+    turned = (right, right[:, :, ::-1])
+    mine = _small_crops(left)
+    tries = []  # (n, crops) each: crops of the left square, then of the right one, plain and mirrored
+    for theirs in map(_small_crops, turned):
+        tries += [np.einsum("ncd,nd->nc", mine, theirs[:, 0]), np.einsum("ncd,nd->nc", theirs, mine[:, 0])]
+    best = np.concatenate(tries, axis=1).argmax(1)
     agreement = np.zeros(len(left), np.float32)
-    for number in np.unique(which):
-        rows = which == number
-        way, crop = divmod(int(number), len(_CROPS))
-        first, second = left[rows], right[rows][:, :, ::-1] if way >= 2 else right[rows]
-        tall, wide = _crop(*_CROPS[crop])
-        if crop and way % 2 == 0:
-            first = tall @ first @ wide.T
-        elif crop:
-            second = tall @ second @ wide.T
-        bright = correlation(first, second) >= SAME_BRIGHTNESS
-        agreement[rows] = np.where(bright, correlation(_edges(first), _edges(second), least=0.0), 0.0)
+    for number in np.unique(best):
+        rows = best == number
+        mirrored, cropped, crop = np.unravel_index(number, (2, 2, len(_CROPS)))
+        pair = [left[rows], turned[mirrored][rows]]
+        if crop:
+            tall, wide = _crop(*_CROPS[crop])
+            pair[cropped] = tall @ pair[cropped] @ wide.T
+        bright = correlation(pair[0], pair[1]) >= SAME_BRIGHTNESS
+        agreement[rows] = np.where(bright, correlation(_edges(pair[0]), _edges(pair[1]), least=0.0), 0.0)
     return agreement
 
 
@@ -313,9 +323,14 @@ def correlation(left: np.ndarray, right: np.ndarray, least: float = _EVEN) -> np
     return np.where(shows, product / np.where(shows, first * second, 1.0), 0.0).astype(np.float32)
 
 
-def _normalised(crops: np.ndarray) -> np.ndarray:
-    """Return crops (n, all pixels) as (n, crops, pixels), each of mean 0 and norm 1, so that a product correlates."""
-    rows = crops.reshape(len(crops), len(_CROPS), -1)
+def _small_crops(squares: np.ndarray) -> np.ndarray:
+    """Return all crops of squares (n, SIDE, SIDE) at a low resolution: (n, crops, pixels) of mean 0 and norm 1.
+
+    The product of two of them is their correlation.
+    """
+    plain = cells(SIDE, _SMALL)
+    small = (plain @ squares @ plain.T).reshape(len(squares), -1)
+    rows = (small @ _all_crops()).reshape(len(squares), len(_CROPS), -1)
     rows = rows - rows.mean(2, keepdims=True)
     normal: np.ndarray = rows / np.maximum(np.linalg.norm(rows, axis=2, keepdims=True), 1e-6)
     return normal
@@ -334,7 +349,114 @@ def _crop(zoom: float, y: float, x: float, side: int = SIDE) -> tuple[np.ndarray
 
 
 @cache
-def _small_crops() -> np.ndarray:
+def _all_crops() -> np.ndarray:
     """Return the matrix (_SMALL², crops · _SMALL²) that makes all crops of a small square in one product."""
     made = [np.kron(*_crop(*crop, _SMALL)).T for crop in _CROPS]
     return np.ascontiguousarray(np.concatenate(made, axis=1))
+
+
+def grey_squares(images: np.ndarray) -> np.ndarray:
+    """Return images (n, H, W, C) uint8 as grey squares (n, SIDE, SIDE) float32 of the mean brightness of each cell."""
+    grey = images.astype(np.float32).mean(axis=3) if images.shape[3] > 1 else images[..., 0].astype(np.float32)
+    tall, wide = cells(grey.shape[1], SIDE), cells(grey.shape[2], SIDE)
+    squares: np.ndarray = tall @ grey @ wide.T
+    return squares
+
+
+def difference_hashes(squares: np.ndarray) -> np.ndarray:
+    """Return the hash of each grey square (n, S, S): (n,) uint64."""
+    side = squares.shape[1]
+    small = cells(side, ROWS) @ squares @ cells(side, CELLS).T
+    bits = (small[:, :, 1:] - small[:, :, :-1] > RISE).reshape(len(squares), ROWS * (CELLS - 1))
+    return np.packbits(bits, axis=1, bitorder="little").view("<u8").ravel().astype(np.uint64)
+
+
+def cells(length: int, count: int, start: float = 0.0, stop: float = 1.0) -> np.ndarray:
+    """Return the matrix (count, length) float32 that averages a line of `length` over `count` cells of equal width.
+
+    The cells lie between the shares `start` and `stop` of the line; a cell narrower than a pixel is interpolated.
+    """
+    edges = np.linspace(start * length, stop * length, count + 1)
+    if (edges[1] - edges[0]) >= 1:
+        left, right = edges[:-1, None], edges[1:, None]
+        pixels = np.arange(length)[None, :]
+        overlap = np.minimum(right, pixels + 1) - np.maximum(left, pixels)
+        weights = np.clip(overlap, 0, None)
+    else:
+        centres = np.clip((edges[:-1] + edges[1:]) / 2 - 0.5, 0, length - 1)
+        weights = np.clip(1 - np.abs(centres[:, None] - np.arange(length)[None, :]), 0, None)
+    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+
+
+def count_bits(words: np.ndarray) -> np.ndarray:
+    """Return how many bits are set in each of `words` (n,) uint64: (n,) uint8. Numpy itself counts bits from 2.0 on."""
+    bits: np.ndarray = _BITS[words.view(np.uint16).reshape(-1, 4)].sum(1, dtype=np.uint8)
+    return bits
+
+
+def near_pairs(
+    hashes: np.ndarray, queries: np.ndarray, budget: int = BUDGET, tick: Tell = untold
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
+    """Return all pairs of a query (q,) uint64 and a hash (n,) uint64 at most RADIUS bits apart.
+
+    Returns positions of queries and of hashes, (p,) int64 each, distances in bits (p,) uint8, and whether the search
+    was complete: False where `budget` pairs were compared, or five million found, before the last bucket.
+    """
+    batches: list[np.ndarray] = []
+    spent, kept, complete = 0, 0, True
+    for owners, places in _bucket_pairs(hashes, queries, tick):
+        spent += len(owners)
+        if spent > budget or kept > _MOST_FOUND:
+            complete = False
+            break
+        near = count_bits(queries[owners] ^ hashes[places]) <= RADIUS
+        batches.append(owners[near] * len(hashes) + places[near])
+        kept += len(batches[-1])
+    pairs = np.unique(np.concatenate(batches)) if batches else np.zeros(0, np.int64)
+    owners, places = np.divmod(pairs, max(1, len(hashes)))
+    return owners, places, count_bits(queries[owners] ^ hashes[places]), complete
+
+
+def _bucket_pairs(hashes: np.ndarray, queries: np.ndarray, tick: Tell) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield positions of queries and of the hashes in the buckets they look into, (p,) int64 each.
+
+    This is multi-index hashing (Norouzi et al. 2012, arXiv:1307.2982): hashes are sorted into buckets by each of four
+    bands of 16 bits. A query looks into 4 x 17 buckets, each of n / 65,536 hashes where these are spread evenly; where
+    they are not, a budget has to bound the pairs.
+    """
+    bands = []
+    for band in range(BANDS):
+        values = _band(hashes, band)
+        order = np.argsort(values, kind="stable")
+        bands.append((_band(queries, band), order, np.searchsorted(values[order], np.arange((1 << BAND_BITS) + 1))))
+    flips = (0, *(1 << bit for bit in range(BAND_BITS)))
+    looks = [(flip, *band) for flip in flips for band in bands]  # equal bands first: nearest pairs
+    for done, (flip, values, order, bounds) in enumerate(looks):
+        tick("Comparing hashes", done, len(looks))
+        starts = bounds[values ^ flip]
+        lengths = bounds[(values ^ flip) + 1] - starts
+        for part in _parts(lengths):
+            owners = np.repeat(np.arange(part.start, part.stop), lengths[part])
+            yield owners, order[ranges(starts[part], lengths[part])]
+
+
+def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Return the whole numbers of several ranges (r,), one range after the other."""
+    before = np.cumsum(lengths) - lengths
+    numbers: np.ndarray = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+    return numbers
+
+
+def _band(hashes: np.ndarray, band: int) -> np.ndarray:
+    return ((hashes >> np.uint64(BAND_BITS * band)) & np.uint64((1 << BAND_BITS) - 1)).astype(np.int64)
+
+
+def _parts(lengths: np.ndarray) -> Iterator[slice]:
+    """Cut queries into runs of about _CANDIDATES pairs, one query at least."""
+    ends = np.cumsum(lengths)
+    start = 0
+    while start < len(lengths):
+        before = int(ends[start - 1]) if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, before + _CANDIDATES, side="right")))
+        yield slice(start, stop)
+        start = stop

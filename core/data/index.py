@@ -22,6 +22,7 @@ import msgspec
 import numpy as np
 from PIL import Image
 
+from core.data.dataset import hash_each
 from core.data.files import ImageFiles, stamps
 from core.data.images import LOOK, look, reason_of
 from core.events import Tell
@@ -221,9 +222,7 @@ def _listing(names: Sequence[str]) -> str:
 
 
 def _keys(names: Sequence[str]) -> np.ndarray:
-    blake = hashlib.blake2b
-    hashes = b"".join([blake(name.encode("utf-8", "surrogateescape"), digest_size=8).digest() for name in names])
-    return np.frombuffer(hashes, dtype=_NUMBER)
+    return hash_each(name.encode("utf-8", "surrogateescape") for name in names).view(_NUMBER)
 
 
 def _stamp(index: FileIndex, pool: ThreadPoolExecutor, report: Tell) -> None:

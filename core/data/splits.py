@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from core.data.dataset import Dataset, ImageSet
+from core.data.dataset import Dataset, ImageSet, hash_each
 from core.selection import Selection
 
 _CHUNK = 512  # images held at once where they are streamed
@@ -167,7 +167,10 @@ def set_aside(images: ImageSet, fraction: float, salt: str = "") -> tuple[ImageS
     position where they have no path.
     """
     labels = images.labels.numpy()
-    ranks = _hash_positions(len(labels), salt) if images.paths is None else _hash_names(images.paths, salt)
+    if images.paths is None:
+        ranks = _hash_positions(len(labels), salt)
+    else:
+        ranks = hash_each((salt + path).encode() for path in images.paths)
     mask = np.zeros(len(labels), dtype=bool)
     order = np.lexsort((ranks, labels))  # by class, then by hash
     first = 0
@@ -186,16 +189,10 @@ def _wanted(count: int, fraction: float) -> int:
     return min(max(1, round(fraction * count)), count - 1) if count > 1 else 0
 
 
-def _hash_names(names: tuple[str, ...], salt: str) -> np.ndarray:
-    digests = b"".join(hashlib.blake2b((salt + name).encode(), digest_size=8).digest() for name in names)
-    return np.frombuffer(digests, dtype="<u8")
-
-
 def _hash_positions(count: int, salt: str) -> np.ndarray:
     """Return splitmix64 of 0 .. count-1: the same on every machine and library version."""
-    start = int.from_bytes(hashlib.blake2b(salt.encode(), digest_size=8).digest(), "little")
     with np.errstate(over="ignore"):
-        z = np.uint64(start) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        z = hash_each([salt.encode()]) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         return z ^ (z >> np.uint64(31))

@@ -1,11 +1,11 @@
-"""Difference hashes, and the index that finds near ones: against brute force and against bits set by hand."""
+"""Difference hashes, and the search that finds near ones: against brute force and against bits set by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from core.data.hashes import RADIUS, HammingIndex, cells, count_bits, difference_hashes, grey_squares
+from core.data.duplicates import RADIUS, cells, count_bits, difference_hashes, grey_squares, near_pairs
 
 
 def random_hashes(count: int, seed: int = 0) -> np.ndarray:
@@ -50,38 +50,35 @@ def test_cells_average_what_they_cover():
     assert np.allclose(cells(5, 32) @ np.full(5, 7.0), 7)
 
 
-@pytest.mark.parametrize("radius", [0, 3, RADIUS])
-def test_the_index_finds_all_that_brute_force_finds(radius):
+def test_the_search_finds_all_that_brute_force_finds():
     hashes = random_hashes(400)
     bits = np.uint64(1) << np.random.default_rng(2).integers(0, 64, (10, 200)).astype(np.uint64)
     flipped = np.where(np.arange(10)[:, None] < np.arange(200) % 11, bits, np.uint64(0))  # none to ten of them
     near = hashes[:200] ^ np.bitwise_or.reduce(flipped, axis=0)
     queries = np.concatenate([near, random_hashes(50, 3)])
-    owners, found, distances, complete = HammingIndex(hashes).within(queries, radius)
+    owners, found, distances, complete = near_pairs(hashes, queries)
     apart = count_bits((queries[:, None] ^ hashes[None, :]).ravel()).reshape(len(queries), -1)
-    wanted = np.argwhere(apart <= radius)
+    wanted = np.argwhere(apart <= RADIUS)
     assert complete and np.array_equal(np.stack([owners, found], 1), wanted) and len(wanted)
     assert np.array_equal(distances, apart[owners, found])
 
 
 def test_a_million_hashes_take_moments_and_a_budget_bounds_the_worst():
     hashes = random_hashes(1_000_000)
-    index = HammingIndex(hashes)
     looked = []
-    owners, found, distances, complete = index.within(
-        hashes[:200] ^ np.uint64(0b1001), budget=1_000_000, tick=lambda what, done, total: looked.append((done, total))
+    queries = hashes[:200] ^ np.uint64(0b1001)
+    owners, found, distances, complete = near_pairs(
+        hashes, queries, budget=1_000_000, tick=lambda what, done, total: looked.append((done, total))
     )
     assert complete and len(looked) == 68  # of 200 million pairs fewer than a million were looked at
     assert set(range(200)) <= set(owners[found == owners].tolist()) and (distances[found == owners] == 2).all()
     # All hashes share three bands: one bucket holds everything, and the budget ends the search, which says so.
     alike = np.arange(60_000, dtype=np.uint64)
-    owners, _, _, complete = HammingIndex(alike).within(alike[:2000], budget=3_000_000)
+    owners, _, _, complete = near_pairs(alike, alike[:2000], budget=3_000_000)
     assert not complete and np.array_equal(owners, np.arange(2000))  # the nearest, of the first band, are there
 
 
 def test_nothing_is_near_nothing():
     nothing = np.zeros(0, np.uint64)
-    assert [len(each) for each in HammingIndex(nothing).within(random_hashes(3))[:3]] == [0, 0, 0]
-    assert [len(each) for each in HammingIndex(random_hashes(3)).within(nothing)[:3]] == [0, 0, 0]
-    with pytest.raises(ValueError, match="radius"):
-        HammingIndex(nothing).within(nothing, RADIUS + 1)
+    assert [len(column) for column in near_pairs(nothing, random_hashes(3))[:3]] == [0, 0, 0]
+    assert [len(column) for column in near_pairs(random_hashes(3), nothing)[:3]] == [0, 0, 0]
