@@ -23,6 +23,14 @@ TEMPLATES = Path(__file__).resolve().parents[2] / "resources" / "report"
 
 WIDTH, HEIGHT = 440, 250
 LEFT, RIGHT, TOP, BOTTOM = 40, 136, 28, 40
+"""Margins; the right one, where names stand, is wider where a name needs it."""
+
+LABEL_START = 37
+"""Where a name begins in the right margin, behind its lead and its line."""
+
+LETTER = 6.2
+"""Width of a letter of a name, more than its mean in the widest of the fonts asked for."""
+
 LABEL_GAP = 14
 """Smallest distance between two labels at the right edge, in the units of the drawing."""
 
@@ -65,6 +73,11 @@ class Series:
     final: str = ""  # the last value in words, beside the name
     steps: bool = False  # a histogram's outline
 
+    @property
+    def label(self) -> str:
+        """What stands at the curve's end."""
+        return f"{self.name} {self.final}".strip()
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -75,6 +88,11 @@ class Reference:
     marker: str
     value: float
     text: str
+
+    @property
+    def label(self) -> str:
+        """What stands at the value's height."""
+        return f"{self.name} {self.text}"
 
 
 @dataclass(frozen=True)
@@ -128,7 +146,8 @@ def line_chart(
     references = [one for one in references if math.isfinite(one.value)]
     xs = [x for _, points in drawn for x, _ in points]
     ys = [y for _, points in drawn for _, y in points] + [one.value for one in references]
-    box = _Box(LEFT, WIDTH - RIGHT, HEIGHT)
+    names = [*(one.label for one, _ in drawn), *(one.label for one in references)]
+    box = _Box(LEFT, WIDTH - max(RIGHT, LABEL_START + LETTER * max(map(len, names))), HEIGHT)
     if log:
         high = math.ceil(math.log10(max(ys)))
         low = max(high - LARGEST_DECADES, math.floor(math.log10(min(ys))))
@@ -143,8 +162,8 @@ def line_chart(
             dash = DASHES.get(one.dash, "")
             each_marked = bool(one.marker) and len(places) <= MARKED_POINTS
             curves.append(_Curve(places, one.token, dash, one.marker, each_marked, one.steps))
-            labels.append(_Label(places[-1][1], f"{one.name} {one.final}".strip(), one.token, one.marker, dash))
-    labels += [_Label(y_axis.at(one.value), f"{one.name} {one.text}", one.token, one.marker) for one in references]
+            labels.append(_Label(places[-1][1], one.label, one.token, one.marker, dash))
+    labels += [_Label(y_axis.at(one.value), one.label, one.token, one.marker) for one in references]
     return _drawn(
         "line_chart", box, label, x_axis, y_axis, x_title, y_title, curves, _spread(labels, box.bottom + 6)
     )
@@ -288,5 +307,5 @@ def _legend(bars: Sequence[Bars]) -> list[tuple[float, Bars]]:
     for one in bars:
         if one.marker or not one.tokens:
             placed.append((x, one))
-            x += 34 + 6.2 * len(one.name)
+            x += 34 + LETTER * len(one.name)
     return placed

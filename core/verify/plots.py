@@ -84,7 +84,7 @@ def _alignment(report: Report, events: Events) -> Plot | None:
     )  # fmt: skip
     caption = (
         f"{alignment_caption(rows[-1])} · higher = forget features lie more inside the retain space; the goal is the "
-        "retrained value, not 1"
+        "retrained value, not 1."
     )
     return Plot("Alignment while it ran", svg, caption)
 

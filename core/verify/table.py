@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from core.verify.closure import MEASURES, look_up, place
+from core.verify.closure import CLOSED, MEASURES, look_up, place
 from core.verify.numbers import mean, percent
 
 CATALOGUE = Path(__file__).resolve().parents[2] / "resources" / "report" / "measures.toml"
@@ -41,7 +41,7 @@ NO_UNSEEN = "Single images have no unseen counterpart."
 NO_OTHER = "A single retrained model has no other one to be compared with."
 NO_ALIGNMENT = "Alignment compares whole classes. For single images it says nothing."
 NOT_TAKEN = "Not measured in this report."
-TOO_FEW_FOR_RATE = "Too few unseen images: at this rate the threshold would rest on a handful of them."
+TOO_FEW_FOR_RATE = "Too few test images: at this rate the threshold would rest on a handful of them."
 NEVER = "Not reached within the samples tried."
 NO_COST = {
     "original": "The cost of the original's training is not part of this report.",
@@ -71,6 +71,12 @@ class TableRow:
     def trained_on(self) -> bool:
         """Whether the method optimised this measure, so that it does not count."""
         return bool(self.verdict and self.verdict.get("trained_on"))
+
+    @property
+    def within_chance(self) -> bool:
+        """Whether it matches retraining only because what is left of the gap lies within chance."""
+        verdict = self.verdict or {}
+        return bool(verdict.get("informative") and verdict.get("closed") and verdict["closure"] < CLOSED)
 
     @property
     def whisker(self) -> tuple[float, float] | None:

@@ -94,6 +94,11 @@ class MeasureRow:
         return self.informative and not self.trained_on
 
     @property
+    def within_chance(self) -> bool:
+        """Whether it matches retraining only because what is left of the gap lies within chance."""
+        return self.closed and (self.closure or 0.0) < CLOSED
+
+    @property
     def beyond(self) -> bool:
         """Whether the model lies beyond the retrained value, seen from the original."""
         return self.kind == "value" and self.position is not None and self.position > 1
@@ -276,14 +281,17 @@ def _partly(rows: Sequence[MeasureRow]) -> str:
     """Say how many usable measures match retraining, and where the one farthest from it is."""
     deciding = [row for row in rows if row.decides]
     total, matching = len(deciding), sum(row.closed for row in deciding)
+    by_chance = sum(row.within_chance for row in deciding)
+    share = "" if by_chance == matching else f", {by_chance} of them"
+    chance = f"{share} within chance" if by_chance else ""
     farthest = _farthest([row for row in rows if row.moved_away or (row.decides and not row.closed)])
     assert farthest is not None  # else the verdict were "close"
     place = f"{farthest.title} {_place(farthest)}"
     if matching == total:
-        return f"{_usable(total, total).capitalize()} match{'es' * (total == 1)} retraining, but {place}"
+        return f"{_usable(total, total).capitalize()} match{'es' * (total == 1)} retraining{chance}, but {place}"
     if total == 1 and farthest.decides:
         return f"The one usable measure, {farthest.title}, {_place(farthest)}"
-    return f"{matching} of {total} usable measures match{'es' * (matching == 1)} retraining; {place}"
+    return f"{matching} of {total} usable measures match{'es' * (matching == 1)} retraining{chance}; {place}"
 
 
 def _farthest(rows: Sequence[MeasureRow]) -> MeasureRow | None:

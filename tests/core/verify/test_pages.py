@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import re
 from itertools import pairwise
 
@@ -24,7 +25,7 @@ from core.verify.pages import (
 from core.verify.pages import bar_chart as draw_bars
 from core.verify.pages import line_chart as draw_lines
 from core.verify.plots import plots
-from tests.core.verify.sample_report import sample_events, sample_report
+from tests.core.verify.sample_report import full_report, sample_events, sample_report
 
 
 def line_chart(series, **options) -> str:
@@ -67,6 +68,13 @@ def test_labels_never_cover_each_other_and_stay_in_the_picture(values):
     assert len(ys) == len(values) + 1
     assert all(b - a >= LABEL_GAP - 0.11 for a, b in pairwise(ys))
     assert min(ys) > 0 and max(ys) < HEIGHT
+
+
+@pytest.mark.parametrize("final", ["", "0.500", "> 0.999"])
+def test_the_longest_label_is_not_cut_off(final):
+    svg = line_chart([Series("Head-only edit", "head_only", [(0, 50.0), (1, 50.0)], final=final)])
+    x, text = re.search(r'<text class="name" x="([-\d.]+)"[^>]*>([^<]*)', svg).groups()
+    assert float(x) + 6.1 * len(html.unescape(text)) <= WIDTH  # 6.1: DejaVu Sans, the widest of the fonts asked for
 
 
 @given(
@@ -127,6 +135,11 @@ def test_ticks_keep_their_sign(value, shown):
     assert f">{shown}</text>" in line_chart([Series("a", "retain", [(0, 0.0), (1, value)])], y_range=(-0.1, 0.1))
 
 
+def test_every_caption_ends_as_a_sentence():
+    for report in (sample_report(), full_report(), sample_report(forget_mode="sample")):
+        assert [plot.title for plot in plots(report, sample_events()) if not plot.caption.endswith(".")] == []
+
+
 def titles(report, events) -> list[str]:
     return [plot.title for plot in plots(report, events)]
 
@@ -139,7 +152,7 @@ def test_a_full_report_has_all_plots_and_their_captions():
     ]
     assert found["Alignment while it ran"].caption == (
         "k = 2 · 96 % of retain energy · not centred · higher = forget features lie more inside the retain space; the "
-        "goal is the retrained value, not 1"
+        "goal is the retrained value, not 1."
     )
     assert "Unlearned 0.960" in found["Alignment while it ran"].svg
     assert "Retrained 93.0" in found["Accuracy while it ran"].svg and "Forget 0.0" in found["Accuracy while it ran"].svg

@@ -205,6 +205,21 @@ def test_the_page_says_when_a_measure_matches_retraining():
     ) in page(sample_report()).text
 
 
+def test_a_measure_that_no_model_has_says_why():
+    assert (
+        "Membership attack, TPR at 1 % FPR, % Too few test images: at this rate the threshold would rest on a "
+        "handful of them. – – – –"
+    ) in page().text
+
+
+def test_a_value_that_matches_by_chance_says_so():
+    report = sample_report()
+    probe = next(row for row in report["verdict"]["measures"] if row["key"] == "probe")
+    assert "within chance" not in page(report).text
+    probe |= {"closed": True, "closure": 0.82, "informative": True}
+    assert "Linear probe, recall, % 98.0 93.0 98.0 80.0 82 % within chance" in page(report).text
+
+
 def test_set_aside_images_are_called_seen_before():
     report = sample_report()
     report["dataset"]["test_origin"] = "set aside"

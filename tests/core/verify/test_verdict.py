@@ -241,7 +241,8 @@ def test_no_measure_is_both_within_the_spread_and_the_weakest():
     assert not row_of(result, "probe").informative
     assert result.code == "partly"
     assert result.sentence == (
-        "Partly forgotten. 2 of 4 usable measures match retraining; output distance is 81 % of the way."
+        "Partly forgotten. 2 of 4 usable measures match retraining, 1 of them within chance; output distance is 81 % "
+        "of the way."
     )
     for row in result.measures:
         assert not (row.closed and row.title in result.sentence), row
@@ -380,6 +381,25 @@ def test_chance_can_close_a_measure_but_not_one_less_than_half_the_way():
     assert floored.code == "partly"
     assert floored.sentence == (
         "Partly forgotten. 6 of 7 usable measures match retraining; linear probe is 40 % of the way."
+    )
+
+
+def test_what_matches_by_chance_alone_is_not_said_to_match_without_more():
+    """Seen: "1 of 2 usable measures matches retraining" beside a forget accuracy of 16.7 %, retrained 0.0 %."""
+    one = judge(closures({"probe": 0.85, "nmi": 0.6}), REFERENCE, half_widths=widths(probe=0.05))
+    assert one.sentence == (
+        "Partly forgotten. 6 of 7 usable measures match retraining, 1 of them within chance; clustering is 60 % of the "
+        "way."
+    )
+    models = {
+        "original": {"forget_test_accuracy": 1.0, "nmi": 0.95},
+        "unlearned": {"forget_test_accuracy": 1 / 6, "nmi": 0.84},
+    }
+    half = {"forget_accuracy": 0.12, "nmi": 0.01}
+    reference = {"forget_test_accuracy": 0.0, "nmi": 0.75}
+    result = decide(models, [reference], half_widths=dict.fromkeys(models, half))
+    assert result.sentence == (
+        "Partly forgotten. 1 of 2 usable measures matches retraining within chance; clustering is 55 % of the way."
     )
 
 
