@@ -280,7 +280,7 @@ def cells_of(pool: Pool, draws: int, seed: int = 0) -> Iterator[Cell]:
 
 def _draws(pool: Pool, references: int, seed: int) -> Iterator[Callable[[str, frozenset[str]], str]]:
     """Draw models without end; yield what judges one of KINDS."""
-    from core.verify.half_widths import half_widths
+    from core.verify.relations import half_widths
     from core.verify.verdict import decide
 
     generator = random.Random(seed)

@@ -12,10 +12,17 @@ import torch
 from core.data.splits import Splits, stratified
 from core.engine.outputs import FullOutputs, collect
 from core.events import Tell
-from core.verify import published, relations, suite
-from core.verify.half_widths import half_widths
+from core.verify import relations, suite
 from core.verify.measure_log import Found, Keep, MeasureLog, keep_nothing, merge
-from core.verify.relations import LAYER_SAMPLES, LayerFeatures, layer_features, layer_geometry
+from core.verify.relations import (
+    LAYER_SAMPLES,
+    LayerFeatures,
+    PublishedRow,
+    half_widths,
+    layer_features,
+    layer_geometry,
+    published_rows,
+)
 from core.verify.relearning import Ground, Network, batches_to_relearn, edited_head, relearning_curve
 from core.verify.verdict import decide
 
@@ -41,7 +48,7 @@ class Measurements:
     models: dict[str, dict[str, Any]]
     retrained: dict[str, dict[str, Any]] = field(default_factory=dict)
     half_widths: dict[str, dict[str, float]] = field(default_factory=dict)  # by model, by measure
-    published: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    published: dict[str, PublishedRow] = field(default_factory=dict)
     suite: str = QUICK
 
 
@@ -108,7 +115,7 @@ class Measuring:
         for each in everyone:
             self._own[each.name] = self._take(each)
         taken: dict[str, Found] = {}
-        rows: dict[str, published.Row] = {}
+        rows: dict[str, PublishedRow] = {}
         for each in everyone:
             taken[each.name], rows[each.name] = self._compare(each)
         retrained = {each.name: taken[each.name] for each in self.retrained}
@@ -122,7 +129,7 @@ class Measuring:
             models,
             {name: dict(each.values) for name, each in retrained.items()},
             {each.name: half_widths(taken[each.name], list(retrained.values())) for each in self.judged},
-            published.completed(rows, list(retrained), bool(self.splits.forget_classes)) if self.ground else {},
+            published_rows(rows, list(retrained), bool(self.splits.forget_classes)) if self.ground else {},
             self.which,
         )
 
@@ -143,11 +150,11 @@ class Measuring:
             self.taken(each.name, measures.values)
         return measures
 
-    def _compare(self, each: Candidate) -> tuple[Found, published.Row]:
+    def _compare(self, each: Candidate) -> tuple[Found, PublishedRow]:
         """Compare a model with original and retrained models: all its measures, and its published ones so far."""
         keep, own = self._keep(each), self._own[each.name]
         values, samples = dict(own.values), dict(own.samples)
-        row: published.Row = {}
+        row: PublishedRow = {}
         others = [other for other in self.retrained if other is not each]
         compared = relations.Others(self.original.outputs if self.original else None, [o.outputs for o in others])
         hashes = (*self._original_hash, *(other.sha256 for other in others))
@@ -205,8 +212,8 @@ class Measuring:
         return Found({"membership": {"rmia": attack}})
 
     def _published(self, each: Candidate, compared: relations.Others) -> Found:
-        own = published.own_measures(self._own[each.name].values, each.outputs, self.splits, self._random_logits)
-        return Found({**own, **published.relative_measures(each.outputs, compared.retrained, self.splits)})
+        own = relations.published_measures(self._own[each.name].values, each.outputs, self.splits, self._random_logits)
+        return Found({**own, **relations.published_distances(each.outputs, compared.retrained, self.splits)})
 
     @cached_property
     def _random_logits(self) -> torch.Tensor | None:

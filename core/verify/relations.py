@@ -1,27 +1,35 @@
-"""Compares models: distances of outputs, geometry of features, and the attack that needs reference models.
+"""Compares models: distances of outputs, geometry of features, attacks with reference models, the field's measures.
 
-A model is compared with the original and with retrained models; a retrained one with the other retrained ones.
+A model is compared with the original and with retrained models; a retrained one with the other retrained ones. How much
+chance in the choice of images moves such a difference is its half-width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from core.data.batches import ImageStore
 from core.data.splits import Splits, stratified
 from core.engine.outputs import FullOutputs, collect
+from core.metrics import published
+from core.metrics.accuracy import accuracy
 from core.metrics.distances import agreement, sample_jensen_shannon, sample_total_variation
 from core.metrics.geometry import linear_cka, procrustes_distance
-from core.metrics.membership import matched_positions, rmia, rmia_dict
+from core.metrics.intervals import bootstrap_mean, nmi_difference
+from core.metrics.membership import Z_95, matched_positions, rmia, rmia_dict
+from core.metrics.rows import Rows
 from core.models.tap import TappedModel
 from core.verify.measure_log import Found
 from core.verify.numbers import mean
+from core.verify.table import catalogue
 
 GEOMETRY_SAMPLES = 2000
 """Unseen images that geometry is taken from: both measures have settled long before."""
@@ -35,7 +43,12 @@ LAYER_SAMPLES = 500
 MOST_LAYERS = 12
 """Layers compared at most, spread evenly over the network, the features included."""
 
+DISTANCES = ("output_distance", "output_distance_single")
+ATTACKS = ("membership", "membership_single")
+"""Keys of measures whose samples are distances to the retrained models, and placements of members and others."""
+
 LayerFeatures = dict[str, Tensor]
+PublishedRow = dict[str, float | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +74,7 @@ def distances(model: FullOutputs, others: Others, splits: Splits) -> Found:
     unseen, single = splits.forget_test, splits.forget_single_train
     forget = [("forget_test", unseen, True)] if len(unseen) else [("forget", splits.forget_train, False)]
     forget += [("forget", single, False)] if len(unseen) and len(single) else []
-    keys = dict(zip((name for name, *_ in forget), ("output_distance", "output_distance_single"), strict=False))
+    keys = dict(zip((name for name, *_ in forget), DISTANCES, strict=False))
     values: dict[str, dict[str, float]] = {}
     samples: dict[str, list[float]] = {}
     for name, ids, from_test in (*forget, ("retain_test", splits.retain_test, True)):
@@ -155,3 +168,114 @@ def layer_geometry(
                 row[f"to_{reference}"] = compare_features(features, others)
         rows.append(row)
     return rows
+
+
+# -- as the field publishes them --------------------------------------------------------------------------------------
+
+
+def published_measures(
+    accuracies: Mapping[str, Any], full: FullOutputs, splits: Splits, random_logits: Tensor | None
+) -> PublishedRow:
+    """Return what needs one model alone: UA, RA, TA, the confidence attack, and ZRF against a random network.
+
+    `accuracies`: the model's measures, whose accuracies UA, RA and TA are. `random_logits`: (n, K) of a randomly
+    initialised network on the forget set.
+    """
+    retain = cast(Tensor, Rows(full.train.logits, splits.retain_train)), splits.labels[splits.retain_train]
+    forget = full.train.logits[splits.forget_train], splits.labels[splits.forget_train]
+    unseen = full.test.logits[splits.evaluation], splits.test_labels[splits.evaluation]
+    forgotten = accuracies["forget_accuracy"]
+    values: PublishedRow = {
+        "ua": None if forgotten is None else 1 - forgotten,
+        "ra": accuracies["retain_accuracy"],
+        "ta": accuracies["retain_test_accuracy"],
+        "ta_all": accuracy(*unseen),
+        "mia": published.svc_confidence(retain, unseen, forget),
+    }
+    if random_logits is not None:
+        values["zrf"] = published.zrf(forget[0], random_logits)
+        values["zrf_paper_code"] = published.zrf_paper_code(forget[0], random_logits)
+    return values
+
+
+def published_distances(full: FullOutputs, retrained: Sequence[FullOutputs], splits: Splits) -> PublishedRow:
+    """Return activation distance and completeness on the forget set, as means over retrained models."""
+    logits = full.train.logits[splits.forget_train]
+    others = [model.train.logits[splits.forget_train] for model in retrained]
+    return {
+        "activation_distance": mean([published.activation_distance(logits, other) for other in others]),
+        "completeness": mean([agreement(logits, other) for other in others if len(other)]),
+    }
+
+
+def published_rows(
+    rows: Mapping[str, PublishedRow], retrained: Sequence[str], by_class: bool
+) -> dict[str, PublishedRow]:
+    """Add what follows from the measures of several models: gaps, ToW, AIN, AUS. `rows`: by model, `retrained` names.
+
+    A retrained model is compared with the mean of the others: its row is the noise floor. The row `retrained` is the
+    mean over them.
+    """
+    models = {name: dict(row) for name, row in rows.items()}
+    for name, row in models.items():
+        others = [rows[other] for other in retrained if other != name]
+        target = {key: mean([other.get(key) for other in others]) for key in (*published.GAP_TERMS, "relearn_batches")}
+        row["average_gap"] = published.average_gap(row, target) if others else None
+        row["tow"] = published.tug_of_war(row, target) if others else None
+        row["tow_mia"] = published.tug_of_war(row, target, "mia") if others else None
+        row["ain"] = published.anamnesis_index(row.get("relearn_batches"), target["relearn_batches"])
+        forgotten = None if row.get("ua") is None else 1 - (row["ua"] or 0.0)
+        row["aus"] = published.adaptive_unlearning_score(rows["original"].get("ta"), row.get("ta"), forgotten, by_class)
+    if retrained:
+        taken = {key for name in retrained for key in models[name]}
+        models["retrained"] = {key: mean(models[name].get(key) for name in retrained) for key in taken}
+    keys = (*(entry.paths[0] for entry in catalogue("published")), "relearn_batches")
+    return {name: {key: row.get(key) for key in keys} for name, row in models.items()}
+
+
+# -- what chance moves ------------------------------------------------------------------------------------------------
+
+
+def half_widths(model: Found, retrained: Sequence[Found]) -> dict[str, float]:
+    """Return the half-width of the 95 % interval of `model` − mean of `retrained`, by key of the verdict's measure.
+
+    All models are measured on the same images, which are resampled together, so that what they share drops out.
+    Measures that were not taken, or whose samples do not match, are left out.
+    """
+    widths = {}
+    for key, own in model.samples.items():
+        others = [other.samples[key] for other in retrained if other.samples.get(key)]
+        if key in DISTANCES and retrained and not others:  # a single retrained model has no distance to another
+            others = [[0.0] * len(own)]
+        if own and others and (width := _half_width(key, own, others)) is not None:
+            widths[key] = width
+    return widths
+
+
+def _half_width(key: str, own: list[Any], others: list[list[Any]]) -> float | None:
+    """Return the half-width of one measure's difference; `own`, `others`: what was kept of the samples of each model.
+
+    Means over images are resampled as they are; for alignment the images' influences are added up, for membership
+    attacks DeLong's variance of correlated areas is taken. None where samples do not match.
+    """
+    if key == "nmi":
+        (labels, clusters), *rest = (np.asarray(sides, dtype=np.int64) for sides in (own, *others))
+        if any(not np.array_equal(labels, sides[0]) for sides in rest):
+            return None
+        interval = nmi_difference(labels, clusters, [sides[1] for sides in rest])
+    elif key in ATTACKS:
+        variance = 0.0
+        for side, *rest in zip(own, *others, strict=True):  # members, then the others
+            if any(len(placements) != len(side) for placements in rest):
+                return None
+            difference = np.asarray(side) - np.mean(rest, axis=0)
+            variance += float(difference.var(ddof=1)) / len(difference)
+        return Z_95 * math.sqrt(variance)
+    elif any(len(other) != len(own) for other in others):
+        return None
+    else:
+        difference = np.asarray(own, dtype=np.float64) - np.mean(np.asarray(others, dtype=np.float64), axis=0)
+        if key == "dimensional_alignment":
+            return Z_95 * math.sqrt(float(np.square(difference).sum()))
+        interval = bootstrap_mean(difference)
+    return None if interval is None else interval.half_width

@@ -10,8 +10,8 @@ import torch
 
 from core.metrics.intervals import bootstrap_mean
 from core.metrics.membership import _placements, attack_from_scores, auc, population_attack
-from core.verify.half_widths import half_widths
 from core.verify.measure_log import Found
+from core.verify.relations import half_widths
 
 RIGHT = [[1] * 60 + [0] * 40, [1] * 50 + [0] * 50, [0] * 20 + [1] * 60 + [0] * 20]
 

@@ -7,7 +7,7 @@ import torch
 
 from core.metrics import published as metrics
 from core.metrics.accuracy import accuracy
-from core.verify import published, suite
+from core.verify import relations, suite
 from tests.core.verify.hand_made import FORGOTTEN, outputs, poisoned, splits
 
 torch.set_num_threads(1)
@@ -17,7 +17,7 @@ FORGET = SPLITS.labels == FORGOTTEN
 
 def own(full):
     sets = suite.Subject(full, SPLITS).sets
-    return published.own_measures(suite.output_measures(sets, full, SPLITS), full, SPLITS, None)
+    return relations.published_measures(suite.output_measures(sets, full, SPLITS), full, SPLITS, None)
 
 
 def test_a_models_own_measures_are_those_of_the_sets_they_name():
@@ -47,12 +47,12 @@ def test_a_retrained_model_is_compared_with_the_others_alone():
         "seed 1": {"ua": 0.9, "ra": 1.0, "ta": 0.9, "mia": 0.8, "relearn_batches": 4},
         "seed 2": {"ua": 0.7, "ra": 1.0, "ta": 0.9, "mia": 0.8, "relearn_batches": 8},
     }
-    found = published.completed(rows, ["seed 1", "seed 2"], by_class=True)
+    found = relations.published_rows(rows, ["seed 1", "seed 2"], by_class=True)
     assert found["seed 1"]["average_gap"] == pytest.approx(0.2 / 4)
     assert found["seed 1"]["tow"] == pytest.approx(0.8)
     assert found["seed 1"]["ain"] == pytest.approx(4.01 / 8.01)
     assert found["unlearned"]["average_gap"] == pytest.approx((0.0 + 0.1 + 0.1 + 0.2) / 4)
     assert found["unlearned"]["ain"] == pytest.approx(3.01 / 6.01)
     assert found["retrained"]["ua"] == pytest.approx(0.8)
-    alone = published.completed({name: rows[name] for name in list(rows)[:3]}, ["seed 1"], by_class=True)
+    alone = relations.published_rows({name: rows[name] for name in list(rows)[:3]}, ["seed 1"], by_class=True)
     assert alone["seed 1"]["average_gap"] is None and alone["seed 1"]["ain"] is None
