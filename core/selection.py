@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from core.errors import ForgetSetError, InputError, NotFoundError, did_you_mean
-from core.forget_list import LARGEST_WEIGHT
 
+LARGEST_WEIGHT = 1e6  # far below what float32 gradients can hold, far above what anyone means
 _NAMES_SHOWN = 3
 CLASS, SAMPLE = "class", "sample"  # kinds of a forget sample: its whole class goes, or it goes alone
 
@@ -83,10 +83,6 @@ class Selection:
         rows = self._ids(ids)
         mask[rows] = ~self.mask[rows]
         return self._with_mask(mask)
-
-    def inverted(self) -> Selection:
-        """Choose exactly what is not chosen; weights are dropped."""
-        return Selection(~self.mask, self.labels, self.class_names)
 
     def cleared(self) -> Selection:
         """Choose nothing."""
@@ -229,10 +225,7 @@ def resolve_classes(names_or_indices: Iterable[str | int], class_names: Sequence
     class and the index of another.
     """
     by_name = {name: index for index, name in enumerate(class_names)}
-    found: dict[int, None] = {}
-    for wanted in names_or_indices:
-        found[_resolve_class(wanted, by_name, class_names)] = None
-    return tuple(found)
+    return tuple(dict.fromkeys(_resolve_class(wanted, by_name, class_names) for wanted in names_or_indices))
 
 
 def format_share(part: int, whole: int) -> str:

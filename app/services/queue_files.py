@@ -26,12 +26,12 @@ from core.data.dataset import Dataset
 from core.errors import AppError, InputError, NotFoundError
 from core.events import State
 from core.files import data_home, queue_home, read_json, write_atomic, write_json
-from core.forget_list import write_forget_list
 from core.job import Job
 from core.runs.folder import FORGET, JOB, LOCK, RunFolder
 from core.selection import Selection
 from core.session.batch import Row, with_result
 from core.session.chain import all_requests
+from core.session.forget_sets import write_forget_list
 from core.session.tuning import keep_tries
 
 WAITING = "waiting.json"

@@ -156,7 +156,7 @@ def _opened(given: argparse.Namespace, loading: Loading) -> Bench:
 
 
 def _write(path: Path, selection: Selection, duplicates: Duplicates, dataset: Dataset, screen: Screen) -> str:
-    from core.forget_list import write_forget_list
+    from core.session.forget_sets import write_forget_list
 
     try:
         write_forget_list(path, selection.with_samples(duplicates.kept), dataset.train.paths)

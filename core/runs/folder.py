@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import filelock
 
@@ -18,11 +18,6 @@ from core.errors import InputError, MismatchError, NotFoundError
 from core.events import ACTIVE, State
 from core.files import CARD_NAME, WEIGHTS_NAME, convert, file_sha256, loads, read_json, write_json
 from core.job import Job
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from core.selection import Selection
 
 JOB, FORGET, EVENTS, STATUS = "job.json", "forget.csv", "events.jsonl", "status.json"
 MODEL, MODEL_PT, CARD = WEIGHTS_NAME, "model.pt", CARD_NAME
@@ -176,25 +171,6 @@ class RunFolder:
     def is_done(self) -> bool:
         """True where the run has ended with a result, so that resuming it changes nothing."""
         return self.has_result and self.status().state in (State.FINISHED, State.STOPPED)
-
-    def forget_set(self, labels: np.ndarray, class_names: Sequence[str]) -> Selection:
-        """Read which training samples the run forgets; labels: (n,) int, their classes.
-
-        Raises InputError where the list is gone or damaged, MismatchError where it is not what the job was made with.
-        """
-        from core.forget_list import read_forget_csv
-        from core.selection import Selection
-
-        stated, path = self.job().forget, self.file(FORGET)
-        if stated.mode == "none":
-            return Selection.empty(labels, class_names)
-        if not path.is_file():
-            raise InputError(f"{path} is gone, so nobody knows what was to be forgotten")
-        mask, weights = read_forget_csv(path, len(labels))
-        selection = Selection(mask, labels, tuple(class_names), weights)
-        if (selection.digest(), selection.weights_digest()) != (stated.sha256, stated.weights_sha256):
-            raise MismatchError(f"{path} was changed after the run was made", "Put the original list back")
-        return selection
 
     @contextmanager
     def lock(self) -> Iterator[None]:

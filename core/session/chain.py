@@ -18,6 +18,7 @@ from core.files import file_sha256, references_home, runs_home
 from core.job import Job, OriginPart, RequestPart
 from core.runs.folder import FORGET, MODEL, MODEL_PT, RunFolder
 from core.selection import Selection
+from core.session.forget_sets import run_selection
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def chain_of(model: Path, dataset: Dataset) -> Chain | None:
             "not come back",
             "Export the model, start from the exported file, and name the earlier images again with the new ones",
         )
-    earlier = folder.forget_set(dataset.train.labels.numpy(), dataset.classes)
+    earlier = run_selection(folder, dataset)
     digest = folder.job_sha256()
     own = job.requests[-1] if job.requests else request_part(job.method, earlier)
     requests = (*job.requests[:-1], replace(own, run=folder.id, job_sha256=digest))

@@ -25,6 +25,7 @@ from core.selection import Selection
 from core.session import results
 from core.session.bench import Bench
 from core.session.caveats import doubts_about
+from core.session.forget_sets import run_selection
 from core.session.measuring import FULL, QUICK, Candidate, Measuring, evaluation
 from core.session.training import FIRST_ATTACKER, Reference, known_references, reference_from, train_reference
 from core.verify.measure_log import JUDGED, MeasureLog, NotKeptError
@@ -103,7 +104,7 @@ def check(
         further = extra if fully else ()
         attackers = [train_reference(folder, bench, seed, control, emit) for seed in further]
         dataset = bench.dataset
-        mask = torch.from_numpy(folder.forget_set(dataset.train.labels.numpy(), dataset.classes).mask.copy())
+        mask = torch.from_numpy(run_selection(folder, dataset).mask.copy())
         train, test = images = bench.images(mask)
         splits = Splits.of(dataset, mask)
         ground = Ground(train, test, splits, dataset.classes, bench.place, control)

@@ -20,6 +20,7 @@ from core.metrics.geometry import Projection, turned_projection
 from core.metrics.linear_algebra import one_blas_thread
 from core.runs.folder import FORGET, MODEL, RunFolder
 from core.session.bench import Bench
+from core.session.forget_sets import run_selection
 from core.session.training import trained_references
 
 MOST_POINTS = 5000
@@ -150,7 +151,7 @@ def _scaled(points: torch.Tensor) -> np.ndarray:
 def _forget_mask(folder: RunFolder, job: Job, dataset: Dataset) -> torch.Tensor:
     if job.forget.mode == "class" and not folder.file(FORGET).is_file():
         return torch.isin(dataset.train.labels, _tensor(job.forget.classes))  # removed on request, but known without it
-    return torch.from_numpy(folder.forget_set(dataset.train.labels.numpy(), dataset.classes).mask.copy())
+    return torch.from_numpy(run_selection(folder, dataset).mask.copy())
 
 
 def _tensor(classes: tuple[int, ...]) -> torch.Tensor:

@@ -318,7 +318,7 @@ def _report(path: Path) -> Description:
 
 
 def _forget_list(path: Path) -> Description:
-    from core.forget_list import read_list_text, summarise_forget_list
+    from core.session.forget_sets import read_list_text, summarise_forget_list
 
     summary = summarise_forget_list(read_list_text(path))
     facts = (

@@ -15,7 +15,6 @@ from core.data.dataset import Dataset
 from core.data.preprocessing import numbers_of
 from core.devices import PRECISIONS, choose_device, choose_precision, default_threads
 from core.errors import ForgetSetError, MismatchError, UsageError
-from core.forget_list import write_forget_list
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.methods import get_method
 from core.methods.base import Facts, Method
@@ -27,6 +26,7 @@ from core.runs.folder import FORGET, RunFolder
 from core.selection import Selection
 from core.session.bench import Bench, DataOptions
 from core.session.chain import all_requests, chain_of, request_part
+from core.session.forget_sets import write_forget_list
 from core.version import VERSION
 
 LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn", "safetensors")

@@ -30,6 +30,7 @@ from core.runs.recorder import Recorder, list_checkpoints, load_checkpoint, save
 from core.session import results
 from core.session.bench import Bench, Images
 from core.session.caveats import DOUBTS, doubts_about
+from core.session.forget_sets import run_selection
 
 
 @dataclass
@@ -160,7 +161,7 @@ class _Runner:
         dataset = bench.dataset
         if (idle := unused_gpu(bench.place)) is not None:
             self._log("warning", f"Running on the processor; {idle} is free. Use it from the next run on.", "cpu")
-        selection = self._folder.forget_set(dataset.train.labels.numpy(), dataset.classes)
+        selection = run_selection(self._folder, dataset)
         forget = torch.from_numpy(selection.mask.copy())
         weights = None if selection.weights is None else torch.from_numpy(selection.weights.copy())
         method = get_method(job.method)

@@ -24,6 +24,7 @@ from core.runs.folder import CARD, MODEL, MODEL_PT, RunFolder, list_runs
 from core.selection import Selection, resolve_classes
 from core.session.bench import Bench, DataOptions
 from core.session.chain import original_of
+from core.session.forget_sets import run_selection
 from core.session.jobs import create_run, make_train_job
 from core.session.running import run
 from core.verify.numbers import plural
@@ -76,7 +77,7 @@ def train(
 def reference_job(folder: RunFolder, bench: Bench, seed: int) -> tuple[Job, Selection, str]:
     """Describe the retrained reference of a run: its job, what it leaves out, and where its recipe comes from."""
     job, dataset = folder.job(), bench.dataset
-    exclude = replace(folder.forget_set(dataset.train.labels.numpy(), dataset.classes), weights=None)
+    exclude = replace(run_selection(folder, dataset), weights=None)
     recipe, source = recipe_of(job)
     bench = replace(bench, options=DataOptions.of(job.data)).on(job.device, job.precision, job.threads)
     reference = make_train_job(

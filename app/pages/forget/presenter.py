@@ -24,8 +24,8 @@ from core.errors import ForgetSetError
 if TYPE_CHECKING:
     from app.context import AppContext
     from app.pages.forget.page import ForgetPage
-    from core.forget_list import ListMatch
     from core.selection import Selection
+    from core.session.forget_sets import ListMatch
 
 CONFIRM_MS = 4000
 NO_MODEL = "Open a model first."

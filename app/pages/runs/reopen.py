@@ -109,4 +109,6 @@ class Reopening(QObject):
 
 
 def _selection(folder: RunFolder, dataset: Any) -> Any:
-    return folder.forget_set(dataset.train.labels.numpy(), dataset.classes)
+    from core.session.forget_sets import run_selection
+
+    return run_selection(folder, dataset)

@@ -14,8 +14,8 @@ from app.workers.queue_store import QueueStore
 from app.workers.run_controller import RunController
 from core.events import State
 from core.files import queue_home
-from core.forget_list import read_forget_csv
 from core.runs.folder import FORGET, RunFolder
+from core.session.forget_sets import read_forget_csv
 from core.session.jobs import make_unlearn_job
 from tests.app.runner import context, example, example_home, home, opened
 

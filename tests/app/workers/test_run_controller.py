@@ -15,8 +15,8 @@ from app.workers.mailbox import PERIOD_MS
 from app.workers.run_controller import RunController
 from core.errors import OutOfMemoryError
 from core.events import State
-from core.forget_list import read_forget_csv
 from core.runs.folder import FORGET, RunFolder
+from core.session.forget_sets import read_forget_csv
 from core.session.jobs import make_unlearn_job
 from tests.app.scripted import Script, Stepped
 from tests.core.session import conftest as runs_of_digits

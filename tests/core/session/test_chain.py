@@ -10,11 +10,11 @@ import pytest
 from core.data.dataset import Dataset, ImageSet
 from core.engine.control import Control
 from core.errors import InputError, MismatchError
-from core.forget_list import read_forget_csv
 from core.runs.folder import FORGET, MODEL, RunFolder
 from core.selection import Selection
 from core.session.bench import Bench
 from core.session.chain import all_requests, chain_of, original_of, unknown_requests
+from core.session.forget_sets import read_forget_csv
 from core.session.inspecting import inspect
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.running import run

@@ -11,10 +11,10 @@ from core.data.index import SHARDS, cache_file
 from core.engine.outputs import cache_name
 from core.errors import InputError, MismatchError
 from core.files import cache_home, file_sha256, references_home, runs_home, write_json
-from core.forget_list import read_forget_csv, write_forget_list
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.runs.folder import CHECKPOINTS, EVENTS, FORGET, MODEL, REMOVED, REPORT_HTML, REPORT_JSON, RunFolder
 from core.selection import Selection
+from core.session.forget_sets import read_forget_csv, write_forget_list
 from core.session.kept import Kept, remove_kept, what_is_kept
 from core.session.report_files import check_report_files
 

@@ -2,21 +2,23 @@
 
 import csv
 import difflib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.data.dataset import ImageSet
 from core.errors import InputError, MismatchError
-from core.forget_list import (
-    parse_forget_list,
+from core.selection import Selection
+from core.session.forget_sets import (
+    match_forget_list,
     read_forget_csv,
     read_list_text,
     summarise_forget_list,
     write_forget_list,
 )
-from core.selection import Selection
 
 NAMES = ("apron", "bag")
 PATHS = ("train/apron/a.png", "train/apron/b.png", "train/bag/a.png", "train/bag/c 1.jpeg", "train/bag/d,e.png")
@@ -24,8 +26,12 @@ LABELS = np.array([0, 0, 1, 1, 1])
 TEST_PATHS = ("test/apron/a.png", "test/bag/t.png")
 
 
-def parse(text, paths=PATHS, test_paths=TEST_PATHS):
-    return parse_forget_list(text, labels=LABELS, class_names=NAMES, paths=paths, test_paths=test_paths)
+def parse(text, paths=PATHS, test_paths=TEST_PATHS, labels=LABELS, class_names=NAMES):
+    def part(labels, paths):
+        return ImageSet.of(np.zeros((len(labels), 1, 1, 1), np.uint8), labels, paths)
+
+    test = part(np.zeros(len(test_paths), int), test_paths)
+    return match_forget_list(text, SimpleNamespace(train=part(labels, paths), test=test, classes=tuple(class_names)))
 
 
 @pytest.mark.parametrize(
@@ -165,7 +171,7 @@ def test_many_wrong_names_among_a_hundred_thousand_are_compared_with_few(monkeyp
 
     monkeypatch.setattr(difflib, "get_close_matches", counted)
     names = [f"c{i}" for i in range(100)]
-    match = parse_forget_list("\n".join(wrong + right), labels=np.arange(100_000) % 100, class_names=names, paths=paths)
+    match = parse("\n".join(wrong + right), paths, labels=np.arange(100_000) % 100, class_names=names)
     assert len(match.matched) == 95_000 and len(match.unmatched) == 1_000
     assert match.unmatched[7].nearest[0] == "train/c7/img_000007.png"
     assert 0 < sum(compared) < 50_000
@@ -211,7 +217,7 @@ def test_round_trip(tmp_path_factory, chosen, names, paths):
     if s.weights is not None:
         assert np.array_equal(weights, s.weights)
     if chosen:
-        match = parse_forget_list(read_list_text(path), labels=labels, class_names=names, paths=paths)
+        match = parse(read_list_text(path), paths, labels=labels, class_names=names)
         assert match.matched.tolist() == rows.tolist() and not match.unmatched
 
 
