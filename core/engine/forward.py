@@ -16,14 +16,12 @@ import torch
 
 from core.data.batches import AHEAD, NO_AUGMENTATION, Batch, Order, derive_seed, joined
 from core.devices import autocast
-from core.engine.experiment import Experiment
+from core.engine.experiment import FORWARD, Experiment
 from core.engine.outputs import chunk_size, collect
 from core.engine.timeline import Segment, stream_of
 from core.methods.base import NOT_NEEDED, Aux, Networks, StageOutput, Train, parts_of
 from core.models.architectures import reinitialise
-from core.models.split import SplitModel, split_for
-from core.models.tap import Output, TappedModel, evaluating, gradients_to
-from core.models.work import FORWARD
+from core.models.tap import Output, SplitModel, TappedModel, evaluating, gradients_to, split_for
 
 LARGEST_FRONT = 2 * 2**30  # bytes of cached activations; where there are more, the front is computed in each step
 

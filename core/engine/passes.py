@@ -14,11 +14,10 @@ from torch.func import functional_call, grad, vmap
 
 from core.data.batches import ImageStore
 from core.data.splits import stratified
-from core.engine.experiment import Experiment
+from core.engine.experiment import FORWARD, GRADIENT, Experiment
 from core.engine.outputs import SetOutputs, collect
 from core.methods.base import Aux, Objective
 from core.models.tap import TappedModel, evaluating, gradients_to, main_logits
-from core.models.work import FORWARD, GRADIENT
 
 CHUNK = 250  # images whose gradient is taken at once
 LARGEST_CHUNK = 2**27  # bytes of single-sample gradients held at once

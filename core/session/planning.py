@@ -16,13 +16,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from core.devices import autocast, set_threads
+from core.engine.experiment import block_shares
 from core.engine.timeline import Timeline
 from core.errors import AppError, InputError
 from core.files import cache_home, read_json, write_json
 from core.methods import METHODS, get_method
 from core.methods.base import GROUPS, Edit, Method, Stage, Train, parts_of
 from core.methods.retrain import RETRAIN
-from core.models.work import block_shares
 from core.parameters import resolve
 from core.runs.recorder import CHECKPOINTS_KEPT
 from core.selection import CLASS, Selection

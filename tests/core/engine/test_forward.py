@@ -10,10 +10,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from core.data.batches import Augmentation
+from core.engine.experiment import FORWARD, GRADIENT
 from core.methods.base import Length, Method, Optimiser, Train
-from core.models.split import SplitModel
-from core.models.tap import TappedModel
-from core.models.work import FORWARD, GRADIENT
+from core.models.tap import SplitModel, TappedModel
 from tests.core.toy import DATA, ToyNet, make_engine, make_experiment, run_to_end, same, weights
 
 

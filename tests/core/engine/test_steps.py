@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 
 from core.data.batches import Augmentation
+from core.engine.experiment import FORWARD
 from core.methods.base import Edit, Length, Method, Optimiser, Train
-from core.models.work import FORWARD
 from tests.core.toy import DATA, ToyNet, make_engine, make_experiment, run_to_end, same, weights
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from core.engine.experiment import FORWARD, GRADIENT
 from core.methods.base import Edit
-from core.models.work import FORWARD, GRADIENT
 from tests.core.toy import make_engine, make_experiment, run_to_end
 
 

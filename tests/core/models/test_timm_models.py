@@ -10,8 +10,7 @@ from core.models import recognise as recognising
 from core.models import timm_models
 from core.models.architectures import ModelSpec, build_model, get_architecture, signature
 from core.models.recognise import recognise
-from core.models.split import split_for
-from core.models.tap import TappedModel
+from core.models.tap import TappedModel, split_for
 
 timm = pytest.importorskip("timm", reason="timm is an extra: pip install unlearn-studio[timm]")
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from core.engine.experiment import FORWARD, GRADIENT, block_shares, operations
 from core.models.tap import TappedModel
-from core.models.work import FORWARD, GRADIENT, block_shares, operations
 from tests.core.toy import make_experiment
 
 # Multiply-adds of one 6x6 image: 3x3 convolution to 6 channels, 54 -> 10, 10 -> 4; torch counts two operations each.

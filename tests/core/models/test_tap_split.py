@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from core.models.architectures import ModelSpec, build_model, reinitialise
-from core.models.split import SplitModel, split_for
-from core.models.tap import TappedModel
+from core.models.tap import SplitModel, TappedModel, split_for
 
 
 def tapped(name: str, size: int = 32) -> TappedModel:
