@@ -139,7 +139,7 @@ class Engine:
         self._look(segment, segment.stage, index + 1)
 
     def _look(self, segment: Segment, stage: Train | Alternate, taken: int) -> None:
-        """Do what is due after so many steps of a stage: make constants anew, ask the rule that may end the run.
+        """Do what is due after so many steps of a stage: make constants anew or drop them, ask what may end the run.
 
         Raises Diverged before anything looks at a network whose losses or weights are not finite.
         """
@@ -155,6 +155,9 @@ class Engine:
             self._set_constants({**self.aux, **renewed(self.context)})
         if asked and asked(self.context):
             self.step = self.timeline.total
+        if ends:
+            dropped = {name for part in segment.parts for name in part.drops}
+            self._set_constants({name: value for name, value in self.aux.items() if name not in dropped})
 
     # -- parts of a step -----------------------------------------------------------------------------------------
 

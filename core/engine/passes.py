@@ -124,28 +124,16 @@ class SetPasses:
             yield gradients
             self.check()
 
-    def squared_gradients(self, which: str, objective: Objective, limit: int | None = None) -> Gradients:
-        """Return the mean over a set of squared gradients of single samples: the diagonal of an empirical Fisher
-        matrix.
-        """  # noqa: D205
-        total: Gradients = {}
-        for gradients in self.sample_gradients(which, objective, limit):
-            for name, rows in gradients.items():
-                square = rows.square().sum(dim=0)
-                total[name] = square if name not in total else total[name] + square
-        count = len(self._samples(which, limit)[1])
-        return {name: value / max(1, count) for name, value in total.items()}
-
     @contextmanager
     def trying(self, weights: Mapping[str, torch.Tensor]) -> Iterator[None]:
         """Give the network these weights, by parameter name, for a while; the old ones are put back."""
         named = dict(self.model.module.named_parameters())
         before = {name: named[name].detach().clone() for name in weights}
         try:
-            _write(named, weights)
+            self.model.write(weights)
             yield
         finally:
-            _write(named, before)
+            self.model.write(before)
 
     @contextmanager
     def frozen(self) -> Iterator[TappedModel]:
@@ -168,9 +156,3 @@ class SetPasses:
         store, labels = (experiment.test, splits.test_labels) if unseen else (experiment.train, splits.labels)
         ids = experiment.ids(which)
         return store, ids if limit is None else stratified(labels, ids, limit, experiment.seed)
-
-
-def _write(named: Mapping[str, torch.nn.Parameter], weights: Mapping[str, torch.Tensor]) -> None:
-    with torch.no_grad():
-        for name, value in weights.items():
-            named[name].copy_(value)

@@ -3,52 +3,50 @@
 from __future__ import annotations
 
 from core.errors import unknown_name
-from core.methods.bad_teacher import BAD_TEACHER
+from core.methods import (
+    ascent,
+    boundary,
+    dampening,
+    distillation,
+    finetuning,
+    fisher,
+    head_only,
+    influence,
+    lipschitz,
+    muda,
+    projection,
+    relabelling,
+    retrain,
+    scrub,
+    unsir,
+)
 from core.methods.base import Method
-from core.methods.boundary import BOUNDARY_EXPAND, BOUNDARY_SHRINK
-from core.methods.dampening import LFSSD, SSD
-from core.methods.delete import DELETE
-from core.methods.finetune import FINETUNE
-from core.methods.fisher import FISHER
-from core.methods.gradient_ascent import GRADIENT_ASCENT
-from core.methods.head_only import HEAD_ONLY
-from core.methods.influence import INFLUENCE
-from core.methods.l1_sparse import L1_SPARSE
-from core.methods.lipschitz import LIPSCHITZ
-from core.methods.muda import MUDA
-from core.methods.neggrad_plus import NEGGRAD_PLUS
-from core.methods.projection import ESC, LOFT
-from core.methods.relabelling import RANDOM_LABELS, SALUN
-from core.methods.retrain import RETRAIN
-from core.methods.scrub import SCRUB
-from core.methods.tail import CF_K, EU_K
-from core.methods.unsir import UNSIR
 
 _ALL: tuple[Method, ...] = (
-    MUDA,
-    FINETUNE,
-    GRADIENT_ASCENT,
-    NEGGRAD_PLUS,
-    RANDOM_LABELS,
-    SALUN,
-    SCRUB,
-    BAD_TEACHER,
-    DELETE,
-    L1_SPARSE,
-    CF_K,
-    EU_K,
-    HEAD_ONLY,
-    RETRAIN,
-    SSD,
-    LFSSD,
-    ESC,
-    LOFT,
-    FISHER,
-    INFLUENCE,
-    BOUNDARY_SHRINK,
-    BOUNDARY_EXPAND,
-    UNSIR,
-    LIPSCHITZ,
+    muda.MUDA,
+    finetuning.FINETUNE,
+    ascent.GRADIENT_ASCENT,
+    ascent.NEGGRAD_PLUS,
+    relabelling.RANDOM_LABELS,
+    relabelling.SALUN,
+    scrub.SCRUB,
+    distillation.BAD_TEACHER,
+    distillation.DELETE,
+    finetuning.L1_SPARSE,
+    finetuning.CF_K,
+    finetuning.EU_K,
+    head_only.HEAD_ONLY,
+    retrain.RETRAIN,
+    dampening.SSD,
+    dampening.LFSSD,
+    projection.ESC,
+    projection.LOFT,
+    fisher.FISHER,
+    influence.INFLUENCE,
+    boundary.BOUNDARY_SHRINK,
+    boundary.BOUNDARY_EXPAND,
+    unsir.UNSIR,
+    lipschitz.LIPSCHITZ,
 )
 METHODS = {method.id: method for method in _ALL}
 

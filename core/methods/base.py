@@ -108,9 +108,6 @@ class Context(Protocol):
     ) -> Iterator[dict[str, torch.Tensor]]:
         """Yield gradients of single samples, some at a time: by parameter name, (n, *shape)."""
 
-    def squared_gradients(self, which: str, objective: Objective, limit: int | None = None) -> dict[str, torch.Tensor]:
-        """Return the mean over a set of squared gradients of single samples; independent of any batch size."""
-
     def trying(self, weights: Mapping[str, torch.Tensor]) -> AbstractContextManager[None]:
         """Give the network these weights for a while (to measure with); the old ones are put back, whatever happens."""
 
@@ -171,6 +168,7 @@ class Train:
     optimiser: Optimiser = Optimiser()
     refresh: Refresh | None = None  # at the start of the stage; its constants stay until another refresh replaces them
     refresh_every: int = 0  # and again after so many steps of its own
+    drops: tuple[str, ...] = ()  # constants that end with the stage: no later one needs them
     prepare: Callable[[Networks, Batch, Aux, Values], Batch] | None = None  # another batch in place of the one read
     copies: int = 0  # so many altered copies of its rows stand behind them (`prepare`); their outputs are constants
     beside: Reads | None = None  # a second set: each step's batch is followed by one of these, of the same size

@@ -19,16 +19,15 @@ from typing import Any
 
 import torch
 
-from core.methods.base import Context, Facts, Method, Preset, SearchRange
+from core.methods.base import Context, Facts, Method, Objective, Preset, SearchRange
 from core.methods.common import Group
 from core.methods.losses import cross_entropies
-from core.methods.strength import STRENGTH, closed_form, searched, strength_of, weights_of, write
+from core.methods.strength import STRENGTH, closed_form, mean_sizes, searched, strength_of, weights_of
 from core.parameters import Parameter, Values
 
 IMPORTANCE = Group("Importance")
 
-Importance = Mapping[str, torch.Tensor]
-Measure = Callable[[Context, str, int | None], Importance]  # of a set, at most so many samples of it
+Importance = Mapping[str, torch.Tensor]  # of each weight, by parameter name
 PRESETS = (
     Preset.for_singles(
         "Expect next to no effect: what matters for single images matters for the rest of their class.",
@@ -44,11 +43,6 @@ PRESETS = (
     ),
 )
 LOWEST_ALPHA = 1.0  # of the search: below it only weights would be added that the dampening constant leaves alone
-
-
-def fisher_importance(context: Context, which: str, limit: int | None) -> Importance:
-    """Return the mean squared gradient of the loss of single samples of a set."""
-    return context.squared_gradients(which, cross_entropies, limit)
 
 
 def dampened(
@@ -68,11 +62,14 @@ def dampened(
     return changed, chosen / max(1, total)
 
 
-def dampen(context: Context, importance: Measure) -> None:
-    """Change the network: shrink the weights that this kind of importance chooses, with the given or searched alpha."""
+def dampen(context: Context, objective: Objective, size: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    """Change the network: shrink the weights that matter more for the forget set, with the given or searched alpha.
+
+    How much a weight matters is the mean `size` of the gradients of the `objective` of single samples.
+    """
     values, facts = context.values, context.facts
     limit = values.importance_samples or None
-    on_all, on_forget = importance(context, "all", limit), importance(context, "forget", limit)
+    on_all, on_forget = (mean_sizes(context, which, objective, size, limit) for which in ("all", "forget"))
     before = weights_of(context)
 
     def at(alpha: float) -> tuple[dict[str, torch.Tensor], float]:
@@ -82,7 +79,7 @@ def dampen(context: Context, importance: Measure) -> None:
     alpha = strength_of(context, lambda alpha: at(alpha)[0], values.alpha, without_effect, LOWEST_ALPHA)
     weights, share = at(alpha)
     context.say(f"Dampened {100 * share:.2f} % of the weights at alpha {alpha:.3g}.")
-    write(context, weights)
+    context.model.write(weights)
 
 
 def dampening_parameters(importance: str) -> tuple[Parameter, ...]:
@@ -124,14 +121,16 @@ def gradients(values: Values, facts: Facts) -> int:
     return sum(min(images, values.importance_samples or images) for images in (facts.images, facts.forget))
 
 
-def dampening_method(importance: Measure, called: str, **card: Any) -> Method:
-    """Return a method that dampens by this kind of importance, `called` so in its form; `card` holds what is its own.
+def dampening_method(
+    objective: Objective, size: Callable[[torch.Tensor], torch.Tensor], called: str, **card: Any
+) -> Method:
+    """Return a method that dampens by an importance (see `dampen`), `called` so in its form; `card` is what is its own.
 
     That it searches for alpha, its presets and what it reads do not depend on the kind of importance.
     """
     return closed_form(
         "dampen",
-        partial(dampen, importance=importance),
+        partial(dampen, objective=objective, size=size),
         gradients,
         parameters=dampening_parameters(called),
         needs=("forget set", "retain set"),
@@ -142,7 +141,8 @@ def dampening_method(importance: Measure, called: str, **card: Any) -> Method:
 
 
 SSD = dampening_method(
-    fisher_importance,
+    cross_entropies,
+    torch.square,
     "importance",
     id="ssd",
     title="Selective synaptic dampening",
@@ -163,20 +163,9 @@ def squared_norms(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return logits.square().sum(dim=1)
 
 
-def output_importance(context: Context, which: str, limit: int | None) -> Importance:
-    """Return the mean size of the gradient of the logits' squared norm over single samples of a set."""
-    total: dict[str, torch.Tensor] = {}
-    count = 0
-    for rows in context.sample_gradients(which, squared_norms, limit):
-        for name, found in rows.items():
-            sizes = found.abs().sum(dim=0)
-            total[name] = total[name] + sizes if name in total else sizes
-        count += len(next(iter(rows.values())))
-    return {name: value / max(1, count) for name, value in total.items()}
-
-
 LFSSD = dampening_method(
-    output_importance,
+    squared_norms,
+    torch.abs,
     "pull on the outputs",
     id="lfssd",
     title="Label-free dampening",

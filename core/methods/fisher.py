@@ -21,7 +21,7 @@ from core.data.batches import derive_seed
 from core.errors import RunError
 from core.methods.base import Context, Facts, Preset, SearchRange
 from core.methods.common import Group
-from core.methods.strength import STRENGTH, closed_form, searched, strength_of, weights_of, write
+from core.methods.strength import STRENGTH, closed_form, mean_sizes, searched, strength_of, weights_of
 from core.parameters import Values
 
 HEAD = Group("Head")
@@ -46,19 +46,19 @@ def information(context: Context, limit: int | None, labels: int) -> dict[str, t
     """Return the diagonal Fisher information of the retain set by parameter name, over the most probable labels."""
     total: dict[str, torch.Tensor] = {}
     for rank in range(min(labels, context.num_classes)):
-        part = context.squared_gradients("retain", partial(expected_log_probability, rank=rank), limit)
+        part = mean_sizes(context, "retain", partial(expected_log_probability, rank=rank), torch.square, limit)
         total = {name: value + total[name] if total else value for name, value in part.items()}
     return total
 
 
 def noise(context: Context, fisher: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Return the noise for alpha = 1 by parameter name; it depends on the run's seed and not on the device."""
-    found = {}
+    unit = {}
     for name, value in fisher.items():
         generator = torch.Generator().manual_seed(derive_seed(context.seed, "fisher", name))
         drawn = torch.randn(value.shape, generator=generator).to(value)
-        found[name] = drawn * (1 / (value + SMALLEST_INFORMATION)).clamp_max(LARGEST_VARIANCE).sqrt()
-    return found
+        unit[name] = drawn * (1 / (value + SMALLEST_INFORMATION)).clamp_max(LARGEST_VARIANCE).sqrt()
+    return unit
 
 
 def scatter(context: Context) -> None:
@@ -75,7 +75,7 @@ def scatter(context: Context) -> None:
     if values.replace_rows:
         replace_rows(context, weights)
     context.say(f"Added noise at alpha {alpha:.3g}.")
-    write(context, weights)
+    context.model.write(weights)
 
 
 def replace_rows(context: Context, weights: dict[str, torch.Tensor]) -> None:

@@ -20,7 +20,7 @@ import torch
 from core.methods.base import Context, Facts, Preset, SearchRange
 from core.methods.common import Group, in_shapes
 from core.methods.losses import cross_entropies
-from core.methods.strength import STRENGTH, closed_form, searched, strength_of, weights_of, write
+from core.methods.strength import STRENGTH, closed_form, searched, strength_of, weights_of
 from core.parameters import Values
 
 CURVATURE = Group("Curvature")
@@ -69,8 +69,8 @@ def single_gradients(context: Context, limit: int | None) -> Rows:
     """Return a source of single retain gradients, (m, d) at a time in the order of the parameters."""
 
     def anew() -> Iterator[torch.Tensor]:
-        for found in context.sample_gradients("retain", cross_entropies, limit):
-            yield torch.cat([rows.flatten(1).float() for rows in found.values()], dim=1)
+        for gradients in context.sample_gradients("retain", cross_entropies, limit):
+            yield torch.cat([rows.flatten(1).float() for rows in gradients.values()], dim=1)
 
     kept: list[torch.Tensor] = []
     size = 0
@@ -96,7 +96,7 @@ def step_away(context: Context) -> None:
 
     scale = strength_of(context, at, values.scale, WEAKEST, STRONGEST)
     context.say(f"Stepped away at scale {scale:.3g}, by {scale * float(change.norm()):.3g} in all weights together.")
-    write(context, at(scale))
+    context.model.write(at(scale))
 
 
 def gradients(values: Values, facts: Facts) -> int:

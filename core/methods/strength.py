@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from core.errors import RunError
-from core.methods.base import Context, Edit, Facts, Method
+from core.methods.base import Context, Edit, Facts, Method, Objective
 from core.methods.common import Group
 from core.parameters import Parameter, Values
 
@@ -28,11 +28,10 @@ Weights = Mapping[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
-class Found:
-    """A strength that was tried: the weights it gives by name, and retain accuracy and `excess` (0..1) with them."""
+class Trial:
+    """A strength that was tried, and retain accuracy and `excess` (0..1) with the weights it gives."""
 
     strength: float
-    weights: Weights
     retain: float
     excess: float
 
@@ -59,7 +58,7 @@ def searched(parameter: Parameter, called: str) -> tuple[Parameter, ...]:
 
 def search_strength(
     context: Context, weights_at: Callable[[float], Weights], weakest: float, strongest: float
-) -> Found:
+) -> Trial:
     """Return the strength that forgets most among those that lower retain accuracy by at most `max_drop`.
 
     `weights_at(strength)` gives the changed weights by parameter name; `strongest` may be the smaller number, as for a
@@ -71,11 +70,10 @@ def search_strength(
     unseen = context.accuracy("unseen", limit=CHECKED) if context.facts.single_images else 0.0
     first, last = math.log(weakest), math.log(strongest)
 
-    def judge(share: float) -> Found:
+    def judge(share: float) -> Trial:
         strength = math.exp(first + share * (last - first))
-        weights = weights_at(strength)
-        with context.trying(weights):
-            return Found(strength, weights, context.accuracy("retain", limit=CHECKED), excess(context, unseen))
+        with context.trying(weights_at(strength)):
+            return Trial(strength, context.accuracy("retain", limit=CHECKED), excess(context, unseen))
 
     end = judge(1.0)
     if end.retain >= floor and end.excess > 0:
@@ -84,11 +82,11 @@ def search_strength(
     weak, strong = 0.0, 1.0  # shares of the way between the bounds
     share = 0.0
     for _ in range(ROUNDS + 1):
-        found = judge(share)
-        kept = found.retain >= floor
-        if kept and (best is None or found.excess <= best.excess):
-            best = found
-        if kept and found.excess > 0:
+        trial = judge(share)
+        kept = trial.retain >= floor
+        if kept and (best is None or trial.excess <= best.excess):
+            best = trial
+        if kept and trial.excess > 0:
             weak = share
         else:
             strong = share
@@ -147,9 +145,19 @@ def weights_of(context: Context) -> dict[str, torch.Tensor]:
     return {name: p.detach().clone() for name, p in context.model.trained_parameters().items()}
 
 
-def write(context: Context, weights: Weights) -> None:
-    """Put weights, by parameter name, into the network: the last act of an edit."""
-    named = dict(context.model.module.named_parameters())
-    with torch.no_grad():
-        for name, value in weights.items():
-            named[name].copy_(value)
+def mean_sizes(
+    context: Context, which: str, objective: Objective, size: Callable[[torch.Tensor], torch.Tensor], limit: int | None
+) -> dict[str, torch.Tensor]:
+    """Return the mean over a set of how large single samples' gradients are, by parameter name, in its shape.
+
+    `size` (torch.square, torch.abs) is taken entry by entry: means of squares are the diagonal of an empirical Fisher
+    matrix. Of single samples, so that the mean does not depend on any batch size; at most about `limit` of them.
+    """
+    total: dict[str, torch.Tensor] = {}
+    count = 0
+    for gradients in context.sample_gradients(which, objective, limit):
+        for name, rows in gradients.items():
+            part = size(rows).sum(dim=0)
+            total[name] = total[name] + part if name in total else part
+        count += len(next(iter(gradients.values())))
+    return {name: value / max(1, count) for name, value in total.items()}

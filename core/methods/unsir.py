@@ -81,6 +81,7 @@ def plan(values: Values, facts: Facts) -> list[Train]:
             length=Length(values.impair_epochs),
             augment=True,
             refresh=error_maximising_noise,
+            drops=("noise", "noise_labels"),
             prepare=with_noise,
             share=values.retain_share,
         ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -95,6 +95,13 @@ class TappedModel:
         """Parameters of the network by name, without auxiliary heads, which are carried along as they are."""
         carried = {id(p) for m in self.module.modules() if getattr(m, CARRIED_ALONG, False) for p in m.parameters()}
         return {name: p for name, p in self.module.named_parameters() if id(p) not in carried}
+
+    def write(self, weights: Mapping[str, Tensor]) -> None:
+        """Put weights, by parameter name, into the network."""
+        named = dict(self.module.named_parameters())
+        with torch.no_grad():
+            for name, value in weights.items():
+                named[name].copy_(value)
 
     def last_blocks(self, count: int) -> list[tuple[str, nn.Module]]:
         """Return the end of `blocks()` with `count` blocks that have weights.

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from core.engine.passes import SetPasses
 from core.methods.base import Length, Train
+from core.methods.strength import mean_sizes
 from tests.core.toy import DATA, make_experiment, same, weights
 
 
@@ -36,7 +37,7 @@ def test_mean_and_squares_are_those_of_single_samples(context):
     before = weights(context.model.module)
     rows = one_by_one(context)
     mean = context.gradient("forget", cross_entropy)
-    squares = context.squared_gradients("forget", cross_entropy)
+    squares = mean_sizes(context, "forget", cross_entropy, torch.square, None)
     for name in rows[0]:
         stacked = torch.stack([row[name] for row in rows])
         assert torch.allclose(mean[name], stacked.mean(dim=0), atol=1e-6)
@@ -65,7 +66,7 @@ def test_gradients_reach_parameters_that_a_stage_has_frozen(context):
 def test_a_layer_that_cannot_be_vectorised_is_taken_one_by_one(context, monkeypatch):
     import core.engine.passes as module
 
-    expected = context.squared_gradients("forget", cross_entropy)
+    expected = mean_sizes(context, "forget", cross_entropy, torch.square, None)
 
     def refuses(*args, **kwargs):
         def call(*inputs):
@@ -74,7 +75,7 @@ def test_a_layer_that_cannot_be_vectorised_is_taken_one_by_one(context, monkeypa
         return call
 
     monkeypatch.setattr(module, "vmap", refuses)
-    found = context.squared_gradients("forget", cross_entropy)
+    found = mean_sizes(context, "forget", cross_entropy, torch.square, None)
     assert all(torch.allclose(found[name], expected[name], atol=1e-6) for name in expected)
 
 

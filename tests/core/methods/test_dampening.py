@@ -10,6 +10,7 @@ from core.engine.passes import SetPasses
 from core.events import Log
 from core.methods.dampening import dampened
 from core.methods.losses import cross_entropies
+from core.methods.strength import mean_sizes
 from tests.core.toy import DATA, make_engine, make_experiment, run_to_end, same, trained_net, weights
 
 FORGET_SHARE = 1 / 4  # class 1 of four equal ones
@@ -43,7 +44,7 @@ def test_importance_of_a_linear_softmax_is_its_closed_form():
     """E[((p - y) x)^2] over the set, whatever the chunks the gradients were taken in."""
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(36, 4))
     experiment = make_experiment("ssd", net)
-    found = SetPasses(experiment, lambda: None).squared_gradients("forget", cross_entropies)
+    found = mean_sizes(SetPasses(experiment, lambda: None), "forget", cross_entropies, torch.square, None)
     batch = experiment.train.batch(experiment.splits.forget_train)
     x = batch.images.flatten(1).double()
     residual = torch.softmax(x @ net[1].weight.double().T + net[1].bias.double(), dim=1)

@@ -122,3 +122,14 @@ def test_a_share_of_all_is_refused():
     with pytest.raises(ValueError, match=r"noise_share must be a number above 0 and at most 0\.95"):
         next(p for p in make_experiment("unsir").method.parameters if p.name == "noise_share").parse(1.0)
     assert resolve(make_experiment("unsir").method.parameters).noise_share < 0.5
+
+
+def test_noise_is_kept_no_longer_than_a_stage_needs_it():
+    """In memory and in checkpoints it is 38 MB a class at 224 pixels."""
+    engine = make_engine(two_classes(noise_steps=2, noise_images=5))
+    impair, repair = engine.timeline.segments
+    while engine.step < repair.first:
+        engine.advance()
+        assert ("noise" in engine.aux) is (engine.step < impair.last)
+    engine.advance()
+    assert engine.aux == engine.state()["aux"] == {}

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 
 from core.engine.passes import SetPasses
 from core.methods import get_method
-from core.methods.bad_teacher import forget_weight, imitate
 from core.methods.base import Facts, StageOutput
+from core.methods.distillation import forget_weight, imitate
 from core.parameters import resolve
 from tests.core.toy import make_engine, make_experiment, rows_of, run_to_end
 

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 
 from core.engine.passes import SetPasses
 from core.methods import get_method
+from core.methods.ascent import ascend, ascending
 from core.methods.base import Facts, StageOutput
 from core.methods.goals import GOALS, judges_by_unseen
-from core.methods.gradient_ascent import ascend, plan
 from core.parameters import resolve
 from tests.core.toy import make_engine, make_experiment, rows_of, run_to_end, weights
 
@@ -98,7 +98,7 @@ def test_the_goal_for_single_images_is_the_accuracy_on_unseen_ones():
 @pytest.mark.parametrize(("epochs", "batch", "checks", "steps"), [(2, 10, 1, 4), (2.5, 10, 5, 5), (1, 500, 3, 1)])
 def test_a_stage_has_the_steps_of_the_passes_asked_for(epochs, batch, checks, steps):
     values = resolve(PARAMETERS, {"epochs": epochs, "batch": batch, "checks": checks})
-    (stage,) = plan(values, Facts(20, 0, 60, 4))
+    (stage,) = ascending(values, Facts(20, 0, 60, 4))
     assert stage.length.steps_over(20, batch) == steps and stage.until_every <= steps
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from core.engine.passes import SetPasses
 from core.methods import get_method
 from core.methods.base import StageOutput
-from core.methods.l1_sparse import normalises, normalising_parameters, penalty_weight, sparse_classification
+from core.methods.finetuning import normalises, normalising_parameters, penalty_weight, sparse_classification
 from core.parameters import resolve
 from tests.core.toy import make_engine, make_experiment, rows_of, run_to_end
 

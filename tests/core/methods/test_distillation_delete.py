@@ -8,7 +8,7 @@ import torch
 from core.engine.passes import SetPasses
 from core.methods import get_method
 from core.methods.base import StageOutput
-from core.methods.delete import imitate_without_the_class
+from core.methods.distillation import imitate_without_the_class
 from core.parameters import resolve
 from tests.core.toy import make_engine, make_experiment, rows_of, run_to_end, weights
 

@@ -7,8 +7,8 @@ import torch
 
 from core.engine.passes import SetPasses
 from core.methods import get_method
+from core.methods.ascent import contrast, explain_weights, retain_weight
 from core.methods.base import Facts, StageOutput
-from core.methods.neggrad_plus import contrast, explain, retain_weight
 from core.parameters import resolve
 from tests.core.toy import make_engine, make_experiment, rows_of, run_to_end
 
@@ -47,7 +47,7 @@ def test_the_weight_follows_the_share_so_that_every_image_counts_the_same():
 def test_a_weight_that_is_set_stays_as_set():
     values = resolve(PARAMETERS, {"retain_weight": 0.95})
     assert retain_weight(values, Facts(1, 0, 9, 10)) == 0.95
-    assert "0.9500" in explain(values, Facts(1, 0, 9, 10))[0]
+    assert "0.9500" in explain_weights(values, Facts(1, 0, 9, 10))[0]
 
 
 @pytest.mark.parametrize("mode", ["class", "sample"])
