@@ -114,28 +114,22 @@ class DecodedCache:
         _note(self._file, self._path, self._ready_path, self._ready)
 
 
-def gigabytes(variable: str) -> float | None:
-    """Return the bytes that an environment variable states in GB, None where it is not set; raises ParameterError."""
+def stated_bytes(variable: str, otherwise: float) -> float:
+    """Return the bytes that an environment variable states in GB, `otherwise` where it is not set.
+
+    Raises ParameterError where it is no number.
+    """
     stated = os.environ.get(variable)
     try:
-        return max(0.0, float(stated)) * 2**30 if stated else None
+        return max(0.0, float(stated)) * 2**30 if stated else otherwise
     except ValueError:
         raise ParameterError([f"{variable} must be a number of GB, got {stated!r}"]) from None
-
-
-def cache_limit() -> float:
-    """Return how many bytes the decoded images of all data sets may take on disk.
-
-    As the variable UNLEARN_STUDIO_DECODED says, in GB, else 50. Raises ParameterError where it is no number.
-    """
-    stated = gigabytes(LIMIT_VARIABLE)
-    return _LIMIT if stated is None else stated
 
 
 def _room(path: Path, wanted: int) -> int:
     """Return how many of the `wanted` bytes `path` may take, after deleting caches not used for longest."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    limit = cache_limit()
+    limit = stated_bytes(LIMIT_VARIABLE, _LIMIT)
     files = sorted((p for p in path.parent.glob(f"*{ROWS}") if p != path), key=lambda p: p.stat().st_mtime)
     taken = sum(bytes_on_disk(p) for p in files)
     for file in files:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from core.data.dataset import Unreadable
-from core.data.files import FolderFiles
 from core.data.images import FOREIGN, FOREIGN_SUFFIXES, SUFFIXES, suffix_of
+from core.data.index import FolderFiles
 from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
 from core.errors import InputError
 from core.events import Tell
@@ -77,8 +77,7 @@ class _Scan:
     def classes(self, part: Path) -> dict[str, list[str]]:
         """Return the image files of each class folder of `part`."""
         files: dict[str, list[str]] = {}
-        with os.scandir(part) as entries:
-            links = [e.name for e in entries if e.is_symlink() and not _is_hidden(e.name) and not _is_image(e.name)]
+        links = [entry.name for entry in _entries(part) if entry.is_symlink() and not _is_image(entry.name)]
         self._leave_out(part, (name for name in links if _is_dead_link(part / name)), _DEAD)
         above = self._above(part)
         for folder in _subfolders(part):
@@ -111,11 +110,8 @@ class _Scan:
             relative = here.relative_to(self._root).as_posix()
             # Hidden by their first letter only: no other name that is passed over ends like an image.
             candidates = sorted(name for name in names if _is_image(name) and name[0] != ".")
-            plain = relative.isascii() and "".join(candidates).isascii()
-            images[relative] = candidates if plain else [name for name in candidates if _is_text(relative + name)]
-            if len(images[relative]) < len(candidates):
-                lost = set(candidates).difference(images[relative])
-                self._leave_out(here, lost, "the file name is not valid Unicode")
+            images[relative] = [name for name in candidates if _is_text(relative + name)]
+            self._leave_out(here, set(candidates).difference(images[relative]), "the file name is not valid Unicode")
             bare = (name for name in names if "." not in name and not _is_hidden(name) and _is_dead_link(here / name))
             self._leave_out(here, bare, _DEAD)
             foreign = (name for name in names if suffix_of(name) in FOREIGN_SUFFIXES and name[0] != ".")
@@ -132,12 +128,17 @@ class _Scan:
             self.left_out.append(Unreadable(path if _is_text(path) else ascii(path)[1:-1], why))
 
 
-def _subfolders(folder: Path) -> list[Path]:
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """Return what lies in a folder and is not hidden; nothing where it cannot be looked into."""
     try:
         with os.scandir(folder) as entries:
-            names = [e.name for e in entries if not _is_hidden(e.name) and _is_text(e.name) and _is_folder(e)]
+            return [entry for entry in entries if not _is_hidden(entry.name)]
     except OSError:
         return []
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    names = [entry.name for entry in _entries(folder) if _is_text(entry.name) and _is_folder(entry)]
     return [folder / name for name in sorted(names)]
 
 
@@ -150,19 +151,10 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _holds_image(folder: Path, depth: int = 1) -> bool:
     """Whether an image lies in `folder`, or at most `depth` levels deeper."""
-    deeper = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if _is_hidden(entry.name):
-                    continue
-                if _is_image(entry.name):
-                    return True
-                if depth and _is_folder(entry):
-                    deeper.append(Path(entry.path))
-    except OSError:
-        return False
-    return any(_holds_image(path, depth - 1) for path in deeper)
+    entries = _entries(folder)
+    if any(_is_image(entry.name) for entry in entries):
+        return True
+    return depth > 0 and any(_holds_image(Path(entry.path), depth - 1) for entry in entries if _is_folder(entry))
 
 
 def _identity(path: Path) -> _Identity | None:

@@ -15,8 +15,8 @@ import numpy as np
 
 from core.data.classes import check_labels
 from core.data.dataset import Unreadable
-from core.data.files import Stamp, checked_size
 from core.data.images import CannotReadError
+from core.data.index import ImageFiles, Stamp, checked_size
 from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
 from core.errors import InputError
 from core.events import Tell
@@ -36,11 +36,9 @@ class _Part:
 
 
 @dataclass(frozen=True)
-class ArrowFiles:
+class ArrowFiles(ImageFiles):
     """Images in columns of Arrow tables. Names are PART/ROW."""
 
-    root: Path
-    names: Sequence[str]
     places: Sequence[tuple[_Part, int]]  # of each image: its part, and the row there
 
     def stamp(self, position: int) -> Stamp:

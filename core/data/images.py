@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 import zlib
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ class Form:
     @property
     def bytes(self) -> int:
         """Bytes that one image takes."""
-        return self.size[0] * self.size[1] * self.channels
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""Index encoded images: hash, size, channels and damage of each, read once and then kept in the cache.
+"""Image files: where the bytes of encoded images come from, and an index of what they are, kept in the cache.
 
-An image is read again where its stamp (size and time of change) differs. Files of the cache are named by a hash of the
-data's path and hold no names of images: they must not tell of images that someone asked to forget.
+The index holds hash, size, channels and damage of each image, which is read again where its stamp (size and time of
+change) differs. Files of the cache are named by a hash of the data's path and hold no names of images: they must not
+tell of images that someone asked to forget.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
 import time
 import warnings
 from collections import Counter
@@ -23,8 +25,7 @@ import numpy as np
 from PIL import Image
 
 from core.data.dataset import hash_each
-from core.data.files import ImageFiles, stamps
-from core.data.images import LOOK, look, reason_of
+from core.data.images import LOOK, CannotReadError, look, reason_of
 from core.events import Tell
 from core.files import cache_home, write_atomic
 
@@ -36,6 +37,11 @@ _SETTLED = 5 * 10**9  # nanoseconds; the coarsest file systems count in twos
 _NUMBER = np.dtype("<i8")
 _COLUMNS = ("keys", "sizes", "times", "heights", "widths", "grey")
 _ROW = np.dtype([*((name, _NUMBER) for name in _COLUMNS), ("digests", np.uint8, 32)])
+
+_MAX_FILE_BYTES = 512 * 2**20
+
+Stamp = tuple[int, int]  # size in bytes, time of change in nanoseconds
+NO_STAMP: Stamp = (-1, -1)
 
 Memory = TypeVar("Memory", bound=msgspec.Struct)
 Result = TypeVar("Result")
@@ -56,12 +62,63 @@ class _Remembered(msgspec.Struct, forbid_unknown_fields=True):
     listing: str = ""  # hash of all names, where these are the keys of all of them
 
     def rows(self) -> np.ndarray:
-        """Return the columns as rows (n,) of _ROW; raises ValueError where they do not fit together."""
-        rows = np.zeros(len(self.keys) // _NUMBER.itemsize, _ROW)
-        for name in _COLUMNS:
-            rows[name] = np.frombuffer(getattr(self, name), _NUMBER, len(rows))
-        rows["digests"] = np.frombuffer(bytes.fromhex(self.digests), np.uint8).reshape(len(rows), 32)
+        """Return the columns as rows (n,) of _ROW: none where they do not fit together or are of another version."""
+        rows = np.zeros(len(self.keys) // _NUMBER.itemsize if self.look == LOOK else 0, _ROW)
+        try:
+            for name in _COLUMNS:
+                rows[name] = np.frombuffer(getattr(self, name), _NUMBER, len(rows))
+            rows["digests"] = np.frombuffer(bytes.fromhex(self.digests), np.uint8).reshape(len(rows), 32)
+        except ValueError:
+            return rows[:0]
         return rows
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """A list of encoded images. `stamp` and `read` may be called from several threads at once.
+
+    root: the folder names are relative to; names: of each image, no name twice.
+    """
+
+    root: Path
+    names: Sequence[str]
+
+    def stamp(self, position: int) -> Stamp:
+        """Return size and time of change; raises CannotReadError or OSError where the image cannot be read."""
+        raise NotImplementedError
+
+    def read(self, position: int) -> bytes:
+        """Return the bytes of one encoded image; raises CannotReadError or OSError."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class FolderFiles(ImageFiles):
+    """Files below a folder, by relative name; a name may also be a whole path."""
+
+    def stamp(self, position: int) -> Stamp:
+        """Return size and time of change of a regular file that is neither empty nor too large."""
+        status = os.stat(self._path(position))  # noqa: PTH116  (a Path a file takes longer than the call)
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            raise CannotReadError("not a file")
+        return checked_size(status.st_size), status.st_mtime_ns
+
+    def read(self, position: int) -> bytes:
+        """Return the bytes of one file."""
+        with open(self._path(position), "rb") as file:  # noqa: PTH123  (as above)
+            return file.read()
+
+    def _path(self, position: int) -> str:
+        return os.path.join(self.root, self.names[position])  # noqa: PTH118  (as above)
+
+
+def checked_size(size: int) -> int:
+    """Return the size of an encoded image in bytes; raises CannotReadError where it is 0 or too large."""
+    if not size:
+        raise CannotReadError("the file is empty")
+    if size > _MAX_FILE_BYTES:
+        raise CannotReadError("the file is too large")
+    return size
 
 
 @dataclass(eq=False)
@@ -100,6 +157,37 @@ class FileIndex:
         changed = stamp != (row["sizes"], row["times"]) and hashlib.sha256(data).digest() != row["digests"].tobytes()
         return data, changed
 
+    def stamp(self, block: range) -> dict[int, str]:
+        """Enter sizes and times of the images `block`; return the faults of those that are not there, by position."""
+        stamps: list[Stamp] = []
+        faults: dict[int, str] = {}
+        for position in block:
+            try:
+                stamps.append(self.files.stamp(position))
+            except Exception as error:  # a reason to leave the image out, never to stop
+                stamps.append(NO_STAMP)
+                faults[position] = reason_of(error)
+        rows = self.rows[block.start : block.stop]
+        rows["sizes"], rows["times"] = np.array(stamps, dtype=np.int64).T
+        return faults
+
+    def look(self, position: int) -> tuple[str, bool]:
+        """Read one image and fill its row; return the fault, "" for none, and whether to keep what was found.
+
+        It is not kept where a file cannot be opened, which may be otherwise tomorrow.
+        """
+        try:
+            data = self.files.read(position)
+        except Exception as error:  # a reason to leave the image out, never to stop
+            return reason_of(error), False
+        row = self.rows[position : position + 1]
+        row["digests"] = np.frombuffer(hashlib.sha256(data).digest(), dtype=np.uint8)
+        header = look(data)
+        if header.size is not None:
+            row["heights"], row["widths"] = header.size
+            row["grey"] = header.grey
+        return header.fault, True
+
     def common_size(self) -> tuple[int, int]:
         """Return the most common (H, W); among equals the largest, so that the order of files is no matter."""
         rows = self.rows[self.rows["heights"] > 0]
@@ -117,61 +205,54 @@ def open_index(files: ImageFiles, report: Tell) -> FileIndex:
     Reports "Looking at images" and raises StoppedError where cancelled; what was read until then is kept in the cache.
     A cache that cannot be read or written costs time, nothing else.
     """
-    path = cache_file(files.root, FILES)
-    memory = recall(path, _Remembered)
-    try:
-        old = memory.rows() if memory.look == LOOK else np.zeros(0, _ROW)
-    except ValueError:
-        memory, old = _Remembered(), np.zeros(0, _ROW)
+    memory = recall(files.root, FILES, _Remembered)
+    old = memory.rows()
     listing = _listing(files.names)
     index = FileIndex(files, np.zeros(len(files.names), _ROW))
     same_names = memory.listing == listing and len(old) == len(index)
     index.rows["keys"] = old["keys"] if same_names else _keys(files.names)
-    with quiet(), workers() as pool:
-        _stamp(index, pool, report)
-        known = _recall_rows(index, old, memory.faults)
-        missing = np.flatnonzero(~known)
-        try:
-            for block, results in in_blocks(pool, "Looking at images", missing, _looker(index), report):
-                for position, (fault, lasting) in zip(block, results, strict=True):
-                    known[position] = lasting
-                    if fault:
-                        index.faults[position] = fault
-        finally:
-            unlisted = len(old) == len(index) and not same_names
-            if unlisted or len(missing) or len(old) != np.count_nonzero(index.rows["times"] >= 0):  # new, changed, gone
-                _save(index, path, known, listing)
+    size = 16 * CHUNK
+    blocks = [range(first, min(first + size, len(index))) for first in range(0, len(index), size)]
+    with workers() as pool:
+        for block, faults in zip(blocks, pool.map(index.stamp, blocks), strict=True):
+            report("Looking for changes", block.start, len(index))
+            index.faults.update(faults)
+    known = _recall_rows(index, old, memory.faults)
+    missing = np.flatnonzero(~known)
+    try:
+        for position, (fault, lasting) in in_parallel("Looking at images", missing, index.look, report):
+            known[position] = lasting
+            if fault:
+                index.faults[position] = fault
+    finally:
+        unlisted = len(old) == len(index) and not same_names
+        if unlisted or len(missing) or len(old) != np.count_nonzero(index.rows["times"] >= 0):  # new, changed, gone
+            _save(index, known, listing)
     return index
 
 
-def cache_file(path: Path, ending: str) -> Path | None:
-    """Return the file of the cache about the data at `path`; None where this user has no home folder."""
-    try:
-        return cache_home() / FOLDER / f"{hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:32]}{ending}"
-    except RuntimeError:  # nobody's home
-        return None
+def cache_file(path: Path, ending: str) -> Path:
+    """Return the file of the cache about the data at `path`; raises RuntimeError where this user has no home folder."""
+    return cache_home() / FOLDER / f"{hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:32]}{ending}"
 
 
 def cache_files(path: Path) -> tuple[Path, ...]:
     """Return the files of the cache about data opened as `path`; images of a table or a shard count by its folder."""
     root = path.parent if path.is_file() else path
-    files = (cache_file(root, FILES), cache_file(path, SHARDS))
-    return tuple(file for file in files if file is not None)
+    return cache_file(root, FILES), cache_file(path, SHARDS)
 
 
-def recall(path: Path | None, kind: type[Memory]) -> Memory:
-    """Return what a file of the cache holds; an empty `kind` where it is missing or damaged."""
-    if path is not None:
-        with contextlib.suppress(OSError, ValueError):  # nothing yet, or damaged: written anew
-            return msgspec.json.decode(path.read_bytes(), type=kind)
+def recall(path: Path, ending: str, kind: type[Memory]) -> Memory:
+    """Return what the cache holds about the data at `path`; an empty `kind` where that is missing or damaged."""
+    with contextlib.suppress(OSError, ValueError, RuntimeError):  # nothing yet, damaged, or nobody's home: made anew
+        return msgspec.json.decode(cache_file(path, ending).read_bytes(), type=kind)
     return kind()
 
 
-def remember(path: Path | None, memory: msgspec.Struct) -> None:
-    """Write a file of the cache; failing to costs time at the next opening, nothing else."""
-    if path is not None:
-        with contextlib.suppress(OSError):
-            write_atomic(path, msgspec.json.encode(memory))
+def remember(path: Path, ending: str, memory: msgspec.Struct) -> None:
+    """Write what is found about the data at `path`; failing to costs time at the next opening, nothing else."""
+    with contextlib.suppress(OSError, RuntimeError):
+        write_atomic(cache_file(path, ending), msgspec.json.encode(memory))
 
 
 def is_settled(times: np.ndarray) -> np.ndarray:
@@ -185,26 +266,23 @@ def workers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(8, os.cpu_count() or 1))
 
 
-def in_blocks(
-    pool: ThreadPoolExecutor, what: str, positions: np.ndarray, work: Callable[[int], Result], report: Tell
-) -> Iterator[tuple[list[int], list[Result]]]:
-    """Do `work` for `positions` (n,) in blocks: report, run a block in `pool`, yield its positions and results."""
-    for start in range(0, len(positions), CHUNK):
-        report(what, start, len(positions))
-        block = positions[start : start + CHUNK].tolist()
-        yield block, list(pool.map(work, block))
+def in_parallel(
+    what: str, positions: np.ndarray, work: Callable[[int], Result], report: Tell
+) -> Iterator[tuple[int, Result]]:
+    """Do `work` for `positions` (n,) in threads and yield each with its result, in order; report from block to block.
 
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep Pillow's warnings from the terminal: its limit of pixels is a fault here, damaged metadata no matter."""
-    with warnings.catch_warnings():
+    Pillow's warnings stay away from the terminal: its limit of pixels is a fault here, damaged metadata no matter.
+    """
+    with warnings.catch_warnings(), workers() as pool:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         warnings.simplefilter("ignore", UserWarning)
-        yield
+        for start in range(0, len(positions), CHUNK):
+            report(what, start, len(positions))
+            block = positions[start : start + CHUNK].tolist()
+            yield from zip(block, list(pool.map(work, block)), strict=True)
 
 
-def _save(index: FileIndex, path: Path | None, known: np.ndarray, listing: str) -> None:
+def _save(index: FileIndex, known: np.ndarray, listing: str) -> None:
     """Write the rows that are `known` (n,) bool and settled to the cache."""
     times = index.rows["times"]
     positions = np.flatnonzero((times >= 0) & is_settled(times) & known)
@@ -213,7 +291,8 @@ def _save(index: FileIndex, path: Path | None, known: np.ndarray, listing: str) 
     faults = {row: index.faults[place] for row, place in enumerate(positions.tolist()) if place in index.faults}
     whole = listing if len(rows) == len(index) else ""
     digests = rows["digests"].tobytes().hex()
-    remember(path, _Remembered(**columns, digests=digests, faults=faults, look=LOOK, listing=whole))
+    memory = _Remembered(**columns, digests=digests, faults=faults, look=LOOK, listing=whole)
+    remember(index.files.root, FILES, memory)
 
 
 def _listing(names: Sequence[str]) -> str:
@@ -223,18 +302,6 @@ def _listing(names: Sequence[str]) -> str:
 
 def _keys(names: Sequence[str]) -> np.ndarray:
     return hash_each(name.encode("utf-8", "surrogateescape") for name in names).view(_NUMBER)
-
-
-def _stamp(index: FileIndex, pool: ThreadPoolExecutor, report: Tell) -> None:
-    """Enter sizes and times; images that are not there get a negative time and a fault."""
-    size = 16 * CHUNK
-    blocks = [range(first, min(first + size, len(index))) for first in range(0, len(index), size)]
-    results = pool.map(lambda block: stamps(index.files, block), blocks)
-    for block, (stamped, errors) in zip(blocks, results, strict=True):
-        report("Looking for changes", block.start, len(index))
-        rows = index.rows[block.start : block.stop]
-        rows["sizes"], rows["times"] = np.array(stamped, dtype=np.int64).T
-        index.faults.update({position: reason_of(error) for position, error in errors.items()})
 
 
 def _recall_rows(index: FileIndex, old: np.ndarray, old_faults: dict[int, str]) -> np.ndarray:
@@ -251,25 +318,3 @@ def _recall_rows(index: FileIndex, old: np.ndarray, old_faults: dict[int, str]) 
     known = rows["times"] < 0
     known[positions] = True
     return known
-
-
-def _looker(index: FileIndex) -> Callable[[int], tuple[str, bool]]:
-    """Return a function that reads one image and fills its row.
-
-    It returns the fault, "" for none, and whether to keep the row: a file that cannot be opened may open tomorrow.
-    """
-
-    def work(position: int) -> tuple[str, bool]:
-        try:
-            data = index.files.read(position)
-        except Exception as error:  # a reason to leave the image out, never to stop
-            return reason_of(error), False
-        row = index.rows[position : position + 1]
-        row["digests"] = np.frombuffer(hashlib.sha256(data).digest(), dtype=np.uint8)
-        header = look(data)
-        if header.size is not None:
-            row["heights"], row["widths"] = header.size
-            row["grey"] = header.grey
-        return header.fault, True
-
-    return work

@@ -14,7 +14,7 @@ import numpy as np
 from core.data.arrays import IDX_FILES, assemble, find_idx, load_idx
 from core.data.dataset import ImageSet, Loaded
 from core.data.download import RemoteFile, fetch
-from core.data.files import FolderFiles
+from core.data.index import FolderFiles
 from core.data.reading import DecodeOptions, Listing, load_listing
 from core.data.splits import set_aside
 from core.errors import InputError, NotFoundError

@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from core.data.dataset import ImageSet, Loaded, Unreadable
-from core.data.decoded_cache import gigabytes
-from core.data.files import ImageFiles
+from core.data.decoded_cache import stated_bytes
 from core.data.images import CannotReadError, Form, decode_into, look, reason_of
-from core.data.index import CHUNK, FileIndex, in_blocks, open_index, quiet, workers
+from core.data.index import CHUNK, FileIndex, ImageFiles, in_parallel, open_index
 from core.data.streamed import ImageStream, StreamedImages
 from core.errors import InputError, NoTestPartError
 from core.events import Tell
@@ -82,7 +80,7 @@ def load_listing(listing: Listing, options: DecodeOptions, report: Tell, *, need
     `needs_test`, NoTestPartError before any image is read where the listing has no test images.
     """
     if needs_test and listing.border == len(listing.labels):
-        raise no_test_part(listing.title, np.bincount(listing.labels, minlength=len(listing.classes)).tolist())
+        raise no_test_part(listing.title, listing.labels)
     files = listing.files
     index = open_index(files, report)
     form = _form(index, options)
@@ -113,12 +111,12 @@ def load_listing(listing: Listing, options: DecodeOptions, report: Tell, *, need
     )
 
 
-def no_test_part(title: str, class_counts: Iterable[int]) -> NoTestPartError:
-    """Build the error for data without test images."""
+def no_test_part(title: str, labels: np.ndarray) -> NoTestPartError:
+    """Build the error for data whose images, with `labels` (n,), are all for training."""
     return NoTestPartError(
         f"{title} has no test images",
         "Set some aside with --test-fraction, for example --test-fraction 0.1",
-        class_counts,
+        np.bincount(labels).tolist(),
     )
 
 
@@ -133,11 +131,8 @@ def memory_budget() -> float:
     As the variable UNLEARN_STUDIO_MEMORY says, in GB, else half of what is free. Raises ParameterError where the
     variable is no number.
     """
-    stated = gigabytes(BUDGET_VARIABLE)
-    if stated is not None:
-        return stated
     free = _free_memory()
-    return float("inf") if free is None else free * _BUDGET_SHARE
+    return stated_bytes(BUDGET_VARIABLE, float("inf") if free is None else free * _BUDGET_SHARE)
 
 
 def _form(index: FileIndex, options: DecodeOptions) -> Form:
@@ -177,9 +172,9 @@ def _decode_all(index: FileIndex, form: Form, report: Tell) -> tuple[np.ndarray,
             black[position] = fault
         return ""
 
-    with quiet(), workers() as pool:
-        for block, faults in in_blocks(pool, "Reading images", np.arange(len(wanted)), work, report):
-            index.faults.update({int(wanted[row]): fault for row, fault in zip(block, faults, strict=True) if fault})
+    for row, fault in in_parallel("Reading images", np.arange(len(wanted)), work, report):
+        if fault:
+            index.faults[int(wanted[row])] = fault
     report("Reading images", len(wanted), len(wanted))
     kept = index.kept
     if len(kept) < len(wanted):

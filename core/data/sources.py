@@ -241,7 +241,7 @@ def _with_test(loaded: Loaded, fraction: float | None) -> tuple[ImageSet, ImageS
     if loaded.test is not None:
         return loaded.train, loaded.test, OWN
     if fraction is None:
-        raise no_test_part(loaded.title, np.bincount(loaded.train.labels).tolist())
+        raise no_test_part(loaded.title, loaded.train.labels.numpy())
     train, test = set_aside(loaded.train, fraction)
     if not len(test):
         raise InputError(f"{loaded.title} has one image a class, too few to set any aside")

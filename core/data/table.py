@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from core.data.files import FolderFiles
 from core.data.images import SUFFIXES, suffix_of
+from core.data.index import FolderFiles
 from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
 from core.errors import InputError
 from core.files import read_text

@@ -21,9 +21,8 @@ import numpy as np
 
 from core.data.classes import check_labels, read_class_names
 from core.data.dataset import Unreadable
-from core.data.files import NO_STAMP, Stamp, checked_size
 from core.data.images import FOREIGN, FOREIGN_SUFFIXES, SUFFIXES, CannotReadError, suffix_of
-from core.data.index import SHARDS, cache_file, is_settled, recall, remember
+from core.data.index import NO_STAMP, SHARDS, ImageFiles, Stamp, checked_size, is_settled, recall, remember
 from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
 from core.errors import InputError
 from core.events import Tell
@@ -38,11 +37,9 @@ _HINT = "A shard holds KEY.jpg (or .png, ...) and KEY.cls with the label's numbe
 
 
 @dataclass(frozen=True)
-class TarFiles:
+class TarFiles(ImageFiles):
     """Images inside uncompressed tar files, read where they lie. Names start with the shard's."""
 
-    root: Path
-    names: Sequence[str]
     shards: Sequence[Path]  # one an image
     spans: np.ndarray  # (n, 2) int64: where an image starts in its shard, and its bytes
 
@@ -119,8 +116,7 @@ def list_shards(shards: Parts, report: Tell) -> Listing:
 
     Raises InputError where no image has a label, or labels are not 0 .. K-1; what is damaged is left out.
     """
-    path = cache_file(shards.path, SHARDS)
-    old = recall(path, _Remembered)
+    old = recall(shards.path, SHARDS, _Remembered)
     old_shards = old.shards if old.version == _VERSION else {}
     new_shards: dict[str, _Shard] = {}
     root = shards.path.parent if shards.path.is_file() else shards.path
@@ -143,7 +139,7 @@ def list_shards(shards: Parts, report: Tell) -> Listing:
             left_out += [Unreadable(f"{where}/{name}" if name else where, why) for name, why in content.left_out]
     finally:
         if new_shards != old_shards:
-            remember(path, _Remembered(_VERSION, new_shards))
+            remember(shards.path, SHARDS, _Remembered(_VERSION, new_shards))
     title = every[0].stem if len(every) == 1 else root.name
     border = sum(map(len, places[: len(shards.train)]))
     if not border:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.data.files import FolderFiles
 from core.data.images import Form, Header, decode, look, reason_of
+from core.data.index import FolderFiles
 from core.data.reading import DecodeOptions, Listing, load_listing
 from core.errors import InputError, StoppedError
 from core.events import untold

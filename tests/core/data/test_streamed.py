@@ -12,8 +12,8 @@ from PIL import Image
 from core.data import index, reading
 from core.data.batches import Augmentation, ImageStore, Order
 from core.data.decoded_cache import DecodedCache
-from core.data.files import NO_STAMP, FolderFiles, stamps
 from core.data.images import CannotReadError, Form, decode_into, look, reason_of
+from core.data.index import NO_STAMP, FolderFiles
 from core.data.preprocessing import Preprocessing
 from core.data.sources import open_dataset
 from core.data.splits import evaluation_half
@@ -431,13 +431,15 @@ def test_stamps_of_many_files_are_those_of_each(tmp_path):
     elsewhere.parent.mkdir()
     elsewhere.write_bytes(b"abcd")
     files = FolderFiles(tmp_path, ["a.png", "empty.png", "folder.png", "missing.png", str(elsewhere)])
-    stamped, errors = stamps(files, range(5))
-    assert stamped == [files.stamp(0), NO_STAMP, NO_STAMP, NO_STAMP, files.stamp(4)] and stamped[4][0] == 4
-    assert sorted(errors) == [1, 2, 3]
-    for position, error in errors.items():
+    stamped = index.FileIndex(files, np.zeros(5, index._ROW))
+    faults = stamped.stamp(range(5))
+    stamps = [tuple(stamp) for stamp in stamped.rows[["sizes", "times"]].tolist()]
+    assert stamps == [files.stamp(0), NO_STAMP, NO_STAMP, NO_STAMP, files.stamp(4)] and stamps[4][0] == 4
+    assert sorted(faults) == [1, 2, 3]
+    for position, fault in faults.items():
         with pytest.raises((CannotReadError, FileNotFoundError)) as raised:
             files.stamp(position)
-        assert reason_of(error) == reason_of(raised.value)
+        assert fault == reason_of(raised.value)
 
 
 def test_a_cancelled_index_goes_on_where_it_was(toy_folder, monkeypatch):
@@ -467,7 +469,7 @@ def test_faults_are_remembered_but_not_that_a_file_could_not_be_read(toy_folder,
         return read(files, position)
 
     with monkeypatch.context() as patch:
-        patch.setattr("core.data.files.FolderFiles.read", refuse)
+        patch.setattr("core.data.index.FolderFiles.read", refuse)
         found = open_dataset(str(toy_folder), memory_budget=0).unreadable
         assert [(u.path, u.reason) for u in found][1] == ("train/c0/004.png", "Permission denied")
     looked = []
