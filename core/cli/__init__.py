@@ -33,35 +33,36 @@ COMMANDS = {
         "batch", "Run several forget sets, methods and seeds from a TOML file. Finished runs are skipped."
     ),
     "evaluate": Command(
-        "evaluate", "Measure one model. Accuracies, and with a forget set what its features still hold of it."
+        "checking", "Measure one model. Accuracies, and with a forget set what its features still hold of it."
     ),
-    "verify": Command("verify", "Check a run against retrained models and a head-only edit, and write the report."),
+    "verify": Command("checking", "Check a run against retrained models and a head-only edit, and write the report."),
     "compare": Command(
-        "compare", "Set runs side by side. Measures, gaps closed, means over seeds, and how their settings differ."
+        "checking", "Set runs side by side. Measures, gaps closed, means over seeds, and how their settings differ."
     ),
     "verify-report": Command(
-        "verify", "Compute the hashes that a report names again. A file that was changed or is missing is named."
+        "checking", "Compute the hashes that a report names again. A file that was changed or is missing is named."
     ),
     "export": Command(
-        "export",
+        "files",
         "Write a run's model, or a model file, in the form it came in or another. It is read back and compared.",
     ),
     "inspect": Command(
-        "inspect",
+        "files",
         "Say what a file or folder is: model, data set, run, forget list, report or batch file. With a forget set, "
         "list what lies near it in the data.",
     ),
     "resume": Command("running", "Go on with an interrupted run. It ends as if it had not been interrupted."),
-    "runs": Command("runs", "List the runs of a folder: state, method, forget set, accuracies."),
+    "runs": Command("listing", "List the runs of a folder: state, method, forget set, accuracies."),
     "kept": Command(
-        "runs", "List what this machine still keeps of a run's forget images, and remove it. The model stays as it is."
+        "listing",
+        "List what this machine still keeps of a run's forget images, and remove it. The model stays as it is.",
     ),
-    "methods": Command("catalogue", "List the methods. With a NAME, show its parameters and presets."),
+    "methods": Command("listing", "List the methods. With a NAME, show its parameters and presets."),
     "datasets": Command(
-        "catalogue", "List the data sets known by name. Your own images are named by path instead."
+        "listing", "List the data sets known by name. Your own images are named by path instead."
     ),
     "architectures": Command(
-        "catalogue", "List the architectures known by name. Your own is given as FILE.py:FACTORY."
+        "listing", "List the architectures known by name. Your own is given as FILE.py:FACTORY."
     ),
     "example": Command("running", "Run the bundled example without a window: a network forgets a handwritten digit."),
 }

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.cli import options
 from core.cli.options import path
-from core.cli.output import Screen, facts, shown, table
-from core.cli.progress import Loading, RunProgress
+from core.cli.output import Loading, RunProgress, Screen, facts, shown, table
 from core.cli.running import stop_on_interrupt
 from core.verify.numbers import DASH, count, duration, percent, plural
 

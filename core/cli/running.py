@@ -1,4 +1,4 @@
-"""The commands that make a run or go on with one: `train`, `unlearn`, `resume` and `example`; what Ctrl+C does to them.
+"""The commands that make a run or go on with one (`train`, `unlearn`, `resume`, `example`), and what a run came to.
 
 Ctrl+C: the first stops and keeps, the second ends the program at once.
 """
@@ -11,19 +11,21 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.cli import options
-from core.cli.output import Screen, table, wrapped
-from core.cli.progress import Loading, RunProgress
+from core.cli.output import Loading, RunProgress, Screen, facts, shown, table, wrapped
 from core.errors import StoppedError
+from core.job import Job
+from core.runs.folder import CARD, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, RunFolder
+from core.session.library import check_resumable, describe_run, request_lines
 from core.verify.numbers import DASH, count, duration, percent, ratio
+from core.verify.table import MODELS
 
 if TYPE_CHECKING:
     from core.engine.control import Control
-    from core.runs.folder import RunFolder
     from core.selection import Selection
     from core.session.bench import Bench
     from core.session.tuning import Try, Tuning
@@ -60,7 +62,6 @@ def run_train(given: argparse.Namespace, screen: Screen) -> int:
     from core.methods import get_method
     from core.models.architectures import ModelSpec, build_model, get_architecture, is_user_code
     from core.parameters import parse_assignments, resolve
-    from core.runs.folder import RunFolder
     from core.session.jobs import make_train_job
     from core.session.tuning import ready_run
 
@@ -113,7 +114,6 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
     from core.devices import choose_device
     from core.methods import get_method
     from core.parameters import parse_assignments, resolve
-    from core.runs.folder import RunFolder
     from core.session.jobs import make_unlearn_job
     from core.session.tuning import ready_run
 
@@ -200,9 +200,6 @@ def declare_resume(parser: argparse.ArgumentParser) -> None:
 
 def run_resume(given: argparse.Namespace, screen: Screen) -> int:
     """Resume the run; one that has a result is shown and left as it is."""
-    from core.runs.folder import RunFolder
-    from core.session.library import check_resumable
-
     folder = RunFolder.open(given.run)
     if not folder.is_done:
         check_resumable(folder.job())
@@ -224,7 +221,6 @@ def run_example(given: argparse.Namespace, screen: Screen) -> int:
     import datetime
 
     from core.files import runs_home
-    from core.runs.folder import MODEL, MODEL_PT, RunFolder
     from core.session.exporting import read_back_run
     from core.session.jobs import make_unlearn_job
     from core.session.training import open_example
@@ -254,7 +250,6 @@ def run_to_end(folder: RunFolder, control: Control, screen: Screen, bench: Bench
 
     A run that has a result already is shown as it is.
     """
-    from core.cli.summary import result_document, result_text
     from core.events import State
     from core.session.running import run
 
@@ -302,3 +297,114 @@ def _tell(text: str) -> None:
     """Write past Python's buffers: a signal may come in the middle of a write, which must not be entered again."""
     with contextlib.suppress(OSError):
         os.write(2, f"\n{text}\n".encode())
+
+
+# --- what a run came to --------------------------------------------------------------------------------------------
+
+TITLES = MODELS | {"model": "This model"}
+FILES = {"model": MODEL, "model_pt": MODEL_PT, "card": CARD, "report": REPORT_HTML, "report_json": REPORT_JSON}
+
+
+def measures_table(models: Mapping[str, Mapping[str, Any]]) -> str:
+    """Lay out measures of models side by side; a measure that no model has gets no column."""
+    columns = [(title, [text(measures) for measures in models.values()]) for title, text in _COLUMNS]
+    kept = [(title, cells) for title, cells in columns if any(cell != DASH for cell in cells)]
+    names = [TITLES.get(name, name) for name in models]
+    rows = zip(names, *(cells for _, cells in kept), strict=True)
+    return table(["", *(title for title, _ in kept)], rows)
+
+
+def result_text(folder: RunFolder) -> str:
+    """Say what a run with a result came to."""
+    job, report, card = folder.job(), folder.report(), folder.card() or {}
+    blocks = [_headline(folder, job, card)]
+    if report is not None:
+        if job.requests:
+            blocks.append("\n".join(["Requests together:", *request_lines(job)]))
+        models = {name: measures for name, measures in report["models"].items() if measures}
+        blocks += [measures_table(models), *_notes(report)]
+    else:
+        blocks.append(_training_table(job, card.get("measures") or {}))
+    blocks.append(facts(_places(folder)))
+    return "\n\n".join(block for block in blocks if block)
+
+
+def result_document(folder: RunFolder) -> dict[str, Any]:
+    """Return what `result_text` says as plain data; accuracies and ratios are 0..1."""
+    job, report, card = folder.job(), folder.report() or {}, folder.card() or {}
+    described = describe_run(folder)
+    document: dict[str, Any] = {
+        **{key: described[key] for key in ("state", "step", "steps", "preset", "chain", "forget")},
+        "run": str(folder.path),
+        "kind": job.kind,
+        "seconds": (report.get("cost") or card.get("cost") or {}).get("seconds"),
+        "method": job.method,
+        "tuning": job.tuning,
+        "files": {name: str(folder.file(file)) for name, file in FILES.items() if folder.file(file).is_file()},
+    }
+    if report:
+        document |= {key: report.get(key) for key in ("models", "verdict", "unchanged", "warnings")}
+    else:
+        document["measures"] = card.get("measures") or {}
+    return document
+
+
+def _headline(folder: RunFolder, job: Job, card: Mapping[str, Any]) -> str:
+    from core.methods import get_method
+
+    cost, status = card.get("cost") or {}, folder.status()
+    seconds = duration(cost.get("seconds"))
+    if job.kind == "train":
+        without = "" if job.forget.mode == "none" else f" without {job.forget_text}"
+        done, what = "Trained", f"{job.model.architecture} on {job.data.spec}{without}"
+    else:
+        preset = f", preset {job.preset}" if job.preset else ""
+        done, what = "Unlearned", f"{job.forget_text} with {get_method(job.method).title}{preset}"
+    if status.state != "stopped":
+        return f"{done} {what} in {seconds}."
+    steps = f"{count(cost.get('steps'))} of {count(status.steps)}"
+    return f"Stopped at step {steps} after {seconds}: {what}. The model is kept as it was then."
+
+
+def _training_table(job: Job, measures: Mapping[str, Any]) -> str:
+    if job.forget.mode != "none":
+        return measures_table({"model": measures})
+    train, test = (percent(measures.get(name)) for name in ("retain_accuracy", "retain_test_accuracy"))
+    return f"Accuracy: train {train}, test {test}."
+
+
+def _notes(report: Mapping[str, Any]) -> Iterable[str]:
+    if any((m or {}).get("dimensional_alignment") for m in report["models"].values()):
+        yield "DA: dimensional alignment at k directions, which hold that share of the retain energy; not centred."
+    if report.get("warnings"):
+        yield "\n".join(wrapped(f"Warning: {text}") for text in report["warnings"])
+    if sentence := (report.get("verdict") or {}).get("sentence"):
+        yield wrapped(sentence)
+
+
+def _places(folder: RunFolder) -> list[tuple[str, str]]:
+    rows = [("Run folder", shown(folder.path))]
+    labels = {MODEL: "Checkpoint", MODEL_PT: "", CARD: "Model card", REPORT_HTML: "Report"}
+    notes = {MODEL_PT: "  (keys and types of the file that came in)"} if folder.job().model.form else {}
+    for name, label in labels.items():
+        if folder.file(name).is_file():
+            rows.append((label, f"{shown(folder.file(name))}{notes.get(name, '')}"))
+    return rows
+
+
+def _alignment(measures: Mapping[str, Any]) -> str:
+    alignment = measures.get("dimensional_alignment")
+    if not alignment or alignment.get("value") is None:
+        return DASH
+    return f"{ratio(alignment['value'])} (k {alignment['k']}, {percent(alignment.get('energy'))})"
+
+
+_COLUMNS = (
+    ("retain", lambda m: percent(m.get("retain_accuracy"))),
+    ("forget", lambda m: percent(m.get("forget_accuracy"))),
+    ("retain-test", lambda m: percent(m.get("retain_test_accuracy"))),
+    ("forget-test", lambda m: percent(m.get("forget_test_accuracy"))),
+    ("linear probe", lambda m: percent((m.get("probe") or {}).get("forget"))),
+    ("NMI", lambda m: ratio(m.get("nmi"))),
+    ("DA", _alignment),
+)

@@ -1,18 +1,21 @@
-"""The library of runs: what a run folder's files say of its state, forget set, measures and verdict."""
+"""The library of runs: what a run folder's files say of its state, forget set, measures, verdict and report."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.errors import AppError, InputError, MismatchError, NotFoundError
 from core.files import file_sha256
 from core.job import Job
 from core.runs.folder import JOB, RunFolder
 from core.verify.numbers import plural
+
+if TYPE_CHECKING:
+    from core.verify.comparison import Run
 
 MEASURES = ("retain_accuracy", "forget_accuracy", "retain_test_accuracy", "forget_test_accuracy")
 
@@ -87,3 +90,25 @@ def check_resumable(job: Job) -> None:
         raise MismatchError(
             f"{original} was changed since the run began", "Put the original file back to resume, or start a new run"
         )
+
+
+def runs_of(folders: Sequence[RunFolder]) -> list[Run]:
+    """Return the reports and jobs of runs to compare, each under a name of its own.
+
+    Raises InputError for a training, and for a run without a report.
+    """
+    from core.verify.comparison import Run
+
+    runs: list[Run] = []
+    names = [folder.id for folder in folders]
+    for folder in folders:
+        job, report = folder.job(), folder.report()
+        if job.kind != "unlearn":
+            raise InputError(f"{folder.path} trained a model, so there is nothing to compare", "Name runs of `unlearn`")
+        if report is None:
+            raise InputError(f"{folder.path} has no report to compare", "Finish the run, or check it with `verify`")
+        name = folder.id if names.count(folder.id) == 1 else f"{folder.path.resolve().parent.name}/{folder.id}"
+        if any(name == run.name for run in runs):
+            name = str(folder.path)
+        runs.append(Run(name, report, asdict(job)))
+    return runs

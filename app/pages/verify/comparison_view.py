@@ -43,7 +43,7 @@ class Compared:
 
 def read_comparison(folders: Sequence[RunFolder]) -> Compared:
     """Read the runs' reports and jobs; runs in a worker. Raises InputError for a run without a report."""
-    from core.session.comparing import runs_of
+    from core.session.library import runs_of
     from core.verify.comparison import agreement_block, compare, jobs_block
 
     runs = runs_of(folders)

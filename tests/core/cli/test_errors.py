@@ -199,7 +199,7 @@ def test_a_fault_is_one_line_and_a_file_with_the_traceback(cli, monkeypatch):
     def fail(options, screen):
         raise ZeroDivisionError("made for\nthis test")
 
-    monkeypatch.setattr("core.cli.runs.run_runs", fail)
+    monkeypatch.setattr("core.cli.listing.run_runs", fail)
     result = cli("runs")
     assert result.code == 1
     assert "ZeroDivisionError: made for this test" in result.error and "This is a bug" in result.error
@@ -229,7 +229,7 @@ def test_what_the_machine_refuses_is_no_fault_of_the_program(cli, monkeypatch, e
     def fail(options, screen):
         raise error
 
-    monkeypatch.setattr("core.cli.runs.run_runs", fail)
+    monkeypatch.setattr("core.cli.listing.run_runs", fail)
     result = cli("runs")
     assert result.code == code and words in result.error and "bug" not in result.error
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from core.cli.progress import RunProgress
+from core.cli.output import RunProgress
 from core.events import Progress, StepMetrics
 from core.runs.folder import RunFolder
 
@@ -75,9 +75,9 @@ def test_one_before_the_first_step_leaves_nothing(cli, model, tmp_path, during):
 
 
 def test_one_while_data_is_read_leaves_nothing(cli, model, tmp_path, monkeypatch):
-    from core.cli import progress
+    from core.cli import output
 
-    monkeypatch.setattr(progress.Loading, "__call__", lambda *what: interrupt())
+    monkeypatch.setattr(output.Loading, "__call__", lambda *what: interrupt())
     result = cli(*unlearn(model, tmp_path / "u"))
     assert result.code == 5 and "before the run began" in result.error
     assert not (tmp_path / "u").exists()

@@ -18,12 +18,12 @@ def test_main_lists_every_subcommand_that_is_not_hidden(capsys):
 
 
 def test_names_that_are_spelt_out_for_a_quick_start_are_the_real_ones():
-    from core.cli import export, options
+    from core.cli import files, options
     from core.devices import PRECISIONS
     from core.models.formats import FORMATS
 
     assert options.PRECISIONS == PRECISIONS
-    assert export.FORMATS == FORMATS
+    assert files.FORMATS == FORMATS
 
 
 @pytest.mark.parametrize("what", ["methods", "datasets", "architectures"])

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.cli.output import Screen, bytes_text, facts, shorten, table
-from core.cli.progress import Loading, RunProgress
+from core.cli.output import Loading, RunProgress, Screen, bytes_text, facts, shorten, table
 from core.events import AlignmentMeasured, Evaluation, Log, PhaseChanged, Resources, RunStarted, StepMetrics
 
 

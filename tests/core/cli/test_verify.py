@@ -220,4 +220,4 @@ def test_runs_that_cannot_be_compared_say_so(cli, model, run, tmp_path):
     assert not found["comparable"] and found["groups"] == [] and found["agreement"] == {}
     assert cli("compare", run).code == USAGE
     assert cli("compare", run, run).code == USAGE
-    assert "has no report" in cli("compare", run, model).error
+    assert "trained a model, so there is nothing to compare" in cli("compare", run, model).error

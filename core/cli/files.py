@@ -1,6 +1,7 @@
-"""`inspect`: what a file or folder is, and what lies near a forget set in the data.
+"""The commands about files: `export` writes a model in another form, `inspect` says what a file or folder is.
 
-With --forget-class or --forget-samples it lists kept images that show the same picture, and those likely to be damaged.
+With --forget-class or --forget-samples `inspect` lists kept images that show the same picture as forget images, and
+those likely to be damaged.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli import options
-from core.cli.output import Screen, facts, shown, table, wrapped
-from core.cli.progress import Loading
+from core.cli.output import Loading, Screen, bytes_text, facts, shown, table, wrapped
 from core.errors import InputError, UsageError
 from core.verify.numbers import count, percent, plural, ratio
 
@@ -22,9 +22,47 @@ if TYPE_CHECKING:
     from core.session.bench import Bench
     from core.session.near import Near
 
+FORMATS = ("same", "safetensors", "pt", "onnx", "pt2")  # core.models.formats.FORMATS, which a test compares
 _CLASSES, _NEAREST = 5, 8  # rows of the tables
 _SHOWN = 12  # pairs in the table
 _IN_JSON = 1000
+
+
+def declare_export(parser: argparse.ArgumentParser) -> None:
+    """Declare what `export` takes."""
+    parser.add_argument("source", type=options.path, metavar="RUN|MODEL", help="a run folder, or a weights file")
+    group = parser.add_argument_group("result")
+    group.add_argument(
+        "--format", required=True, type=options.one_of(FORMATS), metavar="F",
+        help="same (wrapper, keys and types of the file that came in), safetensors, pt, onnx or pt2",
+    )  # fmt: skip
+    group.add_argument("--out", required=True, type=options.path, metavar="FILE", help="the file to write")
+    group.add_argument("--force", action="store_true", help="replace the file where it exists")
+    group.add_argument("--no-card", action="store_true", help="write no model card beside it")
+    group.add_argument("--report", action="store_true", help="put a copy of the run's report beside it")
+    group.add_argument("--forget-list", action="store_true", help="put a copy of the run's forget list beside it")
+    options.add_architecture(parser.add_argument_group("model"))
+    options.add_trust(parser)
+
+
+def run_export(given: argparse.Namespace, screen: Screen) -> int:
+    """Export to --out."""
+    from core.session.exporting import export
+
+    result = export(
+        given.source, given.format, given.out,
+        options.bench_option(given, Loading(screen)), with_card=not given.no_card, with_report=given.report,
+        with_forget_list=given.forget_list, overwrite=given.force, arch=options.architecture_option(given),
+    )  # fmt: skip
+    screen.end_line()
+    screen.say(result.sentence)
+    for note in result.notes:
+        screen.say(note)
+    rows = [("File", f"{shown(result.path)}  ({bytes_text(result.path.stat().st_size)})"), ("SHA-256", result.sha256)]
+    rows += [("" if index else "Also", shown(path)) for index, path in enumerate(result.also)]
+    screen.say(facts(rows))
+    screen.document(result.as_dict())
+    return 0
 
 
 def declare_inspect(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""`verify`: checks a run against its references and writes the report. `verify-report`: does it still hold."""
+"""The commands that measure models: `verify` and `verify-report`, `compare`, and `evaluate` for a single one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from core.cli import options
-from core.cli.output import Screen, facts, shown, table, wrapped
-from core.cli.running import CHECK, stop_on_interrupt
-from core.cli.summary import measures_table
-from core.errors import RequirementError, StoppedError, UsageError
+from core.cli.output import Loading, RunProgress, Screen, facts, shown, table, wrapped
+from core.cli.running import CHECK, measures_table, stop_on_interrupt
+from core.errors import NotFoundError, RequirementError, StoppedError, UsageError
+from core.files import write_atomic
 from core.runs.folder import REPORT_HTML, REPORT_JSON, RunFolder
 from core.verify.numbers import percent, ratio, whole_percent
 
@@ -59,7 +59,6 @@ def run_verify(given: argparse.Namespace, screen: Screen) -> int:
     paths = [text for text in given.retrained if text != TRAIN]
     if given.seeds is not None and paths and TRAIN not in given.retrained:
         raise UsageError("--seeds counts models to train, and --retrained names models that are there", "Drop one")
-    from core.cli.progress import RunProgress
     from core.engine.control import Interrupted
     from core.session.checking import check
     from core.session.report_files import check_key, sign_report
@@ -82,7 +81,7 @@ def run_verify(given: argparse.Namespace, screen: Screen) -> int:
     screen.end_line()
     screen.say()
     screen.say(_text(folder, report))
-    screen.document({"report": str(folder.file(REPORT_JSON)), "page": str(folder.file(REPORT_HTML)), **report})
+    screen.document({"report": folder.file(REPORT_JSON), "page": folder.file(REPORT_HTML), **report})
     code = report["verdict"]["code"]
     if given.require and code not in RANKS[RANKS.index(given.require) :]:
         raise RequirementError(
@@ -181,8 +180,109 @@ def run_verify_report(given: argparse.Namespace, screen: Screen) -> int:
     if signature is not None:
         whose = f" of {signature.signer}" if signature.signer else "; compare it with the one you know"
         screen.say(f"The report's signature holds: {signature.key}{whose}.")
-    signed = None if signature is None else {"key": signature.key, "signer": signature.signer}
     screen.document({
-        "report": str(report), "files": hashes, "removed": removed, "signature": signed, "valid": True,
+        "report": report, "files": hashes, "removed": removed, "signature": signature, "valid": True,
     })  # fmt: skip
     return 0
+
+
+def declare_compare(parser: argparse.ArgumentParser) -> None:
+    """Declare what `compare` takes."""
+    parser.add_argument(
+        "runs", nargs="+", type=options.path, metavar="RUN", help="folders of finished runs, two or more"
+    )
+    parser.add_argument(
+        "--html", type=options.path, metavar="FILE", help="write the comparison as one self-contained page"
+    )
+
+
+def run_compare(given: argparse.Namespace, screen: Screen) -> int:
+    """Compare the runs' reports."""
+    from core.session.library import runs_of
+    from core.verify.comparison import blocks, compare, render_comparison
+
+    folders = [RunFolder.open(path) for path in given.runs]
+    if len({folder.path.resolve() for folder in folders}) < max(2, len(folders)):
+        raise UsageError("`compare` takes two or more different runs", "Name their folders")
+    comparison = compare(runs_of(folders))
+    for text in comparison["differences"]:
+        screen.notice(f"warning: {text}")
+    for row in comparison["runs"]:
+        code = row["verdict"]["code"] or "not checked"
+        screen.say(f"{row['run']}: {row['title']}, seed {row['seed']}, {code}")
+    for block in blocks(comparison):
+        screen.say(f"\n{block.title}\n")
+        screen.say(table(block.header, block.rows))
+        if block.note:
+            screen.say(wrapped(block.note))
+    if given.html:
+        methods = dict.fromkeys(str(run["title"]) for run in comparison["runs"])
+        title = " and ".join(methods) if len(methods) < 4 else f"{len(methods)} methods"
+        write_atomic(given.html, render_comparison(comparison, title).encode())
+        screen.say(f"\nPage  {shown(given.html)}")
+    screen.document(comparison)
+    return 0
+
+
+def declare_evaluate(parser: argparse.ArgumentParser) -> None:
+    """Declare what `evaluate` takes."""
+    options.add_model(parser)
+    options.add_data(parser)
+    options.add_forget(parser)
+    group = parser.add_argument_group("comparison")
+    group.add_argument(
+        "--reference", action="append", default=[], type=options.named_path, metavar="NAME=PATH",
+        help="a model to compare it with: retrained=PATH, original=PATH; repeatable",
+    )  # fmt: skip
+    options.add_seed(group, "for --forget-random")
+    options.add_machine(parser)
+    options.add_trust(parser)
+
+
+def run_evaluate(given: argparse.Namespace, screen: Screen) -> int:
+    """Measure --model."""
+    options.check_forget_options(given, required=False)
+    references = _references(given.reference)
+    from core.session.checking import evaluate
+
+    bench = options.open_both(given, Loading(screen))
+    selection = options.forget_selection(given, bench.dataset, screen)
+    measures = evaluate(bench, selection, references)
+    screen.end_line()
+    screen.say(_measures_text(measures, bench, selection))
+    screen.document(measures)
+    return 0
+
+
+def _references(given: list[tuple[str, str]]) -> dict[str, Any]:
+    paths: dict[str, Any] = {}
+    for name, text in given:
+        if name in paths:
+            raise UsageError(f"--reference {name} is given twice", "Name the second one retrained-2, for example")
+        path = options.path(text)
+        if not path.exists():
+            raise NotFoundError(f"There is no file or folder {path}", "It is what --reference names")
+        paths[name] = path
+    return paths
+
+
+def _measures_text(measures: dict[str, Any], bench: Any, selection: Any) -> str:
+    title = f"{shown(bench.model.path)} ({bench.model.spec.architecture}) on {bench.dataset.title}"
+    blocks = [f"{title}\n{selection.describe()}" if selection.count else title]
+    blocks.append(measures_table({"model": measures, **measures.get("references", {})}))
+    blocks += [wrapped(f"Warning: {text}") for text in measures.get("warnings", ())]
+    if bench.dataset.test_origin == "set aside":
+        blocks.append("Test images were set aside from the training images: seen before by a model trained on all.")
+    sets = measures.get("distances") or {}
+    if distances := sets.get("forget_test") or sets.get("forget"):
+        names = [key.removeprefix("js_to_") for key in distances if key.startswith("js_to_")]
+        blocks.append(
+            "\n".join(
+                f"On forget images, to {name}: Jensen-Shannon {ratio(distances[f'js_to_{name}'])}, "
+                f"same answer {percent(distances[f'agreement_with_{name}'])}."
+                for name in names
+            )
+        )
+    if sentence := (measures.get("verdict") or {}).get("sentence"):
+        blocks.append(wrapped(sentence))
+    return "\n\n".join(blocks)
