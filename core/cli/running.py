@@ -21,7 +21,7 @@ from core.errors import StoppedError
 from core.job import Job
 from core.runs.folder import CARD, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, RunFolder
 from core.session.library import check_resumable, describe_run, request_lines
-from core.verify.numbers import DASH, count, duration, percent, ratio
+from core.verify.numbers import DASH, count, duration, percent, plural, ratio
 from core.verify.table import MODELS
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _with_earlier(bench: Bench, asked: Selection, screen: Screen) -> Selection:
             screen.notice(warning)
         return asked
     together, before = chain.joined(asked), int(chain.mask.sum())
-    images = f"the {before:,} {'image' if before == 1 else 'images'} it forgot"
+    images = f"the {plural(before, 'image')} it forgot"
     if together.count == before:
         screen.notice(f"This model is the result of an earlier run, and {images} already hold all that is asked for.")
     elif together.count != asked.count:

@@ -59,9 +59,7 @@ class Row:
 class BatchRun:
     """The rows of a batch as it goes; `step` works on one run after the other."""
 
-    def __init__(
-        self, batch: Batch, out: Path, control: Control, bench: Bench | None = None
-    ) -> None:
+    def __init__(self, batch: Batch, out: Path, control: Control, bench: Bench | None = None) -> None:
         """Open model and data on `bench`, which says what is trusted and whom to tell.
 
         Raises their AppErrors, and InputError where `out` is in use for something else.
@@ -79,11 +77,10 @@ class BatchRun:
         folder, planned = RunFolder(self._out / item.name), _planned(item)
         try:
             row = with_result(planned, folder, self._do(item, folder, emit))
-        except AppError as error:
-            row = replace(planned, outcome="failed", error=error.text, exit_code=error.exit_code)
-        except Exception as error:  # a fault in one run must not cost the night's other ones; the run's log has it
-            text = f"{type(error).__name__}: {error}. This is a bug in Unlearn Studio."
-            row = replace(planned, outcome="failed", error=text, exit_code=1)
+        except Exception as error:  # whatever it is, it must not cost the night's other runs; the run's log has it
+            fault = AppError(f"{type(error).__name__}: {error}", "This is a bug in Unlearn Studio")
+            said = error if isinstance(error, AppError) else fault
+            row = replace(planned, outcome="failed", error=said.text, exit_code=said.exit_code)
         self.rows[number] = row
         self.write()
         return row
@@ -111,13 +108,9 @@ class BatchRun:
 
     def exit_code(self) -> int:
         """Return 0 where every run has its result, 5 where it was stopped, else the code of the worst failure."""
-        failed = {row.exit_code for row in self.rows if row.outcome == "failed"}
-        for code in (1, 4, 3, 2):
-            if code in failed:
-                return code
-        if failed or any(row.outcome in ("stopped", "waiting") for row in self.rows):
-            return StoppedError.exit_code
-        return 0
+        without = [row for row in self.rows if row.outcome not in ("finished", "skipped")]
+        codes = {row.exit_code if row.outcome == "failed" else StoppedError.exit_code for row in without}
+        return next((code for code in (1, 4, 3, 2) if code in codes), StoppedError.exit_code if codes else 0)
 
     def _do(self, item: Item, folder: RunFolder, emit: Emit) -> str:
         selection, job = make_item(item, self._bench, self._batch)

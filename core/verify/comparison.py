@@ -149,7 +149,12 @@ def _rows_of(report: Report) -> dict[str, TableRow]:
 
 
 def _values(rows: Mapping[str, TableRow], model: str) -> dict[str, float | None]:
-    return {key: row.values[model] for key, row in rows.items()}
+    """Return a model's value of each measure; what counts something is a whole number, where it is one."""
+    values = {key: (row.values[model], row.unit) for key, row in rows.items()}
+    return {
+        key: int(value) if value is not None and unit == "count" and value.is_integer() else value
+        for key, (value, unit) in values.items()
+    }
 
 
 def _closures(reports: Sequence[Report]) -> dict[str, list[float | None]]:

@@ -198,6 +198,7 @@ def test_runs_side_by_side(cli, model, run, tmp_path):
         assert text in result.out, text
     found = cli("compare", run, *seeds, "--json").document
     assert found["comparable"] and [each["run"] for each in found["runs"]] == ["head-only", "seed-1", "seed-2"]
+    assert all(isinstance(each["measures"]["steps"], int) for each in found["runs"])
     group = next(group for group in found["groups"] if len(group["runs"]) == 2)
     taken = [RunFolder(folder).report()["models"]["unlearned"]["retain_test_accuracy"] for folder in seeds]
     assert group["measures"]["retain_test_accuracy"]["mean"] == pytest.approx(sum(taken) / 2)
