@@ -256,7 +256,7 @@ def _read_back(
             f"Export in another form; the largest difference was {checked.largest_difference:.1e}",
         )
     return ExportResult(
-        path, format, checked.keys, checked.largest_difference, checked.samples, random_samples, file_sha256(path),
+        path, format, checked.keys, checked.largest_difference, len(images), random_samples, file_sha256(path),
         notes=notes,
     )  # fmt: skip
 

@@ -11,10 +11,9 @@ import torch
 from core.data.dataset import Dataset
 from core.data.splits import Splits, stratified
 from core.devices import set_threads
-from core.engine.control import Control
 from core.engine.outputs import FullOutputs
 from core.errors import InputError
-from core.events import Tell
+from core.events import Tell, untold
 from core.job import Job
 from core.metrics.geometry import Projection, turned_projection
 from core.metrics.linear_algebra import one_blas_thread
@@ -26,9 +25,10 @@ from core.session.training import trained_references
 MOST_POINTS = 5000
 """Points of one picture: more hide each other, and a scatter of this size draws in a few milliseconds."""
 LARGEST = 2500  # samples on a map: about ten seconds on one core, and more would not be told apart
-_ROUND = 250  # steps between two looks at `control`; the fewest scikit-learn allows
+_ROUND = 250  # steps between two calls of `progress`; the fewest scikit-learn allows
 _ROUNDS = 3
 _PERPLEXITY = 30.0
+_SEED = 0
 _EXACT_UP_TO = 100  # samples: the approximation gains nothing there
 
 
@@ -159,19 +159,13 @@ def _tensor(classes: tuple[int, ...]) -> torch.Tensor:
 
 
 def tsne_map(
-    compact: np.ndarray,
-    labels: np.ndarray,
-    *,
-    size: int = LARGEST,
-    seed: int = 0,
-    progress: Tell | None = None,
-    control: Control | None = None,
+    compact: np.ndarray, labels: np.ndarray, *, size: int = LARGEST, progress: Tell = untold
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return (m,) int64 ids and their places (m, 2) float32 on a t-SNE map (van der Maaten and Hinton 2008).
 
     compact: (n, d) float features in their leading directions; labels: (n,) int. Where there are more than `size`
     samples, about as many are taken, the same share of every class. `progress(what, done, total)` may raise to
-    interrupt; raises Interrupted where `control` was told to end, ValueError where features are not finite.
+    interrupt; raises ValueError where features are not finite. The same features give the same map.
     """
     from sklearn.manifold import TSNE
 
@@ -179,25 +173,22 @@ def tsne_map(
     if not np.isfinite(compact).all():
         raise ValueError("the features hold values that are not finite")
     everything = torch.arange(len(labels))
-    ids = stratified(torch.from_numpy(np.asarray(labels, dtype=np.int64)), everything, size, seed).numpy()
+    ids = stratified(torch.from_numpy(np.asarray(labels, dtype=np.int64)), everything, size, _SEED).numpy()
     points = np.ascontiguousarray(compact[ids], dtype=np.float32)
     if len(ids) < 3:
         return ids, np.zeros((len(ids), 2), np.float32)
     perplexity = min(_PERPLEXITY, (len(ids) - 1) / 3)
-    places = _start(points, seed)
+    places = _start(points)
     # In rounds, each from where the last one ended, so that it can be interrupted.
     for done in range(_ROUNDS):
-        if control is not None:
-            control.check()
-        if progress is not None:
-            progress("Arranging the map", done, _ROUNDS)
+        progress("Arranging the map", done, _ROUNDS)
         with one_blas_thread():
             arranged = TSNE(
                 init=places,
                 perplexity=perplexity,
                 early_exaggeration=12.0 if done == 0 else 1.0,
                 max_iter=_ROUND,
-                random_state=seed,
+                random_state=_SEED,
                 method="barnes_hut" if len(ids) > _EXACT_UP_TO else "exact",
             ).fit_transform(points)
         if not np.isfinite(arranged).all():
@@ -206,13 +197,13 @@ def tsne_map(
     return ids, places
 
 
-def _start(points: np.ndarray, seed: int) -> np.ndarray:
+def _start(points: np.ndarray) -> np.ndarray:
     """Return where samples begin, (m, 2) float32: their two leading directions, scaled as t-SNE wants it.
 
     Not scikit-learn's own start: that divides by the spread, and a map that starts at NaN ends the whole process.
     The jitter parts samples that are the same.
     """
-    start = np.random.default_rng(seed).normal(scale=1e-6, size=(len(points), 2))
+    start = np.random.default_rng(_SEED).normal(scale=1e-6, size=(len(points), 2))
     width = min(2, points.shape[1])
     spread = float(points[:, :1].std()) or 1.0
     start[:, :width] += 1e-4 * (points[:, :width] / spread)

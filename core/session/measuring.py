@@ -249,11 +249,11 @@ class Measuring:
         say = self.say.of(each.name)
 
         def keep_and_tell(measure: str, depends_on: tuple[str, ...], compute: Callable[[], Found]) -> Found:
-            def told() -> Found:
+            def tell_and_compute() -> Found:
                 say(measure)
                 return compute()
 
-            measures = keep(measure, depends_on, told)
+            measures = keep(measure, depends_on, tell_and_compute)
             if self.taken is not None:
                 self.taken(each.name, measures.values)
             return measures
