@@ -80,7 +80,7 @@ def unchanged_since_start(distances: Mapping[str, Any]) -> Caveat | None:
     return Caveat(
         "unchanged",
         "The model is unchanged since the earlier requests: on the forget set its probabilities differ from those of "
-        f"the model this run started from by {_percent(moved, 2)} on average.",
+        f"the model this run started from by {percent(moved, places=2)} on average.",
     )
 
 
@@ -90,8 +90,8 @@ def _poor_reference(models: Measures) -> Iterator[Caveat]:
         return
     yield Caveat(
         "reference",
-        f"The retrained models did not learn what stays: they are right on {_percent(after)} of its training images, "
-        f"the original on {_percent(before)}. Being close to them says nothing. Train them as the original was "
+        f"The retrained models did not learn what stays: they are right on {percent(after)} of its training images, "
+        f"the original on {percent(before)}. Being close to them says nothing. Train them as the original was "
         "trained, and bring them: with --retrained, or Open one on Verify.",
     )
 
@@ -102,13 +102,13 @@ def _unchanged(models: Measures, splits: Splits, method: Method) -> Iterator[Cav
     moved = _outputs_moved(models)
     if splits.forget_classes:
         before, after = models["original"]["forget_accuracy"], models["unlearned"]["forget_accuracy"]
-        change = f"The model is unchanged: forget accuracy {_percent(before)} before, {_percent(after)} after."
+        change = f"The model is unchanged: forget accuracy {percent(before)} before, {percent(after)} after."
     elif moved == 0:
         change = "The model is unchanged: its outputs on the forget set are the original's."
     else:
         change = (
             "The model is nearly unchanged: on the forget set its probabilities differ from the original's by "
-            f"{_percent(moved or 0.0, 2)} on average."
+            f"{percent(moved or 0.0, places=2)} on average."
         )
     yield Caveat("unchanged", f"{change} {_advice(method)}")
 
@@ -169,10 +169,6 @@ def _outputs_moved(models: Measures) -> float | None:
     """Return how far the unlearned model's probabilities on the forget set are from the original's, 0..1."""
     distances = models["unlearned"].get("distances") or {}
     return (distances.get("forget_test") or distances.get("forget") or {}).get("tv_to_original")
-
-
-def _percent(share: float, digits: int = 1) -> str:
-    return f"{100 * share:.{digits}f} %"
 
 
 # -- the original model: whether its outputs and the classes answer to each other ------------------------------------

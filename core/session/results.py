@@ -83,7 +83,7 @@ def write_card(
     These are taken from `report`, where there is one: that of an unlearned model. The report names the card by its
     hash, so the card is written before the report, and a later check does not change it.
     """
-    measures = report["models"]["unlearned"] if report else suite.output_measures(full.split(splits), full, splits)
+    measures = report["models"]["unlearned"] if report else suite.output_measures(suite.Subject(full, splits))
     write_json(folder.file(CARD), _card(folder, job, dataset, measures, outcome))
     return measures
 

@@ -68,7 +68,7 @@ class Subject:
     @cached_property
     def test(self) -> SetOutputs:
         """Outputs of all unseen images (evaluation half), retain before forget."""
-        return _joined(self.sets["retain_test"], self.sets["forget_test"])
+        return subset(self.full.test, torch.cat([self.splits.retain_test, self.splits.forget_test]))
 
     @property
     def forget_seen(self) -> SetOutputs:
@@ -160,11 +160,10 @@ def head_only(original: FullOutputs, forget_classes: tuple[int, ...]) -> FullOut
 # --- steps ---------------------------------------------------------------------------------------------------------
 
 
-def output_measures(sets: dict[str, SetOutputs], full: FullOutputs, splits: Splits) -> dict[str, Any]:
+def output_measures(subject: Subject) -> dict[str, Any]:
     """Return the accuracies: four sets, macro average, per class on unseen images, and where images go."""
-    unseen = torch.cat([splits.retain_test, splits.forget_test])
-    logits, labels = full.test.logits[unseen], full.test.labels[unseen]
-    retain = sets["retain_test"]
+    sets, splits = subject.sets, subject.splits
+    logits, labels, retain = subject.test.logits, subject.test.labels, sets["retain_test"]
     shares = {name: accuracy(outputs.logits, outputs.labels) for name, outputs in sets.items()}
     return {
         "retain_accuracy": shares["retain_train"],
@@ -180,7 +179,7 @@ def output_measures(sets: dict[str, SetOutputs], full: FullOutputs, splits: Spli
 
 
 def _outputs(subject: Subject) -> Found:
-    values = output_measures(subject.sets, subject.full, subject.splits)
+    values = output_measures(subject)
     samples = {"forget_accuracy": _right(subject.forget_seen)}
     if subject.singles is not None:
         samples["forget_accuracy_single"] = right = _right(subject.singles)
@@ -328,16 +327,6 @@ def _rows(outputs: SetOutputs, ids: Tensor) -> SetOutputs:
     """Return the rows `ids` (n,) int64 of a set's outputs without copying them: `Rows` reads as a tensor does."""
     return SetOutputs(
         cast(Tensor, Rows(outputs.logits, ids)), cast(Tensor, Rows(outputs.features, ids)), outputs.labels[ids]
-    )
-
-
-def _joined(first: SetOutputs, second: SetOutputs) -> SetOutputs:
-    if not len(second):
-        return first
-    return SetOutputs(
-        torch.cat([first.logits, second.logits]),
-        torch.cat([first.features, second.features]),
-        torch.cat([first.labels, second.labels]),
     )
 
 

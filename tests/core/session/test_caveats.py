@@ -48,7 +48,7 @@ def test_retrained_models_that_learnt_nothing_are_no_reference():
     good, poor = {"retain_accuracy": 0.95, "retain_test_accuracy": 0.95}, {"retain_accuracy": 0.34}
     assert "reference" not in found(forget=0.0, before={"retain_accuracy": 1.0}, retrained=good)
     told = found(forget=0.0, before={"retain_accuracy": 1.0}, retrained=poor)["reference"]
-    assert "right on 34.0 % of its training images, the original on 100.0 %" in told.message
+    assert "right on 34.0 % of its training images, the original on 100 %" in told.message
 
 
 def only_test_images(kept: np.ndarray | torch.Tensor):
@@ -64,7 +64,7 @@ def test_a_class_is_unchanged_where_its_accuracy_is():
     told = found(forget=0.996)["unchanged"]
     assert told.level == "warning"
     assert told.message == (
-        "The model is unchanged: forget accuracy 100.0 % before, 99.6 % after. "
+        "The model is unchanged: forget accuracy 100 % before, 99.6 % after. "
         "Try a larger step size, or search for one."
     )
     assert "unchanged" not in found(forget=0.99)

@@ -16,8 +16,7 @@ FORGET = SPLITS.labels == FORGOTTEN
 
 
 def own(full):
-    sets = suite.Subject(full, SPLITS).sets
-    return relations.published_measures(suite.output_measures(sets, full, SPLITS), full, SPLITS, None)
+    return relations.published_measures(suite.output_measures(suite.Subject(full, SPLITS)), full, SPLITS, None)
 
 
 def test_a_models_own_measures_are_those_of_the_sets_they_name():
