@@ -6,7 +6,7 @@ The sentences stand in report.json (`warnings`), in the output of `unlearn`, in 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,11 +178,11 @@ def _outputs_moved(models: Measures) -> float | None:
 class ClassOrder:
     """A better order of classes and how well it does. An order lists, output by output, a class of the data.
 
-    `found` was fitted on one half of the test images; all accuracies are on the other half, 0..1. A class is moved
+    `better` was fitted on one half of the test images; all accuracies are on the other half, 0..1. A class is moved
     where the two orders have another output for it.
     """
 
-    found: tuple[int, ...]
+    better: tuple[int, ...]
     confusion: np.ndarray  # (K, K) int64 of the half that accuracies are on: class of the data (row), output (column)
 
     @property
@@ -193,38 +193,39 @@ class ClassOrder:
     @property
     def accuracy_now(self) -> float:
         """Accuracy in the present order, 0..1."""
-        return self.accuracy_of(tuple(range(len(self.found))))
+        return self.accuracy_of(range(len(self.better)))
 
     @property
-    def accuracy_found(self) -> float:
+    def accuracy_better(self) -> float:
         """Accuracy in the better order, 0..1."""
-        return self.accuracy_of(self.found)
+        return self.accuracy_of(self.better)
 
     @property
     def differs(self) -> bool:
-        """Whether the order found differs from the present one."""
-        return self.found != tuple(range(len(self.found)))
+        """Whether the better order is another than the present one."""
+        return self.better != tuple(range(len(self.better)))
 
     @property
     def offered(self) -> bool:
-        """Whether the order found should be offered.
+        """Whether the better order should be offered.
 
         On images of the moved classes, the present order reaches less than a third of it: two classes of many that
         are taken for each other are as wrong as all of them, but leave the accuracy high.
         """
-        moved = [output for output, label in enumerate(self.found) if output != label]
+        order, present = np.asarray(self.better), np.arange(len(self.better))
+        moved = present[order != present]
         images = int(self.confusion[moved].sum())
         if not images:
             return False
-        now = sum(int(self.confusion[output, output]) for output in moved) / images
-        found = sum(int(self.confusion[self.found[output], output]) for output in moved) / images
-        chance = 1 / len(self.found)
-        beats_guessing = found > chance + _CERTAINTY * math.sqrt(chance * (1 - chance) / images)
-        return beats_guessing and now < OFFERED_BELOW * found
+        now = int(self.confusion[moved, moved].sum()) / images
+        better = int(self.confusion[order[moved], moved].sum()) / images
+        chance = 1 / len(order)
+        beats_guessing = better > chance + _CERTAINTY * math.sqrt(chance * (1 - chance) / images)
+        return beats_guessing and now < OFFERED_BELOW * better
 
-    def accuracy_of(self, order: tuple[int, ...]) -> float:
+    def accuracy_of(self, order: Sequence[int]) -> float:
         """Return the accuracy, 0..1, if the outputs stood for the classes in this order."""
-        right = sum(int(self.confusion[label, output]) for output, label in enumerate(order))
+        right = int(self.confusion[list(order), range(len(order))].sum())
         return right / self.images if self.images else 0.0
 
 
@@ -236,13 +237,13 @@ def doubts_about(original: FullOutputs, dataset: Dataset) -> tuple[Caveat, ...]:
     """
     order = find_class_order(original.test.logits.argmax(dim=1).numpy(), dataset)
     if order is not None and order.offered:
-        names = [dataset.classes[label] for label in order.found]
+        names = [dataset.classes[label] for label in order.better]
         listed = ", ".join(names[:_NAMES_SHOWN]) + (", …" if len(names) > _NAMES_SHOWN else "")
         return (
             Caveat(
                 "order",
                 f"The class order probably differs between model and data, so that the wrong class is forgotten: only "
-                f"{percent(order.accuracy_now)} of test images are right, and {percent(order.accuracy_found)} "
+                f"{percent(order.accuracy_now)} of test images are right, and {percent(order.accuracy_better)} "
                 f"would be if the outputs stood for {listed}. Give the order with --classes, or on the Project page.",
             ),
         )
@@ -278,5 +279,5 @@ def find_class_order(predicted: np.ndarray, dataset: Dataset) -> ClassOrder | No
     confusion = confusion_matrix(answers[judged], labels[judged], classes).numpy()
     # Where several orders fit equally well (outputs that were never given), the present one is kept.
     score = fitted_on.T.astype(np.float64) + np.eye(classes) / (2 * classes)
-    _, found = linear_sum_assignment(score, maximize=True)
-    return ClassOrder(tuple(int(label) for label in found), confusion)
+    _, better = linear_sum_assignment(score, maximize=True)
+    return ClassOrder(tuple(better.tolist()), confusion)

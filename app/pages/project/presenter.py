@@ -252,7 +252,7 @@ class ProjectPresenter(QObject):
         order = self._context.project.evaluation.get("class_order")
         if order is None or not order.offered or self._pair_key() in self._kept_orders:
             return
-        text = ORDER.format(now=fmt.percent(order.accuracy_now), found=fmt.percent(order.accuracy_found))
+        text = ORDER.format(now=fmt.percent(order.accuracy_now), found=fmt.percent(order.accuracy_better))
         self._page.fit_card.banner.show_message(
             text, "caution", [("Use this order", self._use_order), ("Keep mine", self._keep_order)], closable=False
         )
@@ -260,7 +260,7 @@ class ProjectPresenter(QObject):
     def _use_order(self) -> None:
         dataset, order = self._context.project.dataset, self._context.project.evaluation.get("class_order")
         if dataset is not None and order is not None:
-            self._context.opening.set_class_order(tuple(dataset.classes[label] for label in order.found))
+            self._context.opening.set_class_order(tuple(dataset.classes[label] for label in order.better))
 
     def _keep_order(self) -> None:
         self._kept_orders.add(self._pair_key())

@@ -107,7 +107,7 @@ class Questions(QObject):
         dialog = ClassOrderDialog(
             project.dataset.classes,
             model_names=project.opened_model.classes if project.opened_model is not None else None,
-            found=order.found if order is not None and order.differs else None,
+            found=order.better if order is not None and order.differs else None,
             accuracy_of=order.accuracy_of if order is not None else None,
             images=order.images if order is not None else 0,
             read_names=read_class_names,

@@ -162,7 +162,7 @@ def wrong_order(context, open_digits, idle):
 def test_a_better_class_order_is_offered_and_never_applied_unasked(page, context, wrong_order, idle):
     order = context.project.evaluation["class_order"]
     banner = page.fit_card.banner
-    shares = (f"{100 * share:.1f} %" for share in (order.accuracy_now, order.accuracy_found))
+    shares = (f"{100 * share:.1f} %" for share in (order.accuracy_now, order.accuracy_better))
     assert banner.text() == ORDER.format(*shares)
     assert context.project.dataset.classes == tuple("1234567890")
     press(banner, "Use this order")

@@ -31,18 +31,18 @@ def shuffled(dataset, order):
 def test_a_good_order_is_left_alone(predicted, digits):
     order = find_class_order(predicted, digits)
     assert not order.differs and not order.offered
-    assert order.accuracy_now == order.accuracy_found > 0.8
+    assert order.accuracy_now == order.accuracy_better > 0.8
 
 
 def test_a_wrong_order_is_found_and_offered(predicted, digits):
     wrong = (1, 2, 3, 4, 5, 6, 7, 8, 9, 0)
     data = shuffled(digits, wrong)
     order = find_class_order(predicted, data)
-    assert [data.classes[i] for i in order.found] == list(digits.classes)
+    assert [data.classes[i] for i in order.better] == list(digits.classes)
     assert order.offered and order.accuracy_now < 0.1
     judged = evaluation_half(data.test).numpy()
     right = predicted[judged] == digits.test.labels.numpy()[judged]
-    assert order.accuracy_found == pytest.approx(right.mean())
+    assert order.accuracy_better == pytest.approx(right.mean())
     assert order.images == judged.sum()
 
 
@@ -55,7 +55,7 @@ def test_two_classes_that_are_often_confused_are_no_wrong_order():
     confusion = np.array([[40, 60, 0], [55, 45, 0], [0, 0, 100]])
     order = ClassOrder((1, 0, 2), confusion)
     assert order.differs and not order.offered
-    assert (order.accuracy_now, order.accuracy_found, order.images) == (185 / 300, 215 / 300, 300)
+    assert (order.accuracy_now, order.accuracy_better, order.images) == (185 / 300, 215 / 300, 300)
 
 
 @pytest.fixture
