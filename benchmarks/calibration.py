@@ -162,7 +162,7 @@ class Pool:
         """Return a network's measures with its distances to the references, itself left out."""
         import numpy as np
 
-        from core.verify.measure_log import Found
+        from core.verify.measure_log import Measured
 
         pairs = [self._distance(name, other) for other in references if other != name]
         if not pairs:
@@ -172,7 +172,7 @@ class Pool:
         means = {part: {key: float(np.mean([pair.values["distances"][part][key] for pair in pairs]))} for part in sets}
         samples = np.mean([pair.samples["output_distance"] for pair in pairs], axis=0).tolist()
         own = self.measured[name]
-        return Found({**own.values, "distances": means}, {**own.samples, "output_distance": samples})
+        return Measured({**own.values, "distances": means}, {**own.samples, "output_distance": samples})
 
     def _distance(self, one: str, other: str) -> Any:
         from core.verify.relations import Others, distances

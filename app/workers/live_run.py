@@ -30,7 +30,7 @@ from core.events import (
 )
 from core.job import Job
 from core.runs.folder import RunFolder
-from core.verify.measure_log import add_measures
+from core.verify.measure_log import merge
 
 if TYPE_CHECKING:
     from app.workers.run_log import Look
@@ -225,7 +225,7 @@ class LiveRun:
         if isinstance(event, RunStarted) and event.resumed_at is not None:
             self._go_back(event.resumed_at)
         if isinstance(event, MeasureTaken):
-            add_measures(self.taken, event.model, event.values)
+            merge(self.taken.setdefault(event.model, {}), event.values)
             self.taken_count += 1
             return
         if not isinstance(event, Progress):

@@ -9,20 +9,11 @@ from typing import Any
 
 import torch
 
-from core.data.splits import Splits, stratified
+from core.data.splits import Splits
 from core.engine.outputs import FullOutputs, collect
 from core.events import Tell
 from core.verify import relations, suite
-from core.verify.measure_log import Found, Keep, MeasureLog, keep_nothing, merge
-from core.verify.relations import (
-    LAYER_SAMPLES,
-    LayerFeatures,
-    PublishedRow,
-    half_widths,
-    layer_features,
-    layer_geometry,
-    published_rows,
-)
+from core.verify.measure_log import Keep, Measured, MeasureLog, keep_nothing, merge
 from core.verify.relearning import Ground, Network, batches_to_relearn, edited_head, relearning_curve
 from core.verify.verdict import decide
 
@@ -48,7 +39,7 @@ class Measurements:
     models: dict[str, dict[str, Any]]
     retrained: dict[str, dict[str, Any]] = field(default_factory=dict)
     half_widths: dict[str, dict[str, float]] = field(default_factory=dict)  # by model, by measure
-    published: dict[str, PublishedRow] = field(default_factory=dict)
+    published: dict[str, relations.PublishedRow] = field(default_factory=dict)
     suite: str = QUICK
 
 
@@ -98,28 +89,28 @@ class Measuring:
     taken: Taken | None = None
 
     def __post_init__(self) -> None:
-        self.judged = [each for each in (self.original, self.unlearned) if each is not None]
+        self.judged = [model for model in (self.original, self.unlearned) if model is not None]
         if self.original is not None and self.splits.forget_classes:  # the control: its head-only edit
             self.judged.append(_control(self.original, self.ground, self.splits))
         measures = [step.title for step in suite.steps_of(self.which)] + ["distances"]
         measures += ["published"] if self.ground else []
         measures += ["relearning"] if self.which == FULL else []
         last = "relearning, untrained network" if self.which == FULL and self.fresh is not None else ""
-        self.say = Progress(self.tell, [each.name for each in (*self.judged, *self.retrained)], measures, last)
-        self._own: dict[str, Found] = {}  # by model: what was measured of it alone
-        self._layers: dict[str, LayerFeatures] = {}
+        self.say = Progress(self.tell, [model.name for model in (*self.judged, *self.retrained)], measures, last)
+        self._own: dict[str, Measured] = {}  # by model: what was measured of it alone
+        self._layers: dict[str, relations.LayerFeatures] = {}
 
     def run(self) -> Measurements:
         """Measure model after model; the original first, because the others are compared with it."""
         everyone = (*self.judged, *self.retrained)
-        for each in everyone:
-            self._own[each.name] = self._take(each)
-        taken: dict[str, Found] = {}
-        rows: dict[str, PublishedRow] = {}
-        for each in everyone:
-            taken[each.name], rows[each.name] = self._compare(each)
-        retrained = {each.name: taken[each.name] for each in self.retrained}
-        models = {each.name: dict(taken[each.name].values) for each in self.judged}
+        for model in everyone:
+            self._own[model.name] = self._take(model)
+        taken: dict[str, Measured] = {}
+        rows: dict[str, relations.PublishedRow] = {}
+        for model in everyone:
+            taken[model.name], rows[model.name] = self._compare(model)
+        retrained = {model.name: taken[model.name] for model in self.retrained}
+        models = {model.name: dict(taken[model.name].values) for model in self.judged}
         if retrained:
             models["retrained"] = dict(next(iter(retrained.values())).values)
         if self.which == FULL and self.fresh is not None:
@@ -127,55 +118,55 @@ class Measuring:
             models["fresh"] = dict(self._relearning(untrained).values)
         return Measurements(
             models,
-            {name: dict(each.values) for name, each in retrained.items()},
-            {each.name: half_widths(taken[each.name], list(retrained.values())) for each in self.judged},
-            published_rows(rows, list(retrained), bool(self.splits.forget_classes)) if self.ground else {},
+            {name: dict(model.values) for name, model in retrained.items()},
+            {model.name: relations.half_widths(taken[model.name], list(retrained.values())) for model in self.judged},
+            relations.published_rows(rows, list(retrained), bool(self.splits.forget_classes)) if self.ground else {},
             self.which,
         )
 
-    def _take(self, each: Candidate) -> Found:
+    def _take(self, model: Candidate) -> Measured:
         """Take a model's own measures, those of features once for all models whose features are the original's."""
         head, original = None, self.original
-        if self.which == FULL and each.network is not None:
-            weight = each.network().head.weight
+        if self.which == FULL and model.network is not None:
+            weight = model.network().head.weight
             head = weight.detach().flatten(1).cpu() if isinstance(weight, torch.Tensor) else None
-        subject = suite.Subject(each.outputs, self.splits, original.outputs if original else None, head)
+        subject = suite.Subject(model.outputs, self.splits, original.outputs if original else None, head)
         own = self._own.get(original.name) if original else None
         taken_before = (original.outputs, own) if original and own else None
         measures = suite.take(
-            subject, suite=self.which, features_of=taken_before, keep=self._keep(each),
+            subject, suite=self.which, features_of=taken_before, keep=self._keep(model),
             depends_on=self._original_hash,
         )  # fmt: skip
         if self.taken is not None:  # once more as a whole: the control's features are the original's, not taken again
-            self.taken(each.name, measures.values)
+            self.taken(model.name, measures.values)
         return measures
 
-    def _compare(self, each: Candidate) -> tuple[Found, PublishedRow]:
+    def _compare(self, model: Candidate) -> tuple[Measured, relations.PublishedRow]:
         """Compare a model with original and retrained models: all its measures, and its published ones so far."""
-        keep, own = self._keep(each), self._own[each.name]
+        keep, own = self._keep(model), self._own[model.name]
         values, samples = dict(own.values), dict(own.samples)
-        row: PublishedRow = {}
-        others = [other for other in self.retrained if other is not each]
+        row: relations.PublishedRow = {}
+        others = [other for other in self.retrained if other is not model]
         compared = relations.Others(self.original.outputs if self.original else None, [o.outputs for o in others])
         hashes = (*self._original_hash, *(other.sha256 for other in others))
         if hashes:
-            distances = keep("distances", hashes, partial(self._distances, each, compared, others))
+            distances = keep("distances", hashes, partial(self._distances, model, compared, others))
             merge(values, distances.values)
             samples |= distances.samples
-        attackers = [other for other in (*self.retrained, *self.references) if other is not each]
+        attackers = [other for other in (*self.retrained, *self.references) if other is not model]
         if self.which == FULL and attackers:
             used = attackers[: self._attackers()]
-            attack = keep("RMIA", tuple(one.sha256 for one in used), partial(self._rmia, each, used))
+            attack = keep("RMIA", tuple(one.sha256 for one in used), partial(self._rmia, model, used))
             merge(values, attack.values)
         if self.ground is not None:
-            row = dict(keep("published", hashes, partial(self._published, each, compared)).values)
+            row = dict(keep("published", hashes, partial(self._published, model, compared)).values)
         if self.which == FULL:
-            relearn = self._relearning(each)
+            relearn = self._relearning(model)
             values |= relearn.values
             samples |= relearn.samples
-            batches = keep("relearn time", self._original_hash, partial(self._batches, each))
+            batches = keep("relearn time", self._original_hash, partial(self._batches, model))
             row["relearn_batches"] = batches.values["relearn_batches"]
-        return Found(values, samples), row
+        return Measured(values, samples), row
 
     @property
     def _original_hash(self) -> tuple[str, ...]:
@@ -188,32 +179,36 @@ class Measuring:
 
     # -- parts ------------------------------------------------------------------------------------------------------
 
-    def _distances(self, each: Candidate, compared: relations.Others, others: Sequence[Candidate]) -> Found:
-        distances = relations.distances(each.outputs, compared, self.splits)
-        geometry = relations.geometry(each.outputs, compared, self.splits)
-        if self.ground is not None and each.network is not None:
+    def _distances(self, model: Candidate, compared: relations.Others, others: Sequence[Candidate]) -> Measured:
+        distances = relations.distances(model.outputs, compared, self.splits)
+        geometry = relations.geometry(model.outputs, compared, self.splits)
+        if self.ground is not None and model.network is not None:
             original, *retrained = (
                 self._layers_of(one) if one is not None and one.network is not None else None
                 for one in (self.original, *others)
             )
-            geometry["layers"] = layer_geometry(self._layers_of(each), original, [one for one in retrained if one])
-        return Found({**distances.values, "geometry": geometry}, distances.samples)
+            own, others_layers = self._layers_of(model), [layers for layers in retrained if layers]
+            geometry["layers"] = relations.layer_geometry(own, original, others_layers)
+        return Measured({**distances.values, "geometry": geometry}, distances.samples)
 
-    def _layers_of(self, each: Candidate) -> LayerFeatures:
-        if each.name not in self._layers:
-            assert self.ground is not None and each.network is not None
-            ids = torch.nonzero(self.splits.evaluation).flatten()
-            ids = stratified(self.splits.test_labels, ids, LAYER_SAMPLES, seed=0)
-            self._layers[each.name] = layer_features(each.network(), self.ground.test, ids, self.ground.control.check)
-        return self._layers[each.name]
+    def _layers_of(self, model: Candidate) -> relations.LayerFeatures:
+        if model.name not in self._layers:
+            assert self.ground is not None and model.network is not None
+            ground = self.ground
+            self._layers[model.name] = relations.layer_features(
+                model.network(), ground.test, self.splits, ground.control.check
+            )
+        return self._layers[model.name]
 
-    def _rmia(self, each: Candidate, used: Sequence[Candidate]) -> Found:
-        attack = relations.reference_attack(each.outputs, [other.outputs for other in used], self.splits)
-        return Found({"membership": {"rmia": attack}})
+    def _rmia(self, model: Candidate, used: Sequence[Candidate]) -> Measured:
+        attack = relations.reference_attack(model.outputs, [other.outputs for other in used], self.splits)
+        return Measured({"membership": {"rmia": attack}})
 
-    def _published(self, each: Candidate, compared: relations.Others) -> Found:
-        own = relations.published_measures(self._own[each.name].values, each.outputs, self.splits, self._random_logits)
-        return Found({**own, **relations.published_distances(each.outputs, compared.retrained, self.splits)})
+    def _published(self, model: Candidate, compared: relations.Others) -> Measured:
+        own = relations.published_measures(
+            self._own[model.name].values, model.outputs, self.splits, self._random_logits
+        )
+        return Measured({**own, **relations.published_distances(model.outputs, compared.retrained, self.splits)})
 
     @cached_property
     def _random_logits(self) -> torch.Tensor | None:
@@ -223,39 +218,39 @@ class Measuring:
         ids, check = self.splits.forget_train, self.ground.control.check
         return collect(self.fresh(), self.ground.train, ids, tick=lambda done: check()).logits
 
-    def _relearning(self, each: Candidate) -> Found:
-        return self._keep(each)("relearning", self._original_hash, partial(self._relearn, each))
+    def _relearning(self, model: Candidate) -> Measured:
+        return self._keep(model)("relearning", self._original_hash, partial(self._relearn, model))
 
-    def _relearn(self, each: Candidate) -> Found:
-        curve = None if each.network is None or self.ground is None else relearning_curve(each.network, self.ground)
+    def _relearn(self, model: Candidate) -> Measured:
+        curve = None if model.network is None or self.ground is None else relearning_curve(model.network, self.ground)
         if curve is None:
-            return Found({"relearn": None})
+            return Measured({"relearn": None})
         accuracy = self._accuracy_before("forget_test_accuracy")
-        return Found({"relearn": curve.as_dict(accuracy)}, {"relearn": list(curve.recovered)})
+        return Measured({"relearn": curve.as_dict(accuracy)}, {"relearn": list(curve.recovered)})
 
-    def _batches(self, each: Candidate) -> Found:
-        if self.ground is None or each.network is None:
-            return Found({"relearn_batches": None})
+    def _batches(self, model: Candidate) -> Measured:
+        if self.ground is None or model.network is None:
+            return Measured({"relearn_batches": None})
         accuracy = self._accuracy_before("forget_accuracy")
-        return Found({"relearn_batches": batches_to_relearn(each.network, self.ground, accuracy)})
+        return Measured({"relearn_batches": batches_to_relearn(model.network, self.ground, accuracy)})
 
     def _accuracy_before(self, key: str) -> float | None:
         """Return an accuracy of the original, 0..1."""
         return None if self.original is None else self._own[self.original.name].values.get(key)
 
-    def _keep(self, each: Candidate) -> Keep:
+    def _keep(self, model: Candidate) -> Keep:
         """Return what finds a model's finished measures again, and tells of those that have to be taken."""
-        keep = keep_nothing if self.log is None else self.log.of(each.name, each.sha256)
-        say = self.say.of(each.name)
+        keep = keep_nothing if self.log is None else self.log.of(model.name, model.sha256)
+        say = self.say.of(model.name)
 
-        def keep_and_tell(measure: str, depends_on: tuple[str, ...], compute: Callable[[], Found]) -> Found:
-            def tell_and_compute() -> Found:
+        def keep_and_tell(measure: str, depends_on: tuple[str, ...], compute: Callable[[], Measured]) -> Measured:
+            def tell_and_compute() -> Measured:
                 say(measure)
                 return compute()
 
             measures = keep(measure, depends_on, tell_and_compute)
             if self.taken is not None:
-                self.taken(each.name, measures.values)
+                self.taken(model.name, measures.values)
             return measures
 
         return keep_and_tell
@@ -275,13 +270,13 @@ def evaluation(model: Candidate, others: Sequence[Candidate], splits: Splits) ->
     Of `others`, the one named "original" is the original and the rest are retrained models. Their own measures stand
     under `references`; with an original there is a verdict.
     """
-    original = next((each for each in others if each.name == "original"), None)
-    retrained = [each for each in others if each is not original]
+    original = next((candidate for candidate in others if candidate.name == "original"), None)
+    retrained = [candidate for candidate in others if candidate is not original]
     measured = Measuring(original, replace(model, name="unlearned"), retrained, splits).run()
     by_name = {**measured.models, **measured.retrained}
     measures = measured.models["unlearned"]
     if others:
-        measures["references"] = {each.name: by_name[each.name] for each in others}
+        measures["references"] = {candidate.name: by_name[candidate.name] for candidate in others}
     if original is not None:
         models = {**measured.models, "unlearned": measures}
         verdict = decide(models, list(measured.retrained.values()), half_widths=measured.half_widths)

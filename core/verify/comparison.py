@@ -27,9 +27,6 @@ NO_DIFFERENCE = ("app_version", "libraries", "checkpoint_seconds", "monitoring_b
 FEWEST_RUNS = 3
 """Runs that rank agreement needs at least: of two runs any two measures agree or disagree by a coin."""
 
-BY_SEED = ("seed",)
-"""Parts of a job in which runs of one group may differ."""
-
 PLACES = {
     "model.path": "model.sha256",
     "origin.path": "origin.sha256",
@@ -187,8 +184,7 @@ def _run(run: Run, rows: Mapping[str, TableRow]) -> dict[str, Any]:
 def _groups(runs: Sequence[Run], rows: Sequence[Mapping[str, TableRow]]) -> list[dict[str, Any]]:
     by_job: dict[str, list[int]] = {}
     for index, run in enumerate(runs):
-        job = _content({name: value for name, value in _flat(run.job).items() if name.split(".")[0] not in BY_SEED})
-        by_job.setdefault(repr(sorted(job.items())), []).append(index)
+        by_job.setdefault(_settings(run.job), []).append(index)
     groups = []
     for members in by_job.values():
         reports, taken = [runs[i].report for i in members], [rows[i] for i in members]
@@ -243,9 +239,11 @@ def _forgets(job: Mapping[str, Any]) -> str:
     return f"{names or 'single images'}, {forget.get('count')} images"
 
 
-def _content(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out of a flat job the places of what it knows by hash."""
-    return {name: value for name, value in flat.items() if name not in PLACES or not flat.get(PLACES[name])}
+def _settings(job: Mapping[str, Any]) -> str:
+    """Return what a job asked for beside its seed, to be compared; what is known by its hash may lie anywhere."""
+    flat = _flat(job)
+    left_out = {"seed", *(place for place, sha256 in PLACES.items() if flat.get(sha256))}
+    return repr(sorted((name, value) for name, value in flat.items() if name not in left_out))
 
 
 def _flat(value: Any, name: str = "") -> dict[str, Any]:

@@ -28,14 +28,14 @@ JUDGED = ("original", "unlearned", "head_only", "fresh")
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a measure found: values under the contract's keys, and what intervals need of single samples."""
+class Measured:
+    """What came out of a measure: values under the contract's keys, and what intervals need of single samples."""
 
     values: Mapping[str, Any]
     samples: Mapping[str, list[Any]] = field(default_factory=dict)  # by measure key, one entry a sample
 
 
-Keep = Callable[[str, tuple[str, ...], Callable[[], Found]], Found]
+Keep = Callable[[str, tuple[str, ...], Callable[[], Measured]], Measured]
 """Takes a measure's name, the hashes of further models that it depends on, and how to compute it."""
 
 
@@ -46,7 +46,7 @@ def merge(values: dict[str, Any], more: Mapping[str, Any]) -> None:
         values[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
 
 
-def keep_nothing(measure: str, depends_on: tuple[str, ...], compute: Callable[[], Found]) -> Found:
+def keep_nothing(measure: str, depends_on: tuple[str, ...], compute: Callable[[], Measured]) -> Measured:
     """Compute: for a measurement that leaves no trace."""
     return compute()
 
@@ -65,10 +65,10 @@ class MeasureLog:
         that do not belong to one run. `only_kept`: nothing is computed, and what is missing raises NotKeptError.
         """  # noqa: D205
         self._path, self._context, self._shared, self._only_kept = path, context, shared, only_kept
-        self._kept: dict[str, Found] = {}
+        self._kept: dict[str, Measured] = {}
         for record in _records(path):
             if record.get("suite") == SUITE_VERSION and isinstance(record.get("values"), dict):
-                self._kept[str(record.get("key"))] = Found(record["values"], record.get("samples") or {})
+                self._kept[str(record.get("key"))] = Measured(record["values"], record.get("samples") or {})
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -78,7 +78,7 @@ class MeasureLog:
         the run's own.
         """  # noqa: D205
 
-        def keep(measure: str, depends_on: tuple[str, ...], compute: Callable[[], Found]) -> Found:
+        def keep(measure: str, depends_on: tuple[str, ...], compute: Callable[[], Measured]) -> Measured:
             key = self._key(sha256, measure, depends_on)
             if key in self._kept:
                 return self._kept[key]
@@ -96,7 +96,7 @@ class MeasureLog:
                 }  # fmt: skip
                 _share(shared, record)
             self._append({**record, "model": model})
-            self._kept[key] = Found(record["values"], record["samples"])
+            self._kept[key] = Measured(record["values"], record["samples"])
             return self._kept[key]
 
         return keep
@@ -169,8 +169,3 @@ def partial_report(report: Mapping[str, Any], taken: Mapping[str, Mapping[str, A
         "partial": True,
         "verdict": {"code": None, "sentence": "", "damaged": False, "measures": [row.as_dict() for row in rows]},
     }
-
-
-def add_measures(taken: dict[str, dict[str, Any]], model: str, values: Mapping[str, Any]) -> None:
-    """Add measures of a model to those it has in `taken`."""
-    merge(taken.setdefault(model, {}), values)

@@ -27,7 +27,7 @@ from core.metrics.intervals import bootstrap_mean, nmi_difference
 from core.metrics.membership import Z_95, matched_positions, rmia, rmia_dict
 from core.metrics.rows import Rows
 from core.models.tap import TappedModel
-from core.verify.measure_log import Found
+from core.verify.measure_log import Measured
 from core.verify.numbers import mean
 from core.verify.table import catalogue
 
@@ -64,7 +64,7 @@ class Others:
         return {"original": [] if self.original is None else [self.original], "retrained": self.retrained}
 
 
-def distances(model: FullOutputs, others: Others, splits: Splits) -> Found:
+def distances(model: FullOutputs, others: Others, splits: Splits) -> Measured:
     """Return output distances (js, tv) and agreement, to the original and, as means over them, to retrained models.
 
     By set: `forget_test`, unseen images of whole classes; `forget`, training images that go alone (where a whole class
@@ -90,7 +90,7 @@ def distances(model: FullOutputs, others: Others, splits: Splits) -> Found:
             row[f"agreement_with_{reference}"] = fmean(agreement(*pairs[i]) for i in finite)
             if reference == "retrained" and name in keys:
                 samples[keys[name]] = torch.stack([js[i] for i in finite]).mean(0).tolist()
-    return Found({"distances": values}, samples)
+    return Measured({"distances": values}, samples)
 
 
 def geometry(model: FullOutputs, others: Others, splits: Splits) -> dict[str, Any]:
@@ -137,11 +137,14 @@ def _logits(outputs: FullOutputs, ids: Tensor, from_test: bool) -> Tensor:
     return (outputs.test if from_test else outputs.train).logits[ids]
 
 
-def layer_features(tap: TappedModel, store: ImageStore, ids: Tensor, check: Callable[[], None]) -> LayerFeatures:
+def layer_features(
+    tap: TappedModel, store: ImageStore, splits: Splits, check: Callable[[], None]
+) -> LayerFeatures:
     """Return pooled outputs ((n, C_l)) of building blocks by name, in the order data passes them, features last.
 
-    `check` is called between chunks and may raise.
+    Of unseen images of all classes, LAYER_SAMPLES at most. `check` is called between chunks and may raise.
     """
+    ids = stratified(splits.test_labels, torch.nonzero(splits.evaluation).flatten(), LAYER_SAMPLES, seed=0)
     names = [name for name, _ in tap.blocks()]
     shape = (store.raw(ids[:1]).shape[-1], *store.preprocessing.size)
     deep = TappedModel(tap.module, tap.num_classes, len(names), input_shape=shape)
@@ -236,7 +239,7 @@ def published_rows(
 # -- what chance moves ------------------------------------------------------------------------------------------------
 
 
-def half_widths(model: Found, retrained: Sequence[Found]) -> dict[str, float]:
+def half_widths(model: Measured, retrained: Sequence[Measured]) -> dict[str, float]:
     """Return the half-width of the 95 % interval of `model` − mean of `retrained`, by key of the verdict's measure.
 
     All models are measured on the same images, which are resampled together, so that what they share drops out.

@@ -34,7 +34,7 @@ from core.metrics.neighbours import evenly, measure_neighbours, nearest_to
 from core.metrics.probe import linear_probe, measure_class_means, measure_clustering
 from core.metrics.prototype import prototype_attack
 from core.metrics.rows import Rows
-from core.verify.measure_log import Found, Keep, keep_nothing, merge
+from core.verify.measure_log import Keep, Measured, keep_nothing, merge
 
 ATTACK_SAMPLES = 10_000
 """Samples a side of the attack on retain images: its interval is then under a point wide."""
@@ -104,7 +104,7 @@ class Step:
     """One measure: its name in progress lines, and how it is taken. Feature steps depend on features alone."""
 
     title: str
-    take: Callable[[Subject], Found]
+    take: Callable[[Subject], Measured]
     features_only: bool = False
 
 
@@ -112,10 +112,10 @@ def take(
     subject: Subject,
     *,
     suite: str = "quick",
-    features_of: tuple[FullOutputs, Found] | None = None,
+    features_of: tuple[FullOutputs, Measured] | None = None,
     keep: Keep = keep_nothing,
     depends_on: tuple[str, ...] = (),
-) -> Found:
+) -> Measured:
     """Take all steps of a suite ("quick" or "full"). Where the features are bit for bit those of `features_of`, its
     feature measures are the same by definition and are not computed again.
 
@@ -135,7 +135,7 @@ def take(
         original = features_of[1]
         values |= {key: original.values.get(key) for key in FEATURE_KEYS}
         samples |= {key: original.samples[key] for key in FEATURE_KEYS if key in original.samples}
-    return Found(values, samples)
+    return Measured(values, samples)
 
 
 def steps_of(suite: str) -> tuple[Step, ...]:
@@ -178,16 +178,16 @@ def output_measures(subject: Subject) -> dict[str, Any]:
     }
 
 
-def _outputs(subject: Subject) -> Found:
+def _outputs(subject: Subject) -> Measured:
     values = output_measures(subject)
     samples = {"forget_accuracy": _right(subject.forget_seen)}
     if subject.singles is not None:
         samples["forget_accuracy_single"] = right = _right(subject.singles)
         values["forget_single_accuracy"] = sum(right) / len(right)
-    return Found(values, samples)
+    return Measured(values, samples)
 
 
-def _membership(subject: Subject) -> Found:
+def _membership(subject: Subject) -> Measured:
     """Attack the forget set, with unseen images of the same classes as non-members."""
     members = {"population": subject.sets["forget_train"]}
     if subject.singles is not None:
@@ -195,13 +195,13 @@ def _membership(subject: Subject) -> Found:
     pool = torch.nonzero(subject.splits.evaluation).flatten()
     attacks = {name: _attack(subject, outputs, pool) for name, outputs in members.items()}
     keys = {"population": "membership", "population_single": "membership_single"}
-    return Found(
+    return Measured(
         {"membership": {name: attack.as_dict() for name, attack in attacks.items()}},
         {keys[name]: [_rounded(side) for side in attack.placements] for name, attack in attacks.items() if attack.auc},
     )
 
 
-def _over_protection(subject: Subject) -> Found:
+def _over_protection(subject: Subject) -> Measured:
     """Attack retain images: unlearning can expose images that nobody asked to forget."""
     splits = subject.splits
     ids = stratified(splits.labels, splits.retain_train, ATTACK_SAMPLES, seed=0)
@@ -209,7 +209,7 @@ def _over_protection(subject: Subject) -> Found:
     attack = _attack(subject, members, splits.retain_test).as_dict()
     if attack["reason"]:
         attack["reason"] = attack["reason"].replace("forget image", "retain image")
-    return Found({"membership": {"population_retain": attack}})
+    return Measured({"membership": {"population_retain": attack}})
 
 
 def _attack(subject: Subject, members: SetOutputs, pool: Tensor) -> Attack:
@@ -220,45 +220,45 @@ def _attack(subject: Subject, members: SetOutputs, pool: Tensor) -> Attack:
     return population_attack(members.logits[inside], members.labels[inside], others.logits, others.labels)
 
 
-def _neighbours(subject: Subject) -> Found:
+def _neighbours(subject: Subject) -> Measured:
     if subject.original is None or not len(subject.splits.forget_train):
-        return Found({"neighbours": None})
+        return Measured({"neighbours": None})
     retain = subject.sets["retain_test"]
     forget = subject.original.train.features[evenly(subject.splits.forget_train)]
     near = nearest_to(forget, subject.original.test.features[subject.splits.retain_test])
     return _under("neighbours", measure_neighbours(retain.logits, retain.labels, near))
 
 
-def _alignment(subject: Subject) -> Found:
+def _alignment(subject: Subject) -> Measured:
     forget, retain = subject.forget_class_space, subject.retain_space
     alignment = measure_alignment(forget, retain, len(subject.splits.retain_classes))
     if alignment is None or forget is None or retain is None:
-        return Found({"dimensional_alignment": None})
+        return Measured({"dimensional_alignment": None})
     influence = alignment_influence(forget, retain, alignment.k)
     return _under("dimensional_alignment", alignment, _rounded(influence.tolist()))
 
 
-def _spectra(subject: Subject) -> Found:
+def _spectra(subject: Subject) -> Measured:
     return _under("spectra", measure_spectra(subject.forget_space, subject.retain_space))
 
 
-def _probe(subject: Subject) -> Found:
+def _probe(subject: Subject) -> Measured:
     train, test, classes = subject.train, subject.test, subject.splits.forget_classes
     probe = linear_probe(train.features, train.labels, test.features, test.labels, classes)
     right = _right_on_forget(torch.from_numpy(probe.predicted), subject) if probe else None
     return _under("probe", probe, right)
 
 
-def _clustering(subject: Subject) -> Found:
+def _clustering(subject: Subject) -> Measured:
     test, splits = subject.test, subject.splits
     clusters = measure_clustering(test.features, test.labels, splits.num_classes, splits.forget_classes)
     if clusters is None:
-        return Found({"nmi": None, "clustering": None})
+        return Measured({"nmi": None, "clustering": None})
     samples = [list(clusters.labels), list(clusters.clusters)]
-    return Found({"nmi": clusters.nmi, "clustering": clusters.as_dict()}, {"nmi": samples})
+    return Measured({"nmi": clusters.nmi, "clustering": clusters.as_dict()}, {"nmi": samples})
 
 
-def _class_means(subject: Subject) -> Found:
+def _class_means(subject: Subject) -> Measured:
     train, test, splits = subject.train, subject.test, subject.splits
     means = measure_class_means(
         train.features, train.labels, test.features, test.labels, splits.num_classes, splits.forget_classes
@@ -266,10 +266,10 @@ def _class_means(subject: Subject) -> Found:
     return _under("class_means", means, _right_on_forget(means.predicted, subject) if means else None)
 
 
-def _prototype(subject: Subject) -> Found:
+def _prototype(subject: Subject) -> Measured:
     splits, sets = subject.splits, subject.sets
     if subject.head is None or not splits.forget_classes or not len(sets["forget_test"]):
-        return Found({"prototype": None})
+        return Measured({"prototype": None})
     forget, unseen = sets["forget_test"], subset(subject.full.test, splits.calibration)
     attack = prototype_attack(
         sets["forget_train"].features, sets["forget_train"].labels, (forget.logits, forget.features, forget.labels),
@@ -278,9 +278,9 @@ def _prototype(subject: Subject) -> Found:
     return _under("prototype", attack, list(attack.recovered) if attack else None)
 
 
-def _under(key: str, measured: Any, samples: list[Any] | None = None) -> Found:
+def _under(key: str, measured: Any, samples: list[Any] | None = None) -> Measured:
     """Return a metric's result under its key, None where it could not be taken, with its value for each sample."""
-    return Found({key: measured and measured.as_dict()}, {} if samples is None else {key: samples})
+    return Measured({key: measured and measured.as_dict()}, {} if samples is None else {key: samples})
 
 
 QUICK = (

@@ -35,7 +35,7 @@ from core.verify.closure import (
     closure_of,
     look_up,
 )
-from core.verify.numbers import count, percent, points, whole_percent
+from core.verify.numbers import percent, plural, points, whole_percent
 
 Code = Literal["close", "partly", "hidden", "not", "nothing", "no_reference"]
 
@@ -142,21 +142,17 @@ def decide(
     trained_on: Collection[str] = (),
     *,
     half_widths: HalfWidths | None = None,
-    forget_count: int | None = None,
 ) -> Verdict:
     """Judge `models["unlearned"]` against `models["original"]` and the `retrained` models' measures.
 
     `models` and `retrained` hold measures under the contract's keys. `trained_on` names the measures that the method
     optimises. With a single retrained model a measure without a half-width, of `original` and of `unlearned`, does not
-    decide. `forget_count` is the number of forget images, by default as counted in the unlearned model's measures.
+    decide.
     """
     rows = verdict_rows(models, retrained, trained_on, half_widths=half_widths or {})
     code = _code(rows, bool(retrained))
     loss = _damage(models, retrained)
-    if forget_count is None:
-        counted = look_up(models.get("unlearned"), ("counts", "forget_train"))
-        forget_count = None if counted is None else int(counted)
-    sentence = _sentence(code, rows, forget_count)
+    sentence = _sentence(code, rows, look_up(models.get("unlearned"), ("counts", "forget_train")))
     if loss is not None:
         sentence += f" The rest suffered: retain accuracy is {points(loss)} points below retraining."
     return Verdict(code, loss is not None, sentence, thresholds(len(retrained)), rows)
@@ -241,7 +237,7 @@ def _code(rows: Sequence[MeasureRow], has_reference: bool) -> Code:
     return "nothing" if like_control and not any(row.moved_away for row in rows) else "partly"
 
 
-def _sentence(code: Code, rows: Sequence[MeasureRow], forget_count: int | None) -> str:
+def _sentence(code: Code, rows: Sequence[MeasureRow], forget_count: float | None) -> str:
     if code == "no_reference":
         return _without_reference(rows)
     deciding = [row for row in rows if row.decides]
@@ -263,12 +259,10 @@ def _sentence(code: Code, rows: Sequence[MeasureRow], forget_count: int | None) 
     return text if any(row.group == "feature" for row in deciding) else f"{text} No feature measure could tell."
 
 
-def _nothing(rows: Sequence[MeasureRow], forget_count: int | None) -> str:
+def _nothing(rows: Sequence[MeasureRow], forget_count: float | None) -> str:
     if any(row.decides for row in rows):
-        return (
-            "Nothing to tell: on the usable measures a head-only edit, which forgets nothing, does as well."
-        )
-    images = "images" if forget_count is None else f"{count(forget_count)} image{'s' * (forget_count != 1)}"
+        return "Nothing to tell: on the usable measures a head-only edit, which forgets nothing, does as well."
+    images = "images" if forget_count is None else plural(round(forget_count), "image")
     text = (
         f"Nothing to tell: on {'this' if forget_count == 1 else 'these'} {images} no measure can tell the original "
         "from a retrained model."

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QStyleOptionMenuItem
 from app.models.measure_table import MeasureTable
 from app.pages.verify.words import CHECKING, NOT_COMPARED, to_train
 from core.events import MeasureTaken
-from core.verify.measure_log import add_measures, partial_report
+from core.verify.measure_log import merge, partial_report
 from core.verify.table import PUBLISHED, published_rows
 from tests.app.verify.reports import attacked_report, bare_report, full_report, measures
 
@@ -118,8 +118,8 @@ def test_numbers_appear_as_they_are_measured_and_the_verdict_waits(qtbot, checke
 def test_a_half_measured_report_has_positions_but_no_verdict():
     taken: dict = {}
     for model, forget in (("original", 0.98), ("unlearned", 0.0), ("seed 1", 0.02), ("seed 2", 0.0)):
-        add_measures(taken, model, {"forget_test_accuracy": forget, "membership": {"population": {"auc": 0.5}}})
-        add_measures(taken, model, {"membership": {"rmia": {"auc": 0.6}}})
+        merge(taken.setdefault(model, {}), {"forget_test_accuracy": forget, "membership": {"population": {"auc": 0.5}}})
+        merge(taken.setdefault(model, {}), {"membership": {"rmia": {"auc": 0.6}}})
     found = partial_report(full_report(), taken, "full")
     assert found["models"]["unlearned"]["membership"] == {"population": {"auc": 0.5}, "rmia": {"auc": 0.6}}
     assert set(found["retrained"]) == {"seed 1", "seed 2"} and found["suite"] == "full"

@@ -6,7 +6,7 @@ import pytest
 
 from core.files import loads
 from core.verify import measure_log
-from core.verify.measure_log import Found, MeasureLog, keep_nothing
+from core.verify.measure_log import Measured, MeasureLog, keep_nothing
 
 
 class Counted:
@@ -15,9 +15,9 @@ class Counted:
     def __init__(self) -> None:
         self.taken = 0
 
-    def __call__(self) -> Found:
+    def __call__(self) -> Measured:
         self.taken += 1
-        return Found({"value": 0.1 + self.taken, "none": None}, {"value": [1, 0, 1]})
+        return Measured({"value": 0.1 + self.taken, "none": None}, {"value": [1, 0, 1]})
 
 
 def test_a_measure_is_taken_once_also_by_a_later_log(tmp_path):
@@ -70,7 +70,7 @@ def test_models_that_runs_share_are_measured_once_for_all_of_them(tmp_path):
 
 
 def test_a_failure_is_not_kept(tmp_path):
-    def broken() -> Found:
+    def broken() -> Measured:
         raise InterruptedError
 
     path = tmp_path / "verify.jsonl"

@@ -10,14 +10,14 @@ import torch
 
 from core.metrics.intervals import bootstrap_mean
 from core.metrics.membership import _placements, attack_from_scores, auc, population_attack
-from core.verify.measure_log import Found
+from core.verify.measure_log import Measured
 from core.verify.relations import half_widths
 
 RIGHT = [[1] * 60 + [0] * 40, [1] * 50 + [0] * 50, [0] * 20 + [1] * 60 + [0] * 20]
 
 
-def found(samples=None) -> Found:
-    return Found({}, samples or {})
+def found(samples=None) -> Measured:
+    return Measured({}, samples or {})
 
 
 def test_means_are_paired_sample_by_sample():

@@ -14,7 +14,7 @@ from core.metrics.neighbours import measure_neighbours, nearest_to
 from core.metrics.probe import linear_probe, measure_class_means, measure_clustering
 from core.metrics.prototype import prototype_attack
 from core.verify import suite
-from core.verify.measure_log import Found
+from core.verify.measure_log import Measured
 from tests.core.verify.hand_made import CHANNELS, CLASSES, FORGOTTEN, outputs, poisoned, splits
 
 torch.set_num_threads(1)
@@ -26,7 +26,7 @@ UNSEEN_FORGET, UNSEEN_RETAIN = UNSEEN & (SPLITS.test_labels == FORGOTTEN), UNSEE
 HEAD = torch.randn(CLASSES, CHANNELS, generator=torch.Generator().manual_seed(9))
 
 
-def take(full: FullOutputs, original: FullOutputs) -> Found:
+def take(full: FullOutputs, original: FullOutputs) -> Measured:
     return suite.take(suite.Subject(full, SPLITS, original, HEAD), suite="full")
 
 
@@ -37,7 +37,7 @@ def models() -> tuple[FullOutputs, FullOutputs]:
 
 
 @pytest.fixture(scope="module")
-def found(models) -> Found:
+def found(models) -> Measured:
     return take(*models)
 
 

@@ -124,7 +124,8 @@ def test_where_nothing_tells_them_apart_it_is_never_a_pass():
     assert result.sentence == (
         "Nothing to tell: on these 37 images no measure can tell the original from a retrained model."
     )
-    assert "on this 1 image" in decide({"original": {}, "unlearned": {}}, [reference], forget_count=1).sentence
+    one = {"counts": {"forget_train": 1}}
+    assert "on this 1 image" in decide({"original": {}, "unlearned": one}, [reference]).sentence
 
 
 def singles(accuracy: float, js: float, auc: float, nmi: float, unseen: float = 0.004) -> dict[str, Any]:
