@@ -27,13 +27,10 @@ def main() -> None:
         figures: dict[str, float] = {}
         for budget in (0.1,) if options.quick else (0.02, 0.1, 0.3):
             job = make_unlearn_job(
-                example.bench,
+                example.bench.on("cpu", "float32", threads=1),
                 example.selection,
                 example.method,
                 preset=example.preset,
-                device="cpu",
-                threads=1,
-                precision="float32",
                 monitoring_budget=budget,
             )
             folder = create_run(Path(home) / f"run-{budget}", job, example.selection, example.bench.dataset)

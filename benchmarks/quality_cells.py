@@ -73,20 +73,17 @@ def make(
     original = RunFolder(base / "original")
     dataset = Bench().with_data(dataset_name).dataset
     if not original.has_result:
-        options: dict[str, Any] = {"recipe": recipe, "seed": 0, "device": "cpu", "threads": 1}
-        train(original.path, Bench(None, dataset), "small-cnn", Control(), _quiet, **options)
+        train(original.path, Bench(None, dataset).on("cpu", threads=1), "small-cnn", Control(), _quiet, recipe=recipe)
     bench = Bench().open(original.path, dataset_name)
     made: list[Made] = []
     for number, cell in enumerate(cells, 1):
         chosen = _selection(cell.forget, dataset)
         job = make_unlearn_job(
-            bench,
+            bench.on("cpu", threads=1),
             chosen,
             cell.method,
             preset=cell.preset,
             seed=cell.seed,
-            device="cpu",
-            threads=1,
             checkpoint_seconds=60,
         )
         name = f"{cell.method}-{cell.preset or 'preset'}-{cell.forget.name}-{cell.seed}-{_key(job)}"

@@ -90,8 +90,9 @@ def _runs(plan: Plan) -> dict[str, Any]:
     original = RunFolder(QUALITY / plan.dataset / "original")
     dataset = Bench().with_data(plan.dataset).dataset
     if not original.has_result:
-        options: dict[str, Any] = {"recipe": plan.recipe, "seed": 0, "device": "cpu", "threads": 1}
-        train(original.path, Bench(None, dataset), "small-cnn", Control(), tell, **options)
+        train(
+            original.path, Bench(None, dataset).on("cpu", threads=1), "small-cnn", Control(), tell, recipe=plan.recipe
+        )
     bench = Bench().open(original.path, plan.dataset)
     chosen = Selection.empty(dataset.train.labels.numpy(), dataset.classes)
     chosen = chosen.with_classes(resolve_classes([plan.classes[0]], dataset.classes))
@@ -104,7 +105,7 @@ def _runs(plan: Plan) -> dict[str, Any]:
     for name, (method, settings) in wanted.items():
         folder = RunFolder(ROOT / plan.dataset / name.replace(" ", "-"))
         if not folder.exists:
-            job = make_unlearn_job(bench, chosen, method, device="cpu", threads=1, **settings)
+            job = make_unlearn_job(bench.on("cpu", threads=1), chosen, method, **settings)
             create_run(folder.path, job, chosen, dataset)
         run(folder, Control(), tell, bench=bench, resume=True)
         found[name] = folder
@@ -174,9 +175,10 @@ def _prepare(size: int, home: Path) -> None:
     from core.engine.control import Control
     from core.selection import Selection
     from core.session.bench import Bench
+    from core.session.checking import train_reference
     from core.session.jobs import create_run, make_unlearn_job
     from core.session.running import run
-    from core.session.training import train, train_reference
+    from core.session.training import train
 
     generator = np.random.default_rng(0)
     arrays: dict[str, Any] = {}
@@ -185,14 +187,14 @@ def _prepare(size: int, home: Path) -> None:
         images = generator.integers(0, 60, (count, 12, 12), dtype=np.uint8)
         arrays[f"x_{part}"], arrays[f"y_{part}"] = images + (y * 19).astype(np.uint8)[:, None, None], y
     np.savez(home / "images.npz", **arrays)
-    dataset, options = Bench().with_data(str(home / "images.npz")).dataset, {"device": "cpu", "threads": 1}
-    settings = {"recipe": {"epochs": 0}, **options}  # how good the networks are makes no difference to memory
-    train(home / "original", Bench(None, dataset), "small-cnn", Control(), lambda event: None, **settings)
-    bench = Bench().open(home / "original", str(home / "images.npz"))
+    bench = Bench().on("cpu", threads=1).with_data(str(home / "images.npz"))
+    dataset, recipe = bench.dataset, {"epochs": 0}  # how good the networks are makes no difference to memory
+    train(home / "original", bench, "small-cnn", Control(), lambda event: None, recipe=recipe)
+    bench = bench.with_model(home / "original")
     chosen = Selection.empty(dataset.train.labels.numpy(), dataset.classes).with_classes([3])
-    folder = create_run(home / "run", make_unlearn_job(bench, chosen, "head-only", **options), chosen, dataset)
+    folder = create_run(home / "run", make_unlearn_job(bench, chosen, "head-only"), chosen, dataset)
     run(folder, Control(), lambda event: None, bench=bench)
-    train_reference(folder, dataset, 1, Control(), lambda event: None)
+    train_reference(folder, bench, 1, Control(), lambda event: None)
     shutil.rmtree(home / "cache")
 
 

@@ -102,8 +102,7 @@ def unlearn(
     from core.runs.folder import RunFolder
     from core.session.forget_sets import named_selection
     from core.session.jobs import make_unlearn_job
-    from core.session.running import run
-    from core.session.tuning import ready_run
+    from core.session.running import ready_run, run
 
     control, emit = _or_nobody(control, emit)
     folder = RunFolder.wanted(out, resume=resume)

@@ -12,7 +12,7 @@ from core.errors import AppError
 from core.job import RequestPart
 from core.models.checkpoint import OpenedModel
 from core.runs.folder import CARD
-from core.session.chain import chain_of, earlier_run, unknown_requests
+from core.session.jobs import chain_of, earlier_run, unknown_requests
 from core.session.library import request_text
 
 
@@ -49,7 +49,7 @@ class Earlier:
 def earlier_requests(model: OpenedModel, dataset: Dataset) -> Earlier:
     """Return what a model has forgotten in earlier runs; nothing for an original.
 
-    Raises the AppErrors of `core.session.chain.chain_of`: a later request cannot be made from such a model.
+    Raises the AppErrors of `core.session.jobs.chain_of`: a later request cannot be made from such a model.
     """
     path = Path(model.path)
     chain = chain_of(path, dataset)

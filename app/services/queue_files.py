@@ -30,8 +30,8 @@ from core.job import Job
 from core.runs.folder import FORGET, JOB, LOCK, RunFolder
 from core.selection import Selection
 from core.session.batch import Row, with_result
-from core.session.chain import all_requests
 from core.session.forget_sets import write_forget_list
+from core.session.jobs import all_requests
 from core.session.tuning import keep_tries
 
 WAITING = "waiting.json"

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.job import Job
 from core.runs.folder import RunFolder
-from core.session.training import jobs_in, same_forget_set, trained_references
+from core.session.references import jobs_in, same_forget_set, trained_references
 
 
 @dataclass(frozen=True)

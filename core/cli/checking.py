@@ -92,7 +92,7 @@ def run_verify(given: argparse.Namespace, screen: Screen) -> int:
 
 def _brought(paths: list[str], folder: RunFolder) -> dict[str, Path]:
     """Return the weights of models the user names, by the name they go by in the report."""
-    from core.session.training import reference_from
+    from core.session.references import reference_from
 
     brought: dict[str, Path] = {}
     for text in paths:
@@ -114,7 +114,7 @@ def _seeds(given: argparse.Namespace, folder: RunFolder, brought: bool, screen: 
         return tuple(range(1, (given.seeds or SEEDS[given.suite]) + 1))
     if brought:
         return ()
-    from core.session.training import trained_references
+    from core.session.references import trained_references
 
     trained = tuple(seed for seed in sorted(trained_references(folder.job())) if seed <= MOST_SEEDS)
     if trained:

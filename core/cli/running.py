@@ -63,7 +63,7 @@ def run_train(given: argparse.Namespace, screen: Screen) -> int:
     from core.models.architectures import ModelSpec, build_model, get_architecture, is_user_code
     from core.parameters import parse_assignments, resolve
     from core.session.jobs import make_train_job
-    from core.session.tuning import ready_run
+    from core.session.running import ready_run
 
     recipe = parse_assignments(given.recipe, "--recipe")
     choose_device(given.device)
@@ -115,7 +115,7 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
     from core.methods import get_method
     from core.parameters import parse_assignments, resolve
     from core.session.jobs import make_unlearn_job
-    from core.session.tuning import ready_run
+    from core.session.running import ready_run
 
     # What can be wrong without looking at model and data is told before they are opened.
     settings = parse_assignments(given.set, "--set")
@@ -145,7 +145,7 @@ def _with_earlier(bench: Bench, asked: Selection, screen: Screen) -> Selection:
 
     Raises InputError or MismatchError where the earlier images cannot be named any more.
     """
-    from core.session.chain import chain_of, unknown_requests
+    from core.session.jobs import chain_of, unknown_requests
 
     asked.check()
     chain = chain_of(bench.model.path, bench.dataset)
@@ -223,8 +223,8 @@ def run_example(given: argparse.Namespace, screen: Screen) -> int:
     from core.files import runs_home
     from core.session.exporting import read_back_run
     from core.session.jobs import make_unlearn_job
+    from core.session.running import ready_run
     from core.session.training import open_example
-    from core.session.tuning import ready_run
 
     began = time.monotonic()
     name = f"example-{datetime.datetime.now():%Y%m%d-%H%M%S}"

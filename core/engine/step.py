@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from core.engine.experiment import Experiment
+from core.errors import NonFiniteError
 from core.methods.base import Aux, Optimiser, Train
 
 MASK_PREFIX = "mask/"  # aux "mask/<parameter>" (bool): True where a weight may move
@@ -176,6 +177,13 @@ class Board:
                 column.append(terms.get(name))
         self._read = []
         return list(groups.values())
+
+
+def require_finite(module: nn.Module) -> None:
+    """Raise NonFiniteError naming a weight or a batch norm statistic that is not finite; losses need not show it."""
+    for name, value in module.state_dict().items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise NonFiniteError(f"{name} became infinite", "Choose a smaller step size or a gradient clip")
 
 
 def all_finite(module: nn.Module) -> bool:

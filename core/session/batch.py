@@ -27,8 +27,7 @@ from core.runs.folder import RunFolder
 from core.selection import Selection
 from core.session.batch_file import Batch, Item
 from core.session.bench import Bench
-from core.session.chain import all_requests
-from core.session.jobs import create_run, make_unlearn_job, require_same_job
+from core.session.jobs import all_requests, create_run, make_unlearn_job, require_same_job
 from core.session.library import MEASURES, check_state
 from core.session.running import run
 from core.verify.comparison import mean_interval
@@ -143,7 +142,7 @@ def with_result(row: Row, folder: RunFolder, outcome: str) -> Row:
 
 def open_batch(batch: Batch, bench: Bench) -> Bench:
     """Open a batch's model and data."""
-    bench = bench.open(batch.model, batch.dataset, batch.options, arch=batch.arch)
+    bench = bench.on(**batch.machine).open(batch.model, batch.dataset, batch.options, arch=batch.arch)
     bench.model.require_trainable()
     return bench
 
@@ -153,7 +152,7 @@ def make_item(item: Item, bench: Bench, batch: Batch) -> tuple[Selection, Job]:
     selection = all_requests(Path(bench.model.path), item.forget.selection(bench.dataset), bench.dataset)
     job = make_unlearn_job(
         bench, selection, item.method.id, preset=item.method.preset, settings=item.method.settings, seed=item.seed,
-        **batch.machine,
+        **batch.run_options,
     )  # fmt: skip
     return selection, job
 

@@ -96,7 +96,8 @@ class Batch:
     forgets: tuple[ForgetEntry, ...]
     methods: tuple[MethodEntry, ...]
     seeds: tuple[int, ...]
-    machine: Mapping[str, Any]  # device, precision, threads, monitoring_budget: those that are given
+    machine: Mapping[str, Any]  # device, precision, threads: those that are given
+    run_options: Mapping[str, Any]  # monitoring_budget, where it is given
 
     def items(self) -> tuple[Item, ...]:
         """Return all runs: forget set by forget set, method by method, seed by seed."""
@@ -151,7 +152,9 @@ class _Reader:
             self._path, self._file(content["model"]), self._data(content["dataset"]),
             DataOptions(root, content.get("test_fraction"), classes, preprocess),
             anchored(content["arch"], self._home) if "arch" in content else None,
-            tuple(forgets), tuple(methods), seeds, {name: content[name] for name in _JOB if name in content},
+            tuple(forgets), tuple(methods), seeds,
+            {name: content[name] for name in _MACHINE if name in content},
+            {name: content[name] for name in _RUN if name in content},
         )  # fmt: skip
 
     def _forget(self, number: int, entry: Mapping[str, Any]) -> ForgetEntry:
@@ -239,7 +242,7 @@ class _Reader:
 Rule = tuple[Any, str]  # the type of an entry, and the same in words; neither where the entry is looked at by itself
 _ANY: Rule = (object, "")
 _TEXT, _FILE = (str, "a text"), (str, "a file")
-_JOB = ("device", "precision", "threads", "monitoring_budget")  # what goes into each job
+_MACHINE, _RUN = ("device", "precision", "threads"), ("monitoring_budget",)
 _TOP: dict[str, Rule] = {
     "model": _TEXT, "dataset": _TEXT, "device": _TEXT, "precision": _TEXT, "threads": (int, "a whole number"),
     "monitoring_budget": ((int, float), "a number"), "arch": _TEXT, "data_root": _TEXT, "classes": _FILE,

@@ -11,24 +11,27 @@ from typing import Any
 
 import torch
 
-from core.data.batches import ImageStore
+from core.data.batches import Augmentation, ImageStore
 from core.data.dataset import Dataset
 from core.data.named import find_source
 from core.data.preprocessing import Preprocessing, numbers_of
 from core.data.sources import open_dataset
+from core.data.splits import Splits
 from core.devices import choose_device, choose_precision, set_threads
-from core.engine.experiment import convolutional
+from core.engine.experiment import Experiment, convolutional
 from core.engine.outputs import FullOutputs, kept_outputs, outputs_file
 from core.errors import InputError, MismatchError
 from core.events import Tell, untold
-from core.files import data_home, dumps_pretty, write_atomic
+from core.files import data_home, dumps_pretty, file_sha256, write_atomic
 from core.job import DataPart, Job, ModelPart
+from core.methods import get_method
 from core.models.architectures import ModelSpec, build_model, network_key
 from core.models.card import usual_preprocessing
 from core.models.checkpoint import ModelFile, OpenedModel, check_fit, read_model
 from core.models.tap import TappedModel
 from core.models.trust import NO_TRUST, Trust
-from core.session.chain import original_of
+from core.parameters import Values
+from core.selection import Selection
 
 Images = tuple[ImageStore, ImageStore]
 """A data set's training and test images, where a device can use them."""
@@ -108,7 +111,7 @@ class Bench:
 
     # -- another bench ---------------------------------------------------------------------------------------------
 
-    def on(self, device: str, precision: str = "auto", threads: int = 0) -> Bench:
+    def on(self, device: str = "auto", precision: str = "auto", threads: int = 0) -> Bench:
         """Return this bench for computing elsewhere."""
         return dataclasses.replace(self, device=device, precision=precision, threads=threads)
 
@@ -185,19 +188,17 @@ class Bench:
         for.
         """
         set_threads(job.threads)
-        bench = self.on(job.device, job.precision, job.threads)
-        trains, options = job.kind == "train", DataOptions.of(job.data)
-        if trains:
+        bench, options = self.on(job.device, job.precision, job.threads), DataOptions.of(job.data)
+        if job.kind == "train":
             bench = dataclasses.replace(bench, opened_model=None)
-        if bench._other_data_than(job) or not (trains or bench._holds_model_of(job)):
-            if trains:
+            if bench._other_data_than(job):
                 bench = bench.with_data(job.data.spec, options)
-            elif job.model.path:
-                bench = bench.open(job.model.path, job.data.spec, options, arch=job.model.builder)
-            else:
+        elif bench._other_data_than(job) or not bench._holds_model_of(job):
+            if not job.model.path:
                 raise InputError("The job names no model file")
-        if not (trains or bench._holds_model_of(job)):
-            raise MismatchError(f"{job.model.path} is not the model this job was made for", "Its content changed")
+            bench = bench.open(job.model.path, job.data.spec, options, arch=job.model.builder)
+            if not bench._holds_model_of(job):
+                raise MismatchError(f"{job.model.path} is not the model this job was made for", "Its content changed")
         if what := bench._other_data_than(job):
             raise MismatchError(
                 f"The data {job.data.spec} is not what this job was made for: {what}",
@@ -241,6 +242,39 @@ class Bench:
         return (
             ImageStore(dataset.train, dataset.preprocessing, device, forget, weights),
             ImageStore(dataset.test, dataset.preprocessing, device),
+        )
+
+    def laid_out(self, selection: Selection) -> tuple[Images, Splits]:
+        """Return the images where the device can use them, and the sets they fall into for a forget set."""
+        forget = torch.from_numpy(selection.mask.copy())
+        weights = None if selection.weights is None else torch.from_numpy(selection.weights.copy())
+        return self.images(forget, weights), Splits.of(self.dataset, forget)
+
+    def experiment(self, job: Job, values: Values, images: Images, splits: Splits, run_id: str = "") -> Experiment:
+        """Return what the engine works on for a job with these values of its method.
+
+        The network has the original's weights or, where the method begins afresh, ones drawn with the job's seed.
+        """
+        method = get_method(job.method)
+        layers = method.layers(values)
+        if method.starts_from == "original" and self.opened_model is not None:
+            network = self.network(self.model, layers=layers)
+        else:
+            network = self.untrained(job.model, job.seed, layers=layers)
+        augmentation = values.get("augmentation", "none")  # a parameter of recipes
+        return Experiment(
+            run_id=run_id,
+            method=method,
+            values=values,
+            seed=job.seed,
+            model=network,
+            splits=splits,
+            train=images[0],
+            test=images[1],
+            class_names=self.dataset.classes,
+            device=self.place,
+            precision=self.precision_for(network.module),
+            augmentation=Augmentation(pad=0 if augmentation == "none" else 4, flip=augmentation == "crop and flip"),
         )
 
     def outputs(
@@ -299,34 +333,41 @@ class Bench:
         return ""
 
 
-def write_class_order(names: tuple[str, ...], path: Path | None = None) -> Path:
+def original_of(job: Job) -> tuple[Path, str]:
+    """Return file and SHA-256 of the original that a job's result is compared with: the model before the first request.
+
+    Where that file is gone or changed, it is the model the run started from.
+    """
+    if job.origin is not None:
+        path = Path(job.origin.path)
+        if path.is_file() and file_sha256(path) == job.origin.sha256:
+            return path, job.origin.sha256
+    return Path(job.model.path), job.model.sha256
+
+
+def write_class_order(names: tuple[str, ...]) -> Path:
     """Write class names, one a line in the order of the model's outputs, as `--classes` reads them; return the file.
 
-    Without `path` it goes to the application's own folder under a name made from its content, where a run that
-    is resumed later still finds it. Raises InputError where it cannot be written or a name holds a line break.
+    Raises InputError where it cannot be written or a name holds a line break.
     """
     wrong = next((name for name in names if "\n" in name or "\r" in name or name != name.strip()), None)
     if wrong is not None:
         raise InputError(f"The class name {wrong!r} cannot stand on a line of its own", "Rename its folder")
-    text = "".join(f"{name}\n" for name in names)
-    if path is None:
-        path = data_home() / "class-orders" / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.txt"
-    try:
-        write_atomic(path, text.encode("utf-8"))
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
-    return path
+    return _write("class-orders", "".join(f"{name}\n" for name in names).encode(), ".txt")
 
 
 def write_preprocessing(values: Mapping[str, Any]) -> Path:
-    """Write preprocessing as `--preprocess` reads it, under a name made from its content; return the file.
+    """Write preprocessing as `--preprocess` reads it; return the file.
 
     Raises InputError naming every value that is wrong, or where the file cannot be written.
     """
-    checked = Preprocessing.from_dict(values)
-    content = {name: value for name, value in checked.to_dict().items() if name != "source"}
-    data = dumps_pretty(content)
-    path = data_home() / "preprocessing" / f"{hashlib.sha256(data).hexdigest()[:16]}.json"
+    content = Preprocessing.from_dict(values).to_dict()
+    return _write("preprocessing", dumps_pretty({name: content[name] for name in content if name != "source"}), ".json")
+
+
+def _write(folder: str, data: bytes, ending: str) -> Path:
+    """Write a file named by its content into one of the application's folders: a run resumed later still finds it."""
+    path = data_home() / folder / f"{hashlib.sha256(data).hexdigest()[:16]}{ending}"
     try:
         write_atomic(path, data)
     except OSError as error:

@@ -1,33 +1,41 @@
-"""Checking: the result of a run against retrained models, and the measures of a single model."""
+"""Checking: the result of a run against retrained models, trained where they are missing; measures of one model."""
 
 from __future__ import annotations
 
 import contextlib
 import time
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from core.data.preprocessing import numbers_of
-from core.data.splits import Splits
 from core.devices import set_threads
 from core.engine.control import Control
-from core.errors import InputError
+from core.errors import InputError, StoppedError
 from core.events import Emit, MeasureTaken, Progress, State
 from core.files import cache_home
+from core.job import Job
 from core.models.architectures import network_key
 from core.models.checkpoint import OpenedModel
-from core.runs.folder import MODEL, VERIFY, RunFolder
+from core.runs.folder import CARD, MODEL, MODEL_PT, VERIFY, RunFolder
 from core.selection import Selection
-from core.session import results
-from core.session.bench import Bench
+from core.session.bench import Bench, DataOptions
 from core.session.caveats import doubts_about
 from core.session.forget_sets import run_selection
+from core.session.jobs import create_run, make_train_job
 from core.session.measuring import FULL, QUICK, Candidate, Measuring, evaluation
-from core.session.training import FIRST_ATTACKER, Reference, known_references, reference_from, train_reference
+from core.session.references import (
+    FIRST_ATTACKER,
+    known_references,
+    mean_cost,
+    recipe_of,
+    reference_folder,
+    reference_from,
+)
+from core.session.results import NO_COST, Result, write_report
+from core.session.running import run
 from core.verify.measure_log import JUDGED, MeasureLog, NotKeptError
 from core.verify.relearning import Ground
 
@@ -46,17 +54,16 @@ def evaluate(bench: Bench, selection: Selection, references: Mapping[str, Path] 
     if selection.count:
         selection.check()
     set_threads(bench.threads)
-    mask = torch.from_numpy(selection.mask.copy())
-    dataset, images = bench.dataset, bench.images(mask)
+    images, splits = bench.laid_out(selection)
     model = Candidate("model", bench.model.sha256, bench.outputs(bench.model, images=images))
     others = []
     for name, path in (references or {}).items():
         other = bench.open_beside(path)
         others.append(Candidate(name, other.sha256, bench.outputs(other, f"Measuring {name}", images)))
-    measures = evaluation(model, others, Splits.of(dataset, mask))
+    measures = evaluation(model, others, splits)
     original = next((candidate for candidate in others if candidate.name == "original"), None)
     if original is not None or bench.model.classes is None:  # one that forgot classes names others for them
-        doubts = doubts_about((original or model).outputs, dataset)
+        doubts = doubts_about((original or model).outputs, bench.dataset)
         measures |= {"warnings": [doubt.message for doubt in doubts]} if doubts else {}
     return measures
 
@@ -97,17 +104,15 @@ def check(
 
     with folder.lock():
         bench = (bench or Bench()).telling(tell).for_job(job)
-        judged = [train_reference(folder, bench, seed, control, emit) for seed in seeds]
+        judged = {seed: train_reference(folder, bench, seed, control, emit) for seed in seeds}
         names = [*(f"seed {seed}" for seed in seeds), *retrained]
         extra = _attackers(len(names))
         fully = which == FULL or _was_full(folder, names, extra)
-        further = extra if fully else ()
-        attackers = [train_reference(folder, bench, seed, control, emit) for seed in further]
+        attackers = {seed: train_reference(folder, bench, seed, control, emit) for seed in extra if fully}
         dataset = bench.dataset
-        mask = torch.from_numpy(run_selection(folder, dataset).mask.copy())
-        train, test = images = bench.images(mask)
-        splits = Splits.of(dataset, mask)
-        ground = Ground(train, test, splits, dataset.classes, bench.place, control)
+        forgotten = run_selection(folder, dataset)
+        images, splits = bench.laid_out(replace(forgotten, weights=None))
+        ground = Ground(*images, splits, dataset.classes, bench.place, control)
 
         def candidate(name: str, model: OpenedModel, what: str) -> Candidate:
             outputs = bench.outputs(model, f"Measuring {what}", images)
@@ -120,11 +125,17 @@ def check(
             original,
             candidate("unlearned", own(folder.file(MODEL)), "the unlearned model"),
             [
-                *(candidate(f"seed {r.seed}", own(r.model), f"retrained, seed {r.seed}") for r in judged),
+                *(
+                    candidate(f"seed {seed}", own(reference.file(MODEL)), f"retrained, seed {seed}")
+                    for seed, reference in judged.items()
+                ),
                 *(candidate(name, bench.open_beside(path), name) for name, path in retrained.items()),
             ],
             splits,
-            references=[candidate(f"seed {r.seed}", own(r.model), f"reference, seed {r.seed}") for r in attackers],
+            references=[
+                candidate(f"seed {seed}", own(reference.file(MODEL)), f"reference, seed {seed}")
+                for seed, reference in attackers.items()
+            ],
             ground=ground,
             fresh=partial(bench.untrained, job.model, FRESH_SEED),
             tell=tell,
@@ -142,14 +153,56 @@ def check(
                 measured = measure(which=FULL, log=log(only_kept=True)).run()
         measured = measured or measure(which=which, log=log(), taken=taken).run()
         tell("Writing the report", 0, 0)
-        report = results.report_of(
-            folder, job, dataset, splits, original.outputs, measured, _outcome(folder),
-            retraining=_notes(judged, retrained), tell=tell,
-        )  # fmt: skip
+        before = folder.report() or {}
+        cost = {**NO_COST, **(before.get("cost") or (folder.card() or {}).get("cost") or {})}
+        state = State.STOPPED if folder.status().state == State.STOPPED else State.FINISHED
+        result = Result(folder, job, dataset, splits, state.value, cost)
+        retraining = _retraining(job, judged, retrained)
+        report = result.report(original.outputs, measured, retraining=retraining, tell=tell)
         if job.chain:  # says whether the model the run started from was changed, which is not measured again
-            report["unchanged"] = bool((folder.report() or {}).get("unchanged"))
+            report["unchanged"] = bool(before.get("unchanged"))
         report.pop("log")
-        return results.write_report(folder, report)
+        return write_report(folder, report)
+
+
+def reference_job(folder: RunFolder, bench: Bench, seed: int) -> tuple[Job, Selection]:
+    """Describe the retrained reference of a run: its job, and what it leaves out."""
+    job, dataset = folder.job(), bench.dataset
+    exclude = replace(run_selection(folder, dataset), weights=None)
+    bench = replace(bench, options=DataOptions.of(job.data)).on(job.device, job.precision, job.threads)
+    reference = make_train_job(
+        bench, job.model.architecture, exclude=exclude, recipe=recipe_of(job)[0], user_code=job.model.user_code,
+        seed=seed,
+    )  # fmt: skip
+    return reference, exclude
+
+
+def train_reference(folder: RunFolder, bench: Bench, seed: int, control: Control, emit: Emit) -> RunFolder:
+    """Train the retrained reference of a run, or return the one on disk; a training that was ended early goes on.
+
+    `bench` holds the run's data. Raises StoppedError where it was stopped before its end: a half-trained reference is
+    no reference.
+    """
+    job, exclude = reference_job(folder, bench, seed)
+    place = reference_folder(job, seed)
+    if not place.has_result:
+        begun = place.exists
+        if not begun:
+            create_run(place.path, job, exclude, bench.dataset)
+        state = run(place, control, emit, bench, resume=begun)
+        if state is not State.FINISHED:
+            _take_back(place)
+            raise StoppedError("The training of the retrained reference was stopped", "Start it again to go on")
+    return place
+
+
+def _take_back(folder: RunFolder) -> None:
+    """Remove the result of a training that was stopped; its checkpoints stay for the next time."""
+    if not folder.has_result:
+        return
+    for name in (MODEL, MODEL_PT, CARD):
+        folder.file(name).unlink(missing_ok=True)
+    folder.write_status(replace(folder.status(), state=State.INTERRUPTED.value))
 
 
 def distinct_names(models: Mapping[str, Path], taken: Collection[str]) -> dict[str, Path]:
@@ -180,30 +233,14 @@ def _was_full(folder: RunFolder, names: Sequence[str], extra: tuple[int, ...]) -
     return len(known_references(folder.job(), extra)) == len(extra)
 
 
-def _outcome(folder: RunFolder) -> results.Outcome:
-    cost = (folder.report() or {}).get("cost") or (folder.card() or {}).get("cost") or {}
-    state = folder.status().state
-    return results.Outcome(
-        State.STOPPED if state == "stopped" else State.FINISHED,
-        int(cost.get("steps") or 0),
-        float(cost.get("seconds") or 0.0),
-        int(cost.get("samples_seen") or 0),
-        cost.get("operations"),
-    )
-
-
-def _notes(references: list[Reference], brought: dict[str, Path]) -> dict[str, Any]:
-    if not references and not brought:
+def _retraining(job: Job, trained: Mapping[int, RunFolder], brought: Mapping[str, Path]) -> dict[str, Any]:
+    """Return what a report says of the retrained models: recipe, seeds and mean cost of those trained here, names."""
+    if not trained and not brought:
         return {}
-
-    def mean(costs: list[float | None]) -> float | None:
-        known = [cost for cost in costs if cost is not None]
-        return sum(known) / len(known) if known else None
-
     return {
-        "recipe": references[0].recipe_source if references else None,
-        "seeds": [r.seed for r in references],
+        "recipe": recipe_of(job)[1] if trained else None,
+        "seeds": list(trained),
         "brought": sorted(brought),
-        "seconds": mean([r.seconds for r in references]),
-        "operations": mean([r.operations for r in references]),
+        "seconds": mean_cost(trained.values(), "seconds"),
+        "operations": mean_cost(trained.values(), "operations"),
     }

@@ -20,7 +20,7 @@ from core.metrics.linear_algebra import one_blas_thread
 from core.runs.folder import FORGET, MODEL, RunFolder
 from core.session.bench import Bench
 from core.session.forget_sets import run_selection
-from core.session.training import trained_references
+from core.session.references import trained_references
 
 MOST_POINTS = 5000
 """Points of one picture: more hide each other, and a scatter of this size draws in a few milliseconds."""

@@ -1,10 +1,11 @@
-"""Jobs: all that a run needs to know, checked before its folder is made, and whether two jobs are the same."""
+"""Jobs: all that a run needs to know, checked before its folder is made; chains of them; whether two are the same."""
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from collections.abc import Mapping, Set
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,20 +14,19 @@ import numpy as np
 
 from core.data.dataset import Dataset
 from core.data.preprocessing import numbers_of
-from core.devices import PRECISIONS, choose_device, choose_precision, default_threads
-from core.errors import ForgetSetError, MismatchError, UsageError
-from core.job import DataPart, ForgetPart, Job, ModelPart
+from core.devices import PRECISIONS, choose_precision, default_threads
+from core.errors import ForgetSetError, InputError, MismatchError, UsageError
+from core.files import file_sha256, references_home, runs_home
+from core.job import DataPart, ForgetPart, Job, ModelPart, OriginPart, RequestPart
 from core.methods import get_method
 from core.methods.base import Facts, Method
-from core.methods.retrain import assumed_recipe
+from core.methods.retrain import RETRAIN, assumed_recipe
 from core.models.architectures import ModelSpec, build_on_meta, get_architecture, network_key
-from core.models.checkpoint import OpenedModel
 from core.parameters import Values, resolve
-from core.runs.folder import FORGET, RunFolder
+from core.runs.folder import FORGET, MODEL, MODEL_PT, RunFolder
 from core.selection import Selection
-from core.session.bench import Bench, DataOptions
-from core.session.chain import all_requests, chain_of, request_part
-from core.session.forget_sets import write_forget_list
+from core.session.bench import Bench
+from core.session.forget_sets import run_selection, write_forget_list
 from core.version import VERSION
 
 LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn", "safetensors")
@@ -37,18 +37,29 @@ def preset_values(
 ) -> Values:
     """Return a method's values for a model and the kinds of a forget set: defaults, then the preset, then `settings`.
 
-    The first preset of a method that trains a fresh model is the recipe on the original's card, without parameters that
-    this version does not know, else one that suits the number of images. Raises ParameterError naming all that is
-    wrong, NotFoundError for an unknown method or preset.
+    The first preset of a method that trains a fresh model is the original's recipe (`recipe_for`). Raises
+    ParameterError naming all that is wrong, NotFoundError for an unknown method or preset.
     """
     method = get_method(method_id)
-    layers: list[Mapping[str, Any]] = [method.preset(preset, kinds).values]
+    recipe: Mapping[str, Any] = {}
     first = method.presets[0].name if method.presets else ""
     if method.starts_from == "fresh" and preset in ("", first):
-        names = {parameter.name for parameter in method.parameters}
-        recipe = (bench.model.card or {}).get("recipe") or assumed_recipe(len(bench.dataset.train))
-        layers.append({name: value for name, value in recipe.items() if name in names})
-    return resolve(method.parameters, *layers, settings or {}, owner=method.id)
+        recipe, _ = recipe_for(bench.model.card, len(bench.dataset.train))
+    chosen = method.preset(preset, kinds).values
+    return resolve(method.parameters, chosen, recipe, settings or {}, owner=method.id)
+
+
+def recipe_for(card: Mapping[str, Any] | None, images: int) -> tuple[dict[str, Any], str]:
+    """Return the recipe for training a model as the original was trained, and where it comes from.
+
+    It is that on the original's card, without parameters that this version does not know, else one that suits so many
+    training images.
+    """
+    recipe = (card or {}).get("recipe")
+    if isinstance(recipe, Mapping) and recipe:
+        names = {parameter.name for parameter in RETRAIN.parameters}
+        return {name: value for name, value in recipe.items() if name in names}, "the original's model card"
+    return assumed_recipe(images), "the preset of this application: the original's own recipe is not known"
 
 
 def make_unlearn_job(
@@ -58,43 +69,36 @@ def make_unlearn_job(
     *,
     preset: str = "",
     settings: Mapping[str, Any] | None = None,
-    seed: int = 0,
-    device: str = "",
-    precision: str = "",
-    threads: int = 0,
     monitoring_budget: float = 0.1,
-    checkpoint_seconds: float = 20.0,
+    **options: Any,
 ) -> Job:
-    """Describe one unlearning run. Raises AppErrors for anything that could not run.
+    """Describe one unlearning run on the bench. Raises AppErrors for anything that could not run.
 
-    Device, precision and threads are the bench's where they are not named. Where the model is the result of an earlier
-    run, the forget set is that of all requests together.
+    `options`: seed and checkpoint_seconds. Where the model is the result of an earlier run, the forget set is that of
+    all requests together.
     """
     bench.model.require_trainable()
     selection.check()
-    chain = chain_of(Path(bench.model.path), bench.dataset)
-    asked = selection
-    if chain is not None:
-        asked, selection = chain.added(selection), chain.joined(selection)
-        selection.check()
     method = get_method(method_id)
+    model = bench.model
+    chain = chain_of(model.path, bench.dataset)
+    if chain is not None:
+        request = request_part(method.id, chain.added(selection))
+        selection = chain.joined(selection)
+        options |= {"chain": chain.jobs, "requests": (*chain.requests, request), "origin": chain.origin}
     values = preset_values(bench, method.id, preset, selection.kinds, settings)
     require_data(method, values, selection, bench.dataset)
-    return Job(
+    source = {"path": str(Path(model.path).resolve()), "sha256": model.sha256, "form": model.form.to_dict()}
+    return _job(
+        bench,
         kind="unlearn",
-        model=model_part(bench.model, bench.dataset),
-        data=data_part(bench.dataset, bench.options),
-        forget=forget_part(selection),
+        model=_model_part(model.spec, bench.dataset, **source),
+        forget=_forget_part(selection),
         method=method.id,
         preset=method.preset(preset, selection.kinds).name,
         parameters=dict(values),
-        chain=chain.jobs if chain is not None else (),
-        requests=(*chain.requests, request_part(method.id, asked)) if chain is not None else (),
-        origin=chain.origin if chain is not None else None,
-        seed=seed,
-        monitoring_budget=_share_of_time(monitoring_budget),
-        checkpoint_seconds=checkpoint_seconds,
-        **_machine(device or bench.device, precision or bench.precision, threads or bench.threads),
+        monitoring_budget=monitoring_budget,
+        **options,
     )
 
 
@@ -104,62 +108,96 @@ def make_train_job(
     *,
     exclude: Selection | None = None,
     recipe: Mapping[str, Any] | None = None,
-    seed: int = 0,
-    device: str = "",
-    precision: str = "",
-    threads: int = 0,
     user_code: str = "",
     monitoring_budget: float = 0.05,
-    checkpoint_seconds: float = 20.0,
+    **options: Any,
 ) -> Job:
     """Describe the training of an original model or, with `exclude`, of a retrained reference on the bench's data.
 
-    Raises AppErrors for anything that could not run.
+    `options`: seed and checkpoint_seconds. Raises AppErrors for anything that could not run.
     """
     dataset = bench.dataset
     if exclude is not None and exclude.count:
         exclude.check()
-    method = get_method("retrain")
     if not user_code:
         get_architecture(architecture)
-    values = resolve(method.parameters, recipe or {}, owner="the recipe")
+    values = resolve(RETRAIN.parameters, recipe or {}, owner="the recipe")
     spec = ModelSpec(architecture, dataset.num_classes, dataset.channels, dataset.preprocessing.size, user_code)
     if not user_code:
         build_on_meta(spec)  # refuses images that are too small, before a folder is made
-    return Job(
+    nothing = ForgetPart(mode="none", total=len(dataset.train))
+    return _job(
+        bench,
         kind="train",
-        model=ModelPart(
-            architecture=spec.architecture,
-            num_classes=spec.num_classes,
-            in_channels=spec.in_channels,
-            input_size=spec.input_size,
-            classes=dataset.classes,
-            preprocessing=dataset.preprocessing.to_dict(),
-            user_code=user_code,
-        ),
-        data=data_part(dataset, bench.options),
-        forget=forget_part(exclude)
-        if exclude is not None and exclude.count
-        else ForgetPart(mode="none", total=len(dataset.train)),
-        method=method.id,
+        model=_model_part(spec, dataset),
+        forget=_forget_part(exclude) if exclude is not None and exclude.count else nothing,
+        method=RETRAIN.id,
         parameters=dict(values),
-        seed=seed,
-        monitoring_budget=_share_of_time(monitoring_budget),
-        checkpoint_seconds=checkpoint_seconds,
-        **_machine(device or bench.device, precision or bench.precision, threads or bench.threads),
+        monitoring_budget=monitoring_budget,
+        **options,
     )
 
 
-def facts_of(selection: Selection, num_classes: int) -> Facts:
-    """Return what a plan may depend on. Raises ForgetSetError for an empty forget set, or one of all images."""
-    selection.check()
-    singles = selection.loose_count
-    return Facts(selection.count - singles, singles, selection.total - selection.count, num_classes)
+def _job(bench: Bench, *, monitoring_budget: float, **parts: Any) -> Job:
+    """Return a job on the bench's data and machine. Raises UsageError for what this machine has not."""
+    if not 0 <= monitoring_budget <= 1:
+        raise UsageError(f"The monitoring budget must be between 0 and 1, got {monitoring_budget:g}")
+    if bench.precision not in PRECISIONS:
+        raise UsageError(f"Precision must be one of {', '.join(PRECISIONS)}, got {bench.precision!r}")
+    choose_precision(bench.precision, bench.place, convolutional=True)  # refuses what the device has not
+    if bench.threads < 0:
+        raise UsageError(f"--threads must be at least 1, got {bench.threads}")
+    data = bench.dataset
+    return Job(
+        data=DataPart(
+            spec=data.spec, fingerprint=data.fingerprint, test_origin=data.test_origin, **asdict(bench.options)
+        ),
+        device=str(bench.place),
+        precision=bench.precision,
+        threads=bench.threads or default_threads(),
+        monitoring_budget=monitoring_budget,
+        app_version=VERSION,
+        libraries=_library_versions(),
+        **parts,
+    )
+
+
+def _model_part(spec: ModelSpec, dataset: Dataset, **source: Any) -> ModelPart:
+    """Describe the network in a job, for images prepared as the data set's. `source`: of weights to start from."""
+    facts = {**vars(spec), "input_size": dataset.preprocessing.size}
+    return ModelPart(classes=dataset.classes, preprocessing=dataset.preprocessing.to_dict(), **facts, **source)
+
+
+def _forget_part(selection: Selection) -> ForgetPart:
+    """Describe a forget set in a job."""
+    classes = selection.complete_classes
+    return ForgetPart(
+        mode=selection.mode,
+        classes=classes,
+        class_names=tuple(selection.class_names[index] for index in classes),
+        count=selection.count,
+        total=selection.total,
+        sha256=selection.digest(),
+        weights_sha256=selection.weights_digest(),
+    )
+
+
+def _library_versions() -> dict[str, str]:
+    """Return the versions of what results depend on; one that is not installed is left out."""
+    versions = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
 
 
 def require_data(method: Method, values: Values, selection: Selection, dataset: Dataset) -> Facts:
-    """Return the facts of a plan. Raises ForgetSetError where the data lacks what the method needs."""
-    facts = facts_of(selection, dataset.num_classes)
+    """Return what a plan may depend on. Raises ForgetSetError where the forget set is empty or all there is, or where
+    the method cannot work on it or on this data.
+    """  # noqa: D205
+    selection.check()
+    singles = selection.loose_count
+    facts = Facts(selection.count - singles, singles, selection.total - selection.count, dataset.num_classes)
     if not facts.kinds <= method.suits:
         raise ForgetSetError(
             f"{method.title} works on whole classes only", "Choose whole classes, or another method for single images"
@@ -227,72 +265,113 @@ def create_run(path: Path | str, job: Job, selection: Selection | None, dataset:
     return folder
 
 
-def model_part(model: OpenedModel, dataset: Dataset) -> ModelPart:
-    """Describe an opened model in a job."""
-    return ModelPart(
-        path=str(Path(model.path).resolve()),
-        sha256=model.sha256,
-        architecture=model.spec.architecture,
-        num_classes=model.spec.num_classes,
-        in_channels=model.spec.in_channels,
-        input_size=dataset.preprocessing.size,
-        classes=dataset.classes,
-        preprocessing=dataset.preprocessing.to_dict(),
-        form=model.form.to_dict(),
-        user_code=model.spec.user_code,
+# -- chains: a model that is the result of an earlier run has forgotten images that must stay forgotten --------------
+#
+# They stay outside the retain set of the new run and of its retrained references. The result is judged on the forget
+# sets of all requests together, against the model before the first request.
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The requests behind a model and the images they forgot; `requests` and `jobs` (job hashes) are oldest first."""
+
+    requests: tuple[RequestPart, ...]
+    jobs: tuple[str, ...]
+    origin: OriginPart
+    mask: np.ndarray  # (n,) bool: the images of all earlier requests
+    weights: np.ndarray | None  # (n,) float, None where all count the same
+
+    def joined(self, selection: Selection) -> Selection:
+        """Return the forget set of all requests together: of the earlier ones and of `selection`."""
+        ids = np.flatnonzero(self.mask & ~selection.mask)
+        return selection.with_samples(ids, weights=None if self.weights is None else self.weights[ids])
+
+    def added(self, selection: Selection) -> Selection:
+        """Return the images of `selection` that no earlier request forgot; all of it where there are none."""
+        new = selection.mask & ~self.mask
+        return Selection(new, selection.labels, selection.class_names) if new.any() else selection
+
+
+def earlier_run(model: Path) -> RunFolder | None:
+    """Return the run that made a weights file (or the folder it lies in); None where no run did."""
+    folder = RunFolder(model if model.is_dir() else model.parent)
+    inside = model.is_dir() or model.name in (MODEL, MODEL_PT)
+    return folder if inside and folder.exists and folder.has_result else None
+
+
+def chain_of(model: Path, dataset: Dataset) -> Chain | None:
+    """Return what a model file has forgotten in earlier runs; None where it is an original.
+
+    Raises MismatchError where that was other data, and InputError where the earlier forget list is gone or changed:
+    without it, forgotten images would be trained on again.
+    """
+    folder = earlier_run(model)
+    if folder is None:
+        return None
+    job = folder.job()
+    if job.forget.mode == "none":
+        return None
+    if job.data.fingerprint != dataset.fingerprint:
+        raise MismatchError(
+            f"{folder.id}, the run that made this model, was about other data than {dataset.spec}",
+            "Open the data it was made with, so that what it forgot is known",
+        )
+    if not folder.file(FORGET).is_file():
+        raise InputError(
+            f"The forget list of {folder.id}, the run that made this model, is gone, so nobody knows which images must "
+            "not come back",
+            "Export the model, start from the exported file, and name the earlier images again with the new ones",
+        )
+    earlier = run_selection(folder, dataset)
+    digest = folder.job_sha256()
+    own = job.requests[-1] if job.requests else request_part(job.method, earlier)
+    requests = (*job.requests[:-1], replace(own, run=folder.id, job_sha256=digest))
+    if job.origin is not None:
+        origin = job.origin
+    elif job.kind == "unlearn":
+        origin = OriginPart(path=job.model.path, sha256=job.model.sha256)
+    else:  # a model trained without images has no original: it is the first there is
+        file = folder.file(MODEL) if model.is_dir() else model
+        origin = OriginPart(path=str(file.resolve()), sha256=file_sha256(file))
+    return Chain(requests, (*job.chain, digest), origin, earlier.mask, earlier.weights)
+
+
+def request_part(method: str, selection: Selection) -> RequestPart:
+    """Describe one request in a job."""
+    names = tuple(selection.class_names[index] for index in selection.complete_classes)
+    return RequestPart(method=method, mode=selection.mode, class_names=names, count=selection.count)
+
+
+def all_requests(model: Path, selection: Selection, dataset: Dataset) -> Selection:
+    """Return the forget set a run that starts from `model` has: that of earlier requests and of this one."""
+    chain = chain_of(model, dataset)
+    return selection if chain is None else chain.joined(selection)
+
+
+def unknown_requests(card: dict[str, Any] | None, model: Path) -> str:
+    """Return a sentence where a model has forgotten images, as its card says, but its file has left the run that did.
+
+    Such an exported model does not tell which images. Empty where it has forgotten none, or its run is known.
+    """
+    forgotten = (card or {}).get("forgotten") or {}
+    if not forgotten.get("count") or earlier_run(model) is not None:
+        return ""
+    made = made_by(str((card or {}).get("job_sha256") or ""))
+    where = f"Start from {made.path} instead" if made is not None else "Start from its run folder"
+    count = int(forgotten["count"])
+    return (
+        f"{model.name} has already forgotten {count:,} {'image' if count == 1 else 'images'} that its model card does "
+        f"not list, so they are taken for images to keep. {where}, or name them again."
     )
 
 
-def data_part(dataset: Dataset, options: DataOptions) -> DataPart:
-    """Describe an opened data set in a job."""
-    return DataPart(
-        spec=dataset.spec, fingerprint=dataset.fingerprint, test_origin=dataset.test_origin, **asdict(options)
-    )
-
-
-def forget_part(selection: Selection) -> ForgetPart:
-    """Describe a forget set in a job."""
-    classes = tuple(int(c) for c in selection.complete_classes)
-    return ForgetPart(
-        mode=selection.mode,
-        classes=classes,
-        class_names=tuple(selection.class_names[c] for c in classes),
-        count=int(selection.count),
-        total=int(selection.total),
-        sha256=selection.digest(),
-        weights_sha256=selection.weights_digest(),
-    )
-
-
-def library_versions() -> dict[str, str]:
-    """Return the versions of what results depend on."""
-    versions = {"python": platform.python_version()}
-    for name in LIBRARIES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions
-
-
-def _share_of_time(budget: float) -> float:
-    if not 0 <= budget <= 1:
-        raise UsageError(f"The monitoring budget must be between 0 and 1, got {budget:g}")
-    return budget
-
-
-def _machine(device: str, precision: str, threads: int) -> dict[str, Any]:
-    """Return what a job says of where it runs. Raises UsageError for what this machine has not."""
-    if precision not in PRECISIONS:
-        raise UsageError(f"Precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
-    chosen = choose_device(device)
-    choose_precision(precision, chosen, convolutional=True)  # refuses what the device has not, before a folder is made
-    if threads < 0:
-        raise UsageError(f"--threads must be at least 1, got {threads}")
-    return {
-        "device": str(chosen),
-        "precision": precision,
-        "threads": threads or default_threads(),
-        "app_version": VERSION,
-        "libraries": library_versions(),
-    }
+def made_by(job_sha256: str) -> RunFolder | None:
+    """Return the run with this job hash among the runs this application knows of; None where there is none."""
+    if not job_sha256:
+        return None
+    for home in (runs_home(), references_home()):
+        for child in sorted(home.iterdir()) if home.is_dir() else ():
+            folder = RunFolder(child)
+            if folder.exists and folder.job_sha256() == job_sha256:
+                return folder
+    return None

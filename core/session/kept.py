@@ -30,7 +30,7 @@ from core.runs.folder import (
     RunFolder,
 )
 from core.session.near import found_files, hashes_file
-from core.session.training import jobs_in, references_on_disk, same_forget_set
+from core.session.references import jobs_in, references_on_disk, same_forget_set
 
 THUMBNAILS, OUTPUTS, MEASURES = "thumbnails", "outputs", "measures"  # folders of the cache
 

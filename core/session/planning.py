@@ -19,7 +19,7 @@ from core.devices import autocast, set_threads
 from core.engine.experiment import block_shares
 from core.engine.timeline import Timeline
 from core.errors import AppError, InputError
-from core.files import cache_home, read_json, write_json
+from core.files import cache_home, convert, read_json, write_json
 from core.methods import METHODS, get_method
 from core.methods.base import GROUPS, Edit, Method, Stage, Train, parts_of
 from core.methods.retrain import RETRAIN
@@ -90,6 +90,10 @@ class Estimate:
     plain_seconds: float | None = None  # from the step time alone, before what earlier runs taught
     pace_key: str = ""
     training_seconds: float | None = None
+
+    def share_of(self, retraining: float | None) -> float | None:
+        """Return training time as a share of retraining's (seconds); None where either is not known."""
+        return self.training_seconds / retraining if retraining and self.training_seconds is not None else None
 
 
 def choices(selection: Selection | None) -> tuple[Choice, ...]:
@@ -181,8 +185,7 @@ def shares_of_retraining(bench: Bench, selection: Selection) -> dict[str, float 
         shares[method] = None
         with contextlib.suppress(AppError):  # such as a head without weight rows: its start says why
             values = preset_values(bench, method, "", selection.kinds)
-            seconds = estimate(bench, selection, method, values, measure=False).training_seconds
-            shares[method] = seconds / whole if whole and seconds is not None else None
+            shares[method] = estimate(bench, selection, method, values, measure=False).share_of(whole)
     return shares
 
 
@@ -191,10 +194,9 @@ def step_cost(bench: Bench, *, measure: bool = True) -> StepCost | None:
 
     None where it was cancelled or the device could not take it.
     """
-    path = _times_home() / f"cost-{_machine_key(bench)}.json"
-    with contextlib.suppress(InputError, TypeError, KeyError):  # none yet, or a damaged one
-        content = read_json(path)
-        return StepCost(**{**content, "work": tuple(content["work"])})
+    path = cache_home() / "step-times" / f"cost-{_machine_key(bench)}.json"
+    with contextlib.suppress(InputError):  # none yet, or a damaged one
+        return convert(read_json(path), StepCost, path.name)
     if not measure:
         return None
     try:
@@ -210,7 +212,7 @@ def step_cost(bench: Bench, *, measure: bool = True) -> StepCost | None:
 def pace(key: str) -> float:
     """Return how much longer runs of this kind took than their step time alone says; 1.0 where there were none."""
     try:
-        return float(read_json(_times_home() / f"pace-{key}.json")["ratio"])
+        return float(read_json(_pace_file(key))["ratio"])
     except (InputError, KeyError, TypeError, ValueError):
         return 1.0
 
@@ -221,7 +223,7 @@ def learn(planned: Estimate, seconds: float) -> None:
         return
     low, high = PACE_RANGE
     ratio = min(max(seconds / planned.plain_seconds, low), high)
-    path = _times_home() / f"pace-{planned.pace_key}.json"
+    path = _pace_file(planned.pace_key)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, {"ratio": ratio})
 
@@ -237,8 +239,8 @@ def free_disk(folder: Path) -> int | None:
         return None
 
 
-def _times_home() -> Path:
-    return cache_home() / "step-times"
+def _pace_file(key: str) -> Path:
+    return cache_home() / "step-times" / f"pace-{key}.json"
 
 
 def _machine_key(bench: Bench) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import platform
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from core.data.dataset import Dataset
 from core.data.splits import Splits
 from core.engine.experiment import facts_of
 from core.engine.outputs import FullOutputs
-from core.events import State, Tell
+from core.events import Tell
 from core.files import file_sha256, write_atomic, write_json
 from core.job import Job
 from core.methods import get_method
@@ -21,11 +22,11 @@ from core.models.formats import write_safetensors, write_same
 from core.models.weights import CheckpointForm
 from core.parameters import resolve
 from core.runs.folder import CARD, EVENTS, FORGET, JOB, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, SIGNATURE, RunFolder
+from core.session.bench import original_of
 from core.session.caveats import caveats, doubts_about, is_unchanged, unchanged_since_start
-from core.session.chain import original_of
 from core.session.measuring import Candidate, Measurements, Measuring
 from core.session.near import similar_images
-from core.verify import relations, suite
+from core.verify import relations
 from core.verify.measure_log import SUITE_VERSION
 from core.verify.report import render_report
 from core.verify.verdict import decide
@@ -33,28 +34,9 @@ from core.version import VERSION
 
 SCHEMA_VERSION = 1
 SUMMARY_KEYS = ("retain_accuracy", "forget_accuracy", "retain_test_accuracy", "forget_test_accuracy", "probe", "nmi")
+NO_COST = {"seconds": 0.0, "steps": 0, "samples_seen": 0, "operations": None}
 REPORTED_FILES = (MODEL, MODEL_PT, CARD, JOB, FORGET, EVENTS)
 """Files that a report names with their SHA-256: none of them changes once a run has ended."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended and what it cost. `seconds`: of training and monitoring, pauses left out."""
-
-    state: State
-    steps: int
-    seconds: float
-    samples_seen: int
-    operations: float | None = None  # floating-point operations of training, evaluations left out
-
-    def cost(self) -> dict[str, Any]:
-        """Return the cost as card and report state it."""
-        return {
-            "seconds": self.seconds,
-            "steps": self.steps,
-            "samples_seen": self.samples_seen,
-            "operations": self.operations,
-        }
 
 
 def write_models(folder: RunFolder, job: Job, module: nn.Module) -> None:
@@ -69,159 +51,148 @@ def write_models(folder: RunFolder, job: Job, module: nn.Module) -> None:
     write_same(folder.file(MODEL_PT), state, replace(form, format="pt"))
 
 
-def write_card(
-    folder: RunFolder,
-    job: Job,
-    dataset: Dataset,
-    full: FullOutputs,
-    splits: Splits,
-    outcome: Outcome,
-    report: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Write the model card of a run's result and return the measures it states.
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A run that has ended, on its data: what its card and its report are written from.
 
-    These are taken from `report`, where there is one: that of an unlearned model. The report names the card by its
-    hash, so the card is written before the report, and a later check does not change it.
+    cost: seconds of training and monitoring, pauses left out; steps; samples_seen; floating-point operations of
+    training, evaluations left out (None where nobody counted them).
     """
-    measures = report["models"]["unlearned"] if report else suite.output_measures(suite.Subject(full, splits))
-    write_json(folder.file(CARD), _card(folder, job, dataset, measures, outcome))
-    return measures
 
+    folder: RunFolder
+    job: Job
+    dataset: Dataset
+    splits: Splits
+    state: str  # "finished" or "stopped"
+    cost: dict[str, Any]
 
-def build_report(
-    folder: RunFolder,
-    job: Job,
-    dataset: Dataset,
-    splits: Splits,
-    original: FullOutputs,
-    unlearned: FullOutputs,
-    outcome: Outcome,
-    *,
-    start: FullOutputs | None = None,
-    tell: Tell | None = None,
-) -> dict[str, Any]:
-    """Measure a run's result against its original; returns what `report_of` does.
+    def report(
+        self,
+        original: FullOutputs,
+        measured: Measurements,
+        *,
+        retraining: dict[str, Any] | None = None,
+        tell: Tell | None = None,
+    ) -> dict[str, Any]:
+        """Put together report.json from measurements, without the hashes that `write_report` adds.
 
-    `start`: outputs of the model the run started from, where a later request started from another than the original.
-    `tell` is called before each measure of each model and may raise to interrupt.
-    """
-    measured = Measuring(
-        Candidate("original", original_of(job)[1], original), Candidate("unlearned", "", unlearned), (), splits,
-        tell=tell,
-    ).run()  # fmt: skip
-    report = report_of(folder, job, dataset, splits, original, measured, outcome, tell=tell)
-    if start is not None and start is not original:
-        _compare_with_start(report, unlearned, start, splits)
-    return report
+        `log` holds the caveats once more, for the event log: the caller takes them out. `original`: the outputs of the
+        original model, which may be doubtful itself and leads to kept images that look like forget images.
+        `retraining`: recipe, seeds and mean cost of the retrained models.
+        """
+        job, dataset, splits = self.job, self.dataset, self.splits
+        method = get_method(job.method)
+        models, references = measured.models, measured.retrained
+        verdict = decide(models, list(references.values()), set(method.trained_on), half_widths=measured.half_widths)
+        known = {p.name: job.parameters[p.name] for p in method.parameters if p.name in job.parameters}
+        values = resolve(method.parameters, known, owner=method.id)
+        retraining = retraining or {}
+        origin, sha256 = original_of(job)
+        similar = similar_images(dataset, splits.forget.numpy(), original, sha256, tell)
+        said = (*doubts_about(original, dataset), *caveats(models, splits, method, values, facts_of(splits)))
+        return {
+            **_made(),
+            "run": self.folder.id,
+            "state": self.state,
+            "forget_classes": list(job.forget.class_names),
+            "forget_count": job.forget.count,
+            "forget_mode": job.forget.mode,
+            "total": job.forget.total,
+            "chain": [asdict(request) for request in job.requests],
+            "similar_kept": similar.counts(),
+            "method": method.id,
+            "method_details": {
+                "title": method.title,
+                "status": method.status,
+                "citation": method.citation,
+                "preset": job.preset,
+                "parameters": job.parameters,
+                "notes": list(method.notes),
+            },
+            "dataset": {"spec": job.data.spec, **_described(dataset), "classes": list(dataset.classes)},
+            "model": {
+                "path": origin.name,
+                "sha256": sha256,
+                "architecture": job.model.architecture,
+            },
+            "suite": measured.suite,
+            "suite_version": SUITE_VERSION,
+            "models": models,
+            "retrained": references,
+            "retrained_notes": retraining,
+            "verdict": verdict.as_dict(),
+            "closure": {row.key: row.closure for row in verdict.measures},
+            "published": measured.published,
+            "cost": {
+                **self.cost,
+                "share_of_retraining": _share(self.cost["seconds"], retraining.get("seconds")),
+                "operations_share": _share(self.cost["operations"], retraining.get("operations")),
+            },
+            "unchanged": is_unchanged(models, splits),
+            "warnings": [caveat.message for caveat in said],
+            "seed": job.seed,
+            "device": job.device,
+            "precision": _precision_taken(self.folder) or job.precision,
+            "measured_in": "float32",  # outputs are taken so whatever the run computed in
+            "libraries": job.libraries,
+            "machine": {"system": platform.platform(terse=True), "processor": platform.machine()},
+            "log": said,
+        }
 
+    def report_of_run(
+        self, original: FullOutputs, start: FullOutputs, unlearned: FullOutputs, tell: Tell
+    ) -> dict[str, Any]:
+        """Measure the result of a run against its original; returns what `report` does.
 
-def report_of(
-    folder: RunFolder,
-    job: Job,
-    dataset: Dataset,
-    splits: Splits,
-    original: FullOutputs,
-    measured: Measurements,
-    outcome: Outcome,
-    *,
-    retraining: dict[str, Any] | None = None,
-    tell: Tell | None = None,
-) -> dict[str, Any]:
-    """Put together report.json from measurements, without the hashes that `write_report` adds.
+        `start`: outputs of the model the run started from, in a chain of requests not the original. `tell` is called
+        before each measure of each model and may raise to interrupt.
+        """
+        measured = Measuring(
+            Candidate("original", original_of(self.job)[1], original), Candidate("unlearned", "", unlearned), (),
+            self.splits, tell=tell,
+        ).run()  # fmt: skip
+        report = self.report(original, measured, tell=tell)
+        if start is not original:  # "unchanged" is to mean since the start: earlier requests changed the original
+            moved = relations.distances(unlearned, relations.Others(start, []), self.splits).values["distances"]
+            caveat = unchanged_since_start(moved)
+            report["unchanged"] = caveat is not None
+            if caveat is not None:
+                report["log"] = (caveat, *(earlier for earlier in report["log"] if earlier.code != caveat.code))
+                report["warnings"] = [said.message for said in report["log"]]
+        return report
 
-    `log` holds the caveats once more, for the event log: the caller takes them out. `original`: the outputs of the
-    original model, which may be doubtful itself and leads to kept images that look like forget images. `retraining`:
-    recipe, seeds and mean cost of the retrained models.
-    """
-    method = get_method(job.method)
-    models, references = measured.models, measured.retrained
-    verdict = decide(models, list(references.values()), set(method.trained_on), half_widths=measured.half_widths)
-    known = {p.name: job.parameters[p.name] for p in method.parameters if p.name in job.parameters}
-    values = resolve(method.parameters, known, owner=method.id)
-    retraining = retraining or {}
-    origin, sha256 = original_of(job)
-    similar = similar_images(dataset, splits.forget.numpy(), original, sha256, tell)
-    said = (*doubts_about(original, dataset), *caveats(models, splits, method, values, facts_of(splits)))
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "app_version": VERSION,
-        "run": folder.id,
-        "state": outcome.state.value,
-        "forget_classes": list(job.forget.class_names),
-        "forget_count": job.forget.count,
-        "forget_mode": job.forget.mode,
-        "total": job.forget.total,
-        "chain": [asdict(request) for request in job.requests],
-        "similar_kept": similar.counts(),
-        "method": method.id,
-        "method_details": {
-            "title": method.title,
-            "status": method.status,
-            "citation": method.citation,
-            "preset": job.preset,
-            "parameters": job.parameters,
-            "notes": list(method.notes),
-        },
-        "dataset": {
-            "spec": job.data.spec,
-            "title": dataset.title,
-            "fingerprint": dataset.fingerprint,
-            "test_origin": dataset.test_origin,
-            "classes": list(dataset.classes),
-        },
-        "model": {
-            "path": origin.name,
-            "sha256": sha256,
+    def write_card(self, measures: dict[str, Any]) -> None:
+        """Write the model card with the measures of the run's own model.
+
+        A report names the card by its hash, so the card is written before it, and a later check does not change it.
+        """
+        folder, job, dataset = self.folder, self.job, self.dataset
+        card = {
+            **_made(),
             "architecture": job.model.architecture,
-        },
-        "suite": measured.suite,
-        "suite_version": SUITE_VERSION,
-        "models": models,
-        "retrained": references,
-        "retrained_notes": retraining,
-        "verdict": verdict.as_dict(),
-        "closure": {row.key: row.closure for row in verdict.measures},
-        "published": measured.published,
-        "cost": {
-            **outcome.cost(),
-            "share_of_retraining": _share(outcome.seconds, retraining.get("seconds")),
-            "operations_share": _share(outcome.operations, retraining.get("operations")),
-        },
-        "unchanged": is_unchanged(models, splits),
-        "warnings": [caveat.message for caveat in said],
-        "seed": job.seed,
-        "device": job.device,
-        "precision": precision_taken(folder) or job.precision,
-        "measured_in": "float32",  # outputs are taken so whatever the run computed in
-        "libraries": job.libraries,
-        "machine": {"system": platform.platform(terse=True), "processor": platform.machine()},
-        "log": said,
-    }
-
-
-def _compare_with_start(
-    report: dict[str, Any], unlearned: FullOutputs, start: FullOutputs, splits: Splits
-) -> None:
-    """Correct a later request's report: "unchanged" is to mean unchanged since the model the run started from.
-
-    From the original the result differs in any case, by what earlier requests forgot.
-    """
-    moved = relations.distances(unlearned, relations.Others(start, []), splits).values["distances"]
-    caveat = unchanged_since_start(moved)
-    report["unchanged"] = caveat is not None
-    if caveat is not None:
-        report["log"] = (caveat, *(earlier for earlier in report["log"] if earlier.code != caveat.code))
-        report["warnings"] = [said.message for said in report["log"]]
-
-
-def precision_taken(folder: RunFolder) -> str | None:
-    """Return the precision a run's steps were computed in, as its events state it; None where they do not.
-
-    A job may only say "auto".
-    """
-    stated = [event.get("precision") for event in folder.events() if event.get("type") == "run_started"]
-    return str(stated[-1]) if stated and stated[-1] else None
+            "user_code": job.model.user_code,
+            "num_classes": job.model.num_classes,
+            "in_channels": job.model.in_channels,
+            "input_size": list(job.model.input_size),
+            "classes": list(dataset.classes),
+            "preprocessing": dataset.preprocessing.to_dict(),
+            "dataset": _described(dataset),
+            "kind": job.kind,
+            "method": job.method,
+            "seed": job.seed,
+            "job_sha256": folder.job_sha256(),
+            "forgotten": {"mode": job.forget.mode, "classes": list(job.forget.class_names), "count": job.forget.count},
+            "measures": summary(measures),
+            "cost": self.cost,
+            "files": _hashes(folder, (MODEL, MODEL_PT)),
+        }
+        if job.kind == "train":
+            card["recipe"] = job.parameters
+        else:
+            original, sha256 = original_of(job)
+            card["original"] = {"sha256": sha256, "name": original.name}
+            card["chain"] = [asdict(request) for request in job.requests]
+        write_json(folder.file(CARD), card)
 
 
 def write_report(folder: RunFolder, report: dict[str, Any]) -> dict[str, Any]:
@@ -229,43 +200,41 @@ def write_report(folder: RunFolder, report: dict[str, Any]) -> dict[str, Any]:
 
     The signature of an earlier report is removed, because it does not hold for this one.
     """
-    present = [name for name in REPORTED_FILES if folder.file(name).is_file()]
-    report = {**report, "files": {name: file_sha256(folder.file(name)) for name in present}}
+    report = {**report, "files": _hashes(folder, REPORTED_FILES)}
     folder.file(SIGNATURE).unlink(missing_ok=True)
     write_json(folder.file(REPORT_JSON), report)
     write_atomic(folder.file(REPORT_HTML), render_report(report, folder.events()).encode())
     return report
 
 
-def _card(folder: RunFolder, job: Job, dataset: Dataset, measures: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
-    card = {
-        "schema_version": SCHEMA_VERSION,
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "app_version": VERSION,
-        "architecture": job.model.architecture,
-        "user_code": job.model.user_code,
-        "num_classes": job.model.num_classes,
-        "in_channels": job.model.in_channels,
-        "input_size": list(job.model.input_size),
-        "classes": list(dataset.classes),
-        "preprocessing": dataset.preprocessing.to_dict(),
-        "dataset": {"title": dataset.title, "fingerprint": dataset.fingerprint, "test_origin": dataset.test_origin},
-        "kind": job.kind,
-        "method": job.method,
-        "seed": job.seed,
-        "job_sha256": folder.job_sha256(),
-        "forgotten": {"mode": job.forget.mode, "classes": list(job.forget.class_names), "count": job.forget.count},
-        "measures": {key: measures.get(key) for key in SUMMARY_KEYS if key in measures},
-        "cost": outcome.cost(),
-        "files": {name: file_sha256(folder.file(name)) for name in (MODEL, MODEL_PT)},
-    }
-    if job.kind == "train":
-        card["recipe"] = job.parameters
-    else:
-        original, sha256 = original_of(job)
-        card["original"] = {"sha256": sha256, "name": original.name}
-        card["chain"] = [asdict(request) for request in job.requests]
-    return card
+def summary(measures: dict[str, Any]) -> dict[str, Any]:
+    """Return those measures of a model that its card and the end of its run state."""
+    return {key: measures[key] for key in SUMMARY_KEYS if key in measures}
+
+
+def _made() -> dict[str, Any]:
+    """Return what card and report begin with: when they were made, and by which version."""
+    created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return {"schema_version": SCHEMA_VERSION, "created": created, "app_version": VERSION}
+
+
+def _described(dataset: Dataset) -> dict[str, Any]:
+    """Return what card and report say of the data."""
+    return {"title": dataset.title, "fingerprint": dataset.fingerprint, "test_origin": dataset.test_origin}
+
+
+def _hashes(folder: RunFolder, names: Iterable[str]) -> dict[str, str]:
+    """Return the SHA-256 of those of a run's files that are there."""
+    return {name: file_sha256(folder.file(name)) for name in names if folder.file(name).is_file()}
+
+
+def _precision_taken(folder: RunFolder) -> str | None:
+    """Return the precision a run's steps were computed in, as its events state it; None where they do not.
+
+    A job may only say "auto".
+    """
+    stated = [event.get("precision") for event in folder.events() if event.get("type") == "run_started"]
+    return str(stated[-1]) if stated and stated[-1] else None
 
 
 def _share(cost: float | None, of_retraining: float | None) -> float | None:

@@ -1,47 +1,81 @@
-"""Running: a job in its folder, from the start or its last checkpoint, to a result on disk."""
+"""Running: a job into its folder, with the search for settings before it, and from there to a result on disk."""
 
 from __future__ import annotations
 
 import time
 import traceback
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
-import torch
-
-from core.data.batches import Augmentation
-from core.data.dataset import Dataset
-from core.data.splits import Splits
 from core.devices import choose_device, free_memory, is_out_of_memory, out_of_memory_error, unused_gpu
 from core.engine.control import Control, Interrupted
 from core.engine.engine import Engine
 from core.engine.experiment import Experiment
 from core.engine.monitor import Monitor, events_of
 from core.engine.outputs import FullOutputs, collect_full, keep_outputs, outputs_file
-from core.errors import AppError, NonFiniteError
+from core.engine.step import require_finite
+from core.errors import AppError, StoppedError
 from core.events import Emit, Event, Log, PhaseChanged, Progress, RunFailed, RunFinished, State
 from core.files import file_sha256
 from core.job import Job, TuningPart
 from core.methods import get_method
 from core.models.architectures import network_key
 from core.parameters import Values, resolve
-from core.runs.folder import MODEL, RunFolder
+from core.runs.folder import MODEL, TUNING, RunFolder
 from core.runs.recorder import Recorder, list_checkpoints, load_checkpoint, save_checkpoint
-from core.session import results
-from core.session.bench import Bench, Images
+from core.selection import Selection
+from core.session.bench import Bench
 from core.session.caveats import DOUBTS, doubts_about
 from core.session.forget_sets import run_selection
+from core.session.jobs import create_run, require_same_job
+from core.session.results import Result, summary, write_models, write_report
+from core.session.tuning import Tuning, axes, tune, tuned
+from core.verify.suite import Subject, output_measures
 
 
-@dataclass
-class _Prepared:
-    """A job ready to run: what the engine works on, and the original's outputs to hold the result against."""
+def ready_run(
+    folder: RunFolder,
+    job: Job,
+    selection: Selection,
+    bench: Bench,
+    control: Control,
+    *,
+    tries: int = 0,
+    fixed: Collection[str] = (),
+) -> tuple[RunFolder, Tuning | None]:
+    """Make the run folder of a job, or take it as it is where it holds that very run, to be gone on with.
 
-    job: Job
-    setting: Experiment
-    dataset: Dataset
-    original: FullOutputs | None  # None where a fresh model is trained
-    start: FullOutputs | None  # of the model the run starts from; in a chain of requests not the original
+    Where settings are to be searched for (`tries`; those named in `fixed` stay), the search comes first: its tries are
+    kept in the folder-to-be, and the job gets the best of them. Returns the folder and the search, None without one.
+    Raises MismatchError where the folder holds another run, StoppedError where `control` ended it before the run.
+    """
+    if control.ending:
+        raise StoppedError("Stopped before the run began, so there is nothing to keep", "Start it again")
+    if folder.exists:
+        require_same_job(folder, _as_tuned(folder, job))
+        return folder, None
+    search = None
+    if tries and axes(get_method(job.method), Values(job.parameters), fixed):
+        kept = folder.file(TUNING)
+        with folder.lock():
+            search = tune(job, bench, selection, tries, fixed=fixed, keep=kept, control=control)
+        if not search.complete:
+            raise StoppedError(
+                f"Stopped while settings were tried; {len(search.tries)} of {tries} tries are kept in {kept}",
+                "Start the same command again to go on",
+            )
+        job = tuned(job, search, kept)
+    return create_run(folder.path, job, selection, bench.dataset), search
+
+
+def _as_tuned(folder: RunFolder, job: Job) -> Job:
+    """Return a job with the values that a search gave the job in a folder that is to be resumed."""
+    present = folder.job()
+    if present.tuning is None or present.method != job.method:
+        return job
+    chosen = {name: present.parameters.get(name) for name in present.tuning.searched}
+    return replace(job, parameters={**job.parameters, **chosen})
 
 
 def run(
@@ -97,12 +131,12 @@ class _Runner:
         """Prepare, run the engine, and write the results."""
         self._state(State.PREPARING, "Opening model and data")
         job = self._folder.job()
-        prepared = self._prepare(job, bench.telling(self._progress, self._ending).for_job(job))
-        setting = prepared.setting
+        bench = bench.telling(self._progress, self._ending).for_job(job)
+        experiment, original, start = self._prepare(job, bench)
         engine = Engine(
-            setting,
+            experiment,
             self._control,
-            Monitor(setting, job.monitoring_budget),
+            Monitor(experiment, job.monitoring_budget),
             save=lambda state: save_checkpoint(self._folder, state),
             checkpoint_seconds=job.checkpoint_seconds,
         )
@@ -111,21 +145,21 @@ class _Runner:
             engine.begin_anew()
         if state is not None:
             engine.restore(state)
-        elif prepared.start is not None:
+        elif start is not None:
             if job.tuning is not None:
-                self._log("info", tuning_text(job, job.tuning), "tuned")
-            for event in events_of(setting, prepared.start.split(setting.splits), 0, "full"):
+                self._log("info", _tuning_text(job, job.tuning), "tuned")
+            for event in events_of(experiment, start.split(experiment.splits), 0, "full"):
                 self._report(event)
         for event in engine.run():
             self._report(event)
         self._step = engine.step
-        self._tell_undecoded(setting)
+        self._tell_undecoded(experiment)
         if engine.outcome is State.DISCARDED:
             return self.end_without_result()
-        return self._finish(prepared, engine)
+        return self._finish(job, bench, engine, original, start)
 
-    def _tell_undecoded(self, setting: Experiment) -> None:
-        files = setting.train.undecoded + setting.test.undecoded
+    def _tell_undecoded(self, experiment: Experiment) -> None:
+        files = experiment.train.undecoded + experiment.test.undecoded
         if files:
             first = f"{files[0].path} ({files[0].reason})"
             what = f"{len(files):,} files" if len(files) > 1 else "One file"
@@ -135,7 +169,7 @@ class _Runner:
     def end_without_result(self) -> State:
         """End a run that was discarded, or stopped while there was nothing to keep."""
         self._state(State.DISCARDING)
-        self._report(self._finished(State.DISCARDED, {}, False))
+        self._report(self._finished(State.DISCARDED))
         return State.DISCARDED
 
     def fail(self, error: Exception) -> Exception:
@@ -144,33 +178,33 @@ class _Runner:
         if is_out_of_memory(error):
             job = self._folder.job()
             error = out_of_memory_error(int(job.parameters.get("batch", 1)))
-        message = error.message if isinstance(error, AppError) else f"{type(error).__name__}: {error}"
-        hint = (
-            error.hint if isinstance(error, AppError) else "This is a fault of the application; the log has the details"
-        )
-        common: dict[str, Any] = {"run": self._folder.id, "step": self._step, "time": time.time()}
-        event = RunFailed(**common, error=message, hint=hint, details=details)
+        message = f"{type(error).__name__}: {error}"
+        hint = "This is a fault of the application; the log has the details"
+        if isinstance(error, AppError):
+            message, hint = error.message, error.hint
+        event = RunFailed(**self._common(), error=message, hint=hint, details=details)
         self._recorder.record(event)
         self._emit(event)
         return error
 
     # -- preparing -------------------------------------------------------------------------------------------------
 
-    def _prepare(self, job: Job, bench: Bench) -> _Prepared:
-        """Set a job up on the bench that holds its model and data; an original's outputs are taken on the way."""
+    def _prepare(self, job: Job, bench: Bench) -> tuple[Experiment, FullOutputs | None, FullOutputs | None]:
+        """Return what the engine works on, and outputs of the original and of the model the run starts from.
+
+        These two are different models in a chain of requests; there are none where a fresh model is trained.
+        """
         dataset = bench.dataset
         if (idle := unused_gpu(bench.place)) is not None:
             self._log("warning", f"Running on the processor; {idle} is free. Use it from the next run on.", "cpu")
         selection = run_selection(self._folder, dataset)
-        forget = torch.from_numpy(selection.mask.copy())
-        weights = None if selection.weights is None else torch.from_numpy(selection.weights.copy())
         method = get_method(job.method)
-        if weights is not None and job.kind == "unlearn" and not method.honours_weights:
+        if selection.weights is not None and job.kind == "unlearn" and not method.honours_weights:
             message = f"{method.title} does not use the forget list's weights: all images count 1."
             self._log("warning", message, "weights")
         values = resolve(method.parameters, job.parameters, owner=method.id)
-        images = bench.images(forget, weights)
-        setting = set_up(job, bench, values, images, Splits.of(dataset, forget), self._folder.id)
+        images, splits = bench.laid_out(selection)
+        experiment = bench.experiment(job, values, images, splits, self._folder.id)
         original = start = None
         if bench.opened_model is not None:
             self._state(State.PREPARING, "Measuring the original model")
@@ -184,51 +218,52 @@ class _Runner:
             for doubt in doubts_about(original, dataset):  # before the first step: a run that makes no sense is stopped
                 self._log(doubt.level, doubt.message, doubt.code)
         self._control.check()
-        return _Prepared(job, setting, dataset, original, start)
+        return experiment, original, start
 
     # -- results ---------------------------------------------------------------------------------------------------
 
-    def _finish(self, prepared: _Prepared, engine: Engine) -> State:
-        setting = prepared.setting
-        require_finite(setting.model.module)
+    def _finish(
+        self, job: Job, bench: Bench, engine: Engine, original: FullOutputs | None, start: FullOutputs | None
+    ) -> State:
+        """Measure the model as it is now and write what the run leaves; returns the state the run ended in."""
+        experiment, dataset = engine.experiment, bench.dataset
+        require_finite(experiment.model.module)
         if engine.outcome is State.STOPPED:
             self._state(State.STOPPING, "Keeping the model as it is now")
         self._tick("Measuring the result", 0, 0)
         final = collect_full(
-            setting.model,
-            setting.train,
-            setting.test,
+            experiment.model,
+            experiment.train,
+            experiment.test,
             progress=lambda done, total: self._tick("Measuring the result", done, total),
         )
-        sets = final.split(setting.splits)
-        for event in events_of(setting, sets, engine.step, "full"):
+        sets = final.split(experiment.splits)
+        for event in events_of(experiment, sets, engine.step, "full"):
             self._report(event)
-        results.write_models(self._folder, prepared.job, setting.model.module)
-        outcome = results.Outcome(
-            state=engine.outcome,
-            steps=engine.step,
-            seconds=engine.elapsed,
-            samples_seen=engine.samples_seen,
-            operations=setting.operations(),
-        )
-        if prepared.job.kind == "train":
+        write_models(self._folder, job, experiment.model.module)
+        cost = {
+            "seconds": engine.elapsed,
+            "steps": engine.step,
+            "samples_seen": engine.samples_seen,
+            "operations": experiment.operations(),
+        }
+        result = Result(self._folder, job, dataset, experiment.splits, engine.outcome.value, cost)
+        if original is None or start is None:
             sha256 = file_sha256(self._folder.file(MODEL))  # who opens it next, a check or the window, asks for them
-            keep_outputs(outputs_file(sha256, network_key(prepared.job.model), prepared.dataset), final)
-            measures = results.write_card(self._folder, prepared.job, prepared.dataset, final, setting.splits, outcome)
-            self._report(self._finished(engine.outcome, measures, False))
+            keep_outputs(outputs_file(sha256, network_key(job.model), dataset), final)
+            measures = output_measures(Subject(final, experiment.splits))
+            result.write_card(measures)
+            self._report(self._finished(engine.outcome, measures))
             return engine.outcome
-        assert prepared.original is not None
-        report = results.build_report(
-            self._folder, prepared.job, prepared.dataset, setting.splits, prepared.original, final, outcome,
-            start=prepared.start, tell=self._tick,
-        )  # fmt: skip
+        report = result.report_of_run(original, start, final, self._tick)
         for caveat in report.pop("log"):
             if caveat.code not in DOUBTS:  # said at the start
                 self._log(caveat.level, caveat.message, caveat.code)
-        finished = self._finished(engine.outcome, report["models"]["unlearned"], report["unchanged"])
+        measures = report["models"]["unlearned"]
+        finished = self._finished(engine.outcome, measures, report["unchanged"])
         self._recorder.record(finished)  # before the report, which carries the event log's hash
-        results.write_card(self._folder, prepared.job, prepared.dataset, final, setting.splits, outcome, report)
-        results.write_report(self._folder, report)
+        result.write_card(measures)
+        write_report(self._folder, report)
         self._emit(finished)
         return engine.outcome
 
@@ -248,10 +283,11 @@ class _Runner:
     def _log(self, level: str, message: str, code: str = "") -> None:
         self._report(Log(**self._common(), level=level, message=message, code=code))
 
-    def _finished(self, state: State, measures: dict[str, Any], unchanged: bool) -> RunFinished:
-        summary = {key: measures.get(key) for key in results.SUMMARY_KEYS if key in measures}
-        seconds = time.perf_counter() - self._began
-        return RunFinished(**self._common(), state=state.value, seconds=seconds, measures=summary, unchanged=unchanged)
+    def _finished(
+        self, state: State, measures: dict[str, Any] | None = None, unchanged: bool = False
+    ) -> RunFinished:
+        kept, seconds = summary(measures or {}), time.perf_counter() - self._began
+        return RunFinished(**self._common(), state=state.value, seconds=seconds, measures=kept, unchanged=unchanged)
 
     def _tick(self, what: str, done: int, total: int) -> None:
         self._report(Progress(**self._common(), what=what, done=done, total=total))
@@ -266,48 +302,8 @@ class _Runner:
         return self._control.ending
 
 
-def set_up(job: Job, bench: Bench, values: Values, images: Images, splits: Splits, run_id: str = "") -> Experiment:
-    """Return what the engine works on for a job with these values of its method, on the images of the bench.
-
-    The network has the original's weights or, where the method begins afresh, ones drawn with the job's seed.
-    """
-    method = get_method(job.method)
-    layers = method.layers(values)
-    if method.starts_from == "original" and bench.opened_model is not None:
-        network = bench.network(bench.model, layers=layers)
-    else:
-        network = bench.untrained(job.model, job.seed, layers=layers)
-    return Experiment(
-        run_id=run_id,
-        method=method,
-        values=values,
-        seed=job.seed,
-        model=network,
-        splits=splits,
-        train=images[0],
-        test=images[1],
-        class_names=bench.dataset.classes,
-        device=bench.place,
-        precision=bench.precision_for(network.module),
-        augmentation=_augmentation_of(values),
-    )
-
-
-def tuning_text(job: Job, tuning: TuningPart) -> str:
+def _tuning_text(job: Job, tuning: TuningPart) -> str:
     """Say in a sentence how a job's values were chosen."""
     chosen = ", ".join(f"{name} {job.parameters[name]:g}" for name in tuning.searched)
     tries = f"{tuning.tried} {'try' if tuning.tried == 1 else 'tries'}"
     return f"Settings chosen from {tries} on {tuning.images:,} images: {chosen}. Judged by {tuning.judged_by}."
-
-
-def require_finite(module: torch.nn.Module) -> None:
-    """Raise NonFiniteError naming a weight or a batch norm statistic that is not finite; losses need not show it."""
-    for name, value in module.state_dict().items():
-        if value.is_floating_point() and not value.isfinite().all():
-            raise NonFiniteError(f"{name} became infinite", "Choose a smaller step size or a gradient clip")
-
-
-def _augmentation_of(values: Values) -> Augmentation:
-    """Return the augmentation a recipe names; none where the method has no such parameter."""
-    name = values.get("augmentation", "none")
-    return Augmentation(pad=0 if name == "none" else 4, flip=name == "crop and flip")

@@ -24,28 +24,31 @@ import msgspec
 import numpy as np
 import torch
 
-from core.data.batches import derive_seed
-from core.data.dataset import Dataset, ImageSet
+from core.data.batches import ImageStore, derive_seed
+from core.data.dataset import ImageSet
 from core.data.splits import Splits, stratified
 from core.devices import is_out_of_memory, out_of_memory_error
 from core.engine.control import Control, Interrupted
 from core.engine.engine import Engine
 from core.engine.monitor import Unwatched
+from core.engine.outputs import collect
+from core.engine.step import require_finite
 from core.errors import AppError, InputError, MismatchError, RunError, StoppedError, UsageError
 from core.events import State
 from core.files import cache_home, dumps, file_sha256, read_json, write_json
 from core.job import Job, TuningPart
 from core.methods import get_method
 from core.methods.base import Method, SearchRange
+from core.metrics.accuracy import accuracy
+from core.metrics.distances import jensen_shannon
+from core.models.tap import TappedModel
 from core.parameters import Parameter, Values, resolve
 from core.runs.folder import MODEL, TUNING, RunFolder
 from core.selection import Selection
-from core.session.bench import Bench
-from core.session.chain import all_requests
-from core.session.jobs import create_run, decides, require_same_job
-from core.session.judging import Judge, Judgement, Readings
-from core.session.running import require_finite, set_up
-from core.session.training import known_references
+from core.session.bench import Bench, Images
+from core.session.jobs import all_requests, decides
+from core.session.references import known_references
+from core.verify.numbers import mean
 from core.version import VERSION
 
 IMAGES = 10_000  # training images a try runs on: enough that what is best there is good on all of them
@@ -53,6 +56,9 @@ FORGET_IMAGES = 500  # of these at least, where the forget set has as many: few 
 FORMAT = 1
 DIGITS = 3  # significant digits of a tried value: more say nothing, and people read them
 PASSED_OVER = 200  # points in a row that give no new setting, before the ranges count as exhausted
+RETAIN_BOUND = 0.02  # of retain accuracy that a setting may cost where no retrained model says what it costs
+BY_REFERENCE = "gap to the retrained reference"
+BY_GOAL = "forget accuracy under a bound on retain accuracy"
 
 
 # -- which settings are tried -------------------------------------------------------------------------------------
@@ -131,6 +137,95 @@ def _irrational(dimensions: int) -> list[float]:
     return [root ** -(power + 1) for power in range(dimensions)]
 
 
+# -- how a try is judged -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Accuracies, 0..1: on unseen images of classes to keep and to forget, and on single images to forget."""
+
+    retain: float
+    forget: float | None
+    samples: float | None
+
+
+@dataclass(frozen=True)
+class Judgement(Readings):
+    """What a model comes to. `score`: smaller is better; `distance`: Jensen-Shannon to the reference, 0..1."""
+
+    distance: float | None
+    score: float
+    allowed: bool  # retain accuracy within the bound
+
+
+class Judge:
+    """Reads models on the calibration half of the test images, and on the single images to forget.
+
+    With retrained models a model's score is its mean gap to them: of each accuracy, and of its outputs on what is
+    forgotten. Without, it is how far accuracy on what is forgotten lies from what is wanted (0 on whole classes, that
+    of unseen images on single ones) plus what retain accuracy lost; a loss above RETAIN_BOUND comes after all others.
+    """
+
+    def __init__(
+        self, splits: Splits, train: ImageStore, test: ImageStore, original: TappedModel, retrained: list[TappedModel]
+    ) -> None:
+        """Raises InputError where the test part is too small to have a calibration half."""
+        if not len(splits.calibration):
+            raise InputError(
+                f"There are too few test images to search for settings: {len(splits.test_labels):,}, and half of them "
+                "must stay unseen",
+                "Choose settings by hand, or use data with at least 40 test images",
+            )
+        self._train, self._test, self._splits = train, test, splits
+        self._samples = splits.forget_single_train
+        if not len(self._samples) and not len(splits.forget_calibration):
+            self._samples = splits.forget_train  # a class without an unseen image
+        read = [self._read(model) for model in retrained or [original]]
+        self._references = [logits for _, logits in read] if retrained else []
+        self.by = BY_REFERENCE if retrained else BY_GOAL
+        retain, forget, samples = (
+            mean(getattr(readings, name) for readings, _ in read) for name in ("retain", "forget", "samples")
+        )
+        assert retain is not None
+        if not retrained:
+            forget = None if forget is None else 0.0
+            samples = None if samples is None else retain if splits.has_singles else 0.0
+        self.goal = Readings(retain, forget, samples)
+
+    def judge(self, model: TappedModel) -> Judgement | None:
+        """Return what a model comes to; None where an output is not a number."""
+        readings, logits = self._read(model)
+        if bool(torch.isnan(logits).any()):  # minus infinity is a legal logit: a masked class
+            return None
+        forgotten = [
+            abs(reached - wanted)
+            for reached, wanted in ((readings.forget, self.goal.forget), (readings.samples, self.goal.samples))
+            if reached is not None and wanted is not None
+        ]
+        lost = self.goal.retain - readings.retain
+        if self._references:
+            apart = [jensen_shannon(logits, reference) / math.log(2) for reference in self._references]
+            distance = sum(apart) / len(apart)
+            gaps = [*forgotten, abs(lost), distance]
+            return Judgement(**vars(readings), distance=distance, score=sum(gaps) / len(gaps), allowed=True)
+        score = sum(forgotten) / len(forgotten) + max(0.0, lost)
+        return Judgement(**vars(readings), distance=None, score=score, allowed=lost <= RETAIN_BOUND)
+
+    def _read(self, model: TappedModel) -> tuple[Readings, torch.Tensor]:
+        """Return a model's accuracies, and its logits on all that is forgotten: (m, K) float32."""
+        kept, *forgotten = (
+            collect(model, store, ids)
+            for store, ids in (
+                (self._test, self._splits.calibration),
+                (self._test, self._splits.forget_calibration),
+                (self._train, self._samples),
+            )
+        )
+        retain, forget, samples = (accuracy(part.logits, part.labels) for part in (kept, *forgotten))
+        assert retain is not None
+        return Readings(retain, forget, samples), torch.cat([part.logits for part in forgotten if len(part)])
+
+
 # -- searching ----------------------------------------------------------------------------------------------------
 
 
@@ -167,14 +262,14 @@ class Tuning:
     images: int  # training images each try ran on, of `total`
     total: int
     asked: int
-    tries: tuple[Try, ...]
-    complete: bool
+    tries: tuple[Try, ...] = ()
+    complete: bool = False
 
     @property
     def best(self) -> Try | None:
         """The try with the smallest score, among those within the bound where there are any."""
-        judged = [tried for tried in self.tries if tried.score is not None]
-        return min(judged, key=lambda tried: (not tried.allowed, tried.score, tried.number), default=None)
+        judged = [done for done in self.tries if done.score is not None]
+        return min(judged, key=lambda done: (not done.allowed, done.score, done.number), default=None)
 
 
 def tune(
@@ -208,30 +303,35 @@ def tune(
     if job.chain:  # a try must not train on what earlier requests forgot
         selection = all_requests(Path(job.model.path), selection, bench.dataset)
     trials = _Trials(job, bench, selection, control)
-    kept = _KeptTries(keep, job, searched, trials.references)
-    tries: list[Try] = []
+    names = tuple(axis.parameter.name for axis in searched)
+    judge, total = trials.judge, len(bench.dataset.train)
+    tuning = Tuning(method.id, names, judge.by, judge.goal, trials.images, total, asked=count)
+    about = {"format": FORMAT, "job": _search_key(job, searched), "references": trials.references}
+    kept = _kept_tries(keep, about) if keep is not None and keep.is_file() else {}
     for number, setting in enumerate(itertools.islice(candidates(searched, values, job.seed), count), start=1):
-        done = kept.get(number, setting) or trials.attempt(number, setting, count)
+        done = kept.get(number)
+        if done is None or done.values != setting:
+            done = trials.attempt(number, setting, count)
         if done is None:
             break
-        tries.append(done)
-        kept.put(_result(job, searched, trials, count, tries, complete=False))
+        tuning = dataclasses.replace(tuning, tries=(*tuning.tries, done))
+        _keep(tuning, keep, about)
         if tried is not None:
             tried(done)
         if control.ending:
             break
-    whole = not control.ending or len(tries) == count
-    result = _result(job, searched, trials, count, tries, complete=whole)
-    kept.put(result)
-    return result
+    tuning = dataclasses.replace(tuning, complete=not control.ending or len(tuning.tries) == count)
+    _keep(tuning, keep, about)
+    return tuning
 
 
 def tuned(job: Job, tuning: Tuning, kept: Path | None = None) -> Job:
     """Return the job with the best try's values. Raises RunError where no try gave a usable model."""
     best = tuning.best
     if best is None:
+        reason = next((done.reason for done in tuning.tries if done.reason), "none was tried")
         raise RunError(
-            f"None of {len(tuning.tries)} settings gave a usable model: {_first_reason(tuning)}",
+            f"None of {len(tuning.tries)} settings gave a usable model: {reason}",
             "Start from a smaller step size: --set lr=…, or a preset",
         )
     part = TuningPart(
@@ -247,88 +347,21 @@ def tuned(job: Job, tuning: Tuning, kept: Path | None = None) -> Job:
     return dataclasses.replace(job, parameters={**job.parameters, **best.values}, tuning=part)
 
 
-def ready_run(
-    folder: RunFolder,
-    job: Job,
-    selection: Selection,
-    bench: Bench,
-    control: Control,
-    *,
-    tries: int = 0,
-    fixed: Collection[str] = (),
-) -> tuple[RunFolder, Tuning | None]:
-    """Make the run folder of a job, or take it as it is where it holds that very run, to be gone on with.
-
-    Where settings are to be searched for (`tries`; those named in `fixed` stay), the search comes first: its tries are
-    kept in the folder-to-be, and the job gets the best of them. Returns the folder and the search, None without one.
-    Raises MismatchError where the folder holds another run, StoppedError where `control` ended it before the run.
-    """
-    if control.ending:
-        raise StoppedError("Stopped before the run began, so there is nothing to keep", "Start it again")
-    if folder.exists:
-        require_same_job(folder, _as_tuned(folder, job))
-        return folder, None
-    search = None
-    if tries and axes(get_method(job.method), Values(job.parameters), fixed):
-        kept = folder.file(TUNING)
-        with folder.lock():
-            search = tune(job, bench, selection, tries, fixed=fixed, keep=kept, control=control)
-        if not search.complete:
-            raise StoppedError(
-                f"Stopped while settings were tried; {len(search.tries)} of {tries} tries are kept in {kept}",
-                "Start the same command again to go on",
-            )
-        job = tuned(job, search, kept)
-    return create_run(folder.path, job, selection, bench.dataset), search
-
-
-def _as_tuned(folder: RunFolder, job: Job) -> Job:
-    """Return a job with the values that a search gave the job in a folder that is to be resumed."""
-    present = folder.job()
-    if present.tuning is None or present.method != job.method:
-        return job
-    chosen = {name: present.parameters.get(name) for name in present.tuning.searched}
-    return dataclasses.replace(job, parameters={**job.parameters, **chosen})
-
-
-def _first_reason(tuning: Tuning) -> str:
-    return next((one.reason for one in tuning.tries if one.reason), "none was tried")
-
-
-def _result(
-    job: Job, searched: tuple[Axis, ...], trials: _Trials, asked: int, tries: list[Try], *, complete: bool
-) -> Tuning:
-    return Tuning(
-        method=job.method,
-        searched=tuple(axis.parameter.name for axis in searched),
-        judged_by=trials.judge.by,
-        goal=trials.judge.goal,
-        images=trials.images,
-        total=trials.total,
-        asked=asked,
-        tries=tuple(tries),
-        complete=complete,
-    )
-
-
 class _Trials:
     """The part of the images, the sets and the judge that all tries of a search share."""
 
     def __init__(self, job: Job, bench: Bench, selection: Selection, control: Control) -> None:
         self._job, self._bench, self._control = job, bench, control
-        self.total = len(bench.dataset.train)
         ids = chosen_images(selection, job.seed, IMAGES)
-        dataset = _subset(bench.dataset, ids)
-        forget = torch.from_numpy(selection.mask.copy())[ids]
-        weights = None if selection.weights is None else torch.from_numpy(selection.weights.copy())[ids]
-        self._images = train, test = dataclasses.replace(bench, opened_data=dataset).images(forget, weights)
-        self._splits = Splits.of(dataset, forget)
-        self.images = len(train)
-        references = known_references(job).values()
-        opened = [bench.open_beside(folder.file(MODEL), arch=job.model.builder) for folder in references]
-        self.references = tuple(model.sha256 for model in opened)
-        retrained = [bench.network(model) for model in opened]
-        self.judge = Judge(self._splits, train, test, bench.network(bench.model), retrained)
+        self._images, self._splits = _part(bench, selection, ids)
+        self.images = len(ids)
+        retrained = [
+            bench.open_beside(folder.file(MODEL), arch=job.model.builder) for folder in known_references(job).values()
+        ]
+        self.references = [model.sha256 for model in retrained]
+        self.judge = Judge(
+            self._splits, *self._images, bench.network(bench.model), [bench.network(model) for model in retrained]
+        )
 
     def attempt(self, number: int, values: dict[str, Any], count: int) -> Try | None:
         """Run one setting to its end and judge the model; None where the user ended it before.
@@ -336,21 +369,23 @@ class _Trials:
         Whatever else goes wrong with a setting is the try's reason, and the search goes on. Raises OutOfMemoryError,
         which the settings that follow would meet as well, and StoppedError where the bench was told to stop.
         """
-        began, judgement, reason, steps = time.perf_counter(), None, "", 0
+        began, steps = time.perf_counter(), 0
+        result: dict[str, Any] = {"reason": "Its outputs are not numbers."}
         method = get_method(self._job.method)
         try:
             resolved = resolve(method.parameters, {**self._job.parameters, **values}, owner=method.id)
-            setting = set_up(self._job, self._bench, resolved, self._images, self._splits)
-            engine = Engine(setting, self._control, Unwatched())
+            experiment = self._bench.experiment(self._job, resolved, self._images, self._splits)
+            engine = Engine(experiment, self._control, Unwatched())
             for _ in engine.run():
                 steps = engine.step
                 self._bench.tell(f"Trying settings, {number} of {count}", steps, engine.timeline.total)
             steps = engine.step
             if engine.outcome is not State.FINISHED:
                 return None
-            require_finite(setting.model.module)
-            judgement = self.judge.judge(setting.model)
-            reason = "" if judgement is not None else "Its outputs are not numbers."
+            require_finite(experiment.model.module)
+            judgement = self.judge.judge(experiment.model)
+            if judgement is not None:
+                result = vars(judgement)
         except Interrupted:
             return None
         except StoppedError:
@@ -359,8 +394,8 @@ class _Trials:
             if is_out_of_memory(error):
                 batch = {**self._job.parameters, **values}.get("batch", 1)
                 raise out_of_memory_error(int(batch)) from None
-            reason = error.message if isinstance(error, AppError) else f"{type(error).__name__}: {error}"
-        return _try(number, values, time.perf_counter() - began, steps, judgement, reason)
+            result = {"reason": error.message if isinstance(error, AppError) else f"{type(error).__name__}: {error}"}
+        return Try(number, values, time.perf_counter() - began, steps, **result)
 
 
 def chosen_images(selection: Selection, seed: int, limit: int) -> torch.Tensor:
@@ -378,55 +413,44 @@ def chosen_images(selection: Selection, seed: int, limit: int) -> torch.Tensor:
     return torch.cat(parts).sort().values
 
 
-def _subset(dataset: Dataset, ids: torch.Tensor) -> Dataset:
-    if len(ids) == len(dataset.train):
-        return dataset
-    train = ImageSet(dataset.train.images[ids], dataset.train.labels[ids])
-    return dataclasses.replace(dataset, train=train)
+def _part(bench: Bench, selection: Selection, ids: torch.Tensor) -> tuple[Images, Splits]:
+    """Return the images of a bench with only `ids` (m,) int64 of the training images, and their sets."""
+    data, rows = bench.dataset, ids.numpy()
+    if len(ids) < len(data.train):
+        data = dataclasses.replace(data, train=ImageSet(data.train.images[ids], data.train.labels[ids]))
+    weights = None if selection.weights is None else selection.weights[rows]
+    chosen = Selection(selection.mask[rows], selection.labels[rows], selection.class_names, weights)
+    return dataclasses.replace(bench, opened_data=data).laid_out(chosen)
 
 
-def _try(
-    number: int, values: dict[str, Any], seconds: float, steps: int, judgement: Judgement | None, reason: str
-) -> Try:
-    if judgement is None:
-        return Try(number, values, seconds, steps, reason=reason)
-    read = judgement.readings
-    return Try(
-        number, values, seconds, steps, read.retain, read.forget, read.samples, judgement.distance, judgement.score,
-        judgement.allowed,
-    )  # fmt: skip
+# -- tries in a file ----------------------------------------------------------------------------------------------
 
 
-class _KeptTries:
-    """Finished tries in a file, for a search that goes on; in memory only where there is no file."""
+def _kept_tries(path: Path, about: dict[str, Any]) -> dict[int, Try]:
+    """Return the finished tries in a search's file, by number; none where they were judged against other models.
 
-    def __init__(self, path: Path | None, job: Job, searched: tuple[Axis, ...], references: tuple[str, ...]) -> None:
-        self._path = path
-        self._head = {"format": FORMAT, "job": _search_key(job, searched), "references": list(references)}
-        self._tries: dict[int, Try] = {}
-        if path is None or not path.is_file():
-            return
-        content = read_json(path)
-        if not isinstance(content, dict) or content.get("job") != self._head["job"]:
-            raise MismatchError(f"{path} holds settings that were tried for another job", "Choose another folder")
-        if content.get("references") != self._head["references"]:
-            return  # judged against other models since: not comparable
-        try:
-            tries = msgspec.convert(content.get("tries"), tuple[Try, ...])
-        except msgspec.ValidationError as error:
-            raise InputError(f"{path} is damaged: {error}", "Remove it, or choose another folder") from error
-        self._tries = {tried.number: tried for tried in tries}
+    about: what the search is about, as `_keep` writes it. Raises MismatchError for the file of another job, InputError
+    for a damaged one.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("job") != about["job"]:
+        raise MismatchError(f"{path} holds settings that were tried for another job", "Choose another folder")
+    if content.get("references") != about["references"]:
+        return {}
+    try:
+        tries = msgspec.convert(content.get("tries"), tuple[Try, ...])
+    except msgspec.ValidationError as error:
+        raise InputError(f"{path} is damaged: {error}", "Remove it, or choose another folder") from error
+    return {done.number: done for done in tries}
 
-    def get(self, number: int, values: dict[str, Any]) -> Try | None:
-        tried = self._tries.get(number)
-        return tried if tried is not None and tried.values == values else None
 
-    def put(self, tuning: Tuning) -> None:
-        if self._path is None:
-            return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        best = tuning.best
-        write_json(self._path, {**self._head, **dataclasses.asdict(tuning), "best": best.number if best else None})
+def _keep(tuning: Tuning, path: Path | None, about: dict[str, Any]) -> None:
+    """Write a search with its finished tries to its file, where it has one."""
+    if path is None:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    best = tuning.best
+    write_json(path, {**about, **dataclasses.asdict(tuning), "best": best.number if best else None})
 
 
 def _search_key(job: Job, searched: tuple[Axis, ...]) -> str:

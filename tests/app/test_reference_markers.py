@@ -6,8 +6,8 @@ from app.services.reference_markers import markers
 from core.engine.control import Control
 from core.files import write_json
 from core.runs.folder import REPORT_JSON
+from core.session.checking import train_reference
 from core.session.running import run
-from core.session.training import train_reference
 from tests.core.session import conftest as runs_of_digits
 
 digits, digits_model, bench = runs_of_digits.digits, runs_of_digits.digits_model, runs_of_digits.bench

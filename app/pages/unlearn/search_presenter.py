@@ -46,8 +46,9 @@ class Asked:
         """The job the search starts from; called in the run thread."""
         from core.session.jobs import make_unlearn_job
 
-        return make_unlearn_job(self.bench, self.selection, self.method.id, preset=self.preset, settings=self.values,
-                                seed=self.seed, **self.common)  # fmt: skip
+        bench = self.bench.on(self.common["device"], self.common["precision"], self.common["threads"])
+        return make_unlearn_job(bench, self.selection, self.method.id, preset=self.preset, settings=self.values,
+                                seed=self.seed, monitoring_budget=self.common["monitoring_budget"])  # fmt: skip
 
 
 class SearchPresenter(QObject):

@@ -433,8 +433,7 @@ def _make_plan(
     measure: bool,
     cancelled: Callable[[], bool] | None = None,
 ) -> Plan:
-    from core.session.chain import all_requests
-    from core.session.jobs import make_unlearn_job
+    from core.session.jobs import all_requests, make_unlearn_job
     from core.session.library import request_lines
     from core.session.planning import estimate, retraining_seconds
 
@@ -449,15 +448,12 @@ def _make_plan(
     method, preset, values = settings[0]
     job = make_unlearn_job(bench, selection, method, preset=preset, settings=values, monitoring_budget=budget)
     whole = retraining_seconds(bench, selection)
-    shares = {
-        method: one.training_seconds / whole if whole and one.training_seconds is not None else None
-        for method, one in estimates.items()
-    }
+    shares = {method: planned.share_of(whole) for method, planned in estimates.items()}
     return Plan(estimates, shares, _held_against(job), request_lines(job))
 
 
 def _shares(bench: Bench, selection: Selection, common: Mapping[str, Any]) -> dict[str, float | None]:
-    from core.session.chain import all_requests
+    from core.session.jobs import all_requests
     from core.session.planning import shares_of_retraining
 
     selection = all_requests(bench.model.path, selection, bench.dataset)
@@ -470,7 +466,7 @@ def _set_up(bench: Bench, common: Mapping[str, Any]) -> Bench:
 
 
 def _held_against(job: Job) -> str:
-    from core.session.training import trained_references
+    from core.session.references import trained_references
 
     edit = " and a head-only edit of it" if job.forget.mode != "sample" else ""
     seeds = sorted(trained_references(job))
@@ -485,8 +481,9 @@ def _make_jobs(
 ) -> tuple[Bench, Selection, list[Job]]:
     from core.session.jobs import make_unlearn_job
 
+    place, budget = _set_up(bench, common), common["monitoring_budget"]
     jobs = [
-        make_unlearn_job(bench, selection, method, preset=preset, settings=values, seed=seed, **common)
+        make_unlearn_job(place, selection, method, preset=preset, settings=values, seed=seed, monitoring_budget=budget)
         for method, preset, values in settings
         for seed in seeds
     ]

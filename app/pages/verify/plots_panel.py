@@ -176,7 +176,7 @@ def _pictures(
     from core.runs.folder import MODEL
     from core.session.bench import Bench
     from core.session.feature_maps import embeddings
-    from core.session.training import trained_references
+    from core.session.references import trained_references
 
     def tell(what: str, done: int, total: int) -> None:
         if cancelled():

@@ -289,7 +289,7 @@ class VerifyPresenter(QObject):
 
 def read_result(folder: RunFolder) -> ResultFacts:
     """Read a finished run's report and what else there is on disk for it; runs in a worker."""
-    from core.session.training import seconds_to_retrain, trained_references
+    from core.session.references import seconds_to_retrain, trained_references
     job, report = folder.job(), folder.report() or {}
     return ResultFacts(
         folder=folder,

@@ -41,7 +41,7 @@ def selection(bench) -> Selection:
 
 @pytest.fixture
 def folder(tmp_path, bench, selection) -> RunFolder:
-    job = make_unlearn_job(bench, selection, "finetune", device="cpu", threads=1)
+    job = make_unlearn_job(bench.on("cpu", threads=1), selection, "finetune")
     run = create_run(tmp_path / "runs" / "one", job, selection, bench.dataset)
     torch.manual_seed(1)
     write_safetensors(run.file(MODEL), build_model(ModelSpec("mlp", 10, 1, (8, 8))).state_dict(), {})

@@ -26,7 +26,7 @@ def result(example, tmp_path):
     """A run that forgot class 3, as good as ended."""
 
     def make(name: str, bench: Bench, selection, method: str = "finetune") -> RunFolder:
-        job = make_unlearn_job(bench, selection, method, device="cpu", threads=1)
+        job = make_unlearn_job(bench.on("cpu", threads=1), selection, method)
         folder = create_run(tmp_path / name, job, selection, bench.dataset)
         source = example.bench.model.path
         shutil.copy(source, folder.file(MODEL))

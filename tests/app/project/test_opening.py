@@ -203,7 +203,7 @@ def test_a_run_folder_comes_into_view(context, window, tmp_path, digits_file, qt
 
     bench = Bench().open(digits_file, "digits")
     selection = Selection.empty(bench.dataset.train.labels.numpy(), bench.dataset.classes).with_classes([3])
-    job = make_unlearn_job(bench, selection, "finetune", device="cpu", threads=1)
+    job = make_unlearn_job(bench.on("cpu", threads=1), selection, "finetune")
     folder = create_run(tmp_path / "run", job, selection, bench.dataset)
     for path in (folder.path, folder.path / "job.json"):
         context.project.set_run(None)

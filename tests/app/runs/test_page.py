@@ -267,7 +267,7 @@ def test_the_queue_can_be_reordered_and_emptied(page, context, qtbot, tmp_path):
 
 
 def test_start_again_brings_model_data_and_forget_set_back(page, context, example, qtbot):
-    made = make_unlearn_job(example.bench, example.selection, "finetune", seed=5, device="cpu", threads=1)
+    made = make_unlearn_job(example.bench.on("cpu", threads=1), example.selection, "finetune", seed=5)
     create_run(context.runs_folder() / "a", made, example.selection, example.bench.dataset)
     context.run_library.refresh()
     qtbot.waitUntil(lambda: page.model.rowCount() == 1)
@@ -304,7 +304,7 @@ def test_finished_runs_are_compared_on_the_verify_page(page, runs, context, qtbo
 
 
 def test_a_later_request_starts_from_a_finished_run(page, context, example, qtbot):
-    made = make_unlearn_job(example.bench, example.selection, "finetune", device="cpu", threads=1)
+    made = make_unlearn_job(example.bench.on("cpu", threads=1), example.selection, "finetune")
     folder = create_run(context.runs_folder() / "first", made, example.selection, example.bench.dataset)
     source = example.bench.model.path
     shutil.copy(source, folder.file(MODEL))  # as good as a result for what is looked at here
@@ -324,7 +324,7 @@ def test_a_later_request_starts_from_a_finished_run(page, context, example, qtbo
     qtbot.waitUntil(lambda: context.shown_pages[-1] == "forget", timeout=20_000)
     project = context.project
     assert project.opened_model.path == folder.file(MODEL) and project.selection.count == 0
-    later = make_unlearn_job(project.bench, project.selection.with_classes([5]), "finetune", device="cpu", threads=1)
+    later = make_unlearn_job(project.bench.on("cpu", threads=1), project.selection.with_classes([5]), "finetune")
     assert later.chain == (folder.job_sha256(),) and later.forget.class_names == ("3", "5")
     folder.file(FORGET).unlink()
     context.run_library.refresh()
@@ -341,7 +341,7 @@ def test_a_later_request_goes_on_after_the_question_about_program_code(page, con
     write_safetensors(source, build_from_user_code(f"{code}:net", 10, trust_code=True).state_dict(), {})
     bench = Bench(trust=Trust(code=True)).open(source, "digits", arch=f"{code}:net")
     chosen = Selection.empty(bench.dataset.train.labels.numpy(), bench.dataset.classes).with_classes([3])
-    made = make_unlearn_job(bench, chosen, "finetune", device="cpu", threads=1)
+    made = make_unlearn_job(bench.on("cpu", threads=1), chosen, "finetune")
     folder = create_run(context.runs_folder() / "coded", made, chosen, bench.dataset)
     shutil.copy(source, folder.file(MODEL))
     folder.write_status(Status("finished", 1, 0.0, 10, 10))

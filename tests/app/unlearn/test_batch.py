@@ -59,7 +59,7 @@ def test_a_batch_goes_on_where_it_ended(opened, example, tmp_path, qtbot):
     made = []
     for seed, epochs in ((1, None), (2, None), (3, 1)):
         settings = {"epochs": epochs} if epochs else {}
-        job = make_unlearn_job(bench, example.selection, "finetune", settings=settings, seed=seed, threads=1)
+        job = make_unlearn_job(bench.on(threads=1), example.selection, "finetune", settings=settings, seed=seed)
         made.append(create_run(home / f"night-3-finetune-s{seed}", job, example.selection, bench.dataset))
     done, cut, _other = made
     shutil.copy(bench.model.path, done.file(MODEL))

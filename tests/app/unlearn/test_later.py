@@ -11,7 +11,7 @@ from core.session.jobs import create_run, make_unlearn_job
 
 
 def test_the_plan_lists_earlier_requests(opened, example, tmp_path, qtbot):
-    job = make_unlearn_job(example.bench, example.selection, "finetune", device="cpu", threads=1)
+    job = make_unlearn_job(example.bench.on("cpu", threads=1), example.selection, "finetune")
     folder = create_run(tmp_path / "earlier", job, example.selection, example.bench.dataset)
     source = example.bench.model.path
     shutil.copy(source, folder.file(MODEL))  # as good as a result for what the plan looks at

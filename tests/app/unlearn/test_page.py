@@ -294,7 +294,7 @@ def test_it_fits_the_smallest_window(page, scripted, qtbot):
 
 @pytest.fixture
 def example_job(example):
-    made = make_unlearn_job(example.bench, example.selection, "muda", preset="slow-motion", device="cpu", threads=1)
+    made = make_unlearn_job(example.bench.on("cpu", threads=1), example.selection, "muda", preset="slow-motion")
     return dataclasses.replace(made, checkpoint_seconds=0.2)
 
 

@@ -14,8 +14,7 @@ from app.services import run_words as words
 from core.events import State
 from core.runs.folder import TUNING, RunFolder
 from core.session import tuning
-from core.session.judging import Readings
-from core.session.tuning import Try, Tuning
+from core.session.tuning import Readings, Try, Tuning
 from tests.app.helpers import cut_off, unnamed
 from tests.app.scripted import Stepped, job
 

@@ -35,7 +35,7 @@ def folder(tmp_path) -> RunFolder:
     }  # fmt: skip
     write_json(path.with_suffix(".json"), card)
     chosen = Selection.empty(bench.dataset.train.labels.numpy(), bench.dataset.classes).with_classes([3])
-    job = make_unlearn_job(bench, chosen, "finetune", settings={"epochs": 1}, device="cpu", threads=1)
+    job = make_unlearn_job(bench.on("cpu", threads=1), chosen, "finetune", settings={"epochs": 1})
     made = create_run(tmp_path / "runs" / "one", job, chosen, bench.dataset)
     run(made, Control(), lambda event: None, bench=bench)
     return made
@@ -103,7 +103,7 @@ def code_run(tmp_path, pickled: bool = False) -> RunFolder:
         write_safetensors(path, module.state_dict(), {})
     bench = Bench(trust=Trust(pickled, True)).open(path, "digits", arch=arch)
     chosen = Selection.empty(bench.dataset.train.labels.numpy(), bench.dataset.classes).with_classes([3])
-    job = make_unlearn_job(bench, chosen, "finetune", settings={"epochs": 1}, device="cpu", threads=1)
+    job = make_unlearn_job(bench.on("cpu", threads=1), chosen, "finetune", settings={"epochs": 1})
     made = create_run(tmp_path / "runs" / "coded", job, chosen, bench.dataset)
     run(made, Control(), lambda event: None, bench=bench)
     return made

@@ -43,7 +43,7 @@ def new(qapp, runs):
 
 def job_of(example, seed):
     return make_unlearn_job(
-        example.bench, example.selection, "finetune", settings={"epochs": 1}, seed=seed, device="cpu", threads=1
+        example.bench.on("cpu", threads=1), example.selection, "finetune", settings={"epochs": 1}, seed=seed
     )
 
 

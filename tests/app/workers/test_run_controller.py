@@ -247,7 +247,7 @@ def test_the_period_is_that_of_the_mailbox(controller, new):
 
 
 def test_a_run_that_was_started_has_its_forget_set_in_its_folder(controller, bench, three, qtbot):
-    job = make_unlearn_job(bench, three, "head-only", device="cpu", precision="float32", threads=1)
+    job = make_unlearn_job(bench.on("cpu", "float32", threads=1), three, "head-only")
     run = controller.start(job, bench, three)
     qtbot.waitUntil(lambda: run.state is State.FINISHED)
     listed = read_forget_csv(run.folder.file(FORGET), len(bench.dataset.train))[0]

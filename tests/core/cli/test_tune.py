@@ -7,7 +7,7 @@ import pytest
 from core.errors import StoppedError
 from core.files import read_json
 from core.runs.folder import RunFolder
-from core.session import tuning
+from core.session import running
 from tests.core.cli.conftest import unlearn
 
 SHORT = ("--set", "rounds=1", "recover_share=0.1", "--threads", 1, "--precision", "float32")
@@ -78,19 +78,19 @@ def test_a_wrong_number_of_tries(cli, model, tmp_path, number):
 
 
 def test_ctrl_c_keeps_what_was_tried_and_the_same_command_goes_on(cli, model, tmp_path, monkeypatch):
-    folder, search = RunFolder(tmp_path / "run"), tuning.tune
+    folder, search = RunFolder(tmp_path / "run"), running.tune
 
     def stopped(job, bench, selection, count, *, control, **options):
         """Press Ctrl+C when the third try begins."""
         pressing = bench.telling(lambda what, done, total: what.startswith("Trying settings, 3") and control.stop())
         return search(job, pressing, selection, count, control=control, **options)
 
-    monkeypatch.setattr(tuning, "tune", stopped)
+    monkeypatch.setattr(running, "tune", stopped)
     result = cli(*unlearn(model, folder.path, *SHORT, "--tune", 4))
     assert result.code == StoppedError.exit_code and not folder.exists
     assert "2 of 4 tries are kept in" in result.error and "Start the same command again" in result.error
     kept = read_json(folder.file("tuning.json"))["tries"]
-    monkeypatch.setattr(tuning, "tune", search)
+    monkeypatch.setattr(running, "tune", search)
     again = cli(*unlearn(model, folder.path, *SHORT, "--tune", 4))
     assert again.code == 0, again.err
     assert "Trying settings, 2" not in again.out and "Trying settings, 3" in again.out

@@ -95,7 +95,7 @@ def test_large_images_go_through_in_smaller_chunks(toy, side, images):
 def test_outputs_taken_by_a_training_are_found_by_who_opens_its_model(tmp_path, monkeypatch):
     """One pass for each model hash: the training's own measures and a later check read the same outputs."""
     bench, folder = Bench().with_data("digits", DataOptions()), tmp_path / "trained"
-    train(folder, bench, "mlp", Control(), lambda event: None, recipe={"epochs": 1}, precision="float32")
+    train(folder, bench.on(precision="float32"), "mlp", Control(), lambda event: None, recipe={"epochs": 1})
     opened = Bench().open(folder, "digits")
     anew = collect_full(opened.network(opened.model), *opened.images())
     monkeypatch.setattr(outputs, "stream_outputs", lambda *given: pytest.fail("a second pass"))

@@ -28,14 +28,11 @@ def digits_model(tmp_path_factory, digits) -> Path:
     out = tmp_path_factory.mktemp("original") / "model"
     train(
         out,
-        Bench(None, digits),
+        Bench(None, digits).on("cpu", "float32", threads=1),
         "small-cnn",
         Control(),
         lambda event: None,
         recipe={"epochs": 4},
-        device="cpu",
-        precision="float32",
-        threads=1,
     )
     return out
 
@@ -57,9 +54,10 @@ def new_run(tmp_path, bench, three):
     """Make a run folder with a job; options go to `make_unlearn_job`."""
     made = []
 
-    def make(method: str = "muda", selection: Selection = three, **options) -> RunFolder:
-        known = {"device": "cpu", "precision": "float32", "threads": 1, **options}
-        job = make_unlearn_job(bench, selection, method, **known)
+    def make(
+        method: str = "muda", selection: Selection = three, precision: str = "float32", **options
+    ) -> RunFolder:
+        job = make_unlearn_job(bench.on("cpu", precision, threads=1), selection, method, **options)
         made.append(create_run(tmp_path / f"run-{len(made)}", job, selection, bench.dataset))
         return made[-1]
 

@@ -154,7 +154,7 @@ def run_on(bench, out):
     """Make a run folder for the model and data on a bench: forget "bee"."""
     dataset = bench.dataset
     selection = Selection.empty(dataset.train.labels.numpy(), dataset.classes).with_classes([1])
-    job = make_unlearn_job(bench, selection, "finetune", device="cpu", precision="float32", threads=1)
+    job = make_unlearn_job(bench.on("cpu", "float32", threads=1), selection, "finetune")
     return create_run(out, job, selection, dataset)
 
 

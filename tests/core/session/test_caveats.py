@@ -147,14 +147,14 @@ def test_jobs_and_plans_refuse_alike(bench, three):
     short = Bench(bench.model, replace(dataset, test=few)).on("cpu")
     values = resolve(get_method("muda").parameters)
     for refused in (
-        lambda: make_unlearn_job(short, single, "muda", device="cpu"),
+        lambda: make_unlearn_job(short.on("cpu"), single, "muda"),
         lambda: estimate(short, single, "muda", values, measure=False),
-        lambda: make_unlearn_job(bench, single, "head-only", device="cpu"),
-        lambda: make_unlearn_job(bench, three.with_classes(range(10)), "finetune", device="cpu"),  # nothing stays
+        lambda: make_unlearn_job(bench.on("cpu"), single, "head-only"),
+        lambda: make_unlearn_job(bench.on("cpu"), three.with_classes(range(10)), "finetune"),  # nothing stays
     ):
         with pytest.raises(ForgetSetError):
             refused()
-    assert make_unlearn_job(short, three, "muda", device="cpu").method == "muda"
+    assert make_unlearn_job(short.on("cpu"), three, "muda").method == "muda"
 
 
 def test_dampening_single_images_is_called_nearly_unchanged_in_report_and_log(new_run, bench, digits):

@@ -12,15 +12,16 @@ from core.engine.control import Control
 from core.errors import InputError, MismatchError
 from core.runs.folder import FORGET, MODEL, RunFolder
 from core.selection import Selection
-from core.session.bench import Bench
-from core.session.chain import all_requests, chain_of, original_of, unknown_requests
+from core.session.bench import Bench, original_of
+from core.session.checking import reference_job
 from core.session.forget_sets import read_forget_csv
 from core.session.inspecting import inspect
-from core.session.jobs import create_run, make_unlearn_job
+from core.session.jobs import all_requests, chain_of, create_run, make_unlearn_job, unknown_requests
 from core.session.running import run
-from core.session.training import reference_job, train
+from core.session.training import train
 
-FAST = {"device": "cpu", "precision": "float32", "threads": 1, "monitoring_budget": 0.0}
+HERE = ("cpu", "float32", 1)
+FAST = {"monitoring_budget": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def chosen(dataset: Dataset, *classes: int) -> Selection:
 
 
 def ask(path, opened: Bench, selection: Selection, method: str = "finetune", **settings) -> RunFolder:
-    job = make_unlearn_job(opened, selection, method, settings=settings or {"epochs": 1}, **FAST)
+    job = make_unlearn_job(opened.on(*HERE), selection, method, settings=settings or {"epochs": 1}, **FAST)
     folder = create_run(path, job, selection, opened.dataset)
     run(folder, Control(), lambda event: None, bench=opened)
     return folder
@@ -91,11 +92,12 @@ def test_a_result_is_held_against_the_model_before_the_first_request(first, seco
 
 
 def test_a_chain_grows_and_keeps_its_origin(first, second, small) -> None:
-    third = make_unlearn_job(Bench(None, small).with_model(second.path), chosen(small, 7), "finetune", **FAST)
+    third = make_unlearn_job(Bench(None, small).with_model(second.path).on(*HERE), chosen(small, 7), "finetune", **FAST)
     assert third.chain == (first[1].job_sha256(), second.job_sha256())
     assert [one.class_names for one in third.requests] == [("3",), ("5",), ("7",)]
     assert third.origin.sha256 == first[0].model.sha256
-    again = make_unlearn_job(Bench(None, small).with_model(second.path), chosen(small, 3, 5), "finetune", **FAST)
+    later = Bench(None, small).with_model(second.path).on(*HERE)
+    again = make_unlearn_job(later, chosen(small, 3, 5), "finetune", **FAST)
     assert again.forget.class_names == ("3", "5")  # asked again: the same images, harder
     assert again.requests[-1].class_names == ("3", "5")
 
@@ -129,10 +131,10 @@ def test_what_is_no_result_of_a_run_has_no_chain(first, small, tmp_path) -> None
 
 def test_a_reference_takes_what_it_was_not_trained_on_along(small, tmp_path) -> None:
     folder, _ = train(
-        tmp_path / "reference", Bench(None, small), "mlp", Control(), lambda event: None,
-        exclude=chosen(small, 3), recipe={"epochs": 1}, device="cpu", threads=1,
+        tmp_path / "reference", Bench(None, small).on("cpu", threads=1), "mlp", Control(), lambda event: None,
+        exclude=chosen(small, 3), recipe={"epochs": 1},
     )  # fmt: skip
-    job = make_unlearn_job(Bench(None, small).with_model(folder.path), chosen(small, 5), "finetune", **FAST)
+    job = make_unlearn_job(Bench(None, small).with_model(folder.path).on(*HERE), chosen(small, 5), "finetune", **FAST)
     assert job.forget.class_names == ("3", "5")
     assert original_of(job)[0] == folder.file(MODEL).resolve()
 
@@ -159,7 +161,7 @@ def test_an_earlier_list_that_is_gone_or_changed_is_refused(first, small, tmp_pa
 def test_an_original_that_is_gone_is_said(first, small, tmp_path) -> None:
     opened = Bench(None, small).with_model(first[1].path)
     asked = chosen(small, 5)
-    job = make_unlearn_job(opened, asked, "finetune", settings={"epochs": 1}, **FAST)
+    job = make_unlearn_job(opened.on(*HERE), asked, "finetune", settings={"epochs": 1}, **FAST)
     job = dataclasses.replace(job, origin=dataclasses.replace(job.origin, path=str(tmp_path / "gone.safetensors")))
     folder = create_run(tmp_path / "later", job, asked, small)
     run(folder, Control(), lambda event: None, bench=opened)

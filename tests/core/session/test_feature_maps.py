@@ -106,7 +106,7 @@ def run(tmp_path, monkeypatch) -> RunFolder:
     write_safetensors(path, original.state_dict(), {})
     bench = Bench().open(path, "digits")
     chosen = Selection.empty(bench.dataset.train.labels.numpy(), bench.dataset.classes).with_classes([3])
-    job = make_unlearn_job(bench, chosen, "finetune", device="cpu", threads=1)
+    job = make_unlearn_job(bench.on("cpu", threads=1), chosen, "finetune")
     folder = create_run(tmp_path / "runs" / "one", job, chosen, bench.dataset)
     write_safetensors(folder.file(MODEL), unlearned.state_dict(), {})
     return folder

@@ -11,7 +11,7 @@ from core.errors import MismatchError
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.runs.folder import RunFolder
 from core.session.jobs import differences, require_same_job
-from core.session.training import reference_key
+from core.session.references import reference_key
 from core.session.tuning import tries_file
 
 PREPARED = {"size": [8, 8], "mean": [0.5], "std": [0.5], "interpolation": "bilinear", "source": "data set"}

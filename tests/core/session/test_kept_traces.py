@@ -23,7 +23,7 @@ from core.session.running import run
 from core.session.training import train
 
 SIDE, EACH, FORGET = 12, 14, (3, 5, 17)
-FAST = {"device": "cpu", "precision": "float32", "threads": 1, "monitoring_budget": 0.0, "checkpoint_seconds": 0.0}
+FAST = {"monitoring_budget": 0.0, "checkpoint_seconds": 0.0}
 
 
 @pytest.fixture
@@ -43,12 +43,14 @@ def traced(tmp_path, monkeypatch):
                 Image.fromarray(pixels).save(folder / f"person-{part}-{label}-{number:03}.png")
     data = Bench().with_data(str(root / "photos")).dataset
     original, _ = train(
-        root / "original", Bench(None, data), "mlp", Control(), lambda event: None, recipe={"epochs": 2},
-        device="cpu", threads=1,
+        root / "original", Bench(None, data).on("cpu", threads=1), "mlp", Control(), lambda event: None,
+        recipe={"epochs": 2},
     )  # fmt: skip
     bench = Bench().open(original.path, str(root / "photos"))
     chosen = Selection.empty(data.train.labels.numpy(), data.classes).with_samples(np.array(FORGET))
-    job = make_unlearn_job(bench, chosen, "finetune", settings={"epochs": 3, "batch": 8}, **FAST)
+    job = make_unlearn_job(
+        bench.on("cpu", "float32", threads=1), chosen, "finetune", settings={"epochs": 3, "batch": 8}, **FAST
+    )
     folder = create_run(runs_home() / "forgotten", job, chosen, data)
     run(folder, Control(), lambda event: None, bench=bench)
     check(folder, Control(), lambda event: None, bench=bench, seeds=(1,))

@@ -97,7 +97,7 @@ def test_a_transformer_of_the_users_own_code_goes_all_the_way(tmp_path, noise):
     selection = Selection.empty(bench.dataset.train.labels.numpy(), bench.dataset.classes).with_classes([1])
     machine = {"device": "cpu", "precision": "float32", "threads": 1}
     settings = {"rounds": 1, "min_steps": 1, "relearn_min_steps": 1, "batch": 9}
-    job = make_unlearn_job(bench, selection, "muda", settings=settings, **machine)
+    job = make_unlearn_job(bench.on(**machine), selection, "muda", settings=settings)
     assert job.model.user_code == arch
     folder = create_run(tmp_path / "run", job, selection, bench.dataset)
     # Opened anew from the job: the code, and what was trusted, come with it.

@@ -102,7 +102,7 @@ def test_free_disk_is_looked_up_where_the_folder_would_be(tmp_path, bench, three
 @pytest.mark.parametrize("preset", ["", "recipe", "colour"])
 def test_a_job_has_the_values_that_the_form_shows_for_its_preset(bench, three, preset):
     shown = preset_values(bench, "retrain", preset, {"class"})
-    assert make_unlearn_job(bench, three, "retrain", preset=preset, device="cpu").parameters == dict(shown)
+    assert make_unlearn_job(bench.on("cpu"), three, "retrain", preset=preset).parameters == dict(shown)
     assert shown.epochs == (30 if preset == "colour" else 4)  # the fixture's recipe
 
 

@@ -19,9 +19,9 @@ from core.events import CheckpointSaved, State, StepMetrics
 from core.files import file_sha256, loads
 from core.runs.folder import RunFolder
 from core.runs.recorder import list_checkpoints, load_checkpoint
-from core.session.checking import check
+from core.session.checking import check, train_reference
+from core.session.references import known_references, reference_folder
 from core.session.running import run
-from core.session.training import known_references, reference_folder, train_reference
 from tests.core.toy import same
 
 ROOT = Path(__file__).resolve().parents[3]

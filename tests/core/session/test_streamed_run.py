@@ -34,8 +34,8 @@ def photos(tmp_path):
 
 def trained(out, root, monkeypatch, budget):
     monkeypatch.setenv("UNLEARN_STUDIO_MEMORY", budget)
-    settings = {"recipe": {"epochs": 2, "batch": 4}, "device": "cpu", "precision": "float32", "threads": 1}
-    train(out, Bench().with_data(str(root)), "small-cnn", Control(), lambda event: None, **settings)
+    bench = Bench().on("cpu", "float32", threads=1).with_data(str(root))
+    train(out, bench, "small-cnn", Control(), lambda event: None, recipe={"epochs": 2, "batch": 4})
     return RunFolder(out)
 
 

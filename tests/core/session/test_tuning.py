@@ -25,11 +25,22 @@ from core.runs.folder import TUNING, RunFolder
 from core.selection import Selection
 from core.session import tuning
 from core.session.bench import Bench
+from core.session.checking import train_reference
 from core.session.jobs import create_run, make_unlearn_job
-from core.session.judging import BY_GOAL, BY_REFERENCE, RETAIN_BOUND, Judge
 from core.session.running import run
-from core.session.training import train, train_reference
-from core.session.tuning import Try, chosen_images, keep_tries, tries_file, tune, tuned
+from core.session.training import train
+from core.session.tuning import (
+    BY_GOAL,
+    BY_REFERENCE,
+    RETAIN_BOUND,
+    Judge,
+    Try,
+    chosen_images,
+    keep_tries,
+    tries_file,
+    tune,
+    tuned,
+)
 from tests.core.methods.cases import SHORT as SHORT_VALUES
 from tests.core.session.test_baseline import USER_CODE
 from tests.core.toy import CLASSES, SIDE, ToyNet, make_experiment, toy_dataset, trained_net
@@ -49,8 +60,8 @@ def few_images(monkeypatch):
 def job_of(bench, three):
     def make(method="muda", selection=three, **options):
         preset = {"preset": "reconstruction"} if method == "muda" else {}
-        options = {"settings": SHORT, "device": "cpu", "precision": "float32", "threads": 1, **preset, **options}
-        return make_unlearn_job(bench, selection, method, **options)
+        options = {"settings": SHORT, **preset, **options}
+        return make_unlearn_job(bench.on("cpu", "float32", threads=1), selection, method, **options)
 
     return make
 
@@ -90,9 +101,9 @@ def test_without_a_reference_the_score_is_forget_accuracy_plus_lost_retain_accur
     keeps_forgotten = judge.judge(tap(Constant(0.0, 5.0, 0.0, 0.0)))  # always the forgotten class
     one_kept = judge.judge(tap(Constant(5.0, 0.0, 0.0, 0.0)))
     assert judge.by == BY_GOAL and judge.goal.forget == 0 and judge.goal.samples is None
-    assert keeps_forgotten.readings == dataclasses.replace(judge.goal, retain=0.0, forget=1.0)
+    assert (keeps_forgotten.retain, keeps_forgotten.forget, keeps_forgotten.samples) == (0.0, 1.0, None)
     assert keeps_forgotten.score == pytest.approx(1 + judge.goal.retain)
-    share = one_kept.readings.retain
+    share = one_kept.retain
     assert 0.2 < share < 0.5 and one_kept.score == pytest.approx(judge.goal.retain - share)
     assert not one_kept.allowed and judge.goal.retain - share > RETAIN_BOUND
     assert judge.judge(tap(trained_net())).allowed
@@ -113,8 +124,8 @@ def test_with_retrained_models_the_score_is_the_mean_gap():
     assert judge.by == BY_REFERENCE and itself.score == 0 and itself.distance == 0 and itself.allowed
     found = judge.judge(tap(trained_net()))
     gaps = [
-        abs(found.readings.forget - itself.readings.forget),
-        abs(found.readings.retain - itself.readings.retain),
+        abs(found.forget - itself.forget),
+        abs(found.retain - itself.retain),
         found.distance,
     ]
     assert found.score == pytest.approx(sum(gaps) / 3)
@@ -339,13 +350,13 @@ def test_a_reference_of_the_users_own_network_judges_too(tmp_path, monkeypatch, 
     monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path / "home"))
     (tmp_path / "net.py").write_text(USER_CODE)
     arch = f"{tmp_path / 'net.py'}:first"
-    common = {"device": "cpu", "precision": "float32", "threads": 1}
+    here = Bench(trust=Trust(code=True)).on("cpu", "float32", threads=1)
     train(
-        tmp_path / "m", Bench(None, digits, trust=Trust(code=True)), arch, Control(), lambda event: None,
-        recipe={"epochs": 1}, user_code=arch, **common,
+        tmp_path / "m", dataclasses.replace(here, opened_data=digits), arch, Control(), lambda event: None,
+        recipe={"epochs": 1}, user_code=arch,
     )  # fmt: skip
-    own = Bench(trust=Trust(code=True)).open(tmp_path / "m", "digits", arch=arch)
-    job = make_unlearn_job(own, three, "finetune", settings={"epochs": 0.1}, **common)
+    own = here.open(tmp_path / "m", "digits", arch=arch)
+    job = make_unlearn_job(own, three, "finetune", settings={"epochs": 0.1})
     folder = create_run(tmp_path / "run", job, three, digits)
     train_reference(folder, own, 1, Control(), lambda event: None)
     assert tune(job, own, three, 1).judged_by == BY_REFERENCE
@@ -376,14 +387,14 @@ def test_the_job_says_how_it_was_tuned_and_runs_with_what_was_found(job_of, benc
 
 
 def test_a_file_for_what_determines_the_tries(bench, three):
-    made = make_unlearn_job(bench, three, "finetune", device="cpu", threads=1)
-    again = make_unlearn_job(bench, three, "finetune", device="cpu", threads=1, monitoring_budget=0.3)
+    made = make_unlearn_job(bench.on("cpu", threads=1), three, "finetune")
+    again = make_unlearn_job(bench.on("cpu", threads=1), three, "finetune", monitoring_budget=0.3)
     assert tries_file(made) == tries_file(again) and tries_file(made).suffix == ".json"
     others = [
         tries_file(made, ["lr"]),
         tries_file(dataclasses.replace(made, seed=1)),
         tries_file(dataclasses.replace(made, parameters={**made.parameters, "epochs": 7.0})),
-        tries_file(make_unlearn_job(bench, three, "muda", device="cpu", threads=1)),
+        tries_file(make_unlearn_job(bench.on("cpu", threads=1), three, "muda")),
     ]
     assert len({tries_file(made), *others}) == 5
 

@@ -32,8 +32,7 @@ class Lab:
         self.root, self.pair, self.forget = root, pair, forget
 
     def run(self, name: str, method: str, **options) -> RunFolder:
-        known = {"device": "cpu", "precision": "float32", "threads": 1, **options}
-        job = make_unlearn_job(self.pair, self.forget, method, **known)
+        job = make_unlearn_job(self.pair.on("cpu", "float32", threads=1), self.forget, method, **options)
         folder = create_run(self.root / name, job, self.forget, self.pair.dataset)
         run(folder, Control(), lambda event: None, bench=self.pair)
         return folder
@@ -47,8 +46,8 @@ def bench(tmp_path_factory, digits):
     """Two classes are forgotten, so that there are enough unseen images to tell retrained models from the original."""
     root = tmp_path_factory.mktemp("verdicts")
     train(
-        root / "original", Bench(None, digits), "small-cnn", Control(), lambda event: None,
-        recipe={"epochs": 8}, device="cpu", precision="float32", threads=1,
+        root / "original", Bench(None, digits).on("cpu", "float32", threads=1), "small-cnn", Control(),
+        lambda event: None, recipe={"epochs": 8},
     )  # fmt: skip
     labels = digits.train.labels.numpy()
     return Lab(
@@ -214,7 +213,7 @@ def _records(folder: RunFolder) -> list[tuple[str, str]]:
 def test_single_images_get_an_attack_and_no_relearning(bench, digits):
     labels = digits.train.labels.numpy()
     chosen = Selection.empty(labels, digits.classes).with_samples(range(0, 400, 5))
-    job = make_unlearn_job(bench.pair, chosen, "finetune", device="cpu", precision="float32", threads=1,
+    job = make_unlearn_job(bench.pair.on("cpu", "float32", threads=1), chosen, "finetune",
                            settings={"epochs": 0.1})  # fmt: skip
     folder = create_run(bench.root / "samples", job, chosen, digits)
     run(folder, Control(), lambda event: None, bench=bench.pair)

@@ -15,8 +15,8 @@ from core.files import write_json
 from core.methods import METHODS
 from core.runs.folder import FORGET, JOB
 from core.session.bench import Bench
+from core.session.references import reference_key
 from core.session.running import run
-from core.session.training import reference_key
 from tests.core.methods.cases import SHORT as SHORT_VALUES
 from tests.core.toy import DATA, make_engine, make_experiment, run_to_end, same, weights
 

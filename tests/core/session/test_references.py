@@ -14,7 +14,7 @@ from core.methods.retrain import FEWEST_STEPS, assumed_recipe
 from core.parameters import resolve
 from core.runs.folder import CARD, JOB, MODEL, RunFolder
 from core.session.checking import distinct_names
-from core.session.training import (
+from core.session.references import (
     FIRST_ATTACKER,
     known_references,
     reference_from,
