@@ -9,6 +9,7 @@ import math
 
 from PySide6.QtCore import QLocale
 
+from core.verify import numbers
 from core.verify.numbers import DASH as DASH
 from core.verify.numbers import MINUS, whole_percent
 from core.verify.numbers import duration as duration
@@ -74,15 +75,7 @@ def points(difference: float | None) -> str:
 
 def about(seconds: float | None) -> str:
     """Estimate of a time, coarser than `duration`: "about 30 s", "about 14 min"."""
-    if seconds is None or not math.isfinite(seconds):
-        return DASH
-    if seconds < 10:
-        return "under 10 s"
-    if seconds < 90:
-        return f"about {5 * round(seconds / 5)} s"
-    if seconds < 90 * 60:
-        return f"about {round(seconds / 60)} min"
-    return f"about {decimal(seconds / 3600, 1)} h"
+    return numbers.about(seconds, decimal)
 
 
 def size(count_of_bytes: int | None) -> str:

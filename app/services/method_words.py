@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from app.services import format as fmt
+from core.verify.numbers import training_cost
 
 if TYPE_CHECKING:
     from core.methods.base import Method
@@ -60,19 +61,7 @@ def suits(method: Method) -> str:
 
 def cost(share: float | None, method_id: str = "") -> str:
     """Training cost beside retraining's, `share` as a ratio: "About 9 % of retraining"; "" where it is not known."""
-    if method_id == "retrain":
-        return "What all costs are held against"
-    if share is None:
-        return ""
-    if share < 0.001:
-        return "Hardly any training cost"
-    if share < 0.01:
-        return "Under 1 % of retraining"
-    if share < 0.095:
-        return f"About {fmt.decimal(100 * share, 0)} % of retraining"
-    if share < 1.5:
-        return f"About {fmt.count(5 * round(20 * share))} % of retraining"
-    return f"About {fmt.decimal(share, 1)} times retraining"
+    return training_cost(share, method_id, fmt.decimal)
 
 
 def haystack(method: Method) -> str:

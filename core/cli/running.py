@@ -16,12 +16,12 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from core.cli import options
-from core.cli.output import Loading, RunProgress, Screen, facts, shown, table, wrapped
+from core.cli.output import Loading, RunProgress, Screen, bytes_text, facts, shown, table, wrapped
 from core.errors import StoppedError
 from core.job import Job
 from core.runs.folder import CARD, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, RunFolder
 from core.session.library import check_resumable, describe_run, request_lines
-from core.verify.numbers import DASH, count, duration, percent, plural, ratio
+from core.verify.numbers import DASH, about, count, duration, percent, plural, ratio, training_cost
 from core.verify.table import MODELS
 
 if TYPE_CHECKING:
@@ -103,6 +103,9 @@ def declare_unlearn(parser: argparse.ArgumentParser) -> None:
         "--tune", type=options.number(1, 10_000, whole=True), metavar="N",
         help="try N settings on held-out images first and run the best; what --set names stays fixed",
     )  # fmt: skip
+    method.add_argument(
+        "--plan", action="store_true", help="say what the run would take (stages, time, memory, disk) and do not run"
+    )
     options.add_run(parser)
     options.add_machine(parser)
     options.add_trust(parser)
@@ -131,6 +134,8 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
         job = make_unlearn_job(
             bench, selection, method.id, preset=given.preset, settings=settings, **options.run_options(given)
         )
+        if given.plan:
+            return _show_plan(given, bench, selection, job, screen)
         folder, search = ready_run(folder, job, selection, bench, control, tries=given.tune or 0, fixed=settings)
         if search is not None:
             screen.say(tuning_text(search))
@@ -138,6 +143,37 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
             screen.notice(f"{method.title} has no setting to search for; it runs as it is.")
         screen.say(selection.describe())
         return run_to_end(folder, control, screen, bench, resume=given.resume)
+
+
+def _show_plan(given: argparse.Namespace, bench: Bench, selection: Selection, job: Job, screen: Screen) -> int:
+    """Say what the job would take, measured in a second or two where no step was timed yet; nothing is run."""
+    from core.session.planning import estimate, retraining_seconds
+
+    planned = estimate(
+        bench, selection, job.method, job.parameters, monitoring_budget=job.monitoring_budget, runs_folder=given.out
+    )
+    share = planned.share_of(retraining_seconds(bench, selection))
+    screen.end_line()
+    rows = [
+        ("Forget", selection.describe()),
+        ("Steps", count(planned.steps)),
+        ("Cost", training_cost(share, job.method) or DASH),
+        ("Time", about(planned.seconds)),
+        ("Memory", f"about {bytes_text(planned.memory_bytes)} more"),
+        ("Disk", f"{bytes_text(planned.disk_bytes)} of {bytes_text(planned.disk_free)} free"),
+    ]
+    if given.tune:
+        rows.insert(3, ("Search", f"{plural(given.tune, 'try', 'tries')} before it, which the time leaves out"))
+    stages = [(stage["name"], f"{count(stage['first'] + 1)} to {count(stage['last'])}") for stage in planned.stages]
+    for block in (facts(rows), table(["stage", "steps"], stages), *(wrapped(line) for line in planned.explain)):
+        screen.say(f"{block}\n")
+    screen.document({
+        "method": job.method, "preset": job.preset, "parameters": job.parameters, "forget": selection.describe(),
+        "steps": planned.steps, "stages": planned.stages, "seconds": planned.seconds, "share_of_retraining": share,
+        "memory_bytes": planned.memory_bytes, "disk_bytes": planned.disk_bytes, "disk_free": planned.disk_free,
+        "explain": planned.explain,
+    })  # fmt: skip
+    return 0
 
 
 def _with_earlier(bench: Bench, asked: Selection, screen: Screen) -> Selection:

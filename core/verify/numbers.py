@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import statistics
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 DASH = "–"
@@ -75,6 +75,42 @@ def duration(seconds: float | None) -> str:
             part = total % size // {"h": 3600, "min": 60, "s": 1}[smaller]
             return f"{total // size} {unit} {part} {smaller}" if part else f"{total // size} {unit}"
     return f"{total} s"
+
+
+def decimal(value: float, places: int = 1) -> str:
+    """Number with so many decimals and thousands separators: "1,204.5"."""
+    return f"{value:,.{places}f}"
+
+
+def about(seconds: float | None, decimal: Callable[[float, int], str] = decimal) -> str:
+    """Estimate of a time, coarser than `duration`: "about 30 s", "about 14 min"; `decimal` writes its hours."""
+    if seconds is None or not math.isfinite(seconds):
+        return DASH
+    if seconds < 10:
+        return "under 10 s"
+    if seconds < 90:
+        return f"about {5 * round(seconds / 5)} s"
+    if seconds < 90 * 60:
+        return f"about {round(seconds / 60)} min"
+    return f"about {decimal(seconds / 3600, 1)} h"
+
+
+def training_cost(
+    share: float | None, method_id: str, decimal: Callable[[float, int], str] = decimal
+) -> str:
+    """Training time of a method as a share of retraining's: "About 9 % of retraining"; "" where it is not known."""
+    if method_id == "retrain":
+        return "What all costs are held against"
+    if share is None:
+        return ""
+    if share < 0.001:
+        return "Hardly any training cost"
+    if share < 0.01:
+        return "Under 1 % of retraining"
+    if share < 1.5:
+        percents = 100 * share if share < 0.095 else 5 * round(20 * share)
+        return f"About {decimal(percents, 0)} % of retraining"
+    return f"About {decimal(share, 1)} times retraining"
 
 
 def plural(number: int, noun: str, many: str = "") -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -58,6 +59,20 @@ def test_json_is_one_document_and_nothing_else(cli, model, digits, tmp_path):
     assert found["models"]["unlearned"]["forget_test_accuracy"] < found["models"]["original"]["forget_test_accuracy"]
     assert found["files"]["model"] == str(tmp_path / "u" / "model.safetensors")
     assert found["verdict"]["code"] == "no_reference"
+
+
+def test_a_plan_says_what_the_run_would_take_and_runs_nothing(cli, model, tmp_path):
+    command = unlearn(model, tmp_path / "r")
+    result = cli(*command, "--plan")
+    assert result.code == 0 and not (tmp_path / "r").exists()
+    words = {"Steps": "[0-9]+", "Cost": "About .* retraining", "Time": "(under|about) [0-9.]+ ",
+             "Memory": "about .*B more", "Disk": ".*B of .*B free"}  # fmt: skip
+    for label, said in words.items():
+        assert re.search(rf"^{label} +{said}", result.out, re.MULTILINE), (label, result.out)
+    planned, done = cli(*command, "--plan", "--json").document, cli(*command, "--json").document
+    assert planned["steps"] == done["steps"] == planned["stages"][-1]["last"] and planned["seconds"] > 0
+    assert planned["method"] == "muda" and planned["share_of_retraining"] > 0
+    assert "2 tries before it" in cli(*unlearn(model, tmp_path / "s"), "--plan", "--tune", "2").out
 
 
 def test_the_seed_decides_the_result(cli, model, tmp_path):
