@@ -30,7 +30,7 @@ from core.engine.monitor import Monitor
 from core.engine.step import make_optimiser
 from core.methods import get_method
 from core.methods.base import Facts, Length, Method, Train, parts_of
-from core.metrics.alignment import alignment_squared
+from core.metrics.spaces import alignment_squared
 from core.models.architectures import ModelSpec, build_model
 from core.models.tap import TappedModel
 from core.parameters import Values, resolve

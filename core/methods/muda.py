@@ -61,8 +61,7 @@ from core.methods.losses import (
     masked_distillation,
     quantile_matching,
 )
-from core.metrics.alignment import alignment_squared
-from core.metrics.linear_algebra import eigenspectrum, gram, k_for_energy, leading_eigenvectors
+from core.metrics.spaces import alignment_squared, eigenspectrum, gram, k_for_energy, leading_eigenvectors
 from core.models.architectures import reinitialise
 from core.parameters import Values
 

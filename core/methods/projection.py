@@ -29,7 +29,7 @@ from torch import nn
 from core.errors import RunError
 from core.methods.base import WHOLE, Context, Edit, Facts, Method, Preset, SearchRange
 from core.methods.common import Group
-from core.metrics.linear_algebra import eigendecomposition, gram, leading_eigenvectors
+from core.metrics.spaces import eigendecomposition, gram, leading_eigenvectors
 from core.parameters import Values
 
 PROJECTION = Group("Projection")

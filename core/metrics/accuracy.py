@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from core.metrics.linear_algebra import ROWS_PER_CHUNK
+from core.metrics.rows import ROWS_PER_CHUNK
 
 
 def predictions(outputs: Tensor) -> Tensor:

@@ -1,62 +1,15 @@
-"""Geometry of features: how alike those of two networks are whatever their rotation and scale, and their pictures."""
+"""Pictures of feature spaces: the plane of largest variance, and one model's plane turned onto another's."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from core.metrics.linear_algebra import FeatureSpace, eigendecomposition, one_blas_thread
-from core.metrics.probe import as_float64, class_means
-
-
-def linear_cka(features: Tensor, reference: Tensor) -> float | None:
-    """Return linear centred kernel alignment of two networks' features ((n, C), (n, D)) of the same samples, 0..1.
-
-    1 up to rotation and scale. Never to be read alone: it can move without a change of function. None where a set is
-    empty or constant. Source: Kornblith et al., arXiv 1905.00414.
-    """
-    pair = _centred(features, reference)
-    if pair is None:
-        return None
-    x, y = pair
-    with one_blas_thread():
-        shared = np.square(x.T @ y).sum()
-        value = shared / (np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y))
-    return float(min(1.0, value))
-
-
-def procrustes_distance(features: Tensor, reference: Tensor) -> float | None:
-    """Return the squared distance of two feature sets ((n, C), (n, D)) after the best rotation, 0..2.
-
-    Both are centred and scaled to unit norm first; 0 up to rotation and scale. None as in `linear_cka`.
-    Source: Ding et al., "Grounding representation similarity through statistical testing", arXiv 2108.01661.
-    """
-    pair = _centred(features, reference)
-    if pair is None:
-        return None
-    with one_blas_thread():
-        nuclear = np.linalg.svd(pair[0].T @ pair[1], compute_uv=False).sum()
-    return float(max(0.0, 2.0 - 2.0 * nuclear))
-
-
-def _centred(features: Tensor, reference: Tensor) -> tuple[NDArray[Any], NDArray[Any]] | None:
-    """Return both sets centred and scaled to unit Frobenius norm."""
-    if not len(features):
-        return None
-    scaled = []
-    for rows in (as_float64(features), as_float64(reference)):
-        centred = rows - rows.mean(0)
-        norm = np.linalg.norm(centred)
-        if not np.isfinite(norm) or norm == 0:
-            return None
-        scaled.append(centred / norm)
-    return scaled[0], scaled[1]
+from core.metrics.probe import class_means
+from core.metrics.spaces import FeatureSpace, one_blas_thread
 
 
 @dataclass(frozen=True)
@@ -70,20 +23,14 @@ class Projection:
 def principal_projection(features: Tensor) -> Projection:
     """Project features ((n, C) float) onto their two principal components.
 
-    The sign of each component is fixed by its largest entry, so that the same features give the same picture.
     Features with one channel, or without any variance, get zeros in what is missing. Raises ValueError where they
     are not finite.
     """
     space = FeatureSpace(features)
-    variances, directions = eigendecomposition(space.centred_gram(space.mean))
-    plane = directions[:, :2]
-    largest = plane.abs().argmax(0)
-    signs = plane.gather(0, largest.unsqueeze(0)).sign()
-    centred = features.detach().to(plane) - space.mean.to(plane)
+    plane, explained = space.principal(2)
     points = torch.zeros(len(features), 2, dtype=plane.dtype, device=plane.device)
-    points[:, : plane.shape[1]] = centred @ (plane * signs)
-    total = float(variances.sum())
-    return Projection(points, float(variances[:2].sum()) / total if total > 0 else 0.0)
+    points[:, : plane.shape[1]] = (features.detach().to(plane) - space.mean.to(plane)) @ plane
+    return Projection(points, explained)
 
 
 def turned_projection(

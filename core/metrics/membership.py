@@ -23,7 +23,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from core.metrics.linear_algebra import one_blas_thread
+from core.metrics.probe import standardised_regression
+from core.metrics.spaces import one_blas_thread
 
 MINIMUM_SAMPLES = 30
 """Fewer members or non-members give an AUC whose interval covers nearly everything."""
@@ -70,24 +71,9 @@ class Attack:
         }
 
 
-def auc(members: ArrayLike, nonmembers: ArrayLike) -> float:
-    """Return the chance that a member scores above a non-member, ties counting half; scores (n,) and (m,)."""
-    return float(_placements(_scores(members), _scores(nonmembers))[0].mean())
-
-
-def roc_points(members: ArrayLike, nonmembers: ArrayLike) -> NDArray[np.float64]:
-    """Return the receiver operating curve at ROC_RATES, straight between its points, so that ties lie on a diagonal."""
-    from sklearn.metrics import roc_curve
-
-    scores = [_scores(members), _scores(nonmembers)]
-    truth = np.repeat([1, 0], [len(each) for each in scores])
-    wrong, right, _ = roc_curve(truth, np.concatenate(scores), drop_intermediate=False)
-    return np.interp(np.asarray(ROC_RATES) + 1e-12, wrong, right)  # the upper end of a jump, whatever rounding does
-
-
 def attack_from_scores(members: ArrayLike, nonmembers: ArrayLike) -> Attack:
     """Judge an attack by the score it gave each sample, higher for members; refuses fewer than 30, with a reason."""
-    scored = _scores(members), _scores(nonmembers)
+    scored = (np.asarray(members, dtype=np.float64), np.asarray(nonmembers, dtype=np.float64))
     return _refusal(*map(len, scored)) or _judged([scored])
 
 
@@ -168,14 +154,11 @@ def rmia_scores(
 
     members, population: p_u of the true class, (n,) and (m,); *_out: mean p_k over the references, the same shapes.
     """
-    ratio = _ratio(members, members_out, offset)
-    others = np.sort(_ratio(population, population_out, offset))
-    scored = np.searchsorted(others, ratio / threshold, "right") / len(others)
-    itself = np.searchsorted(others, others / threshold, "right")
-    own = (others / threshold >= others).astype(np.float64)  # z itself is among those counted
-    by_rank = (itself - own) / max(1, len(others) - 1)
-    order = np.argsort(np.argsort(_ratio(population, population_out, offset), kind="stable"), kind="stable")
-    return scored, by_rank[order]
+    own, ratios = _ratio(members, members_out, offset), _ratio(population, population_out, offset)
+    ordered = np.sort(ratios)
+    beaten, beaten_by_others = (np.searchsorted(ordered, values / threshold, "right") for values in (own, ratios))
+    itself = ratios / threshold >= ratios  # z itself is among those counted
+    return beaten / len(ordered), (beaten_by_others - itself) / max(1, len(ordered) - 1)
 
 
 def rmia(
@@ -192,15 +175,12 @@ def rmia(
     """
     if not member_references or len(member_references) != len(other_references):
         raise ValueError("RMIA needs at least one reference model, the same on both sides")
-    if not len(member_logits) or not len(other_logits):
-        return attack_from_scores(np.zeros(len(member_logits)), np.zeros(len(other_logits)))
-    scored = rmia_scores(
+    return _refusal(len(member_logits), len(other_logits)) or attack_from_scores(*rmia_scores(
         true_probability(member_logits, member_labels),
         _mean_out(member_references, member_labels),
         true_probability(other_logits, other_labels),
         _mean_out(other_references, other_labels),
-    )
-    return attack_from_scores(*scored)
+    ))  # fmt: skip
 
 
 def rmia_dict(attack: Attack, references: int) -> dict[str, Any]:
@@ -208,10 +188,14 @@ def rmia_dict(attack: Attack, references: int) -> dict[str, Any]:
     return {**attack.as_dict(), "references": references, "offset": OFFSET, "threshold": THRESHOLD}
 
 
+def probabilities(logits: Tensor) -> Tensor:
+    """Return the probabilities of classes, (n, K) float64 on the processor, from logits (n, K)."""
+    return torch.softmax(logits.detach().cpu().double(), 1)
+
+
 def true_probability(logits: Tensor, labels: Tensor) -> NDArray[np.float64]:
     """Return the probability of each sample's own class, (n,) float64, from logits (n, K) and labels (n,)."""
-    p = torch.softmax(logits.detach().cpu().double(), 1)
-    return p.gather(1, labels.cpu()[:, None])[:, 0].numpy()
+    return probabilities(logits).gather(1, labels.cpu()[:, None])[:, 0].numpy()
 
 
 _LARGEST = 1e4
@@ -222,16 +206,13 @@ def _fit_and_score(
     fit_members: NDArray[np.float64], fit_others: NDArray[np.float64],
     members: NDArray[np.float64], others: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    from sklearn.linear_model import LogisticRegression
-
+    """Return the scores, as log-odds, of `members` and `others` ((n, 3) each) by a regression fitted on other ones."""
     rows = np.concatenate([fit_members, fit_others])
     truth = np.repeat([1, 0], [len(fit_members), len(fit_others)])
-    mean, scale = rows.mean(0), rows.std(0)
-    scale[scale == 0] = 1.0
     with one_blas_thread():
         # balanced: sets of different size must not move the threshold
-        model = LogisticRegression(class_weight="balanced", max_iter=1000).fit((rows - mean) / scale, truth)
-        return model.decision_function((members - mean) / scale), model.decision_function((others - mean) / scale)
+        model, scored = standardised_regression(rows, truth, members, others, class_weight="balanced", max_iter=1000)
+        return model.decision_function(scored[0]), model.decision_function(scored[1])
 
 
 def _judged(parts: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> Attack:
@@ -250,12 +231,21 @@ def _judged(parts: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) ->
         else None
         for name, rate in FALSE_POSITIVE_RATES.items()
     }
-    roc = tuple(np.mean([roc_points(*part) for part in parts], axis=0).tolist())
+    roc = tuple(np.mean([_roc_points(*part) for part in parts], axis=0).tolist())
     sides = tuple(tuple(np.concatenate([pair[side] for pair in placements]).tolist()) for side in (0, 1))
     return Attack(
         value, max(0.0, value - half), min(1.0, value + half), rates, members, nonmembers, roc=roc,
         placements=(sides[0], sides[1]),
     )  # fmt: skip
+
+
+def _roc_points(members: NDArray[np.float64], nonmembers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the receiver operating curve at ROC_RATES, straight between its points, so that ties lie on a diagonal."""
+    from sklearn.metrics import roc_curve
+
+    truth = np.repeat([1, 0], [len(members), len(nonmembers)])
+    wrong, right, _ = roc_curve(truth, np.concatenate([members, nonmembers]), drop_intermediate=False)
+    return np.interp(np.asarray(ROC_RATES) + 1e-12, wrong, right)  # the upper end of a jump, whatever rounding does
 
 
 def _rate_at(members: NDArray[np.float64], nonmembers: NDArray[np.float64], rate: float) -> float:
@@ -284,10 +274,6 @@ def _refusal(members: int, nonmembers: int) -> Attack | None:
     noun = f"{kind} image is" if few == 1 else f"{kind} images are"
     reason = f"{few} {noun} too few for an attack score; at least {MINIMUM_SAMPLES} are needed."
     return Attack(None, None, None, dict.fromkeys(FALSE_POSITIVE_RATES), members, nonmembers, reason)
-
-
-def _scores(values: ArrayLike) -> NDArray[np.float64]:
-    return np.asarray(values, dtype=np.float64).ravel()
 
 
 def _mean_out(references: Sequence[Tensor], labels: Tensor) -> NDArray[np.float64]:

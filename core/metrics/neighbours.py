@@ -8,16 +8,15 @@ loss has a like gradient get worse when the forget set's loss is driven up.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from core.metrics.accuracy import accuracy
-from core.metrics.linear_algebra import ROWS_PER_CHUNK
-from core.metrics.rows import Rows
+from core.metrics.rows import ROWS_PER_CHUNK, MetricResult, Rows
 
 SHARE = 0.1
 """Share of the unseen retain images that counts as near: on ten classes about as many as one class has."""
@@ -27,16 +26,12 @@ FEWEST, LARGEST_FORGET = 30, 2000
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class Neighbours(MetricResult):
     """Accuracy on the near images and on all others, 0..1; None where there are none."""
 
     accuracy: float | None
     far_accuracy: float | None
     count: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain scalars."""
-        return asdict(self)
 
 
 def cosines(features: Tensor, targets: Tensor) -> Iterator[Tensor]:

@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.metrics.linear_algebra import ROWS_PER_CHUNK, gram_dtype, one_blas_thread
-from core.metrics.rows import stratified_subset
+from core.metrics.rows import ROWS_PER_CHUNK, MetricResult, as_float64, stratified_subset
+from core.metrics.spaces import gram_dtype, one_blas_thread
 
 SAMPLE_BUDGET = 6000
 """Training samples of the probe, spread over the classes: enough for C = 512, and fits take seconds."""
@@ -38,19 +38,21 @@ STARTS = 5
 
 
 @dataclass(frozen=True)
-class LinearProbe:
-    """What the probe finds, 0..1; None where there are no such test samples."""
+class Recovered(MetricResult):
+    """How well a classifier of features finds classes again, 0..1; None where there are no such test samples."""
 
     forget: float | None  # recall of forget-test samples: called their own class
     retain: float | None  # accuracy on retain-test samples
+    predicted: NDArray[np.int64] = field(compare=False, repr=False)
+    """(m,): the class each test sample is called, for comparisons between models sample by sample."""
+
+
+@dataclass(frozen=True)
+class LinearProbe(Recovered):
+    """What the linear probe finds."""
+
     f1: float | None  # forget classes against the rest
     samples: int  # training samples used
-    predicted: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64), compare=False, repr=False)
-    """(m,): the class the probe gives each test sample, for comparisons between models sample by sample."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the contract's keys."""
-        return {"forget": self.forget, "retain": self.retain, "f1": self.f1, "samples": self.samples}
 
 
 def linear_probe(
@@ -74,48 +76,47 @@ def linear_probe(
     rows, tested = as_float64(train_features[used]), as_float64(test_features)
     if not (np.isfinite(rows).all() and np.isfinite(tested).all()) or len(np.unique(labels[used])) < 2:
         return None
-    mean, scale = rows.mean(0), rows.std(0)
-    scale[scale == 0] = 1.0  # a dead channel carries nothing and must not divide by zero
-    from sklearn.linear_model import LogisticRegression
-
     with one_blas_thread():
-        model = LogisticRegression(C=INVERSE_REGULARISATION, tol=TOLERANCE, max_iter=MAX_ITERATIONS)
-        model.fit((rows - mean) / scale, labels[used])
-        predicted = model.predict((tested - mean) / scale)
+        model, (tested,) = standardised_regression(
+            rows, labels[used], tested, C=INVERSE_REGULARISATION, tol=TOLERANCE, max_iter=MAX_ITERATIONS
+        )
+        predicted = model.predict(tested)
     truth = test_labels.cpu().numpy()
     forget, called_forget = (np.isin(named, list(forget_classes)) for named in (truth, predicted))
-    right = predicted == truth
+    from sklearn.metrics import f1_score
+
     return LinearProbe(
-        forget=float(right[forget].mean()) if forget.any() else None,
-        retain=float(right[~forget].mean()) if not forget.all() else None,
-        f1=_f1(forget, called_forget) if forget.any() else None,
+        **_shares(predicted, truth, forget),
+        f1=float(f1_score(forget, called_forget)) if forget.any() else None,
         samples=len(used),
         predicted=predicted,
     )
 
 
-def as_float64(features: Tensor) -> NDArray[np.float64]:
-    """Return a tensor from any device as a float64 array."""
-    return features.detach().cpu().double().numpy()
+def standardised_regression(
+    rows: NDArray[np.float64], labels: NDArray[np.int64], *tested: NDArray[np.float64], **settings: Any
+) -> tuple[Any, list[NDArray[np.float64]]]:
+    """Fit scikit-learn's logistic regression on `rows` ((n, C), labels (n,)), standardised by their mean and scale.
+
+    Returns it with `tested` ((m, C) each) standardised alike. settings: of LogisticRegression.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    mean, scale = rows.mean(0), rows.std(0)
+    scale[scale == 0] = 1.0  # a dead channel carries nothing and must not divide by zero
+    model = LogisticRegression(**settings).fit((rows - mean) / scale, labels)
+    return model, [(others - mean) / scale for others in tested]
 
 
-def _f1(truth: NDArray[np.bool_], found: NDArray[np.bool_]) -> float:
-    hits = int((truth & found).sum())
-    return 2 * hits / (int(truth.sum()) + int(found.sum()))
-
-
-@dataclass(frozen=True)
-class ClassMeans:
-    """What nearest class means find, 0..1; None where there are no such test samples."""
-
-    forget: float | None  # recall of forget-test samples
-    retain: float | None  # accuracy on retain-test samples
-    predicted: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64), compare=False, repr=False)
-    """(m,) int64: the class with the nearest mean of each test sample."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain scalars."""
-        return {"forget": self.forget, "retain": self.retain}
+def _shares(
+    predicted: NDArray[np.int64], truth: NDArray[np.int64], forget: NDArray[np.bool_]
+) -> dict[str, float | None]:
+    """Return the shares of right predictions on the samples of the mask `forget` ((n,)) and on the others."""
+    right = predicted == truth
+    return {
+        name: float(right[mask].mean()) if mask.any() else None
+        for name, mask in (("forget", forget), ("retain", ~forget))
+    }
 
 
 def class_means(features: Tensor, labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
@@ -145,7 +146,7 @@ def measure_class_means(
     test_labels: Tensor,
     num_classes: int,
     forget_classes: Collection[int],
-) -> ClassMeans | None:
+) -> Recovered | None:
     """Take class means from training features ((n, C), all classes), score on test features ((m, C)).
 
     With no `forget_classes` (sample forgetting) only `retain` has a value. None where a set is empty, or
@@ -156,30 +157,19 @@ def measure_class_means(
     means, counts = class_means(train_features, train_labels, num_classes)
     if not bool(torch.isfinite(means).all() and torch.isfinite(test_features).all()):
         return None
-    truth = test_labels.to(means.device)
-    predicted = nearest_means(test_features, means, counts)
-    right = predicted == truth
-    forget = torch.isin(truth, torch.tensor(sorted(forget_classes), dtype=truth.dtype, device=truth.device))
-    return ClassMeans(forget=_share(right[forget]), retain=_share(right[~forget]), predicted=predicted)
-
-
-def _share(right: Tensor) -> float | None:
-    return int(right.sum()) / len(right) if len(right) else None
+    truth, predicted = test_labels.cpu().numpy(), nearest_means(test_features, means, counts).cpu().numpy()
+    return Recovered(**_shares(predicted, truth, np.isin(truth, list(forget_classes))), predicted=predicted)
 
 
 @dataclass(frozen=True)
-class Clustering:
+class Clustering(MetricResult):
     """Normalised mutual information of clusters with true labels, 0..1."""
 
     nmi: float
     forget_vs_rest: float | None  # with the two-way label "forget class or not"; None without forget classes
     samples: int
-    labels: tuple[int, ...] = ()  # of the samples clustered, and the cluster of each: for intervals
-    clusters: tuple[int, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain scalars."""
-        return {"nmi": self.nmi, "forget_vs_rest": self.forget_vs_rest, "samples": self.samples}
+    labels: tuple[int, ...] = field(default=(), repr=False)  # of the samples clustered, and the cluster of each
+    clusters: tuple[int, ...] = field(default=(), repr=False)
 
 
 def measure_clustering(

@@ -9,12 +9,13 @@ networks with differently scaled heads comparable.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from core.metrics.rows import MetricResult
 
 SHOTS = 16
 """Forget images of a class the attacker has."""
@@ -27,17 +28,14 @@ FALSE_POSITIVES = 0.05
 
 
 @dataclass(frozen=True)
-class PrototypeAttack:
+class PrototypeAttack(MetricResult):
     """What the attack recovers. `recovered`: (m,) float, the share of draws in which each forget image is found."""
 
     forget: float  # recall on unseen forget images, mean over draws, 0..1
-    shots: int
-    false_positives: float
-    recovered: tuple[float, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the contract's keys."""
-        return {"forget": self.forget, "shots": self.shots, "false_positives": self.false_positives, "draws": DRAWS}
+    recovered: tuple[float, ...] = field(repr=False)
+    shots: int = SHOTS
+    false_positives: float = FALSE_POSITIVES
+    draws: int = DRAWS
 
 
 def prototype_attack(
@@ -59,10 +57,10 @@ def prototype_attack(
     kept = [c for c in range(head_rows.shape[0]) if c not in set(forget_classes)]
     if not (len(shots) and len(logits) and len(kept_logits) and kept) or head_rows.shape[1] != features.shape[1]:
         return None
-    if not all(bool(torch.isfinite(each).all()) for each in (features, kept_features)):
+    if not all(bool(torch.isfinite(rows).all()) for rows in (features, kept_features)):
         return None
     scale = float(head_rows[kept].detach().float().norm(dim=1).mean())
-    found = torch.zeros(len(logits), dtype=torch.float64)
+    recovered = torch.zeros(len(logits), dtype=torch.float64)
     for draw in range(DRAWS):
         rows = scale * F.normalize(_prototypes(shots, shot_labels, forget_classes, seed=draw), dim=1)
         if not bool(torch.isfinite(rows).all()):
@@ -72,8 +70,8 @@ def prototype_attack(
         allowed = int(FALSE_POSITIVES * len(others))
         offset = others.sort(descending=True).values[allowed]
         right = torch.tensor(list(forget_classes))[called] == labels
-        found += ((lead > offset) & right).double() / DRAWS
-    return PrototypeAttack(float(found.mean()), SHOTS, FALSE_POSITIVES, tuple(found.tolist()))
+        recovered += ((lead > offset) & right).double() / DRAWS
+    return PrototypeAttack(float(recovered.mean()), tuple(recovered.tolist()))
 
 
 def _prototypes(shots: Tensor, labels: Tensor, classes: Sequence[int], seed: int) -> Tensor:

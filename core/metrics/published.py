@@ -7,17 +7,17 @@ published code are named with each function. Accuracies and shares are 0..1 wher
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.metrics.distances import sample_jensen_shannon
-from core.metrics.linear_algebra import one_blas_thread
-from core.metrics.membership import true_probability
+from core.metrics.distances import jensen_shannon
+from core.metrics.membership import probabilities, true_probability
 from core.metrics.rows import stratified_subset
+from core.metrics.spaces import one_blas_thread
 
 SVC_SAMPLES = 2000
 """Samples a side of the confidence attack. The published code takes all (10,000 and 10,000), and several seconds a
@@ -32,14 +32,12 @@ AIN_OFFSET = 0.01
 GAP_TERMS = ("ua", "ra", "ta", "mia")
 
 
-def average_gap(
-    model: Mapping[str, float | None], retrained: Mapping[str, float | None], terms: Sequence[str] = GAP_TERMS
-) -> float | None:
+def average_gap(model: Mapping[str, float | None], retrained: Mapping[str, float | None]) -> float | None:
     """Return the mean of |u − r| over UA, RA, TA and the confidence attack; None where one is missing.
 
     0 for the retrained model itself; a second seed gives the noise floor. Source: SalUn, arXiv 2310.12508, Table 1.
     """
-    pairs = [(model.get(term), retrained.get(term)) for term in terms]
+    pairs = [(model.get(term), retrained.get(term)) for term in GAP_TERMS]
     if any(u is None or r is None for u, r in pairs):
         return None
     return sum(abs(u - r) for u, r in pairs if u is not None and r is not None) / len(pairs)
@@ -93,7 +91,7 @@ def zrf(logits: Tensor, random_logits: Tensor) -> float | None:
     """
     if not len(logits):
         return None
-    return 1 - float(sample_jensen_shannon(logits, random_logits).mean()) / math.log(2)
+    return 1 - jensen_shannon(logits, random_logits) / math.log(2)
 
 
 def zrf_paper_code(logits: Tensor, random_logits: Tensor) -> float | None:
@@ -105,7 +103,7 @@ def zrf_paper_code(logits: Tensor, random_logits: Tensor) -> float | None:
     """
     if not len(logits):
         return None
-    p, q = (torch.softmax(each.detach().cpu().double(), 1) for each in (logits, random_logits))
+    p, q = (probabilities(outputs) for outputs in (logits, random_logits))
     middle = (p + q) / 2
     value = sum(float((middle * (middle.log() - side.log())).mean()) for side in (p, q)) / 2
     return 1 - value if math.isfinite(value) else None
@@ -118,8 +116,7 @@ def activation_distance(logits: Tensor, retrained: Tensor) -> float | None:
     """
     if not len(logits):
         return None
-    p, q = (torch.softmax(each.detach().cpu().double(), 1) for each in (logits, retrained))
-    return float((p - q).norm(dim=1).mean())
+    return float((probabilities(logits) - probabilities(retrained)).norm(dim=1).mean())
 
 
 def anamnesis_index(batches: float | None, retrained_batches: float | None) -> float | None:

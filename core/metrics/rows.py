@@ -1,14 +1,27 @@
-"""Which rows measures read: fixed subsets, the same for every model, and rows of stored tables, piece by piece."""
+"""What measures read and give: fixed subsets of rows, the same for every model, stored tables, and results by key."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+ROWS_PER_CHUNK = 8192
+"""Rows converted to float64 at once."""
+
+
+@dataclass(frozen=True)
+class MetricResult:
+    """What a measure gives. Its fields are keys of report.json, but those hidden with repr=False: kept per sample."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields of the report as plain data, in their order."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.repr}
 
 
 class Rows:
@@ -55,6 +68,11 @@ class Rows:
         """Yield the rows in pieces of `size`."""
         for start in range(0, len(self), size):
             yield self[start : start + size]
+
+
+def as_float64(features: Tensor) -> NDArray[np.float64]:
+    """Return a tensor from any device as a float64 array."""
+    return features.detach().cpu().double().numpy()
 
 
 def stratified_subset(labels: NDArray[np.int64], budget: int, seed: int = 0) -> NDArray[np.int64]:

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from core.devices import set_threads
 from core.engine.outputs import FullOutputs, SetOutputs
 from core.metrics.accuracy import per_class_accuracy
-from core.metrics.linear_algebra import FeatureSpace, eigendecomposition
 from core.metrics.probe import class_means
+from core.metrics.spaces import FeatureSpace
 from core.session.bench import Bench
 
 MAP_FEATURES = 50  # principal components t-SNE starts from: it needs no more, and distances cost less
@@ -110,13 +110,9 @@ def _project(features: torch.Tensor) -> tuple[np.ndarray, np.ndarray, float]:
     if not count or not bool(torch.isfinite(features).all()):
         return np.zeros((count, width), np.float32), np.zeros((count, 2), np.float32), 0.0
     space = FeatureSpace(features)
-    variances, directions = eigendecomposition(space.centred_gram(space.mean))
-    directions = directions[:, :width]
-    # Eigenvectors have no sign of their own: the largest entry decides, so that the same features give the same map.
-    directions = directions * directions.gather(0, directions.abs().argmax(0, keepdim=True)).sign()
+    directions, explained = space.principal(width)
     # In float32 and in one product: a picture needs no more, and float64 would double the largest array there is.
     compact = ((features - space.mean.float()) @ directions.float()).numpy()
     coordinates = np.zeros((count, 2), np.float32)
     coordinates[:, : min(2, width)] = compact[:, :2]
-    total = float(variances.sum())
-    return compact, coordinates, float(variances[:2].sum()) / total if total > 0 else 0.0
+    return compact, coordinates, explained

@@ -16,7 +16,7 @@ from core.errors import InputError
 from core.events import Tell, untold
 from core.job import Job
 from core.metrics.geometry import Projection, turned_projection
-from core.metrics.linear_algebra import one_blas_thread
+from core.metrics.spaces import one_blas_thread
 from core.runs.folder import FORGET, MODEL, RunFolder
 from core.session.bench import Bench
 from core.session.forget_sets import run_selection

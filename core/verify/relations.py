@@ -21,9 +21,15 @@ from core.data.splits import Splits, stratified
 from core.engine.outputs import FullOutputs, collect
 from core.metrics import published
 from core.metrics.accuracy import accuracy
-from core.metrics.distances import agreement, sample_jensen_shannon, sample_total_variation
-from core.metrics.geometry import linear_cka, procrustes_distance
-from core.metrics.intervals import bootstrap_mean, nmi_difference
+from core.metrics.distances import (
+    agreement,
+    bootstrap_mean,
+    linear_cka,
+    nmi_difference,
+    procrustes_distance,
+    sample_jensen_shannon,
+    sample_total_variation,
+)
 from core.metrics.membership import Z_95, matched_positions, rmia, rmia_dict
 from core.metrics.rows import Rows
 from core.models.tap import TappedModel
@@ -281,4 +287,4 @@ def _half_width(key: str, own: list[Any], others: list[list[Any]]) -> float | No
         if key == "dimensional_alignment":
             return Z_95 * math.sqrt(float(np.square(difference).sum()))
         interval = bootstrap_mean(difference)
-    return None if interval is None else interval.half_width
+    return None if interval is None else (interval[1] - interval[0]) / 2

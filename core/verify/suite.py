@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from core.data.splits import Splits, stratified
@@ -26,14 +28,12 @@ from core.metrics.accuracy import (
     per_class_accuracy,
     predicted_shares,
 )
-from core.metrics.alignment import measure_alignment, measure_spectra
-from core.metrics.intervals import alignment_influence
-from core.metrics.linear_algebra import FeatureSpace
 from core.metrics.membership import Attack, matched_positions, population_attack
 from core.metrics.neighbours import evenly, measure_neighbours, nearest_to
 from core.metrics.probe import linear_probe, measure_class_means, measure_clustering
 from core.metrics.prototype import prototype_attack
 from core.metrics.rows import Rows
+from core.metrics.spaces import FeatureSpace, alignment_influence, measure_alignment, measure_spectra
 from core.verify.measure_log import Keep, Measured, keep_nothing, merge
 
 ATTACK_SAMPLES = 10_000
@@ -245,7 +245,7 @@ def _spectra(subject: Subject) -> Measured:
 def _probe(subject: Subject) -> Measured:
     train, test, classes = subject.train, subject.test, subject.splits.forget_classes
     probe = linear_probe(train.features, train.labels, test.features, test.labels, classes)
-    right = _right_on_forget(torch.from_numpy(probe.predicted), subject) if probe else None
+    right = _right_on_forget(probe.predicted, subject) if probe else None
     return _under("probe", probe, right)
 
 
@@ -305,12 +305,12 @@ def _confusion(logits: Tensor, labels: Tensor, splits: Splits) -> dict[str, Any]
     return {"counts": confusion_matrix(logits, labels, splits.num_classes).tolist()}
 
 
-def _right_on_forget(predicted: Tensor, subject: Subject) -> list[int]:
-    """Return 0 or 1 for each unseen forget image: the last rows of `test`."""
+def _right_on_forget(predicted: NDArray[np.int64], subject: Subject) -> list[int]:
+    """Return 0 or 1 for each unseen forget image, the last rows of `test`: whether it is called its class."""
     count = len(subject.sets["forget_test"])
     if not count:
         return []
-    return (predicted[-count:].cpu() == subject.test.labels[-count:]).int().tolist()
+    return (torch.from_numpy(predicted[-count:]) == subject.test.labels[-count:]).int().tolist()
 
 
 def _right(outputs: SetOutputs) -> list[int]:

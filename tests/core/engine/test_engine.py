@@ -21,7 +21,7 @@ from core.errors import NonFiniteError
 from core.events import Log, PhaseChanged, State, StepMetrics
 from core.methods import get_method
 from core.methods.base import Alternate, Edit, Length, Method, Optimiser, Train
-from core.metrics.linear_algebra import gram, leading_eigenvectors
+from core.metrics.spaces import gram, leading_eigenvectors
 from core.models.tap import evaluating
 from core.parameters import Parameter
 from tests.core.toy import ToyNet, make_engine, make_experiment, run_to_end, same, trained_net, weights

@@ -16,7 +16,7 @@ from core.methods import get_method
 from core.methods.base import Facts, StageOutput, parts_of
 from core.methods.losses import quantile_matching
 from core.methods.muda import alignment_terms, directions, explain, forget, forgotten, plan, retain_basis
-from core.metrics.linear_algebra import gram
+from core.metrics.spaces import gram
 from core.parameters import resolve
 from tests.core.toy import ToyNet, make_engine, make_experiment, rows_of, run_to_end, same, trained_net, weights
 

@@ -9,9 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import subspace_angles
 
-import core.metrics.alignment as alignment
-from core.metrics.alignment import alignment_profile, alignment_squared, sample_energy
-from core.metrics.linear_algebra import ROWS_PER_CHUNK, FeatureSpace, gram, leading_eigenvectors
+from core.metrics import spaces
+from core.metrics.spaces import (
+    ROWS_PER_CHUNK,
+    FeatureSpace,
+    alignment_profile,
+    alignment_squared,
+    gram,
+    leading_eigenvectors,
+    sample_energy,
+)
 
 torch.set_num_threads(1)
 float64 = torch.float64
@@ -22,7 +29,7 @@ def features(n: int, channels: int, seed: int = 0, dtype: torch.dtype = float64)
 
 
 def measure_alignment(forget, retain, k: int):
-    return alignment.measure_alignment(FeatureSpace.of(forget), FeatureSpace.of(retain), k)
+    return spaces.measure_alignment(FeatureSpace.of(forget), FeatureSpace.of(retain), k)
 
 
 def dimensional_alignment(forget_gram, basis) -> float:
@@ -51,7 +58,7 @@ def test_two_directions_tell_alignment_from_the_ratio_per_sample():
     forget = torch.tensor([[3.0, 0.0], [0.0, 1.0]], dtype=float64)
     basis = torch.eye(2, dtype=float64)[:, :1]
     assert dimensional_alignment(gram(forget), basis) ** 2 == pytest.approx(81 / 82, abs=1e-14)
-    assert sample_energy(forget, basis) == pytest.approx(0.5, abs=1e-14)
+    assert sample_energy(FeatureSpace(forget), basis) == pytest.approx(0.5, abs=1e-14)
     assert float(alignment_squared(forget, basis)) == pytest.approx(81 / 82, abs=1e-12)
 
 
@@ -110,7 +117,8 @@ def test_measured_alignment_carries_what_is_needed_to_read_it():
     assert result.profile[-1] == pytest.approx(1.0, abs=1e-12)
     assert list(result.profile) == sorted(result.profile)
     assert result.at_energy["0.99"]["value"] == result.profile[result.at_energy["0.99"]["k"] - 1]
-    assert result.sample_energy == pytest.approx(sample_energy(forget, leading_eigenvectors(gram(retain), 3)))
+    basis = leading_eigenvectors(gram(retain), 3)
+    assert result.sample_energy == pytest.approx(sample_energy(FeatureSpace(forget), basis))
     assert measure_alignment(forget, retain, 99).k == 8
     assert set(result.as_dict()) >= {"value", "k", "energy", "centred", "profile"}
 
@@ -124,7 +132,7 @@ def test_missing_empty_dead_and_infinite_features_have_no_alignment():
         assert measure_alignment(forget, retain, 2) is None
     with pytest.raises(ValueError, match="without energy"):
         dimensional_alignment(torch.zeros(4, 4), torch.eye(4)[:, :2])
-    assert sample_energy(some * 0, torch.eye(4, dtype=float64)) is None
+    assert sample_energy(FeatureSpace(some * 0), torch.eye(4, dtype=float64)) is None
 
 
 @pytest.mark.parametrize("n", [3, 12])  # the n×n and the C×C side
@@ -158,4 +166,4 @@ def test_the_mean_energy_of_samples_is_the_same_in_pieces():
     retain = features(50, 4, 23)
     found = measure_alignment(forget, retain, 2)
     basis = leading_eigenvectors(gram(retain), 2)
-    assert found.sample_energy == pytest.approx(sample_energy(forget, basis), abs=1e-12)
+    assert found.sample_energy == pytest.approx(sample_energy(FeatureSpace(forget), basis), abs=1e-12)

@@ -10,8 +10,14 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.special import softmax
 
-from core.metrics.distances import agreement, jensen_shannon, sample_jensen_shannon, sample_total_variation
-from core.metrics.geometry import linear_cka, procrustes_distance
+from core.metrics.distances import (
+    agreement,
+    jensen_shannon,
+    linear_cka,
+    procrustes_distance,
+    sample_jensen_shannon,
+    sample_total_variation,
+)
 
 
 def logits(n: int, classes: int, seed: int, scale: float = 3.0) -> torch.Tensor:

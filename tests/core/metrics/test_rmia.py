@@ -11,7 +11,7 @@ from scipy.stats import norm
 from sklearn.datasets import load_digits
 from torch.nn import functional as F
 
-from core.metrics.membership import auc, population_attack, rmia, rmia_scores
+from core.metrics.membership import attack_from_scores, population_attack, rmia, rmia_scores
 
 torch.set_num_threads(1)
 SIZE = 300
@@ -24,8 +24,8 @@ def test_planted_gaussian_ratios_have_a_known_auc():
     lead = generator.normal(0, 1, 40_000) + np.repeat([distance, 0], 20_000)
     own = out * np.exp(lead)
     scored = rmia_scores(own[:20_000], out[:20_000], own[20_000:], out[20_000:], offset=1.0)
-    assert auc(*scored) == pytest.approx(norm.cdf(distance / math.sqrt(2)), abs=0.006)
-    assert auc(own[:20_000], own[20_000:]) < 0.68  # the probability alone hardly tells
+    assert attack_from_scores(*scored).auc == pytest.approx(norm.cdf(distance / math.sqrt(2)), abs=0.006)
+    assert attack_from_scores(own[:20_000], own[20_000:]).auc < 0.68  # the probability alone hardly tells
 
 
 def test_score_is_the_share_of_the_population_that_a_sample_beats():
@@ -39,7 +39,7 @@ def test_score_is_the_share_of_the_population_that_a_sample_beats():
 
 def test_equal_ratios_are_chance():
     same = np.full(50, 0.2)
-    assert auc(*rmia_scores(same, same, same, same)) == 0.5
+    assert attack_from_scores(*rmia_scores(same, same, same, same)).auc == 0.5
 
 
 def test_the_offset_enters_as_published():

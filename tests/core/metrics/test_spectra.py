@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.metrics.alignment import measure_spectra
-from core.metrics.linear_algebra import FeatureSpace
+from core.metrics.spaces import FeatureSpace, measure_spectra
 
 
 def features(n: int, channels: int, seed: int) -> torch.Tensor:

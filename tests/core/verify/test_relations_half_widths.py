@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from core.metrics.intervals import bootstrap_mean
-from core.metrics.membership import _placements, attack_from_scores, auc, population_attack
+from core.metrics.distances import bootstrap_mean
+from core.metrics.membership import _placements, attack_from_scores, population_attack
 from core.verify.measure_log import Measured
 from core.verify.relations import half_widths
 
@@ -20,16 +20,22 @@ def found(samples=None) -> Measured:
     return Measured({}, samples or {})
 
 
+def half(interval: tuple[float, float]) -> float:
+    return (interval[1] - interval[0]) / 2
+
+
 def test_means_are_paired_sample_by_sample():
     models = [found({"probe": right}) for right in RIGHT]
     difference = np.array(RIGHT[0]) - (np.array(RIGHT[1]) + np.array(RIGHT[2])) / 2
-    assert half_widths(models[0], models[1:])["probe"] == pytest.approx(bootstrap_mean(difference).half_width)
+    assert half_widths(models[0], models[1:])["probe"] == pytest.approx(half(bootstrap_mean(difference)))
     assert half_widths(models[0], [models[0]])["probe"] == 0  # the same answers leave nothing to chance
 
 
 def test_a_distance_to_a_single_retrained_model_is_held_against_zero():
-    own = found({"output_distance": [0.1, 0.3] * 50})
-    assert half_widths(own, [found()])["output_distance"] == pytest.approx(bootstrap_mean([0.1, 0.3] * 50).half_width)
+    distances = [0.1, 0.3] * 50
+    own = found({"output_distance": distances})
+    expected = half(bootstrap_mean(np.array(distances)))
+    assert half_widths(own, [found()])["output_distance"] == pytest.approx(expected)
     assert "output_distance" not in half_widths(own, [])
 
 
@@ -43,15 +49,15 @@ def test_attacks_on_the_same_images_are_held_against_each_other_as_delong_does()
     members, others = generator.normal(0.4, 1, 60), generator.normal(0, 1, 50)
     scores = [(members + generator.normal(0, 0.3, 60), others + generator.normal(0, 0.3, 50)) for _ in range(2)]
     models = [found({"membership": [side.tolist() for side in _placements(*pair)]}) for pair in scores]
-    half = half_widths(models[0], models[1:])["membership"]
+    width = half_widths(models[0], models[1:])["membership"]
     generator, differences = np.random.default_rng(1), []
     for _ in range(800):
         inside, outside = generator.integers(60, size=60), generator.integers(50, size=50)
-        one, other = (auc(pair[0][inside], pair[1][outside]) for pair in scores)
+        one, other = (attack_from_scores(pair[0][inside], pair[1][outside]).auc for pair in scores)
         differences.append(one - other)
-    assert half == pytest.approx(1.96 * np.std(differences), rel=0.15)
+    assert width == pytest.approx(1.96 * np.std(differences), rel=0.15)
     apart = math.hypot(*((one.high - one.low) / 2 for one in (attack_from_scores(*pair) for pair in scores)))
-    assert half < apart / 2  # what both share drops out
+    assert width < apart / 2  # what both share drops out
     assert half_widths(models[0], [models[0]])["membership"] == 0
     assert "membership" not in half_widths(models[0], [found({"membership": [[0.5], [0.5]]})])
 

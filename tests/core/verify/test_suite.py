@@ -7,12 +7,11 @@ import pytest
 import torch
 
 from core.engine.outputs import FullOutputs
-from core.metrics.alignment import measure_alignment, measure_spectra
-from core.metrics.linear_algebra import FeatureSpace
 from core.metrics.membership import matched_positions, population_attack
 from core.metrics.neighbours import measure_neighbours, nearest_to
 from core.metrics.probe import linear_probe, measure_class_means, measure_clustering
 from core.metrics.prototype import prototype_attack
+from core.metrics.spaces import FeatureSpace, measure_alignment, measure_spectra
 from core.verify import suite
 from core.verify.measure_log import Measured
 from tests.core.verify.hand_made import CHANNELS, CLASSES, FORGOTTEN, outputs, poisoned, splits

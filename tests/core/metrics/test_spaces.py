@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.metrics import linear_algebra
-from core.metrics.linear_algebra import (
+from core.metrics import spaces
+from core.metrics.spaces import (
     FeatureSpace,
     effective_rank,
     eigendecomposition,
@@ -40,7 +40,7 @@ def test_pieces_add_up_to_the_whole(n: int, piece: int, seed: int):
     rows = features(n, 5, seed)
     whole = FeatureSpace(rows)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(linear_algebra, "ROWS_PER_CHUNK", piece)
+        patch.setattr(spaces, "ROWS_PER_CHUNK", piece)
         parts = FeatureSpace(rows)
         torch.testing.assert_close(parts.gram, whole.gram, rtol=1e-12, atol=1e-12)
         torch.testing.assert_close(parts.mean, rows.double().mean(0), rtol=1e-12, atol=1e-12)
