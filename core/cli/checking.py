@@ -12,7 +12,8 @@ from core.cli.running import CHECK, measures_table, stop_on_interrupt
 from core.errors import NotFoundError, RequirementError, StoppedError, UsageError
 from core.files import write_atomic
 from core.runs.folder import REPORT_HTML, REPORT_JSON, RunFolder
-from core.verify.numbers import percent, ratio, whole_percent
+from core.verify.numbers import number, percent, ratio, whole_percent
+from core.verify.table import COLUMNS, MODELS, measure_rows
 
 TRAIN = "train"
 """What --retrained takes in place of a path: train the references, or take those on disk."""
@@ -123,11 +124,10 @@ def _seeds(given: argparse.Namespace, folder: RunFolder, brought: bool, screen: 
 
 
 def _text(folder: RunFolder, report: dict[str, Any]) -> str:
-    models = {name: found for name, found in report["models"].items() if found and name not in ("fresh", "retrained")}
-    models |= report["retrained"]
+    models = {name: report["models"].get(name) for name in ("original", "unlearned", "head_only")}
     blocks = [
         f"{folder.job().forget_text} with {report['method_details']['title']}, {report['suite']} suite.",
-        measures_table(models),
+        measures_table(models | report["retrained"]),
         _gaps(report),
         *(wrapped(f"Warning: {text}") for text in report["warnings"]),
         wrapped(report["verdict"]["sentence"]),
@@ -137,22 +137,15 @@ def _text(folder: RunFolder, report: dict[str, Any]) -> str:
 
 
 def _gaps(report: dict[str, Any]) -> str:
-    """Lay out the measures of the verdict with the share of the gap that is closed."""
-    from core.verify.closure import CLOSED
-
-    rows = report["verdict"]["measures"]
-    if not report["retrained"] or not rows:
-        return ""
+    """Lay out the measures of the verdict as the report page has them, with the share of the gap that is closed."""
     lines = []
-    for row in rows:
-        write = percent if row["unit"] == "percent" else ratio
-        closed = "not informative here" if row["closure"] is None else f"{whole_percent(row['closure'])} %"
-        note = "trained on: not counted" if row["trained_on"] else ""
-        if not note and row["closed"] and row["closure"] < CLOSED:
-            note = "the rest is within chance"
-        cells = [write(row[name]) for name in ("original", "head_only", "unlearned", "retrained")]
-        lines.append([row["title"][:1].upper() + row["title"][1:], *cells, closed, note])
-    return table(["", "original", "head-only", "unlearned", "retrained", "gap closed", ""], lines)
+    for row in measure_rows(report) if report["retrained"] else ():
+        if row.verdict is not None:
+            closure = row.verdict["closure"]
+            closed = "not informative here" if closure is None else f"{whole_percent(closure)} %"
+            note = row.note or ("within chance" if row.within_chance else "")
+            lines.append([row.title, *(number(row.values[name], row.unit) for name in COLUMNS), closed, note])
+    return table(["", *(MODELS[name] for name in COLUMNS), "gap closed", ""], lines) if lines else ""
 
 
 def declare_verify_report(parser: argparse.ArgumentParser) -> None:

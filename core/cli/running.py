@@ -341,13 +341,12 @@ TITLES = MODELS | {"model": "This model"}
 FILES = {"model": MODEL, "model_pt": MODEL_PT, "card": CARD, "report": REPORT_HTML, "report_json": REPORT_JSON}
 
 
-def measures_table(models: Mapping[str, Mapping[str, Any]]) -> str:
-    """Lay out measures of models side by side; a measure that no model has gets no column."""
-    columns = [(title, [text(measures) for measures in models.values()]) for title, text in _COLUMNS]
-    kept = [(title, cells) for title, cells in columns if any(cell != DASH for cell in cells)]
-    names = [TITLES.get(name, name) for name in models]
-    rows = zip(names, *(cells for _, cells in kept), strict=True)
-    return table(["", *(title for title, _ in kept)], rows)
+def measures_table(models: Mapping[str, Mapping[str, Any] | None]) -> str:
+    """Lay out measures of models side by side, without models that have none and measures that no model has."""
+    measured = {name: measures for name, measures in models.items() if measures}
+    columns = {title: [text(measures) for measures in measured.values()] for title, text in _COLUMNS}
+    columns = {title: cells for title, cells in columns.items() if any(cell != DASH for cell in cells)}
+    return table(["", *columns], zip((TITLES.get(name, name) for name in measured), *columns.values(), strict=True))
 
 
 def result_text(folder: RunFolder) -> str:
@@ -357,8 +356,7 @@ def result_text(folder: RunFolder) -> str:
     if report is not None:
         if job.requests:
             blocks.append("\n".join(["Requests together:", *request_lines(job)]))
-        models = {name: measures for name, measures in report["models"].items() if measures}
-        blocks += [measures_table(models), *_notes(report)]
+        blocks += [measures_table(report["models"]), *_notes(report)]
     else:
         blocks.append(_training_table(job, card.get("measures") or {}))
     blocks.append(facts(_places(folder)))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from core.runs.folder import RunFolder
+from core.verify.table import measure_rows
 from tests.core.cli.conftest import ROOT, contents, unlearn
 
 BELOW = 6
@@ -58,6 +59,8 @@ def test_the_table_the_sentence_and_the_report(cli, run):
     for text in ("Retrained models on disk: seed 1.", "seed 1", "gap closed", "Linear probe", "report.html"):
         assert text in result.out, text
     report = RunFolder(run).report()
+    judged = [row.title for row in measure_rows(report) if row.verdict is not None]
+    assert len(judged) == len(report["verdict"]["measures"]) and all(f"\n{title} " in result.out for title in judged)
     assert " ".join(report["verdict"]["sentence"].split()) in " ".join(result.out.split())
     notes = report["retrained_notes"]
     assert (notes["recipe"], notes["seeds"], notes["brought"]) == ("the original's model card", [1], [])
