@@ -7,6 +7,7 @@ those likely to be damaged.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from core.data.duplicates import Duplicates
     from core.selection import Selection
     from core.session.bench import Bench
-    from core.session.near import Near
 
 FORMATS = ("same", "safetensors", "pt", "onnx", "pt2")  # core.models.formats.FORMATS, which a test compares
 _CLASSES, _NEAREST = 5, 8  # rows of the tables
@@ -116,23 +116,22 @@ def _near(given: argparse.Namespace, screen: Screen) -> int:
     duplicates = similar_images(dataset, selection.mask, outputs, model.sha256 if model is not None else "", loading)
     screen.end_line()
     screen.say(f"{dataset.title}: {selection.describe()}\n")
-    screen.say(similar_text(duplicates, dataset))
+    screen.say(_similar_text(duplicates, dataset))
     document: dict[str, Any] = {
         "kind": "dataset", "path": given.path,
         "forget": {"mode": selection.mode, "count": selection.count},
         "similar": duplicates.as_dict(dataset.train.paths, _IN_JSON),
     }  # fmt: skip
     if outputs is not None:
-        near = near_forget_set(outputs, selection.mask)
-        screen.say(f"\n{near_text(near, dataset)}")
-        document["near"] = near_dict(near, dataset, _IN_JSON)
+        document["near"] = near_dict(near_forget_set(outputs, selection.mask), dataset, _IN_JSON)
+        screen.say(f"\n{_near_text(document['near'])}")
     if given.with_similar:
         document["written"] = _write(given.with_similar, selection, duplicates, dataset, screen)
     screen.document(document)
     return 0
 
 
-def similar_text(duplicates: Duplicates, dataset: Dataset) -> str:
+def _similar_text(duplicates: Duplicates, dataset: Dataset) -> str:
     """Lay out near-duplicates that stay: how many, and the most alike side by side."""
     number = len(duplicates)
     if not number:
@@ -162,18 +161,16 @@ def _name(dataset: Dataset, index: Any) -> str:
     return f"{int(index)} ({dataset.classes[int(dataset.train.labels[index])]})"
 
 
-def near_text(near: Near, dataset: Dataset) -> str:
+def _near_text(near: Mapping[str, Any]) -> str:
     """Lay out the kept images likely to be damaged: classes by their share of near images, and the nearest images."""
-    labels = dataset.train.labels.numpy()
-    rows = near.classes(labels, dataset.num_classes)[:_CLASSES]
     classes = [
-        [dataset.classes[row["class"]], count(row["images"]), percent(row["near"] / row["images"]),
-         ratio(row["features"]), ratio(row["gradient"])]
-        for row in rows
+        [row["class"], count(row["images"]), percent(row["near"] / row["images"]), ratio(row["features"]),
+         ratio(row["gradient"])]
+        for row in near["classes"][:_CLASSES]
     ]  # fmt: skip
     images = [
-        [_name(dataset, index), ratio(float(near.features[index])), ratio(float(near.gradient[index]))]
-        for index in near.order("features")[:_NEAREST]
+        [row.get("path") or f"{row['index']} ({row['class']})", ratio(row["features"]), ratio(row["gradient"])]
+        for row in near["by_features"][:_NEAREST]
     ]
     note = (
         "Near the forget set: the 5 % of kept images whose features are most like a forget image's. Features: cosine "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core import job as jobs
@@ -43,9 +43,12 @@ class Kept:
     title: str
     holds: str
     files: tuple[Path, ...]
-    bytes: int
     removable: bool = True
     consequence: str = ""
+    bytes: int = field(init=False)  # of all files, as far as they can be read
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bytes", sum(_size(path) for path in self.files))
 
     @property
     def count(self) -> int:
@@ -79,55 +82,55 @@ def what_is_kept(folder: RunFolder) -> Traces:
     """Count what is on disk of a run's forget images, by kind. Raises InputError where the job cannot be read."""
     job = folder.job()
     kinds = (
-        _kind(
+        Kept(
             "thumbnails", "Thumbnails", "Small pictures of images of all data sets", _below(cache_home() / THUMBNAILS),
             consequence="They are drawn again when next shown.",
         ),
-        _kind(
+        Kept(
             "decoded", "Decoded images", "Images of data sets too large for memory, as they are trained on",
             _below(cache_home() / DECODED),
             consequence="They are decoded again when next read.",
         ),
-        _kind(
+        Kept(
             "outputs", "Outputs and features", "Model outputs for every image, forget images too",
             _cached_outputs(job),
             consequence="The next check takes longer.",
         ),
-        _kind(
+        Kept(
             "similar", "Hashes of images", "What each image shows, in 64 bits, and which images look alike",
             _present(hashes_file(job.data.fingerprint), *found_files(job.data.fingerprint)),
             consequence="Looking for similar images takes longer once.",
         ),
-        _kind(
+        Kept(
             "measures", "Values of single images", "Results of attacks on each forget image, without its name",
             _present(folder.file(VERIFY), *_below(cache_home() / MEASURES)),
             consequence="The next check takes longer.",
         ),
-        _kind(
+        Kept(
             "fingerprints", "Checksums of image files", "SHA-256 and size of each file, without its name",
             _fingerprints(job),
             consequence="Opening the data again takes longer once.",
         ),
-        _kind(
+        Kept(
             "checkpoints", "Early checkpoints", "Weights from before the run had forgotten",
             _below(folder.file(CHECKPOINTS)),
             consequence="The run can no longer be resumed.",
         ),
-        _kind(
+        Kept(
             "forget_list", "Forget list", "Positions and file names of the forget images", _forget_lists(folder, job),
             consequence="The list cannot be opened, nor the run be checked again.",
         ),
-        _kind(
+        Kept(
             "waiting", "Queued runs", "Positions and file names in their forget lists",
             _waiting_lists(job),
             consequence="Runs that wait with this forget set cannot start.",
         ),
-        _kind(
+        Kept(
             "report", "Report and event log", "Numbers, class names and hashes, no images",
             _present(*(folder.file(name) for name in (REPORT_HTML, REPORT_JSON, EVENTS, TUNING))),
             removable=False,
         ),
-        _kind(
+        Kept(
             "data", "Downloaded data set", "The images themselves; delete the folder by hand",
             _downloaded(job),
             removable=False,
@@ -164,12 +167,6 @@ def remove_kept(folder: RunFolder, ids: Collection[str]) -> Removed:
                 folder.file(CHECKPOINTS).rmdir()
             folder.write_status(replace(folder.status(), checkpoint=None))
     return Removed(count, removed, tuple(failed))
-
-
-def _kind(
-    id: str, title: str, holds: str, files: tuple[Path, ...], removable: bool = True, consequence: str = ""
-) -> Kept:
-    return Kept(id, title, holds, files, sum(_size(path) for path in files), removable, consequence)
 
 
 def _size(path: Path) -> int:

@@ -58,24 +58,6 @@ class Near:
         order: np.ndarray = kept[np.argsort(-values[kept], kind="stable")]
         return order
 
-    def classes(self, labels: np.ndarray, num_classes: int) -> list[dict[str, Any]]:
-        """Return a row a class with kept images: their number, how many are among the nearest, and mean likeness.
-
-        `near` counts the images among the 5 % nearest by features; rows come in the order of its share, largest first.
-        """
-        order = self.order()
-        near = np.zeros(len(labels), bool)
-        near[order[: max(1, round(_SHARE * len(order)))]] = bool(len(order))
-        rows, kept = [], self.kept
-        for index in range(num_classes):
-            mine = (labels == index) & kept
-            if mine.any():
-                rows.append({
-                    "class": index, "images": int(mine.sum()), "near": int(near[mine].sum()),
-                    "features": float(self.features[mine].mean()), "gradient": float(self.gradient[mine].mean()),
-                })  # fmt: skip
-        return sorted(rows, key=lambda row: (-row["near"] / row["images"], -row["features"]))
-
 
 def near_forget_set(outputs: FullOutputs, forget: np.ndarray, gone: np.ndarray | None = None) -> Near:
     """Measure how near every training image lies to the forget set (n,) bool in a model with these outputs.
@@ -93,21 +75,32 @@ def near_forget_set(outputs: FullOutputs, forget: np.ndarray, gone: np.ndarray |
 
 
 def near_dict(near: Near, dataset: Dataset, most: int) -> dict[str, Any]:
-    """Return plain data: classes by name, and the `most` nearest kept images in both orders."""
+    """Return plain data: classes with kept images, and the `most` nearest kept images in both orders.
+
+    Of a class: its number of kept images, how many of them are `near` (among the 5 % nearest by features), and their
+    mean likeness; classes with the largest share of near images come first.
+    """
     labels, paths = dataset.train.labels.numpy(), dataset.train.paths
 
-    def row(index: int) -> dict[str, Any]:
-        named: dict[str, Any] = {"index": index, "class": dataset.classes[int(labels[index])]}
-        if paths is not None:
-            named["path"] = paths[index]
-        return {**named, "features": _finite(near.features[index]), "gradient": _finite(near.gradient[index])}
+    def likeness(ids: Any) -> dict[str, float | None]:
+        return {name: _finite(getattr(near, name)[ids].mean()) for name in ORDERS}
 
-    rows = near.classes(labels, dataset.num_classes)
+    def row(index: int) -> dict[str, Any]:
+        named = {} if paths is None else {"path": paths[index]}
+        return {"index": index, "class": dataset.classes[int(labels[index])], **named, **likeness(index)}
+
+    order = near.order()
+    nearest = np.zeros(len(labels), bool)
+    nearest[order[: max(1, round(_SHARE * len(order)))]] = True
+    classes: list[dict[str, Any]] = []
+    for label, name in enumerate(dataset.classes):
+        members = np.flatnonzero((labels == label) & near.kept)
+        if len(members):
+            close = int(nearest[members].sum())
+            classes.append({"class": name, "images": len(members), "near": close, **likeness(members)})
+    classes.sort(key=lambda entry: (-entry["near"] / entry["images"], -(entry["features"] or 0.0)))
     return {
-        "classes": [
-            {**entry, "class": dataset.classes[entry["class"]], **{name: _finite(entry[name]) for name in ORDERS}}
-            for entry in rows
-        ],
+        "classes": classes,
         **{f"by_{name}": [row(int(index)) for index in near.order(name)[:most]] for name in ORDERS},
     }
 
