@@ -87,7 +87,6 @@ class BatchRun:
     def write(self) -> None:
         """Write batch.json. Raises InputError where it cannot be written."""
         try:
-            self._out.mkdir(parents=True, exist_ok=True)
             write_json(self._out / BATCH, self.document())
         except OSError as error:
             raise InputError(f"{self._out / BATCH} cannot be written: {error.strerror or error}") from error

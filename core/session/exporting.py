@@ -38,7 +38,7 @@ from core.models.weights import CheckpointForm
 from core.runs.folder import FORGET, MODEL, MODEL_PT, OWN_FILES, REPORT_HTML, RunFolder
 from core.session.bench import Bench, DataOptions
 from core.session.library import check_state
-from core.verify.numbers import count
+from core.verify.numbers import count, plural
 from core.version import VERSION
 
 _WEIGHTS = ("pt", "safetensors")  # formats of weights alone; the others are programs
@@ -68,9 +68,9 @@ class ExportResult:
     def sentence(self) -> str:
         """What reading the file back showed."""
         same = f"same {count(self.keys)} keys, types and shapes; " if self.keys else ""
-        images = f"{'random ' if self.random_samples else ''}image{'s' if self.samples != 1 else ''}"
+        images = plural(self.samples, "random image" if self.random_samples else "image")
         difference = f"{self.largest_difference:.1e}" if self.largest_difference else "0"
-        return f"Written and read back: {same}largest difference on {count(self.samples)} {images}: {difference}."
+        return f"Written and read back: {same}largest difference on {images}: {difference}."
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as they are written as JSON; `keys` is null where the format has none."""
