@@ -20,7 +20,7 @@ from core.cli.output import Loading, RunProgress, Screen, bytes_text, facts, sho
 from core.errors import StoppedError
 from core.job import Job
 from core.runs.folder import CARD, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, RunFolder
-from core.session.library import check_resumable, describe_run, request_lines
+from core.session.library import check_resumable, request_lines
 from core.verify.numbers import DASH, about, count, duration, percent, plural, ratio, training_cost
 from core.verify.table import MODELS
 
@@ -365,15 +365,19 @@ def result_text(folder: RunFolder) -> str:
 
 def result_document(folder: RunFolder) -> dict[str, Any]:
     """Return what `result_text` says as plain data; accuracies and ratios are 0..1."""
-    job, report, card = folder.job(), folder.report() or {}, folder.card() or {}
-    described = describe_run(folder)
+    job, status, report, card = folder.job(), folder.status(), folder.report() or {}, folder.card() or {}
     document: dict[str, Any] = {
-        **{key: described[key] for key in ("state", "step", "steps", "preset", "chain", "forget")},
         "run": str(folder.path),
         "kind": job.kind,
+        "state": status.state,
+        "step": status.step,
+        "steps": status.steps,
         "seconds": (report.get("cost") or card.get("cost") or {}).get("seconds"),
         "method": job.method,
+        "preset": job.preset,
         "tuning": job.tuning,
+        "chain": job.requests,
+        "forget": {"mode": job.forget.mode, "classes": job.forget.class_names, "count": job.forget.count},
         "files": {name: str(folder.file(file)) for name, file in FILES.items() if folder.file(file).is_file()},
     }
     if report:
