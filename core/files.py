@@ -26,6 +26,7 @@ APP = "unlearn-studio"
 WEIGHTS_NAME, CARD_NAME = "model.safetensors", "model.json"  # in the folder of a run or a model
 # Files that torch.save wrote, no tar files: PyTorch's own training scripts give their checkpoints these endings.
 SAVED_AS_TAR = (".pth.tar", ".pt.tar", ".ckpt.tar")
+EXPORT_FORMATS = ("same", "safetensors", "pt", "onnx", "pt2")  # "same": as the file that came in
 SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pt2", ".ts", ".torchscript", *SAVED_AS_TAR)
 
 _encoder = msgspec.json.Encoder(enc_hook=lambda value: value.tolist() if hasattr(value, "tolist") else str(value))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from core.cli import options
 from core.cli.output import Loading, Screen, bytes_text, facts, shown, table, wrapped
 from core.errors import InputError, UsageError
+from core.files import EXPORT_FORMATS
 from core.verify.numbers import count, percent, plural, ratio
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from core.selection import Selection
     from core.session.bench import Bench
 
-FORMATS = ("same", "safetensors", "pt", "onnx", "pt2")  # core.models.formats.FORMATS, which a test compares
 _CLASSES, _NEAREST = 5, 8  # rows of the tables
 _SHOWN = 12  # pairs in the table
 _IN_JSON = 1000
@@ -33,7 +33,7 @@ def declare_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", type=options.path, metavar="RUN|MODEL", help="a run folder, or a weights file")
     group = parser.add_argument_group("result")
     group.add_argument(
-        "--format", required=True, type=options.one_of(FORMATS), metavar="F",
+        "--format", required=True, type=options.one_of(EXPORT_FORMATS), metavar="F",
         help="same (wrapper, keys and types of the file that came in), safetensors, pt, onnx or pt2",
     )  # fmt: skip
     group.add_argument("--out", required=True, type=options.path, metavar="FILE", help="the file to write")

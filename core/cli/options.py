@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from core.devices import PRECISIONS
 from core.errors import UsageError, did_you_mean, nearest
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from core.selection import Selection
     from core.session.bench import Bench, DataOptions
 
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")  # core.devices.PRECISIONS, which a test compares
 LARGEST_SEED = 2**63 - 1  # what torch takes
 
 
@@ -191,7 +191,7 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("machine")
     group.add_argument("--device", default="auto", help="auto, cpu, cuda:0 or mps (default: auto)")
     group.add_argument(
-        "--precision", default="auto", type=one_of(PRECISIONS), metavar="P", help=f"{', '.join(PRECISIONS)}"
+        "--precision", default="auto", type=one_of(PRECISIONS), metavar="P", help=", ".join(PRECISIONS)
     )
     group.add_argument("--threads", default=0, type=number(1, 4096, whole=True), metavar="N", help="processor threads")
 

@@ -24,7 +24,6 @@ from core.models.architectures import Size
 from core.models.tap import main_logits
 from core.models.weights import CheckpointForm, read_weights, type_name
 
-FORMATS = ("same", "safetensors", "pt", "onnx", "pt2")
 _CHUNK = 64  # images in one pass of the comparison
 
 
@@ -109,8 +108,8 @@ def compare_export(
 ) -> ExportCheck:
     """Read an exported file back and compare its logits with the network's, its keys with the file that came in.
 
-    `format` is one of FORMATS; `images: (n, c, h, w) float32`. Without `form` keys and types are compared with the
-    network's too. Raises InputError where the file does not load.
+    `format` is one of EXPORT_FORMATS; `images: (n, c, h, w) float32`. Without `form` keys and types are compared with
+    the network's too. Raises InputError where the file does not load.
     """
     prefix, network = form.prefix if form else "", _on_cpu(module)
     ours, written = logits_of(network, images), None

@@ -20,12 +20,11 @@ from core.data.named import find_source
 from core.data.preprocessing import Preprocessing
 from core.data.sources import recognise_dataset
 from core.errors import AppError, InputError, RunError, TargetExistsError, UsageError, did_you_mean
-from core.files import file_sha256, read_json, write_json
+from core.files import EXPORT_FORMATS, file_sha256, read_json, write_json
 from core.job import Job
 from core.models.card import SCHEMA_VERSION, card_to_metadata, find_card
 from core.models.checkpoint import OpenedModel, read_model
 from core.models.formats import (
-    FORMATS,
     compare_export,
     export_onnx,
     export_pt2,
@@ -91,8 +90,8 @@ def export(
 ) -> ExportResult:
     """Write the model of a run folder or a weights file as `out`, and files that go with it beside it.
 
-    `format` is one of FORMATS; `same` gives back wrapper, keys and types of the file that came in, from the job, so
-    the original may be gone. The written file is read again and compared on up to SAMPLES images before it takes its
+    `format` is one of EXPORT_FORMATS; `same` gives back wrapper, keys and types of the file that came in, from the job,
+    so the original may be gone. The written file is read again and compared on up to SAMPLES images before it takes its
     place: test images of the run's data, where it is on the bench or opens quickly, else seeded noise.
 
     A card of the same run that is there already, beside its model in another format, names both files from then on.
@@ -101,10 +100,9 @@ def export(
     one of the run's own files, or the network cannot be written like that; RunError where what was read back differs.
     """
     out, bench = Path(out), bench or Bench()
-    if format not in FORMATS:
-        raise UsageError(
-            f"There is no format {format!r}", did_you_mean(format, FORMATS, count=1) or f"Use {', '.join(FORMATS)}"
-        )
+    if format not in EXPORT_FORMATS:
+        hint = did_you_mean(format, EXPORT_FORMATS, count=1) or f"Use {', '.join(EXPORT_FORMATS)}"
+        raise UsageError(f"There is no format {format!r}", hint)
     origin = open_source(source, bench, arch)
     form = origin.form if format == "same" else None
     written = origin.format_again if form else format

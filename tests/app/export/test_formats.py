@@ -9,9 +9,9 @@ from app.pages.export.formats import INSTALL_ONNX, describe_form, formats, same_
 
 
 def test_all_forms_of_core_are_offered_in_its_order():
-    from core.models.formats import FORMATS
+    from core.files import EXPORT_FORMATS
 
-    assert tuple(choice.id for choice in formats(None, "")) == FORMATS
+    assert tuple(choice.id for choice in formats(None, "")) == EXPORT_FORMATS
 
 
 def test_onnx_says_how_to_install_it_where_it_is_missing(monkeypatch):

@@ -17,15 +17,6 @@ def test_main_lists_every_subcommand_that_is_not_hidden(capsys):
     assert listed == [name for name in command_line.COMMANDS if name != "example"]
 
 
-def test_names_that_are_spelt_out_for_a_quick_start_are_the_real_ones():
-    from core.cli import files, options
-    from core.devices import PRECISIONS
-    from core.models.formats import FORMATS
-
-    assert options.PRECISIONS == PRECISIONS
-    assert files.FORMATS == FORMATS
-
-
 @pytest.mark.parametrize("what", ["methods", "datasets", "architectures"])
 def test_lists_are_objects_with_an_id(cli, what):
     rows = cli(what, "--json").document
