@@ -93,7 +93,7 @@ def run_inspect(given: argparse.Namespace, screen: Screen) -> int:
             "--model and --with-similar are about a forget set", "Name one with --forget-class or --forget-samples"
         )
 
-    described = describe(options.path(given.path)) or inspect(
+    described = describe(Path(given.path).expanduser()) or inspect(
         given.path, options.bench_option(given, Loading(screen)), options.data_options(given),
         arch=options.architecture_option(given),
     )  # fmt: skip
@@ -116,12 +116,12 @@ def _near(given: argparse.Namespace, screen: Screen) -> int:
     duplicates = similar_images(dataset, selection.mask, outputs, model.sha256 if model is not None else "", loading)
     screen.end_line()
     screen.say(f"{dataset.title}: {selection.describe()}\n")
-    screen.say(_similar_text(duplicates, dataset))
     document: dict[str, Any] = {
         "kind": "dataset", "path": given.path,
         "forget": {"mode": selection.mode, "count": selection.count},
         "similar": duplicates.as_dict(dataset.train.paths, _IN_JSON),
     }  # fmt: skip
+    screen.say(_similar_text(document["similar"], dataset))
     if outputs is not None:
         document["near"] = near_dict(near_forget_set(outputs, selection.mask), dataset, _IN_JSON)
         screen.say(f"\n{_near_text(document['near'])}")
@@ -131,34 +131,28 @@ def _near(given: argparse.Namespace, screen: Screen) -> int:
     return 0
 
 
-def _similar_text(duplicates: Duplicates, dataset: Dataset) -> str:
+def _similar_text(similar: Mapping[str, Any], dataset: Dataset) -> str:
     """Lay out near-duplicates that stay: how many, and the most alike side by side."""
-    number = len(duplicates)
-    if not number:
+    if not similar["count"]:
         return "Similar images kept: none found."
-    exact = int(duplicates.exact.sum())
-    split = f"{count(exact)} pixel by pixel, {count(number - exact)} near"
-    lines = [facts([("Similar images kept", f"{count(number)} ({split})")])]
+
+    def named(index: int) -> str:
+        paths = dataset.train.paths
+        return f"{index} ({dataset.classes[int(dataset.train.labels[index])]})" if paths is None else paths[index]
+
+    split = f"{count(similar['exact'])} pixel by pixel, {count(similar['near'])} near"
     rows = [
-        [_name(dataset, kept), _name(dataset, forgotten), "same pixels" if exact else ratio(float(agreement))]
-        for kept, forgotten, exact, agreement in zip(
-            duplicates.kept[:_SHOWN], duplicates.forgotten, duplicates.exact, duplicates.agreement, strict=False
-        )
+        [named(pair["kept"]), named(pair["forgotten"]), "same pixels" if pair["exact"] else ratio(pair["agreement"])]
+        for pair in similar["pairs"][:_SHOWN]
     ]
+    lines = [facts([("Similar images kept", f"{count(similar['count'])} ({split})")])]
     lines.append(table(["kept", "looks like", "agreement"], rows))
-    if number > _SHOWN:
-        lines.append(f"and {count(number - _SHOWN)} more (all with --json)")
-    if not duplicates.complete:
+    if similar["count"] > _SHOWN:
+        lines.append(f"and {count(similar['count'] - _SHOWN)} more (all with --json)")
+    if not similar["complete"]:
         lines.append("Only the likeliest pairs were compared, so there may be more.")
     lines.append("While they stay, the model can go on knowing what you remove. --with-similar FILE adds them.")
     return "\n".join(lines)
-
-
-def _name(dataset: Dataset, index: Any) -> str:
-    """Name a training image: by its file, else by its position and class."""
-    if dataset.train.paths is not None:
-        return dataset.train.paths[int(index)]
-    return f"{int(index)} ({dataset.classes[int(dataset.train.labels[index])]})"
 
 
 def _near_text(near: Mapping[str, Any]) -> str:

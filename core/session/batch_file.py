@@ -29,6 +29,7 @@ from typing import Any
 from core.data.dataset import Dataset
 from core.data.named import find_source
 from core.errors import AppError, InputError, nearest
+from core.files import read_text
 from core.methods import get_method
 from core.models.architectures import anchored
 from core.parameters import resolve
@@ -112,10 +113,8 @@ class Batch:
 def read_batch(path: Path) -> Batch:
     """Read a batch file. Raises InputError naming all that is wrong with it."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path} is no TOML file: {error}") from error
     return _Reader(path, content).batch()
 
