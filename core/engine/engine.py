@@ -30,7 +30,7 @@ from core.engine.experiment import Experiment
 from core.engine.forward import ForwardPasses
 from core.engine.monitor import Monitor
 from core.engine.passes import SetPasses
-from core.engine.step import Board, Diverged, Drained, Stepper, all_finite
+from core.engine.step import Board, Diverged, Stepper, all_finite
 from core.engine.timeline import Segment, learning_rate, phase_of
 from core.errors import NonFiniteError
 from core.events import CheckpointSaved, Event, Log, PhaseChanged, Resources, RunStarted, State, StepMetrics
@@ -226,16 +226,24 @@ class Engine:
             yield Log(**self._common(), level="info", code="method", message=message)
 
     def _drain(self) -> Iterator[Event]:
+        """Report the losses of the steps since the last time."""
         try:
-            groups = self._board.drain()
+            phases = self._board.drain()
         except Diverged as diverged:
             yield from self._begin_again(diverged.step)
             return
-        steps = sum(len(group.steps) for group in groups)
+        taken = sum(len(steps) for steps, _ in phases.values())
         seconds = max(1e-9, time.perf_counter() - self._drained_at)
         self._drained_at = time.perf_counter()
-        for group in groups:
-            yield self._step_metrics(group, steps / seconds)
+        for phase, (steps, terms) in phases.items():
+            yield StepMetrics(
+                **self._common(),
+                phase=phase,
+                steps=steps,
+                terms=terms,
+                learning_rate=self._lr,
+                samples_per_second=taken / seconds * self._forward.batch_size,
+            )
 
     def _begin_again(self, step: int) -> Iterator[Event]:
         """After a loss that is not finite: back to the start with half the step size, at most HALVINGS times.
@@ -334,16 +342,6 @@ class Engine:
         stage = segment.stage if segment else None
         name, phase = (stage.name, phase_of(stage)) if stage else ("", "")
         return PhaseChanged(**self._common(), state=state.value, stage=name, phase=phase)
-
-    def _step_metrics(self, group: Drained, steps_per_second: float) -> StepMetrics:
-        return StepMetrics(
-            **self._common(),
-            phase=group.phase,
-            steps=group.steps,
-            terms=group.terms,
-            learning_rate=self._lr,
-            samples_per_second=steps_per_second * self._forward.batch_size,
-        )
 
     def _resources(self) -> Resources:
         done = max(1, self.step)

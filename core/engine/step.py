@@ -6,7 +6,6 @@ import copy
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -121,13 +120,8 @@ def held_outside(masks: list[tuple[nn.Parameter, torch.Tensor]]) -> Iterator[Non
             parameter.copy_(torch.where(mask, parameter, old))
 
 
-@dataclass(frozen=True)
-class Drained:
-    """Loss terms of the steps of one phase, on the CPU; None where a term did not apply."""
-
-    phase: str
-    steps: list[int]
-    terms: dict[str, list[float | None]]
+# Steps of one phase, and their loss terms by name; None where a term did not apply.
+Drained = tuple[list[int], dict[str, list[float | None]]]
 
 
 class Diverged(Exception):  # noqa: N818 (no error: the run begins again)
@@ -164,19 +158,19 @@ class Board:
                 self._read = []
                 raise Diverged(step)
 
-    def drain(self) -> list[Drained]:
-        """Return all terms kept since the last call, one group a phase, in order of steps. Raises Diverged."""
+    def drain(self) -> dict[str, Drained]:
+        """Return all steps and terms kept since the last call by phase, in order of steps. Raises Diverged."""
         self.settle()
-        groups: dict[str, Drained] = {}
+        phases: dict[str, Drained] = {}
         for step, phase, terms in self._read:
-            group = groups.setdefault(phase, Drained(phase, [], {}))
+            steps, columns = phases.setdefault(phase, ([], {}))
             for name in terms:
-                group.terms.setdefault(name, [None] * len(group.steps))
-            group.steps.append(step)
-            for name, column in group.terms.items():
+                columns.setdefault(name, [None] * len(steps))
+            steps.append(step)
+            for name, column in columns.items():
                 column.append(terms.get(name))
         self._read = []
-        return list(groups.values())
+        return phases
 
 
 def require_finite(module: nn.Module) -> None:

@@ -46,29 +46,27 @@ def write_same(path: Path, state_dict: Mapping[str, Tensor], form: CheckpointFor
     plain state dict: `export_pt2` writes the program. Raises InputError where a key is missing, a value does not
     fit its type or the file cannot be written.
     """
-    if form.format != "safetensors":
-        write_pt(path, state_dict, form)
-        return
-    _write_safetensors(path, _as_it_came(state_dict, form), form.metadata)
+    tensors = _as_it_came(state_dict, form)
+    with _writing(path) as temporary:
+        if form.format == "safetensors":
+            save_file(tensors, temporary, metadata=form.metadata or None)
+            return
+        content = {**form.scalars, form.container: tensors} if form.container else {**tensors, **form.scalars}
+        with temporary.open("wb") as file:
+            try:
+                torch.save(content, file)
+            except RuntimeError as error:  # torch raises it where the disk is full
+                raise OSError(str(error).splitlines()[0]) from error
 
 
 def write_safetensors(path: Path, state_dict: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write weights as they are, with text metadata; raises InputError where that cannot be written."""
-    _write_safetensors(path, _plain(state_dict), {"format": "pt", **metadata})
+    write_same(path, state_dict, CheckpointForm("safetensors", metadata={"format": "pt", **metadata}))
 
 
-def write_pt(path: Path, state_dict: Mapping[str, Tensor], form: CheckpointForm | None = None) -> None:
-    """Write a .pt file: a bare state dict, or with `form` the keys, types, wrapper and plain values it notes."""
-    content: dict[str, Any] = _as_it_came(state_dict, form) if form else _plain(state_dict)
-    if form and form.container:
-        content = {**form.scalars, form.container: content}
-    elif form:
-        content = {**content, **form.scalars}
-    with _writing(path) as temporary, temporary.open("wb") as file:
-        try:
-            torch.save(content, file)
-        except RuntimeError as error:  # torch raises it where the disk is full
-            raise OSError(str(error).splitlines()[0]) from error
+def write_pt(path: Path, state_dict: Mapping[str, Tensor]) -> None:
+    """Write a bare state dict as a .pt file; raises InputError where that cannot be written."""
+    write_same(path, state_dict, CheckpointForm("pt"))
 
 
 def export_onnx(path: Path, module: nn.Module, input_size: Size, in_channels: int) -> None:
@@ -146,11 +144,6 @@ def logits_of(network: Any, images: Tensor) -> Tensor:
 # --- helpers ------------------------------------------------------------------------------------------------------
 
 
-def _write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: Mapping[str, str]) -> None:
-    with _writing(path) as temporary:
-        save_file(tensors, temporary, metadata=dict(metadata) or None)
-
-
 @contextmanager
 def _writing(path: Path) -> Iterator[Path]:
     """Give a temporary file that takes the place of `path`; raises InputError where the disk does not take it."""
@@ -161,12 +154,11 @@ def _writing(path: Path) -> Iterator[Path]:
         raise InputError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _plain(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    # Cloned where two keys share memory, which safetensors refuses.
-    return {key: value.detach().cpu().clone().contiguous() for key, value in state_dict.items()}
-
-
 def _as_it_came(state_dict: Mapping[str, Tensor], form: CheckpointForm) -> dict[str, Tensor]:
+    """Return copies of weights under the keys and in the types that a form notes; all where it has none.
+
+    Copies, because two keys may share memory, which safetensors refuses.
+    """
     dtypes = form.dtypes or {key: type_name(value) for key, value in state_dict.items()}
     missing = [key for key in dtypes if key not in state_dict]
     if missing:

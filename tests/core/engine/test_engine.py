@@ -317,10 +317,11 @@ def test_the_board_keeps_terms_of_different_stages_apart():
     board.put(1, "forget", {"loss": torch.tensor(3.0)})
     board.put(2, "recover", {"extra": torch.tensor(5.0), "loss": torch.tensor(4.0)})
     board.settle()
-    first, second = board.drain()
-    assert first.steps == [0, 1] and first.terms == {"loss": [1.0, 3.0], "alignment": [2.0, None]}
-    assert second.terms["extra"] == [5.0]
-    assert board.drain() == []
+    phases = board.drain()
+    assert list(phases) == ["forget", "recover"]
+    assert phases["forget"] == ([0, 1], {"loss": [1.0, 3.0], "alignment": [2.0, None]})
+    assert phases["recover"] == ([2], {"extra": [5.0], "loss": [4.0]})
+    assert board.drain() == {}
 
 
 def test_the_board_names_the_first_step_whose_loss_is_not_finite():
@@ -330,7 +331,7 @@ def test_the_board_names_the_first_step_whose_loss_is_not_finite():
     with pytest.raises(Diverged) as caught:
         board.drain()
     assert caught.value.step == 1
-    assert board.drain() == []
+    assert board.drain() == {}
 
 
 def test_step_metrics_cover_every_step_exactly_once():
