@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from core.data.batches import Batch, batches_in
+from core.errors import unknown_name
 from core.models.tap import TappedModel
 from core.parameters import Parameter, Values
 from core.selection import CLASS, SAMPLE
@@ -321,8 +322,6 @@ class Method:
 
     def preset(self, name: str = "", kinds: Set[str] = frozenset({CLASS})) -> Preset:
         """Return the preset of that name, or the first that suits all kinds of the forget set. Raises NotFoundError."""
-        from core.errors import unknown_name
-
         if not name:
             return next(iter(self.presets_for(kinds)), Preset("default", "Default", ""))
         for preset in self.presets:

@@ -28,7 +28,7 @@ def silence_head(context: Context) -> None:
         raise RunError("The head-only control needs at least one whole class to forget")
     head = context.model.head
     weight, bias = getattr(head, "weight", None), getattr(head, "bias", None)
-    if not isinstance(weight, nn.Parameter) or weight.shape[0] != context.num_classes:
+    if not isinstance(weight, nn.Parameter):
         raise RunError(f"The head {context.model.head_name} has no weight row per class to edit")
     if bias is not None:
         with torch.no_grad():
@@ -50,8 +50,6 @@ def silent_row(weight: torch.Tensor, features: torch.Tensor, forget_classes: tup
     kept = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
     kept[list(forget_classes)] = False
     mean = features.mean(dim=0).to(rows)
-    if rows.shape[1] != len(mean):
-        mean = mean.repeat_interleave(rows.shape[1] // len(mean))
     spread = rows.norm(dim=1).max()
     return rows[kept].mean(dim=0) - 10 * spread * mean / mean.norm().clamp_min(1e-12)
 

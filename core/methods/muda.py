@@ -92,9 +92,7 @@ def retain_basis(context: Context) -> Aux:
     if context.forget_classes and values.w_da > 0:
         for index, features in enumerate(context.layer_features("retain", limit=BASIS_SAMPLES)):
             mean = features.mean(dim=0) if values.centred else torch.zeros_like(features[0])
-            matrix = gram(features - mean)
-            k = directions(values, matrix, context.num_classes - len(context.forget_classes))
-            aux[f"basis_{index}"] = leading_eigenvectors(matrix, k).to(context.device, torch.float32)
+            aux[f"basis_{index}"] = basis_of(context, features - mean).to(context.device, torch.float32)
             aux[f"mean_{index}"] = mean.to(context.device, torch.float32)
     if values.w_match > 0 and context.facts.single_images:
         aux["unseen_losses"] = context.losses("unseen", limit=STOP_SAMPLES).sort().values
@@ -119,15 +117,19 @@ def fresh_tail(context: Context) -> None:
                 old.copy_(torch.lerp(new[name], old, values.relearn_keep) if mixed else new[name])
 
 
-def directions(values: Values, matrix: torch.Tensor, retain_classes: int) -> int:
-    """Return k by the chosen rule, at least 1 and below the number of features (k = C says nothing)."""
+def basis_of(context: Context, features: torch.Tensor) -> torch.Tensor:
+    """Return the leading directions (C, k) of retain features (n, C), float64.
+
+    k by the chosen rule, at least 1 and below the number of features (k = C says nothing).
+    """
+    values, matrix = context.values, gram(features)
     if values.k_rule == "classes":
-        k = retain_classes
+        k = context.num_classes - len(context.forget_classes)
     elif values.k_rule == "energy":
         k = k_for_energy(eigenspectrum(matrix), values.k_energy)
     else:
         k = values.k_number
-    return max(1, min(int(k), len(matrix) - 1))
+    return leading_eigenvectors(matrix, max(1, min(int(k), len(matrix) - 1)))
 
 
 def alignment_terms(out: StageOutput, weights: torch.Tensor, aux: Aux) -> torch.Tensor:
@@ -187,8 +189,7 @@ def forgotten(context: Context) -> bool:
         return False
     if values.w_da == 0:
         return True
-    matrix = gram(context.features("retain", limit=BASIS_SAMPLES))
-    basis = leading_eigenvectors(matrix, directions(values, matrix, context.num_classes - len(context.forget_classes)))
+    basis = basis_of(context, context.features("retain", limit=BASIS_SAMPLES))
     reached = alignment_squared(context.features("classes", limit=STOP_SAMPLES).double(), basis.double())
     return math.sqrt(float(reached)) >= values.stop_alignment
 

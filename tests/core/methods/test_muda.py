@@ -15,7 +15,7 @@ from core.engine.passes import SetPasses
 from core.methods import get_method
 from core.methods.base import Facts, StageOutput, parts_of
 from core.methods.losses import quantile_matching
-from core.methods.muda import alignment_terms, directions, explain, forget, forgotten, plan, retain_basis
+from core.methods.muda import alignment_terms, basis_of, explain, forget, forgotten, plan, retain_basis
 from core.metrics.spaces import gram
 from core.parameters import resolve
 from tests.core.toy import ToyNet, make_engine, make_experiment, rows_of, run_to_end, same, trained_net, weights
@@ -63,9 +63,10 @@ def test_rows_of_other_kinds_add_nothing_to_the_alignment():
 @pytest.mark.parametrize(("rule", "expected"), [("classes", 9), ("number", 4), ("energy", 2)])
 def test_k_follows_its_rule_and_stays_below_the_number_of_features(rule, expected):
     values = resolve(PARAMETERS, {"k_rule": rule, "k_number": 4, "k_energy": 0.9})
-    matrix = torch.diag(torch.tensor([8.0, 1.5, *[0.05] * 10], dtype=torch.float64))
-    assert directions(values, matrix, 9) == expected
-    assert directions(values, matrix[:3, :3], 9) <= 2
+    context = SimpleNamespace(values=values, num_classes=10, forget_classes=(3,))
+    features = torch.diag(torch.tensor([8.0, 1.5, *[0.05] * 10], dtype=torch.float64).sqrt())
+    assert basis_of(context, features).shape == (12, expected)
+    assert basis_of(context, features[:3, :3]).shape[1] <= 2
 
 
 def test_the_basis_spans_the_leading_retain_directions_of_the_current_network():
