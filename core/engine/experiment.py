@@ -163,7 +163,7 @@ def _counted(call: Callable[[], object]) -> FlopCounterMode:
 
 
 def block_shares(model: TappedModel, images: torch.Tensor) -> tuple[float, ...]:
-    """Return each block's share (0..1, they sum to 1) of a forward pass's operations, in the order of `model.blocks()`.
+    """Return each block's share (0..1, they sum to 1) of a forward pass's operations, in the order of `model.blocks`.
 
     Blocks without weights to multiply by (a normalisation on its own) are left out, as "last-N" leaves them out.
     Operations in no block count with the first one. Empty where the pass multiplies nothing.
@@ -173,7 +173,7 @@ def block_shares(model: TappedModel, images: torch.Tensor) -> tuple[float, ...]:
     with torch.no_grad():
         counter = _counted(lambda: model.module(images))
     root, by_module = type(model.module).__name__, counter.get_flop_counts()
-    counts = [sum(by_module[f"{root}.{name}"].values()) for name, block in model.blocks() if has_weights(block)]
+    counts = [sum(by_module[f"{root}.{name}"].values()) for name, block in model.blocks if has_weights(block)]
     total = counter.get_total_flops()
     counts[0] += total - sum(counts)
     return tuple(count / total for count in counts) if total else ()

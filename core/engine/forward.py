@@ -21,7 +21,7 @@ from core.engine.outputs import chunk_size, collect
 from core.engine.timeline import Segment, stream_of
 from core.methods.base import NOT_NEEDED, Aux, Networks, StageOutput, Train, parts_of
 from core.models.architectures import reinitialise
-from core.models.tap import Output, SplitModel, TappedModel, evaluating, gradients_to, split_for
+from core.models.tap import Output, SplitModel, TappedModel, evaluating, split_for
 
 LARGEST_FRONT = 2 * 2**30  # bytes of cached activations; where there are more, the front is computed in each step
 
@@ -78,7 +78,7 @@ class ForwardPasses:
         if part.beside is not None:
             batch = joined(batch, self._read(part, part.beside, f"{stream}:beside:{part.beside}", position))
         if part.prepare is not None:
-            with evaluating(experiment.model.module), gradients_to(experiment.model.module, ()):
+            with experiment.model.frozen():
                 batch = part.prepare(self._networks(step), batch, aux, experiment.values)
         self.batch_size = len(batch)
         return batch

@@ -5,8 +5,7 @@ Outputs and gradients of a set, in chunks between which the run can be interrupt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +16,7 @@ from core.data.splits import stratified
 from core.engine.experiment import FORWARD, GRADIENT, Experiment
 from core.engine.outputs import SetOutputs, collect
 from core.methods.base import Aux, Objective
-from core.models.tap import TappedModel, evaluating, gradients_to, main_logits
+from core.models.tap import evaluating, gradients_to, main_logits
 
 CHUNK = 250  # images whose gradient is taken at once
 LARGEST_CHUNK = 2**27  # bytes of single-sample gradients held at once
@@ -123,23 +122,6 @@ class SetPasses:
                     gradients = {name: torch.stack([row[name] for row in rows]) for name in parameters}
             yield gradients
             self.check()
-
-    @contextmanager
-    def trying(self, weights: Mapping[str, torch.Tensor]) -> Iterator[None]:
-        """Give the network these weights, by parameter name, for a while; the old ones are put back."""
-        named = dict(self.model.module.named_parameters())
-        before = {name: named[name].detach().clone() for name in weights}
-        try:
-            self.model.write(weights)
-            yield
-        finally:
-            self.model.write(before)
-
-    @contextmanager
-    def frozen(self) -> Iterator[TappedModel]:
-        """Give the network in eval mode for a while: gradients flow to its images, not to its weights."""
-        with evaluating(self.model.module), gradients_to(self.model.module, ()):
-            yield self.model
 
     def say(self, message: str) -> None:
         """Put a line for people into the run's log."""

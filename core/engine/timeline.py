@@ -98,12 +98,6 @@ def stream_of(part: Train) -> str:
     return f"{part.stream or part.phase}:{part.reads}:{part.share:g}:{part.batch}"
 
 
-def set_size(part: Train, sizes: dict[str, int]) -> int:
-    """Return how many samples a part may read."""
-    size = sizes[part.reads]
-    return size if part.share >= 1 else min(size, max(1, round(size * part.share)))
-
-
 def learning_rate(optimiser: Optimiser, progress: float) -> float:
     """Return the step size at `progress` (0..1) of the schedule; a pure function, so a resume cannot get it wrong."""
     if optimiser.schedule == "cosine":
@@ -118,5 +112,7 @@ def _steps(stage: Stage, sizes: dict[str, int]) -> int:
     if isinstance(stage, Edit):
         return 1
     parts = parts_of(stage)
-    first = parts[0]
-    return first.length.steps_over(set_size(first, sizes), first.batch) * len(parts)
+    first, size = parts[0], sizes[parts[0].reads]
+    if first.share < 1:
+        size = min(size, max(1, round(size * first.share)))
+    return first.length.steps_over(size, first.batch) * len(parts)

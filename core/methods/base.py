@@ -8,7 +8,6 @@ checkpoints, pause) is the engine's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
@@ -108,12 +107,6 @@ class Context(Protocol):
         self, which: str, objective: Objective, limit: int | None = None
     ) -> Iterator[dict[str, torch.Tensor]]:
         """Yield gradients of single samples, some at a time: by parameter name, (n, *shape)."""
-
-    def trying(self, weights: Mapping[str, torch.Tensor]) -> AbstractContextManager[None]:
-        """Give the network these weights for a while (to measure with); the old ones are put back, whatever happens."""
-
-    def frozen(self) -> AbstractContextManager[TappedModel]:
-        """Give the network in eval mode for a while: gradients flow to what is put in, not to weights."""
 
     def check(self) -> None:
         """Raise where the run should end; called between the rounds of a loop of a method's own."""

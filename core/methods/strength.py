@@ -72,7 +72,7 @@ def search_strength(
 
     def judge(share: float) -> Trial:
         strength = math.exp(first + share * (last - first))
-        with context.trying(weights_at(strength)):
+        with context.model.trying(weights_at(strength)):
             return Trial(strength, context.accuracy("retain", limit=CHECKED), excess(context, unseen))
 
     end = judge(1.0)

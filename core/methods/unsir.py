@@ -41,7 +41,8 @@ def error_maximising_noise(context: Context) -> Aux:
     labels = labels.to(context.device)
     generator = torch.Generator().manual_seed(derive_seed(context.seed, "noise"))
     noise = torch.randn(len(labels), *context.input_shape, generator=generator).to(context.device)
-    with context.frozen() as network:
+    network = context.model
+    with network.frozen():
         for rows, named in zip(noise.split(CHUNK), labels.split(CHUNK), strict=True):
             climber = rows.clone().requires_grad_(True)
             ascent = torch.optim.Adam([climber], lr=values.noise_lr)

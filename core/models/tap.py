@@ -47,7 +47,7 @@ class TappedModel:
 
     `layers` 1 taps the features alone, n adds the pooled outputs of the last n - 1 blocks before the head.
     `input_shape` (channels, height, width) is needed where a network accepts none of the common sizes and has
-    several layers with K outputs, or its `blocks()` are asked for.
+    several layers with K outputs, or its `blocks` are asked for.
 
     Raises InputError where no head is found, MismatchError where a pass gives another number of outputs.
     """
@@ -60,7 +60,7 @@ class TappedModel:
         self._input_shape = input_shape
         self.head_name = self._find_head()
         self.head: nn.Module = module.get_submodule(self.head_name)
-        self._extra = self._ordered_blocks[:-1][1 - layers :] if layers > 1 else []
+        self._extra = self.blocks[:-1][1 - layers :] if layers > 1 else []
 
     @property
     def feature_dim(self) -> int:
@@ -83,13 +83,19 @@ class TappedModel:
         features = pool(seen[""], channels_at=1 if _weight(self.head).ndim > 2 else -1)
         return Output(logits, features, tuple(seen[name] for name, _ in self._extra))
 
+    @functools.cached_property
     def blocks(self) -> list[tuple[str, nn.Module]]:
-        """Building blocks with parameters in the order data passes them, the head last.
+        """Building blocks with parameters, by name, in the order data passes them, the head last.
 
         Branches that do not lead to the logits (auxiliary heads) are left out; so are parameters that stand in
         no module of their own (a class token, position embeddings).
         """
-        return list(self._ordered_blocks)
+        names = list(_block_names(self.module, self.head_name))
+        trace = _trace(self.module, names, self._input_shape)
+        if trace is not None:
+            names = list(dict.fromkeys(trace))  # only those that lead to the logits
+        names = [name for name in names if name != self.head_name] + [self.head_name]
+        return [(name, self.module.get_submodule(name)) for name in names]
 
     def trained_parameters(self) -> dict[str, nn.Parameter]:
         """Parameters of the network by name, without auxiliary heads, which are carried along as they are."""
@@ -103,28 +109,39 @@ class TappedModel:
             for name, value in weights.items():
                 named[name].copy_(value)
 
+    @contextmanager
+    def trying(self, weights: Mapping[str, Tensor]) -> Iterator[None]:
+        """Give the network these weights, by parameter name, for a while; the old ones are put back, whatever happens.
+
+        For measuring with them.
+        """
+        named = dict(self.module.named_parameters())
+        before = {name: named[name].detach().clone() for name in weights}
+        try:
+            self.write(weights)
+            yield
+        finally:
+            self.write(before)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Keep the network in eval mode for a while: gradients flow to its images, not to its weights."""
+        with evaluating(self.module), gradients_to(self.module, ()):
+            yield
+
     def last_blocks(self, count: int) -> list[tuple[str, nn.Module]]:
-        """Return the end of `blocks()` with `count` blocks that have weights.
+        """Return the end of `blocks` with `count` blocks that have weights.
 
         A normalisation that stands between blocks on its own (before the head of a transformer, say) comes along
         without being counted: it learns too little to stand for a block.
         """
         taken: list[tuple[str, nn.Module]] = []
-        for name, block in reversed(self._ordered_blocks):
+        for name, block in reversed(self.blocks):
             if count <= 0:
                 break
             taken.insert(0, (name, block))
             count -= has_weights(block)
         return taken
-
-    @functools.cached_property
-    def _ordered_blocks(self) -> list[tuple[str, nn.Module]]:
-        names = list(_block_names(self.module, self.head_name))
-        trace = _trace(self.module, names, self._input_shape)
-        if trace is not None:
-            names = list(dict.fromkeys(trace))  # only those that lead to the logits
-        names = [name for name in names if name != self.head_name] + [self.head_name]
-        return [(name, self.module.get_submodule(name)) for name in names]
 
     def tuned_modules(self, tunes: str) -> list[nn.Module]:
         """Return the parts of the network a stage trains, in the order data passes them.
@@ -342,8 +359,8 @@ class SplitModel:
     """
 
     def __init__(self, model: TappedModel, at: int) -> None:
-        """`at`: index into `model.blocks()`; 1 or more."""
-        blocks = model.blocks()
+        """`at`: index into `model.blocks`; 1 or more."""
+        blocks = model.blocks
         self._model = model
         self._skipped = [block for _, block in blocks[:at]]
         self._first = blocks[at][1]
@@ -411,7 +428,7 @@ def split_for(model: TappedModel, tunes: str) -> SplitModel | None:
     """Return the network cut before its tuned part ("head" or "last-N" blocks); None where nothing is before it."""
     if tunes == "all":
         return None
-    at = len(model.blocks()) - len(model.tuned_modules(tunes))
+    at = len(model.blocks) - len(model.tuned_modules(tunes))
     return SplitModel(model, at) if at > 0 else None
 
 

@@ -151,7 +151,7 @@ def layer_features(
     Of unseen images of all classes, LAYER_SAMPLES at most. `check` is called between chunks and may raise.
     """
     ids = stratified(splits.test_labels, torch.nonzero(splits.evaluation).flatten(), LAYER_SAMPLES, seed=0)
-    names = [name for name, _ in tap.blocks()]
+    names = [name for name, _ in tap.blocks]
     shape = (store.raw(ids[:1]).shape[-1], *store.preprocessing.size)
     deep = TappedModel(tap.module, tap.num_classes, len(names), input_shape=shape)
     outputs = collect(deep, store, ids, tick=lambda done: check())

@@ -17,7 +17,8 @@ def test_gradients_flow_to_inputs_alone_in_eval_mode_and_everything_is_as_before
     before, modes = weights(module), [part.training for part in module.modules()]
     context = SetPasses(experiment, lambda: None)
     images = torch.randn(5, *context.input_shape, requires_grad=True)
-    with torch.no_grad(), context.frozen() as network:
+    network = experiment.model
+    with torch.no_grad(), network.frozen():
         assert not any(part.training for part in network.module.modules())
         once, again = network(images).logits, network(images).logits
         once.sum().backward()

@@ -20,6 +20,7 @@ class Judge:
         self.values = SimpleNamespace(max_drop=max_drop)
         self.facts = Facts(50 * (classes is not None), 50 * (singles is not None), 900, 10)
         self.of = {"retain": retain, "classes": classes, "singles": singles, "unseen": lambda s: unseen}
+        self.model = self
         self.now, self.tried = 0.0, []
 
     @contextmanager

@@ -35,9 +35,9 @@ def test_noise_climbs_the_originals_loss_and_each_image_has_its_own_class_as_lab
     assert start["noise_labels"].tolist() == made["noise_labels"].tolist() == [1] * 5 + [3] * 5
     assert made["noise"].shape == (10, *context.input_shape) and not made["noise"].requires_grad
     losses = []
-    with context.frozen() as network, torch.no_grad():
+    with context.model.frozen(), torch.no_grad():
         for aux in (start, made):
-            found = F.cross_entropy(network(aux["noise"]).logits, aux["noise_labels"], reduction="none")
+            found = F.cross_entropy(context.model(aux["noise"]).logits, aux["noise_labels"], reduction="none")
             losses.append(found - PENALTY * aux["noise"].square().flatten(1).mean(1))
     assert bool((losses[1] > losses[0] + 1).all())
 

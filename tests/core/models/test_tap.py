@@ -56,7 +56,7 @@ def test_nothing_about_the_network_changes():
     model = tapped("resnet18-cifar", (16, 16), layers=3)
     keys = list(model.module.state_dict())
     before = copy.deepcopy(model.module.state_dict())
-    model.blocks()
+    assert model.blocks
     assert model.module.training
     model.module.eval()
     model(torch.rand(2, 3, 16, 16))
@@ -214,20 +214,20 @@ def test_extra_layers_of_swin_have_channels_last():
 
 
 def test_blocks_run_from_input_to_output_and_end_with_the_head():
-    names = [name for name, _ in tapped("resnet18-cifar", (16, 16)).blocks()]
+    names = [name for name, _ in tapped("resnet18-cifar", (16, 16)).blocks]
     assert names == [
         "conv1", "bn1", "layer1.0", "layer1.1", "layer2.0", "layer2.1", "layer3.0", "layer3.1", "layer4.0",
         "layer4.1", "fc",
     ]  # fmt: skip
-    assert [n for n, _ in tapped("small-cnn", (8, 8)).blocks()] == ["block1", "block2", "block3", "hidden", "head"]
-    assert [n for n, _ in tapped("mlp", (8, 8)).blocks()] == ["hidden1", "hidden2", "hidden3", "head"]
+    assert [n for n, _ in tapped("small-cnn", (8, 8)).blocks] == ["block1", "block2", "block3", "hidden", "head"]
+    assert [n for n, _ in tapped("mlp", (8, 8)).blocks] == ["hidden1", "hidden2", "hidden3", "head"]
 
 
 def test_blocks_leave_out_auxiliary_heads_and_take_bodies_apart():
-    names = [name for name, _ in tapped("googlenet", (32, 32)).blocks()]
+    names = [name for name, _ in tapped("googlenet", (32, 32)).blocks]
     assert "aux1" not in names
     assert names[-2:] == ["inception5b", "fc"]
-    vit = [name for name, _ in tapped("vit_b_32", (32, 32)).blocks()]
+    vit = [name for name, _ in tapped("vit_b_32", (32, 32)).blocks]
     assert sum("encoder_layer" in name for name in vit) == 12
     assert (vit[0], vit[-1]) == ("conv_proj", "heads.head")
 
@@ -235,7 +235,7 @@ def test_blocks_leave_out_auxiliary_heads_and_take_bodies_apart():
 @pytest.mark.parametrize("architecture", ["resnet18-cifar", "mobilenet_v2", "swin_t", "squeezenet1_1", "densenet121"])
 def test_blocks_cover_all_parameters_once(architecture):
     model = tapped(architecture, (32, 32))
-    covered = [id(p) for _, block in model.blocks() for p in block.parameters()]
+    covered = [id(p) for _, block in model.blocks for p in block.parameters()]
     assert len(covered) == len(set(covered))
     assert set(covered) == {id(p) for p in model.module.parameters()}
 
@@ -258,7 +258,7 @@ def test_last_blocks_are_residual_blocks_not_parts_of_them_nor_whole_stages(arch
 
 def test_blocks_follow_the_data_not_the_order_of_definition():
     module = WithHead(nn.Linear(4, 3), head_first=True)
-    assert [name for name, _ in TappedModel(module, 3).blocks()] == ["body.1", "body.3", "head"]
+    assert [name for name, _ in TappedModel(module, 3).blocks] == ["body.1", "body.3", "head"]
 
 
 def test_tapping_can_be_copied():

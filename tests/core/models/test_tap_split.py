@@ -22,7 +22,7 @@ def test_front_and_tail_together_are_the_whole_network(name):
     images = torch.randn(3, 3, 32, 32)
     with torch.no_grad():
         whole = model(images)
-        for at in (1, len(model.blocks()) // 2, len(model.blocks()) - 1):
+        for at in (1, len(model.blocks) // 2, len(model.blocks) - 1):
             split = SplitModel(model, at)
             assert split.holds(images), at
             parts = split.tail(split.front(images), images.shape[1:])
@@ -78,7 +78,7 @@ class Patches(nn.Module):
 
 def test_skipped_blocks_keep_their_shapes_where_the_network_needs_them():
     model, images = TappedModel(Patches().eval(), 5, input_shape=(3, 32, 32)), torch.randn(3, 3, 32, 32)
-    names = [name for name, _ in model.blocks()]
+    names = [name for name, _ in model.blocks]
     assert names == ["embed", "body.0", "body.1", "body.2", "norm", "head"]
     split = split_for(model, "last-2")
     assert split is not None and split.holds(images)
@@ -99,7 +99,7 @@ def test_a_head_of_zeros_hides_no_difference():
 def test_a_normalisation_on_its_own_is_not_counted():
     model = TappedModel(Patches().eval(), 5, input_shape=(3, 32, 32))
     assert [name for name, _ in model.last_blocks(2)] == ["body.2", "norm", "head"]
-    assert [name for name, _ in model.last_blocks(9)] == [name for name, _ in model.blocks()]
+    assert [name for name, _ in model.last_blocks(9)] == [name for name, _ in model.blocks]
     assert model.last_blocks(0) == []
 
 
