@@ -88,7 +88,7 @@ class ForwardPasses:
         with self._autocast:
             out = self._trained(part, batch)
             teacher = self._teacher(part, batch) if "teacher" in part.needs else NOT_NEEDED
-            untrained = self._untrained_logits(batch) if "untrained" in part.needs else NOT_NEEDED
+            untrained = self._logits(self._untrained, batch) if "untrained" in part.needs else NOT_NEEDED
         return StageOutput(
             out.logits.float(),
             out.features.float(),
@@ -165,9 +165,7 @@ class ForwardPasses:
         assert self._experiment.teacher is not None
         if self._teacher_table is not None and self._looks_up_teacher(part):
             return self._teacher_table[batch.ids]
-        self._experiment.work[FORWARD] += len(batch)
-        with torch.no_grad():
-            return self._experiment.teacher(batch.images).logits.float()
+        return self._logits(self._experiment.teacher, batch)
 
     def _looks_up_teacher(self, part: Train) -> bool:
         plain = part.prepare is None and (not part.augment or part.cached)
@@ -189,11 +187,11 @@ class ForwardPasses:
         experiment.work[FORWARD] += int((~self._teacher_counted[missing]).sum())
         self._teacher_filled[missing] = self._teacher_counted[missing] = True
 
-    def _untrained_logits(self, batch: Batch) -> torch.Tensor:
-        """Return the logits (n, K) of the untrained network."""
+    def _logits(self, network: TappedModel, batch: Batch) -> torch.Tensor:
+        """Return the logits (n, K) of a frozen network beside the trained one."""
         self._experiment.work[FORWARD] += len(batch)
         with torch.no_grad():
-            return self._untrained(batch.images).logits.float()
+            return network(batch.images).logits.float()
 
     @functools.cached_property
     def _untrained(self) -> TappedModel:

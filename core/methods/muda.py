@@ -291,7 +291,7 @@ SAMPLES, TAIL = Group("Single images"), Group("Re-learnt tail")
 PARAMETERS = (
     SCHEDULE("rounds", 4, "How often forget and recover phases alternate."),
     SCHEDULE("forget_epochs", 0.25, "Passes over the forget set in each round.", unit="passes", title="Forget passes"),
-    SCHEDULE("recover_share", 0.1, "Share of the retain set visited in each round.", high=100, title="Recover share"),
+    SCHEDULE("recover_share", 0.1, "Share of the retain set visited in each round.", high=100),
     SCHEDULE(
         "min_steps",
         10,

@@ -167,17 +167,16 @@ class _Opening:
         """Return the opened model."""
         file, card = self.file, self.card
         is_code = is_user_code(self.named or "")
-        spec, trainable = self._identify_user_code() if is_code else self._identify()
+        spec, module = self._identify_user_code() if is_code else self._identify()
         told = not is_code and get_architecture(spec.architecture).read_input is not None
         spec = self._settle(spec, told)
         refuse_single_output(spec.num_classes)
         classes = tuple(card.get("classes") or ())
         if classes and len(classes) != spec.num_classes:
             raise MismatchError(f"{file.where} lists {len(classes)} classes, the model has {spec.num_classes} outputs")
-        tensors = self.weights.tensors
         return OpenedModel(
-            file.path, file.sha256, spec, tensors, self.weights.form, file.card, classes or None,
-            preprocessing_in(card, file.where), sum(tensors[key].numel() for key in trainable & tensors.keys()),
+            file.path, file.sha256, spec, self.weights.tensors, self.weights.form, file.card, classes or None,
+            preprocessing_in(card, file.where), sum(values.numel() for values in module.parameters()),
             told or bool(card.get("input_size") or self.stated.get("input_size")), file,
         )  # fmt: skip
 
@@ -186,16 +185,15 @@ class _Opening:
         """The architecture that the caller or the card names."""
         return self.stated.get("arch") or self.card.get("architecture")
 
-    def _identify(self) -> tuple[ModelSpec, set[str]]:
-        """Return the network that the weights are of, and the keys of its trainable values."""
+    def _identify(self) -> tuple[ModelSpec, nn.Module]:
+        """Return which network the weights are of, and that network without weights."""
         inner = self.weights.inside_holder()
         if self.named is None:
             self.weights = inner or self.weights
-            comparison = recognise(self.weights.shapes)
+            spec = recognise(self.weights.shapes).spec
         else:
-            comparison = self._compared(inner)
-        spec = comparison.spec
-        return spec, {name for name, _ in build_on_meta(spec).named_parameters()}
+            spec = self._compared(inner).spec
+        return spec, build_on_meta(spec)
 
     def _compared(self, inner: Weights | None) -> Comparison:
         """Return how the weights, or those inside a surrounding module, fit the named architecture."""
@@ -212,8 +210,8 @@ class _Opening:
             )
         raise MismatchError(f"{self.file.where} says {self.named}, but the weights do not fit it: {comparison.reason}")
 
-    def _identify_user_code(self) -> tuple[ModelSpec, set[str]]:
-        """Return the network of the user's own code, whose weights must be these, and its trainable keys."""
+    def _identify_user_code(self) -> tuple[ModelSpec, nn.Module]:
+        """Return the network of the user's own code, whose weights must be these."""
         arch, shapes, card, stated = self.named or "", self.weights.shapes, self.card, self.stated
         if not self.file.trust.code and not stated.get("arch"):  # only the card names it: say so, and which file it is
             file = Path(arch.rpartition(":")[0]).resolve()
@@ -238,7 +236,7 @@ class _Opening:
             raise InputError(f"The weights in {name} do not fit the network of {arch}: {comparison.reason}")
         module.load_state_dict(self.weights.tensors, strict=False)
         refuse_outputs(module, (spec.in_channels, *spec.input_size), f"The network of {arch}")
-        return spec, {name for name, _ in module.named_parameters()}
+        return spec, module
 
     def _settle(self, spec: ModelSpec, told: bool) -> ModelSpec:
         """Return the network that weights, card and caller agree on; raises MismatchError where they do not.
