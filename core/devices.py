@@ -185,6 +185,7 @@ def out_of_memory_error(batch: int) -> OutOfMemoryError:
 
 
 def _processor_has_bfloat16() -> bool:
+    """Whether this processor has instructions for bfloat16, as far as torch can tell."""
     import torch
 
     probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")

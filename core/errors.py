@@ -130,7 +130,7 @@ class RequirementError(AppError):
 
 def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:
     """Return the names most similar to `name`, best first; empty where none shares most of its letters."""
-    by_lower = {other.lower(): other for other in names}
+    by_lower = {choice.lower(): choice for choice in names}
     return [by_lower[match] for match in difflib.get_close_matches(name.lower(), by_lower, n=count)]
 
 
@@ -154,5 +154,6 @@ def first_few(names: Iterable[str], count: int = 3) -> str:
 
 
 def _sentence(text: str) -> str:
+    """Return a text on one line with a full stop at its end."""
     text = " ".join(str(text).split())
     return text if not text or text[-1] in ".?!]" else text + "."

@@ -63,6 +63,7 @@ class Parameter:
         return parsed
 
     def _convert(self, value: Any) -> Value | None:
+        """Return `value` as this parameter's type; None where it is of none."""
         if self.kind == "choice":
             return value if isinstance(value, str) else None
         if self.kind == "bool":
@@ -83,6 +84,7 @@ class Parameter:
         return number
 
     def _allows(self, value: Value) -> bool:
+        """Whether a value of the right type is a choice, or within the bounds."""
         if self.kind == "choice":
             return value in self.choices
         if self.kind == "bool":

@@ -183,12 +183,9 @@ class Selection:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Selection):
             return NotImplemented
-        same_weights = (self.weights is None and other.weights is None) or (
-            self.weights is not None and other.weights is not None and np.array_equal(self.weights, other.weights)
-        )
         return (
-            same_weights
-            and self.class_names == other.class_names
+            self.class_names == other.class_names
+            and self.weights_digest() == other.weights_digest()
             and np.array_equal(self.mask, other.mask)
             and (self.labels is other.labels or np.array_equal(self.labels, other.labels))
         )
@@ -196,9 +193,11 @@ class Selection:
     __hash__ = None  # type: ignore[assignment]  # compared by content, which is large
 
     def _with_mask(self, mask: np.ndarray) -> Selection:
+        """Return the selection of `mask` with the weights of this one."""
         return Selection(mask, self.labels, self.class_names, self.weights)
 
     def _of_classes(self, classes: Iterable[int]) -> np.ndarray:
+        """Return which samples are of `classes`, (n,) bool; raises ForgetSetError for a class the data has not."""
         table = np.zeros(len(self.class_names), dtype=bool)
         for index in classes:
             if not 0 <= index < len(table):
@@ -208,6 +207,7 @@ class Selection:
         return chosen
 
     def _ids(self, ids: Iterable[int] | np.ndarray) -> np.ndarray:
+        """Return positions of samples as (m,) int64; raises ForgetSetError for one that is none."""
         rows = ids if isinstance(ids, np.ndarray) else np.fromiter(ids, dtype=np.int64)
         if rows.dtype.kind not in "iu" and rows.size:
             raise ForgetSetError(f"Samples are named by whole numbers, got {rows.dtype}")
@@ -241,6 +241,7 @@ def format_share(part: int, whole: int) -> str:
 
 
 def _resolve_class(wanted: str | int, by_name: dict[str, int], class_names: Sequence[str]) -> int:
+    """Return the index of one class; raises as `resolve_classes` does."""
     count = len(class_names)
     if isinstance(wanted, int):
         named, numbered = None, wanted
@@ -262,12 +263,14 @@ def _resolve_class(wanted: str | int, by_name: dict[str, int], class_names: Sequ
 
 
 def _joined(names: list[str]) -> str:
+    """Return names as a list in words; of many the first, and how many more there are."""
     if len(names) > _NAMES_SHOWN + 1:
         return f"{', '.join(names[:_NAMES_SHOWN])} and {len(names) - _NAMES_SHOWN:,} more"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _counted(count: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: "1 image", "2 images"."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 

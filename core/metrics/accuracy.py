@@ -24,7 +24,7 @@ def correct(outputs: Tensor, labels: Tensor) -> Tensor:
     if not len(labels):
         return torch.zeros(0, dtype=torch.bool)
     pieces = zip(outputs.split(ROWS_PER_CHUNK), labels.split(ROWS_PER_CHUNK), strict=True)
-    return torch.cat([predictions(some) == truth.to(some.device) for some, truth in pieces])
+    return torch.cat([predictions(rows) == truth.to(rows.device) for rows, truth in pieces])
 
 
 def accuracy(outputs: Tensor, labels: Tensor) -> float | None:
@@ -34,8 +34,7 @@ def accuracy(outputs: Tensor, labels: Tensor) -> float | None:
 
 def confusion_matrix(outputs: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     """Return how often class i (row) was called class j (column), (K, K) int64 on the processor."""
-    found = predictions(outputs).cpu().to(torch.int64)
-    flat = labels.cpu().to(torch.int64) * num_classes + found
+    flat = labels.cpu().to(torch.int64) * num_classes + predictions(outputs).cpu().to(torch.int64)
     return torch.bincount(flat, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 

@@ -52,10 +52,12 @@ def sample_total_variation(logits: Tensor, reference: Tensor) -> Tensor:
 
 
 def _log_probabilities(logits: Tensor) -> Tensor:
+    """Return log-softmax of logits ((n, K)) in the widest type of their device."""
     return torch.log_softmax(logits.detach().to(gram_dtype(logits.device)), 1)
 
 
 def _weighted(log_p: Tensor, log_middle: Tensor) -> Tensor:
+    """Return the terms p (log p − log m) of a divergence from the mean m of two outputs, (n, K)."""
     p = log_p.exp()
     return torch.where(p > 0, p * (log_p - log_middle), torch.zeros_like(p))  # 0 · log 0 is 0, not NaN
 
@@ -120,6 +122,7 @@ def bootstrap_mean(values: NDArray[np.float64], *, resamples: int = RESAMPLES, s
 def _resampled_means(
     sample: NDArray[np.float64], resamples: int, generator: np.random.Generator
 ) -> NDArray[np.float64]:
+    """Return the means of `resamples` draws, with replacement, of as many values as there are: (resamples,)."""
     n = len(sample)
     if np.isin(sample, (0.0, 1.0)).all():  # resampling 0/1 values is a binomial draw
         return generator.binomial(n, sample.mean(), resamples) / n
@@ -166,9 +169,10 @@ def nmi_difference(
 
 
 def _cells(truth: NDArray[np.int64], clusters: NDArray[np.int64]) -> tuple[NDArray[np.int64], int, int]:
-    _, found = np.unique(clusters, return_inverse=True)
-    columns = int(found.max()) + 1
-    return truth * columns + found, int(truth.max()) + 1, columns
+    """Return each sample's cell in the table of classes by clusters, (n,), and the table's rows and columns."""
+    _, numbers = np.unique(clusters, return_inverse=True)
+    columns = int(numbers.max()) + 1
+    return truth * columns + numbers, int(truth.max()) + 1, columns
 
 
 def _nmi(table: NDArray[np.float64]) -> float:
@@ -181,5 +185,6 @@ def _nmi(table: NDArray[np.float64]) -> float:
 
 
 def _entropy(p: NDArray[np.float64]) -> float:
+    """Return the entropy of probabilities in nats."""
     p = p[p > 0]
     return float(-(p * np.log(p)).sum())

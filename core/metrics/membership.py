@@ -124,19 +124,19 @@ def matched_positions(
     taken unless `most` says otherwise. Seeded.
     """
     generator = np.random.default_rng(seed)
-    ours, theirs = member_labels.cpu().numpy(), pool_labels.cpu().numpy()
-    classes, counts = np.unique(ours[np.isin(ours, theirs)], return_counts=True)
+    members, pool = member_labels.cpu().numpy(), pool_labels.cpu().numpy()
+    classes, counts = np.unique(members[np.isin(members, pool)], return_counts=True)
     if not len(classes):
         return torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.int64)
-    available = np.array([(theirs == label).sum() for label in classes])
+    available = np.array([(pool == label).sum() for label in classes])
     ratio = float((available / counts).min())  # non-members per member, the same in every class
     share = 1.0 if most is None else min(1.0, most / counts.sum(), most / (ratio * counts.sum()))
     positions: tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]] = ([], [])
     for label, count in zip(classes, counts, strict=True):
-        for side, labels, wanted in ((0, ours, count * share), (1, theirs, count * ratio * share)):
-            found = np.flatnonzero(labels == label)
-            quota = min(len(found), max(1, int(wanted + 1e-9)))
-            positions[side].append(generator.permutation(found)[:quota])
+        for side, labels, wanted in ((0, members, count * share), (1, pool, count * ratio * share)):
+            of_class = np.flatnonzero(labels == label)
+            quota = min(len(of_class), max(1, int(wanted + 1e-9)))
+            positions[side].append(generator.permutation(of_class)[:quota])
     chosen = [torch.from_numpy(np.sort(np.concatenate(part)).astype(np.int64)) for part in positions]
     return chosen[0], chosen[1]
 
@@ -249,6 +249,7 @@ def _roc_points(members: NDArray[np.float64], nonmembers: NDArray[np.float64]) -
 
 
 def _rate_at(members: NDArray[np.float64], nonmembers: NDArray[np.float64], rate: float) -> float:
+    """Return the share of members above the threshold that `rate` of the non-members are above."""
     threshold = np.sort(nonmembers)[::-1][int(rate * len(nonmembers))]
     return float((members > threshold).mean())
 
@@ -264,10 +265,12 @@ def _placements(
 
 
 def _variance(placements: NDArray[np.float64]) -> float:
+    """Return what one side's placements add to the variance of the AUC (DeLong)."""
     return float(placements.var(ddof=1)) / len(placements) if len(placements) > 1 else 0.0
 
 
 def _refusal(members: int, nonmembers: int) -> Attack | None:
+    """Return an attack without values that says which side has too few samples; None where both have enough."""
     if members >= MINIMUM_SAMPLES and nonmembers >= MINIMUM_SAMPLES:
         return None
     few, kind = (members, "forget") if members < MINIMUM_SAMPLES else (nonmembers, "unseen")
@@ -277,8 +280,10 @@ def _refusal(members: int, nonmembers: int) -> Attack | None:
 
 
 def _mean_out(references: Sequence[Tensor], labels: Tensor) -> NDArray[np.float64]:
+    """Return the mean probability of each sample's own class over the references, (n,)."""
     return np.mean([true_probability(logits, labels) for logits in references], axis=0)
 
 
 def _ratio(own: NDArray[np.float64], out: NDArray[np.float64], offset: float) -> NDArray[np.float64]:
+    """Return r(x) of probabilities p_u and mean p_k ((n,) each)."""
     return own / (0.5 * ((1 + offset) * out + (1 - offset)))

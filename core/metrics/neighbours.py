@@ -109,14 +109,14 @@ def head_gradient_similarity(logits: Tensor, labels: Tensor, features: Tensor, f
         errors, inputs = _parts(logits[rows], labels[rows], features[rows])
         total += errors.T @ inputs
     length = float(total.norm())
-    found = []
+    similarities = []
     for start in range(0, len(logits), ROWS_PER_CHUNK):
         part = slice(start, start + ROWS_PER_CHUNK)
         errors, inputs = _parts(logits[part], labels[part], features[part])
         product = ((errors @ total) * inputs).sum(1)
         scale = errors.norm(dim=1) * inputs.norm(dim=1) * length
-        found.append(torch.where(scale == 0, 0.0, product / scale).float())
-    return torch.cat(found) if found else torch.zeros(0)
+        similarities.append(torch.where(scale == 0, 0.0, product / scale).float())
+    return torch.cat(similarities) if similarities else torch.zeros(0)
 
 
 def _parts(logits: Tensor, labels: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:

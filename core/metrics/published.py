@@ -38,9 +38,8 @@ def average_gap(model: Mapping[str, float | None], retrained: Mapping[str, float
     0 for the retrained model itself; a second seed gives the noise floor. Source: SalUn, arXiv 2310.12508, Table 1.
     """
     pairs = [(model.get(term), retrained.get(term)) for term in GAP_TERMS]
-    if any(u is None or r is None for u, r in pairs):
-        return None
-    return sum(abs(u - r) for u, r in pairs if u is not None and r is not None) / len(pairs)
+    gaps = [abs(u - r) for u, r in pairs if u is not None and r is not None]
+    return sum(gaps) / len(gaps) if len(gaps) == len(pairs) else None
 
 
 def tug_of_war(

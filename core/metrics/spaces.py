@@ -124,12 +124,12 @@ class FeatureSpace:
     @cached_property
     def _sums(self) -> tuple[Tensor, Tensor, Tensor]:
         """Sums over the samples of outer products (C, C), features (C,) and norms ()."""
-        found: list[Tensor] = []
+        totals: list[Tensor] = []
         with torch.no_grad(), torch.autocast(self.features.device.type, enabled=False):
             for rows in self.rows():
                 sums = [rows.T @ rows, rows.sum(0), rows.norm(dim=1).sum()]
-                found = [total + part for total, part in zip(found, sums, strict=True)] if found else sums
-        return found[0], found[1], found[2]
+                totals = [total + part for total, part in zip(totals, sums, strict=True)] if totals else sums
+        return totals[0], totals[1], totals[2]
 
 
 def eigendecomposition(gram: Tensor) -> tuple[Tensor, Tensor]:
@@ -364,6 +364,7 @@ def measure_spectra(forget: FeatureSpace | None, retain: FeatureSpace | None) ->
 
 
 def _finite_matrix(gram: Tensor) -> np.ndarray:
+    """Return a Gram matrix as a float64 array; raises ValueError where it is not finite."""
     if not bool(torch.isfinite(gram).all()):
         raise ValueError("the Gram matrix holds values that are not finite")
     return gram.detach().cpu().to(torch.float64).numpy()
@@ -371,6 +372,7 @@ def _finite_matrix(gram: Tensor) -> np.ndarray:
 
 @cache
 def _thread_controller() -> Any:
+    """Return what limits the threads of the loaded libraries."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()  # finding the loaded libraries takes milliseconds, so only once

@@ -231,6 +231,7 @@ class RunFolder:
         return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
 
     def _read_status(self) -> Status:
+        """Return what status.json says; an interrupted run where it is missing or damaged."""
         try:
             return convert(read_json(self.file(STATUS)), Status, STATUS)
         except InputError:

@@ -56,6 +56,7 @@ class Recorder:
         self._file.close()
 
     def _follow(self, event: Event) -> None:
+        """Bring the status up to an event: on disk at once where state or checkpoint changed, else at a beat."""
         old, changes = self._status, dict[str, Any]()
         if isinstance(event, RunStarted):
             changes = {"state": State.RUNNING.value, "steps": event.steps}
@@ -72,10 +73,12 @@ class Recorder:
             self._beat()
 
     def _beat(self) -> None:
+        """Write the status where it is older than a heartbeat."""
         if time.time() - self._status.heartbeat >= HEARTBEAT_SECONDS:
             self._write_status()
 
     def _write_status(self) -> None:
+        """Write the status with the time of now."""
         self._status = replace(self._status, heartbeat=time.time())
         self._folder.write_status(self._status)
 
@@ -107,8 +110,8 @@ def save_checkpoint(folder: RunFolder, state: dict[str, Any]) -> tuple[str, int]
         ) from error
     saved = list_checkpoints(folder)
     last = saved.index(path) + 1
-    for other in (*saved[: max(0, last - CHECKPOINTS_KEPT)], *saved[last:]):
-        other.unlink(missing_ok=True)
+    for superseded in (*saved[: max(0, last - CHECKPOINTS_KEPT)], *saved[last:]):
+        superseded.unlink(missing_ok=True)
     return f"{CHECKPOINTS}/{path.name}", path.stat().st_size
 
 

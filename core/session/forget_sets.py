@@ -77,6 +77,8 @@ class ListSummary:
 
 
 class _Row(NamedTuple):
+    """An entry of a list as text: its line from 1, the line itself, and the fields it gives; "" for one it does not."""
+
     line: int
     text: str
     number: str = ""
@@ -256,29 +258,31 @@ def _quoted(text: str) -> str:
 
 
 def _say_missing(name: str, match: ListMatch, allowed: bool, option: str, notice: Callable[[str], object]) -> None:
+    """Tell `notice` which entries of the list `name` fit nothing; raises InputError where that is not allowed."""
     missing = [_unmatched(line) for line in match.unmatched]
     missing += [f"{name!r} (fits several images: name its folder as well)" for name in match.several]
     if not missing:
         return
     fitting = match.entries - len(missing) - len(match.in_test)
-    found = f"{count(fitting)} of {count(match.entries)} entries of {name} found"
+    result = f"{count(fitting)} of {count(match.entries)} entries of {name} found"
     if match.in_test:
-        found += f", {count(len(match.in_test))} in the test part"
+        result += f", {count(len(match.in_test))} in the test part"
     more = len(missing) - _NAMED
     if not allowed:
         named = ", ".join(missing[:_NAMED]) + (f" and {count(more)} more" if more > 0 else "")
         raise InputError(
-            f"{found}. Not found: {named}",
+            f"{result}. Not found: {named}",
             f"Correct the list, or pass over them with {option}" + (", which names all" if more > 0 else ""),
         )
     if more > 0:
-        for text in (f"{found}. Not found:", *missing):
+        for text in (f"{result}. Not found:", *missing):
             notice(text)
     else:
-        notice(f"{found}. Not found: {', '.join(missing)}.")
+        notice(f"{result}. Not found: {', '.join(missing)}.")
 
 
 def _unmatched(line: Unmatched) -> str:
+    """Name a line that fits nothing, with what is most like it, or why."""
     why = f"nearest: {' or '.join(line.nearest)}" if line.nearest else line.reason
     return f"line {line.line} {line.text!r}" + (f" ({why})" if why != "not found" else "")
 
@@ -334,6 +338,7 @@ class _Names:
 
 
 def _entries(text: str, names: _Names) -> list[_Row]:
+    """Split a list into its entries; raises InputError where it has none."""
     rows = _rows(text, names)
     if not rows:
         raise InputError("The forget list holds no entries", "Write one index, path or file name a line")
@@ -352,6 +357,7 @@ def _rows(text: str, names: _Names) -> list[_Row]:
 
 
 def _table(text: str, separator: str, columns: tuple[str, ...]) -> list[_Row]:
+    """Return the rows of a list whose header names its columns."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     rows = []
     for cells in reader:
@@ -364,6 +370,7 @@ def _table(text: str, separator: str, columns: tuple[str, ...]) -> list[_Row]:
 
 
 def _plain_lines(text: str, names: _Names) -> list[_Row]:
+    """Return the entries of a list without a header: a number, a name, or index, class, path and weight a line."""
     rows = []
     # Not splitlines(): a file name may hold the exotic characters it would split at.
     for number, raw in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
@@ -399,10 +406,12 @@ def _header(line: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _fields(line: str, separator: str) -> list[str]:
+    """Return the cells of one line without blanks around them."""
     return [field.strip() for field in next(csv.reader([line], delimiter=separator), [])]
 
 
 def _find(row: _Row, total: int, names: _Names) -> tuple[list[int], str]:
+    """Return the positions an entry fits among `total` samples, several where names are shared, or why it fits none."""
     if row.number:
         if not _is_integer(row.number):
             return [], "the index is not a whole number"
@@ -427,6 +436,7 @@ def _contradiction(row: _Row, index: int, actual: str, names: _Names) -> list[st
 
 
 def _weight(row: _Row) -> float:
+    """Return an entry's weight, 1 where it states none; raises InputError for what is no weight."""
     if not row.weight:
         return 1.0
     try:
@@ -442,28 +452,33 @@ def _weight(row: _Row) -> float:
     return weight
 
 
-def _ends_alike(one: str, other: str) -> bool:
+def _ends_alike(first: str, second: str) -> bool:
     """Whether one path is the other's end, folder by folder."""
-    short, long = sorted((one, other), key=len)
+    short, long = sorted((first, second), key=len)
     return short == long or long.endswith("/" + short)
 
 
 def _normal(path: str) -> str:
+    """Return a path with slashes, and without a leading "./"."""
     return path.replace("\\", "/").removeprefix("./")
 
 
 def _file(path: str) -> str:
+    """Return the name of the file a path leads to."""
     return path.rpartition("/")[2]
 
 
 def _stem(file: str) -> str:
+    """Return a file's name without its ending: the sample id."""
     return file.rpartition(".")[0] or file
 
 
 def _is_integer(text: str) -> bool:
+    """Whether a text is a whole number that fits an index, with a sign or without."""
     digits = text[1:] if text[:1] in ("+", "-") else text
     return digits.isdecimal() and text.isascii() and len(text) <= 18
 
 
 def _is_index(text: str) -> bool:
+    """Whether a text is a whole number from 0."""
     return _is_integer(text) and int(text) >= 0
