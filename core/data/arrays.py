@@ -188,7 +188,7 @@ def assemble(
         raise InputError(f"{where}: {columns[0][0]} holds images of {sizes[0]}, {columns[2][0]} of {sizes[1]}")
     classes = check_labels(where, [part.labels.numpy() for part in parts], stated, hint)
     train, *tests = parts
-    return Loaded(title, classes, train, next(iter(tests), None), named=stated is not None)
+    return Loaded(title, classes, train, next(iter(tests), None))
 
 
 def _as_images(where: str, x: np.ndarray) -> np.ndarray:

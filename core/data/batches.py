@@ -184,9 +184,8 @@ class ImageStore:
         on_device = ids.to(self.device)
         images = self.raw(ids)
         if augmentation:
-            drawn = _draws(seed, stream, epoch, len(self), augmentation.pad, self.device)[:, on_device]
-            flips = drawn[2] if augmentation.flip else torch.zeros_like(drawn[2])
-            images = augment(images, drawn[0], drawn[1], flips, augmentation.pad)
+            rows, columns, flips = _draws(seed, stream, epoch, len(self), augmentation.pad, self.device)[:, on_device]
+            images = augment(images, rows, columns, flips * augmentation.flip, augmentation.pad)
         return self._batch(self.preprocessing.apply(images), on_device)
 
     def unread(self, ids: torch.Tensor) -> Batch:

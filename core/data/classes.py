@@ -51,8 +51,9 @@ def reorder_classes(loaded: Loaded, path: Path) -> Loaded:
     an unusable file, MismatchError where its names are not the data's.
     """
     names = read_class_names(path)
-    if not loaded.named and len(names) == len(loaded.classes) and set(names) != set(loaded.classes):
-        return dataclasses.replace(loaded, classes=names, named=True)
+    numbered = loaded.classes == tuple(str(i) for i in range(len(loaded.classes)))
+    if numbered and len(names) == len(loaded.classes) and set(names) != set(loaded.classes):
+        return dataclasses.replace(loaded, classes=names)
     missing = [name for name in loaded.classes if name not in set(names)]
     unknown = [name for name in names if name not in set(loaded.classes)]
     if missing or unknown:

@@ -95,7 +95,6 @@ class Loaded:
     classes: tuple[str, ...]
     train: ImageSet
     test: ImageSet | None = None
-    named: bool = True  # False: the class names are only the numbers 0, 1, ...
     unreadable: tuple[Unreadable, ...] = ()
     root: Path | None = None  # of image files
 

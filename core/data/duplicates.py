@@ -390,7 +390,7 @@ def cells(length: int, count: int, start: float = 0.0, stop: float = 1.0) -> np.
 
 def count_bits(words: np.ndarray) -> np.ndarray:
     """Return how many bits are set in each of `words` (n,) uint64: (n,) uint8. Numpy itself counts bits from 2.0 on."""
-    bits: np.ndarray = _BITS[words.view(np.uint16).reshape(-1, 4)].sum(1, dtype=np.uint8)
+    bits: np.ndarray = _BITS[_bands(words)].sum(1, dtype=np.uint8)
     return bits
 
 
@@ -425,10 +425,9 @@ def _bucket_pairs(hashes: np.ndarray, queries: np.ndarray, tick: Tell) -> Iterat
     they are not, a budget has to bound the pairs.
     """
     bands = []
-    for band in range(BANDS):
-        values = _band(hashes, band)
+    for values, wanted in zip(_bands(hashes).T, _bands(queries).T.astype(np.int64), strict=True):
         order = np.argsort(values, kind="stable")
-        bands.append((_band(queries, band), order, np.searchsorted(values[order], np.arange((1 << BAND_BITS) + 1))))
+        bands.append((wanted, order, np.searchsorted(values[order], np.arange((1 << BAND_BITS) + 1))))
     flips = (0, *(1 << bit for bit in range(BAND_BITS)))
     looks = [(flip, *band) for flip in flips for band in bands]  # equal bands first: nearest pairs
     for done, (flip, values, order, bounds) in enumerate(looks):
@@ -447,8 +446,9 @@ def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     return numbers
 
 
-def _band(hashes: np.ndarray, band: int) -> np.ndarray:
-    return ((hashes >> np.uint64(BAND_BITS * band)) & np.uint64((1 << BAND_BITS) - 1)).astype(np.int64)
+def _bands(hashes: np.ndarray) -> np.ndarray:
+    """Return the four bands of 16 bits of each hash (n,) uint64: (n, 4) uint16, a view."""
+    return hashes.view(np.uint16).reshape(-1, BANDS)
 
 
 def _parts(lengths: np.ndarray) -> Iterator[slice]:

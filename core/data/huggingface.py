@@ -106,7 +106,6 @@ def list_saved(folders: Parts, report: Tell) -> Listing:
         labels=np.array(labels, dtype=np.int64),
         border=sum(part is parts[0] for part, _ in places),
         left_out=tuple(left_out),
-        named=parts[0].classes is not None,
     )
 
 
@@ -117,9 +116,10 @@ def _open(name: str, folder: Path) -> _Part:
     features, state = read_json(folder / _INFO).get("features") or {}, read_json(folder / _STATE)
     if state.get("_indices_data_files"):
         raise InputError(f"{where} is a selection of rows", "Call flatten_indices() before save_to_disk()")
-    image = next((k for k, v in features.items() if isinstance(v, dict) and v.get("_type") == "Image"), None)
-    label = next((k for k, v in features.items() if isinstance(v, dict) and v.get("_type") == "ClassLabel"), None)
-    label = label or next((k for k in _LABEL_NAMES if k in features), None)
+    described = [(name, feature) for name, feature in features.items() if isinstance(feature, dict)]
+    column = {feature.get("_type"): name for name, feature in reversed(described)}  # the first of each type
+    image = column.get("Image")
+    label = column.get("ClassLabel") or next((name for name in _LABEL_NAMES if name in features), None)
     if image is None or label is None:
         lacks = "image" if image is None else "label"
         raise InputError(f"{where} has no {lacks} column; its columns are {', '.join(features) or 'unknown'}")

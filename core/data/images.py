@@ -6,7 +6,7 @@ import io
 import math
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -98,6 +98,7 @@ def look(data: bytes) -> Header:
     fit; other formats are decoded. A file that passes and still does not decode is reported when it is read, see
     `core.data.reading`.
     """
+    header = Header(None)
     try:
         buffer = io.BytesIO(data)
         with Image.open(buffer) as image:
@@ -111,12 +112,10 @@ def look(data: bytes) -> Header:
             deep = image.mode.startswith("I") or image.mode == "F"
             if not deep and _looks_whole(image, buffer, data):
                 return Header(size, grey)
-    except Exception as error:  # decoders raise nearly anything on damaged files
-        return Header(None, fault=reason_of(error))
-    try:
+        header = Header(size, grey)
         return Header(_decoded_size(data), grey)
-    except Exception as error:
-        return Header(size, grey, reason_of(error))
+    except Exception as error:  # decoders raise nearly anything on damaged files
+        return replace(header, fault=reason_of(error))
 
 
 def _decoded_size(data: bytes) -> tuple[int, int]:

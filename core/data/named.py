@@ -1,19 +1,29 @@
-"""Data sets known by name: where their files are looked for, how they are read, where they are downloaded from."""
+"""Data sets known by name: where their files are looked for, how they are read, where they are downloaded from.
+
+What is downloaded is checked against the published checksums, and in place whole or not at all.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import http.client
 import os
+import re
+import shutil
+import tarfile
+import tempfile
+import urllib.error
+import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from core.data.arrays import IDX_FILES, assemble, find_idx, load_idx
 from core.data.dataset import ImageSet, Loaded
-from core.data.download import RemoteFile, fetch
 from core.data.index import FolderFiles
 from core.data.reading import DecodeOptions, Listing, load_listing
 from core.data.splits import set_aside
@@ -31,6 +41,20 @@ TINY_FILES = ("wnids.txt", "words.txt", "val/val_annotations.txt")
 
 # Where packages of Linux distributions put data sets (Debian: dataset-fashion-mnist).
 SYSTEM_FOLDERS = (Path("/usr/share/datasets"), Path("/usr/local/share/datasets"))
+
+
+_TIMEOUT = 30.0  # seconds without an answer
+_CHUNK = 256 * 1024
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file to fetch: its name, the addresses to try in turn, its published MD5, and what to take out of it."""
+
+    name: str
+    urls: tuple[str, ...]
+    md5: str
+    unpack: tuple[str, ...] = ()  # names of files inside a tar archive; the archive itself is not kept
 
 
 @dataclass(frozen=True)
@@ -123,6 +147,77 @@ def load_named(source: DatasetSource, data_root: Path | str | None, report: Tell
     return source.read(source, folder, report)
 
 
+def fetch(files: tuple[RemoteFile, ...], folder: Path, what: str, report: Tell) -> None:
+    """Fetch `files` into `folder`, made where missing; `report` is told `what` with the bytes so far and in all.
+
+    Everything arrives in a temporary folder on the same disk and moves only when complete and checked, so a failure, a
+    cancel or a killed process leaves `folder` as it was. Raises OSError or ValueError with a reason in words.
+    """
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    with tempfile.TemporaryDirectory(dir=there, prefix=".incoming-") as name:
+        staging = Path(name)
+        ready: list[Path] = []
+        for number, file in enumerate(files, start=1):
+            label = what if len(files) == 1 else f"{what}, file {number} of {len(files)}"
+            archive = staging / file.name
+            _fetch_one(file, archive, label, report)
+            ready += _unpack(archive, file.unpack, staging) if file.unpack else [archive]
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in ready:
+            os.replace(path, folder / path.name)  # noqa: PTH105  (replaces on every platform)
+
+
+def _fetch_one(file: RemoteFile, target: Path, what: str, report: Tell) -> None:
+    problem = "no address is known"
+    for url in file.urls:
+        try:
+            if _stream(url, target, what, report) == file.md5:
+                return
+            problem = f"{file.name} arrived damaged"
+        except urllib.error.HTTPError as error:
+            problem = f"the server answered {error.code}"
+        except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError):
+            problem = "no connection"
+        except OSError as error:
+            raise OSError(error.strerror or "it could not be written") from error
+    raise ValueError(problem)
+
+
+def _stream(url: str, target: Path, what: str, report: Tell) -> str:
+    """Write what an address answers into `target`; return its MD5."""
+    request = urllib.request.Request(url, headers={"User-Agent": "unlearn-studio"})
+    digest = hashlib.md5(usedforsecurity=False)
+    with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer, target.open("wb") as out:
+        total = int(answer.headers.get("Content-Length") or 0)
+        report(what, 0, total)
+        while chunk := answer.read(_CHUNK):
+            out.write(chunk)
+            digest.update(chunk)
+            report(what, out.tell(), total)
+    return digest.hexdigest()
+
+
+def _unpack(archive: Path, names: tuple[str, ...], staging: Path) -> list[Path]:
+    """Take the files `names` out of a tar archive, each into a folder of its own: names in it may claim any place."""
+    ready: list[Path] = []
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                name = PurePosixPath(member.name).name
+                source = tar.extractfile(member) if member.isfile() and name in names else None
+                if source is not None:
+                    target = staging / f"unpacked-{len(ready)}" / name
+                    target.parent.mkdir()
+                    with source, target.open("wb") as out:
+                        shutil.copyfileobj(source, out)
+                    ready.append(target)
+    except (tarfile.TarError, EOFError) as error:
+        raise ValueError(f"{archive.name} cannot be unpacked") from error
+    if missing := sorted(set(names) - {path.name for path in ready}):
+        raise ValueError(f"{archive.name} lacks {', '.join(missing)}")
+    return ready
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.is_file() or path.with_name(path.name + ".gz").is_file()
@@ -131,7 +226,7 @@ def _exists(path: Path) -> bool:
 
 
 def _plain(name: str) -> str:
-    return name.strip().lower().replace("-", "").replace("_", "").replace(" ", "")
+    return re.sub(r"[-_\s]", "", name.lower())
 
 
 def _read_idx(source: DatasetSource, folder: Path, report: Tell) -> Loaded:
@@ -201,20 +296,21 @@ def _read_tiny_imagenet(source: DatasetSource, root: Path, report: Tell) -> Load
     return load_listing(listing, DecodeOptions(size=source.size, channels=source.channels), report)
 
 
+def _idx_source(name: str, title: str, summary: str, torchvision: str, classes: tuple[str, ...]) -> DatasetSource:
+    """Return a data set in the four files of MNIST, which torchvision puts into a folder raw/."""
+    return DatasetSource(
+        name, title, summary, 10, 1, (28, 28), (f"{torchvision}/raw", torchvision, name), IDX_FILES, _read_idx,
+        torchvision, classes,
+    )
+
+
 SOURCES: tuple[DatasetSource, ...] = (
     DatasetSource("digits", "Digits (8×8)", "Handwritten digits, built in: the example", 10, 1, (8, 8)),
-    DatasetSource(
-        "fashion-mnist", "Fashion-MNIST", "Clothes in grey, 60,000 + 10,000", 10, 1, (28, 28),
-        ("FashionMNIST/raw", "FashionMNIST", "fashion-mnist"), IDX_FILES, _read_idx, "FashionMNIST", FASHION_CLASSES,
+    _idx_source(
+        "fashion-mnist", "Fashion-MNIST", "Clothes in grey, 60,000 + 10,000", "FashionMNIST", FASHION_CLASSES
     ),
-    DatasetSource(
-        "mnist", "MNIST", "Handwritten digits, 60,000 + 10,000", 10, 1, (28, 28),
-        ("MNIST/raw", "MNIST", "mnist"), IDX_FILES, _read_idx, "MNIST", DIGIT_CLASSES,
-    ),
-    DatasetSource(
-        "kmnist", "KMNIST", "Old Japanese characters, 60,000 + 10,000", 10, 1, (28, 28),
-        ("KMNIST/raw", "KMNIST", "kmnist"), IDX_FILES, _read_idx, "KMNIST", KUZUSHIJI_CLASSES,
-    ),
+    _idx_source("mnist", "MNIST", "Handwritten digits, 60,000 + 10,000", "MNIST", DIGIT_CLASSES),
+    _idx_source("kmnist", "KMNIST", "Old Japanese characters, 60,000 + 10,000", "KMNIST", KUZUSHIJI_CLASSES),
     DatasetSource(
         "cifar10", "CIFAR-10", "Small photographs of ten things, 50,000 + 10,000", 10, 3, (32, 32),
         ("cifar-10-batches-py", "cifar10/cifar-10-batches-py"),

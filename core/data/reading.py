@@ -17,10 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from core.data.dataset import ImageSet, Loaded, Unreadable
-from core.data.decoded_cache import stated_bytes
 from core.data.images import CannotReadError, Form, decode_into, look, reason_of
 from core.data.index import CHUNK, FileIndex, ImageFiles, in_parallel, open_index
-from core.data.streamed import ImageStream, StreamedImages
+from core.data.streamed import ImageStream, StreamedImages, stated_bytes
 from core.errors import InputError, NoTestPartError
 from core.events import Tell
 
@@ -59,7 +58,7 @@ class Listing:
     """The image files of a source, before any of them is read: training images first, then test images.
 
     labels: (n,) int64, the class of each image; border: number of training images; left_out: files or rows that cannot
-    be used, such as those without a label; named: False where classes are only numbers.
+    be used, such as those without a label.
     """
 
     title: str
@@ -68,7 +67,6 @@ class Listing:
     labels: np.ndarray
     border: int
     left_out: tuple[Unreadable, ...] = ()
-    named: bool = True
 
 
 def load_listing(listing: Listing, options: DecodeOptions, report: Tell, *, needs_test: bool = False) -> Loaded:
@@ -105,7 +103,6 @@ def load_listing(listing: Listing, options: DecodeOptions, report: Tell, *, need
         classes=listing.classes,
         train=both.take(slice(None, cut)),
         test=both.take(slice(cut, None)) if cut < len(kept) else None,
-        named=listing.named,
         unreadable=(*listing.left_out, *unreadable),
         root=files.root,
     )

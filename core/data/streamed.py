@@ -3,29 +3,48 @@
 A row has the same bytes whenever and however it is read, so results computed from a stream are those computed from
 images in memory, bit for bit. Threads, not processes: Pillow decodes outside the interpreter's lock, and threads share
 the decoded images without a copy.
+
+What was decoded is kept on disk: in a memory-mapped file of uint8 rows, named by the files' hashes and the decoded
+form. A row is written as soon as its image is decoded. A second file says which rows are valid; it is written only
+after the rows have reached the disk, so a crash can cost decoding again but never give a wrong image.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import logging
+import os
+import shutil
 import threading
 import warnings
+import weakref
 from collections import OrderedDict
 from concurrent.futures import Future
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 
 from core.data.dataset import Unreadable
-from core.data.decoded_cache import DecodedCache
 from core.data.images import Form, decode_into, reason_of
 from core.data.index import FileIndex, workers
-from core.errors import InputError
+from core.errors import InputError, ParameterError
+from core.files import cache_home, write_atomic
 
 AHEAD_BYTES = 512 * 2**20  # decoded images that may wait to be read
 
 _GROUP = 16  # images a worker takes at once
+
+FOLDER = "decoded"  # of the cache
+LIMIT_VARIABLE = "UNLEARN_STUDIO_DECODED"  # GB on disk for decoded images of all data sets; 0: none
+
+_LIMIT = 50 * 2**30  # bytes
+_DISK_SHARE = 0.5  # of the free disk, at most
+_FLUSH_BYTES = 256 * 2**20  # new rows between two notes of what is there
+_VERSION = b"decoded 1\n"  # of what `decode` makes of a file; a change here makes all rows anew
+ROWS, _READY = ".rows", ".ready"
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +72,7 @@ class ImageStream:
         with self._lock:
             pending = {row: self._ahead[row] for row in rows.tolist() if row in self._ahead}
         missing = np.array([row for row in dict.fromkeys(rows.tolist()) if row not in pending], dtype=np.int64)
-        if len(missing) == 1 or (self._cache is not None and self._cache.has(missing).all()):
+        if len(missing) == 1 or self._cache.has(missing).all():
             ready: Future[np.ndarray] = Future()
             ready.set_result(self._load(missing))
             pending |= {row: (ready, place) for place, row in enumerate(missing.tolist())}
@@ -88,8 +107,8 @@ class ImageStream:
 
     def _load(self, rows: np.ndarray) -> np.ndarray:
         images = np.empty((len(rows), *self.shape[1:]), dtype=np.uint8)
-        kept = np.zeros(len(rows), dtype=bool) if self._cache is None else self._cache.has(rows)
-        if self._cache is not None and kept.any():
+        kept = self._cache.has(rows)
+        if kept.any():
             images[kept] = self._cache.read(rows[kept])
         for place in np.flatnonzero(~kept).tolist():
             row = int(rows[place])
@@ -98,7 +117,7 @@ class ImageStream:
                 name = self._index.files.names[int(self._positions[row])]
                 log.warning("%r cannot be decoded and counts as black: %s", name, fault)
                 self.undecoded[row] = Unreadable(name, fault)
-            elif self._cache is not None:
+            else:
                 self._cache.write(row, images[place])
         return images
 
@@ -161,3 +180,136 @@ class StreamedImages:
 
 def _on_host(index: Any) -> Any:
     return index.cpu().numpy() if isinstance(index, torch.Tensor) else index
+
+
+class DecodedCache:
+    """The decoded images of one data set at one size, as far as they fit. Safe to use from several threads."""
+
+    def __init__(self, path: Path, rows: int, form: Form) -> None:
+        """`rows`: number of images there is room for, counted from the first; 0: none is kept. Raises OSError."""
+        self._path, self.capacity = path, rows
+        self._ready = np.zeros(rows, dtype=bool)
+        if not rows:
+            return
+        self._file: BinaryIO = path.open("r+b" if path.exists() else "w+b", buffering=0)
+        if path.stat().st_size < rows * form.bytes:
+            self._file.truncate(rows * form.bytes)
+        self._map = np.memmap(self._file, dtype=np.uint8, mode="r", shape=(rows, *form.shape))
+        ready_path = path.with_suffix(_READY)
+        if ready_path.exists():
+            bits = np.unpackbits(np.fromfile(ready_path, dtype=np.uint8))[:rows]
+            self._ready[: len(bits)] = bits
+        self._unsaved = 0
+        self._writes = True
+        self._lock = threading.Lock()
+        weakref.finalize(self, _note, self._file, path, self._ready, close=True)
+
+    @classmethod
+    def open(cls, digests: np.ndarray, form: Form) -> DecodedCache:
+        """Open, or create, the cache of the files with SHA-256 `digests` (n, 32), in this order, decoded to `form`.
+
+        Caches not used for longest are deleted to keep within the limit. It keeps nothing where there is no room,
+        or where it cannot be written.
+        """
+        name = hashlib.sha256(_VERSION + repr(form).encode() + digests.tobytes()).hexdigest()[:32]
+        try:
+            path = cache_home() / FOLDER / f"{name}{ROWS}"
+            cache = cls(path, min(len(digests), _room(path, len(digests) * form.bytes) // form.bytes), form)
+            if cache.capacity:
+                os.utime(path)  # used now
+        except (OSError, RuntimeError) as error:
+            log.warning("decoded images are not kept: %s", error)
+            return cls(Path(), 0, form)
+        return cache
+
+    def has(self, rows: np.ndarray) -> np.ndarray:
+        """Return which of `rows` (n,) are in the cache: (n,) bool."""
+        ready = np.zeros(len(rows), dtype=bool)
+        inside = rows < self.capacity
+        ready[inside] = self._ready[rows[inside]]
+        return ready
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """Return images that are in the cache: (n, H, W, C) uint8, a copy."""
+        return np.take(self._map, rows, axis=0)
+
+    def write(self, row: int, image: np.ndarray) -> None:
+        """Keep one image (H, W, C). Once the disk is full no further ones are kept: they are decoded again instead."""
+        if row >= self.capacity or not self._writes:
+            return
+        data = image.tobytes()
+        with self._lock:
+            try:
+                self._file.seek(row * len(data))
+                written = self._file.write(data)
+                if written != len(data):
+                    raise OSError("the disk is full")
+            except OSError as error:
+                self._writes = False
+                log.warning("no more decoded images are kept: %s", error)
+                return
+            self._ready[row] = True
+            self._unsaved += len(data)
+            due = self._unsaved >= _FLUSH_BYTES
+            if due:
+                self._unsaved = 0
+        if due:
+            self.flush()
+
+    def flush(self) -> None:
+        """Bring rows to the disk, then record which are valid."""
+        _note(self._file, self._path, self._ready)
+
+
+def stated_bytes(variable: str, otherwise: float) -> float:
+    """Return the bytes that an environment variable states in GB, `otherwise` where it is not set.
+
+    Raises ParameterError where it is no number.
+    """
+    stated = os.environ.get(variable)
+    try:
+        return max(0.0, float(stated)) * 2**30 if stated else otherwise
+    except ValueError:
+        raise ParameterError([f"{variable} must be a number of GB, got {stated!r}"]) from None
+
+
+def _room(path: Path, wanted: int) -> int:
+    """Return how many of the `wanted` bytes `path` may take, after deleting caches not used for longest."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    limit = stated_bytes(LIMIT_VARIABLE, _LIMIT)
+    files = sorted((p for p in path.parent.glob(f"*{ROWS}") if p != path), key=lambda p: p.stat().st_mtime)
+    taken = sum(bytes_on_disk(p) for p in files)
+    for file in files:
+        if taken + wanted <= limit:
+            break
+        size = bytes_on_disk(file)
+        with contextlib.suppress(OSError):  # still open in another process, on some systems
+            file.unlink()
+            file.with_suffix(_READY).unlink(missing_ok=True)
+            taken -= size
+    there = bytes_on_disk(path) if path.exists() else 0
+    free = shutil.disk_usage(path.parent).free * _DISK_SHARE + there
+    return int(max(0, min(wanted, limit - taken, free)))
+
+
+def bytes_on_disk(path: Path) -> int:
+    """Return the bytes a file of rows takes on disk: rows not written yet take none. Raises OSError."""
+    status = path.stat()
+    blocks: int | None = getattr(status, "st_blocks", None)  # rows not written yet take no place
+    return status.st_size if blocks is None else min(status.st_size, 512 * blocks)
+
+
+def _note(file: BinaryIO, path: Path, ready: np.ndarray, *, close: bool = False) -> None:
+    """Bring the rows in `file` to the disk, then write which are `ready`, unless `path` was deleted meanwhile."""
+    now = ready.copy()  # rows that come while the disk is waited for are noted the next time
+    try:
+        if now.any() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            os.fsync(file.fileno())
+            write_atomic(path.with_suffix(_READY), np.packbits(now).tobytes())
+    except FileNotFoundError:  # removed by whoever wants no trace of the images
+        pass
+    except (OSError, ValueError) as error:
+        log.warning("decoded images will be decoded again: %s", error)
+    finally:
+        if close:
+            file.close()

@@ -61,7 +61,6 @@ def list_table(path: Path) -> Listing:
         files=FolderFiles(path.parent, [name for name, _, _ in rows]),
         labels=np.array([numbers[label] for _, label, _ in rows], dtype=np.int64),
         border=sum(not is_test for _, _, is_test in rows),
-        named=classes != [str(i) for i in range(len(classes))],
     )
 
 

@@ -156,7 +156,6 @@ def list_shards(shards: Parts, report: Tell) -> Listing:
         labels=labels,
         border=border,
         left_out=tuple(left_out),
-        named=stated is not None,
     )
 
 

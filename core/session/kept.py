@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core import job as jobs
-from core.data.decoded_cache import FOLDER as DECODED
-from core.data.decoded_cache import ROWS, bytes_on_disk
 from core.data.index import cache_files
 from core.data.named import data_folder, find_source
+from core.data.streamed import FOLDER as DECODED
+from core.data.streamed import ROWS, bytes_on_disk
 from core.engine.outputs import names_begin
 from core.errors import AppError, InputError
 from core.files import cache_home, file_sha256, queue_home, read_json, runs_home, write_json

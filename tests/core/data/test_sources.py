@@ -69,6 +69,15 @@ def test_names_for_data_that_only_numbers_its_classes(tmp_path, write_idx):
         open_dataset(str(folder), classes_file=file(tmp_path, "red\ngreen"))
 
 
+def test_names_for_folders_that_are_called_by_numbers(tmp_path, class_folders):
+    root = class_folders(tmp_path / "d", {"train/0": 2, "train/1": 1, "test/1": 1})
+    data = open_dataset(str(root), classes_file=file(tmp_path, "red\ngreen"))
+    assert data.classes == ("red", "green") and data.train.labels.tolist() == [0, 0, 1]
+    gap = class_folders(tmp_path / "gap", {"train/1": 2, "train/2": 1, "test/1": 1})
+    with pytest.raises(MismatchError, match="lacks '1', '2' and names 'red', 'green'"):
+        open_dataset(str(gap), classes_file=file(tmp_path, "red\ngreen"))
+
+
 # --- preprocessing ------------------------------------------------------------------------------------------------
 
 CARD = Preprocessing((16, 16), (0.5,) * 3, (0.25,) * 3, "bicubic", "model card")

@@ -11,13 +11,12 @@ from PIL import Image
 
 from core.data import index, reading
 from core.data.batches import Augmentation, ImageStore, Order
-from core.data.decoded_cache import DecodedCache
 from core.data.images import CannotReadError, Form, decode_into, look, reason_of
 from core.data.index import NO_STAMP, FolderFiles
 from core.data.preprocessing import Preprocessing
 from core.data.sources import open_dataset
 from core.data.splits import evaluation_half
-from core.data.streamed import StreamedImages
+from core.data.streamed import DecodedCache, StreamedImages
 from core.errors import InputError, ParameterError, StoppedError
 from tests.core.data.test_images import hollow_png, only_looks_whole, with_damaged_table
 from tests.core.toy import DATA, make_engine, make_experiment, run_to_end, same, weights
@@ -277,7 +276,7 @@ def test_the_limit_keeps_the_first_rows_and_removes_what_was_used_longest_ago(ow
     assert [cache._path.exists() for cache in caches] == [False, True, True]
     assert caches[0].read(np.array([4])).shape == (1, 512, 512, 1)  # what is open stays usable
     caches[0].flush()
-    assert not caches[0]._ready_path.exists()
+    assert not caches[0]._path.with_suffix(".ready").exists()
     large = DecodedCache.open(np.full((20, 32), 9, dtype=np.uint8), form)
     assert large.capacity == 12 and not large.has(np.arange(20)).any()
     large.write(15, side)

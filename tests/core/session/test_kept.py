@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.data.decoded_cache import DecodedCache
 from core.data.images import Form
 from core.data.index import SHARDS, cache_file
+from core.data.streamed import DecodedCache
 from core.engine.outputs import cache_name
 from core.errors import InputError, MismatchError
 from core.files import cache_home, file_sha256, references_home, runs_home, write_json
