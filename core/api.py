@@ -67,8 +67,8 @@ def open_data(
     """
     from core.session.bench import Bench, DataOptions
 
-    options = DataOptions(_absolute(data_root), test_fraction, _absolute(classes_file), _absolute(preprocess_file))
-    return (model or Bench()).with_data(str(spec), options)
+    options = DataOptions(str(data_root), test_fraction, str(classes_file), str(preprocess_file))
+    return (model or Bench()).with_data(str(spec), options.absolute())
 
 
 def unlearn(
@@ -176,7 +176,3 @@ def _or_nobody(control: Control | None, emit: Emit | None) -> tuple[Control, Emi
     from core.engine.control import Control
 
     return control or Control(), emit or (lambda event: None)
-
-
-def _absolute(path: Path | str) -> str:
-    return str(Path(path).expanduser().absolute()) if path else ""

@@ -224,9 +224,7 @@ def data_options(options: argparse.Namespace) -> DataOptions:
     """Return how the data is opened; paths are absolute, because a run is resumed from other folders, too."""
     from core.session.bench import DataOptions
 
-    return DataOptions(
-        _absolute(options.data_root), options.test_fraction, _absolute(options.classes), _absolute(options.preprocess)
-    )
+    return DataOptions(options.data_root, options.test_fraction, options.classes, options.preprocess).absolute()
 
 
 def architecture_option(options: argparse.Namespace) -> str | None:
@@ -287,7 +285,3 @@ def forget_selection(options: argparse.Namespace, dataset: Dataset, screen: Scre
     return named_selection(
         dataset, options.forget_class, options.forget_samples, allow_missing=options.allow_missing, notice=screen.notice
     )
-
-
-def _absolute(text: str) -> str:
-    return str(path(text).absolute()) if text else ""

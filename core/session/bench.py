@@ -62,6 +62,15 @@ class DataOptions:
         """Return the options a job's data set was opened with."""
         return cls(part.data_root, part.test_fraction, part.classes_file, part.preprocess_file)
 
+    def absolute(self) -> DataOptions:
+        """Return the options with absolute paths, `~` expanded: a run is resumed from other folders, too."""
+        paths: dict[str, Any] = {
+            name: str(Path(text).expanduser().absolute())
+            for name, text in vars(self).items()
+            if isinstance(text, str) and text
+        }
+        return dataclasses.replace(self, **paths)
+
 
 def _never() -> bool:
     return False
@@ -301,16 +310,9 @@ class Bench:
     def _read_data(
         self, spec: str, options: DataOptions, stated: Preprocessing | None = None, usual: Preprocessing | None = None
     ) -> Dataset:
+        given = {name: value for name, value in vars(options).items() if value}
         return open_dataset(
-            spec,
-            data_root=options.data_root or None,
-            test_fraction=options.test_fraction,
-            classes_file=options.classes_file or None,
-            preprocess_file=options.preprocess_file or None,
-            preprocessing=stated,
-            usual=usual,
-            progress=self.tell,
-            cancelled=self.cancelled,
+            spec, **given, preprocessing=stated, usual=usual, progress=self.tell, cancelled=self.cancelled
         )
 
     def _tapped(self, module: torch.nn.Module, spec: ModelSpec, layers: int) -> TappedModel:

@@ -267,7 +267,8 @@ def _training_seconds(layout: Timeline, sizes: Mapping[str, int], cost: StepCost
             total += segment.steps / len(segment.parts) * step
         cached = segment.parts[0].tunes if segment.parts and segment.parts[0].cached else ""
         if cached and cached != front:  # what stands before the trained blocks is computed once for all samples
-            read = sum(sizes[which] * part.share for part in segment.parts for which in _reads(part))
+            sets = [(part, which) for part in segment.parts for which in (part.reads, part.beside) if which is not None]
+            read = sum(sizes[which] * part.share for part, which in sets)
             samples = min(read, float(sizes["all"]))
             total += cost.sample_seconds * FORWARD_SHARE * (1 - cost.tuned_share(cached)) * samples
         front = cached
@@ -285,10 +286,6 @@ def _passes(part: Train, cost: StepCost) -> float:
     kept = part.cached or (part.reads == "forget" and part.beside is None)
     passes += FORWARD_SHARE * ("teacher" in part.needs and not kept)
     return passes + FORWARD_SHARE * ("untrained" in part.needs)
-
-
-def _reads(part: Train) -> tuple[str, ...]:
-    return (part.reads,) if part.beside is None else (part.reads, part.beside)
 
 
 def _memory(plan: tuple[Stage, ...], weights: int, bench: Bench, cost: StepCost | None) -> int:
