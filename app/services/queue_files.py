@@ -27,12 +27,11 @@ from core.errors import AppError, InputError, NotFoundError
 from core.events import State
 from core.files import data_home, queue_home, read_json, write_atomic, write_json
 from core.job import Job
-from core.runs.folder import FORGET, JOB, LOCK, RunFolder
+from core.runs.folder import FORGET, JOB, LOCK, TUNING, RunFolder
 from core.selection import Selection
 from core.session.batch import Row, with_result
 from core.session.forget_sets import write_forget_list
 from core.session.jobs import all_requests
-from core.session.tuning import keep_tries
 
 WAITING = "waiting.json"
 RECORD_FORMAT = 1
@@ -164,6 +163,12 @@ def _read_entry(entry: Path) -> Waiting:
         return Waiting(entry, RunFolder.open(folder).job(), folder, place, check=check)
     tries = Path(noted["tries"]) if noted.get("tries") else None
     return Waiting(entry, jobs.from_dict(read_json(entry / JOB)), folder, place, tries)
+
+
+def keep_tries(tries: Path, folder: RunFolder) -> None:
+    """Copy a search's file into the folder of a run that is about to be made; the job names it by its hash."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(tries, folder.file(TUNING))
 
 
 def begin_waiting(entry: Path, job: Job, path: Path, tries: Path | None = None) -> RunFolder:

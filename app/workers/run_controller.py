@@ -116,9 +116,9 @@ class RunController(QObject):
         trust = self._trust.of(job)
 
         def work(control: Control, emit: Emit) -> Any:
+            from app.services.queue_files import keep_tries
             from core.session.jobs import create_run
             from core.session.running import run
-            from core.session.tuning import keep_tries
 
             if tries is not None:
                 keep_tries(tries, place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -42,20 +43,25 @@ class SetBaseline:
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """The opened model on its data. Coordinates are those of the training images in the plane of most variance."""
+    """The opened model on its data."""
 
     train: SetBaseline
     test: SetBaseline
     class_accuracy: tuple[float | None, ...]  # on test images; None for a class without any
-    train_class_accuracy: tuple[float | None, ...]
-    coordinates: np.ndarray  # (n_train, 2) float32
-    explained: float  # share of the features' variance in that plane, 0..1; 0 where features are not finite
     compact: np.ndarray  # (n_train, at most MAP_FEATURES) float32: features in their leading directions, for t-SNE
+    explained: float  # share of the features' variance in the first two, 0..1; 0 where features are not finite
 
     @property
     def accuracy(self) -> float | None:
         """Share of test images the model gets right, 0..1."""
         return self.test.accuracy
+
+    @cached_property
+    def coordinates(self) -> np.ndarray:
+        """The training images in the plane of most variance, (n_train, 2) float32."""
+        plane = np.zeros((len(self.compact), 2), np.float32)
+        plane[:, : self.compact.shape[1]] = self.compact[:, :2]
+        return plane
 
 
 def baseline(bench: Bench) -> Baseline:
@@ -67,15 +73,13 @@ def baseline(bench: Bench) -> Baseline:
 def summarise(outputs: FullOutputs, num_classes: int) -> Baseline:
     """Return what the window shows of a model's outputs."""
     means, _ = class_means(outputs.train.features, outputs.train.labels, num_classes)
-    compact, coordinates, explained = _project(outputs.train.features)
+    compact, explained = _project(outputs.train.features)
     return Baseline(
         train=_of_set(outputs.train, means),
         test=_of_set(outputs.test, means),
         class_accuracy=tuple(per_class_accuracy(outputs.test.logits, outputs.test.labels, num_classes)),
-        train_class_accuracy=tuple(per_class_accuracy(outputs.train.logits, outputs.train.labels, num_classes)),
-        coordinates=coordinates,
-        explained=explained,
         compact=compact,
+        explained=explained,
     )
 
 
@@ -100,19 +104,17 @@ def _margins(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return (own - other).float()
 
 
-def _project(features: torch.Tensor) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return features in their leading directions, the first two of these, and the share of variance in the two.
+def _project(features: torch.Tensor) -> tuple[np.ndarray, float]:
+    """Return features in their leading directions, and the share of variance in the first two.
 
     All zeros where features are not finite: such a model has no map.
     """
     count, channels = features.shape if features.ndim == 2 else (0, 0)
     width = min(MAP_FEATURES, channels)
     if not count or not bool(torch.isfinite(features).all()):
-        return np.zeros((count, width), np.float32), np.zeros((count, 2), np.float32), 0.0
+        return np.zeros((count, width), np.float32), 0.0
     space = FeatureSpace(features)
     directions, explained = space.principal(width)
     # In float32 and in one product: a picture needs no more, and float64 would double the largest array there is.
     compact = ((features - space.mean.float()) @ directions.float()).numpy()
-    coordinates = np.zeros((count, 2), np.float32)
-    coordinates[:, : min(2, width)] = compact[:, :2]
-    return compact, coordinates, explained
+    return compact, explained

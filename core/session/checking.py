@@ -25,7 +25,7 @@ from core.session.bench import Bench, DataOptions
 from core.session.caveats import doubts_about
 from core.session.forget_sets import run_selection
 from core.session.jobs import create_run, make_train_job
-from core.session.measuring import FULL, QUICK, Candidate, Measuring, evaluation
+from core.session.measuring import FULL, QUICK, Candidate, Measuring
 from core.session.references import (
     FIRST_ATTACKER,
     known_references,
@@ -38,6 +38,7 @@ from core.session.results import NO_COST, Result, write_report
 from core.session.running import run
 from core.verify.measure_log import JUDGED, MeasureLog, NotKeptError
 from core.verify.relearning import Ground
+from core.verify.verdict import decide
 
 FRESH_SEED = 0
 """Draws the untrained network that relearning and ZRF compare with."""
@@ -47,21 +48,30 @@ FEWEST_ATTACKERS = 2
 
 
 def evaluate(bench: Bench, selection: Selection, references: Mapping[str, Path] | None = None) -> dict[str, Any]:
-    """Return the measures of one model for a forget set; with references also distances to them and their measures.
+    """Return the measures of one model for a forget set under the contract's keys.
 
-    An empty selection gives the measures that need no forget set. Raises ForgetSetError where it is everything.
+    references: files by name, "original" and any others, which are retrained models. Their own measures stand under
+    `references`, and there are distances to them; with an original there is a verdict. An empty selection gives the
+    measures that need no forget set. Raises ForgetSetError where it is everything.
     """
     if selection.count:
         selection.check()
     set_threads(bench.threads)
     images, splits = bench.laid_out(selection)
-    model = Candidate("model", bench.model.sha256, bench.outputs(bench.model, images=images))
-    others = []
+    model = Candidate("unlearned", bench.model.sha256, bench.outputs(bench.model, images=images))
+    others: dict[str, Candidate] = {}
     for name, path in (references or {}).items():
         other = bench.open_beside(path)
-        others.append(Candidate(name, other.sha256, bench.outputs(other, f"Measuring {name}", images)))
-    measures = evaluation(model, others, splits)
-    original = next((candidate for candidate in others if candidate.name == "original"), None)
+        others[name] = Candidate(name, other.sha256, bench.outputs(other, f"Measuring {name}", images))
+    original = others.get("original")
+    retrained = [candidate for candidate in others.values() if candidate is not original]
+    measured = Measuring(original, model, retrained, splits).run()
+    measures, models = measured.models["unlearned"], {**measured.models, **measured.retrained}
+    if others:
+        measures["references"] = {name: models[name] for name in others}
+    if original is not None:
+        verdict = decide(measured.models, list(measured.retrained.values()), half_widths=measured.half_widths)
+        measures["verdict"] = verdict.as_dict()
     if original is not None or bench.model.classes is None:  # one that forgot classes names others for them
         doubts = doubts_about((original or model).outputs, bench.dataset)
         measures |= {"warnings": [doubt.message for doubt in doubts]} if doubts else {}

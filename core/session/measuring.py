@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
@@ -15,7 +15,6 @@ from core.events import Tell
 from core.verify import relations, suite
 from core.verify.measure_log import Keep, Measured, MeasureLog, keep_nothing, merge
 from core.verify.relearning import Ground, Network, batches_to_relearn, edited_head, relearning_curve
-from core.verify.verdict import decide
 
 Taken = Callable[[str, Mapping[str, Any]], object]
 
@@ -262,23 +261,3 @@ def _control(original: Candidate, ground: Ground | None, splits: Splits) -> Cand
     made = None if network is None or ground is None else partial(edited_head, network, ground)
     outputs = suite.head_only(original.outputs, splits.forget_classes)
     return Candidate("head_only", f"head-only edit of {original.sha256}", outputs, made)
-
-
-def evaluation(model: Candidate, others: Sequence[Candidate], splits: Splits) -> dict[str, Any]:
-    """Return the measures of one model under the contract's keys, compared with `others` where there are any.
-
-    Of `others`, the one named "original" is the original and the rest are retrained models. Their own measures stand
-    under `references`; with an original there is a verdict.
-    """
-    original = next((candidate for candidate in others if candidate.name == "original"), None)
-    retrained = [candidate for candidate in others if candidate is not original]
-    measured = Measuring(original, replace(model, name="unlearned"), retrained, splits).run()
-    by_name = {**measured.models, **measured.retrained}
-    measures = measured.models["unlearned"]
-    if others:
-        measures["references"] = {candidate.name: by_name[candidate.name] for candidate in others}
-    if original is not None:
-        models = {**measured.models, "unlearned": measures}
-        verdict = decide(models, list(measured.retrained.values()), half_widths=measured.half_widths)
-        measures["verdict"] = verdict.as_dict()
-    return measures

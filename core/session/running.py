@@ -131,7 +131,7 @@ class _Runner:
         """Prepare, run the engine, and write the results."""
         self._state(State.PREPARING, "Opening model and data")
         job = self._folder.job()
-        bench = bench.telling(self._progress, self._ending).for_job(job)
+        bench = bench.telling(self._progress, lambda: self._control.ending).for_job(job)
         experiment, original, start = self._prepare(job, bench)
         engine = Engine(
             experiment,
@@ -297,9 +297,6 @@ class _Runner:
     def _progress(self, what: str, done: int, total: int) -> None:
         self._report(Progress(**self._common(), what=what, done=done, total=total))
         self._control.check()
-
-    def _ending(self) -> bool:
-        return self._control.ending
 
 
 def _tuning_text(job: Job, tuning: TuningPart) -> str:

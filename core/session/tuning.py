@@ -13,7 +13,6 @@ import dataclasses
 import hashlib
 import itertools
 import math
-import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -43,7 +42,7 @@ from core.metrics.accuracy import accuracy
 from core.metrics.distances import jensen_shannon
 from core.models.tap import TappedModel
 from core.parameters import Parameter, Values, resolve
-from core.runs.folder import MODEL, TUNING, RunFolder
+from core.runs.folder import MODEL
 from core.selection import Selection
 from core.session.bench import Bench, Images
 from core.session.jobs import all_requests, decides
@@ -468,9 +467,3 @@ def tries_file(job: Job, fixed: Collection[str] = ()) -> Path:
     """Return the file in the cache for a search around a job's values, named by all that decides its tries."""
     parts = (VERSION, _decides(job), sorted(fixed))
     return cache_home() / "searches" / f"{hashlib.sha256(dumps(parts)).hexdigest()[:32]}.json"
-
-
-def keep_tries(tries: Path, folder: RunFolder) -> None:
-    """Copy a search's file into the folder of a run that is about to be made; the job names it by its hash."""
-    folder.path.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(tries, folder.file(TUNING))

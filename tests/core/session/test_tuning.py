@@ -21,7 +21,7 @@ from core.methods import METHODS
 from core.metrics.distances import jensen_shannon
 from core.models.tap import TappedModel
 from core.models.trust import Trust
-from core.runs.folder import TUNING, RunFolder
+from core.runs.folder import TUNING
 from core.selection import Selection
 from core.session import tuning
 from core.session.bench import Bench
@@ -36,7 +36,6 @@ from core.session.tuning import (
     Judge,
     Try,
     chosen_images,
-    keep_tries,
     tries_file,
     tune,
     tuned,
@@ -397,11 +396,3 @@ def test_a_file_for_what_determines_the_tries(bench, three):
         tries_file(make_unlearn_job(bench.on("cpu", threads=1), three, "muda")),
     ]
     assert len({tries_file(made), *others}) == 5
-
-
-def test_tries_go_into_the_folder_of_the_run(tmp_path):
-    tries = tmp_path / "tries.json"
-    tries.write_text('{"tries": []}')
-    folder = RunFolder(tmp_path / "runs" / "r")
-    keep_tries(tries, folder)
-    assert folder.file(TUNING).read_bytes() == tries.read_bytes()
