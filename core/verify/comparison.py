@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from core.verify import numbers
@@ -55,6 +57,24 @@ class Run:
     report: Report
     job: Mapping[str, Any]
 
+    @cached_property
+    def rows(self) -> dict[str, TableRow]:
+        """The rows of the report's tables by key."""
+        return {row.key: row for row in (*measure_rows(self.report), *published_rows(self.report))}
+
+    @property
+    def closure(self) -> dict[str, float | None]:
+        """The share of the gap that is closed, by measure of the verdict."""
+        return dict(self.report.get("closure") or {})
+
+    def values(self, model: str) -> dict[str, float | None]:
+        """Return a model's value of each measure; what counts something is a whole number, where it is one."""
+        values = {key: (row.values[model], row.unit) for key, row in self.rows.items()}
+        return {
+            key: int(value) if value is not None and unit == "count" and value.is_integer() else value
+            for key, (value, unit) in values.items()
+        }
+
 
 @dataclass(frozen=True)
 class ShownTable:
@@ -70,20 +90,19 @@ class ShownTable:
 def compare(runs: Sequence[Run]) -> dict[str, Any]:
     """Return two or more runs side by side as plain data.
 
-    `measures` are those of a report's table, then those the field publishes (group "As published"); `closure_key` says
-    under which key closures have one that the verdict knows. `comparable` is
-    false where the runs are not about the same data and forget set; `differences` says so in sentences, and also what
-    else weakens a comparison. `groups` are runs that differ in their seed alone: mean and 95 % interval over seeds of
-    every measure and closure. `agreement` is Kendall's tau between measures across the runs (of their closures, so
-    that all point the same way); empty where runs are not comparable.
+    `measures` are those of a report's table, then those the field publishes (group "As published"); `closure_key` is
+    the key of the closure that is made of a measure, null where none is. `comparable` is false where the runs are not
+    about the same data and forget set; `differences` says so in sentences, and also what else weakens a comparison.
+    `groups` are runs that differ in their seed alone: mean and 95 % interval over seeds of every measure and closure.
+    `agreement` is Kendall's tau between measures across the runs (of their closures, so that all point the same way);
+    empty where runs are not comparable.
     """
-    rows = [_rows_of(run.report) for run in runs]
     serious, further = _differences(runs)
     measures: dict[str, TableRow] = {}
-    for row in (row for of_run in rows for row in of_run.values()):
+    for row in (row for run in runs for row in run.rows.values()):
         if row.values["unlearned"] is not None:
             measures.setdefault(row.key, row)
-    closures = _closures([run.report for run in runs])
+    closures = _by_measure([run.closure for run in runs])
     return {
         "comparable": not serious,
         "differences": [*serious, *further],
@@ -94,9 +113,9 @@ def compare(runs: Sequence[Run]) -> dict[str, Any]:
             }
             for key, row in measures.items()
         ],
-        "anchors": {} if serious else {name: _values(rows[0], name) for name in ANCHORS},
-        "runs": [_run(run, row) for run, row in zip(runs, rows, strict=True)],
-        "groups": [] if serious else _groups(runs, rows),
+        "anchors": {} if serious else {name: runs[0].values(name) for name in ANCHORS},
+        "runs": [_run(run) for run in runs],
+        "groups": [] if serious else _groups(runs),
         "agreement": {} if serious else agreement_matrix(
             {key: values for key, values in closures.items() if any(value is not None for value in values)}
         ),
@@ -128,36 +147,25 @@ def kendall_tau(first: Sequence[float | None], second: Sequence[float | None]) -
 
 def agreement_matrix(values: Mapping[str, Sequence[float | None]]) -> dict[str, dict[str, float | None]]:
     """Return tau of every measure with every other: measure -> measure -> tau. `values`: by measure, one a run."""
-    return {one: {other: kendall_tau(values[one], values[other]) for other in values if other != one} for one in values}
+    return {
+        first: {second: kendall_tau(values[first], values[second]) for second in values if second != first}
+        for first in values
+    }
 
 
 def mean_interval(values: Sequence[float | None]) -> dict[str, Any]:
     """Return n, mean and the 95 % interval t(n−1)·s/√n of the mean; low and high are null for fewer than two."""
-    known = [value for value in values if value is not None and math.isfinite(value)]
-    mean = statistics.fmean(known) if known else None
-    if mean is None or len(known) < 2:
-        return {"n": len(known), "mean": mean, "low": None, "high": None}
-    half = t_quantile(len(known) - 1) * statistics.stdev(known) / math.sqrt(len(known))
-    return {"n": len(known), "mean": mean, "low": mean - half, "high": mean + half}
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    mean = statistics.fmean(finite) if finite else None
+    if mean is None or len(finite) < 2:
+        return {"n": len(finite), "mean": mean, "low": None, "high": None}
+    half = t_quantile(len(finite) - 1) * statistics.stdev(finite) / math.sqrt(len(finite))
+    return {"n": len(finite), "mean": mean, "low": mean - half, "high": mean + half}
 
 
-def _rows_of(report: Report) -> dict[str, TableRow]:
-    return {row.key: row for row in (*measure_rows(report), *published_rows(report))}
-
-
-def _values(rows: Mapping[str, TableRow], model: str) -> dict[str, float | None]:
-    """Return a model's value of each measure; what counts something is a whole number, where it is one."""
-    values = {key: (row.values[model], row.unit) for key, row in rows.items()}
-    return {
-        key: int(value) if value is not None and unit == "count" and value.is_integer() else value
-        for key, (value, unit) in values.items()
-    }
-
-
-def _closures(reports: Sequence[Report]) -> dict[str, list[float | None]]:
-    """Return the closures of all measures, one a report."""
-    taken = [report.get("closure") or {} for report in reports]
-    return {key: [of_run.get(key) for of_run in taken] for key in dict.fromkeys(key for one in taken for key in one)}
+def _by_measure(runs: Sequence[Mapping[str, float | None]]) -> dict[str, list[float | None]]:
+    """Return what each run has of every measure, one value a run, from each run's values by measure."""
+    return {key: [values.get(key) for values in runs] for key in dict.fromkeys(itertools.chain.from_iterable(runs))}
 
 
 def _method(report: Report) -> dict[str, Any]:
@@ -166,7 +174,7 @@ def _method(report: Report) -> dict[str, Any]:
     return {"method": method, "title": details.get("title") or method, "preset": details.get("preset")}
 
 
-def _run(run: Run, rows: Mapping[str, TableRow]) -> dict[str, Any]:
+def _run(run: Run) -> dict[str, Any]:
     report = run.report
     return {
         "run": run.name,
@@ -174,32 +182,33 @@ def _run(run: Run, rows: Mapping[str, TableRow]) -> dict[str, Any]:
         "seed": report.get("seed"),
         "suite": report.get("suite"),
         "verdict": {key: (report.get("verdict") or {}).get(key) for key in ("code", "damaged", "sentence")},
-        "measures": _values(rows, "unlearned"),
-        "retrained": _values(rows, "retrained"),
-        "closure": dict(report.get("closure") or {}),
+        "measures": run.values("unlearned"),
+        "retrained": run.values("retrained"),
+        "closure": run.closure,
         "cost": dict(report.get("cost") or {}),
     }
 
 
-def _groups(runs: Sequence[Run], rows: Sequence[Mapping[str, TableRow]]) -> list[dict[str, Any]]:
-    by_job: dict[str, list[int]] = {}
-    for index, run in enumerate(runs):
-        by_job.setdefault(_settings(run.job), []).append(index)
-    groups = []
-    for members in by_job.values():
-        reports, taken = [runs[i].report for i in members], [rows[i] for i in members]
-        groups.append({
-            **_method(reports[0]),
-            "runs": [runs[i].name for i in members],
-            "seeds": [report.get("seed") for report in reports],
-            "verdicts": [(report.get("verdict") or {}).get("code") for report in reports],
-            "measures": {
-                key: mean_interval([of_run[key].values["unlearned"] for of_run in taken if key in of_run])
-                for key in dict.fromkeys(key for of_run in taken for key in of_run)
-            },
-            "closure": {key: mean_interval(values) for key, values in _closures(reports).items()},
-        })  # fmt: skip
-    return groups
+def _groups(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Return the runs that differ in their seed alone as one group each, with means and intervals."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(_settings(run.job), []).append(run)
+
+    def means(values: list[dict[str, float | None]]) -> dict[str, Any]:
+        return {key: mean_interval(by_run) for key, by_run in _by_measure(values).items()}
+
+    return [
+        {
+            **_method(members[0].report),
+            "runs": [run.name for run in members],
+            "seeds": [run.report.get("seed") for run in members],
+            "verdicts": [(run.report.get("verdict") or {}).get("code") for run in members],
+            "measures": means([run.values("unlearned") for run in members]),
+            "closure": means([run.closure for run in members]),
+        }
+        for members in groups.values()
+    ]
 
 
 def _differences(runs: Sequence[Run]) -> tuple[list[str], list[str]]:
@@ -300,7 +309,7 @@ def _measures_table(title: str, measures: Sequence[Mapping[str, str]], compariso
 def _closures_table(comparison: Comparison) -> ShownTable:
     rows = [
         [_title(key), *map(_share, values)]
-        for key, values in _closures(comparison["runs"]).items()
+        for key, values in _by_measure([run["closure"] for run in comparison["runs"]]).items()
         if any(value is not None for value in values)
     ]
     return ShownTable("Gap closed", ["", *_names(comparison)], rows, NOTES["closure"])
