@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jinja2
 from markupsafe import Markup
@@ -33,9 +34,6 @@ LETTER = 6.2
 
 LABEL_GAP = 14
 """Smallest distance between two labels at the right edge, in the units of the drawing."""
-
-MARKED_POINTS = 40
-"""Curves with at most this many points show each as a marker: they are evaluations, not a continuum."""
 
 LARGEST_DECADES = 6
 """Decades of a logarithmic axis below its top; smaller eigenvalues are rounding."""
@@ -78,6 +76,11 @@ class Series:
         """What stands at the curve's end."""
         return f"{self.name} {self.final}".strip()
 
+    @property
+    def stroke(self) -> str:
+        """The dash as SVG writes it; empty where the line is drawn through."""
+        return DASHES.get(self.dash, "")
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -88,6 +91,7 @@ class Reference:
     marker: str
     value: float
     text: str
+    stroke: ClassVar[None] = None  # no line leads to it
 
     @property
     def label(self) -> str:
@@ -119,8 +123,7 @@ def _environment() -> jinja2.Environment:
     )  # fmt: skip
     environment.filters |= {
         "fixed": "{:.1f}".format, "elided": numbers.elided, "plain": numbers.plain, "moment": numbers.moment,
-        "percent": numbers.percent,
-        "count": numbers.count, "duration": numbers.duration, "plural": numbers.plural,
+        "percent": numbers.percent, "count": numbers.count, "duration": numbers.duration, "plural": numbers.plural,
         "whole_percent": numbers.whole_percent, "number": numbers.number,
     }  # fmt: skip
     return environment
@@ -140,13 +143,13 @@ def line_chart(
 
     `label` describes the plot to people who cannot see it. `log` draws decades.
     """
-    drawn = [(one, points) for one in series if (points := _usable(one.points, log))]
+    drawn = [(curve, points) for curve in series if (points := _usable(curve.points, log))]
     if not drawn:
         return Markup("")
-    references = [one for one in references if math.isfinite(one.value)]
+    references = [reference for reference in references if math.isfinite(reference.value)]
     xs = [x for _, points in drawn for x, _ in points]
-    ys = [y for _, points in drawn for _, y in points] + [one.value for one in references]
-    names = [*(one.label for one, _ in drawn), *(one.label for one in references)]
+    ys = [y for _, points in drawn for _, y in points] + [reference.value for reference in references]
+    names = [*(curve.label for curve, _ in drawn), *(reference.label for reference in references)]
     box = _Box(LEFT, WIDTH - max(RIGHT, LABEL_START + LETTER * max(map(len, names))), HEIGHT)
     if log:
         high = math.ceil(math.log10(max(ys)))
@@ -155,23 +158,19 @@ def line_chart(
     else:
         y_axis = _Axis(*(y_range or _padded(min(ys), max(ys))), box.bottom, box.top)
     x_axis = _Axis(*_apart(min(xs), max(xs)), box.left, box.right)
-    curves, labels = [], []
-    for one, points in drawn:
+    curves: list[tuple[Series, Points]] = []
+    for curve, points in drawn:
         places = [(x_axis.at(x), y_axis.at(y)) for x, y in points if not log or y >= 10.0**y_axis.low]
         if places:
-            dash = DASHES.get(one.dash, "")
-            each_marked = bool(one.marker) and len(places) <= MARKED_POINTS
-            curves.append(_Curve(places, one.token, dash, one.marker, each_marked, one.steps))
-            labels.append(_Label(places[-1][1], one.label, one.token, one.marker, dash))
-    labels += [_Label(y_axis.at(one.value), one.label, one.token, one.marker) for one in references]
-    return _drawn(
-        "line_chart", box, label, x_axis, y_axis, x_title, y_title, curves, _spread(labels, box.bottom + 6)
-    )
+            curves.append((curve, places))
+    ends: list[tuple[float, Series | Reference]] = [(places[-1][1], curve) for curve, places in curves]
+    ends += [(y_axis.at(reference.value), reference) for reference in references]
+    return _drawn("line_chart", box, label, x_axis, y_axis, x_title, y_title, curves, _spread(ends, box.bottom + 6))
 
 
 def bar_chart(categories: Sequence[str], bars: Sequence[Bars], *, label: str, x_title: str) -> Markup:
     """Draw horizontal bars from zero, one row a category; series with a marker are drawn as marks on the row."""
-    values = [value for one in bars for value in one.values if value is not None]
+    values = [value for series in bars for value in series.values if value is not None]
     if not values or not categories:
         return Markup("")
     row_height = 20 if len(bars) < 3 else 24
@@ -214,30 +213,6 @@ class _Box:
     @property
     def bottom(self) -> float:
         return self.height - BOTTOM
-
-
-@dataclass(frozen=True)
-class _Curve:
-    """A curve in the units of the drawing; `dash` is SVG's."""
-
-    places: Points
-    token: str
-    dash: str
-    marker: str
-    each_marked: bool  # or its end alone
-    steps: bool
-
-
-@dataclass(frozen=True)
-class _Label:
-    """A name in the right margin: where what it names ends, and, with a line, its dash."""
-
-    end: float
-    text: str
-    token: str
-    marker: str
-    dash: str | None = None
-    place: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -289,23 +264,28 @@ def _usable(points: Points, log: bool) -> Points:
     return [(x, y) for x, y in points if math.isfinite(y) and (y > 0 or not log)]
 
 
-def _spread(labels: Iterable[_Label], lowest: float) -> list[_Label]:
-    """Return labels with their places beside the plot, so that none covers another, and none is below `lowest`."""
-    ordered = sorted(labels, key=lambda label: label.end)
-    places = [label.end for label in ordered]
+def _spread(
+    ends: list[tuple[float, Series | Reference]], lowest: float
+) -> list[tuple[float, float, Series | Reference]]:
+    """Return what ends at which height in the right margin, with the height of its name between the two.
+
+    No name covers another, and none is below `lowest`.
+    """
+    ordered = sorted(ends, key=itemgetter(0))
+    places = [end for end, _ in ordered]
     for i in range(1, len(places)):
         places[i] = max(places[i], places[i - 1] + LABEL_GAP)
     places[-1] = min(places[-1], lowest)
     for i in range(len(places) - 2, -1, -1):
         places[i] = min(places[i], places[i + 1] - LABEL_GAP)
-    return [replace(label, place=place) for label, place in zip(ordered, places, strict=True)]
+    return [(end, place, named) for (end, named), place in zip(ordered, places, strict=True)]
 
 
 def _legend(bars: Sequence[Bars]) -> list[tuple[float, Bars]]:
     """Return where the name of each of `bars` begins; those coloured category by category have none."""
     x, placed = 4.0, []
-    for one in bars:
-        if one.marker or not one.tokens:
-            placed.append((x, one))
-            x += 34 + LETTER * len(one.name)
+    for series in bars:
+        if series.marker or not series.tokens:
+            placed.append((x, series))
+            x += 34 + LETTER * len(series.name)
     return placed

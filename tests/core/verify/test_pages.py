@@ -64,7 +64,7 @@ def test_nothing_to_draw_is_no_plot():
 def test_labels_never_cover_each_other_and_stay_in_the_picture(values):
     references = [Reference("Retrained", "retain", "diamond", value, "1.0") for value in values]
     svg = line_chart([Series("Retain", "retain", [(0, 50.0), (1, 50.0)])], y_range=(0, 100), references=references)
-    ys = [float(y) for y in re.findall(r'<text class="name" x="\d+" y="([-\d.]+)"', svg)]
+    ys = [float(y) for y in re.findall(r'<text class="name" x="[\d.]+" y="([-\d.]+)"', svg)]
     assert len(ys) == len(values) + 1
     assert all(b - a >= LABEL_GAP - 0.11 for a, b in pairwise(ys))
     assert min(ys) > 0 and max(ys) < HEIGHT
