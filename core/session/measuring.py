@@ -218,20 +218,16 @@ class Measuring:
         return collect(self.fresh(), self.ground.train, ids, tick=lambda done: check()).logits
 
     def _relearning(self, model: Candidate) -> Measured:
-        return self._keep(model)("relearning", self._original_hash, partial(self._relearn, model))
+        """Return the curve of relearning the forgotten classes, or that there is none."""
 
-    def _relearn(self, model: Candidate) -> Measured:
-        curve = None if model.network is None or self.ground is None else relearning_curve(model.network, self.ground)
-        if curve is None:
-            return Measured({"relearn": None})
-        accuracy = self._accuracy_before("forget_test_accuracy")
-        return Measured({"relearn": curve.as_dict(accuracy)}, {"relearn": list(curve.recovered)})
+        def relearn() -> Measured:
+            return relearning_curve(model.network, self.ground, self._accuracy_before("forget_test_accuracy"))
+
+        return self._keep(model)("relearning", self._original_hash, relearn)
 
     def _batches(self, model: Candidate) -> Measured:
-        if self.ground is None or model.network is None:
-            return Measured({"relearn_batches": None})
-        accuracy = self._accuracy_before("forget_accuracy")
-        return Measured({"relearn_batches": batches_to_relearn(model.network, self.ground, accuracy)})
+        batches = batches_to_relearn(model.network, self.ground, self._accuracy_before("forget_accuracy"))
+        return Measured({"relearn_batches": batches})
 
     def _accuracy_before(self, key: str) -> float | None:
         """Return an accuracy of the original, 0..1."""

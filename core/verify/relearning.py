@@ -13,7 +13,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +31,7 @@ from core.methods.common import classification
 from core.metrics.published import RELEARN_ALPHA
 from core.models.tap import TappedModel
 from core.parameters import Values, resolve
+from core.verify.measure_log import Measured
 
 SHOTS = 32
 """Forget images of a class that the attacker has, and as many of every other class …"""
@@ -72,50 +72,25 @@ class Ground:
     control: Control
 
 
-@dataclass(frozen=True)
-class Curve:
-    """Accuracies by samples seen, means over draws, 0..1. `recovered`: each unseen forget image's mean over points."""
+def relearning_curve(network: Network | None, ground: Ground | None, original_accuracy: float | None) -> Measured:
+    """Relearn the forgotten classes from a few images: accuracies by samples seen, means over draws, 0..1.
 
-    samples: tuple[int, ...]
-    forget: tuple[float, ...]
-    retain: tuple[float, ...]
-    recovered: tuple[float, ...]
-
-    def as_dict(self, original_accuracy: float | None) -> dict[str, Any]:
-        """Return the contract's keys. `accuracy` is the mean over the curve, `needed` the samples to a share of the
-        original's forget accuracy (null: not reached).
-        """  # noqa: D205
-        return {
-            "accuracy": sum(self.forget) / len(self.forget),
-            "needed": {f"{share:g}": self.needed(share, original_accuracy) for share in SHARES},
-            "samples": list(self.samples), "forget": list(self.forget), "retain": list(self.retain),
-            "shots": SHOTS, "draws": DRAWS, "batch": BATCH, "step_size": STEP_SIZE,
-        }  # fmt: skip
-
-    def needed(self, share: float, original_accuracy: float | None) -> int | None:
-        """Return the samples after which the forget accuracy reaches a share of the original's; None if it does not."""
-        if original_accuracy is None:
-            return None
-        for samples, accuracy in zip(self.samples, self.forget, strict=True):
-            if accuracy >= share * original_accuracy:
-                return samples
-        return None
-
-
-def relearning_curve(network: Network, ground: Ground) -> Curve | None:
-    """Relearn the forgotten classes from a few images; None where there is no class to relearn, the head has no row a
+    Under `relearn` stand the contract's keys: `accuracy` is the mean over the curve, `needed` the samples to a share of
+    `original_accuracy`, the original's on unseen forget images (null: not reached); the samples are each unseen forget
+    image's mean over the points. None where there is no class to relearn, nothing to relearn on, the head has no row a
     class, or the loss became infinite. Raises Interrupted where `ground.control` was told to end.
-    """  # noqa: D205
+    """
+    nothing = Measured({"relearn": None})
+    if network is None or ground is None or not ground.splits.forget_classes or not len(ground.splits.forget_test):
+        return nothing
     splits = ground.splits
-    if not splits.forget_classes or not len(splits.forget_test):
-        return None
     forget = stratified(splits.test_labels, splits.forget_test, UNSEEN, seed=0)
     retain = stratified(splits.test_labels, splits.retain_test, UNSEEN, seed=0)
     right: list[Tensor] = []
     for draw in range(DRAWS):
         tap = network()
         if not renew_rows(tap, splits.forget_classes, seed=draw):
-            return None
+            return nothing
         points: dict[int, Tensor] = {}
 
         def look(model: TappedModel, step: int, points: dict[int, Tensor] = points) -> bool:
@@ -126,29 +101,45 @@ def relearning_curve(network: Network, ground: Ground) -> Curve | None:
         try:
             _train(tap, _shots(splits, draw), ground, STEPS, BATCH, STEP_SIZE, draw, look)
         except NonFiniteError:
-            return None
+            return nothing
         right.append(torch.stack([points[step] for step in STEPS]).double())
-    mean = torch.stack(right).mean(0)  # (points, images)
-    known = mean[:, : len(forget)]
-    return Curve(
-        samples=tuple(step * BATCH for step in STEPS),
-        forget=tuple(known.mean(1).tolist()),
-        retain=tuple(mean[:, len(forget) :].mean(1).tolist()),
-        recovered=tuple(known.mean(0).tolist()),
-    )
+    on_forget, on_retain = torch.stack(right).mean(0).tensor_split([len(forget)], dim=1)  # (points, images) each
+    curve = on_forget.mean(1).tolist()
+    values = {
+        "accuracy": sum(curve) / len(curve),
+        "needed": {f"{share:g}": samples_to(share, curve, original_accuracy) for share in SHARES},
+        "samples": [step * BATCH for step in STEPS], "forget": curve, "retain": on_retain.mean(1).tolist(),
+        "shots": SHOTS, "draws": DRAWS, "batch": BATCH, "step_size": STEP_SIZE,
+    }  # fmt: skip
+    return Measured({"relearn": values}, {"relearn": on_forget.mean(0).tolist()})
 
 
-def batches_to_relearn(network: Network, ground: Ground, original_accuracy: float | None) -> int | None:
+def samples_to(share: float, curve: Sequence[float], original_accuracy: float | None) -> int | None:
+    """Return the samples after which a curve, an accuracy a step of STEPS, reaches a share of the original's accuracy.
+
+    None where it does not, or the original's is not known.
+    """
+    if original_accuracy is None:
+        return None
+    reached = (step for step, accuracy in zip(STEPS, curve, strict=True) if accuracy >= share * original_accuracy)
+    step = next(reached, None)
+    return None if step is None else step * BATCH
+
+
+def batches_to_relearn(
+    network: Network | None, ground: Ground | None, original_accuracy: float | None
+) -> int | None:
     """Return after how many batches of fine-tuning on the forget set alone its accuracy is back, at most LONGEST.
-    Back is (1 − α) of the original's `original_accuracy` on the forget set. None without a forget set.
+    Back is (1 − α) of the original's `original_accuracy` on the forget set. None without a forget set or anything to
+    relearn on.
 
     The published relearn time (ERASURE's protocol, counted in batches): the network as it is, no retain images, so
     that naming the forgotten class for everything counts as having relearned it. The curve above is ours.
     A network whose loss becomes infinite did not get there. Raises Interrupted where told to end.
     """  # noqa: D205
-    splits = ground.splits
-    if original_accuracy is None or not len(splits.forget_train):
+    if network is None or ground is None or original_accuracy is None or not len(ground.splits.forget_train):
         return None
+    splits = ground.splits
     ids = stratified(splits.labels, splits.forget_train, UNSEEN, seed=0)
     reached: list[int] = []
 

@@ -39,11 +39,14 @@ def test_a_curve_is_the_mean_over_the_draws(ground, network, monkeypatch):
             look(tap, step)
 
     monkeypatch.setattr(relearning, "_train", relearns_in_the_first_draw)
-    curve = relearning_curve(network, ground)
-    assert curve.forget == pytest.approx([1 / DRAWS] * len(relearning.STEPS))
-    named = ground.splits.test_labels[ground.splits.retain_test] == 2
-    assert curve.retain == pytest.approx([float(named.double().mean()) * (DRAWS - 1) / DRAWS] * len(relearning.STEPS))
-    assert curve.recovered == pytest.approx([1 / DRAWS] * len(ground.splits.forget_test))
+    measured = relearning_curve(network, ground, 0.5 / DRAWS)
+    curve = measured.values["relearn"]
+    assert curve["needed"] == {"0.5": 0, "0.8": 0, "0.9": 0, "0.95": 0} and curve["samples"][1] == relearning.BATCH
+    assert curve["forget"] == pytest.approx([1 / DRAWS] * len(relearning.STEPS))
+    named = float((ground.splits.test_labels[ground.splits.retain_test] == 2).double().mean())
+    assert curve["retain"] == pytest.approx([named * (DRAWS - 1) / DRAWS] * len(relearning.STEPS))
+    assert curve["accuracy"] == pytest.approx(1 / DRAWS)
+    assert measured.samples["relearn"] == pytest.approx([1 / DRAWS] * len(ground.splits.forget_test))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +68,7 @@ def test_relearned_is_95_percent_of_the_originals_accuracy(share, batches, groun
 
 
 def test_a_share_of_the_original_is_reached_at_the_first_point_above_it():
-    curve = relearning.Curve((0, 32, 64), (0.1, 0.5, 0.8), (1.0, 1.0, 1.0), ())
-    assert curve.needed(0.5, 0.9) == 32 and curve.needed(0.8, 1.0) == 64 and curve.needed(0.95, 0.9) is None
-    assert curve.needed(0.5, None) is None
-    assert curve.as_dict(1.0)["accuracy"] == pytest.approx(1.4 / 3)
+    curve = [0.1, 0.5, 0.8, *[0.8] * (len(relearning.STEPS) - 3)]
+    found = [relearning.samples_to(*wanted) for wanted in ((0.5, curve, 0.9), (0.8, curve, 1.0), (0.95, curve, 0.9))]
+    assert found == [32, 64, None]
+    assert relearning.samples_to(0.5, curve, None) is None
