@@ -155,7 +155,7 @@ class Measuring:
         attackers = [other for other in (*self.retrained, *self.references) if other is not model]
         if self.which == FULL and attackers:
             used = attackers[: self._attackers()]
-            attack = keep("RMIA", tuple(one.sha256 for one in used), partial(self._rmia, model, used))
+            attack = keep("RMIA", tuple(other.sha256 for other in used), partial(self._rmia, model, used))
             merge(values, attack.values)
         if self.ground is not None:
             row = dict(keep("published", hashes, partial(self._published, model, compared)).values)
@@ -181,21 +181,20 @@ class Measuring:
     def _distances(self, model: Candidate, compared: relations.Others, others: Sequence[Candidate]) -> Measured:
         distances = relations.distances(model.outputs, compared, self.splits)
         geometry = relations.geometry(model.outputs, compared, self.splits)
-        if self.ground is not None and model.network is not None:
-            original, *retrained = (
-                self._layers_of(one) if one is not None and one.network is not None else None
-                for one in (self.original, *others)
-            )
-            own, others_layers = self._layers_of(model), [layers for layers in retrained if layers]
-            geometry["layers"] = relations.layer_geometry(own, original, others_layers)
+        own = self._layers_of(model)
+        if own is not None:
+            original = None if self.original is None else self._layers_of(self.original)
+            retrained = [layers for other in others if (layers := self._layers_of(other)) is not None]
+            geometry["layers"] = relations.layer_geometry(own, original, retrained)
         return Measured({**distances.values, "geometry": geometry}, distances.samples)
 
-    def _layers_of(self, model: Candidate) -> relations.LayerFeatures:
+    def _layers_of(self, model: Candidate) -> relations.LayerFeatures | None:
+        """Return a model's outputs of each layer, taken once; None where there is nothing to run it on."""
+        if self.ground is None or model.network is None:
+            return None
         if model.name not in self._layers:
-            assert self.ground is not None and model.network is not None
-            ground = self.ground
             self._layers[model.name] = relations.layer_features(
-                model.network(), ground.test, self.splits, ground.control.check
+                model.network(), self.ground.test, self.splits, self.ground.control.check
             )
         return self._layers[model.name]
 

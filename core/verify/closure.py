@@ -181,9 +181,9 @@ def closure_of(
     of unlearned − retrained. Informative where the gap exceeds SEPARATION half-widths and MINIMUM_GAP; with
     `provisional` also where the half-width is not known yet.
     """
-    known = tuple(value for value in retrained if value is not None and math.isfinite(value))
-    yardstick = Yardstick(kind, known, unseen, seed_factor)
-    centre, mean = yardstick.centre, statistics.fmean(known) if known else None
+    finite = tuple(value for value in retrained if value is not None and math.isfinite(value))
+    yardstick = Yardstick(kind, finite, unseen, seed_factor)
+    centre, mean = yardstick.centre, statistics.fmean(finite) if finite else None
     if original is None or unlearned is None or centre is None:
         return Closure(None, None, None, mean, yardstick.spread, False, "not measured for all models")
     noise, half_width = (yardstick.half_width(half) for half in images)
@@ -207,7 +207,7 @@ def closure_of(
         beyond = kind == "value" and position is not None and position > 1
         if half_width is None:
             allowed = 0.0
-        elif kind == "distance" and not known:
+        elif kind == "distance" and not finite:
             allowed = between / 2  # one retrained model does not say how far two lie apart
         else:  # half the gap is no rest, unless it lies where nothing of the original is left to find
             allowed = half_width if beyond else min(half_width, between / 2)

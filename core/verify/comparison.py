@@ -318,11 +318,11 @@ def _closures_table(comparison: Comparison) -> ShownTable:
 def _group_table(group: Mapping[str, Any], measures: Sequence[Mapping[str, str]]) -> ShownTable:
     rows = []
     for measure in measures:
-        taken, unit = group["measures"].get(measure["key"]) or {}, measure["unit"]
-        if taken.get("n"):
+        seeds, unit = group["measures"].get(measure["key"]) or {}, measure["unit"]
+        if seeds.get("n"):
             closure = group["closure"].get(measure["closure_key"]) or {}
             rows.append([
-                measure["title"], str(taken["n"]), number(taken["mean"], unit), _interval(unit, taken),
+                measure["title"], str(seeds["n"]), number(seeds["mean"], unit), _interval(seeds, unit),
                 _share(closure.get("mean")),
             ])  # fmt: skip
     preset = f", {group['preset']}" if group["preset"] else ""
@@ -359,12 +359,12 @@ def _share(value: float | None) -> str:
     return numbers.DASH if value is None else f"{numbers.whole_percent(value)} %"
 
 
-def _interval(unit: str, taken: Mapping[str, Any]) -> str:
+def _interval(seeds: Mapping[str, Any], unit: str) -> str:
     """Write an interval; no measure is below 0 and no share above 1, whatever a t-interval of few seeds says."""
-    if taken["low"] is None:
+    if seeds["low"] is None:
         return numbers.DASH
-    high = min(1.0, taken["high"]) if unit == "percent" and taken["mean"] <= 1 else taken["high"]
-    return f"{number(max(0.0, taken['low']), unit)} … {number(high, unit)}"
+    high = min(1.0, seeds["high"]) if unit == "percent" and seeds["mean"] <= 1 else seeds["high"]
+    return f"{number(max(0.0, seeds['low']), unit)} … {number(high, unit)}"
 
 
 def _tau(value: float | None) -> str:

@@ -17,8 +17,8 @@ _HARDLY_ANY = 0.001  # below this one decimal says next to nothing
 
 def mean(values: Iterable[float | None]) -> float | None:
     """Return the mean of the values that are known; None where none is."""
-    known = [value for value in values if value is not None]
-    return statistics.fmean(known) if known else None
+    present = [value for value in values if value is not None]
+    return statistics.fmean(present) if present else None
 
 
 def percent(share: float | None, *, unit: bool = True, places: int = 1) -> str:

@@ -118,16 +118,16 @@ def _spectra(report: Report) -> Plot:
     }
     svg = line_chart(
         [
-            Series(f"{name}, {when}", name.lower(), list(enumerate(taken[name.lower()], 1)),
+            Series(f"{name}, {when}", name.lower(), list(enumerate(spectrum[name.lower()], 1)),
                    dash="original" if when == "before" else "")
             for name in ("Retain", "Forget")
-            for when, taken in spectra.items()
-            if taken
+            for when, spectrum in spectra.items()
+            if spectrum
         ],
         label="Eigenspectra of the features before and after", y_title="Eigenvalue per image",
         x_title="Direction", log=True,
     )  # fmt: skip
-    ranks = [f"{when} {taken['forget_rank']:.1f}" for when, taken in spectra.items() if taken.get("forget_rank")]
+    ranks = [f"{when} {of_when['forget_rank']:.1f}" for when, of_when in spectra.items() if of_when.get("forget_rank")]
     caption = "Eigenvalues of the features' Gram matrices, largest first, not centred."
     if ranks:
         caption += (
@@ -163,9 +163,8 @@ def _damage(report: Report) -> Plot | None:
     before, after = (model_measures(report, name).get("per_class") or [] for name in ("original", "unlearned"))
     if not names or not before or not after:
         return None
-    retrained = [measures["per_class"] for measures in retrained_models(report) if measures.get("per_class")]
-    changes = [_change(a, b) for a, b in zip(after, before, strict=True)]
-    goals = [_change(mean([one[i] for one in retrained]), before[i]) for i in range(len(names))]
+    changes = list(map(_change, after, before))
+    goals = list(map(_change, _retrained_by_class(report, "per_class"), before))
     order, left_out = _largest({i: abs(change) for i, change in enumerate(changes) if change is not None})
     forgotten = report.get("forget_classes") or ()
     tokens = ["forget" if names[i] in forgotten else "retain" for i in order]
@@ -189,10 +188,9 @@ def _destinations(report: Report) -> Plot | None:
     unlearned = model_measures(report, "unlearned").get("forget_predictions")
     if not names or not unlearned:
         return None
-    references = [shares for one in retrained_models(report) if (shares := one.get("forget_predictions"))]
     shares = {"unlearned": unlearned}
-    if references:
-        shares["retrained"] = [mean([one[i] for one in references]) for i in range(len(names))]
+    if goal := _retrained_by_class(report, "forget_predictions"):
+        shares["retrained"] = goal
     largest = {i: max(of_model[i] for of_model in shares.values()) for i in range(len(names))}
     order, left_out = _largest({i: share for i, share in largest.items() if share > 0.005})
     svg = bar_chart(
@@ -235,7 +233,7 @@ def _relearning(report: Report) -> Plot | None:
     if "unlearned" not in curves:
         return None
     svg = line_chart(
-        [_of_model(name, _points(one["samples"], one["forget"]), marked=True) for name, one in curves.items()],
+        [_of_model(name, _points(curve["samples"], curve["forget"]), marked=True) for name, curve in curves.items()],
         label="Forget accuracy by samples seen while relearning", y_title="Forget accuracy, %",
         x_title="Training samples seen", y_range=(0, 100),
     )  # fmt: skip
@@ -297,6 +295,12 @@ def _measured(events: Events, kind: str) -> list[Mapping[str, Any]]:
 
 def _retrained(report: Report, path: Sequence[str]) -> float | None:
     return mean([look_up(m, path) for m in retrained_models(report)])
+
+
+def _retrained_by_class(report: Report, key: str) -> list[float | None]:
+    """Return the mean over retrained models of what a measure says of each class; empty where none has it."""
+    by_model = [values for measures in retrained_models(report) if (values := measures.get(key))]
+    return list(map(mean, zip(*by_model, strict=True)))
 
 
 def _change(after: float | None, before: float | None) -> float | None:

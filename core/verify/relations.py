@@ -133,8 +133,8 @@ def reference_attack(model: FullOutputs, references: Sequence[FullOutputs], spli
     inside, outside = matched_positions(splits.labels[splits.forget_train], splits.test_labels[pool])
     members, others = splits.forget_train[inside], pool[outside]
     attack = rmia(
-        model.train.logits[members], splits.labels[members], [each.train.logits[members] for each in used],
-        model.test.logits[others], splits.test_labels[others], [each.test.logits[others] for each in used],
+        model.train.logits[members], splits.labels[members], [reference.train.logits[members] for reference in used],
+        model.test.logits[others], splits.test_labels[others], [reference.test.logits[others] for reference in used],
     )  # fmt: skip
     return rmia_dict(attack, len(used))
 

@@ -144,8 +144,8 @@ def measure_rows(report: Report) -> tuple[TableRow, ...]:
 def published_rows(report: Report) -> tuple[TableRow, ...]:
     """Return a row for each published measure that was taken of any model; none for a report without them."""
     models = report.get("published") or {}
-    single = [taken for name, taken in models.items() if name not in MODELS]
-    rows = _rows(catalogue("published"), report, models, single)
+    retrained = [row for name, row in models.items() if name not in MODELS]
+    rows = _rows(catalogue("published"), report, models, retrained)
     return tuple(replace(row, explanation=f"{row.explanation} {PUBLISHED_NOTE}") for row in rows)
 
 
@@ -174,7 +174,7 @@ def _rows(
     for entry in entries:
         path = place([tuple(path.split("/")) for path in entry.paths], models.values())
         values = {model: look_up(models.get(model), path) for model in COLUMNS}
-        single = [value for taken in retrained if (value := look_up(taken, path)) is not None]
+        single = [value for measures in retrained if (value := look_up(measures, path)) is not None]
         if retrained:
             values["retrained"] = mean(single)
         reasons = {model: _reason(entry.needs, report, model) for model, value in values.items() if value is None}

@@ -334,12 +334,12 @@ def _damage(models: Mapping[str, Mapping[str, Any] | None], retrained: Sequence[
     difference, where the number of images is known.
     """
     kept = look_up(models.get("unlearned"), ("retain_test_accuracy",))
-    known = [value for value in (look_up(m, ("retain_test_accuracy",)) for m in retrained) if value is not None]
-    if kept is None or not known:
+    references = [value for value in (look_up(m, ("retain_test_accuracy",)) for m in retrained) if value is not None]
+    if kept is None or not references:
         return None
-    loss = round(statistics.fmean(known) - kept, 9)  # 0.91 − 0.90 is not more than a point
-    spread = statistics.stdev(known) if len(known) > 1 else 0.0
+    loss = round(statistics.fmean(references) - kept, 9)  # 0.91 − 0.90 is not more than a point
+    spread = statistics.stdev(references) if len(references) > 1 else 0.0
     images = look_up(models.get("unlearned"), ("counts", "retain_test"))
-    shares = (kept, statistics.fmean(known))
+    shares = (kept, statistics.fmean(references))
     chance = NORMAL * math.sqrt(sum(share * (1 - share) for share in shares) / images) if images else 0.0
     return loss if loss > max(DAMAGE, DAMAGE_SPREADS * spread, chance) else None
