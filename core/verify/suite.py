@@ -19,7 +19,7 @@ from torch import Tensor
 
 from core.data.splits import Splits, stratified
 from core.engine.outputs import FullOutputs, SetOutputs, subset
-from core.methods.head_only import SILENCED
+from core.methods.head import SILENCED
 from core.metrics.accuracy import (
     accuracy,
     confusion_matrix,
@@ -146,7 +146,7 @@ def steps_of(suite: str) -> tuple[Step, ...]:
 def head_only(original: FullOutputs, forget_classes: tuple[int, ...]) -> FullOutputs:
     """Return what the original with a silenced head says: the control. Features are the original's, bit for bit.
 
-    What `methods.head_only.silence_head` does to the weights of a head with bias is done here to its logits: the rows
+    What `methods.head.silence_head` does to the weights of a head with bias is done here to its logits: the rows
     of the forgotten classes become the constant SILENCED (a test holds the two against each other).
     """
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from core.engine.passes import SetPasses
 from core.errors import RunError
-from core.methods.projection import complement, discriminating_projection, dropped
+from core.methods.head import complement, discriminating_projection, dropped
 from tests.core.toy import ToyNet, forget_mask, make_engine, make_experiment, run_to_end, same, trained_net, weights
 
 METHODS = ["esc", "loft"]
