@@ -221,8 +221,8 @@ class Engine:
 
     def _said(self) -> Iterator[Event]:
         """Report the lines that edits and refreshes put into the log."""
-        said, self.context.said = self.context.said, []
-        for message in said:
+        messages, self.context.messages = self.context.messages, []
+        for message in messages:
             yield Log(**self._common(), level="info", code="method", message=message)
 
     def _drain(self) -> Iterator[Event]:

@@ -42,7 +42,7 @@ class SetPasses:
         self.facts = experiment.facts
         self.input_shape = experiment.input_shape
         self.device = experiment.device
-        self.said: list[str] = []  # lines for the log that the engine has not passed on yet
+        self.messages: list[str] = []  # lines for the log that the engine has not passed on yet
 
     def logits(self, which: str, limit: int | None = None) -> torch.Tensor:
         """Return (n, K) logits of a set."""
@@ -106,26 +106,26 @@ class SetPasses:
             logits = main_logits(functional_call(module, (weights, constants), (image[None],)))
             return objective(logits.float(), label[None]).sum()
 
-        one = grad(of_sample)
-        many = vmap(one, in_dims=(None, 0, 0), randomness="same")
+        of_one = grad(of_sample)
+        of_chunk = vmap(of_one, in_dims=(None, 0, 0), randomness="same")
         vectorised = True
         for chunk in ids.split(max(1, min(CHUNK, LARGEST_CHUNK // max(1, size)))):
             batch, gradients = store.batch(chunk), None
             with evaluating(module):
                 if vectorised:
                     try:
-                        gradients = many(parameters, batch.images, batch.labels)
+                        gradients = of_chunk(parameters, batch.images, batch.labels)
                     except (RuntimeError, ValueError):  # a layer that vmap does not know: one sample at a time
                         vectorised = False
                 if gradients is None:
-                    rows = [one(parameters, *sample) for sample in zip(batch.images, batch.labels, strict=True)]
+                    rows = [of_one(parameters, *sample) for sample in zip(batch.images, batch.labels, strict=True)]
                     gradients = {name: torch.stack([row[name] for row in rows]) for name in parameters}
             yield gradients
             self.check()
 
     def say(self, message: str) -> None:
         """Put a line for people into the run's log."""
-        self.said.append(message)
+        self.messages.append(message)
 
     def _collect(self, which: str, limit: int | None) -> SetOutputs:
         store, ids = self._samples(which, limit)

@@ -69,8 +69,8 @@ def look(context: Context) -> Aux:
     facts, aux = context.facts, {}
     goal = torch.tensor(float(context.values.stop_accuracy))
     if judges_by_unseen(context.values, facts):
-        known = context.aux.get(UNSEEN)
-        goal = torch.tensor(context.accuracy("unseen", limit=GOAL_SAMPLES)) if known is None else known
+        earlier = context.aux.get(UNSEEN)
+        goal = torch.tensor(context.accuracy("unseen", limit=GOAL_SAMPLES)) if earlier is None else earlier
         aux[UNSEEN] = goal
     classes = facts.class_images > 0 and context.accuracy("classes", limit=GOAL_SAMPLES) > context.values.stop_accuracy
     singles = facts.single_images > 0 and context.accuracy("singles", limit=GOAL_SAMPLES) > float(goal)

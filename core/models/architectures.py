@@ -450,8 +450,8 @@ def _load_factory(path: Path, name: str) -> Callable[..., Any]:
         raise InputError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
     factory = getattr(module, name, None)
     if factory is None:
-        names = [other for other in vars(module) if not other.startswith("_")]
-        raise unknown_name(f"factory in {path.name}", name, names)
+        public = [defined for defined in vars(module) if not defined.startswith("_")]
+        raise unknown_name(f"factory in {path.name}", name, public)
     if not callable(factory):
         raise InputError(f"{name} in {path} is no function or class")
     return factory

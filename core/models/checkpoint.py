@@ -168,8 +168,8 @@ class _Opening:
         file, card = self.file, self.card
         is_code = is_user_code(self.named or "")
         spec, module = self._identify_user_code() if is_code else self._identify()
-        told = not is_code and get_architecture(spec.architecture).read_input is not None
-        spec = self._settle(spec, told)
+        size_given = not is_code and get_architecture(spec.architecture).read_input is not None
+        spec = self._settle(spec, size_given)
         refuse_single_output(spec.num_classes)
         classes = tuple(card.get("classes") or ())
         if classes and len(classes) != spec.num_classes:
@@ -177,7 +177,7 @@ class _Opening:
         return OpenedModel(
             file.path, file.sha256, spec, self.weights.tensors, self.weights.form, file.card, classes or None,
             preprocessing_in(card, file.where), sum(values.numel() for values in module.parameters()),
-            told or bool(card.get("input_size") or self.stated.get("input_size")), file,
+            size_given or bool(card.get("input_size") or self.stated.get("input_size")), file,
         )  # fmt: skip
 
     @property
@@ -238,10 +238,10 @@ class _Opening:
         refuse_outputs(module, (spec.in_channels, *spec.input_size), f"The network of {arch}")
         return spec, module
 
-    def _settle(self, spec: ModelSpec, told: bool) -> ModelSpec:
+    def _settle(self, spec: ModelSpec, size_given: bool) -> ModelSpec:
         """Return the network that weights, card and caller agree on; raises MismatchError where they do not.
 
-        told: whether the weights give the input size.
+        size_given: whether the weights give the input size.
         """
         read, card, stated = spec, self.card, self.stated
         self._agree("num_classes", spec.num_classes, "outputs")
@@ -254,7 +254,7 @@ class _Opening:
         size = card.get("input_size") or stated.get("input_size")
         if size is not None:
             spec = dataclasses.replace(spec, input_size=(int(size[0]), int(size[1])))
-        if told and not _same_shapes(spec, read):
+        if size_given and not _same_shapes(spec, read):
             claim = f"{self.file.where} says" if card.get("input_size") or card.get("in_channels") else "not"
             raise MismatchError(
                 f"The weights are made for {_input(read)}, {claim} {_input(spec)}",

@@ -110,13 +110,13 @@ def recognise(shapes: Shapes) -> Comparison:
 
 def compare(architecture: Architecture, shapes: Shapes) -> Comparison:
     """Compare a state dict's keys and shapes with an architecture, whatever its class count and input channels."""
-    told = architecture.read_input(shapes) if architecture.read_input else None
-    channels, size = told or (3, architecture.default_size)
+    given = architecture.read_input(shapes) if architecture.read_input else None
+    channels, size = given or (3, architecture.default_size)
     template = _signature(architecture.id, channels, size)
     stem = next((key for key, shape in template.items() if len(shape) == 4), "")
     heads = (key for key, shape in template.items() if shape[:1] == (ODD_CLASSES,) and shapes.get(key))
     classes = next((shapes[key][0] for key in heads), 0)
-    if told is None and len(shapes.get(stem, ())) == 4:
+    if given is None and len(shapes.get(stem, ())) == 4:
         channels = shapes[stem][1]
     wanted = {key: tuple(classes if side == ODD_CLASSES else side for side in shape) for key, shape in template.items()}
     if stem:
@@ -140,19 +140,24 @@ def compare_exactly(wanted: Shapes, shapes: Shapes, spec: ModelSpec) -> Comparis
 
 @functools.lru_cache(maxsize=256)
 def _signature(id: str, channels: int, size: Size) -> dict[str, tuple[int, ...]]:
+    """Return keys and shapes of an architecture for ODD_CLASSES classes, so that what is as wide as these shows."""
     return signature(ModelSpec(id, ODD_CLASSES, channels, size))
 
 
 def _candidates(shapes: Shapes) -> list[Architecture]:
-    """Return the members of the families that share a key with these weights, those of the nearest size first."""
+    """Return the architectures of the families that share a key with these weights, the nearest in size first.
+
+    Size is the number of values: the right one of a family then comes first or second, and the others are not built.
+    """
     families = {family for family, keys in FAMILY_KEYS.items() if any(key in shapes for key in keys)}
     size = sum(math.prod(shape) for shape in shapes.values())
-    known = OURS.values() if families == {"small"} else architectures()
-    members = [architecture for architecture in known if architecture.family in families]
+    registered = OURS.values() if families == {"small"} else architectures()
+    members = [architecture for architecture in registered if architecture.family in families]
     return sorted(members, key=lambda architecture: abs((_published_parameters(architecture.id) or size) - size))
 
 
 def _published_parameters(id: str) -> int | None:
+    """Return how many parameters torchvision's published weights of an architecture have; None where it has none."""
     if id in ("small-cnn", "mlp"):
         return None
     from torchvision import models
@@ -212,11 +217,11 @@ def refuse_other_tasks(shapes: Shapes) -> None:
 def refuse_stated_task(stated: Mapping[str, Any], where: str) -> None:
     """Raise InputError where a card, or what stands beside a state dict, says that the model does something else."""
     for field in _STATED:
-        said = str(stated.get(field) or "").lower()
-        plain = said.replace("-", "").replace("_", "").replace(" ", "")
+        task = str(stated.get(field) or "").lower()
+        plain = task.replace("-", "").replace("_", "").replace(" ", "")
         named = next((name for word, name in _TASKS.items() if word in plain), None)
         if named is not None:
-            raise InputError(f"{where} says {field} {said!r}: this is {named}", _ONE_CLASS)
+            raise InputError(f"{where} says {field} {task!r}: this is {named}", _ONE_CLASS)
 
 
 def refuse_single_output(num_outputs: int) -> None:
@@ -247,7 +252,7 @@ def refuse_outputs(module: nn.Module, image_shape: tuple[int, int, int], name: s
 
 
 class _Watch(TorchFunctionMode):
-    """Remembers which tensors came straight out of a layer, a sigmoid or a softmax."""
+    """Notes in a forward pass which tensors came straight out of a layer, a sigmoid or a softmax."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -261,11 +266,15 @@ class _Watch(TorchFunctionMode):
         return output
 
     def maker(self, tensor: Tensor) -> str:
-        """Return what made a tensor, "" where it was something else."""
+        """Return what made a tensor: linear, conv2d, sigmoid or softmax; "" for anything else."""
         return next((kind for kind, made in reversed(self.made) if made is tensor), "")
 
 
 def _judge(output: Any, watch: _Watch, name: str) -> None:
+    """Raise InputError where what a network gave for two images is no row of logits of one head for each.
+
+    watch: what noted its pass; name: the network, in words.
+    """
     first = output[0] if isinstance(output, (list, tuple)) and output else output
     if isinstance(first, Mapping) and "boxes" in first:
         raise InputError(

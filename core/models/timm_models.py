@@ -84,16 +84,17 @@ def choose(specs: list[ModelSpec]) -> ModelSpec:
 
     Compared are the classes and settings of their layers. Raises AmbiguousModelError with what sets them apart.
     """
-    first, *others = (_layers(spec) for spec in specs)
+    first = _layers(specs[0])
     candidates: list[tuple[str, str]] = []
-    for spec, other in zip(specs[1:], others, strict=True):
-        names = dict.fromkeys([*first, *other])
-        name = next((name for name in names if first.get(name) != other.get(name)), None)
+    for spec in specs[1:]:
+        layers = _layers(spec)
+        names = dict.fromkeys([*first, *layers])
+        name = next((name for name in names if first.get(name) != layers.get(name)), None)
         if name is None:
             continue
         where = name or "the network"
-        candidates = candidates or [(specs[0].architecture, f"{where} is {_words(first.get(name), other.get(name))}")]
-        candidates.append((spec.architecture, f"{where} is {_words(other.get(name), first.get(name))}"))
+        candidates = candidates or [(specs[0].architecture, f"{where} is {_words(first.get(name), layers.get(name))}")]
+        candidates.append((spec.architecture, f"{where} is {_words(layers.get(name), first.get(name))}"))
     if not candidates:
         return specs[0]
     raise AmbiguousModelError("The weights fit several architectures that compute differently", candidates[:_SHOWN])
@@ -105,12 +106,14 @@ def published_config(id: str) -> dict[str, Any]:
 
 
 def _config(name: str) -> Any:
+    """Return timm's note of a network's published weights, by its name without a prefix; its defaults for none."""
     from timm.models import PretrainedCfg, get_pretrained_cfg
 
     return get_pretrained_cfg(name, allow_unregistered=True) or PretrainedCfg()
 
 
 def _build(name: str, num_classes: int, in_channels: int, input_size: Size) -> nn.Module:
+    """Return timm's network of this name with fresh weights, at another input size where its weights depend on that."""
     import timm
 
     config = _config(name)
@@ -121,7 +124,11 @@ def _build(name: str, num_classes: int, in_channels: int, input_size: Size) -> n
 
 
 def _read_patches(usual: Size, shapes: Shapes) -> tuple[int, Size] | None:
-    """Channels and size of a patch transformer's input, from its patches and position embeddings."""
+    """Return channels and size of a patch transformer's input, from the shapes of its weights.
+
+    The number of position embeddings gives the size: the `usual` one where that has so many patches, else a square.
+    None where the weights are no patch transformer's.
+    """
     patch, places = shapes.get("patch_embed.proj.weight"), shapes.get("pos_embed")
     if patch is None or places is None or len(patch) != 4 or len(places) != 3:
         return None
@@ -133,12 +140,15 @@ def _read_patches(usual: Size, shapes: Shapes) -> tuple[int, Size] | None:
 
 
 class _GivenUpError(Exception):
-    """Ends the construction of a network that cannot be the one looked for."""
+    """Ends the construction of a network that cannot be the one whose weights were given."""
 
 
 @contextmanager
-def _giving_up(known: set[tuple[int, ...]]) -> Iterator[None]:
-    """Raise in the constructor of a network that makes more than a few weights of shapes not among `known`."""
+def _giving_up(shapes: set[tuple[int, ...]]) -> Iterator[None]:
+    """End the construction of networks in this block at more than a few weights whose shapes are not among `shapes`.
+
+    Raises _GivenUpError out of the network's constructor: most candidates are ruled out by their first layers.
+    """
     thread, strangers = threading.get_ident(), 0
 
     def count(module: nn.Module, name: str, parameter: Any) -> None:
@@ -146,7 +156,7 @@ def _giving_up(known: set[tuple[int, ...]]) -> Iterator[None]:
         if parameter is None or threading.get_ident() != thread:  # the hook is everybody's
             return
         shape = tuple(parameter.shape)
-        if len(shape) > 1 and ODD_CLASSES not in shape and shape not in known:
+        if len(shape) > 1 and ODD_CLASSES not in shape and shape not in shapes:
             strangers += 1
             if strangers > _STRANGERS:
                 raise _GivenUpError
@@ -162,11 +172,12 @@ _Layer = tuple[str, dict[str, Any]]  # class and plain settings
 
 
 def _layers(spec: ModelSpec) -> dict[str, _Layer]:
-    """Return class and settings of each layer of a network, by its name."""
+    """Return class and settings of each layer of a network, by its name: what makes it compute as it does."""
     return {name: (type(module).__name__, _settings(module)) for name, module in build_on_meta(spec).named_modules()}
 
 
 def _settings(module: nn.Module) -> dict[str, Any]:
+    """Return a layer's plain attributes and the names of its functions, without what changes no output."""
     return {
         name: value.__name__ if callable(value) else value
         for name, value in sorted(vars(module).items())
@@ -177,7 +188,7 @@ def _settings(module: nn.Module) -> dict[str, Any]:
 
 
 def _words(layer: _Layer | None, beside: _Layer | None) -> str:
-    """Describe a layer by its class, and by the settings that it does not share with another of the same class."""
+    """Return a layer in words: its class, and the settings in which it differs from one of the same class."""
     if layer is None:
         return "not there"
     kind, settings = layer
