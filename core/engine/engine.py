@@ -34,7 +34,7 @@ from core.engine.step import Board, Diverged, Stepper, all_finite
 from core.engine.timeline import Segment, learning_rate, phase_of
 from core.errors import NonFiniteError
 from core.events import CheckpointSaved, Event, Log, PhaseChanged, Resources, RunStarted, State, StepMetrics
-from core.methods.base import Alternate, Aux, Edit, Train
+from core.methods.base import Alternate, Edit, Train
 from core.selection import mode_of
 
 DRAIN_SECONDS = 0.1
@@ -59,7 +59,6 @@ class Engine:
         self.timeline = experiment.timeline
         self.context = SetPasses(experiment, control.check)
         self.step = 0
-        self.aux: Aux = {}
         self.outcome = State.RUNNING
         self.lr_scale = 1.0
         self.elapsed = 0.0  # seconds of training and monitoring, pauses left out
@@ -116,7 +115,7 @@ class Engine:
         """Take one step, or pass over a stage that is left out."""
         segment, index = self.timeline.locate(self.step)
         if isinstance(segment.stage, Edit):
-            self._set_constants({**self.aux, **(segment.stage.edit(self.context) or {})})
+            self.context.aux |= segment.stage.edit(self.context) or {}
             self._forward.drop_front()
             self.step += 1
             return
@@ -127,10 +126,10 @@ class Engine:
                 return
         part, position = segment.turn(index)
         seed_draws(self.experiment.device, derive_seed(self.experiment.seed, "step", self.step))
-        batch = self._forward.batch(part, position, self.step, self.aux)
+        batch = self._forward.batch(part, position, self.step, self.context.aux)
         self._stepper.set_modes(part)
         out = self._forward.outputs(part, batch, index / segment.steps)
-        terms = part.loss(out, batch, self.aux, self.experiment.values)
+        terms = part.loss(out, batch, self.context.aux, self.experiment.values)
         self._lr = self.lr_scale * learning_rate(part.optimiser, self._progress(part, segment, index))
         self._stepper.take(terms["loss"], self._lr, part.optimiser.clip)
         self._board.put(self.step, part.phase, terms)
@@ -152,12 +151,13 @@ class Engine:
         if not all_finite(self._module):
             raise Diverged(self.step - 1)
         if renewed:
-            self._set_constants({**self.aux, **renewed(self.context)})
+            self.context.aux |= renewed(self.context)
         if asked and asked(self.context):
             self.step = self.timeline.total
         if ends:
-            dropped = {name for part in segment.parts for name in part.drops}
-            self._set_constants({name: value for name, value in self.aux.items() if name not in dropped})
+            for part in segment.parts:
+                for name in part.drops:
+                    self.context.aux.pop(name, None)
 
     # -- parts of a step -----------------------------------------------------------------------------------------
 
@@ -165,18 +165,14 @@ class Engine:
         """Begin a stage: its constants, and what follows from them."""
         refresh = segment.parts[0].refresh
         if refresh:
-            self._set_constants({**self.aux, **refresh(self.context)})
+            self.context.aux |= refresh(self.context)
         self._prepare(segment)
 
     def _prepare(self, segment: Segment) -> None:
         """Set up what follows from the stage and its constants alone; also used on a resume."""
-        self._stepper.enter(segment.parts[0], self.aux)
+        self._stepper.enter(segment.parts[0], self.context.aux)
         self._segment = segment
         self._forward.enter(segment)
-
-    def _set_constants(self, aux: Aux) -> None:
-        """Take constants once they are complete: one that is interrupted while it is made changes nothing."""
-        self.aux = self.context.aux = aux
 
     def _progress(self, part: Train, segment: Segment, index: int) -> float:
         """Return where the middle of a step lies on its schedule, 0..1."""
@@ -259,7 +255,7 @@ class Engine:
                 "Choose a smaller step size or a gradient clip",
             )
         self._module.load_state_dict(self._start)
-        self._set_constants({})
+        self.context.aux = {}
         self.step, self._segment, self._resumed_at = 0, None, 0
         self._forward.drop_front()  # it belongs to other weights
         yield Log(
@@ -290,7 +286,7 @@ class Engine:
             "step": self.step,
             "weights": _copied(self._module.state_dict()),
             **self._stepper.state(inside=inside),
-            "aux": _copied(self.aux),
+            "aux": _copied(self.context.aux),
             "lr_scale": self.lr_scale,
             "elapsed": self.elapsed,
             "samples_seen": self.samples_seen,
@@ -312,7 +308,7 @@ class Engine:
         if "counted" in state:
             self._forward.restore(state["counted"])
         self.monitor.spent = state["monitor_spent"]
-        self._set_constants({name: value.to(self.experiment.device) for name, value in state["aux"].items()})
+        self.context.aux = {name: value.to(self.experiment.device) for name, value in state["aux"].items()}
         self._resumed_at = self.step
         if state["optimiser"] is not None:
             self._prepare(self.timeline.locate(self.step)[0])

@@ -142,11 +142,11 @@ def test_ending_wakes_a_paused_run(action):
 def test_a_long_refresh_can_be_interrupted_and_leaves_the_step_as_it_was():
     control = Control()
     engine = make_engine(make_experiment("muda", batch=8), control)
-    engine.aux = {"before": torch.zeros(1)}
+    engine.context.aux = {"before": torch.zeros(1)}
     control.stop()
     with pytest.raises(Interrupted):
         engine.advance()
-    assert engine.step == 0 and list(engine.aux) == ["before"]
+    assert engine.step == 0 and list(engine.context.aux) == ["before"]
 
 
 def test_masked_weights_stay_bit_identical_under_decay_and_momentum():
@@ -163,7 +163,7 @@ def test_masked_weights_stay_bit_identical_under_decay_and_momentum():
     run_to_end(engine)
     moved = 0
     for name, parameter in experiment.model.module.named_parameters():
-        mask = engine.aux[f"mask/{name}"]
+        mask = engine.context.aux[f"mask/{name}"]
         assert torch.equal(parameter.detach()[~mask], before[name][~mask]), name
         moved += int((parameter.detach()[mask] != before[name][mask]).sum())
     assert moved > 100

@@ -56,7 +56,7 @@ def take_the_constants_anew_on_a_resume(patch):
     def restore(self, state):
         real(self, state)
         if self._segment is not None and self._segment.parts[0].refresh:
-            self.aux = self._segment.parts[0].refresh(self.context)
+            self.context.aux = self._segment.parts[0].refresh(self.context)
 
     patch.setattr(Engine, "restore", restore)
 

@@ -186,7 +186,8 @@ def test_snapshots_take_what_the_method_says_they_do():
     engine = make_engine(experiment)
     most = 0
     while engine.step < engine.timeline.total:
-        most = max(most, sum(value.nbytes for name, value in engine.aux.items() if name.startswith("snapshot/")))
+        constants = engine.context.aux.items()
+        most = max(most, sum(value.nbytes for name, value in constants if name.startswith("snapshot/")))
         engine.advance()
     parameters = sum(p.nbytes for p in experiment.model.module.parameters())
     state = sum(value.nbytes for value in weights(experiment.model.module).values())

@@ -130,6 +130,6 @@ def test_noise_is_kept_no_longer_than_a_stage_needs_it():
     impair, repair = engine.timeline.segments
     while engine.step < repair.first:
         engine.advance()
-        assert ("noise" in engine.aux) is (engine.step < impair.last)
+        assert ("noise" in engine.context.aux) is (engine.step < impair.last)
     engine.advance()
-    assert engine.aux == engine.state()["aux"] == {}
+    assert engine.context.aux == engine.state()["aux"] == {}
