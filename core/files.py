@@ -11,7 +11,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -122,6 +122,15 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path} is not valid JSON: {error}") from error
 
 
+def json_lines(data: bytes) -> list[dict[str, Any]]:
+    """Return the objects in a piece of a file of JSON lines; lines that are none are skipped."""
+    objects = []
+    for line in data.split(b"\n"):
+        with suppress(ValueError):  # an empty or damaged line
+            objects.append(loads(line))
+    return [line for line in objects if isinstance(line, dict)]
+
+
 def convert(data: Any, kind: type[Kind], where: str) -> Kind:
     """Return plain data as a declared structure (msgspec's strict rules; unknown fields are ignored).
 
@@ -173,6 +182,17 @@ def dumps_pretty(value: Any) -> bytes:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented strict JSON, atomically."""
     write_atomic(path, dumps_pretty(value))
+
+
+def end_last_line(path: Path) -> None:
+    """Cut off a last line that a killed process left unfinished, so that what is appended starts a line of its own."""
+    if not path.is_file():
+        return
+    data = path.read_bytes()
+    end = data.rfind(b"\n") + 1
+    if end < len(data):
+        with path.open("r+b") as file:
+            file.truncate(end)
 
 
 def write_atomic(path: Path, data: bytes) -> None:

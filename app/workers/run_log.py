@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.events import Event, from_dict
-from core.runs.folder import EVENTS, RunFolder, Status, effective, event_lines
+from core.files import json_lines
+from core.runs.folder import EVENTS, RunFolder, Status, effective
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def _read(folder: RunFolder, offset: int) -> tuple[list[dict[str, Any]], int]:
         file.seek(offset)
         data = file.read()
     end = data.rfind(b"\n") + 1  # a last line without its end is still being written
-    return event_lines(data[:end]), offset + end
+    return json_lines(data[:end]), offset + end
 
 
 def _typed(events: list[dict[str, Any]]) -> list[Event]:

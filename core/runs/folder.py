@@ -16,7 +16,7 @@ import filelock
 from core import job as jobs
 from core.errors import InputError, MismatchError, NotFoundError
 from core.events import ACTIVE, State
-from core.files import CARD_NAME, WEIGHTS_NAME, convert, file_sha256, loads, read_json, write_json
+from core.files import CARD_NAME, WEIGHTS_NAME, convert, file_sha256, json_lines, read_json, write_json
 from core.job import Job
 
 JOB, FORGET, EVENTS, STATUS = "job.json", "forget.csv", "events.jsonl", "status.json"
@@ -144,7 +144,7 @@ class RunFolder:
         path = self.file(EVENTS)
         if not path.is_file():
             return []
-        return event_lines(path.read_bytes())
+        return json_lines(path.read_bytes())
 
     def report(self) -> dict[str, Any] | None:
         """Return report.json, or None where there is none yet."""
@@ -236,15 +236,6 @@ class RunFolder:
             return convert(read_json(self.file(STATUS)), Status, STATUS)
         except InputError:
             return Status(State.INTERRUPTED.value, 0, 0.0)
-
-
-def event_lines(data: bytes) -> list[dict[str, Any]]:
-    """Return the events in a piece of events.jsonl; lines that are no event are skipped."""
-    events = []
-    for line in data.split(b"\n"):
-        with suppress(ValueError):  # an empty or damaged line
-            events.append(loads(line))
-    return [event for event in events if isinstance(event, dict)]
 
 
 def effective(events: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ import torch
 
 from core.errors import MismatchError, RunError
 from core.events import CheckpointSaved, Event, PhaseChanged, Progress, RunFailed, RunFinished, RunStarted, State
-from core.files import check_schema, dumps, replacing
+from core.files import check_schema, dumps, end_last_line, replacing
 from core.runs.folder import CHECKPOINTS, EVENTS, RunFolder, Status
 
 HEARTBEAT_SECONDS = 1.0
@@ -30,7 +30,7 @@ class Recorder:
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         path = folder.file(EVENTS)
-        _end_last_line(path)
+        end_last_line(path)
         self._file: IO[bytes] = path.open("ab")
         self._status = Status(State.PREPARING.value, os.getpid(), time.time())
         self._write_status()
@@ -81,17 +81,6 @@ class Recorder:
         """Write the status with the time of now."""
         self._status = replace(self._status, heartbeat=time.time())
         self._folder.write_status(self._status)
-
-
-def _end_last_line(path: Path) -> None:
-    """Cut off a last line that a killed process left unfinished, so that what is appended starts a line of its own."""
-    if not path.is_file():
-        return
-    data = path.read_bytes()
-    end = data.rfind(b"\n") + 1
-    if end < len(data):
-        with path.open("r+b") as file:
-            file.truncate(end)
 
 
 def save_checkpoint(folder: RunFolder, state: dict[str, Any]) -> tuple[str, int]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.files import dumps, loads, read_json, write_atomic
+from core.files import dumps, end_last_line, json_lines, read_json, write_atomic
 from core.verify.verdict import verdict_rows
 
 SUITE_VERSION = 5
@@ -66,7 +66,7 @@ class MeasureLog:
         """  # noqa: D205
         self._path, self._context, self._shared, self._only_kept = path, context, shared, only_kept
         self._kept: dict[str, Measured] = {}
-        for record in _records(path):
+        for record in json_lines(path.read_bytes()) if path.is_file() else ():
             if record.get("suite") == SUITE_VERSION and isinstance(record.get("values"), dict):
                 self._kept[str(record.get("key"))] = Measured(record["values"], record.get("samples") or {})
 
@@ -106,12 +106,8 @@ class MeasureLog:
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
     def _append(self, record: dict[str, Any]) -> None:
-        if not self._path.exists():
-            self._path.touch()
-        data = self._path.read_bytes()[-1:]
+        end_last_line(self._path)
         with self._path.open("ab") as file:
-            if data not in (b"", b"\n"):
-                file.write(b"\n")  # a line that a killed process left unfinished stays alone, and is skipped
             file.write(dumps(record) + b"\n")
 
 
@@ -130,20 +126,6 @@ def _share(path: Path | None, record: dict[str, Any]) -> None:
     if path is not None:
         with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not results
             write_atomic(path, dumps(record))
-
-
-def _records(path: Path) -> list[dict[str, Any]]:
-    if not path.is_file():
-        return []
-    records = []
-    for line in path.read_bytes().split(b"\n"):
-        try:
-            record = loads(line) if line else None
-        except ValueError:
-            continue
-        if isinstance(record, dict):
-            records.append(record)
-    return records
 
 
 def partial_report(report: Mapping[str, Any], taken: Mapping[str, Mapping[str, Any]], suite: str) -> dict[str, Any]:
