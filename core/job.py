@@ -58,6 +58,10 @@ class ForgetPart:
     sha256: str = ""  # of the packed mask
     weights_sha256: str = ""  # of the samples' weights; empty where all count the same
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return kind, classes by name and number of images, as model cards and documents state them."""
+        return {"mode": self.mode, "classes": list(self.class_names), "count": self.count}
+
 
 @dataclass(frozen=True, kw_only=True)
 class TuningPart:

@@ -377,7 +377,7 @@ def result_document(folder: RunFolder) -> dict[str, Any]:
         "preset": job.preset,
         "tuning": job.tuning,
         "chain": job.requests,
-        "forget": {"mode": job.forget.mode, "classes": job.forget.class_names, "count": job.forget.count},
+        "forget": job.forget.as_dict(),
         "files": {name: str(folder.file(file)) for name, file in FILES.items() if folder.file(file).is_file()},
     }
     if report:

@@ -39,7 +39,7 @@ def describe_run(folder: RunFolder) -> dict[str, Any]:
         "preset": job.preset,
         "architecture": job.model.architecture,
         "data": job.data.spec,
-        "forget": {"mode": job.forget.mode, "classes": list(job.forget.class_names), "count": job.forget.count},
+        "forget": job.forget.as_dict(),
         "forget_text": job.forget_text,
         "chain": [asdict(request) for request in job.requests],
         "step": status.step,

@@ -181,7 +181,7 @@ class Result:
             "method": job.method,
             "seed": job.seed,
             "job_sha256": folder.job_sha256(),
-            "forgotten": {"mode": job.forget.mode, "classes": list(job.forget.class_names), "count": job.forget.count},
+            "forgotten": job.forget.as_dict(),
             "measures": summary(measures),
             "cost": self.cost,
             "files": _hashes(folder, (MODEL, MODEL_PT)),
