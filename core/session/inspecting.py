@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
 Kind = Literal["run", "runs", "model", "dataset", "report", "forget list", "batch"]
 
-LIST_SUFFIXES = frozenset((".csv", ".tsv", ".txt", ".list", ".lst"))
-BATCH_SUFFIX = ".toml"
+_KINDS_BY_NAME: dict[str, Kind] = {JOB: "run", REPORT_JSON: "report", REPORT_HTML: "report"}
+_KINDS_BY_ENDING: dict[str, Kind] = {
+    **dict.fromkeys(SUFFIXES, "model"), **dict.fromkeys((".npz", ".tar"), "dataset"), ".toml": "batch",
+    **dict.fromkeys((".txt", ".list", ".lst"), "forget list"),
+}  # fmt: skip
 _MODEL, _SAVED = "model.safetensors", "dataset_info.json"
 _ENTRIES = 200  # looked at in a folder before it is taken for none of ours
 _NAMES_SHOWN = 12
@@ -54,31 +57,22 @@ def kind_of(path: Path) -> Kind | None:
 
     Only a table (CSV, TSV) loads more: its first line is read by the code that opens such data.
     """
+    suffix = ending(path)
     try:
         if path.is_dir():
             return _kind_of_folder(path)
         if not path.is_file():
             return None
+        if suffix == ".bin":
+            with path.open("rb") as file:
+                return "model" if file.read(2) in (b"PK", b"\x80\x02") else None
     except OSError:
         return None
-    suffix = ending(path)
-    if path.name == JOB:
-        return "run"
-    if path.name in (REPORT_JSON, REPORT_HTML):
-        return "report"
-    if suffix == ".bin":
-        return "model" if _first_bytes(path, 2) in (b"PK", b"\x80\x02") else None
-    if suffix in SUFFIXES:
-        return "model"
-    if suffix in (".npz", ".tar"):
-        return "dataset"
-    if suffix == BATCH_SUFFIX:
-        return "batch"
     if suffix in (".csv", ".tsv"):
         from core.data.table import find_table
 
         return "forget list" if find_table(path) is None else "dataset"
-    return "forget list" if suffix in LIST_SUFFIXES else None
+    return _KINDS_BY_NAME.get(path.name) or _KINDS_BY_ENDING.get(suffix)
 
 
 def describe(path: Path) -> Description | None:
@@ -142,14 +136,6 @@ def _kind_of_folder(path: Path) -> Kind | None:
         dataset |= entry.is_dir() and not entry.name.startswith(".")
         dataset |= "ubyte" in entry.name or entry.name == _SAVED or ending(entry) == ".tar"
     return "dataset" if dataset else None
-
-
-def _first_bytes(path: Path, number: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(number)
-    except OSError:
-        return b""
 
 
 def _missing(path: Path, text: str) -> NotFoundError:
