@@ -24,6 +24,7 @@ from core.models.architectures import Size
 from core.models.tap import main_logits
 from core.models.weights import CheckpointForm, read_weights, type_name
 
+PLAIN = CheckpointForm("pt")  # a bare state dict with the network's own keys and types
 _CHUNK = 64  # images in one pass of the comparison
 
 
@@ -64,11 +65,6 @@ def write_safetensors(path: Path, state_dict: Mapping[str, Tensor], metadata: Ma
     write_same(path, state_dict, CheckpointForm("safetensors", metadata={"format": "pt", **metadata}))
 
 
-def write_pt(path: Path, state_dict: Mapping[str, Tensor]) -> None:
-    """Write a bare state dict as a .pt file; raises InputError where that cannot be written."""
-    write_same(path, state_dict, CheckpointForm("pt"))
-
-
 def export_onnx(path: Path, module: nn.Module, input_size: Size, in_channels: int) -> None:
     """Write an ONNX file that holds all weights: `images: (batch, c, h, w)` to `logits: (batch, K)`, any batch size.
 
@@ -102,14 +98,14 @@ def export_pt2(path: Path, module: nn.Module, input_size: Size, in_channels: int
 
 
 def compare_export(
-    path: Path, format: str, module: nn.Module, images: Tensor, form: CheckpointForm | None = None
+    path: Path, format: str, module: nn.Module, images: Tensor, form: CheckpointForm = PLAIN
 ) -> ExportCheck:
     """Read an exported file back and compare its logits with the network's, its keys with the file that came in.
 
-    `format` is one of EXPORT_FORMATS; `images: (n, c, h, w) float32`. Without `form` keys and types are compared with
-    the network's too. Raises InputError where the file does not load.
+    `format` is one of EXPORT_FORMATS; `images: (n, c, h, w) float32`. Where `form` states no types, keys and types are
+    compared with the network's. Raises InputError where the file does not load.
     """
-    prefix, network = form.prefix if form else "", _on_cpu(module)
+    prefix, network = form.prefix, _on_cpu(module)
     ours, written = logits_of(network, images), None
     if format == "onnx":
         again = _run_onnx(path, images)
@@ -129,7 +125,7 @@ def compare_export(
     if written is None:
         return ExportCheck(0, True, difference)
     wanted = _types({prefix + key: value for key, value in module.state_dict().items()})
-    if form is not None and form.dtypes:
+    if form.dtypes:
         wanted = {prefix + key: (name, wanted[prefix + key][1]) for key, name in form.dtypes.items()}
     return ExportCheck(len(written), written == wanted, difference)
 

@@ -25,12 +25,11 @@ from core.job import Job
 from core.models.card import SCHEMA_VERSION, card_to_metadata, find_card
 from core.models.checkpoint import OpenedModel, read_model
 from core.models.formats import (
+    PLAIN,
     compare_export,
     export_onnx,
     export_pt2,
     logits_of,
-    write_pt,
-    write_safetensors,
     write_same,
 )
 from core.models.weights import CheckpointForm
@@ -104,8 +103,7 @@ def export(
         hint = did_you_mean(format, EXPORT_FORMATS, count=1) or f"Use {', '.join(EXPORT_FORMATS)}"
         raise UsageError(f"There is no format {format!r}", hint)
     origin = open_source(source, bench, arch)
-    form = origin.form if format == "same" else None
-    written = origin.format_again if form else format
+    written, form = _written_as(origin, format)
     _check_name(format, written, out)
     card = out.with_suffix(".json") if with_card else None
     copies = _copies(origin, out, {"report": with_report, "forget list": with_forget_list})
@@ -144,8 +142,8 @@ def read_back_run(folder: RunFolder, name: str, bench: Bench | None = None) -> E
     """
     bench = bench or Bench()
     origin = open_source(folder.path, bench)
-    format, form = ("pt", origin.form) if name == MODEL_PT else ("safetensors", None)
-    return _read_back(origin, format, form, folder.file(name), *sample_images(origin, bench))
+    written, form = ("pt", origin.form) if name == MODEL_PT else ("safetensors", PLAIN)
+    return _read_back(origin, written, form, folder.file(name), *sample_images(origin, bench))
 
 
 # --- where to ------------------------------------------------------------------------------------------------------
@@ -219,31 +217,38 @@ def _same_file(first: Path, second: Path) -> bool:
 # --- writing -------------------------------------------------------------------------------------------------------
 
 
-def _write(source: Source, format: str, form: CheckpointForm | None, path: Path) -> None:
-    """Write the model; `form`: that of the file that came in, where the file is to be like it."""
-    spec, state = source.model.spec, source.module.state_dict()
-    if format == "onnx":
-        export_onnx(path, source.module, spec.input_size, spec.in_channels)
-    elif format == "pt2":
-        export_pt2(path, source.module, spec.input_size, spec.in_channels)
-    elif form is not None:
-        write_same(path, state, form)
-    elif format == "safetensors":
-        write_safetensors(path, state, card_to_metadata(base_card(source)))
+def _written_as(source: Source, format: str) -> tuple[str, CheckpointForm]:
+    """Return the format that is written where `format` is asked for, and the keys, types and wrapper of weights in it.
+
+    A traced program cannot be given back changed, so its weights are. Safetensors carry the card.
+    """
+    came_in = source.form
+    if format == "same" and came_in.format != "pt2":
+        return "safetensors" if came_in.format == "safetensors" else "pt", came_in
+    if format == "safetensors":
+        metadata = {"format": "pt", **card_to_metadata(base_card(source))}
+        return format, CheckpointForm("safetensors", metadata=metadata)
+    return "pt2" if format == "same" else format, PLAIN
+
+
+def _write(source: Source, format: str, form: CheckpointForm, path: Path) -> None:
+    spec = source.model.spec
+    if format in _WEIGHTS:
+        write_same(path, source.module.state_dict(), form)
     else:
-        write_pt(path, state)
+        write_program = export_onnx if format == "onnx" else export_pt2
+        write_program(path, source.module, spec.input_size, spec.in_channels)
 
 
 def _read_back(
-    source: Source, format: str, form: CheckpointForm | None, path: Path, images: torch.Tensor, random_samples: bool
+    source: Source, format: str, form: CheckpointForm, path: Path, images: torch.Tensor, random_samples: bool
 ) -> ExportResult:
     """Read a file again and compare it with the network, rounded to the file's types where they are coarser.
 
-    `form`: that of the file that came in, where weights were written like it. Raises RunError where keys, types or
+    `form`: what its weights were written like. Raises RunError where keys, types or
     shapes differ, or outputs by more than EXACT or APPROXIMATE.
     """
-    form = form if format in _WEIGHTS else None
-    module, notes = (source.module, ()) if form is None else _rounded(source, form, images)
+    module, notes = _rounded(source, form, images)
     checked = compare_export(path, format, module, images, form)
     scale = max(1.0, float(logits_of(module, images).abs().max()))
     allowed = (EXACT if format in _WEIGHTS else APPROXIMATE) * scale
@@ -317,11 +322,6 @@ class Source:
     form: CheckpointForm
     folder: RunFolder | None = None
     job: Job | None = None
-
-    @property
-    def format_again(self) -> str:
-        """The format of the file that came in; of a traced program, which cannot be given back changed, "pt"."""
-        return "pt" if self.form.format == "torchscript" else self.form.format
 
     @property
     def unlearning(self) -> RunFolder | None:

@@ -6,7 +6,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from core.errors import InputError
-from core.models.formats import compare_export, export_onnx, export_pt2, write_pt, write_safetensors, write_same
+from core.models.formats import PLAIN, compare_export, export_onnx, export_pt2, write_safetensors, write_same
 from tests.core.models.opened import open_model
 
 
@@ -116,7 +116,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, make_mode
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(InputError, match="cannot be written: No space left on device"):
-        write_pt(target, make_model().state_dict())
+        write_same(target, make_model().state_dict(), PLAIN)
     assert target.read_bytes() == b"old"
     assert names(tmp_path) == ["out.pt"]
 
@@ -141,7 +141,7 @@ def test_a_full_disk_is_an_error_and_leaves_the_old_file(tmp_path, name):
         if name.endswith("pt2"):
             export_pt2(target, module, (8, 8), 1)
         elif name.endswith("pt"):
-            write_pt(target, module.state_dict())
+            write_same(target, module.state_dict(), PLAIN)
         else:
             write_safetensors(target, module.state_dict(), {})
     assert target.read_bytes() == b"old" and names(tmp_path) == [name]
@@ -150,11 +150,11 @@ def test_a_full_disk_is_an_error_and_leaves_the_old_file(tmp_path, name):
 def test_folders_that_cannot_be_made_are_an_error(tmp_path, make_model):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
-        write_pt(tmp_path / "file" / "out.pt", make_model().state_dict())
+        write_same(tmp_path / "file" / "out.pt", make_model().state_dict(), PLAIN)
 
 
 def test_files_are_readable_by_others_as_usual(tmp_path, make_model):
-    write_pt(tmp_path / "new" / "out.pt", make_model().state_dict())
+    write_same(tmp_path / "new" / "out.pt", make_model().state_dict(), PLAIN)
     (tmp_path / "plain").write_text("")
     assert (tmp_path / "new" / "out.pt").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
@@ -169,7 +169,7 @@ def test_files_are_readable_by_others_as_usual(tmp_path, make_model):
 )
 def test_comparison_sees_what_differs(tmp_path, make_model, change, same_form, difference):
     module = make_model()
-    write_pt(tmp_path / "out.pt", change(module.state_dict()))
+    write_same(tmp_path / "out.pt", change(module.state_dict()), PLAIN)
     check = compare_export(tmp_path / "out.pt", "pt", module, torch.rand(4, 1, 8, 8))
     assert check.same_form is same_form
     if difference is not None:
@@ -177,7 +177,7 @@ def test_comparison_sees_what_differs(tmp_path, make_model, change, same_form, d
 
 
 def test_comparison_refuses_a_file_of_another_network(tmp_path, make_model):
-    write_pt(tmp_path / "out.pt", make_model("mlp").state_dict())
+    write_same(tmp_path / "out.pt", make_model("mlp").state_dict(), PLAIN)
     with pytest.raises(InputError, match="its weights do not load"):
         compare_export(tmp_path / "out.pt", "pt", make_model(), torch.rand(2, 1, 8, 8))
 
@@ -185,7 +185,7 @@ def test_comparison_refuses_a_file_of_another_network(tmp_path, make_model):
 def test_comparison_leaves_the_network_in_its_mode(tmp_path, make_model):
     module = make_model().train()
     before = {key: value.clone() for key, value in module.state_dict().items()}
-    write_pt(tmp_path / "out.pt", module.state_dict())
+    write_same(tmp_path / "out.pt", module.state_dict(), PLAIN)
     assert compare_export(tmp_path / "out.pt", "pt", module, torch.rand(70, 1, 8, 8)).largest_difference == 0
     assert module.training
     assert all(torch.equal(before[key], value) for key, value in module.state_dict().items())

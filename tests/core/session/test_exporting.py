@@ -196,13 +196,13 @@ def test_a_run_in_another_format_takes_its_card_along(run, tmp_path):
 
 
 def test_a_file_that_reads_back_differently_is_not_kept(run, tmp_path, monkeypatch):
-    write = exporting.write_pt
+    write = exporting.write_same
 
     def wrong(path, state, *rest, **more):
         state = {**state, "hidden.bias": state["hidden.bias"] + 0.5}
         write(path, state, *rest, **more)
 
-    monkeypatch.setattr(exporting, "write_pt", wrong)
+    monkeypatch.setattr(exporting, "write_same", wrong)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(RunError, match="differs in what it says of the same images"):
         export(run.path, "pt", tmp_path / "a.pt")
@@ -211,9 +211,10 @@ def test_a_file_that_reads_back_differently_is_not_kept(run, tmp_path, monkeypat
 
 @pytest.mark.parametrize("dropped", ["head.bias", "hidden.weight"])
 def test_a_file_that_lacks_a_key_is_not_kept(run, tmp_path, monkeypatch, dropped):
-    write = exporting.write_pt
+    write = exporting.write_same
     monkeypatch.setattr(
-        exporting, "write_pt", lambda path, state: write(path, {k: v for k, v in state.items() if k != dropped})
+        exporting, "write_same",
+        lambda path, state, form: write(path, {k: v for k, v in state.items() if k != dropped}, form),
     )
     with pytest.raises((InputError, RunError)):
         export(run.path, "pt", tmp_path / "a.pt")
