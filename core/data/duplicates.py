@@ -150,26 +150,19 @@ def find_duplicates(
     if not len(forget_ids) or not len(retain_ids):
         nothing = np.zeros(0, np.int64)
         return Duplicates(nothing, nothing, np.zeros(0, bool), np.zeros(0, np.float32))
-    same_kept, same_forgotten = _exact(hashed.digests, forget_ids, retain_ids)
+    same = _same_pixels(hashed.digests, forget_ids, retain_ids)
     pairs, complete = _by_hash(images, hashed.hashes, forget_ids, retain_ids, tick)
     if near is not None:
         pairs = np.concatenate([pairs, np.column_stack([*near, np.full(len(near[0]), RADIUS)])])
-    pairs = _nearest(pairs[~np.isin(pairs[:, 0], same_kept)])
-    complete = complete and len(pairs) <= MOST_COMPARED
-    pairs = pairs[:MOST_COMPARED]
-    agreement, good = _compare(images, pairs[:, 0], pairs[:, 1], tick)
-    pairs, agreement = pairs[good], agreement[good]
-    order = np.lexsort((pairs[:, 0], -agreement))
-    _, first = np.unique(pairs[order, 0], return_index=True)  # the best forget image of each kept one
-    order = order[np.sort(first)]
-    exact = np.arange(len(same_kept) + len(order)) < len(same_kept)
-    return Duplicates(
-        np.concatenate([same_kept, pairs[order, 0]]),
-        np.concatenate([same_forgotten, pairs[order, 1]]),
-        exact,
-        np.concatenate([np.ones(len(same_kept), np.float32), agreement[order]]),
-        complete,
-    )
+    pairs = _nearest(pairs[~np.isin(pairs[:, 0], same[:, 0])])
+    pairs, agreement, all_compared = _compare(images, pairs[:, :2], tick)
+    kept, forgotten = np.concatenate([same, pairs]).T
+    exact = np.arange(len(kept)) < len(same)
+    agreement = np.concatenate([np.ones(len(same), np.float32), agreement])
+    order = np.lexsort((kept, -agreement, ~exact))
+    _, first = np.unique(kept[order], return_index=True)
+    best = order[np.sort(first)]  # forget image of each kept one
+    return Duplicates(kept[best], forgotten[best], exact[best], agreement[best], complete and all_compared)
 
 
 def find_twins(images: Any, hashed: ImageHashes | None = None, *, tick: Tell = untold) -> Twins:
@@ -186,24 +179,22 @@ def find_twins(images: Any, hashed: ImageHashes | None = None, *, tick: Tell = u
     if not count:
         return Twins(np.zeros(0, np.int64))
     _, first, copy = np.unique(hashed.digests, return_index=True, return_inverse=True)
-    left, right, complete = _twin_candidates(hashed.hashes[first], tick)
-    complete = complete and len(left) <= MOST_COMPARED
-    left, right = first[left[:MOST_COMPARED]], first[right[:MOST_COMPARED]]
-    _, same = _compare(images, left, right, tick)
-    starts = np.concatenate([np.arange(count), left[same]])  # each image is joined with the first of the same pixels
-    ends = np.concatenate([first[copy.ravel()], right[same]])
+    pairs, complete = _twin_candidates(hashed.hashes[first], tick)
+    pairs, _, all_compared = _compare(images, first[pairs], tick)
+    same = np.column_stack([np.arange(count), first[copy.ravel()]])  # each image, and the first of the same pixels
+    starts, ends = np.concatenate([same, pairs]).T
     links = coo_array((np.ones(len(starts), bool), (starts, ends)), shape=(count, count))
     group = connected_components(links, directed=False)[1]
     _, lead, sizes = np.unique(group, return_index=True, return_counts=True)
-    return Twins(np.where(sizes[group] > 1, lead[group], LONE), complete)
+    return Twins(np.where(sizes[group] > 1, lead[group], LONE), complete and all_compared)
 
 
-def _exact(digests: np.ndarray, forget_ids: np.ndarray, retain_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return kept images with exactly the pixels of a forget image, and that forget image: (m,) each."""
+def _same_pixels(digests: np.ndarray, forget_ids: np.ndarray, retain_ids: np.ndarray) -> np.ndarray:
+    """Return kept images with exactly the pixels of a forget image, and that forget image: (m, 2)."""
     wanted, first = np.unique(digests[forget_ids], return_index=True)
     place = np.minimum(np.searchsorted(wanted, digests[retain_ids]), len(wanted) - 1)
     same = wanted[place] == digests[retain_ids]
-    return retain_ids[same], forget_ids[first[place[same]]]
+    return np.column_stack([retain_ids[same], forget_ids[first[place[same]]]])
 
 
 def _by_hash(
@@ -215,9 +206,8 @@ def _by_hash(
     query, code, distance, complete = near_pairs(codes, queries, tick=tick)
     # Nearest forget images of each hash first, at most LOOKS of them; then all images that have the hash.
     order = np.lexsort((distance, code))
+    order = order[_rank(code[order]) < 4 * LOOKS]  # crops of one forget image may all match
     query, code, distance = query[order], code[order], distance[order]
-    few = _rank(code) < 4 * LOOKS  # crops of one forget image may all match
-    query, code, distance = query[few], code[few], distance[few]
     members = np.argsort(group, kind="stable")
     starts = np.searchsorted(group[members], np.arange(len(codes) + 1))
     sizes = (starts[1:] - starts[:-1])[code]
@@ -243,9 +233,8 @@ def _queries(images: Any, forget_ids: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 def _nearest(pairs: np.ndarray) -> np.ndarray:
     """Drop repeated pairs (p, 3) and keep the LOOKS nearest of each kept image; nearest first over all."""
-    pairs = pairs[np.argsort(pairs[:, 2], kind="stable")]
-    _, first = np.unique(pairs[:, 0] * (pairs[:, 1].max(initial=0) + 1) + pairs[:, 1], return_index=True)
-    pairs = pairs[first]
+    pairs = pairs[np.lexsort(pairs.T[::-1])]  # by kept image, forget image, bits
+    pairs = pairs[np.diff(pairs[:, :2], axis=0, prepend=-1).any(1)]
     pairs = pairs[np.lexsort((pairs[:, 2], pairs[:, 0]))]
     pairs = pairs[_rank(pairs[:, 0]) < LOOKS]
     return pairs[np.argsort(pairs[:, 2], kind="stable")]
@@ -257,35 +246,36 @@ def _rank(values: np.ndarray) -> np.ndarray:
     return rank
 
 
-def _twin_candidates(hashes: np.ndarray, tick: Tell) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Return pairs of positions (p,) with near hashes, nearest first, each once; and whether all were found.
+def _twin_candidates(hashes: np.ndarray, tick: Tell) -> tuple[np.ndarray, bool]:
+    """Return pairs of positions (p, 2) with near hashes, nearest first, each once; and whether all were found.
 
     Images with equal hashes are compared with their successor, and their first with images of other hashes.
     """
     order = np.argsort(hashes, kind="stable")
-    equal = hashes[order[1:]] == hashes[order[:-1]]
+    equal = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]])
     codes, lead = np.unique(hashes, return_index=True)
     left, right, distance, complete = near_pairs(codes, codes, tick=tick)
-    once = left < right
-    left, right, distance = left[once], right[once], distance[once]
-    nearest = np.argsort(distance, kind="stable")
-    return (
-        np.concatenate([order[:-1][equal], lead[left[nearest]]]),
-        np.concatenate([order[1:][equal], lead[right[nearest]]]),
-        complete,
-    )
+    once = np.flatnonzero(left < right)
+    nearest = once[np.argsort(distance[once], kind="stable")]
+    successors = np.column_stack([order[equal], order[equal + 1]])
+    return np.concatenate([successors, lead[np.column_stack([left[nearest], right[nearest]])]]), complete
 
 
-def _compare(images: Any, left: np.ndarray, right: np.ndarray, tick: Tell) -> tuple[np.ndarray, np.ndarray]:
-    """Compare the pixels of pairs: agreement (p,) float32, and which show the same picture (p,) bool."""
-    agreement = np.zeros(len(left), np.float32)
-    for start in range(0, len(left), CHUNK):
-        tick("Comparing images", start, len(left))
+def _compare(images: Any, pairs: np.ndarray, tick: Tell) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Compare the pixels of pairs (p, 2), at most MOST_COMPARED of them.
+
+    Returns those that show the same picture (m, 2), how well they agree (m,) float32, and whether all were compared.
+    """
+    compared = pairs[:MOST_COMPARED]
+    agreement = np.zeros(len(compared), np.float32)
+    for start in range(0, len(compared), CHUNK):
+        tick("Comparing images", start, len(compared))
         part = slice(start, start + CHUNK)
-        squares = (grey_squares(np.asarray(images[ids[part]])) for ids in (left, right))
-        agreement[part] = best_agreement(*squares)
-    tiny = len(left) > 0 and min(np.shape(images[:1])[1:3]) < TINY
-    return agreement, agreement >= (SAME_EDGES_TINY if tiny else SAME_EDGES)
+        left, right = (grey_squares(np.asarray(images[ids])) for ids in compared[part].T)
+        agreement[part] = best_agreement(left, right)
+    tiny = len(compared) > 0 and min(np.shape(images[:1])[1:3]) < TINY
+    same = agreement >= (SAME_EDGES_TINY if tiny else SAME_EDGES)
+    return compared[same], agreement[same], len(compared) == len(pairs)
 
 
 def best_agreement(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ What is downloaded is checked against the published checksums, and in place whol
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import os
 import re
@@ -70,9 +69,7 @@ class DatasetSource:
     # Relative to a data root, in the order they are looked at; none: the data set is built in.
     folders: tuple[str, ...] = field(default=(), repr=False)
     files: tuple[str, ...] = field(default=(), repr=False)
-    read: Callable[[DatasetSource, Path, Tell], Loaded] = field(
-        default=lambda source, folder, report: load_digits(), repr=False
-    )
+    read: Callable[[DatasetSource, Path, Tell], Loaded] | None = field(default=None, repr=False)
     torchvision: str = ""  # its class there, which knows where the files are and their checksums
     names: tuple[str, ...] = field(default=(), repr=False)  # of the classes, where the files hold none
 
@@ -124,8 +121,8 @@ def load_named(source: DatasetSource, data_root: Path | str | None, report: Tell
 
     Raises NotFoundError naming the folders and files where it is neither found nor fetched.
     """
-    if not source.folders:
-        return source.read(source, Path(), report)
+    if source.read is None:
+        return load_digits()
     folder = source.find(data_root)
     why, cause = "", None
     if folder is None and source.torchvision:
@@ -168,10 +165,13 @@ def fetch(files: tuple[RemoteFile, ...], folder: Path, what: str, report: Tell) 
 
 
 def _fetch_one(file: RemoteFile, target: Path, what: str, report: Tell) -> None:
+    from torchvision.datasets.utils import check_md5
+
     problem = "no address is known"
     for url in file.urls:
         try:
-            if _stream(url, target, what, report) == file.md5:
+            _stream(url, target, what, report)
+            if check_md5(target, file.md5):
                 return
             problem = f"{file.name} arrived damaged"
         except urllib.error.HTTPError as error:
@@ -183,18 +183,15 @@ def _fetch_one(file: RemoteFile, target: Path, what: str, report: Tell) -> None:
     raise ValueError(problem)
 
 
-def _stream(url: str, target: Path, what: str, report: Tell) -> str:
-    """Write what an address answers into `target`; return its MD5."""
+def _stream(url: str, target: Path, what: str, report: Tell) -> None:
+    """Write what an address answers into `target`."""
     request = urllib.request.Request(url, headers={"User-Agent": "unlearn-studio"})
-    digest = hashlib.md5(usedforsecurity=False)
     with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer, target.open("wb") as out:
         total = int(answer.headers.get("Content-Length") or 0)
         report(what, 0, total)
         while chunk := answer.read(_CHUNK):
             out.write(chunk)
-            digest.update(chunk)
             report(what, out.tell(), total)
-    return digest.hexdigest()
 
 
 def _unpack(archive: Path, names: tuple[str, ...], staging: Path) -> list[Path]:
