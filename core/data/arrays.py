@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from core.data.classes import check_labels
 from core.data.dataset import ImageSet, Loaded
-from core.data.reading import Parts
+from core.data.reading import Parts, check_labels
 from core.errors import InputError
 
 IDX_FILES = (

@@ -12,19 +12,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from core.data.archives import find_saved, find_shards, list_saved, list_shards
 from core.data.arrays import find_idx, find_npz, load_idx, load_npz
-from core.data.classes import reorder_classes
 from core.data.dataset import OWN, SET_ASIDE, Dataset, ImageSet, Loaded
-from core.data.folders import HINT as FOLDERS_HINT
-from core.data.folders import find_class_folders, list_folders
-from core.data.huggingface import find_saved, list_saved
+from core.data.listings import FOLDERS_HINT, find_class_folders, find_table, list_folders, list_table
 from core.data.named import SOURCES, DatasetSource, find_source, load_named
 from core.data.preprocessing import Preprocessing, assume_imagenet, count_channels, measure_preprocessing
-from core.data.reading import DecodeOptions, Listing, Parts, are_photos, load_listing, no_test_part
+from core.data.reading import DecodeOptions, Listing, Parts, are_photos, load_listing, no_test_part, reorder_classes
 from core.data.splits import set_aside
 from core.data.streamed import StreamedImages
-from core.data.table import find_table, list_table
-from core.data.tars import find_shards, list_shards
 from core.errors import InputError, MismatchError, NotFoundError, ParameterError, StoppedError, did_you_mean
 from core.events import Tell, untold
 from core.files import dumps, read_json

@@ -69,7 +69,7 @@ def kind_of(path: Path) -> Kind | None:
     except OSError:
         return None
     if suffix in (".csv", ".tsv"):
-        from core.data.table import find_table
+        from core.data.listings import find_table
 
         return "forget list" if find_table(path) is None else "dataset"
     return _KINDS_BY_NAME.get(path.name) or _KINDS_BY_ENDING.get(suffix)

@@ -98,7 +98,7 @@ class Questions(QObject):
 
     def ask_class_order(self) -> None:
         """Open the dialog of the class order."""
-        from core.data.classes import read_class_names
+        from core.data.reading import read_class_names
 
         project = self._context.project
         if project.dataset is None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from core.data import tars
+from core.data import archives
 from core.data.sources import open_dataset, recognise_dataset
 from core.errors import InputError, NoTestPartError
 
@@ -129,8 +129,8 @@ def test_a_shard_that_changed_is_noticed(tmp_path, monkeypatch):
 @pytest.fixture
 def walks(monkeypatch):
     """Counts the shards that are walked through."""
-    seen, walk = [], tars._walk
-    monkeypatch.setattr(tars, "_walk", lambda shard, *what: (seen.append(shard.name), walk(shard, *what))[1])
+    seen, walk = [], archives._walk
+    monkeypatch.setattr(archives, "_walk", lambda shard, *what: (seen.append(shard.name), walk(shard, *what))[1])
     return seen
 
 
@@ -273,6 +273,6 @@ def test_saved_data_that_cannot_be_used(tmp_path, monkeypatch):
     (tmp_path / "c" / "dataset_info.json").write_text('{"features": {"text": {"_type": "Value"}}}')
     with pytest.raises(InputError, match="has no image column; its columns are text"):
         open_dataset(str(tmp_path / "c"), test_fraction=0.5)
-    monkeypatch.setattr("core.data.huggingface.find_spec", lambda name: None)
+    monkeypatch.setattr("core.data.archives.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r'needs the package pyarrow\. Install it: pip install "unlearn-studio\[hf\]"'):
         open_dataset(str(tmp_path / "b"), test_fraction=0.5)
