@@ -196,7 +196,6 @@ class Engine:
             if not self.control.ending:
                 yield self._phase(State.RUNNING, self.timeline.locate(self.step)[0])
         if self.control.take_checkpoint_request():
-            yield from self._drain()
             yield from self._checkpoint()
 
     # -- observing -------------------------------------------------------------------------------------------------

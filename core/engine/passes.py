@@ -15,7 +15,7 @@ from core.data.batches import ImageStore
 from core.data.splits import stratified
 from core.engine.experiment import FORWARD, GRADIENT, Experiment
 from core.engine.outputs import SetOutputs, collect
-from core.methods.base import Aux, Objective
+from core.methods.base import ACCURACY_SAMPLES, Aux, Objective
 from core.models.tap import evaluating, gradients_to, main_logits
 
 CHUNK = 250  # images whose gradient is taken at once
@@ -27,7 +27,7 @@ Gradients = dict[str, torch.Tensor]
 class SetPasses:
     """The `Context` of methods for an experiment.
 
-    Sets are named as in `Experiment.ids`; with `limit`, about so many samples of one are taken, stratified.
+    Sets are named as in `Experiment.ids`; with a `limit` above 0, about so many samples of one are taken, stratified.
     """
 
     def __init__(self, experiment: Experiment, check: Callable[[], None]) -> None:
@@ -44,35 +44,35 @@ class SetPasses:
         self.device = experiment.device
         self.messages: list[str] = []  # lines for the log that the engine has not passed on yet
 
-    def logits(self, which: str, limit: int | None = None) -> torch.Tensor:
+    def logits(self, which: str, limit: int = 0) -> torch.Tensor:
         """Return (n, K) logits of a set."""
         return self._collect(which, limit).logits
 
-    def features(self, which: str, limit: int | None = None) -> torch.Tensor:
+    def features(self, which: str, limit: int = 0) -> torch.Tensor:
         """Return (n, C) features of a set."""
         return self._collect(which, limit).features
 
-    def layer_features(self, which: str, limit: int | None = None) -> list[torch.Tensor]:
+    def layer_features(self, which: str, limit: int = 0) -> list[torch.Tensor]:
         """Return the pooled features of every tapped layer, the head's input last."""
         outputs = self._collect(which, limit)
         return [*outputs.layers, outputs.features]
 
-    def labels(self, which: str, limit: int | None = None) -> torch.Tensor:
+    def labels(self, which: str, limit: int = 0) -> torch.Tensor:
         """Return (n,) int64 true labels, in the order of `logits`."""
         store, ids = self._samples(which, limit)
         return store.labels[ids.to(store.device)].cpu()
 
-    def losses(self, which: str, limit: int | None = None) -> torch.Tensor:
+    def losses(self, which: str, limit: int = 0) -> torch.Tensor:
         """Return (n,) cross-entropies of a set, on the run's device."""
         outputs = self._collect(which, limit)
         return F.cross_entropy(outputs.logits, outputs.labels, reduction="none").to(self.device)
 
-    def accuracy(self, which: str, limit: int | None = None) -> float:
+    def accuracy(self, which: str, limit: int = ACCURACY_SAMPLES) -> float:
         """Return the share of a set that the model gets right, 0..1."""
         outputs = self._collect(which, limit)
         return float((outputs.logits.argmax(dim=1) == outputs.labels).float().mean())
 
-    def gradient(self, which: str, objective: Objective, limit: int | None = None) -> Gradients:
+    def gradient(self, which: str, objective: Objective, limit: int = 0) -> Gradients:
         """Return the gradient of the objective's mean over a set, by parameter name."""
         store, ids = self._samples(which, limit)
         self._experiment.work[GRADIENT] += len(ids)
@@ -89,7 +89,7 @@ class SetPasses:
                 self.check()
         return total
 
-    def sample_gradients(self, which: str, objective: Objective, limit: int | None = None) -> Iterator[Gradients]:
+    def sample_gradients(self, which: str, objective: Objective, limit: int = 0) -> Iterator[Gradients]:
         """Yield gradients of single samples by parameter name, (m, *shape) each; m is chosen by the network's size.
 
         The network is in eval mode only while it computes, not while the caller uses what it was given.
@@ -127,14 +127,14 @@ class SetPasses:
         """Put a line for people into the run's log."""
         self.messages.append(message)
 
-    def _collect(self, which: str, limit: int | None) -> SetOutputs:
+    def _collect(self, which: str, limit: int) -> SetOutputs:
         store, ids = self._samples(which, limit)
         self._experiment.work[FORWARD] += len(ids)
         return collect(self.model, store, ids, self._experiment.precision, lambda done: self.check())
 
-    def _samples(self, which: str, limit: int | None) -> tuple[ImageStore, torch.Tensor]:
+    def _samples(self, which: str, limit: int) -> tuple[ImageStore, torch.Tensor]:
         experiment, splits = self._experiment, self._experiment.splits
         unseen = which == "unseen"
         store, labels = (experiment.test, splits.test_labels) if unseen else (experiment.train, splits.labels)
         ids = experiment.ids(which)
-        return store, ids if limit is None else stratified(labels, ids, limit, experiment.seed)
+        return store, stratified(labels, ids, limit, experiment.seed) if limit else ids

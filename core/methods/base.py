@@ -16,7 +16,7 @@ from torch import nn
 
 from core.data.batches import Batch, batches_in
 from core.errors import unknown_name
-from core.models.tap import TappedModel
+from core.models.tap import Output, TappedModel
 from core.parameters import Parameter, Values
 from core.selection import CLASS, SAMPLE
 
@@ -30,21 +30,19 @@ GROUPS: tuple[Group, ...] = get_args(Group)  # in the order in which headings st
 
 # A number for every sample: logits (n, K) float32, labels (n,) int64 -> (n,); gradients are taken of it.
 Objective = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+ACCURACY_SAMPLES = 2000  # of a set, behind one look at its accuracy: two points are then well above its chance
 NOT_NEEDED = torch.empty(0)  # in place of outputs that a stage does not ask for
 
 
 @dataclass(frozen=True)
-class StageOutput:
+class StageOutput(Output):
     """What a loss sees of the forward pass, float32, outside the autocast region.
 
-    logits, teacher, untrained: (n, K); features: (n, C); layers: pooled outputs of further layers, deepest last.
-    `teacher` (the frozen original), `untrained` (a network of the same kind with fresh weights) and `parameters`
-    (what the stage trains, by name, with gradient) are empty unless the stage names them in `needs`.
+    teacher, untrained: (n, K). `teacher` (the frozen original), `untrained` (a network of the same kind with fresh
+    weights) and `parameters` (what the stage trains, by name, with gradient) are empty unless the stage names them in
+    `needs`.
     """
 
-    logits: torch.Tensor
-    features: torch.Tensor
-    layers: tuple[torch.Tensor, ...] = ()
     teacher: torch.Tensor = NOT_NEEDED
     untrained: torch.Tensor = NOT_NEEDED
     parameters: Mapping[str, nn.Parameter] = field(default_factory=dict)
@@ -70,6 +68,7 @@ class Context(Protocol):
 
     Sets: of training images "retain", "forget" and "all", and of the forget set "classes" (images that go with their
     whole class) and "singles" (images that go alone); "unseen" (the calibration half of the test images).
+    `limit`: about so many samples of a set, the same share of every class; 0: all.
     """
 
     model: TappedModel
@@ -82,29 +81,29 @@ class Context(Protocol):
     input_shape: tuple[int, int, int]  # channels, height, width of preprocessed images
     device: torch.device
 
-    def logits(self, which: str, limit: int | None = None) -> torch.Tensor:
+    def logits(self, which: str, limit: int = 0) -> torch.Tensor:
         """Return (n, K) logits of a set."""
 
-    def features(self, which: str, limit: int | None = None) -> torch.Tensor:
-        """Return (n, C) features of a set, a stratified subset where `limit` is smaller."""
+    def features(self, which: str, limit: int = 0) -> torch.Tensor:
+        """Return (n, C) features of a set."""
 
-    def layer_features(self, which: str, limit: int | None = None) -> list[torch.Tensor]:
+    def layer_features(self, which: str, limit: int = 0) -> list[torch.Tensor]:
         """Return the pooled features of every tapped layer, deepest last."""
 
-    def labels(self, which: str, limit: int | None = None) -> torch.Tensor:
+    def labels(self, which: str, limit: int = 0) -> torch.Tensor:
         """Return (n,) int64 true labels, in the order of `logits`."""
 
-    def losses(self, which: str, limit: int | None = None) -> torch.Tensor:
+    def losses(self, which: str, limit: int = 0) -> torch.Tensor:
         """Return (n,) cross-entropies of a set."""
 
-    def accuracy(self, which: str, limit: int | None = None) -> float:
+    def accuracy(self, which: str, limit: int = ACCURACY_SAMPLES) -> float:
         """Return the share of a set that the model gets right, 0..1."""
 
-    def gradient(self, which: str, objective: Objective, limit: int | None = None) -> dict[str, torch.Tensor]:
+    def gradient(self, which: str, objective: Objective, limit: int = 0) -> dict[str, torch.Tensor]:
         """Return the gradient of the objective's mean over a set, by parameter name, in each parameter's shape."""
 
     def sample_gradients(
-        self, which: str, objective: Objective, limit: int | None = None
+        self, which: str, objective: Objective, limit: int = 0
     ) -> Iterator[dict[str, torch.Tensor]]:
         """Yield gradients of single samples, some at a time: by parameter name, (n, *shape)."""
 

@@ -68,7 +68,7 @@ def dampen(context: Context, objective: Objective, size: Callable[[torch.Tensor]
     How much a weight matters is the mean `size` of the gradients of the `objective` of single samples.
     """
     values, facts = context.values, context.facts
-    limit = values.importance_samples or None
+    limit = values.importance_samples
     on_all, on_forget = (mean_sizes(context, which, objective, size, limit) for which in ("all", "forget"))
     before = weights_of(context)
 

@@ -42,7 +42,7 @@ def expected_log_probability(logits: torch.Tensor, labels: torch.Tensor, rank: i
     return (log_p.detach() / 2).exp() * log_p
 
 
-def information(context: Context, limit: int | None, labels: int) -> dict[str, torch.Tensor]:
+def information(context: Context, limit: int, labels: int) -> dict[str, torch.Tensor]:
     """Return the diagonal Fisher information of the retain set by parameter name, over the most probable labels."""
     total: dict[str, torch.Tensor] = {}
     for rank in range(min(labels, context.num_classes)):
@@ -64,7 +64,7 @@ def noise(context: Context, fisher: dict[str, torch.Tensor]) -> dict[str, torch.
 def scatter(context: Context) -> None:
     """Change the network: add the noise and, where asked for, replace the head's rows of the forgotten classes."""
     values = context.values
-    unit = noise(context, information(context, values.samples or None, values.labels))
+    unit = noise(context, information(context, values.samples, values.labels))
     before = weights_of(context)
 
     def at(alpha: float) -> dict[str, torch.Tensor]:

@@ -14,7 +14,6 @@ from core.parameters import Parameter, Values
 GOALS = ("forget accuracy", "unseen accuracy", "none")
 UNSEEN = "unseen_accuracy"  # aux: the original's, 0-d
 OPEN = "open"  # aux: which goals are not reached yet, 1 or 0: (2,) of images that go with their class, and alone
-GOAL_SAMPLES = 2000  # of each set looked at by the stop rule
 
 
 def goal_parameters(group: Group) -> tuple[Parameter, ...]:
@@ -70,10 +69,10 @@ def look(context: Context) -> Aux:
     goal = torch.tensor(float(context.values.stop_accuracy))
     if judges_by_unseen(context.values, facts):
         earlier = context.aux.get(UNSEEN)
-        goal = torch.tensor(context.accuracy("unseen", limit=GOAL_SAMPLES)) if earlier is None else earlier
+        goal = torch.tensor(context.accuracy("unseen")) if earlier is None else earlier
         aux[UNSEEN] = goal
-    classes = facts.class_images > 0 and context.accuracy("classes", limit=GOAL_SAMPLES) > context.values.stop_accuracy
-    singles = facts.single_images > 0 and context.accuracy("singles", limit=GOAL_SAMPLES) > float(goal)
+    classes = facts.class_images > 0 and context.accuracy("classes") > context.values.stop_accuracy
+    singles = facts.single_images > 0 and context.accuracy("singles") > float(goal)
     return {**aux, OPEN: torch.tensor([float(classes), float(singles)], device=context.device)}
 
 

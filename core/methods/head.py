@@ -242,8 +242,7 @@ def project(context: Context) -> None:
     """Change the head: it no longer sees the directions with most forget energy for each unit of retain energy."""
     values = context.values
     weight = head_weight(context)
-    limit = values.samples or None
-    retain, forget = moments(context, "retain", limit), moments(context, "forget", limit)
+    retain, forget = (moments(context, which, values.samples) for which in ("retain", "forget"))
     count = min(values.directions or max(1, len(context.forget_classes)), len(retain))
     projection, ratios = discriminating_projection(retain, forget, count, values.ridge)
     fold(weight, projection)
@@ -253,7 +252,7 @@ def project(context: Context) -> None:
     )
 
 
-def moments(context: Context, which: str, limit: int | None) -> torch.Tensor:
+def moments(context: Context, which: str, limit: int) -> torch.Tensor:
     """Return the second moments of a set's features, (C, C) float64."""
     features = context.features(which, limit)
     return gram(features) / len(features)

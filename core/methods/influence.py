@@ -65,7 +65,7 @@ def removal(context: Context) -> dict[str, torch.Tensor]:
     return {name: share * (forget[name] - retain[name]) for name in forget}
 
 
-def single_gradients(context: Context, limit: int | None) -> Rows:
+def single_gradients(context: Context, limit: int) -> Rows:
     """Return a source of single retain gradients, (m, d) at a time in the order of the parameters."""
 
     def anew() -> Iterator[torch.Tensor]:
@@ -88,7 +88,7 @@ def step_away(context: Context) -> None:
     before = weights_of(context)
     wanted = removal(context)
     flat = torch.cat([wanted[name].flatten() for name in before])
-    change = solve(single_gradients(context, values.samples or None), flat, values.damping)
+    change = solve(single_gradients(context, values.samples), flat, values.damping)
     step = in_shapes(change, before)
 
     def at(scale: float) -> dict[str, torch.Tensor]:

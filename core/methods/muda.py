@@ -28,6 +28,7 @@ import torch.nn.functional as F
 
 from core.data.batches import Batch, derive_seed
 from core.methods.base import (
+    ACCURACY_SAMPLES,
     WHOLE,
     Alternate,
     Aux,
@@ -82,7 +83,6 @@ RELEARNT: dict[str, Any] = {
     "batch": 128,
     "clip": 5.0,  # far above the usual; for networks on which fresh blocks begin with a jump
 }  # by measurement, benchmarks/quality.py
-STOP_SAMPLES = 2000  # samples of each set looked at by the stop rule
 
 
 def retain_basis(context: Context) -> Aux:
@@ -95,7 +95,7 @@ def retain_basis(context: Context) -> Aux:
             aux[f"basis_{index}"] = basis_of(context, features - mean).to(context.device, torch.float32)
             aux[f"mean_{index}"] = mean.to(context.device, torch.float32)
     if values.w_match > 0 and context.facts.single_images:
-        aux["unseen_losses"] = context.losses("unseen", limit=STOP_SAMPLES).sort().values
+        aux["unseen_losses"] = context.losses("unseen", limit=ACCURACY_SAMPLES).sort().values
     return aux
 
 
@@ -180,17 +180,17 @@ def forgotten(context: Context) -> bool:
     """Tell whether whole classes are at their goals of accuracy and alignment, and single images as wrong as unseen."""
     values = context.values
     if context.facts.single_images:
-        goal = max(values.stop_accuracy, context.accuracy("unseen", limit=STOP_SAMPLES))
-        if context.accuracy("singles", limit=STOP_SAMPLES) > goal:
+        goal = max(values.stop_accuracy, context.accuracy("unseen"))
+        if context.accuracy("singles") > goal:
             return False
     if not context.forget_classes:
         return True
-    if context.accuracy("classes", limit=STOP_SAMPLES) > values.stop_accuracy:
+    if context.accuracy("classes") > values.stop_accuracy:
         return False
     if values.w_da == 0:
         return True
     basis = basis_of(context, context.features("retain", limit=BASIS_SAMPLES))
-    reached = alignment_squared(context.features("classes", limit=STOP_SAMPLES).double(), basis.double())
+    reached = alignment_squared(context.features("classes", limit=ACCURACY_SAMPLES).double(), basis.double())
     return math.sqrt(float(reached)) >= values.stop_alignment
 
 

@@ -36,7 +36,7 @@ from core.methods.base import (
     Terms,
 )
 from core.methods.common import Group, optimiser_of, optimiser_parameters, training
-from core.methods.goals import GOAL_SAMPLES, stop_accuracy
+from core.methods.goals import stop_accuracy
 from core.methods.losses import divergence, mean_of
 from core.parameters import Values
 
@@ -76,8 +76,8 @@ def snapshot(context: Context, *, number: int) -> Aux:
 
 def judged(context: Context) -> dict[str, float]:
     """Return the error on single images and, where classes go too, the accuracy on their images, 0..1."""
-    classes = {CLASSES: context.accuracy("classes")} if context.facts.class_images else {}
-    return {ERROR: 1 - context.accuracy("singles"), **classes}
+    classes = {CLASSES: context.accuracy("classes", limit=0)} if context.facts.class_images else {}
+    return {ERROR: 1 - context.accuracy("singles", limit=0), **classes}
 
 
 def error_in_mix(logits: torch.Tensor, labels: torch.Tensor, mix: torch.Tensor) -> float | None:
@@ -141,24 +141,24 @@ def rewinds(values: Values, facts: Facts) -> bool:
 
 def retain_accuracy(context: Context) -> Aux:
     """Return the original's accuracy on images to keep, as a constant."""
-    return {RETAIN: torch.tensor(context.accuracy("retain", limit=GOAL_SAMPLES))}
+    return {RETAIN: torch.tensor(context.accuracy("retain"))}
 
 
 def wrong_enough(context: Context) -> bool:
     """Tell whether classes are at their goal and single images as wrong as unseen ones: then no max pass is needed."""
-    if context.facts.class_images and context.accuracy("classes", GOAL_SAMPLES) > context.values.stop_accuracy:
+    if context.facts.class_images and context.accuracy("classes") > context.values.stop_accuracy:
         return False
     if not context.facts.single_images:
         return True
     goal = unseen_error(context)
-    return goal is None or 1 - context.accuracy("singles", GOAL_SAMPLES) >= goal
+    return goal is None or 1 - context.accuracy("singles") >= goal
 
 
 def done(context: Context) -> bool:
     """Tell whether the run may end: the forget set is wrong enough, and retain accuracy within `max_drop` of before."""
     if not wrong_enough(context):
         return False
-    return context.accuracy("retain", limit=GOAL_SAMPLES) >= float(context.aux[RETAIN]) - context.values.max_drop
+    return context.accuracy("retain") >= float(context.aux[RETAIN]) - context.values.max_drop
 
 
 def has_goal(values: Values, facts: Facts) -> bool:

@@ -15,11 +15,10 @@ from typing import Any
 import torch
 
 from core.errors import RunError
-from core.methods.base import Context, Edit, Facts, Method, Objective
+from core.methods.base import ACCURACY_SAMPLES, Context, Edit, Facts, Method, Objective
 from core.methods.common import Group
 from core.parameters import Parameter, Values
 
-CHECKED = 2000  # images of each set behind one judgement: two points are then well above its chance
 ROUNDS = 12  # halvings of the range's logarithm: nine decades come down to half a percent of a strength
 
 STRENGTH = Group("Strength")
@@ -66,14 +65,14 @@ def search_strength(
     network is left as it was. Raises RunError where even the weakest lowers retain accuracy by more.
     """
     drop = float(context.values.max_drop)
-    floor = context.accuracy("retain", limit=CHECKED) - drop
-    unseen = context.accuracy("unseen", limit=CHECKED) if context.facts.single_images else 0.0
+    floor = context.accuracy("retain") - drop
+    unseen = context.accuracy("unseen") if context.facts.single_images else 0.0
     first, last = math.log(weakest), math.log(strongest)
 
     def judge(share: float) -> Trial:
         strength = math.exp(first + share * (last - first))
         with context.model.trying(weights_at(strength)):
-            return Trial(strength, context.accuracy("retain", limit=CHECKED), excess(context, unseen))
+            return Trial(strength, context.accuracy("retain"), excess(context, unseen))
 
     end = judge(1.0)
     if end.retain >= floor and end.excess > 0:
@@ -108,9 +107,9 @@ def excess(context: Context, unseen: float) -> float:
     """
     facts, over = context.facts, 0.0
     if facts.class_images:
-        over += facts.class_images * context.accuracy("classes", limit=CHECKED)
+        over += facts.class_images * context.accuracy("classes")
     if facts.single_images:
-        over += facts.single_images * max(0.0, context.accuracy("singles", limit=CHECKED) - unseen)
+        over += facts.single_images * max(0.0, context.accuracy("singles") - unseen)
     return over / facts.forget
 
 
@@ -131,8 +130,8 @@ def closed_form(
     """
 
     def plan(values: Values, facts: Facts) -> list[Edit]:
-        looks = (ROUNDS + 3) * (min(CHECKED, facts.retain) + min(CHECKED, facts.forget)) if values.search else 0
-        return [Edit(name, edit, looks=looks, gradients=gradients(values, facts))]
+        looks = (ROUNDS + 3) * sum(min(ACCURACY_SAMPLES, images) for images in (facts.retain, facts.forget))
+        return [Edit(name, edit, looks=looks if values.search else 0, gradients=gradients(values, facts))]
 
     def reads_unseen(values: Values, facts: Facts) -> bool:
         return bool(values.search) and facts.single_images > 0
@@ -146,12 +145,12 @@ def weights_of(context: Context) -> dict[str, torch.Tensor]:
 
 
 def mean_sizes(
-    context: Context, which: str, objective: Objective, size: Callable[[torch.Tensor], torch.Tensor], limit: int | None
+    context: Context, which: str, objective: Objective, size: Callable[[torch.Tensor], torch.Tensor], limit: int
 ) -> dict[str, torch.Tensor]:
     """Return the mean over a set of how large single samples' gradients are, by parameter name, in its shape.
 
     `size` (torch.square, torch.abs) is taken entry by entry: means of squares are the diagonal of an empirical Fisher
-    matrix. Of single samples, so that the mean does not depend on any batch size; at most about `limit` of them.
+    matrix. Of single samples, so that the mean does not depend on any batch size; about `limit` of them; 0: all.
     """
     total: dict[str, torch.Tensor] = {}
     count = 0

@@ -315,11 +315,6 @@ def check_fit(model: OpenedModel, dataset: Dataset) -> None:
     _check_class_list(model, dataset)
 
 
-def spec_for(model: OpenedModel, dataset: Dataset) -> ModelSpec:
-    """Return the model's network at the size the data set is prepared to; both must fit (`check_fit`)."""
-    return dataclasses.replace(model.spec, input_size=dataset.preprocessing.size)
-
-
 def _check_card_size(model: OpenedModel, dataset: Dataset) -> None:
     card = model.card or {}
     resized = "Open the data the model was trained on, or state how images are resized with --preprocess"
@@ -351,7 +346,7 @@ def _check_structure(model: OpenedModel, dataset: Dataset) -> None:
     if not architecture.size_is_structural:
         return
     try:
-        fits = signature(spec_for(model, dataset)) == signature(model.spec)
+        fits = signature(dataclasses.replace(model.spec, input_size=size)) == signature(model.spec)
     except InputError as error:
         raise MismatchError(error.message, "State another size with --preprocess, or use another model") from error
     if not fits:

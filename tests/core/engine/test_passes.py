@@ -37,7 +37,7 @@ def test_mean_and_squares_are_those_of_single_samples(context):
     before = weights(context.model.module)
     rows = one_by_one(context)
     mean = context.gradient("forget", cross_entropy)
-    squares = mean_sizes(context, "forget", cross_entropy, torch.square, None)
+    squares = mean_sizes(context, "forget", cross_entropy, torch.square, 0)
     for name in rows[0]:
         stacked = torch.stack([row[name] for row in rows])
         assert torch.allclose(mean[name], stacked.mean(dim=0), atol=1e-6)
@@ -66,7 +66,7 @@ def test_gradients_reach_parameters_that_a_stage_has_frozen(context):
 def test_a_layer_that_cannot_be_vectorised_is_taken_one_by_one(context, monkeypatch):
     import core.engine.passes as module
 
-    expected = mean_sizes(context, "forget", cross_entropy, torch.square, None)
+    expected = mean_sizes(context, "forget", cross_entropy, torch.square, 0)
 
     def refuses(*args, **kwargs):
         def call(*inputs):
@@ -75,7 +75,7 @@ def test_a_layer_that_cannot_be_vectorised_is_taken_one_by_one(context, monkeypa
         return call
 
     monkeypatch.setattr(module, "vmap", refuses)
-    found = mean_sizes(context, "forget", cross_entropy, torch.square, None)
+    found = mean_sizes(context, "forget", cross_entropy, torch.square, 0)
     assert all(torch.allclose(found[name], expected[name], atol=1e-6) for name in expected)
 
 

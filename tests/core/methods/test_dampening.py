@@ -44,7 +44,7 @@ def test_importance_of_a_linear_softmax_is_its_closed_form():
     """E[((p - y) x)^2] over the set, whatever the chunks the gradients were taken in."""
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(36, 4))
     experiment = make_experiment("ssd", net)
-    found = mean_sizes(SetPasses(experiment, lambda: None), "forget", cross_entropies, torch.square, None)
+    found = mean_sizes(SetPasses(experiment, lambda: None), "forget", cross_entropies, torch.square, 0)
     batch = experiment.train.batch(experiment.splits.forget_train)
     x = batch.images.flatten(1).double()
     residual = torch.softmax(x @ net[1].weight.double().T + net[1].bias.double(), dim=1)

@@ -27,7 +27,7 @@ def run_fisher(**values):
 def test_information_of_a_linear_softmax_is_its_closed_form():
     """sum_y p_y (1[y = k] - p_k)^2 = p_k (1 - p_k): no true label enters."""
     experiment = make_experiment("fisher", linear())
-    found = information(SetPasses(experiment, lambda: None), None, labels=4)
+    found = information(SetPasses(experiment, lambda: None), 0, labels=4)
     batch = experiment.train.batch(experiment.splits.retain_train)
     x = batch.images.flatten(1).double()
     p = torch.softmax(experiment.model(batch.images).logits.detach().double(), dim=1)
@@ -38,7 +38,7 @@ def test_information_of_a_linear_softmax_is_its_closed_form():
 
 def test_fewer_labels_leave_the_most_probable():
     experiment = make_experiment("fisher", linear())
-    found = information(SetPasses(experiment, lambda: None), None, labels=1)
+    found = information(SetPasses(experiment, lambda: None), 0, labels=1)
     images = experiment.train.batch(experiment.splits.retain_train).images
     p = torch.softmax(experiment.model(images).logits, dim=1).double()
     top, where = p.max(dim=1)
