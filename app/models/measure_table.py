@@ -193,8 +193,10 @@ class MeasureTable(QAbstractItemModel):
         if role == GAP_ROLE:
             return gap
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole) and gap is not None:
-            reason = (row.verdict or {}).get("note") or ""
-            words = gap.text if gap.informative or not reason else f"{gap.text}: {reason}"
+            reason = "" if gap.informative else (row.verdict or {}).get("note") or ""
+            if row.within_chance:
+                reason = "the rest lies within chance"
+            words = f"{gap.text}: {reason}" if reason else gap.text
             words = words[:1].upper() + words[1:]
             return f"{words}\n{TRAINED_ON[:1].upper()}{TRAINED_ON[1:]}." if row.trained_on else words
         return None

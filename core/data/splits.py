@@ -83,6 +83,11 @@ class Splits:
         return _ids(self.evaluation & ~self._is_forget_class)
 
     @cached_property
+    def unseen(self) -> torch.Tensor:
+        """Unseen samples of all classes (evaluation half)."""
+        return _ids(self.evaluation)
+
+    @cached_property
     def calibration(self) -> torch.Tensor:
         """Unseen samples of the classes to keep, set aside for tuning and loss matching: never shown as a number."""
         return _ids(~self.evaluation & ~self._is_forget_class)

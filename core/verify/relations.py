@@ -104,7 +104,7 @@ def geometry(model: FullOutputs, others: Others, splits: Splits) -> dict[str, An
 
     On unseen images of all classes. None for a value that cannot be taken.
     """
-    ids = stratified(splits.test_labels, torch.nonzero(splits.evaluation).flatten(), GEOMETRY_SAMPLES, seed=0)
+    ids = stratified(splits.test_labels, splits.unseen, GEOMETRY_SAMPLES, seed=0)
     own = model.test.features[ids]
     return {
         f"to_{name}": compare_features(own, [model.test.features[ids] for model in models])
@@ -129,9 +129,8 @@ def reference_attack(model: FullOutputs, references: Sequence[FullOutputs], spli
     if not references or not len(splits.forget_train):
         return None
     used = references[:MOST_REFERENCES]
-    pool = torch.nonzero(splits.evaluation).flatten()
-    inside, outside = matched_positions(splits.labels[splits.forget_train], splits.test_labels[pool])
-    members, others = splits.forget_train[inside], pool[outside]
+    inside, outside = matched_positions(splits.labels[splits.forget_train], splits.test_labels[splits.unseen])
+    members, others = splits.forget_train[inside], splits.unseen[outside]
     attack = rmia(
         model.train.logits[members], splits.labels[members], [reference.train.logits[members] for reference in used],
         model.test.logits[others], splits.test_labels[others], [reference.test.logits[others] for reference in used],
@@ -150,7 +149,7 @@ def layer_features(
 
     Of unseen images of all classes, LAYER_SAMPLES at most. `check` is called between chunks and may raise.
     """
-    ids = stratified(splits.test_labels, torch.nonzero(splits.evaluation).flatten(), LAYER_SAMPLES, seed=0)
+    ids = stratified(splits.test_labels, splits.unseen, LAYER_SAMPLES, seed=0)
     names = [name for name, _ in tap.blocks]
     shape = (store.raw(ids[:1]).shape[-1], *store.preprocessing.size)
     deep = TappedModel(tap.module, tap.num_classes, len(names), input_shape=shape)

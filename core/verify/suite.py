@@ -189,15 +189,13 @@ def _outputs(subject: Subject) -> Measured:
 
 def _membership(subject: Subject) -> Measured:
     """Attack the forget set, with unseen images of the same classes as non-members."""
-    members = {"population": subject.sets["forget_train"]}
+    members = {"": subject.sets["forget_train"]}
     if subject.singles is not None:
-        members["population_single"] = subject.singles
-    pool = torch.nonzero(subject.splits.evaluation).flatten()
-    attacks = {name: _attack(subject, outputs, pool) for name, outputs in members.items()}
-    keys = {"population": "membership", "population_single": "membership_single"}
+        members["_single"] = subject.singles
+    attacks = {part: _attack(subject, outputs, subject.splits.unseen) for part, outputs in members.items()}
     return Measured(
-        {"membership": {name: attack.as_dict() for name, attack in attacks.items()}},
-        {keys[name]: [_rounded(side) for side in attack.placements] for name, attack in attacks.items() if attack.auc},
+        {"membership": {f"population{part}": attack.as_dict() for part, attack in attacks.items()}},
+        {f"membership{part}": list(map(_rounded, attack.placements)) for part, attack in attacks.items() if attack.auc},
     )
 
 

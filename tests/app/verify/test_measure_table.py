@@ -41,6 +41,11 @@ def cell(model: MeasureTable, title: str, column: str, role: int = Display):
     return index.siblingAtColumn(number).data(role)
 
 
+def test_what_matches_by_chance_alone_says_so(table):
+    assert cell(table, "Linear probe, recall", "gap", Tip).endswith(": the rest lies within chance")
+    assert "chance" not in cell(table, "Forget accuracy, unseen", "gap", Tip)
+
+
 def test_an_empty_table_is_a_valid_model(qtmodeltester):
     qtmodeltester.check(MeasureTable())
 
