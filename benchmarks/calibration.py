@@ -186,7 +186,8 @@ class Pool:
     def _outputs(self, name: str, left_out: Any, seed: int) -> Any:
         from safetensors.torch import load_file, save_file
 
-        from core.engine.outputs import FullOutputs, SetOutputs
+        from core.engine.outputs import FullOutputs
+        from core.models.tap import SetOutputs
 
         labels = (self.dataset.train.labels, self.dataset.test.labels)
         kept = None

@@ -13,10 +13,11 @@ import torch
 
 from core.data.splits import SETS, stratified
 from core.engine.experiment import Experiment
-from core.engine.outputs import SetOutputs, collect
+from core.engine.outputs import collect
 from core.events import AlignmentMeasured, Evaluation, Event, SpectrumMeasured
 from core.metrics.accuracy import accuracy, mean_loss, predicted_shares, sample_losses
 from core.metrics.spaces import FeatureSpace, measure_alignment, measure_spectra
+from core.models.tap import SetOutputs
 
 SMALLEST, LARGEST = 256, 2000  # samples a set; between them twice as many as features, for a Gram of full rank
 HISTOGRAM_SAMPLES = 500  # losses sent along for the histograms of sample forgetting

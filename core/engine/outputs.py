@@ -24,7 +24,7 @@ from core.data.preprocessing import numbers_of
 from core.data.splits import SETS, Splits
 from core.devices import autocast
 from core.files import cache_home, replacing, write_atomic
-from core.models.tap import TappedModel, evaluating
+from core.models.tap import SetOutputs, TappedModel, evaluating
 
 MOST_IMAGES = 500
 MOST_VALUES = 10_000_000
@@ -37,22 +37,6 @@ PIECE = 8
 """Chunks whose outputs are written together: whole chunks, so that results do not depend on the number."""
 
 Count = Callable[[int, int], object]
-
-
-@dataclass(frozen=True)
-class SetOutputs:
-    """What a network gives for one set, on the CPU. logits: (n, K), features: (n, C) float32; labels: (n,) int64.
-
-    layers: pooled outputs (n, C_l) float32 of further tapped blocks, the one nearest to the head last.
-    """
-
-    logits: torch.Tensor
-    features: torch.Tensor
-    labels: torch.Tensor
-    layers: tuple[torch.Tensor, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.labels)
 
 
 def chunk_size(store: ImageStore) -> int:

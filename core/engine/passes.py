@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import torch
-import torch.nn.functional as F
 from torch.func import functional_call, grad, vmap
 
 from core.data.batches import ImageStore
 from core.data.splits import stratified
 from core.engine.experiment import FORWARD, GRADIENT, Experiment
-from core.engine.outputs import SetOutputs, collect
+from core.engine.outputs import collect
 from core.methods.base import ACCURACY_SAMPLES, Aux, Objective
-from core.models.tap import evaluating, gradients_to, main_logits
+from core.models.tap import SetOutputs, evaluating, gradients_to, main_logits
 
 CHUNK = 250  # images whose gradient is taken at once
 LARGEST_CHUNK = 2**27  # bytes of single-sample gradients held at once
@@ -44,32 +43,20 @@ class SetPasses:
         self.device = experiment.device
         self.messages: list[str] = []  # lines for the log that the engine has not passed on yet
 
-    def logits(self, which: str, limit: int = 0) -> torch.Tensor:
-        """Return (n, K) logits of a set."""
-        return self._collect(which, limit).logits
-
-    def features(self, which: str, limit: int = 0) -> torch.Tensor:
-        """Return (n, C) features of a set."""
-        return self._collect(which, limit).features
-
-    def layer_features(self, which: str, limit: int = 0) -> list[torch.Tensor]:
-        """Return the pooled features of every tapped layer, the head's input last."""
-        outputs = self._collect(which, limit)
-        return [*outputs.layers, outputs.features]
+    def outputs(self, which: str, limit: int = 0) -> SetOutputs:
+        """Return the network's outputs on a set."""
+        store, ids = self._samples(which, limit)
+        self._experiment.work[FORWARD] += len(ids)
+        return collect(self.model, store, ids, self._experiment.precision, lambda done: self.check())
 
     def labels(self, which: str, limit: int = 0) -> torch.Tensor:
-        """Return (n,) int64 true labels, in the order of `logits`."""
+        """Return (n,) int64 true labels, in the order of `outputs`."""
         store, ids = self._samples(which, limit)
         return store.labels[ids.to(store.device)].cpu()
 
-    def losses(self, which: str, limit: int = 0) -> torch.Tensor:
-        """Return (n,) cross-entropies of a set, on the run's device."""
-        outputs = self._collect(which, limit)
-        return F.cross_entropy(outputs.logits, outputs.labels, reduction="none").to(self.device)
-
     def accuracy(self, which: str, limit: int = ACCURACY_SAMPLES) -> float:
         """Return the share of a set that the model gets right, 0..1."""
-        outputs = self._collect(which, limit)
+        outputs = self.outputs(which, limit)
         return float((outputs.logits.argmax(dim=1) == outputs.labels).float().mean())
 
     def gradient(self, which: str, objective: Objective, limit: int = 0) -> Gradients:
@@ -126,11 +113,6 @@ class SetPasses:
     def say(self, message: str) -> None:
         """Put a line for people into the run's log."""
         self.messages.append(message)
-
-    def _collect(self, which: str, limit: int) -> SetOutputs:
-        store, ids = self._samples(which, limit)
-        self._experiment.work[FORWARD] += len(ids)
-        return collect(self.model, store, ids, self._experiment.precision, lambda done: self.check())
 
     def _samples(self, which: str, limit: int) -> tuple[ImageStore, torch.Tensor]:
         experiment, splits = self._experiment, self._experiment.splits

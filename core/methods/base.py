@@ -16,7 +16,7 @@ from torch import nn
 
 from core.data.batches import Batch, batches_in
 from core.errors import unknown_name
-from core.models.tap import Output, TappedModel
+from core.models.tap import Output, SetOutputs, TappedModel
 from core.parameters import Parameter, Values
 from core.selection import CLASS, SAMPLE
 
@@ -81,20 +81,11 @@ class Context(Protocol):
     input_shape: tuple[int, int, int]  # channels, height, width of preprocessed images
     device: torch.device
 
-    def logits(self, which: str, limit: int = 0) -> torch.Tensor:
-        """Return (n, K) logits of a set."""
-
-    def features(self, which: str, limit: int = 0) -> torch.Tensor:
-        """Return (n, C) features of a set."""
-
-    def layer_features(self, which: str, limit: int = 0) -> list[torch.Tensor]:
-        """Return the pooled features of every tapped layer, deepest last."""
+    def outputs(self, which: str, limit: int = 0) -> SetOutputs:
+        """Return the network's outputs on a set, on the CPU: logits, features, labels, and those of tapped layers."""
 
     def labels(self, which: str, limit: int = 0) -> torch.Tensor:
-        """Return (n,) int64 true labels, in the order of `logits`."""
-
-    def losses(self, which: str, limit: int = 0) -> torch.Tensor:
-        """Return (n,) cross-entropies of a set."""
+        """Return (n,) int64 true labels, in the order of `outputs`."""
 
     def accuracy(self, which: str, limit: int = ACCURACY_SAMPLES) -> float:
         """Return the share of a set that the model gets right, 0..1."""

@@ -72,7 +72,7 @@ def silence_head(context: Context) -> None:
             weight[classes] = 0
             bias[classes] = SILENCED
         return
-    row = silent_row(weight, context.features("retain", limit=2000), context.forget_classes)
+    row = silent_row(weight, context.outputs("retain", limit=2000).features, context.forget_classes)
     with torch.no_grad():
         weight[classes] = row.to(weight.dtype).reshape(1, *weight.shape[1:])
 
@@ -157,7 +157,7 @@ def head_weight(context: Context) -> nn.Parameter:
         f"The head {context.model.head_name} is not a linear map of features, so a projection cannot be folded into it",
         "Choose another method for this network",
     )
-    features = context.features("all", limit=CHECKED).to(context.device)
+    features = context.outputs("all", limit=CHECKED).features.to(context.device)
     if not isinstance(weight, nn.Parameter) or weight.shape[1] != features.shape[1]:
         raise error
     expected = F.linear(features, weight.detach().flatten(1), bias)
@@ -183,7 +183,7 @@ def complement(directions: torch.Tensor) -> torch.Tensor:
 def erase(context: Context) -> None:
     """Change the head: it no longer sees the leading directions of the forget set's features."""
     weight = head_weight(context)
-    matrix = gram(context.features("forget"))
+    matrix = gram(context.outputs("forget").features)
     count = dropped(len(matrix), context.values.share, len(context.forget_classes))
     fold(weight, complement(leading_eigenvectors(matrix, count)))
     context.say(f"Dropped {count} of {len(matrix)} feature directions.")
@@ -254,7 +254,7 @@ def project(context: Context) -> None:
 
 def moments(context: Context, which: str, limit: int) -> torch.Tensor:
     """Return the second moments of a set's features, (C, C) float64."""
-    features = context.features(which, limit)
+    features = context.outputs(which, limit).features
     return gram(features) / len(features)
 
 

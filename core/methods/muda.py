@@ -90,12 +90,13 @@ def retain_basis(context: Context) -> Aux:
     values = context.values
     aux = forgotten_classes(context)
     if context.forget_classes and values.w_da > 0:
-        for index, features in enumerate(context.layer_features("retain", limit=BASIS_SAMPLES)):
+        retain = context.outputs("retain", limit=BASIS_SAMPLES)
+        for index, features in enumerate((*retain.layers, retain.features)):
             mean = features.mean(dim=0) if values.centred else torch.zeros_like(features[0])
             aux[f"basis_{index}"] = basis_of(context, features - mean).to(context.device, torch.float32)
             aux[f"mean_{index}"] = mean.to(context.device, torch.float32)
     if values.w_match > 0 and context.facts.single_images:
-        aux["unseen_losses"] = context.losses("unseen", limit=ACCURACY_SAMPLES).sort().values
+        aux["unseen_losses"] = context.outputs("unseen", limit=ACCURACY_SAMPLES).losses.to(context.device).sort().values
     return aux
 
 
@@ -189,8 +190,9 @@ def forgotten(context: Context) -> bool:
         return False
     if values.w_da == 0:
         return True
-    basis = basis_of(context, context.features("retain", limit=BASIS_SAMPLES))
-    reached = alignment_squared(context.features("classes", limit=ACCURACY_SAMPLES).double(), basis.double())
+    basis = basis_of(context, context.outputs("retain", limit=BASIS_SAMPLES).features)
+    of_classes = context.outputs("classes", limit=ACCURACY_SAMPLES).features
+    reached = alignment_squared(of_classes.double(), basis.double())
     return math.sqrt(float(reached)) >= values.stop_alignment
 
 

@@ -94,7 +94,8 @@ def error_in_mix(logits: torch.Tensor, labels: torch.Tensor, mix: torch.Tensor) 
 def unseen_error(context: Context) -> float | None:
     """Return the network's error on unseen images of the single images' classes, 0..1; None where there are none."""
     mix = torch.bincount(context.labels("singles"), minlength=context.num_classes)
-    return error_in_mix(context.logits("unseen"), context.labels("unseen"), mix)
+    unseen = context.outputs("unseen")
+    return error_in_mix(unseen.logits, unseen.labels, mix)
 
 
 def nearest_snapshot(errors: dict[int, float], goal: float) -> int:

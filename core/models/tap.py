@@ -38,6 +38,27 @@ class Output:
     layers: tuple[Tensor, ...] = ()
 
 
+@dataclass(frozen=True)
+class SetOutputs:
+    """What a network gives for one set, on the CPU. logits: (n, K), features: (n, C) float32; labels: (n,) int64.
+
+    layers: pooled outputs (n, C_l) float32 of further tapped blocks, the one nearest to the head last.
+    """
+
+    logits: Tensor
+    features: Tensor
+    labels: Tensor
+    layers: tuple[Tensor, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def losses(self) -> Tensor:
+        """The cross-entropy of each sample, (n,)."""
+        return nn.functional.cross_entropy(self.logits, self.labels, reduction="none")
+
+
 class TappedModel:
     """A classifier that gives logits and features: call it on images (n, c, h, w) to get an Output.
 

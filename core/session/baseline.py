@@ -10,10 +10,11 @@ import torch
 import torch.nn.functional as F
 
 from core.devices import set_threads
-from core.engine.outputs import FullOutputs, SetOutputs
+from core.engine.outputs import FullOutputs
 from core.metrics.accuracy import per_class_accuracy
 from core.metrics.probe import class_means
 from core.metrics.spaces import FeatureSpace
+from core.models.tap import SetOutputs
 from core.session.bench import Bench
 
 MAP_FEATURES = 50  # principal components t-SNE starts from: it needs no more, and distances cost less

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.data.splits import Splits, stratified
-from core.engine.outputs import FullOutputs, SetOutputs, subset
+from core.engine.outputs import FullOutputs, subset
 from core.methods.head import SILENCED
 from core.metrics.accuracy import (
     accuracy,
@@ -34,6 +34,7 @@ from core.metrics.probe import linear_probe, measure_class_means, measure_cluste
 from core.metrics.prototype import prototype_attack
 from core.metrics.rows import Rows
 from core.metrics.spaces import FeatureSpace, alignment_influence, measure_alignment, measure_spectra
+from core.models.tap import SetOutputs
 from core.verify.measure_log import Keep, Measured, keep_nothing, merge
 
 ATTACK_SAMPLES = 10_000

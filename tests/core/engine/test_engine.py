@@ -222,7 +222,7 @@ def test_a_run_stopped_behind_an_infinite_loss_keeps_nothing():
 
 def basis(context) -> dict[str, torch.Tensor]:
     """A constant made of features; raises ValueError where they are not finite."""
-    return {"basis": leading_eigenvectors(gram(context.features("retain")), 2)}
+    return {"basis": leading_eigenvectors(gram(context.outputs("retain").features), 2)}
 
 
 LOOKS = {

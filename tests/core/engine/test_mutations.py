@@ -148,11 +148,11 @@ def train_everything_where_only_the_head_should(patch):
 
 
 def count_losses_of_retain_images_as_unseen(patch):
-    real = passes_module.SetPasses._collect
+    real = passes_module.SetPasses.outputs
     patch.setattr(
         passes_module.SetPasses,
-        "_collect",
-        lambda self, which, limit: real(self, "retain" if which == "forget" else which, limit),
+        "outputs",
+        lambda self, which, limit=0: real(self, "retain" if which == "forget" else which, limit),
     )
 
 

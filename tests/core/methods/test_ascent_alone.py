@@ -41,9 +41,9 @@ def test_an_image_above_the_ceiling_pulls_no_further():
 def test_the_forget_loss_rises_more_than_the_retain_loss(mode):
     experiment = make_experiment("gradient-ascent", forget=mode, goal="none", epochs=3, lr=0.02, batch=8)
     context = SetPasses(experiment, lambda: None)
-    before = {name: context.losses(name).mean() for name in ("forget", "retain")}
+    before = {name: context.outputs(name).losses.mean() for name in ("forget", "retain")}
     run_to_end(make_engine(experiment))
-    rise = {name: context.losses(name).mean() - before[name] for name in before}
+    rise = {name: context.outputs(name).losses.mean() - before[name] for name in before}
     assert rise["forget"] > 0.05
     assert rise["forget"] > rise["retain"]
 

@@ -103,13 +103,13 @@ def test_expand_lowers_the_true_class_and_the_network_has_no_extra_class():
     experiment = make_experiment("boundary-expand", epochs=20.0, batch=8, lr=0.02)
     shapes = {name: value.shape for name, value in weights(experiment.model.module).items()}
     context = SetPasses(experiment, lambda: None)
-    before = context.losses("forget").mean(), context.accuracy("forget")
+    before = context.outputs("forget").losses.mean(), context.accuracy("forget")
     run_to_end(make_engine(experiment))
     context = SetPasses(experiment, lambda: None)
-    assert float(context.losses("forget").mean()) > 1.5 * float(before[0])
+    assert float(context.outputs("forget").losses.mean()) > 1.5 * float(before[0])
     assert context.accuracy("forget") < before[1] / 2
     assert {name: value.shape for name, value in weights(experiment.model.module).items()} == shapes
-    assert context.logits("forget").shape[1] == CLASSES
+    assert context.outputs("forget").logits.shape[1] == CLASSES
 
 
 def test_the_extra_row_is_fixed_by_the_seed_and_as_large_as_a_new_layers():

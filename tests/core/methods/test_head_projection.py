@@ -52,11 +52,11 @@ def test_only_the_head_moves_and_features_stay_bit_for_bit(method, net):
     torch.manual_seed(1)
     network = net()
     before = weights(network)
-    features = SetPasses(make_experiment(method, network), lambda: None).features("all")
+    features = SetPasses(make_experiment(method, network), lambda: None).outputs("all").features
     experiment = edited(method, network)
     after = weights(experiment.model.module)
     assert [name for name in before if not torch.equal(before[name], after[name])] == ["head.weight"]
-    assert torch.equal(features, SetPasses(experiment, lambda: None).features("all"))
+    assert torch.equal(features, SetPasses(experiment, lambda: None).outputs("all").features)
 
 
 @pytest.mark.parametrize("net", [trained_net, ConvHead])
@@ -64,12 +64,12 @@ def test_esc_says_what_projected_features_say(net):
     torch.manual_seed(1)
     network = net()
     context = SetPasses(make_experiment("esc", network), lambda: None)
-    features = context.features("all").double()
+    features = context.outputs("all").features.double()
     weight, bias = network.head.weight.detach().flatten(1).double(), network.head.bias.detach().double()
     forget = features[forget_mask()]
     direction = torch.linalg.svd(forget, full_matrices=False).Vh[0]  # of features that are not centred
     expected = (features - torch.outer(features @ direction, direction)) @ weight.T + bias
-    after = SetPasses(edited("esc", network), lambda: None).logits("all").double()
+    after = SetPasses(edited("esc", network), lambda: None).outputs("all").logits.double()
     assert torch.allclose(after, expected, atol=1e-5)
 
 

@@ -72,7 +72,7 @@ def test_k_follows_its_rule_and_stays_below_the_number_of_features(rule, expecte
 def test_the_basis_spans_the_leading_retain_directions_of_the_current_network():
     experiment = make_experiment("muda")
     aux = retain_basis(SetPasses(experiment, lambda: None))
-    features = SetPasses(experiment, lambda: None).features("retain")
+    features = SetPasses(experiment, lambda: None).outputs("retain").features
     _values, vectors = torch.linalg.eigh(gram(features))
     top = vectors[:, -3:].float()
     assert torch.allclose(aux["basis_0"] @ aux["basis_0"].T, top @ top.T, atol=1e-4)
@@ -147,9 +147,9 @@ def test_single_images_end_up_with_losses_like_unseen_ones():
     only_matching = {"w_da": 0.0, "w_sd": 0.0, "w_match": 1.0, "recover_share": 0.0}
     experiment = make_experiment("muda", net, forget="sample", rounds=10, lr=0.02, batch=16, **only_matching)
     context = SetPasses(experiment, lambda: None)
-    unseen, before = context.losses("unseen").mean(), context.losses("forget").mean()
+    unseen, before = context.outputs("unseen").losses.mean(), context.outputs("forget").losses.mean()
     run_to_end(make_engine(experiment))
-    after = context.losses("forget").mean()
+    after = context.outputs("forget").losses.mean()
     assert before < unseen / 2  # memorised
     assert abs(after - unseen) < abs(before - unseen) / 2
 

@@ -172,7 +172,7 @@ def test_rewinding_brings_back_the_whole_network_of_the_pass_it_names():
             after[len(after) + 1] = weights(experiment.model.module)
             errors[len(after)] = 1 - context.accuracy("forget")
     mix = torch.bincount(context.labels("forget"), minlength=4)
-    goal = error_in_mix(context.logits("unseen"), context.labels("unseen"), mix)
+    goal = error_in_mix(context.outputs("unseen").logits, context.labels("unseen"), mix)
     chosen = nearest_snapshot(errors, goal)
     assert chosen != 4 and len(set(errors.values())) > 1  # otherwise this shows nothing
     engine.advance()
@@ -228,7 +228,9 @@ def test_beside_classes_a_pass_that_has_forgotten_them_is_kept(right, kept):
         aux={f"snapshot/{n}/{name}": torch.tensor(float(values[n - 1]))
              for name, values in (("error", errors), ("classes", right)) for n in (1, 2)},
         labels=lambda which: unseen,
-        logits=lambda which: F.one_hot((torch.arange(10) == 0).long(), 2).float(),
+        outputs=lambda which: SimpleNamespace(
+            logits=F.one_hot((torch.arange(10) == 0).long(), 2).float(), labels=unseen
+        ),
         accuracy=lambda which, limit=None: now[which],
         say=said.append,
         model=SimpleNamespace(module=SimpleNamespace(load_state_dict=lambda state: None)),

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from core.engine.control import Interrupted
-from core.engine.outputs import FullOutputs, SetOutputs
+from core.engine.outputs import FullOutputs
+from core.models.tap import SetOutputs
 from core.models.trust import Trust
 from core.session.baseline import baseline, summarise
 from core.session.bench import Bench

@@ -9,11 +9,12 @@ import torch
 from core.data.dataset import Dataset, ImageSet
 from core.data.preprocessing import Preprocessing
 from core.data.splits import Splits
-from core.engine.outputs import FullOutputs, SetOutputs
+from core.engine.outputs import FullOutputs
 from core.errors import InputError, StoppedError
 from core.files import cache_home
 from core.models.architectures import ModelSpec, build_model
 from core.models.formats import write_safetensors
+from core.models.tap import SetOutputs
 from core.runs.folder import FORGET, MODEL, RunFolder
 from core.selection import Selection
 from core.session.bench import Bench

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from core.data.splits import Splits
-from core.engine.outputs import FullOutputs, SetOutputs
+from core.engine.outputs import FullOutputs
+from core.models.tap import SetOutputs
 from core.session.measuring import Candidate, Measuring, Progress
 from core.verify import suite
 from core.verify.measure_log import MeasureLog

@@ -6,7 +6,8 @@ import torch
 from torch.nn import functional as F
 
 from core.data.splits import Splits
-from core.engine.outputs import FullOutputs, SetOutputs
+from core.engine.outputs import FullOutputs
+from core.models.tap import SetOutputs
 
 CLASSES, CHANNELS = 4, 8
 FORGOTTEN = 1
