@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +46,7 @@ class ImageSet:
     labels: torch.Tensor  # (n,) int64
     paths: tuple[str, ...] | None = None  # relative to the root of the data set
     digests: np.ndarray | None = None  # (n, 32) uint8: SHA-256 of each source file, where every image has its own
-    black: tuple[Unreadable, ...] = ()  # files that looked whole and did not decode, where images are held in memory
+    faults: Mapping[str, str] = field(default_factory=dict)  # why files did not decode, by path; grows with a stream
 
     def __post_init__(self) -> None:
         if self.images.dtype != torch.uint8 or self.images.ndim != 4:
@@ -63,11 +63,12 @@ class ImageSet:
         labels: ArrayLike,
         paths: tuple[str, ...] | None = None,
         digests: np.ndarray | None = None,
-        black: tuple[Unreadable, ...] = (),
+        faults: Mapping[str, str] | None = None,
     ) -> ImageSet:
         """Make a set of what a reader has: arrays (n, H, W, C) uint8 and (n,) of whole numbers, copied if need be."""
         held = torch.from_numpy(np.require(images, None, ["C", "W"])) if isinstance(images, np.ndarray) else images
-        return cls(held, torch.from_numpy(np.require(labels, np.int64, ["C", "W"])), paths, digests, black)
+        numbers = torch.from_numpy(np.require(labels, np.int64, ["C", "W"]))
+        return cls(held, numbers, paths, digests, {} if faults is None else faults)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -77,14 +78,14 @@ class ImageSet:
         paths = None if self.paths is None else tuple(self.paths[i] for i in np.arange(len(self))[ids].tolist())
         digests = None if self.digests is None else self.digests[ids]
         images = self.images[ids] if isinstance(self.images, torch.Tensor) else self.images.view(ids)
-        taken = set(paths or ()) if self.black else set()
-        black = tuple(file for file in self.black if file.path in taken)
-        return ImageSet(images, self.labels[ids], paths, digests, black)
+        return ImageSet(images, self.labels[ids], paths, digests, self.faults)
 
     @property
     def undecoded(self) -> tuple[Unreadable, ...]:
         """Files whose images are black because they did not decode; of a stream, those met so far."""
-        return self.black if isinstance(self.images, torch.Tensor) else self.images.undecoded
+        if not self.faults or self.paths is None:
+            return ()
+        return tuple(Unreadable(path, self.faults[path]) for path in self.paths if path in self.faults)
 
 
 @dataclass(frozen=True, eq=False)

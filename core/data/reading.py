@@ -90,16 +90,17 @@ def load_listing(listing: Listing, options: DecodeOptions, report: Tell, *, need
     budget = memory_budget() if options.memory_budget is None else options.memory_budget
     images: np.ndarray | StreamedImages
     if len(index.kept) * form.bytes <= budget:
-        images, black = _decode_all(index, form, report)
+        images, faults = _decode_all(index, form, report)
     else:
-        images, black = StreamedImages(ImageStream(index, form)), ()
+        stream = ImageStream(index, form)
+        images, faults = StreamedImages(stream), stream.faults
     kept = index.kept
-    unreadable = _by_name(index, index.faults)
+    unreadable = [Unreadable(files.names[position], index.faults[position]) for position in sorted(index.faults)]
     if not len(kept):
         example = f" ({unreadable[0].path}: {unreadable[0].reason})" if unreadable else ""
         raise InputError(f"None of the {len(index):,} images in {files.root} can be read{example}")
     paths = tuple(files.names[i] for i in kept.tolist())
-    both = ImageSet.of(images, listing.labels[kept], paths, index.digests[kept], black)
+    both = ImageSet.of(images, listing.labels[kept], paths, index.digests[kept], faults)
     cut = int(np.searchsorted(kept, listing.border))
     if not cut:
         raise InputError(f"None of the training images in {listing.title} can be read")
@@ -151,14 +152,14 @@ def _form(index: FileIndex, options: DecodeOptions) -> Form:
     return Form(size, channels, options.interpolation)
 
 
-def _decode_all(index: FileIndex, form: Form, report: Tell) -> tuple[np.ndarray, tuple[Unreadable, ...]]:
-    """Return the images (m, H, W, C) of the files without a fault, and those of the files that are black.
+def _decode_all(index: FileIndex, form: Form, report: Tell) -> tuple[np.ndarray, dict[str, str]]:
+    """Return the images (m, H, W, C) of the files without a fault, and why some did not decode and are black, by name.
 
     Files that went or broke since they were indexed get a fault and are left out.
     """
     wanted = index.kept
     images = np.empty((len(wanted), *form.shape), dtype=np.uint8)
-    black: dict[int, str] = {}
+    black: dict[str, str] = {}
 
     def work(row: int) -> str:
         position = int(wanted[row])
@@ -171,7 +172,7 @@ def _decode_all(index: FileIndex, form: Form, report: Tell) -> tuple[np.ndarray,
         except Exception as error:  # a reason to leave the image out, never to stop
             return reason_of(error)
         if fault := decode_into(images[row], data, form):
-            black[position] = fault
+            black[index.files.names[position]] = fault
         return ""
 
     for row, fault in in_parallel("Reading images", np.arange(len(wanted)), work, report):
@@ -184,12 +185,7 @@ def _decode_all(index: FileIndex, form: Form, report: Tell) -> tuple[np.ndarray,
         for start in range(0, len(rows), CHUNK):  # closes the gaps in place: a second copy may not fit
             block_rows = rows[start : start + CHUNK]
             images[start : start + len(block_rows)] = images[block_rows]
-    return images[: len(kept)], _by_name(index, black)
-
-
-def _by_name(index: FileIndex, faults: dict[int, str]) -> tuple[Unreadable, ...]:
-    """Return what is wrong with which files, given by position, in the order of the files."""
-    return tuple(Unreadable(index.files.names[position], faults[position]) for position in sorted(faults))
+    return images[: len(kept)], black
 
 
 def _free_memory() -> int | None:

@@ -27,7 +27,6 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 
-from core.data.dataset import Unreadable
 from core.data.images import Form, decode_into, reason_of
 from core.data.index import FileIndex, workers
 from core.errors import InputError, ParameterError
@@ -61,7 +60,7 @@ class ImageStream:
         self._pool = workers()
         self._lock = threading.Lock()
         self._ahead: OrderedDict[int, tuple[Future[np.ndarray], int]] = OrderedDict()  # row -> result, place in it
-        self.undecoded: dict[int, Unreadable] = {}  # by row; their images are black
+        self.faults: dict[str, str] = {}  # why files did not decode, by name; their images are black
         warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # damaged metadata
 
     def read(self, rows: np.ndarray) -> np.ndarray:
@@ -116,7 +115,7 @@ class ImageStream:
             if fault := decode_into(images[place], data, self._form):  # it looked whole when it was indexed
                 name = self._index.files.names[int(self._positions[row])]
                 log.warning("%r cannot be decoded and counts as black: %s", name, fault)
-                self.undecoded[row] = Unreadable(name, fault)
+                self.faults[name] = fault
             else:
                 self._cache.write(row, images[place])
         return images
@@ -170,12 +169,6 @@ class StreamedImages:
     def nbytes(self) -> int:
         """Bytes held in memory at most: what is read ahead, not all images."""
         return min(self.shape.numel(), AHEAD_BYTES)
-
-    @property
-    def undecoded(self) -> tuple[Unreadable, ...]:
-        """Files that could not be decoded when asked for, so far; their images are black."""
-        faults = self.stream.undecoded
-        return tuple(faults[row] for row in self._rows.tolist() if row in faults) if faults else ()
 
 
 def _on_host(index: Any) -> Any:
