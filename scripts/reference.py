@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from core.data.sources import catalogue
+from core.data.named import SOURCES
 from core.events import Event, Progress
 from core.methods import METHODS
 from core.methods.base import Method
@@ -37,7 +37,7 @@ def render() -> str:
         parts += _method(method)
     parts += ["## Data sets\n", _table(("name", "data set", "images", "channels", "classes"), (
         (f"`{s.id}`", f"{s.title}. {s.summary}", _size(s.size), str(s.channels), str(_count(s.classes)))
-        for s in catalogue()
+        for s in SOURCES
     ))]
     parts += ["## Architectures\n", _table(("name", "architecture", "input it is made for"), (
         (f"`{a.id}`", f"{a.title}. {a.summary}", _size(a.default_size)) for a in architectures()

@@ -92,7 +92,7 @@ def declare_datasets(parser: argparse.ArgumentParser) -> None:
 
 def run_datasets(given: argparse.Namespace, screen: Screen) -> int:
     """List the catalogue."""
-    from core.data.sources import catalogue
+    from core.data.named import SOURCES
 
     rows = [
         {
@@ -100,7 +100,7 @@ def run_datasets(given: argparse.Namespace, screen: Screen) -> int:
             "available": source.available(given.data_root),
             "folder": source.find(given.data_root) if source.folders else None,
         }
-        for source in catalogue()
+        for source in SOURCES
     ]
     header = ("name", "data set", "on this machine", "classes", "channels", "size")
     cells = (

@@ -14,6 +14,7 @@ import mmap
 import os
 import re
 import tarfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -26,7 +27,7 @@ import numpy as np
 
 from core.data.dataset import Unreadable
 from core.data.images import FOREIGN, FOREIGN_SUFFIXES, SUFFIXES, CannotReadError, suffix_of
-from core.data.index import NO_STAMP, SHARDS, ImageFiles, Stamp, checked_size, is_settled, recall, remember
+from core.data.index import NO_STAMP, SETTLED, SHARDS, ImageFiles, Stamp, checked_size, recall, remember
 from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts, check_labels, read_class_names
 from core.errors import InputError
 from core.events import Tell
@@ -75,6 +76,8 @@ class _Content:
 
 
 class _Shard(msgspec.Struct, forbid_unknown_fields=True):
+    """What the cache keeps of one shard: its stamp, and where names and images are."""
+
     size: int
     changed: int  # nanoseconds
     images: bytes  # (n, 5) little-endian 64-bit integers: where the name starts, its bytes, and the places
@@ -95,6 +98,8 @@ class _Shard(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Remembered(msgspec.Struct, forbid_unknown_fields=True):
+    """What the cache keeps of all shards of a data set."""
+
     version: int = 0
     shards: dict[str, _Shard] = {}  # by a hash of the path
 
@@ -166,14 +171,14 @@ def list_shards(shards: Parts, report: Tell) -> Listing:
     )
 
 
-def _recall_shard(shard: Path, known: _Shard | None) -> tuple[_Content, _Shard] | None:
-    """Return what the cache knows of a shard that has not changed since, else None."""
+def _recall_shard(shard: Path, entry: _Shard | None) -> tuple[_Content, _Shard] | None:
+    """Return what the cache holds of a shard that has not changed since, else None."""
     try:
-        if known is None or _stamp_of(shard) != (known.size, known.changed):
-            return None
-        return known.content(shard), known
+        if entry is not None and _stamp_of(shard) == (entry.size, entry.changed):
+            return entry.content(shard), entry
     except (OSError, ValueError, IndexError):  # gone meanwhile, or nothing of use: walked through anew, which says so
-        return None
+        pass
+    return None
 
 
 def _walk_shard(shard: Path, report: Tell) -> tuple[_Content, _Shard | None]:
@@ -195,7 +200,7 @@ def _walk_shard(shard: Path, report: Tell) -> tuple[_Content, _Shard | None]:
         np.array([(member.offset_data, member.size, label) for member, label in kept], dtype=_NUMBER).reshape(-1, 3),
         damage + [(member.name, why) for member, why in left_out],
     )
-    if fault or not is_settled(np.array(stamp[1])):
+    if fault or time.time_ns() - stamp[1] <= SETTLED:
         return content, None
     try:
         with shard.open("rb") as file:

@@ -66,9 +66,9 @@ class ImageSet:
         faults: Mapping[str, str] | None = None,
     ) -> ImageSet:
         """Make a set of what a reader has: arrays (n, H, W, C) uint8 and (n,) of whole numbers, copied if need be."""
-        held = torch.from_numpy(np.require(images, None, ["C", "W"])) if isinstance(images, np.ndarray) else images
+        pixels = torch.from_numpy(np.require(images, None, ["C", "W"])) if isinstance(images, np.ndarray) else images
         numbers = torch.from_numpy(np.require(labels, np.int64, ["C", "W"]))
-        return cls(held, numbers, paths, digests, {} if faults is None else faults)
+        return cls(pixels, numbers, paths, digests, {} if faults is None else faults)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -133,7 +133,7 @@ def hash_images(images: Any, tick: Tell = untold) -> ImageHashes:
 def find_duplicates(
     images: Any,
     forget: np.ndarray,
-    hashed: ImageHashes | None = None,
+    hashed: ImageHashes,
     *,
     near: tuple[np.ndarray, np.ndarray] | None = None,
     tick: Tell = untold,
@@ -145,7 +145,6 @@ def find_duplicates(
     cropped by up to a fifth of a side are found. A million images and ten thousand to forget take seconds beside
     reading them. `tick(what, done, total)` may raise to interrupt.
     """
-    hashed = hashed or hash_images(images, tick)
     forget_ids, retain_ids = np.flatnonzero(forget), np.flatnonzero(~forget)
     if not len(forget_ids) or not len(retain_ids):
         nothing = np.zeros(0, np.int64)
@@ -165,7 +164,7 @@ def find_duplicates(
     return Duplicates(kept[best], forgotten[best], exact[best], agreement[best], complete and all_compared)
 
 
-def find_twins(images: Any, hashed: ImageHashes | None = None, *, tick: Tell = untold) -> Twins:
+def find_twins(images: Any, hashed: ImageHashes, tick: Tell = untold) -> Twins:
     """Group images that show the same picture: equal pixels, or a resized or recompressed copy.
 
     images: (n, H, W, C) uint8, read in pieces; hashed: what `hash_images` gave. Mirrored and cropped copies are not
@@ -174,7 +173,6 @@ def find_twins(images: Any, hashed: ImageHashes | None = None, *, tick: Tell = u
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    hashed = hashed or hash_images(images, tick)
     count = len(hashed.digests)
     if not count:
         return Twins(np.zeros(0, np.int64))
@@ -443,10 +441,9 @@ def _bands(hashes: np.ndarray) -> np.ndarray:
 
 def _parts(lengths: np.ndarray) -> Iterator[slice]:
     """Cut queries into runs of about _CANDIDATES pairs, one query at least."""
-    ends = np.cumsum(lengths)
+    bounds = np.concatenate([[0], np.cumsum(lengths)])
     start = 0
     while start < len(lengths):
-        before = int(ends[start - 1]) if start else 0
-        stop = max(start + 1, int(np.searchsorted(ends, before + _CANDIDATES, side="right")))
+        stop = max(start + 1, int(np.searchsorted(bounds, bounds[start] + _CANDIDATES, side="right")) - 1)
         yield slice(start, stop)
         start = stop

@@ -105,7 +105,7 @@ def look(data: bytes) -> Header:
             width, height = image.size
             # A PNG without this entry so far would be decoded in search of one behind the pixels.
             looked_up = image.format != "PNG" or "exif" in image.info
-            rotated = looked_up and _orientation(image) in _ROTATED
+            rotated = looked_up and _is_rotated(image)
             size, grey = ((width, height) if rotated else (height, width)), is_grey(image)
             if fault := _excess(image):
                 return Header(size, grey, fault)
@@ -176,12 +176,11 @@ def _pixels_fit(data: bytes, first: bytes, stored: int) -> bool:
     return stored > len(first) or len(unpacked) >= min(needed, _UNPACKED)
 
 
-def _orientation(image: Image.Image) -> int | None:
+def _is_rotated(image: Image.Image) -> bool:
     try:
-        orientation: int | None = image.getexif().get(_ORIENTATION)
+        return image.getexif().get(_ORIENTATION) in _ROTATED
     except Exception:  # damaged metadata; the picture itself is fine
-        return None
-    return orientation
+        return False
 
 
 def _excess(image: Image.Image) -> str:
@@ -203,11 +202,11 @@ def _upright(image: Image.Image) -> Image.Image:
 def is_grey(image: Image.Image) -> bool:
     """Whether an image has no colours, as far as its header and palette say."""
     if image.mode in ("P", "PA"):
-        palette = np.frombuffer(image.palette.tobytes() if image.palette else b"", dtype=np.uint8)
+        if image.palette is None or image.palette.mode != "RGB":
+            return False
+        palette = np.frombuffer(image.palette.tobytes(), dtype=np.uint8)
         colours = palette[: len(palette) // 3 * 3].reshape(-1, 3)
-        return bool(len(colours)) and image.palette is not None and image.palette.mode == "RGB" and bool(
-            (colours == colours[:, :1]).all()
-        )
+        return len(colours) > 0 and bool((colours == colours[:, :1]).all())
     return Image.getmodebase(image.mode) == "L"
 
 

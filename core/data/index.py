@@ -32,8 +32,8 @@ from core.files import cache_home, write_atomic
 FOLDER = "fingerprints"  # of the cache
 FILES, SHARDS = ".json", ".shards"  # endings: what is known of images, and where they lie in shards
 CHUNK = 256  # images between two looks at the cancel flag
+SETTLED = 5 * 10**9  # nanoseconds after which a further change gives another time; the coarsest systems count in twos
 
-_SETTLED = 5 * 10**9  # nanoseconds; the coarsest file systems count in twos
 _NUMBER = np.dtype("<i8")
 _COLUMNS = ("keys", "sizes", "times", "heights", "widths", "grey")
 _ROW = np.dtype([*((name, _NUMBER) for name in _COLUMNS), ("digests", np.uint8, 32)])
@@ -255,12 +255,6 @@ def remember(path: Path, ending: str, memory: msgspec.Struct) -> None:
         write_atomic(cache_file(path, ending), msgspec.json.encode(memory))
 
 
-def is_settled(times: np.ndarray) -> np.ndarray:
-    """Say which times of change (n,) are old enough that a further change would give another time: (n,) bool."""
-    settled: np.ndarray = time.time_ns() - times > _SETTLED
-    return settled
-
-
 def workers() -> ThreadPoolExecutor:
     """Return threads that read and decode: Pillow and hashing work outside the interpreter's lock."""
     return ThreadPoolExecutor(min(8, os.cpu_count() or 1))
@@ -285,7 +279,7 @@ def in_parallel(
 def _save(index: FileIndex, known: np.ndarray, listing: str) -> None:
     """Write the rows that are `known` (n,) bool and settled to the cache."""
     times = index.rows["times"]
-    positions = np.flatnonzero((times >= 0) & is_settled(times) & known)
+    positions = np.flatnonzero((times >= 0) & (time.time_ns() - times > SETTLED) & known)
     rows = index.rows[positions]
     columns = {name: rows[name].tobytes() for name in _COLUMNS}
     faults = {row: index.faults[place] for row, place in enumerate(positions.tolist()) if place in index.faults}

@@ -93,9 +93,10 @@ class _Scan:
     def classes(self, part: Path) -> dict[str, list[str]]:
         """Return the image files of each class folder of `part`."""
         files: dict[str, list[str]] = {}
-        links = [entry.name for entry in _entries(part) if entry.is_symlink() and not _is_image(entry.name)]
-        self._leave_out(part, (name for name in links if _is_dead_link(part / name)), _DEAD)
-        above = self._above(part)
+        names = [entry.name for entry in _entries(part) if not _is_image(entry.name)]
+        self._leave_out(part, (name for name in names if _is_dead_link(part / name)), _DEAD)
+        # A link to a folder above the class folders would put all images into one class.
+        above = {_identity(path) for path in (self._root, *self._root.resolve().parents, part)}
         for folder in _subfolders(part):
             self._report("Looking for images", 0, 0)
             if _identity(folder) in above:
@@ -133,10 +134,6 @@ class _Scan:
             foreign = (name for name in names if suffix_of(name) in FOREIGN_SUFFIXES and name[0] != ".")
             self._leave_out(here, foreign, FOREIGN)
         return [f"{relative}/{name}" for relative in sorted(images) for name in images[relative]]
-
-    def _above(self, part: Path) -> set[_Identity | None]:
-        """Return the folders above the class folders of `part`: a link to one would put all images into one class."""
-        return {_identity(path) for path in (self._root, *self._root.resolve().parents, part)}
 
     def _leave_out(self, folder: Path, names: Iterable[str], why: str) -> None:
         for name in sorted(names):

@@ -87,7 +87,9 @@ def load_listing(listing: Listing, options: DecodeOptions, report: Tell, *, need
     files = listing.files
     index = open_index(files, report)
     form = _form(index, options)
-    budget = memory_budget() if options.memory_budget is None else options.memory_budget
+    budget = options.memory_budget
+    if budget is None:
+        budget = stated_bytes(BUDGET_VARIABLE, _free_memory() * _BUDGET_SHARE)
     images: np.ndarray | StreamedImages
     if len(index.kept) * form.bytes <= budget:
         images, faults = _decode_all(index, form, report)
@@ -126,16 +128,6 @@ def no_test_part(title: str, labels: np.ndarray) -> NoTestPartError:
 def are_photos(size: tuple[int, int], channels: int) -> bool:
     """Whether image files of this size (H, W) are taken for photographs, seen by ImageNet-like networks."""
     return channels == 3 and min(size) >= PHOTO_SIDE
-
-
-def memory_budget() -> float:
-    """Return how many bytes decoded images may take.
-
-    As the variable UNLEARN_STUDIO_MEMORY says, in GB, else half of what is free. Raises ParameterError where the
-    variable is no number.
-    """
-    free = _free_memory()
-    return stated_bytes(BUDGET_VARIABLE, float("inf") if free is None else free * _BUDGET_SHARE)
 
 
 def _form(index: FileIndex, options: DecodeOptions) -> Form:
@@ -188,7 +180,8 @@ def _decode_all(index: FileIndex, form: Form, report: Tell) -> tuple[np.ndarray,
     return images[: len(kept)], black
 
 
-def _free_memory() -> int | None:
+def _free_memory() -> float:
+    """Return the free bytes of memory, else all of it; infinite where the system does not tell."""
     try:
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):
@@ -198,7 +191,7 @@ def _free_memory() -> int | None:
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
-        return None
+        return float("inf")
 
 
 def check_labels(

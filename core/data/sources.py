@@ -16,7 +16,7 @@ from core.data.archives import find_saved, find_shards, list_saved, list_shards
 from core.data.arrays import find_idx, find_npz, load_idx, load_npz
 from core.data.dataset import OWN, SET_ASIDE, Dataset, ImageSet, Loaded
 from core.data.listings import FOLDERS_HINT, find_class_folders, find_table, list_folders, list_table
-from core.data.named import SOURCES, DatasetSource, find_source, load_named
+from core.data.named import SOURCES, find_source, load_named
 from core.data.preprocessing import Preprocessing, assume_imagenet, count_channels, measure_preprocessing
 from core.data.reading import DecodeOptions, Listing, Parts, are_photos, load_listing, no_test_part, reorder_classes
 from core.data.splits import set_aside
@@ -27,11 +27,6 @@ from core.files import dumps, read_json
 
 _FINGERPRINT_HEADER = b"unlearn-studio data 1\n"
 _ANY = Preprocessing((1, 1), (0.0,), (1.0,))  # what a preprocessing file is checked with before the data is known
-
-
-def catalogue() -> tuple[DatasetSource, ...]:
-    """Return the data sets known by name, the example first."""
-    return SOURCES
 
 
 def open_dataset(
@@ -49,7 +44,7 @@ def open_dataset(
 ) -> Dataset:
     """Open a data set by name or path.
 
-    `spec` is a name of `catalogue()`, an .npz file, a folder of IDX files, a folder of class folders, a CSV of
+    `spec` is a name of `SOURCES`, an .npz file, a folder of IDX files, a folder of class folders, a CSV of
     path,label[,split], WebDataset shards (a .tar file or a folder of them) or a folder that Hugging Face's `datasets`
     saved; a name wins over a path. `test_fraction` (0..1, both excluded) sets images aside where the
     data has no test part of its own, and is not used where it has. `classes_file` gives the order of the model's

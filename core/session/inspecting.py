@@ -139,9 +139,9 @@ def _kind_of_folder(path: Path) -> Kind | None:
 
 
 def _missing(path: Path, text: str) -> NotFoundError:
-    from core.data.sources import catalogue
+    from core.data.named import SOURCES
 
-    names = [source.id for source in catalogue()] if path.name == text else []
+    names = [source.id for source in SOURCES] if path.name == text else []
     alike = nearest(text, names, count=1)
     if path.parent.is_dir():
         there = sorted(child.name for child in path.parent.iterdir() if not child.name.startswith("."))

@@ -56,7 +56,7 @@ class DataMenu(QMenu):
 
 def known_data(data_root: str) -> list[tuple[str, str, bool]]:
     """Return id, title and whether it is on this machine of every known data set, those at hand first."""
-    from core.data.sources import catalogue
+    from core.data.named import SOURCES
 
-    found = [(source.id, source.title, source.available(data_root or None)) for source in catalogue()]
+    found = [(source.id, source.title, source.available(data_root or None)) for source in SOURCES]
     return sorted(found, key=lambda entry: not entry[2])

@@ -126,7 +126,7 @@ def _data_options(data: Any) -> dict[str, Any]:
 
 def training_choices(data_root: str) -> Choices:
     """Read what there is to choose from; runs in a worker."""
-    from core.data.sources import catalogue
+    from core.data.named import SOURCES
     from core.methods import get_method
     from core.models.architectures import architectures
 
@@ -135,7 +135,7 @@ def training_choices(data_root: str) -> Choices:
             source.id, source.title, "" if source.available(data_root or None) else "download", source.channels,
             min(source.size),
         ))
-        for source in catalogue()
+        for source in SOURCES
     ]  # fmt: skip
     method = get_method("retrain")
     networks = [NetworkChoice(a.id, a.title, a.summary, a.min_size) for a in architectures()]

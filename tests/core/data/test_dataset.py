@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from core.data.dataset import ImageSet
-from core.data.sources import catalogue, open_dataset
+from core.data.named import SOURCES
+from core.data.sources import open_dataset
 
 DIGITS_FINGERPRINT = "d547cc54815248d93ab04bece5f7c6f3495c0514297066e69369a21454cd08ec"
 
@@ -58,7 +59,7 @@ def test_no_digit_is_in_both_parts():
 
 
 def test_catalogue_starts_with_the_example_and_names_are_unique():
-    ids = [source.id for source in catalogue()]
+    ids = [source.id for source in SOURCES]
     assert ids[0] == "digits" and len(set(ids)) == len(ids)
     assert {"fashion-mnist", "mnist", "cifar10", "cifar100", "svhn", "tiny-imagenet"} <= set(ids)
-    assert catalogue()[0].available()
+    assert SOURCES[0].available()

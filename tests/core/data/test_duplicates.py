@@ -9,11 +9,20 @@ import pytest
 from PIL import Image
 
 from core.data import duplicates
-from core.data.duplicates import LONE, find_duplicates, find_twins, hash_images
+from core.data.duplicates import LONE, Duplicates, Twins, find_duplicates, find_twins, hash_images
 from core.data.named import load_digits
+from core.events import Tell, untold
 
 SIDE = 48
 PICTURES, ASKED = 300, 40
+
+
+def duplicates_of(images, forget: np.ndarray, *, tick: Tell = untold, **near) -> Duplicates:
+    return find_duplicates(images, forget, hash_images(images, tick), tick=tick, **near)
+
+
+def twins_of(images, *, tick: Tell = untold) -> Twins:
+    return find_twins(images, hash_images(images, tick), tick)
 
 
 def photo(seed: int) -> np.ndarray:
@@ -70,7 +79,7 @@ def with_twins(pictures: np.ndarray, change) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("change", CHANGES)
 def test_planted_twins_are_found_and_nothing_else(pictures, change):
     images, forget = with_twins(pictures, change)
-    found = find_duplicates(images, forget)
+    found = duplicates_of(images, forget)
     assert found.complete and not found.exact.any()
     twins = found.kept - PICTURES == found.forgotten
     assert twins.all()  # no picture of its own is taken for a twin, and each twin is told whose it is
@@ -83,7 +92,7 @@ def test_the_same_pixels_are_exact_and_come_first(pictures):
     images = np.concatenate([images, with_twins(pictures, recompressed)[0][PICTURES : PICTURES + 1]])
     forget = np.zeros(len(images), bool)
     forget[[0, 3, 4]] = True
-    found = find_duplicates(images, forget)
+    found = duplicates_of(images, forget)
     assert found.kept.tolist() == [PICTURES, PICTURES + 1, PICTURES + 2, PICTURES + 3]
     assert found.forgotten.tolist() == [3, 4, 3, 0]
     assert found.exact.tolist() == [True, True, True, False]
@@ -95,14 +104,14 @@ def test_the_same_pixels_are_exact_and_come_first(pictures):
 
 def test_each_copy_is_told_whose_pixels_it_has(pictures):
     images = np.concatenate([pictures[:30], pictures[11::-1]])
-    found = find_duplicates(images, np.arange(len(images)) < 12)
+    found = duplicates_of(images, np.arange(len(images)) < 12)
     assert found.exact[:12].all() and found.kept[:12].tolist() == list(range(30, 42))
     assert found.forgotten[:12].tolist() == list(range(11, -1, -1))
 
 
 def test_even_images_are_no_twins_unless_they_are_the_same():
     even = np.stack([np.full((SIDE, SIDE, 1), level, np.uint8) for level in (10, 10, 200, 201)])
-    found = find_duplicates(even, np.array([True, False, False, False]))
+    found = duplicates_of(even, np.array([True, False, False, False]))
     assert found.kept.tolist() == [1] and found.exact.all()
 
 
@@ -114,19 +123,19 @@ def test_candidates_of_the_caller_are_compared_and_not_believed(pictures):
     assert first.sum() == ASKED
     named = np.arange(ASKED)
     near = (np.concatenate([named, named + 1]), np.concatenate([named, named]) + PICTURES)
-    found = find_duplicates(images, forget, near=near)
+    found = duplicates_of(images, forget, near=near)
     assert len(found) >= 0.95 * ASKED and (found.kept == found.forgotten - PICTURES).all()
 
 
 def test_nothing_to_compare_is_nothing_found(pictures):
     for forget in (np.zeros(PICTURES, bool), np.ones(PICTURES, bool)):
-        assert len(find_duplicates(pictures, forget)) == 0
+        assert len(duplicates_of(pictures, forget)) == 0
 
 
 def test_many_pairs_are_cut_off_and_it_says_so(pictures, monkeypatch):
     images, forget = with_twins(pictures, recompressed)
     monkeypatch.setattr(duplicates, "MOST_COMPARED", 10)
-    found = find_duplicates(images, forget)
+    found = duplicates_of(images, forget)
     assert not found.complete and 0 < len(found) <= 10
 
 
@@ -149,7 +158,7 @@ def test_images_are_read_in_pieces_and_hashes_can_be_handed_in(pictures, monkeyp
     hashed = hash_images(Pieces())
     found = find_duplicates(Pieces(), forget, hashed)
     assert Pieces.most == 64
-    assert np.array_equal(found.kept, find_duplicates(images, forget).kept)
+    assert np.array_equal(found.kept, duplicates_of(images, forget).kept)
 
 
 def test_it_can_be_interrupted(pictures):
@@ -157,7 +166,7 @@ def test_it_can_be_interrupted(pictures):
         raise InterruptedError(what)
 
     with pytest.raises(InterruptedError, match="Looking at all images"):
-        find_duplicates(pictures, np.arange(PICTURES) < 3, tick=stop)
+        duplicates_of(pictures, np.arange(PICTURES) < 3, tick=stop)
 
 
 def test_of_tiny_images_only_those_that_hardly_differ_show_the_same():
@@ -166,11 +175,11 @@ def test_of_tiny_images_only_those_that_hardly_differ_show_the_same():
     brighter = np.minimum(digits[:3], 250) + np.uint8(5)  # a copy that lost a little in being saved
     images = np.concatenate([digits, brighter])
     forget = np.arange(len(images)) < 100
-    found = find_duplicates(images, forget)
+    found = duplicates_of(images, forget)
     assert sorted(found.kept.tolist()) == [len(digits), len(digits) + 1, len(digits) + 2]
     assert not found.exact.any() and found.agreement.min() > 0.99
-    assert np.flatnonzero(find_twins(images).has_twin).tolist()[-3:] == [len(digits), len(digits) + 1, len(digits) + 2]
-    assert find_twins(images).has_twin.sum() < 30
+    assert np.flatnonzero(twins_of(images).has_twin).tolist()[-3:] == [len(digits), len(digits) + 1, len(digits) + 2]
+    assert twins_of(images).has_twin.sum() < 30
 
 
 # --- twins among all images ---------------------------------------------------------------------------------------
@@ -189,7 +198,7 @@ def with_copies() -> np.ndarray:
 
 
 def test_groups_are_named_by_their_first_image(with_copies):
-    found = find_twins(with_copies)
+    found = twins_of(with_copies)
     expected = np.full(len(with_copies), LONE)
     expected[[3, 60, 61]], expected[[7, 62, 63]], expected[[30, 64]] = 3, 7, 30
     assert found.group.tolist() == expected.tolist() and found.complete
@@ -198,7 +207,7 @@ def test_groups_are_named_by_their_first_image(with_copies):
 
 def test_it_does_not_matter_in_which_order_the_images_stand(with_copies):
     order = np.random.default_rng(0).permutation(len(with_copies))
-    found, mixed = find_twins(with_copies), find_twins(with_copies[order])
+    found, mixed = twins_of(with_copies), twins_of(with_copies[order])
     assert (mixed.has_twin == found.has_twin[order]).all()
     same = found.group[order][:, None] == found.group[order][None]
     assert (same == (mixed.group[:, None] == mixed.group[None]))[mixed.has_twin].all()
@@ -206,18 +215,18 @@ def test_it_does_not_matter_in_which_order_the_images_stand(with_copies):
 
 def test_even_images_are_twins_only_where_their_pixels_are_the_same():
     even = np.stack([np.full((SIDE, SIDE, 3), shade, np.uint8) for shade in (10, 90, 90, 200)])
-    assert find_twins(even).group.tolist() == [LONE, 1, 1, LONE]
+    assert twins_of(even).group.tolist() == [LONE, 1, 1, LONE]
 
 
 def test_a_bound_on_pairs_of_twins_is_told(with_copies, monkeypatch):
     monkeypatch.setattr(duplicates, "MOST_COMPARED", 1)
-    found = find_twins(with_copies)
+    found = twins_of(with_copies)
     assert not found.complete and found.has_twin[[3, 60, 61]].all()  # the same pixels need no comparing
 
 
 def test_no_images_and_one():
-    assert find_twins(np.zeros((0, 8, 8, 1), np.uint8)).group.tolist() == []
-    assert find_twins(np.zeros((1, 8, 8, 1), np.uint8)).group.tolist() == [LONE]
+    assert twins_of(np.zeros((0, 8, 8, 1), np.uint8)).group.tolist() == []
+    assert twins_of(np.zeros((1, 8, 8, 1), np.uint8)).group.tolist() == [LONE]
 
 
 def test_looking_for_twins_can_be_interrupted(with_copies):
@@ -225,4 +234,4 @@ def test_looking_for_twins_can_be_interrupted(with_copies):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        find_twins(with_copies, tick=stop)
+        twins_of(with_copies, tick=stop)
