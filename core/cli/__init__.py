@@ -94,6 +94,7 @@ def main(argv: list[str]) -> int:
 
 
 def _run(argv: list[str], screen: Screen) -> int:
+    """Find the subcommand, read its options and run it; returns its exit code."""
     from core.cli.options import Parser, add_output
     from core.errors import UsageError, did_you_mean
 
@@ -138,6 +139,7 @@ def _said(error: BaseException, argv: list[str]) -> AppError:
 
 
 def _write_log(error: BaseException, argv: list[str]) -> str:
+    """Write a fault with its traceback into the log folder; returns the path."""
     import datetime
     import platform
     import traceback

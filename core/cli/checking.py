@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.cli import options
 from core.cli.output import Loading, RunProgress, Screen, facts, shown, table, wrapped
 from core.cli.running import CHECK, measures_table, stop_on_interrupt
 from core.errors import NotFoundError, RequirementError, StoppedError, UsageError
 from core.files import write_atomic
-from core.runs.folder import REPORT_HTML, REPORT_JSON, RunFolder
+from core.runs.folder import MODEL, REPORT_HTML, REPORT_JSON, RunFolder
 from core.verify.numbers import number, percent, ratio, whole_percent
 from core.verify.table import COLUMNS, MODELS, measure_rows
+
+if TYPE_CHECKING:
+    from core.selection import Selection
+    from core.session.bench import Bench
 
 TRAIN = "train"
 """What --retrained takes in place of a path: train the references, or take those on disk."""
@@ -42,7 +46,7 @@ def declare_verify(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group = parser.add_argument_group("checks")
     group.add_argument(
-        "--suite", default="quick", type=options.one_of(("quick", "full")), metavar="S",
+        "--suite", default="quick", type=options.one_of(SEEDS), metavar="S",
         help="quick, or full: with relearning, prototype and reference attacks (default: quick)",
     )  # fmt: skip
     group.add_argument(
@@ -98,7 +102,7 @@ def _brought(paths: list[str], folder: RunFolder) -> dict[str, Path]:
     brought: dict[str, Path] = {}
     for text in paths:
         weights = reference_from(options.path(text), folder.job())
-        name = weights.parent.name if weights.name == "model.safetensors" else weights.stem
+        name = weights.parent.name if weights.name == MODEL else weights.stem
         if weights in brought.values():
             raise UsageError(f"--retrained names {text} twice")
         unique, number = name, 1
@@ -124,6 +128,7 @@ def _seeds(given: argparse.Namespace, folder: RunFolder, brought: bool, screen: 
 
 
 def _text(folder: RunFolder, report: dict[str, Any]) -> str:
+    """Lay out a checked run: measures of all models, gaps closed, warnings, verdict, and where the report lies."""
     models = {name: report["models"].get(name) for name in ("original", "unlearned", "head_only")}
     blocks = [
         f"{folder.job().forget_text} with {report['method_details']['title']}, {report['suite']} suite.",
@@ -247,19 +252,20 @@ def run_evaluate(given: argparse.Namespace, screen: Screen) -> int:
     return 0
 
 
-def _references(given: list[tuple[str, str]]) -> dict[str, Any]:
-    paths: dict[str, Any] = {}
-    for name, text in given:
+def _references(given: list[tuple[str, Path]]) -> dict[str, Path]:
+    """Return what --reference names, by its name. Raises UsageError for a name twice, NotFoundError for no file."""
+    paths: dict[str, Path] = {}
+    for name, path in given:
         if name in paths:
             raise UsageError(f"--reference {name} is given twice", "Name the second one retrained-2, for example")
-        path = options.path(text)
         if not path.exists():
             raise NotFoundError(f"There is no file or folder {path}", "It is what --reference names")
         paths[name] = path
     return paths
 
 
-def _measures_text(measures: dict[str, Any], bench: Any, selection: Any) -> str:
+def _measures_text(measures: dict[str, Any], bench: Bench, selection: Selection) -> str:
+    """Lay out the measures of one model, and its distances to the references."""
     title = f"{shown(bench.model.path)} ({bench.model.spec.architecture}) on {bench.dataset.title}"
     blocks = [f"{title}\n{selection.describe()}" if selection.count else title]
     blocks.append(measures_table({"model": measures, **measures.get("references", {})}))

@@ -179,12 +179,14 @@ def _near_text(near: Mapping[str, Any]) -> str:
 
 
 def _opened(given: argparse.Namespace, loading: Loading) -> Bench:
+    """Open the data, with --model where one is named."""
     if given.model:
         return options.open_both(given, loading, data=given.path)
     return options.bench_option(given, loading).with_data(given.path, options.data_options(given))
 
 
 def _write(path: Path, selection: Selection, duplicates: Duplicates, dataset: Dataset, screen: Screen) -> str:
+    """Write the forget set with its near-duplicates as a forget list; returns the path."""
     from core.session.forget_sets import write_forget_list
 
     try:

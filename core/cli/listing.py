@@ -51,6 +51,7 @@ _DECLARED = ("id", "title", "summary", "citation", "status", "starts_from", "hon
 
 
 def _in_short(method: Method) -> str:
+    """Return a method's name, summary, status and presets."""
     suits = " and ".join(sorted(method.suits))
     presets = f"; presets: {', '.join(preset.name for preset in method.presets)}" if method.presets else ""
     paragraphs = (method.summary, f"{method.status}; for {suits} forgetting{presets}")
@@ -58,6 +59,7 @@ def _in_short(method: Method) -> str:
 
 
 def _in_full(method: Method) -> str:
+    """Return all that is declared of a method: source, notes, presets and parameters with their defaults."""
     blocks = [_in_short(method)]
     if method.citation:
         blocks.append(f"Source: {method.citation}")
@@ -161,6 +163,7 @@ def run_runs(given: argparse.Namespace, screen: Screen) -> int:
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
+    """Return the cells of a run in the table of `runs`."""
     import datetime
 
     if row["state"] == "damaged":
@@ -202,6 +205,7 @@ def run_kept(given: argparse.Namespace, screen: Screen) -> int:
 
 
 def _kept_text(traces: Traces) -> str:
+    """Lay out the kinds of what is kept, and what is lost by removing each."""
     rows = [
         (kind.id, kind.holds, count(kind.count), bytes_text(kind.bytes), "yes" if kind.removable else "no")
         for kind in traces.kinds

@@ -88,13 +88,13 @@ def one_of(names: Iterable[str]) -> Callable[[str], str]:
     return parse
 
 
-def named_path(text: str) -> tuple[str, str]:
+def named_path(text: str) -> tuple[str, Path]:
     """Type of --reference: original=PATH, retrained=PATH, retrained-2=PATH."""
-    name, equals, path = text.partition("=")
-    name, path = name.strip(), path.strip()
-    if not (equals and path and (name == "original" or name.startswith("retrained"))):
+    name, _, file = text.partition("=")
+    name, file = name.strip(), file.strip()
+    if not (file and (name == "original" or name.startswith("retrained"))):
         raise argparse.ArgumentTypeError(f"takes original=PATH or retrained=PATH (also retrained-2=PATH), got {text!r}")
-    return name, path
+    return name, path(file)
 
 
 def path(text: str) -> Path:

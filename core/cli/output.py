@@ -115,6 +115,7 @@ class Screen:
             self._notices.flush()
 
     def _write(self, text: str) -> None:
+        """Write to stdout, or nowhere once its reader has gone."""
         if self._gone:
             return
         try:
@@ -143,6 +144,7 @@ def facts(rows: Iterable[tuple[str, str]], indent: str = "") -> str:
 def _columns(
     rows: Iterable[Sequence[str]], justify: Sequence[JustifyMethod], header: Sequence[str] = (), indent: int = 0
 ) -> str:
+    """Render rows with rich as plain text, or styled and folded to the width where stdout is a terminal."""
     from rich.console import Console
     from rich.padding import Padding
     from rich.table import Table
@@ -284,6 +286,7 @@ class RunProgress:
         return full if not width or len(full) <= width else short
 
     def _start(self, event: RunStarted) -> None:
+        """Note the number of steps, and say where they are computed and from which step the run goes on."""
         self._steps, self._step = event.steps, event.resumed_at or 0
         self._first_step, self._started = self._step, time.monotonic()
         self._remaining = None
@@ -295,6 +298,7 @@ class RunProgress:
             self._screen.say(f"{plural(event.steps, 'step')} ({where})")
 
     def _change(self, event: PhaseChanged) -> None:
+        """Note the stage, or show what goes on before the steps."""
         if event.stage:
             self._stage = event.stage[:1].upper() + event.stage[1:]
         elif event.detail:
@@ -313,6 +317,7 @@ class RunProgress:
             self._said = now
 
     def _draw(self, *, now_or_never: bool = False) -> None:
+        """Write the line over, at most every REDRAW_SECONDS."""
         now = time.monotonic()
         if not self._steps:
             return

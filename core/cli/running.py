@@ -388,6 +388,7 @@ def result_document(folder: RunFolder) -> dict[str, Any]:
 
 
 def _headline(folder: RunFolder, job: Job, card: Mapping[str, Any]) -> str:
+    """Say in a sentence what the run did and how long it took, or at which step it was stopped."""
     from core.methods import get_method
 
     cost, status = card.get("cost") or {}, folder.status()
@@ -405,6 +406,7 @@ def _headline(folder: RunFolder, job: Job, card: Mapping[str, Any]) -> str:
 
 
 def _training_table(job: Job, measures: Mapping[str, Any]) -> str:
+    """Return the accuracies of a trained model; beside those of what it was trained without, as a table."""
     if job.forget.mode != "none":
         return measures_table({"model": measures})
     train, test = (percent(measures.get(name)) for name in ("retain_accuracy", "retain_test_accuracy"))
@@ -412,6 +414,7 @@ def _training_table(job: Job, measures: Mapping[str, Any]) -> str:
 
 
 def _notes(report: Mapping[str, Any]) -> Iterable[str]:
+    """Yield what must stand below the measures: what DA is, warnings, and the sentence of the verdict."""
     if any((m or {}).get("dimensional_alignment") for m in report["models"].values()):
         yield "DA: dimensional alignment at k directions, which hold that share of the retain energy; not centred."
     if report.get("warnings"):
@@ -421,6 +424,7 @@ def _notes(report: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _places(folder: RunFolder) -> list[tuple[str, str]]:
+    """Return where the files of the run lie, with what they are."""
     rows = [("Run folder", shown(folder.path))]
     labels = {MODEL: "Checkpoint", MODEL_PT: "", CARD: "Model card", REPORT_HTML: "Report"}
     notes = {MODEL_PT: "  (keys and types of the file that came in)"} if folder.job().model.form else {}

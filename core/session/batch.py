@@ -111,6 +111,7 @@ class BatchRun:
         return next((code for code in (1, 4, 3, 2) if code in codes), StoppedError.exit_code if codes else 0)
 
     def _do(self, item: Item, folder: RunFolder, emit: Emit) -> str:
+        """Run, resume or skip one run; returns how it ended (one of OUTCOMES)."""
         selection, job = make_item(item, self._bench, self._batch)
         if folder.exists:
             require_same_job(folder, job, OTHER_RUN)

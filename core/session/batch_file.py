@@ -128,6 +128,7 @@ class _Reader:
         self._problems: list[str] = []
 
     def batch(self) -> Batch:
+        """Return the batch. Raises InputError naming all problems."""
         content = self._fields(self._content, _TOP, "")
         for name in ("model", "dataset"):
             if not self._content.get(name):
@@ -157,6 +158,7 @@ class _Reader:
         )  # fmt: skip
 
     def _forget(self, number: int, entry: Mapping[str, Any]) -> ForgetEntry:
+        """Return an entry of [[forget]]; its name is made of what it holds where it has none."""
         where = f"forget set {number}"
         entry = self._fields(entry, _FORGET, where)
         classes = entry.get("classes", ())
@@ -175,6 +177,7 @@ class _Reader:
         )
 
     def _method(self, entry: Mapping[str, Any], where: str) -> MethodEntry:
+        """Return an entry of `methods` or [[method]], whose settings are checked against the method."""
         entry = self._fields(entry, _METHOD, where)
         chosen, preset, settings = entry.get("id", ""), entry.get("preset", ""), entry.get("set", {})
         if not chosen:
@@ -189,12 +192,14 @@ class _Reader:
         return MethodEntry(chosen, self._name(entry.get("name", chosen), where), preset, settings)
 
     def _methods(self) -> list[Mapping[str, Any]]:
+        """Return the entries of both ways to name methods as tables."""
         plain = self._content.get("methods", [])
         if isinstance(plain, str):
             plain = [plain]
         return [{"id": name} for name in plain] + self._tables("method")
 
     def _tables(self, name: str) -> list[Mapping[str, Any]]:
+        """Return the tables [[name]] of the file."""
         entries = self._content.get(name, [])
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             self._problems.append(f"{name} must be a list of tables: write [[{name}]]")
@@ -222,6 +227,7 @@ class _Reader:
         return fitting
 
     def _try(self, make: Callable[[], Any], where: str, otherwise: Any) -> Any:
+        """Return what `make` returns; where it raises an AppError, note that and return `otherwise`."""
         try:
             return make()
         except AppError as error:
@@ -229,6 +235,7 @@ class _Reader:
             return otherwise
 
     def _file(self, text: str) -> Path:
+        """Return a path, which starts at the batch file's folder."""
         path = Path(text).expanduser()
         return path if path.is_absolute() else self._home / path
 

@@ -208,6 +208,7 @@ def _check_targets(source: Source, targets: Iterable[Path], overwrite: bool, aga
 
 
 def _same_file(first: Path, second: Path) -> bool:
+    """Whether two paths are one file; those that are not there are compared by name."""
     try:
         return first.samefile(second)
     except OSError:
@@ -232,6 +233,7 @@ def _written_as(source: Source, format: str) -> tuple[str, CheckpointForm]:
 
 
 def _write(source: Source, format: str, form: CheckpointForm, path: Path) -> None:
+    """Write the weights in `form`, or a program in `format`."""
     spec = source.model.spec
     if format in _WEIGHTS:
         write_same(path, source.module.state_dict(), form)
@@ -297,6 +299,7 @@ def _exported_card(source: Source, result: ExportResult, format: str, others: Ma
 
 
 def _notes(source: Source, format: str, out: Path) -> tuple[str, ...]:
+    """Return what the user has to know of the file beyond its comparison with the model."""
     notes = []
     if format == "same" and source.form.format == "safetensors" and out.suffix.lower() != ".safetensors":
         notes.append("The file that came in was safetensors, so this one is, too, whatever its name.")

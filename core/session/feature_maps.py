@@ -143,12 +143,14 @@ def _chosen(splits: Splits, most: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _scaled(points: torch.Tensor) -> np.ndarray:
+    """Scale points (n, 2) to a root mean square distance of 1 from the origin."""
     radius = float(points.square().sum(1).mean().sqrt())
     scaled: np.ndarray = (points / radius if radius > 0 else points).float().numpy()
     return scaled
 
 
 def _forget_mask(folder: RunFolder, job: Job, dataset: Dataset) -> torch.Tensor:
+    """Return the training images that the run forgot, (n,) bool; whole classes are known without the list."""
     if job.forget.mode == "class" and not folder.file(FORGET).is_file():
         return torch.isin(dataset.train.labels, _tensor(job.forget.classes))  # removed on request, but known without it
     return torch.from_numpy(run_selection(folder, dataset).mask.copy())

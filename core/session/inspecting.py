@@ -122,6 +122,7 @@ def inspect(
 
 
 def _kind_of_folder(path: Path) -> Kind | None:
+    """Return what a folder looks like from the names of its first entries."""
     if (path / JOB).is_file():
         return "run"
     if (path / _MODEL).is_file():
@@ -139,6 +140,7 @@ def _kind_of_folder(path: Path) -> Kind | None:
 
 
 def _missing(path: Path, text: str) -> NotFoundError:
+    """Return the error for a path that is not there, with the names most like it there and among the data sets."""
     from core.data.named import SOURCES
 
     names = [source.id for source in SOURCES] if path.name == text else []

@@ -195,13 +195,14 @@ def _cached_outputs(job: Job) -> tuple[Path, ...]:
 
 
 def _fingerprints(job: Job) -> tuple[Path, ...]:
+    """Return the files that keep the hashes of a folder of images."""
     if find_source(job.data.spec) is not None:
         return ()
     return _present(*cache_files(Path(job.data.spec)))
 
 
 def _forget_lists(folder: RunFolder, job: Job) -> tuple[Path, ...]:
-    # A retrained reference is a run of its own and lists what it was not trained on.
+    """Return the forget lists of the run and of its retrained references, which list what they were trained without."""
     return _present(folder.file(FORGET), *(reference.file(FORGET) for reference, _ in references_on_disk(job)))
 
 
@@ -216,6 +217,7 @@ def _waiting_lists(job: Job) -> tuple[Path, ...]:
 
 
 def _downloaded(job: Job) -> tuple[Path, ...]:
+    """Return the files of a data set that this program has downloaded."""
     source = find_source(job.data.spec)
     folder = source.find(job.data.data_root or None) if source is not None and source.folders else None
     return _below(folder) if folder is not None and folder.is_relative_to(data_folder()) else ()
@@ -232,6 +234,7 @@ def _other_runs(folder: RunFolder, job: Job) -> tuple[str, ...]:
 
 
 def _note(folder: RunFolder, files: list[Path]) -> None:
+    """Note in removed.json the hashes of files about to be removed, so that the report still holds without them."""
     today = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     noted = folder.removed()
     for path in files:

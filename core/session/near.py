@@ -170,6 +170,7 @@ def found_files(fingerprint: str) -> list[Path]:
 
 
 def _found_file(dataset: Dataset, forget: np.ndarray, sha256: str) -> Path:
+    """Return where near-duplicates of a forget set are kept, as found with a model of this hash (empty: with none)."""
     what = np.packbits(forget).tobytes() + sha256.encode() + bytes([_VERSION])
     return cache_home() / FOUND / f"{_name(dataset.fingerprint)}-{hashlib.sha256(what).hexdigest()[:24]}.npz"
 
@@ -189,6 +190,7 @@ def _read(file: Path, kind: type[Cached]) -> Cached | None:
 
 
 def _write(file: Path, value: Duplicates | ImageHashes) -> None:
+    """Keep a dataclass of arrays and scalars in a file; one that cannot be written costs time, not results."""
     content = BytesIO()
     np.savez(content, **vars(value))
     try:

@@ -124,6 +124,7 @@ def _program() -> str:
 
 
 def _run(arguments: list[str], content: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    """Run ssh-keygen with `content` as its input. Raises InputError where it does not end."""
     try:
         command = [_program(), *arguments]
         return subprocess.run(command, input=content, capture_output=True, timeout=TIMEOUT, check=False)
