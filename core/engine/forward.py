@@ -168,8 +168,9 @@ class ForwardPasses:
         return self._logits(self._experiment.teacher, batch)
 
     def _looks_up_teacher(self, part: Train) -> bool:
-        plain = part.prepare is None and (not part.augment or part.cached)
-        return plain and (part.cached or (part.reads == "forget" and part.beside is None))
+        """Whether a part's images are always the same and few enough to keep the teacher's logits on all of them."""
+        few_and_plain = not part.augment and part.reads == "forget" and part.beside is None
+        return part.prepare is None and (part.cached or few_and_plain)
 
     def _fill_teacher_table(self, ids: torch.Tensor) -> None:
         experiment = self._experiment

@@ -15,7 +15,7 @@ from core.data.splits import SETS, stratified
 from core.engine.experiment import Experiment
 from core.engine.outputs import collect
 from core.events import AlignmentMeasured, Evaluation, Event, SpectrumMeasured
-from core.metrics.accuracy import accuracy, mean_loss, predicted_shares, sample_losses
+from core.metrics.accuracy import accuracy, mean_loss, predicted_shares
 from core.metrics.spaces import FeatureSpace, measure_alignment, measure_spectra
 from core.models.tap import SetOutputs
 
@@ -117,5 +117,5 @@ def _losses(outputs: SetOutputs) -> list[float]:
     """Return losses of single images for a histogram, those that are not finite left out."""
     if not len(outputs):
         return []
-    losses = sample_losses(outputs.logits, outputs.labels)[:HISTOGRAM_SAMPLES]
+    losses = outputs.losses[:HISTOGRAM_SAMPLES]
     return [round(loss, 5) for loss in losses[losses.isfinite()].tolist()]
