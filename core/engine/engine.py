@@ -82,25 +82,27 @@ class Engine:
         self._clock = self._drained_at = self._saved_at = time.perf_counter()
         last_phase = ""
         while self.step < self.timeline.total:
-            yield from self._obey()
-            if self.control.ending:
-                break
-            segment, _ = self.timeline.locate(self.step)
-            if segment.stage.name != last_phase:
-                last_phase = segment.stage.name
-                yield self._phase(State.RUNNING, segment)
             try:
+                yield from self._obey()
+                if self.control.ending:
+                    break
+                segment, _ = self.timeline.locate(self.step)
+                if segment.stage.name != last_phase:
+                    last_phase = segment.stage.name
+                    yield self._phase(State.RUNNING, segment)
                 self.advance()
+                yield from self._said()
+                yield from self._observe()
             except Interrupted:
                 break
             except Diverged as diverged:
                 yield from self._begin_again(diverged.step)
-                continue
-            yield from self._said()
-            yield from self._observe()
-        scale = self.lr_scale
-        yield from self._drain()
-        if self.control.stopping and (self.lr_scale != scale or not all_finite(self._module)):
+        try:
+            yield from self._drain()
+            finite = all_finite(self._module)
+        except Diverged:  # in steps before a stop or a discard: the last stage ends with a look at its losses
+            finite = False
+        if self.control.stopping and not finite:
             raise NonFiniteError(
                 "The loss had become infinite when the run was stopped, so there is no result to keep",
                 "Choose a smaller step size or a gradient clip",
@@ -221,12 +223,8 @@ class Engine:
             yield Log(**self._common(), level="info", code="method", message=message)
 
     def _drain(self) -> Iterator[Event]:
-        """Report the losses of the steps since the last time."""
-        try:
-            phases = self._board.drain()
-        except Diverged as diverged:
-            yield from self._begin_again(diverged.step)
-            return
+        """Report the losses of the steps since the last time; raises Diverged where one is not finite."""
+        phases = self._board.drain()
         taken = sum(len(steps) for steps, _ in phases.values())
         seconds = max(1e-9, time.perf_counter() - self._drained_at)
         self._drained_at = time.perf_counter()
