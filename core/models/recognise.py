@@ -53,28 +53,24 @@ FAMILY_KEYS = {
 
 @dataclass(frozen=True)
 class Comparison:
-    """How a state dict compares with a network; `spec` has the numbers its shapes give, 0 where they give none."""
+    """How a state dict compares with a network; `spec` has the numbers its shapes give, 0 where they give none.
+
+    problems: keys by what is wrong with them ("missing", "unexpected", "other shape"), the last as sentences:
+    "fc.weight is 10x512, not 10x2048".
+    """
 
     spec: ModelSpec
-    missing: tuple[str, ...]
-    unexpected: tuple[str, ...]
-    reshaped: tuple[str, ...]  # in words: "fc.weight is 10x512, not 10x2048"
-
-    @property
-    def problems(self) -> int:
-        """Number of keys that are missing, unexpected or of another shape; 0 where the weights fit."""
-        return len(self.missing) + len(self.unexpected) + len(self.reshaped)
+    problems: Mapping[str, list[str]]
 
     @property
     def fits(self) -> bool:
         """Whether keys and shapes agree."""
-        return not self.problems
+        return not any(self.problems.values())
 
     @property
     def reason(self) -> str:
         """What does not agree: the number of keys of each kind of problem and the first of them."""
-        kinds = (("missing", self.missing), ("unexpected", self.unexpected), ("other shape", self.reshaped))
-        return "; ".join(f"{len(keys)} {kind} ({first_few(keys)})" for kind, keys in kinds if keys)
+        return "; ".join(f"{len(keys)} {kind} ({first_few(keys)})" for kind, keys in self.problems.items() if keys)
 
 
 def recognise(shapes: Shapes) -> Comparison:
@@ -99,7 +95,7 @@ def recognise(shapes: Shapes) -> Comparison:
         if fitting:
             return fitting[timm_models.choose(list(fitting))]
         tried += of_timm
-    tried.sort(key=lambda comparison: comparison.problems)
+    tried.sort(key=lambda comparison: sum(map(len, comparison.problems.values())))
     near = "; ".join(f"{comparison.spec.architecture}: {comparison.reason}" for comparison in tried[:3])
     raise InputError(
         f"The architecture was not recognised: {near or f'its {len(shapes)} keys begin with {first_few(shapes)}'}",
@@ -126,16 +122,16 @@ def compare(architecture: Architecture, shapes: Shapes) -> Comparison:
 
 def compare_exactly(wanted: Shapes, shapes: Shapes, spec: ModelSpec) -> Comparison:
     """Compare a state dict with the very keys and shapes of `spec`'s network."""
-    return Comparison(
-        spec,
-        tuple(key for key in wanted if key not in shapes and not key.endswith(_OPTIONAL)),
-        tuple(key for key in shapes if key not in wanted),
-        tuple(
+    problems = {
+        "missing": [key for key in wanted if key not in shapes and not key.endswith(_OPTIONAL)],
+        "unexpected": [key for key in shapes if key not in wanted],
+        "other shape": [
             f"{key} is {times(shapes[key])}, not {times(shape)}"
             for key, shape in wanted.items()
-            if key in shapes and shapes[key] != shape
-        ),
-    )
+            if shapes.get(key, shape) != shape
+        ],
+    }
+    return Comparison(spec, problems)
 
 
 @functools.lru_cache(maxsize=256)
