@@ -251,16 +251,20 @@ def _name_place(file: BinaryIO, member: tarfile.TarInfo) -> tuple[int, int]:
 
 
 def _stamp_of(shard: Path) -> Stamp:
+    """Return size and time of change of a shard; raises OSError."""
     status = shard.stat()
     return status.st_size, status.st_mtime_ns
 
 
 def _tars(folder: Path) -> list[Path]:
+    """Return the tar files directly in a folder by name; none where it is no folder."""
     return sorted(p for p in folder.glob("*.tar") if ending(p) == ".tar" and p.is_file()) if folder.is_dir() else []
 
 
 @dataclass(frozen=True, eq=False)
 class _Part:
+    """The rows of a part of saved data: images and labels by row, class names where the data states them."""
+
     name: str
     paths: Sequence[Path]
     images: Any  # a pyarrow.ChunkedArray of {bytes, path}
@@ -343,6 +347,7 @@ def list_saved(folders: Parts, report: Tell) -> Listing:
 
 
 def _open(name: str, folder: Path) -> _Part:
+    """Open the tables of a part, called `name`; raises InputError where columns are missing or files damaged."""
     import pyarrow as pa
 
     where = f"{folder.name} of {folder.parent.name}"
@@ -370,6 +375,7 @@ def _open(name: str, folder: Path) -> _Part:
 
 
 def _table(path: Path) -> Any:
+    """Map the table of an Arrow file into memory."""
     import pyarrow as pa
 
     source = pa.memory_map(str(path))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
 import torch
@@ -181,19 +181,17 @@ class ImageStore:
         epoch: int = 0,
     ) -> Batch:
         """Return the samples `ids` (n,) int64 as one preprocessed batch, augmented as their epoch says."""
-        on_device = ids.to(self.device)
         images = self.raw(ids)
         if augmentation:
-            rows, columns, flips = _draws(seed, stream, epoch, len(self), augmentation.pad, self.device)[:, on_device]
+            drawn = _draws(seed, stream, epoch, len(self), augmentation.pad, self.device)
+            rows, columns, flips = drawn[:, ids.to(self.device)]
             images = augment(images, rows, columns, flips * augmentation.flip, augmentation.pad)
-        return self._batch(self.preprocessing.apply(images), on_device)
+        return replace(self.unread(ids), images=self.preprocessing.apply(images))
 
     def unread(self, ids: torch.Tensor) -> Batch:
         """Return the samples `ids` (n,) int64 without images, (n, 0): labels, ids, forget and weights alone."""
-        on_device = ids.to(self.device)
-        return self._batch(torch.empty(len(ids), 0, device=self.device), on_device)
-
-    def _batch(self, images: torch.Tensor, ids: torch.Tensor) -> Batch:
+        ids = ids.to(self.device)
+        images = torch.empty(len(ids), 0, device=self.device)
         return Batch(images, self.labels[ids], ids, self.forget[ids], self.weights[ids], self.alone[ids])
 
 
@@ -241,6 +239,7 @@ class Order:
 
 
 def _fits(images: torch.Tensor, device: torch.device) -> bool:
+    """Whether decoded images may lie in the memory of a device."""
     if device.type != "cuda":
         return True
     free, _ = torch.cuda.mem_get_info(device)

@@ -80,9 +80,9 @@ class Duplicates:
         columns = (column[:most].tolist() for column in (self.kept, self.forgotten, self.exact, self.agreement))
         rows = []
         for kept, forgotten, exact, agreement in zip(*columns, strict=True):
-            row = {"kept": kept, "forgotten": forgotten, "exact": exact, "agreement": round(agreement, 4)}
-            named = {} if paths is None else {"kept_path": paths[kept], "forgotten_path": paths[forgotten]}
-            rows.append(row | named)
+            rows.append({"kept": kept, "forgotten": forgotten, "exact": exact, "agreement": round(agreement, 4)})
+            if paths is not None:
+                rows[-1] |= {"kept_path": paths[kept], "forgotten_path": paths[forgotten]}
         return {**self.counts(), "pairs": rows}
 
     def counts(self) -> dict[str, Any]:

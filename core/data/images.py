@@ -177,6 +177,7 @@ def _pixels_fit(data: bytes, first: bytes, stored: int) -> bool:
 
 
 def _is_rotated(image: Image.Image) -> bool:
+    """Whether an image has to be turned by a quarter to stand upright."""
     try:
         return image.getexif().get(_ORIENTATION) in _ROTATED
     except Exception:  # damaged metadata; the picture itself is fine
@@ -184,6 +185,7 @@ def _is_rotated(image: Image.Image) -> bool:
 
 
 def _excess(image: Image.Image) -> str:
+    """Say that an image has more pixels than Pillow allows, "" where it has not."""
     limit = Image.MAX_IMAGE_PIXELS
     if limit is None or image.width * image.height <= limit:
         return ""
@@ -227,6 +229,7 @@ def _to_eight_bits(image: Image.Image, channels: int) -> Image.Image:
 
 
 def _scaled(values: np.ndarray, mode: str) -> np.ndarray:
+    """Return values of 16 bits or of 0..1 as uint8; raises CannotReadError where they are of another range."""
     if mode == "F":
         low, high = float(values.min()), float(values.max())
         if not (low >= 0 and high <= 1):  # also refuses NaN

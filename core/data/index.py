@@ -290,11 +290,13 @@ def _save(index: FileIndex, known: np.ndarray, listing: str) -> None:
 
 
 def _listing(names: Sequence[str]) -> str:
+    """Return a hash of all names together."""
     together = "\0".join(names).encode("utf-8", "surrogateescape")
     return hashlib.blake2b(together, digest_size=16).hexdigest()
 
 
 def _keys(names: Sequence[str]) -> np.ndarray:
+    """Return a hash of each name: (n,) int64."""
     return hash_each(name.encode("utf-8", "surrogateescape") for name in names).view(_NUMBER)
 
 

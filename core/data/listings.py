@@ -136,6 +136,7 @@ class _Scan:
         return [f"{relative}/{name}" for relative in sorted(images) for name in images[relative]]
 
     def _leave_out(self, folder: Path, names: Iterable[str], why: str) -> None:
+        """Note why files or folders of these names in `folder` are left out."""
         for name in sorted(names):
             path = (folder / name).relative_to(self._root).as_posix()
             self.left_out.append(Unreadable(path if _is_text(path) else ascii(path)[1:-1], why))
@@ -151,11 +152,13 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _subfolders(folder: Path) -> list[Path]:
+    """Return the folders directly in a folder by name, hidden ones left out."""
     names = [entry.name for entry in _entries(folder) if _is_text(entry.name) and _is_folder(entry)]
     return [folder / name for name in sorted(names)]
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder, or a link to one."""
     try:
         return entry.is_dir()
     except OSError:  # a link to itself
@@ -171,6 +174,7 @@ def _holds_image(folder: Path, depth: int = 1) -> bool:
 
 
 def _identity(path: Path) -> _Identity | None:
+    """Return what tells a folder from all others, whatever its path; None where it cannot be reached."""
     try:
         status = path.stat()
     except OSError:
@@ -184,6 +188,7 @@ def _is_dead_link(path: Path) -> bool:
 
 
 def _is_hidden(name: str) -> bool:
+    """Whether a file or folder is passed over because of its name."""
     return name.startswith(".") or name.lower() in _IGNORED
 
 
@@ -192,10 +197,12 @@ def _is_image(name: str) -> bool:
 
 
 def _is_text(name: str) -> bool:
+    """Whether a name is valid Unicode, which file systems do not demand."""
     return name.isascii() or name == name.encode("utf-8", "ignore").decode("utf-8")
 
 
 def _nested_hint(parts: Parts) -> str:
+    """Say which folder to open where the class folders lie one level deeper, else how they should lie."""
     inner = [folder for folder in _subfolders(parts.train[0]) if find_class_folders(folder) is not None]
     if parts.train == (parts.path,) and len(inner) == 1:
         return f"The class folders seem to be in {inner[0]}; open that folder"
@@ -204,6 +211,8 @@ def _nested_hint(parts: Parts) -> str:
 
 @dataclass(frozen=True)
 class _Columns:
+    """How a table is separated, and which of its columns hold what."""
+
     separator: str
     path: int = 0
     label: int = 1
@@ -269,6 +278,7 @@ def _read_rows(path: Path) -> list[tuple[str, str, bool]]:
 
 
 def _row(path: Path, line: int, fields: list[str], columns: _Columns) -> tuple[str, str, bool]:
+    """Return path, label and whether it is a test image; raises InputError naming the line where one lacks."""
     if max(columns.path, columns.label) >= len(fields) or not fields[columns.path] or not fields[columns.label]:
         raise InputError(f"{path.name}, line {line} lacks a path or a label", _TABLE_HINT)
     split = fields[columns.split].lower() if columns.split is not None and columns.split < len(fields) else ""
@@ -297,5 +307,6 @@ def _columns(text: str) -> _Columns | None:
 
 
 def _class_key(label: str) -> tuple[int, int, str]:
+    """Order classes by number where they are numbers, else by name, numbers first."""
     is_number = label.isascii() and label.isdecimal()
     return (0, int(label), label) if is_number else (1, 0, label)

@@ -165,6 +165,7 @@ def fetch(files: tuple[RemoteFile, ...], folder: Path, what: str, report: Tell) 
 
 
 def _fetch_one(file: RemoteFile, target: Path, what: str, report: Tell) -> None:
+    """Fetch one file from the first of its addresses that gives it whole; raises OSError or ValueError."""
     from torchvision.datasets.utils import check_md5
 
     problem = "no address is known"
@@ -216,6 +217,7 @@ def _unpack(archive: Path, names: tuple[str, ...], staging: Path) -> list[Path]:
 
 
 def _exists(path: Path) -> bool:
+    """Whether a file is there, plain or compressed."""
     try:
         return path.is_file() or path.with_name(path.name + ".gz").is_file()
     except OSError:
@@ -223,10 +225,12 @@ def _exists(path: Path) -> bool:
 
 
 def _plain(name: str) -> str:
+    """Return a name as it is compared: small letters without signs between them."""
     return re.sub(r"[-_\s]", "", name.lower())
 
 
 def _read_idx(source: DatasetSource, folder: Path, report: Tell) -> Loaded:
+    """Read a data set kept in the four files of MNIST."""
     files = find_idx(folder)
     assert files is not None, "its files were found there"
     return load_idx(files, source.title, source.names)

@@ -120,6 +120,7 @@ class Preprocessing:
         return cls(sides, mean, std, values["interpolation"], source or said)
 
     def _resized(self, x: torch.Tensor) -> torch.Tensor:
+        """Resize images (n, C, H, W) float32 in 0..1 to the size."""
         if self.interpolation == "nearest":
             return F.interpolate(x, size=self.size, mode="nearest")
         # With antialiasing as in Pillow and torchvision; without, even the enlarging kernel of "bicubic" is another.
@@ -188,9 +189,11 @@ def _checked(problems: list[str], value: Any, key: str, default: Any) -> Any:
 
 
 def _as_tuple(value: Any) -> tuple[Any, ...]:
+    """Return a number or a list of numbers as a tuple; none as an empty one."""
     return () if value is None else tuple(value) if isinstance(value, (list, tuple)) else (value,)
 
 
 def _meant(key: Any) -> str:
+    """Return the key that may have been meant in words, "" for none."""
     alike = nearest(str(key), _KEYS)
     return f" (did you mean {alike[0]}?)" if alike else ""

@@ -272,5 +272,6 @@ def read_class_names(path: Path) -> tuple[str, ...]:
 
 
 def _some(names: list[str], shown: int = 5) -> str:
+    """Return the first names in words, and how many more there are."""
     more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
     return ", ".join(repr(name) for name in names[:shown]) + more

@@ -194,6 +194,7 @@ class _Stated:
         return result
 
     def _merge(self, base: Preprocessing) -> Preprocessing:
+        """Return what the file says, with what it leaves out from `base`."""
         if self.data is None:
             return base
         where = f"The preprocessing in {self.file}"
@@ -201,6 +202,7 @@ class _Stated:
 
 
 def _load_path(path: Path, options: DecodeOptions, report: Tell, needs_test: bool) -> Loaded:
+    """Read the data at a path in the first format that knows it; raises InputError where none does."""
     report(f"Reading {path.name}", 0, 0)
     for form in _FORMATS:
         parts = form.find(path)
@@ -216,6 +218,7 @@ def _load_path(path: Path, options: DecodeOptions, report: Tell, needs_test: boo
 
 
 def _existing_path(spec: str, data_root: Path | str | None) -> Path:
+    """Return the absolute path that `spec` names, as it is or below `data_root`; raises NotFoundError."""
     path = Path(spec).expanduser()
     candidates = [path] if path.is_absolute() or not data_root else [path, Path(data_root).expanduser() / path]
     for candidate in candidates:
@@ -229,6 +232,7 @@ def _existing_path(spec: str, data_root: Path | str | None) -> Path:
 
 
 def _with_test(loaded: Loaded, fraction: float | None) -> tuple[ImageSet, ImageSet, str]:
+    """Return training and test part, and where the test part comes from; raises NoTestPartError or InputError."""
     if loaded.test is not None:
         return loaded.train, loaded.test, OWN
     if fraction is None:

@@ -99,6 +99,7 @@ class Splits:
 
     @cached_property
     def _is_forget_class(self) -> torch.Tensor:
+        """Which test samples are of a class to forget: (n_test,) bool."""
         return torch.isin(self.test_labels, torch.tensor(self.forget_classes, dtype=torch.int64))
 
     @property
@@ -144,6 +145,7 @@ def evaluation_half(images: ImageSet) -> torch.Tensor:
 
 
 def _digests(images: ImageSet, ids: torch.Tensor, size: int) -> list[bytes]:
+    """Return a hash of the pixels of each image `ids`, of so many bytes."""
     return [hashlib.blake2b(row.tobytes(), digest_size=size).digest() for row in images.images[ids].numpy()]
 
 
@@ -191,6 +193,7 @@ def count_set_aside(class_counts: Iterable[int], fraction: float) -> int:
 
 
 def _wanted(count: int, fraction: float) -> int:
+    """Return how many images a class of this size gives."""
     return min(max(1, round(fraction * count)), count - 1) if count > 1 else 0
 
 

@@ -97,6 +97,7 @@ class ImageStream:
                 self._ahead.popitem(last=False)
 
     def _submit(self, rows: np.ndarray) -> dict[int, tuple[Future[np.ndarray], int]]:
+        """Let workers load `rows`; return by row what will hold it, and its place there."""
         pending = {}
         for start in range(0, len(rows), _GROUP):
             group = rows[start : start + _GROUP]
@@ -105,6 +106,7 @@ class ImageStream:
         return pending
 
     def _load(self, rows: np.ndarray) -> np.ndarray:
+        """Return images (n, H, W, C) of `rows`, from the cache where it has them; what is decoded goes there."""
         images = np.empty((len(rows), *self.shape[1:]), dtype=np.uint8)
         kept = self._cache.has(rows)
         if kept.any():
@@ -172,6 +174,7 @@ class StreamedImages:
 
 
 def _on_host(index: Any) -> Any:
+    """Return an index as numpy takes it."""
     return index.cpu().numpy() if isinstance(index, torch.Tensor) else index
 
 
