@@ -105,8 +105,7 @@ class Twins:
     @property
     def has_twin(self) -> np.ndarray:
         """Which images have a twin: (n,) bool."""
-        twin: np.ndarray = self.group != LONE
-        return twin
+        return self.group != LONE
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,8 +239,7 @@ def _nearest(pairs: np.ndarray) -> np.ndarray:
 
 def _rank(values: np.ndarray) -> np.ndarray:
     """Return how many equal ones stand before each of sorted values (n,)."""
-    rank: np.ndarray = np.arange(len(values)) - np.searchsorted(values, values)
-    return rank
+    return np.arange(len(values)) - np.searchsorted(values, values)
 
 
 def _twin_candidates(hashes: np.ndarray, tick: Tell) -> tuple[np.ndarray, bool]:
@@ -320,8 +318,7 @@ def _small_crops(squares: np.ndarray) -> np.ndarray:
     small = (plain @ squares @ plain.T).reshape(len(squares), -1)
     rows = (small @ _all_crops()).reshape(len(squares), len(_CROPS), -1)
     rows = rows - rows.mean(2, keepdims=True)
-    normal: np.ndarray = rows / np.maximum(np.linalg.norm(rows, axis=2, keepdims=True), 1e-6)
-    return normal
+    return rows / np.maximum(np.linalg.norm(rows, axis=2, keepdims=True), 1e-6)
 
 
 def _edges(squares: np.ndarray) -> np.ndarray:
@@ -347,8 +344,7 @@ def grey_squares(images: np.ndarray) -> np.ndarray:
     """Return images (n, H, W, C) uint8 as grey squares (n, SIDE, SIDE) float32 of the mean brightness of each cell."""
     grey = images.astype(np.float32).mean(axis=3) if images.shape[3] > 1 else images[..., 0].astype(np.float32)
     tall, wide = cells(grey.shape[1], SIDE), cells(grey.shape[2], SIDE)
-    squares: np.ndarray = tall @ grey @ wide.T
-    return squares
+    return tall @ grey @ wide.T
 
 
 def difference_hashes(squares: np.ndarray) -> np.ndarray:
@@ -378,8 +374,7 @@ def cells(length: int, count: int, start: float = 0.0, stop: float = 1.0) -> np.
 
 def count_bits(words: np.ndarray) -> np.ndarray:
     """Return how many bits are set in each of `words` (n,) uint64: (n,) uint8. Numpy itself counts bits from 2.0 on."""
-    bits: np.ndarray = _BITS[_bands(words)].sum(1, dtype=np.uint8)
-    return bits
+    return _BITS[_bands(words)].sum(1, dtype=np.uint8)
 
 
 def near_pairs(
@@ -430,8 +425,7 @@ def _bucket_pairs(hashes: np.ndarray, queries: np.ndarray, tick: Tell) -> Iterat
 def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Return the whole numbers of several ranges (r,), one range after the other."""
     before = np.cumsum(lengths) - lengths
-    numbers: np.ndarray = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
-    return numbers
+    return np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
 
 
 def _bands(hashes: np.ndarray) -> np.ndarray:

@@ -140,8 +140,7 @@ class FileIndex:
     @property
     def digests(self) -> np.ndarray:
         """SHA-256 of each image's bytes: (n, 32) uint8."""
-        digests: np.ndarray = self.rows["digests"]
-        return digests
+        return self.rows["digests"]
 
     @property
     def kept(self) -> np.ndarray:
