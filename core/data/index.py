@@ -30,7 +30,7 @@ from core.events import Tell
 from core.files import cache_home, write_atomic
 
 FOLDER = "fingerprints"  # of the cache
-FILES, SHARDS = ".json", ".shards"  # endings: what is known of images, and where they lie in shards
+FILES, SHARDS = ".json", ".shards"  # endings: what images are, and where they lie in shards
 CHUNK = 256  # images between two looks at the cancel flag
 SETTLED = 5 * 10**9  # nanoseconds after which a further change gives another time; the coarsest systems count in twos
 
@@ -156,7 +156,7 @@ class FileIndex:
         changed = stamp != (row["sizes"], row["times"]) and hashlib.sha256(data).digest() != row["digests"].tobytes()
         return data, changed
 
-    def stamp(self, block: range) -> dict[int, str]:
+    def enter_stamps(self, block: range) -> dict[int, str]:
         """Enter sizes and times of the images `block`; return the faults of those that are not there, by position."""
         stamps: list[Stamp] = []
         faults: dict[int, str] = {}
@@ -170,7 +170,7 @@ class FileIndex:
         rows["sizes"], rows["times"] = np.array(stamps, dtype=np.int64).T
         return faults
 
-    def look(self, position: int) -> tuple[str, bool]:
+    def enter_image(self, position: int) -> tuple[str, bool]:
         """Read one image and fill its row; return the fault, "" for none, and whether to keep what was found.
 
         It is not kept where a file cannot be opened, which may be otherwise tomorrow.
@@ -213,20 +213,20 @@ def open_index(files: ImageFiles, report: Tell) -> FileIndex:
     size = 16 * CHUNK
     blocks = [range(first, min(first + size, len(index))) for first in range(0, len(index), size)]
     with workers() as pool:
-        for block, faults in zip(blocks, pool.map(index.stamp, blocks), strict=True):
+        for block, faults in zip(blocks, pool.map(index.enter_stamps, blocks), strict=True):
             report("Looking for changes", block.start, len(index))
             index.faults.update(faults)
-    known = _recall_rows(index, old, memory.faults)
-    missing = np.flatnonzero(~known)
+    current = _recall_rows(index, old, memory.faults)
+    missing = np.flatnonzero(~current)
     try:
-        for position, (fault, lasting) in in_parallel("Looking at images", missing, index.look, report):
-            known[position] = lasting
+        for position, (fault, lasting) in in_parallel("Looking at images", missing, index.enter_image, report):
+            current[position] = lasting
             if fault:
                 index.faults[position] = fault
     finally:
         unlisted = len(old) == len(index) and not same_names
         if unlisted or len(missing) or len(old) != np.count_nonzero(index.rows["times"] >= 0):  # new, changed, gone
-            _save(index, known, listing)
+            _save(index, current, listing)
     return index
 
 
@@ -275,10 +275,10 @@ def in_parallel(
             yield from zip(block, list(pool.map(work, block)), strict=True)
 
 
-def _save(index: FileIndex, known: np.ndarray, listing: str) -> None:
-    """Write the rows that are `known` (n,) bool and settled to the cache."""
+def _save(index: FileIndex, current: np.ndarray, listing: str) -> None:
+    """Write the rows that say what the files are now, `current` (n,) bool, and are settled to the cache."""
     times = index.rows["times"]
-    positions = np.flatnonzero((times >= 0) & (time.time_ns() - times > SETTLED) & known)
+    positions = np.flatnonzero((times >= 0) & (time.time_ns() - times > SETTLED) & current)
     rows = index.rows[positions]
     columns = {name: rows[name].tobytes() for name in _COLUMNS}
     faults = {row: index.faults[place] for row, place in enumerate(positions.tolist()) if place in index.faults}
@@ -310,6 +310,6 @@ def _recall_rows(index: FileIndex, old: np.ndarray, old_faults: dict[int, str]) 
         for position, place in zip(positions.tolist(), places.tolist(), strict=True):
             if place in old_faults:
                 index.faults[position] = old_faults[place]
-    known = rows["times"] < 0
-    known[positions] = True
-    return known
+    current = rows["times"] < 0
+    current[positions] = True
+    return current

@@ -431,7 +431,7 @@ def test_stamps_of_many_files_are_those_of_each(tmp_path):
     elsewhere.write_bytes(b"abcd")
     files = FolderFiles(tmp_path, ["a.png", "empty.png", "folder.png", "missing.png", str(elsewhere)])
     stamped = index.FileIndex(files, np.zeros(5, index._ROW))
-    faults = stamped.stamp(range(5))
+    faults = stamped.enter_stamps(range(5))
     stamps = [tuple(stamp) for stamp in stamped.rows[["sizes", "times"]].tolist()]
     assert stamps == [files.stamp(0), NO_STAMP, NO_STAMP, NO_STAMP, files.stamp(4)] and stamps[4][0] == 4
     assert sorted(faults) == [1, 2, 3]
