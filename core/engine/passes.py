@@ -14,7 +14,7 @@ from core.data.batches import ImageStore
 from core.data.splits import stratified
 from core.engine.experiment import FORWARD, GRADIENT, Experiment
 from core.engine.outputs import collect
-from core.methods.base import ACCURACY_SAMPLES, Aux, Objective
+from core.methods.base import LOOK_SAMPLES, Aux, Objective
 from core.models.tap import SetOutputs, evaluating, gradients_to, main_logits
 
 CHUNK = 250  # images whose gradient is taken at once
@@ -54,7 +54,7 @@ class SetPasses:
         store, ids = self._samples(which, limit)
         return store.labels[ids.to(store.device)].cpu()
 
-    def accuracy(self, which: str, limit: int = ACCURACY_SAMPLES) -> float:
+    def accuracy(self, which: str, limit: int = LOOK_SAMPLES) -> float:
         """Return the share of a set that the model gets right, 0..1."""
         outputs = self.outputs(which, limit)
         return float((outputs.logits.argmax(dim=1) == outputs.labels).float().mean())

@@ -30,7 +30,7 @@ GROUPS: tuple[Group, ...] = get_args(Group)  # in the order in which headings st
 
 # A number for every sample: logits (n, K) float32, labels (n,) int64 -> (n,); gradients are taken of it.
 Objective = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-ACCURACY_SAMPLES = 2000  # of a set, behind one look at its accuracy: two points are then well above its chance
+LOOK_SAMPLES = 2000  # of a set, behind one look at it: two points of accuracy are then well above chance
 NOT_NEEDED = torch.empty(0)  # in place of outputs that a stage does not ask for
 
 
@@ -87,7 +87,7 @@ class Context(Protocol):
     def labels(self, which: str, limit: int = 0) -> torch.Tensor:
         """Return (n,) int64 true labels, in the order of `outputs`."""
 
-    def accuracy(self, which: str, limit: int = ACCURACY_SAMPLES) -> float:
+    def accuracy(self, which: str, limit: int = LOOK_SAMPLES) -> float:
         """Return the share of a set that the model gets right, 0..1."""
 
     def gradient(self, which: str, objective: Objective, limit: int = 0) -> dict[str, torch.Tensor]:

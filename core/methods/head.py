@@ -32,6 +32,7 @@ from torch import nn
 from core.data.batches import Batch
 from core.errors import RunError
 from core.methods.base import (
+    LOOK_SAMPLES,
     WHOLE,
     Aux,
     Context,
@@ -72,7 +73,7 @@ def silence_head(context: Context) -> None:
             weight[classes] = 0
             bias[classes] = SILENCED
         return
-    row = silent_row(weight, context.outputs("retain", limit=2000).features, context.forget_classes)
+    row = silent_row(weight, context.outputs("retain", limit=LOOK_SAMPLES).features, context.forget_classes)
     with torch.no_grad():
         weight[classes] = row.to(weight.dtype).reshape(1, *weight.shape[1:])
 

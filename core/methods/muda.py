@@ -28,7 +28,7 @@ import torch.nn.functional as F
 
 from core.data.batches import Batch, derive_seed
 from core.methods.base import (
-    ACCURACY_SAMPLES,
+    LOOK_SAMPLES,
     WHOLE,
     Alternate,
     Aux,
@@ -66,7 +66,6 @@ from core.metrics.spaces import alignment_squared, eigenspectrum, gram, k_for_en
 from core.models.architectures import reinitialise
 from core.parameters import Values
 
-BASIS_SAMPLES = 2000  # retain samples behind the basis: the leading directions are settled far below this
 RELEARNT: dict[str, Any] = {
     "relearn_blocks": 3,
     "relearn_keep": 0.1,
@@ -90,13 +89,13 @@ def retain_basis(context: Context) -> Aux:
     values = context.values
     aux = forgotten_classes(context)
     if context.forget_classes and values.w_da > 0:
-        retain = context.outputs("retain", limit=BASIS_SAMPLES)
+        retain = context.outputs("retain", limit=LOOK_SAMPLES)
         for index, features in enumerate((*retain.layers, retain.features)):
             mean = features.mean(dim=0) if values.centred else torch.zeros_like(features[0])
             aux[f"basis_{index}"] = basis_of(context, features - mean).to(context.device, torch.float32)
             aux[f"mean_{index}"] = mean.to(context.device, torch.float32)
     if values.w_match > 0 and context.facts.single_images:
-        aux["unseen_losses"] = context.outputs("unseen", limit=ACCURACY_SAMPLES).losses.to(context.device).sort().values
+        aux["unseen_losses"] = context.outputs("unseen", limit=LOOK_SAMPLES).losses.to(context.device).sort().values
     return aux
 
 
@@ -119,7 +118,7 @@ def fresh_tail(context: Context) -> None:
 
 
 def basis_of(context: Context, features: torch.Tensor) -> torch.Tensor:
-    """Return the leading directions (C, k) of retain features (n, C), float64.
+    """Return the leading directions (C, k) of retain features (n, C), float64; a look's samples settle them by far.
 
     k by the chosen rule, at least 1 and below the number of features (k = C says nothing).
     """
@@ -190,8 +189,8 @@ def forgotten(context: Context) -> bool:
         return False
     if values.w_da == 0:
         return True
-    basis = basis_of(context, context.outputs("retain", limit=BASIS_SAMPLES).features)
-    of_classes = context.outputs("classes", limit=ACCURACY_SAMPLES).features
+    basis = basis_of(context, context.outputs("retain", limit=LOOK_SAMPLES).features)
+    of_classes = context.outputs("classes", limit=LOOK_SAMPLES).features
     reached = alignment_squared(of_classes.double(), basis.double())
     return math.sqrt(float(reached)) >= values.stop_alignment
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from core.errors import RunError
-from core.methods.base import ACCURACY_SAMPLES, Context, Edit, Facts, Method, Objective
+from core.methods.base import LOOK_SAMPLES, Context, Edit, Facts, Method, Objective
 from core.methods.common import Group
 from core.parameters import Parameter, Values
 
@@ -130,7 +130,7 @@ def closed_form(
     """
 
     def plan(values: Values, facts: Facts) -> list[Edit]:
-        looks = (ROUNDS + 3) * sum(min(ACCURACY_SAMPLES, images) for images in (facts.retain, facts.forget))
+        looks = (ROUNDS + 3) * sum(min(LOOK_SAMPLES, images) for images in (facts.retain, facts.forget))
         return [Edit(name, edit, looks=looks if values.search else 0, gradients=gradients(values, facts))]
 
     def reads_unseen(values: Values, facts: Facts) -> bool:
