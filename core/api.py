@@ -167,12 +167,14 @@ def export(
 
 
 def _folder(run: RunFolder | Path | str) -> RunFolder:
+    """Return a run's folder, however it is named."""
     from core.runs.folder import RunFolder
 
     return run if isinstance(run, RunFolder) else RunFolder.open(Path(run))
 
 
 def _or_nobody(control: Control | None, emit: Emit | None) -> tuple[Control, Emit]:
+    """Return who may end the work and who is told, nobody where none is given."""
     from core.engine.control import Control
 
     return control or Control(), emit or (lambda event: None)

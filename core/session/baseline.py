@@ -85,6 +85,7 @@ def summarise(outputs: FullOutputs, num_classes: int) -> Baseline:
 
 
 def _of_set(outputs: SetOutputs, means: torch.Tensor) -> SetBaseline:
+    """Return one value a sample of a set; means: (K, C), each class's mean features on training images."""
     probability, predicted = F.softmax(outputs.logits, dim=1).max(dim=1)
     distance = (outputs.features.to(means) - means[outputs.labels]).norm(dim=1)
     return SetBaseline(

@@ -73,6 +73,7 @@ class DataOptions:
 
 
 def _never() -> bool:
+    """Return False: nobody cancels."""
     return False
 
 
@@ -310,6 +311,7 @@ class Bench:
     def _read_data(
         self, spec: str, options: DataOptions, stated: Preprocessing | None = None, usual: Preprocessing | None = None
     ) -> Dataset:
+        """Open a data set, telling and asking whom the bench says; preparation as `open_dataset` takes it."""
         given = {name: value for name, value in vars(options).items() if value}
         return open_dataset(
             spec, **given, preprocessing=stated, usual=usual, progress=self.tell, cancelled=self.cancelled
@@ -323,6 +325,7 @@ class Bench:
         return TappedModel(module, spec.num_classes, layers, input_shape=(spec.in_channels, *spec.input_size))
 
     def _holds_model_of(self, job: Job) -> bool:
+        """Whether the open model is the one a job starts from, by the hash of its file."""
         return self.opened_model is not None and self.opened_model.sha256 == job.model.sha256
 
     def _other_data_than(self, job: Job) -> str:

@@ -106,6 +106,7 @@ def check(
     retrained = distinct_names(weights, (*JUDGED, "retrained", *(f"seed {seed}" for seed in seeds)))
 
     def tell(what: str, done: int, total: int) -> None:
+        """Emit progress and obey `control`."""
         emit(Progress(run=folder.id, step=0, time=time.time(), what=what, done=done, total=total))
         control.check()
 
@@ -125,6 +126,7 @@ def check(
         ground = Ground(*images, splits, dataset.classes, bench.place, control)
 
         def candidate(name: str, model: OpenedModel, what: str) -> Candidate:
+            """Return a model to be measured with its outputs, which are taken now or found."""
             outputs = bench.outputs(model, f"Measuring {what}", images)
             return Candidate(name, model.sha256, outputs, partial(bench.network, model))
 

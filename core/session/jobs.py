@@ -231,13 +231,13 @@ def decides(job: Job) -> dict[str, Any]:
     }
 
 
-def differences(one: Job, other: Job) -> list[str]:
+def differences(job: Job, other: Job) -> list[str]:
     """Return the names of what differs between two jobs; parameters of the same method are named one by one."""
-    first, second = decides(one), decides(other)
+    first, second = decides(job), decides(other)
     names = [name for name in first if name != "parameters" and first[name] != second[name]]
-    if one.method == other.method:
-        values, others = one.parameters, other.parameters
-        names += [name for name in sorted(values | others) if values.get(name) != others.get(name)]
+    if job.method == other.method:
+        mine, its = job.parameters, other.parameters
+        names += [name for name in sorted(mine | its) if mine.get(name) != its.get(name)]
     return names
 
 

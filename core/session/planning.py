@@ -240,6 +240,7 @@ def free_disk(folder: Path) -> int | None:
 
 
 def _pace_file(key: str) -> Path:
+    """Return the file that holds how runs of one kind went."""
     return cache_home() / "step-times" / f"pace-{key}.json"
 
 
@@ -255,6 +256,7 @@ def _machine_key(bench: Bench) -> str:
 
 
 def _training_seconds(layout: Timeline, sizes: Mapping[str, int], cost: StepCost) -> float:
+    """Return the seconds of all steps, edits and refreshed constants of a plan; sizes: of the sets, in images."""
     total = 0.0
     front = ""  # whose activations are cached
     for segment in layout.segments:
@@ -289,6 +291,7 @@ def _passes(part: Train, cost: StepCost) -> float:
 
 
 def _memory(plan: tuple[Stage, ...], weights: int, bench: Bench, cost: StepCost | None) -> int:
+    """Return the bytes that a plan takes at its largest batch; weights: bytes of the network."""
     parts = [part for stage in plan for part in parts_of(stage)]
     batch = max((part.batch for part in parts), default=0)
     copies = 4 + any("teacher" in part.needs for part in parts)  # weights, gradients, momentum, the start
@@ -335,6 +338,7 @@ def _measure(bench: Bench) -> StepCost | None:
 
 
 def _activation_bytes(module: nn.Module, images: torch.Tensor) -> int:
+    """Return the bytes that the layers' outputs for a batch and their gradients take."""
     total = 0
 
     def count(_module: nn.Module, _inputs: Any, output: Any) -> None:

@@ -82,9 +82,9 @@ def seconds_to_retrain(job: Job) -> float | None:
     From references already trained, else from the original's training time on its card, times the share of images
     that stay. Both are of the machine that trained them.
     """
-    taken = mean_cost(trained_references(job).values(), "seconds")
-    if taken is not None:
-        return taken
+    seconds = mean_cost(trained_references(job).values(), "seconds")
+    if seconds is not None:
+        return seconds
     path = original_of(job)[0]
     if not job.model.path or not path.exists():
         return None
@@ -104,9 +104,9 @@ def jobs_in(home: Path) -> list[tuple[RunFolder, Job]]:
     return pairs
 
 
-def same_forget_set(one: Job, other: Job) -> bool:
+def same_forget_set(job: Job, other: Job) -> bool:
     """Whether two jobs are about the same images of the same data."""
-    return one.forget.sha256 == other.forget.sha256 and one.data.fingerprint == other.data.fingerprint
+    return job.forget.sha256 == other.forget.sha256 and job.data.fingerprint == other.data.fingerprint
 
 
 def mean_cost(references: Iterable[RunFolder], key: str) -> float | None:

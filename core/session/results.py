@@ -84,8 +84,8 @@ class Result:
         method = get_method(job.method)
         models, references = measured.models, measured.retrained
         verdict = decide(models, list(references.values()), set(method.trained_on), half_widths=measured.half_widths)
-        known = {p.name: job.parameters[p.name] for p in method.parameters if p.name in job.parameters}
-        values = resolve(method.parameters, known, owner=method.id)
+        parameters = {p.name: job.parameters[p.name] for p in method.parameters if p.name in job.parameters}
+        values = resolve(method.parameters, parameters, owner=method.id)
         retraining = retraining or {}
         origin, sha256 = original_of(job)
         similar = similar_images(dataset, splits.forget.numpy(), original, sha256, tell)
@@ -238,4 +238,5 @@ def _precision_taken(folder: RunFolder) -> str | None:
 
 
 def _share(cost: float | None, of_retraining: float | None) -> float | None:
+    """Return a cost as a share of retraining's; None where either is not known."""
     return cost / of_retraining if cost is not None and of_retraining else None

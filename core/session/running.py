@@ -57,15 +57,15 @@ def ready_run(
         return folder, None
     search = None
     if tries and axes(get_method(job.method), Values(job.parameters), fixed):
-        kept = folder.file(TUNING)
+        file = folder.file(TUNING)
         with folder.lock():
-            search = tune(job, bench, selection, tries, fixed=fixed, keep=kept, control=control)
+            search = tune(job, bench, selection, tries, fixed=fixed, keep=file, control=control)
         if not search.complete:
             raise StoppedError(
-                f"Stopped while settings were tried; {len(search.tries)} of {tries} tries are kept in {kept}",
+                f"Stopped while settings were tried; {len(search.tries)} of {tries} tries are kept in {file}",
                 "Start the same command again to go on",
             )
-        job = tuned(job, search, kept)
+        job = tuned(job, search, file)
     return create_run(folder.path, job, selection, bench.dataset), search
 
 
@@ -159,6 +159,7 @@ class _Runner:
         return self._finish(job, bench, engine, original, start)
 
     def _tell_undecoded(self, experiment: Experiment) -> None:
+        """Log the image files that could not be decoded, where there are any."""
         files = experiment.train.undecoded + experiment.test.undecoded
         if files:
             first = f"{files[0].path} ({files[0].reason})"
@@ -270,9 +271,11 @@ class _Runner:
     # -- events ----------------------------------------------------------------------------------------------------
 
     def _common(self) -> dict[str, Any]:
+        """Return the fields that every event has."""
         return {"run": self._folder.id, "step": self._step, "time": time.time()}
 
     def _report(self, event: Event) -> None:
+        """Write an event to disk, then tell whoever listens."""
         self._recorder.record(event)
         self._step = event.step
         self._emit(event)
@@ -286,15 +289,18 @@ class _Runner:
     def _finished(
         self, state: State, measures: dict[str, Any] | None = None, unchanged: bool = False
     ) -> RunFinished:
-        kept, seconds = summary(measures or {}), time.perf_counter() - self._began
-        return RunFinished(**self._common(), state=state.value, seconds=seconds, measures=kept, unchanged=unchanged)
+        """Return the last event of a run, with those of its result's measures that lists show."""
+        seconds, shown = time.perf_counter() - self._began, summary(measures or {})
+        return RunFinished(**self._common(), state=state.value, seconds=seconds, measures=shown, unchanged=unchanged)
 
     def _tick(self, what: str, done: int, total: int) -> None:
+        """Tell of the work on a result; a stop does not end it, because the result is what is to be kept."""
         self._report(Progress(**self._common(), what=what, done=done, total=total))
         if self._control.discarding:
             raise Interrupted
 
     def _progress(self, what: str, done: int, total: int) -> None:
+        """Tell of the work before the first step, which a stop ends."""
         self._report(Progress(**self._common(), what=what, done=done, total=total))
         self._control.check()
 

@@ -120,6 +120,7 @@ def candidates(searched: tuple[Axis, ...], values: Values, seed: int) -> Iterato
 
 
 def _axis(parameter: Parameter, searched: SearchRange, scale: float) -> Axis:
+    """Return the axis of a parameter: its range times `scale`, cut to what the parameter allows."""
     low, high = searched.low * scale, searched.high * scale
     low = low if parameter.low is None else max(low, parameter.low)
     high = high if parameter.high is None else min(high, parameter.high)
@@ -179,11 +180,11 @@ class Judge:
         self._samples = splits.forget_single_train
         if not len(self._samples) and not len(splits.forget_calibration):
             self._samples = splits.forget_train  # a class without an unseen image
-        read = [self._read(model) for model in retrained or [original]]
-        self._references = [logits for _, logits in read] if retrained else []
+        goals = [self._read(model) for model in retrained or [original]]
+        self._references = [logits for _, logits in goals] if retrained else []
         self.by = BY_REFERENCE if retrained else BY_GOAL
         retain, forget, samples = (
-            mean(getattr(readings, name) for readings, _ in read) for name in ("retain", "forget", "samples")
+            mean(getattr(readings, name) for readings, _ in goals) for name in ("retain", "forget", "samples")
         )
         assert retain is not None
         if not retrained:
@@ -459,6 +460,7 @@ def _search_key(job: Job, searched: tuple[Axis, ...]) -> str:
 
 
 def _decides(job: Job) -> tuple[Any, ...]:
+    """Return what decides how a try of a job's method comes out, the machine's share included."""
     parts = {**decides(job), "parameters": sorted(job.parameters.items())}
     return (*parts.values(), job.device, job.precision, job.threads)
 
