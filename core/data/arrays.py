@@ -186,8 +186,7 @@ def assemble(
     if len(set(sizes)) > 1:
         raise InputError(f"{where}: {columns[0][0]} holds images of {sizes[0]}, {columns[2][0]} of {sizes[1]}")
     classes = check_labels(where, [part.labels.numpy() for part in parts], stated, hint)
-    train, *tests = parts
-    return Loaded(title, classes, train, next(iter(tests), None))
+    return Loaded(title, classes, parts[0], parts[1] if len(parts) > 1 else None)
 
 
 def _as_images(where: str, x: np.ndarray) -> np.ndarray:
