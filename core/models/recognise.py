@@ -25,6 +25,7 @@ from core.models.architectures import (
     signature,
     times,
 )
+from core.models.tap import main_logits
 
 _OPTIONAL = "num_batches_tracked"  # absent from files written before PyTorch 0.4.1
 
@@ -286,9 +287,10 @@ def _judge(output: Any, watch: _Watch, name: str) -> None:
             f"{name} has several heads, with {widths} outputs",
             f"{_ONE_CLASS}. Let the factory return a network that gives the logits of one head",
         )
-    logits = named if isinstance(named, Tensor) else next((part for part in parts if isinstance(part, Tensor)), None)
-    if logits is None:
-        return  # main_logits says what it is
+    try:
+        logits = main_logits(output)
+    except InputError:
+        return  # the first pass on images says it again
     if logits.ndim == 4 and min(logits.shape[-2:]) > 1:
         raise InputError(f"{name} gives a map of outputs for each image: this is a segmentation model", _ONE_CLASS)
     if logits.ndim == 1:

@@ -150,30 +150,25 @@ class TappedModel:
         with evaluating(self.module), gradients_to(self.module, ()):
             yield
 
-    def last_blocks(self, count: int) -> list[tuple[str, nn.Module]]:
-        """Return the end of `blocks` with `count` blocks that have weights.
-
-        A normalisation that stands between blocks on its own (before the head of a transformer, say) comes along
-        without being counted: it learns too little to stand for a block.
-        """
-        taken: list[tuple[str, nn.Module]] = []
-        for name, block in reversed(self.blocks):
-            if count <= 0:
-                break
-            taken.insert(0, (name, block))
-            count -= has_weights(block)
-        return taken
-
     def tuned_modules(self, tunes: str) -> list[nn.Module]:
         """Return the parts of the network a stage trains, in the order data passes them.
 
-        `tunes`: "all", "head" or "last-N" building blocks.
+        `tunes`: "all", "head" or "last-N", the end of `blocks` with N blocks that have weights. A normalisation that
+        stands between blocks on its own (before the head of a transformer, say) comes along without being counted: it
+        learns too little to stand for a block.
         """
         if tunes == "all":
             return [self.module]
         if tunes == "head":
             return [self.head]
-        return [block for _, block in self.last_blocks(int(tunes.removeprefix("last-")))]
+        missing = int(tunes.removeprefix("last-"))
+        tuned: list[nn.Module] = []
+        for _, block in reversed(self.blocks):
+            if missing <= 0:
+                break
+            tuned.insert(0, block)
+            missing -= has_weights(block)
+        return tuned
 
     def tuned_parameters(self, tunes: str) -> list[nn.Parameter]:
         """Return the parameters a stage trains; of "all" those of auxiliary heads are left out."""
@@ -227,17 +222,21 @@ def gradients_to(module: nn.Module, wanted: Iterable[nn.Parameter]) -> Iterator[
 
 
 def main_logits(output: Any) -> Tensor:
-    """Return the logits in a network's output: a tensor, a (named) tuple that begins with it, or a dict."""
-    if isinstance(output, Tensor):
-        return output
+    """Return the logits in a network's output: a tensor, a (named) tuple that begins with it, or a dict.
+
+    Raises InputError where there is no tensor at that place.
+    """
     if hasattr(output, "logits"):
-        return output.logits
-    if isinstance(output, dict):
-        output = [output.get("logits", next(iter(output.values()), None))]
-    first = output[0] if isinstance(output, (tuple, list)) and output else None
-    if not isinstance(first, Tensor):
+        logits = output.logits
+    elif isinstance(output, dict):
+        logits = output.get("logits", next(iter(output.values()), None))
+    elif isinstance(output, (tuple, list)):
+        logits = output[0] if output else None
+    else:
+        logits = output
+    if not isinstance(logits, Tensor):
         raise InputError(f"The model returned {type(output).__name__}, not logits")
-    return first
+    return logits
 
 
 def has_weights(block: nn.Module) -> bool:

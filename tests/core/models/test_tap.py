@@ -1,6 +1,7 @@
 """The tap finds the head, gives what it receives, lets gradients through and leaves the network as it was."""
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -253,7 +254,7 @@ def test_blocks_cover_all_parameters_once(architecture):
 def test_last_blocks_are_residual_blocks_not_parts_of_them_nor_whole_stages(architecture, tail):
     module = build_on_meta(ModelSpec(architecture, 5, 3, (32, 32))).to("meta")
     model = TappedModel(module, 5, input_shape=(3, 32, 32))
-    assert [name for name, _ in model.last_blocks(3)] == tail
+    assert [name for name, block in model.blocks if block in model.tuned_modules("last-3")] == tail
 
 
 def test_blocks_follow_the_data_not_the_order_of_definition():
@@ -279,6 +280,12 @@ def test_main_logits(output, ok):
     else:
         with pytest.raises(InputError, match="returned str, not logits"):
             main_logits(output)
+
+
+@pytest.mark.parametrize("output", [{"logits": None}, SimpleNamespace(logits=None)])
+def test_an_output_without_a_tensor_for_its_logits_is_called_what_it_is(output):
+    with pytest.raises(InputError, match=f"returned {type(output).__name__}, not logits"):
+        main_logits(output)
 
 
 def test_pool_averages_all_but_batch_and_channels():

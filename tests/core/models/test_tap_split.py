@@ -98,9 +98,10 @@ def test_a_head_of_zeros_hides_no_difference():
 
 def test_a_normalisation_on_its_own_is_not_counted():
     model = TappedModel(Patches().eval(), 5, input_shape=(3, 32, 32))
-    assert [name for name, _ in model.last_blocks(2)] == ["body.2", "norm", "head"]
-    assert [name for name, _ in model.last_blocks(9)] == [name for name, _ in model.blocks]
-    assert model.last_blocks(0) == []
+    names = {block: name for name, block in model.blocks}
+    assert [names[block] for block in model.tuned_modules("last-2")] == ["body.2", "norm", "head"]
+    assert [names[block] for block in model.tuned_modules("last-9")] == list(names.values())
+    assert model.tuned_modules("last-0") == []
 
 
 class Token(nn.Module):

@@ -105,7 +105,7 @@ def test_head_blocks_and_cut(name):
     with torch.no_grad():
         out = tap(images)
         torch.testing.assert_close(tap.head(out.features), out.logits)
-    last = [each for each, _ in tap.last_blocks(3)]
+    last = [name for name, block in tap.blocks if block in tap.tuned_modules("last-3")]
     assert last[-1] == tap.head_name
     assert sum("blocks." in each for each in last) == 2
     split = split_for(tap, "last-3")
