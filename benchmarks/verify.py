@@ -18,14 +18,27 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.common import peak_of, report
-from benchmarks.quality import FULL, QUICK, Plan
-from benchmarks.quality import ROOT as QUALITY
+from benchmarks.quality_cells import REFERENCE_SEEDS
+from benchmarks.quality_cells import ROOT as QUALITY
 
 ROOT = QUALITY.parent / "verify"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What verdicts are given on: a data set, how its original is trained, and the class that is forgotten."""
+
+    dataset: str
+    recipe: dict[str, Any]
+    forget: str
+
+
+FULL, QUICK = Plan("fashion-mnist", {"epochs": 10}, "sandal"), Plan("digits", {"epochs": 12}, "3")
 SIZES = (10_000, 20_000, 40_000, 80_000)
 QUICK_SIZES = (5_000, 10_000)
 EXPECTED = {"further retrained": "close", "head-only edit": "hidden", "original": "not"}
@@ -45,11 +58,11 @@ def main() -> None:
     figures: dict[str, Any] = {"verdicts": {}}
     runs = _runs(plan)
     for name, folder in runs.items():
-        made, seconds = _checked(folder, plan)
+        made, seconds = _checked(folder)
         code = made["verdict"]["code"]
         figures["verdicts"][name] = {"code": code, "sentence": made["verdict"]["sentence"]}
         rows.append([name, code, EXPECTED[name], f"{seconds:.1f}"])
-    figures |= _cost(runs["head-only edit"], plan)
+    figures |= _cost(runs["head-only edit"])
     rows.append([f"quick suite, {figures['models']} models", "", "", f"{figures['quick_suite_seconds']:.1f}"])
     rows.append(["– processor time", "", "", f"{figures['quick_suite_cpu_seconds']:.1f}"])
     rows.append(["– of it passing images", "", "", f"{figures['pass_seconds']:.1f}"])
@@ -95,9 +108,9 @@ def _runs(plan: Plan) -> dict[str, Any]:
         )
     bench = Bench().open(original.path, plan.dataset)
     chosen = Selection.empty(dataset.train.labels.numpy(), dataset.classes)
-    chosen = chosen.with_classes(resolve_classes([plan.classes[0]], dataset.classes))
+    chosen = chosen.with_classes(resolve_classes([plan.forget], dataset.classes))
     wanted: dict[str, tuple[str, dict[str, Any]]] = {
-        "further retrained": ("retrain", {"seed": max(plan.references) + 1}),
+        "further retrained": ("retrain", {"seed": max(REFERENCE_SEEDS) + 1}),
         "head-only edit": ("head-only", {}),
         "original": ("finetune", {"settings": {"lr": 1e-7, "epochs": 0.01, "min_steps": 0}}),
     }
@@ -112,15 +125,15 @@ def _runs(plan: Plan) -> dict[str, Any]:
     return found
 
 
-def _checked(folder: Any, plan: Plan) -> tuple[dict[str, Any], float]:
+def _checked(folder: Any) -> tuple[dict[str, Any], float]:
     from core.engine.control import Control
     from core.session.checking import check
 
     began = time.perf_counter()
-    return check(folder, Control(), lambda event: None, seeds=plan.references), time.perf_counter() - began
+    return check(folder, Control(), lambda event: None, seeds=REFERENCE_SEEDS), time.perf_counter() - began
 
 
-def _cost(folder: Any, plan: Plan) -> dict[str, Any]:
+def _cost(folder: Any) -> dict[str, Any]:
     """Time the quick suite with references there and nothing else: no outputs and no measures are kept."""
     from core.engine.control import Control
     from core.events import Progress
@@ -144,7 +157,7 @@ def _cost(folder: Any, plan: Plan) -> dict[str, Any]:
         os.environ["UNLEARN_STUDIO_HOME"] = str(fresh)
         try:
             began, worked = time.perf_counter(), time.process_time()
-            check(copy, Control(), tell, seeds=plan.references)
+            check(copy, Control(), tell, seeds=REFERENCE_SEEDS)
             seconds, worked = time.perf_counter() - began, time.process_time() - worked
         finally:
             os.environ["UNLEARN_STUDIO_HOME"] = home
@@ -152,7 +165,7 @@ def _cost(folder: Any, plan: Plan) -> dict[str, Any]:
         "quick_suite_seconds": round(seconds, 1),
         "quick_suite_cpu_seconds": round(worked, 1),  # what it would take on a machine with nothing else to do
         "pass_seconds": round(sum(last - first for first, last in passing.values()), 1),
-        "models": 2 + len(plan.references),
+        "models": 2 + len(REFERENCE_SEEDS),
     }
 
 
