@@ -134,7 +134,7 @@ def test_a_strangers_checkpoint_is_given_back_as_it_came_in(cli, tmp_path):
     np.savez(tmp_path / "d.npz", x_train=pixels[:40], y_train=labels[:40], x_test=pixels[40:], y_test=labels[40:])
     before = path.read_bytes()
     command = ["unlearn", "--model", path, "--dataset", tmp_path / "d.npz", "--forget-class", "2", "--method", "muda"]
-    result = cli(*command, "--set", "rounds=1", "min_steps=1", "--out", tmp_path / "u")
+    result = cli(*command, "--set", "rounds=1", "min_steps=1", "relearn_min_steps=1", "--out", tmp_path / "u")
     assert result.code == 0, result.err
     assert path.read_bytes() == before
     path.unlink()

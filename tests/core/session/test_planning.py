@@ -14,20 +14,22 @@ from core.session.forget_sets import random_selection
 from core.session.jobs import make_unlearn_job, preset_values
 from core.session.planning import estimate
 from core.session.running import run
+from core.states import State
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_the_steps_are_those_the_run_takes(bench, three, method, new_run):
-    small = {"rounds": 2} if method == "muda" else {"epochs": 1} if method in ("finetune", "retrain") else {}
-    if small and not all(any(p.name == name for p in METHODS[method].parameters) for name in small):
-        small = {}
-    values = {**preset_values(bench, method, "", {"class"}), **small}
+    values = preset_values(bench, method, "", {"class"})
     planned = estimate(bench, three, method, values, measure=False)
-    folder = new_run(method, settings=values)
-    events: list = []
-    run(folder, Control(), events.append, bench=bench)
-    started = next(event for event in events if event.type == "run_started")
-    assert planned.steps == started.steps and list(planned.stages) == started.stages
+    folder, control, started = new_run(method, settings=values), Control(), []
+
+    def end_at_the_start(event):
+        if event.type == "run_started":
+            started.append(event)
+            control.discard()
+
+    assert run(folder, control, end_at_the_start, bench=bench) is State.DISCARDED
+    assert planned.steps == started[0].steps and list(planned.stages) == started[0].stages
 
 
 def test_what_is_not_measured_is_not_guessed(bench, three):

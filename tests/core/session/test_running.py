@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import multiprocessing
 import random
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -24,7 +23,6 @@ from core.session.references import known_references, reference_folder
 from core.session.running import run
 from tests.core.toy import same
 
-ROOT = Path(__file__).resolve().parents[3]
 FILES = {
     "job.json",
     "forget.csv",
@@ -251,16 +249,11 @@ def test_the_training_of_a_reference_that_was_stopped_goes_on(new_run, bench, mo
     assert list(known_references(folder.job())) == [1]
 
 
-WORKER = """
-import sys
-import core.engine.engine as engine_module
-from core.engine.control import Control
-from core.runs.folder import RunFolder
-from core.session.running import run
-def tell(event):
-    print(event.type, event.step, flush=True)
-run(RunFolder(sys.argv[1]), Control(), tell, resume=True)
-"""
+def _resume_in_a_process(path: str, steps) -> None:
+    def tell(event):
+        steps.send((event.type, event.step))
+
+    run(RunFolder(path), Control(), tell, resume=True)
 
 
 @pytest.mark.slow
@@ -270,24 +263,30 @@ def test_killed_at_random_steps_a_run_ends_with_the_same_weights(new_run, bench)
     _run(straight, bench=bench)
     folder, rng, kills = new_run(settings=settings, checkpoint_seconds=0.05), random.Random(5), 0
     total = 0
+    # Processes of their own, begun by a server that has torch loaded already where the system has such servers.
+    servers = "forkserver" in multiprocessing.get_all_start_methods()
+    processes = multiprocessing.get_context("forkserver" if servers else "spawn")
+    if servers:
+        processes.set_forkserver_preload(["core.session.running", "torch._dynamo"])
     while True:
-        process = subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(folder.path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-        )
-        first, wanted = None, None
-        for line in process.stdout:
-            kind, step = line.split()
-            if kind == "run_started":
-                first = int(step)
-                total = total or folder.status().steps
-                wanted = first + rng.randint(1, max(2, (total - first) // 3)) if kills < 6 else None
-            if wanted is not None and int(step) >= wanted:
-                process.kill()
-                kills += 1
-                break
-        process.wait()
-        process.stdout.close()
-        if process.returncode == 0:
+        events, steps = processes.Pipe(duplex=False)
+        process = processes.Process(target=_resume_in_a_process, args=(str(folder.path), steps))
+        process.start()
+        steps.close()
+        wanted = None
+        with contextlib.suppress(EOFError):  # its end
+            while True:
+                kind, step = events.recv()
+                if kind == "run_started":
+                    total = total or folder.status().steps
+                    wanted = step + rng.randint(1, max(2, (total - step) // 3)) if kills < 6 else None
+                if wanted is not None and step >= wanted:
+                    process.kill()
+                    kills += 1
+                    break
+        process.join()
+        events.close()
+        if process.exitcode == 0:
             break
         assert folder.status().state == "interrupted"
     assert kills >= 5
