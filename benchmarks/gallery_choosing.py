@@ -61,8 +61,7 @@ def made_up(count: int, classes: int) -> tuple[Any, Any]:
     angle = train.labels.numpy() * (2 * np.pi / classes)
     places = rng.normal(size=(count, 2)) + 4 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     accuracies = tuple(rng.random(classes).tolist())
-    compact = np.zeros((count, 2), np.float32)
-    known = Baseline(said(train), said(test), accuracies, accuracies, places.astype(np.float32), 0.5, compact)
+    known = Baseline(said(train), said(test), accuracies, compact=places.astype(np.float32), explained=0.5)
     return dataset, known
 
 

@@ -9,6 +9,7 @@ take turns in one process; the ratio is what batching, losses, look-ups and book
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 import time
 from collections.abc import Callable
@@ -77,7 +78,9 @@ def _longest(engine: Engine) -> Segment | None:
         return None
     longest = max(stages, key=lambda segment: segment.steps)
     if longest.steps <= STEPS:  # short ones of a kind follow each other: taken as one
-        longest = Segment(longest.stage, stages[0].first, stages[-1].last - stages[0].first, longest.starts)
+        longest = dataclasses.replace(
+            longest, first=stages[0].first, steps=stages[-1].last - stages[0].first
+        )
     while engine.step < longest.first:
         engine.advance()
     engine.advance()  # its constants and caches are made before the first step

@@ -211,7 +211,7 @@ def draw_picture(out: Path, quick: bool) -> None:
     cell = (quality.quick_plan() if quick else quality.full_plan())[0]
     found = make([cell], dataset, recipe, print, only_found=False)[0].report
     folder = RunFolder(ROOT / dataset / "cells" / found["run"])
-    image = draw(found, embeddings(folder, most=2500))
+    image = draw(found, embeddings(folder))
     print(f"readme.png: {save_png(image, out / 'readme.png', 400_000):,} bytes", flush=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from core.states import State
 
 from core.engine.control import Control
 from core.errors import ForgetSetError, ParameterError
@@ -14,7 +15,6 @@ from core.session.forget_sets import random_selection
 from core.session.jobs import make_unlearn_job, preset_values
 from core.session.planning import estimate
 from core.session.running import run
-from core.states import State
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
