@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from core.states import State
 
 from core.engine.control import Control
 from core.errors import ForgetSetError, ParameterError
+from core.events import State
 from core.methods import METHODS
 from core.runs.recorder import CHECKPOINTS_KEPT
 from core.session import planning
