@@ -9,6 +9,9 @@ LOADFILE := --dist loadfile --no-loadscope-reorder
 WORKERS := -n 2 $(LOADFILE)
 WINDOW_WORKERS := -n 3 $(LOADFILE)
 
+# Tests begin dozens of processes: what they import is compiled once, also where the environment forbids to keep it.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup setup-tests run test check lint types tests-core tests-rest bench screenshots docs clean

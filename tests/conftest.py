@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 # Before anything imports numpy or torch: two cores are shared, and small tensors are slower with more threads.
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -33,11 +34,6 @@ def pytest_addoption(parser):
         "--slow", type=int, default=0, metavar="MS",
         help="begin each job of the window's workers that much later: finds tests that do not wait for what it does",
     )  # fmt: skip
-
-
-def pytest_collection_finish():
-    """Keep what is imported out of the garbage collector's way: a million objects with torch."""
-    gc.freeze()
 
 
 def pytest_collection_modifyitems(items):
@@ -78,8 +74,10 @@ def _threads() -> set[threading.Thread]:
 def pytest_runtest_protocol(item, nextitem):
     before = _threads()
     yield
-    if nextitem is None or nextitem.path != item.path:
-        # What modules hold when a file is done stays: a million objects that no later search has to look through.
+    if item.session.stash.get(FROZEN_FOR, None) != item.path:
+        # After a file's first test, what it imports and shares is there: a million objects with torch, through which
+        # neither the collector nor a search for what a test left behind has to go again and again.
+        item.session.stash[FROZEN_FOR] = item.path
         gc.collect()
         gc.freeze()
     until = time.monotonic() + GRACE_S
@@ -93,6 +91,7 @@ def pytest_runtest_protocol(item, nextitem):
 
 
 LEFT_THREADS = pytest.StashKey[list]()
+FROZEN_FOR = pytest.StashKey[Path]()
 
 
 def pytest_sessionfinish(session, exitstatus):

@@ -258,7 +258,7 @@ def _resume_in_a_process(path: str, steps) -> None:
 
 @pytest.mark.slow
 def test_killed_at_random_steps_a_run_ends_with_the_same_weights(new_run, bench):
-    settings = {"rounds": 30, "recover_share": 0.5}
+    settings = {"rounds": 16, "recover_share": 0.5}
     straight = new_run(settings=settings)
     _run(straight, bench=bench)
     folder, rng, kills = new_run(settings=settings, checkpoint_seconds=0.05), random.Random(5), 0
