@@ -12,7 +12,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -433,12 +435,24 @@ def build_from_user_code(user_code: str, num_classes: int, *, trust_code: bool =
     return module
 
 
+class _SourceLoader(SourceFileLoader):
+    """Compiles a file whenever it is loaded, and writes nothing beside it.
+
+    A compiled form on disk is taken for a file that was changed within the same second and kept its length.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Return the code of the file as it is now."""
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
 def _load_factory(path: Path, name: str) -> Callable[..., Any]:
     if not path.is_file():
         raise NotFoundError(f"There is no file {path}")
     path = path.resolve()
     module_name = f"unlearn_studio_user_{path.stem}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
+    spec = importlib.util.spec_from_file_location(module_name, path, loader=_SourceLoader(module_name, str(path)))
     if spec is None or spec.loader is None:
         raise InputError(f"{path} cannot be loaded as Python code")
     module = importlib.util.module_from_spec(spec)

@@ -1,6 +1,8 @@
 """A user's own network runs only with trust, and its errors are told in one line."""
 
 import json
+import os
+import sys
 
 import pytest
 import torch
@@ -110,3 +112,16 @@ def test_weights_open_with_user_code(code, tmp_path):
         open_model(tmp_path / "net.pt", arch=f"{code}:net")
     with pytest.raises(InputError, match=r"do not fit the network of .*fixed: 2 other|do not fit .*3\.weight is 6x4"):
         open_model(tmp_path / "net.pt", arch=f"{code}:fixed", trust_code=True)
+
+
+def test_user_code_is_loaded_as_it_is_now_and_nothing_is_written_beside_it(tmp_path, monkeypatch):
+    """Python takes its compiled form for a file that was changed within the same second and kept its length."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    code, spec = tmp_path / "net.py", "from torch import nn\n\ndef make():\n    return nn.Linear(4, {})\n"
+    widths = []
+    for width in (2, 3):
+        code.write_text(spec.format(width))
+        os.utime(code, (1e9, 1e9))
+        module = build_model(ModelSpec("x", width, 4, (1, 1), user_code=f"{code}:make"), trust_code=True)
+        widths.append(module.out_features)
+    assert widths == [2, 3] and [path.name for path in tmp_path.iterdir()] == ["net.py"]
