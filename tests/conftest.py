@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 import pytest  # noqa: E402
 
+HOMES = itertools.count()
 GRACE_S = 15.0  # for a thread that is on its way out; only one that stays takes as long
 _OWN = ("pytest_timeout", "pydevd", "execnet")  # threads of test tools
 
@@ -45,7 +47,8 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(autouse=True)
 def isolated_folders(tmp_path_factory, monkeypatch):
     """Settings, data, caches and logs of a test go into folders of its own."""
-    home = tmp_path_factory.mktemp("home")
+    home = tmp_path_factory.getbasetemp() / "homes" / str(next(HOMES))  # numbered here: pytest would list all each time
+    home.mkdir(parents=True)
     monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(home / "studio"))
     monkeypatch.setenv("HOME", str(home))
     for name in ("CONFIG", "DATA", "CACHE", "STATE"):

@@ -267,7 +267,7 @@ def test_killed_at_random_steps_a_run_ends_with_the_same_weights(new_run, bench)
     servers = "forkserver" in multiprocessing.get_all_start_methods()
     processes = multiprocessing.get_context("forkserver" if servers else "spawn")
     if servers:
-        processes.set_forkserver_preload(["core.session.running", "torch._dynamo"])
+        processes.set_forkserver_preload([__name__, "sklearn.datasets", "sklearn.linear_model", "torch._dynamo"])
     while True:
         events, steps = processes.Pipe(duplex=False)
         process = processes.Process(target=_resume_in_a_process, args=(str(folder.path), steps))
