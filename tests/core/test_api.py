@@ -14,8 +14,18 @@ from safetensors.torch import load_file
 
 from core.api import check, export, open_data, open_model, unlearn
 from core.engine.control import Control
-from core.errors import ForgetSetError, InputError, MismatchError, NotFoundError, StoppedError
+from core.errors import (
+    ForgetSetError,
+    InputError,
+    MismatchError,
+    NotFoundError,
+    StoppedError,
+    TargetExistsError,
+)
+from core.files import file_sha256, read_json
+from core.models.trust import Trust
 from core.runs.folder import MODEL, TUNING, RunFolder
+from core.session import checking
 from core.session.bench import Bench
 from core.session.training import train
 from tests.core.toy import same
@@ -88,9 +98,10 @@ def test_events_come_as_they_happen_and_a_run_can_be_stopped(both, tmp_path):
 
 
 def test_a_search_comes_first_and_a_run_goes_on_where_it_was(both, tmp_path):
-    asked = {"classes": ["3"], "settings": {**SHORT, "min_steps": 1}, "tries": 2}
+    asked = {"classes": ["3"], "settings": {**SHORT, "min_steps": 1, "w_da": 0.5}, "tries": 2}
     run = unlearn(both, tmp_path / "run", **asked)
     assert run.job().tuning.tried == 2 and run.file(TUNING).is_file()
+    assert [set(tried["values"]) for tried in read_json(run.file(TUNING))["tries"]] == [{"lr"}] * 2  # w_da stays
     again = unlearn(both, run.path, **asked, resume=True)
     assert again.status().state == "finished"
     with pytest.raises(MismatchError, match="differs in forget set"):
@@ -119,3 +130,30 @@ def test_single_images_are_named_by_position_and_checked(both, tmp_path):
     assert report["verdict"]["code"] == "no_reference"
     result = export(run, tmp_path / "out.safetensors", "safetensors", with_report=True)
     assert result.path.is_file() and result.largest_difference == 0.0
+    with pytest.raises(TargetExistsError):
+        export(run, result.path, "safetensors")
+    assert export(run, result.path, "safetensors", overwrite=True).sha256 == file_sha256(result.path)
+
+
+def test_what_is_allowed_is_what_was_said(original):
+    assert open_model(original).trust == Trust(pickle=False, code=False)
+    assert open_model(original, trust_pickle=True).trust == Trust(pickle=True, code=False)
+    assert open_model(original, trust_code=True).trust == Trust(pickle=False, code=True)
+
+
+def test_paths_given_with_data_hold_in_other_folders_too(original, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("names.txt").write_text("\n".join("0123456789"))
+    opened = open_data("digits", open_model(original), classes_file="names.txt")
+    assert opened.options.classes_file == str(tmp_path / "names.txt")
+
+
+def test_a_check_is_the_one_that_was_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(checking, "check", lambda *given, **options: {"given": given, **options})
+    (tmp_path / "run").mkdir()
+    folder, bench, control = RunFolder(tmp_path / "run"), Bench(), Control()
+    asked = check(folder, bench, seeds=[1, 2], retrained={"mine": "a.pt"}, suite="full", emit=print, control=control)
+    assert asked == {
+        "given": (folder, control, print, bench), "seeds": (1, 2), "retrained": {"mine": Path("a.pt")}, "which": "full",
+    }  # fmt: skip
+    assert check(folder)["which"] == "quick"

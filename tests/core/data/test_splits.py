@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,11 +67,11 @@ def test_a_stratified_part_has_the_share_of_every_class_rounded():
 # --- setting aside ------------------------------------------------------------------------------------------------
 
 
-def aside(labels: list[int], fraction: float, names: tuple[str, ...] | None = None) -> np.ndarray:
+def aside(labels: list[int], fraction: float, names: tuple[str, ...] | None = None, salt: str = "") -> np.ndarray:
     """Which images are set aside, by position: each has its own as its pixels."""
     pixels = np.arange(len(labels), dtype="<i8").view(np.uint8).reshape(-1, 1, 8, 1)
     whole = ImageSet.of(pixels, labels, names)
-    stays, test = set_aside(whole, fraction)
+    stays, test = set_aside(whole, fraction, salt)
     positions = [part.images.numpy().reshape(-1, 8).view("<i8").ravel() for part in (stays, test)]
     assert sorted(np.concatenate(positions)) == list(range(len(labels)))
     return positions[1]
@@ -98,6 +99,13 @@ def test_an_added_file_moves_at_most_a_few_others():
     more = (*names, "cat/new.png")
     after = {more[i] for i in aside([0] * 101, 0.2, more)}
     assert len(before ^ after) <= 2
+
+
+@pytest.mark.parametrize("names", [None, tuple(f"cat/{i}.png" for i in range(100))], ids=["positions", "names"])
+def test_another_salt_is_another_choice(names):
+    plain, salted = aside([0] * 100, 0.2, names), aside([0] * 100, 0.2, names, "salt")
+    assert np.array_equal(salted, aside([0] * 100, 0.2, names, "salt"))
+    assert len(set(plain) & set(salted)) < 12  # 4 of 20 by chance
 
 
 def test_the_choice_looks_random():

@@ -12,16 +12,17 @@ import torch
 import torch.nn.functional as F
 
 from core.data.batches import Augmentation
+from core.data.splits import SETS
 from core.engine.control import Control, Interrupted
 from core.engine.engine import Engine
-from core.engine.monitor import Monitor
+from core.engine.monitor import Monitor, events_of
 from core.engine.outputs import collect
 from core.engine.step import Board, Diverged, all_finite
 from core.errors import NonFiniteError
 from core.events import Log, PhaseChanged, State, StepMetrics
 from core.methods import get_method
 from core.methods.base import Alternate, Edit, Length, Method, Optimiser, Train
-from core.metrics.spaces import gram, leading_eigenvectors
+from core.metrics.spaces import FeatureSpace, gram, leading_eigenvectors, measure_alignment
 from core.models.tap import evaluating
 from core.parameters import Parameter
 from tests.core.toy import ToyNet, make_engine, make_experiment, run_to_end, same, trained_net, weights
@@ -87,6 +88,19 @@ def test_an_evaluation_decomposes_each_gram_matrix_once(monkeypatch):
     assert len(calls) == 2  # retain and forget features
 
 
+def test_beside_single_images_alignment_is_that_of_the_class_alone():
+    experiment = make_experiment("muda", forget="mixed")
+    splits = experiment.splits
+    outputs = {name: collect(experiment.model, experiment.store(name), getattr(splits, name)) for name in SETS}
+    found = next(e for e in events_of(experiment, outputs, 0, "subset") if e.type == "alignment")
+    of_class = collect(experiment.model, experiment.train, splits.forget_class_train).features
+    retain, k = FeatureSpace.of(outputs["retain_train"].features), len(splits.retain_classes)
+    assert found.value == pytest.approx(measure_alignment(FeatureSpace.of(of_class), retain, k).value)
+    assert found.value != pytest.approx(
+        measure_alignment(FeatureSpace.of(outputs["forget_train"].features), retain, k).value
+    )
+
+
 def test_losses_for_the_histogram_are_numbers_whatever_the_network_says():
     experiment = make_experiment("finetune", forget="sample")
     head = experiment.model.head
@@ -137,6 +151,16 @@ def test_ending_wakes_a_paused_run(action):
         if isinstance(event, PhaseChanged) and event.state == "paused":
             threading.Timer(0.05, getattr(control, action)).start()
     assert engine.outcome is (State.STOPPED if action == "stop" else State.DISCARDED)
+
+
+def test_a_stop_behind_the_last_step_finds_a_finished_run():
+    for early in (True, False):
+        control = Control()
+        engine = make_engine(make_experiment("finetune", epochs=1), control)
+        for _ in engine.run():
+            if engine.step == (0 if early else engine.timeline.total):
+                control.stop()
+        assert engine.outcome is (State.STOPPED if early else State.FINISHED)
 
 
 def test_a_long_refresh_can_be_interrupted_and_leaves_the_step_as_it_was():

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from core.data.preprocessing import Preprocessing
 from core.engine import outputs
 from core.engine.control import Control
-from core.engine.outputs import chunk_size, collect_full, mapped_outputs, stream_outputs
+from core.engine.outputs import cache_name, chunk_size, collect_full, mapped_outputs, names_begin, stream_outputs
 from core.metrics.rows import Rows
 from core.session.bench import Bench, DataOptions
 from core.session.training import train
@@ -50,6 +50,19 @@ def test_a_damaged_file_is_removed_and_one_of_other_data_is_not_used(toy, tmp_pa
     path.write_bytes(path.read_bytes()[:5000])
     assert mapped_outputs(path, toy.train, toy.test) is None and not path.exists()
     assert mapped_outputs(path, toy.train, toy.test) is None
+
+
+def test_a_file_is_named_by_what_its_outputs_follow_from():
+    prepared = {"size": [8, 8], "mean": [0.5], "std": [0.5], "source": "data set"}
+    base = ("a" * 64, "network", "f" * 64, prepared)
+    others = [
+        ("b" * 64, *base[1:]), (base[0], "another", *base[2:]), (*base[:2], "0" * 64, prepared),
+        *((*base[:3], {**prepared, **changed}) for changed in ({"size": [9, 9]}, {"mean": [0.4]}, {"std": [0.4]})),
+    ]  # fmt: skip
+    assert len({cache_name(*parts) for parts in (base, *others)}) == 7
+    assert cache_name(*base) == cache_name(*base[:3], {**prepared, "source": "model card"})
+    ours = [cache_name(*parts).startswith(names_begin(base[2])) for parts in (base, *others)]
+    assert ours == [True, True, True, False, True, True, True]
 
 
 def test_an_interrupted_pass_leaves_nothing(toy, tmp_path):

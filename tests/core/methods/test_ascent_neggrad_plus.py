@@ -7,12 +7,13 @@ import torch
 
 from core.engine.passes import SetPasses
 from core.methods import get_method
-from core.methods.ascent import contrast, explain_weights, retain_weight
+from core.methods.ascent import capped, contrast, explain_weights, retain_weight
 from core.methods.base import Facts, StageOutput
 from core.parameters import resolve
 from tests.core.toy import make_engine, make_experiment, rows_of, run_to_end
 
-PARAMETERS = get_method("neggrad-plus").parameters
+METHOD = get_method("neggrad-plus")
+PARAMETERS = METHOD.parameters
 
 
 def test_the_loss_against_values_by_hand():
@@ -34,6 +35,23 @@ def test_a_forget_image_above_the_ceiling_pulls_no_further_and_retain_images_alw
     contrast(StageOutput(logits, logits), rows_of(labels, forget, torch.ones(2)), {}, values, a=0.5)["loss"].backward()
     assert torch.count_nonzero(logits.grad[1]) == 0
     assert logits.grad[0, 1] < 0  # descends towards the label
+
+
+@pytest.mark.parametrize(
+    ("ceiling", "single_ceiling", "expected"),
+    [(4.0, 0.5, [4, 0.5]), (0.5, 4.0, [0.5, 4]), (4.0, 0.0, [4, 4]), (0.0, 2.0, [9, 2]), (0.0, 0.0, [9, 9])],
+)
+def test_images_that_go_alone_have_a_ceiling_of_their_own(ceiling, single_ceiling, expected):
+    values = resolve(PARAMETERS, {"ceiling": ceiling, "single_ceiling": single_ceiling})
+    batch = rows_of(torch.tensor([0, 0]), alone=torch.tensor([False, True]))
+    assert capped(torch.tensor([9.0, 9.0]), batch, values).tolist() == expected
+
+
+def test_beside_classes_single_images_stop_where_they_stop_without():
+    of_singles, of_both = (METHOD.preset("", kinds).values for kinds in ({"sample"}, {"class", "sample"}))
+    batch = rows_of(torch.tensor([0, 0]), alone=torch.tensor([False, True]))
+    assert capped(torch.tensor([9.0, 9.0]), batch, resolve(PARAMETERS, of_singles))[1] == 1.0
+    assert capped(torch.tensor([9.0, 9.0]), batch, resolve(PARAMETERS, of_both)).tolist() == [9.0, 1.0]
 
 
 def test_the_weight_follows_the_share_so_that_every_image_counts_the_same():

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from core.errors import RunError
+from core.methods import get_method
 from core.methods.base import Facts
 from core.methods.strength import ROUNDS, search_strength
+from core.parameters import resolve
 
 
 class Judge:
@@ -84,3 +86,12 @@ def test_says_where_nothing_keeps_within_the_bound():
     with pytest.raises(RunError) as caught:
         Judge(retain=lambda s: 1.0 if s == 0 else 0.1, classes=lambda s: 0.0).search()
     assert "keeps the fall of retain accuracy below 0.05" in str(caught.value) and "max_drop" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["fisher", "influence", "lfssd", "ssd"])
+def test_unseen_images_are_looked_at_where_single_images_decide_a_search(name):
+    method = get_method(name)
+    for search in (True, False):
+        values = resolve(method.parameters, {"search": search})
+        assert method.reads_unseen(values, Facts(50, 5, 900, 10)) is search
+        assert not method.reads_unseen(values, Facts(50, 0, 900, 10))

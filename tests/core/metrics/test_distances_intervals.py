@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from core.metrics.distances import bootstrap_mean
+from core.metrics.distances import bootstrap_mean, nmi_difference
 
 
 def test_proportion_agrees_with_the_normal_interval():
@@ -42,3 +42,11 @@ def test_it_repeats_itself_and_ignores_the_chunks(monkeypatch):
 def test_too_little_has_no_interval():
     assert bootstrap_mean(np.zeros(0)) is None
     assert bootstrap_mean(np.array([0.5])) is None
+
+
+def test_mutual_information_is_held_against_the_mean_of_the_others():
+    labels = np.tile([0, 1, 2], 20)
+    perfect, none = labels, np.zeros_like(labels)
+    assert nmi_difference(labels, perfect, [perfect, none]) == pytest.approx((0.5, 0.5))
+    assert nmi_difference(labels, none, [none, perfect, perfect]) == pytest.approx((-2 / 3, -2 / 3))
+    assert nmi_difference(labels, perfect, []) is None and nmi_difference(labels[:1], none[:1], [none[:1]]) is None

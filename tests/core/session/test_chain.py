@@ -109,6 +109,14 @@ def test_a_later_request_without_effect_says_so(first, small, tmp_path) -> None:
     assert any("unchanged since the earlier requests" in text for text in still.report()["warnings"])
 
 
+def test_two_requests_without_effect_are_said_once(first, small, tmp_path) -> None:
+    one = ask(tmp_path / "one", first[0], chosen(small, 3), "muda", rounds=0)
+    two = ask(tmp_path / "two", Bench(None, small).with_model(one.path), chosen(small, 5), "muda", rounds=0)
+    said = [[text for text in run.report()["warnings"] if "unchanged" in text] for run in (one, two)]
+    assert [len(texts) for texts in said] == [1, 1]
+    assert "since the earlier requests" not in said[0][0] and "since the earlier requests" in said[1][0]
+
+
 def test_weights_of_earlier_lists_stay(first, small, tmp_path) -> None:
     opened = first[0]
     few = Selection.empty(small.train.labels.numpy(), small.classes).with_samples(

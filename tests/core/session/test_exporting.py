@@ -195,11 +195,18 @@ def test_a_run_in_another_format_takes_its_card_along(run, tmp_path):
         export(run.path, "same", tmp_path / "a.pth", overwrite=True)
 
 
-def test_a_file_that_reads_back_differently_is_not_kept(run, tmp_path, monkeypatch):
+def test_a_card_names_no_file_that_is_gone(run, tmp_path):
+    export(run.path, "pt", tmp_path / "a.pt").path.unlink()
+    second = export(run.path, "safetensors", tmp_path / "a.safetensors")
+    assert json.loads((tmp_path / "a.json").read_text())["files"] == {"a.safetensors": second.sha256}
+
+
+@pytest.mark.parametrize("moved", [0.5, 1e-4], ids=["far", "little"])  # weights are to come back exactly
+def test_a_file_that_reads_back_differently_is_not_kept(run, tmp_path, monkeypatch, moved):
     write = exporting.write_same
 
     def wrong(path, state, *rest, **more):
-        state = {**state, "hidden.bias": state["hidden.bias"] + 0.5}
+        state = {**state, "head.bias": state["head.bias"] + moved}
         write(path, state, *rest, **more)
 
     monkeypatch.setattr(exporting, "write_same", wrong)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from core.data.batches import ImageStore
+from core.data.splits import Splits
+from core.engine.outputs import collect
 from core.metrics.distances import jensen_shannon, sample_jensen_shannon
 from core.metrics.membership import matched_positions, rmia
-from core.verify.relations import Others, distances, reference_attack
+from core.models.architectures import ModelSpec, build_model
+from core.models.tap import TappedModel
+from core.verify import relations
+from core.verify.relations import Others, distances, layer_features, reference_attack
+from tests.core.toy import DATA, forget_mask
 from tests.core.verify.hand_made import FORGOTTEN, outputs, poisoned, splits
 
 torch.set_num_threads(1)
@@ -52,3 +60,15 @@ def test_an_image_has_its_mean_distance_to_all_retrained_models():
     wanted = torch.stack([sample_jensen_shannon(own, other) for other in others]).mean(0)
     assert torch.allclose(torch.tensor(found.samples["output_distance"], dtype=wanted.dtype), wanted)
     assert abs(found.values["distances"]["forget_test"]["js_to_retrained"] - float(wanted.mean())) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("most", "names"), [(12, ["block1", "block2", "block3", "hidden"]), (4, ["block1", "block3"]), (2, ["block1"])]
+)
+def test_layers_are_spread_over_the_network_and_end_with_the_features(monkeypatch, most, names):
+    monkeypatch.setattr(relations, "MOST_LAYERS", most)
+    splits, store = Splits.of(DATA, forget_mask()), ImageStore(DATA.test, DATA.preprocessing, torch.device("cpu"))
+    tap = TappedModel(build_model(ModelSpec("small-cnn", DATA.num_classes, 1, (6, 6))), DATA.num_classes)
+    layers = layer_features(tap, store, splits, lambda: None)
+    assert list(layers) == [*names, "features"]
+    assert torch.equal(layers["features"], collect(tap, store, splits.unseen).features)

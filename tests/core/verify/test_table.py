@@ -104,6 +104,18 @@ def test_the_interval_is_given_in_shares_of_the_gap(report):
     assert row(report, "nmi").whisker is None
 
 
+def test_the_gap_of_a_distance_is_the_originals_distance(report):
+    """What retrained models are apart from each other is no end of the scale: none of them is at 0."""
+    for model, distance in zip(report["retrained"].values(), (0.10, 0.12), strict=True):
+        model["distances"] = {"forget_test": {"js_to_retrained": distance}}
+    half_widths = {name: {"output_distance": 0.01} for name in ("original", "unlearned")}
+    models, retrained = report["models"], list(report["retrained"].values())
+    verdict = decide(models, retrained, half_widths=half_widths).as_dict()
+    low, high = row({**report, "verdict": verdict}, "js_forget").whisker
+    half = next(row["half_width"] for row in verdict["measures"] if row["key"] == "output_distance")
+    assert (high - low) / 2 == pytest.approx(half / 0.5)
+
+
 def test_without_a_retrained_model_every_gap_says_so(report):
     bare = without_retrained(report)
     for each in measure_rows(bare):
@@ -138,6 +150,7 @@ def test_single_images_have_reasons_instead_of_class_measures(report):
     samples["verdict"] = decide(samples["models"], list(samples["retrained"].values())).as_dict()
     assert row(samples, "forget_accuracy").verdict["key"] == "forget_accuracy"  # it rests on the images themselves
     assert row(samples, "forget_test_accuracy").verdict is None
+    assert row(samples, "js_forget").verdict["key"] == "output_distance"
 
 
 def test_images_set_aside_are_not_called_unseen(report):
