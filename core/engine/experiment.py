@@ -45,7 +45,7 @@ class Experiment:
         self.train.set_alone(self.splits.alone)
         self.plan = tuple(self.method.plan(self.values, self.facts))
         self.timeline = Timeline(self.plan, self.sizes)
-        if any("teacher" in part.needs for stage in self.plan for part in parts_of(stage)):
+        if any("teacher" in part.needs or part.teacher_passes for stage in self.plan for part in parts_of(stage)):
             frozen = copy.deepcopy(self.model.module).eval().requires_grad_(False)
             self.teacher = TappedModel(frozen, self.model.num_classes, input_shape=self.input_shape)
 

@@ -91,7 +91,7 @@ def shrink(values: Values, facts: Facts) -> list[Train]:
             values,
             refresh=forgotten_classes,
             prepare=nearest_wrong,
-            needs=("teacher",),
+            teacher_passes=3,
         )
     ]
 

@@ -286,7 +286,7 @@ def _passes(part: Train, cost: StepCost) -> float:
     share = cost.tuned_share(part.tunes)
     passes = FORWARD_SHARE * (share if part.cached else 1.0) + (1 - FORWARD_SHARE) * share
     kept = part.cached or (part.reads == "forget" and part.beside is None)
-    passes += FORWARD_SHARE * ("teacher" in part.needs and not kept)
+    passes += FORWARD_SHARE * (part.teacher_passes + ("teacher" in part.needs and not kept))
     return passes + FORWARD_SHARE * ("untrained" in part.needs)
 
 
@@ -294,7 +294,8 @@ def _memory(plan: tuple[Stage, ...], weights: int, bench: Bench, cost: StepCost 
     """Return the bytes that a plan takes at its largest batch; weights: bytes of the network."""
     parts = [part for stage in plan for part in parts_of(stage)]
     batch = max((part.batch for part in parts), default=0)
-    copies = 4 + any("teacher" in part.needs for part in parts)  # weights, gradients, momentum, the start
+    teacher = any("teacher" in part.needs or part.teacher_passes for part in parts)
+    copies = 4 + teacher  # weights, gradients, momentum, the start
     images = bench.dataset.train.images.nbytes + bench.dataset.test.images.nbytes
     return copies * weights + images + batch * (cost.activation_bytes if cost else 0)
 

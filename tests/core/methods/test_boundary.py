@@ -65,6 +65,17 @@ def test_the_nearest_class_is_where_the_step_leads_and_never_the_true_one():
     assert nearest_wrong(networks(teacher), inside, other_forgotten, VALUES).labels.tolist() == [1, 1]
 
 
+def test_the_original_is_passed_for_labels_alone_and_all_of_it_counts_as_work():
+    """Twice a step: for the gradient to the images, which costs a forward pass more, and for the nearest class."""
+    experiment = make_experiment("boundary-shrink", epochs=1, batch=8)
+    rows: list[int] = []
+    experiment.teacher.module.register_forward_hook(lambda module, inputs, output: rows.append(len(output)))
+    run_to_end(make_engine(experiment))
+    images = len(experiment.splits.forget_train)
+    assert sum(rows) == 2 * images
+    assert experiment.work["forward"] == 3 * images and experiment.work["step:all"] == images
+
+
 def test_only_labels_change():
     teacher = linear([[1.0, 0.0], [0.0, 1.0]])
     given = batch_of([[0.5, 0.45]], [0])
