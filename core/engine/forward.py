@@ -80,7 +80,8 @@ class ForwardPasses:
         if part.prepare is not None:
             with experiment.model.frozen():
                 batch = part.prepare(self._networks(step), batch, aux, experiment.values)
-            experiment.work[FORWARD] += part.teacher_passes * len(batch)
+            if part.teacher_passes:
+                experiment.work[FORWARD] += part.teacher_passes * len(batch)
         self.batch_size = len(batch)
         return batch
 
