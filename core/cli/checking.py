@@ -13,7 +13,7 @@ from core.errors import NotFoundError, RequirementError, StoppedError, UsageErro
 from core.files import write_atomic
 from core.runs.folder import MODEL, REPORT_HTML, REPORT_JSON, RunFolder
 from core.verify.numbers import number, percent, ratio, whole_percent
-from core.verify.table import COLUMNS, MODELS, measure_rows
+from core.verify.table import COLUMNS, MODELS, verdict_rows
 
 if TYPE_CHECKING:
     from core.selection import Selection
@@ -144,12 +144,12 @@ def _text(folder: RunFolder, report: dict[str, Any]) -> str:
 def _gaps(report: dict[str, Any]) -> str:
     """Lay out the measures of the verdict as the report page has them, with the share of the gap that is closed."""
     lines = []
-    for row in measure_rows(report) if report["retrained"] else ():
-        if row.verdict is not None:
-            closure = row.verdict["closure"]
-            closed = "not informative here" if closure is None else f"{whole_percent(closure)} %"
-            note = row.note or ("within chance" if row.within_chance else "")
-            lines.append([row.title, *(number(row.values[name], row.unit) for name in COLUMNS), closed, note])
+    for row in verdict_rows(report) if report["retrained"] else ():
+        closure = row.verdict["closure"] if row.verdict else None
+        closed = "not informative here" if closure is None else f"{whole_percent(closure)} %"
+        chance = "within chance" if row.within_chance and not row.trained_on else ""
+        note = " · ".join(filter(None, (chance, row.note)))
+        lines.append([row.title, *(number(row.values[name], row.unit) for name in COLUMNS), closed, note])
     return table(["", *(MODELS[name] for name in COLUMNS), "gap closed", ""], lines) if lines else ""
 
 

@@ -128,12 +128,13 @@ class Screen:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
-    """Lay out text in columns, the first `left` of them flush left and the others flush right.
+    """Lay out text in columns, the first `left` of them and those without a title flush left, others flush right.
 
     On a terminal the titles are bold and cells fold where the table would be too wide; elsewhere it is plain text as
     wide as it needs to be.
     """
-    return _columns(rows, ["left" if column < left else "right" for column in range(len(header))], header)
+    flush_left = [column < left or not title for column, title in enumerate(header)]
+    return _columns(rows, ["left" if here else "right" for here in flush_left], header)
 
 
 def facts(rows: Iterable[tuple[str, str]], indent: str = "") -> str:

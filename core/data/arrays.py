@@ -144,6 +144,8 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
         raise InputError(f"{path} cannot be read: {error.strerror or 'it is no .npz file'}") from error
     except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError) as error:
         if isinstance(error, ValueError) and "pickle" in str(error).lower():
+            if not name and not _begins_as_objects(path):  # numpy takes whatever it does not know for a pickle
+                raise InputError(f"{path.name} is damaged or no .npz file", _NPZ_HINT) from error
             what = f"The array {name} in {path.name}" if name else path.name
             raise InputError(
                 f"{what} holds Python objects; reading them could run program code, so it was not opened",
@@ -151,6 +153,12 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
             ) from error
         raise InputError(f"{path.name} is damaged: {error}") from error
     return arrays
+
+
+def _begins_as_objects(path: Path) -> bool:
+    """Return whether a file begins as a pickle of protocol 2 or later, or as an array saved by itself."""
+    with path.open("rb") as file:
+        return file.read(6).startswith((b"\x80", b"\x93NUMPY"))
 
 
 def _stated_classes(file: str, classes: np.ndarray) -> tuple[tuple[str, ...], str]:

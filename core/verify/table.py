@@ -149,6 +149,16 @@ def published_rows(report: Report) -> tuple[TableRow, ...]:
     return tuple(replace(row, explanation=f"{row.explanation} {PUBLISHED_NOTE}") for row in rows)
 
 
+def verdict_rows(report: Report) -> tuple[TableRow, ...]:
+    """Return a row for each measure of the verdict, in its order: as the tables have it, else in the verdict's words.
+
+    The tables have none for the single images of a set that also holds whole classes.
+    """
+    shown = {row.verdict["key"]: row for row in measure_rows(report) if row.verdict is not None}
+    judged = (report.get("verdict") or {}).get("measures", [])
+    return tuple(shown.get(verdict["key"]) or _from_verdict(verdict) for verdict in judged)
+
+
 def alignment_caption(alignment: Mapping[str, Any] | None) -> str:
     """Return what an alignment value is never shown without: its k, the energy share and whether it was centred."""
     if not alignment:
@@ -205,6 +215,14 @@ def _row(
         missing={model: reason or _not_taken(report, model) for model, reason in reasons.items()},
         note=" · ".join(note for note in notes if note), explanation=entry.explanation,
     )  # fmt: skip
+
+
+def _from_verdict(verdict: dict[str, Any]) -> TableRow:
+    """Return the row of a measure that the catalogue does not name."""
+    title = verdict["title"][:1].upper() + verdict["title"][1:] + (", %" if verdict["unit"] == "percent" else "")
+    values = {model: verdict.get(model) for model in COLUMNS}
+    note = TRAINED_ON if verdict.get("trained_on") else ""
+    return TableRow(verdict["key"], "", title, verdict["unit"], values, verdict=verdict, note=note)
 
 
 def _not_taken(report: Report, model: str) -> str:

@@ -152,6 +152,11 @@ def test_tables_are_flush():
     assert [bytes_text(n) for n in (0, 812, 1_400_000, 999_960_000, None)] == ["0 B", "812 B", "1.4 MB", "1.0 GB", "–"]
 
 
+def test_what_stands_beside_the_numbers_without_a_title_is_flush_left():
+    lines = table(["", "closed", ""], [["a", "62 %", "chance"], ["b", "73 %", "chance and more"]]).splitlines()
+    assert lines[1:] == ["a    62 %  chance", "b    73 %  chance and more"]
+
+
 @pytest.fixture
 def terminal(monkeypatch):
     """Standard output as a terminal of some columns."""

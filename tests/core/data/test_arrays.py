@@ -111,11 +111,11 @@ def test_wrong_content_is_named(tmp_path, changes, words):
         open_dataset(save(tmp_path, **changes))
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\3\4 not a zip", b"hello" * 100])
+@pytest.mark.parametrize("content", [b"", b"PK\3\4 not a zip", b"hello" * 100, b"x"])
 def test_damaged_files(tmp_path, content):
     path = tmp_path / "broken.npz"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"broken\.npz"):
+    with pytest.raises(InputError, match=r"broken\.npz is damaged"):
         open_dataset(str(path))
 
 

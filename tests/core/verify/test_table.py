@@ -18,6 +18,7 @@ from core.verify.table import (
     TableRow,
     alignment_caption,
     measure_rows,
+    verdict_rows,
 )
 from core.verify.verdict import decide
 
@@ -171,3 +172,18 @@ def test_alignment_is_never_shown_bare():
 
 def test_a_report_without_models_has_no_rows():
     assert measure_rows({}) == ()
+
+
+def test_every_measure_of_the_verdict_has_a_row_also_on_single_images_beside_classes(report):
+    for name, accuracy in (("original", 1.0), ("head_only", 1.0), ("unlearned", 0.75), ("retrained", 0.5)):
+        report["models"][name]["forget_single_accuracy"] = accuracy
+    retrained = list(report["retrained"].values())
+    for measured in retrained:
+        measured["forget_single_accuracy"] = 0.5
+    report["verdict"] = decide(report["models"], retrained, {"dimensional_alignment"}).as_dict()
+    rows = verdict_rows(report)
+    assert [row.key for row in rows if row.verdict["key"] == "forget_accuracy_single"] == ["forget_accuracy_single"]
+    assert [row.verdict["key"] for row in rows] == [judged["key"] for judged in report["verdict"]["measures"]]
+    single = rows[1]
+    assert single.title == "Accuracy on single images, %"
+    assert single.values == {"original": 1.0, "head_only": 1.0, "unlearned": 0.75, "retrained": 0.5}
