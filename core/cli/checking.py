@@ -206,7 +206,7 @@ def run_compare(given: argparse.Namespace, screen: Screen) -> int:
     for text in comparison["differences"]:
         screen.notice(f"warning: {text}")
     for row in comparison["runs"]:
-        code = row["verdict"]["code"] or "not checked"
+        code = (row["verdict"]["code"] or "not checked").replace("_", " ")
         screen.say(f"{row['run']}: {row['title']}, seed {row['seed']}, {code}")
     for block in blocks(comparison):
         screen.say(f"\n{block.title}\n")

@@ -256,7 +256,7 @@ def explain(values: Values, facts: Facts) -> tuple[str, ...]:
     """Say which parts of the method act on this forget set."""
     parts = []
     if values.relearn_blocks:
-        kept = f", {100 * values.relearn_keep:.0f} % of their weights kept" if values.relearn_keep > 0 else ""
+        kept = f", {100 * values.relearn_keep:.0f} % of their weights kept," if values.relearn_keep > 0 else ""
         parts.append(f"The last {values.relearn_blocks} blocks begin anew{kept} and learn again from what stays.")
     if facts.class_images:
         if values.w_da > 0:

@@ -220,6 +220,7 @@ def test_runs_that_cannot_be_compared_say_so(cli, model, run, tmp_path):
     cli(*unlearn(model, other, method="head-only", forget=("--forget-class", 5)))
     result = cli("compare", run, other)
     assert result.code == 0 and "The runs forget different images" in result.err
+    assert "other: Head-only edit" in result.out and ", no reference\n" in result.out
     found = cli("compare", run, other, "--json").document
     assert not found["comparable"] and found["groups"] == [] and found["agreement"] == {}
     assert cli("compare", run).code == USAGE

@@ -181,6 +181,12 @@ def test_the_plan_scales_with_the_data_and_says_which_parts_are_active(classes, 
     assert ("says nothing" in text) is (singles > 0)
 
 
+def test_the_plan_says_what_the_last_blocks_begin_with_in_a_whole_sentence():
+    values = resolve(PARAMETERS, {"relearn_blocks": 3, "relearn_keep": 0.1})
+    sentence = "The last 3 blocks begin anew, 10 % of their weights kept, and learn again from what stays."
+    assert explain(values, Facts(100, 0, 900, 10))[0] == sentence
+
+
 def test_small_data_gets_the_shortest_phase_allowed():
     values = resolve(PARAMETERS, {"alternation": "round", "rounds": 1, "min_steps": 7, "recover_share": 0.0})
     stages = plan(values, Facts(10, 0, 90, 10))
