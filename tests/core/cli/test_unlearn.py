@@ -289,7 +289,7 @@ def test_weights_that_became_infinite_are_never_written(cli, model, tmp_path, mo
         next(b for n, b in engine.experiment.model.module.named_buffers() if "running_var" in n).fill_(float("inf"))
 
     monkeypatch.setattr(Engine, "advance", broken)
-    result = cli(*unlearn(model, tmp_path / "u", "--set", "epochs=0.1", method="finetune"))
+    result = cli(*unlearn(model, tmp_path / "u", "--set", "epochs=0.1", "min_steps=0", method="finetune"))
     assert result.code == 4 and "infinite" in result.error
     assert not (tmp_path / "u" / "model.safetensors").exists()
 
