@@ -230,9 +230,10 @@ def reorder_classes(loaded: Loaded, path: Path) -> Loaded:
     an unusable file, MismatchError where its names are not the data's.
     """
     names = read_class_names(path)
-    numbered = loaded.classes == tuple(str(i) for i in range(len(loaded.classes)))
+    numbered = set(loaded.classes) == {str(number) for number in range(len(loaded.classes))}
     if numbered and len(names) == len(loaded.classes) and set(names) != set(loaded.classes):
-        return dataclasses.replace(loaded, classes=names)
+        # Folders stand in alphabetical order, "10" before "2": it is the number that names the class.
+        return _renumbered(loaded, names, [int(number) for number in loaded.classes])
     missing = [name for name in loaded.classes if name not in set(names)]
     unknown = [name for name in names if name not in set(loaded.classes)]
     if missing or unknown:
@@ -242,7 +243,12 @@ def reorder_classes(loaded: Loaded, path: Path) -> Loaded:
             f"{path.name} {' and '.join(lacks + names_more)}",
             f"It must list the data's {len(loaded.classes)} class names in the order of the model's outputs",
         )
-    new_index = torch.tensor([names.index(name) for name in loaded.classes])
+    return _renumbered(loaded, names, [names.index(name) for name in loaded.classes])
+
+
+def _renumbered(loaded: Loaded, names: tuple[str, ...], places: list[int]) -> Loaded:
+    """Return the data with these class names, each class of now at its place among them."""
+    new_index = torch.tensor(places)
 
     def relabelled(part: ImageSet) -> ImageSet:
         return dataclasses.replace(part, labels=new_index[part.labels])

@@ -78,6 +78,17 @@ def test_names_for_folders_that_are_called_by_numbers(tmp_path, class_folders):
         open_dataset(str(gap), classes_file=file(tmp_path, "red\ngreen"))
 
 
+def test_names_for_more_than_ten_numbered_folders_go_by_their_numbers(tmp_path, class_folders):
+    """In alphabetical order "10" comes before "2"."""
+    root = class_folders(tmp_path / "d", {f"train/{number}": 1 for number in range(12)} | {"test/10": 1})
+    names = [f"class {number}" for number in range(12)]
+    data = open_dataset(str(root), classes_file=file(tmp_path, "\n".join(names)))
+    assert data.classes == tuple(names)
+    for part in (data.train, data.test):
+        folders = [path.split("/")[1] for path in part.paths]
+        assert [data.classes[label] for label in part.labels.tolist()] == [f"class {folder}" for folder in folders]
+
+
 # --- preprocessing ------------------------------------------------------------------------------------------------
 
 CARD = Preprocessing((16, 16), (0.5,) * 3, (0.25,) * 3, "bicubic", "model card")
