@@ -31,7 +31,7 @@ class TrustedFiles:
         """Remember what was allowed when a model was opened."""
         trust = model.file.trust
         if trust.code and model.spec.user_code:
-            self.allow([code_file(model.spec.user_code)])
+            self.allow(_files_of_code(model.spec.user_code))
         if trust.pickle or trust.code:
             self.allow([Path(model.path)])
 
@@ -59,21 +59,23 @@ class TrustedFiles:
         return bool(risky) and all(map(self.allows, risky))
 
 
-def code_file(user_code: str) -> Path:
-    """Return the file of a network of the user's own, "path.py:factory"."""
-    return Path(user_code.rpartition(":")[0]).expanduser()
-
-
 def code_files(job: Job, brought: Iterable[Path] = ()) -> Sequence[Path]:
     """Return the files of program code that a job's network and the models brought are made by."""
     named = [job.model.user_code, *map(_code_of, brought)]
-    return [code_file(one) for one in dict.fromkeys(named) if one]
+    return list(dict.fromkeys(file for one in dict.fromkeys(named) if one for file in _files_of_code(one)))
 
 
 def files_of(job: Job, brought: Iterable[Path] = ()) -> list[Path]:
     """Return the model files that working on a job opens: its model, the first of its chain, and those brought."""
     named = [job.model.path, job.origin.path if job.origin is not None else ""]
     return [*(Path(name) for name in dict.fromkeys(named) if name), *brought]
+
+
+def _files_of_code(user_code: str) -> tuple[Path, ...]:
+    """Return the files of a network of the user's own, "path.py:factory": the factory's, and those it imports."""
+    from core.models.user_code import source_files
+
+    return source_files(user_code)
 
 
 def _code_of(model: Path) -> str:

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
-import inspect
 import math
-import sys
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from core.errors import InputError, NotFoundError, UnsafeFileError, unknown_name
-from core.files import file_sha256
+from core.errors import InputError, unknown_name
+from core.models.user_code import build_from_user_code, source_key
 
 if TYPE_CHECKING:
     from core.job import ModelPart
@@ -67,12 +62,10 @@ def network_key(model: ModelSpec | ModelPart) -> str:
     """Return a text that differs between networks that compute differently with the same weights, for cache keys.
 
     Weights alone do not tell: several architectures have the same keys and shapes, and user code may change. Of user
-    code it is the file's SHA-256, wherever the file lies, and the factory's name; the file is not run.
+    code it is the content of its file and of the user's files that it imports, wherever they lie, and the factory's
+    name; nothing is run.
     """
-    if not model.user_code:
-        return model.architecture
-    path, _, factory = model.user_code.rpartition(":")
-    return f"{file_sha256(Path(path)) if Path(path).is_file() else ''}:{factory}"
+    return source_key(model.user_code) if model.user_code else model.architecture
 
 
 def is_user_code(arch: str) -> bool:
@@ -409,71 +402,3 @@ OURS = {
         *map(_cifar_resnet, _CIFAR_RESNETS),
     )
 }  # fmt: skip
-
-
-# --- networks of the user's own: a factory in a Python file, run only when the user trusts it ----------------------
-
-
-def build_from_user_code(user_code: str, num_classes: int, *, trust_code: bool = False) -> nn.Module:
-    """Run the factory of "path.py:factory" with num_classes (if it takes that) and return its network.
-
-    Raises UnsafeFileError without `trust_code`, NotFoundError where file or factory is missing, and InputError
-    where the file cannot be run, or the factory fails or gives something else than a network.
-    """
-    text, _, name = user_code.rpartition(":")
-    if not trust_code:
-        raise UnsafeFileError(
-            f"{text} is program code, so it was not run", "Allow it with --trust-code if you trust who wrote it"
-        )
-    factory = _load_factory(Path(text), name)
-    try:
-        module = factory(num_classes=num_classes) if _takes_num_classes(factory) else factory()
-    except Exception as error:
-        raise InputError(f"{name}() of {text} failed: {type(error).__name__}: {error}") from error
-    if not isinstance(module, nn.Module):
-        raise InputError(f"{name}() of {text} gave {type(module).__name__}, not a torch.nn.Module")
-    return module
-
-
-class _SourceLoader(SourceFileLoader):
-    """Compiles a file whenever it is loaded, and writes nothing beside it.
-
-    A compiled form on disk is taken for a file that was changed within the same second and kept its length.
-    """
-
-    def get_code(self, fullname: str) -> CodeType:
-        """Return the code of the file as it is now."""
-        path = self.get_filename(fullname)
-        return self.source_to_code(self.get_data(path), path)
-
-
-def _load_factory(path: Path, name: str) -> Callable[..., Any]:
-    if not path.is_file():
-        raise NotFoundError(f"There is no file {path}")
-    path = path.resolve()
-    module_name = f"unlearn_studio_user_{path.stem}"
-    spec = importlib.util.spec_from_file_location(module_name, path, loader=_SourceLoader(module_name, str(path)))
-    if spec is None or spec.loader is None:
-        raise InputError(f"{path} cannot be loaded as Python code")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module  # dataclasses and pickling look their module up by name
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        sys.modules.pop(module_name, None)
-        raise InputError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
-    factory = getattr(module, name, None)
-    if factory is None:
-        public = [defined for defined in vars(module) if not defined.startswith("_")]
-        raise unknown_name(f"factory in {path.name}", name, public)
-    if not callable(factory):
-        raise InputError(f"{name} in {path} is no function or class")
-    return factory
-
-
-def _takes_num_classes(factory: Callable[..., Any]) -> bool:
-    try:
-        parameters = inspect.signature(factory).parameters.values()
-    except (TypeError, ValueError):
-        return True
-    return any(p.name == "num_classes" or p.kind is p.VAR_KEYWORD for p in parameters)

@@ -20,9 +20,9 @@ from app.services.resuming import resume
 from app.widgets.column_menu import ColumnMenu
 from app.widgets.status_line import StatusLine
 from core.errors import UnsafeFileError
-from core.models.architectures import build_from_user_code
 from core.models.formats import write_safetensors
 from core.models.trust import Trust
+from core.models.user_code import build_from_user_code
 from core.runs.folder import CARD, FORGET, MODEL, RunFolder, Status
 from core.selection import Selection
 from core.session.bench import Bench

@@ -13,9 +13,10 @@ from app.workers.live_run import LiveRun
 from app.workers.run_controller import RunController
 from core.engine.control import Control
 from core.files import write_json
-from core.models.architectures import ModelSpec, build_from_user_code, build_model
+from core.models.architectures import ModelSpec, build_model
 from core.models.formats import write_safetensors
 from core.models.trust import Trust
+from core.models.user_code import build_from_user_code
 from core.runs.folder import RunFolder
 from core.selection import Selection
 from core.session.bench import Bench

@@ -45,3 +45,15 @@ def test_all_model_files_that_can_run_code_must_be_allowed(tmp_path):
     assert trust.pickles([one, harmless]) and not trust.pickles([one, other])
     one.write_bytes(b"changed")
     assert not trust.pickles([one])
+
+
+def test_files_that_allowed_code_imports_are_allowed_with_it_as_they_are(coded):
+    asked, _, folder = coded
+    (folder / "own.py").write_text("from layers import net\n")
+    (folder / "layers.py").write_text("def net(): ...\n")
+    trust = TrustedFiles()
+    assert trust.asked(asked) == [folder / "own.py", folder / "layers.py"]
+    trust.allow(trust.asked(asked))
+    assert trust.code(asked)
+    (folder / "layers.py").write_text("import os\n\ndef net(): ...\n")
+    assert not trust.code(asked) and trust.asked(asked) == [folder / "layers.py"]
