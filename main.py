@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -25,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = _command_line(arguments)
     if command is not None:
         return cli.main(command)
+    if "--json" in arguments:  # only subcommands know it, so there is none of that name, which they say as a document
+        return cli.main(arguments)
 
     options = _parser().parse_args(arguments)
     from core.errors import AppError
@@ -54,12 +57,12 @@ def headless_reason(no_window: bool) -> str:
 
 
 def _command_line(arguments: list[str]) -> list[str] | None:
-    """Return the arguments of the subcommand where there is one, which may follow --no-window and --debug."""
+    """Return the arguments of the subcommand where there is one, which may follow --no-window, --debug and --json."""
     flags: list[str] = []
     for position, argument in enumerate(arguments):
         if argument in cli.LISTED:
             return [*arguments[position:], *flags]
-        if argument == "--debug":
+        if argument in ("--debug", "--json"):
             flags.append(argument)
         elif argument != "--no-window":
             return None
@@ -91,11 +94,16 @@ def _start(options: argparse.Namespace) -> int:
 def _open_window(options: argparse.Namespace, paths: tuple[Path, ...]) -> int:
     try:
         import PySide6.QtWidgets  # noqa: F401
+
+        if find_spec("pyqtgraph") is None:
+            raise ModuleNotFoundError("No module named 'pyqtgraph'")
     except ImportError as error:
+        missing = isinstance(error, ModuleNotFoundError)
         return _say_error(
-            f"The window needs PySide6, which cannot be loaded: {error}. "
-            "Run `make setup`, which names what is missing, or work without a window: see --help.",
-            exit_code=1,
+            f"The window needs PySide6 and pyqtgraph, which cannot be loaded: {error}. "
+            + ("Install them with `pip install PySide6-Essentials pyqtgraph`" if missing else "Install what it names")
+            + " (in a checkout, `make setup` does), or work without a window: --help lists the subcommands.",
+            exit_code=3,
         )
     from app.bootstrap import Options, run
 

@@ -1,6 +1,7 @@
 """Errors a user can meet: each says what happened and what to do, and has the exit code of the command line.
 
 AppError
+├── FaultError            1  the program has a fault
 ├── UsageError            2  the command or a form was filled in wrongly
 │   └── ParameterError       one or more parameters are wrong; all are named
 ├── InputError            3  a file, a data set or their combination cannot be used
@@ -21,8 +22,10 @@ AppError
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 
 class AppError(Exception):
@@ -39,6 +42,19 @@ class AppError(Exception):
     def text(self) -> str:
         """What happened and what to do, on one line."""
         return " ".join(part for part in (self.message, self.hint) if part)
+
+    @property
+    def kind(self) -> str:
+        """A word for programs: the class's name without "Error", in lower case ("not_found", "out_of_memory")."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__.removesuffix("Error")).lower()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the error as plain data: message, hint, exit_code, kind, and what its class holds beside them."""
+        return {"message": self.message, "hint": self.hint, "exit_code": self.exit_code, "kind": self.kind} | vars(self)
+
+
+class FaultError(AppError):
+    """The program has a fault."""
 
 
 class UsageError(AppError):

@@ -1,4 +1,7 @@
-"""The command line: finds the subcommand, runs it, and turns whatever happens into one line and an exit code."""
+"""The command line: finds the subcommand, runs it, and turns whatever happens into one line and an exit code.
+
+With --json an error is the document on stdout, too.
+"""
 
 from __future__ import annotations
 
@@ -90,6 +93,7 @@ def main(argv: list[str]) -> int:
             traceback.print_exception(error, file=sys.stderr)
         said = _said(error, argv)
         screen.notice(f"error: {said.text}")
+        screen.error(said)
         return said.exit_code
 
 
@@ -113,7 +117,7 @@ def _run(argv: list[str], screen: Screen) -> int:
 
 def _said(error: BaseException, argv: list[str]) -> AppError:
     """Return the error to say: a disk, a permission or memory may be the reason, else the program has a fault."""
-    from core.errors import AppError, InputError, OutOfMemoryError, RunError, StoppedError
+    from core.errors import AppError, FaultError, InputError, OutOfMemoryError, RunError, StoppedError
 
     if isinstance(error, AppError):
         return error
@@ -135,7 +139,7 @@ def _said(error: BaseException, argv: list[str]) -> AppError:
         place = f" The details are in {_write_log(error, argv)}."
     kind = type(error).__name__
     text = f"{kind}: {' '.join(str(error).split())}".rstrip(" .:")
-    return AppError(text, f"This is a bug in Unlearn Studio.{place}")
+    return FaultError(text, f"This is a bug in Unlearn Studio.{place}")
 
 
 def _write_log(error: BaseException, argv: list[str]) -> str:

@@ -35,7 +35,7 @@ def run_batch(given: argparse.Namespace, screen: Screen) -> int:
     from core.session.batch_file import read_batch
 
     batch = read_batch(given.file)
-    with stop_on_interrupt() as control:
+    with stop_on_interrupt(screen) as control:
         going = BatchRun(
             batch, given.out, control, options.bench_option(given, Loading(screen), lambda: control.ending)
         )

@@ -74,7 +74,7 @@ def run_verify(given: argparse.Namespace, screen: Screen) -> int:
         check_key(given.sign)
     seeds = _seeds(given, folder, bool(paths), screen)
     try:
-        with stop_on_interrupt(CHECK) as control:
+        with stop_on_interrupt(screen, CHECK) as control:
             report = check(
                 folder, control, RunProgress(screen), options.bench_option(given), seeds=seeds, retrained=brought,
                 which=given.suite,
@@ -86,12 +86,14 @@ def run_verify(given: argparse.Namespace, screen: Screen) -> int:
     screen.end_line()
     screen.say()
     screen.say(_text(folder, report))
-    screen.document({"report": folder.file(REPORT_JSON), "page": folder.file(REPORT_HTML), **report})
-    code = report["verdict"]["code"]
-    if given.require and code not in RANKS[RANKS.index(given.require) :]:
-        raise RequirementError(
-            f"The verdict is {code!r}, and {given.require!r} was required", "The report names the measures"
-        )
+    document, code = {"report": folder.file(REPORT_JSON), "page": folder.file(REPORT_HTML)}, report["verdict"]["code"]
+    below = bool(given.require) and code not in RANKS[RANKS.index(given.require) :]
+    error = RequirementError(
+        f"The verdict is {code!r}, and {given.require!r} was required", "The report names the measures"
+    )
+    screen.document(document | report | ({"error": error.as_dict()} if below else {}))
+    if below:
+        raise error
     return 0
 
 

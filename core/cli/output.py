@@ -35,6 +35,8 @@ from core.verify.numbers import DASH, count, duration, percent, plural, ratio
 if TYPE_CHECKING:
     from rich.console import JustifyMethod
 
+    from core.errors import AppError
+
 _NARROWEST = 40  # columns that are written to even where a terminal says it has fewer
 _UNLIMITED = 10_000  # columns of a file or a pipe
 REDRAW_SECONDS = 0.1
@@ -56,6 +58,7 @@ class Screen:
         self._notices: IO[str] = sys.stderr
         self._redirect: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
         self._open_line = 0  # characters of a line that will be written over
+        self._answered = False  # the document is written
         self._gone = False
 
     def __enter__(self) -> Screen:
@@ -105,7 +108,19 @@ class Screen:
     def document(self, value: Any) -> None:
         """Write the one JSON document; nothing without --json."""
         if self.json:
+            self._answered = True
             self._write(dumps_pretty(value).decode())
+
+    def error(self, error: AppError) -> None:
+        """Write an error as the one JSON document; nothing without --json, or where a result was the document."""
+        if not self._answered:
+            self.document({"error": error.as_dict()})
+
+    def error_at_once(self, error: AppError) -> None:
+        """Write an error as the JSON document past Python's buffers, for a signal that ends the process."""
+        if self.json and not self._answered:
+            with contextlib.suppress(OSError, ValueError):
+                os.write(self._out.fileno(), dumps_pretty({"error": error.as_dict()}))
 
     def notice(self, text: str) -> None:
         """Write a line to stderr, in both modes."""

@@ -74,7 +74,7 @@ def run_train(given: argparse.Namespace, screen: Screen) -> int:
         get_architecture(arch)
     folder = RunFolder.wanted(given.out, resume=given.resume)
     data = options.data_options(given)
-    with stop_on_interrupt() as control:
+    with stop_on_interrupt(screen) as control:
         bench = options.bench_option(given, Loading(screen), lambda: control.ending).with_data(given.dataset, data)
         dataset = bench.dataset
         if user_code:  # code that fails is told before a folder is made
@@ -127,7 +127,7 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
     resolve(method.parameters, method.preset(given.preset).values, settings, owner=method.id)
     folder = RunFolder.wanted(given.out, resume=given.resume)
     resumed = folder.exists
-    with stop_on_interrupt() as control:
+    with stop_on_interrupt(screen) as control:
         bench = options.open_both(given, Loading(screen), lambda: control.ending)
         bench.model.require_trainable()
         selection = _with_earlier(bench, options.forget_selection(given, bench.dataset, screen), screen)
@@ -239,7 +239,7 @@ def run_resume(given: argparse.Namespace, screen: Screen) -> int:
     folder = RunFolder.open(given.run)
     if not folder.is_done:
         check_resumable(folder.job())
-    with stop_on_interrupt() as control:
+    with stop_on_interrupt(screen) as control:
         return run_to_end(folder, control, screen, options.bench_option(given), resume=True)
 
 
@@ -265,7 +265,7 @@ def run_example(given: argparse.Namespace, screen: Screen) -> int:
     began = time.monotonic()
     name = f"example-{datetime.datetime.now():%Y%m%d-%H%M%S}"
     folder = RunFolder.wanted(given.out or runs_home() / name, resume=given.resume)
-    with stop_on_interrupt() as control:
+    with stop_on_interrupt(screen) as control:
         example = open_example(control, Loading(screen))
         screen.end_line()
         screen.say(f"The example: {example.selection.describe()}")
@@ -303,7 +303,7 @@ def run_to_end(folder: RunFolder, control: Control, screen: Screen, bench: Bench
 
 
 @contextlib.contextmanager
-def stop_on_interrupt(answers: tuple[str, str] = RUN) -> Iterator[Control]:
+def stop_on_interrupt(screen: Screen, answers: tuple[str, str] = RUN) -> Iterator[Control]:
     """Give the control of a run, and turn Ctrl+C into its `stop()`.
 
     A second Ctrl+C ends the process, and what is on disk stays as it is. `answers`: what the two are answered with.
@@ -318,6 +318,7 @@ def stop_on_interrupt(answers: tuple[str, str] = RUN) -> Iterator[Control]:
     def interrupted(number: int, frame: FrameType | None) -> None:
         if control.ending:
             _tell(answers[1])
+            screen.error_at_once(StoppedError("Stopped at once", answers[1]))
             os._exit(StoppedError.exit_code)
         control.stop()
         _tell(answers[0])

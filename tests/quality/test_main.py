@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 import types
 from pathlib import Path
 
@@ -80,8 +82,8 @@ def test_every_subcommand_explains_itself(name, capsys):
 
 
 def test_flags_before_a_subcommand(calls):
-    main.main(["--no-window", "--debug", "runs", "folder"])
-    assert calls == [["runs", "folder", "--debug"]]
+    main.main(["--no-window", "--debug", "--json", "runs", "folder"])
+    assert calls == [["runs", "folder", "--debug", "--json"]]
 
 
 def test_a_subcommand_wins_over_a_path_of_that_name(calls, tmp_path, monkeypatch):
@@ -166,6 +168,8 @@ def test_without_pyside_the_error_says_what_to_do():
         cwd=ROOT, capture_output=True, text=True, check=False,
         env={"PYTHONPATH": str(ROOT / "tests" / "quality" / "without_qt"), "QT_QPA_PLATFORM": "offscreen"},
     )
-    assert result.returncode == 1
+    assert result.returncode == 3
     assert result.stderr.startswith("error: The window needs PySide6") and result.stderr.count("\n") == 1
-    assert "make setup" in result.stderr
+    assert "`pip install PySide6-Essentials pyqtgraph` (in a checkout, `make setup` does)" in result.stderr
+    requirements = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert {"PySide6-Essentials", "pyqtgraph"} <= {re.match(r"[\w-]+", line)[0] for line in requirements}

@@ -17,6 +17,8 @@ from safetensors.torch import save_file
 from core.cli import COMMANDS
 from core.files import data_home
 
+from .conftest import ROOT
+
 USAGE, INPUT = 2, 3
 
 
@@ -111,6 +113,12 @@ CASES = {
 }  # fmt: skip
 
 
+KINDS = {
+    USAGE: {"usage", "parameter"},
+    INPUT: {"input", "not_found", "target_exists", "unsafe_file", "mismatch", "no_test_part", "forget_set"},
+}
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_bad_input_is_one_line_and_leaves_nothing(cli, model, images, files, tmp_path, name):
     code, words, text = CASES[name]
@@ -124,6 +132,11 @@ def test_bad_input_is_one_line_and_leaves_nothing(cli, model, images, files, tmp
     assert words in result.error
     assert result.out.count("\n") <= 4, "nothing but what was being read"
     assert not out.exists()
+    told = cli(*text.format(**known).split(), "--json")
+    assert (told.code, told.error) == (result.code, result.error)
+    said = told.document["error"]
+    assert f"error: {said['message']} {said['hint']}".strip() == result.error
+    assert said["exit_code"] == code and said["kind"] in KINDS[code]
 
 
 def test_names_that_only_share_some_letters_are_not_suggested(cli, tmp_path):
@@ -234,11 +247,6 @@ def test_what_the_machine_refuses_is_no_fault_of_the_program(cli, monkeypatch, e
     assert result.code == code and words in result.error and "bug" not in result.error
 
 
-def test_errors_keep_stdout_empty_with_json(cli, model, tmp_path):
-    result = cli("evaluate", "--model", tmp_path / "no.pt", "--dataset", "digits", "--json")
-    assert result.code == INPUT and result.out == "" and result.error
-
-
 @pytest.mark.parametrize("arguments", [["unlearn"], ["inspect", "nowhere.pt"], ["verify", "x"], ["methods", "nope"]])
 def test_processes_answer_like_the_function(process, arguments):
     result = process(*arguments)
@@ -248,3 +256,65 @@ def test_processes_answer_like_the_function(process, arguments):
 def test_json_of_a_process_is_pure(process):
     result = process("methods", "--json")
     assert result.code == 0 and result.err == "" and json.loads(result.out)
+
+
+def test_an_error_as_a_document_holds_what_programs_need(cli, files, tmp_path):
+    train = ["train", "--dataset", "digits", "--arch", "mlp", "--out", tmp_path / "out", "--json"]
+    said = cli(*train, "--recipe", "epoch=3", "lr=fast").document["error"]
+    assert said["kind"] == "parameter" and len(said["problems"]) == 2
+    said = cli(*train, "--dataset", files / "no-test.npz").document["error"]
+    assert said["kind"] == "no_test_part" and said["class_counts"] == [4, 4] and "--test-fraction" in said["hint"]
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "kind"),
+    [(KeyboardInterrupt, 5, "stopped"), (ZeroDivisionError("made"), 1, "fault"), (MemoryError(), 4, "out_of_memory")],
+)
+def test_faults_and_ctrl_c_are_documents_as_well(cli, monkeypatch, raised, code, kind):
+    from core.cli import listing
+
+    def fail(*_):
+        print("what a library prints")
+        raise raised
+
+    monkeypatch.setattr(listing, "run_methods", fail)
+    for arguments in (["methods", "--json"], ["methods", "--json", "--debug"]):
+        result = cli(*arguments)
+        assert result.code == code and result.document["error"]["exit_code"] == code
+        assert result.document["error"]["kind"] == kind
+
+
+def test_a_batch_file_that_is_wrong_is_a_document(cli, tmp_path):
+    (tmp_path / "b.toml").write_text("dataset = 3")
+    result = cli("batch", tmp_path / "b.toml", "--out", tmp_path / "o", "--json")
+    assert result.code == INPUT and result.document["error"]["message"] in result.error
+
+
+@pytest.mark.parametrize(
+    "arguments", [["unlern", "--json"], ["--json", "unlearn"], ["--json"], ["runs", "--json", "--nowhere"]]
+)
+def test_usage_errors_before_any_option_is_read_are_documents(process, arguments):
+    result = process(*arguments)
+    assert result.code == USAGE and result.document["error"]["kind"] == "usage" and result.error
+
+
+def test_a_process_that_ends_at_once_leaves_a_document(capfd):
+    from core.cli.output import Screen
+    from core.errors import StoppedError
+
+    for json_wanted in (True, False):
+        Screen(json=json_wanted).error_at_once(StoppedError("Stopped at once"))
+    assert json.loads(capfd.readouterr().out)["error"]["kind"] == "stopped"
+
+
+def test_the_guide_names_every_kind_of_error():
+    from core import errors
+
+    guide = (ROOT / "docs" / "guide.md").read_text()
+    waiting, kinds = [errors.AppError], set()
+    while waiting:
+        for child in waiting.pop().__subclasses__():
+            waiting.append(child)
+            if child.__module__ == "core.errors":
+                kinds.add(child.kind.fget(child.__new__(child)))
+    assert {kind for kind in kinds if f"`{kind}`" not in guide} == set()

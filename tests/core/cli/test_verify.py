@@ -77,6 +77,7 @@ def test_the_verdict_becomes_the_exit_code(cli, run):
     assert result.code == BELOW
     assert result.document["verdict"]["code"] in ("hidden", "not", "partly")
     assert "'close' was required" in result.error
+    assert result.document["error"]["kind"] == "requirement" and result.document["error"]["exit_code"] == BELOW
 
 
 def test_seeds_train_so_many_and_a_model_of_ones_own_is_taken(cli, run):
