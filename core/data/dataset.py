@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +14,10 @@ import torch
 from numpy.typing import ArrayLike
 
 from core.data.preprocessing import Preprocessing
+from core.data.steps import Size
 
 if TYPE_CHECKING:
+    from core.data.originals import Stored
     from core.data.streamed import StreamedImages
 
 OWN, SET_ASIDE = "own", "set aside"
@@ -47,6 +50,7 @@ class ImageSet:
     paths: tuple[str, ...] | None = None  # relative to the root of the data set
     digests: np.ndarray | None = None  # (n, 32) uint8: SHA-256 of each source file, where every image has its own
     faults: Mapping[str, str] = field(default_factory=dict)  # why files did not decode, by path; grows with a stream
+    origin: Stored | None = None  # what they were prepared from; None: arrays that are as they were stored
 
     def __post_init__(self) -> None:
         if self.images.dtype != torch.uint8 or self.images.ndim != 4:
@@ -64,11 +68,12 @@ class ImageSet:
         paths: tuple[str, ...] | None = None,
         digests: np.ndarray | None = None,
         faults: Mapping[str, str] | None = None,
+        origin: Stored | None = None,
     ) -> ImageSet:
         """Make a set of what a reader has: arrays (n, H, W, C) uint8 and (n,) of whole numbers, copied if need be."""
         pixels = torch.from_numpy(np.require(images, None, ["C", "W"])) if isinstance(images, np.ndarray) else images
         numbers = torch.from_numpy(np.require(labels, np.int64, ["C", "W"]))
-        return cls(pixels, numbers, paths, digests, {} if faults is None else faults)
+        return cls(pixels, numbers, paths, digests, {} if faults is None else faults, origin)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -78,7 +83,18 @@ class ImageSet:
         paths = None if self.paths is None else tuple(self.paths[i] for i in np.arange(len(self))[ids].tolist())
         digests = None if self.digests is None else self.digests[ids]
         images = self.images[ids] if isinstance(self.images, torch.Tensor) else self.images.view(ids)
-        return ImageSet(images, self.labels[ids], paths, digests, self.faults)
+        origin = None if self.origin is None else self.origin.take(ids)
+        return ImageSet(images, self.labels[ids], paths, digests, self.faults, origin)
+
+    @property
+    def stored(self) -> Stored:
+        """The images as they are stored, whatever they were prepared to."""
+        from core.data.originals import ArrayOriginals, Stored
+
+        if self.origin is not None:
+            return self.origin
+        assert isinstance(self.images, torch.Tensor)  # what is streamed has an origin
+        return Stored(ArrayOriginals(self.images), np.arange(len(self)))
 
     @property
     def undecoded(self) -> tuple[Unreadable, ...]:
@@ -143,8 +159,28 @@ class Dataset:
         return self.train.images.shape[3]
 
     @property
+    def stored_sizes(self) -> Counter[Size]:
+        """How many images are stored at which (H, W), whatever they are prepared to."""
+        parts = {id(part.stored.originals): part.stored.originals for part in (self.train, self.test)}
+        return sum((originals.sizes for originals in parts.values()), Counter())
+
+    @property
+    def stored_channels(self) -> int:
+        """Number of channels that images are stored with; of files 1 where all are grey, else 3."""
+        return self.train.stored.originals.channels
+
+    def prepared(self, ids: np.ndarray, preprocessing: Preprocessing) -> torch.Tensor:
+        """Return training images `ids` (n,) under another preparation: (n, C, H, W) float32, network input.
+
+        They are read again from their files, or taken from the arrays as they were stored. Raises InputError where
+        the preparation leaves images of different sizes or a file is gone, MismatchError where channels do not fit.
+        """
+        pixels, size = self.train.stored.pixels(ids, preprocessing)
+        return preprocessing.of_size(size).apply(pixels)
+
+    @property
     def image_size(self) -> tuple[int, int]:
-        """Height and width of the stored images, before preprocessing."""
+        """Height and width of the images as they were decoded, before values are scaled."""
         return self.train.images.shape[1], self.train.images.shape[2]
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from core.data.steps import Grayscale, Step
+
 _PORTABLE = (".ppm", ".pgm", ".pbm", ".pnm")
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".avif", ".jp2", *_PORTABLE)
@@ -37,11 +39,12 @@ _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 
 @dataclass(frozen=True)
 class Form:
-    """What all images are decoded to."""
+    """What all images are decoded to: by stated steps, or (None) scaled to cover the size and cropped at the centre."""
 
     size: tuple[int, int]  # (H, W)
     channels: int  # 1 or 3
     interpolation: str = "bilinear"
+    steps: tuple[Step, ...] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -73,10 +76,28 @@ def decode(data: bytes, form: Form) -> np.ndarray:
         if excess := _excess(image):
             raise CannotReadError(excess)
         height, width = form.size
-        if image.mode in ("L", "RGB"):
+        if form.steps is None and image.mode in ("L", "RGB"):
             # A JPEG decoder can give a smaller picture for less work; twice the wanted size loses nothing visible.
             image.draft(image.mode, (2 * max(height, width), 2 * max(height, width)))
-        return np.atleast_3d(np.asarray(_fit(_to_eight_bits(_upright(image), form.channels), form)))
+        # Steps that make an image grey need its colours until then.
+        keeps_colour = any(isinstance(step, Grayscale) for step in form.steps or ())
+        return formed(_to_eight_bits(_upright(image), 3 if keeps_colour else form.channels), form)
+
+
+def formed(image: Image.Image, form: Form) -> np.ndarray:
+    """Return an image of mode L or RGB as (H, W, C) uint8 in a form; raises CannotReadError where steps lead elsewhere.
+
+    With steps it is to the last bit what torchvision's transforms of these names make of it.
+    """
+    if form.steps is None:
+        image = _fit(image, form)
+    for step in form.steps or ():
+        image = step.done(image)
+    wanted = "L" if form.channels == 1 else "RGB"
+    pixels = np.atleast_3d(np.asarray(image if image.mode == wanted else image.convert(wanted)))
+    if pixels.shape != form.shape:
+        raise CannotReadError(f"{pixels.shape[1]}×{pixels.shape[0]} pixels after its preparation, unlike the others")
+    return pixels
 
 
 def decode_into(row: np.ndarray, data: bytes, form: Form) -> str:

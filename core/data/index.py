@@ -189,9 +189,14 @@ class FileIndex:
 
     def common_size(self) -> tuple[int, int]:
         """Return the most common (H, W); among equals the largest, so that the order of files is no matter."""
-        rows = self.rows[self.rows["heights"] > 0]
-        sizes = Counter(zip(rows["heights"].tolist(), rows["widths"].tolist(), strict=True))
+        sizes = self.sizes(np.arange(len(self)))
         return max(sizes, key=lambda size: (sizes[size], size[0] * size[1], size), default=(1, 1))
+
+    def sizes(self, positions: np.ndarray) -> Counter[tuple[int, int]]:
+        """Return how many of the images at `positions` (m,) with a readable header are of which (H, W)."""
+        rows = self.rows[positions]
+        rows = rows[rows["heights"] > 0]
+        return Counter(zip(rows["heights"].tolist(), rows["widths"].tolist(), strict=True))
 
     def all_grey(self) -> bool:
         """Whether no image with a readable header has colours."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from collections.abc import Mapping
@@ -14,19 +15,30 @@ import torch
 import torch.nn.functional as F
 from msgspec import Meta
 
+from core.data.steps import KINDS, MAX_SIDE, Size, Step, channels_after, plain, size_after, step_of
 from core.errors import InputError, MismatchError, nearest
 
 if TYPE_CHECKING:
     from core.data.streamed import StreamedImages
 
-INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
-SOURCES = ("data set", "model card", "file", "assumed", "weights", "timm config")
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic")  # of a preparation that states a size and no steps
+SOURCES = {
+    "data set": "measured on the data",
+    "model card": "from the model card",
+    "file": "stated with --preprocess",
+    "assumed": "ImageNet's, assumed: nobody stated it",
+    "weights": "usual for this architecture: nobody stated it",
+    "timm config": "from timm's config.json",
+    "hugging face": "from preprocessor_config.json",
+    "undecided": "nobody stated it",
+    "tried": "found by trying the usual ones on the data",
+}
+"""Who may say how images are prepared, and that in words."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
-_MAX_SIDE = 8192  # a larger side is a typing error, not an input size
-_Side = Annotated[int, Meta(ge=1, le=_MAX_SIDE)]
+_Side = Annotated[int, Meta(ge=1, le=MAX_SIDE)]
 _Sides = Annotated[list[_Side], Meta(min_length=2, max_length=2)]  # msgspec crashes on a tuple beside a number
 _Mean = Annotated[float, Meta(ge=-1, le=1)]
 _Std = Annotated[float, Meta(gt=0, le=10)]
@@ -35,12 +47,14 @@ _NUMBERS = (
 )
 # What a value is converted to, one rule after the other, and the words where it does not fit.
 _RULES: dict[str, list[tuple[Any, str]]] = {
-    "size": [(_Side | _Sides, f"be one or two whole numbers from 1 to {_MAX_SIDE}, got {{}}")],
+    "size": [(_Side | _Sides, f"be one or two whole numbers from 1 to {MAX_SIDE}, got {{}}")],
     "mean": [_NUMBERS, (_Mean | list[_Mean], "lie on the 0..1 scale, got {} (divide by 255?)")],
     "std": [_NUMBERS, (_Std | list[_Std], "be above 0 and on the 0..1 scale, got {} (divide by 255?)")],
     "interpolation": [(Literal[INTERPOLATIONS], f"be one of {', '.join(INTERPOLATIONS)}, got {{}}")],
 }
-_KEYS = (*_RULES, "source")
+_GEOMETRY = ("resize", "crop", "pad", "antialias", "grey")  # what is short for `steps`
+_KEYS = (*_RULES, "range", "steps", *_GEOMETRY, "source")
+_RANGES = {"0..1": (0.0, 1.0), "0..255": (0.0, 255.0), "-1..1": (-1.0, 1.0)}  # of values before mean and std
 _MAX_VALUES = 100_000_000  # pixel values that enter the mean and standard deviation; more change no decimal shown
 _CHUNK = 4_000_000  # values counted at once: bincount needs eight bytes for each
 
@@ -53,29 +67,70 @@ def _constant(values: tuple[float, ...], device: torch.device) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Size (H, W), per-channel mean and std on the 0..1 scale, how sizes are changed, and who says so."""
+    """How images become a network's input: geometric steps, per-channel mean and std on the 0..1 scale, who says so.
 
-    size: tuple[int, int]
+    size: (H, W) of the network's input; (0, 0) where it follows from the images. steps: what is done to the uint8
+    image, in this order, () for nothing; None: a size alone is stated, so image files are scaled to cover it and
+    cropped at the centre, arrays are resized to it, with `interpolation`.
+    """
+
+    size: Size
     mean: tuple[float, ...]
     std: tuple[float, ...]
     interpolation: str = "bilinear"
     source: str = "data set"
+    steps: tuple[Step, ...] | None = None
 
     @property
     def channels(self) -> int:
         """Number of image channels the mean and std are for."""
         return len(self.mean)
 
-    def apply(self, images: torch.Tensor) -> torch.Tensor:
-        """Turn images: (n, H, W, C) uint8, on any device, into (n, C, H', W') float32 network input.
+    @property
+    def transforms(self) -> list[str]:
+        """The preparation as a list of transforms that torchvision's users read; a size alone is "Fit"."""
+        steps = [f"Fit({self.size}, {self.interpolation})"] if self.steps is None else [s.words for s in self.steps]
+        mean, std = (", ".join(f"{value:.4g}" for value in values) for values in (self.mean, self.std))
+        return [*steps, "ToTensor()", f"Normalize(mean ({mean}), std ({std}))"]
 
-        Pixel values are divided by 255, resized where the size differs, then (x - mean) / std. The result keeps
-        the channels-last memory order of the images. Raises MismatchError where the number of channels differs.
+    @property
+    def words(self) -> str:
+        """All of it on one line for people, as one would write it with torchvision, and who says so."""
+        if self.steps is None:
+            done = [f"fitted to {_times(self.size)} where the size differs ({self.interpolation}; files: centre crop)"]
+        else:
+            done = [step.words for step in self.steps] or ["pixels as stored"]
+        return f"{' → '.join([*done, self._values])}; {SOURCES.get(self.source, self.source)}"
+
+    @property
+    def _values(self) -> str:
+        colour = "grey" if self.channels == 1 else "RGB" if self.channels == 3 else count_channels(self.channels)
+        for name, (low, high) in _RANGES.items():
+            if set(self.mean) == {-low / (high - low)} and set(self.std) == {1 / (high - low)}:
+                return f"{colour}, values {name}"
+        mean, std = (", ".join(f"{value:.4g}" for value in values) for values in (self.mean, self.std))
+        known = " (ImageNet's)" if (self.mean, self.std) == (IMAGENET_MEAN, IMAGENET_STD) else ""
+        return f"{colour}, Normalize(mean {mean}; std {std}){known}"
+
+    def of_size(self, size: Size) -> Preprocessing:
+        """Return this preparation with the size that its steps give the images, where they state none."""
+        return dataclasses.replace(self, size=size) if self.steps is not None else self
+
+    def apply(self, images: torch.Tensor) -> torch.Tensor:
+        """Turn images of an open data set: (n, H, W, C) uint8, on any device, into (n, C, H', W') float32 input.
+
+        Pixel values are divided by 255, then (x - mean) / std, as ToTensor and Normalize do. Stated steps were done
+        when the data was opened; where only a size is stated and it differs, images are resized to it. The result
+        keeps the channels-last memory order of the images. Raises MismatchError where channels or size differ.
         """
         if images.shape[-1] != self.channels:
             raise MismatchError(
                 f"The preprocessing is for {count_channels(self.channels)}, "
                 f"the images have {count_channels(images.shape[-1])}"
+            )
+        if self.steps is not None and tuple(images.shape[1:3]) != self.size:
+            raise MismatchError(
+                f"The preprocessing gives {_times(self.size)} pixels, the images have {_times(images.shape[1:3])}"
             )
         x = images.permute(0, 3, 1, 2).to(torch.float32).div_(255)
         if tuple(x.shape[-2:]) != self.size:
@@ -85,7 +140,13 @@ class Preprocessing:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for a model card or a preprocessing file."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self).items()}
+        stated = {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self).items()}
+        steps = stated.pop("steps")
+        if self.steps is None:
+            return stated
+        del stated["interpolation"]  # each step has its own
+        stated["size"] = stated["size"] if all(self.size) else None
+        return {**stated, "steps": [plain(step) for step in steps]}
 
     @classmethod
     def from_dict(
@@ -98,26 +159,42 @@ class Preprocessing:
     ) -> Preprocessing:
         """Rebuild from plain data; what is missing is taken from `base`.
 
-        `size` is a number or [height, width]; a single `mean` or `std` holds for all channels of `base`.
+        `size` is a number or [height, width]; a single `mean` or `std` holds for all channels of `base`. `steps` is a
+        list as torchvision's transforms are written, `[{"Resize": 36}, {"CenterCrop": 32}]`, or in short `resize` (the
+        short side, [height, width], or null for none), `crop`, `pad` and `grey`, done in this order. `range` names
+        what values are scaled to before mean and std: "0..1", "0..255" or "-1..1".
         Raises InputError naming `where` and every value that is wrong.
         """
         if not isinstance(data, Mapping):
-            raise InputError(f"{where} must be a JSON object with size, mean, std and interpolation")
+            raise InputError(f"{where} must be a JSON object with {', '.join(_KEYS[:-1])}")
         problems = [f"unknown key {key!r}{_meant(key)}" for key in data if key not in _KEYS]
-        default = {"interpolation": "bilinear"} if base is None else vars(base)
-        values = {key: _checked(problems, data.get(key), key, default.get(key)) for key in _RULES}
+        if problems:
+            problems[-1] += f"; known are {', '.join(_KEYS)}"
+        data = _on_the_plain_scale(problems, data)
+        steps = _steps_in(problems, data, base)
+        default: dict[str, Any] = {"interpolation": "bilinear"} if base is None else dict(vars(base))
+        reached = size_after(steps or (), None)
+        if steps is not None:
+            default["size"] = reached or (0, 0)
+        rules = {key: rule for key, rule in _RULES.items() if key != "interpolation" or steps is None}
+        values = {key: _checked(problems, data.get(key), key, default.get(key), rules[key]) for key in rules}
         size, mean, std = (_as_tuple(values[key]) for key in ("size", "mean", "std"))
         if mean and std:
-            channels = max(len(mean), len(std), base.channels if base else 1)
+            said = channels_after(steps or ()) if data.get("steps") or data.get("grey") else None
+            channels = max(len(mean), len(std), said or (base.channels if base else 1))
             mean, std = (v * channels if len(v) == 1 else v for v in (mean, std))
             if len(mean) != len(std):
                 problems.append(f"mean has {len(mean)} values, std has {len(std)}")
+            elif said is not None and said != len(mean):
+                problems.append(f"mean has {len(mean)} values, Grayscale leaves {count_channels(said)}")
+        if size and reached is not None and (size[0], size[-1]) != reached:
+            problems.append(f"size is {_times((size[0], size[-1]))}, the steps give {_times(reached)}")
         if problems:
             raise InputError(f"{where} is wrong: {'; '.join(problems)}")
         # Who said it is for people to read; a card of another program may use other words.
-        said = data["source"] if data.get("source") in SOURCES else "file"
+        said_by = data["source"] if data.get("source") in SOURCES else "file"
         sides = (size[0], size[-1])
-        return cls(sides, mean, std, values["interpolation"], source or said)
+        return cls(sides, mean, std, values.get("interpolation", "bilinear"), source or said_by, steps)
 
     def _resized(self, x: torch.Tensor) -> torch.Tensor:
         """Resize images (n, C, H, W) float32 in 0..1 to the size."""
@@ -172,14 +249,73 @@ def count_channels(count: int) -> str:
     return f"{count} channel{'' if count == 1 else 's'}"
 
 
-def _checked(problems: list[str], value: Any, key: str, default: Any) -> Any:
+def _steps_in(problems: list[str], data: Mapping[str, Any], base: Preprocessing | None) -> tuple[Step, ...] | None:
+    """Return the geometric steps that plain data states, those of `base` where it states none and no size."""
+    short = [key for key in _GEOMETRY if key in data]
+    if data.get("steps") is not None:
+        problems += [f"{key} and steps say the same" for key in (*short, *(k for k in ("interpolation",) if k in data))]
+        entries = data["steps"] if isinstance(data["steps"], list) else [data["steps"]]
+    elif short:
+        sides = {key: data[key] for key in ("interpolation", "antialias") if data.get(key) is not None}
+        entries = [{"Resize": {"size": data["resize"], **sides}}] if data.get("resize") is not None else []
+        entries += [{"CenterCrop": data["crop"]}] if data.get("crop") is not None else []
+        entries += [{"Pad": data["pad"]}] if data.get("pad") is not None else []
+        entries += [{"Grayscale": int(data["grey"])}] if data.get("grey") else []
+        if sides and data.get("resize") is None:
+            problems.append(f"{' and '.join(sides)} needs resize, which is the short side or [height, width]")
+    elif base is not None and base.steps is not None and data.get("size") is None:
+        entries = [plain(step) for step in base.steps]
+        for entry in entries:
+            if "Resize" in entry and data.get("interpolation") is not None:
+                entry["Resize"]["interpolation"] = data["interpolation"]
+    else:
+        return None
+    steps: list[Step] = []
+    for entry in entries:
+        name, settings = next(iter(entry.items())) if isinstance(entry, Mapping) and len(entry) == 1 else (entry, None)
+        try:
+            if name not in KINDS:
+                problems.append(f"{name!r} is none of the steps {', '.join(KINDS)}")
+            else:
+                steps.append(step_of(name, settings))
+        except InputError as error:
+            problems.append(error.message.rstrip("."))
+    return tuple(steps)
+
+
+def _on_the_plain_scale(problems: list[str], data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return plain data with mean and std on the 0..1 scale, where it states another range of values for them."""
+    stated = data.get("range")
+    if stated is None:
+        return data
+    names = {"0..1": (1, "1", [0, 1]), "0..255": (255, "255", [0, 255]), "-1..1": ([-1, 1],)}
+    name = next((name for name, others in names.items() if stated == name or stated in others), None)
+    if name is None:
+        problems.append(f"range must be one of {', '.join(_RANGES)}, got {stated!r}")
+        return data
+    mean, std = (data.get("mean", 0.0), data.get("std", 1.0))
+    try:
+        values = [tuple(float(v) for v in _as_tuple(value)) for value in (mean, std)]
+    except (TypeError, ValueError):
+        return data  # refused like any other value
+    low, high = _RANGES[name]
+    means, stds = values
+    return {**data, "mean": [(v - low) / (high - low) for v in means], "std": [v / (high - low) for v in stds]}
+
+
+def _times(size: Size | torch.Size) -> str:
+    """Return "32×48"."""
+    return f"{size[0]}×{size[1]}"
+
+
+def _checked(problems: list[str], value: Any, key: str, default: Any, rules: list[tuple[Any, str]]) -> Any:
     """Return a value as its rules want it, `default` for none; what is wrong is added to `problems`."""
     if value is None:
         if default is None:
             problems.append(f"{key} is missing")
         return default
     checked = None
-    for kind, rule in _RULES[key]:
+    for kind, rule in rules:
         try:
             checked = msgspec.convert(value, kind, strict=False)  # 32.0 is a whole number
         except msgspec.ValidationError:

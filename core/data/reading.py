@@ -23,6 +23,9 @@ import torch
 from core.data.dataset import ImageSet, Loaded, Unreadable
 from core.data.images import CannotReadError, Form, decode_into, look, reason_of
 from core.data.index import CHUNK, FileIndex, ImageFiles, in_parallel, open_index
+from core.data.originals import FileOriginals, Stored
+from core.data.preprocessing import Preprocessing
+from core.data.steps import Step
 from core.data.streamed import ImageStream, StreamedImages, stated_bytes
 from core.errors import InputError, MismatchError, NoTestPartError
 from core.events import Tell
@@ -56,6 +59,7 @@ class DecodeOptions:
     interpolation: str = "bilinear"
     photo_size: tuple[int, int] | None = None  # of colour photographs, where nothing asks for a size
     memory_budget: float | None = None  # bytes that all decoded images may take; None: half of the free memory
+    steps: tuple[Step, ...] | None = None  # stated ones, which decide the size; None: images are fitted to it
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,22 +91,21 @@ def load_listing(listing: Listing, options: DecodeOptions, report: Tell, *, need
     files = listing.files
     index = open_index(files, report)
     form = _form(index, options)
-    budget = options.memory_budget
-    if budget is None:
-        budget = stated_bytes(BUDGET_VARIABLE, _free_memory() * _BUDGET_SHARE)
     images: np.ndarray | StreamedImages
-    if len(index.kept) * form.bytes <= budget:
+    if len(index.kept) * form.bytes <= _budget(options.memory_budget):
         images, faults = _decode_all(index, form, report)
+        originals = FileOriginals(index)
     else:
-        stream = ImageStream(index, form)
-        images, faults = StreamedImages(stream), stream.faults
+        originals = FileOriginals(index)
+        images, faults = StreamedImages(ImageStream(originals, form)), originals.faults
     kept = index.kept
     unreadable = [Unreadable(files.names[position], index.faults[position]) for position in sorted(index.faults)]
     if not len(kept):
         example = f" ({unreadable[0].path}: {unreadable[0].reason})" if unreadable else ""
         raise InputError(f"None of the {len(index):,} images in {files.root} can be read{example}")
     paths = tuple(files.names[i] for i in kept.tolist())
-    both = ImageSet.of(images, listing.labels[kept], paths, index.digests[kept], faults)
+    origin = Stored(originals, np.arange(len(kept)))
+    both = ImageSet.of(images, listing.labels[kept], paths, index.digests[kept], faults, origin)
     cut = int(np.searchsorted(kept, listing.border))
     if not cut:
         raise InputError(f"None of the training images in {listing.title} can be read")
@@ -138,10 +141,48 @@ def _form(index: FileIndex, options: DecodeOptions) -> Form:
     """
     height, width = index.common_size()
     channels = options.channels or (1 if index.all_grey() else 3)
+    if channels not in (1, 3):
+        raise MismatchError(f"Image files are read with 1 or 3 channels, the preprocessing is for {channels}")
     size = options.size or (min(height, LARGEST_SIDE), min(width, LARGEST_SIDE))
     if options.size is None and options.photo_size is not None and are_photos(size, channels):
         size = options.photo_size
+    if options.steps is not None:
+        stated = Preprocessing((0, 0), (0.0,) * channels, (1.0,) * channels, steps=options.steps)
+        return FileOriginals(index).form(stated)
     return Form(size, channels, options.interpolation)
+
+
+def prepare_parts(
+    parts: Sequence[ImageSet], preprocessing: Preprocessing, memory_budget: float | None, report: Tell
+) -> tuple[ImageSet, ...]:
+    """Return the parts of a data set prepared anew from what is stored, in memory where they fit, else streamed.
+
+    Raises InputError or MismatchError where the preparation does not fit the images, and where a file has changed.
+    """
+    origins = [part.stored for part in parts]
+    every = {id(stored.originals): stored.originals for stored in origins}
+    forms = {key: originals.form(preprocessing) for key, originals in every.items()}
+    form = next(iter(forms.values()))
+    if len(sizes := {form.size for form in forms.values()}) > 1:
+        raise InputError(f"Training and test images would be of different sizes: {sorted(sizes)}")
+    fits = sum(map(len, parts)) * form.bytes <= _budget(memory_budget)
+    streams = {key: ImageStream(originals, form, keep=not fits) for key, originals in every.items()}
+    prepared = []
+    for part, stored in zip(parts, origins, strict=True):
+        images: torch.Tensor | StreamedImages = StreamedImages(streams[id(stored.originals)], stored.rows)
+        if fits:
+            held = torch.empty(images.shape, dtype=torch.uint8)
+            for start in range(0, len(part), CHUNK):
+                report("Reading images", start, len(part))
+                held[start : start + CHUNK] = images[start : start + CHUNK]
+            images = held
+        prepared.append(dataclasses.replace(part, images=images, faults=stored.originals.faults, origin=stored))
+    return tuple(prepared)
+
+
+def _budget(stated: float | None) -> float:
+    """Return the bytes that decoded images may take."""
+    return stated_bytes(BUDGET_VARIABLE, _free_memory() * _BUDGET_SHARE) if stated is None else stated
 
 
 def _decode_all(index: FileIndex, form: Form, report: Tell) -> tuple[np.ndarray, dict[str, str]]:

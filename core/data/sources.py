@@ -18,8 +18,18 @@ from core.data.dataset import OWN, SET_ASIDE, Dataset, ImageSet, Loaded
 from core.data.listings import FOLDERS_HINT, find_class_folders, find_table, list_folders, list_table
 from core.data.named import SOURCES, find_source, load_named
 from core.data.preprocessing import Preprocessing, assume_imagenet, count_channels, measure_preprocessing
-from core.data.reading import DecodeOptions, Listing, Parts, are_photos, load_listing, no_test_part, reorder_classes
+from core.data.reading import (
+    DecodeOptions,
+    Listing,
+    Parts,
+    are_photos,
+    load_listing,
+    no_test_part,
+    prepare_parts,
+    reorder_classes,
+)  # fmt: skip
 from core.data.splits import set_aside
+from core.data.steps import channels_after
 from core.data.streamed import StreamedImages
 from core.errors import InputError, MismatchError, NotFoundError, ParameterError, StoppedError, did_you_mean
 from core.events import Tell, untold
@@ -38,6 +48,8 @@ def open_dataset(
     preprocess_file: Path | str | None = None,
     preprocessing: Preprocessing | None = None,
     usual: Preprocessing | None = None,
+    channels: int | None = None,
+    undecided: bool = False,
     memory_budget: float | None = None,
     progress: Tell = untold,
     cancelled: Callable[[], bool] | None = None,
@@ -50,6 +62,9 @@ def open_dataset(
     data has no test part of its own, and is not used where it has. `classes_file` gives the order of the model's
     outputs. `preprocess_file` wins over `preprocessing` (a model card's), which wins over the default: for colour
     photographs `usual` (what the model's architecture was published with) or ImageNet's, else measured on the data.
+    `channels` are the network's: images are made grey or colour for it where nothing else says what to do. With
+    `undecided`, images whose preparation is not stated are neither decoded nor measured: one is to be tried on them
+    (`core.data.candidates`) and then taken with `prepare_anew`; their preparation has the source "undecided".
     Image files that take more than `memory_budget` bytes when decoded (None: half of the free memory) are streamed.
     `progress(what, done, total)` and `cancelled()` are called from the calling thread.
 
@@ -64,28 +79,53 @@ def open_dataset(
         progress(what, done, total)
 
     stated = _Stated.read(preprocess_file, preprocessing, usual)
+    undecided = undecided and not stated.says_all
+    memory_budget = 0 if undecided else memory_budget
+    options = stated.decoding(channels, memory_budget)
     source = find_source(spec)
     if source is not None:
         name, loaded = source.id, load_named(source, data_root, report)
     else:
         path = _existing_path(spec, data_root)
-        name, loaded = str(path), _load_path(path, stated.decoding(memory_budget), report, test_fraction is None)
+        name, loaded = str(path), _load_path(path, options, report, test_fraction is None)
     if classes_file:
         loaded = reorder_classes(loaded, Path(classes_file))
     train, test, test_origin = _with_test(loaded, test_fraction)
     report("Checking the data", 0, 0)
+    content = fingerprint(loaded.classes, train, test)
+    if source is not None or train.origin is None:
+        train, test = _as_stated((train, test), options, report)
     return Dataset(
         spec=name,
         title=loaded.title,
         classes=loaded.classes,
         train=train,
         test=test,
-        preprocessing=stated.settle(loaded.title, train.images, source is None and loaded.root is not None),
-        fingerprint=fingerprint(loaded.classes, train, test),
+        preprocessing=_undecided(train.images)
+        if undecided
+        else stated.settle(loaded.title, train.images, source is None and loaded.root is not None),
+        fingerprint=content,
         test_origin=test_origin,
         unreadable=loaded.unreadable,
         root=loaded.root,
     )
+
+
+def prepare_anew(
+    dataset: Dataset,
+    preprocessing: Preprocessing,
+    *,
+    memory_budget: float | None = None,
+    progress: Tell = untold,
+) -> Dataset:
+    """Return an open data set with its images prepared in another way, from its files or arrays as they are stored.
+
+    `progress(what, done, total)` may raise to end it. Raises InputError where the images would be of different sizes
+    or a file has changed, MismatchError where they cannot get the number of channels.
+    """
+    train, test = prepare_parts((dataset.train, dataset.test), preprocessing, memory_budget, progress)
+    size = (train.images.shape[1], train.images.shape[2])
+    return dataclasses.replace(dataset, train=train, test=test, preprocessing=preprocessing.of_size(size))
 
 
 @dataclass(frozen=True)
@@ -155,18 +195,26 @@ class _Stated:
         stated._merge(card or _ANY)
         return stated
 
-    def decoding(self, memory_budget: float | None) -> DecodeOptions:
-        """Return what image files have to be decoded to."""
+    @property
+    def says_all(self) -> bool:
+        """Whether nothing of the preparation has to be found out: a card does, and a file with mean and size."""
+        data = self.data or {}
+        geometry = any(data.get(key) is not None for key in ("size", "steps", "resize", "crop", "pad"))
+        return self.card is not None or ((geometry or "resize" in data) and any(k in data for k in ("mean", "range")))
+
+    def decoding(self, channels: int | None, memory_budget: float | None) -> DecodeOptions:
+        """Return what images have to be decoded to; channels: the network's, where they are known."""
         if self.data is None and self.card is None and self.usual is not None:
-            return DecodeOptions(None, None, self.usual.interpolation, self.usual.size, memory_budget)
+            return DecodeOptions(None, channels, self.usual.interpolation, self.usual.size, memory_budget)
         data = self.data or {}
         merged = self._merge(self.card or _ANY)
-        says_channels = self.card is not None or any(isinstance(data.get(key), list) for key in ("mean", "std"))
-        channels = merged.channels if says_channels else None
-        if channels not in (None, 1, 3):
-            raise MismatchError(f"Image files are read with 1 or 3 channels, the preprocessing is for {channels}")
+        by_values = any(isinstance(data.get(key), list) and len(data[key]) > 1 for key in ("mean", "std"))
+        if self.card is not None or by_values or channels_after(merged.steps or ()) is not None:
+            channels = merged.channels
+        elif channels is None and any(isinstance(data.get(key), list) for key in ("mean", "std")):
+            channels = 1
         size = merged.size if self.card is not None or data.get("size") is not None else None
-        return DecodeOptions(size, channels, merged.interpolation, memory_budget=memory_budget)
+        return DecodeOptions(size, channels, merged.interpolation, None, memory_budget, merged.steps)
 
     def settle(self, title: str, images: torch.Tensor | StreamedImages, may_be_photos: bool) -> Preprocessing:
         """Return the preprocessing to use; raises MismatchError where it is for another number of channels.
@@ -185,7 +233,7 @@ class _Stated:
             base = dataclasses.replace(self.usual, size=size)
         else:
             base = assume_imagenet(size)
-        result = self._merge(base)
+        result = self._merge(base).of_size(size)
         if result.channels != channels:
             raise MismatchError(
                 f"The preprocessing ({result.source}) is for {count_channels(result.channels)}, "
@@ -199,6 +247,16 @@ class _Stated:
             return base
         where = f"The preprocessing in {self.file}"
         return Preprocessing.from_dict(self.data, base=base, source="file", where=where)
+
+
+def _as_stated(parts: tuple[ImageSet, ImageSet], options: DecodeOptions, report: Tell) -> tuple[ImageSet, ...]:
+    """Return the parts of a data set of arrays with the steps and channels that are stated, as files were decoded."""
+    _, height, width, channels = parts[0].images.shape
+    wanted = options.channels or channels
+    if options.steps is None and wanted == channels:
+        return parts
+    stated = Preprocessing((height, width), (0.0,) * wanted, (1.0,) * wanted, steps=options.steps or ())
+    return prepare_parts(parts, stated, options.memory_budget, report)
 
 
 def _load_path(path: Path, options: DecodeOptions, report: Tell, needs_test: bool) -> Loaded:
@@ -215,6 +273,12 @@ def _load_path(path: Path, options: DecodeOptions, report: Tell, needs_test: boo
         f"{path} is not a data set",
         "Open an .npz file, a folder of class folders or of IDX files, a CSV of path,label, or .tar shards",
     )
+
+
+def _undecided(images: torch.Tensor | StreamedImages) -> Preprocessing:
+    """Return what stands for a preparation until one is found: pixels as they are, 0 to 1."""
+    _, height, width, channels = images.shape
+    return Preprocessing((height, width), (0.0,) * channels, (1.0,) * channels, source="undecided")
 
 
 def _existing_path(spec: str, data_root: Path | str | None) -> Path:

@@ -27,9 +27,10 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 
-from core.data.images import Form, decode_into, reason_of
-from core.data.index import FileIndex, workers
-from core.errors import InputError, ParameterError
+from core.data.images import Form
+from core.data.index import workers
+from core.data.originals import Originals
+from core.errors import ParameterError
 from core.files import cache_home, write_atomic
 
 AHEAD_BYTES = 512 * 2**20  # decoded images that may wait to be read
@@ -49,18 +50,16 @@ log = logging.getLogger(__name__)
 
 
 class ImageStream:
-    """Decodes the m files that an index kept. Both parts of a data set share one stream and its threads."""
+    """Prepares the m stored images of a data set. Both its parts share one stream and its threads."""
 
-    def __init__(self, index: FileIndex, form: Form) -> None:
-        """`index`: what the files were when the data was opened; other content is an error later."""
-        self._index, self._form = index, form
-        self._positions = index.kept
-        self._cache = DecodedCache.open(index.digests[self._positions], form)
-        self.shape = (len(self._positions), *form.shape)
+    def __init__(self, originals: Originals, form: Form, *, keep: bool = True) -> None:
+        """`keep`: on disk what was decoded, for images that are read more than once."""
+        self._originals, self._form = originals, form
+        self._cache = DecodedCache.open(originals.digests if keep else None, form)
+        self.shape = (len(originals), *form.shape)
         self._pool = workers()
         self._lock = threading.Lock()
         self._ahead: OrderedDict[int, tuple[Future[np.ndarray], int]] = OrderedDict()  # row -> result, place in it
-        self.faults: dict[str, str] = {}  # why files did not decode, by name; their images are black
         warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # damaged metadata
 
     def read(self, rows: np.ndarray) -> np.ndarray:
@@ -113,30 +112,9 @@ class ImageStream:
             images[kept] = self._cache.read(rows[kept])
         for place in np.flatnonzero(~kept).tolist():
             row = int(rows[place])
-            data = self._bytes(row)
-            if fault := decode_into(images[place], data, self._form):  # it looked whole when it was indexed
-                name = self._index.files.names[int(self._positions[row])]
-                log.warning("%r cannot be decoded and counts as black: %s", name, fault)
-                self.faults[name] = fault
-            else:
+            if not self._originals.load(row, self._form, images[place]):
                 self._cache.write(row, images[place])
         return images
-
-    def _bytes(self, row: int) -> bytes:
-        """Return a file's bytes; raises InputError where they are not those that were indexed."""
-        position = int(self._positions[row])
-        name = self._index.files.names[position]
-        try:
-            data, changed = self._index.read(position)
-        except Exception as error:
-            raise InputError(
-                f"{name} was there when the data was opened and cannot be read now: {reason_of(error)}",
-                "Put the file back, or open the data again without it",
-            ) from error
-        if changed:
-            what = f"{name} has changed since the data was opened"
-            raise InputError(what, "Put the file back as it was, or open the data again")
-        return data
 
 
 class StreamedImages:
@@ -201,12 +179,15 @@ class DecodedCache:
         weakref.finalize(self, _note, self._file, path, self._ready, close=True)
 
     @classmethod
-    def open(cls, digests: np.ndarray, form: Form) -> DecodedCache:
+    def open(cls, digests: np.ndarray | None, form: Form) -> DecodedCache:
         """Open, or create, the cache of the files with SHA-256 `digests` (n, 32), in this order, decoded to `form`.
 
+        Without digests, of arrays, nothing is kept.
         Caches not used for longest are deleted to keep within the limit. It keeps nothing where there is no room,
         or where it cannot be written.
         """
+        if digests is None:
+            return cls(Path(), 0, form)
         name = hashlib.sha256(_VERSION + repr(form).encode() + digests.tobytes()).hexdigest()[:32]
         try:
             path = cache_home() / FOLDER / f"{name}{ROWS}"

@@ -18,7 +18,7 @@ from torch import nn
 from core.data.dataset import Dataset
 from core.data.named import find_source
 from core.data.preprocessing import Preprocessing
-from core.data.sources import recognise_dataset
+from core.data.sources import prepare_anew, recognise_dataset
 from core.errors import AppError, InputError, RunError, TargetExistsError, UsageError, did_you_mean
 from core.files import EXPORT_FORMATS, file_sha256, read_json, write_json
 from core.job import Job
@@ -403,7 +403,6 @@ def _quickly_opened(job: Job, bench: Bench) -> Dataset | None:
         if not quick:
             return None
         dataset = Bench().telling(bench.tell).with_data(data.spec, DataOptions.of(data)).dataset
-        stated = Preprocessing.from_dict(job.model.preprocessing)
+        return prepare_anew(dataset, Preprocessing.from_dict(job.model.preprocessing), memory_budget=0)
     except (AppError, OSError):
         return None
-    return replace(dataset, preprocessing=stated) if stated.channels == dataset.channels else None

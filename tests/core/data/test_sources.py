@@ -138,9 +138,10 @@ def test_a_wrong_file_is_named_before_the_data_is_read(tmp_path, pets, content, 
         open_dataset(str(pets), preprocess_file=file(tmp_path, content))
 
 
-def test_channels_that_do_not_fit(tmp_path):
-    with pytest.raises(MismatchError, match=r"preprocessing \(model card\) is for 3 channels, Digits .* has 1 channel"):
-        open_dataset("digits", preprocessing=CARD)
+def test_grey_arrays_get_the_channels_of_a_card():
+    data = open_dataset("digits", preprocessing=CARD)
+    assert data.channels == 3 and data.preprocessing == CARD
+    assert (data.train.images == open_dataset("digits").train.images).all()
 
 
 def test_two_channels_cannot_be_decoded(pets):

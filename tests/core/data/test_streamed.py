@@ -75,7 +75,7 @@ def opened(root, **options):
 
 
 def count_decodings(monkeypatch, seen):
-    monkeypatch.setattr("core.data.streamed.decode_into", lambda *what: (seen.append(1), decode_into(*what))[1])
+    monkeypatch.setattr("core.data.originals.decode_into", lambda *what: (seen.append(1), decode_into(*what))[1])
 
 
 def as_on_disk(cache_home):

@@ -1,0 +1,136 @@
+"""The usual ways of preparing images, to be tried where nobody stated how a network's images were prepared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from itertools import product
+
+import numpy as np
+import torch
+
+from core.data.dataset import Dataset
+from core.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing, measure_preprocessing
+from core.data.steps import CenterCrop, Grayscale, Resize, Size, Step, size_after
+
+Values = tuple[tuple[float, ...], tuple[float, ...]]  # mean and std
+
+HALF, PLAIN, BYTES = ((0.5,), (0.5,)), ((0.0,), (1.0,)), ((0.0,), (1 / 255,))
+COLOUR: dict[str, Values] = {
+    "ImageNet": (IMAGENET_MEAN, IMAGENET_STD),
+    "CIFAR-10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
+    "CIFAR-10, as often copied": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
+    "CIFAR-100": ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
+}
+GREY: dict[str, Values] = {"MNIST": ((0.1307,), (0.3081,)), "Fashion-MNIST": ((0.2860,), (0.3530,))}
+"""Mean and std that are copied from one program to the next."""
+
+PHOTO_SIDE = 64  # from this side on images are prepared as for ImageNet
+SIZES = (28, 32, 64, 96, 128, 224)
+CROPS = (0.875, 8 / 9)  # side of the crop by the short side before it: 224 of 256, 32 of 36; 64 of 72
+
+_MEASURED = 1000  # streamed images that mean and std are measured on
+_SIZES_COMPARED = 64
+
+
+def usual_candidates(
+    dataset: Dataset, *, channels: int | None = None, size: Size | None = None, published: Preprocessing | None = None
+) -> tuple[Preprocessing, ...]:
+    """Return the preparations worth trying for a network on these images, the most usual first, no two of them alike.
+
+    channels: what the network takes, None: as the images are stored; size: the (H, W) that its weights are made for,
+    None where any goes; published: what the architecture's published weights were trained with, tried first. All have
+    the source "tried". Candidates with the same `steps` have the same pixels: only mean and std differ.
+    """
+    channels = channels or dataset.stored_channels
+    stored = dataset.stored_sizes
+    sizes = [size for size, _ in stored.most_common(_SIZES_COMPARED)]
+    ways = list(_ways(sizes, size, published))
+    turned: tuple[Step, ...] = (Grayscale(1),) if channels == 1 and dataset.stored_channels == 3 else ()
+    values = list(_values(dataset, channels, max((min(s) for s in sizes), default=0) >= PHOTO_SIDE))
+    if published is not None and published.channels == channels:
+        values = [(published.mean, published.std), *values]
+    ranked = sorted(product(enumerate(ways), enumerate(values)), key=lambda pair: pair[0][0] + pair[1][0])
+    found: dict[object, Preprocessing] = {}
+    for (_, steps), (_, (mean, std)) in ranked:
+        reached = size_after(steps, sizes[0] if len(set(sizes)) == 1 else None)
+        if reached is None:
+            continue
+        found.setdefault(
+            (_effect(steps, sizes), mean, std),
+            Preprocessing(reached, mean, std, source="tried", steps=(*turned, *steps)),
+        )
+    return tuple(found.values())
+
+
+def _ways(sizes: list[Size], wanted: Size | None, published: Preprocessing | None) -> Iterator[tuple[Step, ...]]:
+    """Return steps to one size, the most usual first."""
+    if published is not None and published.steps is not None:
+        yield published.steps
+    if len(sizes) == 1 and wanted in (None, sizes[0]):
+        yield ()
+    targets = [wanted] if wanted is not None else _targets(sizes, published)
+    for number in range(4 + len(CROPS)):  # by kind of steps, so that every size has its turn
+        for height, width in targets:
+            crop, short = CenterCrop((height, width)), min(height, width)
+            larger = [math.floor(short / share) for share in CROPS]
+            yield (
+                (Resize((height, width)),),
+                (Resize((short,)), crop),
+                *((Resize((side,)), crop) for side in larger),
+                (Resize((larger[0], larger[0])), crop),
+                (Resize((height, width), "bicubic"),),
+            )[number]  # fmt: skip
+
+
+def _targets(sizes: list[Size], published: Preprocessing | None) -> list[Size]:
+    """Return the usual input sizes for images of these sizes: the published one, the stored one, then the nearest."""
+    side = min(sizes[0]) if sizes else SIZES[0]
+    near = [s for s in SIZES if side / 5 <= s <= 2 * side or (s == SIZES[-1] and side >= PHOTO_SIDE)]
+    near.sort(key=lambda s: abs(math.log(s / side)))
+    first = [published.size] if published is not None and all(published.size) else []
+    return list(dict.fromkeys([*first, *((s, s) for s in near)]))
+
+
+def _values(dataset: Dataset, channels: int, photos: bool) -> Iterator[Values]:
+    """Return means and standard deviations for images of so many channels, the most usual first."""
+    known = list({3: COLOUR, 1: GREY}.get(channels, {}).values())
+    if channels == 3 and photos:
+        yield known.pop(0)
+    yield from _of_all((PLAIN, HALF), channels)
+    yield _measured(dataset, channels)
+    yield from known
+    yield from _of_all((BYTES,), channels)
+
+
+def _of_all(values: Iterable[Values], channels: int) -> Iterator[Values]:
+    yield from ((mean * channels, std * channels) for mean, std in values)
+
+
+def _measured(dataset: Dataset, channels: int) -> Values:
+    """Return mean and standard deviation of the training images, of streamed ones on a sample spread over them."""
+    measured = dataset.preprocessing
+    if measured.source != "data set" or measured.channels != channels:
+        images = dataset.train.images
+        if not isinstance(images, torch.Tensor) or images.shape[3] != channels:
+            ids = np.linspace(0, len(images) - 1, min(_MEASURED, len(images))).round().astype(np.int64)
+            plain = Preprocessing(dataset.image_size, (0.0,) * channels, (1.0,) * channels)
+            images, _ = dataset.train.stored.pixels(ids, plain)
+        measured = measure_preprocessing(images)
+    return measured.mean, measured.std
+
+
+def _effect(steps: tuple[Step, ...], sizes: list[Size]) -> object:
+    """Return what steps do to images of these sizes, without those that change nothing."""
+    done = []
+    for size in sizes:
+        effects: list[object] = []
+        for step in steps:
+            after = step.size_of(size)
+            if isinstance(step, Resize) and after != size:
+                effects.append((after, step.interpolation, step.antialias))
+            elif not isinstance(step, Resize) and not (isinstance(step, CenterCrop) and after == size):
+                effects.append((step, after))
+            size = after
+        done.append(tuple(effects))
+    return tuple(done)

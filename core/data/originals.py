@@ -1,0 +1,209 @@
+"""The images of a data set as they are stored: in files or as arrays. From them they are prepared in any way asked for.
+
+Arrays are prepared with Pillow, like files: what torchvision's own data sets hand their transforms are PIL images, too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+
+from core.data.images import Form, decode_into, formed, reason_of
+from core.data.index import FileIndex, workers
+from core.data.preprocessing import Preprocessing
+from core.data.steps import Size, size_after
+from core.errors import InputError, MismatchError
+
+_GROUP = 16  # images a worker takes at once
+
+log = logging.getLogger(__name__)
+
+
+class Originals:
+    """The m stored images. `load` may be called from several threads at once.
+
+    digests: (m, 32) uint8, SHA-256 of each image's file, None for arrays; faults: why files did not decode, by name.
+    """
+
+    digests: np.ndarray | None = None
+
+    def __init__(self) -> None:
+        self.faults: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    @property
+    def sizes(self) -> Counter[Size]:
+        """How many images are stored at which (H, W)."""
+        raise NotImplementedError
+
+    @property
+    def channels(self) -> int:
+        """Number of channels they are stored with; of files 1 where all are grey, else 3."""
+        raise NotImplementedError
+
+    def form(self, preprocessing: Preprocessing) -> Form:
+        """Return what a preparation makes of all images before values are scaled.
+
+        Raises InputError where the images would be of different sizes, MismatchError where they cannot get the number
+        of channels.
+        """
+        steps = preprocessing.steps
+        if steps is None:
+            return Form(preprocessing.size, preprocessing.channels, preprocessing.interpolation)
+        reached = Counter[Size]()
+        for size, count in self.sizes.items():
+            reached[size_after(steps, size) or size] += count
+        if len(reached) > 1:
+            listed = ", ".join(f"{h}×{w} ({count:,} images)" for (h, w), count in reached.most_common(3))
+            raise InputError(
+                f"The steps {' → '.join(step.words for step in steps) or 'none'} leave images of {len(reached):,} "
+                f"different sizes: {listed}{', …' if len(reached) > 3 else ''}",
+                'Add a crop to one size ("crop": 224), or resize to height and width ("resize": [224, 224])',
+            )
+        return Form(next(iter(reached), (1, 1)), preprocessing.channels, steps=steps)
+
+    def load(self, row: int, form: Form, out: np.ndarray) -> str:
+        """Decode one image into `out` (H, W, C) uint8; where that fails leave it black and return the reason.
+
+        Raises InputError where it is no longer what was opened.
+        """
+        raise NotImplementedError
+
+    def pixels(self, rows: np.ndarray, form: Form) -> np.ndarray:
+        """Return images (n, H, W, C) uint8 of `rows` (n,), decoded in threads and not kept."""
+        images = np.empty((len(rows), *form.shape), dtype=np.uint8)
+
+        def work(place: int) -> None:
+            self.load(int(rows[place]), form, images[place])
+
+        with workers() as pool:
+            list(pool.map(work, range(len(rows)), chunksize=_GROUP))
+        return images
+
+
+class FileOriginals(Originals):
+    """Image files that an index kept."""
+
+    def __init__(self, index: FileIndex) -> None:
+        """`index`: what the files were when the data was opened; other content is an error later."""
+        super().__init__()
+        self._index, self._positions = index, index.kept
+        self.digests = index.digests[self._positions]
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    @functools.cached_property
+    def sizes(self) -> Counter[Size]:
+        """How many images are stored at which (H, W), upright."""
+        return self._index.sizes(self._positions)
+
+    @property
+    def channels(self) -> int:
+        """1 where all files are grey, else 3."""
+        return 1 if self._index.all_grey() else 3
+
+    def form(self, preprocessing: Preprocessing) -> Form:
+        """Return what a preparation makes of all images before values are scaled; raises InputError, MismatchError."""
+        if preprocessing.channels not in (1, 3):
+            raise MismatchError(
+                f"Image files are read with 1 or 3 channels, the preprocessing is for {preprocessing.channels}"
+            )
+        return super().form(preprocessing)
+
+    def load(self, row: int, form: Form, out: np.ndarray) -> str:
+        """Decode one file into `out`; raises InputError where it is not what was indexed."""
+        fault = decode_into(out, self._bytes(row), form)
+        if fault:  # it looked whole when it was indexed
+            name = self._index.files.names[int(self._positions[row])]
+            log.warning("%r cannot be decoded and counts as black: %s", name, fault)
+            self.faults[name] = fault
+        return fault
+
+    def _bytes(self, row: int) -> bytes:
+        """Return a file's bytes; raises InputError where they are not those that were indexed."""
+        position = int(self._positions[row])
+        name = self._index.files.names[position]
+        try:
+            data, changed = self._index.read(position)
+        except Exception as error:
+            raise InputError(
+                f"{name} was there when the data was opened and cannot be read now: {reason_of(error)}",
+                "Put the file back, or open the data again without it",
+            ) from error
+        if changed:
+            what = f"{name} has changed since the data was opened"
+            raise InputError(what, "Put the file back as it was, or open the data again")
+        return data
+
+
+class ArrayOriginals(Originals):
+    """Images of arrays (m, H, W, C) uint8, all of one size."""
+
+    def __init__(self, images: torch.Tensor) -> None:
+        super().__init__()
+        self._images = images
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    @property
+    def sizes(self) -> Counter[Size]:
+        """How many images there are, by their (H, W)."""
+        return Counter({(self._images.shape[1], self._images.shape[2]): len(self._images)})
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of the array."""
+        return self._images.shape[3]
+
+    def form(self, preprocessing: Preprocessing) -> Form:
+        """Return what a preparation makes of all images before values are scaled; raises MismatchError.
+
+        Where only a size is stated, images keep theirs: `Preprocessing.apply` changes it.
+        """
+        if preprocessing.channels != self.channels and {preprocessing.channels, self.channels} != {1, 3}:
+            raise MismatchError(
+                f"The preparation is for {preprocessing.channels} channels, the images have {self.channels}"
+            )
+        kept = preprocessing if preprocessing.steps is not None else dataclasses.replace(preprocessing, steps=())
+        return super().form(kept)
+
+    def load(self, row: int, form: Form, out: np.ndarray) -> str:
+        """Prepare one image into `out`."""
+        pixels = self._images[row].numpy()
+        if pixels.shape[2] in (1, 3):
+            out[...] = formed(Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels), form)
+        else:  # what steps do to a channel does not depend on the others
+            single = dataclasses.replace(form, channels=1)
+            for channel in range(pixels.shape[2]):
+                plane = Image.fromarray(np.ascontiguousarray(pixels[..., channel]))
+                out[..., channel] = formed(plane, single)[..., 0]
+        return ""
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """Some of the stored images in some order. rows: (n,) int64, their places."""
+
+    originals: Originals
+    rows: np.ndarray
+
+    def take(self, ids: np.ndarray | slice) -> Stored:
+        """Return some of them."""
+        return Stored(self.originals, self.rows[ids])
+
+    def pixels(self, ids: np.ndarray | Sequence[int], preprocessing: Preprocessing) -> tuple[torch.Tensor, Size]:
+        """Return images `ids` (n,) as a preparation makes them before values are scaled: (n, H, W, C) uint8, (H, W)."""
+        form = self.originals.form(preprocessing)
+        return torch.from_numpy(self.originals.pixels(self.rows[np.asarray(ids)], form)), form.size
