@@ -26,7 +26,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 Size = tuple[int, int]
 Build = Callable[[int, int, Size], nn.Module]
 
-TIMM_PREFIX = "timm/"
+TIMM_PREFIX, HF_PREFIX = "timm/", "hf/"
 ODD_CLASSES = 1777  # no layer has this prime as its width by chance, so it marks what is as wide as the class count
 CARRIED_ALONG = "carried_along"  # attribute of modules whose output is not part of the logits (auxiliary heads)
 
@@ -86,10 +86,14 @@ def architectures() -> tuple[Architecture, ...]:
 
 
 def get_architecture(id: str) -> Architecture:
-    """Return the architecture called `id`; `timm/NAME` names one of timm's.
+    """Return the architecture called `id`; `timm/NAME` names one of timm's, `hf/KIND` one of Hugging Face's.
 
     Raises NotFoundError with the nearest names.
     """
+    if id.startswith(HF_PREFIX):
+        from core.models.hub import hub_architecture
+
+        return hub_architecture(id)
     if id.startswith(TIMM_PREFIX):
         from core.models.timm_models import timm_architecture
 
@@ -184,6 +188,7 @@ class _EmptyOnMeta(TorchFunctionMode):
 
 
 # --- our own networks: fast on a processor, with module names that read well as checkpoint keys -------------------
+
 
 class ConvBlock(nn.Sequential):
     """3x3 convolution, batch norm, ReLU and 2x2 max-pooling that rounds up, so that no pixel is dropped.

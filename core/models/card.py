@@ -13,12 +13,12 @@ from msgspec import Meta
 
 from core.data.preprocessing import INTERPOLATIONS, Preprocessing
 from core.errors import InputError, MismatchError, NotFoundError
-from core.files import CARD_NAME, WEIGHTS_NAME, check_schema, dumps, read_json
+from core.files import CARD_NAME, check_schema, dumps, read_json
 from core.models.architectures import TIMM_PREFIX, ModelSpec, get_architecture
+from core.models.hub import HUB_CONFIG, HUB_WEIGHTS, config_card, missing_weights, read_config
 from core.models.weights import read_metadata
 
 SCHEMA_VERSION = 1
-HUB_CONFIG = "config.json"  # what timm writes beside weights it saves for a hub
 
 _Count = Annotated[int, Meta(ge=1)]
 # The fields of a card that this program reads, with their type and the same in words; other fields are kept.
@@ -39,14 +39,15 @@ _TURNED = {"googlenet": (0.5, 0.5, 0.5), "inception_v3": (0.5, 0.5, 0.5)}
 
 
 def weights_file(path: Path) -> Path:
-    """Return the weights file a path means: itself, or model.safetensors in a folder. Raises NotFoundError."""
+    """Return the weights file a path means: itself, or the one in a folder. Raises NotFoundError.
+
+    InputError is raised where a folder holds weights in a form that is not read.
+    """
     if path.is_dir():
-        path = path / WEIGHTS_NAME
-        if not path.is_file():
-            raise NotFoundError(
-                f"The folder {path.parent} holds no {WEIGHTS_NAME}",
-                "Open a weights file, or the folder of a finished run",
-            )
+        found = next((path / name for name in HUB_WEIGHTS if (path / name).is_file()), None)
+        if found is None:
+            raise missing_weights(path)
+        return found
     if not path.exists():
         raise NotFoundError(f"There is no file {path}")
     return path
@@ -58,11 +59,13 @@ def read_card(path: Path) -> dict[str, Any] | None:
     A card is NAME.json beside NAME.pt, a model.json that names the file, or the metadata of a safetensors file.
     Raises InputError where it is damaged, MismatchError where a newer version wrote it.
     """
-    return card_of(path / WEIGHTS_NAME if path.is_dir() else path)[0]
+    return card_of(weights_file(path))[0] if path.is_dir() else card_of(path)[0]
 
 
 def card_of(weights: Path, metadata: Mapping[str, str] | None = None) -> tuple[dict[str, Any] | None, str]:
     """Return the card of a weights file like `read_card`, and where it stands, in words.
+
+    Where there is none, what the config.json of a Hugging Face or timm folder says takes its place.
 
     metadata: that of a safetensors file, where it was read before.
     """
@@ -73,7 +76,10 @@ def card_of(weights: Path, metadata: Mapping[str, str] | None = None) -> tuple[d
         readable = weights.suffix.lower() == ".safetensors" and weights.is_file()
         metadata = read_metadata(weights) if readable else {}
     where = f"The metadata of {weights.name}"
-    return card_from_metadata(metadata, where), where
+    card = card_from_metadata(metadata, where)
+    if card is None and weights.name in HUB_WEIGHTS and (said := config_card(read_config(weights.parent))):
+        return check_card(said, HUB_CONFIG), HUB_CONFIG
+    return card, where
 
 
 def find_card(weights: Path) -> Path | None:
@@ -174,7 +180,7 @@ def preprocessing_in(card: Mapping[str, Any] | None, where: str) -> Preprocessin
 
 def hub_config(weights: Path) -> Mapping[str, Any] | None:
     """Return timm's config.json beside a weights file; None where there is none, or it is another program's."""
-    content = _read_object(weights.with_name(HUB_CONFIG))
+    content = read_config(weights.parent)
     is_timms = isinstance(content.get("architecture"), str) and isinstance(content.get("pretrained_cfg"), dict)
     return content if is_timms else None
 

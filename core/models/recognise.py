@@ -27,7 +27,8 @@ from core.models.architectures import (
 )
 from core.models.tap import main_logits
 
-_OPTIONAL = "num_batches_tracked"  # absent from files written before PyTorch 0.4.1
+# Absent from files written before PyTorch 0.4.1, and from those of transformers 5 (it follows from the window).
+_OPTIONAL = ("num_batches_tracked", "self.relative_position_index")
 
 # One key that every member of a family has, and few others do.
 FAMILY_KEYS = {

@@ -6,6 +6,7 @@ over the window; `inspect` begins with it and opens the file.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.errors import InputError, NotFoundError, first_few, nearest
-from core.files import SUFFIXES, ending, read_json
+from core.files import SUFFIXES, WEIGHTS_NAME, ending, read_json
 from core.runs.folder import JOB, REPORT_HTML, REPORT_JSON, RunFolder, list_runs
 from core.session.library import MEASURES, describe_run, request_lines
 from core.verify.numbers import count, percent, plural
@@ -30,7 +31,8 @@ _KINDS_BY_ENDING: dict[str, Kind] = {
     **dict.fromkeys(SUFFIXES, "model"), **dict.fromkeys((".npz", ".tar"), "dataset"), ".toml": "batch",
     **dict.fromkeys((".txt", ".list", ".lst"), "forget list"),
 }  # fmt: skip
-_MODEL, _SAVED = "model.safetensors", "dataset_info.json"
+_SAVED = "dataset_info.json"
+_WEIGHTS = re.compile(r"((pytorch_|adapter_|tf_|flax_)?model\.(bin|safetensors|h5|msgpack))(\.index\.json)?")
 _ENTRIES = 200  # looked at in a folder before it is taken for none of ours
 _NAMES_SHOWN = 12
 _FILES_SHOWN = 20
@@ -125,7 +127,7 @@ def _kind_of_folder(path: Path) -> Kind | None:
     """Return what a folder looks like from the names of its first entries."""
     if (path / JOB).is_file():
         return "run"
-    if (path / _MODEL).is_file():
+    if (path / WEIGHTS_NAME).is_file():
         return "model"
     dataset = False
     for number, entry in enumerate(path.iterdir()):
@@ -133,6 +135,8 @@ def _kind_of_folder(path: Path) -> Kind | None:
             break
         if (entry / JOB).is_file():
             return "runs"
+        if _WEIGHTS.fullmatch(entry.name):
+            return "model"
         # Class folders; IDX files, Hugging Face's own format, shards.
         dataset |= entry.is_dir() and not entry.name.startswith(".")
         dataset |= "ubyte" in entry.name or entry.name == _SAVED or ending(entry) == ".tar"

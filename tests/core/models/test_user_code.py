@@ -260,8 +260,10 @@ def test_networks_of_own_code_are_copied_and_pickled(tmp_path):
 
 
 def test_own_code_may_use_libraries_and_extend_the_programs_networks(tmp_path):
-    text = "from core.models.architectures import SmallCNN\nimport torchvision.ops as ops\n" \
+    text = (
+        "from core.models.architectures import SmallCNN\nimport torchvision.ops as ops\n"
         "def make():\n    ops.MLP\n    return SmallCNN(2, 1, (8, 8))\n"
+    )
     (tmp_path / "torch").mkdir()  # a folder of that name beside it is no package
     from core.models.architectures import SmallCNN
 

@@ -1,0 +1,268 @@
+"""Hugging Face's folders: what config.json says of a network, as a card, and the networks it names by `hf/…` ids."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from core.errors import AppError, InputError, NotFoundError, unknown_name
+from core.files import WEIGHTS_NAME, read_json
+from core.models.architectures import HF_PREFIX, Architecture, Shapes, Size
+
+HUB_CONFIG = "config.json"
+HUB_WEIGHTS = (WEIGHTS_NAME, "pytorch_model.bin")  # what transformers and timm call the weights of a folder
+
+_VIT = {
+    "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072,
+    "hidden_act": "gelu", "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "layer_norm_eps": 1e-12,
+    "patch_size": 16, "qkv_bias": True,
+}  # fmt: skip
+_CONVNEXT = {
+    "hidden_sizes": (96, 192, 384, 768), "depths": (3, 3, 9, 3), "hidden_act": "gelu", "layer_norm_eps": 1e-12,
+    "layer_scale_init_value": 1e-6, "drop_path_rate": 0.0, "patch_size": 4,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Family:
+    """One kind of network; `network` names its class in hf_networks, and `name` that of transformers."""
+
+    name: str
+    network: str
+    settings: Mapping[str, Any]  # that change outputs, as config.json calls them, and what is meant where it is silent
+    sized: bool = False  # weights are made for one input size
+
+
+# By config.json's model_type. Settings and their defaults are those of transformers' configuration classes.
+_FAMILIES = {
+    "vit": _Family("ViTForImageClassification", "ViT", _VIT, sized=True),
+    "deit": _Family("DeiTForImageClassification", "DeiT", _VIT, sized=True),
+    "swin": _Family("SwinForImageClassification", "Swin", {
+        "embed_dim": 96, "depths": (2, 2, 6, 2), "num_heads": (3, 6, 12, 24), "window_size": 7, "mlp_ratio": 4.0,
+        "hidden_act": "gelu", "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "drop_path_rate": 0.1,
+        "layer_norm_eps": 1e-5, "patch_size": 4, "qkv_bias": True,
+    }),
+    "resnet": _Family("ResNetForImageClassification", "ResNet", {
+        "embedding_size": 64, "hidden_sizes": (256, 512, 1024, 2048), "depths": (3, 4, 6, 3),
+        "layer_type": "bottleneck", "hidden_act": "relu", "downsample_in_first_stage": False,
+        "downsample_in_bottleneck": False,
+    }),
+    "convnext": _Family("ConvNextForImageClassification", "ConvNext", _CONVNEXT),
+    "convnextv2": _Family("ConvNextV2ForImageClassification", "ConvNextV2", {
+        name: value for name, value in _CONVNEXT.items() if name != "layer_scale_init_value"
+    }),
+}  # fmt: skip
+
+# Entries of config.json that change no output of these networks: notes, sizes that follow from others, what only
+# training from nothing, pretraining heads or detectors use, and what the card takes (`config_card`).
+_IDLE = {
+    "_attn_implementation", "_attn_implementation_autoset", "_commit_hash", "_name_or_path", "_num_labels",
+    "architectures", "chunk_size_feed_forward", "custom_pipelines", "dtype", "encoder_stride", "finetuning_task",
+    "id2label", "image_size", "initializer_range", "label2id", "model_type", "num_channels", "num_labels",
+    "num_layers", "num_stages", "out_features", "out_indices", "output_attentions", "output_hidden_states",
+    "path_norm", "pooler_act", "pooler_output_size", "problem_type", "return_dict", "stage_names",
+    "task_specific_params", "torch_dtype", "torchscript", "transformers_version", "use_cache",
+}  # fmt: skip
+_OFF = {"use_absolute_embeddings": False, "pruned_heads": {}}  # what is known only in this state
+_DERIVED = {"swin": {"hidden_size"}}  # what follows from other settings in one family only
+
+# What a class of transformers is, by a part of its name; the first that fits.
+_OTHERS = (
+    ("ForImageClassificationWithTeacher", "a model with two heads, whose mean is its answer"),
+    ("CLIP", "a model of images and text"), ("Siglip", "a model of images and text"),
+    ("VisionTextDualEncoder", "a model of images and text"), ("Blip", "a model of images and text"),
+    ("ForObjectDetection", "an object detection model"), ("Segmentation", "a segmentation model"),
+    ("ForDepthEstimation", "a model that estimates depth"), ("ForVideoClassification", "a model of videos"),
+    ("ForAudioClassification", "a model of sound"),
+    ("ForMaskedImageModeling", "a model from pretraining, without a head"),
+    ("ForPreTraining", "a model from pretraining, without a head"),
+    ("Backbone", "a network without a classifier head"),
+    ("For", "no image classifier"),
+    ("Model", "a network without a classifier head"),
+)  # fmt: skip
+_HEADED = "Open one that was saved by AutoModelForImageClassification"
+_FACTORY = (
+    "Give its code with --arch FILE.py:FACTORY --trust-code, where FACTORY returns "
+    "AutoModelForImageClassification.from_config(AutoConfig.from_pretrained(FOLDER))"
+)
+
+
+def config_card(config: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what a config.json of transformers says of the model beside it, as a card; None for another's file.
+
+    The card's architecture is an `hf/…` id. What is not known of it is said by `hub_architecture` when it is used, so
+    that a network whose code is given opens nevertheless.
+    """
+    names, kind = config.get("architectures"), config.get("model_type")
+    if not isinstance(kind, str) and not names:
+        return None
+    name = str(names[0]) if isinstance(names, list) and names else ""
+    family = _FAMILIES.get(str(kind))
+    known = family is not None and name in ("", family.name)
+    card = {
+        "architecture": _id(str(kind), config) if known else f"{HF_PREFIX}{name or kind}",
+        "in_channels": config.get("num_channels", 3 if known else None),
+        "num_classes": config.get("num_labels"),
+        "problem_type": config.get("problem_type"),
+    }
+    labels = config.get("id2label")
+    if isinstance(labels, Mapping) and labels:
+        ordered = [str(labels[key]) for key in sorted(labels, key=lambda key: int(key))]
+        card["num_classes"] = len(ordered)
+        if ordered != [f"LABEL_{number}" for number in range(len(ordered))]:
+            card["classes"] = ordered
+    if known and family is not None and family.sized:
+        size = config.get("image_size", 224)
+        card["input_size"] = [size, size] if isinstance(size, int) else size
+    return {name: value for name, value in card.items() if value is not None}
+
+
+def _id(kind: str, config: Mapping[str, Any]) -> str:
+    """Return the id of a network with all settings that are not the usual ones, in the order of the family's."""
+    usual = _FAMILIES[kind].settings
+    given = {name: value for name, value in config.items() if value is not None}
+    own = {name: _text(given[name]) for name, value in usual.items() if _text(given.get(name, value)) != _text(value)}
+    own |= {name: "" for name in sorted(given.keys() - usual.keys()) if not _is_idle(kind, name, given[name])}
+    return f"{HF_PREFIX}{kind}" + (":" + ",".join(f"{name}={text}" for name, text in own.items()) if own else "")
+
+
+def _is_idle(kind: str, name: str, value: Any) -> bool:
+    known = _IDLE | _DERIVED.get(kind, set[str]())
+    return name in known or (name in _OFF and value == _OFF[name])
+
+
+def _text(value: Any) -> str:
+    """Return a setting as it stands in an id: true, 1e-12, 2-2-6-2."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        parts = [_text(part) for part in value]
+        return "-".join(parts)
+    return str(value)
+
+
+def hub_architecture(id: str) -> Architecture:
+    """Return `hf/KIND:name=value,…`. Raises InputError for what is no image classifier, or has unknown settings."""
+    kind, _, text = id.removeprefix(HF_PREFIX).partition(":")
+    family = _FAMILIES.get(kind)
+    if family is None:
+        raise _refused(kind)
+    settings = {**family.settings, **_settings(kind, text)}
+    patch, stages = settings.get("patch_size", 1), len(settings.get("depths", ()))
+    least = {
+        # Windows that are larger than a stage's map do not work in transformers either.
+        "swin": patch * (settings.get("window_size", 1) - 1) * 2 ** max(stages - 1, 0) + 1,
+        "resnet": 8,
+        "convnext": patch * 2 ** max(stages - 1, 0),
+        "convnextv2": patch * 2 ** max(stages - 1, 0),
+    }.get(kind, patch)
+    return Architecture(
+        id, f"{family.name} (Hugging Face)", f"Hugging Face's {family.name}", "hf",
+        functools.partial(_build, family.network, settings), (224, 224), least, size_is_structural=family.sized,
+        read_input=functools.partial(_read_input, patch, kind == "deit") if family.sized else None,
+    )  # fmt: skip
+
+
+def _settings(kind: str, text: str) -> dict[str, Any]:
+    """Return the settings in an id, each of the type that the family's has."""
+    from core.models.hf_networks import ACTIVATIONS
+
+    usual, found = _FAMILIES[kind].settings, {}
+    for part in text.split(",") if text else ():
+        name, _, value = part.partition("=")
+        if name not in usual:
+            raise _unknown_setting(kind, name)
+        found[name] = _value(name, value, usual[name])
+    act = found.get("hidden_act", "gelu")
+    if act not in ACTIVATIONS:
+        raise unknown_name("activation", act, ACTIVATIONS)
+    if found.get("layer_type", "basic") not in ("basic", "bottleneck"):
+        raise InputError(f"There is no layer_type {found['layer_type']!r}: it is basic or bottleneck")
+    return found
+
+
+def _value(name: str, text: str, usual: Any) -> Any:
+    try:
+        if isinstance(usual, bool):
+            return {"true": True, "false": False}[text]
+        if isinstance(usual, tuple):
+            return tuple(int(part) for part in text.split("-"))
+        if name == "patch_size":  # a number, or twice the same
+            (side,) = set(text.split("-"))
+            return int(side)
+        return type(usual)(text)
+    except (ValueError, KeyError) as error:
+        raise InputError(f"{name} cannot be {text!r} in a network of this program", _FACTORY) from error
+
+
+def _unknown_setting(kind: str, name: str) -> AppError:
+    if name == "quantization_config":
+        return InputError(
+            "The weights are quantised (config.json has a quantization_config); unlearning needs the original's",
+            "Open the model it was made from",
+        )
+    return InputError(f"config.json has the setting {name}, which is not known of Hugging Face's {kind}", _FACTORY)
+
+
+def _refused(name: str) -> InputError:
+    """Return the error for a class of transformers, or a model type, that is none of the networks known here."""
+    if name.endswith("ForImageClassification"):
+        return InputError(f"{name} of Hugging Face is not among the networks built here", _FACTORY)
+    what = next((what for part, what in _OTHERS if part in name), None)
+    if what is None:
+        return InputError(f"Hugging Face's model type {name} is not among the networks built here", _FACTORY)
+    return InputError(f"The weights are those of Hugging Face's {name}: {what}", _HEADED)
+
+
+def _build(network: str, settings: Mapping[str, Any], num_classes: int, channels: int, size: Size) -> nn.Module:
+    from core.models import hf_networks
+
+    module: nn.Module = getattr(hf_networks, network)(settings, num_classes, channels, size)
+    return module
+
+
+def _read_input(patch: int, distilled: bool, shapes: Shapes) -> tuple[int, Size] | None:
+    """Return channels and size of the input, from the shapes of the weights: a square where that fits the places."""
+    stem = next((shape for key, shape in shapes.items() if key.endswith("patch_embeddings.projection.weight")), ())
+    places = next((shape for key, shape in shapes.items() if key.endswith("embeddings.position_embeddings")), ())
+    if len(stem) != 4 or len(places) != 3:
+        return None
+    count = places[1] - 1 - distilled
+    side = round(max(count, 0) ** 0.5)
+    rows, columns = (side, side) if side * side == count else (1, count)
+    return stem[1], (rows * patch, columns * patch)
+
+
+# Other forms of weights in a folder, and what to do about each.
+_UNREAD = (
+    ("adapter_model.safetensors", "an adapter", "Merge it into its network with merge_and_unload() and save that"),
+    ("adapter_model.bin", "an adapter", "Merge it into its network with merge_and_unload() and save that"),
+    ("model.safetensors.index.json", "weights in several files", 'Save them in one: max_shard_size="100GB"'),
+    ("pytorch_model.bin.index.json", "weights in several files", 'Save them in one: max_shard_size="100GB"'),
+    ("tf_model.h5", "TensorFlow weights", "Load them with from_pretrained(FOLDER, from_tf=True) and save that"),
+    ("flax_model.msgpack", "Flax weights", "Load them with from_pretrained(FOLDER, from_flax=True) and save that"),
+)
+
+
+def missing_weights(folder: Path) -> InputError:
+    """Return the error for a folder without a weights file that is read."""
+    found = next((entry for entry in _UNREAD if (folder / entry[0]).is_file()), None)
+    if found is not None:
+        return InputError(f"The folder {folder} holds {found[1]} ({found[0]}), which are not read", found[2])
+    hint = "Open a weights file, or the folder of a finished run"
+    return NotFoundError(f"The folder {folder} holds no {WEIGHTS_NAME}", hint)
+
+
+def read_config(folder: Path) -> Mapping[str, Any]:
+    """Return the config.json of a folder; an empty one where there is none, or it is no object."""
+    file = folder / HUB_CONFIG
+    try:
+        content = read_json(file) if file.is_file() else {}
+    except InputError:
+        return {}
+    return content if isinstance(content, dict) else {}
