@@ -20,6 +20,7 @@ def open_model(
     path: Path | str,
     *,
     arch: str | None = None,
+    key: str | None = None,
     device: str = "auto",
     precision: str = "auto",
     threads: int = 0,
@@ -30,19 +31,21 @@ def open_model(
     """Open a weights file, or the folder of a run or of a training; returns a bench that holds the model.
 
     path: .safetensors, .pt, .pth, .bin, .pt2 or TorchScript. arch: the architecture's name, or "file.py:factory" of
-    your own; recognised from the weights where left out. device: "auto", "cpu", "cuda:0" or "mps". precision: "auto",
+    your own; recognised from the weights where left out. key: the entry of the file that is the network ("model_ema",
+    "ema.model"), where it holds several. device: "auto", "cpu", "cuda:0" or "mps". precision: "auto",
     "float32", "bfloat16" or "float16". threads: of the processor, 0: chosen by the program. trust_pickle, trust_code:
     allow files to be unpickled, and programs to run that bring a network. tell(what, done, total) is told what goes on
     and may raise to end it; total is 0 where it is not known.
 
     Raises NotFoundError, UnsafeFileError (opening would run code that was not allowed), AmbiguousModelError (say
-    `arch`) or InputError; all are AppErrors of `core.errors`, whose text says what happened and what to do.
+    `arch`), AmbiguousEntryError (say `key`) or InputError; all are AppErrors of `core.errors`, whose text says what
+    happened and what to do.
     """
     from core.models.trust import Trust
     from core.session.bench import Bench
 
     bench = Bench(trust=Trust(trust_pickle, trust_code)).on(device, precision, threads).telling(tell)
-    return bench.with_model(path, arch=arch)
+    return bench.with_model(path, arch=arch, key=key)
 
 
 def open_data(

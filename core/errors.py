@@ -10,6 +10,7 @@ AppError
 │   ├── UnsafeFileError      opening the file would run program code
 │   ├── MismatchError        model and data (or run and job) do not belong together
 │   ├── AmbiguousModelError  weights fit several architectures; the user must choose
+│   ├── AmbiguousEntryError  a checkpoint holds several networks; the user must choose
 │   ├── NoTestPartError      the data has no test images, and no share to set aside was given
 │   └── ForgetSetError       the forget set is empty, everything, or does not match the data
 ├── RunError              4  the run failed while running
@@ -104,6 +105,15 @@ class AmbiguousModelError(InputError):
         self.candidates = tuple(candidates)
         listed = "; ".join(f"{name} ({reason})" for name, reason in self.candidates)
         super().__init__(message, f"Choose one with --arch: {listed}")
+
+
+class AmbiguousEntryError(InputError):
+    """A checkpoint holds several networks; `candidates` holds what --key calls each and what it is."""
+
+    def __init__(self, message: str, candidates: Iterable[tuple[str, str]]) -> None:
+        self.candidates = tuple(candidates)
+        listed = "; ".join(f"{name} ({what})" for name, what in self.candidates)
+        super().__init__(message, f"Choose the network with --key: {listed}")
 
 
 class NoTestPartError(InputError):

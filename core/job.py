@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,17 @@ from core.errors import InputError
 from core.files import check_schema, convert
 
 SCHEMA_VERSION = 1
+
+
+def entry_key(form: Mapping[str, Any]) -> str:
+    """Return what --key says to choose the weights that stand in a file like `form` (fields of a CheckpointForm)."""
+    parts = (form.get("container") or "", (form.get("prefix") or "").removesuffix("."))
+    return ".".join(part for part in parts if part)
+
+
+def weights_id(sha256: str, key: str) -> str:
+    """Return what names weights: their file's SHA-256, and where they stand in it."""
+    return f"{sha256}:{key}" if key else sha256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +37,11 @@ class ModelPart:
     preprocessing: dict[str, Any] = field(default_factory=dict)
     form: dict[str, Any] = field(default_factory=dict)  # how the file wrapped its weights; for `export --format same`
     user_code: str = ""  # "path.py:factory", only used with trust
+
+    @property
+    def key(self) -> str:
+        """What --key says to choose the weights in the file; empty where they are all it holds."""
+        return entry_key(self.form)
 
     @property
     def builder(self) -> str:
@@ -95,6 +111,12 @@ class OriginPart:
 
     path: str
     sha256: str
+    key: str = ""  # as that of a ModelPart
+
+    @property
+    def weights_id(self) -> str:
+        """What names its weights."""
+        return weights_id(self.sha256, self.key)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,7 +41,9 @@ def declare_export(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--no-card", action="store_true", help="write no model card beside it")
     group.add_argument("--report", action="store_true", help="put a copy of the run's report beside it")
     group.add_argument("--forget-list", action="store_true", help="put a copy of the run's forget list beside it")
-    options.add_architecture(parser.add_argument_group("model"))
+    model = parser.add_argument_group("model")
+    options.add_architecture(model)
+    options.add_key(model)
     options.add_trust(parser)
 
 
@@ -53,6 +55,7 @@ def run_export(given: argparse.Namespace, screen: Screen) -> int:
         given.source, given.format, given.out,
         options.bench_option(given, Loading(screen)), with_card=not given.no_card, with_report=given.report,
         with_forget_list=given.forget_list, overwrite=given.force, arch=options.architecture_option(given),
+        key=given.key,
     )  # fmt: skip
     screen.end_line()
     screen.say(result.sentence)
@@ -68,7 +71,9 @@ def run_export(given: argparse.Namespace, screen: Screen) -> int:
 def declare_inspect(parser: argparse.ArgumentParser) -> None:
     """Declare what `inspect` takes."""
     parser.add_argument("path", metavar="PATH", help="a file, a folder, or the name of a data set")
-    options.add_architecture(parser.add_argument_group("model"))
+    model = parser.add_argument_group("model")
+    options.add_architecture(model)
+    options.add_key(model)
     options.add_data_options(parser.add_argument_group("data"))
     options.add_forget(parser, "forget set, for what lies near it", random=False)
     near = parser.add_argument_group("what lies near the forget set")
@@ -95,7 +100,7 @@ def run_inspect(given: argparse.Namespace, screen: Screen) -> int:
 
     described = describe(Path(given.path).expanduser()) or inspect(
         given.path, options.bench_option(given, Loading(screen)), options.data_options(given),
-        arch=options.architecture_option(given),
+        arch=options.architecture_option(given), key=given.key,
     )  # fmt: skip
     screen.end_line()
     screen.say(f"{described.title}\n\n{facts(described.facts)}")
@@ -113,7 +118,8 @@ def _near(given: argparse.Namespace, screen: Screen) -> int:
     selection = options.forget_selection(given, dataset, screen)
     selection.check()
     outputs = bench.outputs(model) if model is not None else None
-    duplicates = similar_images(dataset, selection.mask, outputs, model.sha256 if model is not None else "", loading)
+    weights = model.weights_id if model is not None else ""
+    duplicates = similar_images(dataset, selection.mask, outputs, weights, loading)
     screen.end_line()
     screen.say(f"{dataset.title}: {selection.describe()}\n")
     document: dict[str, Any] = {

@@ -128,12 +128,13 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """--model and --arch."""
+    """--model, --arch and --key."""
     group = parser.add_argument_group("model")
     group.add_argument(
         "--model", required=True, type=path, metavar="FILE", help="weights file, or the folder of a run"
     )
     add_architecture(group)
+    add_key(group)
 
 
 def add_architecture(group: argparse._ActionsContainer, *, required: bool = False) -> None:
@@ -142,6 +143,15 @@ def add_architecture(group: argparse._ActionsContainer, *, required: bool = Fals
         "--arch", required=required, metavar="NAME",
         help="architecture by name, or your own as FILE.py:FACTORY (with --trust-code)"
         + ("" if required else "; recognised from the weights where left out"),
+    )  # fmt: skip
+
+
+def add_key(group: argparse._ActionsContainer) -> None:
+    """--key."""
+    group.add_argument(
+        "--key", metavar="NAME",
+        help="entry of the model's file that is the network, with dots where it is nested (ema.model), or the name in "
+        "front of its keys; found where left out and there is one",
     )  # fmt: skip
 
 
@@ -258,8 +268,9 @@ def open_both(
 ) -> Bench:
     """Open --model with `data`, or with --dataset."""
     return bench_option(options, tell, cancelled).open(
-        options.model, data or options.dataset, data_options(options), arch=architecture_option(options)
-    )
+        options.model, data or options.dataset, data_options(options), arch=architecture_option(options),
+        key=options.key,
+    )  # fmt: skip
 
 
 def check_forget_options(options: argparse.Namespace, *, required: bool) -> None:

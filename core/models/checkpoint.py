@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 import torch
 from torch import Tensor, nn
 
 from core.data.preprocessing import Preprocessing, count_channels
-from core.errors import InputError, MismatchError, UnsafeFileError
+from core.errors import AmbiguousEntryError, AmbiguousModelError, InputError, MismatchError, UnsafeFileError
 from core.files import file_sha256
+from core.job import weights_id
 from core.models.architectures import (
     ModelSpec,
+    Shapes,
     Size,
     build_model,
     build_on_meta,
@@ -26,8 +29,8 @@ from core.models.architectures import (
     times,
 )
 from core.models.card import card_of, check_files, preprocessing_in, stated_preprocessing, weights_file
+from core.models.foreign import refuse_whole_numbers
 from core.models.recognise import (
-    Comparison,
     compare,
     compare_exactly,
     recognise,
@@ -36,10 +39,13 @@ from core.models.recognise import (
     refuse_stated_task,
 )
 from core.models.trust import NO_TRUST, Trust
-from core.models.weights import CheckpointForm, Weights, read_weights
+from core.models.weights import CheckpointForm, Weights, read_weights, require_finite, tied, without_tied
+from core.models.wrappers import AVERAGED, listed
 
 if TYPE_CHECKING:
     from core.data.dataset import Dataset
+
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +68,11 @@ class OpenedModel:
     def evaluation_only(self) -> bool:
         """Whether the file is a program (TorchScript), which can be evaluated but not written back changed."""
         return self.form.format == "torchscript"
+
+    @property
+    def weights_id(self) -> str:
+        """What names these weights: the file's SHA-256, and where they stand in it."""
+        return weights_id(self.sha256, self.form.key)
 
     def described(self) -> dict[str, Any]:
         """Return what a model card says of the network and its images as plain data; None where it is not known."""
@@ -138,14 +149,15 @@ class ModelFile:
         return _Opening(self, self.weights, self.card or {}, stated).result()
 
 
-def read_model(path: Path | str, trust: Trust = NO_TRUST) -> ModelFile:
+def read_model(path: Path | str, trust: Trust = NO_TRUST, key: str | None = None) -> ModelFile:
     """Read a weights file, or the one in a folder that holds model.safetensors, with its hash and its card.
 
-    Raises NotFoundError, UnsafeFileError (reading would run code), InputError (damaged, no state dict, no image
-    classifier) or MismatchError (the card is of another file).
+    key: the entry of the file that is the network, where it holds several. Raises NotFoundError, UnsafeFileError
+    (reading would run code), AmbiguousEntryError (say `key`), InputError (damaged, no state dict, no image classifier)
+    or MismatchError (the card is of another file).
     """
     path = weights_file(Path(path))
-    weights = read_weights(path, trust)
+    weights = read_weights(path, trust, key)
     sha256 = file_sha256(path)
     card, where = card_of(path, weights.form.metadata)
     check_files(card or {}, path, sha256, where)
@@ -171,6 +183,8 @@ class _Opening:
         size_given = not is_code and get_architecture(spec.architecture).read_input is not None
         spec = self._settle(spec, size_given)
         refuse_single_output(spec.num_classes)
+        require_finite(file.path.name, self.weights.tensors)
+        refuse_whole_numbers(file.path.name, self.weights.tensors, module.state_dict())
         classes = tuple(card.get("classes") or ())
         if classes and len(classes) != spec.num_classes:
             raise MismatchError(f"{file.where} lists {len(classes)} classes, the model has {spec.num_classes} outputs")
@@ -187,26 +201,53 @@ class _Opening:
 
     def _identify(self) -> tuple[ModelSpec, nn.Module]:
         """Return which network the weights are of, and that network without weights."""
-        inner = self.weights.inside_holder()
-        if self.named is None:
-            self.weights = inner or self.weights
-            spec = recognise(self.weights.shapes).spec
-        else:
-            spec = self._compared(inner).spec
+        spec = self._read(self._as_named if self.named else lambda shapes: recognise(shapes).spec)
         return spec, build_on_meta(spec)
 
-    def _compared(self, inner: Weights | None) -> Comparison:
-        """Return how the weights, or those inside a surrounding module, fit the named architecture."""
-        architecture = get_architecture(self.named or "")
-        comparison = compare(architecture, self.weights.shapes)
-        if not comparison.fits and inner and (fitting := compare(architecture, inner.shapes)).fits:
-            self.weights, comparison = inner, fitting
+    def _read(self, network: Callable[[Shapes], Kind]) -> Kind:
+        """Return the network of the weights, or of that part of them which is one: as they stand, else the only part.
+
+        network: the network of shapes; raises InputError where they are none. Raises that of the weights as they stand
+        where no part is one, AmbiguousEntryError where several are.
+        """
+        try:
+            return network(self.weights.shapes)
+        except AmbiguousModelError:
+            raise
+        except InputError as error:
+            reason = error
+        parts: dict[str, Kind] = {}
+        for part in self.weights.parts():
+            if any(part.startswith(found) for found in parts) or (parts and AVERAGED.search(part)):
+                continue
+            shapes = self.weights.shapes_within(part)
+            try:
+                parts[part] = network(shapes)
+            except AmbiguousModelError:
+                raise
+            except InputError as error:
+                reason = error if len(shapes) == len(self.weights.tensors) else reason
+        if not parts:
+            raise reason
+        if len(parts) > 1:
+            keys = {part: self.weights.within(part).form.key for part in parts}
+            raise AmbiguousEntryError(
+                f"{self.file.path.name} holds {len(parts)} networks",
+                listed({key: len(self.weights.shapes_within(part)) for part, key in keys.items()}),
+            )
+        part, fitting = parts.popitem()
+        self.weights = self.weights.within(part)
+        return fitting
+
+    def _as_named(self, shapes: Shapes) -> ModelSpec:
+        """Return the architecture that caller or card names, with the numbers of these shapes."""
+        comparison = compare(get_architecture(self.named or ""), shapes)
         if comparison.fits:
-            return comparison
+            return comparison.spec
         if self.stated.get("arch"):
             raise InputError(
                 f"The weights in {self.file.path.name} do not fit {self.named}: {comparison.reason}",
-                "Leave out --arch to have the architecture recognised, or name another",
+                "Leave out --arch to have the architecture recognised, or give its code with --arch FILE.py:FACTORY",
             )
         raise MismatchError(f"{self.file.where} says {self.named}, but the weights do not fit it: {comparison.reason}")
 
@@ -230,10 +271,15 @@ class _Opening:
         )
         with torch.random.fork_rng(devices=[]):
             module = build_model(spec, trust_code=self.file.trust.code)
-        comparison = compare_exactly(shapes_of(module.state_dict()), shapes, spec)
-        if not comparison.fits:
-            name = self.file.path.name
-            raise InputError(f"The weights in {name} do not fit the network of {arch}: {comparison.reason}")
+        wanted, same = shapes_of(module.state_dict()), tied(module)
+
+        def fits(shapes: Shapes) -> None:
+            comparison = compare_exactly(without_tied(wanted, shapes, same), shapes, spec)
+            if not comparison.fits:
+                name = self.file.path.name
+                raise InputError(f"The weights in {name} do not fit the network of {arch}: {comparison.reason}")
+
+        self._read(fits)
         module.load_state_dict(self.weights.tensors, strict=False)
         refuse_outputs(module, (spec.in_channels, *spec.input_size), f"The network of {arch}")
         return spec, module

@@ -18,11 +18,13 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from core.errors import InputError
+from core.errors import InputError, first_few
 from core.files import replacing
-from core.models.architectures import Size
+from core.models.architectures import Size, shapes_of
+from core.models.plain import OBJECTS, type_name, unpack
 from core.models.tap import main_logits
-from core.models.weights import CheckpointForm, read_weights, type_name
+from core.models.weights import CheckpointForm, read_weights, tied, without_tied
+from core.models.wrappers import wrapped
 
 PLAIN = CheckpointForm("pt")  # a bare state dict with the network's own keys and types
 _CHUNK = 64  # images in one pass of the comparison
@@ -52,7 +54,7 @@ def write_same(path: Path, state_dict: Mapping[str, Tensor], form: CheckpointFor
         if form.format == "safetensors":
             save_file(tensors, temporary, metadata=form.metadata or None)
             return
-        content = {**form.scalars, form.container: tensors} if form.container else {**tensors, **form.scalars}
+        content = wrapped(tensors, form.container, form.scalars)
         with temporary.open("wb") as file:
             try:
                 torch.save(content, file)
@@ -113,13 +115,12 @@ def compare_export(
         program = torch.export.load(str(path))
         written, again = _types(program.state_dict), logits_of(program.module(), images)
     else:
-        weights = read_weights(path)
-        keys = {key: weights.form.prefix + key for key in weights.tensors}  # as they stand in the file
-        written = {keys[key]: (weights.form.dtypes[key], shape) for key, shape in weights.shapes.items()}
-        try:
-            network.load_state_dict({keys[key].removeprefix(prefix): value for key, value in weights.tensors.items()})
-        except RuntimeError as error:
-            raise InputError(f"{path.name} was written, but its weights do not load: {error}") from error
+        with torch.serialization.safe_globals(OBJECTS):  # which this program wrote
+            weights = read_weights(path, key=form.container)
+        front = weights.form.prefix
+        written = {front + key: (weights.form.dtypes[key], shape) for key, shape in weights.shapes.items()}
+        ours_of = {front + key: value for key, value in weights.tensors.items() if front + key not in form.foreign}
+        _load(network, {key.removeprefix(prefix): value for key, value in ours_of.items()}, path)
         again = logits_of(network, images)
     difference = float((again.double() - ours.double()).abs().max()) if len(images) else 0.0
     if written is None:
@@ -127,6 +128,7 @@ def compare_export(
     wanted = _types({prefix + key: value for key, value in module.state_dict().items()})
     if form.dtypes:
         wanted = {prefix + key: (name, wanted[prefix + key][1]) for key, name in form.dtypes.items()}
+        wanted |= _types(unpack(form.foreign))
     return ExportCheck(len(written), written == wanted, difference)
 
 
@@ -166,7 +168,19 @@ def _as_it_came(state_dict: Mapping[str, Tensor], form: CheckpointForm) -> dict[
         if value.is_floating_point() and not cast.float().isfinite().all():
             raise InputError(f"A value of {key} does not fit {name}", "Export as safetensors to keep float32")
         written[form.prefix + key] = cast
-    return written
+    return written | unpack(form.foreign)
+
+
+def _load(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Load weights into a network; raises InputError where one is missing that no other key shares, or one is left."""
+    try:
+        lacking = network.load_state_dict(tensors, strict=False)
+    except RuntimeError as error:
+        raise InputError(f"{path.name} was written, but its weights do not load: {error}") from error
+    wanted = without_tied(shapes_of(network.state_dict()), shapes_of(tensors), tied(network))
+    wrong = [*(key for key in lacking.missing_keys if key in wanted), *lacking.unexpected_keys]
+    if wrong:
+        raise InputError(f"{path.name} was written, but its weights do not load: {first_few(wrong)}")
 
 
 def _types(tensors: Mapping[str, Tensor]) -> dict[str, tuple[str, tuple[int, ...]]]:

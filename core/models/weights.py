@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import pickletools
 import re
 import warnings
@@ -19,15 +18,17 @@ from torch import Tensor, nn
 
 from core.errors import InputError, UnsafeFileError, first_few
 from core.files import convert
-from core.models.architectures import shapes_of
+from core.job import entry_key
+from core.models import foreign
+from core.models.architectures import Shapes, shapes_of
+from core.models.plain import oddity, pack, packed_few, type_name, unpack
 from core.models.trust import NO_TRUST, Trust
+from core.models.wrappers import AVERAGED, Found, beside, locate, place_name
 
-CONTAINERS = ("state_dict", "model_state_dict", "model")
-# In front of all keys: added by DataParallel and torch.compile, and by Lightning modules that hold the network.
+# In front of all keys: added by DataParallel and torch.compile.
 _PREFIXES = ("module.", "_orig_mod.")
-_HOLDERS = ("model.", "net.", "network.")
-HOLDS_WEIGHTS = re.compile(r"optim|(^|[^a-z])ema([^a-z]|$)|averag", re.IGNORECASE)
-"""Names of entries that are weights, or made of them, whatever they hold at the moment."""
+_LEVELS = 3  # of modules around a network
+_LEAST_SHARE = 0.02  # of a file's values that a network has which is deeper inside than one level
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,18 @@ class CheckpointForm:
     """How a file wrapped its weights, so that changed ones can be given back the same way."""
 
     format: Literal["safetensors", "pt", "pt2", "torchscript"]  # the last two carry a program
-    container: str | None = None  # key the state dict stood under; None: bare
+    container: str | None = None  # place of the state dict, as --key takes it; None: it is the whole content
     prefix: str = ""  # in front of every key
     dtypes: dict[str, str] = field(default_factory=dict)  # clean key -> "float16", in the file's order
     scalars: dict[str, Any] = field(default_factory=dict)  # plain values beside the state dict, written back
     dropped: tuple[str, ...] = ()  # entries not written back: optimiser, averaged weights, …
     metadata: dict[str, str] = field(default_factory=dict)  # of a safetensors file
+    foreign: dict[str, Any] = field(default_factory=dict)  # key in the file -> small tensor of another part, packed
+
+    @property
+    def key(self) -> str:
+        """What --key says to choose these weights of the file."""
+        return entry_key(vars(self))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for job.json."""
@@ -55,49 +62,84 @@ class CheckpointForm:
 
 @dataclass(frozen=True)
 class Weights:
-    """A file's tensors under clean keys, floating ones in float32, with its form."""
+    """A file's tensors under clean keys, floating ones in float32, with its form.
+
+    entries: every state dict of the file: by its --key, how many tensors it has.
+    """
 
     tensors: dict[str, Tensor]
     form: CheckpointForm
+    entries: dict[str, int] = field(default_factory=dict)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of every tensor."""
         return shapes_of(self.tensors)
 
-    def without(self, prefix: str) -> Weights:
-        """Return the weights with `prefix`, which all keys begin with, moved from the keys to the form."""
-        form, cut = self.form, len(prefix)
-        dtypes = {key[cut:]: name for key, name in form.dtypes.items()}
-        tensors = {key[cut:]: value for key, value in self.tensors.items()}
-        return Weights(tensors, dataclasses.replace(form, prefix=form.prefix + prefix, dtypes=dtypes))
+    def parts(self) -> list[str]:
+        """Return the names in front of keys whose tensors may be a network in a module: "model.", "net.backbone.".
 
-    def inside_holder(self) -> Weights | None:
-        """Return the weights without the name a surrounding module gave the network ("model.", "net.").
-
-        None where the keys do not all begin with the same one of these names.
+        Those of all keys come first, then the larger parts; averaged weights come last.
         """
-        prefix = next((name for name in _HOLDERS if all(key.startswith(name) for key in self.tensors)), None)
-        return self.without(prefix) if prefix else None
+        sizes: dict[str, int] = {}
+        for key, value in self.tensors.items():
+            names = key.split(".")[:-1][:_LEVELS]
+            for level in range(1, len(names) + 1):
+                prefix = ".".join(names[:level]) + "."
+                sizes[prefix] = sizes.get(prefix, 0) + (value.numel() if value.ndim > 1 else 0)
+        least = sum(value.numel() for value in self.tensors.values()) * _LEAST_SHARE
+        found = [prefix for prefix, size in sizes.items() if size > (least if prefix.count(".") > 1 else 0)]
+        return sorted(found, key=lambda prefix: (bool(AVERAGED.search(prefix)), -sizes[prefix], len(prefix)))
+
+    def shapes_within(self, prefix: str) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every tensor whose key begins with `prefix`, by the rest of its key."""
+        return {key[len(prefix):]: shape for key, shape in self.shapes.items() if key.startswith(prefix)}
+
+    def within(self, prefix: str) -> Weights:
+        """Return the weights whose keys begin with `prefix`, which moves to the form.
+
+        The others are no part of the network: few values (a loss's class weights, counters) are kept, to be given back
+        as they are; many, or averaged weights, are another network's and are not given back.
+        """
+        form, cut = self.form, len(prefix)
+        others: dict[str, dict[str, Tensor]] = {}
+        for key, value in self.tensors.items():
+            if not key.startswith(prefix):
+                own = value.to(getattr(torch, form.dtypes[key]))
+                others.setdefault(_part(key, prefix), {})[form.prefix + key] = own
+        kept, lost = dict(form.foreign), list(form.dropped)
+        for name, tensors in others.items():
+            averaged = AVERAGED.search(name) and any(value.ndim > 1 for value in tensors.values())
+            packed = None if averaged else packed_few(tensors)
+            kept |= packed or {}
+            lost += [] if packed else [form.prefix + name]
+        dtypes = {key[cut:]: name for key, name in form.dtypes.items() if key.startswith(prefix)}
+        form = dataclasses.replace(
+            form, prefix=form.prefix + prefix, dtypes=dtypes, foreign=kept, dropped=tuple(lost)
+        )
+        return dataclasses.replace(self, tensors={key: self.tensors[prefix + key] for key in dtypes}, form=form)
 
 
-def read_weights(path: Path, trust: Trust = NO_TRUST) -> Weights:
+def read_weights(path: Path, trust: Trust = NO_TRUST, key: str | None = None) -> Weights:
     """Read a weights file of any supported form.
 
-    Raises UnsafeFileError where reading it would run code and that is not trusted, InputError where it is missing,
-    empty, damaged, no state dict, or holds values that cannot be used.
+    key: the entry that is the network, or the name in front of its keys. Raises UnsafeFileError where reading it would
+    run code and that is not trusted, AmbiguousEntryError where it holds several networks, InputError where it is
+    missing, empty, damaged, no state dict, or holds values that cannot be used.
     """
     kind = file_kind(path)
     if kind == "safetensors":
         with _open_safetensors(path) as file:
             # Cloned: the tensors would stay views of the file, which another program may change or delete.
-            tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
             form = CheckpointForm("safetensors", metadata=dict(file.metadata() or {}))
+            found = locate(path.name, tensors, key)
     elif kind == "pt":
-        tensors, form = _unwrap(path, _load_pt(path, trust))
+        found, form = _unwrap(path, _load_pt(path, trust), key)
     else:
-        tensors, form = _read_program(path, kind, trust), CheckpointForm(kind, dropped=("program",))
-    return _clean(path, tensors, form)
+        found = locate(path.name, _read_program(path, kind, trust), key)
+        form = CheckpointForm(kind, dropped=("program",))
+    return _clean(path, found, form)
 
 
 def file_kind(path: Path) -> Literal["safetensors", "pt", "pt2", "torchscript"]:
@@ -112,6 +154,7 @@ def file_kind(path: Path) -> Literal["safetensors", "pt", "pt2", "torchscript"]:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
     if size == 0:
         raise InputError(f"{path.name} is empty", "Copy or download it again")
+    foreign.refuse(path, foreign.kind_of_file(path, start))
     if path.suffix.lower() == ".safetensors" or (start[8:9] == b"{" and start[:4] != b"PK\x03\x04"):
         return "safetensors"
     if start.startswith(b"PK"):
@@ -151,6 +194,8 @@ def _zip_kind(path: Path) -> Literal["pt", "pt2", "torchscript"]:
         return "torchscript"
     if "data.pkl" in inner:
         return "pt"
+    if "model.weights.h5" in names:
+        foreign.refuse(path, "keras")
     raise InputError(f"{path.name} is a zip archive, but no model file")
 
 
@@ -174,8 +219,10 @@ def _load_pt(path: Path, trust: Trust) -> Any:
             warnings.simplefilter("ignore")  # about how others pickled; what matters is said below
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises nearly anything on a file that is none of its own
-        if not _needs_unpickling(path):
+        names, alone = _called(path)
+        if all(map(_HARMLESS.fullmatch, names)):
             raise _damaged(path) from error
+        foreign.refuse_pickled(path, names, alone)
         if not trust.pickle:
             raise UnsafeFileError(
                 "This file can run program code when opened, so it was not opened.",
@@ -187,181 +234,127 @@ def _load_pt(path: Path, trust: Trust) -> Any:
         raise InputError(f"{path.name} could not be unpickled: {type(error).__name__}: {error}") from error
 
 
-def _needs_unpickling(path: Path) -> bool:
-    """Whether a file that torch refused holds a whole pickle (read, not run) that names more than a state dict does."""
+def _called(path: Path) -> tuple[list[str], bool]:
+    """Return what the pickle in a file that torch refused calls ("module name"), and whether that is no dictionary's.
+
+    The pickle is read, not run; nothing is returned of one that is not whole.
+    """
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 name = next(n for n in archive.namelist() if n.endswith("data.pkl"))
-                return _names_code(archive.read(name))
+                return _names(archive.read(name))
         with path.open("rb") as file:
-            return _names_code(file)
+            return _names(file)
     except (StopIteration, zipfile.BadZipFile, OSError, KeyError):
-        return False
+        return [], False
 
 
 # What a state dict's pickle names. A file that names nothing else and still did not load is damaged, not dangerous.
 _HARMLESS = re.compile(r"(collections OrderedDict|torch\._utils _rebuild_\w+|torch (\w+Storage|Size|\w*\d+))")
 
 
-def _names_code(source: Any) -> bool:
-    """Whether pickles in `source`, at least one of them whole, call anything that a state dict does not need."""
-    unsafe = ended = False
+def _names(source: Any) -> tuple[list[str], bool]:
+    """Return what pickles in `source`, at least one of them whole, call, as `_called` does."""
+    names: list[str] = []
+    ended = alone = False
+    inside = False  # a dictionary or list
     try:
         while True:
             strings: list[str] = []
             for opcode, argument, _ in pickletools.genops(source):
                 if opcode.name in ("GLOBAL", "INST", "STACK_GLOBAL"):
-                    name = argument if opcode.name != "STACK_GLOBAL" else " ".join(strings[-2:])
-                    unsafe = unsafe or not _HARMLESS.fullmatch(str(name))
+                    names.append(str(argument if opcode.name != "STACK_GLOBAL" else " ".join(strings[-2:])))
+                    alone = alone or (len(names) == 1 and not inside)
                 elif isinstance(argument, str):
                     strings.append(argument)
+                inside = inside or opcode.name in ("EMPTY_DICT", "EMPTY_LIST", "DICT", "LIST")
             ended = True
             if isinstance(source, bytes):
                 break
     except Exception:  # no further pickle: the rest is tensor data or the end
         pass
-    return unsafe and ended
+    return (names, alone) if ended else ([], False)
 
 
-def _unwrap(path: Path, content: Any) -> tuple[dict[str, Any], CheckpointForm]:
-    """Return the tensors of the state dict in what a .pt file held, and how they were wrapped."""
+def _unwrap(path: Path, content: Any, key: str | None) -> tuple[Found, CheckpointForm]:
+    """Return the state dict in what a .pt file held, and how it was wrapped."""
     if isinstance(content, nn.Module):
-        return dict(content.state_dict()), CheckpointForm("pt", dropped=("the pickled module",))
+        return locate(path.name, content.state_dict(), key), CheckpointForm("pt", dropped=("the pickled module",))
     if not isinstance(content, Mapping):
         kind = type(content).__name__
         article = "an" if kind[0].lower() in "aeiou" else "a"
         raise InputError(f"{path.name} holds {article} {kind}, not a state dict")
-    for name in CONTAINERS:
-        inner = content.get(name)
-        if isinstance(inner, nn.Module):
-            inner = inner.state_dict()
-        if isinstance(inner, Mapping) and any(isinstance(value, Tensor) for value in inner.values()):
-            scalars, dropped = _rest(content, without=(name,))
-            return dict(inner), CheckpointForm("pt", name, scalars=scalars, dropped=dropped)
-    tensors = {key: value for key, value in content.items() if isinstance(value, Tensor)}
-    scalars, dropped = _rest(content, without=tuple(tensors))
-    if not tensors:
-        entries = f"; its entries are {first_few(map(str, content), 5)}" if content else ""
-        raise InputError(
-            f"{path.name} holds no state dict: no tensors were found in it or under {', '.join(CONTAINERS)}{entries}"
-        )
-    return tensors, CheckpointForm("pt", scalars=scalars, dropped=dropped)
+    found = locate(path.name, content, key)
+    scalars, dropped = beside(content, found.place)
+    return found, CheckpointForm("pt", place_name(found.place) or None, scalars=scalars, dropped=dropped)
 
 
-def _rest(content: Mapping[Any, Any], without: tuple[Any, ...]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the entries beside the state dict that are written back, and the names of those that are not."""
-    others = {str(key): value for key, value in content.items() if key not in without}
-    scalars = {key: value for key, value in others.items() if not HOLDS_WEIGHTS.search(key) and is_plain(value)}
-    return scalars, tuple(key for key in others if key not in scalars)
-
-
-def _clean(path: Path, content: Mapping[str, Any], form: CheckpointForm) -> Weights:
+def _clean(path: Path, found: Found, form: CheckpointForm) -> Weights:
     """Check every value, strip prefixes and turn floating values into float32."""
+    content = found.content
     if not content:
         raise InputError(f"{path.name} holds no tensors")
+    foreign.refuse_quantised(path.name, content)
+    if not found.place:  # bare, maybe with plain values beside
+        content = {key: value for key, value in content.items() if isinstance(value, Tensor)}
     odd = [str(key) for key, value in content.items() if not isinstance(value, Tensor) or not isinstance(key, str)]
     if odd:
         raise InputError(f"{path.name} is not a state dict: {len(odd)} entries are no tensors ({first_few(odd)})")
     values = {key: value.detach() for key, value in content.items()}
     for key, value in values.items():
-        if oddity := _oddity(value):
-            raise InputError(f"{path.name} {oddity.format(key)}")
+        if words := oddity(value):
+            raise InputError(f"{path.name} {words.format(key)}")
     dtypes = {key: type_name(value) for key, value in values.items()}
     tensors = {key: value.float() if value.is_floating_point() else value for key, value in values.items()}
-    broken = [key for key, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
-    if broken:
-        raise InputError(
-            f"{path.name} holds values that are not finite in {len(broken)} of {len(tensors)} tensors "
-            f"({first_few(broken)})",
-            "Its training diverged, or the file is damaged: use an earlier checkpoint",
-        )
-    weights = Weights(tensors, dataclasses.replace(form, dtypes=dtypes))
+    weights = Weights(tensors, dataclasses.replace(form, dtypes=dtypes), found.entries)
+    if found.inside:
+        weights = weights.within(found.inside)
     while prefix := next((name for name in _PREFIXES if all(key.startswith(name) for key in weights.tensors)), None):
-        weights = weights.without(prefix)
+        weights = weights.within(prefix)
     return weights
 
 
-def type_name(value: Tensor) -> str:
-    """Return a tensor's type as files and jobs note it: "float16"."""
-    return str(value.dtype).removeprefix("torch.")
+def require_finite(file: str, tensors: Mapping[str, Tensor]) -> None:
+    """Raise InputError where weights are infinite or not a number."""
+    broken = [key for key, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
+    if broken:
+        raise InputError(
+            f"{file} holds values that are not finite in {len(broken)} of {len(tensors)} tensors "
+            f"({first_few(broken)})",
+            "Its training diverged, or the file is damaged: use an earlier checkpoint",
+        )
 
 
-def _oddity(value: Tensor) -> str:
-    """Return what keeps a tensor from being read, as it is said of its file with its key in place of {}; else ""."""
-    if value.is_quantized:
-        return "is quantised ({}); unlearning needs the weights it was made from"
-    if value.is_complex():
-        return "holds complex numbers ({}), which no architecture here has"
-    return "holds a tensor without plain values ({})" if value.layout != torch.strided or value.is_meta else ""
+def tied(module: nn.Module) -> dict[str, str]:
+    """Return the keys of a network's tensors that are another one's as well, by key, with the first of their keys."""
+    first: dict[Any, str] = {}
+    same = {}
+    for key, value in module.state_dict().items():
+        where = (value.data_ptr(), value.shape, value.stride())
+        if value.is_meta or not value.numel():
+            continue
+        if where in first:
+            same[key] = first[where]
+        first.setdefault(where, key)
+    return same
+
+
+def without_tied(wanted: Shapes, given: Shapes, same: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
+    """Return the tensors that a network wants of a file without those the file has under another key they share.
+
+    `same`: what `tied` says of the network. Programs that write safetensors leave out all but one of such keys.
+    """
+    there = {same.get(key, key) for key in given}
+    return {key: shape for key, shape in wanted.items() if key in given or same.get(key, key) not in there}
+
+
+def _part(key: str, prefix: str) -> str:
+    """Return the name of the part that a key belongs to, beside the part in front of whose keys `prefix` stands."""
+    names, ours = key.split("."), prefix.split(".")
+    shared = next(level for level, name in enumerate(names) if name != ours[level])
+    return ".".join(names[: shared + 1])
 
 
 def _damaged(path: Path) -> InputError:
     return InputError(f"{path.name} is damaged, incomplete or no model file", "Copy or download it again")
-
-
-# --- plain values beside a state dict ------------------------------------------------------------------------------
-#
-# Numbers, texts, class lists and settings are kept through strict JSON, which knows no tuple, no key that is a number,
-# no infinity and no tensor: `pack` writes these as an object with one of the keys below, `unpack` reads them again.
-
-_MOST_PARTS, _DEEPEST = 20_000, 20
-_FLOAT, _TUPLE, _ITEMS, _TENSOR = "float()", "tuple()", "dict()", "tensor()"
-_TAGS = {_FLOAT, _TUPLE, _ITEMS, _TENSOR}
-
-
-def is_plain(value: Any) -> bool:
-    """Whether a value is made of numbers, texts and containers alone: no tensor but single numbers, no other object.
-
-    A value with more than 20,000 parts is none: it is no setting, and would fill the job file.
-    """
-    pending, parts = [(value, 0)], 0
-    while pending:
-        value, depth = pending.pop()
-        parts += 1
-        if type(value) in (bool, int, float, str, type(None)):
-            continue
-        if isinstance(value, Tensor):
-            if value.ndim or _oddity(value):
-                return False
-            continue
-        if depth > _DEEPEST or type(value) not in (list, tuple, dict) or parts + len(value) > _MOST_PARTS:
-            return False
-        inside = [*value.keys(), *value.values()] if isinstance(value, dict) else value
-        pending += ((part, depth + 1) for part in inside)
-    return parts <= _MOST_PARTS
-
-
-def pack(value: Any) -> Any:
-    """Return a plain value in a form that strict JSON can hold."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return {_FLOAT: str(value)}
-    if isinstance(value, Tensor):
-        return {_TENSOR: [type_name(value), pack(value.item())]}
-    if isinstance(value, tuple):
-        return {_TUPLE: [pack(part) for part in value]}
-    if isinstance(value, list):
-        return [pack(part) for part in value]
-    if isinstance(value, Mapping):
-        if all(type(key) is str for key in value) and not _TAGS & value.keys():
-            return {key: pack(part) for key, part in value.items()}
-        return {_ITEMS: [[pack(key), pack(part)] for key, part in value.items()]}
-    return value
-
-
-def unpack(value: Any) -> Any:
-    """Return the value that `pack` was given; data it did not make stays as it is."""
-    if isinstance(value, list):
-        return [unpack(part) for part in value]
-    if not isinstance(value, Mapping):
-        return value
-    if len(value) == 1 and (tag := next(iter(value))) in _TAGS:
-        inside = value[tag]
-        if tag == _FLOAT:
-            return float(inside)
-        if tag == _TUPLE:
-            return tuple(unpack(part) for part in inside)
-        if tag == _TENSOR:
-            return torch.tensor(unpack(inside[1]), dtype=getattr(torch, inside[0]))
-        return {unpack(key): unpack(part) for key, part in inside}
-    return {key: unpack(part) for key, part in value.items()}

@@ -142,7 +142,9 @@ def with_result(row: Row, folder: RunFolder, outcome: str) -> Row:
 
 def open_batch(batch: Batch, bench: Bench) -> Bench:
     """Open a batch's model and data."""
-    bench = bench.on(**batch.machine).open(batch.model, batch.dataset, batch.options, arch=batch.arch)
+    bench = bench.on(**batch.machine).open(
+        batch.model, batch.dataset, batch.options, arch=batch.arch, key=batch.key
+    )
     bench.model.require_trainable()
     return bench
 

@@ -94,6 +94,7 @@ class Batch:
     dataset: str
     options: DataOptions
     arch: str | None
+    key: str | None  # entry of the model's file that is the network
     forgets: tuple[ForgetEntry, ...]
     methods: tuple[MethodEntry, ...]
     seeds: tuple[int, ...]
@@ -152,6 +153,7 @@ class _Reader:
             self._path, self._file(content["model"]), self._data(content["dataset"]),
             DataOptions(root, content.get("test_fraction"), classes, preprocess),
             anchored(content["arch"], self._home) if "arch" in content else None,
+            content.get("key"),
             tuple(forgets), tuple(methods), seeds,
             {name: content[name] for name in _MACHINE if name in content},
             {name: content[name] for name in _RUN if name in content},
@@ -251,7 +253,7 @@ _TEXT, _FILE = (str, "a text"), (str, "a file")
 _MACHINE, _RUN = ("device", "precision", "threads"), ("monitoring_budget",)
 _TOP: dict[str, Rule] = {
     "model": _TEXT, "dataset": _TEXT, "device": _TEXT, "precision": _TEXT, "threads": (int, "a whole number"),
-    "monitoring_budget": ((int, float), "a number"), "arch": _TEXT, "data_root": _TEXT, "classes": _FILE,
+    "monitoring_budget": ((int, float), "a number"), "arch": _TEXT, "key": _TEXT, "data_root": _TEXT, "classes": _FILE,
     "preprocess": _FILE, "test_fraction": (float, "a share"), "seeds": _ANY, "methods": _ANY, "method": _ANY,
     "forget": _ANY,
 }  # fmt: skip

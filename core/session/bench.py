@@ -23,7 +23,7 @@ from core.engine.outputs import FullOutputs, kept_outputs, outputs_file
 from core.errors import InputError, MismatchError
 from core.events import Tell, untold
 from core.files import data_home, dumps_pretty, file_sha256, write_atomic
-from core.job import DataPart, Job, ModelPart
+from core.job import DataPart, Job, ModelPart, OriginPart, weights_id
 from core.methods import get_method
 from core.models.architectures import ModelSpec, build_model, network_key
 from core.models.card import usual_preprocessing
@@ -134,10 +134,11 @@ class Bench:
         return dataclasses.replace(self, trust=trust)
 
     def open(
-        self, model: Path | str, data: str, options: DataOptions = DataOptions(), *, arch: str | None = None
+        self, model: Path | str, data: str, options: DataOptions = DataOptions(), *, arch: str | None = None,
+        key: str | None = None,
     ) -> Bench:
         """Open a model file and a data set. Raises the AppErrors of both, and MismatchError where they do not fit."""
-        file = read_model(model, self.trust)
+        file = read_model(model, self.trust, key)
         stated = file.preprocessing
         usual = None
         if stated is None and _may_be_photos(data):
@@ -147,14 +148,15 @@ class Bench:
             self, opened_model=_fitting(file, arch, dataset), opened_data=dataset, options=options, arch=arch
         )
 
-    def with_model(self, path: Path | str, *, arch: str | None = None) -> Bench:
+    def with_model(self, path: Path | str, *, arch: str | None = None, key: str | None = None) -> Bench:
         """Open another model; the data is read again where images are prepared for this one in another way.
 
-        That is as its card says, else for photographs as its architecture was published with. Raises the AppErrors of
+        That is as its card says, else for photographs as its architecture was published with. `key` is the entry of the
+        file that is the network, where it holds several. Raises the AppErrors of
         opening a model, and MismatchError where it does not fit the data.
         """
         self.tell(f"Opening {Path(path).name}", 0, 0)
-        file, dataset = read_model(path, self.trust), self.opened_data
+        file, dataset = read_model(path, self.trust, key), self.opened_data
         if dataset is None:
             return dataclasses.replace(self, opened_model=file.opened(arch=arch), arch=arch)
         stated = file.preprocessing
@@ -206,7 +208,9 @@ class Bench:
         elif bench._other_data_than(job) or not bench._holds_model_of(job):
             if not job.model.path:
                 raise InputError("The job names no model file")
-            bench = bench.open(job.model.path, job.data.spec, options, arch=job.model.builder)
+            bench = bench.open(
+                job.model.path, job.data.spec, options, arch=job.model.builder, key=job.model.key or None
+            )
             if not bench._holds_model_of(job):
                 raise MismatchError(f"{job.model.path} is not the model this job was made for", "Its content changed")
         if what := bench._other_data_than(job):
@@ -218,16 +222,16 @@ class Bench:
 
     # -- working on it ---------------------------------------------------------------------------------------------
 
-    def open_beside(self, path: Path | str, *, arch: str | None = None) -> OpenedModel:
+    def open_beside(self, path: Path | str, *, arch: str | None = None, key: str | None = None) -> OpenedModel:
         """Open another model file for the data on the bench. Raises the AppErrors of opening, and MismatchError."""
-        return _fitting(read_model(path, self.trust), arch, self.dataset)
+        return _fitting(read_model(path, self.trust, key), arch, self.dataset)
 
     def first_model(self, job: Job) -> OpenedModel:
         """Return the original of a job: the model on the bench, or in a chain of requests that before the first."""
-        path, sha256 = original_of(job)
-        if self.opened_model is not None and self.opened_model.sha256 == sha256:
+        origin = original_of(job)
+        if self.opened_model is not None and self.opened_model.weights_id == origin.weights_id:
             return self.opened_model
-        return self.open_beside(path, arch=job.model.builder)
+        return self.open_beside(origin.path, arch=job.model.builder, key=origin.key or None)
 
     def network(self, model: OpenedModel, *, layers: int = 1) -> TappedModel:
         """Build the network of an opened model with its weights, on the device; `layers` are tapped for features."""
@@ -295,7 +299,7 @@ class Bench:
         `what` names the work for `tell`; `images` are those on the device already, where there are such.
         """
         dataset = self.dataset
-        path = outputs_file(model.sha256, network_key(model.spec), dataset)
+        path = outputs_file(model.weights_id, network_key(model.spec), dataset)
         if path in self._outputs:
             return self._outputs[path]
         outputs = kept_outputs(
@@ -325,8 +329,9 @@ class Bench:
         return TappedModel(module, spec.num_classes, layers, input_shape=(spec.in_channels, *spec.input_size))
 
     def _holds_model_of(self, job: Job) -> bool:
-        """Whether the open model is the one a job starts from, by the hash of its file."""
-        return self.opened_model is not None and self.opened_model.sha256 == job.model.sha256
+        """Whether the open model is the one a job starts from, by the hash of its file and its place in it."""
+        wanted = weights_id(job.model.sha256, job.model.key)
+        return self.opened_model is not None and self.opened_model.weights_id == wanted
 
     def _other_data_than(self, job: Job) -> str:
         """Say in what the open data differs from a job's; empty where it is the same, prepared in the same way."""
@@ -338,16 +343,16 @@ class Bench:
         return ""
 
 
-def original_of(job: Job) -> tuple[Path, str]:
-    """Return file and SHA-256 of the original that a job's result is compared with: the model before the first request.
+def original_of(job: Job) -> OriginPart:
+    """Return the original that a job's result is compared with: the model before the first request.
 
     Where that file is gone or changed, it is the model the run started from.
     """
     if job.origin is not None:
         path = Path(job.origin.path)
         if path.is_file() and file_sha256(path) == job.origin.sha256:
-            return path, job.origin.sha256
-    return Path(job.model.path), job.model.sha256
+            return job.origin
+    return OriginPart(path=job.model.path, sha256=job.model.sha256, key=job.model.key)
 
 
 def write_class_order(names: tuple[str, ...]) -> Path:

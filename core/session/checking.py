@@ -58,11 +58,11 @@ def evaluate(bench: Bench, selection: Selection, references: Mapping[str, Path] 
         selection.check()
     set_threads(bench.threads)
     images, splits = bench.laid_out(selection)
-    model = Candidate("unlearned", bench.model.sha256, bench.outputs(bench.model, images=images))
+    model = Candidate("unlearned", bench.model.weights_id, bench.outputs(bench.model, images=images))
     others: dict[str, Candidate] = {}
     for name, path in (references or {}).items():
         other = bench.open_beside(path)
-        others[name] = Candidate(name, other.sha256, bench.outputs(other, f"Measuring {name}", images))
+        others[name] = Candidate(name, other.weights_id, bench.outputs(other, f"Measuring {name}", images))
     original = others.get("original")
     retrained = [candidate for candidate in others.values() if candidate is not original]
     measured = Measuring(original, model, retrained, splits).run()
@@ -128,7 +128,7 @@ def check(
         def candidate(name: str, model: OpenedModel, what: str) -> Candidate:
             """Return a model to be measured with its outputs, which are taken now or found."""
             outputs = bench.outputs(model, f"Measuring {what}", images)
-            return Candidate(name, model.sha256, outputs, partial(bench.network, model))
+            return Candidate(name, model.weights_id, outputs, partial(bench.network, model))
 
         own = partial(bench.open_beside, arch=job.model.builder)
         original = candidate("original", bench.first_model(job), "the original model")

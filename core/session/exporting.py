@@ -86,6 +86,7 @@ def export(
     with_forget_list: bool = False,
     overwrite: bool = False,
     arch: str | None = None,
+    key: str | None = None,
 ) -> ExportResult:
     """Write the model of a run folder or a weights file as `out`, and files that go with it beside it.
 
@@ -102,7 +103,7 @@ def export(
     if format not in EXPORT_FORMATS:
         hint = did_you_mean(format, EXPORT_FORMATS, count=1) or f"Use {', '.join(EXPORT_FORMATS)}"
         raise UsageError(f"There is no format {format!r}", hint)
-    origin = open_source(source, bench, arch)
+    origin = open_source(source, bench, arch, key)
     written, form = _written_as(origin, format)
     _check_name(format, written, out)
     card = out.with_suffix(".json") if with_card else None
@@ -338,11 +339,11 @@ class Source:
         return (self.model.path, *(Path(part.path) for part in parts if part is not None and part.path))
 
 
-def open_source(source: Path | str, bench: Bench, arch: str | None = None) -> Source:
+def open_source(source: Path | str, bench: Bench, arch: str | None = None, key: str | None = None) -> Source:
     """Open what is to be exported: a run folder with a result, or a weights file, as the bench trusts it."""
     folder = RunFolder(source)
     if not folder.exists:
-        model = read_model(source, bench.trust).opened(arch=arch)
+        model = read_model(source, bench.trust, key).opened(arch=arch)
         return Source(model, model.build(), model.form)
     job = folder.job()
     if not folder.is_done:

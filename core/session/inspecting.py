@@ -90,7 +90,8 @@ def describe(path: Path) -> Description | None:
 
 
 def inspect(
-    text: str, bench: Bench | None = None, options: DataOptions | None = None, *, arch: str | None = None
+    text: str, bench: Bench | None = None, options: DataOptions | None = None, *, arch: str | None = None,
+    key: str | None = None,
 ) -> Description:
     """Describe a path, or a data set known by name; files are opened as an empty bench trusts them.
 
@@ -111,7 +112,7 @@ def inspect(
         raise _missing(path, text)
     kind = kind_of(path)
     if kind == "model":
-        return _model(bench.with_model(path, arch=arch).model)
+        return _model(bench.with_model(path, arch=arch, key=key).model)
     # The quick look stops at the first sub-folder.
     if recognise_dataset(path) is not None if path.is_dir() else kind == "dataset":
         return _dataset(str(path), bench, options)
@@ -168,7 +169,7 @@ def _description(
 
 
 def _model(model: OpenedModel) -> Description:
-    from core.models.weights import pack
+    from core.models.plain import pack
 
     form, spec, card = model.form, model.spec, model.card or {}
     dtypes = sorted(set(form.dtypes.values()))

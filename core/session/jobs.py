@@ -219,7 +219,7 @@ def decides(job: Job) -> dict[str, Any]:
     Device, precision and number of threads are left out: they change the last digits only.
     """
     return {
-        "model": job.model.sha256,
+        "model": (job.model.sha256, job.model.key),
         "architecture": network_key(job.model),
         "data": job.data.fingerprint,
         "preparation of the images": numbers_of(job.model.preprocessing),
@@ -329,7 +329,7 @@ def chain_of(model: Path, dataset: Dataset) -> Chain | None:
     if job.origin is not None:
         origin = job.origin
     elif job.kind == "unlearn":
-        origin = OriginPart(path=job.model.path, sha256=job.model.sha256)
+        origin = OriginPart(path=job.model.path, sha256=job.model.sha256, key=job.model.key)
     else:  # a model trained without images has no original: it is the first there is
         file = folder.file(MODEL) if model.is_dir() else model
         origin = OriginPart(path=str(file.resolve()), sha256=file_sha256(file))

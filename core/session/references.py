@@ -27,7 +27,7 @@ FIRST_ATTACKER = 101
 
 def recipe_of(job: Job) -> tuple[dict[str, Any], str]:
     """Return the recipe a retrained reference should use for a job's model, and where it comes from."""
-    original = original_of(job)[0] if job.model.path else None
+    original = Path(original_of(job).path) if job.model.path else None
     card = read_card(original) if original is not None and original.exists() else None
     return recipe_for(card, job.forget.total - job.forget.count)
 
@@ -85,7 +85,7 @@ def seconds_to_retrain(job: Job) -> float | None:
     seconds = mean_cost(trained_references(job).values(), "seconds")
     if seconds is not None:
         return seconds
-    path = original_of(job)[0]
+    path = Path(original_of(job).path)
     if not job.model.path or not path.exists():
         return None
     with contextlib.suppress(Exception):  # a damaged card is no card

@@ -6,6 +6,7 @@ import datetime
 import platform
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -87,8 +88,8 @@ class Result:
         parameters = {p.name: job.parameters[p.name] for p in method.parameters if p.name in job.parameters}
         values = resolve(method.parameters, parameters, owner=method.id)
         retraining = retraining or {}
-        origin, sha256 = original_of(job)
-        similar = similar_images(dataset, splits.forget.numpy(), original, sha256, tell)
+        origin = original_of(job)
+        similar = similar_images(dataset, splits.forget.numpy(), original, origin.weights_id, tell)
         said = (*doubts_about(original, dataset), *caveats(models, splits, method, values, facts_of(splits)))
         return {
             **_made(),
@@ -111,8 +112,8 @@ class Result:
             },
             "dataset": {"spec": job.data.spec, **_described(dataset), "classes": list(dataset.classes)},
             "model": {
-                "path": origin.name,
-                "sha256": sha256,
+                "path": Path(origin.path).name,
+                "sha256": origin.sha256,
                 "architecture": job.model.architecture,
             },
             "suite": measured.suite,
@@ -148,8 +149,8 @@ class Result:
         before each measure of each model and may raise to interrupt.
         """
         measured = Measuring(
-            Candidate("original", original_of(self.job)[1], original), Candidate("unlearned", "", unlearned), (),
-            self.splits, tell=tell,
+            Candidate("original", original_of(self.job).weights_id, original),
+            Candidate("unlearned", "", unlearned), (), self.splits, tell=tell,
         ).run()  # fmt: skip
         report = self.report(original, measured, tell=tell)
         if start is not original:  # "unchanged" is to mean since the start: earlier requests changed the original
@@ -189,8 +190,8 @@ class Result:
         if job.kind == "train":
             card["recipe"] = job.parameters
         else:
-            original, sha256 = original_of(job)
-            card["original"] = {"sha256": sha256, "name": original.name}
+            original = original_of(job)
+            card["original"] = {"sha256": original.sha256, "name": Path(original.path).name}
             card["chain"] = [asdict(request) for request in job.requests]
         write_json(folder.file(CARD), card)
 

@@ -33,7 +33,7 @@ TEXT = (
     'ice":"auto","precision":"auto","threads":0,"monitoring_budget":0.1,"checkpoint_seconds":20.0,"tuning":{"aske'
     'd":3,"tried":2,"best":1,"score":null,"judged_by":"probe","images":100,"searched":["lr"],"sha256":""},"chain"'
     ':["ff"],"requests":[{"method":"muda","mode":"class","class_names":[],"count":0,"run":"","job_sha256":""}],"o'
-    'rigin":{"path":"/m.pt","sha256":"00"},"app_version":"","libraries":{}}'
+    'rigin":{"path":"/m.pt","sha256":"00","key":""},"app_version":"","libraries":{}}'
 )
 
 

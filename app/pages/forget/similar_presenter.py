@@ -110,4 +110,4 @@ def look(dataset: Any, mask: np.ndarray, bench: Any, progress: Any, cancelled: A
         progress(what, done, total)
 
     outputs = bench.on("cpu").telling(tell).outputs(bench.model) if bench is not None else None
-    return similar_images(dataset, mask, outputs, bench.model.sha256 if bench is not None else "", tell)
+    return similar_images(dataset, mask, outputs, bench.model.weights_id if bench is not None else "", tell)

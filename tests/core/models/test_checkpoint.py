@@ -94,8 +94,8 @@ def test_what_stands_beside_the_weights_is_kept_or_named(tmp_path, weights):
     }  # fmt: skip
     torch.save(content, tmp_path / "net.pt")
     form = open_model(tmp_path / "net.pt", trust_pickle=True).form
-    assert form.scalars == {"epoch": 3, "best": 0.5, "arch": "x", "done": True}
-    assert form.dropped == ("optimizer", "ema_state_dict", "model_ema", "args")
+    assert form.scalars == {"epoch": 3, "best": 0.5, "arch": "x", "done": True, "args": argparse.Namespace(lr=0.1)}
+    assert form.dropped == ("optimizer", "ema_state_dict", "model_ema")
 
 
 def test_what_is_plain_comes_back_as_it_was(tmp_path, weights):
@@ -233,7 +233,7 @@ def test_harmless_objects_beside_the_weights_need_trust_too(tmp_path, weights):
     torch.save({"state_dict": weights, "args": argparse.Namespace(lr=1)}, tmp_path / "net.pt")
     with pytest.raises(UnsafeFileError):
         open_model(tmp_path / "net.pt")
-    assert open_model(tmp_path / "net.pt", trust_pickle=True).form.dropped == ("args",)
+    assert open_model(tmp_path / "net.pt", trust_pickle=True).form.dropped == ()
 
 
 def test_torchscript_needs_trust_and_is_for_evaluation_only(tmp_path, make_model):

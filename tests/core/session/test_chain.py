@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -78,7 +79,8 @@ def test_the_forget_set_is_that_of_all_requests(first, second, small) -> None:
 
 def test_a_result_is_held_against_the_model_before_the_first_request(first, second) -> None:
     opened, folder = first
-    path, sha256 = original_of(second.job())
+    origin = original_of(second.job())
+    path, sha256 = Path(origin.path), origin.sha256
     assert (path, sha256) == (opened.model.path.resolve(), opened.model.sha256)
     assert second.job().model.sha256 != sha256
     once, twice = folder.report(), second.report()
@@ -144,7 +146,7 @@ def test_a_reference_takes_what_it_was_not_trained_on_along(small, tmp_path) -> 
     )  # fmt: skip
     job = make_unlearn_job(Bench(None, small).with_model(folder.path).on(*HERE), chosen(small, 5), "finetune", **FAST)
     assert job.forget.class_names == ("3", "5")
-    assert original_of(job)[0] == folder.file(MODEL).resolve()
+    assert Path(original_of(job).path) == folder.file(MODEL).resolve()
 
 
 def test_an_earlier_list_that_is_gone_or_changed_is_refused(first, small, tmp_path) -> None:

@@ -1,0 +1,109 @@
+"""Plain values beside a state dict: which values are plain, and how strict JSON holds them.
+
+Numbers, texts, class lists and settings are kept through strict JSON, which knows no tuple, no key that is a number, no
+infinity, no tensor and no namespace: `pack` writes these as an object with one of the tags below, `unpack` reads them
+again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_MOST_PARTS, _DEEPEST = 20_000, 20
+_FLOAT, _TUPLE, _ITEMS, _TENSOR, _NAMESPACE = "float()", "tuple()", "dict()", "tensor()", "namespace()"
+_TAGS = {_FLOAT, _TUPLE, _ITEMS, _TENSOR, _NAMESPACE}
+OBJECTS: list[Any] = [argparse.Namespace]
+"""Types of objects among plain values; a file that holds one cannot be read without naming it to torch."""
+
+
+def type_name(value: Tensor) -> str:
+    """Return a tensor's type as files and jobs note it: "float16"."""
+    return str(value.dtype).removeprefix("torch.")
+
+
+def oddity(value: Tensor) -> str:
+    """Return what keeps a tensor from being read, as it is said of its file with its key in place of {}; else ""."""
+    if value.is_quantized:
+        return "is quantised ({})"
+    if value.is_complex():
+        return "holds complex numbers ({}), which no architecture here has"
+    return "holds a tensor without plain values ({})" if value.layout != torch.strided or value.is_meta else ""
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is made of numbers, texts and containers alone: no tensor but single numbers, no other object.
+
+    An argparse.Namespace is a container. A value with more than 20,000 parts is not plain: it is no setting, and would
+    fill the job file.
+    """
+    pending, parts = [(value, 0)], 0
+    while pending:
+        value, depth = pending.pop()
+        parts += 1
+        if type(value) in (bool, int, float, str, type(None)):
+            continue
+        if isinstance(value, Tensor):
+            if value.ndim or oddity(value):
+                return False
+            continue
+        if type(value) is argparse.Namespace:
+            value = vars(value)
+        if depth > _DEEPEST or type(value) not in (list, tuple, dict) or parts + len(value) > _MOST_PARTS:
+            return False
+        inside = [*value.keys(), *value.values()] if isinstance(value, dict) else value
+        pending += ((part, depth + 1) for part in inside)
+    return parts <= _MOST_PARTS
+
+
+def packed_few(tensors: Mapping[str, Tensor]) -> dict[str, Any] | None:
+    """Return tensors in a form that strict JSON can hold; None where they have more values than a job file takes."""
+    if sum(value.numel() for value in tensors.values()) > _MOST_PARTS:
+        return None
+    return {key: pack(value) for key, value in tensors.items()}
+
+
+def pack(value: Any) -> Any:
+    """Return a plain value, or a small tensor, in a form that strict JSON can hold."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {_FLOAT: str(value)}
+    if isinstance(value, Tensor):
+        shape = [list(value.shape)] if value.ndim else []
+        return {_TENSOR: [type_name(value), pack(value.flatten().tolist() if shape else value.item()), *shape]}
+    if isinstance(value, tuple):
+        return {_TUPLE: [pack(part) for part in value]}
+    if isinstance(value, list):
+        return [pack(part) for part in value]
+    if isinstance(value, argparse.Namespace):
+        return {_NAMESPACE: pack(vars(value))}
+    if isinstance(value, Mapping):
+        if all(type(key) is str for key in value) and not _TAGS & value.keys():
+            return {key: pack(part) for key, part in value.items()}
+        return {_ITEMS: [[pack(key), pack(part)] for key, part in value.items()]}
+    return value
+
+
+def unpack(value: Any) -> Any:
+    """Return the value that `pack` was given; data it did not make stays as it is."""
+    if isinstance(value, list):
+        return [unpack(part) for part in value]
+    if not isinstance(value, Mapping):
+        return value
+    if len(value) == 1 and (tag := next(iter(value))) in _TAGS:
+        inside = value[tag]
+        if tag == _FLOAT:
+            return float(inside)
+        if tag == _TUPLE:
+            return tuple(unpack(part) for part in inside)
+        if tag == _NAMESPACE:
+            return argparse.Namespace(**unpack(inside))
+        if tag == _TENSOR:
+            name, values, *shape = inside
+            return torch.tensor(unpack(values), dtype=getattr(torch, name)).reshape(*shape or ((),))
+        return {unpack(key): unpack(part) for key, part in inside}
+    return {key: unpack(part) for key, part in value.items()}
