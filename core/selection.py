@@ -149,6 +149,14 @@ class Selection:
             return ""
         return hashlib.sha256(self.weights[self.mask].astype("<f8").tobytes()).hexdigest()
 
+    def require_images(self, classes: Iterable[int]) -> None:
+        """Raise ForgetSetError where one of `classes` has no training image, so that nothing could be forgotten."""
+        for index in classes:
+            if not self.class_totals[index]:
+                raise ForgetSetError(
+                    f"The class {self.class_names[index]!r} has no training image to forget", "Choose another class"
+                )
+
     def check(self) -> None:
         """Raise ForgetSetError where nothing is chosen, or everything, or nothing of any weight."""
         if not self.count:

@@ -246,6 +246,7 @@ def run_evaluate(given: argparse.Namespace, screen: Screen) -> int:
     from core.session.checking import evaluate
 
     bench = options.open_both(given, Loading(screen))
+    options.tell_notices(bench, screen)
     selection = options.forget_selection(given, bench.dataset, screen)
     measures = evaluate(bench, selection, references)
     screen.end_line()

@@ -273,6 +273,12 @@ def open_both(
     )  # fmt: skip
 
 
+def tell_notices(bench: Bench, screen: Screen) -> None:
+    """Say what people should know of how the data was read."""
+    for notice in bench.dataset.notices:
+        screen.notice(notice)
+
+
 def check_forget_options(options: argparse.Namespace, *, required: bool) -> None:
     """Raise UsageError for a combination that cannot be meant, before anything is opened."""
     chosen = bool(options.forget_class or options.forget_samples)

@@ -77,6 +77,7 @@ def run_train(given: argparse.Namespace, screen: Screen) -> int:
     with stop_on_interrupt(screen) as control:
         bench = options.bench_option(given, Loading(screen), lambda: control.ending).with_data(given.dataset, data)
         dataset = bench.dataset
+        options.tell_notices(bench, screen)
         if user_code:  # code that fails is told before a folder is made
             size = dataset.preprocessing.size
             build_model(ModelSpec(arch, dataset.num_classes, dataset.channels, size, arch), trust_code=given.trust_code)
@@ -130,6 +131,7 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
     with stop_on_interrupt(screen) as control:
         bench = options.open_both(given, Loading(screen), lambda: control.ending)
         bench.model.require_trainable()
+        options.tell_notices(bench, screen)
         selection = _with_earlier(bench, options.forget_selection(given, bench.dataset, screen), screen)
         job = make_unlearn_job(
             bench, selection, method.id, preset=given.preset, settings=settings, **options.run_options(given)

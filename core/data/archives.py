@@ -25,10 +25,11 @@ from typing import Any, BinaryIO
 import msgspec
 import numpy as np
 
-from core.data.dataset import Unreadable
+from core.data.classes import check_labels, read_class_names
+from core.data.dataset import Found, Unreadable
 from core.data.images import FOREIGN, FOREIGN_SUFFIXES, SUFFIXES, CannotReadError, suffix_of
 from core.data.index import NO_STAMP, SETTLED, SHARDS, ImageFiles, Stamp, checked_size, recall, remember
-from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts, check_labels, read_class_names
+from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
 from core.errors import InputError
 from core.events import Tell
 from core.files import ending, read_json
@@ -160,14 +161,14 @@ def list_shards(shards: Parts, report: Tell) -> Listing:
     labels = rows[:, 2]
     file = next((root / name for name in CLASS_FILES if (root / name).is_file()), None)
     stated = None if file is None else (read_class_names(file), file.name)
-    hint = f"Name all classes in a file {CLASS_FILES[0]} beside the shards"
     return Listing(
         title=title,
-        classes=check_labels(title, [labels[:border], labels[border:]], stated, hint),
+        classes=check_labels(title, [labels[:border], labels[border:]], stated),
         files=TarFiles(root, names, shard_of, rows[:, :2]),
         labels=labels,
         border=border,
         left_out=tuple(left_out),
+        found=Found(numbered=stated is None),
     )
 
 
@@ -343,6 +344,7 @@ def list_saved(folders: Parts, report: Tell) -> Listing:
         labels=np.array(labels, dtype=np.int64),
         border=sum(part is parts[0] for part, _ in places),
         left_out=tuple(left_out),
+        found=Found(numbered=parts[0].classes is None),
     )
 
 
@@ -393,4 +395,4 @@ def _classes(title: str, parts: list[_Part]) -> tuple[str, ...]:
     if stated is not None:
         return stated
     numbers = np.array([v for v in parts[0].labels if isinstance(v, int) and v >= 0], dtype=np.int64)
-    return check_labels(title, [numbers], None, "Give the label column the type ClassLabel, with all names")
+    return check_labels(title, [numbers], None)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from core.data.dataset import ImageSet, Loaded
-from core.data.reading import Parts, check_labels
+from core.data.classes import check_labels
+from core.data.dataset import Found, ImageSet, Loaded
+from core.data.reading import Parts
 from core.errors import InputError
 
 IDX_FILES = (
@@ -54,7 +55,6 @@ def load_npz(path: Path) -> Loaded:
         path.name,
         {name: arrays[name] for name in _NPZ_PARTS if name in arrays},
         _stated_classes(path.name, arrays["classes"]) if "classes" in arrays else None,
-        "Renumber the labels, or name all classes in an array called classes",
     )
 
 
@@ -96,7 +96,6 @@ def load_idx(files: Parts, title: str, classes: tuple[str, ...] | None = None) -
         str(files.path),
         {path.name: read_idx(path) for path in (*files.train, *files.test)},
         None if classes is None else (classes, title),
-        "Number the classes from 0 without a gap",
     )
 
 
@@ -176,11 +175,10 @@ def assemble(
     where: str,
     arrays: Mapping[str, np.ndarray],
     stated: tuple[tuple[str, ...], str] | None = None,
-    hint: str = "",
 ) -> Loaded:
     """Make data of training images and labels, and of test images and labels where there are any, in this order.
 
-    arrays: by the name that messages use behind `where`. stated, hint: see `check_labels`. Raises InputError for arrays
+    arrays: by the name that messages use behind `where`. stated: see `check_labels`. Raises InputError for arrays
     of another shape or type, or that do not belong together.
     """
     parts: list[ImageSet] = []
@@ -193,8 +191,8 @@ def assemble(
     sizes = ["×".join(map(str, part.images.shape[1:])) for part in parts]
     if len(set(sizes)) > 1:
         raise InputError(f"{where}: {columns[0][0]} holds images of {sizes[0]}, {columns[2][0]} of {sizes[1]}")
-    classes = check_labels(where, [part.labels.numpy() for part in parts], stated, hint)
-    return Loaded(title, classes, parts[0], parts[1] if len(parts) > 1 else None)
+    classes = check_labels(where, [part.labels.numpy() for part in parts], stated)
+    return Loaded(title, classes, parts[0], parts[1] if len(parts) > 1 else None, found=Found(numbered=stated is None))
 
 
 def _as_images(where: str, x: np.ndarray) -> np.ndarray:

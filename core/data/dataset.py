@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from core.data.preprocessing import Preprocessing
 from core.data.steps import Size
+from core.errors import first_few
 
 if TYPE_CHECKING:
     from core.data.originals import Stored
@@ -29,6 +30,7 @@ class Unreadable:
 
     path: str
     reason: str
+    files: int = 1  # it stands for; a folder, or a link to one, counts as none
 
     @property
     def text(self) -> str:
@@ -104,9 +106,27 @@ class ImageSet:
         return tuple(Unreadable(path, self.faults[path]) for path in self.paths if path in self.faults)
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a reader found beside images and labels.
+
+    numbered: labels only number the classes, so that a number without images may be an output without any; empty: class
+    folders without an image; passed: number of files that are no images of this data, by why they are passed over;
+    notices: what people should know of how the data was read, in sentences.
+    """
+
+    numbered: bool = False
+    empty: tuple[str, ...] = ()
+    passed: Mapping[str, int] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """What a reader hands over, before class order, test part and preprocessing are settled; test: None without one."""
+    """What a reader hands over, before class order, test part and preprocessing are settled; test: None without one.
+
+    What the other fields are is said of those of `Dataset`.
+    """
 
     title: str
     classes: tuple[str, ...]
@@ -114,6 +134,7 @@ class Loaded:
     test: ImageSet | None = None
     unreadable: tuple[Unreadable, ...] = ()
     root: Path | None = None  # of image files
+    found: Found = field(default_factory=Found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +156,8 @@ class Dataset:
     test_origin: str = OWN
     unreadable: tuple[Unreadable, ...] = ()
     root: Path | None = None
+    found: Found = field(default_factory=Found)
+    as_read: Dataset | None = field(default=None, repr=False)  # with its own classes, where a model's list took over
 
     @property
     def listed(self) -> tuple[Unreadable, ...]:
@@ -142,6 +165,33 @@ class Dataset:
         return self.unreadable + tuple(
             Unreadable(file.path, f"{file.reason}; it counts as black") for file in self.undecoded
         )
+
+    @property
+    def files(self) -> dict[str, int]:
+        """Number of files there are, by what became of them: "used", else why not; empty where images are no files."""
+        if self.train.paths is None:
+            return {}
+        left_out = Counter[str]()
+        for file in self.unreadable:
+            left_out[file.reason] += file.files
+        counts = {"used": len(self.train) + len(self.test), **left_out, **self.found.passed}
+        return {what: number for what, number in counts.items() if number}
+
+    @property
+    def imageless(self) -> tuple[str, ...]:
+        """Classes without a training image: outputs that the network has all the same."""
+        counts = torch.bincount(self.train.labels, minlength=self.num_classes).tolist()
+        return tuple(name for name, number in zip(self.classes, counts, strict=True) if not number)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What people should know of how the data was read, in sentences."""
+        names = self.imageless
+        if not names:
+            return self.found.notices
+        listed = first_few(map(repr, names), 12)
+        what = "class has" if len(names) == 1 else "classes have"
+        return *self.found.notices, f"{len(names)} {what} no training image, only an output: {listed}."
 
     @property
     def undecoded(self) -> tuple[Unreadable, ...]:

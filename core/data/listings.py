@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.data.dataset import Unreadable
+from core.data.dataset import Found, Unreadable
 from core.data.images import FOREIGN, FOREIGN_SUFFIXES, SUFFIXES, suffix_of
 from core.data.index import FolderFiles
 from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
@@ -28,6 +29,11 @@ _IGNORED = ("__macosx", "__pycache__", "lost+found", "$recycle.bin")
 _UPWARD = "a link to a folder that holds it, not followed"
 _TWICE = "a link to a folder of its class, which is read once"
 _DEAD = "a link that leads nowhere"
+_NOT_TEXT = "in a folder whose name is not valid Unicode"
+_HIDDEN = "hidden, or in a hidden folder"
+_OUTSIDE = "in no class folder"
+_NO_IMAGE = "no image ({})"
+_NOT_TAKEN = "in {}/, which is not used beside {}/"
 FOLDERS_HINT = "Make a sub-folder for each class, directly in it or in train/ and test/"
 
 _Identity = tuple[int, int]  # of a folder: device and inode
@@ -42,12 +48,21 @@ _PROBE = 64 * 1024
 
 
 def find_class_folders(root: Path) -> Parts | None:
-    """Return the folders that hold class folders: train/ and test/, or `root` itself; None where none holds images."""
+    """Return the folders that hold class folders: train/ and test/, or `root` itself; None where none holds images.
+
+    Raises InputError where train/ holds images without class folders beside a training/ that has some.
+    """
     folders = {folder.name.lower(): folder for folder in _subfolders(root)}
     train, test = (  # without sub-folders it is a class called "train"
         [folders[name] for name in names if name in folders and _subfolders(folders[name])][:1]
         for names in (TRAIN_NAMES, TEST_NAMES)
     )
+    for name in TRAIN_NAMES:
+        if train and name in folders and not _subfolders(folders[name]) and _holds_image(folders[name], depth=0):
+            raise InputError(
+                f"{folders[name]} holds images without class folders, while {train[0].name}/ has class folders",
+                "Sort its images into class folders too, or move it away",
+            )
     parts = Parts(root, tuple(train), tuple(test)) if train else Parts(root, (root,))
     return parts if any(map(_holds_image, _subfolders(parts.train[0]))) else None
 
@@ -62,6 +77,7 @@ def list_folders(parts: Parts, report: Tell) -> Listing:
     report("Looking for images", 0, 0)
     scan = _Scan(root, report)
     train = scan.classes(parts.train[0])
+    empty = tuple(sorted(scan.empty))
     test = scan.classes(parts.test[0]) if parts.test else {}
     names = tuple(sorted(train))
     if len(names) < 2:
@@ -73,6 +89,7 @@ def list_folders(parts: Parts, report: Tell) -> Listing:
             "Training and test folders must have the same names",
         )
     files = [part.get(name, []) for part in (train, test) for name in names]
+    scan.look_around(parts)
     return Listing(
         title=root.name,
         classes=names,
@@ -80,6 +97,7 @@ def list_folders(parts: Parts, report: Tell) -> Listing:
         labels=np.repeat(np.tile(np.arange(len(names)), 2), [len(paths) for paths in files]),
         border=sum(map(len, train.values())),
         left_out=tuple(scan.left_out),
+        found=Found(empty=empty, passed=dict(scan.passed)),
     )
 
 
@@ -89,12 +107,12 @@ class _Scan:
     def __init__(self, root: Path, report: Tell) -> None:
         self._root, self._report = root, report
         self.left_out: list[Unreadable] = []
+        self.empty: list[str] = []  # class folders without an image
+        self.passed = Counter[str]()  # number of files by why they are passed over, for those not named one by one
 
     def classes(self, part: Path) -> dict[str, list[str]]:
         """Return the image files of each class folder of `part`."""
         files: dict[str, list[str]] = {}
-        names = [entry.name for entry in _entries(part) if not _is_image(entry.name)]
-        self._leave_out(part, (name for name in names if _is_dead_link(part / name)), _DEAD)
         # A link to a folder above the class folders would put all images into one class.
         above = {_identity(path) for path in (self._root, *self._root.resolve().parents, part)}
         for folder in _subfolders(part):
@@ -104,7 +122,8 @@ class _Scan:
             elif images := self._images_below(folder, above):
                 files[folder.name] = images
             else:
-                self._leave_out(part, [folder.name], "a folder without images, so no class")
+                self.empty.append(folder.name)
+                self._leave_out(part, [folder.name], "a folder without images")
         return files
 
     def _images_below(self, folder: Path, above: set[_Identity | None]) -> list[str]:
@@ -117,6 +136,7 @@ class _Scan:
             for name in sorted(folders):
                 identity = _identity(here / name)
                 if _is_hidden(name) or identity is None:
+                    self._count(here / name, _HIDDEN)
                     continue
                 if identity in above or identity in entered:
                     self._leave_out(here, [name], _UPWARD if identity in above else _TWICE)
@@ -128,25 +148,72 @@ class _Scan:
             # Hidden by their first letter only: no other name that is passed over ends like an image.
             candidates = sorted(name for name in names if _is_image(name) and name[0] != ".")
             images[relative] = [name for name in candidates if _is_text(relative + name)]
-            self._leave_out(here, set(candidates).difference(images[relative]), "the file name is not valid Unicode")
-            bare = (name for name in names if "." not in name and not _is_hidden(name) and _is_dead_link(here / name))
-            self._leave_out(here, bare, _DEAD)
-            foreign = (name for name in names if suffix_of(name) in FOREIGN_SUFFIXES and name[0] != ".")
-            self._leave_out(here, foreign, FOREIGN)
+            self._leave_out(here, set(candidates).difference(images[relative]), "the file name is not valid Unicode", 1)
+            self._pass_over(here, set(names).difference(candidates))
         return [f"{relative}/{name}" for relative in sorted(images) for name in images[relative]]
 
-    def _leave_out(self, folder: Path, names: Iterable[str], why: str) -> None:
-        """Note why files or folders of these names in `folder` are left out."""
+    def look_around(self, parts: Parts) -> None:
+        """Count the files outside the class folders."""
+        used = {*parts.train, *parts.test}
+        for folder in dict.fromkeys((parts.path, *parts.train, *parts.test)):
+            for entry in _everything(folder):
+                path, shown = folder / entry.name, not _is_hidden(entry.name)
+                if not _is_folder(entry):
+                    if not shown:
+                        self.passed[_HIDDEN] += 1
+                    elif _is_dead_link(path):
+                        self._leave_out(folder, [entry.name], _DEAD, 1)
+                    elif _is_image(entry.name):
+                        self.passed[_OUTSIDE] += 1
+                    else:
+                        self._pass_over(folder, [entry.name])
+                elif not shown:
+                    self._count(path, _HIDDEN)
+                elif not _is_text(entry.name):
+                    self._count(path, _NOT_TEXT)
+                elif folder not in used and path not in used:  # beside train/ and test/
+                    part = parts.test if parts.test and entry.name.lower() in TEST_NAMES else parts.train
+                    self._count(path, _NOT_TAKEN.format(entry.name, part[0].name))
+
+    def _pass_over(self, folder: Path, names: Iterable[str]) -> None:
+        """Count files in `folder` that are no images, and name those that are of a kind that is not read."""
+        foreign, dead = [], []
+        for name in names:
+            suffix = suffix_of(name)
+            if _is_hidden(name):
+                self.passed[_HIDDEN] += 1
+            elif suffix in FOREIGN_SUFFIXES:
+                foreign.append(name)
+            elif not suffix and _is_dead_link(folder / name):
+                dead.append(name)
+            else:
+                self.passed[_NO_IMAGE.format(suffix or "no ending")] += 1
+        self._leave_out(folder, dead, _DEAD, 1)
+        self._leave_out(folder, foreign, FOREIGN, 1)
+
+    def _count(self, folder: Path, why: str) -> None:
+        """Count all files below a folder that is passed over; links to folders are not followed."""
+        count = sum(len(names) for _, _, names in os.walk(folder))
+        if count:
+            self.passed[why] += count
+
+    def _leave_out(self, folder: Path, names: Iterable[str], why: str, files: int = 0) -> None:
+        """Note why files (each counts as 1) or folders (0) of these names in `folder` are left out."""
         for name in sorted(names):
             path = (folder / name).relative_to(self._root).as_posix()
-            self.left_out.append(Unreadable(path if _is_text(path) else ascii(path)[1:-1], why))
+            self.left_out.append(Unreadable(path if _is_text(path) else ascii(path)[1:-1], why, files))
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     """Return what lies in a folder and is not hidden; nothing where it cannot be looked into."""
+    return [entry for entry in _everything(folder) if not _is_hidden(entry.name)]
+
+
+def _everything(folder: Path) -> list[os.DirEntry[str]]:
+    """Return what lies in a folder; nothing where it cannot be looked into."""
     try:
         with os.scandir(folder) as entries:
-            return [entry for entry in entries if not _is_hidden(entry.name)]
+            return list(entries)
     except OSError:
         return []
 

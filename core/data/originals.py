@@ -179,6 +179,11 @@ class ArrayOriginals(Originals):
         kept = preprocessing if preprocessing.steps is not None else dataclasses.replace(preprocessing, steps=())
         return super().form(kept)
 
+    def held(self, rows: np.ndarray) -> np.ndarray:
+        """Return the images `rows` (n,) as they are in the array: (n, H, W, C) uint8, a view where they are all of it."""
+        whole = np.array_equal(rows, np.arange(len(self._images)))
+        return self._images.numpy() if whole else self._images[torch.from_numpy(rows)].numpy()
+
     def load(self, row: int, form: Form, out: np.ndarray) -> str:
         """Prepare one image into `out`."""
         pixels = self._images[row].numpy()

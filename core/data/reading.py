@@ -1,7 +1,7 @@
 """Read the image files that a source lists: decode them into memory where they fit, else stream them.
 
-Every format finds the `Parts` of a data set and settles its class names here. Formats of image files give a `Listing`;
-`load_listing` reads any of them. Damaged files are left out before anything is decoded (`core.data.index`). A file that
+Every format finds the `Parts` of a data set. Formats of image files give a `Listing`; `load_listing` reads any of them.
+Damaged files are left out before anything is decoded (`core.data.index`). A file that
 passes that check and still does not decode keeps its place: its image is black, and it is reported. A stream meets it
 in the middle of a run, too late to leave it out without moving all other images, and images in memory must be the same
 data: otherwise fingerprint and result would depend on how much memory was free.
@@ -12,15 +12,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from core.data.dataset import ImageSet, Loaded, Unreadable
+from core.data.dataset import Found, ImageSet, Loaded, Unreadable
 from core.data.images import CannotReadError, Form, decode_into, look, reason_of
 from core.data.index import CHUNK, FileIndex, ImageFiles, in_parallel, open_index
 from core.data.originals import FileOriginals, Stored
@@ -29,7 +28,6 @@ from core.data.steps import Step
 from core.data.streamed import ImageStream, StreamedImages, stated_bytes
 from core.errors import InputError, MismatchError, NoTestPartError
 from core.events import Tell
-from core.files import loads, read_text
 
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation")  # the first one there is is used
@@ -76,6 +74,7 @@ class Listing:
     labels: np.ndarray
     border: int
     left_out: tuple[Unreadable, ...] = ()
+    found: Found = field(default_factory=Found)
 
 
 def load_listing(listing: Listing, options: DecodeOptions, report: Tell, *, needs_test: bool = False) -> Loaded:
@@ -116,6 +115,7 @@ def load_listing(listing: Listing, options: DecodeOptions, report: Tell, *, need
         test=both.take(slice(cut, None)) if cut < len(kept) else None,
         unreadable=(*listing.left_out, *unreadable),
         root=files.root,
+        found=listing.found,
     )
 
 
@@ -233,92 +233,3 @@ def _free_memory() -> float:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return float("inf")
-
-
-def check_labels(
-    where: str, parts: Sequence[np.ndarray], stated: tuple[tuple[str, ...], str] | None, hint: str
-) -> tuple[str, ...]:
-    """Check labels against the class names and return the names.
-
-    parts: (n,) int labels of the training part, then of the test part if any; stated: the names and what messages call
-    their source, None where the data has no names: classes are then called "0" to "K-1". Raises InputError, its message
-    beginning with `where`, for a negative label or one without a name; without names, with `hint`, for a number that no
-    training image has.
-    """
-    labels = np.concatenate(parts)
-    lowest, highest = int(labels.min(initial=0)), int(labels.max(initial=0))
-    if lowest < 0:
-        raise InputError(f"{where}: labels must be 0 or more, got {lowest}")
-    if stated is not None:
-        names, source = stated
-        if highest >= len(names):
-            raise InputError(f"{where}: label {highest} has no name; {source} holds {len(names)} names")
-        return names
-    missing = np.setdiff1d(np.arange(min(highest, len(parts[0])) + 1), parts[0])
-    if len(missing):
-        raise InputError(
-            f"{where}: labels must be 0 to K-1 without a gap; they reach {highest}, "
-            f"but no training image has label {missing[0]}",
-            hint,
-        )
-    return tuple(str(i) for i in range(highest + 1))
-
-
-def reorder_classes(loaded: Loaded, path: Path) -> Loaded:
-    """Renumber the labels so that classes stand in the order of the file `path`.
-
-    Where the data only numbers its classes, other names in the file say what the numbers mean. Raises InputError for
-    an unusable file, MismatchError where its names are not the data's.
-    """
-    names = read_class_names(path)
-    numbered = set(loaded.classes) == {str(number) for number in range(len(loaded.classes))}
-    if numbered and len(names) == len(loaded.classes) and set(names) != set(loaded.classes):
-        # Folders stand in alphabetical order, "10" before "2": it is the number that names the class.
-        return _renumbered(loaded, names, [int(number) for number in loaded.classes])
-    missing = [name for name in loaded.classes if name not in set(names)]
-    unknown = [name for name in names if name not in set(loaded.classes)]
-    if missing or unknown:
-        lacks = [f"lacks {_some(missing)}"] if missing else []
-        names_more = [f"names {_some(unknown)}, which the data has not"] if unknown else []
-        raise MismatchError(
-            f"{path.name} {' and '.join(lacks + names_more)}",
-            f"It must list the data's {len(loaded.classes)} class names in the order of the model's outputs",
-        )
-    return _renumbered(loaded, names, [names.index(name) for name in loaded.classes])
-
-
-def _renumbered(loaded: Loaded, names: tuple[str, ...], places: list[int]) -> Loaded:
-    """Return the data with these class names, each class of now at its place among them."""
-    new_index = torch.tensor(places)
-
-    def relabelled(part: ImageSet) -> ImageSet:
-        return dataclasses.replace(part, labels=new_index[part.labels])
-
-    test = None if loaded.test is None else relabelled(loaded.test)
-    return dataclasses.replace(loaded, classes=names, train=relabelled(loaded.train), test=test)
-
-
-def read_class_names(path: Path) -> tuple[str, ...]:
-    """Read class names, one a line or a JSON list; raises InputError naming the file."""
-    text = read_text(path)
-    if text.lstrip().startswith("["):
-        try:
-            values = loads(text)
-        except ValueError as error:
-            raise InputError(f"{path} is not valid JSON: {error}") from error
-        if not all(isinstance(value, str) for value in values):
-            raise InputError(f"{path} must be a JSON list of names")
-    else:
-        values = [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
-    twice = sorted({value for value in values if values.count(value) > 1})
-    if twice:
-        raise InputError(f"{path} names {_some(twice)} twice")
-    if not values:
-        raise InputError(f"{path} holds no class names")
-    return tuple(values)
-
-
-def _some(names: list[str], shown: int = 5) -> str:
-    """Return the first names in words, and how many more there are."""
-    more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
-    return ", ".join(repr(name) for name in names[:shown]) + more

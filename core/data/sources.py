@@ -14,9 +14,11 @@ import torch
 
 from core.data.archives import find_saved, find_shards, list_saved, list_shards
 from core.data.arrays import find_idx, find_npz, load_idx, load_npz
+from core.data.classes import arrange, read_class_names, refuse_gap
 from core.data.dataset import OWN, SET_ASIDE, Dataset, ImageSet, Loaded
 from core.data.listings import FOLDERS_HINT, find_class_folders, find_table, list_folders, list_table
 from core.data.named import SOURCES, find_source, load_named
+from core.data.originals import ArrayOriginals
 from core.data.preprocessing import Preprocessing, assume_imagenet, count_channels, measure_preprocessing
 from core.data.reading import (
     DecodeOptions,
@@ -26,7 +28,6 @@ from core.data.reading import (
     load_listing,
     no_test_part,
     prepare_parts,
-    reorder_classes,
 )  # fmt: skip
 from core.data.splits import set_aside
 from core.data.steps import channels_after
@@ -45,6 +46,7 @@ def open_dataset(
     data_root: Path | str | None = None,
     test_fraction: float | None = None,
     classes_file: Path | str | None = None,
+    outputs_known: bool = False,
     preprocess_file: Path | str | None = None,
     preprocessing: Preprocessing | None = None,
     usual: Preprocessing | None = None,
@@ -58,11 +60,12 @@ def open_dataset(
 
     `spec` is a name of `SOURCES`, an .npz file, a folder of IDX files, a folder of class folders, a CSV of
     path,label[,split], WebDataset shards (a .tar file or a folder of them) or a folder that Hugging Face's `datasets`
-    saved; a name wins over a path. `test_fraction` (0..1, both excluded) sets images aside where the
-    data has no test part of its own, and is not used where it has. `classes_file` gives the order of the model's
-    outputs. `preprocess_file` wins over `preprocessing` (a model card's), which wins over the default: for colour
-    photographs `usual` (what the model's architecture was published with) or ImageNet's, else measured on the data.
-    `channels` are the network's: images are made grey or colour for it where nothing else says what to do. With
+    saved; a name wins over a path. `test_fraction` (0..1, both excluded) sets images aside where the data has no test
+    part of its own, and is not used where it has. `classes_file` names the model's outputs in their order, also those
+    that the data has no images of. `outputs_known` says that a model tells how many outputs there are: then labels may
+    leave numbers out. `preprocess_file` wins over `preprocessing` (a model card's), which wins over the default: for
+    colour photographs `usual` (what the model's architecture was published with) or ImageNet's, else measured on the
+    data. `channels` are the network's: images are made grey or colour for it where nothing else says what to do. With
     `undecided`, images whose preparation is not stated are neither decoded nor measured: one is to be tried on them
     (`core.data.candidates`) and then taken with `prepare_anew`; their preparation has the source "undecided".
     Image files that take more than `memory_budget` bytes when decoded (None: half of the free memory) are streamed.
@@ -89,7 +92,10 @@ def open_dataset(
         path = _existing_path(spec, data_root)
         name, loaded = str(path), _load_path(path, options, report, test_fraction is None)
     if classes_file:
-        loaded = reorder_classes(loaded, Path(classes_file))
+        file = Path(classes_file)
+        loaded = arrange(loaded, read_class_names(file), file.name)
+    elif not outputs_known:
+        refuse_gap(loaded)
     train, test, test_origin = _with_test(loaded, test_fraction)
     report("Checking the data", 0, 0)
     content = fingerprint(loaded.classes, train, test)
@@ -108,6 +114,7 @@ def open_dataset(
         test_origin=test_origin,
         unreadable=loaded.unreadable,
         root=loaded.root,
+        found=loaded.found,
     )
 
 
@@ -171,7 +178,11 @@ def fingerprint(classes: tuple[str, ...], train: ImageSet, test: ImageSet) -> st
     """
     digest = hashlib.sha256(_FINGERPRINT_HEADER + dumps(classes))
     for part in (train, test):
-        content = np.asarray(part.images) if part.digests is None else part.digests
+        content = part.digests
+        if content is None:
+            stored = part.stored
+            assert isinstance(stored.originals, ArrayOriginals)  # of files the digests are known
+            content = stored.originals.held(stored.rows)
         digest.update(repr(content.shape).encode())
         digest.update(np.ascontiguousarray(part.labels.numpy(), dtype="<i8").data)
         digest.update(np.ascontiguousarray(content).data)

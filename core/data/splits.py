@@ -102,10 +102,17 @@ class Splits:
         """Which test samples are of a class to forget: (n_test,) bool."""
         return torch.isin(self.test_labels, torch.tensor(self.forget_classes, dtype=torch.int64))
 
+    @cached_property
+    def imageless(self) -> tuple[int, ...]:
+        """Classes without a training sample: outputs of the network that nothing is known of."""
+        counts = torch.bincount(self.labels, minlength=self.num_classes)
+        return tuple(torch.nonzero(counts == 0).flatten().tolist())
+
     @property
     def retain_classes(self) -> tuple[int, ...]:
         """Classes that keep at least one training sample."""
-        return tuple(c for c in range(self.num_classes) if c not in self.forget_classes)
+        gone = {*self.forget_classes, *self.imageless}
+        return tuple(c for c in range(self.num_classes) if c not in gone)
 
     @property
     def has_singles(self) -> bool:

@@ -97,7 +97,7 @@ class Experiment:
 def facts_of(splits: Splits) -> Facts:
     """Return what a plan may depend on, from the sets."""
     classes, singles = len(splits.forget_class_train), len(splits.forget_single_train)
-    return Facts(classes, singles, len(splits.retain_train), splits.num_classes)
+    return Facts(classes, singles, len(splits.retain_train), splits.num_classes, len(splits.imageless))
 
 
 def convolutional(module: nn.Module) -> bool:

@@ -38,6 +38,7 @@ class SetPasses:
         self.seed = experiment.seed
         self.num_classes = experiment.splits.num_classes
         self.forget_classes = experiment.splits.forget_classes
+        self.imageless = experiment.splits.imageless
         self.facts = experiment.facts
         self.input_shape = experiment.input_shape
         self.device = experiment.device

@@ -77,6 +77,7 @@ class Context(Protocol):
     seed: int
     num_classes: int
     forget_classes: tuple[int, ...]
+    imageless: tuple[int, ...]  # outputs whose class has no training image
     facts: Facts
     input_shape: tuple[int, int, int]  # channels, height, width of preprocessed images
     device: torch.device
@@ -212,6 +213,7 @@ class Facts:
     single_images: int  # that go alone
     retain: int
     num_classes: int
+    imageless: int = 0  # of these classes, those without a training image
 
     @property
     def images(self) -> int:

@@ -124,7 +124,7 @@ def basis_of(context: Context, features: torch.Tensor) -> torch.Tensor:
     """
     values, matrix = context.values, gram(features)
     if values.k_rule == "classes":
-        k = context.num_classes - len(context.forget_classes)
+        k = context.num_classes - len(context.forget_classes) - len(context.imageless)
     elif values.k_rule == "energy":
         k = k_for_energy(eigenspectrum(matrix), values.k_energy)
     else:

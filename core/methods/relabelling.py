@@ -68,16 +68,21 @@ def draws(context: Context, *, number: int) -> Aux:
     """Return a number in [0, 1) for each sample id, (n_train,), the `number`-th; and which labels a class may get."""
     generator = torch.Generator().manual_seed(derive_seed(context.seed, "wrong labels", number))
     drawn = torch.rand(context.facts.images, generator=generator)
-    allowed = allowed_labels(context.values.labels, context.num_classes, context.forget_classes)
+    allowed = allowed_labels(
+        context.values.labels, context.num_classes, context.forget_classes, context.imageless
+    )
     return {"draws": drawn.to(context.device), "allowed": allowed.to(context.device)}
 
 
-def allowed_labels(rule: str, num_classes: int, forget_classes: tuple[int, ...]) -> torch.Tensor:
-    """Return (K, K) bool: row y says which labels an image of class y may get.
+def allowed_labels(
+    rule: str, num_classes: int, forget_classes: tuple[int, ...], imageless: tuple[int, ...] = ()
+) -> torch.Tensor:
+    """Return (K, K) bool: row y says which labels an image of class y may get; never one that no image has.
 
     Where every other class is to be forgotten too, "kept classes" leaves all but the true one.
     """
     allowed = torch.ones(num_classes, num_classes, dtype=torch.bool)
+    allowed[:, list(imageless)] = False
     if rule == "any class":
         return allowed
     allowed.fill_diagonal_(False)
@@ -134,7 +139,8 @@ def explain_own_labels(values: Values, facts: Facts) -> list[str]:
     """Say how many images are taught what they know already, where any are."""
     if values.labels != "any class":
         return []
-    return [f"One in {facts.num_classes} images is taught its own label again: any class may be drawn."]
+    classes = facts.num_classes - facts.imageless
+    return [f"One in {classes} images is taught its own label again: any class may be drawn."]
 
 
 def explain_labels(values: Values, facts: Facts) -> tuple[str, ...]:

@@ -175,7 +175,7 @@ class Clustering(MetricResult):
 def measure_clustering(
     features: Tensor, labels: Tensor, num_classes: int, forget_classes: Collection[int] = ()
 ) -> Clustering | None:
-    """Cluster test features ((n, C)) by k-means, K = `num_classes` (all original ones), against `labels` ((n,)).
+    """Cluster test features ((n, C)) by k-means, K = `num_classes` (all that were trained on), against `labels` ((n,)).
 
     Deterministic. None where the set is smaller than K, or features are not finite.
     """

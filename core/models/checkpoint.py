@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 import torch
 from torch import Tensor, nn
 
+from core.data.classes import same_name
 from core.data.preprocessing import Preprocessing, count_channels
 from core.errors import AmbiguousEntryError, AmbiguousModelError, InputError, MismatchError, UnsafeFileError
 from core.files import file_sha256
@@ -29,6 +30,7 @@ from core.models.architectures import (
     times,
 )
 from core.models.card import card_of, check_files, preprocessing_in, stated_preprocessing, weights_file
+from core.models.class_lists import explain_outputs, is_binding, same_names
 from core.models.foreign import refuse_whole_numbers
 from core.models.recognise import (
     compare,
@@ -346,10 +348,7 @@ def check_fit(model: OpenedModel, dataset: Dataset) -> None:
     one. With a card its image size and class list bind as well.
     """
     if model.spec.num_classes != dataset.num_classes:
-        raise MismatchError(
-            f"The model has {model.spec.num_classes} outputs, the data set {dataset.num_classes} classes",
-            "Open the data the model was trained on, or list the classes of all outputs with --classes",
-        )
+        raise MismatchError(*explain_outputs(model, dataset))
     if model.spec.in_channels != dataset.channels:
         raise MismatchError(
             f"The model takes images of {count_channels(model.spec.in_channels)}, "
@@ -404,18 +403,17 @@ def _check_structure(model: OpenedModel, dataset: Dataset) -> None:
 
 
 def _check_class_list(model: OpenedModel, dataset: Dataset) -> None:
-    if model.classes is None or model.classes == dataset.classes:
+    pairs = list(zip(model.classes or (), dataset.classes, strict=True)) if is_binding(model) else []
+    differing = (i for i, (ours, theirs) in enumerate(pairs) if same_name(ours) != same_name(theirs))
+    output = next(differing, None)
+    if output is None:
         return
-    output, (ours, theirs) = next(
-        (i, pair) for i, pair in enumerate(zip(model.classes, dataset.classes, strict=True)) if pair[0] != pair[1]
-    )
-    same_names = sorted(model.classes) == sorted(dataset.classes)
-    what = "lists the classes in another order" if same_names else "lists other classes"
+    same = same_names(model.classes or (), dataset.classes)
+    what = "lists the classes in another order" if same else "lists other classes"
+    ours, theirs = pairs[output]
     raise MismatchError(
         f"The model card {what} than the data set: output {output} is {ours!r} in the card, {theirs!r} in the data",
-        "Give the order of the model's outputs with --classes"
-        if same_names
-        else "Open the data the model was trained on",
+        "Give the order of the model's outputs with --classes" if same else "Open the data the model was trained on",
     )
 
 

@@ -28,6 +28,7 @@ from core.methods import get_method
 from core.models.architectures import ModelSpec, build_model, network_key
 from core.models.card import usual_preprocessing
 from core.models.checkpoint import ModelFile, OpenedModel, check_fit, read_model
+from core.models.class_lists import is_binding, same_names, settle_classes
 from core.models.tap import TappedModel
 from core.models.trust import NO_TRUST, Trust
 from core.parameters import Values
@@ -143,10 +144,8 @@ class Bench:
         usual = None
         if stated is None and _may_be_photos(data):
             usual = usual_preprocessing(file.opened(arch=arch).spec)
-        dataset = self._read_data(data, options, stated, usual)
-        return dataclasses.replace(
-            self, opened_model=_fitting(file, arch, dataset), opened_data=dataset, options=options, arch=arch
-        )
+        dataset = self._read_data(data, options, stated, usual, outputs_known=True)
+        return self._put(file, arch, dataset, options)
 
     def with_model(self, path: Path | str, *, arch: str | None = None, key: str | None = None) -> Bench:
         """Open another model; the data is read again where images are prepared for this one in another way.
@@ -156,18 +155,17 @@ class Bench:
         opening a model, and MismatchError where it does not fit the data.
         """
         self.tell(f"Opening {Path(path).name}", 0, 0)
-        file, dataset = read_model(path, self.trust, key), self.opened_data
-        if dataset is None:
+        file = read_model(path, self.trust, key)
+        if self.opened_data is None:
             return dataclasses.replace(self, opened_model=file.opened(arch=arch), arch=arch)
+        dataset, options = self._data_as_read(self.options)
         stated = file.preprocessing
         usual = None
         if stated is None and dataset.preprocessing.source in GUESSED:
             usual = usual_preprocessing(file.opened(arch=arch).spec)
-        if not _prepared_like(dataset.preprocessing, stated, usual, self.options):
-            dataset = self._read_data(dataset.spec, self.options, stated, usual)
-        return dataclasses.replace(
-            self, opened_model=_fitting(file, arch, dataset), opened_data=dataset, arch=arch
-        )
+        if not _prepared_like(dataset.preprocessing, stated, usual, options):
+            dataset = self._read_data(dataset.spec, options, stated, usual, outputs_known=True)
+        return self._put(file, arch, dataset, options)
 
     def with_data(self, spec: str, options: DataOptions = DataOptions()) -> Bench:
         """Open other data, or the same with other options; the model is fitted to its size and channels.
@@ -177,10 +175,13 @@ class Bench:
         model, stated, usual = self.opened_model, None, None
         if model is not None:
             stated, usual = model.file.preprocessing, usual_preprocessing(model.spec)
-        dataset = self._read_data(spec, options, stated, usual)
-        if model is not None:
-            model = _fitting(model.file, self.arch, dataset)
-        return dataclasses.replace(self, opened_model=model, opened_data=dataset, options=options)
+        if self.opened_data is not None:
+            _, options = self._data_as_read(options)
+        if model is None:
+            dataset = self._read_data(spec, options, stated, usual)
+            return dataclasses.replace(self, opened_data=dataset, options=options)
+        dataset = self._read_data(spec, options, stated, usual, outputs_known=True)
+        return self._put(model.file, self.arch, dataset, options)
 
     def with_class_order(self, names: tuple[str, ...]) -> Bench:
         """Open the data again with its classes in this order: that of the model's outputs."""
@@ -224,7 +225,13 @@ class Bench:
 
     def open_beside(self, path: Path | str, *, arch: str | None = None, key: str | None = None) -> OpenedModel:
         """Open another model file for the data on the bench. Raises the AppErrors of opening, and MismatchError."""
-        return _fitting(read_model(path, self.trust, key), arch, self.dataset)
+        model, settled = _fitting(read_model(path, self.trust, key), arch, self.dataset, self.options)
+        if settled.classes != self.dataset.classes and same_names(settled.classes, self.dataset.classes):
+            raise MismatchError(
+                f"{model.path.name} lists the classes in another order than the model on the bench",
+                "Bring a model trained on the same class order",
+            )
+        return model
 
     def first_model(self, job: Job) -> OpenedModel:
         """Return the original of a job: the model on the bench, or in a chain of requests that before the first."""
@@ -312,13 +319,33 @@ class Bench:
 
     # -- parts -----------------------------------------------------------------------------------------------------
 
+    def _put(self, file: ModelFile, arch: str | None, dataset: Dataset, options: DataOptions) -> Bench:
+        """Return a bench with a model and the data it settles the classes of; raises MismatchError where they differ.
+
+        Classes that follow from the model are named in a file, as if `--classes` gave it: jobs then say them, too.
+        """
+        model, settled = _fitting(file, arch, dataset, options)
+        if settled.as_read is not None:
+            options = dataclasses.replace(options, classes_file=str(write_class_order(settled.classes)))
+        return dataclasses.replace(self, opened_model=model, opened_data=settled, options=options, arch=arch)
+
+    def _data_as_read(self, options: DataOptions) -> tuple[Dataset, DataOptions]:
+        """Return the open data, and `options`, without the class order that the open model settled."""
+        data = self.dataset
+        if data.as_read is None:
+            return data, options
+        if options.classes_file == self.options.classes_file:
+            options = dataclasses.replace(options, classes_file="")
+        return data.as_read, options
+
     def _read_data(
-        self, spec: str, options: DataOptions, stated: Preprocessing | None = None, usual: Preprocessing | None = None
+        self, spec: str, options: DataOptions, stated: Preprocessing | None = None, usual: Preprocessing | None = None,
+        **known: Any,
     ) -> Dataset:
         """Open a data set, telling and asking whom the bench says; preparation as `open_dataset` takes it."""
         given = {name: value for name, value in vars(options).items() if value}
         return open_dataset(
-            spec, **given, preprocessing=stated, usual=usual, progress=self.tell, cancelled=self.cancelled
+            spec, **given, **known, preprocessing=stated, usual=usual, progress=self.tell, cancelled=self.cancelled
         )
 
     def _tapped(self, module: torch.nn.Module, spec: ModelSpec, layers: int) -> TappedModel:
@@ -390,19 +417,27 @@ def _may_be_photos(spec: str) -> bool:
     return find_source(spec) is None and Path(spec).suffix.lower() != ".npz"
 
 
-def _fitting(file: ModelFile, arch: str | None, dataset: Dataset) -> OpenedModel:
-    """Open a model for the size and channels of a data set; raises MismatchError where the two do not fit."""
+def _fitting(
+    file: ModelFile, arch: str | None, dataset: Dataset, options: DataOptions
+) -> tuple[OpenedModel, Dataset]:
+    """Open a model for the size and channels of a data set, and return the data with the classes the model settles.
+
+    Classes that the user listed stay as they are. Raises MismatchError where the two do not fit.
+    """
     try:
         model = file.opened(arch=arch, input_size=dataset.preprocessing.size, in_channels=dataset.channels)
     except MismatchError:
         model = file.opened(arch=arch)  # weights for other images: `check_fit` names both in words about the data
+    if not options.classes_file:
+        dataset = settle_classes(model, dataset)
     try:
         check_fit(model, dataset)
     except MismatchError as error:
-        if model.classes and model.classes != dataset.classes and sorted(model.classes) == sorted(dataset.classes):
-            raise CardOrderError(error, model.classes) from error
+        names = model.classes if is_binding(model) else None
+        if names and names != dataset.classes and same_names(names, dataset.classes):
+            raise CardOrderError(error, names) from error
         raise
-    return model
+    return model, dataset
 
 
 def _prepared_like(

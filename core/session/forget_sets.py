@@ -103,7 +103,9 @@ def named_selection(
     lists that do not match.
     """
     selection = Selection.empty(dataset.train.labels.numpy(), dataset.classes)
-    selection = selection.with_classes(resolve_classes(classes, dataset.classes))
+    chosen = resolve_classes(classes, dataset.classes)
+    selection.require_images(chosen)
+    selection = selection.with_classes(chosen)
     if file is None:
         return selection
     match = match_forget_list(read_list_text(file), dataset)

@@ -237,7 +237,9 @@ def _dataset(spec: str, bench: Bench, options: DataOptions) -> Description:
         "test_origin": None if without_test else dataset.test_origin,
         "per_class": per_class,
         "preprocessing": preprocessing.to_dict(),
+        "files": {"total": sum(dataset.files.values()), **dataset.files},
         "unreadable": [{"path": file.path, "reason": file.reason} for file in dataset.listed],
+        "notices": list(dataset.notices),
         "fingerprint": None if without_test else dataset.fingerprint,
     }
     tests = f"{count(test)}{', set aside' if set_aside else ''}"
@@ -249,10 +251,20 @@ def _dataset(spec: str, bench: Bench, options: DataOptions) -> Description:
         ("Images", f"{height} × {width}, {plural(dataset.channels, 'channel')}"),
         ("Per class", f"{count(min(per_class.values()))} to {count(max(per_class.values()))} training images"),
         ("Preprocessing", f"mean {mean}; std {std} (from: {preprocessing.source})"),
+        *_files(dataset),
+        *(("Note" if not place else "", notice) for place, notice in enumerate(dataset.notices)),
         *_left_out(dataset),
         ("Fingerprint", "" if without_test else dataset.fingerprint),
     )
     return _description(spec, "dataset", dataset.title, facts, data)
+
+
+def _files(dataset: Dataset) -> list[tuple[str, str]]:
+    """Return lines that say what became of every file there is; none where images are no files."""
+    files = dataset.files
+    counts = sorted(((number, what) for what, number in files.items() if what != "used"), reverse=True)
+    lines = [f"{count(sum(files.values()))}, of which {count(files['used'])} used"] if counts else []
+    return [*(("Files", line) for line in lines), *(("", f"{count(number)}: {what}") for number, what in counts)]
 
 
 def _left_out(dataset: Dataset) -> list[tuple[str, str]]:

@@ -197,7 +197,10 @@ def require_data(method: Method, values: Values, selection: Selection, dataset: 
     """  # noqa: D205
     selection.check()
     singles = selection.loose_count
-    facts = Facts(selection.count - singles, singles, selection.total - selection.count, dataset.num_classes)
+    facts = Facts(
+        selection.count - singles, singles, selection.total - selection.count, dataset.num_classes,
+        len(dataset.imageless),
+    )  # fmt: skip
     if not facts.kinds <= method.suits:
         raise ForgetSetError(
             f"{method.title} works on whole classes only", "Choose whole classes, or another method for single images"

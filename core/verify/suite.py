@@ -250,7 +250,8 @@ def _probe(subject: Subject) -> Measured:
 
 def _clustering(subject: Subject) -> Measured:
     test, splits = subject.test, subject.splits
-    clusters = measure_clustering(test.features, test.labels, splits.num_classes, splits.forget_classes)
+    trained = splits.num_classes - len(splits.imageless)
+    clusters = measure_clustering(test.features, test.labels, trained, splits.forget_classes)
     if clusters is None:
         return Measured({"nmi": None, "clustering": None})
     samples = [list(clusters.labels), list(clusters.clusters)]

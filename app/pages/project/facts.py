@@ -70,6 +70,8 @@ def data_facts(dataset: Dataset) -> list[Fact]:
         Fact("classes", "Classes", fmt.count(dataset.num_classes), ", ".join(dataset.classes[:50])),
         Fact("size", "Image size", f"{times(*dataset.image_size)} · {fmt.plural(dataset.channels, 'channel')}"),
     ]  # fmt: skip
+    if dataset.notices:
+        facts.append(Fact("notice", "Note", " ".join(dataset.notices), " ".join(dataset.notices)))
     if dataset.listed:
         facts.append(Fact("unreadable", "Left out", _left_out(dataset), change="unreadable"))
     facts.append(Fact("fingerprint", "Fingerprint", dataset.fingerprint[:SHORT_HASH], dataset.fingerprint, fixed=True))

@@ -98,7 +98,7 @@ class Questions(QObject):
 
     def ask_class_order(self) -> None:
         """Open the dialog of the class order."""
-        from core.data.reading import read_class_names
+        from core.data.classes import read_class_names
 
         project = self._context.project
         if project.dataset is None:
@@ -146,9 +146,10 @@ class Questions(QObject):
         sheet = Sheet("Files left out", "Close", self._page.window())
         sheet.cancel_button.hide()
         listed = dataset.listed
-        lines = [file.text for file in listed[:UNREADABLE_SHOWN]]
-        more = len(listed) - len(lines)
-        text = QPlainTextEdit("\n".join([*lines, f"and {fmt.count(more)} more"] if more else lines))
+        counts = [f"{what}: {fmt.plural(number, 'file')}" for what, number in dataset.files.items()]
+        lines = [*counts, *([""] if counts else []), *(file.text for file in listed[:UNREADABLE_SHOWN])]
+        more = len(listed) - UNREADABLE_SHOWN
+        text = QPlainTextEdit("\n".join([*lines, f"and {fmt.count(more)} more"] if more > 0 else lines))
         text.setReadOnly(True)
         text.setAccessibleName("Files left out")
         text.setMinimumSize(theme.px(520), theme.px(280))

@@ -77,7 +77,10 @@ def test_what_is_not_an_image_or_a_class_is_left_alone(tmp_path, class_folders):
     (root / "empty").mkdir()
     data = open_dataset(str(root), test_fraction=0.25)
     assert data.classes == ("a", "b")
-    assert [(u.path, u.reason) for u in data.unreadable] == [("empty", "a folder without images, so no class")]
+    assert [(u.path, u.reason) for u in data.unreadable] == [("empty", "a folder without images")]
+    assert data.files == {
+        "used": 8, "no image (.db)": 1, "hidden, or in a hidden folder": 4, "no image (.txt)": 1
+    }  # fmt: skip
 
 
 def test_images_of_a_kind_that_is_not_read_are_named(tmp_path, class_folders):

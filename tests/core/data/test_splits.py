@@ -19,7 +19,7 @@ from tests.core.toy import DATA
 def test_a_class_without_a_training_image_is_not_forgotten():
     data = dataclasses.replace(DATA, classes=(*DATA.classes, "nowhere"))
     splits = Splits.of(data, data.train.labels == 2)
-    assert splits.forget_classes == (2,) and splits.retain_classes == (0, 1, 3, 4)
+    assert splits.forget_classes == (2,) and splits.retain_classes == (0, 1, 3) and splits.imageless == (4,)
     none = Splits.of(data, torch.zeros(len(data.train), dtype=torch.bool))
     assert none.forget_classes == () and len(none.retain_test) == int(none.evaluation.sum())
 

@@ -63,7 +63,7 @@ def test_rows_of_other_kinds_add_nothing_to_the_alignment():
 @pytest.mark.parametrize(("rule", "expected"), [("classes", 9), ("number", 4), ("energy", 2)])
 def test_k_follows_its_rule_and_stays_below_the_number_of_features(rule, expected):
     values = resolve(PARAMETERS, {"k_rule": rule, "k_number": 4, "k_energy": 0.9})
-    context = SimpleNamespace(values=values, num_classes=10, forget_classes=(3,))
+    context = SimpleNamespace(values=values, num_classes=10, forget_classes=(3,), imageless=())
     features = torch.diag(torch.tensor([8.0, 1.5, *[0.05] * 10], dtype=torch.float64).sqrt())
     assert basis_of(context, features).shape == (12, expected)
     assert basis_of(context, features[:3, :3]).shape[1] <= 2

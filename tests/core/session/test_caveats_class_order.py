@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.data.reading import read_class_names
+from core.data.classes import read_class_names
 from core.data.splits import evaluation_half
 from core.errors import InputError
 from core.session import caveats

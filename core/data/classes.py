@@ -1,0 +1,136 @@
+"""Class lists: read from files, checked against labels, and the order and number that a model's outputs ask for."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from core.data.dataset import Dataset, ImageSet, Loaded
+from core.errors import InputError, MismatchError
+from core.files import loads, read_text
+
+MOST_CLASSES = 100_000  # a larger label is no class's number
+GAP_HINT = "Renumber the labels, or list the names of all outputs in a file and give it with --classes"
+
+Data = TypeVar("Data", Loaded, Dataset)
+
+
+def check_labels(
+    where: str, parts: Sequence[np.ndarray], stated: tuple[tuple[str, ...], str] | None
+) -> tuple[str, ...]:
+    """Check labels against the class names and return the names.
+
+    parts: (n,) int labels of the training part, then of the test part if any; stated: the names and what messages call
+    their source, None where the data has no names: classes are then called "0" to "K-1". Raises InputError, its message
+    beginning with `where`, for a negative label, one without a name, or one that is too large to be a class's number.
+    """
+    labels = np.concatenate(parts)
+    lowest, highest = int(labels.min(initial=0)), int(labels.max(initial=0))
+    if lowest < 0:
+        raise InputError(f"{where}: labels must be 0 or more, got {lowest}")
+    if stated is not None:
+        names, source = stated
+        if highest >= len(names):
+            raise InputError(f"{where}: label {highest} has no name; {source} holds {len(names)} names")
+        return names
+    if highest >= MOST_CLASSES:
+        raise InputError(f"{where}: a label is {highest}, which is no class's number", "Number the classes from 0")
+    return tuple(str(i) for i in range(highest + 1))
+
+
+def refuse_gap(loaded: Loaded) -> None:
+    """Raise InputError where labels that only number the classes leave one out: 1 to K, or 255 for "none", is a slip.
+
+    Where the names or the number of a model's outputs are known, such a class is one without images.
+    """
+    counts = np.bincount(loaded.train.labels.numpy(), minlength=len(loaded.classes))
+    if loaded.found.numbered and not counts.all():
+        raise InputError(
+            f"{loaded.title}: labels must be 0 to K-1 without a gap; they reach {len(counts) - 1}, "
+            f"but no training image has label {int(np.flatnonzero(counts == 0)[0])}",
+            GAP_HINT,
+        )
+
+
+def same_name(name: str) -> str:
+    """Return a class name as it is compared: the same letter may be written as one character or as two."""
+    return unicodedata.normalize("NFC", name)
+
+
+def arrange(data: Data, names: Sequence[str], source: str) -> Data:
+    """Return the data with its classes where `names`, one an output, has them; others are outputs without images.
+
+    Where the data only numbers its classes, other names say what the numbers mean. Raises MismatchError, its message
+    beginning with `source`, where a class of the data is not among the names.
+    """
+    places = places_among(data, names)
+    if places is None:
+        known = {same_name(name) for name in names}
+        missing = [name for name in data.classes if same_name(name) not in known]
+        ours = {same_name(name) for name in data.classes}
+        unknown = [name for name in names if same_name(name) not in ours]
+        more = f" and names {some(unknown)}, which the data has not" if unknown else ""
+        raise MismatchError(
+            f"{source} lacks {some(missing)}{more}",
+            f"It must list the data's {len(data.classes)} class names in the order of the model's outputs, and may "
+            "list more for outputs without images",
+        )
+    index = torch.tensor(places)
+
+    def relabelled(part: ImageSet) -> ImageSet:
+        return dataclasses.replace(part, labels=index[part.labels])
+
+    test = None if data.test is None else relabelled(data.test)
+    # A class keeps the data's spelling of its name: it is that of its folder.
+    spelt = dict(zip(places, data.classes, strict=True)) if not _by_number(data, names) else {}
+    classes = tuple(spelt.get(place, name) for place, name in enumerate(names))
+    return dataclasses.replace(data, classes=classes, train=relabelled(data.train), test=test)
+
+
+def places_among(data: Loaded | Dataset, names: Sequence[str]) -> list[int] | None:
+    """Return which of `names` each class of the data is, by its name or its number; None where one is none of them."""
+    if _by_number(data, names):
+        # Folders stand in alphabetical order, "10" before "2": it is the number that names the class.
+        return [int(number) for number in data.classes]
+    place = {same_name(name): index for index, name in enumerate(names)}
+    places = [place.get(same_name(name), -1) for name in data.classes]
+    return None if -1 in places else places
+
+
+def _by_number(data: Loaded | Dataset, names: Sequence[str]) -> bool:
+    """Whether the data's classes are numbers 0 .. K-1 that stand for other names."""
+    numbers = {str(number) for number in range(len(data.classes))}
+    return set(data.classes) == numbers and not numbers <= set(names) and len(names) >= len(data.classes)
+
+
+def read_class_names(path: Path) -> tuple[str, ...]:
+    """Read class names, one a line or a JSON list; raises InputError naming the file."""
+    text = read_text(path)
+    if text.lstrip().startswith("["):
+        try:
+            values = loads(text)
+        except ValueError as error:
+            raise InputError(f"{path} is not valid JSON: {error}") from error
+        if not all(isinstance(value, str) for value in values):
+            raise InputError(f"{path} must be a JSON list of names")
+    else:
+        values = [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
+    twice = sorted({value for value in values if values.count(value) > 1})
+    if twice:
+        raise InputError(f"{path} names {some(twice)} twice")
+    if not values:
+        raise InputError(f"{path} holds no class names")
+    return tuple(values)
+
+
+def some(names: Sequence[str], shown: int = 5) -> str:
+    """Return the first names in words, and how many more there are."""
+    more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
+    return ", ".join(repr(name) for name in names[:shown]) + more
