@@ -180,7 +180,7 @@ class ArrayOriginals(Originals):
         return super().form(kept)
 
     def held(self, rows: np.ndarray) -> np.ndarray:
-        """Return the images `rows` (n,) as they are in the array: (n, H, W, C) uint8, a view where they are all of it."""
+        """Return the images `rows` (n,) as they are in the array: (n, H, W, C) uint8, a view where all are."""
         whole = np.array_equal(rows, np.arange(len(self._images)))
         return self._images.numpy() if whole else self._images[torch.from_numpy(rows)].numpy()
 

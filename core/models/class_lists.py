@@ -13,7 +13,7 @@ from core.data.dataset import Dataset
 from core.data.sources import fingerprint
 from core.errors import InputError, first_few
 from core.files import read_json
-from core.models.card import HUB_CONFIG
+from core.models.hub import HUB_CONFIG
 
 if TYPE_CHECKING:
     from core.models.checkpoint import OpenedModel

@@ -172,6 +172,16 @@ def test_labels_that_are_numbers_are_the_outputs_numbers(tmp_path):
     assert named.dataset.classes == tuple("abcdefg") and named.dataset.train.labels.tolist() == y.tolist()
 
 
+def test_arrays_resized_for_the_network_have_the_same_fingerprint_with_the_list_in_a_file(tmp_path):
+    path, prepared = tmp_path / "d.npz", tmp_path / "p.json"
+    x, y = np.random.default_rng(0).integers(0, 256, (9, 16, 16), dtype=np.uint8), np.array([0, 1, 4] * 3)
+    np.savez(path, x_train=x, y_train=y, x_test=x, y_test=y)
+    prepared.write_text(json.dumps({"resize": [8, 8], "mean": 0.5, "std": 0.5}))
+    bench = opened(write_model(tmp_path / "m.pt", 7), path, preprocess_file=str(prepared))
+    again = Bench().with_data(str(path), bench.options).dataset
+    assert again.fingerprint == bench.dataset.fingerprint and again.classes == tuple("0123456")
+
+
 def test_folders_called_by_numbers_beyond_ten_are_not_guessed(tmp_path):
     """ "10" stands before "2" in the alphabet; which order a network of more outputs was trained on nobody knows."""
     root = write_folders(tmp_path / "data", tuple(str(number) for number in range(11)))
