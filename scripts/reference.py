@@ -15,6 +15,7 @@ from core.events import Event, Progress
 from core.methods import METHODS
 from core.methods.base import Method
 from core.models.architectures import architectures
+from core.models.settings import SETTINGS
 from core.parameters import Parameter
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
@@ -24,6 +25,11 @@ HEAD = """\
 
 Made by `make docs` from what the program declares. `python main.py methods`, `datasets` and `architectures` print the
 same.
+"""
+
+SETTINGS_TEXT = """\
+A changed network is named with what was changed: `resnet18:stem=3,stride=2,pool=max` is a ResNet-18 with a 3×3 stem of
+stride 2 that keeps the max-pooling. An architecture has those settings that mean something in it; others are refused.
 """
 
 
@@ -41,6 +47,9 @@ def render() -> str:
     ))]
     parts += ["## Architectures\n", _table(("name", "architecture", "input it is made for"), (
         (f"`{a.id}`", f"{a.title}. {a.summary}", _size(a.default_size)) for a in architectures()
+    ))]
+    parts += ["## Settings of architectures\n", SETTINGS_TEXT, _table(("setting", "what it is", "must be"), (
+        (f"`{s.name}`", s.help, s.rule) for s in SETTINGS.values()
     ))]
     parts += ["## Events\n", "Every event also has `type`, `run`, `step` and `time`.\n"]
     for event in Event.__subclasses__():

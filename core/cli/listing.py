@@ -125,6 +125,7 @@ def declare_architectures(parser: argparse.ArgumentParser) -> None:
 def run_architectures(given: argparse.Namespace, screen: Screen) -> int:
     """List the registry."""
     from core.models.architectures import architectures
+    from core.models.settings import SETTINGS
 
     rows = [
         {**{name: getattr(architecture, name) for name in _BUILT}, "in_channels": None}  # any number
@@ -133,6 +134,8 @@ def run_architectures(given: argparse.Namespace, screen: Screen) -> int:
     header = ("name", "architecture", "made for", "smallest")
     cells = ((r["id"], r["title"], " × ".join(map(str, r["default_size"])), str(r["min_size"])) for r in rows)
     screen.say(table(header, cells, left=2))
+    screen.say("\nChanged networks are named with settings, as in resnet18:stem=3,stride=2,pool=max:")
+    screen.say(facts([(name, f"{setting.help} ({setting.rule})") for name, setting in SETTINGS.items()], "  "))
     screen.document(rows)
     return 0
 

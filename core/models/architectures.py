@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import math
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -82,26 +80,38 @@ def anchored(arch: str, folder: Path) -> str:
 
 def architectures() -> tuple[Architecture, ...]:
     """Return all architectures except timm's, our own first."""
-    return tuple(_registry().values())
+    from core.models.torchvision_models import registry
+
+    return tuple(registry().values())
 
 
 def get_architecture(id: str) -> Architecture:
-    """Return the architecture called `id`; `timm/NAME` names one of timm's, `hf/KIND` one of Hugging Face's.
+    """Return the architecture called `id`; `NAME:SETTING=VALUE,…` names one with settings.
 
-    Raises NotFoundError with the nearest names.
+    `timm/NAME` is one of timm's, `hf/KIND` one of Hugging Face's, which has settings of its own.
+
+    Raises NotFoundError with the nearest names, InputError for a value that a setting cannot take.
     """
     if id.startswith(HF_PREFIX):
         from core.models.hub import hub_architecture
 
         return hub_architecture(id)
+    base, colon, text = id.partition(":")
+    if colon:
+        from core.models.variants import configured
+
+        return configured(get_architecture(base), text)
     if id.startswith(TIMM_PREFIX):
         from core.models.timm_models import timm_architecture
 
         return timm_architecture(id)
-    registry = OURS if id in OURS else _registry()
-    if id not in registry:
-        raise unknown_name("architecture", id, registry)
-    return registry[id]
+    if id in OURS:
+        return OURS[id]
+    from core.models.torchvision_models import registry
+
+    if id not in registry():
+        raise unknown_name("architecture", id, registry())
+    return registry()[id]
 
 
 def build_model(spec: ModelSpec, *, trust_code: bool = False) -> nn.Module:
@@ -248,115 +258,6 @@ class MLP(nn.Sequential):
         self.input_shape = input_shape
 
 
-# --- torchvision -------------------------------------------------------------------------------------------------
-
-# Smallest input each family accepts, tried out; all others take anything, and 8 pixels are the least that means much.
-_MIN_SIZE = {
-    "alexnet": 63, "convnext": 32, "densenet": 29, "googlenet": 15, "inception": 75, "maxvit": 224, "squeezenet": 24,
-    "vgg": 32, "vision_transformer": 14,
-}  # fmt: skip
-_USUAL_MIN_SIZE = 8
-_TITLES = {
-    "alexnet": "AlexNet", "convnext": "ConvNeXt", "densenet": "DenseNet", "efficientnet": "EfficientNet",
-    "googlenet": "GoogLeNet", "inception": "Inception", "maxvit": "MaxViT", "mnasnet": "MNASNet",
-    "mobilenetv2": "MobileNet V2", "mobilenetv3": "MobileNet V3", "regnet": "RegNet", "resnet": "ResNet",
-    "shufflenetv2": "ShuffleNet V2", "squeezenet": "SqueezeNet", "swin_transformer": "Swin Transformer",
-    "vgg": "VGG", "vision_transformer": "Vision Transformer",
-}  # fmt: skip
-_CIFAR_RESNETS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
-
-
-@functools.cache
-def _registry() -> dict[str, Architecture]:
-    from torchvision import models
-
-    entries = list(OURS.values())
-    for name in models.list_models(module=models):
-        entries.append(_torchvision(name))
-        if name in ("googlenet", "inception_v3"):
-            entries.append(_torchvision(name, aux=False))
-    return {architecture.id: architecture for architecture in entries}
-
-
-def _torchvision(name: str, aux: bool = True) -> Architecture:
-    from torchvision import models
-
-    family = models.get_model_builder(name).__module__.rsplit(".", 1)[-1]
-    size = {"inception": 299}.get(family, 224)
-    title = f"{_TITLES.get(family, family)} ({name})"
-    summary = "torchvision's" if aux else "torchvision's, without auxiliary heads"
-    vit = family == "vision_transformer"
-    return Architecture(
-        name if aux else f"{name}-no-aux", title, summary, family,
-        functools.partial(_build_torchvision, name, family, aux), (size, size), _MIN_SIZE.get(family, _USUAL_MIN_SIZE),
-        size_is_structural=vit or family == "maxvit", read_input=_read_vit if vit else None,
-    )  # fmt: skip
-
-
-def _cifar_resnet(name: str) -> Architecture:
-    depth = name.removeprefix("resnet")
-    return Architecture(
-        f"{name}-cifar", f"ResNet-{depth} for small images",
-        f"ResNet-{depth} with a 3x3 stem of stride 1 and no max-pooling; keys like torchvision's",
-        "resnet", functools.partial(_build_cifar_resnet, name), (32, 32), 8,
-    )  # fmt: skip
-
-
-def _build_torchvision(
-    name: str, family: str, aux: bool, num_classes: int, in_channels: int, input_size: Size
-) -> nn.Module:
-    from torchvision import models
-
-    options: dict[str, Any] = {}
-    if family in ("googlenet", "inception"):
-        options = {"aux_logits": aux, "init_weights": True}
-    elif family in ("vision_transformer", "maxvit"):
-        height, width = input_size
-        if height != width:
-            raise ValueError(f"height and width must be equal, got {height}x{width}")
-        options = {"image_size": height} if family == "vision_transformer" else {"input_size": input_size}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # about defaults of initialisation, set above
-        module = models.get_model(name, weights=None, num_classes=num_classes, **options)
-    for auxiliary in ("aux1", "aux2", "AuxLogits"):
-        head = getattr(module, auxiliary, None)
-        if isinstance(head, nn.Module):
-            # Auxiliary heads are carried along: no training step moves them, and exports have their keys with the
-            # weights that came in. They cost no time and do not rule out small images.
-            setattr(head, "forward", _nothing)  # noqa: B010
-            setattr(head, CARRIED_ALONG, True)
-    if in_channels != 3:
-        _replace_stem(module, in_channels)
-    return module
-
-
-def _nothing(x: Tensor) -> None:
-    return None
-
-
-def _build_cifar_resnet(name: str, num_classes: int, in_channels: int, input_size: Size) -> nn.Module:
-    from torchvision import models
-
-    module = models.get_model(name, weights=None, num_classes=num_classes)
-    module.conv1 = nn.Conv2d(in_channels, 64, 3, padding=1, bias=False)
-    nn.init.kaiming_normal_(module.conv1.weight, mode="fan_out", nonlinearity="relu")  # as torchvision does
-    module.maxpool = nn.Identity()
-    return module
-
-
-def _replace_stem(module: nn.Module, in_channels: int) -> None:
-    """Give the first convolution another number of input channels, drawn so that activations keep their spread."""
-    name, old = next((n, m) for n, m in module.named_modules() if isinstance(m, nn.Conv2d))
-    settings = ("kernel_size", "stride", "padding", "dilation", "padding_mode")
-    options: dict[str, Any] = {setting: getattr(old, setting) for setting in settings}
-    new = nn.Conv2d(in_channels, old.out_channels, bias=old.bias is not None, **options)
-    if not old.weight.is_meta:
-        spread = float(old.weight.detach().std()) * (old.in_channels / in_channels) ** 0.5
-        nn.init.normal_(new.weight, std=spread)
-    parent, _, attribute = name.rpartition(".")
-    setattr(module.get_submodule(parent), attribute, new)
-
-
 # --- input channels and size, read from the shapes of weights -----------------------------------------------------
 
 
@@ -383,14 +284,6 @@ def _read_mlp(shapes: Shapes) -> tuple[int, Size] | None:
     return 1, (1, hidden[1])
 
 
-def _read_vit(shapes: Shapes) -> tuple[int, Size] | None:
-    patch, positions = shapes.get("conv_proj.weight"), shapes.get("encoder.pos_embedding")
-    if patch is None or positions is None or len(patch) != 4 or len(positions) != 3:
-        return None
-    side = round((positions[1] - 1) ** 0.5) * patch[-1]
-    return patch[1], (side, side)
-
-
 # Known without torchvision, whose import takes longer than everything else about a small network.
 OURS = {
     architecture.id: architecture
@@ -404,6 +297,5 @@ OURS = {
             "mlp", "MLP", "Three hidden layers (256, 128, 64) on flattened pixels",
             "small", MLP, (28, 28), 1, size_is_structural=True, read_input=_read_mlp,
         ),
-        *map(_cifar_resnet, _CIFAR_RESNETS),
     )
 }  # fmt: skip

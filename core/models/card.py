@@ -196,9 +196,9 @@ def usual_preprocessing(spec: ModelSpec) -> Preprocessing | None:
     if spec.architecture.startswith(TIMM_PREFIX):
         from core.models.timm_models import published_config
 
-        published = _of_timm(published_config(spec.architecture), "weights")
+        published = _of_timm(published_config(spec.architecture.partition(":")[0]), "weights")
     else:
-        published = _of_torchvision(spec.architecture.removesuffix("-no-aux"))
+        published = _of_torchvision(spec.architecture.partition(":")[0].removesuffix("-no-aux"))
     if published is None or not get_architecture(spec.architecture).size_is_structural:
         return published
     return dataclasses.replace(published, size=spec.input_size)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from core.data.classes import same_name
 from core.data.preprocessing import Preprocessing, count_channels
-from core.errors import AmbiguousEntryError, AmbiguousModelError, InputError, MismatchError, UnsafeFileError
+from core.errors import AmbiguousEntryError, InputError, MismatchError, UnsafeFileError
 from core.files import file_sha256
 from core.job import weights_id
 from core.models.architectures import (
@@ -35,7 +35,7 @@ from core.models.foreign import refuse_whole_numbers
 from core.models.recognise import (
     compare,
     compare_exactly,
-    recognise,
+    fitting,
     refuse_outputs,
     refuse_single_output,
     refuse_stated_task,
@@ -65,6 +65,8 @@ class OpenedModel:
     parameters: int  # number of trainable values
     size_known: bool  # False: nothing says the input size, spec.input_size is the architecture's default
     file: ModelFile  # what it was opened from
+    alternatives: tuple[ModelSpec, ...]  # the other networks that fit these weights; none where something proves which
+    proof: str  # "stated" (by the caller), "card", "only one fits"; "" where several fit and only data can tell
 
     @property
     def evaluation_only(self) -> bool:
@@ -145,8 +147,7 @@ class ModelFile:
         states (`arch`, `input_size`, `in_channels`) is checked where the file tells, and used where it does not.
 
         Raises UnsafeFileError (user code would run), InputError (architecture not recognised or not fitting, no image
-        classifier), AmbiguousModelError (several architectures fit) or MismatchError (card, file and what the caller
-        states contradict each other).
+        classifier) or MismatchError (card, file and what the caller states contradict each other).
         """
         return _Opening(self, self.weights, self.card or {}, stated).result()
 
@@ -176,6 +177,7 @@ class _Opening:
     weights: Weights  # the file's; `_identify` cleans their keys further where that makes them fit
     card: dict[str, Any]
     stated: Stated
+    alternatives: tuple[ModelSpec, ...] = ()
 
     def result(self) -> OpenedModel:
         """Return the opened model."""
@@ -194,6 +196,7 @@ class _Opening:
             file.path, file.sha256, spec, self.weights.tensors, self.weights.form, file.card, classes or None,
             preprocessing_in(card, file.where), sum(values.numel() for values in module.parameters()),
             size_given or bool(card.get("input_size") or self.stated.get("input_size")), file,
+            tuple(dataclasses.replace(other, input_size=spec.input_size) for other in self.alternatives), self._proof,
         )  # fmt: skip
 
     @property
@@ -201,9 +204,17 @@ class _Opening:
         """The architecture that the caller or the card names."""
         return self.stated.get("arch") or self.card.get("architecture")
 
+    @property
+    def _proof(self) -> str:
+        """What makes the network certain."""
+        if self.named:
+            return "stated" if self.stated.get("arch") else "card"
+        return "" if self.alternatives else "only one fits"
+
     def _identify(self) -> tuple[ModelSpec, nn.Module]:
         """Return which network the weights are of, and that network without weights."""
-        spec = self._read(self._as_named if self.named else lambda shapes: recognise(shapes).spec)
+        spec, *others = self._read((lambda shapes: (self._as_named(shapes),)) if self.named else fitting)
+        self.alternatives = tuple(others)
         return spec, build_on_meta(spec)
 
     def _read(self, network: Callable[[Shapes], Kind]) -> Kind:
@@ -214,8 +225,6 @@ class _Opening:
         """
         try:
             return network(self.weights.shapes)
-        except AmbiguousModelError:
-            raise
         except InputError as error:
             reason = error
         parts: dict[str, Kind] = {}
@@ -225,8 +234,6 @@ class _Opening:
             shapes = self.weights.shapes_within(part)
             try:
                 parts[part] = network(shapes)
-            except AmbiguousModelError:
-                raise
             except InputError as error:
                 reason = error if len(shapes) == len(self.weights.tensors) else reason
         if not parts:
@@ -237,9 +244,9 @@ class _Opening:
                 f"{self.file.path.name} holds {len(parts)} networks",
                 listed({key: len(self.weights.shapes_within(part)) for part, key in keys.items()}),
             )
-        part, fitting = parts.popitem()
+        part, found = parts.popitem()
         self.weights = self.weights.within(part)
-        return fitting
+        return found
 
     def _as_named(self, shapes: Shapes) -> ModelSpec:
         """Return the architecture that caller or card names, with the numbers of these shapes."""

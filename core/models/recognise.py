@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from core.errors import InputError, first_few
-from core.models import timm_models
+from core.models import timm_models, variants
 from core.models.architectures import (
     ODD_CLASSES,
     OURS,
@@ -22,10 +22,13 @@ from core.models.architectures import (
     Shapes,
     Size,
     architectures,
+    build_on_meta,
+    get_architecture,
     signature,
     times,
 )
 from core.models.tap import main_logits
+from core.models.torchvision_models import CIFAR
 
 # Absent from files written before PyTorch 0.4.1, and from those of transformers 5 (it follows from the window).
 _OPTIONAL = ("num_batches_tracked", "self.relative_position_index")
@@ -75,27 +78,65 @@ class Comparison:
         return "; ".join(f"{len(keys)} {kind} ({first_few(keys)})" for kind, keys in self.problems.items() if keys)
 
 
-def recognise(shapes: Shapes) -> Comparison:
-    """Return the one architecture whose keys and shapes are those of a state dict.
+def fitting(shapes: Shapes, *, wide: bool = False) -> tuple[ModelSpec, ...]:
+    """Return the networks whose keys and shapes are those of a state dict, the most usual first.
 
-    No two registered architectures have the same keys and shapes (a test holds this), so the first that fits is the
-    only one; where none does, timm's are tried. Raises AmbiguousModelError where several of those fit and compute
-    differently, else InputError with the nearest ones and what keeps them from fitting, or with what the weights
+    Several fit where shapes do not tell how a network computes (stride and pooling of a ResNet's stem). With `wide`
+    also those that differ from one of them in one setting that is seldom changed (activation, eps, dilation, …).
+    timm's are tried where none that is registered here fits; of those that compute the same the shortest name is taken.
+
+    Raises InputError where none fits, with the nearest ones and what keeps them from fitting, or with what the weights
     are instead of an image classifier.
     """
+    first = _fitting(shapes)
+    others = (other for spec in first for other in around(spec)) if wide else ()
+    return tuple(dict.fromkeys([*first, *others]))
+
+
+def around(spec: ModelSpec) -> tuple[ModelSpec, ...]:
+    """Return the networks that differ from `spec` in one seldom changed setting that keys and shapes do not tell."""
+    return tuple(replace(spec, architecture=id) for id in variants.around(spec.architecture))
+
+
+def told_apart(specs: Sequence[ModelSpec]) -> tuple[tuple[str, str], ...]:
+    """Return the name of each network and what it does otherwise than the first: "conv1 is Conv2d with stride=(1, 1)".
+
+    Compared are the classes and settings of their layers. Networks that compute the same as the first are left out.
+    """
+    first = _layers(specs[0])
+    told: list[tuple[str, str]] = []
+    for spec in specs[1:]:
+        layers = _layers(spec)
+        name = next((name for name in dict.fromkeys([*first, *layers]) if first.get(name) != layers.get(name)), None)
+        if name is not None:
+            where = name or "the network"
+            if not told:
+                told.append((specs[0].architecture, f"{where} is {_words(first.get(name), layers.get(name))}"))
+            told.append((spec.architecture, f"{where} is {_words(layers.get(name), first.get(name))}"))
+    return tuple(told)
+
+
+def _fitting(shapes: Shapes) -> tuple[ModelSpec, ...]:
+    """Return the usual networks that fit; raises InputError where none does."""
     tried = []
     for architecture in _candidates(shapes):
         comparison = compare(architecture, shapes)
+        if not comparison.fits:
+            template = _signature(architecture.id, comparison.spec.in_channels or 3, architecture.default_size)
+            shown = variants.shown_by(architecture, template, shapes)
+            if shown != architecture.id:
+                comparison = compare(get_architecture(shown), shapes)
         if comparison.fits:
-            return comparison
+            spec = comparison.spec
+            return tuple(replace(spec, architecture=id) for id in variants.alike(spec.architecture))
         tried.append(comparison)
     refuse_other_tasks(shapes)
     timm = timm_models.installed()
     if timm:
         of_timm = [compare(architecture, shapes) for architecture in timm_models.fitting_timm(shapes)]
-        fitting = {comparison.spec: comparison for comparison in of_timm if comparison.fits}
-        if fitting:
-            return fitting[timm_models.choose(list(fitting))]
+        if fits := [comparison.spec for comparison in of_timm if comparison.fits]:
+            others = [id for id, _ in told_apart(fits)]
+            return tuple(spec for spec in fits if spec is fits[0] or spec.architecture in others)
         tried += of_timm
     tried.sort(key=lambda comparison: sum(map(len, comparison.problems.values())))
     near = "; ".join(f"{comparison.spec.architecture}: {comparison.reason}" for comparison in tried[:3])
@@ -146,25 +187,55 @@ def _candidates(shapes: Shapes) -> list[Architecture]:
     """Return the architectures of the families that share a key with these weights, the nearest in size first.
 
     Size is the number of values: the right one of a family then comes first or second, and the others are not built.
+    Forms of one with a name of their own (`resnet18-cifar`) are found by their settings.
     """
     families = {family for family, keys in FAMILY_KEYS.items() if any(key in shapes for key in keys)}
     size = sum(math.prod(shape) for shape in shapes.values())
     registered = OURS.values() if families == {"small"} else architectures()
-    members = [architecture for architecture in registered if architecture.family in families]
+    members = [each for each in registered if each.family in families and each.id not in CIFAR]
     return sorted(members, key=lambda architecture: abs((_published_parameters(architecture.id) or size) - size))
 
 
 def _published_parameters(id: str) -> int | None:
     """Return how many parameters torchvision's published weights of an architecture have; None where it has none."""
-    if id in ("small-cnn", "mlp"):
+    if id in OURS:
         return None
     from torchvision import models
 
-    try:
-        weights = models.get_model_weights(id.removesuffix("-cifar").removesuffix("-no-aux"))
-    except ValueError:
-        return None
-    return next(iter(weights)).meta.get("num_params")
+    return next(iter(models.get_model_weights(id.removesuffix("-no-aux")))).meta.get("num_params")
+
+
+# --- how networks differ ------------------------------------------------------------------------------------------
+
+# Attributes of layers that change nothing an evaluated network says.
+_IMMATERIAL = {"training", "p", "drop_prob", "drop_rate", "scale_by_keep", "grad_checkpointing", "inplace"}
+_Layer = tuple[str, dict[str, Any]]  # class and plain settings
+
+
+def _layers(spec: ModelSpec) -> dict[str, _Layer]:
+    """Return class and settings of each layer of a network, by its name: what makes it compute as it does."""
+    return {name: (type(module).__name__, _settings(module)) for name, module in build_on_meta(spec).named_modules()}
+
+
+def _settings(module: nn.Module) -> dict[str, Any]:
+    """Return a layer's plain attributes and the names of its functions, without what changes no output."""
+    return {
+        name: value.__name__ if callable(value) else value
+        for name, value in sorted(vars(module).items())
+        if not name.startswith("_")
+        and name not in _IMMATERIAL
+        and (isinstance(value, (bool, int, float, str, tuple)) or hasattr(value, "__name__"))
+    }
+
+
+def _words(layer: _Layer | None, beside: _Layer | None) -> str:
+    """Return a layer in words: its class, and the settings in which it differs from one of the same class."""
+    if layer is None:
+        return "not there"
+    kind, values = layer
+    shared = beside[1] if beside and beside[0] == kind else values
+    own = [f"{name}={value}" for name, value in values.items() if (name, value) not in shared.items()]
+    return f"{kind} with {', '.join(own)}" if own else kind
 
 
 # --- models for other tasks ---------------------------------------------------------------------------------------

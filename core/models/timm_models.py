@@ -14,24 +14,19 @@ from typing import Any
 from torch import nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from core.errors import AmbiguousModelError, InputError, unknown_name
+from core.errors import InputError, unknown_name
 from core.models.architectures import (
     ODD_CLASSES,
     TIMM_PREFIX,
     Architecture,
-    ModelSpec,
     Shapes,
     Size,
-    build_on_meta,
     meta_building,
 )
 
 # Parameters of another shape after which a network under construction is given up. Two is the most that any of
 # timm 1.0's networks makes on the way and does not keep; a wrong candidate makes five within a few layers.
 _STRANGERS = 4
-_SHOWN = 6  # candidates named where several fit
-# Attributes of layers that change nothing an evaluated network says.
-_IMMATERIAL = {"training", "p", "drop_prob", "drop_rate", "scale_by_keep", "grad_checkpointing", "inplace"}
 
 
 def installed() -> bool:
@@ -77,27 +72,6 @@ def fitting_timm(shapes: Shapes) -> tuple[Architecture, ...]:
         if module.state_dict().keys() == shapes.keys():
             names.append(name)
     return tuple(timm_architecture(f"{TIMM_PREFIX}{name}") for name in sorted(names, key=lambda n: (len(n), n)))
-
-
-def choose(specs: list[ModelSpec]) -> ModelSpec:
-    """Return the first of several networks that fit the same weights if all compute the same.
-
-    Compared are the classes and settings of their layers. Raises AmbiguousModelError with what sets them apart.
-    """
-    first = _layers(specs[0])
-    candidates: list[tuple[str, str]] = []
-    for spec in specs[1:]:
-        layers = _layers(spec)
-        names = dict.fromkeys([*first, *layers])
-        name = next((name for name in names if first.get(name) != layers.get(name)), None)
-        if name is None:
-            continue
-        where = name or "the network"
-        candidates = candidates or [(specs[0].architecture, f"{where} is {_words(first.get(name), layers.get(name))}")]
-        candidates.append((spec.architecture, f"{where} is {_words(layers.get(name), first.get(name))}"))
-    if not candidates:
-        return specs[0]
-    raise AmbiguousModelError("The weights fit several architectures that compute differently", candidates[:_SHOWN])
 
 
 def published_config(id: str) -> dict[str, Any]:
@@ -166,32 +140,3 @@ def _giving_up(shapes: set[tuple[int, ...]]) -> Iterator[None]:
         yield
     finally:
         handle.remove()
-
-
-_Layer = tuple[str, dict[str, Any]]  # class and plain settings
-
-
-def _layers(spec: ModelSpec) -> dict[str, _Layer]:
-    """Return class and settings of each layer of a network, by its name: what makes it compute as it does."""
-    return {name: (type(module).__name__, _settings(module)) for name, module in build_on_meta(spec).named_modules()}
-
-
-def _settings(module: nn.Module) -> dict[str, Any]:
-    """Return a layer's plain attributes and the names of its functions, without what changes no output."""
-    return {
-        name: value.__name__ if callable(value) else value
-        for name, value in sorted(vars(module).items())
-        if not name.startswith("_")
-        and name not in _IMMATERIAL
-        and (isinstance(value, (bool, int, float, str, tuple)) or hasattr(value, "__name__"))
-    }
-
-
-def _words(layer: _Layer | None, beside: _Layer | None) -> str:
-    """Return a layer in words: its class, and the settings in which it differs from one of the same class."""
-    if layer is None:
-        return "not there"
-    kind, settings = layer
-    shared = beside[1] if beside and beside[0] == kind else settings
-    own = [f"{name}={value}" for name, value in settings.items() if (name, value) not in shared.items()]
-    return f"{kind} with {', '.join(own)}" if own else kind

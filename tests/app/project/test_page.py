@@ -79,7 +79,7 @@ def test_weights_that_fit_several_architectures_are_asked_about(page, context, i
     def ambiguous(shapes):
         raise AmbiguousModelError("The weights fit several architectures that compute differently", candidates)
 
-    monkeypatch.setattr(checkpoint, "recognise", ambiguous)
+    monkeypatch.setattr(checkpoint, "fitting", ambiguous)
     context.opening.open_model(digits_file)
     idle()
     dialog = dialog_of(page.window(), ArchitectureDialog)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.models.architectures import ModelSpec, architectures, build_on_meta, get_architecture
-from core.models.recognise import compare, recognise
+from core.models.recognise import compare, fitting
 from core.models.tap import TappedModel
 
 CLASSES = 7
@@ -18,8 +18,8 @@ def test_recognised_and_tapped_at_its_head(architecture):
     known = get_architecture(architecture)
     module = build_on_meta(ModelSpec(architecture, CLASSES, 3, known.default_size)).to("meta").eval()
     shapes = {key: tuple(value.shape) for key, value in module.state_dict().items()}
-    found = recognise(shapes)
-    assert (found.spec.architecture, found.spec.num_classes, found.spec.in_channels) == (architecture, CLASSES, 3)
+    found = fitting(shapes)[0]
+    assert (found.architecture, found.num_classes, found.in_channels) == (architecture, CLASSES, 3)
     alike = [a for a in architectures() if a.family == known.family and a.id != architecture]
     assert not [a.id for a in alike if compare(a, shapes).fits]
 

@@ -7,7 +7,7 @@ import pytest
 from core.errors import InputError
 from core.models import recognise as recognising
 from core.models.architectures import ModelSpec, architectures, get_architecture, signature
-from core.models.recognise import FAMILY_KEYS, compare, recognise
+from core.models.recognise import FAMILY_KEYS, compare, fitting
 
 REPRESENTATIVE = (
     "small-cnn", "mlp", "resnet18-cifar", "resnet18", "resnet50", "wide_resnet50_2", "vgg11_bn", "alexnet",
@@ -24,7 +24,7 @@ def shapes_of(architecture, num_classes=7, in_channels=1, size=None):
 @pytest.mark.parametrize("architecture", REPRESENTATIVE)
 @pytest.mark.parametrize(("num_classes", "in_channels"), [(7, 1), (1000, 3)])
 def test_recognised_with_class_count_and_channels(architecture, num_classes, in_channels):
-    spec = recognise(shapes_of(architecture, num_classes, in_channels)).spec
+    spec = fitting(shapes_of(architecture, num_classes, in_channels))[0]
     assert (spec.architecture, spec.num_classes, spec.in_channels) == (architecture, num_classes, in_channels)
 
 
@@ -37,7 +37,7 @@ def test_recognising_is_quick(architecture):
     shapes = shapes_of(architecture)
     recognising._signature.cache_clear()
     start = time.process_time()
-    recognise(shapes)
+    fitting(shapes)
     assert time.process_time() - start < 2  # measured: under 0.2 s
 
 
@@ -54,13 +54,13 @@ def test_recognising_is_quick(architecture):
     ],
 )
 def test_input_is_read_where_weights_tell_it(architecture, channels, size):
-    found = recognise(shapes_of(architecture, in_channels=channels, size=size))
-    assert (found.spec.in_channels, found.spec.input_size) == (channels, size)
+    found = fitting(shapes_of(architecture, in_channels=channels, size=size))[0]
+    assert (found.in_channels, found.input_size) == (channels, size)
 
 
 def test_missing_batch_counters_are_tolerated():
     shapes = {key: shape for key, shape in shapes_of("resnet18").items() if not key.endswith("num_batches_tracked")}
-    assert recognise(shapes).spec.architecture == "resnet18"
+    assert fitting(shapes)[0].architecture == "resnet18"
 
 
 def test_near_misses_are_listed_with_reasons():
@@ -69,7 +69,7 @@ def test_near_misses_are_listed_with_reasons():
     shapes["fc.weight"] = (7, 100)
     shapes["extra.weight"] = (3,)
     with pytest.raises(InputError) as caught:
-        recognise(shapes)
+        fitting(shapes)
     text = caught.value.text
     assert "resnet18: 1 missing (layer3.0.bn1.bias); 1 unexpected (extra.weight)" in text
     assert "fc.weight is 7x100, not 7x512" in text
@@ -85,7 +85,7 @@ def test_long_lists_of_keys_are_cut_and_counted():
 
 def test_foreign_keys_are_not_recognised():
     with pytest.raises(InputError, match=r"not recognised: its 2 keys begin with 0.weight, 0.bias"):
-        recognise({"0.weight": (3, 4), "0.bias": (3,)})
+        fitting({"0.weight": (3, 4), "0.bias": (3,)})
 
 
 def test_heads_of_different_widths_do_not_pass_as_one_class_count():

@@ -12,7 +12,7 @@ from torchvision import models
 
 from core.errors import InputError
 from core.models.architectures import meta_building
-from core.models.recognise import recognise, refuse_outputs, refuse_stated_task
+from core.models.recognise import fitting, refuse_outputs, refuse_stated_task
 from tests.core.models.opened import open_model
 
 
@@ -40,12 +40,12 @@ def shapes_of(name):
 )
 def test_torchvisions_models_for_other_tasks(name, words):
     with pytest.raises(InputError, match=f"The weights are those of {words}.*image classifiers"):
-        recognise(shapes_of(name))
+        fitting(shapes_of(name))
 
 
 def test_models_of_videos_are_known_by_their_convolutions():
     with pytest.raises(InputError, match="videos or volumes"):
-        recognise({"stem.weight": (8, 3, 3, 3, 3), "fc.weight": (7, 8)})
+        fitting({"stem.weight": (8, 3, 3, 3, 3), "fc.weight": (7, 8)})
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,14 @@
-"""timm's networks are recognised among all of them; where several fit that compute differently, they are offered."""
+"""timm's networks are recognised among all of them; those that fit and compute differently are all named."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from core.errors import AmbiguousModelError
 from core.models import recognise as recognising
 from core.models import timm_models
 from core.models.architectures import ModelSpec, build_model, get_architecture, signature
-from core.models.recognise import recognise
+from core.models.recognise import fitting, told_apart
 from core.models.tap import TappedModel, split_for
 
 timm = pytest.importorskip("timm", reason="timm is an extra: pip install unlearn-studio[timm]")
@@ -34,22 +33,23 @@ def shapes_of(name, size=None):
 
 @pytest.mark.parametrize("name", ["convnext_atto", "vit_tiny_patch16_224", "resnet18d"])
 def test_recognised_among_the_others(name):
-    found = recognise(shapes_of(name))
-    assert (found.spec.architecture, found.spec.num_classes, found.spec.in_channels) == (f"timm/{name}", 7, 3)
+    found = fitting(shapes_of(name))
+    assert [(spec.architecture, spec.num_classes, spec.in_channels) for spec in found] == [(f"timm/{name}", 7, 3)]
 
 
 def test_the_size_of_a_patch_transformers_input_is_read():
-    found = recognise(shapes_of("vit_tiny_patch16_224", (64, 64)))
-    assert (found.spec.architecture, found.spec.input_size) == ("timm/vit_tiny_patch16_224", (64, 64))
-    assert build_model(found.spec)(torch.zeros(1, 3, 64, 64)).shape == (1, 7)
+    found = fitting(shapes_of("vit_tiny_patch16_224", (64, 64)))[0]
+    assert (found.architecture, found.input_size) == ("timm/vit_tiny_patch16_224", (64, 64))
+    assert build_model(found)(torch.zeros(1, 3, 64, 64)).shape == (1, 7)
 
 
 def test_networks_that_compute_the_same_are_one():
-    assert recognise(shapes_of("deit_base_patch16_224")).spec.architecture == "timm/vit_base_patch16_224"
+    first, *_ = fitting(shapes_of("deit_base_patch16_224"))
+    assert first.architecture == "timm/vit_base_patch16_224"
 
 
 def test_torchvisions_own_come_first():
-    assert recognise(shapes_of("resnet50")).spec.architecture == "resnet50"
+    assert fitting(shapes_of("resnet50"))[0].architecture == "resnet50"
 
 
 @pytest.mark.parametrize(
@@ -63,12 +63,11 @@ def test_torchvisions_own_come_first():
         ),
     ],
 )
-def test_networks_that_compute_differently_are_offered_with_the_reason(name, candidates, reason):
-    with pytest.raises(AmbiguousModelError) as caught:
-        recognise(shapes_of(name))
-    assert [each for each, _ in caught.value.candidates] == candidates
-    assert reason in caught.value.candidates[1][1]
-    assert "--arch" in caught.value.hint and reason in caught.value.hint
+def test_networks_that_compute_differently_are_all_named_with_the_reason(name, candidates, reason):
+    found = fitting(shapes_of(name))
+    assert [spec.architecture for spec in found] == candidates
+    words = told_apart(found)
+    assert [each for each, _ in words] == candidates and reason in words[1][1]
 
 
 def test_wrong_candidates_are_given_up_while_they_are_built(monkeypatch):
@@ -114,4 +113,4 @@ def test_head_blocks_and_cut(name):
 
 def test_nothing_is_asked_of_timm_where_torchvision_knows(monkeypatch):
     monkeypatch.setattr(recognising.timm_models, "fitting_timm", lambda shapes: pytest.fail("asked"))
-    assert recognise(signature(ModelSpec("resnet18", 7, 3, (224, 224)))).spec.architecture == "resnet18"
+    assert fitting(signature(ModelSpec("resnet18", 7, 3, (224, 224))))[0].architecture == "resnet18"
