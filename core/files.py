@@ -131,6 +131,16 @@ def json_lines(data: bytes) -> list[dict[str, Any]]:
     return [line for line in objects if isinstance(line, dict)]
 
 
+def is_card(file: Path) -> bool:
+    """Whether a JSON file is a model card."""
+    try:
+        content = read_json(file)
+    except InputError:
+        return False
+    names = content.keys() if isinstance(content, dict) else set()
+    return "architecture" in names and ("schema_version" in names or "files" in names)
+
+
 def convert(data: Any, kind: type[Kind], where: str) -> Kind:
     """Return plain data as a declared structure (msgspec's strict rules; unknown fields are ignored).
 

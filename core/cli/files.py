@@ -186,6 +186,9 @@ def _near_text(near: Mapping[str, Any]) -> str:
 
 def _opened(given: argparse.Namespace, loading: Loading) -> Bench:
     """Open the data, with --model where one is named."""
+    from core.session.inspecting import require_data
+
+    require_data(given.path)
     if given.model:
         return options.open_both(given, loading, data=given.path)
     return options.bench_option(given, loading).with_data(given.path, options.data_options(given))

@@ -13,7 +13,8 @@ from msgspec import Meta
 
 from core.data.preprocessing import INTERPOLATIONS, Preprocessing
 from core.errors import InputError, MismatchError, NotFoundError
-from core.files import CARD_NAME, check_schema, dumps, read_json
+from core.files import CARD_NAME, SUFFIXES, check_schema, dumps, is_card, read_json
+from core.models import foreign
 from core.models.architectures import TIMM_PREFIX, ModelSpec, get_architecture
 from core.models.hub import HUB_CONFIG, HUB_WEIGHTS, config_card, missing_weights, read_config
 from core.models.weights import read_metadata
@@ -39,9 +40,10 @@ _TURNED = {"googlenet": (0.5, 0.5, 0.5), "inception_v3": (0.5, 0.5, 0.5)}
 
 
 def weights_file(path: Path) -> Path:
-    """Return the weights file a path means: itself, or the one in a folder. Raises NotFoundError.
+    """Return the weights file a path means: itself, the one in a folder, or the one a model card describes.
 
-    InputError is raised where a folder holds weights in a form that is not read.
+    Raises NotFoundError, and InputError where a folder holds weights in a form that is not read or a JSON file is no
+    card.
     """
     if path.is_dir():
         found = next((path / name for name in HUB_WEIGHTS if (path / name).is_file()), None)
@@ -50,7 +52,23 @@ def weights_file(path: Path) -> Path:
         return found
     if not path.exists():
         raise NotFoundError(f"There is no file {path}")
-    return path
+    return _described_by(path) if path.suffix.lower() == ".json" else path
+
+
+def _described_by(card: Path) -> Path:
+    """Return the weights file beside a model card that it describes."""
+    foreign.refuse(card, foreign.kind_of_file(card))
+    named = [card.with_name(name) for name in _read_object(card).get("files") or {}]
+    beside = [card.with_suffix(suffix) for suffix in SUFFIXES]
+    weights = next((file for file in (*named, *beside) if file.is_file() and find_card(file) == card), None)
+    if weights is not None:
+        return weights
+    if not is_card(card):
+        raise InputError(f"{card.name} is no model card", "Open the weights file itself")
+    raise NotFoundError(
+        f"{card.name} describes {named[0].name if named else 'a weights file'}, which is not beside it",
+        "Put the two into one folder, and open that file",
+    )
 
 
 def read_card(path: Path) -> dict[str, Any] | None:
@@ -87,8 +105,7 @@ def find_card(weights: Path) -> Path | None:
     own, shared = weights.with_suffix(".json"), weights.with_name(CARD_NAME)
     if own == shared:
         return shared if shared.is_file() else None
-    content = _read_object(own)
-    if "architecture" in content and "schema_version" in content:
+    if is_card(own):
         return own
     files = _read_object(shared).get("files")
     return shared if isinstance(files, dict) and weights.name in files else None

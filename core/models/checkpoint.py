@@ -31,7 +31,7 @@ from core.models.architectures import (
 )
 from core.models.card import card_of, check_files, preprocessing_in, stated_preprocessing, weights_file
 from core.models.class_lists import explain_outputs, is_binding, same_names
-from core.models.foreign import refuse_whole_numbers
+from core.models.quantised import refuse_whole_numbers
 from core.models.recognise import (
     compare,
     compare_exactly,

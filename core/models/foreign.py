@@ -1,16 +1,12 @@
-"""Model files of other programs and quantised ones: what each is, and how its network gets into PyTorch.
+"""Model files of other programs: what each is, and how its network gets into PyTorch.
 
-Nothing here is read: a file is told by its name, its first bytes, or the names and types in it, and refused in words.
+None of them is read: a file is told by its name, its first bytes or the names in its pickle, and refused in words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
 
 from core.errors import InputError
 
@@ -31,7 +27,9 @@ _JOIN = (
 
 # What a file is and what to do, with {name} of the file, {path} of the folder.
 _WHAT: dict[str, tuple[str, str]] = {
-    "onnx": ("{name} is an ONNX file, a program without training", "Open the checkpoint it was made from, or " + _ONNX),
+    "onnx": (
+        "{name} is an ONNX file, which can be run but not trained", "Open the checkpoint it was made from, or " + _ONNX
+    ),
     "keras": ("{name} is a Keras model", _KERAS),
     "hdf5": ("{name} is an HDF5 file, as Keras writes models", _KERAS),
     "tensorflow": ("{name} is a TensorFlow model", _TENSORFLOW),
@@ -41,12 +39,10 @@ _WHAT: dict[str, tuple[str, str]] = {
     "orbax": ("{name} is a checkpoint of Orbax (JAX)", _BY_HAND),
     "gguf": ("{name} is a GGUF file, quantised for llama.cpp", "Open the PyTorch weights it was converted from"),
     "paddle": ("{name} is a PaddlePaddle model", _PADDLE),
-    "mxnet": ("{name} holds MXNet parameters", _BY_HAND),
     "caffe": ("{name} is a Caffe model", _BY_HAND),
     "coreml": ("{name} is a Core ML model", "Open the PyTorch checkpoint it was converted from"),
     "tensorrt": ("{name} is a TensorRT engine", "Open the PyTorch checkpoint it was built from"),
-    "shards": ("{name} is a folder of safetensors in shards", _JOIN),
-    "index": ("{name} lists the shards of a model", _JOIN),
+    "index": ("{name} only says in which files a model's weights lie", _JOIN),
     "fastai": (
         "{name} is a fastai learner",
         f"In fastai: torch.save(load_learner('{{name}}').model.state_dict(), 'net.pth'), and open that with {_FACTORY}",
@@ -60,18 +56,10 @@ _BY_ENDING = {
 }  # fmt: skip
 _BY_START = {b"GGUF": "gguf", b"\x89HDF\r\n\x1a\n": "hdf5"}
 _IN_FOLDER = {
-    "saved_model.pb": "tensorflow", "keras_metadata.pb": "tensorflow", "model.safetensors.index.json": "shards",
-    "_CHECKPOINT_METADATA": "orbax", "Manifest.json": "coreml",
+    "saved_model.pb": "tensorflow", "keras_metadata.pb": "tensorflow", "_CHECKPOINT_METADATA": "orbax",
+    "checkpoint.index": "tensorflow checkpoint", "Manifest.json": "coreml",
 }  # fmt: skip
 _PICKLED = {"fastai.": "fastai", "sklearn.": "sklearn"}  # modules of the object that is the whole pickle
-_QUANTISERS = {"torchao.": "torchao", "bitsandbytes.": "bitsandbytes", "optimum.quanto.": "quanto"}
-_QUANTISED_KEYS = (
-    ("_packed_params", ""), (".SCB", " with bitsandbytes"), (".quant_state.", " with bitsandbytes"),
-    (".absmax", " with bitsandbytes"), (".qweight", " with GPTQ or AWQ"),
-)  # fmt: skip
-_FLOATS = "Open the checkpoint from before that: unlearning needs floating-point weights"
-
-ENDINGS = tuple(_BY_ENDING)
 
 
 def kind_of_file(path: Path, start: bytes = b"") -> str | None:
@@ -79,9 +67,14 @@ def kind_of_file(path: Path, start: bytes = b"") -> str | None:
     by_start = next((kind for begins, kind in _BY_START.items() if start.startswith(begins)), None)
     if by_start is None and len(start) > 1 and 0x80 < start[0] < 0x90 and 0xA0 <= start[1] < 0xC0:
         return "flax"  # a short map whose first key is a short text
-    if path.name.endswith(".safetensors.index.json"):
+    if path.name.endswith(".index.json"):
         return "index"
     return by_start or _BY_ENDING.get(path.suffix.lower())
+
+
+def is_of_model(name: str) -> bool:
+    """Whether a file of that name makes its folder another program's model."""
+    return name in _IN_FOLDER
 
 
 def kind_of_folder(path: Path) -> str | None:
@@ -99,38 +92,10 @@ def refuse(path: Path, kind: str | None) -> None:
         )
 
 
-def refuse_pickled(path: Path, names: Sequence[str], whole: bool) -> None:
-    """Raise InputError for a pickle of another library's model or of quantised weights.
+def refuse_pickled(path: Path, names: Sequence[str]) -> None:
+    """Raise InputError for a pickle of another library's model.
 
-    names: what it calls ("fastai.learner Learner"), in order; whole: whether the first of them is all there is, no
-    entry of a dictionary.
+    names: what the pickle calls ("fastai.learner Learner"), the object that is all of it first.
     """
-    if whole and names:
+    if names:
         refuse(path, next((kind for module, kind in _PICKLED.items() if names[0].startswith(module)), None))
-    by = next((by for module, by in _QUANTISERS.items() if any(name.startswith(module) for name in names)), None)
-    if by is not None:
-        raise InputError(f"{path.name} is quantised with {by}", _FLOATS)
-
-
-def refuse_quantised(name: str, state: Mapping[Any, Any]) -> None:
-    """Raise InputError where a state dict has quantised weights."""
-    for part, by in _QUANTISED_KEYS:
-        _refuse_keys(name, (key for key in state if part in str(key)), f"is quantised{by}")
-    tensors = {key: value for key, value in state.items() if isinstance(value, Tensor)}
-    _refuse_keys(name, (key for key, value in tensors.items() if value.is_quantized), "is quantised")
-    small = (torch.int8, torch.uint8)
-    whole = (key for key, value in tensors.items() if value.ndim > 1 and value.dtype in small)
-    _refuse_keys(name, (key for key in whole if str(key).endswith("weight")), "is quantised to whole numbers")
-
-
-def refuse_whole_numbers(name: str, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
-    """Raise InputError where weights are whole numbers that are floating ones in the network, by key."""
-    floating = (key for key, value in wanted.items() if value.is_floating_point() and key in found)
-    whole = (key for key in floating if not found[key].is_floating_point())
-    _refuse_keys(name, whole, "holds whole numbers as weights")
-
-
-def _refuse_keys(name: str, keys: Iterable[Any], what: str) -> None:
-    first = next(iter(keys), None)
-    if first is not None:
-        raise InputError(f"{name} {what} ({first})", _FLOATS)

@@ -12,6 +12,7 @@ from torch import nn
 
 from core.errors import AppError, InputError, NotFoundError, unknown_name
 from core.files import WEIGHTS_NAME, read_json
+from core.models import foreign
 from core.models.architectures import HF_PREFIX, Architecture, Shapes, Size
 
 HUB_CONFIG = "config.json"
@@ -250,7 +251,8 @@ _UNREAD = (
 
 
 def missing_weights(folder: Path) -> InputError:
-    """Return the error for a folder without a weights file that is read."""
+    """Return the error for a folder without a weights file that is read; raises it for another program's model."""
+    foreign.refuse(folder, foreign.kind_of_folder(folder))
     found = next((entry for entry in _UNREAD if (folder / entry[0]).is_file()), None)
     if found is not None:
         return InputError(f"The folder {folder} holds {found[1]} ({found[0]}), which are not read", found[2])

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from core.errors import InputError, UnsafeFileError, first_few
 from core.files import convert
 from core.job import entry_key
-from core.models import foreign
+from core.models import foreign, quantised
 from core.models.architectures import Shapes, shapes_of
 from core.models.plain import oddity, pack, packed_few, type_name, unpack
 from core.models.trust import NO_TRUST, Trust
@@ -222,7 +222,8 @@ def _load_pt(path: Path, trust: Trust) -> Any:
         names, alone = _called(path)
         if all(map(_HARMLESS.fullmatch, names)):
             raise _damaged(path) from error
-        foreign.refuse_pickled(path, names, alone)
+        foreign.refuse_pickled(path, names if alone else ())
+        quantised.refuse_quantiser(path.name, names)
         if not trust.pickle:
             raise UnsafeFileError(
                 "This file can run program code when opened, so it was not opened.",
@@ -295,7 +296,7 @@ def _clean(path: Path, found: Found, form: CheckpointForm) -> Weights:
     content = found.content
     if not content:
         raise InputError(f"{path.name} holds no tensors")
-    foreign.refuse_quantised(path.name, content)
+    quantised.refuse_quantised(path.name, content)
     if not found.place:  # bare, maybe with plain values beside
         content = {key: value for key, value in content.items() if isinstance(value, Tensor)}
     odd = [str(key) for key, value in content.items() if not isinstance(value, Tensor) or not isinstance(key, str)]

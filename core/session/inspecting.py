@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.errors import InputError, NotFoundError, first_few, nearest
-from core.files import SUFFIXES, WEIGHTS_NAME, ending, read_json
+from core.files import SUFFIXES, WEIGHTS_NAME, ending, is_card, read_json
+from core.models import foreign
 from core.runs.folder import JOB, REPORT_HTML, REPORT_JSON, RunFolder, list_runs
 from core.session.library import MEASURES, describe_run, request_lines
 from core.verify.numbers import count, percent, plural
@@ -31,11 +32,13 @@ _KINDS_BY_ENDING: dict[str, Kind] = {
     **dict.fromkeys(SUFFIXES, "model"), **dict.fromkeys((".npz", ".tar"), "dataset"), ".toml": "batch",
     **dict.fromkeys((".txt", ".list", ".lst"), "forget list"),
 }  # fmt: skip
+_CALLED: dict[Kind, str] = {"dataset": "data set", "runs": "folder of runs", "batch": "batch file"}
 _SAVED = "dataset_info.json"
 _WEIGHTS = re.compile(r"((pytorch_|adapter_|tf_|flax_)?model\.(bin|safetensors|h5|msgpack))(\.index\.json)?")
 _ENTRIES = 200  # looked at in a folder before it is taken for none of ours
 _NAMES_SHOWN = 12
 _FILES_SHOWN = 20
+_LARGEST_CARD = 2**20  # bytes; a larger JSON file is data
 _NOT_GIVEN_BACK = "(they may still hold this model's weights)"
 
 
@@ -65,7 +68,7 @@ def kind_of(path: Path) -> Kind | None:
             return _kind_of_folder(path)
         if not path.is_file():
             return None
-        if suffix == ".bin":
+        if suffix in (".bin", ".pkl", ".pickle"):
             with path.open("rb") as file:
                 return "model" if file.read(2) in (b"PK", b"\x80\x02") else None
     except OSError:
@@ -74,7 +77,8 @@ def kind_of(path: Path) -> Kind | None:
         from core.data.listings import find_table
 
         return "forget list" if find_table(path) is None else "dataset"
-    return _KINDS_BY_NAME.get(path.name) or _KINDS_BY_ENDING.get(suffix)
+    known = _KINDS_BY_NAME.get(path.name) or _KINDS_BY_ENDING.get(suffix)
+    return known or ("model" if foreign.kind_of_file(path) or _describes_model(path) else None)
 
 
 def describe(path: Path) -> Description | None:
@@ -116,11 +120,24 @@ def inspect(
     # The quick look stops at the first sub-folder.
     if recognise_dataset(path) is not None if path.is_dir() else kind == "dataset":
         return _dataset(str(path), bench, options)
-    if ending(path) == ".onnx":
-        raise InputError(f"{path} is ONNX, which is written but never read", "Name the run or model it was made from")
     what = "folder" if path.is_dir() else "file"
     raise InputError(
         f"{path} is no model, data set, run or forget list that can be opened", f"The guide lists what a {what} may be"
+    )
+
+
+def require_data(text: str) -> None:
+    """Raise InputError for a path that is something else than data, and names the data where it is a run."""
+    path = Path(text).expanduser()
+    kind = kind_of(path)
+    if kind in (None, "dataset") or (kind == "model" and path.is_dir()):
+        return
+    data = "the data set"
+    if kind == "run":
+        data = RunFolder(path.parent if path.name == JOB else path).job().data.spec
+    raise InputError(
+        f"{path} is a {_CALLED.get(kind, kind)}, and what lies near a forget set is looked for in data",
+        f"Name {data} in its place" + (", and the model with --model" if kind in ("run", "model") else ""),
     )
 
 
@@ -136,12 +153,17 @@ def _kind_of_folder(path: Path) -> Kind | None:
             break
         if (entry / JOB).is_file():
             return "runs"
-        if _WEIGHTS.fullmatch(entry.name):
+        if _WEIGHTS.fullmatch(entry.name) or foreign.is_of_model(entry.name):
             return "model"
         # Class folders; IDX files, Hugging Face's own format, shards.
         dataset |= entry.is_dir() and not entry.name.startswith(".")
         dataset |= "ubyte" in entry.name or entry.name == _SAVED or ending(entry) == ".tar"
     return "dataset" if dataset else None
+
+
+def _describes_model(path: Path) -> bool:
+    """Whether a file is a model's card."""
+    return path.suffix.lower() == ".json" and path.stat().st_size <= _LARGEST_CARD and is_card(path)
 
 
 def _missing(path: Path, text: str) -> NotFoundError:
@@ -164,12 +186,13 @@ def _description(
     path: Path | str, kind: Kind, name: str, facts: Iterable[tuple[str, str]], data: dict[str, Any]
 ) -> Description:
     """Put together a description; facts of which nothing is known are left out."""
-    what = {"dataset": "data set", "runs": "folder of runs", "batch": "batch file"}.get(kind, kind)
-    return Description(str(path), kind, f"{name}: a {what}", tuple(fact for fact in facts if fact[1]), data)
+    known = tuple(fact for fact in facts if fact[1])
+    return Description(str(path), kind, f"{name}: a {_CALLED.get(kind, kind)}", known, data)
 
 
 def _model(model: OpenedModel) -> Description:
     from core.models.plain import pack
+    from core.models.wrappers import listed
 
     form, spec, card = model.form, model.spec, model.card or {}
     dtypes = sorted(set(form.dtypes.values()))
@@ -178,13 +201,16 @@ def _model(model: OpenedModel) -> Description:
         **model.described(),
         "parameters": model.parameters,
         "form": {
+            "key": form.key or None,
             "container": form.container,
             "prefix": form.prefix,
             "keys": len(form.dtypes),
             "dtypes": dtypes,
             "scalars": pack(form.scalars),
+            "foreign": list(form.foreign),
             "dropped": list(form.dropped),
         },
+        "entries": dict(model.file.weights.entries),
         "card": bool(card),
         "forgotten": card.get("forgotten"),
         "evaluation_only": model.evaluation_only,
@@ -193,6 +219,7 @@ def _model(model: OpenedModel) -> Description:
     size = " × ".join(map(str, spec.input_size)) if model.size_known else "any size that fits"
     wrapper = [f"under {form.container!r}"] if form.container else []
     wrapper += [f"keys begin with {form.prefix!r}"] if form.prefix else []
+    entries = [f"{name} ({words})" for name, words in listed(model.file.weights.entries)]
     forgotten = card.get("forgotten") or {}
     classes = ", ".join(forgotten.get("classes") or ())
     how = "trained without" if card.get("kind") == "train" else "unlearned"
@@ -202,10 +229,12 @@ def _model(model: OpenedModel) -> Description:
         ("Outputs", f"{count(spec.num_classes)}{_names(model.classes)}"),
         ("Input", f"{plural(spec.in_channels, 'channel')}, {size}"),
         ("Form", ", ".join([form.format, f"{len(form.dtypes)} keys", *dtypes, *wrapper])),
+        ("Entries", f"{', '.join(entries)}: --key NAME chooses" if len(entries) > 1 else ""),
         ("Preprocessing", "in the model card" if model.preprocessing else "not known"),
         ("Model card", "yes" if card else "none"),
         ("SHA-256", model.sha256),
         ("Beside the weights", ", ".join(f"{name}={_shortened(str(value))}" for name, value in form.scalars.items())),
+        ("Beside the network", f"{first_few(form.foreign, _NAMES_SHOWN)} (given back as is)" if form.foreign else ""),
         ("Not given back", f"{', '.join(form.dropped)} {_NOT_GIVEN_BACK}" if form.dropped else ""),
         ("Forgotten", f"{classes or 'single images'} {images}" if forgotten.get("count") else ""),
         ("Use", "evaluation only: TorchScript cannot be unlearned" if model.evaluation_only else ""),

@@ -82,7 +82,7 @@ def test_the_job_of_a_run_is_described_as_the_run(new_run):
 
 def test_onnx_is_said_to_be_written_only(tmp_path):
     (tmp_path / "x.onnx").write_bytes(b"\x08\x07")
-    with pytest.raises(InputError, match=r"x\.onnx is ONNX, which is written but never read"):
+    with pytest.raises(InputError, match=r"x\.onnx is an ONNX file, which can be run but not trained"):
         inspect(str(tmp_path / "x.onnx"))
 
 
