@@ -80,6 +80,8 @@ def unlearn(
     *,
     classes: Iterable[str] = (),
     samples: Iterable[int] = (),
+    where: Iterable[str] = (),
+    folders: Iterable[str] = (),
     method: str = "muda",
     preset: str = "",
     settings: Mapping[str, Any] | None = None,
@@ -92,10 +94,12 @@ def unlearn(
     """Make the model on a bench forget, as `unlearn` does; returns the run folder `out` with the result and its report.
 
     classes: names of classes to forget. samples: positions of single training images, from 0, in the order of
-    `bench.dataset.train`. method, preset, settings: as `methods` lists them; `settings` lie over the preset. tries: so
-    many settings are tried on a part of the images first, and the best is run; those named in `settings` stay. seed:
-    the same seed gives the same result. resume: go on with the run that `out` holds. emit gets each event
-    (`core.events`) in this thread; control (`core.engine.control.Control`) pauses and stops the run from any other.
+    `bench.dataset.train`. where: columns of the data's table with the values to forget ("customer=47*"). folders: of
+    the data, all of whose images go. method, preset, settings: as `methods` lists them; `settings` lie over the
+    preset. tries: so many settings are tried on a part of the images first, and the best is run; those named in
+    `settings` stay. seed: the same seed gives the same result. resume: go on with the run that `out` holds. emit gets
+    each event (`core.events`) in this thread; control (`core.engine.control.Control`) pauses and stops the run from
+    any other.
 
     `run.report()` is the content of report.json: accuracies and shares 0..1, times in seconds. Raises UsageError and
     ParameterError (what was asked cannot be), ForgetSetError (nothing or everything would go), InputError (`out` holds
@@ -109,7 +113,7 @@ def unlearn(
 
     control, emit = _or_nobody(control, emit)
     folder = RunFolder.wanted(out, resume=resume)
-    selection = named_selection(bench.dataset, classes).with_samples(samples)
+    selection = named_selection(bench.dataset, classes, where=where, folders=folders).with_samples(samples)
     job = make_unlearn_job(bench, selection, method, preset=preset, settings=settings, seed=seed)
     folder, _ = ready_run(folder, job, selection, bench, control, tries=tries, fixed=settings or ())
     run(folder, control, emit, bench, resume=resume)

@@ -10,6 +10,7 @@ import functools
 import hashlib
 import os
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -85,6 +86,11 @@ def without_ending(path: Path | str) -> str:
     """Return a file's name without what `ending` returns."""
     name = Path(path).name
     return name[: len(name) - len(ending(path))]
+
+
+def composed(text: str) -> str:
+    """Return a name in Unicode's composed form, for comparisons: macOS writes "ö" as two characters."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 # --- reading ------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from core.errors import ForgetSetError, InputError, NotFoundError, did_you_mean
+from core.files import composed
 
 LARGEST_WEIGHT = 1e6  # far below what float32 gradients can hold, far above what anyone means
 _NAMES_SHOWN = 3
@@ -232,7 +233,8 @@ def resolve_classes(names_or_indices: Iterable[str | int], class_names: Sequence
     Raises NotFoundError with the nearest names for an unknown one, and InputError where a text is the name of one
     class and the index of another.
     """
-    by_name = {name: index for index, name in enumerate(class_names)}
+    by_name = {composed(name): index for index, name in enumerate(class_names)}
+    by_name |= {name: index for index, name in enumerate(class_names)}
     return tuple(dict.fromkeys(_resolve_class(wanted, by_name, class_names) for wanted in names_or_indices))
 
 
@@ -254,7 +256,7 @@ def _resolve_class(wanted: str | int, by_name: dict[str, int], class_names: Sequ
     if isinstance(wanted, int):
         named, numbered = None, wanted
     else:
-        named = by_name.get(wanted)
+        named = by_name.get(wanted, by_name.get(composed(wanted)))
         numbered = int(wanted) if wanted.isascii() and wanted.isdecimal() else -1
     inside = 0 <= numbered < count
     if named is not None:

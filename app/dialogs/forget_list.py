@@ -14,7 +14,7 @@ from app.services.theme import theme
 from app.widgets.labels import Label
 
 if TYPE_CHECKING:
-    from core.session.forget_sets import ListMatch, Unmatched
+    from core.session.forget_lists import ListMatch, Unmatched
 
 _SHOWN = 200  # lines written out; more would not be read
 _NAMED = 3  # entries named in a sentence

@@ -30,7 +30,7 @@ from core.job import Job
 from core.runs.folder import FORGET, JOB, LOCK, TUNING, RunFolder
 from core.selection import Selection
 from core.session.batch import Row, with_result
-from core.session.forget_sets import write_forget_list
+from core.session.forget_lists import write_forget_list
 from core.session.jobs import all_requests
 
 WAITING = "waiting.json"

@@ -91,7 +91,7 @@ def run_inspect(given: argparse.Namespace, screen: Screen) -> int:
     """Describe PATH, or where a forget set is named what lies near it in the data."""
     from core.session.inspecting import describe, inspect
 
-    if given.forget_class or given.forget_samples:
+    if options.names_forget_set(given):
         return _near(given, screen)
     if given.with_similar or given.model:
         raise UsageError(
@@ -196,7 +196,7 @@ def _opened(given: argparse.Namespace, loading: Loading) -> Bench:
 
 def _write(path: Path, selection: Selection, duplicates: Duplicates, dataset: Dataset, screen: Screen) -> str:
     """Write the forget set with its near-duplicates as a forget list; returns the path."""
-    from core.session.forget_sets import write_forget_list
+    from core.session.forget_lists import write_forget_list
 
     try:
         write_forget_list(path, selection.with_samples(duplicates.kept), dataset.train.paths)

@@ -177,7 +177,7 @@ def add_forget(
     parser: argparse.ArgumentParser, title: str = "forget set", prefix: str = "forget", verb: str = "forget", *,
     random: bool = True,
 ) -> None:
-    """--forget-class, --forget-samples and, with `random`, --forget-random; `prefix` in place of "forget"."""
+    """--forget-class, -samples, -where, -folder and, with `random`, -random; `prefix` in place of "forget"."""
     parser.set_defaults(forget_random=None)
     group = parser.add_argument_group(title)
     group.add_argument(
@@ -186,9 +186,18 @@ def add_forget(
     )  # fmt: skip
     group.add_argument(
         f"--{prefix}-samples", type=path, dest="forget_samples", metavar="FILE",
-        help=f"list of samples to {verb}: one a line, by index, path or file name",
+        help=f"list of samples to {verb}: one a line, by index, path, file name or pattern (customers/47*)",
     )  # fmt: skip
-    group.add_argument("--allow-missing", action="store_true", help="pass over lines of the list that match nothing")
+    group.add_argument(
+        f"--{prefix}-where", nargs="+", action="extend", default=[], dest="forget_where", metavar="COLUMN=VALUE",
+        help=f"{verb} what has this in a column of the data's table: customer=4711, 'customer=47*'; several, and "
+        "repeatable",
+    )  # fmt: skip
+    group.add_argument(
+        f"--{prefix}-folder", nargs="+", action="extend", default=[], dest="forget_folder", metavar="FOLDER",
+        help=f"{verb} all images in a folder of the data, by path or pattern; several, and repeatable",
+    )  # fmt: skip
+    group.add_argument("--allow-missing", action="store_true", help="pass over what matches nothing, and say so")
     if random:
         group.add_argument(
             "--forget-random", type=number(0, 1, inside=True), metavar="FRACTION",
@@ -279,15 +288,23 @@ def tell_notices(bench: Bench, screen: Screen) -> None:
         screen.notice(notice)
 
 
+def names_forget_set(options: argparse.Namespace) -> bool:
+    """Whether classes, a list, columns or folders are named."""
+    return bool(options.forget_class or options.forget_samples or options.forget_where or options.forget_folder)
+
+
 def check_forget_options(options: argparse.Namespace, *, required: bool) -> None:
     """Raise UsageError for a combination that cannot be meant, before anything is opened."""
-    chosen = bool(options.forget_class or options.forget_samples)
+    chosen = names_forget_set(options)
     if options.forget_random is not None and chosen:
         raise UsageError(
-            "--forget-random cannot be combined with --forget-class or --forget-samples", "Choose one of the two ways"
+            "--forget-random cannot be combined with --forget-class, -samples, -where or -folder", "Choose one of them"
         )
     if required and not chosen and options.forget_random is None:
-        raise UsageError("Nothing to forget was named", "Add --forget-class, --forget-samples or --forget-random")
+        raise UsageError(
+            "Nothing to forget was named",
+            "Add --forget-class, --forget-samples, --forget-where, --forget-folder or --forget-random",
+        )
 
 
 def forget_selection(options: argparse.Namespace, dataset: Dataset, screen: Screen) -> Selection:
@@ -300,5 +317,6 @@ def forget_selection(options: argparse.Namespace, dataset: Dataset, screen: Scre
     if options.forget_random is not None:
         return random_selection(dataset, options.forget_random, options.seed)
     return named_selection(
-        dataset, options.forget_class, options.forget_samples, allow_missing=options.allow_missing, notice=screen.notice
-    )
+        dataset, options.forget_class, options.forget_samples, where=options.forget_where,
+        folders=options.forget_folder, allow_missing=options.allow_missing, notice=screen.notice,
+    )  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -14,7 +13,7 @@ import torch
 
 from core.data.dataset import Dataset, ImageSet, Loaded
 from core.errors import InputError, MismatchError
-from core.files import loads, read_text
+from core.files import composed, loads, read_text
 
 MOST_CLASSES = 100_000  # a larger label is no class's number
 GAP_HINT = "Renumber the labels, or list the names of all outputs in a file and give it with --classes"
@@ -59,11 +58,6 @@ def refuse_gap(loaded: Loaded) -> None:
         )
 
 
-def same_name(name: str) -> str:
-    """Return a class name as it is compared: the same letter may be written as one character or as two."""
-    return unicodedata.normalize("NFC", name)
-
-
 def arrange(data: Data, names: Sequence[str], source: str) -> Data:
     """Return the data with its classes where `names`, one an output, has them; others are outputs without images.
 
@@ -72,10 +66,10 @@ def arrange(data: Data, names: Sequence[str], source: str) -> Data:
     """
     places = places_among(data, names)
     if places is None:
-        known = {same_name(name) for name in names}
-        missing = [name for name in data.classes if same_name(name) not in known]
-        ours = {same_name(name) for name in data.classes}
-        unknown = [name for name in names if same_name(name) not in ours]
+        known = {composed(name) for name in names}
+        missing = [name for name in data.classes if composed(name) not in known]
+        ours = {composed(name) for name in data.classes}
+        unknown = [name for name in names if composed(name) not in ours]
         more = f" and names {some(unknown)}, which the data has not" if unknown else ""
         raise MismatchError(
             f"{source} lacks {some(missing)}{more}",
@@ -99,8 +93,8 @@ def places_among(data: Loaded | Dataset, names: Sequence[str]) -> list[int] | No
     if _by_number(data, names):
         # Folders stand in alphabetical order, "10" before "2": it is the number that names the class.
         return [int(number) for number in data.classes]
-    place = {same_name(name): index for index, name in enumerate(names)}
-    places = [place.get(same_name(name), -1) for name in data.classes]
+    place = {composed(name): index for index, name in enumerate(names)}
+    places = [place.get(composed(name), -1) for name in data.classes]
     return None if -1 in places else places
 
 

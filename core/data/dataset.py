@@ -53,6 +53,7 @@ class ImageSet:
     digests: np.ndarray | None = None  # (n, 32) uint8: SHA-256 of each source file, where every image has its own
     faults: Mapping[str, str] = field(default_factory=dict)  # why files did not decode, by path; grows with a stream
     origin: Stored | None = None  # what they were prepared from; None: arrays that are as they were stored
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)  # (n,) texts: what a table says beside the label
 
     def __post_init__(self) -> None:
         if self.images.dtype != torch.uint8 or self.images.ndim != 4:
@@ -71,11 +72,13 @@ class ImageSet:
         digests: np.ndarray | None = None,
         faults: Mapping[str, str] | None = None,
         origin: Stored | None = None,
+        columns: Mapping[str, np.ndarray] | None = None,
     ) -> ImageSet:
         """Make a set of what a reader has: arrays (n, H, W, C) uint8 and (n,) of whole numbers, copied if need be."""
         pixels = torch.from_numpy(np.require(images, None, ["C", "W"])) if isinstance(images, np.ndarray) else images
         numbers = torch.from_numpy(np.require(labels, np.int64, ["C", "W"]))
-        return cls(pixels, numbers, paths, digests, {} if faults is None else faults, origin)
+        held = {} if faults is None else faults
+        return cls(pixels, numbers, paths, digests, held, origin, columns or {})
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -86,7 +89,8 @@ class ImageSet:
         digests = None if self.digests is None else self.digests[ids]
         images = self.images[ids] if isinstance(self.images, torch.Tensor) else self.images.view(ids)
         origin = None if self.origin is None else self.origin.take(ids)
-        return ImageSet(images, self.labels[ids], paths, digests, self.faults, origin)
+        columns = {name: values[ids] for name, values in self.columns.items()}
+        return ImageSet(images, self.labels[ids], paths, digests, self.faults, origin, columns)
 
     @property
     def stored(self) -> Stored:

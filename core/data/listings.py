@@ -9,11 +9,13 @@ from __future__ import annotations
 import csv
 import io
 import os
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,7 +25,7 @@ from core.data.index import FolderFiles
 from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
 from core.errors import InputError
 from core.events import Tell
-from core.files import read_text
+from core.files import composed, read_text
 
 _IGNORED = ("__macosx", "__pycache__", "lost+found", "$recycle.bin")
 _UPWARD = "a link to a folder that holds it, not followed"
@@ -82,6 +84,8 @@ def list_folders(parts: Parts, report: Tell) -> Listing:
     names = tuple(sorted(train))
     if len(names) < 2:
         raise InputError(f"{root} holds images of one class only ({names[0]!r})", _nested_hint(parts))
+    spelt = {composed(name): name for name in names}
+    test = {name if name in train else spelt.get(composed(name), name): files for name, files in test.items()}
     unknown = sorted(set(test) - set(names))
     if unknown:
         raise InputError(
@@ -285,6 +289,7 @@ class _Columns:
     label: int = 1
     split: int | None = 2
     header: bool = False
+    more: Mapping[str, int] = field(default_factory=dict)  # other columns by name, as the header writes it
 
 
 def find_table(path: Path) -> Parts | None:
@@ -305,22 +310,32 @@ def list_table(path: Path) -> Listing:
     Raises InputError naming the line where the table is wrong.
     """
     rows = _read_rows(path)
-    classes = sorted({label for _, label, _ in rows}, key=_class_key)
+    classes = sorted({row.label for row in rows}, key=_class_key)
     if len(classes) < 2:
         raise InputError(f"{path.name} lists one class only ({classes[0]!r})", _TABLE_HINT)
-    rows.sort(key=lambda row: row[2])  # stable: training images first, each part in the order of the file
+    rows.sort(key=lambda row: row.is_test)  # stable: training images first, each part in the order of the file
     numbers = {label: i for i, label in enumerate(classes)}
     return Listing(
         title=path.stem,
         classes=tuple(classes),
-        files=FolderFiles(path.parent, [name for name, _, _ in rows]),
-        labels=np.array([numbers[label] for _, label, _ in rows], dtype=np.int64),
-        border=sum(not is_test for _, _, is_test in rows),
+        files=FolderFiles(path.parent, [row.path for row in rows]),
+        labels=np.array([numbers[row.label] for row in rows], dtype=np.int64),
+        border=sum(not row.is_test for row in rows),
+        columns={name: [row.more[name] for row in rows] for name in rows[0].more},
     )
 
 
-def _read_rows(path: Path) -> list[tuple[str, str, bool]]:
-    """Return path, label and whether it is a test image, row by row."""
+class _Row(NamedTuple):
+    """A row of a table: `more` are its other columns by name."""
+
+    path: str
+    label: str
+    is_test: bool
+    more: dict[str, str]
+
+
+def _read_rows(path: Path) -> list[_Row]:
+    """Return the rows of a table."""
     text = read_text(path)
     columns = _columns(text)
     if columns is None:
@@ -333,9 +348,9 @@ def _read_rows(path: Path) -> list[tuple[str, str, bool]]:
             if number == 1 and columns.header:
                 continue
             row = _row(path, reader.line_num, [cell.strip() for cell in fields], columns)
-            first = lines.setdefault(row[0], reader.line_num)
+            first = lines.setdefault(row.path, reader.line_num)
             if first != reader.line_num:
-                raise InputError(f"{path.name}, line {reader.line_num}: {row[0]} stands already in line {first}")
+                raise InputError(f"{path.name}, line {reader.line_num}: {row.path} stands already in line {first}")
             rows.append(row)
     except csv.Error as error:
         raise InputError(f"{path.name}, line {reader.line_num}: {error}") from error
@@ -344,15 +359,24 @@ def _read_rows(path: Path) -> list[tuple[str, str, bool]]:
     return rows
 
 
-def _row(path: Path, line: int, fields: list[str], columns: _Columns) -> tuple[str, str, bool]:
-    """Return path, label and whether it is a test image; raises InputError naming the line where one lacks."""
+def _row(path: Path, line: int, fields: list[str], columns: _Columns) -> _Row:
+    """Return one row; raises InputError naming the line where it lacks path or label."""
     if max(columns.path, columns.label) >= len(fields) or not fields[columns.path] or not fields[columns.label]:
         raise InputError(f"{path.name}, line {line} lacks a path or a label", _TABLE_HINT)
     split = fields[columns.split].lower() if columns.split is not None and columns.split < len(fields) else ""
     if split and split not in TRAIN_NAMES + TEST_NAMES:
         raise InputError(f"{path.name}, line {line}: split must be train or test, got {split!r}")
     name = fields[columns.path].replace("\\", "/").removeprefix("./")
-    return name, fields[columns.label], split in TEST_NAMES
+    more = {head: fields[place] if place < len(fields) else "" for head, place in columns.more.items()}
+    return _Row(_as_on_disk(path.parent, name), fields[columns.label], split in TEST_NAMES, more)
+
+
+def _as_on_disk(folder: Path, name: str) -> str:
+    """Return a file's name in the Unicode form it has on disk, where only that differs: macOS decomposes."""
+    if name.isascii() or (folder / name).exists():
+        return name
+    forms = (unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name))
+    return next((form for form in forms if (folder / form).exists()), name)
 
 
 def _columns(text: str) -> _Columns | None:
@@ -367,7 +391,8 @@ def _columns(text: str) -> _Columns | None:
             next((heads.index(name) for name in names if name in heads), None) for names in (_PATHS, _LABELS, _SPLITS)
         )
         if path is not None and label is not None:
-            return None if set(_FORGET_LIST) & set(heads) else _Columns(separator, path, label, split, header=True)
+            more = {cell: i for i, cell in enumerate(cells) if cell and i not in (path, label, split)}
+            return None if set(_FORGET_LIST) & set(heads) else _Columns(separator, path, label, split, True, more)
         if len(cells) <= 3 and suffix_of(cells[0]) in SUFFIXES:
             return _Columns(separator)
     return None

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,6 +75,7 @@ class Listing:
     border: int
     left_out: tuple[Unreadable, ...] = ()
     found: Found = field(default_factory=Found)
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)  # what a table says of each image beside these
 
 
 def load_listing(listing: Listing, options: DecodeOptions, report: Tell, *, needs_test: bool = False) -> Loaded:
@@ -103,8 +104,9 @@ def load_listing(listing: Listing, options: DecodeOptions, report: Tell, *, need
         example = f" ({unreadable[0].path}: {unreadable[0].reason})" if unreadable else ""
         raise InputError(f"None of the {len(index):,} images in {files.root} can be read{example}")
     paths = tuple(files.names[i] for i in kept.tolist())
+    columns = {name: np.array(values, dtype=object)[kept] for name, values in listing.columns.items()}
     origin = Stored(originals, np.arange(len(kept)))
-    both = ImageSet.of(images, listing.labels[kept], paths, index.digests[kept], faults, origin)
+    both = ImageSet.of(images, listing.labels[kept], paths, index.digests[kept], faults, origin, columns)
     cut = int(np.searchsorted(kept, listing.border))
     if not cut:
         raise InputError(f"None of the training images in {listing.title} can be read")

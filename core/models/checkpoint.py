@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 import torch
 from torch import Tensor, nn
 
-from core.data.classes import same_name
 from core.data.preprocessing import Preprocessing, count_channels
 from core.errors import AmbiguousEntryError, InputError, MismatchError, UnsafeFileError
-from core.files import file_sha256
+from core.files import composed, file_sha256
 from core.job import weights_id
 from core.models.architectures import (
     ModelSpec,
@@ -411,7 +410,7 @@ def _check_structure(model: OpenedModel, dataset: Dataset) -> None:
 
 def _check_class_list(model: OpenedModel, dataset: Dataset) -> None:
     pairs = list(zip(model.classes or (), dataset.classes, strict=True)) if is_binding(model) else []
-    differing = (i for i, (ours, theirs) in enumerate(pairs) if same_name(ours) != same_name(theirs))
+    differing = (i for i, (ours, theirs) in enumerate(pairs) if composed(ours) != composed(theirs))
     output = next(differing, None)
     if output is None:
         return

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.data.classes import arrange, places_among, same_name, some
+from core.data.classes import arrange, places_among, some
 from core.data.dataset import Dataset
 from core.data.sources import fingerprint
 from core.errors import InputError, first_few
-from core.files import read_json
+from core.files import composed, read_json
 from core.models.hub import HUB_CONFIG
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def is_binding(model: OpenedModel) -> bool:
 
 def same_names(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     """Whether two lists hold the same names, in whatever order."""
-    return sorted(map(same_name, one)) == sorted(map(same_name, other))
+    return sorted(map(composed, one)) == sorted(map(composed, other))
 
 
 def _only_numbers(dataset: Dataset) -> bool:
@@ -184,7 +184,7 @@ def explain_outputs(model: OpenedModel, dataset: Dataset) -> tuple[str, str]:
         return said, "Open the data the model was trained on"
     listed = own_classes(model)
     missing = [] if listed is None else [
-        name for name in dataset.classes if same_name(name) not in set(map(same_name, listed.names))
+        name for name in dataset.classes if composed(name) not in set(map(composed, listed.names))
     ]  # fmt: skip
     if listed is not None and missing:
         said += f", and {listed.where}, which names the outputs, lacks {some(missing)}"

@@ -7,7 +7,8 @@
 
     [[forget]]
     name = "three"
-    classes = ["3"]               # and samples = "list.csv", or random = 0.01 alone
+    classes = ["3"]               # and samples = "list.csv", where = ["customer=47*"], folders = ["customers/4711"],
+                                  # or random = 0.01 alone
 
     [[method]]
     id = "finetune"
@@ -43,11 +44,13 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 @dataclass(frozen=True)
 class ForgetEntry:
-    """One forget set of a batch: classes by name or index and a forget list, or a random share."""
+    """One forget set of a batch: classes by name or index, a forget list, columns and folders, or a random share."""
 
     name: str
     classes: tuple[str, ...] = ()
     samples: Path | None = None
+    where: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
     random: float | None = None
     allow_missing: bool = False
 
@@ -59,8 +62,9 @@ class ForgetEntry:
         if self.random is not None:
             return random_selection(dataset, self.random, seed=0)
         selection = named_selection(
-            dataset, self.classes, self.samples, allow_missing=self.allow_missing, option="allow_missing = true"
-        )
+            dataset, self.classes, self.samples, where=self.where, folders=self.folders,
+            allow_missing=self.allow_missing, option="allow_missing = true",
+        )  # fmt: skip
         selection.check()
         return selection
 
@@ -163,20 +167,22 @@ class _Reader:
         """Return an entry of [[forget]]; its name is made of what it holds where it has none."""
         where = f"forget set {number}"
         entry = self._fields(entry, _FORGET, where)
-        classes = entry.get("classes", ())
-        classes = tuple(str(name) for name in (classes if isinstance(classes, list) else [classes] if classes else []))
+        classes, conditions, folders = (_texts(entry.get(name)) for name in ("classes", "where", "folders"))
         samples, random = entry.get("samples"), entry.get("random")
-        if not classes and samples is None and random is None:
-            self._problems.append(f"{where} names nothing: write classes, samples or random")
-        if random is not None and (classes or samples is not None):
-            self._problems.append(f"{where}: random cannot be combined with classes or samples")
+        named = bool(classes or conditions or folders) or samples is not None
+        if not named and random is None:
+            self._problems.append(f"{where} names nothing: write classes, samples, where, folders or random")
+        if random is not None and named:
+            self._problems.append(f"{where}: random cannot be combined with classes, samples, where or folders")
         if random is not None and not (isinstance(random, float) and 0 < random < 1):
             self._problems.append(f"{where}: random must be a share above 0 and below 1, got {random!r}")
-        usual = "-".join([*classes, *([Path(samples).stem] if samples else [])]) or f"random-{random}"
+        parts = [*classes, *([Path(samples).stem] if samples else []), *conditions, *folders]
+        usual = "-".join(parts) or f"random-{random}"
         name = self._name(entry.get("name", re.sub(r"[^A-Za-z0-9._-]+", "-", usual).strip("-.") or str(number)), where)
         return ForgetEntry(
-            name, classes, self._file(samples) if samples else None, random, bool(entry.get("allow_missing", False))
-        )
+            name, classes, self._file(samples) if samples else None, conditions, folders, random,
+            bool(entry.get("allow_missing", False)),
+        )  # fmt: skip
 
     def _method(self, entry: Mapping[str, Any], where: str) -> MethodEntry:
         """Return an entry of `methods` or [[method]], whose settings are checked against the method."""
@@ -258,11 +264,17 @@ _TOP: dict[str, Rule] = {
     "forget": _ANY,
 }  # fmt: skip
 _FORGET: dict[str, Rule] = {
-    "name": _ANY, "classes": _ANY, "samples": _FILE, "random": _ANY, "allow_missing": _ANY
+    "name": _ANY, "classes": _ANY, "samples": _FILE, "where": _ANY, "folders": _ANY, "random": _ANY,
+    "allow_missing": _ANY,
 }  # fmt: skip
 _METHOD: dict[str, Rule] = {
     "id": _TEXT, "name": _ANY, "preset": _TEXT, "set": (dict, "a table of settings")
 }  # fmt: skip
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """Return one value or a list of them as texts."""
+    return tuple(str(each) for each in (value if isinstance(value, list) else [value] if value else []))
 
 
 def _seeds(value: Any) -> tuple[int, ...]:

@@ -253,6 +253,7 @@ def _dataset(spec: str, bench: Bench, options: DataOptions) -> Description:
     images = Counter(label for part in training for label in part.labels.tolist())
     per_class = {name: images[index] for index, name in enumerate(dataset.classes)}
     test = 0 if without_test else len(dataset.test)
+    columns = {name: len(set(values)) for name, values in dataset.train.columns.items()}
     height, width = dataset.image_size
     preprocessing = dataset.preprocessing
     data = {
@@ -265,6 +266,7 @@ def _dataset(spec: str, bench: Bench, options: DataOptions) -> Description:
         "test": test,
         "test_origin": None if without_test else dataset.test_origin,
         "per_class": per_class,
+        "columns": columns,
         "preprocessing": preprocessing.to_dict(),
         "files": {"total": sum(dataset.files.values()), **dataset.files},
         "unreadable": [{"path": file.path, "reason": file.reason} for file in dataset.listed],
@@ -279,6 +281,7 @@ def _dataset(spec: str, bench: Bench, options: DataOptions) -> Description:
         ("Test images", "none: set some aside with --test-fraction" if without_test else tests),
         ("Images", f"{height} × {width}, {plural(dataset.channels, 'channel')}"),
         ("Per class", f"{count(min(per_class.values()))} to {count(max(per_class.values()))} training images"),
+        ("Columns", ", ".join(f"{name} ({plural(number, 'value')})" for name, number in columns.items())),
         ("Preprocessing", f"mean {mean}; std {std} (from: {preprocessing.source})"),
         *_files(dataset),
         *(("Note" if not place else "", notice) for place, notice in enumerate(dataset.notices)),
@@ -352,7 +355,7 @@ def _report(path: Path) -> Description:
 
 
 def _forget_list(path: Path) -> Description:
-    from core.session.forget_sets import read_list_text, summarise_forget_list
+    from core.session.forget_lists import read_list_text, summarise_forget_list
 
     summary = summarise_forget_list(read_list_text(path))
     facts = (

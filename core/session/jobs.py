@@ -26,7 +26,8 @@ from core.parameters import Values, resolve
 from core.runs.folder import FORGET, MODEL, MODEL_PT, RunFolder
 from core.selection import Selection
 from core.session.bench import Bench
-from core.session.forget_sets import run_selection, write_forget_list
+from core.session.forget_lists import write_forget_list
+from core.session.forget_sets import run_selection
 from core.version import VERSION
 
 LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn", "safetensors")

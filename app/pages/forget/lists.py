@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from app.context import AppContext
     from core.data.dataset import Dataset
     from core.selection import Selection
-    from core.session.forget_sets import ListMatch
+    from core.session.forget_lists import ListMatch
 
 USUAL_NAME = "forget.csv"
 
@@ -84,7 +84,7 @@ class ForgetLists(QObject):
 
 def match_list(path: Path, dataset: Dataset) -> ListMatch:
     """Read a list and match it against the training images; runs in a worker."""
-    from core.session.forget_sets import match_forget_list, read_list_text
+    from core.session.forget_lists import match_forget_list, read_list_text
 
     return match_forget_list(read_list_text(path), dataset)
 
@@ -92,7 +92,7 @@ def match_list(path: Path, dataset: Dataset) -> ListMatch:
 def write_list(path: Path, selection: Selection, paths: Any) -> None:
     """Write a forget list; runs in a worker. Raises InputError where it cannot be written."""
     from core.errors import InputError
-    from core.session.forget_sets import write_forget_list
+    from core.session.forget_lists import write_forget_list
 
     try:
         write_forget_list(path, selection, paths)

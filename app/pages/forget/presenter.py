@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from app.context import AppContext
     from app.pages.forget.page import ForgetPage
     from core.selection import Selection
-    from core.session.forget_sets import ListMatch
+    from core.session.forget_lists import ListMatch
 
 CONFIRM_MS = 4000
 NO_MODEL = "Open a model first."

@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtWidgets import QWidget
 
 from app.dialogs.forget_list import ForgetListSheet, details, sentences
-from core.session.forget_sets import ListMatch, Unmatched
+from core.session.forget_lists import ListMatch, Unmatched
 
 
 def match(found=36, *, unmatched=(), in_test=(), several=(), repeats=0) -> ListMatch:

@@ -15,7 +15,7 @@ from app.models.class_table import NAME, TRAIN, ClassTableModel
 from app.models.gallery import Wanted
 from app.pages.forget.class_panel import ClassPanel
 from app.workers.opening_job import Request
-from core.session.forget_sets import read_forget_csv
+from core.session.forget_lists import read_forget_csv
 from tests.app.helpers import assert_accessible, assert_fits
 from tests.app.opened import dialog_of
 

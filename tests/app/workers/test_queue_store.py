@@ -15,7 +15,7 @@ from app.workers.run_controller import RunController
 from core.events import State
 from core.files import queue_home
 from core.runs.folder import FORGET, TUNING, RunFolder
-from core.session.forget_sets import read_forget_csv
+from core.session.forget_lists import read_forget_csv
 from core.session.jobs import make_unlearn_job
 from tests.app.runner import context, example, example_home, home, opened
 

@@ -16,7 +16,7 @@ from app.workers.run_controller import RunController
 from core.errors import OutOfMemoryError
 from core.events import State
 from core.runs.folder import FORGET, RunFolder
-from core.session.forget_sets import read_forget_csv
+from core.session.forget_lists import read_forget_csv
 from core.session.jobs import make_unlearn_job
 from tests.app.scripted import Script, Stepped
 from tests.core.session import conftest as runs_of_digits

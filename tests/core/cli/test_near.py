@@ -6,6 +6,7 @@ import csv
 
 import numpy as np
 import pytest
+from PIL import Image
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +55,27 @@ def test_options_without_a_forget_set_are_refused(cli, data, tmp_path):
     result = cli("inspect", data, "--with-similar", tmp_path / "x.csv")
     assert result.code == 2 and "--forget-class" in result.error
     assert cli("inspect", data, "--forget-class", "nine").code == 3
+
+
+@pytest.fixture
+def people(tmp_path):
+    """Images listed in a table with a column of customers."""
+    rows = ["path,label,split,customer"]
+    for number in range(16):
+        pixels = np.random.default_rng(number).integers(0, 255, (8, 8), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png,{'ab'[number % 2]},{'test' if number > 11 else 'train'},{4700 + number // 2}")
+    (tmp_path / "people.csv").write_text("\n".join(rows))
+    return tmp_path / "people.csv"
+
+
+def test_people_are_left_out_by_a_column_of_the_table(cli, people, tmp_path):
+    assert "customer (6 values)" in cli("inspect", people).out
+    found = cli("inspect", people, "--forget-where", "customer=4701", "customer=470[45]", "--json")
+    assert found.document["forget"] == {"mode": "sample", "count": 6} and "customer=4701: 2 images" in found.err
+    train = ["train", "--dataset", people, "--arch", "mlp", "--recipe", "epochs=1", "--out", tmp_path / "out"]
+    assert "Did you mean '47" in cli(*train, "--exclude-where", "customer=4791").error
+    result = cli(*train, "--exclude-where", "customer=4701", "--exclude-where", "customer=5000", "--allow-missing")
+    assert result.code == 0 and "No training image of people has customer '5000'" in result.err
+    assert [line.split(",")[0] for line in (tmp_path / "out/forget.csv").read_text().splitlines()[1:]] == ["2", "3"]
+    assert cli("inspect", people, "--forget-folder", "nowhere").code == 3

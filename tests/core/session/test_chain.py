@@ -15,7 +15,7 @@ from core.runs.folder import FORGET, MODEL, RunFolder
 from core.selection import Selection
 from core.session.bench import Bench, original_of
 from core.session.checking import reference_job
-from core.session.forget_sets import read_forget_csv
+from core.session.forget_lists import read_forget_csv
 from core.session.inspecting import inspect
 from core.session.jobs import all_requests, chain_of, create_run, make_unlearn_job, unknown_requests
 from core.session.running import run

@@ -1,251 +1,169 @@
-"""Forget lists: every way to name a sample, what is not found, and a round trip through the file."""
-
-import csv
-import difflib
-from types import SimpleNamespace
+"""Forget sets by column, folder, class and list together, on images listed in a table; names in any Unicode form."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from PIL import Image
 
 from core.data.dataset import ImageSet
-from core.errors import InputError, MismatchError
-from core.selection import Selection
-from core.session.forget_sets import (
-    match_forget_list,
-    read_forget_csv,
-    read_list_text,
-    summarise_forget_list,
-    write_forget_list,
-)
+from core.data.sources import open_dataset
+from core.errors import InputError, MismatchError, NotFoundError, UsageError
+from core.selection import resolve_classes
+from core.session.batch_file import read_batch
+from core.session.forget_sets import named_selection
 
-NAMES = ("apron", "bag")
-PATHS = ("train/apron/a.png", "train/apron/b.png", "train/bag/a.png", "train/bag/c 1.jpeg", "train/bag/d,e.png")
-LABELS = np.array([0, 0, 1, 1, 1])
-TEST_PATHS = ("test/apron/a.png", "test/bag/t.png")
+COMPOSED, DECOMPOSED = "Pull\u00f6ver", "Pullo\u0308ver"
 
 
-def parse(text, paths=PATHS, test_paths=TEST_PATHS, labels=LABELS, class_names=NAMES):
-    def part(labels, paths):
-        return ImageSet.of(np.zeros((len(labels), 1, 1, 1), np.uint8), labels, paths)
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """A CSV with two columns of its own: twelve images of three customers in two classes, two of them for testing."""
+    folder = tmp_path_factory.mktemp("table")
+    lines = ["path;label;split;Customer;taken"]
+    for number in range(12):
+        customer = ("4711", "4712", "48")[number % 3]
+        name = f"customers/{customer}/{number}.png"
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8, 3), number * 20, np.uint8)).save(folder / name)
+        split = "test" if number > 9 else "train"
+        lines.append(f"{name};{'ab'[number % 2]};{split};{customer if number != 11 else 50};2023-0{number % 2 + 1}")
+    (folder / "customers/48/2.png").write_bytes(b"damaged")
+    (folder / "images.csv").write_text("\n".join(lines))
+    return folder / "images.csv"
 
-    test = part(np.zeros(len(test_paths), int), test_paths)
-    return match_forget_list(text, SimpleNamespace(train=part(labels, paths), test=test, classes=tuple(class_names)))
+
+@pytest.fixture(scope="module")
+def dataset(table):
+    return open_dataset(str(table))
+
+
+def numbers(dataset, selection):
+    return sorted(int(dataset.train.paths[index].rpartition("/")[2][:-4]) for index in selection.indices)
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("chosen", "expected"),
     [
-        ("0\n3\n", [0, 3]),
-        ("3\r\n0\r\n\r\n3", [0, 3]),
-        ("\ufeff1", [1]),
-        ("b.png", [1]),
-        ("b", [1]),  # a sample id: the name without its ending
-        ("apron/b.png", [1]),
-        ("train/bag/a.png", [2]),
-        ("./train/bag/a.png", [2]),
-        ("train\\bag\\a.png", [2]),
-        ("/data/2024/train/bag/a.png", [2]),
-        ("c 1.jpeg", [3]),
-        ('"c 1.jpeg"', [3]),
-        ("d,e.png", [4]),
-        ("train/bag/d,e.png", [4]),
-        ("1,apron,train/apron/b.png,1", [1]),
-        ("1,apron", [1]),
-        (",,b.png", [1]),
-        ("index\n2", [2]),
-        ("path\nb.png\nbag/a.png", [1, 2]),
-        ("path,class\nb.png,apron", [1]),
-        ("Weight; Index\n1;4", [4]),
-        ("index,class,path,weight\n4,bag,\"train/bag/d,e.png\",1\n", [4]),
-        ("ticket,filename,requested by\n17,b.png,somebody", [1]),
-        ("path\n b.png ", [1]),
+        ({"where": ["customer=4711"]}, [0, 3, 6, 9]),
+        ({"where": ["Customer = 47*"]}, [0, 1, 3, 4, 6, 7, 9]),
+        ({"where": ["customer=471[!1]", "taken=2023-01"]}, [0, 1, 4, 6, 7, 8]),
+        ({"folders": ["customers/4711"]}, [0, 3, 6, 9]),
+        ({"folders": ["4712/"]}, [1, 4, 7]),
+        ({"folders": ["customers/4*8", "/elsewhere/customers/4711"]}, [0, 3, 5, 6, 8, 9]),
+        ({"folders": ["{root}/customers/48"]}, [5, 8]),
+        ({"folders": ["customers/48"], "where": ["customer=4712"], "classes": ["a"]}, [0, 1, 4, 5, 6, 7, 8]),
     ],
 )
-def test_ways_to_name_a_sample(text, expected):
-    match = parse(text)
-    assert match.matched.tolist() == expected and match.matched.dtype == np.int64
-    assert match.weights is None
-    assert match.unmatched == match.in_test == match.several == ()
+def test_people_are_named_by_column_and_folder(table, dataset, chosen, expected):
+    said = []
+    chosen = {key: [text.format(root=table.parent) for text in texts] for key, texts in chosen.items()}
+    assert numbers(dataset, named_selection(dataset, notice=said.append, **chosen)) == expected
+    assert len(said) == sum(len(texts) for key, texts in chosen.items() if key != "classes")
 
 
-def test_a_name_in_several_folders_is_not_guessed():
-    match = parse("a.png\nb.png\na")
-    assert match.several == ("a.png", "a") and match.matched.tolist() == [1] and match.entries == 3
-
-
-def test_the_end_of_a_path_must_be_whole_folders():
-    assert parse("rain/apron/b.png").unmatched[0].text == "rain/apron/b.png"
-    assert parse("/data/valid/bag/a.png").unmatched and parse("/x/test/apron/a.png").in_test
-
-
-def test_test_images_are_named_as_such():
-    match = parse("t.png\ntest/apron/a.png\nb.png\nt.png")
-    assert match.in_test == ("t.png", "test/apron/a.png") and match.matched.tolist() == [1] and not match.unmatched
-
-
-def test_what_is_not_found_has_its_line_and_the_nearest_names():
-    match = parse("b.png\n\nB.jpeg\n5\n-1\nqqqqqq.xyz\nbag/b.png")
-    assert [(u.line, u.text) for u in match.unmatched] == [
-        (3, "B.jpeg"), (4, "5"), (5, "-1"), (6, "qqqqqq.xyz"), (7, "bag/b.png"),
+def test_what_was_chosen_is_said_with_its_folders(dataset):
+    said = []
+    named_selection(dataset, where=["customer=48"], folders=["customers"], notice=said.append)
+    assert said == [
+        "customer=48: 2 images in customers/48.",
+        "customers: 9 images in customers/4711, customers/4712, customers/48.",
     ]
-    assert match.unmatched[0].nearest[0] == "train/apron/b.png"
-    assert match.unmatched[1].reason == match.unmatched[2].reason == "samples are 0 to 4"
-    assert match.unmatched[3].nearest == ()
-    assert match.unmatched[4].nearest[0] == "train/apron/b.png"
-
-
-def test_other_unusable_lines():
-    match = parse("index,class\nx,bag\n,bag")
-    assert [u.reason for u in match.unmatched] == ["the index is not a whole number", "neither index nor path"]
-    assert parse("999999999999999999999999999").unmatched
-    assert parse("b.png", paths=None).unmatched[0].reason == "the samples of this data have no file names"
-
-
-@pytest.mark.parametrize("text", ["--5\n", "+-5\n", "index\n--3\n"])
-def test_two_signs_are_no_number(text):
-    match = parse(text)
-    assert not len(match.matched) and [each.line for each in match.unmatched] == [len(text.splitlines())]
-    assert summarise_forget_list(text).by_index == 0
-
-
-def test_weights():
-    match = parse("index,weight\n3,0.5\n1,\n2,2e0")
-    assert match.matched.tolist() == [1, 2, 3] and match.weights.tolist() == [1, 2, 0.5]
-    assert parse("1,apron,,1.0\n2,,,1").weights is None
-    assert parse("index,weight\n3,0\n1,").weights.tolist() == [1, 0]
-
-
-@pytest.mark.parametrize("weight", ["-0.1", "nan", "inf", "1e7", "much"])
-def test_wrong_weights(weight):
-    message = rf"Line 2 of the forget list: weight must be a number from 0 to 1,000,000, got '{weight}'\. 1 counts as"
-    with pytest.raises(InputError, match=message):
-        parse(f"index,weight\n1,{weight}")
-
-
-@pytest.mark.parametrize("text", ["", "\n \n", "index,class,path,weight\n", "path"])
-def test_an_empty_list(text):
-    with pytest.raises(InputError, match=r"The forget list holds no entries\. Write one index, path or file name"):
-        parse(text)
 
 
 @pytest.mark.parametrize(
-    ("header", "words"),
+    ("chosen", "kind", "words"),
     [
-        ("index,wieght", r"column 'wieght'\. Did you mean weight\?"),
-        ("path,clas", r"column 'clas'\. Did you mean class\?"),
-        ("path,file", "two columns for"),
-        ("index,index", "two columns for 'index'"),
+        ({"where": ["customer=4713"]}, InputError, "has Customer '4713'. Did you mean '471[12]' or '471[12]'"),
+        ({"where": ["customer=471?3*"]}, InputError, "Did you mean '471"),
+        ({"where": ["customer=50"]}, InputError, "Only test images of images have Customer '50'"),
+        ({"where": ["costumer=1"]}, NotFoundError, "no column called 'costumer'. Did you mean Customer"),
+        ({"where": ["label=a"]}, NotFoundError, "Choose one of Customer, taken"),
+        ({"where": ["4711"]}, UsageError, "COLUMN=VALUE, got '4711'"),
+        ({"folders": ["customers/4713"]}, InputError, r"folder 'customers/4713'. Did you mean customers/471\d/ or"),
+        ({"folders": ["xyz"]}, InputError, "Their paths begin like customers/"),
     ],
 )
-def test_a_wrong_header(header, words):
-    with pytest.raises(InputError, match=words):
-        parse(f"{header}\n1,1")
+def test_what_fits_nothing_names_the_nearest(dataset, chosen, kind, words):
+    with pytest.raises(kind, match=words):
+        named_selection(dataset, **chosen)
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("0,bag", "line 1 says sample 0 is 'bag', the data says 'apron'"),
-        ("index,path\n0,train/bag/a.png", "line 2 says sample 0 is train/bag/a.png, the data says train/apron/a.png"),
-        ("path,class\nb.png,bag", "line 2 says sample 1 is 'bag'"),
-        ("\n".join(f"{i},x" for i in range(5)), "; 2 more. Open the data the list was made for"),
-    ],
-)
-def test_a_list_of_other_data_is_refused(text, words):
-    with pytest.raises(MismatchError, match=rf"does not belong to this data.*{words}"):
-        parse(text)
+def test_what_fits_nothing_can_be_passed_over(dataset):
+    said = []
+    chosen = {"where": ["customer=4713", "customer=4711"], "folders": ["xyz"], "allow_missing": True}
+    assert named_selection(dataset, notice=said.append, **chosen).count == 4 and len(said) == 3
+    with pytest.raises(InputError, match="No training image of images was named"):
+        named_selection(dataset, where=["customer=4713"], allow_missing=True)
 
 
-def test_many_wrong_names_among_a_hundred_thousand_are_compared_with_few(monkeypatch):
-    paths = [f"train/c{i % 100}/img_{i:06d}.png" for i in range(100_000)]
-    wrong = [f"img_{i:06d}.jpeg" for i in range(1_000)]
-    right = [path.rpartition("/")[2] for path in paths[5_000:]]
-    compared = []
-    close = difflib.get_close_matches
-
-    def counted(word, known, **options):
-        compared.append(len(known))
-        return close(word, known, **options)
-
-    monkeypatch.setattr(difflib, "get_close_matches", counted)
-    names = [f"c{i}" for i in range(100)]
-    match = parse("\n".join(wrong + right), paths, labels=np.arange(100_000) % 100, class_names=names)
-    assert len(match.matched) == 95_000 and len(match.unmatched) == 1_000
-    assert match.unmatched[7].nearest[0] == "train/c7/img_000007.png"
-    assert 0 < sum(compared) < 50_000
+def test_data_without_columns_or_names_says_so():
+    digits = open_dataset("digits")
+    with pytest.raises(InputError, match=r"have no columns to choose by\. List them in a table"):
+        named_selection(digits, where=["customer=1"])
+    with pytest.raises(InputError, match="lie in no folder"):
+        named_selection(digits, folders=["a"])
 
 
-# --- files --------------------------------------------------------------------------------------------------------
+def test_columns_follow_their_images(dataset):
+    part = dataset.train
+    assert [path.split("/")[1] for path in part.paths] == part.columns["Customer"].tolist()
+    assert part.take(np.array([3, 1])).columns["taken"].tolist() == part.columns["taken"][[3, 1]].tolist()
+    assert isinstance(part, ImageSet) and len(part) == 9 and set(part.columns) == {"Customer", "taken"}
 
 
-def test_the_file_is_as_documented(tmp_path):
-    s = Selection.empty(LABELS, NAMES).with_samples([0, 4]).with_samples([1], weights=np.array([0.1]))
-    write_forget_list(tmp_path / "forget.csv", s, PATHS)
-    assert (tmp_path / "forget.csv").read_text() == (
-        "index,class,path,weight\n"
-        "0,apron,train/apron/a.png,1\n"
-        "1,apron,train/apron/b.png,0.1\n"
-        '4,bag,"train/bag/d,e.png",1\n'
-    )
-    write_forget_list(tmp_path / "forget.csv", Selection.empty(LABELS, NAMES).with_samples([2]))
-    assert (tmp_path / "forget.csv").read_text() == "index,class,path,weight\n2,bag,,1\n"
+def test_columns_are_no_part_of_the_fingerprint(table, dataset):
+    lines = table.read_text().replace("2023", "2024").splitlines()
+    (table.parent / "other.csv").write_text("\n".join(lines))
+    other = open_dataset(str(table.parent / "other.csv"))
+    assert other.fingerprint == dataset.fingerprint and "2024-01" in other.train.columns["taken"]
 
 
-texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=12)
+def test_an_empty_list_is_named(dataset, tmp_path):
+    (tmp_path / "gone.txt").write_text("\n \n")
+    with pytest.raises(InputError, match=r"gone\.txt is empty: it holds no entries"):
+        named_selection(dataset, file=tmp_path / "gone.txt")
 
 
-@given(
-    st.dictionaries(st.integers(0, 19), st.floats(0, 1e6), max_size=20),
-    st.lists(texts, min_size=3, max_size=3, unique=True),
-    st.one_of(st.none(), st.lists(texts, min_size=20, max_size=20, unique=True)),
-)
-def test_round_trip(tmp_path_factory, chosen, names, paths):
-    labels = np.arange(20) % 3
-    rows = np.array(sorted(chosen), dtype=np.int64)
-    s = Selection.empty(labels, names).with_samples(rows, weights=np.array([chosen[i] for i in rows.tolist()]))
-    path = tmp_path_factory.mktemp("list") / "forget.csv"
-    write_forget_list(path, s, paths)
-    mask, weights = read_forget_csv(path, 20)
-    assert np.array_equal(mask, s.mask)
-    with path.open(encoding="utf-8", newline="") as file:
-        cells = list(csv.reader(file))[1:]
-    assert [row[1] for row in cells] == [names[labels[i]] for i in rows]
-    assert [row[2] for row in cells] == [paths[i] if paths else "" for i in rows]
-    assert (weights is None) == (s.weights is None)
-    if s.weights is not None:
-        assert np.array_equal(weights, s.weights)
-    if chosen:
-        match = parse(read_list_text(path), paths, labels=labels, class_names=names)
-        assert match.matched.tolist() == rows.tolist() and not match.unmatched
+def test_batch_files_know_columns_and_folders(table, dataset, tmp_path):
+    head = f'model = "m.pt"\ndataset = "{table}"\nmethods = ["finetune"]\n'
+    (tmp_path / "b.toml").write_text(f'{head}[[forget]]\nwhere = ["customer=4711"]\nfolders = "customers/48"\n')
+    (entry,) = read_batch(tmp_path / "b.toml").forgets
+    assert entry.name == "customer-4711-customers-48"
+    assert numbers(dataset, entry.selection(dataset)) == [0, 3, 5, 6, 8, 9]
+    (tmp_path / "b.toml").write_text(f'{head}[[forget]]\nwhere = ["customer=4711"]\nrandom = 0.5\n')
+    with pytest.raises(InputError, match="random cannot be combined with classes, samples, where or folders"):
+        read_batch(tmp_path / "b.toml")
 
 
-def test_an_empty_file_of_a_run_is_an_empty_set(tmp_path):
-    write_forget_list(tmp_path / "f.csv", Selection.empty(LABELS, NAMES))
-    assert not read_forget_csv(tmp_path / "f.csv", 5)[0].any()
+# --- names in any form of Unicode ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["index,class\nx,bag\n", "a.png\n", "-3\n"])
-def test_a_run_list_without_an_index_is_damaged(tmp_path, text):
-    (tmp_path / "forget.csv").write_text(text)
-    with pytest.raises(InputError, match=r"forget\.csv, line \d: .* is no sample index"):
-        read_forget_csv(tmp_path / "forget.csv", 5)
+def test_classes_are_found_in_any_form_of_unicode():
+    for stored, wanted in ((COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED)):
+        assert resolve_classes([wanted, stored], ("Hemd", stored)) == (1,)
+    assert resolve_classes([DECOMPOSED], (COMPOSED, DECOMPOSED)) == (1,)
 
 
-def test_a_run_list_for_more_samples(tmp_path):
-    (tmp_path / "forget.csv").write_text("index\n7\n")
-    with pytest.raises(MismatchError, match="The forget list names sample 7, the data has 5"):
-        read_forget_csv(tmp_path / "forget.csv", 5)
+@pytest.mark.parametrize(("train", "test"), [(COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED)])
+def test_folders_lists_and_class_files_agree_in_any_form_of_unicode(tmp_path, train, test):
+    for part, name in (("train", train), ("test", test)):
+        for label in (name, "Hemd"):
+            (tmp_path / part / label).mkdir(parents=True)
+            for number in range(2):
+                pixels = np.random.default_rng(number).integers(0, 255, (8, 8), np.uint8)
+                Image.fromarray(pixels).save(tmp_path / part / label / f"{number}.png")
+    (tmp_path / "order.txt").write_text(f"{test}\nHemd\n", encoding="utf-8")
+    data = open_dataset(str(tmp_path), classes_file=tmp_path / "order.txt")
+    assert data.classes == (train, "Hemd") and data.test.labels.tolist().count(0) == 2
+    assert named_selection(data, [test]).count == 2
+    (tmp_path / "order.txt").write_text("Hemd\nRock\n", encoding="utf-8")
+    with pytest.raises(MismatchError, match="names 'Rock', which the data has not"):
+        open_dataset(str(tmp_path), classes_file=tmp_path / "order.txt")
 
 
-def test_files_that_are_no_text(tmp_path):
-    path = tmp_path / "x"
-    with pytest.raises(InputError, match="x cannot be read: No such file"):
-        read_list_text(path)
-    path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="is not a text file in UTF-8"):
-        read_list_text(path)
-    path.write_bytes(b"1\n\x002\n")
-    with pytest.raises(InputError, match="is not a text file"):
-        read_list_text(path)
+def test_tables_find_their_files_in_any_form_of_unicode(tmp_path):
+    for number, name in enumerate((f"{DECOMPOSED}.png", "b.png", "c.png")):
+        Image.fromarray(np.full((8, 8), number * 50, np.uint8)).save(tmp_path / name)
+    rows = ["path,label", f"{COMPOSED}.png,x", "b.png,y", "c.png,x"]
+    (tmp_path / "t.csv").write_text("\n".join(rows), encoding="utf-8")
+    data = open_dataset(str(tmp_path / "t.csv"), test_fraction=0.4)
+    assert not data.unreadable and len(data.train) + len(data.test) == 3

@@ -14,7 +14,7 @@ from core.files import cache_home, file_sha256, references_home, runs_home, writ
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.runs.folder import CHECKPOINTS, EVENTS, FORGET, MODEL, REMOVED, REPORT_HTML, REPORT_JSON, RunFolder
 from core.selection import Selection
-from core.session.forget_sets import read_forget_csv, write_forget_list
+from core.session.forget_lists import read_forget_csv, write_forget_list
 from core.session.kept import Kept, remove_kept, what_is_kept
 from core.session.report_files import check_report_files
 

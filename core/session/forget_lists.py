@@ -1,0 +1,355 @@
+"""Forget lists: one sample a line, by index, path, file name or sample id, or many by a pattern, folder or column."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import math
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from core.errors import InputError, MismatchError
+from core.files import composed, read_text, write_atomic
+from core.selection import LARGEST_WEIGHT, Selection
+from core.session.naming import Names, column_called, ends_alike, nearest_values, normal, with_value
+
+if TYPE_CHECKING:
+    from core.data.dataset import Dataset, ImageSet
+
+COLUMNS = ("index", "class", "path", "weight")
+
+# What a header may say, and the field of a row it means. Columns with other names are not looked at.
+_HEADINGS = {
+    "index": "number", "class": "class_name", "label": "class_name", "path": "path", "file": "path",
+    "filename": "path", "file name": "path", "file_name": "path", "image": "path", "weight": "weight",
+}
+
+_SPECIAL = re.compile(r'[,"\r\n]|^\s|\s$')
+_MAX_LIST_BYTES = 512 * 2**20
+_NEAREST_SEARCHED = 50  # unmatched lines that get nearest names; a list of wrong names needs no more to be understood
+
+
+@dataclass(frozen=True)
+class Unmatched:
+    """A line that names no training sample: its number from 1, its text, why, and the names most like it."""
+
+    line: int
+    text: str
+    nearest: tuple[str, ...] = ()
+    reason: str = "not found"
+
+
+@dataclass(frozen=True, eq=False)
+class ListMatch:
+    """What a forget list means for a data set. Nothing is applied yet."""
+
+    matched: np.ndarray  # (m,) int64: positions in the training part, ascending, each once
+    weights: np.ndarray | None  # (m,) float64, None where all are 1
+    unmatched: tuple[Unmatched, ...] = ()
+    in_test: tuple[str, ...] = ()  # lines that name test images, which the model was not trained on
+    several: tuple[str, ...] = ()  # names that fit several training images; none of them is taken
+    entries: int = 0  # lines that name something, repeats included
+
+
+@dataclass(frozen=True)
+class ListSummary:
+    """What a forget list says by itself, without the data it is for."""
+
+    entries: int
+    by_index: int
+    by_name: int
+    classes: tuple[str, ...]  # named in a class column, in order of appearance
+    weighted: bool  # whether some weight is not 1
+
+
+class _Row(NamedTuple):
+    """An entry of a list as text: its line from 1, the line itself, and the fields it gives; "" for one it does not."""
+
+    line: int
+    text: str
+    number: str = ""
+    class_name: str = ""
+    path: str = ""
+    weight: str = ""
+    where: Any = ()  # tuple of (column of the data's table, value it must have)
+
+
+def match_forget_list(text: str, dataset: Dataset, name: str = "The forget list") -> ListMatch:
+    """Match a forget list against the training images of a data set.
+
+    A line is a row of index, class, path, weight (a header may name and reorder them), or a single entry: a whole
+    number is a 0-based position in the training part, anything else a path, file name or sample id (the file name
+    without its ending). A path fits where one of the two is the end of the other, folder by folder. What is none of
+    them may be a folder with a slash at its end, or a pattern (`core.session.naming`): all images it fits are taken. A
+    header may also name columns of the data's table: a row takes the images that have its values.
+
+    name: what messages call the list. Raises InputError for an empty list or a wrong weight, MismatchError where a
+    class or path column contradicts the data. Lines that fit nothing, test images and ambiguous names are returned,
+    not raised.
+    """
+    labels = dataset.train.labels.tolist()
+    names, test_names = names_of(dataset.train, dataset.root), names_of(dataset.test, dataset.root)
+    rows = _entries(text, names, name)
+    chosen: dict[int, float] = {}
+    unmatched: list[Unmatched] = []
+    in_test: dict[str, None] = {}
+    several: dict[str, None] = {}
+    contradictions: list[str] = []
+    for row in rows:
+        weight = _weight(row)
+        hits, reason = _find(row, len(labels), names)
+        if not hits and (group := _find_group(row, names)):
+            stated = composed(row.class_name.strip())
+            group = [hit for hit in group if stated in ("", composed(dataset.classes[labels[hit]]))]
+            chosen |= dict.fromkeys(group, weight)
+            if not group:
+                unmatched.append(Unmatched(row.line, row.text, (), "its images are of other classes"))
+        elif len(hits) == 1:
+            contradictions += _contradiction(row, hits[0], dataset.classes[labels[hits[0]]], names)
+            chosen[hits[0]] = weight
+        elif hits:
+            several[row.path] = None
+        elif (row.path and test_names.find(row.path)) or _find_group(row, test_names):
+            in_test[row.path or row.text] = None
+        else:
+            alike = _nearest(row, names) if len(unmatched) < _NEAREST_SEARCHED else ()
+            unmatched.append(Unmatched(row.line, row.text, alike, reason))
+    if contradictions:
+        more = f"; {len(contradictions) - 3:,} more" if len(contradictions) > 3 else ""
+        raise MismatchError(
+            f"The forget list does not belong to this data: {'; '.join(contradictions[:3])}{more}",
+            "Open the data the list was made for",
+        )
+    matched = np.array(sorted(chosen), dtype=np.int64)
+    weights = np.array([chosen[index] for index in matched.tolist()], dtype=np.float64)
+    return ListMatch(
+        matched=matched,
+        weights=None if (weights == 1).all() else weights,
+        unmatched=tuple(unmatched),
+        in_test=tuple(in_test),
+        several=tuple(several),
+        entries=len(rows),
+    )
+
+
+def names_of(part: ImageSet, root: Path | None) -> Names:
+    """Return what the images of one part are called; `root`: the folder their paths start at."""
+    return Names(part.paths, root, part.columns)
+
+
+def summarise_forget_list(text: str) -> ListSummary:
+    """Say what a forget list holds; raises InputError for an empty list or a wrong weight."""
+    rows = _entries(text, Names())
+    by_index = sum(_is_index(row.number) for row in rows)
+    return ListSummary(
+        entries=len(rows),
+        by_index=by_index,
+        by_name=len(rows) - by_index,
+        classes=tuple(dict.fromkeys(row.class_name for row in rows if row.class_name)),
+        weighted=any(_weight(row) != 1 for row in rows),
+    )
+
+
+def read_list_text(path: Path) -> str:
+    """Read a forget list's text; raises InputError naming the file where it is missing, too large or no text."""
+    if path.is_file() and path.stat().st_size > _MAX_LIST_BYTES:
+        raise InputError(f"{path} is too large for a forget list")
+    text = read_text(path)
+    if "\0" in text:
+        raise InputError(f"{path} is not a text file")
+    return text
+
+
+def read_forget_csv(path: Path, total: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read the forget.csv of a run, with an index in every row, for data of `total` training samples.
+
+    Returns which samples it lists, (total,) bool, and every sample's weight, (total,) float64, None where all are 1.
+    Raises InputError naming the file and line that has no index, MismatchError where one lies outside the data.
+    """
+    rows = _rows(read_list_text(path), Names())
+    for row in rows:
+        if not _is_index(row.number):
+            raise InputError(f"{path}, line {row.line}: {row.number or row.text!r} is no sample index")
+    indices = np.array([int(row.number) for row in rows], dtype=np.int64)
+    if len(indices) and indices.max() >= total:
+        raise MismatchError(f"The forget list names sample {indices.max()}, the data has {total:,}")
+    mask, weights = np.zeros(total, dtype=bool), np.ones(total)
+    mask[indices] = True
+    weights[indices] = [_weight(row) for row in rows]
+    return mask, None if (weights == 1).all() else weights
+
+
+def write_forget_list(path: Path, selection: Selection, paths: Sequence[str] | None = None) -> None:
+    """Write `selection` as index,class,path,weight with a header, atomically; paths: the training part's."""
+    classes = [_quoted(name) for name in selection.class_names]
+    rows = selection.indices.tolist()
+    labels = selection.labels[selection.mask].tolist()
+    names = [""] * len(rows) if paths is None else [_quoted(paths[row]) for row in rows]
+    weights = [1.0] * len(rows) if selection.weights is None else selection.weights[selection.mask].tolist()
+    lines = [",".join(COLUMNS)]
+    for row, label, name, weight in zip(rows, labels, names, weights, strict=True):
+        lines.append(f"{row},{classes[label]},{name},{1 if weight == 1 else repr(weight)}")
+    write_atomic(path, ("\n".join(lines) + "\n").encode())
+
+
+def _quoted(text: str) -> str:
+    """Quote a CSV field where needed; Python's writer leaves a lone carriage return bare, and then reads two lines."""
+    return '"' + text.replace('"', '""') + '"' if _SPECIAL.search(text) else text
+
+
+def _entries(text: str, names: Names, name: str = "The forget list") -> list[_Row]:
+    """Split the list called `name` into its entries; raises InputError where it has none."""
+    rows = _rows(text, names)
+    if not rows:
+        raise InputError(f"{name} is empty: it holds no entries", "Write one index, path or file name a line")
+    return rows
+
+
+def _rows(text: str, names: Names) -> list[_Row]:
+    """Split the list into rows; a header, where there is one, says which column is which."""
+    text = text.removeprefix("\ufeff")
+    first = re.search(r"[^\r\n]*\S[^\r\n]*", text)
+    separator, columns = _header(first[0] if first else "", names.columns)
+    try:
+        return _table(text, separator, columns) if columns else _plain_lines(text, names)
+    except csv.Error as error:
+        raise InputError(f"The forget list cannot be read: {error}") from error
+
+
+def _table(text: str, separator: str, columns: tuple[str, ...]) -> list[_Row]:
+    """Return the rows of a list whose header names its columns."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    rows = []
+    for cells in reader:
+        if "".join(cells).strip():
+            fields = {key: cell for key, cell in zip(columns, cells, strict=False) if key}
+            for key in fields.keys() & {"number", "weight"}:  # blanks may belong to the names of files and classes
+                fields[key] = fields[key].strip()
+            where = tuple((key[1:], fields.pop(key).strip()) for key in list(fields) if key[0] == "=")
+            rows.append(_Row(reader.line_num, separator.join(cells), **fields, where=where))
+    return rows[1:]  # the first is the header
+
+
+def _plain_lines(text: str, names: Names) -> list[_Row]:
+    """Return the entries of a list without a header: a number, a name, or index, class, path and weight a line."""
+    rows = []
+    # Not splitlines(): a file name may hold the exotic characters it would split at.
+    for number, raw in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+        line = raw.strip()
+        if not line:
+            continue
+        fields = _fields(line, ",")
+        if len(fields) == 1:
+            key = "number" if _is_integer(fields[0]) else "path"
+            rows.append(_Row(number, line, **{key: fields[0]}))
+        elif not names.find(line) and (not fields[0] or _is_integer(fields[0])):
+            rows.append(_Row(number, line, *fields[: len(COLUMNS)]))
+        else:
+            rows.append(_Row(number, line, path=line))  # a file name with a comma in it
+    return rows
+
+
+def _header(line: str, known: Collection[str]) -> tuple[str, tuple[str, ...]]:
+    """Return the separator and, column by column, the field of a row it stands for ("" for one of no use here).
+
+    known: columns of the data's table, which a list without index and path may name: they stand as "=COLUMN".
+    """
+    for separator in (",", ";", "\t"):  # spreadsheets of some countries write semicolons
+        columns = [column.lower() for column in _fields(line, separator)]
+        keys = [_HEADINGS.get(column, "") for column in columns]
+        if "number" not in keys and "path" not in keys:
+            named = [column_called(column, known) for column in columns]
+            if not any(named):
+                continue
+            return separator, tuple(f"={own}" if own else key for own, key in zip(named, keys, strict=True))
+        for column, key in zip(columns, keys, strict=True):
+            meant = difflib.get_close_matches(column, COLUMNS, n=1, cutoff=0.75)
+            if not key and meant:
+                raise InputError(f"The forget list has a column {column!r}", f"Did you mean {meant[0]}?")
+            if key and keys.count(key) > 1:
+                raise InputError(f"The forget list has two columns for {column!r}")
+        return separator, tuple(keys)
+    return ",", ()
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    """Return the cells of one line without blanks around them."""
+    return [field.strip() for field in next(csv.reader([line], delimiter=separator), [])]
+
+
+def _find(row: _Row, total: int, names: Names) -> tuple[list[int], str]:
+    """Return the positions an entry fits among `total` samples, several where names are shared, or why it fits none."""
+    if row.number:
+        if not _is_integer(row.number):
+            return [], "the index is not a whole number"
+        index = int(row.number)
+        if 0 <= index < total:
+            return [index], ""
+        return [], f"samples are 0 to {total - 1:,}"
+    if row.where:
+        return [], f"no image has {' and '.join(f'{column} {value!r}' for column, value in row.where)}"
+    if not row.path:
+        return [], "neither index nor path"
+    if not names.paths:
+        return [], "the samples of this data have no file names"
+    return names.find(row.path) or names.find(row.path.strip()), "not found"
+
+
+def _find_group(row: _Row, names: Names) -> list[int]:
+    """Return the positions of all images that an entry means by a pattern, a folder or columns of a table."""
+    if row.where:
+        known = [(names.columns[column], value) for column, value in row.where if column in names.columns]
+        found = [set(with_value(values, value)) for values, value in known]
+        return sorted(set.intersection(*found)) if found else []
+    return [] if row.number else names.matching(row.path.strip())
+
+
+def _nearest(row: _Row, names: Names) -> tuple[str, ...]:
+    """Return the paths, or values of a table's columns, most like what an entry names."""
+    if row.where:
+        missing = [pair for pair in row.where if not with_value(names.columns[pair[0]], pair[1])]
+        return nearest_values(names.columns[missing[0][0]], missing[0][1]) if missing else ()
+    return names.nearest(row.path) if row.path else ()
+
+
+def _contradiction(row: _Row, index: int, actual: str, names: Names) -> list[str]:
+    """Return what a row says of the sample `index` and the data denies, whose class is `actual`; empty for nothing."""
+    if row.class_name and composed(actual) not in (composed(row.class_name), composed(row.class_name.strip())):
+        return [f"line {row.line} says sample {index} is {row.class_name!r}, the data says {actual!r}"]
+    if row.number and row.path and names.paths and not ends_alike(normal(row.path), normal(names.paths[index])):
+        return [f"line {row.line} says sample {index} is {row.path}, the data says {names.paths[index]}"]
+    return []
+
+
+def _weight(row: _Row) -> float:
+    """Return an entry's weight, 1 where it states none; raises InputError for what is no weight."""
+    if not row.weight:
+        return 1.0
+    try:
+        weight = float(row.weight)
+    except ValueError:
+        weight = math.nan
+    if not 0 <= weight <= LARGEST_WEIGHT:  # NaN is neither
+        raise InputError(
+            f"Line {row.line} of the forget list: weight must be a number from 0 to {LARGEST_WEIGHT:,.0f}, "
+            f"got {row.weight!r}",
+            "1 counts as one image, 2 as two, 0 adds nothing",
+        )
+    return weight
+
+
+def _is_integer(text: str) -> bool:
+    """Whether a text is a whole number that fits an index, with a sign or without."""
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    return digits.isdecimal() and text.isascii() and len(text) <= 18
+
+
+def _is_index(text: str) -> bool:
+    """Whether a text is a whole number from 0."""
+    return _is_integer(text) and int(text) >= 0

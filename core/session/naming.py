@@ -1,0 +1,264 @@
+"""Which training images a text means: by path, file name, sample id, pattern or folder, or by a column of a table.
+
+Paths and values are compared in Unicode's composed form: macOS writes "ö" as two characters.
+
+A pattern has `*` (anything within a name), `**` (anything), `?` (one character) or `[abc]`. It fits a path from any
+folder on, and all that lies in a folder it fits: `customers/47*` is every image of the customers 4700 to 4799.
+"""
+
+from __future__ import annotations
+
+import bisect
+import contextlib
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.errors import InputError, UsageError, unknown_name
+from core.files import composed
+
+if TYPE_CHECKING:
+    from core.data.dataset import Dataset
+
+_NEIGHBOURS = 60  # names compared on each side of where the searched one would stand
+_WILDCARD = re.compile(r"[*?[]")
+_PIECES = re.compile(r"\*\*|\*|\?|\[[!^]?\]?[^\]]*\]|.", re.DOTALL)
+
+
+class Names:
+    """Finds images by what their paths are. Tables are made when first needed."""
+
+    def __init__(
+        self,
+        paths: Sequence[str] | None = None,
+        root: Path | None = None,
+        columns: Mapping[str, Sequence[str] | np.ndarray] | None = None,
+    ) -> None:
+        """`paths`: of the images, where the data has any; `root`: the folder they start at; `columns`: of a table."""
+        self.paths, self.columns = paths or (), columns or {}
+        self._root = "" if root is None else normal(str(root)).rstrip("/") + "/"
+        self._keys = [normal(path) for path in self.paths]
+        self._exact: dict[str, list[int]] = {}
+        for index, key in enumerate(self._keys):
+            self._exact.setdefault(key, []).append(index)
+
+    def find(self, text: str) -> list[int]:
+        """Return the positions `text` fits as a name: none, one, or several where a name is not enough."""
+        if not self.paths:
+            return []
+        wanted = normal(text)
+        if wanted in self._exact:
+            found = self._exact[wanted]
+            return [index for index in found if self.paths[index] == text] or found
+        by_file, by_stem = self._tables
+        same_end = [i for i in by_file.get(_file(wanted), []) if ends_alike(wanted, self._keys[i])]
+        return same_end or by_stem.get(wanted, [])
+
+    def matching(self, text: str) -> list[int]:
+        """Return the positions that a pattern fits, or that lie in a folder whose path ends with a slash; else none."""
+        if text.endswith(("/", "\\")):
+            return self.inside(text)
+        return self._fitting(text, r"(?:\.[^/.]+)?(?:/.*)?") if is_pattern(text) else []
+
+    def inside(self, folder: str) -> list[int]:
+        """Return the positions of all images in a folder, at any depth; `folder` may be a pattern.
+
+        A path from the root of the data wins over one that begins in the middle; a literal name over a pattern.
+        """
+        wanted = self._relative(folder).rstrip("/")
+        for path in (wanted, *(wanted.split("/", count)[-1] for count in range(1, wanted.count("/") + 1))):
+            if found := [index for index, key in enumerate(self._keys) if key.startswith(f"{path}/")]:
+                return found
+            if not wanted.startswith("/"):
+                break  # only of a whole path, of another machine's folder perhaps, is the end enough
+        inner = [index for index, key in enumerate(self._keys) if f"/{wanted}/" in key]
+        return inner or (self._fitting(wanted, "/.+") if is_pattern(wanted) else [])
+
+    def folders_of(self, positions: Iterable[int]) -> tuple[str, ...]:
+        """Return the folders that these images lie in, in order."""
+        return tuple(dict.fromkeys(self._keys[index].rpartition("/")[0] for index in positions))
+
+    def nearest(self, text: str, count: int = 3) -> tuple[str, ...]:
+        """Return the paths most like `text`, and of a pattern or folder the folders, which end with a slash."""
+        wanted = self._relative(text)
+        if not is_pattern(wanted) and not wanted.endswith("/"):
+            if wanted in self._folders:
+                return (f"{wanted}/",)
+            return self._files.nearest(_file(wanted), count)
+        fixed = wanted.rstrip("/").split("/")
+        while len(fixed) > 1 and not _literal(fixed[-1]):
+            fixed.pop()
+        folders = _Alike((_file(folder), f"{folder}/") for folder in self._folders)
+        return folders.nearest(_literal(fixed[-1]), count) or self._files.nearest(_literal(fixed[-1]), count)
+
+    def _fitting(self, pattern: str, end: str) -> list[int]:
+        fits = re.compile(f"(?:.*/)?{_regex(self._relative(pattern))}{end}", re.DOTALL).fullmatch
+        return [index for index, key in enumerate(self._keys) if fits(key)]
+
+    def _relative(self, text: str) -> str:
+        """Return a path as those of the data are: from their root."""
+        return normal(text).removeprefix(self._root)
+
+    @cached_property
+    def _tables(self) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+        """Positions by file name, and by file name without its ending."""
+        by_file: dict[str, list[int]] = {}
+        by_stem: dict[str, list[int]] = {}
+        for index, key in enumerate(self._keys):
+            by_file.setdefault(_file(key), []).append(index)
+            by_stem.setdefault(_stem(_file(key)), []).append(index)
+        return by_file, by_stem
+
+    @cached_property
+    def _files(self) -> _Alike:
+        """Paths by the name of their file."""
+        return _Alike((_file(key), path) for key, path in zip(self._keys, self.paths, strict=True))
+
+    @cached_property
+    def _folders(self) -> tuple[str, ...]:
+        """Every folder that holds an image at any depth."""
+        whole: dict[str, None] = {}
+        for folder in dict.fromkeys(key.rpartition("/")[0] for key in self._keys):
+            parts = folder.split("/")
+            whole |= dict.fromkeys("/".join(parts[:length]) for length in range(1, len(parts) + 1))
+        return tuple(filter(None, whole))
+
+
+class _Alike:
+    """Finds the names most like another, compared with its neighbours in the alphabet and from behind only."""
+
+    def __init__(self, shown: Iterable[tuple[str, str]]) -> None:
+        """`shown`: names, and what to show for each; the first of a name counts."""
+        self._shown: dict[str, str] = {}
+        for name, text in shown:
+            self._shown.setdefault(name.lower(), text)
+        self._forwards = sorted(self._shown)
+        self._backwards = sorted(name[::-1] for name in self._shown)
+
+    def nearest(self, name: str, count: int = 3) -> tuple[str, ...]:
+        """Return what is shown for the names most like `name`, best first."""
+        wanted = name.lower()
+        candidates: dict[str, None] = {}
+        # The stem's own place first: a.jpg looks for A.jpeg.
+        for key in (f"{_stem(wanted)}.", wanted):
+            place = bisect.bisect_left(self._forwards, key)
+            candidates |= dict.fromkeys(self._forwards[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS])
+        place = bisect.bisect_left(self._backwards, wanted[::-1])
+        near = self._backwards[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS]
+        candidates |= dict.fromkeys(name[::-1] for name in near)
+        return tuple(self._shown[name] for name in difflib.get_close_matches(wanted, candidates, n=count, cutoff=0.5))
+
+
+# --- columns ------------------------------------------------------------------------------------------------------
+
+
+def samples_where(dataset: Dataset, condition: str) -> np.ndarray:
+    """Return the positions (m,) int64 of the training images with COLUMN=VALUE, where VALUE may be a pattern.
+
+    Raises UsageError for what is no condition, InputError where the data has no columns or no image fits, with the
+    nearest values, and NotFoundError for another column.
+    """
+    name, equals, value = (part.strip() for part in condition.partition("="))
+    if not equals or not name:
+        raise UsageError(f"A condition is COLUMN=VALUE, got {condition!r}", "Write customer=4711, for example")
+    columns = dataset.train.columns
+    if not columns:
+        raise InputError(
+            f"The images of {dataset.title} have no columns to choose by",
+            "List them in a table (CSV) with path, label and columns of your own",
+        )
+    column = column_called(name, columns)
+    if not column:
+        raise unknown_name("column", name, columns)
+    found = with_value(columns[column], value)
+    if found:
+        return np.array(found, dtype=np.int64)
+    if column in dataset.test.columns and with_value(dataset.test.columns[column], value):
+        raise InputError(
+            f"Only test images of {dataset.title} have {column} {value!r}",
+            "The model was not trained on them, so there is nothing to remove",
+        )
+    alike = nearest_values(columns[column], value)
+    raise InputError(
+        f"No training image of {dataset.title} has {column} {value!r}",
+        f"Did you mean {' or '.join(map(repr, alike))}?" if alike else f"Its values begin with {columns[column][0]!r}",
+    )
+
+
+def column_called(name: str, columns: Iterable[str]) -> str:
+    """Return which of `columns` a text names, in any case of letters; "" for none."""
+    columns = tuple(columns)
+    alike = (column for column in columns if composed(column).casefold() == composed(name).casefold())
+    return name if name in columns else next(alike, "")
+
+
+def nearest_values(values: Iterable[str], wanted: str) -> tuple[str, ...]:
+    """Return the values most like a text that none of them is."""
+    return _Alike((composed(value), value) for value in values).nearest(_literal(composed(wanted)))
+
+
+def with_value(values: Iterable[str], wanted: str) -> list[int]:
+    """Return the positions of the values that equal `wanted`, else of those that it fits as a pattern."""
+    by_value: dict[str, list[int]] = {}
+    for index, value in enumerate(values):
+        by_value.setdefault(value, []).append(index)
+    wanted, spellings = composed(wanted), [(composed(value), value) for value in by_value]
+    found = [value for spelt, value in spellings if spelt == wanted]
+    if not found and is_pattern(wanted):
+        fits = re.compile(_regex(wanted).replace("[^/]", "."), re.DOTALL).fullmatch
+        found = [value for spelt, value in spellings if fits(spelt)]
+    return sorted(index for value in found for index in by_value[value])
+
+
+# --- texts --------------------------------------------------------------------------------------------------------
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a text has a character that stands for others."""
+    return _WILDCARD.search(text) is not None
+
+
+def _regex(pattern: str) -> str:
+    """Return a pattern as a regular expression."""
+    fixed = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+    def piece(text: str) -> str:
+        if len(text) > 2 and text[0] == "[":
+            inner = text[1:-1].replace("\\", "\\\\").replace("[", "\\[")
+            choice = f"[^/{inner[1:]}]" if inner[0] in "!^" else f"[{inner}]"
+            with contextlib.suppress(re.error):  # such as [z-a]
+                return re.compile(choice).pattern
+        return fixed.get(text) or re.escape(text)
+
+    return "".join(map(piece, _PIECES.findall(pattern)))
+
+
+def _literal(pattern: str) -> str:
+    """Return what a pattern has beside its wildcards."""
+    return re.sub(r"[*?[\]]", "", pattern)
+
+
+def ends_alike(first: str, second: str) -> bool:
+    """Whether one path is the other's end, folder by folder."""
+    short, long = sorted((first, second), key=len)
+    return short == long or long.endswith("/" + short)
+
+
+def normal(path: str) -> str:
+    """Return a path with slashes, without a leading "./", in Unicode's composed form."""
+    return composed(path.replace("\\", "/").removeprefix("./"))
+
+
+def _file(path: str) -> str:
+    """Return the name of the file a path leads to."""
+    return path.rpartition("/")[2]
+
+
+def _stem(file: str) -> str:
+    """Return a file's name without its ending: the sample id."""
+    return file.rpartition(".")[0] or file
