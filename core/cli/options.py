@@ -170,7 +170,11 @@ def add_data_options(group: argparse._ActionsContainer) -> None:
         help="share of the images to set aside where the data has no test part",
     )  # fmt: skip
     group.add_argument("--classes", default="", metavar="FILE", help="class names in the order of the model's outputs")
-    group.add_argument("--preprocess", default="", metavar="FILE", help="JSON with size, mean, std, interpolation")
+    group.add_argument(
+        "--preprocess", default="", metavar="FILE",
+        help="how images are prepared: JSON with resize, crop, mean and std, a list of transforms, or a configuration "
+        "of timm or Hugging Face",
+    )  # fmt: skip
 
 
 def add_forget(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,13 +35,19 @@ _SIZES_COMPARED = 64
 
 
 def usual_candidates(
-    dataset: Dataset, *, channels: int | None = None, size: Size | None = None, published: Preprocessing | None = None
+    dataset: Dataset,
+    *,
+    channels: int | None = None,
+    size: Size | None = None,
+    published: Preprocessing | None = None,
+    stated: Mapping[str, Any] | None = None,
 ) -> tuple[Preprocessing, ...]:
     """Return the preparations worth trying for a network on these images, the most usual first, no two of them alike.
 
     channels: what the network takes, None: as the images are stored; size: the (H, W) that its weights are made for,
-    None where any goes; published: what the architecture's published weights were trained with, tried first. All have
-    the source "tried". Candidates with the same `steps` have the same pixels: only mean and std differ.
+    None where any goes; published: what the architecture's published weights were trained with, tried first; stated:
+    a part of the preparation that is known, as `core.data.stated.read_stated` returns it, which all of them keep. All
+    have the source "tried". Candidates with the same `steps` have the same pixels: only mean and std differ.
     """
     channels = channels or dataset.stored_channels
     stored = dataset.stored_sizes
@@ -56,10 +63,11 @@ def usual_candidates(
         reached = size_after(steps, sizes[0] if len(set(sizes)) == 1 else None)
         if reached is None:
             continue
-        found.setdefault(
-            (_effect(steps, sizes), mean, std),
-            Preprocessing(reached, mean, std, source="tried", steps=(*turned, *steps)),
-        )
+        candidate = Preprocessing(reached, mean, std, source="tried", steps=(*turned, *steps))
+        if stated:
+            candidate = Preprocessing.from_dict(stated, base=candidate, source="tried")
+        effect = candidate.size if candidate.steps is None else _effect(candidate.steps, sizes)
+        found.setdefault((effect, candidate.mean, candidate.std), candidate)
     return tuple(found.values())
 
 

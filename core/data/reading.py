@@ -55,7 +55,7 @@ class DecodeOptions:
     size: tuple[int, int] | None = None  # (H, W)
     channels: int | None = None  # 1 or 3
     interpolation: str = "bilinear"
-    photo_size: tuple[int, int] | None = None  # of colour photographs, where nothing asks for a size
+    photos: Preprocessing | None = None  # how colour photographs are prepared, where nothing asks for a size
     memory_budget: float | None = None  # bytes that all decoded images may take; None: half of the free memory
     steps: tuple[Step, ...] | None = None  # stated ones, which decide the size; None: images are fitted to it
 
@@ -146,10 +146,12 @@ def _form(index: FileIndex, options: DecodeOptions) -> Form:
     if channels not in (1, 3):
         raise MismatchError(f"Image files are read with 1 or 3 channels, the preprocessing is for {channels}")
     size = options.size or (min(height, LARGEST_SIDE), min(width, LARGEST_SIDE))
-    if options.size is None and options.photo_size is not None and are_photos(size, channels):
-        size = options.photo_size
+    stated: Preprocessing | None = None
     if options.steps is not None:
         stated = Preprocessing((0, 0), (0.0,) * channels, (1.0,) * channels, steps=options.steps)
+    elif options.size is None and options.photos is not None and are_photos(size, channels):
+        stated = options.photos
+    if stated is not None:
         return FileOriginals(index).form(stated)
     return Form(size, channels, options.interpolation)
 

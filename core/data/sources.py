@@ -30,11 +30,12 @@ from core.data.reading import (
     prepare_parts,
 )  # fmt: skip
 from core.data.splits import set_aside
+from core.data.stated import read_stated
 from core.data.steps import channels_after
 from core.data.streamed import StreamedImages
 from core.errors import InputError, MismatchError, NotFoundError, ParameterError, StoppedError, did_you_mean
 from core.events import Tell, untold
-from core.files import dumps, read_json
+from core.files import dumps
 
 _FINGERPRINT_HEADER = b"unlearn-studio data 1\n"
 _ANY = Preprocessing((1, 1), (0.0,), (1.0,))  # what a preprocessing file is checked with before the data is known
@@ -202,7 +203,7 @@ class _Stated:
     def read(cls, path: Path | str | None, card: Preprocessing | None, usual: Preprocessing | None) -> _Stated:
         """Read and check the file, so that a mistake is told before a large data set is read."""
         file = Path(path) if path else None
-        stated = cls(file, read_json(file) if file else None, card, usual)
+        stated = cls(file, read_stated(file) if file else None, card, usual)
         stated._merge(card or _ANY)
         return stated
 
@@ -215,8 +216,6 @@ class _Stated:
 
     def decoding(self, channels: int | None, memory_budget: float | None) -> DecodeOptions:
         """Return what images have to be decoded to; channels: the network's, where they are known."""
-        if self.data is None and self.card is None and self.usual is not None:
-            return DecodeOptions(None, channels, self.usual.interpolation, self.usual.size, memory_budget)
         data = self.data or {}
         merged = self._merge(self.card or _ANY)
         by_values = any(isinstance(data.get(key), list) and len(data[key]) > 1 for key in ("mean", "std"))
@@ -225,7 +224,8 @@ class _Stated:
         elif channels is None and any(isinstance(data.get(key), list) for key in ("mean", "std")):
             channels = 1
         size = merged.size if self.card is not None or data.get("size") is not None else None
-        return DecodeOptions(size, channels, merged.interpolation, None, memory_budget, merged.steps)
+        photos = self.usual if self.card is None and size is None and merged.steps is None else None
+        return DecodeOptions(size, channels, merged.interpolation, photos, memory_budget, merged.steps)
 
     def settle(self, title: str, images: torch.Tensor | StreamedImages, may_be_photos: bool) -> Preprocessing:
         """Return the preprocessing to use; raises MismatchError where it is for another number of channels.
@@ -241,7 +241,7 @@ class _Stated:
         elif not (may_be_photos and are_photos(size, channels)):
             base = measure_preprocessing(images)
         elif self.usual is not None:
-            base = dataclasses.replace(self.usual, size=size)
+            base = self.usual
         else:
             base = assume_imagenet(size)
         result = self._merge(base).of_size(size)

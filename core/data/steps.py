@@ -73,9 +73,13 @@ class Resize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CenterCrop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Crop `size` (H, W) at the centre; a smaller image gets black edges."""
+    """Crop `size` (H, W) at the centre; a smaller image gets black edges.
+
+    down: where the centre lies between two pixels, the upper left one is taken, as Hugging Face's processors do.
+    """
 
     size: tuple[_Side, _Side]
+    down: bool = False
     problem: ClassVar[str] = ""
 
     def size_of(self, size: Size) -> Size:
@@ -90,13 +94,15 @@ class CenterCrop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             image = Pad((wide // 2, tall // 2, (wide + 1) // 2, (tall + 1) // 2)).done(image)
         if (image.height, image.width) == self.size:
             return image
-        top, left = round((image.height - height) / 2), round((image.width - width) / 2)
+        tall, wide = image.height - height, image.width - width
+        top, left = (tall // 2, wide // 2) if self.down else (round(tall / 2), round(wide / 2))
         return image.crop((left, top, left + width, top + height))
 
     @property
     def words(self) -> str:
         """The step as torchvision writes it."""
-        return f"CenterCrop({self.size[0] if self.size[0] == self.size[1] else self.size})"
+        size = str(self.size[0] if self.size[0] == self.size[1] else self.size)
+        return f"CenterCrop({size}{', rounded down' if self.down else ''})"
 
 
 class Pad(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -153,6 +159,8 @@ class Grayscale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"Grayscale({self.num_output_channels})"
 
 
+_USUAL = ("down", False)  # what torchvision has no name for is left out
+
 Step = Resize | CenterCrop | Pad | Grayscale
 KINDS: dict[str, type[Step]] = {kind.__name__: kind for kind in (Resize, CenterCrop, Pad, Grayscale)}
 
@@ -175,7 +183,8 @@ def channels_after(steps: Iterable[Step]) -> int | None:
 
 def plain(step: Step) -> dict[str, Any]:
     """Return a step as plain data, {name: settings by the names that torchvision's transform gives them}."""
-    settings = {name: value for name, value in msgspec.to_builtins(step).items() if value is not None}
+    settings = msgspec.to_builtins(step)
+    settings = {name: value for name, value in settings.items() if value is not None and (name, value) != _USUAL}
     for name, value in settings.items():
         if isinstance(value, tuple):
             settings[name] = list(value) if len(value) > 1 else value[0]

@@ -11,7 +11,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from core.data.preprocessing import INTERPOLATIONS, Preprocessing
+from core.data.preprocessing import Preprocessing
+from core.data.stated import of_hugging_face, of_timm, of_torchvision
+from core.data.steps import CenterCrop, Resize, Step
 from core.errors import InputError, MismatchError, NotFoundError
 from core.files import CARD_NAME, SUFFIXES, check_schema, dumps, is_card, read_json
 from core.models import foreign
@@ -20,6 +22,7 @@ from core.models.hub import HUB_CONFIG, HUB_WEIGHTS, config_card, missing_weight
 from core.models.weights import read_metadata
 
 SCHEMA_VERSION = 1
+IMAGES_CONFIG = "preprocessor_config.json"  # what Hugging Face writes beside weights about images
 
 _Count = Annotated[int, Meta(ge=1)]
 # The fields of a card that this program reads, with their type and the same in words; other fields are kept.
@@ -179,12 +182,21 @@ def _read_object(file: Path) -> dict[str, Any]:
 
 
 def stated_preprocessing(weights: Path, card: Mapping[str, Any] | None, where: str) -> Preprocessing | None:
-    """Return the preprocessing in a model's card, or in timm's config.json beside it; None where neither says it.
+    """Return the preprocessing in a model's card, or in a configuration beside it; None where nothing says it.
 
-    where: the card stands, in words. Raises InputError where it is damaged.
+    A configuration is timm's config.json or Hugging Face's preprocessor_config.json. where: the card stands, in words.
+    Raises InputError where the card or Hugging Face's file is damaged.
     """
+    if (stated := preprocessing_in(card, where)) is not None:
+        return stated
     config = hub_config(weights)
-    return preprocessing_in(card, where) or (_of_timm(config["pretrained_cfg"], "timm config") if config else None)
+    if config is not None:
+        return _of_timm(config["pretrained_cfg"], "timm config")
+    images = _read_object(weights.with_name(IMAGES_CONFIG))
+    if not images:
+        return None
+    where = f"The preprocessing in {IMAGES_CONFIG}"
+    return Preprocessing.from_dict(of_hugging_face(images, where), source="hugging face", where=where)
 
 
 def preprocessing_in(card: Mapping[str, Any] | None, where: str) -> Preprocessing | None:
@@ -205,8 +217,8 @@ def hub_config(weights: Path) -> Mapping[str, Any] | None:
 def usual_preprocessing(spec: ModelSpec) -> Preprocessing | None:
     """Return the preprocessing that an architecture's published weights were trained with.
 
-    Its size is `spec`'s where weights fit one size only. None for architectures without published weights, and for
-    networks of other than three input channels.
+    It leads to `spec`'s size where weights fit one size only. None for architectures without published weights, and
+    for networks of other than three input channels.
     """
     if spec.in_channels != 3 or spec.user_code:
         return None
@@ -218,7 +230,7 @@ def usual_preprocessing(spec: ModelSpec) -> Preprocessing | None:
         published = _of_torchvision(spec.architecture.partition(":")[0].removesuffix("-no-aux"))
     if published is None or not get_architecture(spec.architecture).size_is_structural:
         return published
-    return dataclasses.replace(published, size=spec.input_size)
+    return _for_size(published, spec.input_size)
 
 
 def _of_torchvision(name: str) -> Preprocessing | None:
@@ -228,19 +240,37 @@ def _of_torchvision(name: str) -> Preprocessing | None:
         prepared = models.get_model_weights(name).DEFAULT.transforms()
     except ValueError:  # ours, or the small-image form of one of theirs
         return None
-    size = int(prepared.crop_size[0])
     mean, std = _TURNED.get(name, tuple(prepared.mean)), _TURNED.get(name, tuple(prepared.std))
-    return Preprocessing((size, size), mean, std, _interpolation(prepared.interpolation.value), "weights")
+    stated = of_torchvision(
+        {
+            "resize_size": list(prepared.resize_size), "crop_size": list(prepared.crop_size), "mean": mean, "std": std,
+            "interpolation": prepared.interpolation.value,
+        },
+        name,
+    )  # fmt: skip
+    return Preprocessing.from_dict(stated, source="weights", where=name)
 
 
 def _of_timm(config: Mapping[str, Any], source: str) -> Preprocessing | None:
-    size, mean, std = config.get("input_size"), config.get("mean"), config.get("std")
-    if not (size and mean and std):
+    """Return what timm's configuration states; None where it lacks a part or crops in a way that is not known here."""
+    where = f"The preprocessing in timm's {HUB_CONFIG}"
+    try:
+        stated = of_timm(config, where)
+    except InputError:
         return None
-    values: dict[str, Any] = {"size": list(size[1:]), "mean": list(mean), "std": list(std)}
-    values["interpolation"] = _interpolation(config.get("interpolation"))
-    return Preprocessing.from_dict(values, source=source, where=f"The preprocessing in timm's {HUB_CONFIG}")
+    return Preprocessing.from_dict(stated, source=source, where=where)
 
 
-def _interpolation(name: Any) -> str:
-    return str(name) if name in INTERPOLATIONS else "bilinear"  # "random", "lanczos", …: the nearest there is
+def _for_size(published: Preprocessing, size: tuple[int, int]) -> Preprocessing:
+    """Return a published preparation for weights made for another size, with the same share cropped away."""
+    if published.size == size or published.steps is None:
+        return dataclasses.replace(published, size=size)
+    share = min(size) / min(published.size)
+    steps: list[Step] = []
+    for step in published.steps:
+        if isinstance(step, Resize):
+            step = msgspec.structs.replace(step, size=tuple(round(side * share) for side in step.size))
+        elif isinstance(step, CenterCrop):
+            step = CenterCrop(size)
+        steps.append(step)
+    return dataclasses.replace(published, size=size, steps=tuple(steps))

@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from core.data.preprocessing import IMAGENET_MEAN, Preprocessing
+from core.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from core.data.steps import CenterCrop, Resize
 from core.models.architectures import ModelSpec
 from core.models.card import card_of, stated_preprocessing, usual_preprocessing
 from core.session.bench import Bench, DataOptions
@@ -22,22 +23,23 @@ def usual(architecture, size=(224, 224), channels=3):
 
 
 @pytest.mark.parametrize(
-    ("architecture", "size", "interpolation", "mean"),
+    ("architecture", "size", "resized", "mean"),
     [
-        ("resnet50", 224, "bilinear", IMAGENET_MEAN[0]),
-        ("efficientnet_b3", 300, "bicubic", IMAGENET_MEAN[0]),
-        ("inception_v3", 299, "bilinear", 0.5),  # with transform_input, which no weight tells
-        ("googlenet-no-aux", 224, "bilinear", 0.5),
+        ("resnet50", 224, "Resize(232, bilinear)", IMAGENET_MEAN[0]),
+        ("efficientnet_b3", 300, "Resize(320, bicubic)", IMAGENET_MEAN[0]),
+        ("inception_v3", 299, "Resize(342, bilinear)", 0.5),  # with transform_input, which no weight tells
+        ("googlenet-no-aux", 224, "Resize(256, bilinear)", 0.5),
     ],
 )
-def test_torchvisions_transforms(architecture, size, interpolation, mean):
+def test_torchvisions_transforms(architecture, size, resized, mean):
     found = usual(architecture)
-    assert (found.size, found.interpolation, found.mean[0]) == ((size, size), interpolation, mean)
-    assert found.source == "weights"
+    assert (found.size, found.mean[0], found.source) == ((size, size), mean, "weights")
+    assert found.transforms[:2] == [resized, f"CenterCrop({size})"]
 
 
 def test_a_size_that_weights_are_made_for_stays():
-    assert usual("vit_b_16", (96, 96)).size == (96, 96)
+    found = usual("vit_b_16", (96, 96))
+    assert found.size == (96, 96) and found.transforms[:2] == ["Resize(110, bilinear)", "CenterCrop(96)"]
 
 
 def test_networks_without_published_weights_have_none():
@@ -47,7 +49,7 @@ def test_networks_without_published_weights_have_none():
 def test_the_size_of_timms_networks():
     pytest.importorskip("timm")
     found = usual("timm/convnext_atto")
-    assert (found.size, found.interpolation, found.mean) == ((224, 224), "bicubic", IMAGENET_MEAN)
+    assert (found.size, found.mean, found.transforms[0]) == ((224, 224), IMAGENET_MEAN, "Resize(256, bicubic)")
 
 
 @pytest.fixture
@@ -71,7 +73,8 @@ def weights(tmp_path):
 
 def test_photographs_are_prepared_as_usual_for_the_architecture(photos, weights):
     dataset = Bench().open(weights, str(photos)).dataset
-    assert dataset.preprocessing == Preprocessing((224, 224), IMAGENET_MEAN, (0.229, 0.224, 0.225), source="weights")
+    steps = (Resize((256,)), CenterCrop((224, 224)))
+    assert dataset.preprocessing == Preprocessing((224, 224), IMAGENET_MEAN, IMAGENET_STD, "bilinear", "weights", steps)
     assert dataset.image_size == (224, 224)
 
 
@@ -94,9 +97,17 @@ def test_timms_config_beside_the_weights_wins(photos, weights):
     weights.with_name("config.json").write_text(json.dumps(config))
     assert stated_preprocessing(weights, *card_of(weights)).source == "timm config"
     found = Bench().open(weights, str(photos)).dataset.preprocessing
-    assert (found.size, found.std, found.interpolation) == ((48, 48), (0.25,) * 3, "bicubic")
+    assert (found.size, found.std, found.transforms[0]) == ((48, 48), (0.25,) * 3, "Resize(54, bicubic)")
     project = Bench().with_data(str(photos), DataOptions()).with_model(weights)
     assert project.dataset.preprocessing == found
+
+
+def test_hugging_faces_configuration_of_images_beside_the_weights_is_used(photos, weights):
+    content = {"image_processor_type": "ViTImageProcessor", "do_resize": True, "size": {"height": 40, "width": 40},
+               "resample": 3, "do_normalize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}  # fmt: skip
+    weights.with_name("preprocessor_config.json").write_text(json.dumps(content))
+    found = Bench().open(weights, str(photos)).dataset.preprocessing
+    assert found.words == "Resize((40, 40), bicubic) → RGB, values -1..1; from preprocessor_config.json"
 
 
 def test_what_the_user_says_wins_over_what_is_usual(photos, weights, tmp_path):

@@ -1,0 +1,306 @@
+"""How other programs write down a preparation of images, turned into this program's own keys.
+
+Each reader takes plain data and returns what `Preprocessing.from_dict` takes. What a program says that has no place
+there is refused by its name, never left out.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from core.data.steps import KINDS, interpolation_of
+from core.errors import InputError, nearest
+from core.files import loads, read_text
+
+Plain = dict[str, Any]
+
+IMAGENET_CROP = 0.875  # what timm and ConvNeXt crop where they state nothing
+
+_TO_TENSOR = ("ToTensor", "ConvertImageDtype", "ToDtype", "ConvertDtype")  # values become 0..1
+_NOTHING = ("ToPILImage", "ToImage", "PILToTensor", "RGB", "Identity", "ToPureTensor")
+_TRAINING = (
+    "Random", "ColorJitter", "AutoAugment", "RandAugment", "TrivialAugment", "AugMix", "GaussianBlur", "GaussianNoise",
+    "Mixup", "MixUp", "CutMix", "Cutout", "ElasticTransform", "ScaleJitter",
+)  # fmt: skip
+_POSITIONS = {
+    "Resize": ("size", "interpolation", "max_size", "antialias"),
+    "CenterCrop": ("size",),
+    "Pad": ("padding", "fill", "padding_mode"),
+    "Grayscale": ("num_output_channels",),
+    "Normalize": ("mean", "std", "inplace"),
+    "ToDtype": ("dtype", "scale"),
+}
+_CODES = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")  # Pillow's numbers of interpolations
+
+# Processors of Hugging Face whose `size`, where it is one number, is the short side; all others mean both sides.
+_SHORT_SIDE = ("CLIP", "ConvNext", "Bit", "Levit", "MobileNetV", "MobileViT", "PoolFormer", "ChineseCLIP")
+_CROPPED_BY_SHARE = {"ConvNext": IMAGENET_CROP, "PoolFormer": 0.9, "Levit": IMAGENET_CROP}
+_UNCROPPED_FROM = 384  # ConvNeXt's pixels from which on images are resized to the square, and not cropped
+
+
+def read_stated(file: Path) -> Mapping[str, Any]:
+    """Read a preparation from a file in any of the forms that are known, as this program's own keys.
+
+    These are: an object of these keys, a model card, a list of transforms as torchvision's are written (JSON, or what
+    Python prints of them), timm's config.json, Hugging Face's preprocessor_config.json, and what Python prints of
+    the transforms of torchvision's weights. Raises InputError naming the file and what of it is not known.
+    """
+    text = read_text(file)
+    where = f"The preprocessing in {file}"
+    if text.lstrip()[:1] not in ("{", "[") and "(" in text:
+        return own_keys(text, where)
+    try:
+        return own_keys(loads(text), where)
+    except ValueError as error:
+        raise InputError(f"{file} is not valid JSON: {error}") from error
+
+
+def own_keys(content: Any, where: str) -> Mapping[str, Any]:
+    """Return a preparation in any known form as this program's own keys; raises InputError beginning with `where`."""
+    if isinstance(content, (str, list)):
+        return _of_transforms(content, where)
+    if not isinstance(content, Mapping):
+        raise InputError(f"{where} must be a JSON object or a list of transforms")
+    if isinstance(content.get("preprocessing"), Mapping):  # a model card
+        return dict(content["preprocessing"])
+    if "transforms" in content:
+        return _of_transforms(content["transforms"], where)
+    for key, reader in _READERS.items():
+        if key in content:
+            return reader(content, where)
+    return content
+
+
+def of_timm(config: Mapping[str, Any], where: str) -> Plain:
+    """Read timm's `pretrained_cfg`: what its transforms for evaluation do."""
+    config = config.get("pretrained_cfg") or config
+    height, width = (config.get("input_size") or (0, 0))[-2:]
+    mean, std = config.get("mean"), config.get("std")
+    if not (height and width and mean and std):
+        raise InputError(f"{where} lacks input_size, mean or std")
+    mode, share = config.get("crop_mode") or "center", config.get("crop_pct") or IMAGENET_CROP
+    sides = [math.floor(height / share), math.floor(width / share)]
+    if mode not in ("center", "squash") or (mode == "center" and sides[0] != sides[1]):
+        raise InputError(f"{where}: timm's crop_mode {mode!r} for {height}×{width} pixels has no counterpart here")
+    way = interpolation_of(str(config.get("interpolation") or "bicubic")) or "bilinear"  # "random" in training
+    resize = {"size": sides if mode == "squash" else sides[0], "interpolation": way}
+    steps = [{"Resize": resize}, {"CenterCrop": [height, width]}]
+    return {"steps": steps, "mean": list(mean), "std": list(std)}
+
+
+def of_hugging_face(config: Mapping[str, Any], where: str) -> Plain:
+    """Read Hugging Face's preprocessor_config.json."""
+    kind = str(config.get("image_processor_type") or config.get("feature_extractor_type") or "")
+    if "pretrained_cfg" in config:  # of timm's models in transformers
+        return of_timm(config, where)
+    way = config.get("resample", 2)
+    way = _CODES[way] if isinstance(way, int) and 0 <= way < len(_CODES) else way
+    steps: list[Plain] = []
+    if config.get("do_resize", True):
+        steps += _resized_by_hugging_face(config, kind, way, where)
+    if config.get("do_center_crop", False):
+        crop = config.get("crop_size") or config.get("size")
+        steps += [{"CenterCrop": {"size": _sides(crop, where), "down": True}}]
+    if config.get("do_pad"):
+        raise InputError(f"{where}: do_pad is not known; state the padding as a transform, {{\"Pad\": …}}")
+    scale = 255 * float(config.get("rescale_factor", 1 / 255)) if config.get("do_rescale", True) else 255.0
+    scale = 1.0 if math.isclose(scale, 1, rel_tol=1e-6) else scale
+    offset = 1.0 if config.get("rescale_offset") and config.get("do_rescale", True) else 0.0
+    normalised = config.get("do_normalize", True)
+    mean, std = (config.get(key) if normalised else None for key in ("image_mean", "image_std"))
+    if normalised and (mean is None or std is None):
+        raise InputError(f"{where} lacks image_mean or image_std")
+    means, stds = (_numbers(value, where) for value in (mean or 0.0, std or 1.0))
+    if kind.startswith("EfficientNet") and config.get("include_top", True):  # divided by the deviation once more
+        means, stds = means, [value * value for value in stds]
+    return {
+        "steps": steps, "mean": [(value + offset) / scale for value in means], "std": [value / scale for value in stds],
+    }  # fmt: skip
+
+
+def of_torchvision(config: Mapping[str, Any], where: str) -> Plain:
+    """Read the transforms that belong to torchvision's published weights: resize_size, crop_size, mean, std."""
+    known = ("resize_size", "crop_size", "mean", "std", "interpolation", "antialias")
+    if unknown := [str(key) for key in config if key not in known]:
+        raise InputError(f"{where} holds {', '.join(unknown)} beside torchvision's {', '.join(known)}")
+    resize, crop = config.get("resize_size"), config.get("crop_size")
+    steps: list[Plain] = []
+    if resize:
+        settings = {"size": resize, "interpolation": config.get("interpolation") or "bilinear"}
+        steps.append({"Resize": {**settings, "antialias": config.get("antialias", True)}})
+    steps += [{"CenterCrop": crop}] if crop else []
+    return {"steps": steps, "mean": list(config.get("mean") or [0.0]), "std": list(config.get("std") or [1.0])}
+
+
+_READERS: dict[str, Callable[[Mapping[str, Any], str], Plain]] = {
+    "image_processor_type": of_hugging_face,
+    "feature_extractor_type": of_hugging_face,
+    "do_normalize": of_hugging_face,
+    "do_resize": of_hugging_face,
+    "image_mean": of_hugging_face,
+    "pretrained_cfg": of_timm,
+    "crop_pct": of_timm,
+    "input_size": of_timm,
+    "resize_size": of_torchvision,
+    "crop_size": of_torchvision,
+}
+"""What tells a form, by a key that it has."""
+
+
+def _resized_by_hugging_face(config: Mapping[str, Any], kind: str, way: Any, where: str) -> list[Plain]:
+    """Return the steps that a processor of Hugging Face resizes with."""
+    size = config.get("size")
+    if isinstance(size, Mapping) and "shortest_edge" in size:
+        short, longest = int(size["shortest_edge"]), size.get("longest_edge")
+    elif isinstance(size, (int, float)) and kind.startswith(_SHORT_SIDE):
+        short, longest = int(size), None
+    else:
+        return [{"Resize": {"size": _sides(size, where), "interpolation": way}}]
+    family = next((name for name in _CROPPED_BY_SHARE if kind.startswith(name)), "")
+    share = config.get("crop_pct") or _CROPPED_BY_SHARE.get(family)
+    if share is None:
+        return [{"Resize": {"size": short, "interpolation": way, "max_size": longest}}]
+    if family == "ConvNext" and short >= _UNCROPPED_FROM:
+        return [{"Resize": {"size": [short, short], "interpolation": way}}]
+    # ConvNeXt's processor crops itself; the others say so with do_center_crop.
+    crop = [{"CenterCrop": {"size": short, "down": True}}] if family in ("ConvNext", "") else []
+    return [{"Resize": {"size": int(short / share), "interpolation": way}}, *crop]
+
+
+def _sides(size: Any, where: str) -> list[int]:
+    """Return Hugging Face's size as [height, width]; raises InputError for a size of another kind."""
+    if isinstance(size, Mapping) and {"height", "width"} <= set(size):
+        return [int(size["height"]), int(size["width"])]
+    if isinstance(size, (int, float)):
+        return [int(size)] * 2
+    if isinstance(size, list) and len(size) == 2:
+        return [int(side) for side in size]
+    raise InputError(f"{where}: the size {size!r} is not known")
+
+
+def _numbers(value: Any, where: str) -> list[float]:
+    try:
+        return [float(number) for number in (value if isinstance(value, list) else [value])]
+    except (TypeError, ValueError):
+        raise InputError(f"{where}: mean and std must be numbers, got {value!r}") from None
+
+
+# --- lists of transforms ---------------------------------------------------------------------------------------------
+
+
+def _of_transforms(listed: Any, where: str) -> Plain:
+    """Read a list of transforms: `{"Resize": 36}`, `"Resize(36)"`, or what Python prints of a Compose."""
+    result: Plain = {}
+    steps: list[Plain] = []
+    scaled, bytes_kept = False, False
+    for name, settings in _entries(listed, where):
+        if name in KINDS:
+            if "mean" in result:
+                raise InputError(f"{where}: {name} after Normalize is not known; state it before")
+            steps.append({name: settings})
+        elif name == "Normalize":
+            if not isinstance(settings, Mapping) or not {"mean", "std"} <= set(settings):
+                raise InputError(f"{where}: Normalize needs mean and std")
+            if "mean" in result:
+                raise InputError(f"{where} holds Normalize twice")
+            result |= {"mean": _listed(settings["mean"]), "std": _listed(settings["std"])}
+        elif name == "ImageClassification":
+            return of_torchvision(settings if isinstance(settings, Mapping) else {}, where)
+        elif name in _TO_TENSOR:
+            keeps = name == "ToDtype" and isinstance(settings, Mapping) and not settings.get("scale")
+            scaled = scaled or not keeps
+        elif name in _NOTHING:
+            bytes_kept = bytes_kept or name in ("PILToTensor", "ToImage")
+        elif name.startswith(_TRAINING):
+            raise InputError(
+                f"{where} holds {name}, which is for training only",
+                "List what images go through for evaluation: Resize, CenterCrop, Pad, Grayscale, ToTensor, Normalize",
+            )
+        else:
+            known = (*KINDS, "ToTensor", "Normalize")
+            meant = nearest(name, known)
+            hint = f" (did you mean {meant[0]}?)" if meant else ""
+            raise InputError(f"{where} holds {name}{hint}, which is none of {', '.join(known)}")
+    scale = "0..255" if bytes_kept and not scaled else "0..1"
+    if scale != "0..1" or "mean" not in result:
+        result["range"] = scale
+    return {**result, "steps": steps}
+
+
+def _entries(listed: Any, where: str) -> list[tuple[str, Any]]:
+    """Return name and settings of every transform of a list, of lists in it too."""
+    if isinstance(listed, str):
+        text = listed.strip()
+        if text.startswith("Compose(") and "\n" in text:  # Python prints one transform a line, without commas
+            return [entry for line in text.splitlines()[1:-1] for entry in _entries(line, where)]
+        name, settings = _called(text, where)
+        return _entries(settings["transforms"], where) if name == "Compose" else [(name, settings)]
+    if isinstance(listed, list):
+        return [entry for item in listed for entry in _entries(item, where)]
+    if isinstance(listed, Mapping) and len(listed) == 1:
+        name, settings = next(iter(listed.items()))
+        name = str(name).rpartition(".")[2]
+        return _entries(settings, where) if name == "Compose" else [(name, _by_name(name, settings))]
+    raise InputError(f'{where}: a transform is written {{"Resize": 36}} or "Resize(36)", got {listed!r}')
+
+
+def _called(text: str, where: str) -> tuple[str, Any]:
+    """Read `Resize(36, interpolation=bilinear)` without running anything: the name and its settings by name."""
+    if "(" in text and "\n" in text:  # torchvision prints the transforms of weights one setting a line, without commas
+        head, *lines = (line.strip() for line in text.splitlines())
+        text = f"{head}{', '.join(line for line in lines if line and line != ')')})"
+    try:
+        node = ast.parse(text.rstrip(","), mode="eval").body
+        if not isinstance(node, ast.Call):
+            return _last_name(node), None
+        name = _last_name(node.func)
+        positions = _POSITIONS.get(name, ("transforms",))
+        settings = dict(zip(positions, map(_literal, node.args), strict=False))
+        settings |= {str(keyword.arg): _literal(keyword.value) for keyword in node.keywords}
+    except (SyntaxError, ValueError):
+        raise InputError(f"{where}: {text.strip()!r} is no transform") from None
+    if name in ("ToTensor", "ToDtype") or not settings:
+        return name, settings or None
+    return name, _by_name(name, settings)
+
+
+def _by_name(name: str, settings: Any) -> Any:
+    """Return a transform's settings as this program takes them."""
+    if isinstance(settings, list) and name == "Normalize" and len(settings) == 2:
+        settings = dict(zip(("mean", "std"), settings, strict=True))
+    if not isinstance(settings, Mapping):
+        return settings
+    way, smooth = settings.get("interpolation"), settings.get("antialias")
+    read = {key: value for key, value in settings.items() if key != "inplace"}
+    if isinstance(way, int) and not isinstance(way, bool) and 0 <= way < len(_CODES):
+        read["interpolation"] = _CODES[way]
+    if smooth in ("warn", "True", "False"):
+        read["antialias"] = smooth != "False"
+    return read
+
+
+def _literal(node: ast.expr) -> Any:
+    """Return the value of a literal, or the last part of a name: `InterpolationMode.BICUBIC` → "BICUBIC"."""
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return [_literal(item) for item in node.elts]
+    if isinstance(node, (ast.Name, ast.Attribute)):
+        return _last_name(node)
+    if isinstance(node, ast.Call):
+        return ast.unparse(node)
+    return ast.literal_eval(node)
+
+
+def _last_name(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    if isinstance(node, ast.Name):
+        return node.id
+    raise ValueError
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, (list, tuple)) else value
