@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,14 +33,8 @@ from core.models.architectures import (
 from core.models.card import card_of, check_files, preprocessing_in, stated_preprocessing, weights_file
 from core.models.class_lists import explain_outputs, is_binding, same_names
 from core.models.quantised import refuse_whole_numbers
-from core.models.recognise import (
-    compare,
-    compare_exactly,
-    fitting,
-    refuse_outputs,
-    refuse_single_output,
-    refuse_stated_task,
-)
+from core.models.recognise import compare, compare_exactly, fitting
+from core.models.tasks import SIZES, refuse_single_output, refuse_stated_task, try_out
 from core.models.trust import NO_TRUST, Trust
 from core.models.weights import CheckpointForm, Weights, read_weights, require_finite, tied, without_tied
 from core.models.wrappers import AVERAGED, listed
@@ -268,29 +264,48 @@ class _Opening:
                 f"{self.file.where} names the program {file} for the network, so it was not run",
                 "Read it, and allow it with --trust-code if you trust who wrote it",
             )
-        heads = [shape[0] for shape in shapes.values() if len(shape) >= 2] or [1]
-        stem = next((shape[1] for shape in shapes.values() if len(shape) == 4), None)
-        spec = ModelSpec(
-            arch,
-            card.get("num_classes") or heads[-1],
-            stem or stated.get("in_channels") or card.get("in_channels") or 3,
-            tuple(stated.get("input_size") or card.get("input_size") or (224, 224)),
-            user_code=arch,
-        )
-        with torch.random.fork_rng(devices=[]):
-            module = build_model(spec, trust_code=self.file.trust.code)
-        wanted, same = shapes_of(module.state_dict()), tied(module)
+        refused: InputError | None = None
+        tried: list[Shapes] = []
+        for count in [card["num_classes"]] if card.get("num_classes") else _class_counts(shapes):
+            spec = ModelSpec(arch, count, 0, (0, 0), user_code=arch)
+            with torch.random.fork_rng(devices=[]):
+                module = build_model(spec, trust_code=self.file.trust.code)
+            wanted = shapes_of(module.state_dict())
+            if wanted in tried:
+                break  # the code itself says how many classes there are
+            tried.append(wanted)
+            try:
+                self._read(functools.partial(self._own, wanted, tied(module), spec))
+            except InputError as error:
+                refused = refused or error
+                continue
+            module.load_state_dict(self.weights.tensors, strict=False)
+            return self._tried_out(spec, module), module
+        assert refused is not None  # there is at least one count, and each is returned or refused
+        raise refused
 
-        def fits(shapes: Shapes) -> None:
-            comparison = compare_exactly(without_tied(wanted, shapes, same), shapes, spec)
-            if not comparison.fits:
-                name = self.file.path.name
-                raise InputError(f"The weights in {name} do not fit the network of {arch}: {comparison.reason}")
+    def _own(self, wanted: Shapes, same: dict[str, str], spec: ModelSpec, shapes: Shapes) -> None:
+        """Raise InputError where shapes are not those of the user's network; `same`: its tied keys."""
+        comparison = compare_exactly(without_tied(wanted, shapes, same), shapes, spec)
+        if not comparison.fits:
+            name = self.file.path.name
+            raise InputError(f"The weights in {name} do not fit the network of {spec.user_code}: {comparison.reason}")
 
-        self._read(fits)
-        module.load_state_dict(self.weights.tensors, strict=False)
-        refuse_outputs(module, (spec.in_channels, *spec.input_size), f"The network of {arch}")
-        return spec, module
+    def _tried_out(self, spec: ModelSpec, module: nn.Module) -> ModelSpec:
+        """Return the network with the numbers of outputs and channels that it has when it runs on empty images."""
+        stated, card, name = self.stated, self.card, f"The network of {spec.user_code}"
+        stems = [shape[1] for shape in shapes_of(module.state_dict()).values() if len(shape) == 4]
+        channels = stated.get("in_channels") or card.get("in_channels")
+        size = stated.get("input_size") or card.get("input_size")
+        first = (int(size[0]), int(size[1])) if size else SIZES[0]
+        trial = try_out(module, [*([channels] if channels else []), *stems[:1], 3, 1], [first, *SIZES], name)
+        if trial is None:
+            return dataclasses.replace(spec, in_channels=channels or (*stems, 3)[0], input_size=first)
+        trial.refuse(name)
+        return dataclasses.replace(
+            spec, num_classes=trial.num_outputs or spec.num_classes, in_channels=trial.image_shape[0],
+            input_size=first if size else (trial.image_shape[1], trial.image_shape[2]),
+        )  # fmt: skip
 
     def _settle(self, spec: ModelSpec, size_given: bool) -> ModelSpec:
         """Return the network that weights, card and caller agree on; raises MismatchError where they do not.
@@ -323,6 +338,13 @@ class _Opening:
             raise MismatchError(f"{has}, {self.file.where} says {in_card}")
         if stated not in (None, real):
             raise MismatchError(f"{has}, not {stated}", "Open the model with data like what it was trained on")
+
+
+def _class_counts(shapes: Shapes) -> list[int]:
+    """Return what the number of classes may be, the likeliest first: the width of few layers, and of late ones."""
+    widths = [shape[0] for shape in shapes.values() if len(shape) >= 2] or [1]
+    seen = Counter(widths)
+    return sorted(dict.fromkeys(reversed(widths)), key=lambda width: seen[width])
 
 
 def _mlp_with_channels(spec: ModelSpec, channels: int) -> ModelSpec:

@@ -1,4 +1,4 @@
-"""Which network a state dict belongs to, from its keys and shapes alone, and which models are no image classifiers."""
+"""Which networks a state dict may belong to, from its keys and shapes alone."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
+from torch import nn
 
 from core.errors import InputError, first_few
 from core.models import timm_models, variants
@@ -27,7 +25,7 @@ from core.models.architectures import (
     signature,
     times,
 )
-from core.models.tap import main_logits
+from core.models.tasks import refuse_other_tasks
 from core.models.torchvision_models import CIFAR
 
 # Absent from files written before PyTorch 0.4.1, and from those of transformers 5 (it follows from the window).
@@ -131,6 +129,7 @@ def _fitting(shapes: Shapes) -> tuple[ModelSpec, ...]:
             return tuple(replace(spec, architecture=id) for id in variants.alike(spec.architecture))
         tried.append(comparison)
     refuse_other_tasks(shapes)
+    _refuse_encoder(tried)
     timm = timm_models.installed()
     if timm:
         of_timm = [compare(architecture, shapes) for architecture in timm_models.fitting_timm(shapes)]
@@ -145,6 +144,20 @@ def _fitting(shapes: Shapes) -> tuple[ModelSpec, ...]:
         "Name it with --arch, or give its code with --arch FILE.py:FACTORY --trust-code"
         + ("" if timm else ". With the package timm installed, its networks are recognised too"),
     )
+
+
+def _refuse_encoder(tried: Sequence[Comparison]) -> None:
+    """Raise InputError where weights are those of a network without the layer that makes its outputs."""
+    for comparison in tried:
+        missing, spec = comparison.problems["missing"], comparison.spec
+        if missing and len(missing) == sum(map(len, comparison.problems.values())):
+            template = _signature(spec.architecture, spec.in_channels or 3, spec.input_size)
+            if all(ODD_CLASSES in template[key] for key in missing):
+                raise InputError(
+                    f"The weights are those of {spec.architecture} without its head ({first_few(missing)}): an "
+                    "encoder, which gives features and no classes",
+                    "Open the file of the whole classifier, or train a head on it and save both",
+                )
 
 
 def compare(architecture: Architecture, shapes: Shapes) -> Comparison:
@@ -236,141 +249,3 @@ def _words(layer: _Layer | None, beside: _Layer | None) -> str:
     shared = beside[1] if beside and beside[0] == kind else values
     own = [f"{name}={value}" for name, value in values.items() if (name, value) not in shared.items()]
     return f"{kind} with {', '.join(own)}" if own else kind
-
-
-# --- models for other tasks ---------------------------------------------------------------------------------------
-
-_ONE_CLASS = "Unlearn Studio works on image classifiers, which give each image one of several classes"
-
-# What some key of such a network holds; the first that is found names it, so the more special ones come first.
-_BY_KEY = (
-    ("roi_heads.mask_predictor.", "a Mask R-CNN, an instance segmentation model"),
-    ("roi_heads.keypoint_predictor.", "a Keypoint R-CNN, a keypoint detection model"),
-    ("roi_heads.box_predictor.", "a Faster R-CNN, an object detection model"),
-    ("rpn.head.", "an R-CNN, an object detection model"),
-    ("head.regression_head.bbox_ctrness.", "an FCOS, an object detection model"),
-    ("head.regression_head.bbox_reg.", "a RetinaNet, an object detection model"),
-    ("head.regression_head.module_list.", "an SSD, an object detection model"),
-    (".dfl.conv.weight", "a YOLO, an object detection model"),
-    ("bbox_embed.", "a DETR, an object detection model"),
-    ("bbox_predictor.", "a DETR, an object detection model"),
-    ("classifier.0.convs.", "a DeepLabV3, a segmentation model"),
-    ("classifier.low_classifier.", "an LR-ASPP, a segmentation model"),
-    ("decode_head.", "a segmentation model"),
-    ("aux_classifier.", "a segmentation model"),
-    ("update_block.", "a RAFT, an optical flow model"),
-    ("text_model.", "a model of images and text"),
-    ("transformer.resblocks.", "a model of images and text (CLIP)"),
-)
-_FCN = ("backbone.conv1.weight", "classifier.4.weight")  # torchvision's, without the auxiliary head
-_STATED = ("task", "task_type", "problem_type")  # where cards, checkpoints and configurations say it
-_TASKS = {
-    "multilabel": "a multi-label model: an image has any number of classes",
-    "regression": "a regression model: its outputs are numbers, not classes",
-    "detection": "an object detection model",
-    "segmentation": "a segmentation model",
-}
-
-
-def refuse_other_tasks(shapes: Shapes) -> None:
-    """Raise InputError where the keys of a state dict are those of a model for another task."""
-    named = next((name for part, name in _BY_KEY if any(part in key for key in shapes)), None)
-    if named is None and all(key in shapes and len(shapes[key]) == 4 for key in _FCN):
-        named = "an FCN, a segmentation model"
-    if named is None and any(len(shape) == 5 for shape in shapes.values()):
-        named = "a model of videos or volumes (it has three-dimensional convolutions)"
-    if named is not None:
-        raise InputError(f"The weights are those of {named}", _ONE_CLASS)
-
-
-def refuse_stated_task(stated: Mapping[str, Any], where: str) -> None:
-    """Raise InputError where a card, or what stands beside a state dict, says that the model does something else."""
-    for field in _STATED:
-        task = str(stated.get(field) or "").lower()
-        plain = task.replace("-", "").replace("_", "").replace(" ", "")
-        named = next((name for word, name in _TASKS.items() if word in plain), None)
-        if named is not None:
-            raise InputError(f"{where} says {field} {task!r}: this is {named}", _ONE_CLASS)
-
-
-def refuse_single_output(num_outputs: int) -> None:
-    """Raise InputError for a model with one output."""
-    if num_outputs == 1:
-        raise InputError(
-            "The model has one output: a number (regression), or yes or no through a sigmoid",
-            f"{_ONE_CLASS}; a yes-or-no model needs a head with two outputs",
-        )
-
-
-def refuse_outputs(module: nn.Module, image_shape: tuple[int, int, int], name: str) -> None:
-    """Raise InputError where a network of unknown code gives something else than one row of logits for an image.
-
-    `image_shape`: (channels, height, width). The network runs once on two empty images; where it cannot run on that
-    size nothing is said, the first pass on real images tells.
-    """
-    training = module.training
-    watch = _Watch()
-    try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]), watch:
-            output = module.eval()(torch.zeros(2, *image_shape))
-    except Exception:  # a foreign network may raise anything on a size it was not made for
-        return
-    finally:
-        module.train(training)
-    _judge(output, watch, name)
-
-
-class _Watch(TorchFunctionMode):
-    """Notes in a forward pass which tensors came straight out of a layer, a sigmoid or a softmax."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.made: list[tuple[str, Tensor]] = []
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        output = func(*args, **(kwargs or {}))
-        kind = getattr(func, "__name__", "").rstrip("_")
-        if kind in ("linear", "conv2d", "sigmoid", "softmax") and isinstance(output, Tensor):
-            self.made.append((kind, output))
-        return output
-
-    def maker(self, tensor: Tensor) -> str:
-        """Return what made a tensor: linear, conv2d, sigmoid or softmax; "" for anything else."""
-        return next((kind for kind, made in reversed(self.made) if made is tensor), "")
-
-
-def _judge(output: Any, watch: _Watch, name: str) -> None:
-    """Raise InputError where what a network gave for two images is no row of logits of one head for each.
-
-    watch: what noted its pass; name: the network, in words.
-    """
-    first = output[0] if isinstance(output, (list, tuple)) and output else output
-    if isinstance(first, Mapping) and "boxes" in first:
-        raise InputError(
-            f"{name} gives a list of findings for each image: this is an object detection model", _ONE_CLASS
-        )
-    named = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
-    parts = list(output.values()) if isinstance(output, Mapping) else output
-    parts = list(parts) if isinstance(parts, (tuple, list)) else [parts]
-    heads = [part for part in parts if isinstance(part, Tensor) and watch.maker(part) == "linear"]
-    if named is None and len(heads) > 1:
-        widths = " and ".join(str(head.shape[-1]) for head in heads)
-        raise InputError(
-            f"{name} has several heads, with {widths} outputs",
-            f"{_ONE_CLASS}. Let the factory return a network that gives the logits of one head",
-        )
-    try:
-        logits = main_logits(output)
-    except InputError:
-        return  # the first pass on images says it again
-    if logits.ndim == 4 and min(logits.shape[-2:]) > 1:
-        raise InputError(f"{name} gives a map of outputs for each image: this is a segmentation model", _ONE_CLASS)
-    if logits.ndim == 1:
-        raise InputError(f"{name} gives one number for each image: {_TASKS['regression']}", _ONE_CLASS)
-    if watch.maker(logits) == "sigmoid":
-        raise InputError(f"{name} ends in a sigmoid: this is {_TASKS['multilabel']}", _ONE_CLASS)
-    if watch.maker(logits) == "softmax":
-        raise InputError(
-            f"{name} ends in a softmax: it gives probabilities, and losses here take logits",
-            "Let the factory leave out the softmax; the weights are the same",
-        )

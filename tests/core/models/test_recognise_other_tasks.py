@@ -12,7 +12,8 @@ from torchvision import models
 
 from core.errors import InputError
 from core.models.architectures import meta_building
-from core.models.recognise import fitting, refuse_outputs, refuse_stated_task
+from core.models.recognise import fitting
+from core.models.tasks import refuse_stated_task, try_out
 from tests.core.models.opened import open_model
 
 
@@ -108,7 +109,7 @@ class Ends(nn.Module):
 )
 def test_a_network_of_unknown_code_is_judged_by_what_it_gives(end, words):
     with pytest.raises(InputError, match=words):
-        refuse_outputs(Ends(end), (3, 8, 8), "The network of net.py:make")
+        try_out(Ends(end), [3], [(8, 8)], "The network").refuse("The network of net.py:make")
 
 
 @pytest.mark.parametrize(
@@ -124,5 +125,8 @@ def test_a_network_of_unknown_code_is_judged_by_what_it_gives(end, words):
 )
 def test_classifiers_pass(end):
     module = Ends(end).train()
-    refuse_outputs(module, (3, 8, 8), "The network")
+    trial = try_out(module, [3], [(8, 8)], "The network")
+    if trial is not None:
+        trial.refuse("The network")
+        assert trial.num_outputs == 5
     assert module.training
