@@ -150,11 +150,11 @@ class Thumbnails(QObject):
 def thumbnail(pixels: Any, side: int) -> QImage:
     """Scale an image (H, W, C) uint8 to fit a square of `side` device pixels; small ones keep their pixels as squares.
 
-    One channel is grey, three are colour; of other numbers the first is shown as grey.
+    One channel is grey, three are colour; of more the first three are shown, of two the first.
     """
     height, width, channels = pixels.shape
-    colour = channels == 3
-    data = (pixels if colour else pixels[:, :, 0]).tobytes()
+    colour = channels >= 3
+    data = pixels[:, :, : 3 if colour else 1].tobytes()
     kind = QImage.Format.Format_RGB888 if colour else QImage.Format.Format_Grayscale8
     image = QImage(data, width, height, width * (3 if colour else 1), kind).copy()  # the copy owns its bytes
     factor = side / max(height, width)

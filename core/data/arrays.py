@@ -1,4 +1,4 @@
-"""Read data sets kept as arrays: one .npz file, or the IDX files of MNIST; nothing is ever unpickled."""
+"""Read data sets kept as arrays: an .npz file, .npy files, or the IDX files of MNIST; nothing is ever unpickled."""
 
 from __future__ import annotations
 
@@ -6,22 +6,29 @@ import gzip
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from core.data.classes import check_labels
 from core.data.dataset import Found, ImageSet, Loaded
-from core.data.reading import Parts
+from core.data.reading import TEST_NAMES, TRAIN_NAMES, Parts
 from core.errors import InputError
 
 IDX_FILES = (
     "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte",
 )
 
-_NPZ_HINT = "It needs x_train and y_train, and x_test and y_test for a test part"
-_NPZ_PARTS = ("x_train", "y_train", "x_test", "y_test")
+_HINT = "It needs x_train and y_train, and x_test and y_test for a test part"
+_NPY_HINT = "Name them x_train.npy and y_train.npy, and x_test.npy and y_test.npy for a test part"
+# What arrays are called: a word for what they hold, beside one for their part where they belong to one.
+_IMAGE_WORDS = ("x", "images", "image", "imgs", "data", "inputs", "pixels")
+_LABEL_WORDS = ("y", "labels", "label", "targets", "target")
+_UNNAMED = re.compile(r"arr_\d+")
+_CLASSES = "classes"
+_MOST_CHANNELS = 64
 _IDX_NAME = re.compile(
     r"(?P<prefix>.*?)(?P<part>train|t10k|test)[-_.](?P<what>images|labels)[-_.]idx[134][-_]ubyte(?:\.gz)?",
     re.IGNORECASE,
@@ -37,25 +44,87 @@ def find_npz(path: Path) -> Parts | None:
 
 
 def load_npz(path: Path) -> Loaded:
-    """Read x_train, y_train and, where present, x_test, y_test and classes (names).
+    """Read images and labels of a training part and, where present, of a test part, and classes (names).
 
-    Images are (N, H, W), (N, H, W, C) or (N, C, H, W) with 1 or 3 channels, uint8 or floating point in 0..1;
-    labels are integers 0 .. K-1. Raises InputError naming the file, the array and what is wrong with it.
+    Arrays are called x_train and y_train, or alike (`images`, `labels`, `test_images`, ...). Images are (N, H, W),
+    (N, H, W, C) or (N, C, H, W), uint8 or floating point in 0..1; labels are integers 0 .. K-1, or one-hot. Raises
+    InputError naming the file, the array and what is wrong with it.
     """
-    arrays = _read_npz(path)
-    for name in ("x_train", "y_train"):
-        if name not in arrays:
-            names = ", ".join(sorted(arrays)) or "nothing"
-            raise InputError(f"{path.name} has no array {name}; it holds {names}", _NPZ_HINT)
-    if ("x_test" in arrays) != ("y_test" in arrays):
-        lacks, has = ("y_test", "x_test") if "x_test" in arrays else ("x_test", "y_test")
-        raise InputError(f"{path.name} has {has} but no {lacks}", _NPZ_HINT)
-    return assemble(
-        path.stem,
-        path.name,
-        {name: arrays[name] for name in _NPZ_PARTS if name in arrays},
-        _stated_classes(path.name, arrays["classes"]) if "classes" in arrays else None,
-    )
+    names = _npz_names(path)
+    if names and all(_UNNAMED.fullmatch(name) for name in names):
+        raise InputError(
+            f"The arrays in {path.name} have no names ({', '.join(names)}), so nothing says which holds what",
+            "Save them as np.savez(file, x_train=..., y_train=...)",
+        )
+    pairs, notices = _pairs({name: name for name in names}, path.name, _HINT)
+    wanted = [name for pair in pairs for name in pair]
+    arrays = _read_npz(path, [*wanted, *(name for name in names if name == _CLASSES)])
+    stated = _stated_classes(path.name, arrays.pop(_CLASSES)) if _CLASSES in arrays else None
+    return assemble(path.stem, path.name, {name: arrays[name] for name in wanted}, stated, notices)
+
+
+def find_npy(path: Path) -> Parts | None:
+    """Return the .npy files of images and labels in a folder, or beside the .npy file `path`; None without a pair."""
+    folder = path.parent if path.suffix.lower() == ".npy" and path.is_file() else path
+    try:
+        files = {file.stem: file for file in sorted(folder.iterdir()) if file.suffix.lower() == ".npy"}
+    except OSError:
+        return None
+    if not any(_what(stem) for stem in files):
+        return None
+    return Parts(folder, tuple(files.values()))
+
+
+def load_npy(files: Parts) -> Loaded:
+    """Read the .npy files of a folder like the arrays of an .npz file. Raises InputError as `load_npz` does."""
+    folder = files.path
+    by_stem = {file.stem: file for file in files.train}
+    pairs, notices = _pairs({stem: file.name for stem, file in by_stem.items()}, folder.name, _NPY_HINT)
+    arrays = {by_stem[stem].name: _read_npy(by_stem[stem]) for pair in pairs for stem in pair}
+    names = by_stem.get(_CLASSES)
+    stated = _stated_classes(folder.name, _read_npy(names)) if names is not None else None
+    return assemble(folder.name, folder.name, arrays, stated, notices)
+
+
+def _what(name: str) -> tuple[str, str] | None:
+    """Return what an array holds ("images" or "labels") and its part (a word of a folder, or ""); None for neither."""
+    words = re.split(r"[_\-. ]+", name.lower())
+    parts = [word for word in words if word in TRAIN_NAMES + TEST_NAMES]
+    kinds = [word for word in words if word not in parts]
+    if len(parts) > 1 or len(kinds) != 1:
+        return None
+    kind = "images" if kinds[0] in _IMAGE_WORDS else "labels" if kinds[0] in _LABEL_WORDS else ""
+    return (kind, parts[0] if parts else "") if kind else None
+
+
+def _pairs(names: Mapping[str, str], where: str, hint: str) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
+    """Return the names of images and labels of the training part and of the test part, and what people should know.
+
+    names: of all arrays, with what messages call each. Raises InputError where a part is missing or several fit.
+    """
+    found: dict[str, dict[str, list[str]]] = {}
+    for name in names:
+        if (what := _what(name)) is not None:
+            found.setdefault(what[1], {}).setdefault(what[0], []).append(name)
+    train = next((part for part in (*TRAIN_NAMES, "") if part in found), None)
+    test = next((part for part in TEST_NAMES if part in found), None)
+    if train is None or "images" not in found[train]:
+        listed = ", ".join(sorted(names.values())) or "nothing"
+        raise InputError(f"{where} has no array x_train; it holds {listed}", hint)
+    pairs = []
+    for part in [train] if test is None else [train, test]:
+        kinds = found[part]
+        for kind in ("images", "labels"):
+            if len(kinds.get(kind, ())) > 1:
+                raise InputError(f"{where} has several arrays of {kind}: {', '.join(kinds[kind])}", hint)
+            if kind not in kinds:
+                other = names[next(iter(kinds.values()))[0]]
+                listed = ", ".join(sorted(names.values()))
+                raise InputError(f"{where} has {other} but no {kind} with it; it holds {listed}", hint)
+        pairs.append((kinds["images"][0], kinds["labels"][0]))
+    unused = [name for part in found if part not in (train, test) for kind in found[part].values() for name in kind]
+    said = f"{where}: not used are {', '.join(names[name] for name in unused)}; {names[pairs[-1][0]]} is."
+    return pairs, (said,) if unused else ()
 
 
 def find_idx(folder: Path) -> Parts | None:
@@ -126,32 +195,54 @@ def read_idx(path: Path) -> np.ndarray:
     return np.frombuffer(data, dtype=np.uint8).reshape(shape)
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    """Read the arrays of a file by name. Arrays with other names are left empty: messages only list their names."""
-    arrays = {}
-    name = ""
-    try:
+def _npz_names(path: Path) -> list[str]:
+    """Return the names of the arrays in a file."""
+    with _reading(path):
         opened = np.load(path, allow_pickle=False)
         if not isinstance(opened, np.lib.npyio.NpzFile):
-            raise InputError(f"{path.name} holds a single array, not an .npz archive", _NPZ_HINT)
+            raise InputError(f"{path.name} holds a single array, not an .npz archive", _HINT)
         with opened as file:
-            for name in file.files:
-                arrays[name] = file[name] if name in (*_NPZ_PARTS, "classes") else np.empty(0)
+            return list(file.files)
+
+
+def _read_npz(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Read the arrays `names` of a file."""
+    arrays = {}
+    with np.load(path, allow_pickle=False) as file:
+        for name in names:
+            with _reading(path, name):
+                arrays[name] = file[name]
+    return arrays
+
+
+def _read_npy(path: Path) -> np.ndarray:
+    """Read the array of an .npy file."""
+    with _reading(path):
+        array = np.load(path, allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            raise InputError(f"{path.name} is an .npz archive, not a single array", "Rename it to end in .npz")
+        return array
+
+
+@contextmanager
+def _reading(path: Path, name: str = "") -> Iterator[None]:
+    """Turn what numpy raises on a file, or on its array `name`, into InputError."""
+    try:
+        yield
     except MemoryError as error:
         raise InputError(f"{path.name} does not fit into memory") from error
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or 'it is no .npz file'}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror or f'it is no {path.suffix} file'}") from error
     except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError) as error:
         if isinstance(error, ValueError) and "pickle" in str(error).lower():
             if not name and not _begins_as_objects(path):  # numpy takes whatever it does not know for a pickle
-                raise InputError(f"{path.name} is damaged or no .npz file", _NPZ_HINT) from error
+                raise InputError(f"{path.name} is damaged or no {path.suffix} file", _HINT) from error
             what = f"The array {name} in {path.name}" if name else path.name
             raise InputError(
                 f"{what} holds Python objects; reading them could run program code, so it was not opened",
                 "Save plain number arrays (class names as strings)",
             ) from error
         raise InputError(f"{path.name} is damaged: {error}") from error
-    return arrays
 
 
 def _begins_as_objects(path: Path) -> bool:
@@ -175,6 +266,7 @@ def assemble(
     where: str,
     arrays: Mapping[str, np.ndarray],
     stated: tuple[tuple[str, ...], str] | None = None,
+    notices: tuple[str, ...] = (),
 ) -> Loaded:
     """Make data of training images and labels, and of test images and labels where there are any, in this order.
 
@@ -184,6 +276,9 @@ def assemble(
     parts: list[ImageSet] = []
     columns = list(arrays.items())
     for (images, x), (labels, y) in zip(columns[::2], columns[1::2], strict=True):
+        if y.ndim == 2 and y.shape[1] > 1:
+            y = _from_one_hot(f"{where}: {labels}", y)
+            notices += (f"{labels} in {where} is one-hot: the place of the 1 is taken for the label.",)
         x, y = _as_images(f"{where}: {images}", x), _as_labels(f"{where}: {labels}", y)
         if len(x) != len(y):
             raise InputError(f"{where}: {images} holds {len(x):,} images, {labels} {len(y):,} labels")
@@ -192,7 +287,8 @@ def assemble(
     if len(set(sizes)) > 1:
         raise InputError(f"{where}: {columns[0][0]} holds images of {sizes[0]}, {columns[2][0]} of {sizes[1]}")
     classes = check_labels(where, [part.labels.numpy() for part in parts], stated)
-    return Loaded(title, classes, parts[0], parts[1] if len(parts) > 1 else None, found=Found(numbered=stated is None))
+    found = Found(numbered=stated is None, notices=notices)
+    return Loaded(title, classes, parts[0], parts[1] if len(parts) > 1 else None, found=found)
 
 
 def _as_images(where: str, x: np.ndarray) -> np.ndarray:
@@ -203,9 +299,7 @@ def _as_images(where: str, x: np.ndarray) -> np.ndarray:
         raise InputError(f"{where} must be (N, H, W), (N, H, W, C) or (N, C, H, W), got shape {x.shape}")
     if not x.size:
         raise InputError(f"{where} is empty: its shape is {x.shape}")
-    if x.shape[3] not in (1, 3):
-        if x.shape[1] not in (1, 3):
-            raise InputError(f"{where} must have 1 or 3 channels, first or last, got shape {x.shape}")
+    if _channels_first(where, x.shape):
         x = x.transpose(0, 2, 3, 1)
     if x.dtype == np.uint8:
         return x
@@ -223,6 +317,40 @@ def _as_images(where: str, x: np.ndarray) -> np.ndarray:
     for start in range(0, len(x), 1024):  # in chunks: a float copy of the whole may not fit
         images[start : start + 1024] = np.rint(x[start : start + 1024] * x.dtype.type(255))
     return images
+
+
+def _channels_first(where: str, shape: tuple[int, ...]) -> bool:
+    """Whether channels stand before height and width: 1 or 3 of them, else the one number that is below both others.
+
+    Raises InputError where the shape does not tell.
+    """
+    _, first, _, last = shape
+    if last in (1, 3):
+        return False
+    if first in (1, 3):
+        return True
+    fewer = min(first, last)
+    if first == last or fewer > _MOST_CHANNELS or fewer >= shape[2]:
+        raise InputError(
+            f"{where} must have its channels first or last, and fewer of them than pixels a side, got shape {shape}"
+        )
+    return first < last
+
+
+def _from_one_hot(where: str, y: np.ndarray) -> np.ndarray:
+    """Return the labels (n,) of one-hot rows (n, K); raises InputError for rows with several labels or shares."""
+    if y.dtype.kind not in "biuf" or not np.isin(y, (0, 1)).all():
+        raise InputError(f"{where} must be one label an image, got shape {y.shape} with other values than 0 and 1")
+    per_image = y.sum(axis=1)
+    if (per_image > 1).any():
+        raise InputError(
+            f"{where} gives {int((per_image > 1).sum()):,} images several labels: this is multi-label data, and only "
+            "classifiers with one label an image can be unlearned here",
+            "Use data with one label an image",
+        )
+    if (per_image == 0).any():
+        raise InputError(f"{where} gives {int((per_image == 0).sum()):,} images no label", "Leave these images out")
+    return y.argmax(axis=1)
 
 
 def _as_labels(where: str, y: np.ndarray) -> np.ndarray:

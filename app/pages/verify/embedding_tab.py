@@ -346,8 +346,9 @@ class EmbeddingTab(Figure):
 def _pixmap(image: NDArray[np.uint8], side: int) -> QPixmap:
     """Turn (H, W, C) uint8 into a picture; small images stay sharp."""
     height, width, channels = image.shape
-    data = np.ascontiguousarray(image if channels == 3 else image[:, :, 0])
-    form = QImage.Format.Format_RGB888 if channels == 3 else QImage.Format.Format_Grayscale8
+    colour = channels >= 3  # of more than three channels the first three are shown
+    data = np.ascontiguousarray(image[:, :, : 3 if colour else 1])
+    form = QImage.Format.Format_RGB888 if colour else QImage.Format.Format_Grayscale8
     picture = QImage(data.tobytes(), width, height, data.strides[0], form)
     small = max(height, width) < side
     mode = Qt.TransformationMode.FastTransformation if small else Qt.TransformationMode.SmoothTransformation

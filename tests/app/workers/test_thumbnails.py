@@ -129,3 +129,5 @@ def test_colours_stay_in_their_order():
     red[..., 0] = 200
     assert thumbnail(red, 8).pixelColor(0, 0).getRgb()[:3] == (200, 0, 0)
     assert thumbnail(np.full((4, 4, 2), 9, np.uint8), 8).pixelColor(0, 0).red() == 9
+    five = np.concatenate([red[:4, :4], np.full((4, 4, 2), 9, np.uint8)], axis=2)
+    assert thumbnail(five, 8).pixelColor(0, 0).getRgb()[:3] == (200, 0, 0)

@@ -81,13 +81,19 @@ def objects():
     ("changes", "words"),
     [
         ({"x_train": None}, r"has no array x_train; it holds x_test, y_test, y_train\. It needs x_train and y_train"),
-        ({"y_test": None}, "has x_test but no y_test"),
-        ({"x_test": None}, "has y_test but no x_test"),
+        ({"y_test": None}, "has x_test but no labels with it; it holds x_test, x_train, y_train"),
+        ({"x_test": None}, "has y_test but no images with it"),
         ({"x_train": objects()}, "array x_train in data.npz holds Python objects.*could run program code"),
         ({"y_train": np.arange(5) % 3}, "x_train holds 12 images, y_train 5 labels"),
         ({"y_train": np.arange(12) % 3 / 2}, "y_train must hold integers, got float64"),
         ({"y_train": np.array(["a"] * 12)}, "y_train must hold integers"),
-        ({"y_train": np.eye(3, dtype=int)[np.arange(12) % 3]}, "y_train must be one label an image"),
+        ({"y_train": np.ones((12, 3), int)}, "y_train gives 12 images several labels: this is multi-label data"),
+        ({"y_train": np.zeros((12, 3), int)}, "y_train gives 12 images no label"),
+        (
+            {"y_train": np.full((12, 3), 0.5)},
+            "one label an image, got shape .* other values than 0 and 1",
+        ),
+        ({"y_train": np.zeros((12, 1, 2), int)}, "y_train must be one label an image"),
         ({"y_train": np.arange(12) % 3 + 1}, "0 to K-1 without a gap.*no training image has label 0"),
         ({"y_train": np.arange(12) % 3 * 2}, "no training image has label 1"),
         ({"y_test": np.array([0, 1, 2, 3, 1, 1])}, "reach 3, but no training image has label 3"),
@@ -98,7 +104,10 @@ def objects():
         ({"x_train": np.full((12, 8, 9), np.nan)}, "infinite or not a number"),
         ({"x_train": np.full((12, 8, 9), np.inf)}, "infinite or not a number"),
         ({"x_train": np.zeros((12, 8), np.uint8)}, r"must be \(N, H, W\).*got shape \(12, 8\)"),
-        ({"x_train": np.zeros((12, 8, 9, 2), np.uint8)}, "1 or 3 channels, first or last"),
+        (
+            {"x_train": np.zeros((12, 8, 9, 8), np.uint8)},
+            "channels first or last, and fewer of them than pixels",
+        ),
         ({"x_train": np.zeros((0, 8, 9), np.uint8), "y_train": np.zeros(0, int)}, "x_train is empty"),
         ({"x_test": np.zeros((6, 8, 8), np.uint8)}, "x_train holds images of 8×9×1, x_test of 8×8×1"),
         ({"classes": np.array(["a", "b"])}, "label 2 has no name; classes holds 2 names"),
@@ -138,3 +147,77 @@ def test_a_single_array_and_a_bare_pickle_are_refused(tmp_path):
     path.write_bytes(pickle.dumps({"x_train": [1]}))
     with pytest.raises(InputError, match="could run program code"):
         open_dataset(str(path))
+
+
+@pytest.mark.parametrize(
+    ("names", "test"),
+    [
+        (("x_train", "y_train", "x_test", "y_test"), True),
+        (("train_images", "train_labels", "test_images", "test_labels"), True),
+        (("X_train", "Y_train", "X_val", "Y_val"), True),
+        (("images", "labels"), False),
+        (("x", "y"), False),
+        (("data", "targets"), False),
+    ],
+)
+@pytest.mark.parametrize("kind", ["npz", "npy"])
+def test_what_arrays_are_called(tmp_path, kind, names, test):
+    """Other names in one file, or a file each."""
+    given = dict(zip(names, arrays().values(), strict=False))
+    if kind == "npz":
+        path = tmp_path / "data.npz"
+        np.savez(path, other=np.zeros(3), **given)
+    else:
+        path = tmp_path / "folder"
+        path.mkdir()
+        for name, array in given.items():
+            np.save(path / f"{name}.npy", array)
+    data = open_dataset(str(path), test_fraction=None if test else 0.25)
+    assert len(data.train) == (12 if test else 9) and len(data.test) == (6 if test else 3)
+    assert data.test_origin == ("own" if test else "set aside")
+    if kind == "npy":  # either file of it stands for all
+        assert open_dataset(str(path / f"{names[0]}.npy"), test_fraction=0.25).fingerprint == data.fingerprint
+
+
+def test_a_part_that_is_not_used_is_told(tmp_path):
+    path = save(tmp_path, x_val=arrays()["x_test"], y_val=arrays()["y_test"])
+    assert open_dataset(path).notices == ("data.npz: not used are x_val, y_val; x_test is.",)
+
+
+def test_arrays_without_names_are_refused_clearly(tmp_path):
+    np.savez(tmp_path / "data.npz", *arrays().values())
+    with pytest.raises(InputError) as caught:
+        open_dataset(str(tmp_path / "data.npz"))
+    assert "have no names (arr_0, arr_1, arr_2, arr_3)" in caught.value.message
+    assert caught.value.hint == "Save them as np.savez(file, x_train=..., y_train=...)."
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, bool])
+def test_one_hot_labels_are_the_place_of_the_one_and_said(tmp_path, dtype):
+    labels = arrays()["y_train"]
+    data = open_dataset(save(tmp_path, y_train=np.eye(3, dtype=dtype)[labels]))
+    assert data.train.labels.tolist() == labels.tolist()
+    assert data.notices == ("y_train in data.npz is one-hot: the place of the 1 is taken for the label.",)
+
+
+@pytest.mark.parametrize("channels", [2, 4, 5, 12])
+def test_any_number_of_channels_first_or_last(tmp_path, channels):
+    x = np.random.default_rng(0).integers(0, 256, (12, 16, 20, channels), dtype=np.uint8)
+    last = open_dataset(save(tmp_path, x_train=x, x_test=x[:6]))
+    first = open_dataset(save(tmp_path, x_train=x.transpose(0, 3, 1, 2), x_test=x[:6].transpose(0, 3, 1, 2)))
+    assert last.channels == first.channels == channels and last.fingerprint == first.fingerprint
+    assert last.image_size == (16, 20) and len(last.preprocessing.mean) == channels
+    assert last.preprocessing.mean[1] == pytest.approx(x[..., 1].mean() / 255, abs=1e-3)
+
+
+def test_npy_files_that_are_no_arrays(tmp_path):
+    np.save(tmp_path / "x_train.npy", arrays()["x_train"])
+    np.save(tmp_path / "y_train.npy", objects())
+    with pytest.raises(InputError, match=r"y_train\.npy holds Python objects"):
+        open_dataset(str(tmp_path))
+    (tmp_path / "y_train.npy").write_bytes(b"nonsense")
+    with pytest.raises(InputError, match=r"y_train\.npy is damaged or no \.npy file"):
+        open_dataset(str(tmp_path))
+    (tmp_path / "y_train.npy").unlink()
+    with pytest.raises(InputError, match=r"has x_train\.npy but no labels with it"):
+        open_dataset(str(tmp_path))
