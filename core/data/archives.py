@@ -27,7 +27,7 @@ import numpy as np
 
 from core.data.classes import check_labels, read_class_names
 from core.data.dataset import Found, Unreadable
-from core.data.images import FOREIGN, FOREIGN_SUFFIXES, SUFFIXES, CannotReadError, suffix_of
+from core.data.images import CannotReadError, is_image, reads_heif, why_foreign
 from core.data.index import NO_STAMP, SETTLED, SHARDS, ImageFiles, Stamp, checked_size, recall, remember
 from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
 from core.errors import InputError
@@ -36,7 +36,6 @@ from core.files import ending, read_json
 
 CLASS_FILES = ("classes.txt", "classnames.txt")  # beside the shards: a name a line, in the order of the labels
 
-_VERSION = 2  # of what is remembered
 _NUMBER = np.dtype("<i8")
 _LABEL = "cls"
 _SHARD_HINT = "A shard holds KEY.jpg (or .png, ...) and KEY.cls with the label's number for each image"
@@ -105,6 +104,11 @@ class _Remembered(msgspec.Struct, forbid_unknown_fields=True):
     shards: dict[str, _Shard] = {}  # by a hash of the path
 
 
+def _version() -> int:
+    """Return the version of what is remembered, another one where HEIC images are read."""
+    return 4 if reads_heif() else 3
+
+
 def find_shards(path: Path) -> Parts | None:
     """Return the shards in a folder, directly or in train/ and test/, or the one tar file; None where there are none.
 
@@ -130,7 +134,7 @@ def list_shards(shards: Parts, report: Tell) -> Listing:
     Raises InputError where no image has a label, or labels are not 0 .. K-1; what is damaged is left out.
     """
     old = recall(shards.path, SHARDS, _Remembered)
-    old_shards = old.shards if old.version == _VERSION else {}
+    old_shards = old.shards if old.version == _version() else {}
     new_shards: dict[str, _Shard] = {}
     root = shards.path.parent if shards.path.is_file() else shards.path
     every = (*shards.train, *shards.test)
@@ -152,7 +156,7 @@ def list_shards(shards: Parts, report: Tell) -> Listing:
             left_out += [Unreadable(f"{where}/{name}" if name else where, why) for name, why in content.left_out]
     finally:
         if new_shards != old_shards:
-            remember(shards.path, SHARDS, _Remembered(_VERSION, new_shards))
+            remember(shards.path, SHARDS, _Remembered(_version(), new_shards))
     title = every[0].stem if len(every) == 1 else root.name
     border = sum(map(len, places[: len(shards.train)]))
     if not border:
@@ -214,8 +218,8 @@ def _walk_shard(shard: Path, report: Tell) -> tuple[_Content, _Shard | None]:
 
 def _why_not(name: str, label: str | None) -> str:
     """Say why an image is left out, "" where it is not."""
-    if suffix_of(name) in FOREIGN_SUFFIXES:
-        return FOREIGN
+    if why := why_foreign(name):
+        return why
     if label is None:
         return "there is no label (.cls) beside it"
     return "" if label.isdecimal() and len(label) <= 9 else f"its label {label!r} is no number"
@@ -235,9 +239,9 @@ def _walk(shard: Path, images: dict[str, tarfile.TarInfo], labels: dict[str, str
             if suffix == _LABEL:
                 text = tar.extractfile(member)
                 labels[key] = text.read(64).decode("ascii", "replace").strip() if text else ""
-            elif f".{suffix}" in SUFFIXES and key not in images:
+            elif is_image(f"x.{suffix}") and key not in images:
                 images[key] = member
-            elif f".{suffix}" in FOREIGN_SUFFIXES:
+            elif why_foreign(f"x.{suffix}"):
                 images[f"{key}.{suffix}"] = member
         with shard.open("rb") as file:  # without the end mark, a block of zeros, it was cut: tarfile passes over that
             file.seek(tar.offset)

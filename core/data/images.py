@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 import struct
 import zlib
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from core.data.steps import Grayscale, Step
 
 _PORTABLE = (".ppm", ".pgm", ".pbm", ".pnm")
-SUFFIXES = frozenset(
+_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".avif", ".jp2", *_PORTABLE)
 )
-FOREIGN_SUFFIXES = frozenset(
+_HEIF_SUFFIXES = frozenset((".heic", ".heif", ".hif"))
+_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+_AVIF_BRANDS = (b"avif", b"avis")
+_FOREIGN_SUFFIXES = frozenset(
     (
-        ".heic", ".heif", ".hif", ".jxl", ".psd", ".svg", ".tga", ".ico", ".apng", ".j2k", ".jpx", ".exr", ".hdr",
+        ".jxl", ".psd", ".svg", ".tga", ".ico", ".apng", ".j2k", ".jpx", ".exr", ".hdr",
         ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw",
     )
 )  # fmt: skip
-"""Endings of images that are not read: they are named among what is left out, not passed over."""
-FOREIGN = "images of this kind are not read; save it as PNG or JPEG"
+NEEDS_HEIF = 'HEIC images are read with an extra: pip install "unlearn-studio[heif]"'
+_NEEDS_AVIF = "AVIF images are read with Pillow 11.3 or newer: pip install -U Pillow"
 
 LOOK = 2  # version of what `look` finds out; what an older one found is looked at anew
 
@@ -70,9 +75,49 @@ class CannotReadError(Exception):
     """A file cannot be decoded; the text says why."""
 
 
+def is_image(name: str) -> bool:
+    """Whether a file is an image that can be read here, by the ending of its name."""
+    suffix = suffix_of(name)
+    return suffix in _SUFFIXES or (suffix in _HEIF_SUFFIXES and reads_heif())
+
+
+def why_foreign(name: str) -> str:
+    """Say why an image of this name is not read: it is named among what is left out; "" for what is no such image."""
+    suffix = suffix_of(name)
+    if suffix in _HEIF_SUFFIXES:
+        return "" if reads_heif() else NEEDS_HEIF
+    return f"{suffix[1:].upper()} images are not read; save it as PNG or JPEG" if suffix in _FOREIGN_SUFFIXES else ""
+
+
+@functools.cache
+def reads_heif() -> bool:
+    """Whether HEIC images can be read here, which an optional package does."""
+    return find_spec("pillow_heif") is not None
+
+
+@functools.cache
+def _register_heif() -> None:
+    """Let Pillow read HEIC images."""
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+
+
+def _opened(source: io.BytesIO) -> Image.Image:
+    """Open an image; raises CannotReadError where what reads its kind is not installed."""
+    start = bytes(source.getbuffer()[4:12])
+    if start[:4] == b"ftyp" and start[4:] in _HEIF_BRANDS:
+        if not reads_heif():
+            raise CannotReadError(NEEDS_HEIF)
+        _register_heif()
+    elif start[:4] == b"ftyp" and start[4:] in _AVIF_BRANDS and not features.check("avif"):
+        raise CannotReadError(_NEEDS_AVIF)
+    return Image.open(source)
+
+
 def decode(data: bytes, form: Form) -> np.ndarray:
     """Decode one image file's bytes into (H, W, C) uint8; raises an exception with the reason where that fails."""
-    with Image.open(io.BytesIO(data)) as image:
+    with _opened(io.BytesIO(data)) as image:
         if excess := _excess(image):
             raise CannotReadError(excess)
         height, width = form.size
@@ -122,7 +167,7 @@ def look(data: bytes) -> Header:
     header = Header(None)
     try:
         buffer = io.BytesIO(data)
-        with Image.open(buffer) as image:
+        with _opened(buffer) as image:
             width, height = image.size
             # A PNG without this entry so far would be decoded in search of one behind the pixels.
             looked_up = image.format != "PNG" or "exif" in image.info
@@ -141,7 +186,7 @@ def look(data: bytes) -> Header:
 
 def _decoded_size(data: bytes) -> tuple[int, int]:
     """Decode all of a file and return its upright (H, W), which not every header tells."""
-    with Image.open(io.BytesIO(data)) as image:
+    with _opened(io.BytesIO(data)) as image:
         upright = _upright(image)
         _to_eight_bits(upright, 3)  # values out of range show here
         return upright.height, upright.width

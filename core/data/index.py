@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image
 
 from core.data.dataset import hash_each
-from core.data.images import LOOK, CannotReadError, look, reason_of
+from core.data.images import LOOK, NEEDS_HEIF, CannotReadError, look, reason_of
 from core.events import Tell
 from core.files import cache_home, write_atomic
 
@@ -185,7 +185,7 @@ class FileIndex:
         if header.size is not None:
             row["heights"], row["widths"] = header.size
             row["grey"] = header.grey
-        return header.fault, True
+        return header.fault, header.fault != NEEDS_HEIF  # it may be installed tomorrow
 
     def common_size(self) -> tuple[int, int]:
         """Return the most common (H, W); among equals the largest, so that the order of files is no matter."""

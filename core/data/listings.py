@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.data.dataset import Found, Unreadable
-from core.data.images import FOREIGN, FOREIGN_SUFFIXES, SUFFIXES, suffix_of
+from core.data.images import is_image, suffix_of, why_foreign
 from core.data.index import FolderFiles
 from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
 from core.errors import InputError
@@ -150,7 +150,7 @@ class _Scan:
             folders[:] = kept
             relative = here.relative_to(self._root).as_posix()
             # Hidden by their first letter only: no other name that is passed over ends like an image.
-            candidates = sorted(name for name in names if _is_image(name) and name[0] != ".")
+            candidates = sorted(name for name in names if is_image(name) and name[0] != ".")
             images[relative] = [name for name in candidates if _is_text(relative + name)]
             self._leave_out(here, set(candidates).difference(images[relative]), "the file name is not valid Unicode", 1)
             self._pass_over(here, set(names).difference(candidates))
@@ -167,7 +167,7 @@ class _Scan:
                         self.passed[_HIDDEN] += 1
                     elif _is_dead_link(path):
                         self._leave_out(folder, [entry.name], _DEAD, 1)
-                    elif _is_image(entry.name):
+                    elif is_image(entry.name):
                         self.passed[_OUTSIDE] += 1
                     else:
                         self._pass_over(folder, [entry.name])
@@ -181,19 +181,18 @@ class _Scan:
 
     def _pass_over(self, folder: Path, names: Iterable[str]) -> None:
         """Count files in `folder` that are no images, and name those that are of a kind that is not read."""
-        foreign, dead = [], []
-        for name in names:
+        dead = []
+        for name in sorted(names):
             suffix = suffix_of(name)
             if _is_hidden(name):
                 self.passed[_HIDDEN] += 1
-            elif suffix in FOREIGN_SUFFIXES:
-                foreign.append(name)
+            elif why := why_foreign(name):
+                self._leave_out(folder, [name], why, 1)
             elif not suffix and _is_dead_link(folder / name):
                 dead.append(name)
             else:
                 self.passed[_NO_IMAGE.format(suffix or "no ending")] += 1
         self._leave_out(folder, dead, _DEAD, 1)
-        self._leave_out(folder, foreign, FOREIGN, 1)
 
     def _count(self, folder: Path, why: str) -> None:
         """Count all files below a folder that is passed over; links to folders are not followed."""
@@ -239,9 +238,19 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 def _holds_image(folder: Path, depth: int = 1) -> bool:
     """Whether an image lies in `folder`, or at most `depth` levels deeper."""
     entries = _entries(folder)
-    if any(_is_image(entry.name) for entry in entries):
+    if any(is_image(entry.name) for entry in entries):
         return True
     return depth > 0 and any(_holds_image(Path(entry.path), depth - 1) for entry in entries if _is_folder(entry))
+
+
+def why_no_images(root: Path, depth: int = 3) -> str:
+    """Say why a folder holds no class folders with images: its first image of a kind that is not read, or ""."""
+    entries = sorted(_entries(root), key=lambda entry: entry.name)
+    for entry in entries:
+        if why := why_foreign(entry.name):
+            return f"{entry.path}: {why}"
+    folders = (Path(entry.path) for entry in entries if depth and _is_folder(entry))
+    return next((why for folder in folders if (why := why_no_images(folder, depth - 1))), "")
 
 
 def _identity(path: Path) -> _Identity | None:
@@ -261,10 +270,6 @@ def _is_dead_link(path: Path) -> bool:
 def _is_hidden(name: str) -> bool:
     """Whether a file or folder is passed over because of its name."""
     return name.startswith(".") or name.lower() in _IGNORED
-
-
-def _is_image(name: str) -> bool:
-    return suffix_of(name) in SUFFIXES
 
 
 def _is_text(name: str) -> bool:
@@ -393,7 +398,7 @@ def _columns(text: str) -> _Columns | None:
         if path is not None and label is not None:
             more = {cell: i for i, cell in enumerate(cells) if cell and i not in (path, label, split)}
             return None if set(_FORGET_LIST) & set(heads) else _Columns(separator, path, label, split, True, more)
-        if len(cells) <= 3 and suffix_of(cells[0]) in SUFFIXES:
+        if len(cells) <= 3 and is_image(cells[0]):
             return _Columns(separator)
     return None
 

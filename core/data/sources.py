@@ -16,7 +16,7 @@ from core.data.archives import find_saved, find_shards, list_saved, list_shards
 from core.data.arrays import find_idx, find_npy, find_npz, load_idx, load_npy, load_npz
 from core.data.classes import arrange, read_class_names, refuse_gap
 from core.data.dataset import OWN, SET_ASIDE, Dataset, ImageSet, Loaded
-from core.data.listings import FOLDERS_HINT, find_class_folders, find_table, list_folders, list_table
+from core.data.listings import FOLDERS_HINT, find_class_folders, find_table, list_folders, list_table, why_no_images
 from core.data.named import SOURCES, find_source, load_named
 from core.data.originals import ArrayOriginals
 from core.data.preprocessing import Preprocessing, assume_imagenet, count_channels, measure_preprocessing
@@ -280,6 +280,8 @@ def _load_path(path: Path, options: DecodeOptions, report: Tell, needs_test: boo
             data = form.read(parts, report)
             return data if isinstance(data, Loaded) else load_listing(data, options, report, needs_test=needs_test)
     if path.is_dir():
+        if why := why_no_images(path):
+            raise InputError(f"{path} holds no images that can be read ({why})", FOLDERS_HINT)
         raise InputError(f"{path} holds no class folders with images", FOLDERS_HINT)
     raise InputError(
         f"{path} is not a data set",

@@ -85,7 +85,7 @@ def test_what_is_wrong_in_a_shard_is_listed(tmp_path):
     del members["s/0004.cls"]
     members["s/0005.png"] = b"no image"
     members["s/0006.png"] = b""
-    members["s/0007.heic"] = b"?"
+    members["s/0007.psd"] = b"?"
     shard(tmp_path / "train-0.tar", members)
     shard(tmp_path / "train-1.tar", samples(12, 12))
     whole = (tmp_path / "train-1.tar").read_bytes()
@@ -97,7 +97,7 @@ def test_what_is_wrong_in_a_shard_is_listed(tmp_path):
     assert reasons["train-0.tar/s/0004.png"] == "there is no label (.cls) beside it"
     assert reasons["train-0.tar/s/0005.png"] == "not an image, or of an unknown kind"
     assert reasons["train-0.tar/s/0006.png"] == "the file is empty"
-    assert reasons["train-0.tar/s/0007.heic"] == "images of this kind are not read; save it as PNG or JPEG"
+    assert reasons["train-0.tar/s/0007.psd"] == "PSD images are not read; save it as PNG or JPEG"
     assert reasons["train-1.tar"].startswith("the shard is damaged") and "train-2.tar" in reasons
     assert len(data.train) + len(data.test) > 8 + 3
 
@@ -140,7 +140,7 @@ def long_names(first, count):
 
 
 def test_shards_are_listed_once(tmp_path, walks, own_folders):
-    extra = {"s/none.png": png(1), "s/odd.png": png(2), "s/odd.cls": b"cat", "s/odd.heic": b"?"}
+    extra = {"s/none.png": png(1), "s/odd.png": png(2), "s/odd.cls": b"cat", "s/odd.psd": b"?"}
     shard(tmp_path / "train-0.tar", {**samples(0, 10), **extra})
     shard(tmp_path / "train-1.tar", long_names(10, 10))
     shard(tmp_path / "test-0.tar", samples(20, 10))

@@ -1,9 +1,12 @@
 """Class folders: both layouts, what is a class, links that go round in circles, and the words for wrong folders."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from core.data.images import NEEDS_HEIF
 from core.data.sources import open_dataset, recognise_dataset
 from core.errors import InputError, NotFoundError, StoppedError
 
@@ -83,14 +86,16 @@ def test_what_is_not_an_image_or_a_class_is_left_alone(tmp_path, class_folders):
     }  # fmt: skip
 
 
-def test_images_of_a_kind_that_is_not_read_are_named(tmp_path, class_folders):
+def test_images_of_a_kind_that_is_not_read_are_named(tmp_path, class_folders, monkeypatch):
     root = class_folders(tmp_path, {"train/a": 2, "train/b": 2, "test/a": 1})
     for name in ("train/b/IMG_1.HEIC", "train/a/raw.nef", "test/a/.hidden.heic"):
         (root / name).write_bytes(b"x")
-    why = "images of this kind are not read; save it as PNG or JPEG"
-    assert [(u.path, u.reason) for u in open_dataset(str(root)).unreadable] == [
-        ("train/a/raw.nef", why), ("train/b/IMG_1.HEIC", why),
+    monkeypatch.setattr("core.data.images.reads_heif", lambda: False)
+    data = open_dataset(str(root))
+    assert [(u.path, u.reason) for u in data.unreadable] == [
+        ("train/a/raw.nef", "NEF images are not read; save it as PNG or JPEG"), ("train/b/IMG_1.HEIC", NEEDS_HEIF),
     ]  # fmt: skip
+    assert data.files[NEEDS_HEIF] == 1 and data.files["hidden, or in a hidden folder"] == 1
 
 
 def test_deeper_folders_belong_to_their_class(tmp_path, class_folders):
@@ -200,4 +205,51 @@ def test_set_aside_before_opening_is_said_without_decoding(tmp_path, class_folde
     root = class_folders(tmp_path, {"a": 3, "b": 3})
     monkeypatch.setattr("core.data.reading.open_index", lambda *a, **k: pytest.fail("images were read"))
     with pytest.raises(InputError, match="no test images"):
+        open_dataset(str(root))
+
+
+def test_every_file_is_counted_by_what_became_of_it(tmp_path, class_folders, monkeypatch):
+    """Used, damaged, of a kind that is not read, no image, hidden, outside of class folders: together all there are."""
+    monkeypatch.setattr("core.data.images.reads_heif", lambda: False)
+    counts = {"train/a": 20, "train/b": 20, "train/b/deep": 3, "test/a": 5, "test/b": 5, "val/a": 7, "train/.git/x": 2}
+    root = class_folders(tmp_path / "data", counts)
+    for number in range(10):
+        (root / "train" / "a" / f"IMG_{number}.HEIC").write_bytes(b"\0\0\0\x18ftypheic....")
+    for name in ("train/a/broken.jpg", "train/a/notes.txt", "train/loose.png", "train/b/Thumbs.db", "labels.csv",
+                 "README", "loose.jpg", "train/b/.DS_Store", "test/a/two.txt"):  # fmt: skip
+        (root / name).write_bytes(b"x")
+    (root / "train" / "b" / "gone.png").symlink_to("nowhere.png")
+    (root / "train" / "b" / "again").symlink_to("deep")
+    (root / "train" / "c").mkdir()
+    data = open_dataset(str(root))
+    there = sum(len(names) for _, _, names in os.walk(root))
+    assert sum(data.files.values()) == there
+    assert data.files == {
+        "used": 53,
+        NEEDS_HEIF: 10,
+        "not an image, or of an unknown kind": 1,
+        "no such file": 1,
+        "no image (.txt)": 2,
+        "no image (.db)": 1,
+        "no image (.csv)": 1,
+        "no image (no ending)": 1,
+        "in no class folder": 2,
+        "hidden, or in a hidden folder": 3,
+        "in val/, which is not used beside test/": 7,
+    }
+    assert "a link to a folder of its class, which is read once" not in data.files  # a folder is no file
+
+
+def test_folders_of_heic_images_say_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("core.data.images.reads_heif", lambda: False)
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic....")
+    with pytest.raises(InputError, match=r"no images that can be read \(.*IMG_1\.HEIC: HEIC images are read with"):
+        open_dataset(str(tmp_path))
+
+
+def test_images_straight_in_train_beside_class_folders_in_training(tmp_path, class_folders):
+    root = class_folders(tmp_path, {"train": 3, "training/a": 2, "training/b": 2, "test/a": 1})
+    with pytest.raises(InputError, match=r"train holds images without class folders, while training/ has"):
         open_dataset(str(root))
