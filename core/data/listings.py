@@ -41,9 +41,12 @@ FOLDERS_HINT = "Make a sub-folder for each class, directly in it or in train/ an
 _Identity = tuple[int, int]  # of a folder: device and inode
 
 # What the columns of a table may be called.
-_PATHS = ("path", "file", "filename", "file_name", "file name", "filepath", "image", "image_path")
-_LABELS = ("label", "class", "category", "target", "class_name")
-_SPLITS = ("split", "part", "subset", "set")
+IMAGE_COLUMNS = (
+    "path", "file", "filename", "file_name", "file name", "filepath", "filepaths", "file_path", "image", "img",
+    "image_path", "img_path", "image_name", "pixel_values",
+)  # fmt: skip
+LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "category", "target", "class_name")
+_SPLITS = ("split", "part", "subset", "set", "data set")
 _FORGET_LIST = ("index", "weight")  # columns that only a forget list has
 _TABLE_HINT = "Its columns are path, label and, for a test part, split (train or test)"
 _PROBE = 64 * 1024
@@ -315,7 +318,7 @@ def list_table(path: Path) -> Listing:
     Raises InputError naming the line where the table is wrong.
     """
     rows = _read_rows(path)
-    classes = sorted({row.label for row in rows}, key=_class_key)
+    classes = sorted({row.label for row in rows}, key=class_key)
     if len(classes) < 2:
         raise InputError(f"{path.name} lists one class only ({classes[0]!r})", _TABLE_HINT)
     rows.sort(key=lambda row: row.is_test)  # stable: training images first, each part in the order of the file
@@ -393,7 +396,8 @@ def _columns(text: str) -> _Columns | None:
             continue
         heads = [cell.lower() for cell in cells]
         path, label, split = (
-            next((heads.index(name) for name in names if name in heads), None) for names in (_PATHS, _LABELS, _SPLITS)
+            next((heads.index(name) for name in names if name in heads), None)
+            for names in (IMAGE_COLUMNS, LABEL_COLUMNS, _SPLITS)
         )
         if path is not None and label is not None:
             more = {cell: i for i, cell in enumerate(cells) if cell and i not in (path, label, split)}
@@ -403,7 +407,7 @@ def _columns(text: str) -> _Columns | None:
     return None
 
 
-def _class_key(label: str) -> tuple[int, int, str]:
+def class_key(label: str) -> tuple[int, int, str]:
     """Order classes by number where they are numbers, else by name, numbers first."""
     is_number = label.isascii() and label.isdecimal()
     return (0, int(label), label) if is_number else (1, 0, label)

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.data.archives import find_saved, find_shards, list_saved, list_shards
+from core.data.archives import find_shards, list_shards
 from core.data.arrays import find_idx, find_npy, find_npz, load_idx, load_npy, load_npz
+from core.data.arrow import find_parquet, find_saved, list_parquet, list_saved
 from core.data.classes import arrange, read_class_names, refuse_gap
 from core.data.dataset import OWN, SET_ASIDE, Dataset, ImageSet, Loaded
 from core.data.listings import FOLDERS_HINT, find_class_folders, find_table, list_folders, list_table, why_no_images
@@ -151,6 +152,7 @@ _FORMATS = (
     _Format("idx", find_idx, lambda files, report: load_idx(files, files.path.name)),
     _Format("npy", find_npy, lambda files, report: load_npy(files)),
     _Format("hugging face", find_saved, list_saved),
+    _Format("parquet", find_parquet, list_parquet),
     _Format("class folders", find_class_folders, list_folders),
     _Format("shards", find_shards, list_shards),
 )

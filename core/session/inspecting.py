@@ -29,7 +29,8 @@ Kind = Literal["run", "runs", "model", "dataset", "report", "forget list", "batc
 
 _KINDS_BY_NAME: dict[str, Kind] = {JOB: "run", REPORT_JSON: "report", REPORT_HTML: "report"}
 _KINDS_BY_ENDING: dict[str, Kind] = {
-    **dict.fromkeys(SUFFIXES, "model"), **dict.fromkeys((".npz", ".tar"), "dataset"), ".toml": "batch",
+    **dict.fromkeys(SUFFIXES, "model"), ".toml": "batch",
+    **dict.fromkeys((".npz", ".npy", ".tar", ".parquet"), "dataset"),
     **dict.fromkeys((".txt", ".list", ".lst"), "forget list"),
 }  # fmt: skip
 _CALLED: dict[Kind, str] = {"dataset": "data set", "runs": "folder of runs", "batch": "batch file"}
@@ -157,7 +158,7 @@ def _kind_of_folder(path: Path) -> Kind | None:
             return "model"
         # Class folders; IDX files, Hugging Face's own format, shards.
         dataset |= entry.is_dir() and not entry.name.startswith(".")
-        dataset |= "ubyte" in entry.name or entry.name == _SAVED or ending(entry) == ".tar"
+        dataset |= "ubyte" in entry.name or entry.name == _SAVED or _KINDS_BY_ENDING.get(ending(entry)) == "dataset"
     return "dataset" if dataset else None
 
 

@@ -1,4 +1,4 @@
-"""WebDataset shards and data sets saved by Hugging Face's `datasets`: the images where they lie, damage listed."""
+"""WebDataset shards: the images where they lie, damage listed."""
 
 import base64
 import gc
@@ -197,82 +197,3 @@ def test_a_spoilt_index_of_shards_is_made_anew(tmp_path, walks, own_folders, spo
     file.write_bytes(spoil)
     assert open_dataset(str(tmp_path), test_fraction=0.25).fingerprint == first.fingerprint
     assert len(walks) == 2 and file.read_bytes() == good
-
-
-# --- Hugging Face -------------------------------------------------------------------------------------------------
-
-
-def save_part(folder, cells, labels, names=("cat", "dog"), feature="ClassLabel", files=2, **state):
-    """Write what `Dataset.save_to_disk` writes: Arrow streams, the features and the state."""
-    pa = pytest.importorskip("pyarrow")
-    folder.mkdir(parents=True)
-    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    listed = []
-    for number, rows in enumerate(np.array_split(np.arange(len(cells)), files)):
-        pictures = pa.array([cells[i] for i in rows], type=image)
-        table = pa.table({"image": pictures, "label": pa.array([labels[i] for i in rows], pa.int64())})
-        name = f"data-{number:05d}-of-{files:05d}.arrow"
-        with pa.OSFile(str(folder / name), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
-            writer.write_table(table, max_chunksize=3)
-        listed.append({"filename": name})
-    label = (
-        {"names": list(names), "_type": "ClassLabel"}
-        if feature == "ClassLabel"
-        else {"dtype": "int64", "_type": "Value"}
-    )
-    (folder / "dataset_info.json").write_text(json.dumps({"features": {"image": {"_type": "Image"}, "label": label}}))
-    (folder / "state.json").write_text(json.dumps({"_data_files": listed, "_indices_data_files": None, **state}))
-
-
-def cells(first, count):
-    return [{"bytes": png(i), "path": f"{i}.png"} for i in range(first, first + count)]
-
-
-@pytest.mark.parametrize("budget", [0, float("inf")])
-def test_a_saved_dictionary_of_parts(tmp_path, budget):
-    root = tmp_path / "pets"
-    save_part(root / "train", cells(0, 10), [i % 2 for i in range(10)])
-    save_part(root / "test", cells(50, 5), [0, 1, -1, None, 2])
-    (root / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
-    assert recognise_dataset(root) == "hugging face"
-    data = open_dataset(str(root), memory_budget=budget)
-    assert data.classes == ("cat", "dog") and data.train.labels.tolist() == [i % 2 for i in range(10)]
-    assert data.train.images[:][:, 0, 0, 0].tolist() == list(range(10))
-    assert data.test.paths == ("test/0", "test/1") and data.test.images[1][0, 0, 0] == 51
-    assert [(u.path, u.reason) for u in data.unreadable] == [
-        ("test/2", "its label is -1"),
-        ("test/3", "its label is None"),
-        ("test/4", "its label is 2"),
-    ]
-
-
-def test_one_saved_part_with_numbered_labels_and_images_beside_it(tmp_path):
-    root = tmp_path / "one"
-    own = [*cells(0, 8), {"bytes": None, "path": "there.png"}, {"bytes": None, "path": None}, None, {"bytes": b"?"}]
-    save_part(root, own, [i % 2 for i in range(12)], feature="Value")
-    (root / "there.png").write_bytes(png(77))
-    with pytest.raises(NoTestPartError):
-        open_dataset(str(root))
-    data = open_dataset(str(root), test_fraction=0.3)
-    assert data.classes == ("0", "1") and len(data.train) + len(data.test) == 9
-    assert 77 in [*data.train.images[:, 0, 0, 0].tolist(), *data.test.images[:, 0, 0, 0].tolist()]
-    assert [u.reason for u in data.unreadable] == ["the cell is empty"] * 2 + ["not an image, or of an unknown kind"]
-
-
-def test_saved_data_that_cannot_be_used(tmp_path, monkeypatch):
-    save_part(tmp_path / "a", cells(0, 4), [0, 1, 0, 1], _indices_data_files=[{"filename": "i.arrow"}])
-    with pytest.raises(InputError, match=r"is a selection of rows\. Call flatten_indices"):
-        open_dataset(str(tmp_path / "a"), test_fraction=0.5)
-    save_part(tmp_path / "b", cells(0, 4), [0, 1, 0, 3], feature="Value")
-    with pytest.raises(InputError, match="labels must be 0 to K-1 without a gap; they reach 3"):
-        open_dataset(str(tmp_path / "b"), test_fraction=0.5)
-    save_part(tmp_path / "c", cells(0, 4), [0, 1, 0, 1])
-    (tmp_path / "c" / "data-00001-of-00002.arrow").write_bytes(b"short")
-    with pytest.raises(InputError, match="is damaged"):
-        open_dataset(str(tmp_path / "c"), test_fraction=0.5)
-    (tmp_path / "c" / "dataset_info.json").write_text('{"features": {"text": {"_type": "Value"}}}')
-    with pytest.raises(InputError, match="has no image column; its columns are text"):
-        open_dataset(str(tmp_path / "c"), test_fraction=0.5)
-    monkeypatch.setattr("core.data.archives.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r'needs the package pyarrow\. Install it: pip install "unlearn-studio\[hf\]"'):
-        open_dataset(str(tmp_path / "b"), test_fraction=0.5)

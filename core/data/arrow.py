@@ -1,0 +1,312 @@
+"""List the images of Arrow tables: folders that Hugging Face's `datasets` saved, and parquet files.
+
+Only pyarrow is needed, an optional package. Images are read when asked for, from memory-mapped Arrow files or from one
+row group of a parquet file after the other.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.data.archives import part_of
+from core.data.classes import check_labels
+from core.data.dataset import Found, Unreadable
+from core.data.images import CannotReadError
+from core.data.index import ImageFiles, Stamp, checked_size
+from core.data.listings import IMAGE_COLUMNS, LABEL_COLUMNS, class_key
+from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
+from core.errors import InputError
+from core.events import Tell
+from core.files import read_json
+
+_INFO, _STATE, _SPLITS = "dataset_info.json", "state.json", "dataset_dict.json"
+_PARQUET = ".parquet"
+_FEATURES = b"huggingface"  # of the metadata of a parquet file: what its columns are
+_ROW_GROUPS = 8  # held at once
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The rows of a part: images and labels by row, class names where the data states them.
+
+    cell: returns the image of a row: {bytes, path}, bytes, a path, or None.
+    """
+
+    name: str
+    paths: Sequence[Path]
+    cell: Callable[[int], Any]
+    labels: Sequence[Any]
+    classes: tuple[str, ...] | None
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ArrowFiles(ImageFiles):
+    """Images in columns of Arrow tables. Names are PART/ROW."""
+
+    places: Sequence[tuple[_Part, int]]  # of each image: its part, and the row there
+
+    def stamp(self, position: int) -> Stamp:
+        """Return the size of the table's files together and their latest change."""
+        statuses = [path.stat() for path in self.places[position][0].paths]
+        return sum(s.st_size for s in statuses), max(s.st_mtime_ns for s in statuses)
+
+    def read(self, position: int) -> bytes:
+        """Return the bytes of one image, from its file where the table names one only."""
+        part, row = self.places[position]
+        cell = part.cell(row)
+        if isinstance(cell, dict):
+            cell = cell.get("bytes") or cell.get("path")
+        if not cell:
+            raise CannotReadError("the cell is empty")
+        data: bytes = (self.root / cell).read_bytes() if isinstance(cell, str) else cell
+        checked_size(len(data))
+        return data
+
+
+def find_saved(path: Path) -> Parts | None:
+    """Return the folders of a saved data set, None where `path` holds no training part of one."""
+    if (path / _STATE).is_file() and (path / _INFO).is_file():
+        return Parts(path, (path,))
+    if not (path / _SPLITS).is_file():
+        return None
+    train, test = (
+        tuple(path / name for name in names if (path / name / _STATE).is_file())[:1]
+        for names in (TRAIN_NAMES, TEST_NAMES)
+    )
+    return Parts(path, train, test) if train else None
+
+
+def list_saved(folders: Parts, report: Tell) -> Listing:
+    """List the rows of the image column whose label is that of a class.
+
+    Raises InputError where pyarrow is missing or there is no image or label column.
+    """
+    title = folders.path.name
+    _require_pyarrow(f"{title} was saved by Hugging Face's datasets")
+    report(f"Reading {title}", 0, 0)
+    train = [_open_saved(TRAIN_NAMES[0], folder) for folder in folders.train]
+    return _listing(title, folders.path, train, [_open_saved(folder.name, folder) for folder in folders.test])
+
+
+def find_parquet(path: Path) -> Parts | None:
+    """Return the parquet files in a folder, directly, in data/ or in train/ and test/, or the one file; else None.
+
+    Words of a file's name (test-00000-of-00002.parquet) say which part it belongs to.
+    """
+    if path.is_file():
+        return Parts(path, (path,)) if path.suffix.lower() == _PARQUET else None
+    files = [(part_of(file), file) for folder in (path, path / "data") for file in _parquets(folder)]
+    files = files or [(name, file) for name in (*TRAIN_NAMES, *TEST_NAMES) for file in _parquets(path / name)]
+    test = next((name for name in TEST_NAMES if name in dict(files)), None)
+    train = tuple(file for part, file in files if part in TRAIN_NAMES)
+    return Parts(path, train, tuple(file for part, file in files if part == test)) if train else None
+
+
+def list_parquet(files: Parts, report: Tell) -> Listing:
+    """List the rows of parquet files with an image (bytes, {bytes, path} or a path) and a label (number or name).
+
+    Raises InputError where pyarrow is missing, a file is damaged, or there is no image or label column.
+    """
+    title = files.path.stem
+    _require_pyarrow(f"{title} is kept in parquet files")
+    report(f"Reading {title}", 0, 0)
+    root = files.path.parent if files.path.is_file() else files.path
+    return _listing(title, root, [_open_parquet(file) for file in files.train], [_open_parquet(f) for f in files.test])
+
+
+def _require_pyarrow(what: str) -> None:
+    if find_spec("pyarrow") is None:
+        hint = 'Install it: pip install "unlearn-studio[hf]"'
+        raise InputError(f"{what}; reading it needs the package pyarrow", hint)
+
+
+def _parquets(folder: Path) -> list[Path]:
+    """Return the parquet files directly in a folder by name; none where it is no folder."""
+    return sorted(p for p in folder.glob(f"*{_PARQUET}") if p.is_file()) if folder.is_dir() else []
+
+
+def _listing(title: str, root: Path, train: list[_Part], test: list[_Part]) -> Listing:
+    """Put the rows of all parts together, those without the label of a class left out."""
+    classes, is_named = _classes(title, train, test)
+    numbers = {name: number for number, name in enumerate(classes)}
+    names, places, labels, left_out = [], [], [], []
+    border = 0
+    for part in (*train, *test):
+        for row, label in enumerate(part.labels):
+            name = f"{part.name}/{row}"
+            number = numbers.get(label, -1) if isinstance(label, str) else label
+            if isinstance(number, int) and 0 <= number < len(classes):
+                names.append(name)
+                places.append((part, row))
+                labels.append(number)
+            else:
+                left_out.append(Unreadable(name, f"its label is {label!r}"))
+        border = len(labels) if part in train else border
+    return Listing(
+        title=title,
+        classes=classes,
+        files=ArrowFiles(root, names, places),
+        labels=np.array(labels, dtype=np.int64),
+        border=border,
+        left_out=tuple(left_out),
+        found=Found(numbered=not is_named, notices=train[0].notices),
+    )
+
+
+def _classes(title: str, train: list[_Part], test: list[_Part]) -> tuple[tuple[str, ...], bool]:
+    """Return the class names the data states, else those that label the training part, and whether these are names."""
+    stated = train[0].classes
+    if any(part.classes != stated for part in (*train, *test)):
+        raise InputError(f"{title}: training and test part name their classes differently")
+    if stated is not None:
+        return stated, True
+    values = [value for part in train for value in part.labels]
+    if any(isinstance(value, list | dict) for value in values):
+        raise InputError(
+            f"{title} gives an image a list of labels: this is multi-label data, and only classifiers with one label "
+            "an image can be unlearned here",
+            "Use data with one label an image",
+        )
+    if names := sorted({value for value in values if isinstance(value, str)}, key=class_key):
+        return tuple(names), True
+    numbers = np.array([v for v in values if isinstance(v, int) and v >= 0], dtype=np.int64)
+    return check_labels(title, [numbers], None), False
+
+
+def _open_saved(name: str, folder: Path) -> _Part:
+    """Open the tables of a part, called `name`; raises InputError where columns are missing or files damaged."""
+    import pyarrow as pa
+
+    where = f"{folder.name} of {folder.parent.name}"
+    features, state = read_json(folder / _INFO).get("features") or {}, read_json(folder / _STATE)
+    if state.get("_indices_data_files"):
+        raise InputError(f"{where} is a selection of rows", "Call flatten_indices() before save_to_disk()")
+    image, label = _columns(where, features, {})
+    paths = [folder / str(entry["filename"]) for entry in state.get("_data_files", ())]
+    try:
+        tables = [_table(path) for path in paths]
+        chunks = [chunk for table in tables for chunk in table.column(image).chunks]
+        labels = [value for table in tables for value in table.column(label).to_pylist()]
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise InputError(f"{where} is damaged: {error}") from error
+    if not labels:
+        raise InputError(f"{where} holds no rows")
+    images = pa.chunked_array(chunks)
+    return _Part(name, paths, lambda row: images[row].as_py(), labels, *_stated(features, label))
+
+
+def _table(path: Path) -> Any:
+    """Map the table of an Arrow file into memory."""
+    import pyarrow as pa
+
+    source = pa.memory_map(str(path))
+    try:
+        return pa.ipc.open_stream(source).read_all()
+    except pa.ArrowInvalid:  # the other of Arrow's two layouts
+        return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+
+
+def _open_parquet(file: Path) -> _Part:
+    """Open a parquet file; raises InputError where columns are missing or it is damaged."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(file) as opened:
+            schema = opened.schema_arrow
+            features = _features(schema)
+            image, label = _columns(file.name, features, {field.name: _kind(field.type) for field in schema})
+            labels = opened.read(columns=[label]).column(label).to_pylist()
+            counts = [opened.metadata.row_group(i).num_rows for i in range(opened.num_row_groups)]
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise InputError(f"{file.name} is damaged or no parquet file: {error}") from error
+    if not labels:
+        raise InputError(f"{file.name} holds no rows")
+    return _Part(file.stem, [file], _RowGroups(file, image, counts).cell, labels, *_stated(features, label))
+
+
+class _RowGroups:
+    """The images of a parquet file, read by row groups. Safe to use from several threads."""
+
+    def __init__(self, file: Path, column: str, counts: Sequence[int]) -> None:
+        """`counts`: number of rows of each row group."""
+        self._file, self._column = file, column
+        self._starts = np.cumsum([0, *counts])
+        self._held: OrderedDict[int, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def cell(self, row: int) -> Any:
+        """Return the image of a row as it stands there."""
+        group = int(np.searchsorted(self._starts, row, side="right")) - 1
+        with self._lock:
+            if group not in self._held:
+                self._held[group] = self._read(group)
+                while len(self._held) > _ROW_GROUPS:
+                    self._held.popitem(last=False)
+            self._held.move_to_end(group)
+            images = self._held[group]
+        return images[row - int(self._starts[group])].as_py()
+
+    def _read(self, group: int) -> Any:
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(self._file) as opened:
+            return opened.read_row_group(group, columns=[self._column]).column(0)
+
+
+def _features(schema: Any) -> dict[str, Any]:
+    """Return what Hugging Face's `datasets` notes of a parquet file's columns; nothing where it did not write it."""
+    try:
+        noted = json.loads((schema.metadata or {}).get(_FEATURES, b"{}"))
+        return dict(noted["info"]["features"])
+    except (ValueError, KeyError, TypeError):
+        return {}
+
+
+def _kind(column: Any) -> str:
+    """Return what a column of this Arrow type may hold: "image", "text" (a path, a label) or "" (a label, or else)."""
+    import pyarrow.types as types
+
+    if types.is_struct(column):
+        return "image" if {"bytes", "path"} & {column.field(i).name for i in range(column.num_fields)} else ""
+    if types.is_binary(column) or types.is_large_binary(column):
+        return "image"
+    return "text" if types.is_string(column) or types.is_large_string(column) else ""
+
+
+def _columns(where: str, features: dict[str, Any], kinds: dict[str, str]) -> tuple[str, str]:
+    """Return the columns of images and labels, by their noted types, else by their `kinds` and names.
+
+    Raises InputError where there is none.
+    """
+    noted = [(name, feature) for name, feature in features.items() if isinstance(feature, dict)]
+    column = {feature.get("_type"): name for name, feature in reversed(noted)}  # the first of each type
+    names = list(features or kinds)
+    lower = {name.lower(): name for name in names}
+    images = [name for name, kind in kinds.items() if kind == "image"]
+    image = column.get("Image") or (images[0] if len(images) == 1 else None)
+    image = image or next((lower[name] for name in IMAGE_COLUMNS if name in lower), None)
+    label = column.get("ClassLabel") or next((lower[name] for name in LABEL_COLUMNS if name in lower), None)
+    if image is None or label is None:
+        lacks = "image" if image is None else "label"
+        raise InputError(f"{where} has no {lacks} column; its columns are {', '.join(names) or 'unknown'}")
+    return image, label
+
+
+def _stated(features: dict[str, Any], label: str) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """Return the class names that a label column states, and the word that others like it are not used."""
+    described = {name: feature for name, feature in features.items() if isinstance(feature, dict)}
+    names = described.get(label, {}).get("names")
+    others = [name for name, feature in described.items() if feature.get("_type") == "ClassLabel" and name != label]
+    said = f"The label is the column {label}; not used: {', '.join(others)}."
+    return (tuple(map(str, names)) if names else None), (said,) if others else ()

@@ -1,0 +1,179 @@
+"""Arrow tables: folders that Hugging Face's `datasets` saved, and parquet files; written by pyarrow."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.data.sources import open_dataset, recognise_dataset
+from core.errors import InputError, NoTestPartError
+
+
+def png(value):
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((8, 8, 3), value, np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+# --- Hugging Face -------------------------------------------------------------------------------------------------
+
+
+def save_part(folder, cells, labels, names=("cat", "dog"), feature="ClassLabel", files=2, **state):
+    """Write what `Dataset.save_to_disk` writes: Arrow streams, the features and the state."""
+    pa = pytest.importorskip("pyarrow")
+    folder.mkdir(parents=True)
+    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    listed = []
+    for number, rows in enumerate(np.array_split(np.arange(len(cells)), files)):
+        pictures = pa.array([cells[i] for i in rows], type=image)
+        table = pa.table({"image": pictures, "label": pa.array([labels[i] for i in rows], pa.int64())})
+        name = f"data-{number:05d}-of-{files:05d}.arrow"
+        with pa.OSFile(str(folder / name), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table, max_chunksize=3)
+        listed.append({"filename": name})
+    label = (
+        {"names": list(names), "_type": "ClassLabel"}
+        if feature == "ClassLabel"
+        else {"dtype": "int64", "_type": "Value"}
+    )
+    (folder / "dataset_info.json").write_text(json.dumps({"features": {"image": {"_type": "Image"}, "label": label}}))
+    (folder / "state.json").write_text(json.dumps({"_data_files": listed, "_indices_data_files": None, **state}))
+
+
+def cells(first, count):
+    return [{"bytes": png(i), "path": f"{i}.png"} for i in range(first, first + count)]
+
+
+@pytest.mark.parametrize("budget", [0, float("inf")])
+def test_a_saved_dictionary_of_parts(tmp_path, budget):
+    root = tmp_path / "pets"
+    save_part(root / "train", cells(0, 10), [i % 2 for i in range(10)])
+    save_part(root / "test", cells(50, 5), [0, 1, -1, None, 2])
+    (root / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
+    assert recognise_dataset(root) == "hugging face"
+    data = open_dataset(str(root), memory_budget=budget)
+    assert data.classes == ("cat", "dog") and data.train.labels.tolist() == [i % 2 for i in range(10)]
+    assert data.train.images[:][:, 0, 0, 0].tolist() == list(range(10))
+    assert data.test.paths == ("test/0", "test/1") and data.test.images[1][0, 0, 0] == 51
+    assert [(u.path, u.reason) for u in data.unreadable] == [
+        ("test/2", "its label is -1"),
+        ("test/3", "its label is None"),
+        ("test/4", "its label is 2"),
+    ]
+
+
+def test_one_saved_part_with_numbered_labels_and_images_beside_it(tmp_path):
+    root = tmp_path / "one"
+    own = [*cells(0, 8), {"bytes": None, "path": "there.png"}, {"bytes": None, "path": None}, None, {"bytes": b"?"}]
+    save_part(root, own, [i % 2 for i in range(12)], feature="Value")
+    (root / "there.png").write_bytes(png(77))
+    with pytest.raises(NoTestPartError):
+        open_dataset(str(root))
+    data = open_dataset(str(root), test_fraction=0.3)
+    assert data.classes == ("0", "1") and len(data.train) + len(data.test) == 9
+    assert 77 in [*data.train.images[:, 0, 0, 0].tolist(), *data.test.images[:, 0, 0, 0].tolist()]
+    assert [u.reason for u in data.unreadable] == ["the cell is empty"] * 2 + ["not an image, or of an unknown kind"]
+
+
+def test_saved_data_that_cannot_be_used(tmp_path, monkeypatch):
+    save_part(tmp_path / "a", cells(0, 4), [0, 1, 0, 1], _indices_data_files=[{"filename": "i.arrow"}])
+    with pytest.raises(InputError, match=r"is a selection of rows\. Call flatten_indices"):
+        open_dataset(str(tmp_path / "a"), test_fraction=0.5)
+    save_part(tmp_path / "b", cells(0, 4), [0, 1, 0, 3], feature="Value")
+    with pytest.raises(InputError, match="labels must be 0 to K-1 without a gap; they reach 3"):
+        open_dataset(str(tmp_path / "b"), test_fraction=0.5)
+    save_part(tmp_path / "c", cells(0, 4), [0, 1, 0, 1])
+    (tmp_path / "c" / "data-00001-of-00002.arrow").write_bytes(b"short")
+    with pytest.raises(InputError, match="is damaged"):
+        open_dataset(str(tmp_path / "c"), test_fraction=0.5)
+    (tmp_path / "c" / "dataset_info.json").write_text('{"features": {"text": {"_type": "Value"}}}')
+    with pytest.raises(InputError, match="has no image column; its columns are text"):
+        open_dataset(str(tmp_path / "c"), test_fraction=0.5)
+    monkeypatch.setattr("core.data.arrow.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r'needs the package pyarrow\. Install it: pip install "unlearn-studio\[hf\]"'):
+        open_dataset(str(tmp_path / "b"), test_fraction=0.5)
+
+
+# --- parquet ------------------------------------------------------------------------------------------------------
+
+
+def parquet(path, images, labels, group=3, image="image", label="label", names=None):
+    """Write a parquet file; with `names` also what `Dataset.to_parquet` notes of its columns."""
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    dicts = isinstance(images[0], dict)
+    table = pa.table({image: pa.array(images, kind if dicts else None), label: labels, "text": ["x"] * len(labels)})
+    if names is not None:
+        features = {image: {"_type": "Image"}, label: {"names": list(names), "_type": "ClassLabel"}}
+        noted = {"huggingface": json.dumps({"info": {"features": features}})}
+        table = table.replace_schema_metadata(noted)
+    pq.write_table(table, path, row_group_size=group)
+    return path
+
+
+@pytest.mark.parametrize("budget", [0, float("inf")])
+@pytest.mark.parametrize("layout", ["{}-00000-of-00001.parquet", "data/{}-00000-of-00001.parquet", "{}/0000.parquet"])
+def test_parquet_files_in_a_folder(tmp_path, layout, budget):
+    parquet(tmp_path / layout.format("train"), cells(0, 10), [i % 2 for i in range(10)], names=("cat", "dog"))
+    parquet(tmp_path / layout.format("test"), cells(50, 4), [0, 1, 1, 0], names=("cat", "dog"))
+    assert recognise_dataset(tmp_path) == "parquet"
+    data = open_dataset(str(tmp_path), memory_budget=budget)
+    assert data.classes == ("cat", "dog") and data.train.labels.tolist() == [i % 2 for i in range(10)]
+    assert data.train.images[:][:, 0, 0, 0].tolist() == list(range(10))
+    assert data.test.images[:][:, 0, 0, 0].tolist() == [50, 51, 52, 53] and data.test_origin == "own"
+
+
+def test_one_parquet_file_of_bytes_or_paths_with_names_or_numbers(tmp_path):
+    raw = [png(i) for i in range(8)]
+    numbered = parquet(tmp_path / "a.parquet", raw, [i % 4 for i in range(8)], image="img", label="fine_label")
+    data = open_dataset(str(numbered), test_fraction=0.25)
+    assert data.classes == ("0", "1", "2", "3") and data.found.numbered
+    for number, image in enumerate(raw):
+        (tmp_path / f"{number}.png").write_bytes(image)
+    paths = [f"{number}.png" for number in range(8)]
+    named = parquet(tmp_path / "b.parquet", paths, ["dog", "cat"] * 4, image="file_name", label="category")
+    data = open_dataset(str(named), test_fraction=0.25)
+    assert data.classes == ("cat", "dog")
+    values = [*data.train.images[:, 0, 0, 0].tolist(), *data.test.images[:, 0, 0, 0].tolist()]
+    labels = [*data.train.labels.tolist(), *data.test.labels.tolist()]
+    assert sorted(zip(values, labels, strict=True)) == [(i, 1 - i % 2) for i in range(8)]
+
+
+def test_a_second_column_of_classes_is_told(tmp_path):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    table = pa.table({"img": pa.array(cells(0, 4), kind), "fine_label": [0, 1, 0, 1], "coarse_label": [0, 0, 0, 0]})
+    names = {"fine_label": ["cat", "dog"], "coarse_label": ["pet"]}
+    features = {name: {"names": given, "_type": "ClassLabel"} for name, given in names.items()}
+    features["img"] = {"_type": "Image"}
+    pq.write_table(
+        table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})}),
+        tmp_path / "a.parquet",
+    )
+    data = open_dataset(str(tmp_path / "a.parquet"), test_fraction=0.5)
+    assert data.notices == ("The label is the column fine_label; not used: coarse_label.",)
+
+
+def test_parquet_files_that_cannot_be_used(tmp_path):
+    lists = parquet(tmp_path / "lists.parquet", cells(0, 4), [[0], [1], [0, 1], [1]])
+    with pytest.raises(InputError, match="lists gives an image a list of labels: this is multi-label data"):
+        open_dataset(str(lists), test_fraction=0.5)
+    without = parquet(tmp_path / "without.parquet", cells(0, 4), [0, 1, 0, 1], label="caption")
+    with pytest.raises(InputError, match=r"without\.parquet has no label column; its columns are image, caption, text"):
+        open_dataset(str(without), test_fraction=0.5)
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 broken")
+    with pytest.raises(InputError, match=r"broken\.parquet is damaged or no parquet file"):
+        open_dataset(str(tmp_path / "broken.parquet"), test_fraction=0.5)
+
+
+def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr("core.data.arrow.find_spec", lambda name: None)
+    (tmp_path / "a.parquet").write_bytes(b"PAR1")
+    with pytest.raises(InputError) as caught:
+        open_dataset(str(tmp_path / "a.parquet"))
+    assert caught.value.message == "a is kept in parquet files; reading it needs the package pyarrow."
+    assert caught.value.hint == 'Install it: pip install "unlearn-studio[hf]".'
