@@ -28,6 +28,7 @@ from core.models.wrappers import wrapped
 
 PLAIN = CheckpointForm("pt")  # a bare state dict with the network's own keys and types
 _CHUNK = 64  # images in one pass of the comparison
+_TRACE = "stack_trace"  # of nodes in programs: where the network's code stands on the machine that wrote them
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def export_onnx(path: Path, module: nn.Module, input_size: Size, in_channels: in
         options |= {"dynamic_axes": {"images": {0: "batch"}, "logits": {0: "batch"}}}
     with _writing(path) as temporary, _exporting(path, "ONNX"):
         torch.onnx.export(network, (example,), str(temporary), **options)
+        _without_traces(temporary)
 
 
 def export_pt2(path: Path, module: nn.Module, input_size: Size, in_channels: int) -> None:
@@ -91,6 +93,9 @@ def export_pt2(path: Path, module: nn.Module, input_size: Size, in_channels: int
     network, example = _for_export(module, input_size, in_channels)
     with _writing(path) as temporary, _exporting(path, "torch.export"):
         program = torch.export.export(network, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+        for graph in program.graph_module.modules():
+            for node in graph.graph.nodes if isinstance(graph, torch.fx.GraphModule) else ():
+                node.meta.pop(_TRACE, None)  # names files of this machine
         content = io.BytesIO()  # given a path, its writer ends the whole process where the disk is full
         torch.export.save(program, content)
         temporary.write_bytes(content.getbuffer())
@@ -207,6 +212,19 @@ def _exporting(path: Path, what: str) -> Iterator[None]:
     except Exception as error:  # exporters raise nearly anything on what they cannot express
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"This network cannot be written with {what}: {reason}", "Export as safetensors") from error
+
+
+def _without_traces(path: Path) -> None:
+    """Take out of an ONNX file where the network's code stands on this machine."""
+    import onnx
+
+    model = onnx.load(str(path))
+    for node in (*model.graph.node, *(node for function in model.functions for node in function.node)):
+        node.ClearField("doc_string")
+        kept = [entry for entry in node.metadata_props if not entry.key.endswith(_TRACE)]
+        del node.metadata_props[:]
+        node.metadata_props.extend(kept)
+    onnx.save(model, str(path))
 
 
 def _run_onnx(path: Path, images: Tensor) -> Tensor:

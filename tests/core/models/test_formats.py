@@ -1,5 +1,8 @@
 """Models are written back as they came in, whole or not at all, and read back to be compared."""
 
+import zipfile
+from pathlib import Path
+
 import pytest
 import torch
 from safetensors import safe_open
@@ -7,6 +10,7 @@ from safetensors.torch import save_file
 
 from core.errors import InputError
 from core.models.formats import PLAIN, compare_export, export_onnx, export_pt2, write_safetensors, write_same
+from core.models.user_code import build_from_user_code
 from tests.core.models.opened import open_model
 
 
@@ -213,6 +217,29 @@ def test_onnx_agrees_for_any_batch_in_one_file(tmp_path, make_model, architectur
     assert check.largest_difference < 1e-4
     assert (check.keys, check.same_form) == (0, True)
     assert names(tmp_path) == ["net.onnx"]
+
+
+@pytest.mark.parametrize("format", ["pt2", pytest.param("onnx", marks=pytest.mark.slow)])
+def test_a_program_names_no_file_of_this_machine(tmp_path, format):
+    """Neither of the program nor of the user's own code, which may lie in a home folder."""
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n\n\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.fc = nn.Linear(64, 5)\n\n    def forward(self, x):\n        return self.fc(x.flatten(1))\n"
+    )
+    module = build_from_user_code(f"{tmp_path / 'mine.py'}:Net", 5, trust_code=True)
+    path = tmp_path / f"net.{format}"
+    if format == "onnx":
+        pytest.importorskip("onnxscript")
+        export_onnx(path, module, (8, 8), 1)
+        contents = [path.read_bytes()]
+    else:
+        export_pt2(path, module, (8, 8), 1)
+        with zipfile.ZipFile(path) as archive:
+            contents = [archive.read(name) for name in archive.namelist()]
+    places = [str(place).encode() for place in (tmp_path, Path(torch.__file__).parent, Path(__file__).parents[3])]
+    named = (*places, b".py\\", b'File "', b"site-packages")
+    assert not any(place in content for content in contents for place in named)
+    assert compare_export(path, format, module, torch.rand(5, 1, 8, 8)).largest_difference < 1e-5
 
 
 @pytest.mark.parametrize(
