@@ -1,4 +1,4 @@
-"""Asks which of several architectures a model is, where its weights fit them all."""
+"""Asks what a model file is: which of several architectures, or which of several networks in it."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from app.dialogs.sheet import Sheet
 from app.services.theme import theme
 from app.widgets.labels import Label, caption
 
-QUESTION = (
-    "The weights of {name} fit several architectures that compute differently. "
-    "The wrong one shows as low accuracy; the model can then be opened again as another."
-)
-
 
 class ArchitectureDialog(Sheet):
     """`chosen` carries the name of an architecture; `candidates` holds each name with what sets it apart."""
 
     chosen = Signal(str)
+    title, action = "Which architecture?", "Open as this"
+    question = (
+        "The weights of {name} fit several architectures that compute differently. "
+        "The wrong one shows as low accuracy; the model can then be opened again as another."
+    )
 
     def __init__(self, name: str, candidates: Sequence[tuple[str, str]], parent: QWidget | None = None) -> None:
-        super().__init__("Which architecture?", "Open as this", parent)
-        text = Label(QUESTION.format(name=name), wrap=True)
+        super().__init__(self.title, self.action, parent)
+        text = Label(self.question.format(name=name), wrap=True)
         text.setMinimumWidth(theme.px(440))
         self.body.addWidget(text)
         self._group = QButtonGroup(self)
@@ -45,3 +45,10 @@ class ArchitectureDialog(Sheet):
 
     def _accepted(self) -> None:
         self.chosen.emit(self._names[self._group.checkedId()])
+
+
+class EntryDialog(ArchitectureDialog):
+    """`chosen` carries the name of the entry that is the network, as --key takes it."""
+
+    title, action = "Which network?", "Open this one"
+    question = "{name} holds several networks. The others are not given back with the one you choose."

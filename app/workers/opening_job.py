@@ -31,6 +31,7 @@ class Request:
     prepares: bool = False  # whether `preprocessing` is to be set, or with None taken back
     trust: Trust = NO_TRUST
     arch: str = ""  # what the model is, where its weights fit several
+    key: str = ""  # the entry of its file that is the network, where it holds several
     alone: bool = False  # close the other side, which it does not fit
     start_run: bool = False  # of the example
     wanted_by: object = field(default=None, compare=False)  # who goes on once it is open, also after a question
@@ -79,7 +80,9 @@ def work(
 
 
 def _with_model(bench: Bench, request: Request) -> Bench:
-    return bench.trusting(request.trust).with_model(request.model, arch=request.arch or None)
+    return bench.trusting(request.trust).with_model(
+        request.model, arch=request.arch or None, key=request.key or None
+    )
 
 
 def _example(request: Request, settings: Any, progress: Tell, cancelled: Callable[[], bool]) -> Result:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QPlainTextEdit
 
-from app.dialogs.architecture import ArchitectureDialog
+from app.dialogs.architecture import ArchitectureDialog, EntryDialog
 from app.dialogs.class_order import ClassOrderDialog
 from app.dialogs.no_test_part import NoTestPartDialog
 from app.dialogs.preprocessing import PreprocessingDialog
@@ -21,7 +21,14 @@ from app.services import format as fmt
 from app.services.opening import Failure
 from app.services.theme import theme
 from app.workers.opening_job import Request
-from core.errors import AmbiguousModelError, MismatchError, NoTestPartError, StoppedError, UnsafeFileError
+from core.errors import (
+    AmbiguousEntryError,
+    AmbiguousModelError,
+    MismatchError,
+    NoTestPartError,
+    StoppedError,
+    UnsafeFileError,
+)
 from core.models.trust import Trust
 
 if TYPE_CHECKING:
@@ -48,10 +55,12 @@ class Questions(QObject):
         if isinstance(error, UnsafeFileError):
             self._say(f"{request.name}: {REFUSED}", "caution")
             ask_trust(self._page.window(), request.name, partial(self._trusted, request))
-        elif isinstance(error, AmbiguousModelError):
+        elif isinstance(error, (AmbiguousModelError, AmbiguousEntryError)):
             self._say(f"{request.name} was not opened. {error.message}", "caution")
-            dialog = ArchitectureDialog(request.name, error.candidates, self._page.window())
-            dialog.chosen.connect(partial(self._named, request))
+            entry = isinstance(error, AmbiguousEntryError)
+            ask = EntryDialog if entry else ArchitectureDialog
+            dialog = ask(request.name, error.candidates, self._page.window())
+            dialog.chosen.connect(partial(self._keyed if entry else self._named, request))
             dialog.open()
         elif isinstance(error, NoTestPartError):
             self._ask_test_part(request, error)
@@ -65,6 +74,9 @@ class Questions(QObject):
 
     def _named(self, request: Request, architecture: str) -> None:
         self._put(dataclasses.replace(request, arch=architecture))
+
+    def _keyed(self, request: Request, key: str) -> None:
+        self._put(dataclasses.replace(request, key=key))
 
     def _ask_test_part(self, request: Request, error: NoTestPartError) -> None:
         what = "folder" if Path(request.data).is_dir() else "file"

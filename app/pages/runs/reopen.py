@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject
 
 from app.workers.opening_job import Request
-from core.errors import AmbiguousModelError, NoTestPartError, UnsafeFileError
-from core.job import Job
+from core.errors import AmbiguousEntryError, AmbiguousModelError, NoTestPartError, UnsafeFileError
+from core.job import Job, weights_id
 from core.models.trust import Trust
 from core.runs.folder import MODEL, RunFolder
 
 if TYPE_CHECKING:
     from app.context import AppContext
 
-_QUESTIONS = (UnsafeFileError, AmbiguousModelError, NoTestPartError)  # the Project page asks and opens again
+# The Project page asks and opens again.
+_QUESTIONS = (UnsafeFileError, AmbiguousEntryError, AmbiguousModelError, NoTestPartError)
 
 
 class Reopening(QObject):
@@ -40,7 +41,7 @@ class Reopening(QObject):
 
         self._folder = folder
         self._open(job.model.path, job.model.sha256, job, f"The model and data of {folder.id}",
-                   lambda: self._choose(chosen))  # fmt: skip
+                   lambda: self._choose(chosen), job.model.key)  # fmt: skip
 
     def open_result(self, folder: RunFolder, job: Job, then: Callable[[], object]) -> None:
         """Open the model a run made with the run's data; nothing is chosen in it yet when `then` is called."""
@@ -53,11 +54,14 @@ class Reopening(QObject):
 
         self._open(str(folder.file(MODEL)), "", job, f"The result of {folder.id}", opened)
 
-    def _open(self, model: str, sha256: str, job: Job, name: str, then: Callable[[], object]) -> None:
+    def _open(
+        self, model: str, sha256: str, job: Job, name: str, then: Callable[[], object], key: str = ""
+    ) -> None:
         self._then = then
         project = self._context.project
         opened, dataset = project.opened_model, project.dataset
-        same_model = opened is not None and (opened.sha256 == sha256 if sha256 else str(opened.path) == model)
+        wanted = weights_id(sha256, key)
+        same_model = opened is not None and (opened.weights_id == wanted if sha256 else str(opened.path) == model)
         if same_model and dataset is not None and dataset.fingerprint == job.data.fingerprint:
             self._go_on()
             return
@@ -69,8 +73,8 @@ class Reopening(QObject):
         self._goal = object()
         self._context.opening.put(
             Request("both", name, model=model, data=data.spec, changes=changes,
-                    arch=job.model.user_code or job.model.architecture, trust=Trust(code=self._context.trust.code(job)),
-                    wanted_by=self._goal)
+                    arch=job.model.user_code or job.model.architecture, key=key,
+                    trust=Trust(code=self._context.trust.code(job)), wanted_by=self._goal)
         )  # fmt: skip
 
     def _go_on(self) -> None:

@@ -10,7 +10,7 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QPushButton
 
-from app.dialogs.architecture import ArchitectureDialog
+from app.dialogs.architecture import ArchitectureDialog, EntryDialog
 from app.dialogs.class_order import ClassOrderDialog
 from app.dialogs.confirm import ConfirmDialog
 from app.dialogs.no_test_part import NoTestPartDialog
@@ -93,6 +93,24 @@ def test_weights_that_fit_several_architectures_are_asked_about(page, context, i
     context.opening.open_data("digits")  # opens the model once more, as what the user said
     idle()
     assert context.project.ready and context.project.opened_model.spec.architecture == "mlp"
+
+
+def test_a_file_of_several_networks_asks_which_it_is(page, context, idle, digits_file, tmp_path):
+    state = torch.load(digits_file, weights_only=True)
+    torch.save({"nets": {"first": state, "second": state}}, tmp_path / "two.pt")
+    context.opening.open_model(tmp_path / "two.pt")
+    idle()
+    dialog = dialog_of(page.window(), EntryDialog)
+    texts = " ".join(label.text() for label in dialog.findChildren(QLabel))
+    assert "two.pt holds several networks" in texts and "8 keys" in texts
+    assert_accessible(dialog)
+    dialog.choose("nets.second")
+    press(dialog, "Open this one")
+    idle()
+    assert context.project.opened_model.form.key == "nets.second"
+    context.opening.open_data("digits")
+    idle()
+    assert context.project.ready and context.project.opened_model.form.key == "nets.second"
 
 
 def test_data_alone_shows_its_classes_and_says_what_is_missing(page, context, idle, insects):
