@@ -74,7 +74,11 @@ def declare_inspect(parser: argparse.ArgumentParser) -> None:
     model = parser.add_argument_group("model")
     options.add_architecture(model)
     options.add_key(model)
-    options.add_data_options(parser.add_argument_group("data"))
+    data = parser.add_argument_group("data")
+    options.add_data_options(data)
+    data.add_argument(
+        "--preview", type=options.path, metavar="PNG", help="write images before and after their preparation"
+    )
     options.add_forget(parser, "forget set, for what lies near it", random=False)
     near = parser.add_argument_group("what lies near the forget set")
     near.add_argument(
@@ -100,7 +104,7 @@ def run_inspect(given: argparse.Namespace, screen: Screen) -> int:
 
     described = describe(Path(given.path).expanduser()) or inspect(
         given.path, options.bench_option(given, Loading(screen)), options.data_options(given),
-        arch=options.architecture_option(given), key=given.key,
+        arch=options.architecture_option(given), key=given.key, preview=given.preview,
     )  # fmt: skip
     screen.end_line()
     screen.say(f"{described.title}\n\n{facts(described.facts)}")

@@ -287,7 +287,8 @@ def open_both(
 
 
 def tell_notices(bench: Bench, screen: Screen) -> None:
-    """Say what people should know of how the data was read."""
+    """Say how images are prepared, and what people should know of how the data was read."""
+    screen.notice(f"Images: {bench.dataset.preparation}")
     for notice in bench.dataset.notices:
         screen.notice(notice)
 

@@ -223,6 +223,11 @@ class Dataset:
         """Number of channels that images are stored with; of files 1 where all are grey, else 3."""
         return self.train.stored.originals.channels
 
+    @property
+    def preparation(self) -> str:
+        """How these images are prepared, on one line for people, and who says so."""
+        return self.preprocessing.words_for(self.stored_sizes, self.stored_channels)
+
     def prepared(self, ids: np.ndarray, preprocessing: Preprocessing) -> torch.Tensor:
         """Return training images `ids` (n,) under another preparation: (n, C, H, W) float32, network input.
 
@@ -231,6 +236,18 @@ class Dataset:
         """
         pixels, size = self.train.stored.pixels(ids, preprocessing)
         return preprocessing.of_size(size).apply(pixels)
+
+    def preview(self, index: int, preprocessing: Preprocessing) -> tuple[np.ndarray, np.ndarray]:
+        """Return training image `index` as it is stored and as a network sees it: (H, W, C) uint8 each.
+
+        The second has the size and colours of the input, with mean and std taken back. Raises InputError and
+        MismatchError like `prepared`.
+        """
+        stored = self.train.stored
+        seen = self.prepared(np.array([index]), preprocessing)[0]
+        mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (preprocessing.mean, preprocessing.std))
+        levels = ((seen * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
+        return stored.originals.image(int(stored.rows[index])), levels.permute(1, 2, 0).numpy()
 
     @property
     def image_size(self) -> tuple[int, int]:

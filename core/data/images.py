@@ -129,6 +129,15 @@ def decode(data: bytes, form: Form) -> np.ndarray:
         return formed(_to_eight_bits(_upright(image), 3 if keeps_colour else form.channels), form)
 
 
+def decode_stored(data: bytes) -> np.ndarray:
+    """Decode one image file's bytes into (H, W, C) uint8 as stored, upright; raises an exception like `decode`."""
+    with Image.open(io.BytesIO(data)) as image:
+        if excess := _excess(image):
+            raise CannotReadError(excess)
+        channels = 1 if is_grey(image) else 3
+        return np.atleast_3d(np.asarray(_to_eight_bits(_upright(image), channels)))
+
+
 def formed(image: Image.Image, form: Form) -> np.ndarray:
     """Return an image of mode L or RGB as (H, W, C) uint8 in a form; raises CannotReadError where steps lead elsewhere.
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from core.data.images import Form, decode_into, formed, reason_of
+from core.data.images import Form, decode_into, decode_stored, formed, reason_of
 from core.data.index import FileIndex, workers
 from core.data.preprocessing import Preprocessing
 from core.data.steps import Size, size_after
@@ -79,6 +79,10 @@ class Originals:
         """
         raise NotImplementedError
 
+    def image(self, row: int) -> np.ndarray:
+        """Return one image as it is stored, upright: (H, W, C) uint8; raises InputError where it cannot be decoded."""
+        raise NotImplementedError
+
     def pixels(self, rows: np.ndarray, form: Form) -> np.ndarray:
         """Return images (n, H, W, C) uint8 of `rows` (n,), decoded in threads and not kept."""
         images = np.empty((len(rows), *form.shape), dtype=np.uint8)
@@ -129,6 +133,16 @@ class FileOriginals(Originals):
             log.warning("%r cannot be decoded and counts as black: %s", name, fault)
             self.faults[name] = fault
         return fault
+
+    def image(self, row: int) -> np.ndarray:
+        """Return one file's image upright, grey or in colours; raises InputError where it cannot be decoded."""
+        try:
+            return decode_stored(self._bytes(row))
+        except InputError:
+            raise
+        except Exception as error:  # decoders raise nearly anything on damaged files
+            name = self._index.files.names[int(self._positions[row])]
+            raise InputError(f"{name} cannot be decoded: {reason_of(error)}") from error
 
     def _bytes(self, row: int) -> bytes:
         """Return a file's bytes; raises InputError where they are not those that were indexed."""
@@ -183,6 +197,10 @@ class ArrayOriginals(Originals):
         """Return the images `rows` (n,) as they are in the array: (n, H, W, C) uint8, a view where all are."""
         whole = np.array_equal(rows, np.arange(len(self._images)))
         return self._images.numpy() if whole else self._images[torch.from_numpy(rows)].numpy()
+
+    def image(self, row: int) -> np.ndarray:
+        """Return one image."""
+        return self._images[row].numpy()
 
     def load(self, row: int, form: Form, out: np.ndarray) -> str:
         """Prepare one image into `out`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -88,19 +88,28 @@ class Preprocessing:
 
     @property
     def transforms(self) -> list[str]:
-        """The preparation as a list of transforms that torchvision's users read; a size alone is "Fit"."""
+        """The preparation as torchvision's transforms are written; a size alone is "Fit", which it has no name for."""
         steps = [f"Fit({self.size}, {self.interpolation})"] if self.steps is None else [s.words for s in self.steps]
-        mean, std = (", ".join(f"{value:.4g}" for value in values) for values in (self.mean, self.std))
-        return [*steps, "ToTensor()", f"Normalize(mean ({mean}), std ({std}))"]
+        return [*steps, "ToTensor()", f"Normalize(mean={list(self.mean)}, std={list(self.std)})"]
 
     @property
     def words(self) -> str:
         """All of it on one line for people, as one would write it with torchvision, and who says so."""
-        if self.steps is None:
-            done = [f"fitted to {_times(self.size)} where the size differs ({self.interpolation}; files: centre crop)"]
-        else:
+        return self.words_for(())
+
+    def words_for(self, stored: Collection[Size], channels: int | None = None) -> str:
+        """Return `words` for images stored at these sizes (H, W) with so many channels: what is done to them."""
+        if self.steps is not None:
             done = [step.words for step in self.steps] or ["pixels as stored"]
-        return f"{' → '.join([*done, self._values])}; {SOURCES.get(self.source, self.source)}"
+        elif set(stored) == {self.size}:
+            done = ["pixels as stored"]
+        else:
+            done = [f"fitted to {_times(self.size)} ({self.interpolation}; files are cropped at the centre)"]
+        converted = {(1, 3): ", converted to grey", (3, 1): ", converted from grey"}
+        turned = converted.get((self.channels, channels or 0), "")
+        said = any(step.words.startswith("Grayscale") for step in self.steps or ())
+        values = self._values.replace(",", f"{turned},", 1) if turned and not said else self._values
+        return f"{' → '.join([*done, values])}; {SOURCES.get(self.source, self.source)}"
 
     @property
     def _values(self) -> str:

@@ -102,7 +102,7 @@ class CenterCrop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def words(self) -> str:
         """The step as torchvision writes it."""
         size = str(self.size[0] if self.size[0] == self.size[1] else self.size)
-        return f"CenterCrop({size}{', rounded down' if self.down else ''})"
+        return f"CenterCrop({size}{', down=True' if self.down else ''})"
 
 
 class Pad(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

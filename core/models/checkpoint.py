@@ -30,7 +30,7 @@ from core.models.architectures import (
     signature,
     times,
 )
-from core.models.card import card_of, check_files, preprocessing_in, stated_preprocessing, weights_file
+from core.models.card import card_of, check_files, stated_preprocessing, weights_file
 from core.models.class_lists import explain_outputs, is_binding, same_names
 from core.models.quantised import refuse_whole_numbers
 from core.models.recognise import compare, compare_exactly, fitting
@@ -84,6 +84,7 @@ class OpenedModel:
             "input_size": list(spec.input_size) if self.size_known else None,
             "classes": list(self.classes) if self.classes else None,
             "preprocessing": self.preprocessing.to_dict() if self.preprocessing else None,
+            "transforms": self.preprocessing.transforms if self.preprocessing else None,
         }
 
     def require_trainable(self) -> None:
@@ -189,7 +190,7 @@ class _Opening:
             raise MismatchError(f"{file.where} lists {len(classes)} classes, the model has {spec.num_classes} outputs")
         return OpenedModel(
             file.path, file.sha256, spec, self.weights.tensors, self.weights.form, file.card, classes or None,
-            preprocessing_in(card, file.where), sum(values.numel() for values in module.parameters()),
+            file.preprocessing, sum(values.numel() for values in module.parameters()),
             size_given or bool(card.get("input_size") or self.stated.get("input_size")), file,
             tuple(dataclasses.replace(other, input_size=spec.input_size) for other in self.alternatives), self._proof,
         )  # fmt: skip

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.errors import InputError, NotFoundError, first_few, nearest
-from core.files import SUFFIXES, WEIGHTS_NAME, ending, is_card, read_json
+from core.files import SUFFIXES, WEIGHTS_NAME, ending, is_card, read_json, write_atomic
 from core.models import foreign
 from core.runs.folder import JOB, REPORT_HTML, REPORT_JSON, RunFolder, list_runs
 from core.session.library import MEASURES, describe_run, request_lines
@@ -96,9 +96,11 @@ def describe(path: Path) -> Description | None:
 
 def inspect(
     text: str, bench: Bench | None = None, options: DataOptions | None = None, *, arch: str | None = None,
-    key: str | None = None,
+    key: str | None = None, preview: Path | None = None,
 ) -> Description:
     """Describe a path, or a data set known by name; files are opened as an empty bench trusts them.
+
+    `preview` names a PNG to be written: training images before and after their preparation.
 
     Raises NotFoundError with the nearest names, UnsafeFileError where looking inside would run code, and InputError
     where it is damaged or nothing this program opens.
@@ -113,14 +115,16 @@ def inspect(
     options, bench = options or DataOptions(), bench or Bench()
     if not path.exists():
         if find_source(text) is not None:
-            return _dataset(text, bench, options)
+            return _dataset(text, bench, options, preview)
         raise _missing(path, text)
     kind = kind_of(path)
     if kind == "model":
+        if preview is not None:
+            raise InputError(f"{path} is a model", "Name data to see how its images are prepared for it")
         return _model(bench.with_model(path, arch=arch, key=key).model)
     # The quick look stops at the first sub-folder.
     if recognise_dataset(path) is not None if path.is_dir() else kind == "dataset":
-        return _dataset(str(path), bench, options)
+        return _dataset(str(path), bench, options, preview)
     what = "folder" if path.is_dir() else "file"
     raise InputError(
         f"{path} is no model, data set, run or forget list that can be opened", f"The guide lists what a {what} may be"
@@ -221,7 +225,7 @@ def _model(model: OpenedModel) -> Description:
     wrapper = [f"under {form.container!r}"] if form.container else []
     wrapper += [f"keys begin with {form.prefix!r}"] if form.prefix else []
     entries = [f"{name} ({words})" for name, words in listed(model.file.weights.entries)]
-    forgotten = card.get("forgotten") or {}
+    forgotten, prepared = card.get("forgotten") or {}, model.preprocessing
     classes = ", ".join(forgotten.get("classes") or ())
     how = "trained without" if card.get("kind") == "train" else "unlearned"
     images = f"({count(forgotten.get('count'))} images, {how})"
@@ -231,7 +235,7 @@ def _model(model: OpenedModel) -> Description:
         ("Input", f"{plural(spec.in_channels, 'channel')}, {size}"),
         ("Form", ", ".join([form.format, f"{len(form.dtypes)} keys", *dtypes, *wrapper])),
         ("Entries", f"{', '.join(entries)}: --key NAME chooses" if len(entries) > 1 else ""),
-        ("Preprocessing", "in the model card" if model.preprocessing else "not known"),
+        ("Preprocessing", prepared.words if prepared else "not known: tried on the data, or stated with --preprocess"),
         ("Model card", "yes" if card else "none"),
         ("SHA-256", model.sha256),
         ("Beside the weights", ", ".join(f"{name}={_shortened(str(value))}" for name, value in form.scalars.items())),
@@ -243,11 +247,18 @@ def _model(model: OpenedModel) -> Description:
     return _description(model.path, "model", model.path.name, facts, data)
 
 
-def _dataset(spec: str, bench: Bench, options: DataOptions) -> Description:
+def _dataset(spec: str, bench: Bench, options: DataOptions, preview: Path | None) -> Description:
     from core.data.dataset import SET_ASIDE
+    from core.data.preview import preview_sheet
 
     # Also data without test images opens with a share to set aside; a test part of its own is not touched by it.
     dataset = bench.with_data(spec, replace(options, test_fraction=options.test_fraction or 0.5)).dataset
+    if preview is not None:
+        try:
+            write_atomic(preview, preview_sheet(dataset))
+        except OSError as error:
+            what = f"{preview} cannot be written: {error.strerror or error}"
+            raise InputError(what, "Choose another file") from error
     set_aside = dataset.test_origin == SET_ASIDE
     without_test = set_aside and options.test_fraction is None
     training = (dataset.train, dataset.test) if without_test else (dataset.train,)
@@ -256,7 +267,6 @@ def _dataset(spec: str, bench: Bench, options: DataOptions) -> Description:
     test = 0 if without_test else len(dataset.test)
     columns = {name: len(set(values)) for name, values in dataset.train.columns.items()}
     height, width = dataset.image_size
-    preprocessing = dataset.preprocessing
     data = {
         "title": dataset.title,
         "num_classes": dataset.num_classes,
@@ -268,14 +278,13 @@ def _dataset(spec: str, bench: Bench, options: DataOptions) -> Description:
         "test_origin": None if without_test else dataset.test_origin,
         "per_class": per_class,
         "columns": columns,
-        "preprocessing": preprocessing.to_dict(),
+        "preprocessing": {**dataset.preprocessing.to_dict(), "words": dataset.preparation},
         "files": {"total": sum(dataset.files.values()), **dataset.files},
         "unreadable": [{"path": file.path, "reason": file.reason} for file in dataset.listed],
         "notices": list(dataset.notices),
         "fingerprint": None if without_test else dataset.fingerprint,
     }
     tests = f"{count(test)}{', set aside' if set_aside else ''}"
-    mean, std = (", ".join(f"{value:g}" for value in values) for values in (preprocessing.mean, preprocessing.std))
     facts = (
         ("Classes", f"{count(dataset.num_classes)}{_names(dataset.classes)}"),
         ("Training images", count(images.total())),
@@ -283,7 +292,8 @@ def _dataset(spec: str, bench: Bench, options: DataOptions) -> Description:
         ("Images", f"{height} × {width}, {plural(dataset.channels, 'channel')}"),
         ("Per class", f"{count(min(per_class.values()))} to {count(max(per_class.values()))} training images"),
         ("Columns", ", ".join(f"{name} ({plural(number, 'value')})" for name, number in columns.items())),
-        ("Preprocessing", f"mean {mean}; std {std} (from: {preprocessing.source})"),
+        ("Preprocessing", dataset.preparation),
+        ("Preview", str(preview or "")),
         *_files(dataset),
         *(("Note" if not place else "", notice) for place, notice in enumerate(dataset.notices)),
         *_left_out(dataset),

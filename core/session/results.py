@@ -116,6 +116,11 @@ class Result:
                 "sha256": origin.sha256,
                 "architecture": job.model.architecture,
             },
+            "preprocessing": {
+                **dataset.preprocessing.to_dict(),
+                "transforms": dataset.preprocessing.transforms,
+                "words": dataset.preparation,
+            },
             "suite": measured.suite,
             "suite_version": SUITE_VERSION,
             "models": models,
@@ -175,8 +180,10 @@ class Result:
             "num_classes": job.model.num_classes,
             "in_channels": job.model.in_channels,
             "input_size": list(job.model.input_size),
+            "image_size": list(dataset.image_size),
             "classes": list(dataset.classes),
             "preprocessing": dataset.preprocessing.to_dict(),
+            "transforms": dataset.preprocessing.transforms,  # the same for readers of other programs
             "dataset": _described(dataset),
             "kind": job.kind,
             "method": job.method,

@@ -20,6 +20,9 @@ SOURCES = {
     "assumed": "ImageNet",
     "weights": "usual for this architecture",
     "timm config": "from timm's config.json",
+    "hugging face": "from preprocessor_config.json",
+    "tried": "found by trying",
+    "undecided": "not known",
 }
 
 
@@ -88,11 +91,9 @@ def _left_out(dataset: Dataset) -> str:
 
 def preprocessing_fact(preprocessing: Preprocessing) -> Fact:
     """How images are brought to the network, and who says so."""
-    mean, spread = (", ".join(fmt.decimal(v, 3) for v in values) for values in (preprocessing.mean, preprocessing.std))
     source = SOURCES.get(preprocessing.source, preprocessing.source)
     size = times(*preprocessing.size)
-    hint = f"Size {size}, mean {mean}, spread {spread}, resized with {preprocessing.interpolation}, {source}"
-    return Fact("preprocessing", "Preprocessing", f"{size} · {source}", hint,
+    return Fact("preprocessing", "Preprocessing", f"{size} · {source}", preprocessing.words,
                 assumed=preprocessing.source in ("assumed", "weights"), change="preprocessing")  # fmt: skip
 
 
