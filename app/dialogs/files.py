@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Asking = Callable[["AppContext", QWidget], QFileDialog]  # a dialog of this module
 
 ALL_FILES = "All files (*)"
-DATA_FILES = "Data (*.npz *.csv *.tsv *.tar)"
+DATA_FILES = "Data (*.npz *.npy *.csv *.tsv *.tar *.parquet *.json)"
 BATCH_FILES = "Batch files (*.toml)"
 LISTS = ("Forget lists (*.csv *.tsv *.txt *.lst)", ALL_FILES)
 

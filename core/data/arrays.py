@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.data.classes import check_labels
+from core.data.classes import check_labels, several_labels
 from core.data.dataset import Found, ImageSet, Loaded
 from core.data.reading import TEST_NAMES, TRAIN_NAMES, Parts
 from core.errors import InputError
@@ -343,11 +343,7 @@ def _from_one_hot(where: str, y: np.ndarray) -> np.ndarray:
         raise InputError(f"{where} must be one label an image, got shape {y.shape} with other values than 0 and 1")
     per_image = y.sum(axis=1)
     if (per_image > 1).any():
-        raise InputError(
-            f"{where} gives {int((per_image > 1).sum()):,} images several labels: this is multi-label data, and only "
-            "classifiers with one label an image can be unlearned here",
-            "Use data with one label an image",
-        )
+        raise several_labels(f"{where} gives {int((per_image > 1).sum()):,} images several labels")
     if (per_image == 0).any():
         raise InputError(f"{where} gives {int((per_image == 0).sum()):,} images no label", "Leave these images out")
     return y.argmax(axis=1)

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from core.data.archives import part_of
-from core.data.classes import check_labels
+from core.data.classes import check_labels, several_labels
 from core.data.dataset import Found, Unreadable
 from core.data.images import CannotReadError
 from core.data.index import ImageFiles, Stamp, checked_size
-from core.data.listings import IMAGE_COLUMNS, LABEL_COLUMNS, class_key
 from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
+from core.data.tables import IMAGE_COLUMNS, LABEL_COLUMNS, class_key
 from core.errors import InputError
 from core.events import Tell
 from core.files import read_json
@@ -172,11 +172,7 @@ def _classes(title: str, train: list[_Part], test: list[_Part]) -> tuple[tuple[s
         return stated, True
     values = [value for part in train for value in part.labels]
     if any(isinstance(value, list | dict) for value in values):
-        raise InputError(
-            f"{title} gives an image a list of labels: this is multi-label data, and only classifiers with one label "
-            "an image can be unlearned here",
-            "Use data with one label an image",
-        )
+        raise several_labels(f"{title} gives an image a list of labels")
     if names := sorted({value for value in values if isinstance(value, str)}, key=class_key):
         return tuple(names), True
     numbers = np.array([v for v in values if isinstance(v, int) and v >= 0], dtype=np.int64)

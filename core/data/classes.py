@@ -58,6 +58,14 @@ def refuse_gap(loaded: Loaded) -> None:
         )
 
 
+def several_labels(what: str) -> InputError:
+    """Return the refusal of data that gives an image several labels; `what` says where."""
+    return InputError(
+        f"{what}: this is multi-label data, and only classifiers with one label an image can be unlearned here",
+        "Use data with one label an image",
+    )
+
+
 def arrange(data: Data, names: Sequence[str], source: str) -> Data:
     """Return the data with its classes where `names`, one an output, has them; others are outputs without images.
 

@@ -114,13 +114,13 @@ class ImageSet:
 class Found:
     """What a reader found beside images and labels.
 
-    numbered: labels only number the classes, so that a number without images may be an output without any; empty: class
-    folders without an image; passed: number of files that are no images of this data, by why they are passed over;
-    notices: what people should know of how the data was read, in sentences.
+    numbered: labels only number the classes, so that a number without images may be an output without any; every: the
+    names of all classes in their order where some have no image; passed: number of files that are no images of this
+    data, by why they are passed over; notices: what people should know of how the data was read, in sentences.
     """
 
     numbered: bool = False
-    empty: tuple[str, ...] = ()
+    every: tuple[str, ...] = ()
     passed: Mapping[str, int] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
 

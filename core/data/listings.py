@@ -1,21 +1,12 @@
-"""List image files: those of class folders, and those a CSV file names.
-
-Class folders are train/ and test/ with a folder a class in each, or one level of them; a CSV file has columns path,
-label and, where there is a test part, split.
-"""
+"""List the image files of class folders: train/ and test/ with a folder a class in each, or one level of them."""
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,7 +16,7 @@ from core.data.index import FolderFiles
 from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
 from core.errors import InputError
 from core.events import Tell
-from core.files import composed, read_text
+from core.files import composed
 
 _IGNORED = ("__macosx", "__pycache__", "lost+found", "$recycle.bin")
 _UPWARD = "a link to a folder that holds it, not followed"
@@ -39,17 +30,6 @@ _NOT_TAKEN = "in {}/, which is not used beside {}/"
 FOLDERS_HINT = "Make a sub-folder for each class, directly in it or in train/ and test/"
 
 _Identity = tuple[int, int]  # of a folder: device and inode
-
-# What the columns of a table may be called.
-IMAGE_COLUMNS = (
-    "path", "file", "filename", "file_name", "file name", "filepath", "filepaths", "file_path", "image", "img",
-    "image_path", "img_path", "image_name", "pixel_values",
-)  # fmt: skip
-LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "category", "target", "class_name")
-_SPLITS = ("split", "part", "subset", "set", "data set")
-_FORGET_LIST = ("index", "weight")  # columns that only a forget list has
-_TABLE_HINT = "Its columns are path, label and, for a test part, split (train or test)"
-_PROBE = 64 * 1024
 
 
 def find_class_folders(root: Path) -> Parts | None:
@@ -68,6 +48,12 @@ def find_class_folders(root: Path) -> Parts | None:
                 f"{folders[name]} holds images without class folders, while {train[0].name}/ has class folders",
                 "Sort its images into class folders too, or move it away",
             )
+    flat = [name for name, folder in folders.items() if _holds_image(folder)]
+    if not train and len(flat) > 1 and set(flat) <= {*TRAIN_NAMES, *TEST_NAMES}:
+        raise InputError(
+            f"{root} holds images in {'/, '.join(flat)}/ without class folders",
+            f"{FOLDERS_HINT}, or list the images with their labels in a CSV",
+        )
     parts = Parts(root, tuple(train), tuple(test)) if train else Parts(root, (root,))
     return parts if any(map(_holds_image, _subfolders(parts.train[0]))) else None
 
@@ -82,7 +68,7 @@ def list_folders(parts: Parts, report: Tell) -> Listing:
     report("Looking for images", 0, 0)
     scan = _Scan(root, report)
     train = scan.classes(parts.train[0])
-    empty = tuple(sorted(scan.empty))
+    every = tuple(sorted((*train, *scan.empty)))
     test = scan.classes(parts.test[0]) if parts.test else {}
     names = tuple(sorted(train))
     if len(names) < 2:
@@ -104,7 +90,7 @@ def list_folders(parts: Parts, report: Tell) -> Listing:
         labels=np.repeat(np.tile(np.arange(len(names)), 2), [len(paths) for paths in files]),
         border=sum(map(len, train.values())),
         left_out=tuple(scan.left_out),
-        found=Found(empty=empty, passed=dict(scan.passed)),
+        found=Found(every=every, passed=dict(scan.passed)),
     )
 
 
@@ -286,128 +272,3 @@ def _nested_hint(parts: Parts) -> str:
     if parts.train == (parts.path,) and len(inner) == 1:
         return f"The class folders seem to be in {inner[0]}; open that folder"
     return FOLDERS_HINT
-
-
-@dataclass(frozen=True)
-class _Columns:
-    """How a table is separated, and which of its columns hold what."""
-
-    separator: str
-    path: int = 0
-    label: int = 1
-    split: int | None = 2
-    header: bool = False
-    more: Mapping[str, int] = field(default_factory=dict)  # other columns by name, as the header writes it
-
-
-def find_table(path: Path) -> Parts | None:
-    """Return a CSV file that lists images with labels, as its first line says; None where `path` is none."""
-    if path.suffix.lower() not in (".csv", ".tsv"):
-        return None
-    try:
-        with path.open("rb") as file:
-            text = file.read(_PROBE).decode("utf-8-sig", errors="replace")
-    except OSError:
-        return None
-    return None if _columns(text) is None else Parts(path, (path,))
-
-
-def list_table(path: Path) -> Listing:
-    """List the images of a CSV; paths are relative to its folder, classes in alphabetical (or numerical) order.
-
-    Raises InputError naming the line where the table is wrong.
-    """
-    rows = _read_rows(path)
-    classes = sorted({row.label for row in rows}, key=class_key)
-    if len(classes) < 2:
-        raise InputError(f"{path.name} lists one class only ({classes[0]!r})", _TABLE_HINT)
-    rows.sort(key=lambda row: row.is_test)  # stable: training images first, each part in the order of the file
-    numbers = {label: i for i, label in enumerate(classes)}
-    return Listing(
-        title=path.stem,
-        classes=tuple(classes),
-        files=FolderFiles(path.parent, [row.path for row in rows]),
-        labels=np.array([numbers[row.label] for row in rows], dtype=np.int64),
-        border=sum(not row.is_test for row in rows),
-        columns={name: [row.more[name] for row in rows] for name in rows[0].more},
-    )
-
-
-class _Row(NamedTuple):
-    """A row of a table: `more` are its other columns by name."""
-
-    path: str
-    label: str
-    is_test: bool
-    more: dict[str, str]
-
-
-def _read_rows(path: Path) -> list[_Row]:
-    """Return the rows of a table."""
-    text = read_text(path)
-    columns = _columns(text)
-    if columns is None:
-        raise InputError(f"{path.name} does not list images with labels", _TABLE_HINT)
-    rows = []
-    lines: dict[str, int] = {}
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=columns.separator)
-    try:
-        for number, fields in enumerate((f for f in reader if any(cell.strip() for cell in f)), start=1):
-            if number == 1 and columns.header:
-                continue
-            row = _row(path, reader.line_num, [cell.strip() for cell in fields], columns)
-            first = lines.setdefault(row.path, reader.line_num)
-            if first != reader.line_num:
-                raise InputError(f"{path.name}, line {reader.line_num}: {row.path} stands already in line {first}")
-            rows.append(row)
-    except csv.Error as error:
-        raise InputError(f"{path.name}, line {reader.line_num}: {error}") from error
-    if not rows:
-        raise InputError(f"{path.name} lists no images", _TABLE_HINT)
-    return rows
-
-
-def _row(path: Path, line: int, fields: list[str], columns: _Columns) -> _Row:
-    """Return one row; raises InputError naming the line where it lacks path or label."""
-    if max(columns.path, columns.label) >= len(fields) or not fields[columns.path] or not fields[columns.label]:
-        raise InputError(f"{path.name}, line {line} lacks a path or a label", _TABLE_HINT)
-    split = fields[columns.split].lower() if columns.split is not None and columns.split < len(fields) else ""
-    if split and split not in TRAIN_NAMES + TEST_NAMES:
-        raise InputError(f"{path.name}, line {line}: split must be train or test, got {split!r}")
-    name = fields[columns.path].replace("\\", "/").removeprefix("./")
-    more = {head: fields[place] if place < len(fields) else "" for head, place in columns.more.items()}
-    return _Row(_as_on_disk(path.parent, name), fields[columns.label], split in TEST_NAMES, more)
-
-
-def _as_on_disk(folder: Path, name: str) -> str:
-    """Return a file's name in the Unicode form it has on disk, where only that differs: macOS decomposes."""
-    if name.isascii() or (folder / name).exists():
-        return name
-    forms = (unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name))
-    return next((form for form in forms if (folder / form).exists()), name)
-
-
-def _columns(text: str) -> _Columns | None:
-    """Return where the columns are, None where the first line is that of another kind of file."""
-    line = text.lstrip().split("\n")[0].strip()
-    for separator in (",", ";", "\t"):
-        cells = [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
-        if len(cells) < 2:
-            continue
-        heads = [cell.lower() for cell in cells]
-        path, label, split = (
-            next((heads.index(name) for name in names if name in heads), None)
-            for names in (IMAGE_COLUMNS, LABEL_COLUMNS, _SPLITS)
-        )
-        if path is not None and label is not None:
-            more = {cell: i for i, cell in enumerate(cells) if cell and i not in (path, label, split)}
-            return None if set(_FORGET_LIST) & set(heads) else _Columns(separator, path, label, split, True, more)
-        if len(cells) <= 3 and is_image(cells[0]):
-            return _Columns(separator)
-    return None
-
-
-def class_key(label: str) -> tuple[int, int, str]:
-    """Order classes by number where they are numbers, else by name, numbers first."""
-    is_number = label.isascii() and label.isdecimal()
-    return (0, int(label), label) if is_number else (1, 0, label)

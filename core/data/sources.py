@@ -16,8 +16,10 @@ from core.data.archives import find_shards, list_shards
 from core.data.arrays import find_idx, find_npy, find_npz, load_idx, load_npy, load_npz
 from core.data.arrow import find_parquet, find_saved, list_parquet, list_saved
 from core.data.classes import arrange, read_class_names, refuse_gap
+from core.data.coco import find_coco, list_coco
 from core.data.dataset import OWN, SET_ASIDE, Dataset, ImageSet, Loaded
-from core.data.listings import FOLDERS_HINT, find_class_folders, find_table, list_folders, list_table, why_no_images
+from core.data.foreign import refuse_foreign_data
+from core.data.listings import FOLDERS_HINT, find_class_folders, list_folders, why_no_images
 from core.data.named import SOURCES, find_source, load_named
 from core.data.originals import ArrayOriginals
 from core.data.preprocessing import Preprocessing, assume_imagenet, count_channels, measure_preprocessing
@@ -34,6 +36,7 @@ from core.data.splits import set_aside
 from core.data.stated import read_stated
 from core.data.steps import channels_after
 from core.data.streamed import StreamedImages
+from core.data.tables import find_table, list_table
 from core.errors import InputError, MismatchError, NotFoundError, ParameterError, StoppedError, did_you_mean
 from core.events import Tell, untold
 from core.files import dumps
@@ -149,6 +152,7 @@ class _Format:
 _FORMATS = (
     _Format("npz", find_npz, lambda file, report: load_npz(file.path)),
     _Format("csv", find_table, lambda file, report: list_table(file.path)),
+    _Format("coco", find_coco, list_coco),
     _Format("idx", find_idx, lambda files, report: load_idx(files, files.path.name)),
     _Format("npy", find_npy, lambda files, report: load_npy(files)),
     _Format("hugging face", find_saved, list_saved),
@@ -281,13 +285,15 @@ def _load_path(path: Path, options: DecodeOptions, report: Tell, needs_test: boo
         if parts is not None:
             data = form.read(parts, report)
             return data if isinstance(data, Loaded) else load_listing(data, options, report, needs_test=needs_test)
+    refuse_foreign_data(path)
     if path.is_dir():
         if why := why_no_images(path):
             raise InputError(f"{path} holds no images that can be read ({why})", FOLDERS_HINT)
         raise InputError(f"{path} holds no class folders with images", FOLDERS_HINT)
     raise InputError(
         f"{path} is not a data set",
-        "Open an .npz file, a folder of class folders or of IDX files, a CSV of path,label, or .tar shards",
+        "Open a folder of class folders or of IDX files, a CSV of path,label, an .npz, .npy, parquet or COCO file, or "
+        ".tar shards",
     )
 
 

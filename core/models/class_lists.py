@@ -103,9 +103,9 @@ def settle_classes(model: OpenedModel, dataset: Dataset) -> Dataset:
         if places_among(dataset, listed.names) is not None and _order_is_certain(dataset):
             return _by_list(dataset, listed)
     if outputs > dataset.num_classes and listed is None:
-        folders = tuple(sorted((*dataset.classes, *dataset.found.empty)))
-        if dataset.found.empty and len(folders) == outputs:
-            return _settled(dataset, folders, f"The model has {outputs} outputs, one for each class folder.")
+        if len(dataset.found.every) == outputs:
+            said = f"The model has {outputs} outputs, one for each class that the data names."
+            return _settled(dataset, dataset.found.every, said)
         if _only_numbers(dataset) and _order_is_certain(dataset):
             numbers = tuple(str(number) for number in range(outputs))
             said = f"The model has {outputs} outputs: each label of the data is taken for its output's number."

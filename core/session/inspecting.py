@@ -61,7 +61,7 @@ class Description:
 def kind_of(path: Path) -> Kind | None:
     """Return what a path looks like, from names and first bytes; None for what is none of it or cannot be looked at.
 
-    Only a table (CSV, TSV) loads more: its first line is read by the code that opens such data.
+    Only a table (CSV, TSV) and JSON load more: they are looked at by the code that opens such data.
     """
     suffix = ending(path)
     try:
@@ -75,10 +75,14 @@ def kind_of(path: Path) -> Kind | None:
     except OSError:
         return None
     if suffix in (".csv", ".tsv"):
-        from core.data.listings import find_table
+        from core.data.tables import find_table
 
         return "forget list" if find_table(path) is None else "dataset"
     known = _KINDS_BY_NAME.get(path.name) or _KINDS_BY_ENDING.get(suffix)
+    if suffix == ".json" and known is None:
+        from core.data.coco import find_coco
+
+        known = None if find_coco(path) is None else "dataset"
     return known or ("model" if foreign.kind_of_file(path) or _describes_model(path) else None)
 
 
@@ -108,6 +112,7 @@ def inspect(
     path = Path(text).expanduser()
     if described := describe(path):
         return described
+    from core.data.foreign import refuse_foreign_data
     from core.data.named import find_source
     from core.data.sources import recognise_dataset
     from core.session.bench import Bench, DataOptions
@@ -125,6 +130,7 @@ def inspect(
     # The quick look stops at the first sub-folder.
     if recognise_dataset(path) is not None if path.is_dir() else kind == "dataset":
         return _dataset(str(path), bench, options, preview)
+    refuse_foreign_data(path)
     what = "folder" if path.is_dir() else "file"
     raise InputError(
         f"{path} is no model, data set, run or forget list that can be opened", f"The guide lists what a {what} may be"

@@ -88,7 +88,16 @@ def test_a_quoted_name_and_a_missing_file(table):
         ("path,label\ni/00.png,a\ni/01.png,\n", "line 3 lacks a path or a label"),
         ("path,label\ni/00.png,a\ni/01.png\n", "line 3 lacks a path or a label"),
         ("path,label,split\ni/00.png,a,later\n", "line 2: split must be train or test, got 'later'"),
-        ("path,label\ni/00.png,a\ni/00.png,b\n", "line 3: i/00.png stands already in line 2"),
+        ("path,label\ni/00.png,a\ni/00.png,a\n", r"line 3: i/00\.png stands already in line 2\."),
+        (
+            "path,label\ni/00.png,a\ni/00.png,b\n",
+            r"line 3: i/00\.png stands already in line 2 with another label \('a', 'b'\): this is multi-label data",
+        ),
+        ("path,label\ni/00.png,a\ni/01.png,b\ni/02.png,a|b\n", r"line 4: i/02\.png has several labels \('a\|b'\)"),
+        ("path,label\ni/00.png,a\ni/01.png,b\ni/02.png,a; b\n", r"has several labels \('a; b'\): this is multi-label"),
+        ("path,label\ni/00.png,\"['a', 'b']\"\ni/01.png,b\n", "line 2: .* several labels"),
+        ("path,a,b\ni/00.png,1,0\ni/01.png,1,1\n", r"line 3: i/01\.png has several labels \(a, b\)"),
+        ("path,a,b\ni/00.png,1,0\ni/01.png,0,0\n", "line 3: .* has no label: no column holds a 1"),
         ("path,label\ni/00.png,a\ni/01.png,a\n", r"lists one class only \('a'\)"),
         (rows(*"ab", header="path,label,split", splits=["test", "test"]), "None of the training images in list can"),
     ],
@@ -98,11 +107,24 @@ def test_wrong_tables(table, text, words):
         open_dataset(str(table(text)), test_fraction=0.5)
 
 
+def test_a_column_a_class_with_a_one_for_the_own_is_told(table):
+    text = "file,who,b,a,split\ni/00.png,me,1,0,train\ni/01.png,you,0,1,train\ni/02.png,me,0,1,test\n"
+    data = open_dataset(str(table(text)))
+    assert data.classes == ("b", "a") and data.train.labels.tolist() == [0, 1] and data.test.labels.tolist() == [1]
+    assert data.notices == ("list.csv is one-hot: of the columns b, a the one with a 1 is the label.",)
+
+
+def test_commas_within_names_are_no_several_labels(table):
+    text = 'path,label\ni/00.png,"tench, Tinca"\ni/01.png,"crane, bird"\ni/02.png,crane\ni/03.png,"tench, Tinca"\n'
+    data = open_dataset(str(table(text)), test_fraction=0.5)
+    assert data.classes == ("crane", "crane, bird", "tench, Tinca")
+
+
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "index,class,path,weight\n1,a,i/00.png,1\n", "i/00.png\n", "\x00,"])
 def test_other_files_are_not_taken_for_data(table, text):
     path = table(text)
     assert recognise_dataset(path) is None
-    with pytest.raises(InputError, match=r"is not a data set\. Open an \.npz file, a folder of class folders"):
+    with pytest.raises(InputError, match=r"is not a data set\. Open a folder of class folders"):
         open_dataset(str(path))
 
 

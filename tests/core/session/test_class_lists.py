@@ -158,7 +158,7 @@ def test_an_empty_class_folder_is_a_class_where_the_outputs_need_it(tmp_path):
     root = write_folders(tmp_path / "data", NAMES, empty=("Jacke",))
     bench = opened(write_model(tmp_path / "m.pt", 4), root)
     assert bench.dataset.classes == ("Hemd", "Hose", "Jacke", "Kleid") and bench.dataset.imageless == ("Jacke",)
-    assert bench.dataset.notices[0] == "The model has 4 outputs, one for each class folder."
+    assert bench.dataset.notices[0] == "The model has 4 outputs, one for each class that the data names."
     assert opened(write_model(tmp_path / "n.pt", 3), root).dataset.classes == NAMES  # not needed: no class
 
 
