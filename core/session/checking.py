@@ -38,7 +38,7 @@ from core.session.results import NO_COST, Result, write_report
 from core.session.running import run
 from core.verify.measure_log import JUDGED, MeasureLog, NotKeptError
 from core.verify.relearning import Ground
-from core.verify.verdict import decide
+from core.verify.verdict import Forgotten, decide
 
 FRESH_SEED = 0
 """Draws the untrained network that relearning and ZRF compare with."""
@@ -70,7 +70,10 @@ def evaluate(bench: Bench, selection: Selection, references: Mapping[str, Path] 
     if others:
         measures["references"] = {name: models[name] for name in others}
     if original is not None:
-        verdict = decide(measured.models, list(measured.retrained.values()), half_widths=measured.half_widths)
+        verdict = decide(
+            measured.models, list(measured.retrained.values()), forgotten=Forgotten.of(splits),
+            half_widths=measured.half_widths,
+        )  # fmt: skip
         measures["verdict"] = verdict.as_dict()
     if original is not None or bench.model.classes is None:  # one that forgot classes names others for them
         doubts = doubts_about((original or model).outputs, bench.dataset)

@@ -30,7 +30,7 @@ from core.session.near import similar_images
 from core.verify import relations
 from core.verify.measure_log import SUITE_VERSION
 from core.verify.report import render_report
-from core.verify.verdict import decide
+from core.verify.verdict import Forgotten, decide
 from core.version import VERSION
 
 SCHEMA_VERSION = 1
@@ -84,7 +84,10 @@ class Result:
         job, dataset, splits = self.job, self.dataset, self.splits
         method = get_method(job.method)
         models, references = measured.models, measured.retrained
-        verdict = decide(models, list(references.values()), set(method.trained_on), half_widths=measured.half_widths)
+        verdict = decide(
+            models, list(references.values()), set(method.trained_on), forgotten=Forgotten.of(splits),
+            half_widths=measured.half_widths,
+        )  # fmt: skip
         parameters = {p.name: job.parameters[p.name] for p in method.parameters if p.name in job.parameters}
         values = resolve(method.parameters, parameters, owner=method.id)
         retraining = retraining or {}

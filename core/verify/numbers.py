@@ -38,6 +38,12 @@ def percent(share: float | None, *, unit: bool = True, places: int = 1) -> str:
     return text.replace("-", MINUS) + suffix
 
 
+def from_to(before: float | None, after: float | None, *, places: int = 1) -> str:
+    """Say a change of a share with both ends written alike: "from 100.0 to 98.4 %"."""
+    end = percent(after, places=places) if after != 1.0 else f"{percent(after, unit=False, places=places)} %"
+    return f"from {percent(before, unit=False, places=places)} to {end}"
+
+
 def whole_percent(share: float) -> str:
     """Share in whole per cent without the unit, rounded down so that 89.6 is not called 90: "68"."""
     return str(math.floor(round(100 * share, 9))).replace("-", MINUS)  # 0.29 · 100 is 28.999…96

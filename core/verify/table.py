@@ -99,6 +99,7 @@ class Entry(msgspec.Struct, frozen=True):
     paths: tuple[str, ...]  # "a/b" is report["models"][model]["a"]["b"]; the first that any model has is taken
     explanation: str
     needs: str = ""  # what a model without a value lacks, as `_reason` knows it
+    beside: str = ""  # a value of whole classes that some model must have: the row is of the single images beside them
 
 
 @cache
@@ -150,13 +151,10 @@ def published_rows(report: Report) -> tuple[TableRow, ...]:
 
 
 def verdict_rows(report: Report) -> tuple[TableRow, ...]:
-    """Return a row for each measure of the verdict, in its order: as the tables have it, else in the verdict's words.
-
-    The tables have none for the single images of a set that also holds whole classes.
-    """
+    """Return the tables' row of each measure of the verdict, in its order."""
     shown = {row.verdict["key"]: row for row in measure_rows(report) if row.verdict is not None}
     judged = (report.get("verdict") or {}).get("measures", [])
-    return tuple(shown.get(verdict["key"]) or _from_verdict(verdict) for verdict in judged)
+    return tuple(shown[verdict["key"]] for verdict in judged if verdict["key"] in shown)
 
 
 def alignment_caption(alignment: Mapping[str, Any] | None) -> str:
@@ -184,6 +182,10 @@ def _rows(
     for entry in entries:
         path = place([tuple(path.split("/")) for path in entry.paths], models.values())
         values = {model: look_up(models.get(model), path) for model in COLUMNS}
+        if entry.beside:
+            of_classes = (look_up(model, entry.beside.split("/")) for model in models.values())
+            if all(value is None for value in values.values()) or all(value is None for value in of_classes):
+                continue
         single = [value for measures in retrained if (value := look_up(measures, path)) is not None]
         if retrained:
             values["retrained"] = mean(single)
@@ -215,14 +217,6 @@ def _row(
         missing={model: reason or _not_taken(report, model) for model, reason in reasons.items()},
         note=" · ".join(note for note in notes if note), explanation=entry.explanation,
     )  # fmt: skip
-
-
-def _from_verdict(verdict: dict[str, Any]) -> TableRow:
-    """Return the row of a measure that the catalogue does not name."""
-    title = verdict["title"][:1].upper() + verdict["title"][1:] + (", %" if verdict["unit"] == "percent" else "")
-    values = {model: verdict.get(model) for model in COLUMNS}
-    note = TRAINED_ON if verdict.get("trained_on") else ""
-    return TableRow(verdict["key"], "", title, verdict["unit"], values, verdict=verdict, note=note)
 
 
 def _not_taken(report: Report, model: str) -> str:

@@ -7,11 +7,13 @@ first rule that holds gives the code:
     nothing       no measure decides, or those that do tell the model no better from the head-only edit than chance
     close         at least CLOSE_SHARE of the deciding measures match retraining, the others are at least CLOSE_FLOOR
                   of the way, and no measure moved away from retraining
-    hidden        forget accuracy matches retraining, every deciding feature measure is still near the original
+    hidden        a whole class goes, forget accuracy matches retraining, and every deciding feature measure (there is
+                  one, so there was a gap to be closed) is still near the original
     not           half or more of the deciding measures are still near the original
     partly        everything else; the measure farthest from retraining is named
 
-A measure the method was trained on is shown and never decides.
+A measure the method was trained on is shown and never decides. Single images are judged by outputs on themselves, and
+in words of their own: their class stays, so a model that never saw them may name them rightly.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import math
 import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from core.verify.closure import (
     CLOSED,
@@ -35,7 +37,10 @@ from core.verify.closure import (
     closure_of,
     look_up,
 )
-from core.verify.numbers import percent, plural, points, whole_percent
+from core.verify.numbers import from_to, percent, plural, points, whole_percent
+
+if TYPE_CHECKING:
+    from core.data.splits import Splits
 
 Code = Literal["close", "partly", "hidden", "not", "nothing", "no_reference"]
 
@@ -60,7 +65,32 @@ DAMAGE_SPREADS = 2.0
 HalfWidths = Mapping[str, Mapping[str, float]]
 """Model -> measure -> half-width of the 95 % interval, over images, of the model − the mean of retrained ones."""
 
+SINGLE = "_single"  # ends the key of a measure on single images beside whole classes
+
 _UNSEEN_DISTANCE = ("distances", "retain_test", "js_to_retrained")
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What a verdict is on: how many classes go as a whole, and how many images alone."""
+
+    classes: int = 1
+    singles: int = 0
+
+    @classmethod
+    def of(cls, splits: Splits) -> Forgotten:
+        """Count what a run forgets."""
+        return cls(len(splits.forget_classes), len(splits.forget_single_train))
+
+    @property
+    def images(self) -> str:
+        """The single images in words: "these 30 images", "this image"."""
+        return "this image" if self.singles == 1 else f"these {plural(self.singles, 'image')}"
+
+    @property
+    def are(self) -> str:
+        """The verb that follows `images`."""
+        return "is" if self.singles == 1 else "are"
 
 
 @dataclass(frozen=True)
@@ -141,18 +171,20 @@ def decide(
     retrained: Sequence[Mapping[str, Any]],
     trained_on: Collection[str] = (),
     *,
+    forgotten: Forgotten | None = None,
     half_widths: HalfWidths | None = None,
 ) -> Verdict:
     """Judge `models["unlearned"]` against `models["original"]` and the `retrained` models' measures.
 
-    `models` and `retrained` hold measures under the contract's keys. `trained_on` names the measures that the method
-    optimises. With a single retrained model a measure without a half-width, of `original` and of `unlearned`, does not
-    decide.
+    `forgotten` says what the sentence is on (a class where it is left out). `models` and `retrained` hold measures
+    under the contract's keys. `trained_on` names the measures that the method optimises. With a single retrained model
+    a measure without a half-width, of `original` and of `unlearned`, does not decide.
     """
     rows = verdict_rows(models, retrained, trained_on, half_widths=half_widths or {})
-    code = _code(rows, bool(retrained))
+    forgotten = forgotten or Forgotten()
+    code = _code(rows, bool(retrained), forgotten)
     loss = _damage(models, retrained)
-    sentence = _sentence(code, rows, look_up(models.get("unlearned"), ("counts", "forget_train")))
+    sentence = _sentence(code, rows, look_up(models.get("unlearned"), ("counts", "forget_train")), forgotten)
     if loss is not None:
         sentence += f" The rest suffered: retain accuracy is {points(loss)} points below retraining."
     return Verdict(code, loss is not None, sentence, thresholds(len(retrained)), rows)
@@ -217,7 +249,7 @@ def _row(
     )  # fmt: skip
 
 
-def _code(rows: Sequence[MeasureRow], has_reference: bool) -> Code:
+def _code(rows: Sequence[MeasureRow], has_reference: bool, forgotten: Forgotten) -> Code:
     if not has_reference:
         return "no_reference"
     deciding = [row for row in rows if row.decides]
@@ -230,33 +262,65 @@ def _code(rows: Sequence[MeasureRow], has_reference: bool) -> Code:
         return "nothing" if like_control else "close"
     features = [row for row in deciding if row.group == "feature"]
     outputs_closed = any(row.key == "forget_accuracy" and row.closed for row in deciding)
-    if outputs_closed and features and all(row.near_original for row in features):
+    if forgotten.classes and outputs_closed and features and all(row.near_original for row in features):
         return "hidden"
     if sum(row.near_original for row in deciding) >= NOT_SHARE * len(deciding):
         return "not"
     return "nothing" if like_control and not any(row.moved_away for row in rows) else "partly"
 
 
-def _sentence(code: Code, rows: Sequence[MeasureRow], forget_count: float | None) -> str:
+def _sentence(code: Code, rows: Sequence[MeasureRow], forget_count: float | None, forgotten: Forgotten) -> str:
     if code == "no_reference":
-        return _without_reference(rows)
-    deciding = [row for row in rows if row.decides]
-    total, matching = len(deciding), sum(row.closed for row in deciding)
+        return _without_reference(rows, forgotten)
     if code == "nothing":
         return _nothing(rows, forget_count)
+    if not forgotten.classes:
+        return _on_singles(code, rows, forgotten)
+    deciding = [row for row in rows if row.decides]
     if code == "hidden":
         best = max(0.0, *(row.closure or 0.0 for row in deciding if row.group == "feature"))
-        return (
-            "Hidden, not forgotten. Outputs no longer name the class, but the features are as in the original: at most "
+        named = "the class" if forgotten.classes == 1 else f"the {forgotten.classes} classes"
+        text = (
+            f"Hidden, not forgotten. Outputs no longer name {named}, but the features are as in the original: at most "
             f"{math.ceil(round(100 * best, 9))} % of any feature gap is closed."
         )
-    if code == "close":
-        text = f"Close to retrained on {_usable(matching, total)}."
+    elif code == "close":
+        text = f"Close to retrained on {_usable(sum(row.closed for row in deciding), len(deciding))}."
     elif code == "not":
-        text = f"Not forgotten. Like the original on {_usable(sum(row.near_original for row in deciding), total)}."
+        text = f"Not forgotten. Like the original on {_near_original(deciding)}."
     else:
         text = f"Partly forgotten. {_partly(rows)}."
-    return text if any(row.group == "feature" for row in deciding) else f"{text} No feature measure could tell."
+    if not any(row.group == "feature" for row in deciding):
+        text += " No feature measure could tell."
+    return f"{text} {_beside(deciding, forgotten)}" if forgotten.singles else text
+
+
+def _on_singles(code: Code, rows: Sequence[MeasureRow], forgotten: Forgotten) -> str:
+    """Say a verdict on single images alone: how the model treats them, against one that never saw them."""
+    deciding = [row for row in rows if row.decides]
+    images, are = forgotten.images, forgotten.are
+    if code == "close":
+        matching = _usable(sum(row.closed for row in deciding), len(deciding))
+        return f"Close to retrained on {matching}: {images} {are} treated as images that were never trained on."
+    if code == "not":
+        like = f"like the original on {_near_original(deciding)}"
+        return f"Not forgotten. {images.capitalize()} {are} still treated as training images: {like}."
+    found = _partly(rows)
+    return f"Partly forgotten. On {images} {found[:1].lower()}{found[1:]}."
+
+
+def _beside(deciding: Sequence[MeasureRow], forgotten: Forgotten) -> str:
+    """Say how the single images beside whole classes fared."""
+    judged = [row for row in deciding if row.key.endswith(SINGLE)]
+    images = "the single image" if forgotten.singles == 1 else f"the {plural(forgotten.singles, 'single image')}"
+    if not judged:
+        return f"On {images} no measure could tell."
+    matching = sum(row.closed for row in judged)
+    return f"On {images} {_usable(matching, len(judged))} match{'es' * (matching == 1)} retraining."
+
+
+def _near_original(deciding: Sequence[MeasureRow]) -> str:
+    return _usable(sum(row.near_original for row in deciding), len(deciding))
 
 
 def _nothing(rows: Sequence[MeasureRow], forget_count: float | None) -> str:
@@ -307,20 +371,23 @@ def _usable(number: int, total: int) -> str:
     return {1: "the one usable measure", 2: "both usable measures"}.get(total, f"all {total} usable measures")
 
 
-def _without_reference(rows: Sequence[MeasureRow]) -> str:
+def _without_reference(rows: Sequence[MeasureRow], forgotten: Forgotten) -> str:
     by_key = {row.key: row for row in rows}
     text = "No retrained model, so no verdict."
     accuracy, probe = by_key.get("forget_accuracy"), by_key.get("probe")
     if accuracy is None or accuracy.original is None or accuracy.unlearned is None:
         return text
-    before, after = percent(accuracy.original, unit=False), percent(accuracy.unlearned)
-    text += f" Forget accuracy went from {before} to {after}"
+    change = from_to(accuracy.original, accuracy.unlearned)
+    if not forgotten.classes:
+        may = "many of them" if forgotten.singles != 1 else "it"
+        return (
+            f"{text} Accuracy on {forgotten.images} went {change}; a model that never saw "
+            f"{'it' if forgotten.singles == 1 else 'them'} may name {may} rightly as well."
+        )
+    text += f" Forget accuracy went {change}"
     control = [] if accuracy.head_only is None else [percent(accuracy.head_only, unit=False)]
     if probe is not None and probe.original is not None and probe.unlearned is not None:
-        text += (
-            f", the linear probe from {percent(probe.original, unit=False, places=0)} to "
-            f"{percent(probe.unlearned, places=0)}"
-        )
+        text += f", the linear probe {from_to(probe.original, probe.unlearned, places=0)}"
         if control and probe.head_only is not None:
             control.append(percent(probe.head_only, unit=False, places=0))
     text += "."

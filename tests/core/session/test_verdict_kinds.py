@@ -9,7 +9,7 @@ import torch
 
 from core.engine.outputs import FullOutputs
 from core.session.measuring import Candidate, Measuring
-from core.verify.verdict import Verdict, decide
+from core.verify.verdict import Forgotten, Verdict, decide
 from tests.core.verify.hand_made import FORGOTTEN, outputs, splits
 
 torch.set_num_threads(1)
@@ -40,7 +40,8 @@ def judge(unlearned: FullOutputs, references: int) -> Verdict:
     candidates = [Candidate(name, name, full) for name, full in models.items()]
     retrained = [Candidate(f"seed {seed}", f"{seed}", network(seed, False)) for seed in range(1, references + 1)]
     found = Measuring(*candidates, retrained, BOTH).run()
-    return decide(found.models, list(found.retrained.values()), half_widths=found.half_widths)
+    retrained = list(found.retrained.values())
+    return decide(found.models, retrained, forgotten=Forgotten.of(BOTH), half_widths=found.half_widths)
 
 
 ORIGINAL, RETRAINED = network(0, True), network(4, False)
@@ -51,6 +52,7 @@ def test_single_images_beside_a_class_are_judged_as_well(references):
     single = BOTH.forget_single_train
     result = judge(RETRAINED, references)
     assert result.code == "close", result.sentence
+    assert "On the 200 single images" in result.sentence
     deciding = {row.key for row in result.measures if row.decides}
     assert {"forget_accuracy", "output_distance", "forget_accuracy_single", "membership_single"} <= deciding
     inverted = judge(with_single_logits(RETRAINED, -RETRAINED.train.logits[single]), references)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from core.verify.numbers import count, duration, percent, plural, points, ratio
+from core.verify.numbers import count, duration, from_to, percent, plural, points, ratio
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,8 @@ def test_words():
     assert count(60000) == "60,000" and count(None) == "–"
     assert plural(1, "class", "classes") == "1 class" and plural(37, "image") == "37 images"
     assert points(-0.124) == "12.4"
+
+
+def test_both_ends_of_a_change_are_written_alike():
+    assert from_to(1.0, 1.0) == "from 100.0 to 100.0 %" and from_to(1.0, 0.9995) == "from 100.0 to > 99.9 %"
+    assert from_to(0.98, 1.0, places=0) == "from 98 to 100 %" and from_to(0.5, 0.0004) == "from 50.0 to 0.04 %"

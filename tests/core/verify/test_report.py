@@ -20,8 +20,8 @@ from tests.core.verify.sample_report import full_report, sample_events, sample_r
 PROOF = "These are measurements, not proof. They show what the attacks tried here could find, on this data."
 PARTLY = "The model moved towards one that was trained without these images. Measurable traces remain."
 CONTROL = (
-    "The head-only edit is a control: it changes only the last layer so that the class is never named. Its outputs "
-    "forget, its features don't. A result that looks like it has hidden the class, not forgotten it."
+    "The head-only edit is a control: it changes only the last layer so that a forgotten class is never named. Its "
+    "outputs forget, its features don't. A result that looks like it has hidden, not forgotten."
 )
 RECONSTRUCTION = (
     "MUDA (reconstruction): the measure and the losses follow the paper; schedule and settings are ours. No number "
@@ -267,6 +267,7 @@ def test_sample_forgetting_has_no_alignment_plot():
     report = sample_report(forget_mode="sample", forget_classes=[], forget_count=37)
     text = page(report, rows).text
     assert "Forgetting 37 images" in text
+    assert "the class" not in text and "find the class again" not in text
     assert "Loss on forget images and on unseen images" in text and "Alignment while it ran" not in text
     assert "Alignment compares whole classes. For single images it says nothing, so losses are shown instead." in text
 
@@ -390,3 +391,13 @@ def test_a_browser_opens_it_without_an_error_or_a_request(tmp_path):
     bad = "<img src='http://127.0.0.1:9/a.png'><script>console.error('heard')</script>"
     errors, hosts, _ = opened(bad, tmp_path / "control")
     assert "CONSOLE" in errors and hosts == {"127.0.0.1"}  # both would be seen
+
+
+@pytest.mark.parametrize("code", ["close", "partly", "hidden", "not", "nothing", "no_reference"])
+@pytest.mark.parametrize("mode", ["class", "sample", "mixed"])
+def test_what_a_verdict_means_is_said_of_what_was_forgotten(code, mode):
+    report = sample_report(forget_mode=mode)
+    report["verdict"]["code"] = code
+    meaning = re.search(r'<p class="meaning">(.*?)</p>', render_report(report, []))[1]
+    assert "class" not in meaning
+    assert ("may still name many of them rightly" in meaning) == (code == "close" and mode == "sample")

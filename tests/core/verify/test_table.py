@@ -184,6 +184,23 @@ def test_every_measure_of_the_verdict_has_a_row_also_on_single_images_beside_cla
     rows = verdict_rows(report)
     assert [row.key for row in rows if row.verdict["key"] == "forget_accuracy_single"] == ["forget_accuracy_single"]
     assert [row.verdict["key"] for row in rows] == [judged["key"] for judged in report["verdict"]["measures"]]
+    assert row(report, "forget_accuracy_single") in measure_rows(report)  # page and window have it, too
     single = rows[1]
     assert single.title == "Accuracy on single images, %"
     assert single.values == {"original": 1.0, "head_only": 1.0, "unlearned": 0.75, "retrained": 0.5}
+
+
+def test_single_images_beside_classes_have_rows_of_every_output_measure(report):
+    keys = {"js_single", "agreement_single", "membership_single", "forget_accuracy_single"}
+    assert not keys & {each.key for each in measure_rows(report)}
+    for found in report["models"].values():
+        single = {"js_to_retrained": 0.2, "agreement_with_retrained": 0.7}
+        found["distances"] = {**found.get("distances", {}), "forget": single}
+        found["membership"] = {**found.get("membership", {}), "population_single": {"auc": 0.6}}
+        found["forget_single_accuracy"] = 0.9
+    shown = {each.key: each for each in measure_rows(report)}
+    assert keys <= shown.keys()
+    assert shown["js_single"].values["unlearned"] == 0.2 and shown["js_forget"].values["unlearned"] == 0.1
+    for found in report["models"].values():
+        found["distances"] = {"forget": {"js_to_retrained": 0.2}}
+    assert "js_single" not in {each.key for each in measure_rows(report)}

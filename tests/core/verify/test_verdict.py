@@ -7,7 +7,7 @@ import pytest
 from core.files import dumps, loads
 from core.verify import verdict as module
 from core.verify.closure import MEASURES
-from core.verify.verdict import Verdict, decide
+from core.verify.verdict import Forgotten, Verdict, decide
 
 
 def measures(
@@ -113,6 +113,14 @@ def test_no_retrained_model_and_single_samples():
     assert decide(models, []).sentence == (
         "No retrained model, so no verdict. Forget accuracy went from 100.0 to > 99.9 %."
     )
+    assert decide(models, [], forgotten=Forgotten(0, 30)).sentence == (
+        "No retrained model, so no verdict. Accuracy on these 30 images went from 100.0 to > 99.9 %; a model that "
+        "never saw them may name many of them rightly as well."
+    )
+    models["unlearned"]["forget_accuracy"] = 1.0  # one number, one form
+    assert "on this image went from 100.0 to 100.0 %; a model that never saw it may name it rightly" in decide(
+        models, [], forgotten=Forgotten(0, 1)
+    ).sentence
     assert decide({"original": {}, "unlearned": {}}, []).sentence == "No retrained model, so no verdict."
 
 
@@ -151,6 +159,68 @@ def test_thirty_random_images_and_one_retrained_model_are_nothing_to_tell():
     moved = decide(models, [reference], half_widths={"original": sure, "unlearned": sure})
     assert moved.code == "nothing"
     assert moved.sentence.endswith(" But output distance moved away from retraining.")
+
+
+SINGLES = {
+    "close": (singles(0.90, 0.02, 0.50, 0.8), "Close to retrained on all 3 usable measures: these 30 images are "
+              "treated as images that were never trained on."),
+    "not": (singles(1.0, 0.30, 0.80, 0.8), "Not forgotten. These 30 images are still treated as training images: like "
+            "the original on all 3 usable measures."),
+    "partly": (singles(0.90, 0.02, 0.65, 0.8), "Partly forgotten. On these 30 images 2 of 3 usable measures match "
+               "retraining; membership attack is 50 % of the way."),
+    "nothing": (singles(1.0, 0.004, 0.80, 0.8), "Nothing to tell: on these 30 images no measure can tell the original "
+                "from a retrained model."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", SINGLES)
+def test_single_images_have_words_of_their_own(code):
+    """Features of another kind of image, however they lie, make nothing "hidden" of outputs that forgot."""
+    unlearned, sentence = SINGLES[code]
+    original = singles(1.0, 0.30, 0.80, 0.8)
+    reference = {**(singles(0.90, 0.0, 0.50, 0.5) if code != "nothing" else original), "distances": {}}
+    if code == "nothing":
+        original["distances"]["forget"]["js_to_retrained"] = 0.004
+    models = {"original": original, "unlearned": {**unlearned, "probe": {"forget": None, "retain": 0.9}}}
+    half = widths(0.005, output_distance=0.02)
+    found = decide(models, [reference], forgotten=Forgotten(0, 30), half_widths=half)
+    assert (found.code, found.sentence) == (code, sentence)
+    assert "class" not in sentence and not any(row.group == "feature" for row in found.measures)
+
+
+def test_hidden_needs_a_class_and_a_feature_gap_that_was_there_to_be_closed():
+    assert judge(HEAD_ONLY).code == "hidden"
+    assert judge(HEAD_ONLY, forgotten=Forgotten(0, 30)).code != "hidden"
+    flat = {"probe": {"forget": 0.9}, "nmi": 0.8, "class_means": {"forget": 0.9}}
+    flat["dimensional_alignment"] = {"value": 0.9}
+    models = {"original": {**ORIGINAL, **flat}, "unlearned": {**HEAD_ONLY, **flat}}
+    assert decide(models, [{**each, **flat} for each in RETRAINED], half_widths=widths()).code == "partly"
+    several = judge(HEAD_ONLY, forgotten=Forgotten(3))
+    assert "Outputs no longer name the 3 classes, but" in several.sentence
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "auc", "words"),
+    [
+        (0.9, 0.5, "On the 20 single images both usable measures match retraining."),
+        (0.9, 0.8, "On the 20 single images 1 of 2 usable measures matches retraining."),
+        (1.0, 0.8, "On the 20 single images 0 of 2 usable measures match retraining."),
+        (None, None, "On the 20 single images no measure could tell."),
+    ],
+)
+def test_single_images_beside_a_class_have_a_sentence_of_their_own(accuracy, auc, words):
+    def beside(found, accuracy, auc):
+        single = {"forget_single_accuracy": accuracy} if accuracy is not None else {}
+        attack = {**found["membership"], **({"population_single": {"auc": auc}} if auc is not None else {})}
+        return {**found, **single, "membership": attack}
+
+    told = accuracy is not None
+    models = {
+        "original": beside(ORIGINAL, 1.0, 0.8) if told else ORIGINAL, "unlearned": beside(FURTHER, accuracy, auc),
+    }  # fmt: skip
+    retrained = [beside(each, 0.9, 0.5) if told else each for each in RETRAINED]
+    found = decide(models, retrained, forgotten=Forgotten(1, 20), half_widths=widths())
+    assert found.sentence.endswith(words), found.sentence
 
 
 def test_what_moved_away_is_never_close_even_where_there_was_no_gap():
