@@ -30,6 +30,7 @@ from core.events import (
     StepMetrics,
 )
 from core.files import dumps_pretty
+from core.pace import Pace
 from core.verify.numbers import DASH, count, duration, percent, plural, ratio
 
 if TYPE_CHECKING:
@@ -254,8 +255,8 @@ class RunProgress:
         self._began = time.monotonic()
         self._said = self._drawn = 0.0
         self._stage = ""
-        self._step = self._steps = self._first_step = 0
-        self._started: float | None = None  # when the steps began
+        self._step = self._steps = 0
+        self._pace = Pace()
         self._remaining: tuple[float, float] | None = None  # seconds left, and when that was known
         self._evaluation: Evaluation | None = None
         self._alignment: AlignmentMeasured | None = None
@@ -274,6 +275,7 @@ class RunProgress:
                 self._change(event)
             case StepMetrics():
                 self._step = event.steps[-1] + 1 if event.steps else event.step
+                self._pace.look(self._step, time.monotonic())
                 self._draw()
             case Evaluation():
                 self._evaluation, self._alignment, self._news = event, None, True
@@ -304,8 +306,7 @@ class RunProgress:
     def _start(self, event: RunStarted) -> None:
         """Note the number of steps, and say where they are computed and from which step the run goes on."""
         self._steps, self._step = event.steps, event.resumed_at or 0
-        self._first_step, self._started = self._step, time.monotonic()
-        self._remaining = None
+        self._pace, self._remaining = Pace(), None
         threads = f", {event.threads} thread{'s' if event.threads != 1 else ''}" if event.device == "cpu" else ""
         where = f"{event.device}{threads}, {event.precision}"
         if event.resumed_at:
@@ -348,10 +349,7 @@ class RunProgress:
         if self._remaining is not None:
             seconds, at = self._remaining
             return max(0.0, seconds - (time.monotonic() - at))
-        done = self._step - self._first_step
-        if self._started is None or done <= 0:
-            return None
-        return (time.monotonic() - self._started) / done * (self._steps - self._step)
+        return self._pace.left(self._step, self._steps, time.monotonic())
 
 
 def alignment_text(measured: AlignmentMeasured, *, short: bool = False) -> str:

@@ -35,6 +35,7 @@ from core.engine.timeline import Segment, learning_rate, phase_of
 from core.errors import NonFiniteError
 from core.events import CheckpointSaved, Event, Log, PhaseChanged, Resources, RunStarted, State, StepMetrics
 from core.methods.base import Alternate, Edit, Train
+from core.pace import Pace
 from core.selection import mode_of
 
 DRAIN_SECONDS = 0.1
@@ -72,6 +73,7 @@ class Engine:
         self._segment: Segment | None = None  # the one that stepper and look-ups are set up for
         self._resumed_at: int | None = None
         self._lr = 0.0
+        self._pace = Pace()
 
     # -- the loop ------------------------------------------------------------------------------------------------
 
@@ -209,6 +211,7 @@ class Engine:
             return
         self.elapsed += now - self._clock
         self._clock = now
+        self._pace.look(self.step, self.elapsed)
         yield from self._drain()
         if self.monitor.due(self.elapsed) and self.step < self.timeline.total and all_finite(self._module):
             yield from self.monitor.evaluate(self.step)
@@ -337,11 +340,10 @@ class Engine:
         return PhaseChanged(**self._common(), state=state.value, stage=name, phase=phase)
 
     def _resources(self) -> Resources:
-        done = max(1, self.step)
         return Resources(
             **self._common(),
             elapsed=self.elapsed,
-            remaining=self.elapsed / done * (self.timeline.total - self.step),
+            remaining=self._pace.left(self.step, self.timeline.total, self.elapsed),
             samples_per_second=self.samples_seen / max(self.elapsed, 1e-9),
             memory_bytes=memory_used(self.experiment.device),
             monitoring_share=self.monitor.spent / max(self.elapsed, 1e-9),

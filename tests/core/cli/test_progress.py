@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import msgspec
 import pytest
 
 from core.cli.output import Loading, RunProgress, Screen, bytes_text, facts, shorten, table
@@ -206,3 +207,23 @@ def test_long_facts_go_on_below_themselves(terminal):
     terminal(44, NO_COLOR="1")
     lines = facts([("lr", "step size " * 8)], "  ").splitlines()
     assert len(lines) > 1 and lines[0].startswith("  lr  step") and all(line.startswith("      ") for line in lines[1:])
+
+
+def test_the_time_left_is_held_back_until_steps_say_it(streams, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    screen, *_ = streams()
+    progress = RunProgress(screen)
+    started, _, metrics, *_ = events(2000)
+    unknown = Resources(
+        run="r", time=0.0, step=1, elapsed=0.4, remaining=None, samples_per_second=1.0, memory_bytes=1,
+        monitoring_share=0.1,
+    )  # fmt: skip
+    progress(started)
+    clock[0] = 0.4  # the first evaluation and the first step
+    for event in (msgspec.structs.replace(metrics, steps=[0]), unknown):
+        progress(event)
+    assert "left" not in progress.line()
+    clock[0] += 2.0
+    progress(msgspec.structs.replace(metrics, steps=list(range(1, 501))))
+    assert "6 s left" in progress.line()
