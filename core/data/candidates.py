@@ -29,8 +29,9 @@ GREY: dict[str, Values] = {"MNIST": ((0.1307,), (0.3081,)), "Fashion-MNIST": ((0
 PHOTO_SIDE = 64  # from this side on images are prepared as for ImageNet
 SIZES = (28, 32, 64, 96, 128, 224)
 CROPS = (0.875, 8 / 9)  # side of the crop by the short side before it: 224 of 256, 32 of 36; 64 of 72
+_LARGEST = 256  # the longest side up to which images may well have been taken as they are stored
 
-_MEASURED = 1000  # streamed images that mean and std are measured on
+_MEASURED = 256  # streamed images that mean and std are measured on
 _SIZES_COMPARED = 64
 
 
@@ -54,7 +55,7 @@ def usual_candidates(
     sizes = [size for size, _ in stored.most_common(_SIZES_COMPARED)]
     ways = list(_ways(sizes, size, published))
     turned: tuple[Step, ...] = (Grayscale(1),) if channels == 1 and dataset.stored_channels == 3 else ()
-    values = list(_values(dataset, channels, max((min(s) for s in sizes), default=0) >= PHOTO_SIDE))
+    values = list(_values(dataset, channels, max((min(s) for s in sizes), default=0) >= PHOTO_SIDE, ways[0]))
     if published is not None and published.channels == channels:
         values = [(published.mean, published.std), *values]
     ranked = sorted(product(enumerate(ways), enumerate(values)), key=lambda pair: pair[0][0] + pair[1][0])
@@ -75,38 +76,50 @@ def _ways(sizes: list[Size], wanted: Size | None, published: Preprocessing | Non
     """Return steps to one size, the most usual first."""
     if published is not None and published.steps is not None:
         yield published.steps
-    if len(sizes) == 1 and wanted in (None, sizes[0]):
+    as_stored = len(sizes) == 1 and wanted in (None, sizes[0])
+    if as_stored and max(sizes[0]) <= _LARGEST:
         yield ()
     targets = [wanted] if wanted is not None else _targets(sizes, published)
-    for number in range(4 + len(CROPS)):  # by kind of steps, so that every size has its turn
-        for height, width in targets:
-            crop, short = CenterCrop((height, width)), min(height, width)
-            larger = [math.floor(short / share) for share in CROPS]
-            yield (
-                (Resize((height, width)),),
-                (Resize((short,)), crop),
-                *((Resize((side,)), crop) for side in larger),
-                (Resize((larger[0], larger[0])), crop),
-                (Resize((height, width), "bicubic"),),
-            )[number]  # fmt: skip
+    ways = [list(_ways_to(size)) for size in targets]
+    for number in range(max(map(len, ways))):  # by kind of steps, so that every size has its turn
+        yield from (way[number] for way in ways if number < len(way))
+    if as_stored:
+        yield ()
+
+
+def _ways_to(size: Size) -> Iterator[tuple[Step, ...]]:
+    """Return steps to one size (H, W), the most usual first."""
+    crop, short = CenterCrop(size), min(size)
+    yield (Resize(size),)
+    yield (Resize((short,)), crop)
+    large = short >= SIZES[-1]
+    for share in CROPS[:1] if large else CROPS:
+        yield (Resize((math.floor(short / share),)), crop)
+    if large:
+        side = math.floor(short / CROPS[0])
+        yield (Resize((side, side)), crop)
 
 
 def _targets(sizes: list[Size], published: Preprocessing | None) -> list[Size]:
-    """Return the usual input sizes for images of these sizes: the published one, the stored one, then the nearest."""
+    """Return the usual input sizes for images of these sizes: the published one, then those nearest to the stored."""
     side = min(sizes[0]) if sizes else SIZES[0]
-    near = [s for s in SIZES if side / 5 <= s <= 2 * side or (s == SIZES[-1] and side >= PHOTO_SIDE)]
+    near = [s for s in SIZES if side / 4 <= s <= side * 4 / 3 or (s == SIZES[-1] and side >= PHOTO_SIDE)]
     near.sort(key=lambda s: abs(math.log(s / side)))
     first = [published.size] if published is not None and all(published.size) else []
-    return list(dict.fromkeys([*first, *((s, s) for s in near)]))
+    return list(dict.fromkeys([*first, *((s, s) for s in near or SIZES[:2])]))
 
 
-def _values(dataset: Dataset, channels: int, photos: bool) -> Iterator[Values]:
-    """Return means and standard deviations for images of so many channels, the most usual first."""
+def _values(dataset: Dataset, channels: int, photos: bool, steps: tuple[Step, ...]) -> Iterator[Values]:
+    """Return means and standard deviations for images of so many channels, the most usual first.
+
+    steps: what images that are streamed go through to be measured.
+    """
     known = list({3: COLOUR, 1: GREY}.get(channels, {}).values())
     if channels == 3 and photos:
-        yield known.pop(0)
+        first, *known = known[:2]
+        yield first
     yield from _of_all((PLAIN, HALF), channels)
-    yield _measured(dataset, channels)
+    yield _measured(dataset, channels, steps)
     yield from known
     yield from _of_all((BYTES,), channels)
 
@@ -115,14 +128,14 @@ def _of_all(values: Iterable[Values], channels: int) -> Iterator[Values]:
     yield from ((mean * channels, std * channels) for mean, std in values)
 
 
-def _measured(dataset: Dataset, channels: int) -> Values:
+def _measured(dataset: Dataset, channels: int, steps: tuple[Step, ...]) -> Values:
     """Return mean and standard deviation of the training images, of streamed ones on a sample spread over them."""
     measured = dataset.preprocessing
     if measured.source != "data set" or measured.channels != channels:
         images = dataset.train.images
         if not isinstance(images, torch.Tensor) or images.shape[3] != channels:
             ids = np.linspace(0, len(images) - 1, min(_MEASURED, len(images))).round().astype(np.int64)
-            plain = Preprocessing(dataset.image_size, (0.0,) * channels, (1.0,) * channels)
+            plain = Preprocessing((0, 0), (0.0,) * channels, (1.0,) * channels, steps=steps)
             images, _ = dataset.train.stored.pixels(ids, plain)
         measured = measure_preprocessing(images)
     return measured.mean, measured.std

@@ -117,25 +117,28 @@ def _opened(source: io.BytesIO) -> Image.Image:
 
 def decode(data: bytes, form: Form) -> np.ndarray:
     """Decode one image file's bytes into (H, W, C) uint8; raises an exception with the reason where that fails."""
+    # A JPEG decoder can give a smaller picture for less work; twice the wanted size loses nothing visible.
+    largest = 2 * max(form.size) if form.steps is None else None
+    return formed(decode_whole(data, channels_to_decode(form), largest), form)
+
+
+def decode_whole(data: bytes, channels: int | None = None, largest: int | None = None) -> Image.Image:
+    """Decode one image file's bytes upright, into mode L or RGB for 1 or 3 channels, None: as it has colours or not.
+
+    largest: a side from which on fewer pixels are enough. Raises an exception with the reason where that fails.
+    """
     with _opened(io.BytesIO(data)) as image:
         if excess := _excess(image):
             raise CannotReadError(excess)
-        height, width = form.size
-        if form.steps is None and image.mode in ("L", "RGB"):
-            # A JPEG decoder can give a smaller picture for less work; twice the wanted size loses nothing visible.
-            image.draft(image.mode, (2 * max(height, width), 2 * max(height, width)))
-        # Steps that make an image grey need its colours until then.
-        keeps_colour = any(isinstance(step, Grayscale) for step in form.steps or ())
-        return formed(_to_eight_bits(_upright(image), 3 if keeps_colour else form.channels), form)
+        channels = channels or (1 if is_grey(image) else 3)
+        if largest is not None and image.mode in ("L", "RGB"):
+            image.draft(image.mode, (largest, largest))
+        return _to_eight_bits(_upright(image), channels)
 
 
-def decode_stored(data: bytes) -> np.ndarray:
-    """Decode one image file's bytes into (H, W, C) uint8 as stored, upright; raises an exception like `decode`."""
-    with Image.open(io.BytesIO(data)) as image:
-        if excess := _excess(image):
-            raise CannotReadError(excess)
-        channels = 1 if is_grey(image) else 3
-        return np.atleast_3d(np.asarray(_to_eight_bits(_upright(image), channels)))
+def channels_to_decode(form: Form) -> int:
+    """Return the channels to decode to: steps that make an image grey need its colours until then."""
+    return 3 if any(isinstance(step, Grayscale) for step in form.steps or ()) else form.channels
 
 
 def formed(image: Image.Image, form: Form) -> np.ndarray:

@@ -16,13 +16,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from core.data.images import Form, decode_into, decode_stored, formed, reason_of
+from core.data.images import Form, channels_to_decode, decode_into, decode_whole, formed, reason_of
 from core.data.index import FileIndex, workers
 from core.data.preprocessing import Preprocessing
 from core.data.steps import Size, size_after
 from core.errors import InputError, MismatchError
 
 _GROUP = 16  # images a worker takes at once
+_HELD_BYTES = 256 * 2**20  # of decoded images that are tried in several forms
 
 log = logging.getLogger(__name__)
 
@@ -79,16 +80,23 @@ class Originals:
         """
         raise NotImplementedError
 
+    def load_again(self, row: int, form: Form, out: np.ndarray) -> None:
+        """Do what `load` does for an image that may be asked for again in another form."""
+        self.load(row, form, out)
+
+    def let_go(self) -> None:
+        """Keep no decoded images any longer."""
+
     def image(self, row: int) -> np.ndarray:
         """Return one image as it is stored, upright: (H, W, C) uint8; raises InputError where it cannot be decoded."""
         raise NotImplementedError
 
     def pixels(self, rows: np.ndarray, form: Form) -> np.ndarray:
-        """Return images (n, H, W, C) uint8 of `rows` (n,), decoded in threads and not kept."""
+        """Return images (n, H, W, C) uint8 of `rows` (n,), prepared in threads: a sample that is asked for often."""
         images = np.empty((len(rows), *form.shape), dtype=np.uint8)
 
         def work(place: int) -> None:
-            self.load(int(rows[place]), form, images[place])
+            self.load_again(int(rows[place]), form, images[place])
 
         with workers() as pool:
             list(pool.map(work, range(len(rows)), chunksize=_GROUP))
@@ -102,6 +110,8 @@ class FileOriginals(Originals):
         """`index`: what the files were when the data was opened; other content is an error later."""
         super().__init__()
         self._index, self._positions = index, index.kept
+        self._held: dict[tuple[int, int], Image.Image] = {}  # decoded images, by row and channels
+        self._room = _HELD_BYTES
         self.digests = index.digests[self._positions]
 
     def __len__(self) -> int:
@@ -134,10 +144,33 @@ class FileOriginals(Originals):
             self.faults[name] = fault
         return fault
 
+    def load_again(self, row: int, form: Form, out: np.ndarray) -> None:
+        """Do what `load` does; the decoded image is held, as far as there is room, until `let_go`."""
+        if form.steps is None:  # how it is decoded depends on the size
+            self.load(row, form, out)
+            return
+        key = (row, channels_to_decode(form))
+        try:
+            image = self._held.get(key) or decode_whole(self._bytes(row), key[1])
+            out[...] = formed(image, form)
+        except InputError:
+            raise
+        except Exception:  # decoders raise nearly anything on damaged files
+            self.load(row, form, out)
+            return
+        if key not in self._held and self._room > 0:
+            self._held[key] = image
+            self._room -= image.width * image.height * len(image.getbands())
+
+    def let_go(self) -> None:
+        """Keep no decoded images any longer."""
+        self._held.clear()
+        self._room = _HELD_BYTES
+
     def image(self, row: int) -> np.ndarray:
         """Return one file's image upright, grey or in colours; raises InputError where it cannot be decoded."""
         try:
-            return decode_stored(self._bytes(row))
+            return np.atleast_3d(np.asarray(decode_whole(self._bytes(row))))
         except InputError:
             raise
         except Exception as error:  # decoders raise nearly anything on damaged files

@@ -135,6 +135,8 @@ def prepare_anew(
     `progress(what, done, total)` may raise to end it. Raises InputError where the images would be of different sizes
     or a file has changed, MismatchError where they cannot get the number of channels.
     """
+    for part in (dataset.train, dataset.test):
+        part.stored.originals.let_go()
     train, test = prepare_parts((dataset.train, dataset.test), preprocessing, memory_budget, progress)
     size = (train.images.shape[1], train.images.shape[2])
     return dataclasses.replace(dataset, train=train, test=test, preprocessing=preprocessing.of_size(size))
