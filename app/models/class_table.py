@@ -144,11 +144,11 @@ class ClassTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(row, column)
         if role == Qt.ItemDataRole.CheckStateRole:
-            return self.state(row) if column == NAME and not self.gone(row) else None
+            return self.state(row) if column == NAME and self._train[row] and not self.gone(row) else None
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return NUMBER if column in (TRAIN, TEST, ACCURACY) else None
         if role == Qt.ItemDataRole.ForegroundRole:
-            return theme.brush("text_3") if self.gone(row) else None
+            return theme.brush("text_3") if self.gone(row) or not self._train[row] else None
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
             return self._told(row, column)
         if role == SHARE:
@@ -179,6 +179,8 @@ class ClassTableModel(QAbstractTableModel):
         if self._earlier[row] and column in (NAME, FORGET):
             already = fmt.of_total(int(self._earlier[row]), int(self._train[row]))
             return f"{self._names[row]}: {already} already forgotten"
+        if not self._train[row] and column in (NAME, FORGET):
+            return f"{self._names[row]}: an output without training images"
         if column == FORGET:
             return f"{fmt.of_total(int(self._chosen[row]), int(self._train[row]))} in the forget set"
         if column in (TRAIN, TEST):

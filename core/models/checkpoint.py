@@ -31,7 +31,7 @@ from core.models.architectures import (
     times,
 )
 from core.models.card import card_of, check_files, stated_preprocessing, weights_file
-from core.models.class_lists import explain_outputs, is_binding, same_names
+from core.models.class_lists import is_binding, own_classes, refuse_other_outputs, same_names
 from core.models.quantised import refuse_whole_numbers
 from core.models.recognise import compare, compare_exactly, fitting
 from core.models.tasks import SIZES, refuse_single_output, refuse_stated_task, try_out
@@ -62,6 +62,12 @@ class OpenedModel:
     file: ModelFile  # what it was opened from
     alternatives: tuple[ModelSpec, ...]  # the other networks that fit these weights; none where something proves which
     proof: str  # "stated" (by the caller), "card", "only one fits"; "" where several fit and only data can tell
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Names of the outputs, as the model card or another list in or beside the file has them; None without one."""
+        listed = own_classes(self)
+        return None if listed is None else listed.names
 
     @property
     def evaluation_only(self) -> bool:
@@ -376,8 +382,7 @@ def check_fit(model: OpenedModel, dataset: Dataset) -> None:
     Without a model card only structure binds: number of outputs, channels, and the size where weights are made for
     one. With a card its image size and class list bind as well.
     """
-    if model.spec.num_classes != dataset.num_classes:
-        raise MismatchError(*explain_outputs(model, dataset))
+    refuse_other_outputs(model, dataset)
     if model.spec.in_channels != dataset.channels:
         raise MismatchError(
             f"The model takes images of {count_channels(model.spec.in_channels)}, "

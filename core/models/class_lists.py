@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from core.data.classes import arrange, places_among, some
 from core.data.dataset import Dataset
 from core.data.sources import fingerprint
-from core.errors import InputError, first_few
+from core.errors import InputError, MismatchError, first_few
 from core.files import composed, read_json
 from core.models.hub import HUB_CONFIG
 
@@ -176,19 +176,31 @@ def _shown(names: tuple[str, ...]) -> str:
     return first_few(names, _NAMES_SHOWN)
 
 
-def explain_outputs(model: OpenedModel, dataset: Dataset) -> tuple[str, str]:
-    """Say that the numbers of outputs and classes differ, and what to do."""
+class MoreOutputsError(MismatchError):
+    """A model has more outputs than the data has classes, and nothing names the others; `outputs` is their number."""
+
+    def __init__(self, message: str, hint: str, outputs: int) -> None:
+        self.outputs = outputs
+        super().__init__(message, hint)
+
+
+def refuse_other_outputs(model: OpenedModel, dataset: Dataset) -> None:
+    """Raise MismatchError where a model has not one output for each class, MoreOutputsError where it has more."""
     outputs, classes = model.spec.num_classes, dataset.num_classes
+    if outputs == classes:
+        return
     said = f"The model has {outputs} outputs, the data set {classes} classes"
     if outputs < classes:
-        return said, "Open the data the model was trained on"
+        raise MismatchError(said, "Open the data the model was trained on")
     listed = own_classes(model)
     missing = [] if listed is None else [
         name for name in dataset.classes if composed(name) not in set(map(composed, listed.names))
     ]  # fmt: skip
     if listed is not None and missing:
         said += f", and {listed.where}, which names the outputs, lacks {some(missing)}"
-    return said, (
+    raise MoreOutputsError(
+        said,
         f"List the names of all {outputs} outputs, one a line in their order, in a file and give it with --classes: "
-        "the data's own names where it has images, any other name for an output without"
+        "the data's own names where it has images, any other name for an output without",
+        outputs,
     )

@@ -6,6 +6,7 @@ The sentences stand in report.json (`warnings`), in the output of `unlearn`, in 
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +17,11 @@ import torch
 from core.data.dataset import Dataset
 from core.data.splits import Splits, evaluation_half
 from core.engine.outputs import FullOutputs
+from core.errors import InputError
 from core.methods.base import Facts, Method
 from core.metrics.accuracy import confusion_matrix
 from core.parameters import Values
-from core.session.bench import GUESSED
+from core.session.bench import GUESSED, write_class_order
 from core.verify.numbers import percent
 
 OFFERED_BELOW = 1 / 3  # of what the better order reaches: then the order is likelier to be wrong than the model
@@ -244,7 +246,8 @@ def doubts_about(original: FullOutputs, dataset: Dataset) -> tuple[Caveat, ...]:
                 "order",
                 f"The class order probably differs between model and data, so that the wrong class is forgotten: only "
                 f"{percent(order.accuracy_now)} of test images are right, and {percent(order.accuracy_better)} "
-                f"would be if the outputs stood for {listed}. Give the order with --classes, or on the Project page.",
+                f"would be if the outputs stood for {listed}. Give the order with --classes{_order_file(names)}, "
+                "or on the Project page.",
             ),
         )
     right = float((original.train.logits.argmax(dim=1) == original.train.labels).float().mean())
@@ -258,6 +261,14 @@ def doubts_about(original: FullOutputs, dataset: Dataset) -> tuple[Caveat, ...]:
             ),
         )
     return ()
+
+
+def _order_file(names: Sequence[str]) -> str:
+    """Return, as an option's value, the file that lists classes in this order; "" where it cannot be written."""
+    try:
+        return f" {shlex.quote(str(write_class_order(tuple(names))))}"
+    except InputError:
+        return ""
 
 
 def find_class_order(predicted: np.ndarray, dataset: Dataset) -> ClassOrder | None:

@@ -210,6 +210,7 @@ def _model(model: OpenedModel) -> Description:
     data = {
         "format": form.format,
         **model.described(),
+        "classes": list(model.names) if model.names else None,
         "parameters": model.parameters,
         "form": {
             "key": form.key or None,
@@ -237,7 +238,7 @@ def _model(model: OpenedModel) -> Description:
     images = f"({count(forgotten.get('count'))} images, {how})"
     facts = (
         ("Architecture", f"{spec.architecture}, {count(model.parameters)} parameters"),
-        ("Outputs", f"{count(spec.num_classes)}{_names(model.classes)}"),
+        ("Outputs", f"{count(spec.num_classes)}{_names(model.names)}"),
         ("Input", f"{plural(spec.in_channels, 'channel')}, {size}"),
         ("Form", ", ".join([form.format, f"{len(form.dtypes)} keys", *dtypes, *wrapper])),
         ("Entries", f"{', '.join(entries)}: --key NAME chooses" if len(entries) > 1 else ""),

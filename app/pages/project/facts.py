@@ -44,7 +44,8 @@ def model_facts(model: OpenedModel, dataset: Dataset | None) -> list[Fact]:
     spec = model.spec
     size = times(*spec.input_size)
     known = model.size_known or dataset is not None
-    names = "names in the model card" if model.classes else "no names in the file"
+    listed = "names in the file" if model.names else "no names in the file"
+    names = "names in the model card" if model.classes else listed
     facts = [
         Fact("file", "File", model.path.name, str(model.path)),
         Fact("architecture", "Architecture", f"{spec.architecture} · {fmt.short_number(model.parameters)} parameters"),

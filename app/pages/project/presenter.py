@@ -210,7 +210,7 @@ class ProjectPresenter(QObject):
     def _show_table(self) -> None:
         project, page = self._context.project, self._page
         model = project.opened_model
-        page.table_model.set_data(project.dataset, model.classes if model is not None else None)
+        page.table_model.set_data(project.dataset, model.names if model is not None else None)
         page.fit_card.set_full(project.dataset is not None)
         page.fit_card.match_button.setEnabled(project.ready)
         assumed = project.dataset is not None and project.dataset.preprocessing.source in ("assumed", "weights")

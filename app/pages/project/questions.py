@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QPlainTextEdit
 
 from app.dialogs.architecture import ArchitectureDialog, EntryDialog
 from app.dialogs.class_order import ClassOrderDialog
+from app.dialogs.files import ALL_FILES, ask_file
 from app.dialogs.no_test_part import NoTestPartDialog
 from app.dialogs.preprocessing import PreprocessingDialog
 from app.dialogs.sheet import Sheet
@@ -24,6 +25,7 @@ from app.workers.opening_job import Request
 from core.errors import (
     AmbiguousEntryError,
     AmbiguousModelError,
+    AppError,
     MismatchError,
     NoTestPartError,
     StoppedError,
@@ -97,7 +99,28 @@ class Questions(QObject):
         elif request.side in ("model", "data") and project.ready and not request.alone:
             alone = dataclasses.replace(request, alone=True)
             buttons = [(f"Open it and close the {other}", partial(self._put, alone))]
+        if outputs := getattr(error, "outputs", 0):  # of core.models.class_lists.MoreOutputsError
+            buttons.insert(0, (f"List all {outputs} classes…", partial(self._ask_outputs, request)))
         self._say(failure.sentence, "error", buttons)
+
+    def _ask_outputs(self, request: Request) -> None:
+        kinds = ("Class names (*.txt *.json)", ALL_FILES)
+        title = "Names of all outputs, one a line in their order"
+        ask_file(self._page.window(), title, partial(self.list_outputs, request), kinds)
+
+    def list_outputs(self, request: Request, path: str) -> None:
+        """Open what was asked for again, with the names of all outputs in a file."""
+        if request.side != "model":
+            self._put(dataclasses.replace(request, changes={**request.changes, "classes_file": path}))
+            return
+        from core.data.classes import read_class_names
+
+        try:
+            names = read_class_names(Path(path))
+        except AppError as error:
+            self._say(f"{Path(path).name} was not used. {error.message}", "error")
+            return
+        self._put(dataclasses.replace(request, order=names))
 
     def _put(self, request: Request) -> None:
         self._page.banner.dismiss()
@@ -118,7 +141,7 @@ class Questions(QObject):
         order = project.evaluation.get("class_order")
         dialog = ClassOrderDialog(
             project.dataset.classes,
-            model_names=project.opened_model.classes if project.opened_model is not None else None,
+            model_names=project.opened_model.names if project.opened_model is not None else None,
             found=order.better if order is not None and order.differs else None,
             accuracy_of=order.accuracy_of if order is not None else None,
             images=order.images if order is not None else 0,

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QPushButton
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPlainTextEdit, QPushButton
 
 from app.dialogs.architecture import ArchitectureDialog, EntryDialog
 from app.dialogs.class_order import ClassOrderDialog
@@ -233,6 +233,25 @@ def test_the_card_of_a_model_names_its_order(page, context, insects, tmp_path, i
     press(page.banner, "Use the card's order")
     idle()
     assert context.project.ready and context.project.dataset.classes == ("bee", "cat", "ant")
+
+
+@pytest.mark.parametrize("first", ["model", "data"])
+def test_outputs_without_images_are_listed_in_a_file(page, context, insects, tmp_path, idle, first):
+    path, names = tmp_path / "five.pt", tmp_path / "names.txt"
+    torch.save(build_model(ModelSpec("mlp", 5, 1, (12, 12))).state_dict(), path)
+    names.write_text("wasp\nbee\nant\nfly\ncat\n")
+    for side in (first, "data" if first == "model" else "model"):
+        context.opening.open_model(path) if side == "model" else context.opening.open_data(str(insects))
+        idle()
+    assert not context.project.ready
+    assert "The model has 5 outputs, the data set 3 classes." in page.banner.text()
+    press(page.banner, "List all 5 classes…")
+    (dialog,) = page.window().findChildren(QFileDialog)
+    dialog.fileSelected.emit(str(names))
+    dialog.close()
+    idle()
+    assert context.project.ready and context.project.dataset.imageless == ("wasp", "fly")
+    assert page.data_card.facts.values()["notice"].startswith("2 classes have no training image, only an output")
 
 
 def test_a_pickle_is_not_opened_unless_the_user_insists(page, context, tmp_path, idle, qtbot):

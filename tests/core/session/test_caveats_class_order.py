@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,6 +52,12 @@ def test_two_classes_taken_for_each_other_are_found_though_most_answers_are_righ
     assert order.differs and order.offered and order.accuracy_now > 0.7
 
 
+def test_outputs_without_images_are_no_matter(predicted, digits):
+    data = shuffled(digits, (1, 0, 2, 3, 4, 5, 6, 7, 8, 9))
+    order = find_class_order(predicted, dataclasses.replace(data, classes=(*data.classes, "x", "y")))
+    assert order.offered and order.better == (1, 0, *range(2, 12))
+
+
 def test_two_classes_that_are_often_confused_are_no_wrong_order():
     confusion = np.array([[40, 60, 0], [55, 45, 0], [0, 0, 100]])
     order = ClassOrder((1, 0, 2), confusion)
@@ -69,7 +76,8 @@ def test_a_run_on_the_wrong_order_says_so_and_names_the_right_one(original, digi
     outputs = dataclasses.replace(original, test=dataclasses.replace(original.test, labels=labels))
     (doubt,) = doubts_about(outputs, data)
     assert doubt.code == "order" and doubt.level == "warning"
-    assert "stood for 0, 1, 2, 3, 4, 5, 6, 7, 8, 9. Give the order with --classes" in doubt.message
+    before, _, after = doubt.message.partition("stood for 0, 1, 2, 3, 4, 5, 6, 7, 8, 9. Give the order with --classes ")
+    assert before and read_class_names(Path(after.removesuffix(", or on the Project page."))) == tuple("0123456789")
     assert doubts_about(original, digits) == ()
 
 
