@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,9 +137,20 @@ def prepare_anew(
     """
     for part in (dataset.train, dataset.test):
         part.stored.originals.let_go()
-    train, test = prepare_parts((dataset.train, dataset.test), preprocessing, memory_budget, progress)
-    size = (train.images.shape[1], train.images.shape[2])
-    return dataclasses.replace(dataset, train=train, test=test, preprocessing=preprocessing.of_size(size))
+    parts = prepare_parts((dataset.train, dataset.test), preprocessing, memory_budget, progress)
+    size = (parts[0].images.shape[1], parts[0].images.shape[2])
+    return _with_images(dataset, parts, preprocessing.of_size(size))
+
+
+def _with_images(dataset: Dataset, parts: Sequence[ImageSet], preprocessing: Preprocessing) -> Dataset:
+    """Return a data set, and the same with its own classes, with the images of the parts (training, test)."""
+    train, test = (
+        dataclasses.replace(part, images=new.images, faults=new.faults, origin=new.origin)
+        for part, new in zip((dataset.train, dataset.test), parts, strict=True)
+    )
+    own = dataset.as_read
+    as_read = None if own is None else _with_images(own, parts, preprocessing)
+    return dataclasses.replace(dataset, train=train, test=test, preprocessing=preprocessing, as_read=as_read)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """The usual preparations: those that owners write are among them, none twice, and a data set is prepared by any."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -95,6 +97,17 @@ def test_undecided_data_is_not_decoded_and_then_prepared_as_found(photos, monkey
         assert again.preprocessing == chosen and again.fingerprint == data.fingerprint
         assert torch.equal(again.preprocessing.apply(again.train.images[:]), pixels(data, chosen))
         assert again.train.paths == data.train.paths and again.test.images.shape == (2, 32, 32, 3)
+
+
+def test_data_whose_classes_follow_from_a_model_keeps_its_own_beside_them(photos):
+    data = open_dataset(str(photos), undecided=True)
+    labels = [dataclasses.replace(part, labels=1 - part.labels) for part in (data.train, data.test)]
+    settled = dataclasses.replace(data, classes=("b", "a"), train=labels[0], test=labels[1], as_read=data)
+    again = prepare_anew(settled, usual_candidates(data, size=(32, 32))[0])
+    assert again.as_read.classes == ("a", "b") and again.as_read.preprocessing == again.preprocessing
+    assert again.as_read.train.images is again.train.images
+    assert torch.equal(again.as_read.train.labels, data.train.labels)
+    assert torch.equal(again.train.labels, 1 - data.train.labels)
 
 
 def test_what_is_stated_is_never_undecided(photos, tmp_path):
