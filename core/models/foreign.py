@@ -20,7 +20,7 @@ _TENSORFLOW = "Turn it into net.onnx with tf2onnx, then " + _ONNX.format(onnx="n
 _PADDLE = "Turn it into net.onnx with paddle2onnx, then " + _ONNX.format(onnx="net.onnx")
 _BY_HAND = "Load it in the program that wrote it, copy its arrays into the same network in PyTorch, and save that"
 _JOIN = (
-    "Join it: python -c \"import glob; from safetensors.torch import load_file, save_file; "
+    'Join it: python -c "import glob; from safetensors.torch import load_file, save_file; '
     "save_file({{k: v for f in glob.glob('{path}/*.safetensors') for k, v in load_file(f).items()}}, "
     "'net.safetensors')\""
 )
@@ -28,7 +28,8 @@ _JOIN = (
 # What a file is and what to do, with {name} of the file, {path} of the folder.
 _WHAT: dict[str, tuple[str, str]] = {
     "onnx": (
-        "{name} is an ONNX file, which can be run but not trained", "Open the checkpoint it was made from, or " + _ONNX
+        "{name} is an ONNX file, which can be run but not trained",
+        "Open the checkpoint it was made from, or " + _ONNX,
     ),
     "keras": ("{name} is a Keras model", _KERAS),
     "hdf5": ("{name} is an HDF5 file, as Keras writes models", _KERAS),
@@ -87,9 +88,7 @@ def refuse(path: Path, kind: str | None) -> None:
     if kind is not None:
         what, hint = _WHAT[kind]
         folder = path if path.is_dir() else path.parent
-        raise InputError(
-            what.format(name=path.name), hint.format(name=path.name, onnx=path.name, path=folder)
-        )
+        raise InputError(what.format(name=path.name), hint.format(name=path.name, onnx=path.name, path=folder))
 
 
 def refuse_pickled(path: Path, names: Sequence[str]) -> None:

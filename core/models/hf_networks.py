@@ -13,22 +13,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.ops import StochasticDepth
 
+from core.models import activations
 from core.models.architectures import Size
 
 Settings = Mapping[str, Any]
 
 
-class _QuickGELU(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return x * torch.sigmoid(1.702 * x)
-
-
-ACTIVATIONS: dict[str, Any] = {
-    "gelu": nn.GELU, "gelu_new": lambda: nn.GELU("tanh"), "gelu_pytorch_tanh": lambda: nn.GELU("tanh"),
-    "quick_gelu": _QuickGELU, "relu": nn.ReLU, "relu6": nn.ReLU6, "silu": nn.SiLU, "swish": nn.SiLU, "mish": nn.Mish,
-    "selu": nn.SELU, "elu": nn.ELU, "leaky_relu": nn.LeakyReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid,
+# What config.json calls activations: the names used here, and further ones for the same.
+ACTIVATIONS = {
+    **activations.ACTIVATIONS, "gelu_new": activations.ACTIVATIONS["gelu_tanh"],
+    "gelu_pytorch_tanh": activations.ACTIVATIONS["gelu_tanh"], "swish": nn.SiLU, "selu": nn.SELU,
+    "sigmoid": nn.Sigmoid,
 }  # fmt: skip
-"""What config.json calls an activation, and the layer it is."""
 
 
 def _dense(width: int, out: int) -> nn.ModuleDict:

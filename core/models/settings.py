@@ -6,6 +6,8 @@ They are what weights do not tell, or tell by their shapes alone.
 from __future__ import annotations
 
 import functools
+import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from core.models import heads
+from core.models.activations import ACTIVATIONS, activation_name
 from core.models.architectures import Shapes
 
 STEMS = {
@@ -28,21 +32,6 @@ STEMS = {
 OFTEN_CHANGED = {"resnet"}
 """Families whose stems are so often changed for small images that every stem is tried from the start."""
 
-_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "relu": nn.ReLU,
-    "leaky_relu": nn.LeakyReLU,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "elu": nn.ELU,
-    "leaky_relu0.1": functools.partial(nn.LeakyReLU, 0.1),
-    "leaky_relu0.2": functools.partial(nn.LeakyReLU, 0.2),
-    "gelu_tanh": functools.partial(nn.GELU, "tanh"),
-    "quick_gelu": lambda: QuickGELU(),
-    "relu6": nn.ReLU6,
-    "mish": nn.Mish,
-    "hardswish": nn.Hardswish,
-    "tanh": nn.Tanh,
-}
 _POOLS: dict[str, Callable[[], nn.Module]] = {
     "max": functools.partial(nn.MaxPool2d, 3, 2, 1),
     "none": nn.Identity,
@@ -57,8 +46,9 @@ class Setting:
     """One setting. `read(module, family)` gives its value as text, "" where a network has no such place.
 
     values: the usual ones, most usual first. rule: which values there are, in words. clean(text): the one way to write
-    a value, "" for what is none. write(module, family, value, in_channels): changes a built network. seen(shapes,
-    family): the value that the shapes of weights show, "" where they show none; None where shapes never do.
+    a value, "" for what is none. write(module, family, value, in_channels): changes a built network, or gives another
+    one with it inside. seen(shapes, family): the value that the shapes of weights show, "" where they show none; None
+    where shapes never do. like(value): values that shapes cannot tell from it, itself among them.
     """
 
     name: str
@@ -67,16 +57,9 @@ class Setting:
     rule: str
     clean: Callable[[str], str]
     read: Callable[[nn.Module, str], str]
-    write: Callable[[nn.Module, str, str, int], None]
+    write: Callable[[nn.Module, str, str, int], nn.Module | None]
     seen: Callable[[Shapes, str], str] | None = None
-
-
-class QuickGELU(nn.Module):
-    """x * sigmoid(1.702 x), the activation of OpenAI's CLIP."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of `x`, of the same shape."""
-        return x * (1.702 * x).sigmoid()
+    like: Callable[[str], tuple[str, ...]] | None = None
 
 
 # --- where each setting stands -------------------------------------------------------------------------------------
@@ -172,30 +155,17 @@ def _write_pool(module: nn.Module, family: str, value: str, in_channels: int) ->
     _put(module, STEMS[family][1], _POOLS[value]())
 
 
-def _activation(part: nn.Module) -> str:
-    """Return the name of an activation; "" for anything else."""
-    for name, make in _ACTIVATIONS.items():
-        like = make()
-        if type(like) is type(part) and _numbers(like) == _numbers(part):
-            return name
-    return ""
-
-
-def _numbers(part: nn.Module) -> dict[str, Any]:
-    return {name: value for name, value in vars(part).items() if name[0] != "_" and name not in ("inplace", "training")}
-
-
 def _read_activation(module: nn.Module, family: str) -> str:
     """Return the activation that a network has most of, of several the last: Swin V2 has others in its attention."""
-    found = Counter(name for part in reversed([*module.modules()]) if (name := _activation(part)))
+    found = Counter(name for part in reversed([*module.modules()]) if (name := activation_name(part)))
     return found.most_common(1)[0][0] if found else ""
 
 
 def _write_activation(module: nn.Module, family: str, value: str, in_channels: int) -> None:
     present = _read_activation(module, family)
     for path, part in list(module.named_modules()):
-        if _activation(part) == present:
-            _put(module, path, _ACTIVATIONS[value]())
+        if activation_name(part) == present:
+            _put(module, path, ACTIVATIONS[value]())
 
 
 def _read_eps(module: nn.Module, family: str) -> str:
@@ -312,14 +282,65 @@ def _post_norm_block() -> Any:
     return PostNormBlock
 
 
+_GROUPS = ("group32", "group16", "group8", "group4", "group2", "group1", "instance")
+
+
+def _read_norm(module: nn.Module, family: str) -> str:
+    """Return what a network normalises with; a group for each channel is what instance norm does."""
+    norms = [part for part in module.modules() if isinstance(part, (nn.BatchNorm2d, nn.GroupNorm))]
+    groups = [part for part in norms if isinstance(part, nn.GroupNorm)]
+    if len(groups) < len(norms) or not norms:
+        return "batch" if norms else ""
+    each = all(part.num_groups == part.num_channels for part in groups)
+    return "instance" if each else f"group{groups[0].num_groups}"
+
+
+def _write_norm(module: nn.Module, family: str, value: str, in_channels: int) -> None:
+    groups = int(value.removeprefix("group") if value.startswith("group") else 0)
+    for path, part in list(module.named_modules()):
+        if isinstance(part, nn.BatchNorm2d):
+            _put(module, path, nn.GroupNorm(groups or part.num_features, part.num_features))
+
+
+def _seen_norm(shapes: Shapes, family: str) -> str:
+    """Return batch norm where there are statistics; else the most groups, of the usual numbers, that can be."""
+    places = [f"{place}." for place in heads.PLACES.get(family, ()) if place]
+    body = {key: shape for key, shape in shapes.items() if not any(key.startswith(place) for place in places)}
+    if any(key.endswith("running_mean") for key in body):
+        return "batch"
+    widths = [shape[0] for key, shape in body.items() if len(shape) == 1 and key.endswith("weight")]
+    shared = math.gcd(*widths)
+    return next((name for name in _GROUPS[:-1] if shared % int(name.removeprefix("group")) == 0), "") if widths else ""
+
+
+def _head_at(part: int) -> tuple[Any, Any, Any]:
+    """Return reader, writer and viewer of the whole head (0) or its last layer (1)."""
+
+    def place(family: str) -> str:
+        return heads.PLACES.get(family, ("", ""))[part]
+
+    def read(module: nn.Module, family: str) -> str:
+        return heads.text_of(_part(module, place(family)))
+
+    def write(module: nn.Module, family: str, value: str, in_channels: int) -> None:
+        width, classes = heads.features_and_classes(module.get_submodule(place(family)))
+        _put(module, place(family), heads.build(value, width, classes))
+
+    def seen(shapes: Shapes, family: str) -> str:
+        return heads.seen(shapes, place(family))
+
+    return read, write, seen
+
+
 # --- the table -----------------------------------------------------------------------------------------------------
 
 _Rule = tuple[str, Callable[[str], str]]  # which values there are, in words, and what cleans a text
 
 
 def _whole(least: int, most: int) -> _Rule:
-    return f"a whole number from {least} to {most}", lambda text: (
-        str(int(text)) if text.isdecimal() and least <= int(text) <= most else ""
+    return (
+        f"a whole number from {least} to {most}",
+        lambda text: str(int(text)) if text.isdecimal() and least <= int(text) <= most else "",
     )
 
 
@@ -337,6 +358,7 @@ def _number(text: str) -> str:
 
 
 _YES = ("yes", "no")
+_HEADS = ("linear", "drop/linear", "linear256/relu/drop/linear")
 SETTINGS: dict[str, Setting] = {
     setting.name: setting
     for setting in (
@@ -356,7 +378,7 @@ SETTINGS: dict[str, Setting] = {
         ),
         Setting("bias", "bias of the first convolution", _YES, *_one_of(_YES), _read_bias, _write_bias, _seen_bias),
         Setting(
-            "act", "the activation it has most of", tuple(_ACTIVATIONS), *_one_of(_ACTIVATIONS),
+            "act", "the activation it has most of", tuple(ACTIVATIONS), *_one_of(ACTIVATIONS),
             _read_activation, _write_activation,
         ),
         Setting(
@@ -381,6 +403,17 @@ SETTINGS: dict[str, Setting] = {
         Setting(
             "norm_first", "norms before attention and MLP, not after the sums", _YES, *_one_of(_YES),
             _read_norm_first, _write_norm_first,
+        ),
+        Setting(
+            "norm", "normalisation, and the groups of group normalisation", ("batch", *_GROUPS),
+            f"batch, instance or group with a number, as in {_GROUPS[0]}",
+            lambda text: text if re.fullmatch(r"batch|instance|group[1-9]\d*", text) else "",
+            _read_norm, _write_norm, _seen_norm, lambda value: (value,) if value == "batch" else (value, *_GROUPS),
+        ),
+        Setting("head", "the classifier head", _HEADS, heads.RULE, heads.clean, *_head_at(0), heads.like),
+        Setting(
+            "last", "what stands in the place of the head's last layer", _HEADS, heads.RULE, heads.clean,
+            *_head_at(1), heads.like,
         ),
     )
 }  # fmt: skip

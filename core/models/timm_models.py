@@ -15,14 +15,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from core.errors import InputError, unknown_name
-from core.models.architectures import (
-    ODD_CLASSES,
-    TIMM_PREFIX,
-    Architecture,
-    Shapes,
-    Size,
-    meta_building,
-)
+from core.models.architectures import ODD_CLASSES, TIMM_PREFIX, Architecture, Shapes, Size, meta_building
 
 # Parameters of another shape after which a network under construction is given up. Two is the most that any of
 # timm 1.0's networks makes on the way and does not keep; a wrong candidate makes five within a few layers.

@@ -26,7 +26,7 @@ from core.models.architectures import (
     get_architecture,
     meta_building,
 )
-from core.models.settings import OFTEN_CHANGED, SETTINGS, Setting
+from core.models.settings import OFTEN_CHANGED, SETTINGS
 
 _GROUP = ("stem", "stride", "pool")  # stated together, so that an id can be read without knowing the others
 _USUAL = {"stride": ("1", "2"), "pool": ("none", "max")}  # of the stems that are tried from the start
@@ -102,7 +102,7 @@ def build_with(
     module = base.build(num_classes, 3 if "stem" in settings else in_channels, input_size)
     for name, value in settings.items():
         if name == "stem" or SETTINGS[name].read(module, base.family) != value:
-            SETTINGS[name].write(module, base.family, value, in_channels)
+            module = SETTINGS[name].write(module, base.family, value, in_channels) or module
     return module
 
 
@@ -130,7 +130,7 @@ def shown_by(base: Architecture, template: Shapes, shapes: Shapes) -> str:
     for name, setting in SETTINGS.items():
         if setting.seen is not None:
             value = setting.clean(setting.seen(shapes, base.family))
-            if value and value != setting.seen(template, base.family):
+            if value and value != setting.seen(template, base.family) and name in settings_of(base.id):
                 changes[name] = value
     if "stem" in changes:
         usual = settings_of(base.id)
@@ -143,11 +143,19 @@ def shown_by(base: Architecture, template: Shapes, shapes: Shapes) -> str:
 def alike(id: str) -> tuple[str, ...]:
     """Return `id` and the ids of the usual networks that have the very same keys and shapes."""
     base, own = _parts(id)
-    if get_architecture(base).family not in OFTEN_CHANGED and "stem" not in own:
-        return (id,)
-    tried = {name: values for name, values in _USUAL.items() if name in settings_of(base)}
+    tried: dict[str, tuple[str, ...]] = {}
+    if get_architecture(base).family in OFTEN_CHANGED or "stem" in own:
+        tried = {name: values for name, values in _USUAL.items() if name in settings_of(base)}
+    if "norm" in own:
+        tried["norm"] = tuple(value for value in _like("norm", own["norm"]) if _can_be(value, "norm", id))
     choices = (dict(zip(tried, values, strict=True)) for values in itertools.product(*tried.values()))
     return tuple(dict.fromkeys([id, *(named(id, choice) for choice in choices)]))
+
+
+def _like(name: str, value: str | None) -> tuple[str, ...]:
+    """Return the values of a setting that shapes cannot tell from `value`, which they show in part; none for None."""
+    like = SETTINGS[name].like
+    return like(value) if like and value is not None else ()
 
 
 def around(id: str) -> tuple[str, ...]:
@@ -159,22 +167,23 @@ def around(id: str) -> tuple[str, ...]:
         return ()
     base, own = _parts(id)
     present, first = {**settings_of(base), **own}, alike(id)
+    tried = {name: s.values if s.seen is None else _like(name, own.get(name)) for name, s in SETTINGS.items()}
     others = (
         named(id, {name: value})
-        for name, setting in SETTINGS.items()
-        if name in present and setting.seen is None
-        for value in setting.values
-        if value != present[name] and _can_be(setting, value, id)
+        for name, values in tried.items()
+        if name in present
+        for value in values
+        if value != present[name] and _can_be(value, name, id)
     )
     return tuple(dict.fromkeys(other for other in others if other not in first))
 
 
-def _can_be(setting: Setting, value: str, id: str) -> bool:
+def _can_be(value: str, name: str, id: str) -> bool:
     """Whether the network `id` can be built with a value of a setting that not every one takes."""
-    if setting.name != "heads":
+    if name not in ("heads", "norm"):
         return True
     try:
-        build_on_meta(ModelSpec(named(id, {setting.name: value}), 2, 3, get_architecture(id).default_size))
+        build_on_meta(ModelSpec(named(id, {name: value}), 2, 3, get_architecture(id).default_size))
     except InputError:
         return False
     return True

@@ -93,7 +93,7 @@ class Weights:
 
     def shapes_within(self, prefix: str) -> dict[str, tuple[int, ...]]:
         """Return the shape of every tensor whose key begins with `prefix`, by the rest of its key."""
-        return {key[len(prefix):]: shape for key, shape in self.shapes.items() if key.startswith(prefix)}
+        return {key[len(prefix) :]: shape for key, shape in self.shapes.items() if key.startswith(prefix)}
 
     def within(self, prefix: str) -> Weights:
         """Return the weights whose keys begin with `prefix`, which moves to the form.
@@ -114,9 +114,7 @@ class Weights:
             kept |= packed or {}
             lost += [] if packed else [form.prefix + name]
         dtypes = {key[cut:]: name for key, name in form.dtypes.items() if key.startswith(prefix)}
-        form = dataclasses.replace(
-            form, prefix=form.prefix + prefix, dtypes=dtypes, foreign=kept, dropped=tuple(lost)
-        )
+        form = dataclasses.replace(form, prefix=form.prefix + prefix, dtypes=dtypes, foreign=kept, dropped=tuple(lost))
         return dataclasses.replace(self, tensors={key: self.tensors[prefix + key] for key in dtypes}, form=form)
 
 
@@ -321,8 +319,7 @@ def require_finite(file: str, tensors: Mapping[str, Tensor]) -> None:
     broken = [key for key, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
     if broken:
         raise InputError(
-            f"{file} holds values that are not finite in {len(broken)} of {len(tensors)} tensors "
-            f"({first_few(broken)})",
+            f"{file} holds values that are not finite in {len(broken)} of {len(tensors)} tensors ({first_few(broken)})",
             "Its training diverged, or the file is damaged: use an earlier checkpoint",
         )
 
