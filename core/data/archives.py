@@ -12,6 +12,7 @@ import os
 import re
 import tarfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -23,7 +24,7 @@ import numpy as np
 
 from core.data.classes import check_labels, read_class_names
 from core.data.dataset import Found, Unreadable
-from core.data.images import CannotReadError, is_image, reads_heif, why_foreign
+from core.data.images import NO_IMAGE, CannotReadError, is_image, reads_heif, why_foreign
 from core.data.index import NO_STAMP, SETTLED, SHARDS, ImageFiles, Stamp, checked_size, recall, remember
 from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
 from core.errors import InputError
@@ -66,6 +67,7 @@ class _Content:
     names: list[str]
     places: np.ndarray  # (n, 3) int64: where an image starts in its shard, its bytes, its label
     left_out: list[tuple[str, str]]
+    passed: dict[str, int]  # number of members that are neither images nor labels, by why
 
 
 class _Shard(msgspec.Struct, forbid_unknown_fields=True):
@@ -75,6 +77,7 @@ class _Shard(msgspec.Struct, forbid_unknown_fields=True):
     changed: int  # nanoseconds
     images: bytes  # (n, 5) little-endian 64-bit integers: where the name starts, its bytes, and the places
     skipped: list[tuple[int, int, str]]  # where the name starts, its bytes, reason
+    passed: dict[str, int]
 
     def content(self, shard: Path) -> _Content:
         """Return what the shard holds, with the names read from their places; raises ValueError where none is there."""
@@ -87,7 +90,8 @@ class _Shard(msgspec.Struct, forbid_unknown_fields=True):
                 return whole[start : start + length].decode("utf-8", "surrogateescape")
 
             names = [name(*place) for place in rows[:, :2].tolist()]
-            return _Content(names, rows[:, 2:], [(name(*place), why) for *place, why in self.skipped])
+            left_out = [(name(*place), why) for *place, why in self.skipped]
+            return _Content(names, rows[:, 2:], left_out, self.passed)
 
 
 class _Remembered(msgspec.Struct, forbid_unknown_fields=True):
@@ -105,7 +109,7 @@ def part_of(file: Path) -> str:
 
 def _version() -> int:
     """Return the version of what is remembered, another one where HEIC images are read."""
-    return 4 if reads_heif() else 3
+    return 6 if reads_heif() else 5
 
 
 def find_shards(path: Path) -> Parts | None:
@@ -137,6 +141,7 @@ def list_shards(shards: Parts, report: Tell) -> Listing:
     shard_of: list[Path] = []
     places: list[np.ndarray] = []
     left_out: list[Unreadable] = []
+    passed = Counter[str]()
     try:
         for number, shard in enumerate(every):
             report("Listing shards", number, len(every))
@@ -148,6 +153,7 @@ def list_shards(shards: Parts, report: Tell) -> Listing:
             names += [f"{where}/{name}" for name in content.names]
             shard_of += [shard] * len(content.names)
             places.append(content.places)
+            passed.update(content.passed)
             left_out += [Unreadable(f"{where}/{name}" if name else where, why) for name, why in content.left_out]
     finally:
         if new_shards != old_shards:
@@ -167,7 +173,7 @@ def list_shards(shards: Parts, report: Tell) -> Listing:
         labels=labels,
         border=border,
         left_out=tuple(left_out),
-        found=Found(numbered=stated is None),
+        found=Found(numbered=stated is None, passed=dict(passed)),
     )
 
 
@@ -185,10 +191,11 @@ def _walk_shard(shard: Path, report: Tell) -> tuple[_Content, _Shard | None]:
     """List the labelled images of one shard; and the entry for the cache, None where it is damaged or too new."""
     images: dict[str, tarfile.TarInfo] = {}
     labels: dict[str, str] = {}
+    passed = Counter[str]()
     stamp: Stamp = NO_STAMP
     try:
         stamp = _stamp_of(shard)
-        fault = _walk(shard, images, labels, report)
+        fault = _walk(shard, images, labels, passed, report)
     except (tarfile.TarError, OSError, EOFError) as error:
         fault = str(error)
     reasons = {key: _why_not(member.name, labels.get(key)) for key, member in images.items()}
@@ -199,6 +206,7 @@ def _walk_shard(shard: Path, report: Tell) -> tuple[_Content, _Shard | None]:
         [member.name for member, _ in kept],
         np.array([(member.offset_data, member.size, label) for member, label in kept], dtype=_NUMBER).reshape(-1, 3),
         damage + [(member.name, why) for member, why in left_out],
+        dict(passed),
     )
     if fault or time.time_ns() - stamp[1] <= SETTLED:
         return content, None
@@ -208,7 +216,7 @@ def _walk_shard(shard: Path, report: Tell) -> tuple[_Content, _Shard | None]:
             skipped = [(*_name_place(file, member), why) for member, why in left_out]
     except (OSError, ValueError):  # walked through again the next time
         return content, None
-    return content, _Shard(*stamp, np.hstack([names, content.places]).tobytes(), skipped)
+    return content, _Shard(*stamp, np.hstack([names, content.places]).tobytes(), skipped, content.passed)
 
 
 def _why_not(name: str, label: str | None) -> str:
@@ -220,15 +228,23 @@ def _why_not(name: str, label: str | None) -> str:
     return "" if label.isdecimal() and len(label) <= 9 else f"its label {label!r} is no number"
 
 
-def _walk(shard: Path, images: dict[str, tarfile.TarInfo], labels: dict[str, str], report: Tell) -> str:
-    """Fill in `images` and `labels` by key; return what is wrong with the shard. Raises what tarfile does."""
+def _walk(
+    shard: Path, images: dict[str, tarfile.TarInfo], labels: dict[str, str], passed: Counter[str], report: Tell
+) -> str:
+    """Fill in `images` and `labels` by key, count other members by why in `passed`; return what is wrong.
+
+    Raises what tarfile does.
+    """
     with tarfile.open(shard, "r:") as tar:
         for number, member in enumerate(tar):
             if not number % 1000:
                 report("Listing shards", 0, 0)
             folder, _, name = member.name.rpartition("/")
             stem, dot, suffix = name.partition(".")
-            if not member.isreg() or not dot or not stem:
+            if not member.isreg():
+                continue
+            if not dot or not stem:
+                passed[NO_IMAGE.format("no ending")] += 1
                 continue
             key, suffix = f"{folder}/{stem}", suffix.lower()
             if suffix == _LABEL:
@@ -238,6 +254,10 @@ def _walk(shard: Path, images: dict[str, tarfile.TarInfo], labels: dict[str, str
                 images[key] = member
             elif why_foreign(f"x.{suffix}"):
                 images[f"{key}.{suffix}"] = member
+            elif is_image(f"x.{suffix}"):
+                passed["a second image of the same key"] += 1
+            else:
+                passed[NO_IMAGE.format(f".{suffix}")] += 1
         with shard.open("rb") as file:  # without the end mark, a block of zeros, it was cut: tarfile passes over that
             file.seek(tar.offset)
             return "" if file.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE) else "it ends in the middle"

@@ -31,7 +31,7 @@ _FOREIGN_SUFFIXES = frozenset(
 NEEDS_HEIF = 'HEIC images are read with an extra: pip install "unlearn-studio[heif]"'
 _NEEDS_AVIF = "AVIF images are read with Pillow 11.3 or newer: pip install -U Pillow"
 
-LOOK = 2  # version of what `look` finds out; what an older one found is looked at anew
+LOOK = 3  # version of what `look` finds out; what an older one found is looked at anew
 
 _ROTATED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _ORIENTATION = 0x0112
@@ -73,6 +73,10 @@ class Header:
 
 class CannotReadError(Exception):
     """A file cannot be decoded; the text says why."""
+
+
+NO_IMAGE = "no image ({})"
+"""Why a file with this ending is passed over."""
 
 
 def is_image(name: str) -> bool:
@@ -185,7 +189,7 @@ def look(data: bytes) -> Header:
             looked_up = image.format != "PNG" or "exif" in image.info
             rotated = looked_up and _is_rotated(image)
             size, grey = ((width, height) if rotated else (height, width)), is_grey(image)
-            if fault := _excess(image):
+            if fault := _excess(image) or _further_pages(image):
                 return Header(size, grey, fault)
             deep = image.mode.startswith("I") or image.mode == "F"
             if not deep and _looks_whole(image, buffer, data):
@@ -268,6 +272,20 @@ def _excess(image: Image.Image) -> str:
     if limit is None or image.width * image.height <= limit:
         return ""
     return f"{image.width}×{image.height} pixels are more than the limit of {limit:,}"
+
+
+def _further_pages(image: Image.Image) -> str:
+    """Say that a TIFF has several pages of one size, of which only the first would be read; "" where it has not."""
+    pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+    if pages == 1:
+        return ""
+    size = image.size
+    image.seek(1)
+    further = image.size
+    image.seek(0)
+    if further != size:  # a small picture of the first
+        return ""
+    return f"{pages} pages of one size; give them as channels of an array (.npz, N×H×W×C), or as files of their own"
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from core.data.dataset import Found, Unreadable
-from core.data.images import is_image, suffix_of, why_foreign
+from core.data.images import NO_IMAGE, is_image, suffix_of, why_foreign
 from core.data.index import FolderFiles
 from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
 from core.errors import InputError
@@ -25,7 +25,6 @@ _DEAD = "a link that leads nowhere"
 _NOT_TEXT = "in a folder whose name is not valid Unicode"
 _HIDDEN = "hidden, or in a hidden folder"
 _OUTSIDE = "in no class folder"
-_NO_IMAGE = "no image ({})"
 _NOT_TAKEN = "in {}/, which is not used beside {}/"
 FOLDERS_HINT = "Make a sub-folder for each class, directly in it or in train/ and test/"
 
@@ -180,7 +179,7 @@ class _Scan:
             elif not suffix and _is_dead_link(folder / name):
                 dead.append(name)
             else:
-                self.passed[_NO_IMAGE.format(suffix or "no ending")] += 1
+                self.passed[NO_IMAGE.format(suffix or "no ending")] += 1
         self._leave_out(folder, dead, _DEAD, 1)
 
     def _count(self, folder: Path, why: str) -> None:

@@ -387,7 +387,8 @@ def check_fit(model: OpenedModel, dataset: Dataset) -> None:
         raise MismatchError(
             f"The model takes images of {count_channels(model.spec.in_channels)}, "
             f"the data set's have {count_channels(dataset.channels)}",
-            "Open the data the model was trained on, or convert the images",
+            "Open the data the model was trained on"
+            + ("" if model.spec.in_channels in (1, 3) else ": such images are read from arrays (.npz or .npy)"),
         )
     _check_card_size(model, dataset)
     _check_structure(model, dataset)

@@ -100,6 +100,7 @@ def test_what_is_wrong_in_a_shard_is_listed(tmp_path):
     assert reasons["train-0.tar/s/0007.psd"] == "PSD images are not read; save it as PNG or JPEG"
     assert reasons["train-1.tar"].startswith("the shard is damaged") and "train-2.tar" in reasons
     assert len(data.train) + len(data.test) > 8 + 3
+    assert data.files["no image (.json)"] >= 12
 
 
 @pytest.mark.parametrize(

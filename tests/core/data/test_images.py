@@ -15,6 +15,7 @@ from PIL import Image
 from core.data.images import Form, Header, decode, look, reason_of
 from core.data.index import FolderFiles
 from core.data.reading import DecodeOptions, Listing, load_listing
+from core.data.sources import open_dataset
 from core.errors import InputError, StoppedError
 from core.events import untold
 
@@ -445,3 +446,15 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
     save(tmp_path / "a.png", 4, 4)
     age(tmp_path / "a.png")
     assert len(read(tmp_path, ["a.png"]).train.digests) == 1
+
+
+def test_a_tiff_of_several_pages_is_named_instead_of_read_in_part(tmp_path):
+    pages = [Image.fromarray(np.full((8, 8), value, np.uint8)) for value in (10, 20, 30)]
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        pages[0].save(tmp_path / name / "one.tif")
+        pages[0].save(tmp_path / name / "small.tif", save_all=True, append_images=[pages[1].resize((4, 4))])
+    pages[0].save(tmp_path / "a" / "stack.tif", save_all=True, append_images=pages[1:])
+    data = open_dataset(str(tmp_path), test_fraction=0.5)
+    assert [(file.path, file.reason[:20]) for file in data.unreadable] == [("a/stack.tif", "3 pages of one size;")]
+    assert len(data.train) + len(data.test) == 4
