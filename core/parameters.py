@@ -123,7 +123,7 @@ class Values(Mapping[str, Value]):
 def resolve(declared: Iterable[Parameter], *layers: Mapping[str, Any], owner: str = "this method") -> Values:
     """Merge `layers` (later ones win) over the declared defaults and validate everything at once.
 
-    Raises ParameterError naming every unknown name (with the nearest) and every wrong value.
+    Raises ParameterError naming every unknown name (with the nearest, or all there are) and every wrong value.
     """
     by_name = {p.name: p for p in declared}
     values: dict[str, Value] = {name: p.default for name, p in by_name.items()}
@@ -135,8 +135,8 @@ def resolve(declared: Iterable[Parameter], *layers: Mapping[str, Any], owner: st
         parameter = by_name.get(name)
         if parameter is None:
             alike = nearest(name, by_name)
-            meant = f" (did you mean {' or '.join(alike)}?)" if alike else ""
-            problems.append(f"{owner} has no parameter {name!r}{meant}")
+            meant = f"did you mean {' or '.join(alike)}?" if alike else f"it has {', '.join(by_name) or 'none'}"
+            problems.append(f"{owner} has no parameter {name!r} ({meant})")
             continue
         try:
             values[name] = parameter.parse(raw)

@@ -65,6 +65,7 @@ CASES = {
     "unknown method": (INPUT, "muda", "unlearn --model {m} --dataset digits --method mudda --out {o} --forget-class 1"),
     "unknown preset": (INPUT, "thorough", "unlearn {job} --forget-class 1 --preset thorogh"),
     "unknown parameter": (USAGE, "rounds", "unlearn {job} --forget-class 1 --set round=2"),
+    "parameter like none": (USAGE, "(it has rounds, ", "unlearn {job} --forget-class 1 --set zzz=2"),
     "parameters out of range": (USAGE, "lr must be", "unlearn {job} --forget-class 1 --set rounds=-1 lr=fast"),
     "parameter without value": (USAGE, "name=value", "unlearn {job} --forget-class 1 --set rounds"),
     "unknown device": (USAGE, "'quantum'", "unlearn {job} --forget-class 1 --device quantum"),
