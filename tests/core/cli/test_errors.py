@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 from core.cli import COMMANDS
 from core.files import data_home
+from core.models.architectures import ModelSpec, build_model
 
 from .conftest import ROOT
 
@@ -30,7 +31,9 @@ def files(tmp_path_factory, images):
     (folder / "text.pt").write_text("no model at all")
     (folder / "cut.safetensors").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{")
     torch.save({"weird.weight": torch.zeros(3, 3)}, folder / "unknown.pt")
-    save_file({"weird.weight": torch.full((3, 3), float("nan"))}, folder / "nan.safetensors")
+    diverged = build_model(ModelSpec("small-cnn", 10, 1, (8, 8))).state_dict()
+    save_file({key: torch.full_like(value, float("nan")) for key, value in diverged.items() if value.ndim},
+              folder / "nan.safetensors")  # fmt: skip
     (folder / "ids.txt").write_text("999999999\n")
     (folder / "nothing.txt").write_text("\n\n")
     (folder / "binary.txt").write_bytes(b"\x00\x01\x02\xff")
