@@ -301,3 +301,35 @@ def test_a_namespace_with_more_than_plain_values_is_named(tmp_path, net):
     arguments = argparse.Namespace(weights=torch.rand(3))
     torch.save({"state_dict": net.state_dict(), "args": arguments}, tmp_path / "in.pt")
     assert opened(tmp_path / "in.pt", trust=Trust(pickle=True)).form.dropped == ("args",)
+
+
+def test_a_file_that_lightning_wrote_goes_back_to_lightning(tmp_path, make_model):
+    lightning = pytest.importorskip("lightning")
+    torchmetrics = pytest.importorskip("torchmetrics")
+
+    class Lit(lightning.LightningModule):
+        def __init__(self, rate=0.1):
+            super().__init__()
+            self.save_hyperparameters()
+            self.net, self.criterion = make_model(), nn.CrossEntropyLoss(weight=torch.rand(5))
+            self.best = torchmetrics.MaxMetric()
+            self.best.persistent(True)
+
+        def training_step(self, batch, _):
+            return self.criterion(self.net(batch[0]), batch[1])
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), self.hparams.rate, momentum=0.9)
+
+    data = torch.utils.data.TensorDataset(torch.rand(8, 1, 8, 8), torch.randint(0, 5, (8,)))
+    trainer = lightning.Trainer(max_epochs=1, logger=False, accelerator="cpu", enable_progress_bar=False,
+                                enable_checkpointing=False, enable_model_summary=False)  # fmt: skip
+    module = Lit(rate=0.01)
+    trainer.fit(module, torch.utils.data.DataLoader(data, 4))
+    trainer.save_checkpoint(tmp_path / "in.ckpt")
+    model = opened(tmp_path / "in.ckpt")
+    assert (model.form.prefix, model.form.dropped) == ("net.", ("optimizer_states",))
+    given_back(tmp_path / "out.ckpt", model)
+    again = Lit.load_from_checkpoint(tmp_path / "out.ckpt", map_location="cpu")
+    assert again.hparams.rate == 0.01 and torch.equal(again.criterion.weight, module.criterion.weight)
+    assert same(again.net.state_dict(), shifted(module.net.state_dict()))
