@@ -18,6 +18,7 @@ from core.data.preprocessing import Preprocessing, count_channels
 from core.errors import AmbiguousEntryError, InputError, MismatchError, UnsafeFileError
 from core.files import composed, file_sha256
 from core.job import weights_id
+from core.models import timm_models
 from core.models.architectures import (
     ModelSpec,
     Shapes,
@@ -215,9 +216,22 @@ class _Opening:
 
     def _identify(self) -> tuple[ModelSpec, nn.Module]:
         """Return which network the weights are of, and that network without weights."""
-        spec, *others = self._read((lambda shapes: (self._as_named(shapes),)) if self.named else fitting)
+        whole = self.weights
+        spec, *others = self._read(lambda shapes: (self._as_named(shapes),)) if self.named else self._recognised()
         self.alternatives = tuple(others)
+        _refuse_layers_behind(spec, whole, self.weights, self.file.path.name)
         return spec, build_on_meta(spec)
+
+    def _recognised(self) -> tuple[ModelSpec, ...]:
+        """Return the networks that fit; timm's, which take seconds to look through, where no others do."""
+        try:
+            return self._read(functools.partial(fitting, timm=False))
+        except AmbiguousEntryError:
+            raise
+        except InputError:
+            if not timm_models.installed():
+                raise
+        return self._read(functools.partial(fitting, whole=self.weights.shapes))
 
     def _read(self, network: Callable[[Shapes], Kind]) -> Kind:
         """Return the network of the weights, or of that part of them which is one: as they stand, else the only part.
@@ -352,6 +366,22 @@ def _class_counts(shapes: Shapes) -> list[int]:
     widths = [shape[0] for shape in shapes.values() if len(shape) >= 2] or [1]
     seen = Counter(widths)
     return sorted(dict.fromkeys(reversed(widths)), key=lambda width: seen[width])
+
+
+def _refuse_layers_behind(spec: ModelSpec, whole: Weights, part: Weights, file: str) -> None:
+    """Raise InputError where a part was taken for the network whose outputs go into further layers of the file."""
+    prefix = part.form.prefix.removeprefix(whole.form.prefix)
+    behind = (
+        key for key, value in whole.tensors.items()
+        if not key.startswith(prefix) and key.endswith("weight") and value.is_floating_point()
+        and value.ndim == 2 and value.shape[1] == spec.num_classes
+    )  # fmt: skip
+    key = next(behind, None)
+    if key is not None:
+        raise InputError(
+            f"{file} has {spec.architecture} under {prefix!r}, and layers behind its {spec.num_classes} outputs: {key}",
+            "Give the whole network with --arch FILE.py:FACTORY --trust-code",
+        )
 
 
 def _mlp_with_channels(spec: ModelSpec, channels: int) -> ModelSpec:

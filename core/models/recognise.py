@@ -76,17 +76,20 @@ class Comparison:
         return "; ".join(f"{len(keys)} {kind} ({first_few(keys)})" for kind, keys in self.problems.items() if keys)
 
 
-def fitting(shapes: Shapes, *, wide: bool = False) -> tuple[ModelSpec, ...]:
+def fitting(
+    shapes: Shapes, *, wide: bool = False, timm: bool = True, whole: Shapes | None = None
+) -> tuple[ModelSpec, ...]:
     """Return the networks whose keys and shapes are those of a state dict, the most usual first.
 
     Several fit where shapes do not tell how a network computes (stride and pooling of a ResNet's stem). With `wide`
     also those that differ from one of them in one setting that is seldom changed (activation, eps, dilation, …).
-    timm's are tried where none that is registered here fits; of those that compute the same the shortest name is taken.
+    timm's are tried where none that is registered here fits, unless `timm` is false; of those that compute the same the
+    shortest name is taken. `whole`: shapes of which these are a part, so that timm's are looked through once for all.
 
     Raises InputError where none fits, with the nearest ones and what keeps them from fitting, or with what the weights
     are instead of an image classifier.
     """
-    first = _fitting(shapes)
+    first = _fitting(shapes, whole or shapes, timm and timm_models.installed())
     others = (other for spec in first for other in around(spec)) if wide else ()
     return tuple(dict.fromkeys([*first, *others]))
 
@@ -114,7 +117,7 @@ def told_apart(specs: Sequence[ModelSpec]) -> tuple[tuple[str, str], ...]:
     return tuple(told)
 
 
-def _fitting(shapes: Shapes) -> tuple[ModelSpec, ...]:
+def _fitting(shapes: Shapes, whole: Shapes, timm: bool) -> tuple[ModelSpec, ...]:
     """Return the usual networks that fit; raises InputError where none does."""
     tried = []
     for architecture in _candidates(shapes):
@@ -130,9 +133,8 @@ def _fitting(shapes: Shapes) -> tuple[ModelSpec, ...]:
         tried.append(comparison)
     refuse_other_tasks(shapes)
     _refuse_encoder(tried)
-    timm = timm_models.installed()
     if timm:
-        of_timm = [compare(architecture, shapes) for architecture in timm_models.fitting_timm(shapes)]
+        of_timm = [compare(architecture, shapes) for architecture in timm_models.fitting_timm(shapes, whole)]
         if fits := [comparison.spec for comparison in of_timm if comparison.fits]:
             others = [id for id, _ in told_apart(fits)]
             return tuple(spec for spec in fits if spec is fits[0] or spec.architecture in others)
@@ -142,7 +144,7 @@ def _fitting(shapes: Shapes) -> tuple[ModelSpec, ...]:
     raise InputError(
         f"The architecture was not recognised: {near or f'its {len(shapes)} keys begin with {first_few(shapes)}'}",
         "Name it with --arch, or give its code with --arch FILE.py:FACTORY --trust-code"
-        + ("" if timm else ". With the package timm installed, its networks are recognised too"),
+        + ("" if timm_models.installed() else ". With the package timm installed, its networks are recognised too"),
     )
 
 

@@ -6,7 +6,7 @@ import functools
 import math
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
@@ -45,26 +45,36 @@ def timm_architecture(id: str) -> Architecture:
     )  # fmt: skip
 
 
-def fitting_timm(shapes: Shapes) -> tuple[Architecture, ...]:
+def fitting_timm(shapes: Shapes, whole: Shapes) -> tuple[Architecture, ...]:
     """Return all of timm's architectures with these keys, the shortest name first; they may differ in shapes.
 
-    Each network is built without memory and given up at the first few parameters that the state dict does not have,
-    so that a thousand candidates take seconds.
+    whole: shapes of which these are all, or a part. They are looked up once, and their parts then cost nothing.
+    """
+    channels = next((shape[1] for shape in whole.values() if len(shape) == 4 and shape[1] < 16), 3)
+    alike = _made_of(frozenset(whole.values()), channels)
+    names = [name for name, keys in alike.items() if keys == shapes.keys()]
+    return tuple(timm_architecture(f"{TIMM_PREFIX}{name}") for name in sorted(names, key=lambda n: (len(n), n)))
+
+
+@functools.lru_cache(maxsize=4)
+def _made_of(shapes: frozenset[tuple[int, ...]], channels: int) -> dict[str, frozenset[str]]:
+    """Return the keys of timm's networks whose weights mostly have these shapes, by name.
+
+    Each network is built without memory and given up at the first few parameters of other shapes, so that a thousand
+    candidates take seconds.
     """
     import timm
 
-    channels = next((shape[1] for shape in shapes.values() if len(shape) == 4 and shape[1] < 16), 3)
-    names = []
+    alike = {}
     for name in timm.list_models():
         try:
-            with meta_building(), _giving_up(set(shapes.values())), warnings.catch_warnings():
+            with meta_building(), _giving_up(shapes), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about networks that are not meant
                 module = timm.create_model(name, num_classes=ODD_CLASSES, in_chans=channels)
         except Exception:  # given up, or a network that takes no such options or wants another package
             continue
-        if module.state_dict().keys() == shapes.keys():
-            names.append(name)
-    return tuple(timm_architecture(f"{TIMM_PREFIX}{name}") for name in sorted(names, key=lambda n: (len(n), n)))
+        alike[name] = frozenset(module.state_dict())
+    return alike
 
 
 def published_config(id: str) -> dict[str, Any]:
@@ -111,7 +121,7 @@ class _GivenUpError(Exception):
 
 
 @contextmanager
-def _giving_up(shapes: set[tuple[int, ...]]) -> Iterator[None]:
+def _giving_up(shapes: Set[tuple[int, ...]]) -> Iterator[None]:
     """End the construction of networks in this block at more than a few weights whose shapes are not among `shapes`.
 
     Raises _GivenUpError out of the network's constructor: most candidates are ruled out by their first layers.

@@ -24,6 +24,9 @@ SOME = (
 def some_of_timm(monkeypatch):
     """Looking at all thousand takes seconds; these hold every case."""
     monkeypatch.setattr(timm, "list_models", lambda *args, **options: list(SOME))
+    timm_models._made_of.cache_clear()
+    yield
+    timm_models._made_of.cache_clear()
 
 
 def shapes_of(name, size=None):
@@ -88,7 +91,7 @@ def test_wrong_candidates_are_given_up_while_they_are_built(monkeypatch):
     monkeypatch.setattr(timm, "create_model", create)
     handle = timm_models.register_module_parameter_registration_hook(one_more)
     try:
-        found = timm_models.fitting_timm(shapes)
+        found = timm_models.fitting_timm(shapes, shapes)
     finally:
         handle.remove()
     assert [architecture.id for architecture in found] == ["timm/convnext_atto"]

@@ -208,6 +208,15 @@ def test_a_teacher_is_not_given_back_and_two_like_networks_are_asked_about(tmp_p
     assert opened(tmp_path / "ema.ckpt", "state_dict.ema_net").form.prefix == "ema_net."
 
 
+@pytest.mark.parametrize("head", ["head.weight", "criterion.weight", "mlp.0.weight"])
+def test_a_network_with_layers_behind_it_is_not_taken_for_the_whole(tmp_path, make_model, head):
+    """A backbone with a head of its own, or with the classes' directions in the loss."""
+    state = {f"backbone.{key}": value for key, value in make_model(num_classes=12).state_dict().items()}
+    torch.save({"state_dict": {**state, head: torch.rand(5, 12)}}, tmp_path / "in.ckpt")
+    with pytest.raises(InputError, match=rf"small-cnn under 'backbone\.', and layers behind its 12 outputs: {head}"):
+        opened(tmp_path / "in.ckpt")
+
+
 def test_class_weights_alone_are_no_network(tmp_path):
     torch.save({"state_dict": {"criterion.weight": torch.rand(10), "model.x": torch.rand(3)}}, tmp_path / "in.ckpt")
     with pytest.raises(InputError, match="not recognised"):
