@@ -58,17 +58,21 @@ def usual_candidates(
     values = list(_values(dataset, channels, max((min(s) for s in sizes), default=0) >= PHOTO_SIDE, ways[0]))
     if published is not None and published.channels == channels:
         values = [(published.mean, published.std), *values]
-    ranked = sorted(product(enumerate(ways), enumerate(values)), key=lambda pair: pair[0][0] + pair[1][0])
+    opened = (True, False) if dataset.train.stored.originals.changed else (True,)
+    ranked = sorted(
+        product(enumerate(ways), enumerate(values), enumerate(opened)), key=lambda ranks: sum(rank for rank, _ in ranks)
+    )
     found: dict[object, Preprocessing] = {}
-    for (_, steps), (_, (mean, std)) in ranked:
-        reached = size_after(steps, sizes[0] if len(set(sizes)) == 1 else None)
+    for (_, steps), (_, (mean, std)), (_, upright) in ranked:
+        opened_as = dataset.train.stored.originals.sizes_as(upright=upright)
+        reached = size_after(steps, next(iter(opened_as)) if len(opened_as) == 1 else None)
         if reached is None:
             continue
-        candidate = Preprocessing(reached, mean, std, source="tried", steps=(*turned, *steps))
+        candidate = Preprocessing(reached, mean, std, source="tried", steps=(*turned, *steps), upright=upright)
         if stated:
             candidate = Preprocessing.from_dict(stated, base=candidate, source="tried")
         effect = candidate.size if candidate.steps is None else _effect(candidate.steps, sizes)
-        found.setdefault((effect, candidate.mean, candidate.std), candidate)
+        found.setdefault((effect, candidate.mean, candidate.std, candidate.upright), candidate)
     return tuple(found.values())
 
 

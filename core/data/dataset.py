@@ -226,7 +226,8 @@ class Dataset:
     @property
     def preparation(self) -> str:
         """How these images are prepared, on one line for people, and who says so."""
-        return self.preprocessing.words_for(self.stored_sizes, self.stored_channels)
+        changed = self.train.stored.originals.changed
+        return self.preprocessing.words_for(self.stored_sizes, self.stored_channels, changed)
 
     def prepared(self, ids: np.ndarray, preprocessing: Preprocessing) -> torch.Tensor:
         """Return training images `ids` (n,) under another preparation: (n, C, H, W) float32, network input.

@@ -7,7 +7,7 @@ import io
 import math
 import struct
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -50,6 +50,7 @@ class Form:
     channels: int  # 1 or 3
     interpolation: str = "bilinear"
     steps: tuple[Step, ...] | None = None
+    upright: bool = True  # turned as the file says and laid over white; else as `Image.open(file).convert("RGB")`
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -64,11 +65,18 @@ class Form:
 
 @dataclass(frozen=True)
 class Header:
-    """What a file's header says. size: (H, W) upright, None where it cannot be read; fault: what is wrong, or ""."""
+    """What a file's header says. size: (H, W) upright, None where it cannot be read; fault: what is wrong, or "".
+
+    changed: whether it is turned or laid over white when it is decoded; SWAPPED where that swaps height and width.
+    """
 
     size: tuple[int, int] | None
     grey: bool = True
     fault: str = ""
+    changed: int = field(default=0, compare=False)
+
+
+CHANGED, SWAPPED = 1, 2
 
 
 class CannotReadError(Exception):
@@ -123,13 +131,16 @@ def decode(data: bytes, form: Form) -> np.ndarray:
     """Decode one image file's bytes into (H, W, C) uint8; raises an exception with the reason where that fails."""
     # A JPEG decoder can give a smaller picture for less work; twice the wanted size loses nothing visible.
     largest = 2 * max(form.size) if form.steps is None else None
-    return formed(decode_whole(data, channels_to_decode(form), largest), form)
+    return formed(decode_whole(data, channels_to_decode(form), largest, upright=form.upright), form)
 
 
-def decode_whole(data: bytes, channels: int | None = None, largest: int | None = None) -> Image.Image:
-    """Decode one image file's bytes upright, into mode L or RGB for 1 or 3 channels, None: as it has colours or not.
+def decode_whole(
+    data: bytes, channels: int | None = None, largest: int | None = None, *, upright: bool = True
+) -> Image.Image:
+    """Decode one image file's bytes into mode L or RGB for 1 or 3 channels, None: as it has colours or not.
 
-    largest: a side from which on fewer pixels are enough. Raises an exception with the reason where that fails.
+    largest: a side from which on fewer pixels are enough; upright: turned as the file says, and laid over white where
+    it is transparent. Raises an exception with the reason where that fails.
     """
     with _opened(io.BytesIO(data)) as image:
         if excess := _excess(image):
@@ -137,6 +148,10 @@ def decode_whole(data: bytes, channels: int | None = None, largest: int | None =
         channels = channels or (1 if is_grey(image) else 3)
         if largest is not None and image.mode in ("L", "RGB"):
             image.draft(image.mode, (largest, largest))
+        if not upright:
+            image.load()
+            coloured = image.convert("RGB")
+            return coloured.convert("L") if channels == 1 else coloured
         return _to_eight_bits(_upright(image), channels)
 
 
@@ -187,15 +202,17 @@ def look(data: bytes) -> Header:
             width, height = image.size
             # A PNG without this entry so far would be decoded in search of one behind the pixels.
             looked_up = image.format != "PNG" or "exif" in image.info
-            rotated = looked_up and _is_rotated(image)
+            turned = _orientation(image) if looked_up else 1
+            rotated = turned in _ROTATED
             size, grey = ((width, height) if rotated else (height, width)), is_grey(image)
+            changed = SWAPPED if rotated else CHANGED if turned != 1 or image.has_transparency_data else 0
+            header = Header(size, grey, changed=changed)
             if fault := _excess(image) or _further_pages(image):
-                return Header(size, grey, fault)
+                return replace(header, fault=fault)
             deep = image.mode.startswith("I") or image.mode == "F"
             if not deep and _looks_whole(image, buffer, data):
-                return Header(size, grey)
-        header = Header(size, grey)
-        return Header(_decoded_size(data), grey)
+                return header
+        return replace(header, size=_decoded_size(data))
     except Exception as error:  # decoders raise nearly anything on damaged files
         return replace(header, fault=reason_of(error))
 
@@ -258,12 +275,13 @@ def _pixels_fit(data: bytes, first: bytes, stored: int) -> bool:
     return stored > len(first) or len(unpacked) >= min(needed, _UNPACKED)
 
 
-def _is_rotated(image: Image.Image) -> bool:
-    """Whether an image has to be turned by a quarter to stand upright."""
+def _orientation(image: Image.Image) -> int:
+    """Return how an image has to be turned to stand upright, as EXIF numbers it; 1: not at all."""
     try:
-        return image.getexif().get(_ORIENTATION) in _ROTATED
+        orientation = image.getexif().get(_ORIENTATION)
     except Exception:  # damaged metadata; the picture itself is fine
-        return False
+        return 1
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 
 
 def _excess(image: Image.Image) -> str:

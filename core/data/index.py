@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image
 
 from core.data.dataset import hash_each
-from core.data.images import LOOK, NEEDS_HEIF, CannotReadError, look, reason_of
+from core.data.images import LOOK, NEEDS_HEIF, SWAPPED, CannotReadError, look, reason_of
 from core.events import Tell
 from core.files import cache_home, write_atomic
 
@@ -35,7 +35,7 @@ CHUNK = 256  # images between two looks at the cancel flag
 SETTLED = 5 * 10**9  # nanoseconds after which a further change gives another time; the coarsest systems count in twos
 
 _NUMBER = np.dtype("<i8")
-_COLUMNS = ("keys", "sizes", "times", "heights", "widths", "grey")
+_COLUMNS = ("keys", "sizes", "times", "heights", "widths", "grey", "changed")
 _ROW = np.dtype([*((name, _NUMBER) for name in _COLUMNS), ("digests", np.uint8, 32)])
 
 _MAX_FILE_BYTES = 512 * 2**20
@@ -56,6 +56,7 @@ class _Remembered(msgspec.Struct, forbid_unknown_fields=True):
     heights: bytes = b""
     widths: bytes = b""
     grey: bytes = b""
+    changed: bytes = b""
     digests: str = ""  # 64 hexadecimal digits an image, one after another
     faults: dict[int, str] = {}  # by position
     look: int = 0  # version of what was looked for
@@ -126,8 +127,8 @@ class FileIndex:
     """What was read from n encoded images; those with a fault are left out of the data.
 
     files: the images, by position; rows: (n,) with the fields keys (hash of the name), sizes (bytes), times
-    (nanoseconds, -1 without a file), heights and widths (upright, 0 where unknown), grey (0 or 1), digests (SHA-256 of
-    the bytes); faults: reasons by position.
+    (nanoseconds, -1 without a file), heights and widths (upright, 0 where unknown), grey (0 or 1), changed (see
+    `images.Header`), digests (SHA-256 of the bytes); faults: reasons by position.
     """
 
     files: ImageFiles
@@ -184,7 +185,7 @@ class FileIndex:
         header = look(data)
         if header.size is not None:
             row["heights"], row["widths"] = header.size
-            row["grey"] = header.grey
+            row["grey"], row["changed"] = header.grey, header.changed
         return header.fault, header.fault != NEEDS_HEIF  # it may be installed tomorrow
 
     def common_size(self) -> tuple[int, int]:
@@ -192,11 +193,14 @@ class FileIndex:
         sizes = self.sizes(np.arange(len(self)))
         return max(sizes, key=lambda size: (sizes[size], size[0] * size[1], size), default=(1, 1))
 
-    def sizes(self, positions: np.ndarray) -> Counter[tuple[int, int]]:
+    def sizes(self, positions: np.ndarray, *, upright: bool = True) -> Counter[tuple[int, int]]:
         """Return how many of the images at `positions` (m,) with a readable header are of which (H, W)."""
         rows = self.rows[positions]
         rows = rows[rows["heights"] > 0]
-        return Counter(zip(rows["heights"].tolist(), rows["widths"].tolist(), strict=True))
+        swapped = (rows["changed"] == SWAPPED) & (not upright)
+        heights = np.where(swapped, rows["widths"], rows["heights"])
+        widths = np.where(swapped, rows["heights"], rows["widths"])
+        return Counter(zip(heights.tolist(), widths.tolist(), strict=True))
 
     def all_grey(self) -> bool:
         """Whether no image with a readable header has colours."""

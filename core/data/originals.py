@@ -44,8 +44,17 @@ class Originals:
 
     @property
     def sizes(self) -> Counter[Size]:
-        """How many images are stored at which (H, W)."""
+        """How many images are stored at which (H, W), upright."""
         raise NotImplementedError
+
+    @property
+    def changed(self) -> int:
+        """How many images are not taken as Pillow opens them: turned as their files say, or laid over white."""
+        return 0
+
+    def sizes_as(self, *, upright: bool) -> Counter[Size]:
+        """Return `sizes`, of images that are not turned as their files say where not `upright`."""
+        return self.sizes
 
     @property
     def channels(self) -> int:
@@ -60,9 +69,11 @@ class Originals:
         """
         steps = preprocessing.steps
         if steps is None:
-            return Form(preprocessing.size, preprocessing.channels, preprocessing.interpolation)
+            return Form(
+                preprocessing.size, preprocessing.channels, preprocessing.interpolation, upright=preprocessing.upright
+            )
         reached = Counter[Size]()
-        for size, count in self.sizes.items():
+        for size, count in self.sizes_as(upright=preprocessing.upright).items():
             reached[size_after(steps, size) or size] += count
         if len(reached) > 1:
             listed = ", ".join(f"{h}×{w} ({count:,} images)" for (h, w), count in reached.most_common(3))
@@ -71,7 +82,7 @@ class Originals:
                 f"different sizes: {listed}{', …' if len(reached) > 3 else ''}",
                 'Add a crop to one size ("crop": 224), or resize to height and width ("resize": [224, 224])',
             )
-        return Form(next(iter(reached), (1, 1)), preprocessing.channels, steps=steps)
+        return Form(next(iter(reached), (1, 1)), preprocessing.channels, steps=steps, upright=preprocessing.upright)
 
     def load(self, row: int, form: Form, out: np.ndarray) -> str:
         """Decode one image into `out` (H, W, C) uint8; where that fails leave it black and return the reason.
@@ -110,7 +121,7 @@ class FileOriginals(Originals):
         """`index`: what the files were when the data was opened; other content is an error later."""
         super().__init__()
         self._index, self._positions = index, index.kept
-        self._held: dict[tuple[int, int], Image.Image] = {}  # decoded images, by row and channels
+        self._held: dict[tuple[int, int, bool], Image.Image] = {}  # decoded images, by row, channels and upright
         self._room = _HELD_BYTES
         self.digests = index.digests[self._positions]
 
@@ -121,6 +132,15 @@ class FileOriginals(Originals):
     def sizes(self) -> Counter[Size]:
         """How many images are stored at which (H, W), upright."""
         return self._index.sizes(self._positions)
+
+    @functools.cached_property
+    def changed(self) -> int:
+        """How many images are turned as their files say, or laid over white."""
+        return int((self._index.rows["changed"][self._positions] > 0).sum())
+
+    def sizes_as(self, *, upright: bool) -> Counter[Size]:
+        """Return `sizes`, of images that are not turned as their files say where not `upright`."""
+        return self._index.sizes(self._positions, upright=upright)
 
     @property
     def channels(self) -> int:
@@ -149,9 +169,9 @@ class FileOriginals(Originals):
         if form.steps is None:  # how it is decoded depends on the size
             self.load(row, form, out)
             return
-        key = (row, channels_to_decode(form))
+        key = (row, channels_to_decode(form), form.upright)
         try:
-            image = self._held.get(key) or decode_whole(self._bytes(row), key[1])
+            image = self._held.get(key) or decode_whole(self._bytes(row), key[1], upright=form.upright)
             out[...] = formed(image, form)
         except InputError:
             raise

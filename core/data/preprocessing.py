@@ -53,7 +53,7 @@ _RULES: dict[str, list[tuple[Any, str]]] = {
     "interpolation": [(Literal[INTERPOLATIONS], f"be one of {', '.join(INTERPOLATIONS)}, got {{}}")],
 }
 _GEOMETRY = ("resize", "crop", "pad", "antialias", "grey")  # what is short for `steps`
-_KEYS = (*_RULES, "range", "steps", *_GEOMETRY, "source")
+_KEYS = (*_RULES, "range", "steps", *_GEOMETRY, "upright", "source")
 _RANGES = {"0..1": (0.0, 1.0), "0..255": (0.0, 255.0), "-1..1": (-1.0, 1.0)}  # of values before mean and std
 _MAX_VALUES = 100_000_000  # pixel values that enter the mean and standard deviation; more change no decimal shown
 _CHUNK = 4_000_000  # values counted at once: bincount needs eight bytes for each
@@ -71,7 +71,8 @@ class Preprocessing:
 
     size: (H, W) of the network's input; (0, 0) where it follows from the images. steps: what is done to the uint8
     image, in this order, () for nothing; None: a size alone is stated, so image files are scaled to cover it and
-    cropped at the centre, arrays are resized to it, with `interpolation`.
+    cropped at the centre, arrays are resized to it, with `interpolation`. upright: image files are turned as they say
+    (EXIF) and laid over white where they are transparent; else they are what `Image.open(file).convert("RGB")` gives.
     """
 
     size: Size
@@ -80,6 +81,7 @@ class Preprocessing:
     interpolation: str = "bilinear"
     source: str = "data set"
     steps: tuple[Step, ...] | None = None
+    upright: bool = True
 
     @property
     def channels(self) -> int:
@@ -97,14 +99,21 @@ class Preprocessing:
         """All of it on one line for people, as one would write it with torchvision, and who says so."""
         return self.words_for(())
 
-    def words_for(self, stored: Collection[Size], channels: int | None = None) -> str:
-        """Return `words` for images stored at these sizes (H, W) with so many channels: what is done to them."""
+    def words_for(self, stored: Collection[Size], channels: int | None = None, changed: int = 0) -> str:
+        """Return `words` for images stored at these sizes (H, W) with so many channels: what is done to them.
+
+        changed: how many files are turned as they say, or laid over white.
+        """
         if self.steps is not None:
             done = [step.words for step in self.steps] or ["pixels as stored"]
         elif set(stored) == {self.size}:
             done = ["pixels as stored"]
         else:
             done = [f"fitted to {_times(self.size)} ({self.interpolation}; files are cropped at the centre)"]
+        if not self.upright:
+            done.insert(0, "files as Pillow opens them")
+        elif changed:
+            done.insert(0, f"{changed:,} files turned upright or laid over white")
         converted = {(1, 3): ", converted to grey", (3, 1): ", converted from grey"}
         turned = converted.get((self.channels, channels or 0), "")
         said = any(step.words.startswith("Grayscale") for step in self.steps or ())
@@ -150,7 +159,9 @@ class Preprocessing:
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for a model card or a preprocessing file."""
         stated = {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self).items()}
-        steps = stated.pop("steps")
+        steps, upright = stated.pop("steps"), stated.pop("upright")
+        if not upright:
+            stated["upright"] = False
         if self.steps is None:
             return stated
         del stated["interpolation"]  # each step has its own
@@ -171,7 +182,8 @@ class Preprocessing:
         `size` is a number or [height, width]; a single `mean` or `std` holds for all channels of `base`. `steps` is a
         list as torchvision's transforms are written, `[{"Resize": 36}, {"CenterCrop": 32}]`, or in short `resize` (the
         short side, [height, width], or null for none), `crop`, `pad` and `grey`, done in this order. `range` names
-        what values are scaled to before mean and std: "0..1", "0..255" or "-1..1".
+        what values are scaled to before mean and std: "0..1", "0..255" or "-1..1". With `upright` false, files are not
+        turned as they say.
         Raises InputError naming `where` and every value that is wrong.
         """
         if not isinstance(data, Mapping):
@@ -182,6 +194,9 @@ class Preprocessing:
         data = _on_the_plain_scale(problems, data)
         steps = _steps_in(problems, data, base)
         default: dict[str, Any] = {"interpolation": "bilinear"} if base is None else dict(vars(base))
+        upright = data.get("upright", base.upright if base else True)
+        if not isinstance(upright, bool):
+            problems.append(f"upright must be true or false, got {upright!r}")
         reached = size_after(steps or (), None)
         if steps is not None:
             default["size"] = reached or (0, 0)
@@ -203,7 +218,7 @@ class Preprocessing:
         # Who said it is for people to read; a card of another program may use other words.
         said_by = data["source"] if data.get("source") in SOURCES else "file"
         sides = (size[0], size[-1])
-        return cls(sides, mean, std, values.get("interpolation", "bilinear"), source or said_by, steps)
+        return cls(sides, mean, std, values.get("interpolation", "bilinear"), source or said_by, steps, upright)
 
     def _resized(self, x: torch.Tensor) -> torch.Tensor:
         """Resize images (n, C, H, W) float32 in 0..1 to the size."""

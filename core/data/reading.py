@@ -58,6 +58,7 @@ class DecodeOptions:
     photos: Preprocessing | None = None  # how colour photographs are prepared, where nothing asks for a size
     memory_budget: float | None = None  # bytes that all decoded images may take; None: half of the free memory
     steps: tuple[Step, ...] | None = None  # stated ones, which decide the size; None: images are fitted to it
+    upright: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,12 +149,13 @@ def _form(index: FileIndex, options: DecodeOptions) -> Form:
     size = options.size or (min(height, LARGEST_SIDE), min(width, LARGEST_SIDE))
     stated: Preprocessing | None = None
     if options.steps is not None:
-        stated = Preprocessing((0, 0), (0.0,) * channels, (1.0,) * channels, steps=options.steps)
+        zeros, ones = (0.0,) * channels, (1.0,) * channels
+        stated = Preprocessing((0, 0), zeros, ones, steps=options.steps, upright=options.upright)
     elif options.size is None and options.photos is not None and are_photos(size, channels):
         stated = options.photos
     if stated is not None:
         return FileOriginals(index).form(stated)
-    return Form(size, channels, options.interpolation)
+    return Form(size, channels, options.interpolation, upright=options.upright)
 
 
 def prepare_parts(

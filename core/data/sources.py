@@ -245,7 +245,7 @@ class _Stated:
             channels = 1
         size = merged.size if self.card is not None or data.get("size") is not None else None
         photos = self.usual if self.card is None and size is None and merged.steps is None else None
-        return DecodeOptions(size, channels, merged.interpolation, photos, memory_budget, merged.steps)
+        return DecodeOptions(size, channels, merged.interpolation, photos, memory_budget, merged.steps, merged.upright)
 
     def settle(self, title: str, images: torch.Tensor | StreamedImages, may_be_photos: bool) -> Preprocessing:
         """Return the preprocessing to use; raises MismatchError where it is for another number of channels.

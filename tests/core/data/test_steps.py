@@ -133,6 +133,53 @@ def test_a_large_jpeg_is_decoded_whole(tmp_path):
     assert torch.equal(data.preprocessing.apply(data.train.images), wanted)
 
 
+@pytest.fixture
+def turned(tmp_path):
+    """Photos that lie on their side, as phones store them, one of them upright, one transparent."""
+    root = tmp_path / "turned"
+    for part in ("train/a", "train/b", "test/a"):
+        (root / part).mkdir(parents=True)
+        for orientation in (1, 3, 6):
+            exif = Image.Exif()
+            exif[0x0112] = orientation
+            stored = photo((40, 60) if orientation < 6 else (60, 40), orientation)
+            Image.fromarray(stored).save(root / part / f"{orientation}.jpg", exif=exif, quality=95)
+        layer = np.dstack([photo((40, 60), 9), np.linspace(0, 255, 40 * 60).reshape(40, 60).astype(np.uint8)])
+        Image.fromarray(layer).save(root / part / "clear.png")
+    return root
+
+
+def test_files_may_be_taken_as_pillow_opens_them(turned, tmp_path):
+    """torchvision's loader neither turns photos nor lays them over white: what a network was trained on may lie."""
+    steps = [T.Resize(36), T.CenterCrop(32)]
+    for upright in (True, False):
+        stated = {"resize": 36, "crop": 32, "mean": MEAN, "std": STD, "upright": upright}
+        (tmp_path / "said.json").write_text(json.dumps(stated))
+        data = open_dataset(str(turned), preprocess_file=tmp_path / "said.json", memory_budget=0)
+        found = data.preprocessing.apply(data.train.images[:])
+        assert torch.equal(found, owners(turned, data, steps)) == (not upright)
+        assert torch.equal(data.prepared(np.arange(8), data.preprocessing), found)
+        assert Preprocessing.from_dict(data.preprocessing.to_dict()) == data.preprocessing
+        words = "9 files turned upright or laid over white" if upright else "files as Pillow opens them"
+        assert data.preparation.startswith(words)
+    assert data.stored_sizes == {(40, 60): 12}  # upright
+    (tmp_path / "said.json").write_text(json.dumps({"resize": None, "mean": MEAN, "std": STD, "upright": False}))
+    with pytest.raises(InputError, match=r"2 different sizes: 40×60 \(9 images\), 60×40 \(3 images\)"):
+        open_dataset(str(turned), preprocess_file=tmp_path / "said.json")
+
+
+def test_both_ways_of_opening_files_are_tried_where_they_differ(turned, folder):
+    from core.data.candidates import usual_candidates
+
+    data = open_dataset(str(turned), undecided=True)
+    candidates = usual_candidates(data, size=(32, 32))
+    assert {c.upright for c in candidates} == {True, False}
+    owner = owners(turned, data, [T.Resize((32, 32))])
+    assert any(torch.equal(data.prepared(np.arange(8), c), owner) for c in candidates)
+    plain = open_dataset(str(folder), undecided=True)
+    assert {c.upright for c in usual_candidates(plain)} == {True}
+
+
 def test_steps_that_lead_to_several_sizes_are_refused_in_one_sentence(folder, tmp_path):
     (tmp_path / "said.json").write_text(json.dumps({"resize": 32, "mean": MEAN, "std": STD}))
     with pytest.raises(InputError, match=r"The steps Resize\(32, bilinear\) leave images of 5 different sizes: "
