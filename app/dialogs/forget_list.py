@@ -55,15 +55,16 @@ def sentences(match: ListMatch, already: int = 0) -> list[str]:
     result = [first]
     if found > len(match.matched):
         result.append(f"They name {fmt.images(len(match.matched))}: some are named more than once.")
+    elif found < len(match.matched):
+        result.append(f"They name {fmt.images(len(match.matched))}: a pattern names many.")
     if several:
         which = "is in several folders, so it was" if several == 1 else "are in several folders, so they were"
         names = f"{fmt.plural(several, 'name')} {which} not taken: {_some(match.several)}."
         result.append(f"{names} Write the folder before the name.")
     if test:
-        one = test == 1
         result.append(
-            f"{fmt.images(test)} {'is' if one else 'are'} in the test part. "
-            f"The model was not trained on {'it' if one else 'them'}, so there is nothing to remove."
+            f"{fmt.plural(test, 'name')} {'means' if test == 1 else 'mean'} images of the test part. "
+            "The model was not trained on them, so there is nothing to remove."
         )
     if already:
         result.append(f"{fmt.images(already)} {'is' if already == 1 else 'are'} chosen already.")

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ _ROW_GROUPS = 8  # held at once
 class _Part:
     """The rows of a part: images and labels by row, class names where the data states them.
 
-    cell: returns the image of a row: {bytes, path}, bytes, a path, or None.
+    cell: returns the image of a row: {bytes, path}, bytes, a path, or None. more: other columns as texts, by name.
     """
 
     name: str
@@ -47,6 +47,7 @@ class _Part:
     labels: Sequence[Any]
     classes: tuple[str, ...] | None
     notices: tuple[str, ...] = ()
+    more: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,11 @@ def _listing(title: str, root: Path, train: list[_Part], test: list[_Part]) -> L
         border=border,
         left_out=tuple(left_out),
         found=Found(numbered=not is_named, notices=train[0].notices),
+        columns={
+            name: [part.more[name][row] for part, row in places]
+            for name in train[0].more
+            if all(name in part.more for part in (*train, *test))
+        },
     )
 
 
@@ -193,12 +199,13 @@ def _open_saved(name: str, folder: Path) -> _Part:
         tables = [_table(path) for path in paths]
         chunks = [chunk for table in tables for chunk in table.column(image).chunks]
         labels = [value for table in tables for value in table.column(label).to_pylist()]
+        more = _texts(pa.concat_tables(tables), features, {image, label}) if tables else {}
     except (pa.ArrowException, OSError, KeyError) as error:
         raise InputError(f"{where} is damaged: {error}") from error
     if not labels:
         raise InputError(f"{where} holds no rows")
     images = pa.chunked_array(chunks)
-    return _Part(name, paths, lambda row: images[row].as_py(), labels, *_stated(features, label))
+    return _Part(name, paths, lambda row: images[row].as_py(), labels, *_stated(features, label), more)
 
 
 def _table(path: Path) -> Any:
@@ -222,13 +229,15 @@ def _open_parquet(file: Path) -> _Part:
             schema = opened.schema_arrow
             features = _features(schema)
             image, label = _columns(file.name, features, {field.name: _kind(field.type) for field in schema})
-            labels = opened.read(columns=[label]).column(label).to_pylist()
+            small = [field.name for field in schema if field.name not in (image, label) and _is_small(field.type)]
+            table = opened.read(columns=[label, *small])
+            labels, more = table.column(label).to_pylist(), _texts(table, features, {image, label})
             counts = [opened.metadata.row_group(i).num_rows for i in range(opened.num_row_groups)]
     except (pa.ArrowException, OSError, KeyError) as error:
         raise InputError(f"{file.name} is damaged or no parquet file: {error}") from error
     if not labels:
         raise InputError(f"{file.name} holds no rows")
-    return _Part(file.stem, [file], _RowGroups(file, image, counts).cell, labels, *_stated(features, label))
+    return _Part(file.stem, [file], _RowGroups(file, image, counts).cell, labels, *_stated(features, label), more)
 
 
 class _RowGroups:
@@ -278,6 +287,30 @@ def _kind(column: Any) -> str:
     if types.is_binary(column) or types.is_large_binary(column):
         return "image"
     return "text" if types.is_string(column) or types.is_large_string(column) else ""
+
+
+def _is_small(column: Any) -> bool:
+    """Whether a column of this Arrow type holds texts, whole numbers, dates or yes and no."""
+    import pyarrow.types as types
+
+    kinds = (types.is_string, types.is_large_string, types.is_integer, types.is_boolean, types.is_date)
+    return any(is_kind(column) for is_kind in kinds)
+
+
+def _texts(table: Any, features: dict[str, Any], used: set[str]) -> dict[str, list[str]]:
+    """Return what a table says beside the columns `used`, as texts; class labels by their names."""
+    found = {}
+    for column in table.schema:
+        if column.name in used or not _is_small(column.type):
+            continue
+        noted = features.get(column.name)
+        names = (noted.get("names") if isinstance(noted, dict) else None) or ()
+        values = table.column(column.name).to_pylist()
+        found[column.name] = [
+            "" if value is None else names[value] if isinstance(value, int) and 0 <= value < len(names) else str(value)
+            for value in values
+        ]
+    return found
 
 
 def _columns(where: str, features: dict[str, Any], kinds: dict[str, str]) -> tuple[str, str]:

@@ -68,10 +68,10 @@ def named_selection(
     match = match_forget_list(read_list_text(file), dataset, str(file))
     _say_missing(file.name, match, allow_missing, option, notice)
     if match.in_test:
-        images, them = ("image is", "it") if len(match.in_test) == 1 else ("images are", "them")
+        entries = "entry names" if len(match.in_test) == 1 else "entries name"
         notice(
-            f"{count(len(match.in_test))} {images} in the test part ({first_few(match.in_test)}). "
-            f"The model was not trained on {them}, so there is nothing to remove."
+            f"{count(len(match.in_test))} {entries} images of the test part ({first_few(match.in_test)}). "
+            "The model was not trained on them, so there is nothing to remove."
         )
     selection = selection.with_samples(match.matched, weights=match.weights)
     if not selection.count:

@@ -36,10 +36,10 @@ def test_many_names_not_found_are_listed():
 
 def test_images_of_the_test_part():
     assert sentences(match(1, in_test=["a", "b"]))[1] == (
-        "2 images are in the test part. The model was not trained on them, so there is nothing to remove."
+        "2 names mean images of the test part. The model was not trained on them, so there is nothing to remove."
     )
     assert sentences(match(1, in_test=["a"]))[1] == (
-        "1 image is in the test part. The model was not trained on it, so there is nothing to remove."
+        "1 name means images of the test part. The model was not trained on them, so there is nothing to remove."
     )
 
 
@@ -51,6 +51,11 @@ def test_names_in_several_folders_already_chosen_and_repeated():
     assert sentences(match(3, repeats=2)) == [
         "5 of 5 names found.", "They name 3 images: some are named more than once.",
     ]
+
+
+def test_a_pattern_names_many():
+    found = ListMatch(np.arange(36), None, entries=2)
+    assert sentences(found) == ["2 of 2 names found.", "They name 36 images: a pattern names many."]
 
 
 def test_nothing_is_applied_before_the_button(qtbot):

@@ -465,7 +465,7 @@ def test_a_list_is_shown_before_it_is_applied(insect_page, context, tmp_path, qt
     sheet = sheet_for(insect_page, tmp_path / "list.txt", LIST, qtbot)
     texts = [label.text() for label in sheet.findChildren(type(sheet._reason))]
     assert any(text.startswith("2 of 5 names found. 1 not found: TRAIN-CAT2.jpeg; nearest name: ") for text in texts)
-    assert any("1 image is in the test part." in text for text in texts)
+    assert any("1 name means images of the test part." in text for text in texts)
     assert any("twin.png. Write the folder before the name." in text for text in texts)
     assert "1 image is chosen already." in texts
     assert sheet.accept_button.text() == "Add 1 image"

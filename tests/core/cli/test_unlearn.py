@@ -168,7 +168,7 @@ def test_lists_of_names_tell_the_nearest_and_what_is_only_in_the_test_part(cli, 
     result = cli(*train, "--exclude-samples", tmp_path / "l.txt", "--allow-missing")
     assert result.code == 0, result.err
     assert "1 of 3 entries of l.txt found, 1 in the test part. Not found: line 2" in result.err
-    assert "1 image is in the test part (test_cat_0.png). The model was not trained on it, so there" in result.err
+    assert "1 entry names images of the test part (test_cat_0.png). The model was not trained on them, so" in result.err
     rows = list(csv.DictReader((tmp_path / "o" / "forget.csv").open()))
     assert [row["path"].rpartition("/")[2] for row in rows] == ["train_cat_1.png"]
 

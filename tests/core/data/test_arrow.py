@@ -177,3 +177,38 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
         open_dataset(str(tmp_path / "a.parquet"))
     assert caught.value.message == "a is kept in parquet files; reading it needs the package pyarrow."
     assert caught.value.hint == 'Install it: pip install "unlearn-studio[hf]".'
+
+
+def test_further_columns_are_kept_as_texts(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    labels = [0, 1, None, 1, 0, 1]
+    more = {
+        "customer": pa.array([4711, 4712, 4713, None, 4711, 4712]), "city": ["Köln", None, "x", "y", "z", "z"],
+        "split_of": [0, 1, 1, 0, 0, 0], "score": [0.5] * 6, "vector": [[1.0]] * 6,
+    }  # fmt: skip
+    table = pa.table({"image": pa.array(cells(0, 6), kind), "label": labels, **more})
+    features = {
+        "image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": ["a", "b"]},
+        "split_of": {"_type": "ClassLabel", "names": ["left", "right"]},
+    }  # fmt: skip
+    noted = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    pq.write_table(noted, tmp_path / "t.parquet", row_group_size=2)
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    with pa.OSFile(str(saved / "d.arrow"), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=2)
+    (saved / "dataset_info.json").write_text(json.dumps({"features": features}))
+    (saved / "state.json").write_text(json.dumps({"_data_files": [{"filename": "d.arrow"}]}))
+    for path in (tmp_path / "t.parquet", saved):
+        data = open_dataset(str(path), test_fraction=0.3)
+        rows = sorted(
+            (int(path.rpartition("/")[2]), {name: values[i] for name, values in part.columns.items()})
+            for part in (data.train, data.test) for i, path in enumerate(part.paths)
+        )  # fmt: skip
+        assert [number for number, _ in rows] == [0, 1, 3, 4, 5]
+        assert [row["customer"] for _, row in rows] == ["4711", "4712", "", "4711", "4712"]
+        assert [row["city"] for _, row in rows] == ["Köln", "", "y", "z", "z"]
+        assert [row["split_of"] for _, row in rows] == ["left", "right", "left", "left", "left"]
+        assert set(rows[0][1]) == {"customer", "city", "split_of"}
