@@ -33,6 +33,7 @@ from core.models.architectures import (
 )
 from core.models.card import card_of, check_files, stated_preprocessing, weights_file
 from core.models.class_lists import is_binding, own_classes, refuse_other_outputs, same_names
+from core.models.foreign import refuse_keys
 from core.models.quantised import refuse_whole_numbers
 from core.models.recognise import compare, compare_exactly, fitting
 from core.models.tasks import SIZES, refuse_single_output, refuse_stated_task, try_out
@@ -229,6 +230,7 @@ class _Opening:
         except AmbiguousEntryError:
             raise
         except InputError:
+            refuse_keys(self.file.path.name, self.weights.shapes)
             if not timm_models.installed():
                 raise
         return self._read(functools.partial(fitting, whole=self.weights.shapes))

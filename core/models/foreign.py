@@ -5,7 +5,7 @@ None of them is read: a file is told by its name, its first bytes or the names i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from core.errors import InputError
@@ -62,6 +62,8 @@ _IN_FOLDER = {
 }  # fmt: skip
 _PICKLED = {"fastai.": "fastai", "sklearn.": "sklearn"}  # modules of the object that is the whole pickle
 
+_FASTAI = {"0.0.weight", "1.2.weight", "1.4.weight", "1.6.weight", "1.8.weight"}  # of its head
+
 
 def kind_of_file(path: Path, start: bytes = b"") -> str | None:
     """Return which other program's model a file is, by its first bytes and its name; None for none of them."""
@@ -89,6 +91,15 @@ def refuse(path: Path, kind: str | None) -> None:
         what, hint = _WHAT[kind]
         folder = path if path.is_dir() else path.parent
         raise InputError(what.format(name=path.name), hint.format(name=path.name, onnx=path.name, path=folder))
+
+
+def refuse_keys(name: str, keys: Collection[str]) -> None:
+    """Raise InputError where the keys of a state dict that fits no network are another library's."""
+    if set(keys) >= _FASTAI:
+        raise InputError(
+            f"{name} holds a vision_learner of fastai: the body and the head of a network in sequence",
+            f"Open it with {_FACTORY}, where FACTORY returns fastai's create_vision_model(resnet18, n_out=10)",
+        )
 
 
 def refuse_pickled(path: Path, names: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from core.data.splits import Splits
 from core.devices import choose_device, choose_precision, set_threads
 from core.engine.experiment import Experiment, convolutional
 from core.engine.outputs import FullOutputs, kept_outputs, outputs_file
-from core.errors import InputError, MismatchError
+from core.errors import InputError, MismatchError, NotFoundError
 from core.events import Tell, untold
 from core.files import data_home, dumps_pretty, file_sha256, write_atomic
 from core.job import DataPart, Job, ModelPart, OriginPart, weights_id
@@ -224,8 +224,18 @@ class Bench:
     # -- working on it ---------------------------------------------------------------------------------------------
 
     def open_beside(self, path: Path | str, *, arch: str | None = None, key: str | None = None) -> OpenedModel:
-        """Open another model file for the data on the bench. Raises the AppErrors of opening, and MismatchError."""
-        model, settled = _fitting(read_model(path, self.trust, key), arch, self.dataset, self.options)
+        """Open another model file for the data on the bench. Raises the AppErrors of opening, and MismatchError.
+
+        Where its network stands in the same place of the file as that of the open model, it is the one taken.
+        """
+        alike = self.opened_model.form.key if self.opened_model is not None else ""
+        try:
+            file = read_model(path, self.trust, key or alike or None)
+        except NotFoundError:
+            if key or not alike:
+                raise
+            file = read_model(path, self.trust)
+        model, settled = _fitting(file, arch, self.dataset, self.options)
         if settled.classes != self.dataset.classes and same_names(settled.classes, self.dataset.classes):
             raise MismatchError(
                 f"{model.path.name} lists the classes in another order than the model on the bench",

@@ -179,3 +179,13 @@ def test_what_lies_near_a_forget_set_is_asked_of_data(cli, unlearned, model):
 def test_a_card_is_the_model_it_describes(cli, model):
     found = cli("inspect", model / "model.json", "--json").document
     assert found == cli("inspect", model / "model.safetensors", "--json").document
+
+
+def test_a_reference_of_the_same_layout_needs_no_option(cli, two, states, run, tmp_path):
+    """A retrained model's file has its networks in the same places as the original's."""
+    torch.save({"nets": {"good": states[1], "other": states[0]}, "epoch": 1}, tmp_path / "again.pt")
+    measured = cli("evaluate", "--model", two, "--key", "nets.good", "--dataset", "digits", "--forget-class", 3,
+                   "--reference", f"retrained={tmp_path / 'again.pt'}", "--json")  # fmt: skip
+    assert measured.code == 0, measured.err
+    found = measured.document["references"]["retrained"]
+    assert found["retain_test_accuracy"] == pytest.approx(accuracies(states[1])[0], abs=1e-6)

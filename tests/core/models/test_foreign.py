@@ -132,6 +132,36 @@ def test_such_an_object_beside_the_weights_is_no_reason(tmp_path, library, make_
         assert read_model(tmp_path / "net.pt", ALL).weights.form.dropped == ("encoder",)
 
 
+FASTAI = """
+import torchvision
+from torch import nn
+
+class Pool(nn.Module):
+    def forward(self, x):
+        import torch
+        return torch.cat([nn.functional.adaptive_max_pool2d(x, 1), nn.functional.adaptive_avg_pool2d(x, 1)], 1)
+
+def make():
+    body = nn.Sequential(*list(torchvision.models.resnet18().children())[:-2])
+    head = nn.Sequential(Pool(), nn.Flatten(), nn.BatchNorm1d(1024), nn.Dropout(0.25), nn.Linear(1024, 512, bias=False),
+                         nn.ReLU(), nn.BatchNorm1d(512), nn.Dropout(0.5), nn.Linear(512, 5, bias=False))
+    return nn.Sequential(body, head)
+"""
+
+
+def test_what_fastais_learn_save_writes_is_named_and_opens_with_a_factory(tmp_path):
+    (tmp_path / "net.py").write_text(FASTAI)
+    names: dict = {}
+    exec(FASTAI, names)
+    torch.manual_seed(0)
+    learner = names["make"]().eval()
+    torch.save({"model": learner.state_dict(), "opt": {"state": [], "hypers": []}}, tmp_path / "net.pth")
+    refused(tmp_path / "net.pth", r"net\.pth holds a vision_learner of fastai", "create_vision_model")
+    model = read_model(tmp_path / "net.pth", ALL).opened(arch=f"{tmp_path / 'net.py'}:make", input_size=(32, 32))
+    images = torch.rand(2, 3, 32, 32)
+    assert torch.equal(model.build()(images), learner(images)) and model.spec.num_classes == 5
+
+
 @pytest.mark.parametrize(
     ("module", "by"), [("torchao.dtypes.affine", "torchao"), ("bitsandbytes.nn.modules", "bitsandbytes")]
 )
