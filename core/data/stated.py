@@ -45,9 +45,10 @@ _UNCROPPED_FROM = 384  # ConvNeXt's pixels from which on images are resized to t
 def read_stated(file: Path) -> Mapping[str, Any]:
     """Read a preparation from a file in any of the forms that are known, as this program's own keys.
 
-    These are: an object of these keys, a model card, a list of transforms as torchvision's are written (JSON, or what
-    Python prints of them), timm's config.json, Hugging Face's preprocessor_config.json, and what Python prints of
-    the transforms of torchvision's weights. Raises InputError naming the file and what of it is not known.
+    These are: an object of these keys, a model card or report of this program, a list of transforms as torchvision's
+    are written (JSON, or what Python prints of them), timm's config.json, Hugging Face's preprocessor_config.json, and
+    what Python prints of the transforms of torchvision's weights. Raises InputError naming the file and what of it is
+    not known.
     """
     text = read_text(file)
     where = f"The preprocessing in {file}"
@@ -65,8 +66,8 @@ def own_keys(content: Any, where: str) -> Mapping[str, Any]:
         return _of_transforms(content, where)
     if not isinstance(content, Mapping):
         raise InputError(f"{where} must be a JSON object or a list of transforms")
-    if isinstance(content.get("preprocessing"), Mapping):  # a model card
-        return dict(content["preprocessing"])
+    if isinstance(content.get("preprocessing"), Mapping):  # a model card or a report
+        return {key: value for key, value in content["preprocessing"].items() if key not in ("words", "transforms")}
     if "transforms" in content:
         return _of_transforms(content["transforms"], where)
     for key, reader in _READERS.items():
