@@ -60,8 +60,8 @@ def find_class_folders(root: Path) -> Parts | None:
 def list_folders(parts: Parts, report: Tell) -> Listing:
     """List the images of all class folders; classes are their names in alphabetical order (by character code).
 
-    Raises InputError where there is one class only, or a test class that is not trained on; empty folders, and files
-    that seem to be images and cannot be read, are left out.
+    Raises InputError where there is one class only, or a test class without a folder in the training part. Folders
+    without an image, and files that seem to be images and cannot be read, are left out.
     """
     root = parts.path
     report("Looking for images", 0, 0)
@@ -69,17 +69,17 @@ def list_folders(parts: Parts, report: Tell) -> Listing:
     train = scan.classes(parts.train[0])
     every = tuple(sorted((*train, *scan.empty)))
     test = scan.classes(parts.test[0]) if parts.test else {}
-    names = tuple(sorted(train))
-    if len(names) < 2:
-        raise InputError(f"{root} holds images of one class only ({names[0]!r})", _nested_hint(parts))
-    spelt = {composed(name): name for name in names}
-    test = {name if name in train else spelt.get(composed(name), name): files for name, files in test.items()}
-    unknown = sorted(set(test) - set(names))
+    if len(train) < 2:
+        raise InputError(f"{root} holds images of one class only ({next(iter(train))!r})", _nested_hint(parts))
+    spelt = {composed(name): name for name in every}
+    test = {name if name in every else spelt.get(composed(name), name): files for name, files in test.items()}
+    unknown = sorted(set(test) - set(every))
     if unknown:
         raise InputError(
             f"{parts.test[0]} holds the class {unknown[0]!r}, which {parts.train[0]} does not",
-            "Training and test folders must have the same names",
+            "Training and test folders must have the same names; an empty folder makes a class without training images",
         )
+    names = tuple(sorted({*train, *test}))
     files = [part.get(name, []) for part in (train, test) for name in names]
     scan.look_around(parts)
     return Listing(

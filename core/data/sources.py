@@ -167,10 +167,10 @@ _FORMATS = (
     _Format("csv", find_table, lambda file, report: list_table(file.path)),
     _Format("coco", find_coco, list_coco),
     _Format("idx", find_idx, lambda files, report: load_idx(files, files.path.name)),
-    _Format("npy", find_npy, lambda files, report: load_npy(files)),
     _Format("hugging face", find_saved, list_saved),
-    _Format("parquet", find_parquet, list_parquet),
     _Format("class folders", find_class_folders, list_folders),
+    _Format("parquet", find_parquet, list_parquet),
+    _Format("npy", find_npy, lambda files, report: load_npy(files)),
     _Format("shards", find_shards, list_shards),
 )
 

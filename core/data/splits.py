@@ -80,7 +80,7 @@ class Splits:
     @cached_property
     def retain_test(self) -> torch.Tensor:
         """Unseen samples of the classes to keep (evaluation half)."""
-        return _ids(self.evaluation & ~self._is_forget_class)
+        return _ids(self.evaluation & self._is_kept_class)
 
     @cached_property
     def unseen(self) -> torch.Tensor:
@@ -90,7 +90,7 @@ class Splits:
     @cached_property
     def calibration(self) -> torch.Tensor:
         """Unseen samples of the classes to keep, set aside for tuning and loss matching: never shown as a number."""
-        return _ids(~self.evaluation & ~self._is_forget_class)
+        return _ids(~self.evaluation & self._is_kept_class)
 
     @cached_property
     def forget_calibration(self) -> torch.Tensor:
@@ -101,6 +101,11 @@ class Splits:
     def _is_forget_class(self) -> torch.Tensor:
         """Which test samples are of a class to forget: (n_test,) bool."""
         return torch.isin(self.test_labels, torch.tensor(self.forget_classes, dtype=torch.int64))
+
+    @cached_property
+    def _is_kept_class(self) -> torch.Tensor:
+        """Which test samples are of a class that keeps training samples: (n_test,) bool."""
+        return ~torch.isin(self.test_labels, torch.tensor((*self.forget_classes, *self.imageless), dtype=torch.int64))
 
     @cached_property
     def imageless(self) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from core.models.hub import HUB_CONFIG
 if TYPE_CHECKING:
     from core.models.checkpoint import OpenedModel
 
-KEYS = ("classes", "class_names", "labels", "class_to_idx", "idx_to_class", "id2label", "label2id")
+KEYS = ("classes", "class_names", "label_names", "labels", "class_to_idx", "idx_to_class", "id2label", "label2id")
 """What programs call the list of classes that they save beside weights."""
 
 _NAMES_SHOWN = 12
@@ -82,7 +82,9 @@ def _names(value: Any) -> tuple[str, ...]:
             value = {number: name for name, number in value.items()}
         by_number = {int(key): name for key, name in value.items() if str(key).isdecimal()}
         value = [by_number.get(number) for number in range(len(value))]
-    if not isinstance(value, list | tuple) or not all(isinstance(name, str) and name.strip() for name in value):
+    if not isinstance(value, list | tuple):
+        return ()
+    if not all(isinstance(name, str) and name.strip() and "\n" not in name for name in value):
         return ()
     names = tuple(name.strip() for name in value)
     says_nothing = all(name == f"LABEL_{number}" for number, name in enumerate(names))

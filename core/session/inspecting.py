@@ -286,7 +286,7 @@ def _dataset(spec: str, bench: Bench, options: DataOptions, preview: Path | None
         "per_class": per_class,
         "columns": columns,
         "preprocessing": {**dataset.preprocessing.to_dict(), "words": dataset.preparation},
-        "files": {"total": sum(dataset.files.values()), **dataset.files},
+        "files": {"total": sum(dataset.files.values()), **dataset.files} if dataset.files else None,
         "unreadable": [{"path": file.path, "reason": file.reason} for file in dataset.listed],
         "notices": list(dataset.notices),
         "fingerprint": None if without_test else dataset.fingerprint,

@@ -125,6 +125,7 @@ def test_parquet_files_in_a_folder(tmp_path, layout, budget):
     assert data.classes == ("cat", "dog") and data.train.labels.tolist() == [i % 2 for i in range(10)]
     assert data.train.images[:][:, 0, 0, 0].tolist() == list(range(10))
     assert data.test.images[:][:, 0, 0, 0].tolist() == [50, 51, 52, 53] and data.test_origin == "own"
+    assert data.train.columns["text"].tolist() == ["x"] * 10
 
 
 def test_one_parquet_file_of_bytes_or_paths_with_names_or_numbers(tmp_path):

@@ -7,9 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from core.errors import MismatchError
+from core.data.splits import Splits
+from core.errors import InputError, MismatchError
 from core.models.architectures import ModelSpec, build_model
 from core.session.bench import Bench, CardOrderError, DataOptions
+from tests.core.models.hub_models import CLASSES, write_folder
 
 NAMES = ("Hemd", "Hose", "Kleid")
 
@@ -97,6 +99,21 @@ def test_metadata_of_safetensors_and_hugging_faces_config(tmp_path, folders):
     assert opened(tmp_path / "hf" / "b.safetensors", folders).dataset.classes == ("Hose", "Kleid", "Hemd")
 
 
+def test_a_folder_of_hugging_face_in_another_order_than_the_folders(tmp_path):
+    """Its id2label is no model card of ours: it is used, and told."""
+    order = tuple(reversed(CLASSES))
+    config = {"id2label": {str(number): name for number, name in enumerate(order)}}
+    write_folder(tmp_path / "vit", "vit", **config)
+    root = tmp_path / "photos"
+    for number, name in enumerate(CLASSES):
+        for part in ("train", "test"):
+            (root / part / name).mkdir(parents=True)
+            Image.new("RGB", (32, 32), (40 * number, 90, 10)).save(root / part / name / "0.png")
+    bench = Bench().open(tmp_path / "vit", str(root))
+    assert bench.dataset.classes == order
+    assert bench.dataset.notices[0].startswith("The classes stand in the order of 'id2label' in config.json")
+
+
 def test_a_list_of_other_names_is_told_and_the_users_word_wins(tmp_path, folders):
     model = write_model(tmp_path / "m.pt", classes=["shirt", "trousers", "dress"])
     bench = opened(model, folders)
@@ -160,6 +177,21 @@ def test_an_empty_class_folder_is_a_class_where_the_outputs_need_it(tmp_path):
     assert bench.dataset.classes == ("Hemd", "Hose", "Jacke", "Kleid") and bench.dataset.imageless == ("Jacke",)
     assert bench.dataset.notices[0] == "The model has 4 outputs, one for each class that the data names."
     assert opened(write_model(tmp_path / "n.pt", 3), root).dataset.classes == NAMES  # not needed: no class
+
+
+def test_a_class_without_training_images_may_have_test_images(tmp_path):
+    """The images of a class that was emptied in train/ are neither to keep nor to forget."""
+    root = write_folders(tmp_path / "data", NAMES)
+    for file in (root / "train" / "Hose").iterdir():
+        file.unlink()
+    bench = opened(write_model(tmp_path / "m.pt", 3), root)
+    assert bench.dataset.classes == NAMES and bench.dataset.imageless == ("Hose",)
+    splits = Splits.of(bench.dataset, bench.dataset.train.labels == 0)
+    assert splits.retain_classes == (2,) and splits.forget_classes == (0,)
+    assert set(bench.dataset.test.labels[splits.retain_test].tolist()) == {2} and len(splits.unseen) == 9
+    (root / "train" / "Hose").rmdir()
+    with pytest.raises(InputError, match="an empty folder makes a class without training images"):
+        opened(write_model(tmp_path / "n.pt", 3), root)
 
 
 def test_labels_that_are_numbers_are_the_outputs_numbers(tmp_path):
