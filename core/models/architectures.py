@@ -88,7 +88,7 @@ def architectures() -> tuple[Architecture, ...]:
 def get_architecture(id: str) -> Architecture:
     """Return the architecture called `id`; `NAME:SETTING=VALUE,…` names one with settings.
 
-    `timm/NAME` is one of timm's, `hf/KIND` one of Hugging Face's, which has settings of its own.
+    `timm/NAME` is one of timm's, `hf/KIND` one of Hugging Face's; both take the arguments of those libraries as well.
 
     Raises NotFoundError with the nearest names, InputError for a value that a setting cannot take.
     """
@@ -97,14 +97,15 @@ def get_architecture(id: str) -> Architecture:
 
         return hub_architecture(id)
     base, colon, text = id.partition(":")
+    if id.startswith(TIMM_PREFIX):
+        from core.models.timm_models import has_arguments, timm_architecture
+
+        if not colon or has_arguments(id):
+            return timm_architecture(id)
     if colon:
         from core.models.variants import configured
 
         return configured(get_architecture(base), text)
-    if id.startswith(TIMM_PREFIX):
-        from core.models.timm_models import timm_architecture
-
-        return timm_architecture(id)
     if id in OURS:
         return OURS[id]
     from core.models.torchvision_models import registry

@@ -12,8 +12,9 @@ from torch import nn
 
 from core.errors import AppError, InputError, NotFoundError, unknown_name
 from core.files import WEIGHTS_NAME, read_json
-from core.models import foreign
+from core.models import foreign, timm_models
 from core.models.architectures import HF_PREFIX, Architecture, Shapes, Size
+from core.models.timm_models import text_of
 
 HUB_CONFIG = "config.json"
 HUB_WEIGHTS = (WEIGHTS_NAME, "pytorch_model.bin")  # what transformers and timm call the weights of a folder
@@ -94,11 +95,13 @@ _FACTORY = (
 
 
 def config_card(config: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what a config.json of transformers says of the model beside it, as a card; None for another's file.
+    """Return what transformers' or timm's config.json says of the model beside it, as a card; None for another file.
 
     The card's architecture is an `hf/…` id. What is not known of it is said by `hub_architecture` when it is used, so
     that a network whose code is given opens nevertheless.
     """
+    if (card := timm_models.config_card(config)) is not None:
+        return card
     names, kind = config.get("architectures"), config.get("model_type")
     if not isinstance(kind, str) and not names:
         return None
@@ -127,7 +130,9 @@ def _id(kind: str, config: Mapping[str, Any]) -> str:
     """Return the id of a network with all settings that are not the usual ones, in the order of the family's."""
     usual = _FAMILIES[kind].settings
     given = {name: value for name, value in config.items() if value is not None}
-    own = {name: _text(given[name]) for name, value in usual.items() if _text(given.get(name, value)) != _text(value)}
+    own = {
+        name: text_of(given[name]) for name, value in usual.items() if text_of(given.get(name, value)) != text_of(value)
+    }
     own |= {name: "" for name in sorted(given.keys() - usual.keys()) if not _is_idle(kind, name, given[name])}
     return f"{HF_PREFIX}{kind}" + (":" + ",".join(f"{name}={text}" for name, text in own.items()) if own else "")
 
@@ -135,16 +140,6 @@ def _id(kind: str, config: Mapping[str, Any]) -> str:
 def _is_idle(kind: str, name: str, value: Any) -> bool:
     known = _IDLE | _DERIVED.get(kind, set[str]())
     return name in known or (name in _OFF and value == _OFF[name])
-
-
-def _text(value: Any) -> str:
-    """Return a setting as it stands in an id: true, 1e-12, 2-2-6-2."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (list, tuple)):
-        parts = [_text(part) for part in value]
-        return "-".join(parts)
-    return str(value)
 
 
 def hub_architecture(id: str) -> Architecture:

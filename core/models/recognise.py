@@ -138,6 +138,9 @@ def _fitting(shapes: Shapes, whole: Shapes, timm: bool) -> tuple[ModelSpec, ...]
         if fits := [comparison.spec for comparison in of_timm if comparison.fits]:
             others = [id for id, _ in told_apart(fits)]
             return tuple(spec for spec in fits if spec is fits[0] or spec.architecture in others)
+        of_any_size = [compare(architecture, shapes) for architecture in timm_models.vision_transformers(shapes)]
+        if sized := tuple(comparison.spec for comparison in of_any_size if comparison.fits):
+            return sized
         tried += of_timm
     tried.sort(key=lambda comparison: sum(map(len, comparison.problems.values())))
     near = "; ".join(f"{comparison.spec.architecture}: {comparison.reason}" for comparison in tried[:3])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import threading
 import warnings
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
@@ -28,21 +29,110 @@ def installed() -> bool:
 
 
 def timm_architecture(id: str) -> Architecture:
-    """Return `timm/NAME`. Raises InputError without timm, NotFoundError for an unknown name."""
+    """Return `timm/NAME`, or `timm/NAME:ARGUMENT=VALUE,…` with arguments for timm's create_model.
+
+    Raises InputError without timm or for an argument without a value, NotFoundError for an unknown name.
+    """
     if not installed():
         raise InputError(f"{id} needs the package timm", 'Install it: pip install "unlearn-studio[timm]"')
     import timm
 
-    name = id.removeprefix(TIMM_PREFIX).partition(".")[0]  # behind the point: which published weights
+    base, _, text = id.removeprefix(TIMM_PREFIX).partition(":")
+    name = base.partition(".")[0]  # behind the point: which published weights
     if not timm.is_model(name):
         raise unknown_name("timm architecture", name, timm.list_models())
+    arguments = {key: value_of(value) for key, value in _arguments(text).items()}
+    if "" in arguments.values():
+        missing = next(key for key, value in arguments.items() if value == "")
+        raise InputError(
+            f"The argument {missing} of timm's {name} is no number, word or list of whole numbers",
+            "Give the network's code with --arch FILE.py:FACTORY --trust-code",
+        )
     config = _config(name)
     size = config.input_size[1:]
+    full = f"{TIMM_PREFIX}{name}:{text}" if text else f"{TIMM_PREFIX}{name}"
+    build = functools.partial(_build, name, arguments)
     return Architecture(
-        f"{TIMM_PREFIX}{name}", f"{name} (timm)", "timm's", "timm", functools.partial(_build, name), size, 1,
+        full, f"{full.removeprefix(TIMM_PREFIX)} (timm)", "timm's", "timm", build, size, 1,
         size_is_structural=config.fixed_input_size,
         read_input=functools.partial(_read_patches, size) if config.fixed_input_size else None,
     )  # fmt: skip
+
+
+def has_arguments(id: str) -> bool:
+    """Whether a `timm/…` id states arguments for timm itself, not only settings that any network has."""
+    from core.models.settings import SETTINGS
+
+    return not _arguments(id.partition(":")[2]).keys() <= SETTINGS.keys()
+
+
+def _arguments(text: str) -> dict[str, str]:
+    """Return what stands behind the colon of an id, by name."""
+    return {name: value for name, _, value in (part.partition("=") for part in text.split(",") if part)}
+
+
+def text_of(value: Any) -> str:
+    """Return a plain value as it stands in an id: true, 1e-12, 2-2-6-2; "" for what cannot stand there."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return "-".join(map(str, value)) if all(type(part) is int for part in value) else ""
+    return str(value) if isinstance(value, (int, float)) or (isinstance(value, str) and value.isidentifier()) else ""
+
+
+def value_of(text: str) -> Any:
+    """Return the value that `text_of` was given, lists as tuples."""
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    parts = text.split("-")
+    return tuple(map(int, parts)) if len(parts) > 1 and all(map(str.isdecimal, parts)) else text
+
+
+def config_card(config: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what timm's config.json says of the model beside it, as a card; None without timm, or another's file.
+
+    Without timm such weights can still be those of a network that is known here.
+    """
+    name, published, given = config.get("architecture"), config.get("pretrained_cfg"), config.get("model_args")
+    if not installed() or not isinstance(name, str) or not isinstance(published, dict):
+        return None
+    arguments = dict(given) if isinstance(given, dict) else {}
+    size = arguments.pop("img_size", None)
+    card = {"num_classes": config.get("num_classes"), "in_channels": arguments.pop("in_chans", None)}
+    arguments.pop("num_classes", None)
+    pool = arguments.pop("global_pool", config.get("global_pool"))
+    if isinstance(pool, str) and pool and pool != _usual_pool(name):
+        arguments["global_pool"] = pool
+    text = ",".join(f"{key}={text_of(value)}" for key, value in arguments.items() if value is not None)
+    if size is not None:
+        card["input_size"] = [size, size] if isinstance(size, int) else list(size)
+    labels = config.get("label_names") or published.get("label_names")
+    if isinstance(labels, dict):
+        labels = [labels[key] for key in sorted(labels, key=int)]
+    if labels:
+        card["classes"] = [str(label) for label in labels]
+    known = {key: value for key, value in card.items() if value is not None}
+    return {"architecture": f"{TIMM_PREFIX}{name}" + (f":{text}" if text else ""), **known}
+
+
+def _usual_pool(name: str) -> str:
+    """Return how timm's network of this name pools; "" where it does not say."""
+    import timm
+
+    if not timm.is_model(name):
+        return ""
+    with meta_building(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = timm.create_model(name, num_classes=2)
+    for part in (module, getattr(module, "head", None)):
+        pool = getattr(part, "global_pool", None)
+        pool = getattr(pool, "pool_type", pool)
+        if isinstance(pool, str):
+            return pool
+    return ""
 
 
 def fitting_timm(shapes: Shapes, whole: Shapes) -> tuple[Architecture, ...]:
@@ -77,6 +167,42 @@ def _made_of(shapes: frozenset[tuple[int, ...]], channels: int) -> dict[str, fro
     return alike
 
 
+_VIT = "vit_base_patch16_224"  # whose arguments are changed to those of any other plain vision transformer
+_HEADS = (12, 6, 3, 8, 4, 16, 2, 1)
+
+
+def vision_transformers(shapes: Shapes) -> tuple[Architecture, ...]:
+    """Return timm's vision transformers of any width and depth that may have these weights, the most usual first.
+
+    Weights do not show the number of attention heads: there is one for each that is usual.
+    """
+    patch, hidden = shapes.get("patch_embed.proj.weight", ()), shapes.get("blocks.0.mlp.fc1.weight", ())
+    if len(patch) != 4 or len(hidden) != 2:
+        return ()
+    width = patch[0]
+    numbers = {key.split(".")[1] for key in shapes if key.startswith("blocks.")}
+    arguments = {"patch_size": patch[2], "embed_dim": width, "depth": len(numbers), "mlp_ratio": hidden[0] / width}
+    shown = {
+        "qkv_bias": "blocks.0.attn.qkv.bias" in shapes, "qk_norm": "blocks.0.attn.q_norm.weight" in shapes,
+        "pre_norm": "norm_pre.weight" in shapes, "class_token": "cls_token" in shapes,
+    }  # fmt: skip
+    usual = {
+        "patch_size": 16, "embed_dim": 768, "depth": 12, "mlp_ratio": 4.0, "qkv_bias": True, "qk_norm": False,
+        "pre_norm": False, "class_token": True,
+    }  # fmt: skip
+    stated: dict[str, Any] = {key: value for key, value in {**arguments, **shown}.items() if value != usual[key]}
+    if "reg_token" in shapes:
+        stated["reg_tokens"] = shapes["reg_token"][1]
+    if "blocks.0.ls1.gamma" in shapes:
+        stated["init_values"] = 1e-5
+    if "fc_norm.weight" in shapes or "cls_token" not in shapes:
+        stated["global_pool"] = "avg"
+    usually = [width // 64 * (width % 64 == 0), width // 32 * (width % 32 == 0)]
+    heads = dict.fromkeys(number for number in (*usually, *_HEADS) if number and width % number == 0)
+    texts = [",".join(f"{key}={text_of(value)}" for key, value in {**stated, "num_heads": n}.items()) for n in heads]
+    return tuple(timm_architecture(f"{TIMM_PREFIX}{_VIT}:{text}") for text in texts)
+
+
 def published_config(id: str) -> dict[str, Any]:
     """Return what timm notes of the published weights of `timm/NAME`: input size, mean, std, interpolation."""
     return dict(_config(id.removeprefix(TIMM_PREFIX)).to_dict())
@@ -89,15 +215,18 @@ def _config(name: str) -> Any:
     return get_pretrained_cfg(name, allow_unregistered=True) or PretrainedCfg()
 
 
-def _build(name: str, num_classes: int, in_channels: int, input_size: Size) -> nn.Module:
+def _build(name: str, arguments: Mapping[str, Any], num_classes: int, in_channels: int, input_size: Size) -> nn.Module:
     """Return timm's network of this name with fresh weights, at another input size where its weights depend on that."""
     import timm
 
     config = _config(name)
-    options: dict[str, Any] = {}
+    options = dict(arguments)
     if config.fixed_input_size and tuple(input_size) != tuple(config.input_size[1:]):
         options["img_size"] = tuple(input_size)
-    return timm.create_model(name, pretrained=False, num_classes=num_classes, in_chans=in_channels, **options)
+    try:
+        return timm.create_model(name, pretrained=False, num_classes=num_classes, in_chans=in_channels, **options)
+    except TypeError as error:  # an argument that it does not have
+        raise ValueError(str(error)) from error
 
 
 def _read_patches(usual: Size, shapes: Shapes) -> tuple[int, Size] | None:

@@ -161,9 +161,9 @@ def _like(name: str, value: str | None) -> tuple[str, ...]:
 def around(id: str) -> tuple[str, ...]:
     """Return the ids of the networks that differ from `id` in one setting that shapes do not show.
 
-    Those that `alike` names are left out; Hugging Face's state their settings in full.
+    Those that `alike` names are left out; Hugging Face's, and timm's with arguments, state their settings in full.
     """
-    if id.startswith(HF_PREFIX):
+    if id.startswith(HF_PREFIX) or not _parts(id)[1].keys() <= SETTINGS.keys():
         return ()
     base, own = _parts(id)
     present, first = {**settings_of(base), **own}, alike(id)
