@@ -12,14 +12,20 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 _MOST_PARTS, _DEEPEST = 20_000, 20
+_LONGEST = 8  # bytes of a number
 _FLOAT, _TUPLE, _ITEMS, _TENSOR, _NAMESPACE = "float()", "tuple()", "dict()", "tensor()", "namespace()"
-_TAGS = {_FLOAT, _TUPLE, _ITEMS, _TENSOR, _NAMESPACE}
-OBJECTS: list[Any] = [argparse.Namespace]
-"""Types of objects among plain values; a file that holds one cannot be read without naming it to torch."""
+_NUMPY = "numpy()"
+_TAGS = {_FLOAT, _TUPLE, _ITEMS, _TENSOR, _NAMESPACE, _NUMPY}
+OBJECTS: list[Any] = [
+    argparse.Namespace, np.dtype, np.float64(0).__reduce__()[0],
+    *(type(np.dtype(kind)) for kind in np.typecodes["All"] if np.dtype(kind).kind in "biuf"),
+]  # fmt: skip
+"""What a file with plain values that are objects calls; torch reads it only where these are named to it."""
 
 
 def type_name(value: Tensor) -> str:
@@ -39,14 +45,16 @@ def oddity(value: Tensor) -> str:
 def is_plain(value: Any) -> bool:
     """Whether a value is made of numbers, texts and containers alone: no tensor but single numbers, no other object.
 
-    An argparse.Namespace is a container. A value with more than 20,000 parts is not plain: it is no setting, and would
-    fill the job file.
+    An argparse.Namespace is a container, a number of NumPy is a number. A value with more than 20,000 parts is not
+    plain: it is no setting, and would fill the job file.
     """
     pending, parts = [(value, 0)], 0
     while pending:
         value, depth = pending.pop()
         parts += 1
         if type(value) in (bool, int, float, str, type(None)):
+            continue
+        if isinstance(value, np.generic) and value.dtype.kind in "biuf" and value.itemsize <= _LONGEST:
             continue
         if isinstance(value, Tensor):
             if value.ndim or oddity(value):
@@ -70,6 +78,8 @@ def packed_few(tensors: Mapping[str, Tensor]) -> dict[str, Any] | None:
 
 def pack(value: Any) -> Any:
     """Return a plain value, or a small tensor, in a form that strict JSON can hold."""
+    if isinstance(value, np.generic):
+        return {_NUMPY: [value.dtype.name, pack(value.item())]}
     if isinstance(value, float) and not math.isfinite(value):
         return {_FLOAT: str(value)}
     if isinstance(value, Tensor):
@@ -102,6 +112,8 @@ def unpack(value: Any) -> Any:
             return tuple(unpack(part) for part in inside)
         if tag == _NAMESPACE:
             return argparse.Namespace(**unpack(inside))
+        if tag == _NUMPY:
+            return np.dtype(inside[0]).type(unpack(inside[1]))
         if tag == _TENSOR:
             name, values, *shape = inside
             return torch.tensor(unpack(values), dtype=getattr(torch, name)).reshape(*shape or ((),))

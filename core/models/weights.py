@@ -23,7 +23,7 @@ from core.models import foreign, quantised
 from core.models.architectures import Shapes, shapes_of
 from core.models.plain import oddity, pack, packed_few, type_name, unpack
 from core.models.trust import NO_TRUST, Trust
-from core.models.wrappers import AVERAGED, Found, beside, locate, place_name
+from core.models.wrappers import AVERAGED, SAVE_IT, Found, beside, locate, place_name
 
 # In front of all keys: added by DataParallel and torch.compile.
 _PREFIXES = ("module.", "_orig_mod.")
@@ -283,7 +283,7 @@ def _unwrap(path: Path, content: Any, key: str | None) -> tuple[Found, Checkpoin
     if not isinstance(content, Mapping):
         kind = type(content).__name__
         article = "an" if kind[0].lower() in "aeiou" else "a"
-        raise InputError(f"{path.name} holds {article} {kind}, not a state dict")
+        raise InputError(f"{path.name} holds {article} {kind}, not a state dict", SAVE_IT)
     found = locate(path.name, content, key)
     scalars, dropped = beside(content, found.place)
     return found, CheckpointForm("pt", place_name(found.place) or None, scalars=scalars, dropped=dropped)

@@ -18,6 +18,8 @@ from core.models.plain import is_plain
 
 CONTAINERS = ("state_dict", "model_state_dict", "model")
 """What most training programs call the network; the first of these names that is there is taken."""
+SAVE_IT = "Save the network's state dict by itself: torch.save(network.state_dict(), FILE)"
+"""What to do with a file whose form is not read."""
 AVERAGED = re.compile(r"(^|[^a-z])ema([^a-z]|$)|averag", re.IGNORECASE)
 """Names of averaged weights, which are taken where there are no others."""
 _OPTIMISER = re.compile(r"optim", re.IGNORECASE)
@@ -129,7 +131,7 @@ def _chosen(file: str, content: Mapping[Any, Any], found: Mapping[Place, Any]) -
             f"{file} holds the state of an optimiser and no weights", "Open the file the network itself was saved in"
         )
     entries = f"; its entries are {first_few(map(str, content), 5)}" if content else ""
-    raise InputError(f"{file} holds no state dict: no tensors were found in it{entries}")
+    raise InputError(f"{file} holds no state dict: no tensors were found in it{entries}", SAVE_IT)
 
 
 def _named(file: str, content: Mapping[Any, Any], key: str, found: Mapping[Place, Any]) -> tuple[Place, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_model, save_file, save_model
@@ -304,6 +305,18 @@ def test_arguments_come_back_as_the_namespace_they_were(tmp_path, net):
     assert model.form.scalars == {"args": arguments} and model.form.dropped == ()
     again = given_back(tmp_path / "out.pt", model)
     assert again["args"] == arguments and type(again["args"].nested) is argparse.Namespace
+
+
+def test_numbers_of_numpy_come_back_as_they_were(tmp_path, net):
+    beside = {"best": np.float64(0.875), "epoch": np.int64(3), "half": np.float16(0.1), "done": np.bool_(True),
+              "worst": {"loss": np.float32("inf")}}  # fmt: skip
+    torch.save({"state_dict": net.state_dict(), **beside}, tmp_path / "in.pt")
+    model = opened(tmp_path / "in.pt", trust=Trust(pickle=True))
+    assert model.form.dropped == ()
+    again = given_back(tmp_path / "out.pt", model)
+    assert {name: again[name] for name in beside} == beside
+    assert all(type(again[name]) is type(value) for name, value in beside.items())
+    assert type(again["worst"]["loss"]) is np.float32
 
 
 def test_a_namespace_with_more_than_plain_values_is_named(tmp_path, net):
