@@ -80,7 +80,8 @@ def run_train(given: argparse.Namespace, screen: Screen) -> int:
         options.tell_notices(bench, screen)
         if user_code:  # code that fails is told before a folder is made
             size = dataset.preprocessing.size
-            build_model(ModelSpec(arch, dataset.num_classes, dataset.channels, size, arch), trust_code=given.trust_code)
+            spec = ModelSpec(arch, dataset.num_classes, dataset.channels, size, arch)
+            build_model(spec, trust_code=bench.trust.runs(arch))
         exclude = options.forget_selection(given, dataset, screen)
         job = make_train_job(
             bench, arch, exclude=exclude, recipe=recipe, user_code=user_code, **options.run_options(given)

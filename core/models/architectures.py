@@ -67,9 +67,9 @@ def network_key(model: ModelSpec | ModelPart) -> str:
 
 
 def is_user_code(arch: str) -> bool:
-    """Whether an `--arch` text means a Python file: "path.py:factory"."""
-    path, _, factory = arch.rpartition(":")
-    return path.endswith(".py") and bool(factory)
+    """Whether an `--arch` text means code of the user's: "path.py:factory", or "path.pt:Class" of a pickled network."""
+    path, _, name = arch.rpartition(":")
+    return name.isidentifier() and bool(Path(path).suffix or Path(path).is_absolute())
 
 
 def anchored(arch: str, folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Opens a model file: reads its weights, finds its network, and checks both against its card and a data set."""
+"""Opens a model file: reads its weights, finds its network, and checks both against its card and its program."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
+from typing import Any, TypedDict, TypeVar, Unpack
 
 import torch
 from torch import Tensor, nn
 
 from core.data.preprocessing import Preprocessing, count_channels
 from core.errors import AmbiguousEntryError, InputError, MismatchError, UnsafeFileError
-from core.files import composed, file_sha256
+from core.files import file_sha256
 from core.job import weights_id
 from core.models import timm_models
 from core.models.architectures import (
@@ -29,20 +29,19 @@ from core.models.architectures import (
     is_user_code,
     shapes_of,
     signature,
-    times,
 )
 from core.models.card import card_of, check_files, stated_preprocessing, weights_file
-from core.models.class_lists import is_binding, own_classes, refuse_other_outputs, same_names
+from core.models.class_lists import own_classes
+from core.models.fit import pixels
 from core.models.foreign import refuse_keys
+from core.models.programs import Program
 from core.models.quantised import refuse_whole_numbers
-from core.models.recognise import compare, compare_exactly, fitting
+from core.models.recognise import around, compare, compare_exactly, fitting
 from core.models.tasks import SIZES, refuse_single_output, refuse_stated_task, try_out
 from core.models.trust import NO_TRUST, Trust
+from core.models.user_code import CODE
 from core.models.weights import CheckpointForm, Weights, read_weights, require_finite, tied, without_tied
 from core.models.wrappers import AVERAGED, listed
-
-if TYPE_CHECKING:
-    from core.data.dataset import Dataset
 
 Kind = TypeVar("Kind")
 
@@ -63,7 +62,7 @@ class OpenedModel:
     size_known: bool  # False: nothing says the input size, spec.input_size is the architecture's default
     file: ModelFile  # what it was opened from
     alternatives: tuple[ModelSpec, ...]  # the other networks that fit these weights; none where something proves which
-    proof: str  # "stated" (by the caller), "card", "only one fits"; "" where several fit and only data can tell
+    proof: str  # "stated" (by the caller), "card", "program", "only one fits"; "" where only data can tell
 
     @property
     def names(self) -> tuple[str, ...] | None:
@@ -108,16 +107,21 @@ class OpenedModel:
 
         User code runs where it was trusted when the file was opened, else UnsafeFileError is raised.
         """
-        if not self.spec.user_code:
-            module = build_on_meta(self.spec)  # drawing weights that are replaced takes seconds in some networks
-            copies = {key: value.clone() for key, value in self.state_dict.items()}
-            module.load_state_dict(copies, strict=False, assign=True)  # completeness was checked when it was opened
-            if not any(value.is_meta for value in [*module.parameters(), *module.buffers()]):
-                return module.eval()
-        with torch.random.fork_rng(devices=[]):
-            module = build_model(self.spec, trust_code=self.file.trust.code)
-        module.load_state_dict(self.state_dict, strict=False)
-        return module.eval()
+        return _with_weights(self.spec, self.state_dict, self.file.trust)
+
+
+def _with_weights(spec: ModelSpec, tensors: dict[str, Tensor], trust: Trust) -> nn.Module:
+    """Build a network with copies of weights, in evaluation mode."""
+    if not spec.user_code:
+        module = build_on_meta(spec)  # drawing weights that are replaced takes seconds in some networks
+        copies = {key: value.clone() for key, value in tensors.items()}
+        module.load_state_dict(copies, strict=False, assign=True)  # completeness was checked when it was opened
+        if not any(value.is_meta for value in [*module.parameters(), *module.buffers()]):
+            return module.eval()
+    with torch.random.fork_rng(devices=[]):
+        module = build_model(spec, trust_code=trust.runs(spec.user_code))
+    module.load_state_dict(tensors, strict=False)
+    return module.eval()
 
 
 class Stated(TypedDict, total=False):
@@ -182,13 +186,14 @@ class _Opening:
     card: dict[str, Any]
     stated: Stated
     alternatives: tuple[ModelSpec, ...] = ()
+    by_program: bool = False  # the program in the file computes the same, or is the network
 
     def result(self) -> OpenedModel:
         """Return the opened model."""
         file, card = self.file, self.card
-        is_code = is_user_code(self.named or "")
-        spec, module = self._identify_user_code() if is_code else self._identify()
-        size_given = not is_code and get_architecture(spec.architecture).read_input is not None
+        named = self.named or ""
+        spec, module = self._identify_user_code(named) if is_user_code(named) else self._identify()
+        size_given = not spec.user_code and get_architecture(spec.architecture).read_input is not None
         spec = self._settle(spec, size_given)
         refuse_single_output(spec.num_classes)
         require_finite(file.path.name, self.weights.tensors)
@@ -213,12 +218,30 @@ class _Opening:
         """What makes the network certain."""
         if self.named:
             return "stated" if self.stated.get("arch") else "card"
-        return "" if self.alternatives else "only one fits"
+        return "" if self.alternatives else "program" if self.by_program else "only one fits"
 
     def _identify(self) -> tuple[ModelSpec, nn.Module]:
         """Return which network the weights are of, and that network without weights."""
-        whole = self.weights
-        spec, *others = self._read(lambda shapes: (self._as_named(shapes),)) if self.named else self._recognised()
+        program, whole = self.file.weights.program, self.weights
+        if self.named:
+            spec = self._read(self._as_named)
+            self._hold_against_program(spec)
+            _refuse_layers_behind(spec, whole, self.weights, self.file.path.name)
+            return spec, build_on_meta(spec)
+        try:
+            specs, refused = list(self._recognised()), None
+        except AmbiguousEntryError:
+            raise
+        except InputError as error:
+            if program is None:
+                raise
+            specs, refused = [], program.missing or error
+        if program is not None and (refused or not program.missing):
+            specs = self._proven(program, specs, refused)
+            if not specs:
+                self.weights = whole
+                return self._identify_user_code(f"{self.file.path.absolute()}:{program.name}")
+        spec, *others = specs
         self.alternatives = tuple(others)
         _refuse_layers_behind(spec, whole, self.weights, self.file.path.name)
         return spec, build_on_meta(spec)
@@ -234,6 +257,63 @@ class _Opening:
             if not timm_models.installed():
                 raise
         return self._read(functools.partial(fitting, whole=self.weights.shapes))
+
+    def _proven(self, program: Program, specs: list[ModelSpec], refused: InputError | None) -> list[ModelSpec]:
+        """Return those networks that compute what the program in the file does; none where the program is the network.
+
+        All of them where the program runs on no image. Raises InputError where none does and the program cannot be
+        trained; refused: why no network fits the weights.
+        """
+        if program.missing and refused:
+            raise refused
+        if specs and not program.takes(specs[0].in_channels, self._sizes(specs[0])):
+            return specs
+        found = self._agreeing(program, specs)
+        if not found and program.kind != "pickled":
+            found = self._agreeing(program, [other for spec in specs for other in around(spec)])
+        if not found and program.kind != "pickled":
+            differ = program.differences
+            what = f"{next(iter(differ))} and others with its keys give other outputs" if differ else str(refused)
+            raise InputError(
+                f"{self.file.path.name} is a {program.kind} program that no known network computes the same as: {what}",
+                "Give its code with --arch FILE.py:FACTORY --trust-code",
+            )
+        self.by_program = True
+        return found
+
+    def _agreeing(self, program: Program, specs: list[ModelSpec]) -> list[ModelSpec]:
+        """Return those networks that compute the same as the program."""
+        build = functools.partial(_with_weights, tensors=self.weights.tensors, trust=self.file.trust)
+        return [spec for spec in specs if program.agreeing([spec], build, self._sizes(spec))]
+
+    def _hold_against_program(self, spec: ModelSpec, module: nn.Module | None = None) -> None:
+        """Raise where the network that the caller or the card names computes something else than the file's program.
+
+        module: the network with its weights, where it was built before.
+        """
+        program = self.file.weights.program
+        if program is None or program.missing or not program.takes(spec.in_channels, self._sizes(spec)):
+            return
+        found = program.agreeing([spec], lambda _: module.eval(), self._sizes(spec)) if module else None
+        if found or (module is None and self._agreeing(program, [spec])):
+            return
+        file, difference = self.file.path.name, program.differences[spec.architecture]
+        share = f"by up to {difference:.0%} of the largest" if math.isfinite(difference) else "in number"
+        if self.stated.get("arch"):
+            raise InputError(
+                f"{file} holds a program whose outputs differ from those of {self.named} {share}",
+                "Leave out --arch, or name the network that it was made from",
+            )
+        raise MismatchError(
+            f"{self.file.where} says {self.named}, whose outputs differ from those of the program in {file} {share}"
+        )
+
+    def _sizes(self, spec: ModelSpec) -> list[Size]:
+        """Return the sizes of images that a program is tried with first."""
+        stated = self.stated.get("input_size") or self.card.get("input_size")
+        known = None if spec.user_code else get_architecture(spec.architecture)
+        given = [spec.input_size] if known is not None and known.size_is_structural else []
+        return [*([(int(stated[0]), int(stated[1]))] if stated else []), *given]
 
     def _read(self, network: Callable[[Shapes], Kind]) -> Kind:
         """Return the network of the weights, or of that part of them which is one: as they stand, else the only part.
@@ -278,21 +358,22 @@ class _Opening:
             )
         raise MismatchError(f"{self.file.where} says {self.named}, but the weights do not fit it: {comparison.reason}")
 
-    def _identify_user_code(self) -> tuple[ModelSpec, nn.Module]:
+    def _identify_user_code(self, arch: str) -> tuple[ModelSpec, nn.Module]:
         """Return the network of the user's own code, whose weights must be these."""
-        arch, shapes, card, stated = self.named or "", self.weights.shapes, self.card, self.stated
-        if not self.file.trust.code and not stated.get("arch"):  # only the card names it: say so, and which file it is
-            file = Path(arch.rpartition(":")[0]).resolve()
+        shapes, card, trust = self.weights.shapes, self.card, self.file.trust
+        file = Path(arch.rpartition(":")[0]).resolve()
+        if not trust.runs(arch) and not self.stated.get("arch"):  # only the card names it: say so, and which file it is
+            option = "--trust-code" if file.suffix == CODE else "--trust-pickle"
             raise UnsafeFileError(
                 f"{self.file.where} names the program {file} for the network, so it was not run",
-                "Read it, and allow it with --trust-code if you trust who wrote it",
+                f"Read it, and allow it with {option} if you trust who wrote it",
             )
         refused: InputError | None = None
         tried: list[Shapes] = []
         for count in [card["num_classes"]] if card.get("num_classes") else _class_counts(shapes):
             spec = ModelSpec(arch, count, 0, (0, 0), user_code=arch)
             with torch.random.fork_rng(devices=[]):
-                module = build_model(spec, trust_code=self.file.trust.code)
+                module = build_model(spec, trust_code=trust.runs(arch))
             wanted = shapes_of(module.state_dict())
             if wanted in tried:
                 break  # the code itself says how many classes there are
@@ -303,7 +384,10 @@ class _Opening:
                 refused = refused or error
                 continue
             module.load_state_dict(self.weights.tensors, strict=False)
-            return self._tried_out(spec, module), module
+            spec = self._tried_out(spec, module)
+            if file != self.file.path.resolve():
+                self._hold_against_program(spec, module)
+            return spec, module
         assert refused is not None  # there is at least one count, and each is returned or refused
         raise refused
 
@@ -402,87 +486,4 @@ def _same_shapes(first: ModelSpec, second: ModelSpec) -> bool:
 
 
 def _input(spec: ModelSpec) -> str:
-    return f"{_pixels(spec.input_size)} of {count_channels(spec.in_channels)}"
-
-
-# --- model and data set --------------------------------------------------------------------------------------------
-
-
-def check_fit(model: OpenedModel, dataset: Dataset) -> None:
-    """Raise MismatchError, naming both values and what to do, where a model cannot be used on a data set.
-
-    Without a model card only structure binds: number of outputs, channels, and the size where weights are made for
-    one. With a card its image size and class list bind as well.
-    """
-    refuse_other_outputs(model, dataset)
-    if model.spec.in_channels != dataset.channels:
-        raise MismatchError(
-            f"The model takes images of {count_channels(model.spec.in_channels)}, "
-            f"the data set's have {count_channels(dataset.channels)}",
-            "Open the data the model was trained on"
-            + ("" if model.spec.in_channels in (1, 3) else ": such images are read from arrays (.npz or .npy)"),
-        )
-    _check_card_size(model, dataset)
-    _check_structure(model, dataset)
-    _check_class_list(model, dataset)
-
-
-def _check_card_size(model: OpenedModel, dataset: Dataset) -> None:
-    card = model.card or {}
-    resized = "Open the data the model was trained on, or state how images are resized with --preprocess"
-    if card.get("input_size") and tuple(card["input_size"]) != dataset.preprocessing.size:
-        raise MismatchError(
-            f"The model card says images of {_pixels(card['input_size'])}, "
-            f"the data set is prepared to {_pixels(dataset.preprocessing.size)}",
-            resized,
-        )
-    images = card.get("image_size") or card.get("input_size")
-    # A preprocessing file is the user's word that these images are meant to be resized.
-    if images and tuple(images) != dataset.image_size and dataset.preprocessing.source != "file":
-        raise MismatchError(
-            f"The model card says images of {_pixels(images)}, the data set has {_pixels(dataset.image_size)}", resized
-        )
-
-
-def _check_structure(model: OpenedModel, dataset: Dataset) -> None:
-    size = dataset.preprocessing.size
-    if model.spec.user_code:
-        return  # nothing is known of its structure; the first forward pass checks it
-    architecture = get_architecture(model.spec.architecture)
-    if min(size) < architecture.min_size:
-        least = (architecture.min_size, architecture.min_size)
-        raise MismatchError(
-            f"{architecture.id} needs images of at least {_pixels(least)}, the data set is prepared to {_pixels(size)}",
-            "State a larger size with --preprocess, or use another model",
-        )
-    if not architecture.size_is_structural:
-        return
-    try:
-        fits = signature(dataclasses.replace(model.spec, input_size=size)) == signature(model.spec)
-    except InputError as error:
-        raise MismatchError(error.message, "State another size with --preprocess, or use another model") from error
-    if not fits:
-        raise MismatchError(
-            f"The weights are made for images of {_pixels(model.spec.input_size)}, "
-            f"the data set is prepared to {_pixels(size)}",
-            "Open the data the model was trained on, or state the size with --preprocess",
-        )
-
-
-def _check_class_list(model: OpenedModel, dataset: Dataset) -> None:
-    pairs = list(zip(model.classes or (), dataset.classes, strict=True)) if is_binding(model) else []
-    differing = (i for i, (ours, theirs) in enumerate(pairs) if composed(ours) != composed(theirs))
-    output = next(differing, None)
-    if output is None:
-        return
-    same = same_names(model.classes or (), dataset.classes)
-    what = "lists the classes in another order" if same else "lists other classes"
-    ours, theirs = pairs[output]
-    raise MismatchError(
-        f"The model card {what} than the data set: output {output} is {ours!r} in the card, {theirs!r} in the data",
-        "Give the order of the model's outputs with --classes" if same else "Open the data the model was trained on",
-    )
-
-
-def _pixels(size: Size | list[int]) -> str:
-    return f"{times(size)} pixels"
+    return f"{pixels(spec.input_size)} of {count_channels(spec.in_channels)}"

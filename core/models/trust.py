@@ -12,5 +12,9 @@ class Trust:
     pickle: bool = False
     code: bool = False
 
+    def runs(self, user_code: str) -> bool:
+        """Whether the file of "path.py:factory", or the pickled network "path.pt:Class", may run."""
+        return self.code if user_code.rpartition(":")[0].endswith(".py") else self.pickle
+
 
 NO_TRUST = Trust()

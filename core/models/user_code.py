@@ -18,6 +18,7 @@ import sys
 import sysconfig
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import spec_from_file_location
 from pathlib import Path
@@ -30,6 +31,8 @@ from core.files import file_sha256
 if TYPE_CHECKING:
     from torch import nn
 
+CODE = ".py"
+"""Ending of files that hold a factory; of other files it is a network pickled in them that is meant."""
 _PREFIX = "unlearn_studio_user_"
 _PROGRAM = str(Path(__file__).resolve().parents[2])  # the folder that holds `core` and `app`
 _PROGRAMS_OWN = ("core", "app", "main", "resources")  # where that folder holds installed libraries as well
@@ -40,10 +43,17 @@ _LOADING = threading.RLock()
 def build_from_user_code(user_code: str, num_classes: int, *, trust_code: bool = False) -> nn.Module:
     """Run the factory of "path.py:factory" with num_classes (if it takes that) and return its network.
 
-    Raises UnsafeFileError without `trust_code`, NotFoundError where file or factory is missing, and InputError
-    where the file cannot be run, or the factory fails or gives something else than a network.
+    Of another file it is the network of that class which is pickled in it, with fresh weights. Raises UnsafeFileError
+    without `trust_code`, NotFoundError where file or factory is missing, and InputError where the file cannot be run,
+    or the factory fails or gives something else than a network.
     """
     text, _, name = user_code.rpartition(":")
+    if not text.endswith(CODE):
+        from core.models.pickles import fresh_network, refuse_untrusted
+
+        if not trust_code:
+            refuse_untrusted(Path(text))
+        return fresh_network(Path(text), name)
     if not trust_code:
         raise UnsafeFileError(
             f"{text} is program code, so it was not run", "Allow it with --trust-code if you trust who wrote it"
@@ -53,7 +63,7 @@ def build_from_user_code(user_code: str, num_classes: int, *, trust_code: bool =
         raise NotFoundError(f"There is no file {path}")
     from torch import nn
 
-    room, before = _Room(path.resolve()), list(sys.path)
+    room, before = Room(path.resolve()), list(sys.path)
     try:
         factory = room.factory(name, text)
         try:
@@ -73,7 +83,8 @@ def source_files(user_code: str) -> tuple[Path, ...]:
     Nothing is run. A file that is gone is returned all the same.
     """
     path = Path(user_code.rpartition(":")[0]).expanduser()
-    return (path, *_Room(path.resolve()).imported()) if path.is_file() else (path,)
+    beside = [] if path.suffix == CODE else [str(Path.cwd())]
+    return (path, *Room(path.resolve(), beside).imported()) if path.is_file() else (path,)
 
 
 def source_key(user_code: str) -> str:
@@ -84,10 +95,11 @@ def source_key(user_code: str) -> str:
     return f"{digest}:{user_code.rpartition(':')[2]}"
 
 
-class _Room:
+class Room:
     """Where the modules of one file of the user's and of what it imports live, under a name that the file decides."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, beside: Sequence[str] = ()) -> None:
+        """`beside`: folders that modules are looked for in as well."""
         self.path = path
         package = path.parent
         parts = [] if path.stem == "__init__" else [path.stem.replace(".", "_")]
@@ -98,7 +110,7 @@ class _Room:
         self.name = _PREFIX + hashlib.sha256(str(path).encode()).hexdigest()[:12]
         self.main = ".".join([self.name, *parts])
         self.builtins = {**vars(builtins), "__import__": self.importing}
-        self._added: list[str] = []  # folders that the user's own code puts on sys.path
+        self._added = [*beside]  # folders that the user's own code puts on sys.path come to it
         self._before = list(sys.path)
         self._owned: dict[str, bool] = {}
 
@@ -120,6 +132,12 @@ class _Room:
         return factory
 
     def _load(self) -> ModuleType:
+        with self.entered():
+            return importlib.import_module(self.main)
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Empty the room, so that what is imported into it in this block is as its files are now."""
         with _LOADING:
             importlib.invalidate_caches()
             shell = ModuleType(self.name, "Modules of the user's own.")
@@ -128,7 +146,11 @@ class _Room:
             for name in [name for name in sys.modules if name.startswith(f"{self.name}.")]:
                 del sys.modules[name]
             _FINDER.rooms[self.name] = self
-            return importlib.import_module(self.main)
+            yield
+
+    def module(self, name: str) -> ModuleType:
+        """Import a module of the user's own, as a pickle names it, into the room."""
+        return importlib.import_module(f"{self.name}.{name}")
 
     def failed(self, what: str, error: Exception) -> InputError:
         """Return the error for user code that failed; one for a module that is missing says where it was sought."""
@@ -236,7 +258,7 @@ class _Finder:
     """Finds the modules of rooms, for Python's import system."""
 
     def __init__(self) -> None:
-        self.rooms: dict[str, _Room] = {}
+        self.rooms: dict[str, Room] = {}
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -264,7 +286,7 @@ class _Loader(SourceFileLoader):
     A compiled form on disk is taken for a file that was changed within the same second and kept its length.
     """
 
-    def __init__(self, fullname: str, path: str, room: _Room) -> None:
+    def __init__(self, fullname: str, path: str, room: Room) -> None:
         super().__init__(fullname, path)
         self._room = room
 
@@ -293,6 +315,11 @@ def _is_programs(top: str, spec: ModuleSpec) -> bool:
 
 def _imports(path: Path, name: str) -> Iterator[tuple[str, bool]]:
     """Give the modules that a file imports, as its text says, and whether by a relative name; `name`: its own."""
+    if path.suffix != CODE:
+        from core.models.pickles import called
+
+        yield from ((module.partition(" ")[0], False) for module in called(path)[0])
+        return
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import pickletools
 import re
 import warnings
 import zipfile
@@ -21,9 +20,11 @@ from core.files import convert
 from core.job import entry_key
 from core.models import foreign, quantised
 from core.models.architectures import Shapes, shapes_of
+from core.models.pickles import Pickles, called, networks_in
 from core.models.plain import oddity, pack, packed_few, type_name, unpack
+from core.models.programs import Program, exported_program, pickled_program, scripted_program
 from core.models.trust import NO_TRUST, Trust
-from core.models.wrappers import AVERAGED, SAVE_IT, Found, beside, locate, place_name
+from core.models.wrappers import AVERAGED, SAVE_IT, Found, Place, beside, locate, place_name
 
 # In front of all keys: added by DataParallel and torch.compile.
 _PREFIXES = ("module.", "_orig_mod.")
@@ -43,6 +44,7 @@ class CheckpointForm:
     dropped: tuple[str, ...] = ()  # entries not written back: optimiser, averaged weights, …
     metadata: dict[str, str] = field(default_factory=dict)  # of a safetensors file
     foreign: dict[str, Any] = field(default_factory=dict)  # key in the file -> small tensor of another part, packed
+    module: str = ""  # class of the whole pickled network that the file held in place of a state dict
 
     @property
     def key(self) -> str:
@@ -64,12 +66,14 @@ class CheckpointForm:
 class Weights:
     """A file's tensors under clean keys, floating ones in float32, with its form.
 
-    entries: every state dict of the file: by its --key, how many tensors it has.
+    entries: every state dict of the file: by its --key, how many tensors it has. program: what the file carries that
+    computes what the network does, where it does.
     """
 
     tensors: dict[str, Tensor]
     form: CheckpointForm
     entries: dict[str, int] = field(default_factory=dict)
+    program: Program | None = field(default=None, compare=False)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -125,7 +129,7 @@ def read_weights(path: Path, trust: Trust = NO_TRUST, key: str | None = None) ->
     run code and that is not trusted, AmbiguousEntryError where it holds several networks, InputError where it is
     missing, empty, damaged, no state dict, or holds values that cannot be used.
     """
-    kind = file_kind(path)
+    kind, program = file_kind(path), None
     if kind == "safetensors":
         with _open_safetensors(path) as file:
             # Cloned: the tensors would stay views of the file, which another program may change or delete.
@@ -133,11 +137,16 @@ def read_weights(path: Path, trust: Trust = NO_TRUST, key: str | None = None) ->
             form = CheckpointForm("safetensors", metadata=dict(file.metadata() or {}))
             found = locate(path.name, tensors, key)
     elif kind == "pt":
-        found, form = _unwrap(path, _load_pt(path, trust), key)
+        content, pickles = _load_pt(path, trust)
+        found, form = _unwrap(path, content, key)
+        network = _at(content, found.place)
+        if isinstance(network, nn.Module) and pickles is not None:
+            program = pickled_program(next(networks_in(network)), pickles.explain)
+            form = dataclasses.replace(form, module=pickles.named(type(network)))
     else:
-        found = locate(path.name, _read_program(path, kind, trust), key)
-        form = CheckpointForm(kind, dropped=("program",))
-    return _clean(path, found, form)
+        state, program = _read_program(path, kind, trust)
+        found, form = locate(path.name, state, key), CheckpointForm(kind, dropped=("program",))
+    return dataclasses.replace(_clean(path, found, form), program=program)
 
 
 def file_kind(path: Path) -> Literal["safetensors", "pt", "pt2", "torchscript"]:
@@ -197,7 +206,7 @@ def _zip_kind(path: Path) -> Literal["pt", "pt2", "torchscript"]:
     raise InputError(f"{path.name} is a zip archive, but no model file")
 
 
-def _read_program(path: Path, kind: str, trust: Trust) -> dict[str, Any]:
+def _read_program(path: Path, kind: str, trust: Trust) -> tuple[dict[str, Any], Program]:
     if not trust.code:
         raise UnsafeFileError(
             f"{path.name} carries a program, so it was not opened",
@@ -205,19 +214,22 @@ def _read_program(path: Path, kind: str, trust: Trust) -> dict[str, Any]:
         )
     try:
         if kind == "torchscript":
-            return dict(torch.jit.load(str(path), map_location="cpu").state_dict())
-        return dict(torch.export.load(str(path)).state_dict)
+            module = torch.jit.load(str(path), map_location="cpu")
+            return dict(module.state_dict()), scripted_program(module)
+        exported = torch.export.load(str(path))
+        return dict(exported.state_dict), exported_program(exported)
     except Exception as error:  # whatever a foreign program raises
         raise _damaged(path) from error
 
 
-def _load_pt(path: Path, trust: Trust) -> Any:
+def _load_pt(path: Path, trust: Trust) -> tuple[Any, Pickles | None]:
+    """Return what a .pt file holds, and what read it where that had to run code."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about how others pickled; what matters is said below
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True), None
     except Exception as error:  # torch raises nearly anything on a file that is none of its own
-        names, alone = _called(path)
+        names, alone = called(path)
         if all(map(_HARMLESS.fullmatch, names)):
             raise _damaged(path) from error
         foreign.refuse_pickled(path, names if alone else ())
@@ -227,59 +239,25 @@ def _load_pt(path: Path, trust: Trust) -> Any:
                 "This file can run program code when opened, so it was not opened.",
                 "Save its state dict, or open it with --trust-pickle if you trust who made it",
             ) from error
-    try:
-        return torch.load(path, map_location="cpu", weights_only=False)
-    except Exception as error:
-        raise InputError(f"{path.name} could not be unpickled: {type(error).__name__}: {error}") from error
+    pickles = Pickles(path)
+    return pickles.read(), pickles
 
 
-def _called(path: Path) -> tuple[list[str], bool]:
-    """Return what the pickle in a file that torch refused calls ("module name"), and whether that is no dictionary's.
-
-    The pickle is read, not run; nothing is returned of one that is not whole.
-    """
-    try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                name = next(n for n in archive.namelist() if n.endswith("data.pkl"))
-                return _names(archive.read(name))
-        with path.open("rb") as file:
-            return _names(file)
-    except (StopIteration, zipfile.BadZipFile, OSError, KeyError):
-        return [], False
+def _at(content: Any, place: Place) -> Any:
+    """Return what stands at a place of a file's content."""
+    for name in place:
+        content = next(value for key, value in content.items() if str(key) == name)
+    return content
 
 
 # What a state dict's pickle names. A file that names nothing else and still did not load is damaged, not dangerous.
 _HARMLESS = re.compile(r"(collections OrderedDict|torch\._utils _rebuild_\w+|torch (\w+Storage|Size|\w*\d+))")
 
 
-def _names(source: Any) -> tuple[list[str], bool]:
-    """Return what pickles in `source`, at least one of them whole, call, as `_called` does."""
-    names: list[str] = []
-    ended = alone = False
-    inside = False  # a dictionary or list
-    try:
-        while True:
-            strings: list[str] = []
-            for opcode, argument, _ in pickletools.genops(source):
-                if opcode.name in ("GLOBAL", "INST", "STACK_GLOBAL"):
-                    names.append(str(argument if opcode.name != "STACK_GLOBAL" else " ".join(strings[-2:])))
-                    alone = alone or (len(names) == 1 and not inside)
-                elif isinstance(argument, str):
-                    strings.append(argument)
-                inside = inside or opcode.name in ("EMPTY_DICT", "EMPTY_LIST", "DICT", "LIST")
-            ended = True
-            if isinstance(source, bytes):
-                break
-    except Exception:  # no further pickle: the rest is tensor data or the end
-        pass
-    return (names, alone) if ended else ([], False)
-
-
 def _unwrap(path: Path, content: Any, key: str | None) -> tuple[Found, CheckpointForm]:
     """Return the state dict in what a .pt file held, and how it was wrapped."""
     if isinstance(content, nn.Module):
-        return locate(path.name, content.state_dict(), key), CheckpointForm("pt", dropped=("the pickled module",))
+        return locate(path.name, content.state_dict(), key), CheckpointForm("pt")
     if not isinstance(content, Mapping):
         kind = type(content).__name__
         article = "an" if kind[0].lower() in "aeiou" else "a"

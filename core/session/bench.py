@@ -27,8 +27,9 @@ from core.job import DataPart, Job, ModelPart, OriginPart, weights_id
 from core.methods import get_method
 from core.models.architectures import ModelSpec, build_model, network_key
 from core.models.card import usual_preprocessing
-from core.models.checkpoint import ModelFile, OpenedModel, check_fit, read_model
+from core.models.checkpoint import ModelFile, OpenedModel, read_model
 from core.models.class_lists import is_binding, same_names, settle_classes
+from core.models.fit import check_fit
 from core.models.tap import TappedModel
 from core.models.trust import NO_TRUST, Trust
 from core.parameters import Values
@@ -258,7 +259,7 @@ class Bench:
         """Build a job's network with fresh weights on the device; the same seed draws the same ones."""
         spec = ModelSpec(part.architecture, part.num_classes, part.in_channels, part.input_size, part.user_code)
         torch.manual_seed(seed)
-        return self._tapped(build_model(spec, trust_code=self.trust.code), spec, layers)
+        return self._tapped(build_model(spec, trust_code=self.trust.runs(spec.user_code)), spec, layers)
 
     def precision_for(self, module: torch.nn.Module) -> str:
         """Return the precision to compute a network in."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.errors import MismatchError
-from core.models.checkpoint import check_fit
+from core.models.fit import check_fit
 from tests.core.models.opened import open_model
 
 

@@ -1,0 +1,138 @@
+"""The program that a model file may carry, which computes what the network computes: pickled, TorchScript or .pt2.
+
+A network that is rebuilt from the weights is held against it on random images.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from core.errors import InputError
+from core.models.architectures import ModelSpec, Size
+from core.models.pickles import cannot_run
+from core.models.tap import main_logits
+
+Build = Callable[[ModelSpec], nn.Module]
+
+_IMAGES = 3  # in a pass, where the program does not say how many
+_LOOKS = 2  # sizes that networks are compared on, where the program takes several
+_SIZES = (32, 64, 224, 96, 28, 128, 299, 384, 256, 48, 16, 8)
+_TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-4}  # as a share of the largest output
+_COARSE = 5e-2  # for programs that compute in 16 bits
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A program: `run(images)` gives what it gives for (n, c, h, w).
+
+    shape: what it takes, None where any number will do, empty where it does not say. differences: by the name of a
+    network, how far its outputs were from the program's, as a share of the largest.
+    """
+
+    kind: Literal["pickled", "TorchScript", "torch.export"]
+    run: Callable[[Tensor], Any]
+    shape: tuple[int | None, ...] = ()
+    dtype: torch.dtype = torch.float32
+    name: str = ""  # of the class, of pickled ones
+    missing: InputError | None = None  # why a pickled one cannot run
+    differences: dict[str, float] = field(default_factory=dict)
+
+    def agreeing(self, specs: Iterable[ModelSpec], build: Build, sizes: Sequence[Size] = ()) -> list[ModelSpec]:
+        """Return those networks whose outputs are the program's on random images.
+
+        build: returns a network with the file's weights, in evaluation mode. sizes: of images to try first. Networks of
+        which the program takes no image that was tried are left out.
+        """
+        return [spec for spec in specs if self._agrees(spec, build(spec), sizes)]
+
+    def takes(self, channels: int, sizes: Iterable[Size]) -> bool:
+        """Whether the program runs on images of one of these sizes, or one of the usual ones."""
+        return next(self._answers(channels, sizes), None) is not None
+
+    def _agrees(self, spec: ModelSpec, network: nn.Module, sizes: Iterable[Size]) -> bool:
+        looks = 0
+        for images, wanted in self._answers(spec.in_channels, sizes):
+            modes = (False, True) if self.kind == "torch.export" else (False,)  # the others are put into evaluation
+            difference = min(_difference(network, images, wanted, training) for training in modes)
+            self.differences[spec.architecture] = difference
+            if not difference <= _TOLERANCE.get(self.dtype, _COARSE):
+                return False
+            looks += 1
+            if looks == _LOOKS:
+                break
+        return looks > 0
+
+    def _answers(self, channels: int, sizes: Iterable[Size]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield random images (n, c, h, w) of each size that the program takes, and its outputs (n, K) for them."""
+        number, stated = self.shape[0] if self.shape else None, (*self.shape[2:], None, None)[:2]
+        generator = torch.Generator().manual_seed(0)
+        for size in dict.fromkeys([*sizes, *((side, side) for side in _SIZES)]):
+            height, width = (fixed or side for fixed, side in zip(stated, size, strict=True))
+            images = torch.randn(number or _IMAGES, channels, height, width, generator=generator)
+            try:
+                with torch.no_grad(), torch.random.fork_rng(devices=[]):
+                    torch.manual_seed(0)
+                    yield images, main_logits(self.run(images.to(self.dtype))).float()
+            except Exception:  # a foreign program may raise anything on a shape it was not made for
+                continue
+            if None not in stated:
+                return
+
+
+def pickled_program(network: nn.Module, explain: Callable[[], InputError]) -> Program:
+    """Return the program of a pickled network; `explain` gives the error where a class of it was not found."""
+    if cannot_run(network):
+        return Program("pickled", network, name=type(network).__name__, missing=explain())
+
+    def run(images: Tensor) -> Any:
+        return copied().eval()(images)
+
+    made: list[nn.Module] = []
+
+    def copied() -> nn.Module:
+        if not made:
+            made.append(copy.deepcopy(network).float())
+        return made[0]
+
+    return Program("pickled", run, name=type(network).__name__)
+
+
+def scripted_program(module: Any) -> Program:
+    """Return the program of a TorchScript module."""
+    dtypes = [value.dtype for value in module.parameters() if value.is_floating_point()]
+    return Program("TorchScript", module.eval(), dtype=dtypes[0] if dtypes else torch.float32)
+
+
+def exported_program(exported: Any) -> Program:
+    """Return that of torch.export, with the shape of the images it takes."""
+    inputs = set(exported.graph_signature.user_inputs)
+    found = [node.meta["val"] for node in exported.graph.nodes if node.op == "placeholder" and node.name in inputs]
+    if len(found) != 1 or not isinstance(found[0], Tensor) or found[0].ndim != 4:
+        return Program("torch.export", exported.module())
+    shape = tuple(side if isinstance(side, int) else None for side in found[0].shape)
+    return Program("torch.export", exported.module(), shape, found[0].dtype)
+
+
+def _difference(network: nn.Module, images: Tensor, wanted: Tensor, training: bool) -> float:
+    """Return how far a network's outputs are from those wanted, as a share of the largest; infinite where it fails.
+
+    training: in the mode of training, in which programs are exported by mistake.
+    """
+    if training:
+        network = copy.deepcopy(network)
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            given = main_logits(network.train(training)(images))
+    except Exception:  # what a network raises on images too small for it
+        return float("inf")
+    if given.shape != wanted.shape:
+        return float("inf")
+    scale = max(float(wanted.abs().max()), 1e-6)
+    return float((given - wanted).abs().max()) / scale
