@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torchvision import transforms as T
 
-from core.data.preprocessing import Preprocessing
+from core.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from core.data.sources import open_dataset
 from core.data.stated import own_keys
 from core.session.bench import Bench, DataOptions
@@ -117,6 +117,40 @@ def test_a_run_says_it_in_job_report_and_card_and_the_card_is_enough(photos, sai
     )
     # So does a run that is taken up again, from elsewhere.
     assert bench.for_job(job).dataset.preprocessing == bench.dataset.preprocessing
+
+
+OWNERS = {
+    "exact": [T.Resize((32, 32)), T.ToTensor(), T.Normalize([0.5] * 3, [0.5] * 3)],
+    "short side and crop": [T.Resize(36), T.CenterCrop(32), T.ToTensor(), T.Normalize(IMAGENET_MEAN, IMAGENET_STD)],
+    "crop alone": [T.CenterCrop((22, 28)), T.ToTensor()],
+    "pad": [T.Resize((28, 28)), T.Pad(2), T.ToTensor(), T.Normalize([0.4914, 0.4822, 0.4465], [0.2, 0.2, 0.2])],
+    "grey in three channels": [T.Grayscale(3), T.Resize((32, 32)), T.ToTensor()],
+    "bytes": [T.Resize((32, 32), T.InterpolationMode.BICUBIC), T.PILToTensor(), T.ConvertImageDtype(torch.float32)],
+}
+
+
+@pytest.mark.parametrize("architecture", ["small-cnn", "resnet18-cifar"])
+@pytest.mark.parametrize("name", OWNERS)
+def test_the_networks_answers_are_those_of_its_owners_loop(photos, tmp_path, name, architecture):
+    """Logits of all images, taken by the program and by a loop of plain torch over the same files."""
+    from core.models.architectures import ModelSpec, build_model
+
+    torch.manual_seed(1)
+    pipeline = T.Compose(OWNERS[name])
+    side = tuple(pipeline(Image.new("RGB", (30, 24))).shape[1:])
+    network = build_model(ModelSpec(architecture, 2, 3, side)).eval()
+    torch.save(network.state_dict(), tmp_path / "net.pt")
+    (tmp_path / "said.txt").write_text(str(pipeline))
+    options = DataOptions(preprocess_file=str(tmp_path / "said.txt"))
+    bench = Bench(device="cpu", precision="float32", threads=1).open(
+        tmp_path / "net.pt", str(photos), options, arch=architecture
+    )
+    for part, found in (
+        (bench.dataset.train, bench.outputs(bench.model).train), (bench.dataset.test, bench.outputs(bench.model).test)
+    ):  # fmt: skip
+        images = torch.stack([pipeline(Image.open(photos / path).convert("RGB")) for path in part.paths])
+        with torch.no_grad():
+            torch.testing.assert_close(found.logits, network(images), atol=1e-4, rtol=1e-4)
 
 
 def test_a_card_of_another_stored_size_opens_the_data_it_was_made_with(tmp_path):
