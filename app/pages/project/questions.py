@@ -36,6 +36,7 @@ from core.models.trust import Trust
 if TYPE_CHECKING:
     from app.context import AppContext
     from app.pages.project.page import ProjectPage
+    from core.data.preprocessing import Preprocessing
 
 UNREADABLE_SHOWN = 500
 
@@ -167,10 +168,12 @@ class Questions(QObject):
             now.size, now.mean, now.std, now.interpolation, INTERPOLATIONS, known,
             by_hand=now.source == "file", parent=self._page.window(),
         )  # fmt: skip
-        dialog.chosen.connect(self._prepare)
+        dialog.chosen.connect(partial(self._prepare, now))
         dialog.open()
 
-    def _prepare(self, values: Mapping[str, Any] | None) -> None:
+    def _prepare(self, now: Preprocessing, values: Mapping[str, Any] | None) -> None:
+        if values is not None and (tuple(values["size"]), values["interpolation"]) == (now.size, now.interpolation):
+            values = {**now.to_dict(), "mean": values["mean"], "std": values["std"]}  # its steps stay
         self._context.opening.set_preprocessing(values)
 
     def show_unreadable(self) -> None:

@@ -339,6 +339,22 @@ def test_assumed_preprocessing_says_so_and_is_set_by_hand(page, context, tmp_pat
     assert context.project.dataset.preprocessing.source == "assumed"
 
 
+def test_steps_stay_where_only_mean_and_spread_are_set_by_hand(page, context, insects, idle):
+    context.opening.open_data(str(insects))
+    idle()
+    context.opening.set_preprocessing({"resize": 18, "crop": 16, "mean": 0.25, "std": 0.5})
+    idle()
+    steps = context.project.dataset.preprocessing.steps
+    assert len(steps) == 2
+    page.presenter.questions.ask_preprocessing()
+    dialog = dialog_of(page.window(), PreprocessingDialog)
+    press(dialog, "0.5 and 0.5")
+    dialog.accept()
+    idle()
+    changed = context.project.dataset.preprocessing
+    assert changed.steps == steps and set(changed.mean) == {0.5} and changed.size == (16, 16)
+
+
 def drag(widget, paths, kind):
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
