@@ -106,7 +106,8 @@ def samples_inside(dataset: Dataset, folder: str) -> np.ndarray:
 
 def _places(dataset: Dataset, found: np.ndarray) -> str:
     """Return in which folders images lie, in words that follow their number."""
-    folders = names_of(dataset.train, None).folders_of(found.tolist()) if dataset.train.paths else ()
+    paths = dataset.train.paths or ()
+    folders = dict.fromkeys(paths[index].rpartition("/")[0] for index in found.tolist()) if paths else {}
     return f" in {first_few(folders)}" if any(folders) else ""
 
 

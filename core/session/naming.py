@@ -12,6 +12,7 @@ import bisect
 import contextlib
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -42,19 +43,14 @@ class Names:
         """`paths`: of the images, where the data has any; `root`: the folder they start at; `columns`: of a table."""
         self.paths, self.columns = paths or (), columns or {}
         self._root = "" if root is None else normal(str(root)).rstrip("/") + "/"
-        self._keys = [normal(path) for path in self.paths]
-        self._exact: dict[str, list[int]] = {}
-        for index, key in enumerate(self._keys):
-            self._exact.setdefault(key, []).append(index)
 
     def find(self, text: str) -> list[int]:
         """Return the positions `text` fits as a name: none, one, or several where a name is not enough."""
         if not self.paths:
             return []
         wanted = normal(text)
-        if wanted in self._exact:
-            found = self._exact[wanted]
-            return [index for index in found if self.paths[index] == text] or found
+        if text in self._as_stored or wanted in self._exact:
+            return [self._as_stored[text] if text in self._as_stored else self._exact[wanted]]
         by_file, by_stem = self._tables
         same_end = [i for i in by_file.get(_file(wanted), []) if ends_alike(wanted, self._keys[i])]
         return same_end or by_stem.get(wanted, [])
@@ -79,10 +75,6 @@ class Names:
         inner = [index for index, key in enumerate(self._keys) if f"/{wanted}/" in key]
         return inner or (self._fitting(wanted, "/.+") if is_pattern(wanted) else [])
 
-    def folders_of(self, positions: Iterable[int]) -> tuple[str, ...]:
-        """Return the folders that these images lie in, in order."""
-        return tuple(dict.fromkeys(self._keys[index].rpartition("/")[0] for index in positions))
-
     def nearest(self, text: str, count: int = 3) -> tuple[str, ...]:
         """Return the paths most like `text`, and of a pattern or folder the folders, which end with a slash."""
         wanted = self._relative(text)
@@ -103,6 +95,24 @@ class Names:
     def _relative(self, text: str) -> str:
         """Return a path as those of the data are: from their root."""
         return normal(text).removeprefix(self._root)
+
+    @cached_property
+    def _keys(self) -> list[str]:
+        """Every path in the form that is compared."""
+        return [normal(path) for path in self.paths]
+
+    @cached_property
+    def _exact(self) -> dict[str, int]:
+        """Positions by path in the form that is compared."""
+        return {key: index for index, key in enumerate(self._keys)}
+
+    @cached_property
+    def _as_stored(self) -> dict[str, int]:
+        """Positions by path, of those that are the same as another's in the form that is compared."""
+        if len(self._exact) == len(self.paths):
+            return {}
+        twice = {key for key, number in Counter(self._keys).items() if number > 1}
+        return {path: index for index, path in enumerate(self.paths) if self._keys[index] in twice}
 
     @cached_property
     def _tables(self) -> tuple[dict[str, list[int]], dict[str, list[int]]]:

@@ -345,3 +345,9 @@ def test_names_fit_in_any_form_of_unicode(text):
         assert match.matched.tolist() == [0]
     row = f"index,class,path\n0,p\u00fc,{text}" if text.endswith("png") else "index,class\n0,p\u00fc"
     assert parse(row, paths=(DECOMPOSED,), labels=np.array([0]), class_names=("pu\u0308",)).matched.tolist() == [0]
+
+
+def test_paths_that_differ_by_their_form_of_unicode_alone_are_told_apart():
+    paths = (DECOMPOSED, "train/p\u00fc/\u00f6.png", "train/x/y.png")
+    for index, path in enumerate(paths):
+        assert parse(path, paths=paths, labels=np.array([0, 0, 1])).matched.tolist() == [index]
