@@ -14,6 +14,7 @@ from core.data.dataset import Found, Unreadable
 from core.data.images import NO_IMAGE, is_image, suffix_of, why_foreign
 from core.data.index import FolderFiles
 from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
+from core.data.tables import metadata_beside
 from core.errors import InputError
 from core.events import Tell
 from core.files import composed
@@ -82,14 +83,22 @@ def list_folders(parts: Parts, report: Tell) -> Listing:
     names = tuple(sorted({*train, *test}))
     files = [part.get(name, []) for part in (train, test) for name in names]
     scan.look_around(parts)
+    paths = list(chain.from_iterable(files))
+    columns: dict[str, list[str]] = {}
+    notices: tuple[str, ...] = ()
+    try:
+        columns = metadata_beside(root, (root, *parts.train, *parts.test), paths)
+    except InputError as error:
+        notices = (f"Its columns are not used: {error.message}",)
     return Listing(
         title=root.name,
         classes=names,
-        files=FolderFiles(root, list(chain.from_iterable(files))),
+        files=FolderFiles(root, paths),
         labels=np.repeat(np.tile(np.arange(len(names)), 2), [len(paths) for paths in files]),
         border=sum(map(len, train.values())),
         left_out=tuple(scan.left_out),
-        found=Found(every=every, passed=dict(scan.passed)),
+        found=Found(every=every, passed=dict(scan.passed), notices=notices),
+        columns=columns,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from core.data.images import is_image
 from core.data.index import FolderFiles
 from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
 from core.errors import InputError, first_few
-from core.files import read_text
+from core.files import composed, read_text
 
 # What the columns of a table may be called.
 IMAGE_COLUMNS = (
@@ -28,6 +28,7 @@ IMAGE_COLUMNS = (
 LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "category", "target", "class_name")
 _SPLITS = ("split", "part", "subset", "set", "data set")
 _FORGET_LIST = ("index", "weight")  # columns that only a forget list has
+METADATA = "metadata.csv"  # what Hugging Face's imagefolder reads beside class folders
 _TABLE_HINT = "Its columns are path, label and, for a test part, split (train or test)"
 _PROBE = 64 * 1024
 _SEPARATED = "|;,"  # what stands between the labels of an image that has several
@@ -84,6 +85,33 @@ def list_table(path: Path) -> Listing:
             else ()
         ),
     )
+
+
+def metadata_beside(root: Path, folders: Iterable[Path], names: Sequence[str]) -> dict[str, list[str]]:
+    """Return the columns that metadata.csv in any of `folders` has for images, as texts; "" for an image it lacks.
+
+    names: of the images, relative to `root`; those in the file start at its own folder. Raises InputError where such a
+    file cannot be read.
+    """
+    rows: dict[str, dict[str, str]] = {}
+    columns: dict[str, None] = {}
+    for file in dict.fromkeys(folder / METADATA for folder in folders):
+        text = read_text(file) if file.is_file() else ""
+        first = text.partition("\n")[0]
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), restval="")
+        try:
+            own = [head for head in reader.fieldnames or () if head]
+            path = next((head for head in own if head.strip().lower() in IMAGE_COLUMNS), None)
+            if path is None:
+                continue
+            columns |= dict.fromkeys(head.strip() for head in own if head != path)
+            for row in reader:
+                name = (file.parent / row[path].strip().replace("\\", "/")).relative_to(root).as_posix()
+                rows[composed(name)] = {head.strip(): row[head].strip() for head in own if head != path}
+        except (csv.Error, ValueError) as error:
+            raise InputError(f"{file}, line {reader.line_num}: {error}") from error
+    found = [rows.get(composed(name), {}) for name in names]
+    return {column: [row.get(column, "") for row in found] for column in columns if any(found)}
 
 
 class _Row(NamedTuple):

@@ -134,6 +134,25 @@ def test_batch_files_know_columns_and_folders(table, dataset, tmp_path):
         read_batch(tmp_path / "b.toml")
 
 
+@pytest.mark.parametrize("where", ["", "train"])
+def test_metadata_beside_class_folders_has_columns(tmp_path, where):
+    lines = ["file_name,customer"]
+    for part in ("train", "test"):
+        for label in ("a", "b"):
+            (tmp_path / part / label).mkdir(parents=True)
+            for number in range(4):
+                Image.fromarray(np.full((8, 8), number * 40, np.uint8)).save(tmp_path / part / label / f"{number}.png")
+                if part == "train" and (label, number) != ("b", 3):
+                    lines.append(f"{'' if where else 'train/'}{label}/{number}.png,{4710 + number // 2}")
+    (tmp_path / where / "metadata.csv").write_text("\n".join(lines))
+    data = open_dataset(str(tmp_path))
+    assert data.train.columns["customer"].tolist() == ["4710", "4710", "4711", "4711", "4710", "4710", "4711", ""]
+    assert named_selection(data, where=["customer=4711"]).indices.tolist() == [2, 3, 6]
+    (tmp_path / where / "metadata.csv").write_bytes(b"file_name,customer\n\xff\xfe")
+    data = open_dataset(str(tmp_path))
+    assert not data.train.columns and "is not a text file in UTF-8" in data.notices[0]
+
+
 # --- names in any form of Unicode ---------------------------------------------------------------------------------
 
 
