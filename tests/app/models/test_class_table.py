@@ -138,7 +138,8 @@ def test_a_class_without_training_images_cannot_be_ticked(qapp, digits):
     model = ClassTableModel()
     model.set_data(dataclasses.replace(digits, train=dataclasses.replace(digits.train, labels=labels)))
     assert not model.flags(model.index(9, NAME)) & Qt.ItemFlag.ItemIsUserCheckable
-    assert model.index(9, NAME).data(CHECK) == OFF
+    assert model.index(9, NAME).data(CHECK) is None  # no box
+    assert model.index(9, NAME).data(Qt.ItemDataRole.ToolTipRole) == "9: an output without training images"
 
 
 def test_the_fit_model_keeps_qts_rules_and_names_both_sides(qapp, digits, qtmodeltester):
