@@ -112,6 +112,17 @@ def test_arrays_are_prepared_as_torchvision_does(tmp_path, name):
     assert torch.equal(back, plain.preprocessing.apply(plain.train.images))
 
 
+def test_arrays_of_more_channels_are_prepared_channel_by_channel(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (4, 31, 40, 5), dtype=np.uint8)
+    np.savez(tmp_path / "d.npz", x_train=images, y_train=[0, 1, 0, 1], x_test=images, y_test=[0, 1, 0, 1])
+    (tmp_path / "said.json").write_text(json.dumps({"resize": 20, "crop": 18, "mean": [0.5] * 5, "std": [0.5] * 5}))
+    data = open_dataset(str(tmp_path / "d.npz"), preprocess_file=tmp_path / "said.json")
+    pipeline = T.Compose([T.Resize(20), T.CenterCrop(18), T.ToTensor(), T.Normalize([0.5], [0.5])])
+    planes = [torch.cat([pipeline(Image.fromarray(image[..., c].copy())) for c in range(5)]) for image in images]
+    assert torch.equal(data.preprocessing.apply(data.train.images), torch.stack(planes))
+    assert data.preview(0, data.preprocessing)[1].shape == (18, 18, 5)
+
+
 def test_without_antialiasing_as_torchvision_resizes_tensors():
     image = Image.fromarray(photo((96, 144)))
     step = Preprocessing.from_dict({"resize": [32, 40], "antialias": False, "mean": 0, "std": 1}).steps[0]
