@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from core.errors import InputError, first_few
-from core.models import timm_models, variants
+from core.models import timm_models, variants, wrapped
 from core.models.architectures import (
     ODD_CLASSES,
     OURS,
@@ -133,6 +133,8 @@ def _fitting(shapes: Shapes, whole: Shapes, timm: bool) -> tuple[ModelSpec, ...]
         tried.append(comparison)
     refuse_other_tasks(shapes)
     _refuse_encoder(tried)
+    if together := _put_together(shapes):
+        return together
     if timm:
         of_timm = [compare(architecture, shapes) for architecture in timm_models.fitting_timm(shapes, whole)]
         if fits := [comparison.spec for comparison in of_timm if comparison.fits]:
@@ -148,6 +150,29 @@ def _fitting(shapes: Shapes, whole: Shapes, timm: bool) -> tuple[ModelSpec, ...]
         f"The architecture was not recognised: {near or f'its {len(shapes)} keys begin with {first_few(shapes)}'}",
         "Name it with --arch, or give its code with --arch FILE.py:FACTORY --trust-code"
         + ("" if timm_models.installed() else ". With the package timm installed, its networks are recognised too"),
+    )
+
+
+def _put_together(shapes: Shapes) -> tuple[ModelSpec, ...]:
+    """Return the networks of a backbone and a head beside it; none where weights are not of that kind.
+
+    Raises InputError where there is a known backbone, but what stands behind it is not.
+    """
+    found = wrapped.parted(shapes, FAMILY_KEYS)
+    if found is None:
+        return ()
+    family, names, own = found
+    try:
+        inside = _fitting(own, own, timm=False)
+        specs = [replace(spec, architecture=variants.named(spec.architecture, {"wrap": names})) for spec in inside]
+        if compare(get_architecture(specs[0].architecture), shapes).fits:
+            return tuple(specs)
+    except InputError:
+        pass
+    backbone, head = names.replace(".n", "").split("+")
+    raise InputError(
+        f"The weights are a {family} under {backbone!r} with {head!r} behind it in a way that they do not show",
+        "Give the whole network with --arch FILE.py:FACTORY --trust-code",
     )
 
 

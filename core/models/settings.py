@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.models import heads
+from core.models import heads, wrapped
 from core.models.activations import ACTIVATIONS, activation_name
 from core.models.architectures import Shapes
 
@@ -414,6 +414,10 @@ SETTINGS: dict[str, Setting] = {
         Setting(
             "last", "what stands in the place of the head's last layer", _HEADS, heads.RULE, heads.clean,
             *_head_at(1), heads.like,
+        ),
+        Setting(  # the last one: the network inside is changed before
+            "wrap", "names of the backbone and of the head beside it", (wrapped.NONE, "backbone+head"), wrapped.RULE,
+            wrapped.clean, wrapped.read, wrapped.write, lambda shapes, family: "",
         ),
     )
 }  # fmt: skip
