@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
+from core.files import composed
+
 Index = QModelIndex | QPersistentModelIndex
 ROOT = QModelIndex()
 
@@ -47,8 +49,8 @@ class ArrangedRows(QAbstractTableModel):
 
     def set_text(self, text: str) -> None:
         """Show the rows whose name holds `text`, in any case; what is selected among them stays selected."""
-        if text.casefold() != self._text:
-            self._text = text.casefold()
+        if (wanted := composed(text).casefold()) != self._text:
+            self._text = wanted
             self._rearrange()
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
@@ -85,7 +87,7 @@ class ArrangedRows(QAbstractTableModel):
         source: Any = self._source
         rows = np.arange(source.rowCount())
         if self._text:
-            held = (self._text in name.casefold() for name in source.row_names())
+            held = (self._text in composed(name).casefold() for name in source.row_names())
             rows = np.flatnonzero(np.fromiter(held, bool, len(rows)))
         if self._column >= 0:
             keys = source.sort_keys(self._column)[rows]

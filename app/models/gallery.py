@@ -11,6 +11,8 @@ import numpy as np
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from app.services import format as fmt
+from core.files import composed
+from core.session.naming import Names, column_called, is_pattern, with_value
 
 if TYPE_CHECKING:
     from core.data.dataset import Dataset
@@ -45,9 +47,10 @@ Range = tuple[str, float | None, float | None]  # one of VALUES, from, to; None:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to show: part, class (None: all), "all" / "right" / "wrong", order, and a text in the file name.
+    """What to show: part, class (None: all), "all" / "right" / "wrong", order, and a text to search for.
 
-    `ranges` bounds what the model says of an image; `twins` asks for images that have a duplicate.
+    `text` is part of the file name, a pattern of it, or COLUMN=VALUE of the table that lists the images. `ranges`
+    bounds what the model says of an image; `twins` asks for images that have a duplicate.
     """
 
     part: str = "train"
@@ -117,7 +120,7 @@ class Images:
         if wanted.twins and wanted.needs_twins and self.twins is not None:
             kept.append(self.twins.has_twin)
         if wanted.text.strip():
-            kept.append(self._named(wanted.part, wanted.text.strip().casefold()))
+            kept.append(self._named(wanted.part, wanted.text.strip()))
         return np.logical_and.reduce(kept) if kept else None
 
     def _order(self, wanted: Wanted, mask: np.ndarray | None) -> np.ndarray | None:
@@ -189,15 +192,28 @@ class Images:
         return self.baseline.train if part == "train" else self.baseline.test
 
     def _named(self, part: str, text: str) -> np.ndarray:
-        if self._part(part).paths is None:
-            return np.ones(len(self.labels(part)), bool)
-        names = self._lower_names(part)
-        return np.fromiter((text in name for name in names), bool, len(names))
+        """Return which images a search means, (n,) bool: COLUMN=VALUE of a table, else part or pattern of a path."""
+        images = self._part(part)
+        column, equals, value = text.partition("=")
+        if equals and (own := column_called(column.strip(), images.columns)):
+            return _at(with_value(images.columns[own], value.strip()), len(images))
+        if images.paths is None:
+            return np.ones(len(images), bool)
+        names, wanted = self._lower_names(part), composed(text).casefold()
+        held = np.fromiter((wanted in name for name in names), bool, len(names))
+        return held | _at(Names(images.paths).matching(text), len(images)) if is_pattern(text) else held
 
     def _lower_names(self, part: str) -> list[str]:
         if part not in self._lower:
-            self._lower[part] = [path.casefold() for path in self._part(part).paths]
+            self._lower[part] = [composed(path).casefold() for path in self._part(part).paths]
         return self._lower[part]
+
+
+def _at(positions: list[int], count: int) -> np.ndarray:
+    """Return a mask (count,) bool of some positions."""
+    mask = np.zeros(count, bool)
+    mask[positions] = True
+    return mask
 
 
 def _by_name(paths: list[str]) -> np.ndarray:

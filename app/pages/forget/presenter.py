@@ -190,7 +190,7 @@ class ForgetPresenter(QObject):
         self._images.near, self._images.twins = self.near.found, self.twins.found
         self.near.want(wanted.sort in NEEDS_FORGET)
         self.twins.want(wanted.needs_twins)
-        page.tools.set_names(self._images.has_names(wanted.part))
+        page.tools.set_names(self._images.has_names(wanted.part), tuple(self._images.dataset.train.columns))
         page.tools.filters.panel.set_twins_known(wanted.part == "train")
         if wanted.needs_twins and self._images.twins is None:
             self._looked_for_twins()

@@ -22,6 +22,8 @@ ANSWERS = (("all", "Right and wrong"), ("right", "Right answers"), ("wrong", "Wr
 ALL_CLASSES = "All classes"
 NOT_MEASURED = "Known once the model was measured on the images"
 NO_NAMES = "The images of this data have no file names."
+SEARCH = "Part of a path, or a pattern such as customers/47*"
+SEARCH_COLUMNS = SEARCH + ", or a column of the table ({}): {}=VALUE"
 
 
 class ToolRow(QWidget):
@@ -95,11 +97,12 @@ class ToolRow(QWidget):
         """Show one class, -1 for all."""
         self.label.setCurrentIndex(label + 1)
 
-    def set_names(self, known: bool) -> None:
-        """Whether the images have file names to search in."""
+    def set_names(self, known: bool, columns: Sequence[str] = ()) -> None:
+        """Whether the images have file names to search in, and the columns of the table that lists them."""
         self.search.setEnabled(known)
         self.search.setPlaceholderText("Search file names" if known else "No file names")
-        self.search.setToolTip("" if known else NO_NAMES)
+        hint = SEARCH_COLUMNS.format(", ".join(columns), columns[0]) if columns else SEARCH
+        self.search.setToolTip(hint if known else NO_NAMES)
         _enable(self.sort, {"name"}, known, NO_NAMES)
 
     def set_measured(self, measured: bool) -> None:

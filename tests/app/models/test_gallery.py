@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -43,6 +44,15 @@ def test_filters(images):
     assert images.arrange(Wanted(text="folder/b")).tolist() == [1]
     assert images.arrange(Wanted(part="test", text="ant")).tolist() == [0, 1]  # no names to search in
     assert images.arrange(Wanted(answer="wrong")).tolist() == [0, 1, 2, 3, 4]  # not measured yet
+
+
+def test_a_search_knows_patterns_columns_and_any_form_of_unicode(images):
+    assert images.arrange(Wanted(text="Folder/*t*")).tolist() == [0, 2, 3]
+    train = part([0, 1, 0], ("4711/pu\u0308.png", "4712/p\u00fc[1].png", "x=y/c.png"))
+    named = dataclasses.replace(train, columns={"Customer": np.array(["1", "2", "22"], dtype=object)})
+    images = Images(dataclasses.replace(images.dataset, train=named))
+    found = {"P\u00dc": [0, 1], "[1]": [1], "customer=2*": [1, 2], "customer=9": [], "x=y": [2]}
+    assert {text: images.arrange(Wanted(text=text)).tolist() for text in found} == found
 
 
 def test_right_and_wrong_answers(images):
