@@ -29,7 +29,7 @@ Kind = Literal["run", "runs", "model", "dataset", "report", "forget list", "batc
 
 _KINDS_BY_NAME: dict[str, Kind] = {JOB: "run", REPORT_JSON: "report", REPORT_HTML: "report"}
 _KINDS_BY_ENDING: dict[str, Kind] = {
-    **dict.fromkeys(SUFFIXES, "model"), ".toml": "batch",
+    **dict.fromkeys({*SUFFIXES} - {".bin"}, "model"), ".toml": "batch",
     **dict.fromkeys((".npz", ".npy", ".tar", ".parquet"), "dataset"),
     **dict.fromkeys((".txt", ".list", ".lst"), "forget list"),
 }  # fmt: skip
@@ -39,6 +39,7 @@ _WEIGHTS = re.compile(r"((pytorch_|adapter_|tf_|flax_)?model\.(bin|safetensors|h
 _ENTRIES = 200  # looked at in a folder before it is taken for none of ours
 _NAMES_SHOWN = 12
 _FILES_SHOWN = 20
+_BEGINNING = 256  # bytes of a file that are looked at
 _LARGEST_CARD = 2**20  # bytes; a larger JSON file is data
 _NOT_GIVEN_BACK = "(they may still hold this model's weights)"
 
@@ -69,9 +70,7 @@ def kind_of(path: Path) -> Kind | None:
             return _kind_of_folder(path)
         if not path.is_file():
             return None
-        if suffix in (".bin", ".pkl", ".pickle"):
-            with path.open("rb") as file:
-                return "model" if file.read(2) in (b"PK", b"\x80\x02") else None
+        begins_as_model = _begins_as_model(path)
     except OSError:
         return None
     if suffix in (".csv", ".tsv"):
@@ -83,7 +82,7 @@ def kind_of(path: Path) -> Kind | None:
         from core.data.coco import find_coco
 
         known = None if find_coco(path) is None else "dataset"
-    return known or ("model" if foreign.kind_of_file(path) or _describes_model(path) else None)
+    return known or ("model" if begins_as_model or _describes_model(path) else None)
 
 
 def describe(path: Path) -> Description | None:
@@ -170,6 +169,17 @@ def _kind_of_folder(path: Path) -> Kind | None:
         dataset |= entry.is_dir() and not entry.name.startswith(".")
         dataset |= "ubyte" in entry.name or entry.name == _SAVED or _KINDS_BY_ENDING.get(ending(entry)) == "dataset"
     return "dataset" if dataset else None
+
+
+def _begins_as_model(path: Path) -> bool:
+    """Whether a file of any name is one that torch.save or safetensors wrote, or another program's model."""
+    with path.open("rb") as file:
+        start = file.read(_BEGINNING)
+    if start.startswith(b"PK"):
+        return ending(path) == ".bin" or b"/data.pkl" in start
+    header = int.from_bytes(start[:8], "little")  # of safetensors: its length
+    is_safetensors = start[8:9] == b"{" and header < path.stat().st_size
+    return start.startswith(b"\x80\x02") or is_safetensors or foreign.kind_of_file(path, start) is not None
 
 
 def _describes_model(path: Path) -> bool:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
+from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from core.errors import InputError
 from core.session.inspecting import inspect, kind_of
@@ -55,6 +59,20 @@ def test_a_bin_file_is_a_model_by_its_first_bytes(tmp_path):
     (tmp_path / "pytorch_model.bin").write_bytes(b"PK" + bytes(99))
     assert kind_of(tmp_path / "firmware.bin") is None
     assert kind_of(tmp_path / "pytorch_model.bin") == "model"
+
+
+@pytest.mark.parametrize("name", ["checkpoint-10", "net.best", "export.pkl", "weights.bin"])
+def test_a_model_of_any_name_is_known_by_how_it_begins(tmp_path, name):
+    state = {"fc.weight": torch.rand(3, 2)}
+    old = partial(torch.save, _use_new_zipfile_serialization=False)
+    for write in (torch.save, save_file, old):
+        write(state, tmp_path / name)
+        assert kind_of(tmp_path / name) == "model"
+    (tmp_path / name).write_bytes(b"GGUF\x03" + bytes(99))
+    assert kind_of(tmp_path / name) == "model"
+    for other in (b"", b"PK\x03\x04" + bytes(99), b"{}", b'[{"a": {"b": 1}}]', b"\x89PNG\r\n\x1a\n" + bytes(99)):
+        (tmp_path / f"other{Path(name).suffix.replace('.bin', '')}").write_bytes(other)
+        assert kind_of(tmp_path / f"other{Path(name).suffix.replace('.bin', '')}") is None
 
 
 def test_a_folder_with_weights_is_a_model(tmp_path):
