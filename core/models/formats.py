@@ -21,10 +21,12 @@ from torch import Tensor, nn
 from core.errors import InputError, first_few
 from core.files import replacing
 from core.models.architectures import Size, shapes_of
+from core.models.pickles import Pickles
 from core.models.plain import OBJECTS, type_name, unpack
 from core.models.tap import main_logits
+from core.models.trust import NO_TRUST, Trust
 from core.models.weights import CheckpointForm, read_weights, tied, without_tied
-from core.models.wrappers import wrapped
+from core.models.wrappers import placed, wrapped
 
 PLAIN = CheckpointForm("pt")  # a bare state dict with the network's own keys and types
 _CHUNK = 64  # images in one pass of the comparison
@@ -61,6 +63,19 @@ def write_same(path: Path, state_dict: Mapping[str, Tensor], form: CheckpointFor
                 torch.save(content, file)
             except RuntimeError as error:  # torch raises it where the disk is full
                 raise OSError(str(error).splitlines()[0]) from error
+
+
+def write_module(path: Path, state_dict: Mapping[str, Tensor], form: CheckpointForm, original: Path) -> None:
+    """Write the whole pickled network of the file that came in with other weights, under its classes' own names.
+
+    Its code runs: that must have been allowed. Raises InputError as `write_same`, and where it cannot be unpickled.
+    """
+    tensors, pickles = _as_it_came(state_dict, form), Pickles(original)
+    network = placed(pickles.read(), form.container)
+    _load(network, tensors, path)
+    content = wrapped(network, form.container, form.scalars) if form.container else network
+    with _writing(path) as temporary, temporary.open("wb") as file:
+        pickles.write(content, file)
 
 
 def write_safetensors(path: Path, state_dict: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -105,12 +120,12 @@ def export_pt2(path: Path, module: nn.Module, input_size: Size, in_channels: int
 
 
 def compare_export(
-    path: Path, format: str, module: nn.Module, images: Tensor, form: CheckpointForm = PLAIN
+    path: Path, format: str, module: nn.Module, images: Tensor, form: CheckpointForm = PLAIN, trust: Trust = NO_TRUST
 ) -> ExportCheck:
     """Read an exported file back and compare its logits with the network's, its keys with the file that came in.
 
     `format` is one of EXPORT_FORMATS; `images: (n, c, h, w) float32`. Where `form` states no types, keys and types are
-    compared with the network's. Raises InputError where the file does not load.
+    compared with the network's. trust: with which the file is read. Raises InputError where the file does not load.
     """
     prefix, network = form.prefix, _on_cpu(module)
     ours, written = logits_of(network, images), None
@@ -121,7 +136,7 @@ def compare_export(
         written, again = _types(program.state_dict), logits_of(program.module(), images)
     else:
         with torch.serialization.safe_globals(OBJECTS):  # which this program wrote
-            weights = read_weights(path, key=form.container)
+            weights = read_weights(path, trust, key=form.container)
         front = weights.form.prefix
         written = {front + key: (weights.form.dtypes[key], shape) for key, shape in weights.shapes.items()}
         ours_of = {front + key: value for key, value in weights.tensors.items() if front + key not in form.foreign}

@@ -24,7 +24,7 @@ from core.models.pickles import Pickles, called, networks_in
 from core.models.plain import oddity, pack, packed_few, type_name, unpack
 from core.models.programs import Program, exported_program, pickled_program, scripted_program
 from core.models.trust import NO_TRUST, Trust
-from core.models.wrappers import AVERAGED, SAVE_IT, Found, Place, beside, locate, place_name
+from core.models.wrappers import AVERAGED, SAVE_IT, Found, beside, locate, place_name, placed
 
 # In front of all keys: added by DataParallel and torch.compile.
 _PREFIXES = ("module.", "_orig_mod.")
@@ -139,7 +139,7 @@ def read_weights(path: Path, trust: Trust = NO_TRUST, key: str | None = None) ->
     elif kind == "pt":
         content, pickles = _load_pt(path, trust)
         found, form = _unwrap(path, content, key)
-        network = _at(content, found.place)
+        network = placed(content, form.container)
         if isinstance(network, nn.Module) and pickles is not None:
             program = pickled_program(next(networks_in(network)), pickles.explain)
             form = dataclasses.replace(form, module=pickles.named(type(network)))
@@ -241,13 +241,6 @@ def _load_pt(path: Path, trust: Trust) -> tuple[Any, Pickles | None]:
             ) from error
     pickles = Pickles(path)
     return pickles.read(), pickles
-
-
-def _at(content: Any, place: Place) -> Any:
-    """Return what stands at a place of a file's content."""
-    for name in place:
-        content = next(value for key, value in content.items() if str(key) == name)
-    return content
 
 
 # What a state dict's pickle names. A file that names nothing else and still did not load is damaged, not dangerous.

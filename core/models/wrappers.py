@@ -79,6 +79,13 @@ def wrapped(state: Mapping[str, Any], container: str | None, plain: Mapping[str,
     return content
 
 
+def placed(content: Any, container: str | None) -> Any:
+    """Return what stands at a place of a checkpoint, written as `place_name` does; all of it without one."""
+    for name in map(_unescaped, re.split(r"(?<!\\)\.", container) if container else ()):
+        content = next(value for key, value in content.items() if str(key) == name)
+    return content
+
+
 def place_name(place: Place) -> str:
     """Return a place as --key and jobs write it."""
     return ".".join(name.replace(".", r"\.") for name in place)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime
 import filecmp
+import functools
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -19,7 +20,7 @@ from core.data.dataset import Dataset
 from core.data.named import find_source
 from core.data.preprocessing import Preprocessing
 from core.data.sources import prepare_anew, recognise_dataset
-from core.errors import AppError, InputError, RunError, TargetExistsError, UsageError, did_you_mean
+from core.errors import AppError, InputError, RunError, TargetExistsError, UnsafeFileError, UsageError, did_you_mean
 from core.files import EXPORT_FORMATS, file_sha256, read_json, write_json
 from core.job import Job
 from core.models.card import SCHEMA_VERSION, card_to_metadata, find_card
@@ -30,8 +31,10 @@ from core.models.formats import (
     export_onnx,
     export_pt2,
     logits_of,
+    write_module,
     write_same,
 )
+from core.models.trust import Trust
 from core.models.weights import CheckpointForm
 from core.runs.folder import FORGET, MODEL, MODEL_PT, OWN_FILES, REPORT_HTML, RunFolder
 from core.session.bench import Bench, DataOptions
@@ -105,6 +108,11 @@ def export(
         raise UsageError(f"There is no format {format!r}", hint)
     origin = open_source(source, bench, arch, key)
     written, form = _written_as(origin, format)
+    if form.module and origin.pickled is not None and not bench.trust.pickle:
+        raise UnsafeFileError(
+            f"{origin.pickled.name} came in as a whole pickled network, and to give one back its code has to run",
+            "Allow that with --trust-pickle, or export a state dict (--format pt)",
+        )
     _check_name(format, written, out)
     card = out.with_suffix(".json") if with_card else None
     copies = _copies(origin, out, {"report": with_report, "forget list": with_forget_list})
@@ -143,7 +151,7 @@ def read_back_run(folder: RunFolder, name: str, bench: Bench | None = None) -> E
     """
     bench = bench or Bench()
     origin = open_source(folder.path, bench)
-    written, form = ("pt", origin.form) if name == MODEL_PT else ("safetensors", PLAIN)
+    written, form = ("pt", replace(origin.form, module="")) if name == MODEL_PT else ("safetensors", PLAIN)
     return _read_back(origin, written, form, folder.file(name), *sample_images(origin, bench))
 
 
@@ -236,7 +244,9 @@ def _written_as(source: Source, format: str) -> tuple[str, CheckpointForm]:
 def _write(source: Source, format: str, form: CheckpointForm, path: Path) -> None:
     """Write the weights in `form`, or a program in `format`."""
     spec = source.model.spec
-    if format in _WEIGHTS:
+    if form.module and source.pickled is not None:
+        write_module(path, source.module.state_dict(), form, source.pickled)
+    elif format in _WEIGHTS:
         write_same(path, source.module.state_dict(), form)
     else:
         write_program = export_onnx if format == "onnx" else export_pt2
@@ -252,7 +262,8 @@ def _read_back(
     shapes differ, or outputs by more than EXACT or APPROXIMATE.
     """
     module, notes = _rounded(source, form, images)
-    checked = compare_export(path, format, module, images, form)
+    trust = Trust(pickle=bool(form.module and source.pickled))  # such a file was just written by code that may run
+    checked = compare_export(path, format, module, images, form, trust)
     scale = max(1.0, float(logits_of(module, images).abs().max()))
     allowed = (EXACT if format in _WEIGHTS else APPROXIMATE) * scale
     if not checked.same_form or not checked.largest_difference <= allowed:
@@ -304,6 +315,8 @@ def _notes(source: Source, format: str, out: Path) -> tuple[str, ...]:
     notes = []
     if format == "same" and source.form.format == "safetensors" and out.suffix.lower() != ".safetensors":
         notes.append("The file that came in was safetensors, so this one is, too, whatever its name.")
+    if format == "same" and source.form.module and source.pickled is None:
+        notes.append("The file that came in held a whole pickled network and is gone; this is its state dict.")
     entries = [name for name in source.form.dropped if name != "program"]
     if format == "same" and entries:
         notes.append(f"{', '.join(entries)} dropped: they may still hold the original's weights.")
@@ -331,6 +344,14 @@ class Source:
     def unlearning(self) -> RunFolder | None:
         """The run that made the model forget; None for a weights file or a trained model."""
         return self.folder if self.job is not None and self.job.kind == "unlearn" else None
+
+    @functools.cached_property
+    def pickled(self) -> Path | None:
+        """The file that came in, where that is a whole pickled network and still as it was."""
+        path, sha256 = (self.model.path, self.model.sha256)
+        if self.job is not None:
+            path, sha256 = Path(self.job.model.path), self.job.model.sha256
+        return path if self.form.module and path.is_file() and file_sha256(path) == sha256 else None
 
     @property
     def protected(self) -> tuple[Path, ...]:

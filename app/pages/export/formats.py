@@ -48,7 +48,7 @@ def describe_form(form: Mapping[str, Any] | None) -> str:
         return "A plain PyTorch state dict."
     kind = {"safetensors": "safetensors", "pt": "PyTorch file", "torchscript": "state dict of a TorchScript file",
             "pt2": "torch.export program"}.get(str(form.get("format")), str(form.get("format")))  # fmt: skip
-    parts = [kind]
+    parts = ["whole pickled network" if form.get("module") else kind]
     if form.get("container"):
         parts.append(f"weights under “{form['container']}”")
     if form.get("prefix"):
