@@ -53,9 +53,7 @@ class Parser(argparse.ArgumentParser):
 # --- values --------------------------------------------------------------------------------------------------------
 
 
-def number(
-    low: float, high: float = math.inf, *, inside: bool = False, whole: bool = False
-) -> Callable[[str], float]:
+def number(low: float, high: float = math.inf, *, inside: bool = False, whole: bool = False) -> Callable[[str], float]:
     """Return a type for numbers of a range; `inside` leaves its ends out, `whole` takes whole numbers alone."""
 
     def parse(text: str) -> float:
@@ -131,7 +129,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     """--model, --arch and --key."""
     group = parser.add_argument_group("model")
     group.add_argument(
-        "--model", required=True, type=path, metavar="FILE", help="weights file, or the folder of a run"
+        "--model", required=True, type=path, metavar="FILE", help="weights file, or the folder of a run or model"
     )
     add_architecture(group)
     add_key(group)
@@ -178,7 +176,11 @@ def add_data_options(group: argparse._ActionsContainer) -> None:
 
 
 def add_forget(
-    parser: argparse.ArgumentParser, title: str = "forget set", prefix: str = "forget", verb: str = "forget", *,
+    parser: argparse.ArgumentParser,
+    title: str = "forget set",
+    prefix: str = "forget",
+    verb: str = "forget",
+    *,
     random: bool = True,
 ) -> None:
     """--forget-class, -samples, -where, -folder and, with `random`, -random; `prefix` in place of "forget"."""
@@ -213,9 +215,7 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
     """--device, --precision, --threads."""
     group = parser.add_argument_group("machine")
     group.add_argument("--device", default="auto", help="auto, cpu, cuda:0 or mps (default: auto)")
-    group.add_argument(
-        "--precision", default="auto", type=one_of(PRECISIONS), metavar="P", help=", ".join(PRECISIONS)
-    )
+    group.add_argument("--precision", default="auto", type=one_of(PRECISIONS), metavar="P", help=", ".join(PRECISIONS))
     group.add_argument("--threads", default=0, type=number(1, 4096, whole=True), metavar="N", help="processor threads")
 
 

@@ -89,7 +89,8 @@ _OTHERS = (
 )  # fmt: skip
 _HEADED = "Open one that was saved by AutoModelForImageClassification"
 _FACTORY = (
-    "Give its code with --arch FILE.py:FACTORY --trust-code, where FACTORY returns "
+    "Save AutoModelForImageClassification.from_pretrained(FOLDER).state_dict() with torch.save and open that file with "
+    "--arch FILE.py:FACTORY --trust-code, where FACTORY returns "
     "AutoModelForImageClassification.from_config(AutoConfig.from_pretrained(FOLDER))"
 )
 

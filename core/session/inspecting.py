@@ -98,8 +98,13 @@ def describe(path: Path) -> Description | None:
 
 
 def inspect(
-    text: str, bench: Bench | None = None, options: DataOptions | None = None, *, arch: str | None = None,
-    key: str | None = None, preview: Path | None = None,
+    text: str,
+    bench: Bench | None = None,
+    options: DataOptions | None = None,
+    *,
+    arch: str | None = None,
+    key: str | None = None,
+    preview: Path | None = None,
 ) -> Description:
     """Describe a path, or a data set known by name; files are opened as an empty bench trusts them.
 
@@ -212,6 +217,7 @@ def _description(
 
 
 def _model(model: OpenedModel) -> Description:
+    from core.models.hub import HUB_CONFIG
     from core.models.plain import pack
     from core.models.wrappers import listed
 
@@ -253,7 +259,7 @@ def _model(model: OpenedModel) -> Description:
         ("Form", ", ".join([form.format, f"{len(form.dtypes)} keys", *dtypes, *wrapper])),
         ("Entries", f"{', '.join(entries)}: --key NAME chooses" if len(entries) > 1 else ""),
         ("Preprocessing", prepared.words if prepared else "not known: tried on the data, or stated with --preprocess"),
-        ("Model card", "yes" if card else "none"),
+        ("Model card", "none" if not card else HUB_CONFIG if model.file.where == HUB_CONFIG else "yes"),
         ("SHA-256", model.sha256),
         ("Beside the weights", ", ".join(f"{name}={_shortened(str(value))}" for name, value in form.scalars.items())),
         ("Beside the network", f"{first_few(form.foreign, _NAMES_SHOWN)} (given back as is)" if form.foreign else ""),

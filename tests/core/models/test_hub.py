@@ -126,7 +126,7 @@ def test_the_networks_can_be_tapped_and_cut(tmp_path, name):
         ({"architectures": ["SegformerForSemanticSegmentation"]}, "a segmentation model"),
         ({"architectures": ["DeiTForImageClassificationWithTeacher"], "model_type": "deit"}, "two heads"),
         ({"architectures": ["BertForMaskedLM"], "model_type": "bert"}, "no image classifier"),
-        ({"architectures": ["LevitForImageClassification"]}, r"not among the networks built here\. Give its code with"),
+        ({"architectures": ["LevitForImageClassification"]}, r"not among the networks built here\. Save Auto"),
         ({"architectures": None, "model_type": "levit"}, "model type levit is not among"),
         ({"rotary": 3}, "the setting rotary, which is not known of Hugging Face's vit"),
         ({"quantization_config": {"bits": 4}}, "The weights are quantised"),
@@ -172,6 +172,29 @@ def test_other_forms_of_weights_are_named(tmp_path, name, message):
         weights_file(tmp_path)
     with pytest.raises(NotFoundError, match=r"holds no model\.safetensors"):
         weights_file(tmp_path.parent)
+
+
+def test_the_way_on_from_an_unknown_family_works(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    config = transformers.BeitConfig(
+        hidden_size=24, num_hidden_layers=1, num_attention_heads=3, intermediate_size=40, image_size=32, patch_size=8,
+        use_relative_position_bias=True, id2label=dict(enumerate(CLASSES)),
+    )  # fmt: skip
+    folder = tmp_path / "folder"
+    transformers.AutoModelForImageClassification.from_config(config).save_pretrained(folder)
+    with pytest.raises(InputError, match=r"BeitForImageClassification .*from_pretrained\(FOLDER\)\.state_dict"):
+        open_model(folder)
+    network = transformers.AutoModelForImageClassification.from_pretrained(folder).eval()
+    torch.save(network.state_dict(), tmp_path / "net.pt")
+    (tmp_path / "nets.py").write_text(
+        "from transformers import AutoConfig, AutoModelForImageClassification\n"
+        f"config = AutoConfig.from_pretrained({str(folder)!r})\n"
+        "def make():\n    return AutoModelForImageClassification.from_config(config)\n"
+    )
+    model = open_model(tmp_path / "net.pt", arch=f"{tmp_path / 'nets.py'}:make", trust_code=True, input_size=(32, 32))
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        assert model.build()(images).logits.sub(network(images).logits).abs().max() < 1e-5
 
 
 def test_own_code_opens_what_is_not_known_here(tmp_path):
