@@ -287,9 +287,9 @@ def open_both(
 
 
 def tell_notices(bench: Bench, screen: Screen) -> None:
-    """Say how images are prepared, and what people should know of how the data was read."""
+    """Say how images are prepared, what people should know of how the data was read, and how many are left out."""
     screen.notice(f"Images: {bench.dataset.preparation}")
-    for notice in bench.dataset.notices:
+    for notice in filter(None, (*bench.dataset.notices, bench.dataset.left_out)):
         screen.notice(notice)
 
 

@@ -198,6 +198,19 @@ class Dataset:
         return *self.found.notices, f"{len(names)} {what} no training image, only an output: {listed}."
 
     @property
+    def left_out(self) -> str:
+        """How many images are left out and why, in a sentence; "" where none is."""
+        reasons = Counter[str]()
+        for file in self.unreadable:
+            reasons[file.reason] += file.files
+        count = reasons.total()
+        if not count:
+            return ""
+        why = "; ".join(f"{number:,} × {reason}" for reason, number in reasons.most_common(3) if number)
+        of = f" of {len(self.train) + len(self.test) + count:,}"
+        return f"{count:,}{of} images are left out: {why}{'; …' if len(reasons) > 3 else ''}. `inspect` lists them."
+
+    @property
     def undecoded(self) -> tuple[Unreadable, ...]:
         """Files of both parts whose images are black because they did not decode; of a stream, those met so far."""
         return self.train.undecoded + self.test.undecoded

@@ -238,6 +238,7 @@ def test_every_file_is_counted_by_what_became_of_it(tmp_path, class_folders, mon
         "in val/, which is not used beside test/": 7,
     }
     assert "a link to a folder of its class, which is read once" not in data.files  # a folder is no file
+    assert data.left_out.startswith(f"12 of 65 images are left out: 10 × {NEEDS_HEIF}; 1 × ")
 
 
 def test_folders_of_heic_images_say_so(tmp_path, monkeypatch):
