@@ -108,12 +108,16 @@ class AmbiguousModelError(InputError):
 
 
 class AmbiguousEntryError(InputError):
-    """A checkpoint holds several networks; `candidates` holds what --key calls each and what it is."""
+    """A checkpoint holds several networks; `candidates` holds what --key calls each and what it is.
 
-    def __init__(self, message: str, candidates: Iterable[tuple[str, str]]) -> None:
+    parts: whether they may also be parts of one network.
+    """
+
+    def __init__(self, message: str, candidates: Iterable[tuple[str, str]], *, parts: bool = False) -> None:
         self.candidates = tuple(candidates)
         listed = "; ".join(f"{name} ({what})" for name, what in self.candidates)
-        super().__init__(message, f"Choose the network with --key: {listed}")
+        together = f"; parts of one network together: {'+'.join(name for name, _ in self.candidates[:2])}"
+        super().__init__(message, f"Choose the network with --key: {listed}{together if parts else ''}")
 
 
 class NoTestPartError(InputError):

@@ -24,7 +24,7 @@ from core.models.pickles import Pickles, called, networks_in
 from core.models.plain import oddity, pack, packed_few, type_name, unpack
 from core.models.programs import Program, exported_program, pickled_program, scripted_program
 from core.models.trust import NO_TRUST, Trust
-from core.models.wrappers import AVERAGED, SAVE_IT, Found, beside, locate, place_name, placed
+from core.models.wrappers import AVERAGED, SAVE_IT, Found, beside, locate, placed
 
 # In front of all keys: added by DataParallel and torch.compile.
 _PREFIXES = ("module.", "_orig_mod.")
@@ -256,8 +256,8 @@ def _unwrap(path: Path, content: Any, key: str | None) -> tuple[Found, Checkpoin
         article = "an" if kind[0].lower() in "aeiou" else "a"
         raise InputError(f"{path.name} holds {article} {kind}, not a state dict", SAVE_IT)
     found = locate(path.name, content, key)
-    scalars, dropped = beside(content, found.place)
-    return found, CheckpointForm("pt", place_name(found.place) or None, scalars=scalars, dropped=dropped)
+    scalars, dropped = beside(content, found.places)
+    return found, CheckpointForm("pt", found.container, scalars=scalars, dropped=dropped)
 
 
 def _clean(path: Path, found: Found, form: CheckpointForm) -> Weights:
@@ -266,7 +266,7 @@ def _clean(path: Path, found: Found, form: CheckpointForm) -> Weights:
     if not content:
         raise InputError(f"{path.name} holds no tensors")
     quantised.refuse_quantised(path.name, content)
-    if not found.place:  # bare, maybe with plain values beside
+    if not found.places:  # bare, maybe with plain values beside
         content = {key: value for key, value in content.items() if isinstance(value, Tensor)}
     odd = [str(key) for key, value in content.items() if not isinstance(value, Tensor) or not isinstance(key, str)]
     if odd:

@@ -1,13 +1,14 @@
 """Where in a checkpoint the network's state dict stands, found or named with --key, and what stands beside it.
 
-A place is written as the names of the entries on the way to it with dots between them: "model", "ema.model". A dot in
-an entry's own name has a backslash before it.
+A place is written as the names of the entries on the way to it with dots between them: "model", "ema.model"; places
+whose state dicts are parts of one network stand with a plus between them: "backbone+head". A dot or plus in an entry's
+own name has a backslash before it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,8 @@ _OPTIMISER = re.compile(r"optim", re.IGNORECASE)
 _GROUPS = "param_groups"  # in the state of every optimiser of PyTorch
 _DEEPEST = 6
 
+_DOT, _PLUS = r"(?<!\\)\.", r"(?<!\\)\+"  # not after a backslash
+
 Place = tuple[str, ...]
 
 
@@ -34,36 +37,55 @@ class Found:
     """The state dict that is the network."""
 
     content: Mapping[Any, Any]
-    place: Place  # empty where it is the file's whole content
+    places: tuple[Place, ...]  # several where it is in parts; none where it is the file's whole content
     inside: str  # the name in front of the keys that --key chose of them; "" for all of them
     entries: dict[str, int]  # every state dict of the file: by its --key, how many tensors it has
+
+    @property
+    def place(self) -> Place:
+        """Its one place; empty where it is all, or in parts."""
+        return self.places[0] if len(self.places) == 1 else ()
+
+    @property
+    def container(self) -> str | None:
+        """Its places as --key and jobs write them; None where it is the whole content."""
+        return "+".join(map(place_name, self.places)) or None
 
 
 def locate(file: str, content: Mapping[Any, Any], key: str | None = None) -> Found:
     """Find the network's state dict in what a checkpoint called `file` holds.
 
-    key: its place, or that of a part of it. Without one: under one of CONTAINERS, else bare, else wherever exactly one
-    state dict is that is not averaged or an optimiser's. Raises AmbiguousEntryError where there are several, InputError
-    where there is none, NotFoundError where `key` names nothing.
+    key: its place, that of a part of it, or those of its parts. Without one: under one of CONTAINERS, else bare, else
+    wherever exactly one state dict is that is not averaged or an optimiser's. Raises AmbiguousEntryError where there
+    are several, InputError where there is none, NotFoundError where `key` names nothing.
     """
     found = dict(_state_dicts(content))
     entries = {place_name(place): _tensors(inner) for place, inner in found.items() if place}
+    parts = re.split(_PLUS, key or "")
+    if len(parts) > 1 and key not in content:
+        places = tuple(_named(file, content, part, found)[0] for part in parts)
+        state = {
+            f"{front}{name}": value
+            for place, front in zip(places, _fronts(places), strict=True)
+            for name, value in found[place].items()
+        }
+        return Found(state, places, "", entries)
     place, inside = _named(file, content, key, found) if key else (_chosen(file, content, found), "")
-    return Found(found[place], place, inside, entries)
+    return Found(found[place], (place,) if place else (), inside, entries)
 
 
-def beside(content: Mapping[Any, Any], place: Place) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the plain entries beside the state dict at a place, those of inner levels under the level's name, and the
+def beside(content: Mapping[Any, Any], places: Collection[Place]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the plain entries beside the state dicts at places, those of inner levels under the level's name, and the
     names of all other entries.
     """  # noqa: D205
-    own = place[:1] or [name for name, value in content.items() if isinstance(value, Tensor)]
+    own = {place[0] for place in places} or {name for name, value in content.items() if isinstance(value, Tensor)}
     others = {str(name): value for name, value in content.items() if name not in own}
     plain = {name: value for name, value in others.items() if not _holds_weights(name) and is_plain(value)}
     dropped = tuple(name for name in others if name not in plain)
-    if len(place) > 1:
-        inner, lost = beside(content[place[0]], place[1:])
-        plain |= {place[0]: inner} if inner else {}
-        dropped += tuple(place_name((place[0], name)) for name in lost)
+    for outer in dict.fromkeys(place[0] for place in places if len(place) > 1):
+        inner, lost = beside(content[outer], [place[1:] for place in places if place[0] == outer])
+        plain |= {outer: inner} if inner else {}
+        dropped += tuple(place_name((outer, name)) for name in lost)
     return plain, dropped
 
 
@@ -71,24 +93,27 @@ def wrapped(state: Mapping[str, Any], container: str | None, plain: Mapping[str,
     """Return a checkpoint with a state dict in its place and plain entries beside it, as `beside` gives them."""
     if container is None:
         return {**state, **plain}
-    content = level = dict(plain)
-    *outer, last = re.split(r"(?<!\\)\.", container)
-    for name in map(_unescaped, outer):
-        level[name] = level = dict(level.get(name) or {})
-    level[_unescaped(last)] = state
+    content = dict(plain)
+    places = _places(container)
+    for (*outer, last), front in zip(places, _fronts(places), strict=True):
+        level = content
+        for name in outer:
+            level[name] = level = dict(level.get(name) or {})
+        level[last] = {key[len(front):]: value for key, value in state.items() if key.startswith(front)}
     return content
 
 
 def placed(content: Any, container: str | None) -> Any:
-    """Return what stands at a place of a checkpoint, written as `place_name` does; all of it without one."""
-    for name in map(_unescaped, re.split(r"(?<!\\)\.", container) if container else ()):
+    """Return what stands at the one place that is written in `container`; all content without one, or with several."""
+    places = _places(container)
+    for name in places[0] if len(places) == 1 else ():
         content = next(value for key, value in content.items() if str(key) == name)
     return content
 
 
 def place_name(place: Place) -> str:
     """Return a place as --key and jobs write it."""
-    return ".".join(name.replace(".", r"\.") for name in place)
+    return ".".join(re.sub(r"([.+])", r"\\\1", name) for name in place)
 
 
 def listed(entries: Mapping[str, int]) -> list[tuple[str, str]]:
@@ -167,12 +192,26 @@ def _named(file: str, content: Mapping[Any, Any], key: str, found: Mapping[Place
 
 
 def _ambiguous(file: str, entries: Mapping[str, int]) -> AmbiguousEntryError:
-    return AmbiguousEntryError(f"{file} holds {len(entries)} state dicts", listed(entries))
+    return AmbiguousEntryError(f"{file} holds {len(entries)} state dicts", listed(entries), parts=True)
 
 
 def _tensors(content: Mapping[Any, Any]) -> int:
     return sum(isinstance(value, Tensor) for value in content.values())
 
 
+def _places(container: str | None) -> list[Place]:
+    """Return the places that a container's text names."""
+    parts = re.split(_PLUS, container) if container else []
+    return [tuple(map(_unescaped, re.split(_DOT, part))) for part in parts]
+
+
+def _fronts(places: Sequence[Place]) -> list[str]:
+    """Return what stands in front of the keys of each part of a network: its last name, nothing where it is whole."""
+    last = [place[-1] for place in places]
+    if len(places) == 1:
+        return [""]
+    return [f"{name}." for name in (last if len(set(last)) == len(last) else map(".".join, places))]
+
+
 def _unescaped(name: str) -> str:
-    return name.replace(r"\.", ".")
+    return re.sub(r"\\([.+])", r"\1", name)

@@ -96,7 +96,8 @@ def test_several_are_asked_about_with_their_keys(tmp_path, make_model):
     with pytest.raises(AmbiguousEntryError) as caught:
         opened(tmp_path / "two.pt")
     assert caught.value.text == (
-        "two.pt holds 2 state dicts. Choose the network with --key: a (22 keys); more.b (22 keys)."
+        "two.pt holds 2 state dicts. Choose the network with --key: a (22 keys); more.b (22 keys); "
+        "parts of one network together: a+more.b."
     )
     assert caught.value.candidates == (("a", "22 keys"), ("more.b", "22 keys"))
     assert same(opened(tmp_path / "two.pt", "more.b").state_dict, second.state_dict())
@@ -105,6 +106,42 @@ def test_several_are_asked_about_with_their_keys(tmp_path, make_model):
     again = given_back(tmp_path / "out.pt", model)
     assert same(again["a"], shifted(first.state_dict())) and "more" not in again
     assert model.form.dropped == ("more",) and model.form.key == "a"
+
+
+PARTS = {
+    "side by side": (lambda a, b: {"body": a, "head": b, "epoch": 1}, "body+head", ("body",), ("head",)),
+    "nested": (lambda a, b: {"nets": {"body": a, "head": b, "lr": 0.1}}, "nets.body+nets.head",
+               ("nets", "body"), ("nets", "head")),
+    "a plus in a name": (lambda a, b: {"body": a, "x+y": b}, r"body+x\+y", ("body",), ("x+y",)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PARTS)
+def test_a_network_in_parts_opens_as_one(tmp_path, case):
+    wrap, key, *places = PARTS[case]
+    torch.manual_seed(0)
+    body, head = nn.Sequential(nn.Flatten(), nn.Linear(64, 12), nn.ReLU()), nn.Linear(12, 5)
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.body = nn.Sequential(nn.Flatten(), nn.Linear(64, 12), nn.ReLU())\n"
+        f"        self.add_module({places[1][-1]!r}, nn.Linear(12, 5))\n\n"
+        f"    def forward(self, x):\n        return self.get_submodule({places[1][-1]!r})(self.body(x))\n"
+    )
+    content = wrap(body.state_dict(), head.state_dict())
+    torch.save(content, tmp_path / "in.pt")
+    arch = f"{tmp_path / 'mine.py'}:Net"
+    with pytest.raises(AmbiguousEntryError, match=r"parts of one network together: body\+|nets\.body\+"):
+        opened(tmp_path / "in.pt")
+    stated = {"trust": Trust(code=True), "arch": arch, "in_channels": 1, "input_size": (8, 8)}
+    model = opened(tmp_path / "in.pt", key, **stated)
+    images = torch.rand(4, 1, 8, 8)
+    assert torch.equal(model.build()(images), head(body(images)))
+    assert (model.form.key, model.form.dropped) == (key, ())
+    again = given_back(tmp_path / "out.pt", model)
+    assert same(at(again, places[0]), shifted(body.state_dict()))
+    assert same(at(again, places[1]), shifted(head.state_dict()))
+    assert again.get("epoch") == content.get("epoch")
+    assert again.get("nets", {}).get("lr") == content.get("nets", {}).get("lr")
 
 
 def test_a_key_that_names_nothing_says_what_there_is(tmp_path, net):
