@@ -73,6 +73,8 @@ class ForgetPart:
     total: int = 0
     sha256: str = ""  # of the packed mask
     weights_sha256: str = ""  # of the samples' weights; empty where all count the same
+    similar: int = 0  # images of these that were added for looking like others
+    similar_from: float = 0.0  # the lowest agreement from which they were
 
     def as_dict(self) -> dict[str, Any]:
         """Return kind, classes by name and number of images, as model cards and documents state them."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -27,13 +28,15 @@ class Selection:
     """Which of the training samples are to be forgotten. Every operation returns a new selection.
 
     mask: (n,) bool, read-only; labels: (n,) int, the class of each sample; weights: (n,) float from 0, how much
-    each chosen sample counts, or None where all count the same (unchosen samples have weight 1).
+    each chosen sample counts, or None where all count the same (unchosen samples have weight 1). similar: (n,) float,
+    of samples added for looking like chosen ones the agreement from which they were, 0 of others, or None without any.
     """
 
     mask: np.ndarray
     labels: np.ndarray = field(repr=False)
     class_names: tuple[str, ...] = field(repr=False)
     weights: np.ndarray | None = field(default=None, repr=False)
+    similar: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         labels = np.asarray(self.labels)
@@ -46,6 +49,8 @@ class Selection:
             if not ((weights >= 0) & (weights <= LARGEST_WEIGHT)).all():
                 raise ValueError(f"weights must be numbers from 0 to {LARGEST_WEIGHT:g}")
             weights = None if (weights == 1).all() else _frozen(weights, np.float64)
+        similar = None if self.similar is None else _frozen(np.where(mask, self.similar, 0.0), np.float64)
+        object.__setattr__(self, "similar", None if similar is None or not similar.any() else similar)
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "class_names", tuple(self.class_names))
         object.__setattr__(self, "mask", mask)
@@ -66,17 +71,23 @@ class Selection:
         return self._with_mask(self.mask ^ self._of_classes(classes))
 
     def with_samples(
-        self, ids: Iterable[int] | np.ndarray, on: bool = True, weights: np.ndarray | None = None
+        self,
+        ids: Iterable[int] | np.ndarray,
+        on: bool = True,
+        weights: np.ndarray | None = None,
+        similar: np.ndarray | float | None = None,
     ) -> Selection:
-        """Add the samples `ids` (0-based positions), or take them out; `weights` stand beside the ids."""
+        """Add the samples `ids` (0-based positions), or take them out; `weights` and `similar` stand beside the ids."""
         rows = self._ids(ids)
         mask = self.mask.copy()
         mask[rows] = on
-        if weights is None or not on:
-            return self._with_mask(mask)
-        merged = np.ones(self.total) if self.weights is None else self.weights.copy()
-        merged[rows] = weights
-        return Selection(mask, self.labels, self.class_names, merged)
+        columns: dict[str, Any] = {}
+        for name, values, usual in (("weights", weights, 1.0), ("similar", similar, 0.0)):
+            held = getattr(self, name)
+            if values is not None and on:
+                columns[name] = np.full(self.total, usual) if held is None else held.copy()
+                columns[name][rows] = values
+        return replace(self, mask=mask, **columns)
 
     def toggled(self, ids: Iterable[int] | np.ndarray) -> Selection:
         """Choose those of `ids` that are not chosen, and the other way round."""
@@ -134,6 +145,16 @@ class Selection:
     def mode(self) -> str:
         """The kinds as one word: "empty", "class", "sample" or "mixed"."""
         return mode_of(self.kinds)
+
+    @property
+    def similar_count(self) -> int:
+        """Number of chosen samples that were added for looking like others."""
+        return 0 if self.similar is None else int(np.count_nonzero(self.similar))
+
+    @property
+    def similar_from(self) -> float:
+        """The lowest agreement from which samples were added for looking like others; 0 where none was."""
+        return 0.0 if self.similar is None else float(self.similar[self.similar > 0].min())
 
     @property
     def packed(self) -> bytes:
@@ -202,8 +223,8 @@ class Selection:
     __hash__ = None  # type: ignore[assignment]  # compared by content, which is large
 
     def _with_mask(self, mask: np.ndarray) -> Selection:
-        """Return the selection of `mask` with the weights of this one."""
-        return Selection(mask, self.labels, self.class_names, self.weights)
+        """Return the selection of `mask` with the columns of this one."""
+        return replace(self, mask=mask)
 
     def _of_classes(self, classes: Iterable[int]) -> np.ndarray:
         """Return which samples are of `classes`, (n,) bool; raises ForgetSetError for a class the data has not."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Any
 
 import numpy as np
 
 from core.selection import Selection
 
-_Packed = tuple[bytes, np.ndarray | None]
-"""A selection without its labels: a bit a sample, and the weights of the chosen ones where there are any."""
+_Packed = tuple[bytes, dict[str, Any]]
+"""A selection without its labels: a bit a sample, and the columns of the chosen ones where there are any."""
 
 
 class History:
@@ -57,14 +58,13 @@ class History:
             self._current = self._unpacked(*self._future.pop())
         return self._current
 
-    def _unpacked(self, packed: bytes, chosen_weights: np.ndarray | None) -> Selection:
+    def _unpacked(self, packed: bytes, columns: dict[str, Any]) -> Selection:
         current = self._current
         bits = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=current.total)
         selection = Selection(bits.view(bool), current.labels, current.class_names)
-        if chosen_weights is None:
-            return selection
-        return selection.with_samples(selection.indices, weights=chosen_weights)
+        return selection.with_samples(selection.indices, **columns)
 
 
 def _pack(selection: Selection) -> _Packed:
-    return selection.packed, None if selection.weights is None else selection.weights[selection.mask]
+    columns = {"weights": selection.weights, "similar": selection.similar}
+    return selection.packed, {name: held[selection.mask] for name, held in columns.items() if held is not None}

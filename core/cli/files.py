@@ -15,6 +15,7 @@ from core.cli import options
 from core.cli.output import Loading, Screen, bytes_text, facts, shown, table, wrapped
 from core.errors import InputError, UsageError
 from core.files import EXPORT_FORMATS
+from core.likeness import level_words
 from core.verify.numbers import count, percent, plural, ratio
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _CLASSES, _NEAREST = 5, 8  # rows of the tables
 _SHOWN = 12  # pairs in the table
-_IN_JSON = 1000
+_IN_JSON = 1000  # images likely to be damaged
 
 
 def declare_export(parser: argparse.ArgumentParser) -> None:
@@ -86,8 +87,9 @@ def declare_inspect(parser: argparse.ArgumentParser) -> None:
     )
     near.add_argument(
         "--with-similar", type=options.path, metavar="FILE",
-        help="write a forget list: the forget set, and kept images that look almost the same",
+        help="write a forget list: the forget set, and the similar images listed",
     )  # fmt: skip
+    options.add_similar(near)
     options.add_trust(parser)
 
 
@@ -122,16 +124,15 @@ def _near(given: argparse.Namespace, screen: Screen) -> int:
     selection = options.forget_selection(given, dataset, screen)
     selection.check()
     outputs = bench.outputs(model) if model is not None else None
-    weights = model.weights_id if model is not None else ""
-    duplicates = similar_images(dataset, selection.mask, outputs, weights, loading)
+    duplicates = similar_images(dataset, selection.mask, options.similar_option(given), loading)
     screen.end_line()
     screen.say(f"{dataset.title}: {selection.describe()}\n")
     document: dict[str, Any] = {
         "kind": "dataset", "path": given.path,
         "forget": {"mode": selection.mode, "count": selection.count},
-        "similar": duplicates.as_dict(dataset.train.paths, _IN_JSON),
+        "similar": duplicates.as_dict(dataset.train.paths),
     }  # fmt: skip
-    screen.say(_similar_text(document["similar"], dataset))
+    screen.say(_similar_text(document["similar"], dataset, adding=given.with_similar is not None))
     if outputs is not None:
         document["near"] = near_dict(near_forget_set(outputs, selection.mask), dataset, _IN_JSON)
         screen.say(f"\n{_near_text(document['near'])}")
@@ -141,10 +142,11 @@ def _near(given: argparse.Namespace, screen: Screen) -> int:
     return 0
 
 
-def _similar_text(similar: Mapping[str, Any], dataset: Dataset) -> str:
-    """Lay out near-duplicates that stay: how many, and the most alike side by side."""
+def _similar_text(similar: Mapping[str, Any], dataset: Dataset, adding: bool) -> str:
+    """Lay out kept images that show the same pictures: how many from which agreement on, and the first side by side."""
+    level = level_words(similar["threshold"])
     if not similar["count"]:
-        return "Similar images kept: none found."
+        return f"Similar images kept: none found, {level}.{' Nothing is added.' if adding else ''}"
 
     def named(index: int) -> str:
         paths = dataset.train.paths
@@ -155,13 +157,14 @@ def _similar_text(similar: Mapping[str, Any], dataset: Dataset) -> str:
         [named(pair["kept"]), named(pair["forgotten"]), "same pixels" if pair["exact"] else ratio(pair["agreement"])]
         for pair in similar["pairs"][:_SHOWN]
     ]
-    lines = [facts([("Similar images kept", f"{count(similar['count'])} ({split})")])]
+    lines = [facts([("Similar images kept", f"{count(similar['count'])} ({split})"), ("Which", level)])]
     lines.append(table(["kept", "looks like", "agreement"], rows))
     if similar["count"] > _SHOWN:
         lines.append(f"and {count(similar['count'] - _SHOWN)} more (all with --json)")
     if not similar["complete"]:
         lines.append("Only the likeliest pairs were compared, so there may be more.")
-    lines.append("While they stay, the model can go on knowing what you remove. --with-similar FILE adds them.")
+    if not adding:
+        lines.append("While they stay, the model can go on knowing what you remove. --with-similar FILE adds them.")
     return "\n".join(lines)
 
 
@@ -202,9 +205,11 @@ def _write(path: Path, selection: Selection, duplicates: Duplicates, dataset: Da
     """Write the forget set with its near-duplicates as a forget list; returns the path."""
     from core.session.forget_lists import write_forget_list
 
+    joined = selection.with_samples(duplicates.kept, similar=duplicates.threshold)
     try:
-        write_forget_list(path, selection.with_samples(duplicates.kept), dataset.train.paths)
+        write_forget_list(path, joined, dataset.train.paths)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or error}", "Choose another file") from error
-    screen.say(f"\n{plural(selection.count + len(duplicates), 'image')} written to {shown(path)}")
+    number = plural(joined.count, "image")
+    screen.say(f"\n{number} written to {shown(path)}, {count(len(duplicates))} of them added as similar")
     return str(path)

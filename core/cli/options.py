@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from core.devices import PRECISIONS
 from core.errors import UsageError, did_you_mean, nearest
+from core.likeness import LEVELS
 
 if TYPE_CHECKING:
     from core.cli.output import Screen
@@ -209,6 +210,28 @@ def add_forget(
             "--forget-random", type=number(0, 1, inside=True), metavar="FRACTION",
             help="forget this share of the training images, drawn with --seed",
         )  # fmt: skip
+
+
+def add_similar(group: argparse._ActionsContainer) -> None:
+    """--similar."""
+    words = ", ".join(f"{word} ({value:g})" for word, value in LEVELS.items())
+    group.add_argument(
+        "--similar", default="same", type=_level, metavar="LEVEL",
+        help=f"the agreement from which kept images count as similar: {words}, or a number between (default: same)",
+    )  # fmt: skip
+
+
+def similar_option(given: argparse.Namespace) -> float:
+    """Return the agreement from which kept images count as similar."""
+    level = given.similar
+    return LEVELS[level] if isinstance(level, str) else float(level)
+
+
+def _level(text: str) -> str | float:
+    """Read a word of LEVELS, or a number from the lowest of them to 1."""
+    if text in LEVELS:
+        return text
+    return float(number(min(LEVELS.values()), 1)(text))
 
 
 def add_machine(parser: argparse.ArgumentParser) -> None:

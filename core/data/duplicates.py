@@ -1,59 +1,54 @@
 """Find images that show the same picture: copies of forget images among the kept ones, and copies among all (twins).
 
-1. Every image becomes a grey square and a difference hash; forget images also give hashes of their crops and mirrors.
-2. Candidates are pairs whose hashes differ in few bits, and pairs that the caller names (nearest in features).
-3. A candidate counts as the same picture where the two squares, aligned as well as possible, correlate.
+1. Every image becomes 8 x 8 grey cells of its middle, whitened by the images' own covariance: what is common to all
+   trousers weighs little, what tells one pair from another weighs much. Of these *details* the cosine is taken.
+2. Candidates are the images whose details lie nearest to those of a forget image, of its mirror, and of both moved,
+   zoomed and turned a little: the span of these is one small subspace an image.
+3. A candidate is aligned with the forget image in pixels (place, zoom, angle, sharpness), and its *rest* is 1 - cosine
+   of the details afterwards. The agreement is 1 - rest / the forget image's usual rest, which its nearest strangers
+   have: a fixed correlation would take all trousers for one, and no photograph for its crop.
 
-Hashes only suggest and pixels decide: two trousers have nearly the same hash and are still two pictures. A hash is 64
-bits: whether brightness rises from one cell to the next along each of 8 rows of 9 cells (the "dHash" of N. Krawetz,
-2013). Resizing and recompression flip a few of them; unrelated images differ in about half.
+Libraries of image hashes (imagehash) are weighed in docs/adr/0016: they cannot tell such pictures apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import product
+from math import ceil, log, radians
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
 
 from core.data.dataset import hash_each
 from core.events import Tell, untold
+from core.likeness import LEVELS
 
-SIDE = 32
-"""Cells of the grey square that images are compared on."""
-
-ROWS, CELLS = 8, 9
-RISE = 2.0
-"""Grey levels from which brightness counts as rising: an even ground stays even after compression."""
-
-BANDS, BAND_BITS = 4, 16
-RADIUS = 7
-"""Bits that may differ: of two hashes within 7 bits, one of four bands of 16 differs in at most one bit."""
-
+SIDE = 32  # pixels of the grey square that images are aligned on
+VIEW = 6 / 7  # of a side that is compared, the middle: a copy moved by a fourteenth of a side still shows all of it
+WINDOW = 24  # pixels of the view
+CELLS = 8  # cells a side that the view is averaged to
 CHUNK = 1024  # images held at once
-_BITS = np.array([value.bit_count() for value in range(1 << BAND_BITS)], np.uint8)  # set in each 16-bit number
-_CANDIDATES = 1 << 22  # pairs held at once
-_MOST_FOUND = 5_000_000  # near pairs kept: more of them are one picture over and over
-
-SAME_EDGES, SAME_BRIGHTNESS = 0.82, 0.93
-"""Correlations from which two squares show the same picture. Of clothes that only look alike (Fashion-MNIST, the 30
-nearest hashes of an image) 4 % pass, of copies shrunk to three quarters 96 %, of recompressed and mirrored ones all."""
-
-SAME_EDGES_TINY, TINY = 0.97, 16
-"""Of images below 16 pixels a side, which show too little to bear being resized: two digits of 8 x 8 pixels by
-different hands agree to 0.9."""
-
-LOOKS = 3  # forget images a kept image is compared with, nearest hashes first
-BUDGET = 250_000_000  # pairs of hashes compared: some seconds
-MOST_COMPARED = 20_000  # candidates that are laid over each other; the nearest hashes first
-_ZOOMS = (0.96, 0.93, 0.90, 0.86, 0.82)  # crops that are looked for; a "slight" crop keeps four fifths of a side
-_PLACES = ((0.5, 0.5), (0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))  # of a crop: the middle, and the corners
-_CROPS = ((1.0, 0.5, 0.5), *((zoom, *place) for zoom in _ZOOMS for place in _PLACES))  # the whole first
-_SMALL = 12  # side of the squares on which the best crop is looked for
-_HASHED_ZOOMS = (0.93, 0.86)  # hashes bear what lies between
-_EVEN = 4.0  # brightness that varies less (standard deviation, grey levels) shows nothing to compare
+LOOKS = 20  # candidates of an image, nearest first
+STRANGER = 8  # candidates before the one that is taken for a stranger: copies of one picture do not hide each other
+ALONE = 0.5  # the rest strangers have where there are too few images to say
+AROUND = 24  # the rank whose rest, before any is aligned, says how near an image's neighbours usually are
+FEW = 64  # images that what is known of photographs counts as, beside the images themselves
+RIDGE = 0.1  # of the mean variance, added before whitening: noise is not blown up
+EVEN = 4.0  # brightness that varies less (standard deviation, grey levels) shows nothing to compare
+SPAN, COARSE, MANY = 16, 8, 2000  # dimensions of the subspace of an image's small moves; those of more than MANY images
+GROUP = 4096  # images that are searched together
+ROWS = 512  # of a product with a group: what a cache holds
+BUDGET = 1.2e11  # multiplications of the search: some seconds
+MOST_COMPARED = 4000  # candidates that are aligned; the likeliest first
+PAIRS = 256  # aligned at once: all moves of each are held
+LIKELY, PROMISING = 0.8, 0.5  # of the usual rest, at most, before and after it is aligned, to be looked at further
+TWIN = 0.85  # of the usual rest that is gone between twins, which are not aligned
+TURNS = 5  # steps of the alignment
 
 LONE = -1  # the group of an image without a twin
 
@@ -63,7 +58,7 @@ class Duplicates:
     """Kept images that show the same picture as a forget image, best agreement first, each with its best match.
 
     kept, forgotten: (m,) int64 positions in the training part; exact: (m,) bool, the same pixels; agreement: (m,)
-    float32 correlation of edges, 1 where exact; complete: False where the search was cut off for time.
+    float32, 1 only where exact; complete: False where the search was cut off for time; threshold: the least agreement.
     """
 
     kept: np.ndarray
@@ -71,12 +66,19 @@ class Duplicates:
     exact: np.ndarray
     agreement: np.ndarray
     complete: bool = True
+    threshold: float = LEVELS["near"]
 
     def __len__(self) -> int:
         return len(self.kept)
 
-    def as_dict(self, paths: tuple[str, ...] | None = None, most: int = 100) -> dict[str, Any]:
-        """Return the counts and the first `most` pairs, by position and, with `paths`, by path."""
+    def at(self, threshold: float) -> Duplicates:
+        """Return those that agree at least so much; `threshold` lies between LEVELS["near"] and 1."""
+        rows = self.agreement >= np.float32(threshold)
+        columns = {name: getattr(self, name)[rows] for name in ("kept", "forgotten", "exact", "agreement")}
+        return replace(self, **columns, threshold=threshold)
+
+    def as_dict(self, paths: tuple[str, ...] | None = None, most: int | None = None) -> dict[str, Any]:
+        """Return the counts and the pairs (the first `most` of them), by position and, with `paths`, by path."""
         columns = (column[:most].tolist() for column in (self.kept, self.forgotten, self.exact, self.agreement))
         rows = []
         for kept, forgotten, exact, agreement in zip(*columns, strict=True):
@@ -86,9 +88,12 @@ class Duplicates:
         return {**self.counts(), "pairs": rows}
 
     def counts(self) -> dict[str, Any]:
-        """Return how many pairs there are, how many have equal pixels, and whether the search was complete."""
+        """Return how many pairs there are from which agreement, how many have equal pixels, and whether all is seen."""
         exact = int(self.exact.sum())
-        return {"count": len(self), "exact": exact, "near": len(self) - exact, "complete": self.complete}
+        return {
+            "count": len(self), "exact": exact, "near": len(self) - exact, "complete": self.complete,
+            "threshold": self.threshold,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,335 +114,346 @@ class Twins:
 
 
 @dataclass(frozen=True, eq=False)
-class ImageHashes:
-    """hashes: (n,) uint64, difference hash of each image; digests: (n,) uint64, hash of its exact pixels."""
+class Looks:
+    """cells: (n, 64) float16, brightness in the middle of each image; digests: (n,) uint64, hash of its pixels."""
 
-    hashes: np.ndarray
+    cells: np.ndarray
     digests: np.ndarray
 
+    @property
+    def details(self) -> _Details:
+        """The measure of details of these images."""
+        return _Details(torch.from_numpy(self.cells[:: max(1, len(self.cells) // 20_000)]).float())
 
-def hash_images(images: Any, tick: Tell = untold) -> ImageHashes:
-    """Hash all images (n, H, W, C) uint8, read in pieces; `tick` may raise to interrupt."""
+
+def take_looks(images: Any, tick: Tell = untold) -> Looks:
+    """Look at all images (n, H, W, C) uint8, read in pieces; `tick` may raise to interrupt."""
     count = len(images)
-    hashes, digests = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
+    cells, digests = np.zeros((count, CELLS**2), np.float16), np.zeros(count, np.uint64)
+    still = _moving(1.0)[0].T
     for start in range(0, count, CHUNK):
         tick("Looking at all images", start, count)
         part = slice(start, start + CHUNK)
         pixels = np.asarray(images[part])
-        hashes[part] = difference_hashes(grey_squares(pixels))
+        cells[part] = grey_squares(pixels).flatten(1) @ still
         digests[part] = hash_each(image.tobytes() for image in pixels)
-    return ImageHashes(hashes, digests)
+    return Looks(cells, digests)
 
 
-def find_duplicates(
-    images: Any,
-    forget: np.ndarray,
-    hashed: ImageHashes,
-    *,
-    near: tuple[np.ndarray, np.ndarray] | None = None,
-    tick: Tell = untold,
-) -> Duplicates:
-    """Find kept images that show the same picture as an image of the forget set.
+def find_duplicates(images: Any, forget: np.ndarray, looks: Looks, tick: Tell = untold) -> Duplicates:
+    """Find kept images that show the same picture as an image of the forget set, from LEVELS["near"] on.
 
-    images: (n, H, W, C) uint8, read in pieces; forget: (n,) bool; hashed: what `hash_images` gave; near: further
-    candidates, (p,) positions of kept images and of forget images. Copies that were resized, recompressed, mirrored or
-    cropped by up to a fifth of a side are found. A million images and ten thousand to forget take seconds beside
-    reading them. `tick(what, done, total)` may raise to interrupt.
+    images: (n, H, W, C) uint8, read in pieces; forget: (n,) bool; looks: what `take_looks` gave. Copies that were
+    moved, cropped, turned by some degrees, mirrored, resized, recompressed, brightened are found. `tick(what, done,
+    total)` may raise to interrupt.
     """
     forget_ids, retain_ids = np.flatnonzero(forget), np.flatnonzero(~forget)
-    if not len(forget_ids) or not len(retain_ids):
-        nothing = np.zeros(0, np.int64)
-        return Duplicates(nothing, nothing, np.zeros(0, bool), np.zeros(0, np.float32))
-    same = _same_pixels(hashed.digests, forget_ids, retain_ids)
-    pairs, complete = _by_hash(images, hashed.hashes, forget_ids, retain_ids, tick)
-    if near is not None:
-        pairs = np.concatenate([pairs, np.column_stack([*near, np.full(len(near[0]), RADIUS)])])
-    pairs = _nearest(pairs[~np.isin(pairs[:, 0], same[:, 0])])
-    pairs, agreement, all_compared = _compare(images, pairs[:, :2], tick)
-    kept, forgotten = np.concatenate([same, pairs]).T
+    same = _same_pixels(looks.digests, forget_ids, retain_ids)
+    pairs, near, complete = np.zeros((0, 2), np.int64), np.zeros(0, np.float32), True
+    if len(forget_ids) and len(retain_ids):
+        details = looks.details
+        size = SPAN if len(forget_ids) <= MANY else COARSE
+        parts = np.split(forget_ids, range(CHUNK, len(forget_ids), CHUNK))
+        spans = torch.cat([_spans(*_squares(images, part), size, details) for part in parts])
+        nearest = _nearest(spans, forget_ids, looks.cells, details, tick)
+        stays = ~(forget | np.isin(np.arange(len(forget)), same[:, 1]))
+        pairs, near, complete = _agreeing(images, forget_ids, nearest, stays, details, tick)
+        complete &= nearest.complete
+    forgotten, kept = np.concatenate([same, pairs]).T
     exact = np.arange(len(kept)) < len(same)
-    agreement = np.concatenate([np.ones(len(same), np.float32), agreement])
-    order = np.lexsort((kept, -agreement, ~exact))
+    agreement = np.concatenate([np.ones(len(same), np.float32), near])
+    order = np.lexsort((kept, -agreement))
     _, first = np.unique(kept[order], return_index=True)
     best = order[np.sort(first)]  # forget image of each kept one
-    return Duplicates(kept[best], forgotten[best], exact[best], agreement[best], complete and all_compared)
+    return Duplicates(kept[best], forgotten[best], exact[best], agreement[best], complete)
 
 
-def find_twins(images: Any, hashed: ImageHashes, tick: Tell = untold) -> Twins:
-    """Group images that show the same picture: equal pixels, or a resized or recompressed copy.
+def find_twins(looks: Looks, tick: Tell = untold) -> Twins:
+    """Group images that show the same picture: equal pixels, or a resized, recompressed or slightly moved copy.
 
-    images: (n, H, W, C) uint8, read in pieces; hashed: what `hash_images` gave. Mirrored and cropped copies are not
-    looked for; a chain of pairs is one group. `tick(what, done, total)` may raise to interrupt.
+    looks: what `take_looks` gave. Copies that are mirrored or moved are not looked for; a chain of pairs is one group.
+    `tick(what, done, total)` may raise to interrupt.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    count = len(hashed.digests)
+    count = len(looks.digests)
     if not count:
         return Twins(np.zeros(0, np.int64))
-    _, first, copy = np.unique(hashed.digests, return_index=True, return_inverse=True)
-    pairs, complete = _twin_candidates(hashed.hashes[first], tick)
-    pairs, _, all_compared = _compare(images, first[pairs], tick)
+    _, first, copy = np.unique(looks.digests, return_index=True, return_inverse=True)
+    details = looks.details
+    cells = looks.cells[first]
+    own = details.of(torch.from_numpy(cells).float())[:, None, None]
+    nearest = _nearest(own, np.arange(len(first)), cells, details, tick, reach=2)
+    row, column = np.nonzero(nearest.rest <= (1 - TWIN) * nearest.usual)
+    pairs = np.column_stack([first[row], first[nearest.found[row, column]]])
     same = np.column_stack([np.arange(count), first[copy.ravel()]])  # each image, and the first of the same pixels
     starts, ends = np.concatenate([same, pairs]).T
     links = coo_array((np.ones(len(starts), bool), (starts, ends)), shape=(count, count))
     group = connected_components(links, directed=False)[1]
     _, lead, sizes = np.unique(group, return_index=True, return_counts=True)
-    return Twins(np.where(sizes[group] > 1, lead[group], LONE), complete and all_compared)
+    return Twins(np.where(sizes[group] > 1, lead[group], LONE), nearest.complete)
+
+
+def grey_squares(images: np.ndarray) -> Tensor:
+    """Return images (n, H, W, C) uint8 as grey squares (n, 1, SIDE, SIDE) float32."""
+    grey = torch.from_numpy(images.astype(np.float32).mean(axis=3))[:, None]
+    return functional.interpolate(grey, (SIDE, SIDE), mode="bilinear", antialias=True)
+
+
+class _Details:
+    """Whitens cells by the covariance of a sample of them (n, 64)."""
+
+    def __init__(self, sample: Tensor) -> None:
+        lit = _standard(sample[sample.std(1) > EVEN])
+        places = torch.cartesian_prod(torch.arange(CELLS), torch.arange(CELLS)).float()
+        smooth = torch.exp(-torch.cdist(places, places) / (CELLS / 2))  # of photographs: for where there are few images
+        centre = torch.eye(CELLS**2) - 1 / CELLS**2
+        usual = FEW * centre @ (smooth / CELLS**2) @ centre
+        self._mean = lit.sum(0) / (len(lit) + FEW)
+        centred = lit - self._mean
+        variances, axes = torch.linalg.eigh((centred.T @ centred + usual) / (len(lit) + FEW))
+        self._whiten = axes / (variances + RIDGE * variances.mean()).sqrt()
+
+    def of(self, cells: Tensor) -> Tensor:
+        """Return the details of cells (n, 64), vectors of norm 1; zeros where a view is even."""
+        shows = cells.std(1, keepdim=True) > EVEN
+        return functional.normalize((_standard(cells) - self._mean) @ self._whiten, dim=1) * shows
+
+
+def _standard(rows: Tensor) -> Tensor:
+    """Return rows (n, p) with mean 0 and norm 1."""
+    return functional.normalize(rows - rows.mean(1, keepdim=True), dim=1)
 
 
 def _same_pixels(digests: np.ndarray, forget_ids: np.ndarray, retain_ids: np.ndarray) -> np.ndarray:
-    """Return kept images with exactly the pixels of a forget image, and that forget image: (m, 2)."""
+    """Return forget images, and kept images with exactly the same pixels: (m, 2)."""
     wanted, first = np.unique(digests[forget_ids], return_index=True)
+    if not len(wanted):
+        return np.zeros((0, 2), np.int64)
     place = np.minimum(np.searchsorted(wanted, digests[retain_ids]), len(wanted) - 1)
     same = wanted[place] == digests[retain_ids]
-    return np.column_stack([retain_ids[same], forget_ids[first[place[same]]]])
+    return np.column_stack([forget_ids[first[place[same]]], retain_ids[same]])
 
 
-def _by_hash(
-    images: Any, hashes: np.ndarray, forget_ids: np.ndarray, retain_ids: np.ndarray, tick: Tell
-) -> tuple[np.ndarray, bool]:
-    """Return pairs with near hashes (p, 3): kept image, forget image, bits that differ; and whether all were found."""
-    queries, owners = _queries(images, forget_ids)
-    codes, group = np.unique(hashes[retain_ids], return_inverse=True)  # a hash of several images is compared once
-    query, code, distance, complete = near_pairs(codes, queries, tick=tick)
-    # Nearest forget images of each hash first, at most LOOKS of them; then all images that have the hash.
-    order = np.lexsort((distance, code))
-    order = order[_rank(code[order]) < 4 * LOOKS]  # crops of one forget image may all match
-    query, code, distance = query[order], code[order], distance[order]
-    members = np.argsort(group, kind="stable")
-    starts = np.searchsorted(group[members], np.arange(len(codes) + 1))
-    sizes = (starts[1:] - starts[:-1])[code]
-    kept = retain_ids[members[ranges(starts[code], sizes)]]
-    return np.column_stack([kept, np.repeat(owners[query], sizes), np.repeat(distance, sizes)]), complete
+# --- moves --------------------------------------------------------------------------------------------------------
 
 
-def _queries(images: Any, forget_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return hashes (q,) of forget images, their mirrors and crops, and the image of each (q,); no pair twice."""
-    crops = [_crop(1.0, 0.5, 0.5), *(_crop(zoom, y, x) for zoom in _HASHED_ZOOMS for y, x in _PLACES)]
-    hashes, owners = [], []
-    for start in range(0, len(forget_ids), CHUNK):
-        ids = forget_ids[start : start + CHUNK]
-        squares = grey_squares(np.asarray(images[ids]))
-        for tall, wide in crops:
-            cut = tall @ squares @ wide.T
-            hashes += [difference_hashes(cut), difference_hashes(cut[:, :, ::-1])]
-            owners += [ids, ids]
-    both = np.column_stack([np.concatenate(hashes), np.concatenate(owners).astype(np.uint64)])
-    hash_of, owner = np.unique(both, axis=0).T
-    return np.ascontiguousarray(hash_of), owner.astype(np.int64)
+def _moves() -> Tensor:
+    """Return the moves that are tried, standing still first: (moves, 4) of right, down, log zoom, angle.
 
-
-def _nearest(pairs: np.ndarray) -> np.ndarray:
-    """Drop repeated pairs (p, 3) and keep the LOOKS nearest of each kept image; nearest first over all."""
-    pairs = pairs[np.lexsort(pairs.T[::-1])]  # by kept image, forget image, bits
-    pairs = pairs[np.diff(pairs[:, :2], axis=0, prepend=-1).any(1)]
-    pairs = pairs[np.lexsort((pairs[:, 2], pairs[:, 0]))]
-    pairs = pairs[_rank(pairs[:, 0]) < LOOKS]
-    return pairs[np.argsort(pairs[:, 2], kind="stable")]
-
-
-def _rank(values: np.ndarray) -> np.ndarray:
-    """Return how many equal ones stand before each of sorted values (n,)."""
-    return np.arange(len(values)) - np.searchsorted(values, values)
-
-
-def _twin_candidates(hashes: np.ndarray, tick: Tell) -> tuple[np.ndarray, bool]:
-    """Return pairs of positions (p, 2) with near hashes, nearest first, each once; and whether all were found.
-
-    Images with equal hashes are compared with their successor, and their first with images of other hashes.
+    Right and down are shares of half a side. Crops of 86 % and of 93 % in nine places, and the other way round.
     """
-    order = np.argsort(hashes, kind="stable")
-    equal = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]])
-    codes, lead = np.unique(hashes, return_index=True)
-    left, right, distance, complete = near_pairs(codes, codes, tick=tick)
-    once = np.flatnonzero(left < right)
-    nearest = once[np.argsort(distance[once], kind="stable")]
-    successors = np.column_stack([order[equal], order[equal + 1]])
-    return np.concatenate([successors, lead[np.column_stack([left[nearest], right[nearest]])]]), complete
+    step = 1 / 14  # half a side
+    places = [(0, 0), *(place for place in product((-2, -1, 0, 1, 2), repeat=2) if any(place))]
+    moved = [(step * right, step * down, 0.0, 0.0) for right, down in places]
+    zooms = [
+        (right * abs(1 - zoom), down * abs(1 - zoom), log(zoom), 0.0)
+        for zoom in (0.93, 0.86, 1 / 0.93, 1 / 0.86)
+        for right, down in product((-1, 0, 1), repeat=2)
+    ]
+    return torch.tensor([*moved, *zooms, *((0.0, 0.0, 0.0, radians(angle)) for angle in (-5, -2.5, 2.5, 5))])
 
 
-def _compare(images: Any, pairs: np.ndarray, tick: Tell) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Compare the pixels of pairs (p, 2), at most MOST_COMPARED of them.
+def _places(moves: Tensor, shape: float) -> tuple[Tensor, Tensor]:
+    """Return where the view's pixels lie in a moved square, and their derivative by angle: (n, WINDOW, WINDOW, 2) each.
 
-    Returns those that show the same picture (m, 2), how well they agree (m,) float32, and whether all were compared.
+    shape: height / width of the image that was made a square, since angles are those of the image.
     """
-    compared = pairs[:MOST_COMPARED]
-    agreement = np.zeros(len(compared), np.float32)
-    for start in range(0, len(compared), CHUNK):
-        tick("Comparing images", start, len(compared))
-        part = slice(start, start + CHUNK)
-        left, right = (grey_squares(np.asarray(images[ids])) for ids in compared[part].T)
-        agreement[part] = best_agreement(left, right)
-    tiny = len(compared) > 0 and min(np.shape(images[:1])[1:3]) < TINY
-    same = agreement >= (SAME_EDGES_TINY if tiny else SAME_EDGES)
-    return compared[same], agreement[same], len(compared) == len(pairs)
+    line = torch.linspace(-VIEW, VIEW, 2 * WINDOW + 1)[1::2]
+    down, right = torch.meshgrid(line, line, indexing="ij")
+    zoom, angle = moves[:, 2, None, None].exp(), moves[:, 3, None, None]
+    cos, sin = zoom * angle.cos(), zoom * angle.sin()
+    shift = moves[:, None, None, :2]
+    turned = torch.stack([cos * right - sin * down * shape, sin * right / shape + cos * down], 3)
+    change = torch.stack([-sin * right - cos * down * shape, cos * right / shape - sin * down], 3)
+    return turned + shift, change
 
 
-def best_agreement(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return how well pairs of squares (n, SIDE, SIDE) agree when aligned as well as possible: (n,) float32.
+def _seen(squares: Tensor, places: Tensor) -> Tensor:
+    """Return what squares (n, channels, SIDE, SIDE) show at places: (n, channels, pixels)."""
+    return functional.grid_sample(squares, places, padding_mode="border", align_corners=False).flatten(2)
 
-    That is the correlation of edges, 0 where brightness agrees less than SAME_BRIGHTNESS. Mirrors and crops of
-    either square are tried at a low resolution; only the best of them is compared at full resolution.
+
+def _to_cells(windows: Tensor) -> Tensor:
+    """Average windows (n, WINDOW²) to cells (n, CELLS²)."""
+    return functional.adaptive_avg_pool2d(windows.reshape(-1, 1, WINDOW, WINDOW), CELLS).flatten(1)
+
+
+@lru_cache(4)
+def _moving(shape: float) -> Tensor:
+    """Return the matrices (2 moves, CELLS², SIDE²) from a square to the cells of its moves, then of its mirror's."""
+    points = torch.eye(SIDE**2).reshape(1, SIDE**2, SIDE, SIDE)  # a square each that is lit at one place
+    plain = [_to_cells(_seen(points, _places(move[None], shape)[0])[0]).T for move in _moves()]
+    matrices = torch.stack(plain)
+    mirrored = matrices.reshape(-1, CELLS**2, SIDE, SIDE).flip(3).flatten(2)
+    return torch.cat([matrices, mirrored])
+
+
+def _squares(images: Any, ids: np.ndarray) -> tuple[Tensor, float]:
+    """Return the squares of images, and their height / width."""
+    pixels = np.asarray(images[ids])
+    return grey_squares(pixels), pixels.shape[1] / pixels.shape[2]
+
+
+def _moved(squares: Tensor, shape: float, details: _Details) -> Tensor:
+    """Return the details of all moves of squares, then of their mirrors': (n, 2 moves, CELLS²)."""
+    matrices = _moving(shape)
+    cells = squares.flatten(1) @ matrices.flatten(0, 1).T
+    return details.of(cells.reshape(-1, CELLS**2)).reshape(len(squares), len(matrices), -1)
+
+
+def _spans(squares: Tensor, shape: float, size: int, details: _Details) -> Tensor:
+    """Return bases of what small moves make of each square, and of its mirror: (n, 2, size, CELLS²)."""
+    moved = _moved(squares, shape, details).unflatten(1, (2, -1))
+    start = torch.randn(moved.shape[2], size, generator=torch.Generator().manual_seed(0))
+    rough = moved.mT @ (moved @ (moved.mT @ start))  # a power step: the leading directions
+    return torch.linalg.qr(rough)[0].mT.contiguous()
+
+
+# --- search and comparison ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Nearest:
+    """Of each of some images those nearest to it, nearest first, before they are aligned.
+
+    found: (q, m) their positions; rest: (q, m); usual: (q, 1), the rest of those further away; complete: whether most
+    images were looked at.
     """
-    turned = (right, right[:, :, ::-1])
-    mine = _small_crops(left)
-    tries = []  # (n, crops) each: crops of the left square, then of the right one, plain and mirrored
-    for theirs in map(_small_crops, turned):
-        tries += [np.einsum("ncd,nd->nc", mine, theirs[:, 0]), np.einsum("ncd,nd->nc", theirs, mine[:, 0])]
-    best = np.concatenate(tries, axis=1).argmax(1)
-    agreement = np.zeros(len(left), np.float32)
-    for number in np.unique(best):
-        rows = best == number
-        mirrored, cropped, crop = np.unravel_index(number, (2, 2, len(_CROPS)))
-        pair = [left[rows], turned[mirrored][rows]]
-        if crop:
-            tall, wide = _crop(*_CROPS[crop])
-            pair[cropped] = tall @ pair[cropped] @ wide.T
-        bright = correlation(pair[0], pair[1]) >= SAME_BRIGHTNESS
-        agreement[rows] = np.where(bright, correlation(_edges(pair[0]), _edges(pair[1]), least=0.0), 0.0)
-    return agreement
+
+    found: np.ndarray
+    rest: np.ndarray
+    usual: np.ndarray
+    complete: bool
 
 
-def correlation(left: np.ndarray, right: np.ndarray, least: float = _EVEN) -> np.ndarray:
-    """Return the correlation of arrays (n, ...): (n,) float32; 0 where one of them varies by no more than `least`."""
-    left, right = left.reshape(len(left), -1), right.reshape(len(right), -1)
-    left, right = left - left.mean(1, keepdims=True), right - right.mean(1, keepdims=True)
-    first, second = np.linalg.norm(left, axis=1), np.linalg.norm(right, axis=1)
-    shows = (first > least * np.sqrt(left.shape[1])) & (second > least * np.sqrt(left.shape[1]))
-    product = (left * right).sum(1)
-    return np.where(shows, product / np.where(shows, first * second, 1.0), 0.0).astype(np.float32)
+def _nearest(
+    spans: Tensor, ids: np.ndarray, cells: np.ndarray, details: _Details, tick: Tell, reach: int = 0
+) -> _Nearest:
+    """Find the LOOKS images nearest to each of `ids`; spans: (ids, mirrors, dimensions, 64); cells: of all images.
 
-
-def _small_crops(squares: np.ndarray) -> np.ndarray:
-    """Return all crops of squares (n, SIDE, SIDE) at a low resolution: (n, crops, pixels) of mean 0 and norm 1.
-
-    The product of two of them is their correlation.
+    They are searched in groups of like ones, of which each looks into `reach` (0: as many as BUDGET allows).
     """
-    plain = cells(SIDE, _SMALL)
-    small = (plain @ squares @ plain.T).reshape(len(squares), -1)
-    rows = (small @ _all_crops()).reshape(len(squares), len(_CROPS), -1)
-    rows = rows - rows.mean(2, keepdims=True)
-    return rows / np.maximum(np.linalg.norm(rows, axis=2, keepdims=True), 1e-6)
+    own = details.of(torch.from_numpy(cells).float())
+    groups = ceil(len(own) / GROUP)
+    heads = own[:: ceil(len(own) / groups)]
+    home = torch.cat([(part @ heads.T).argmax(1) for part in own.split(GROUP)])
+    order, bounds = home.argsort(stable=True), [0, *home.bincount(minlength=len(heads)).cumsum(0).tolist()]
+    cost = spans.numel() * GROUP
+    tried = min(len(heads), reach or max(2, int(BUDGET / cost)))
+    looks = torch.zeros(len(spans), len(heads), dtype=torch.bool)
+    for part in torch.arange(len(spans)).split(CHUNK):
+        looks[part[:, None], _scores(spans[part], heads).topk(tried).indices] = True
+    best = min(len(own), AROUND + 1)
+    scores, found = torch.full((len(spans), best), -1.0), torch.zeros(len(spans), best, dtype=torch.int64)
+    for group in range(len(heads)):
+        tick("Comparing images", group, len(heads))
+        members = order[bounds[group] : bounds[group + 1]]
+        for part in looks[:, group].nonzero()[:, 0].split(max(1, ROWS // spans[0, :, :, 0].numel())):
+            joined = torch.cat([scores[part], _scores(spans[part], own[members])], 1)
+            names = torch.cat([found[part], members.expand(len(part), -1)], 1)
+            scores[part], places = joined.topk(best)
+            found[part] = names.gather(1, places)
+    scores[found == torch.from_numpy(ids)[:, None]] = -1.0  # itself
+    scores, order = scores.sort(1, descending=True)
+    rest, others = (1 - scores[:, :-1]).clamp(min=1e-6).numpy(), found.gather(1, order)[:, :-1].numpy()
+    usual = rest[:, -1:] if best > AROUND else np.ones_like(rest[:, :1])
+    return _Nearest(others[:, :LOOKS], rest[:, :LOOKS], usual, bool(reach) or 2 * tried >= len(heads))
 
 
-def _edges(squares: np.ndarray) -> np.ndarray:
-    """Return how brightness changes downwards and to the right: (n, 2, S - 1, S - 1)."""
-    return np.stack([np.diff(squares, axis=1)[:, :, :-1], np.diff(squares, axis=2)[:, :-1]], axis=1)
+def _scores(spans: Tensor, details: Tensor) -> Tensor:
+    """Return how much of each of the details (n, 64) lies in a span, or in that of the mirror: (spans, n), 0 to 1."""
+    return (spans.flatten(0, 2) @ details.T).unflatten(0, spans.shape[:3]).square_().sum(2).amax(1).sqrt_()
 
 
-@cache
-def _crop(zoom: float, y: float, x: float, side: int = SIDE) -> tuple[np.ndarray, np.ndarray]:
-    """Return the matrices that cut a square's share `zoom` at a place (0..1) and stretch it to `side` cells."""
-    top, left = y * (1 - zoom), x * (1 - zoom)
-    return cells(side, side, top, top + zoom), cells(side, side, left, left + zoom)
+def _agreeing(
+    images: Any, ids: np.ndarray, nearest: _Nearest, stays: np.ndarray, details: _Details, tick: Tell
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Return pairs (p, 2) of `ids` and images of `stays` (n,) bool that agree from "near" on, how well, (p,) float32.
 
-
-@cache
-def _all_crops() -> np.ndarray:
-    """Return the matrix (_SMALL², crops · _SMALL²) that makes all crops of a small square in one product."""
-    made = [np.kron(*_crop(*crop, _SMALL)).T for crop in _CROPS]
-    return np.ascontiguousarray(np.concatenate(made, axis=1))
-
-
-def grey_squares(images: np.ndarray) -> np.ndarray:
-    """Return images (n, H, W, C) uint8 as grey squares (n, SIDE, SIDE) float32 of the mean brightness of each cell."""
-    grey = images.astype(np.float32).mean(axis=3) if images.shape[3] > 1 else images[..., 0].astype(np.float32)
-    tall, wide = cells(grey.shape[1], SIDE), cells(grey.shape[2], SIDE)
-    return tall @ grey @ wide.T
-
-
-def difference_hashes(squares: np.ndarray) -> np.ndarray:
-    """Return the hash of each grey square (n, S, S): (n,) uint64."""
-    side = squares.shape[1]
-    small = cells(side, ROWS) @ squares @ cells(side, CELLS).T
-    bits = (small[:, :, 1:] - small[:, :, :-1] > RISE).reshape(len(squares), ROWS * (CELLS - 1))
-    return np.packbits(bits, axis=1, bitorder="little").view("<u8").ravel().astype(np.uint64)
-
-
-def cells(length: int, count: int, start: float = 0.0, stop: float = 1.0) -> np.ndarray:
-    """Return the matrix (count, length) float32 that averages a line of `length` over `count` cells of equal width.
-
-    The cells lie between the shares `start` and `stop` of the line; a cell narrower than a pixel is interpolated.
+    The likeliest MOST_COMPARED are aligned; whether that is all is the third value. An agreement is held against what
+    the image's strangers have when they are aligned as well.
     """
-    edges = np.linspace(start * length, stop * length, count + 1)
-    if (edges[1] - edges[0]) >= 1:
-        left, right = edges[:-1, None], edges[1:, None]
-        pixels = np.arange(length)[None, :]
-        overlap = np.minimum(right, pixels + 1) - np.maximum(left, pixels)
-        weights = np.clip(overlap, 0, None)
-    else:
-        centres = np.clip((edges[:-1] + edges[1:]) / 2 - 0.5, 0, length - 1)
-        weights = np.clip(1 - np.abs(centres[:, None] - np.arange(length)[None, :]), 0, None)
-    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+    found, usual = nearest.found, nearest.usual
+    rest = np.full(found.shape, np.nan, np.float32)
+
+    def align(places: np.ndarray) -> None:
+        for start in range(0, len(places), PAIRS):
+            tick("Aligning images", start, len(places))
+            row, column = places[start : start + PAIRS].T
+            (left, shape), (right, _) = (_squares(images, each) for each in (ids[row], found[row, column]))
+            rest[row, column] = aligned_rest(left, right, shape, details).numpy()
+
+    wanted = stays[found]
+    likely = np.argwhere(wanted & (nearest.rest < LIKELY * usual))
+    order = np.argsort((nearest.rest / usual)[tuple(likely.T)], kind="stable")
+    align(likely[order[:MOST_COMPARED]])
+    promising = np.any(rest < PROMISING * usual, axis=1, keepdims=True)
+    align(np.argwhere(np.isnan(rest) & promising))
+    strangers = _of_strangers(np.sort(rest, axis=1))
+    agreement = np.where(wanted & promising, 1 - rest / strangers, 0.0)
+    row, column = np.nonzero(agreement >= LEVELS["near"])
+    agreed = agreement[row, column].clip(max=0.9999).astype(np.float32)
+    return np.column_stack([ids[row], found[row, column]]), agreed, len(likely) <= MOST_COMPARED
 
 
-def count_bits(words: np.ndarray) -> np.ndarray:
-    """Return how many bits are set in each of `words` (n,) uint64: (n,) uint8. Numpy itself counts bits from 2.0 on."""
-    return _BITS[_bands(words)].sum(1, dtype=np.uint8)
+def _of_strangers(ranked: np.ndarray) -> np.ndarray:
+    """Return the rest that strangers of each image have, (q, 1), from those of its candidates (q, m), ascending.
 
-
-def near_pairs(
-    hashes: np.ndarray, queries: np.ndarray, budget: int = BUDGET, tick: Tell = untold
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
-    """Return all pairs of a query (q,) uint64 and a hash (n,) uint64 at most RADIUS bits apart.
-
-    Returns positions of queries and of hashes, (p,) int64 each, distances in bits (p,) uint8, and whether the search
-    was complete: False where `budget` pairs were compared, or five million found, before the last bucket.
+    It is that of the ninth; where some are copies of the image, of the ninth after these.
     """
-    batches: list[np.ndarray] = []
-    spent, kept, complete = 0, 0, True
-    for owners, places in _bucket_pairs(hashes, queries, tick):
-        spent += len(owners)
-        if spent > budget or kept > _MOST_FOUND:
-            complete = False
-            break
-        near = count_bits(queries[owners] ^ hashes[places]) <= RADIUS
-        batches.append(owners[near] * len(hashes) + places[near])
-        kept += len(batches[-1])
-    pairs = np.unique(np.concatenate(batches)) if batches else np.zeros(0, np.int64)
-    owners, places = np.divmod(pairs, max(1, len(hashes)))
-    return owners, places, count_bits(queries[owners] ^ hashes[places]), complete
+    if ranked.shape[1] <= STRANGER:
+        return np.full((len(ranked), 1), ALONE)
+    copies = (ranked < (1 - LEVELS["near"]) * ranked[:, STRANGER, None]).sum(1, keepdims=True)
+    return np.take_along_axis(ranked, np.minimum(STRANGER + copies, ranked.shape[1] - 1), 1)
 
 
-def _bucket_pairs(hashes: np.ndarray, queries: np.ndarray, tick: Tell) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield positions of queries and of the hashes in the buckets they look into, (p,) int64 each.
+def aligned_rest(left: Tensor, right: Tensor, shape: float, details: _Details) -> Tensor:
+    """Return 1 - cosine of the details of squares (n, 1, SIDE, SIDE) after the left ones were aligned: (n,).
 
-    This is multi-index hashing (Norouzi et al. 2012, arXiv:1307.2982): hashes are sorted into buckets by each of four
-    bands of 16 bits. A query looks into 4 x 17 buckets, each of n / 65,536 hashes where these are spread evenly; where
-    they are not, a budget has to bound the pairs.
+    From the best of all moves on, Gauss-Newton steps lessen the difference of the standardised views (Lucas and
+    Kanade 1981), by place, zoom, angle and sharpness: a resized copy is blurred.
     """
-    bands = []
-    for values, wanted in zip(_bands(hashes).T, _bands(queries).T.astype(np.int64), strict=True):
-        order = np.argsort(values, kind="stable")
-        bands.append((wanted, order, np.searchsorted(values[order], np.arange((1 << BAND_BITS) + 1))))
-    flips = (0, *(1 << bit for bit in range(BAND_BITS)))
-    looks = [(flip, *band) for flip in flips for band in bands]  # equal bands first: nearest pairs
-    for done, (flip, values, order, bounds) in enumerate(looks):
-        tick("Comparing hashes", done, len(looks))
-        starts = bounds[values ^ flip]
-        lengths = bounds[(values ^ flip) + 1] - starts
-        for part in _parts(lengths):
-            owners = np.repeat(np.arange(part.start, part.stop), lengths[part])
-            yield owners, order[ranges(starts[part], lengths[part])]
+    moves = _moves()
+    still = _places(torch.zeros(1, 4), shape)[0].expand(len(left), -1, -1, -1)
+    theirs = _seen(right, still)[:, 0]
+    start = (_moved(left, shape, details) @ details.of(_to_cells(theirs))[:, :, None])[:, :, 0].argmax(1)
+    mirrored = (start >= len(moves))[:, None, None, None]
+    layers = _layers(torch.where(mirrored, left.flip(3), left))
+    now = torch.cat([moves[start % len(moves)], torch.zeros(len(left), 1)], 1)
+    limits = torch.tensor([0.25, 0.25, 0.22, 0.15, 1.5])
+    wanted, least = _standard(theirs), torch.full((len(left),), torch.inf)
+    best = torch.zeros_like(theirs)
+    for _ in range(TURNS + 1):
+        places, turning = _places(now, shape)
+        grey, right_slope, down_slope, blur = _seen(layers, places).unbind(1)
+        seen = grey + now[:, 4:] * blur
+        error = wanted - _standard(seen)
+        size = error.square().sum(1)
+        best = torch.where((size < least)[:, None], seen, best)
+        least = torch.minimum(least, size)
+        growing = (places - now[:, None, None, :2]).flatten(1, 2)
+        turning = turning.flatten(1, 2)
+        slopes = torch.stack([right_slope, down_slope], 2)
+        effects = [right_slope, down_slope, (slopes * growing).sum(2), (slopes * turning).sum(2), blur]
+        design = torch.stack(effects, 2)
+        design = design - design.mean(1, keepdim=True)
+        unit = _standard(seen)[:, :, None]
+        design = (design - unit * (unit.mT @ design)) / (seen - seen.mean(1, keepdim=True)).norm(dim=1)[
+            :, None, None
+        ].clamp(min=1e-3)
+        normal = design.mT @ design
+        normal = normal + torch.diag_embed(0.01 * normal.diagonal(dim1=1, dim2=2) + 1e-6)
+        step = torch.linalg.solve(normal, design.mT @ error[:, :, None])[:, :, 0]
+        now = torch.clamp(now + step.clamp(-0.15, 0.15), -limits, limits)
+    return 1 - (details.of(_to_cells(best)) * details.of(_to_cells(theirs))).sum(1)
 
 
-def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Return the whole numbers of several ranges (r,), one range after the other."""
-    before = np.cumsum(lengths) - lengths
-    return np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
-
-
-def _bands(hashes: np.ndarray) -> np.ndarray:
-    """Return the four bands of 16 bits of each hash (n,) uint64: (n, 4) uint16, a view."""
-    return hashes.view(np.uint16).reshape(-1, BANDS)
-
-
-def _parts(lengths: np.ndarray) -> Iterator[slice]:
-    """Cut queries into runs of about _CANDIDATES pairs, one query at least."""
-    bounds = np.concatenate([[0], np.cumsum(lengths)])
-    start = 0
-    while start < len(lengths):
-        stop = max(start + 1, int(np.searchsorted(bounds, bounds[start] + _CANDIDATES, side="right")) - 1)
-        yield slice(start, stop)
-        start = stop
+def _layers(squares: Tensor) -> Tensor:
+    """Return squares with their slopes (a half side as unit) and their Laplacian: (n, 4, SIDE, SIDE)."""
+    padded = functional.pad(squares, (1, 1, 1, 1), mode="replicate")
+    across = torch.tensor([[0.0, 0, 0], [-1, 0, 1], [0, 0, 0]]) * SIDE / 4
+    around = torch.tensor([[0.5, 1, 0.5], [1, -6, 1], [0.5, 1, 0.5]]) / 6
+    kernels = torch.stack([across, across.T, around])[:, None]
+    return torch.cat([squares, functional.conv2d(padded, kernels)], 1)

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from core.metrics.accuracy import accuracy
-from core.metrics.rows import ROWS_PER_CHUNK, MetricResult, Rows
+from core.metrics.rows import ROWS_PER_CHUNK, MetricResult
 
 SHARE = 0.1
 """Share of the unseen retain images that counts as near: on ten classes about as many as one class has."""
@@ -63,19 +62,6 @@ def nearest_to(forget_features: Tensor, features: Tensor, share: float = SHARE) 
         count = min(len(features), max(FEWEST, round(share * len(features))))
         mask[similarity.topk(count).indices] = True
     return mask
-
-
-def nearest_rows(features: Tensor, targets: Tensor, rows: Tensor, count: int) -> Tensor:
-    """Return the `count` nearest of `rows` ((m,) int64 ids into `features`, (N, C)) to each of `targets` ((n, C)).
-
-    Ids by cosine, nearest first: (n, min(count, m)) int64.
-    """
-    best, ids = torch.zeros(len(targets), 0), torch.zeros(len(targets), 0, dtype=torch.int64)
-    pieces = cosines(cast(Tensor, Rows(features, rows)), targets)
-    for named, piece in zip(rows.split(ROWS_PER_CHUNK), pieces, strict=True):
-        best, order = torch.cat([best, piece.T], 1).topk(min(count, best.shape[1] + len(named)), dim=1)
-        ids = torch.cat([ids, named.expand(len(targets), -1)], 1).gather(1, order)
-    return ids
 
 
 def evenly(rows: Tensor) -> Tensor:

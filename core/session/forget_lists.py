@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from core.data.dataset import Dataset, ImageSet
 
 COLUMNS = ("index", "class", "path", "weight")
+SIMILAR = "similar_from"  # a further column where images were added for looking like others: from which agreement
 
 # What a header may say, and the field of a row it means. Columns with other names are not looked at.
 _HEADINGS = {
     "index": "number", "class": "class_name", "label": "class_name", "path": "path", "file": "path",
     "filename": "path", "file name": "path", "file_name": "path", "image": "path", "weight": "weight",
+    SIMILAR: "similar",
 }
 
 _SPECIAL = re.compile(r'[,"\r\n]|^\s|\s$')
@@ -51,6 +53,7 @@ class ListMatch:
 
     matched: np.ndarray  # (m,) int64: positions in the training part, ascending, each once
     weights: np.ndarray | None  # (m,) float64, None where all are 1
+    similar: np.ndarray | None = None  # (m,) float64, agreement from which each was added, 0 where it was not
     unmatched: tuple[Unmatched, ...] = ()
     in_test: tuple[str, ...] = ()  # lines that name test images, which the model was not trained on
     several: tuple[str, ...] = ()  # names that fit several training images; none of them is taken
@@ -77,6 +80,7 @@ class _Row(NamedTuple):
     class_name: str = ""
     path: str = ""
     weight: str = ""
+    similar: str = ""
     where: Any = ()  # tuple of (column of the data's table, value it must have)
 
 
@@ -96,13 +100,13 @@ def match_forget_list(text: str, dataset: Dataset, name: str = "The forget list"
     labels = dataset.train.labels.tolist()
     names, test_names = names_of(dataset.train, dataset.root), names_of(dataset.test, dataset.root)
     rows = _entries(text, names, name)
-    chosen: dict[int, float] = {}
+    chosen: dict[int, tuple[float, float]] = {}
     unmatched: list[Unmatched] = []
     in_test: dict[str, None] = {}
     several: dict[str, None] = {}
     contradictions: list[str] = []
     for row in rows:
-        weight = _weight(row)
+        weight = _weight(row), _similar(row)
         hits, reason = _find(row, len(labels), names)
         if not hits and (group := _find_group(row, names)):
             stated = composed(row.class_name.strip())
@@ -127,10 +131,11 @@ def match_forget_list(text: str, dataset: Dataset, name: str = "The forget list"
             "Open the data the list was made for",
         )
     matched = np.array(sorted(chosen), dtype=np.int64)
-    weights = np.array([chosen[index] for index in matched.tolist()], dtype=np.float64)
+    weights, similar = np.array([chosen[index] for index in matched.tolist()], dtype=np.float64).reshape(-1, 2).T
     return ListMatch(
         matched=matched,
         weights=None if (weights == 1).all() else weights,
+        similar=similar if similar.any() else None,
         unmatched=tuple(unmatched),
         in_test=tuple(in_test),
         several=tuple(several),
@@ -166,10 +171,11 @@ def read_list_text(path: Path) -> str:
     return text
 
 
-def read_forget_csv(path: Path, total: int) -> tuple[np.ndarray, np.ndarray | None]:
+def read_forget_csv(path: Path, total: int) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """Read the forget.csv of a run, with an index in every row, for data of `total` training samples.
 
-    Returns which samples it lists, (total,) bool, and every sample's weight, (total,) float64, None where all are 1.
+    Returns which samples it lists, (total,) bool, every sample's weight, (total,) float64, None where all are 1, and
+    the agreement from which each was added for looking like others, (total,) float64, 0 where it was not.
     Raises InputError naming the file and line that has no index, MismatchError where one lies outside the data.
     """
     rows = _rows(read_list_text(path), Names())
@@ -179,10 +185,11 @@ def read_forget_csv(path: Path, total: int) -> tuple[np.ndarray, np.ndarray | No
     indices = np.array([int(row.number) for row in rows], dtype=np.int64)
     if len(indices) and indices.max() >= total:
         raise MismatchError(f"The forget list names sample {indices.max()}, the data has {total:,}")
-    mask, weights = np.zeros(total, dtype=bool), np.ones(total)
+    mask, weights, similar = np.zeros(total, dtype=bool), np.ones(total), np.zeros(total)
     mask[indices] = True
     weights[indices] = [_weight(row) for row in rows]
-    return mask, None if (weights == 1).all() else weights
+    similar[indices] = [_similar(row) for row in rows]
+    return mask, None if (weights == 1).all() else weights, similar
 
 
 def write_forget_list(path: Path, selection: Selection, paths: Sequence[str] | None = None) -> None:
@@ -195,6 +202,9 @@ def write_forget_list(path: Path, selection: Selection, paths: Sequence[str] | N
     lines = [",".join(COLUMNS)]
     for row, label, name, weight in zip(rows, labels, names, weights, strict=True):
         lines.append(f"{row},{classes[label]},{name},{1 if weight == 1 else repr(weight)}")
+    if selection.similar is not None:
+        added = [SIMILAR, *(f"{value:g}" if value else "" for value in selection.similar[selection.mask])]
+        lines = [f"{line},{value}" for line, value in zip(lines, added, strict=True)]
     write_atomic(path, ("\n".join(lines) + "\n").encode())
 
 
@@ -342,6 +352,20 @@ def _weight(row: _Row) -> float:
             "1 counts as one image, 2 as two, 0 adds nothing",
         )
     return weight
+
+
+def _similar(row: _Row) -> float:
+    """Return the agreement from which an entry was added for looking like others, 0 where it was not."""
+    try:
+        similar = float(row.similar or 0)
+    except ValueError:
+        similar = math.nan
+    if not 0 <= similar <= 1:
+        raise InputError(
+            f"Line {row.line} of the forget list: {SIMILAR} must be a number from 0 to 1, got {row.similar!r}",
+            "Leave it empty where an image was not added for looking like another",
+        )
+    return similar
 
 
 def _is_integer(text: str) -> bool:

@@ -73,7 +73,7 @@ def named_selection(
             f"{count(len(match.in_test))} {entries} images of the test part ({first_few(match.in_test)}). "
             "The model was not trained on them, so there is nothing to remove."
         )
-    selection = selection.with_samples(match.matched, weights=match.weights)
+    selection = selection.with_samples(match.matched, weights=match.weights, similar=match.similar)
     if not selection.count:
         raise InputError(f"{file} names no training image of {dataset.title}", "Choose at least one image")
     return selection
@@ -130,8 +130,8 @@ def run_selection(folder: RunFolder, dataset: Dataset) -> Selection:
         return Selection.empty(labels, dataset.classes)
     if not path.is_file():
         raise InputError(f"{path} is gone, so nobody knows what was to be forgotten")
-    mask, weights = read_forget_csv(path, len(labels))
-    selection = Selection(mask, labels, dataset.classes, weights)
+    mask, weights, similar = read_forget_csv(path, len(labels))
+    selection = Selection(mask, labels, dataset.classes, weights, similar)
     if (selection.digest(), selection.weights_digest()) != (stated.sha256, stated.weights_sha256):
         raise MismatchError(f"{path} was changed after the run was made", "Put the original list back")
     return selection

@@ -180,6 +180,8 @@ def _forget_part(selection: Selection) -> ForgetPart:
         total=selection.total,
         sha256=selection.digest(),
         weights_sha256=selection.weights_digest(),
+        similar=selection.similar_count,
+        similar_from=selection.similar_from,
     )
 
 

@@ -29,7 +29,7 @@ from core.runs.folder import (
     VERIFY,
     RunFolder,
 )
-from core.session.near import found_files, hashes_file
+from core.session.near import found_files, looks_file
 from core.session.references import jobs_in, references_on_disk, same_forget_set
 
 THUMBNAILS, OUTPUTS, MEASURES = "thumbnails", "outputs", "measures"  # folders of the cache
@@ -97,8 +97,8 @@ def what_is_kept(folder: RunFolder) -> Traces:
             consequence="The next check takes longer.",
         ),
         Kept(
-            "similar", "Hashes of images", "What each image shows, in 64 bits, and which images look alike",
-            _present(hashes_file(job.data.fingerprint), *found_files(job.data.fingerprint)),
+            "similar", "Looks of images", "What each image shows, in 64 cells, and which images look alike",
+            _present(looks_file(job.data.fingerprint), *found_files(job.data.fingerprint)),
             consequence="Looking for similar images takes longer once.",
         ),
         Kept(

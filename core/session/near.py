@@ -1,6 +1,6 @@
 """What lies near a forget set: kept images that show the same picture, and kept images likely to be damaged.
 
-Near-duplicates come from hashes of the images, and from a model's features where one is open; both are cached.
+Which images show the same picture is cached.
 """
 
 from __future__ import annotations
@@ -17,19 +17,18 @@ import numpy as np
 import torch
 
 from core.data.dataset import Dataset
-from core.data.duplicates import Duplicates, ImageHashes, Twins, find_duplicates, find_twins, hash_images
+from core.data.duplicates import Duplicates, Looks, Twins, find_duplicates, find_twins, take_looks
 from core.engine.outputs import FullOutputs
 from core.events import Tell, untold
 from core.files import cache_home, write_atomic
-from core.metrics.neighbours import evenly, feature_similarity, head_gradient_similarity, nearest_rows
+from core.likeness import SAME
+from core.metrics.neighbours import feature_similarity, head_gradient_similarity
 
 ORDERS = ("features", "gradient")
 _SHARE = 0.05  # of the kept images count as near: a class among twenty
-HASHES, FOUND = "image-hashes", "similar"  # folders of the cache
-NEAREST = 3  # kept images next to each forget image in features, which are compared as well
-_MOST_PRODUCTS = 4e10  # multiplications of the search in features: a few seconds
-_VERSION = 1
-Cached = TypeVar("Cached", Duplicates, ImageHashes)
+LOOKS, FOUND = "image-looks", "similar"  # folders of the cache
+_VERSION = 2
+Cached = TypeVar("Cached", Duplicates, Looks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,58 +109,41 @@ def _finite(value: float) -> float | None:
 
 
 def similar_images(
-    dataset: Dataset, forget: np.ndarray, outputs: FullOutputs | None = None, sha256: str = "", tell: Tell | None = None
+    dataset: Dataset, forget: np.ndarray, threshold: float = SAME, tell: Tell | None = None
 ) -> Duplicates:
-    """Return the near-duplicates of the forget set (n,) bool among the training images that stay.
+    """Return the training images that stay and show the same picture as one of the forget set (n,) bool.
 
-    `outputs` are those of the model with the hash `sha256`: its features lead to twins that hashes miss. What was
-    found is kept in the cache, without names. `tell(what, done, total)` may raise to interrupt.
+    threshold: the agreement from which they count. What was found is kept in the cache, without names. `tell(what,
+    done, total)` may raise to interrupt.
     """
-    file = _found_file(dataset, forget, sha256 if outputs is not None else "")
-    kept = _read(file, Duplicates)
-    if kept is not None:
-        return kept
-    images, tell = dataset.train.images, tell or untold
-    near = None if outputs is None else nearest_kept(outputs.train.features, torch.from_numpy(forget.copy()))
-    duplicates = find_duplicates(images, forget, image_hashes(dataset, tell), near=near, tick=tell)
-    _write(file, duplicates)
-    return duplicates
+    file = _found_file(dataset, forget)
+    found = _read(file, Duplicates)
+    if found is None:
+        tell = tell or untold
+        found = find_duplicates(dataset.train.images, forget, image_looks(dataset, tell), tell)
+        _write(file, found)
+    return found.at(threshold)
 
 
 def image_twins(dataset: Dataset, tell: Tell = untold) -> Twins:
-    """Return which training images show the same picture as another one; the hashes come from the cache."""
-    return find_twins(dataset.train.images, image_hashes(dataset, tell), tick=tell)
+    """Return which training images show the same picture as another one."""
+    return find_twins(image_looks(dataset, tell), tell)
 
 
-def image_hashes(dataset: Dataset, tell: Tell = untold) -> ImageHashes:
-    """Return the hashes of all training images, from the cache where they were taken before."""
-    file = hashes_file(dataset.fingerprint)
-    kept = _read(file, ImageHashes)
-    if kept is not None and len(kept.hashes) == len(dataset.train):
+def image_looks(dataset: Dataset, tell: Tell = untold) -> Looks:
+    """Return the looks of all training images, from the cache where they were taken before."""
+    file = looks_file(dataset.fingerprint)
+    kept = _read(file, Looks)
+    if kept is not None and len(kept.cells) == len(dataset.train):
         return kept
-    hashed = hash_images(dataset.train.images, tell)
-    _write(file, hashed)
-    return hashed
+    looks = take_looks(dataset.train.images, tell)
+    _write(file, looks)
+    return looks
 
 
-def nearest_kept(features: torch.Tensor, forget: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Return kept images nearest to each forget image by cosine, and that forget image: (p,) int64 each.
-
-    features: (n, C); forget: (n,) bool. Of many forget images some are taken, evenly, so that it takes seconds.
-    """
-    chosen, stays = torch.nonzero(forget).flatten(), torch.nonzero(~forget).flatten()
-    count = max(1, int(_MOST_PRODUCTS / max(1, features.numel())))
-    chosen = evenly(chosen)
-    chosen = chosen[:: max(1, -(-len(chosen) // count))]
-    if not len(chosen) or not len(stays) or not bool(torch.isfinite(features).all()):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    ids = nearest_rows(features, features[chosen], stays, NEAREST)
-    return ids.flatten().numpy(), chosen.repeat_interleave(ids.shape[1]).numpy()
-
-
-def hashes_file(fingerprint: str) -> Path:
-    """Return where the hashes of a data set's images are kept."""
-    return cache_home() / HASHES / f"{_name(fingerprint)}.npz"
+def looks_file(fingerprint: str) -> Path:
+    """Return where the looks of a data set's images are kept."""
+    return cache_home() / LOOKS / f"{_name(fingerprint)}.npz"
 
 
 def found_files(fingerprint: str) -> list[Path]:
@@ -169,9 +151,9 @@ def found_files(fingerprint: str) -> list[Path]:
     return sorted((cache_home() / FOUND).glob(f"{_name(fingerprint)}-*.npz"))
 
 
-def _found_file(dataset: Dataset, forget: np.ndarray, sha256: str) -> Path:
-    """Return where near-duplicates of a forget set are kept, as found with a model of this hash (empty: with none)."""
-    what = np.packbits(forget).tobytes() + sha256.encode() + bytes([_VERSION])
+def _found_file(dataset: Dataset, forget: np.ndarray) -> Path:
+    """Return where near-duplicates of a forget set are kept."""
+    what = np.packbits(forget).tobytes() + bytes([_VERSION])
     return cache_home() / FOUND / f"{_name(dataset.fingerprint)}-{hashlib.sha256(what).hexdigest()[:24]}.npz"
 
 
@@ -189,7 +171,7 @@ def _read(file: Path, kind: type[Cached]) -> Cached | None:
     return kind(**{name: value if value.ndim else value.item() for name, value in values.items()})
 
 
-def _write(file: Path, value: Duplicates | ImageHashes) -> None:
+def _write(file: Path, value: Duplicates | Looks) -> None:
     """Keep a dataclass of arrays and scalars in a file; one that cannot be written costs time, not results."""
     content = BytesIO()
     np.savez(content, **vars(value))

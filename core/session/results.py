@@ -78,7 +78,7 @@ class Result:
         """Put together report.json from measurements, without the hashes that `write_report` adds.
 
         `log` holds the caveats once more, for the event log: the caller takes them out. `original`: the outputs of the
-        original model, which may be doubtful itself and leads to kept images that look like forget images.
+        original model, which may be doubtful itself.
         `retraining`: recipe, seeds and mean cost of the retrained models.
         """
         job, dataset, splits = self.job, self.dataset, self.splits
@@ -92,7 +92,7 @@ class Result:
         values = resolve(method.parameters, parameters, owner=method.id)
         retraining = retraining or {}
         origin = original_of(job)
-        similar = similar_images(dataset, splits.forget.numpy(), original, origin.weights_id, tell)
+        similar = similar_images(dataset, splits.forget.numpy(), tell=tell)
         said = (*doubts_about(original, dataset), *caveats(models, splits, method, values, facts_of(splits)))
         return {
             **_made(),
@@ -101,6 +101,7 @@ class Result:
             "forget_classes": list(job.forget.class_names),
             "forget_count": job.forget.count,
             "forget_mode": job.forget.mode,
+            "forget_similar": {"count": job.forget.similar, "threshold": job.forget.similar_from},
             "total": job.forget.total,
             "chain": [asdict(request) for request in job.requests],
             "similar_kept": similar.counts(),

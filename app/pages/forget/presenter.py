@@ -142,13 +142,14 @@ class ForgetPresenter(QObject):
         """Add what a forget list matched."""
         selection = self._context.project.selection
         if selection is not None:
-            self._change(selection.with_samples(match.matched, weights=match.weights), always_say=True)
+            added = selection.with_samples(match.matched, weights=match.weights, similar=match.similar)
+            self._change(added, always_say=True)
 
-    def add_similar(self, images: np.ndarray) -> None:
-        """Add kept images that look like forget images, in one step."""
+    def add_similar(self, images: np.ndarray, threshold: float) -> None:
+        """Add kept images that look like forget images, shown from an agreement on, in one step."""
         selection = self._context.project.selection
         if selection is not None:
-            self._change(selection.with_samples(images), always_say=True)
+            self._change(selection.with_samples(images, similar=threshold), always_say=True)
 
     def clear(self) -> None:
         """Take everything out."""

@@ -12,7 +12,10 @@ from app.widgets.buttons import SecondaryButton
 from app.widgets.cards import Card
 from app.widgets.labels import Label
 
-TIP = "Kept images that look almost the same as forget images: the same picture resized, recompressed, mirrored or cut."
+TIP = (
+    "Kept images that show the same picture as forget images: resized, recompressed, mirrored, moved, turned or cut. "
+    "None is added before you have seen it."
+)
 
 
 class SimilarCard(Card):
@@ -53,8 +56,11 @@ class SimilarCard(Card):
         self._text.setText(f"Similar images kept: not known. {why}")
         self.review.setEnabled(False)
 
-    def show_count(self, number: int, complete: bool) -> None:
-        """So many were found."""
+    def show_count(self, same: int, nearly: int, complete: bool) -> None:
+        """So many show the same picture, and so many nearly do (the same ones among them)."""
         more = "" if complete else " or more"
-        self._text.setText(f"Similar images kept ({fmt.count(number)}{more})" if number else "No similar images kept.")
-        self.review.setEnabled(bool(number))
+        beside = f"; nearly the same: {fmt.count(nearly)}" if nearly and not same else ""
+        self._text.setText(
+            f"Similar images kept ({fmt.count(same)}{more})" if same else f"No similar images kept{beside or '.'}"
+        )
+        self.review.setEnabled(bool(nearly))

@@ -14,6 +14,7 @@ from app.pages.forget.similar_card import SimilarCard
 from app.services.opening import explain
 from app.workers.thumbnails import Thumbnails
 from core.errors import StoppedError
+from core.likeness import LEVELS, SAME
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -25,9 +26,9 @@ KEY = "similar"
 
 
 class SimilarPresenter(QObject):
-    """`added` carries positions of images to take into the forget set."""
+    """`added` carries positions of images to take into the forget set, and from which agreement they were shown."""
 
-    added = Signal(object)
+    added = Signal(object, float)
 
     def __init__(self, context: AppContext, card: SimilarCard, thumbnails: Thumbnails, parent: QObject) -> None:
         super().__init__(parent)
@@ -42,7 +43,7 @@ class SimilarPresenter(QObject):
 
     @property
     def found(self) -> Duplicates | None:
-        """What was found for the forget set as it stands; None while it is not known."""
+        """What was found for the forget set as it stands, from the lowest level on; None while it is not known."""
         held = self._found
         return held[1] if held is not None and held[0] == self._context.project.selection else None
 
@@ -79,9 +80,8 @@ class SimilarPresenter(QObject):
         selection, dataset = project.selection, project.dataset
         if selection is None or dataset is None:
             return
-        bench = project.bench if "baseline" in project.evaluation else None
         mask = selection.mask if self.earlier is None else selection.mask | self.earlier
-        handle = self._context.jobs.submit(look, dataset, mask, bench, key=KEY)
+        handle = self._context.jobs.submit(look, dataset, mask, key=KEY)
         handle.progress.connect(self._progressed)
         handle.done.connect(partial(self._looked, selection))
         handle.failed.connect(self._failed)
@@ -91,17 +91,14 @@ class SimilarPresenter(QObject):
 
     def _looked(self, selection: Selection, found: Duplicates) -> None:
         self._found = (selection, found)
-        self._card.show_count(len(found), found.complete)
+        self._card.show_count(len(found.at(SAME)), len(found), found.complete)
 
     def _failed(self, error: BaseException) -> None:
         self._card.say_failed(explain(error))
 
 
-def look(dataset: Any, mask: np.ndarray, bench: Any, progress: Any, cancelled: Any) -> Duplicates:
-    """Return kept images similar to those in `mask`; runs in a worker.
-
-    `bench` only where its outputs were taken: they come from the cache.
-    """
+def look(dataset: Any, mask: np.ndarray, progress: Any, cancelled: Any) -> Duplicates:
+    """Return kept images similar to those in `mask`, from the lowest level on; runs in a worker."""
     from core.session.near import similar_images
 
     def tell(what: str, done: int, total: int) -> None:
@@ -109,5 +106,4 @@ def look(dataset: Any, mask: np.ndarray, bench: Any, progress: Any, cancelled: A
             raise StoppedError("The search is not wanted any more")
         progress(what, done, total)
 
-    outputs = bench.on("cpu").telling(tell).outputs(bench.model) if bench is not None else None
-    return similar_images(dataset, mask, outputs, bench.model.weights_id if bench is not None else "", tell)
+    return similar_images(dataset, mask, LEVELS["near"], tell)

@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 
 from app.dialogs.similar import SimilarSheet
 from core.data.dataset import ImageSet
+from core.likeness import LEVELS, SAME
 from tests.app.helpers import assert_accessible
 from tests.app.opened import dialog_of
 
@@ -46,13 +47,18 @@ def test_twins_are_reviewed_and_added_in_one_step(page, context, twins, qtbot):
     context.project.set_selection(context.project.selection.with_samples([0, 1, 2]))
     found = looked(page, qtbot)
     assert set(found.kept[:3].tolist()) == {twins, twins + 1, twins + 2} and found.exact[:3].all()
-    assert page.similar_card.text() == f"Similar images kept ({len(found)})"
+    same = found.at(SAME)
+    assert len(same) < len(found)  # one is nearly the same
+    assert page.similar_card.text() == f"Similar images kept ({len(same)})"
     page.similar_card.review.click()
     sheet = dialog_of(page.window(), SimilarSheet)
     assert_accessible(sheet)
     assert sheet.table.rowCount() == len(found)
-    for row in range(3, len(found)):  # near ones stay
-        sheet.table.item(row, 0).setCheckState(Qt.CheckState.Unchecked)
+    assert sheet.level.currentData() == SAME and sheet.chosen().tolist() == same.kept.tolist()  # only what is shown
+    sheet.level.setCurrentIndex(sheet.level.findData(LEVELS["near"]))
+    assert sheet.chosen().tolist() == found.kept.tolist()
+    sheet.level.setCurrentIndex(sheet.level.findData(LEVELS["exact"]))
+    assert sheet.chosen().tolist() == found.kept[:3].tolist()
     last = sheet.table.item(0, 0)
     last.setCheckState(Qt.CheckState.Unchecked)
     assert sheet.accept_button.text() == "Add 2 images"
@@ -60,6 +66,7 @@ def test_twins_are_reviewed_and_added_in_one_step(page, context, twins, qtbot):
     qtbot.waitUntil(lambda: not sheet.table.item(0, 1).icon().isNull(), timeout=10_000)  # both are to be seen
     sheet.accept_button.click()
     assert context.project.selection.count == 6 and "3 added" in page.confirmed()
+    assert (context.project.selection.similar_count, context.project.selection.similar_from) == (3, 1.0)
     page.undo_button.click()
     assert context.project.selection.indices.tolist() == [0, 1, 2]
 

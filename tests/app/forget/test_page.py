@@ -509,7 +509,7 @@ def test_an_exported_list_is_read_back(insect_page, window, context, tmp_path, q
     dialog.fileSelected.emit(str(tmp_path / "out.csv"))
     dialog.close()
     qtbot.waitUntil(lambda: "written to out.csv" in window.status.text())
-    mask, _ = read_forget_csv(tmp_path / "out.csv", context.project.selection.total)
+    mask, *_ = read_forget_csv(tmp_path / "out.csv", context.project.selection.total)
     assert mask.tolist() == context.project.selection.mask.tolist()
     rows = (tmp_path / "out.csv").read_text().splitlines()[1:]
     assert rows and {row.split(",")[1] for row in rows} == {"bee"}

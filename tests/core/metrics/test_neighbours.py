@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from core.metrics import neighbours
 from core.metrics.neighbours import LARGEST_FORGET, evenly, feature_similarity, head_gradient_similarity
 
 
@@ -62,17 +61,6 @@ def test_what_vanishes_and_what_is_missing():
     assert feature_similarity(features, features[nothing]).isnan().all()
     found = head_gradient_similarity(logits, labels, features, torch.tensor([False, True]))
     assert found[0] == 0.0 and found[1] == pytest.approx(1.0)  # the first is learnt wholly: no gradient is left
-
-
-def test_the_nearest_rows_are_those_of_all_pieces(monkeypatch):
-    """Piece by piece as from all cosines at once, also where a piece has fewer rows than are asked for."""
-    monkeypatch.setattr(neighbours, "ROWS_PER_CHUNK", 2)
-    features = torch.randn(40, 5, generator=torch.Generator().manual_seed(3))
-    rows = torch.arange(7, 32)
-    found = neighbours.nearest_rows(features, features[:6], rows, 3)
-    everything = F.normalize(features[:6], dim=1) @ F.normalize(features[rows], dim=1).T
-    assert torch.equal(found, rows[everything.topk(3, dim=1).indices])
-    assert neighbours.nearest_rows(features, features[:6], rows[:2], 3).shape == (6, 2)
 
 
 def test_of_many_rows_some_are_taken_from_all_over():

@@ -211,7 +211,7 @@ def test_round_trip(tmp_path_factory, chosen, names, paths):
     s = Selection.empty(labels, names).with_samples(rows, weights=np.array([chosen[i] for i in rows.tolist()]))
     path = tmp_path_factory.mktemp("list") / "forget.csv"
     write_forget_list(path, s, paths)
-    mask, weights = read_forget_csv(path, 20)
+    mask, weights, _ = read_forget_csv(path, 20)
     assert np.array_equal(mask, s.mask)
     with path.open(encoding="utf-8", newline="") as file:
         cells = list(csv.reader(file))[1:]

@@ -18,7 +18,7 @@ from core.session.bench import Bench
 from core.session.checking import check
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.kept import remove_kept, what_is_kept
-from core.session.near import image_hashes, similar_images
+from core.session.near import image_looks, similar_images
 from core.session.running import run
 from core.session.training import train
 
@@ -69,12 +69,12 @@ def traces_of(bench, folder: RunFolder) -> dict[str, list[bytes]]:
         outputs = Bench(None, data, device="cpu").outputs(bench.open_beside(path))
         features += [outputs.train.features[index].numpy().tobytes() for index in ids]
         features += [outputs.train.logits[index].numpy().tobytes() for index in ids]
-    hashed = image_hashes(data)
+    looks = image_looks(data)
     return {
         "names": [Path(data.train.paths[index]).name.encode() for index in ids],
         "pixels": [data.train.images[index].numpy().tobytes() for index in ids],
         "outputs": features,
-        "hashes": [held[index].tobytes() for held in (hashed.hashes, hashed.digests) for index in ids],
+        "hashes": [held[index].tobytes() for held in (looks.cells, looks.digests) for index in ids],
     }
 
 
