@@ -91,14 +91,14 @@ def arrange(data: Data, names: Sequence[str], source: str) -> Data:
 
     test = None if data.test is None else relabelled(data.test)
     # A class keeps the data's spelling of its name: it is that of its folder.
-    spelt = dict(zip(places, data.classes, strict=True)) if not _by_number(data, names) else {}
+    spelt = dict(zip(places, data.classes, strict=True)) if not goes_by_number(data, names) else {}
     classes = tuple(spelt.get(place, name) for place, name in enumerate(names))
     return dataclasses.replace(data, classes=classes, train=relabelled(data.train), test=test)
 
 
 def places_among(data: Loaded | Dataset, names: Sequence[str]) -> list[int] | None:
     """Return which of `names` each class of the data is, by its name or its number; None where one is none of them."""
-    if _by_number(data, names):
+    if goes_by_number(data, names):
         # Folders stand in alphabetical order, "10" before "2": it is the number that names the class.
         return [int(number) for number in data.classes]
     place = {composed(name): index for index, name in enumerate(names)}
@@ -106,7 +106,7 @@ def places_among(data: Loaded | Dataset, names: Sequence[str]) -> list[int] | No
     return None if -1 in places else places
 
 
-def _by_number(data: Loaded | Dataset, names: Sequence[str]) -> bool:
+def goes_by_number(data: Loaded | Dataset, names: Sequence[str]) -> bool:
     """Whether the data's classes are numbers 0 .. K-1 that stand for other names."""
     numbers = {str(number) for number in range(len(data.classes))}
     return set(data.classes) == numbers and not numbers <= set(names) and len(names) >= len(data.classes)

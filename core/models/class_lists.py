@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.data.classes import arrange, places_among, some
+from core.data.classes import arrange, goes_by_number, places_among, some
 from core.data.dataset import Dataset
 from core.data.sources import fingerprint
 from core.errors import InputError, MismatchError, first_few
@@ -102,7 +102,8 @@ def settle_classes(model: OpenedModel, dataset: Dataset) -> Dataset:
     if listed is not None:
         if is_binding(model) and same_names(listed.names, dataset.classes):
             return dataset
-        if places_among(dataset, listed.names) is not None and _order_is_certain(dataset):
+        certain = _order_is_certain(dataset) or not goes_by_number(dataset, listed.names)
+        if certain and places_among(dataset, listed.names) is not None:
             return _by_list(dataset, listed)
     if outputs > dataset.num_classes and listed is None:
         if len(dataset.found.every) == outputs:
@@ -192,14 +193,15 @@ def refuse_other_outputs(model: OpenedModel, dataset: Dataset) -> None:
     if outputs == classes:
         return
     said = f"The model has {outputs} outputs, the data set {classes} classes"
-    if outputs < classes:
-        raise MismatchError(said, "Open the data the model was trained on")
     listed = own_classes(model)
-    missing = [] if listed is None else [
-        name for name in dataset.classes if composed(name) not in set(map(composed, listed.names))
-    ]  # fmt: skip
-    if listed is not None and missing:
-        said += f", and {listed.where}, which names the outputs, lacks {some(missing)}"
+    known = set() if listed is None else set(map(composed, listed.names))
+    unknown = [name for name in dataset.classes if composed(name) not in known]
+    if listed is not None and unknown:
+        said += f"; {some(unknown)} {'is' if len(unknown) == 1 else 'are'} not among the names in {listed.where}"
+    if outputs < classes:
+        raise MismatchError(said, "Open the data the model was trained on, or take out what else is there")
+    if listed is not None and not unknown:
+        raise MismatchError(said, f"Leave out --classes: {listed.where} names all {outputs} outputs")
     raise MoreOutputsError(
         said,
         f"List the names of all {outputs} outputs, one a line in their order, in a file and give it with --classes: "

@@ -162,13 +162,14 @@ def test_more_outputs_than_classes_without_a_list_is_one_sentence_that_can_be_fo
     order.write_text("Hemd\nHose\nKleid\nx\n")
     with pytest.raises(MismatchError, match="5 outputs, the data set 4 classes"):
         opened(model, folders, classes_file=str(order))
-    with pytest.raises(
-        MismatchError, match=r"has 5 outputs, the data set 3 classes, and 'classes' in .*, which names the out"
-    ):
+    with pytest.raises(MismatchError, match=r"3 classes; 'Kleid' is not among the names in 'classes' in o\.pt"):
         opened(write_model(tmp_path / "o.pt", 5, classes=["Hemd", "Hose", "Rock", "x", "y"]), folders)
-    with pytest.raises(MismatchError) as fewer:
-        opened(write_model(tmp_path / "two.pt", 2), folders)
-    assert fewer.value.hint == "Open the data the model was trained on."
+    order.write_text("Hemd\nHose\nKleid\n")
+    with pytest.raises(MismatchError, match=r"Leave out --classes: 'classes' in p\.pt names all 5 outputs"):
+        opened(write_model(tmp_path / "p.pt", 5, classes=[*NAMES, "x", "y"]), folders, classes_file=str(order))
+    with pytest.raises(MismatchError, match="3 classes; 'Kleid' is not among the names") as fewer:
+        opened(write_model(tmp_path / "two.pt", 2, classes=["Hemd", "Hose"]), folders)
+    assert fewer.value.hint == "Open the data the model was trained on, or take out what else is there."
 
 
 def test_an_empty_class_folder_is_a_class_where_the_outputs_need_it(tmp_path):
@@ -219,6 +220,10 @@ def test_folders_called_by_numbers_beyond_ten_are_not_guessed(tmp_path):
     root = write_folders(tmp_path / "data", tuple(str(number) for number in range(11)))
     with pytest.raises(MismatchError, match="12 outputs, the data set 11 classes"):
         opened(write_model(tmp_path / "m.pt", 12), root)
+    named = opened(write_model(tmp_path / "n.pt", 12, classes=[str(number) for number in range(12)]), root)
+    assert named.dataset.classes == tuple(str(number) for number in range(12))
+    given, there = names_of(named)
+    assert given == there
 
 
 def test_another_model_takes_the_data_as_it_was_read(tmp_path, folders):
