@@ -55,7 +55,7 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return (n, t, d); `mask`: what is added to the attention of the tokens of w windows, (w, t, t)."""
-        n, t, width = x.shape
+        n, t, _ = x.shape
         query, key, value = (
             layer(x).view(n, t, self.heads, -1).transpose(1, 2) for layer in (self.query, self.key, self.value)
         )
@@ -64,10 +64,10 @@ class Attention(nn.Module):
             biases = self.relative_position_bias_table[self.relative_position_index.flatten()]
             added = biases.view(t, t, self.heads).permute(2, 0, 1).unsqueeze(0)  # (1, heads, t, t)
             if mask is not None:
-                added = added + mask.unsqueeze(1).repeat(n // len(mask), 1, 1, 1)
+                added = added + mask.unsqueeze(1).repeat(n // mask.shape[0], 1, 1, 1)
         dropout = self.dropout if self.training else 0.0
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=added, dropout_p=dropout)
-        return mixed.transpose(1, 2).reshape(n, t, width)
+        return torch.cat(mixed.unbind(1), dim=-1)  # not a view of it, which exporters cannot follow
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *arguments: Any) -> None:
         """Load weights; the table of relative positions, which follows from the window, stands in older files only."""
@@ -121,7 +121,7 @@ class _Patches(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         patches = self.patch_embeddings["projection"](images).flatten(2).transpose(1, 2)
         own = [self.cls_token, self.distillation_token] if hasattr(self, "distillation_token") else [self.cls_token]
-        tokens = [*(token.expand(len(images), -1, -1) for token in own), patches]
+        tokens = [*(token.expand(images.shape[0], -1, -1) for token in own), patches]
         return self.dropout(torch.cat(tokens, dim=1) + self.position_embeddings)
 
 

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from core.errors import InputError, MismatchError, NotFoundError
 from core.models.architectures import get_architecture
 from core.models.card import weights_file
+from core.models.formats import compare_export, export_onnx, export_pt2
 from core.models.tap import TappedModel, split_for
 from core.session.exporting import export
 from core.session.inspecting import inspect, kind_of
@@ -115,6 +116,18 @@ def test_the_networks_can_be_tapped_and_cut(tmp_path, name):
     assert tapped.head_name in ("classifier", "classifier.1")
     assert len(tapped.blocks) >= 4
     assert split_for(tapped, "last-2").holds(images)
+
+
+@pytest.mark.parametrize("name", ["vit", "swin", "convnextv2", "resnet"])
+@pytest.mark.parametrize("format", ["pt2", "onnx"])
+def test_the_networks_can_be_written_as_programs(tmp_path, name, format):
+    if format == "onnx":
+        pytest.importorskip("onnxruntime")
+    write_folder(tmp_path, name)
+    module, images = open_model(tmp_path).build(), images_of(stored()[name]["config"])
+    write = export_pt2 if format == "pt2" else export_onnx
+    write(tmp_path / f"net.{format}", module, tuple(images.shape[2:]), images.shape[1])
+    assert compare_export(tmp_path / f"net.{format}", format, module, images).largest_difference < 1e-5
 
 
 @pytest.mark.parametrize(
