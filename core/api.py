@@ -61,7 +61,7 @@ def open_data(
 
     spec: the name of a data set, or a folder or file of images. data_root: where data sets known by name lie.
     test_fraction: share of the images, above 0 and below 1, to set aside where the data has no test part. classes_file:
-    class names, one a line, in the order of the model's outputs. preprocess_file: how images are prepared, in any
+    names of all outputs of the model, one a line, in their order. preprocess_file: how images are prepared, in any
     form that `--preprocess` takes; `bench.dataset.preparation` says what is done. `bench.dataset.train` and `.test`
     hold `images`, (n, H, W, C) uint8, and `labels`, (n,) int64.
 

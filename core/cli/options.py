@@ -168,7 +168,7 @@ def add_data_options(group: argparse._ActionsContainer) -> None:
         "--test-fraction", type=number(0, 1, inside=True), metavar="F",
         help="share of the images to set aside where the data has no test part",
     )  # fmt: skip
-    group.add_argument("--classes", default="", metavar="FILE", help="class names in the order of the model's outputs")
+    group.add_argument("--classes", default="", metavar="FILE", help="names of all the model's outputs, in their order")
     group.add_argument(
         "--preprocess", default="", metavar="FILE",
         help="how images are prepared: JSON with resize, crop, mean and std, a list of transforms, or a configuration "

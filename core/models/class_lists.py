@@ -147,7 +147,7 @@ def _by_list(dataset: Dataset, listed: ClassList) -> Dataset:
     if _only_numbers(dataset):
         said = f"The data only numbers its classes; {listed.where} names them: {_shown(names)}."
         return _settled(dataset, names, said)
-    said = f"The classes stand in the order of {listed.where}, the model's own list: {_shown(names)}."
+    said = f"The classes stand in the order of {listed.where}: {_shown(names)}."
     return _settled(dataset, names, said)
 
 
