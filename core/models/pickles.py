@@ -111,10 +111,11 @@ class Pickles:
         name = self.missing[0].rpartition(".")[2]
         module = self.missing[0].rpartition(".")[0]
         words = f"{self.path.name} holds a whole network whose class {name} was not found"
-        if file := _defining(name, (self.path.parent, Path.cwd())):
-            return InputError(
-                f"{words} (its module is {module!r})", f"Give its code with --arch {file}:{name} --trust-code"
-            )
+        if found := _defining(name, (self.path.parent, Path.cwd())):
+            file, only_defines = found
+            give = f"give its code with --arch {file if only_defines else 'FILE.py'}:{name} --trust-code"
+            move = f"Move it from {file}, which does more than define it, into a file of its own, and {give}"
+            return InputError(f"{words} (its module is {module!r})", f"G{give[1:]}" if only_defines else move)
         where = "in the program that saved it" if module == "__main__" else f"in {module!r}"
         return InputError(
             f"{words}: it was defined {where}",
@@ -226,8 +227,23 @@ def _names(source: Any) -> tuple[list[str], bool]:
     return (names, alone) if ended else ([], False)
 
 
-def _defining(name: str, folders: tuple[Path, ...]) -> Path | None:
-    """Return a Python file in one of the folders that defines a class of that name; its text is read, not run."""
+def _only_defines(statement: ast.stmt) -> bool:
+    """Whether a statement at the top of a file defines or imports something, or is not run when it is imported."""
+    if isinstance(statement, ast.If):
+        return "__name__" in ast.unparse(statement.test)
+    defining = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef, ast.Assign, ast.AnnAssign)
+    constant = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    called = isinstance(statement, (ast.Assign, ast.AnnAssign)) and any(
+        isinstance(part, ast.Call) for part in ast.walk(statement)
+    )
+    return constant or (isinstance(statement, defining) and not called)
+
+
+def _defining(name: str, folders: tuple[Path, ...]) -> tuple[Path, bool] | None:
+    """Return a Python file in one of the folders that defines a class of that name, and whether it only defines.
+
+    Its text is read, not run: a program that trains would do so again when it is imported.
+    """
     files = [file for folder in dict.fromkeys(folders) for file in sorted(folder.glob("*.py"))[:_FILES_LOOKED_AT]]
     for file in files:
         try:
@@ -235,5 +251,5 @@ def _defining(name: str, folders: tuple[Path, ...]) -> Path | None:
         except (OSError, SyntaxError, ValueError):
             continue
         if any(isinstance(node, ast.ClassDef) and node.name == name for node in tree.body):
-            return file
+            return file, all(map(_only_defines, tree.body))
     return None

@@ -161,13 +161,15 @@ def _like(name: str, value: str | None) -> tuple[str, ...]:
 def around(id: str) -> tuple[str, ...]:
     """Return the ids of the networks that differ from `id` in one setting that shapes do not show.
 
-    Those that `alike` names are left out; Hugging Face's, and timm's with arguments, state their settings in full.
+    Stride and pooling of a stem, which are changed together for small images, count as one. Those that `alike` names
+    are left out; Hugging Face's, and timm's with arguments, state their settings in full.
     """
     if id.startswith(HF_PREFIX) or not _parts(id)[1].keys() <= SETTINGS.keys():
         return ()
     base, own = _parts(id)
     present, first = {**settings_of(base), **own}, alike(id)
     tried = {name: s.values if s.seen is None else _like(name, own.get(name)) for name, s in SETTINGS.items()}
+    stems = [named(id, {"stride": "1", "pool": "none"})] if {"stride", "pool"} <= present.keys() else []
     others = (
         named(id, {name: value})
         for name, values in tried.items()
@@ -175,7 +177,7 @@ def around(id: str) -> tuple[str, ...]:
         for value in values
         if value != present[name] and _can_be(value, name, id)
     )
-    return tuple(dict.fromkeys(other for other in others if other not in first))
+    return tuple(dict.fromkeys(other for other in (*stems, *others) if other not in (id, *first)))
 
 
 def _can_be(value: str, name: str, id: str) -> bool:

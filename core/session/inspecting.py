@@ -247,6 +247,7 @@ def _model(model: OpenedModel) -> Description:
     size = " × ".join(map(str, spec.input_size)) if model.size_known else "any size that fits"
     wrapper = [f"under {form.container!r}"] if form.container else []
     wrapper += [f"keys begin with {form.prefix!r}"] if form.prefix else []
+    wrapper += [f"a whole network of class {form.module}"] if form.module else []
     entries = [f"{name} ({words})" for name, words in listed(model.file.weights.entries)]
     forgotten, prepared = card.get("forgotten") or {}, model.preprocessing
     classes = ", ".join(forgotten.get("classes") or ())

@@ -222,7 +222,11 @@ def test_weights_of_a_run_open_with_the_network_that_a_card_names(tmp_path):
 
 def test_a_class_of_the_saving_program_is_named_with_its_file(tmp_path):
     path, images, wanted = saved(tmp_path, inline=True)
-    with pytest.raises(InputError, match=r"whole network whose class Net was not found.*--arch .*train\.py:Net"):
+    words = r"whole network whose class Net was not found \(its module is '__main__'\)"
+    with pytest.raises(InputError, match=rf"{words}.*Move it from .*train\.py, which does more than define it"):
+        opened(path)  # importing it would train and save again
+    (tmp_path / "train.py").write_text(NETWORK + 'if __name__ == "__main__":\n    Net()\n')
+    with pytest.raises(InputError, match=rf"{words}.*Give its code with --arch .*train\.py:Net --trust-code"):
         opened(path)
     (tmp_path / "net.py").write_text(NETWORK)
     (tmp_path / "train.py").unlink()
