@@ -59,6 +59,7 @@ class DecodeOptions:
     memory_budget: float | None = None  # bytes that all decoded images may take; None: half of the free memory
     steps: tuple[Step, ...] | None = None  # stated ones, which decide the size; None: images are fitted to it
     upright: bool = True
+    keep: bool = True  # on disk what is decoded of streamed images
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +99,7 @@ def load_listing(listing: Listing, options: DecodeOptions, report: Tell, *, need
         originals = FileOriginals(index)
     else:
         originals = FileOriginals(index)
-        images, faults = StreamedImages(ImageStream(originals, form)), originals.faults
+        images, faults = StreamedImages(ImageStream(originals, form, keep=options.keep)), originals.faults
     kept = index.kept
     unreadable = [Unreadable(files.names[position], index.faults[position]) for position in sorted(index.faults)]
     if not len(kept):

@@ -88,8 +88,9 @@ def open_dataset(
 
     stated = _Stated.read(preprocess_file, preprocessing, usual)
     undecided = undecided and not stated.says_all
-    memory_budget = 0 if undecided else memory_budget
     options = stated.decoding(channels, memory_budget)
+    if undecided:
+        options = dataclasses.replace(options, memory_budget=0, keep=False)
     source = find_source(spec)
     if source is not None:
         name, loaded = source.id, load_named(source, data_root, report)

@@ -11,6 +11,7 @@ from core.data.candidates import usual_candidates
 from core.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from core.data.sources import open_dataset, prepare_anew
 from core.data.steps import CenterCrop, Resize
+from core.files import cache_home
 
 FOLDERS = {"train/a": 4, "train/b": 4, "test/a": 2}
 
@@ -89,6 +90,7 @@ def test_undecided_data_is_not_decoded_and_then_prepared_as_found(photos, monkey
     with monkeypatch.context() as patched:
         patched.setattr(originals, "decode_into", lambda *a: pytest.fail("an image was decoded"))
         data = open_dataset(str(photos), undecided=True)
+    assert not list((cache_home() / "decoded").glob("*"))  # no place is taken for images that are never read so
     assert data.preprocessing.source == "undecided" and data.fingerprint == open_dataset(str(photos)).fingerprint
     chosen = usual_candidates(data, size=(32, 32))[0]
     for budget in (None, 0):
