@@ -32,6 +32,11 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "hardswish": nn.Hardswish,
     "tanh": nn.Tanh,
 }
+HF_ACTIVATIONS = {
+    **ACTIVATIONS, "gelu_new": ACTIVATIONS["gelu_tanh"], "gelu_pytorch_tanh": ACTIVATIONS["gelu_tanh"],
+    "swish": nn.SiLU, "selu": nn.SELU, "sigmoid": nn.Sigmoid,
+}  # fmt: skip
+"""The same as Hugging Face's configurations call them: further names, and further activations."""
 
 
 def activation_name(part: nn.Module) -> str:

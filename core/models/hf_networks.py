@@ -5,7 +5,6 @@ Each takes its settings under the names of config.json. Outputs agree with trans
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,18 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.ops import StochasticDepth
 
-from core.models import activations
+from core.models.activations import HF_ACTIVATIONS
 from core.models.architectures import Size
-
-Settings = Mapping[str, Any]
-
-
-# What config.json calls activations: the names used here, and further ones for the same.
-ACTIVATIONS = {
-    **activations.ACTIVATIONS, "gelu_new": activations.ACTIVATIONS["gelu_tanh"],
-    "gelu_pytorch_tanh": activations.ACTIVATIONS["gelu_tanh"], "swish": nn.SiLU, "selu": nn.SELU,
-    "sigmoid": nn.Sigmoid,
-}  # fmt: skip
+from core.models.hf_convolutions import ConvNext, ConvNextV2, ResNet, Settings
 
 
 def _dense(width: int, out: int) -> nn.ModuleDict:
@@ -94,7 +84,7 @@ class _TokenLayer(nn.Module):
         self.attention = nn.ModuleDict({"attention": attention, "output": _dense(width, width)})
         self.intermediate, self.output = _dense(width, hidden), _dense(hidden, width)
         self.layernorm_before, self.layernorm_after = nn.LayerNorm(width, eps), nn.LayerNorm(width, eps)
-        self.activation = ACTIVATIONS[settings["hidden_act"]]()
+        self.activation = HF_ACTIVATIONS[settings["hidden_act"]]()
         self.dropout = nn.Dropout(settings["hidden_dropout_prob"])
 
     def forward(self, x: Tensor) -> Tensor:
@@ -122,7 +112,11 @@ class _Patches(nn.Module):
         patches = self.patch_embeddings["projection"](images).flatten(2).transpose(1, 2)
         own = [self.cls_token, self.distillation_token] if hasattr(self, "distillation_token") else [self.cls_token]
         tokens = [*(token.expand(images.shape[0], -1, -1) for token in own), patches]
-        return self.dropout(torch.cat(tokens, dim=1) + self.position_embeddings)
+        return self.dropout(torch.cat(tokens, dim=1) + self.places(images))
+
+    def places(self, images: Tensor) -> Tensor:
+        """Return what is added to tell the places of an image's tokens, (1, t, d)."""
+        return self.position_embeddings
 
 
 def _small(*shape: int) -> Tensor:
@@ -160,6 +154,84 @@ class DeiT(ViT):
     base, distilled = "deit", True
 
 
+class _Scale(nn.Module):
+    """A learned factor for each channel of the last axis."""
+
+    def __init__(self, width: int, scale: float) -> None:
+        super().__init__()
+        self.lambda1 = nn.Parameter(torch.full((width,), scale))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.lambda1
+
+
+class _ScaledLayer(nn.Module):
+    """DINOv2's layer: attention and a hidden layer, each scaled beside a shortcut: (n, t, d) to (n, t, d)."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        width, eps, scale = settings["hidden_size"], settings["layer_norm_eps"], settings["layerscale_value"]
+        hidden = int(width * settings["mlp_ratio"])
+        self.attention: Any
+        attention = Attention(width, settings["num_attention_heads"], settings)
+        self.attention = nn.ModuleDict({"attention": attention, "output": _dense(width, width)})
+        self.mlp: Any = nn.ModuleDict({"fc1": nn.Linear(width, hidden), "fc2": nn.Linear(hidden, width)})
+        self.norm1, self.norm2 = nn.LayerNorm(width, eps), nn.LayerNorm(width, eps)
+        self.layer_scale1, self.layer_scale2 = _Scale(width, scale), _Scale(width, scale)
+        self.activation = HF_ACTIVATIONS[settings["hidden_act"]]()
+        self.drop_path = StochasticDepth(settings["drop_path_rate"], "row")
+
+    def forward(self, x: Tensor) -> Tensor:
+        mixed = self.attention["output"]["dense"](self.attention["attention"](self.norm1(x)))
+        x = x + self.drop_path(self.layer_scale1(mixed))
+        hidden = self.mlp["fc2"](self.activation(self.mlp["fc1"](self.norm2(x))))
+        return x + self.drop_path(self.layer_scale2(hidden))
+
+
+class _AnyPatches(_Patches):
+    """Patches of images of any size: position embeddings are for one grid and resized to others."""
+
+    def __init__(self, settings: Settings, in_channels: int) -> None:
+        side = settings["image_size"]
+        super().__init__(settings, in_channels, (side, side), False)
+        self.patch, self.side = settings["patch_size"], side // settings["patch_size"]
+        if settings["use_mask_token"]:  # of pretraining; carried along
+            self.mask_token = nn.Parameter(torch.zeros(1, settings["hidden_size"]))
+
+    def places(self, images: Tensor) -> Tensor:
+        """Return the embeddings of the grid of patches that images of this size have."""
+        grid = (images.shape[2] // self.patch, images.shape[3] // self.patch)
+        if grid == (self.side, self.side):
+            return self.position_embeddings
+        known = self.position_embeddings[:, 1:].unflatten(1, (self.side, self.side)).permute(0, 3, 1, 2)
+        resized = F.interpolate(known, size=grid, mode="bicubic", align_corners=False)
+        return torch.cat((self.position_embeddings[:, :1], resized.flatten(2).transpose(1, 2)), dim=1)
+
+
+class Dinov2(nn.Module):
+    """Dinov2ForImageClassification: the class token and the mean of the patches go to the head together."""
+
+    def __init__(self, settings: Settings, num_classes: int, in_channels: int, input_size: Size) -> None:
+        super().__init__()
+        width = settings["hidden_size"]
+        layers = nn.ModuleList(_ScaledLayer(settings) for _ in range(settings["num_hidden_layers"]))
+        self.dinov2: Any = nn.ModuleDict({
+            "embeddings": _AnyPatches(settings, in_channels),
+            "encoder": nn.ModuleDict({"layer": layers}),
+            "layernorm": nn.LayerNorm(width, settings["layer_norm_eps"]),
+        })  # fmt: skip
+        self.classifier = nn.Linear(2 * width, num_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (n, K) for images (n, c, h, w)."""
+        tokens = self.dinov2["embeddings"](images)
+        for layer in self.dinov2["encoder"]["layer"]:
+            tokens = layer(tokens)
+        tokens = self.dinov2["layernorm"](tokens)
+        logits: Tensor = self.classifier(torch.cat((tokens[:, 0], tokens[:, 1:].mean(1)), dim=1))
+        return logits
+
+
 class _WindowLayer(nn.Module):
     """Attention within windows, shifted in every other layer, and a hidden layer: (n, h, w, d) to (n, h, w, d)."""
 
@@ -173,7 +245,7 @@ class _WindowLayer(nn.Module):
         self.attention = nn.ModuleDict({"self": attention, "output": _dense(width, width)})
         self.intermediate, self.output = _dense(width, hidden), _dense(hidden, width)
         self.layernorm_before, self.layernorm_after = nn.LayerNorm(width, eps), nn.LayerNorm(width, eps)
-        self.activation = ACTIVATIONS[settings["hidden_act"]]()
+        self.activation = HF_ACTIVATIONS[settings["hidden_act"]]()
         self.dropout = nn.Dropout(settings["hidden_dropout_prob"])
         self.drop_path = StochasticDepth(drop_path, "row")
 
@@ -280,155 +352,7 @@ class Swin(nn.Module):
         return self.classifier(swin["layernorm"](x).flatten(1, 2).mean(1))
 
 
-# --- convolutions ----------------------------------------------------------------------------------------------------
-
-
-class _ConvNorm(nn.Module):
-    """Convolution without bias, batch norm and activation, if any: (n, c, h, w) to (n, C, h/stride, w/stride)."""
-
-    def __init__(self, channels: int, out: int, kernel: int, stride: int = 1, activation: str = "") -> None:
-        super().__init__()
-        self.convolution = nn.Conv2d(channels, out, kernel, stride, padding=kernel // 2, bias=False)
-        self.normalization = nn.BatchNorm2d(out)
-        self.activation = ACTIVATIONS[activation]() if activation else nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.activation(self.normalization(self.convolution(x)))
-
-
-class _Residual(nn.Module):
-    """Two or three convolutions beside a shortcut; those within always have ReLU, whatever the settings say."""
-
-    def __init__(self, settings: Settings, channels: int, out: int, stride: int) -> None:
-        super().__init__()
-        same = channels == out and stride == 1
-        self.shortcut = nn.Identity() if same else _ConvNorm(channels, out, 1, stride)
-        if settings["layer_type"] == "bottleneck":
-            narrow, early = out // 4, settings["downsample_in_bottleneck"]
-            layers = [
-                _ConvNorm(channels, narrow, 1, stride if early else 1, "relu"),
-                _ConvNorm(narrow, narrow, 3, 1 if early else stride, "relu"),
-                _ConvNorm(narrow, out, 1),
-            ]
-        else:
-            layers = [_ConvNorm(channels, out, 3, stride, "relu"), _ConvNorm(out, out, 3)]
-        self.layer, self.activation = nn.Sequential(*layers), ACTIVATIONS[settings["hidden_act"]]()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.activation(self.layer(x) + self.shortcut(x))
-
-
-class ResNet(nn.Module):
-    """ResNetForImageClassification; the stride of a stage is in its 3x3 convolution unless the settings say else."""
-
-    def __init__(self, settings: Settings, num_classes: int, in_channels: int, input_size: Size) -> None:
-        super().__init__()
-        widths, channels = settings["hidden_sizes"], settings["embedding_size"]
-        stem = _ConvNorm(in_channels, channels, 7, 2, settings["hidden_act"])
-        stages = nn.ModuleList()
-        for number, (width, depth) in enumerate(zip(widths, settings["depths"], strict=True)):
-            stride = 2 if number or settings["downsample_in_first_stage"] else 1
-            layers = [_Residual(settings, channels, width, stride)]
-            layers += [_Residual(settings, width, width, 1) for _ in range(depth - 1)]
-            stages.append(nn.ModuleDict({"layers": nn.Sequential(*layers)}))
-            channels = width
-        self.resnet = nn.ModuleDict({
-            "embedder": nn.ModuleDict({"embedder": stem, "pooler": nn.MaxPool2d(3, 2, padding=1)}),
-            "encoder": nn.ModuleDict({"stages": stages}),
-            "pooler": nn.AdaptiveAvgPool2d(1),
-        })  # fmt: skip
-        self.classifier = nn.Sequential(nn.Flatten(), nn.Linear(channels, num_classes))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits (n, K) for images (n, c, h, w)."""
-        resnet: Any = self.resnet
-        x = resnet["embedder"]["pooler"](resnet["embedder"]["embedder"](images))
-        for stage in resnet["encoder"]["stages"]:
-            x = stage["layers"](x)
-        return self.classifier(resnet["pooler"](x))
-
-
-class _ChannelNorm(nn.LayerNorm):
-    """Layer norm over the channels of (n, c, h, w)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-
-
-class _ResponseNorm(nn.Module):
-    """ConvNeXt V2's global response normalisation of (n, h, w, c)."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.weight, self.bias = nn.Parameter(torch.zeros(1, 1, 1, width)), nn.Parameter(torch.zeros(1, 1, 1, width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        norms = torch.linalg.vector_norm(x, ord=2, dim=(1, 2), keepdim=True)
-        return self.weight * (x * norms / (norms.mean(dim=-1, keepdim=True) + 1e-6)) + self.bias + x
-
-
-class _ConvNextLayer(nn.Module):
-    """A 7x7 convolution of each channel and two layers over channels beside a shortcut: (n, c, h, w) stays so."""
-
-    def __init__(self, settings: Settings, width: int, drop_path: float) -> None:
-        super().__init__()
-        self.dwconv = nn.Conv2d(width, width, 7, padding=3, groups=width)
-        self.layernorm = nn.LayerNorm(width, 1e-6)
-        self.pwconv1, self.pwconv2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
-        self.activation = ACTIVATIONS[settings["hidden_act"]]()
-        self.drop_path = StochasticDepth(drop_path, "row")
-        scale = settings.get("layer_scale_init_value")
-        if scale is None:  # the second version
-            self.grn = _ResponseNorm(4 * width)
-        elif scale > 0:
-            self.layer_scale_parameter = nn.Parameter(torch.full((width,), scale))
-
-    def forward(self, x: Tensor) -> Tensor:
-        hidden = self.activation(self.pwconv1(self.layernorm(self.dwconv(x).permute(0, 2, 3, 1))))
-        if hasattr(self, "grn"):
-            hidden = self.grn(hidden)
-        hidden = self.pwconv2(hidden)
-        if hasattr(self, "layer_scale_parameter"):
-            hidden = self.layer_scale_parameter * hidden
-        return x + self.drop_path(hidden.permute(0, 3, 1, 2))
-
-
-class ConvNext(nn.Module):
-    """ConvNextForImageClassification: the mean of all places goes through a norm to the head."""
-
-    base = "convnext"
-
-    def __init__(self, settings: Settings, num_classes: int, in_channels: int, input_size: Size) -> None:
-        super().__init__()
-        widths, depths, patch = settings["hidden_sizes"], settings["depths"], settings["patch_size"]
-        rates = iter(torch.linspace(0, settings["drop_path_rate"], sum(depths)).tolist())
-        stages, before = nn.ModuleList(), widths[0]
-        for number, (width, depth) in enumerate(zip(widths, depths, strict=True)):
-            down = nn.Sequential(_ChannelNorm(before, 1e-6), nn.Conv2d(before, width, 2, 2)) if number else None
-            layers = nn.ModuleList(_ConvNextLayer(settings, width, next(rates)) for _ in range(depth))
-            stages.append(nn.ModuleDict({"downsampling_layer": down or nn.Sequential(), "layers": layers}))
-            before = width
-        stem = nn.Conv2d(in_channels, widths[0], patch, patch)
-        body = nn.ModuleDict({
-            "embeddings": nn.ModuleDict({"patch_embeddings": stem, "layernorm": _ChannelNorm(widths[0], 1e-6)}),
-            "encoder": nn.ModuleDict({"stages": stages}),
-            "layernorm": nn.LayerNorm(before, settings["layer_norm_eps"]),
-        })  # fmt: skip
-        self.add_module(self.base, body)
-        self.classifier = nn.Linear(before, num_classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits (n, K) for images (n, c, h, w)."""
-        body: Any = self.get_submodule(self.base)
-        x = body["embeddings"]["layernorm"](body["embeddings"]["patch_embeddings"](images))
-        for stage in body["encoder"]["stages"]:
-            x = stage["downsampling_layer"](x)
-            for layer in stage["layers"]:
-                x = layer(x)
-        return self.classifier(body["layernorm"](x.mean((-2, -1))))
-
-
-class ConvNextV2(ConvNext):
-    """ConvNextV2ForImageClassification: response normalisation instead of a layer scale."""
-
-    base = "convnextv2"
+NETWORKS: dict[str, type[nn.Module]] = {
+    network.__name__: network for network in (ViT, DeiT, Dinov2, Swin, ResNet, ConvNext, ConvNextV2)
+}
+"""All of Hugging Face's networks that are built here, by the name of their class."""

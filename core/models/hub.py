@@ -44,6 +44,11 @@ class _Family:
 _FAMILIES = {
     "vit": _Family("ViTForImageClassification", "ViT", _VIT, sized=True),
     "deit": _Family("DeiTForImageClassification", "DeiT", _VIT, sized=True),
+    "dinov2": _Family("Dinov2ForImageClassification", "Dinov2", {
+        "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "mlp_ratio": 4.0, "hidden_act": "gelu",
+        "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "layer_norm_eps": 1e-6, "image_size": 224,
+        "patch_size": 14, "qkv_bias": True, "layerscale_value": 1.0, "drop_path_rate": 0.0, "use_mask_token": True,
+    }),
     "swin": _Family("SwinForImageClassification", "Swin", {
         "embed_dim": 96, "depths": (2, 2, 6, 2), "num_heads": (3, 6, 12, 24), "window_size": 7, "mlp_ratio": 4.0,
         "hidden_act": "gelu", "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "drop_path_rate": 0.1,
@@ -64,13 +69,15 @@ _FAMILIES = {
 # training from nothing, pretraining heads or detectors use, and what the card takes (`config_card`).
 _IDLE = {
     "_attn_implementation", "_attn_implementation_autoset", "_commit_hash", "_name_or_path", "_num_labels",
-    "architectures", "chunk_size_feed_forward", "custom_pipelines", "dtype", "encoder_stride", "finetuning_task",
-    "id2label", "image_size", "initializer_range", "label2id", "model_type", "num_channels", "num_labels",
-    "num_layers", "num_stages", "out_features", "out_indices", "output_attentions", "output_hidden_states",
-    "path_norm", "pooler_act", "pooler_output_size", "problem_type", "return_dict", "stage_names",
-    "task_specific_params", "torch_dtype", "torchscript", "transformers_version", "use_cache",
+    "apply_layernorm", "architectures", "chunk_size_feed_forward", "custom_pipelines", "dtype", "encoder_stride",
+    "finetuning_task", "id2label", "image_size", "initializer_range", "label2id", "model_type", "num_channels",
+    "num_labels", "num_layers", "num_stages", "out_features", "out_indices", "output_attentions",
+    "output_hidden_states", "path_norm", "pooler_act", "pooler_output_size", "problem_type", "reshape_hidden_states",
+    "return_dict", "stage_names", "task_specific_params", "torch_dtype", "torchscript", "transformers_version",
+    "use_cache",
 }  # fmt: skip
-_OFF = {"use_absolute_embeddings": False, "pruned_heads": {}}  # what is known only in this state
+# What is known only in this state.
+_OFF = {"use_absolute_embeddings": False, "pruned_heads": {}, "use_swiglu_ffn": False}
 _DERIVED = {"swin": {"hidden_size"}}  # what follows from other settings in one family only
 
 # What a class of transformers is, by a part of its name; the first that fits.
@@ -131,11 +138,15 @@ def _id(kind: str, config: Mapping[str, Any]) -> str:
     """Return the id of a network with all settings that are not the usual ones, in the order of the family's."""
     usual = _FAMILIES[kind].settings
     given = {name: value for name, value in config.items() if value is not None}
-    own = {
-        name: text_of(given[name]) for name, value in usual.items() if text_of(given.get(name, value)) != text_of(value)
-    }
+    texts = {name: (_text(given.get(name, value), value), text_of(value)) for name, value in usual.items()}
+    own = {name: stated for name, (stated, silent) in texts.items() if stated != silent}
     own |= {name: "" for name in sorted(given.keys() - usual.keys()) if not _is_idle(kind, name, given[name])}
     return f"{HF_PREFIX}{kind}" + (":" + ",".join(f"{name}={text}" for name, text in own.items()) if own else "")
+
+
+def _text(value: Any, usual: Any) -> str:
+    """Return a setting as it stands in an id; a whole number where others are usual is one of these."""
+    return text_of(float(value) if type(usual) is float and type(value) is int else value)
 
 
 def _is_idle(kind: str, name: str, value: Any) -> bool:
@@ -167,7 +178,7 @@ def hub_architecture(id: str) -> Architecture:
 
 def _settings(kind: str, text: str) -> dict[str, Any]:
     """Return the settings in an id, each of the type that the family's has."""
-    from core.models.hf_networks import ACTIVATIONS
+    from core.models.activations import HF_ACTIVATIONS
 
     usual, found = _FAMILIES[kind].settings, {}
     for part in text.split(",") if text else ():
@@ -176,8 +187,8 @@ def _settings(kind: str, text: str) -> dict[str, Any]:
             raise _unknown_setting(kind, name)
         found[name] = _value(name, value, usual[name])
     act = found.get("hidden_act", "gelu")
-    if act not in ACTIVATIONS:
-        raise unknown_name("activation", act, ACTIVATIONS)
+    if act not in HF_ACTIVATIONS:
+        raise unknown_name("activation", act, HF_ACTIVATIONS)
     if found.get("layer_type", "basic") not in ("basic", "bottleneck"):
         raise InputError(f"There is no layer_type {found['layer_type']!r}: it is basic or bottleneck")
     return found
@@ -217,10 +228,9 @@ def _refused(name: str) -> InputError:
 
 
 def _build(network: str, settings: Mapping[str, Any], num_classes: int, channels: int, size: Size) -> nn.Module:
-    from core.models import hf_networks
+    from core.models.hf_networks import NETWORKS
 
-    module: nn.Module = getattr(hf_networks, network)(settings, num_classes, channels, size)
-    return module
+    return NETWORKS[network](settings, num_classes, channels, size)
 
 
 def _read_input(patch: int, distilled: bool, shapes: Shapes) -> tuple[int, Size] | None:

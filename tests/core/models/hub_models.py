@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 STORED = Path(__file__).with_suffix(".json")
 CLASSES = ("Ameise", "Biene", "Käfer", "Libelle", "Motte", "Wespe", "Zikade")  # as many as nothing else is wide
 _TOKENS = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 40}
+_DINO = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "mlp_ratio": 2}
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "vit": ("ViT", {**_TOKENS, "image_size": 32, "patch_size": 8}),
     "vit-of-other-settings": (
@@ -24,6 +25,8 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
          "layer_norm_eps": 1e-3, "num_channels": 1},
     ),
     "deit": ("DeiT", {**_TOKENS, "image_size": 32, "patch_size": 8}),
+    "dinov2": ("Dinov2", {**_DINO, "image_size": 42}),
+    "dinov2-at-another-size": ("Dinov2", {**_DINO, "image_size": 70, "use_mask_token": False, "patch_size": 10}),
     "resnet": ("ResNet", {"embedding_size": 8, "hidden_sizes": [16, 24], "depths": [2, 1]}),
     "resnet-of-other-settings": (
         "ResNet",
