@@ -19,7 +19,7 @@ from PIL import Image
 from core.data.images import Form, channels_to_decode, decode_into, decode_whole, formed, reason_of
 from core.data.index import FileIndex, workers
 from core.data.preprocessing import Preprocessing
-from core.data.steps import Size, size_after
+from core.data.steps import CenterCrop, Resize, Size, size_after
 from core.errors import InputError, MismatchError
 
 _GROUP = 16  # images a worker takes at once
@@ -83,6 +83,14 @@ class Originals:
                 'Add a crop to one size ("crop": 224), or resize to height and width ("resize": [224, 224])',
             )
         return Form(next(iter(reached), (1, 1)), preprocessing.channels, steps=steps, upright=preprocessing.upright)
+
+    def leaves(self, form: Form) -> bool:
+        """Whether the images lie in memory already as this form has them."""
+        return False
+
+    def held(self, rows: np.ndarray) -> np.ndarray:
+        """Return images that lie in memory as they are: (n, H, W, C) uint8 of `rows` (n,)."""
+        raise NotImplementedError
 
     def load(self, row: int, form: Form, out: np.ndarray) -> str:
         """Decode one image into `out` (H, W, C) uint8; where that fails leave it black and return the reason.
@@ -245,6 +253,13 @@ class ArrayOriginals(Originals):
             )
         kept = preprocessing if preprocessing.steps is not None else dataclasses.replace(preprocessing, steps=())
         return super().form(kept)
+
+    def leaves(self, form: Form) -> bool:
+        """Whether a form leaves the images as they are."""
+        size = next(iter(self.sizes))
+        return form.channels == self.channels and all(
+            isinstance(step, (Resize, CenterCrop)) and step.size_of(size) == size for step in form.steps or ()
+        )
 
     def held(self, rows: np.ndarray) -> np.ndarray:
         """Return the images `rows` (n,) as they are in the array: (n, H, W, C) uint8, a view where all are."""

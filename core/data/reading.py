@@ -177,7 +177,9 @@ def prepare_parts(
     prepared = []
     for part, stored in zip(parts, origins, strict=True):
         images: torch.Tensor | StreamedImages = StreamedImages(streams[id(stored.originals)], stored.rows)
-        if fits:
+        if stored.originals.leaves(form):
+            images = torch.from_numpy(stored.originals.held(stored.rows))
+        elif fits:
             held = torch.empty(images.shape, dtype=torch.uint8)
             for start in range(0, len(part), CHUNK):
                 report("Reading images", start, len(part))

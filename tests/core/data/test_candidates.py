@@ -112,6 +112,14 @@ def test_data_whose_classes_follow_from_a_model_keeps_its_own_beside_them(photos
     assert torch.equal(again.train.labels, 1 - data.train.labels)
 
 
+def test_arrays_that_stay_as_they_are_are_not_copied():
+    data = open_dataset("digits")
+    for steps in ((), (Resize((8,)), CenterCrop((8, 8)))):
+        again = prepare_anew(data, Preprocessing((8, 8), (0.5,), (0.5,), steps=steps))
+        assert again.train.images.data_ptr() == data.train.images.data_ptr() and again.preprocessing.mean == (0.5,)
+    assert prepare_anew(data, Preprocessing((9, 9), (0.5,), (0.5,), steps=(Resize((9,)),))).image_size == (9, 9)
+
+
 def test_what_is_stated_is_never_undecided(photos, tmp_path):
     card = Preprocessing((16, 16), (0.5,) * 3, (0.5,) * 3, source="model card")
     assert open_dataset(str(photos), undecided=True, preprocessing=card).preprocessing == card
