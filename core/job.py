@@ -44,6 +44,11 @@ class ModelPart:
         return entry_key(self.form)
 
     @property
+    def weights_id(self) -> str:
+        """What names its weights."""
+        return weights_id(self.sha256, self.key)
+
+    @property
     def builder(self) -> str:
         """What builds the network: the user's code, else the architecture's name; `arch` of those who open weights."""
         return self.user_code or self.architecture

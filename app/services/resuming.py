@@ -52,5 +52,5 @@ def _fitting(bench: Bench | None, job: Job | None) -> Bench | None:
     """Return what is open, where it is the run's; else the run opens its model and data by itself."""
     if bench is None or job is None:
         return None
-    same = bench.model.sha256 == job.model.sha256 and bench.dataset.fingerprint == job.data.fingerprint
+    same = bench.model.weights_id == job.model.weights_id and bench.dataset.fingerprint == job.data.fingerprint
     return bench if same else None

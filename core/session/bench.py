@@ -23,7 +23,7 @@ from core.engine.outputs import FullOutputs, kept_outputs, outputs_file
 from core.errors import InputError, MismatchError, NotFoundError
 from core.events import Tell, untold
 from core.files import data_home, dumps_pretty, file_sha256, write_atomic
-from core.job import DataPart, Job, ModelPart, OriginPart, weights_id
+from core.job import DataPart, Job, ModelPart, OriginPart
 from core.methods import get_method
 from core.models.architectures import ModelSpec, build_model, network_key
 from core.models.card import usual_preprocessing
@@ -368,8 +368,7 @@ class Bench:
 
     def _holds_model_of(self, job: Job) -> bool:
         """Whether the open model is the one a job starts from, by the hash of its file and its place in it."""
-        wanted = weights_id(job.model.sha256, job.model.key)
-        return self.opened_model is not None and self.opened_model.weights_id == wanted
+        return self.opened_model is not None and self.opened_model.weights_id == job.model.weights_id
 
     def _other_data_than(self, job: Job) -> str:
         """Say in what the open data differs from a job's; empty where it is the same, prepared in the same way."""

@@ -44,7 +44,7 @@ class NearPresenter(QObject):
         if held is None or project.selection is None or project.opened_model is None:
             return None
         (selection, model, _), near = held
-        same = len(selection.mask) == project.selection.total and model == project.opened_model.sha256
+        same = len(selection.mask) == project.selection.total and model == project.opened_model.weights_id
         return near if same else None
 
     def want(self, wanted: bool) -> None:
@@ -67,7 +67,7 @@ class NearPresenter(QObject):
 
     def _key(self, bench: Bench, selection: Selection) -> Key:
         gone = self._context.project.forgotten_before
-        return selection, bench.model.sha256, 0 if gone is None else int(gone.sum())
+        return selection, bench.model.weights_id, 0 if gone is None else int(gone.sum())
 
     def _measure(self) -> None:
         bench, selection = self._context.project.bench, self._context.project.selection

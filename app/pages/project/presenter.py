@@ -268,7 +268,7 @@ class ProjectPresenter(QObject):
 
     def _pair_key(self) -> tuple[str, str]:
         model, dataset = self._context.project.opened_model, self._context.project.dataset
-        return (model.sha256 if model is not None else "", dataset.fingerprint if dataset is not None else "")
+        return (model.weights_id if model is not None else "", dataset.fingerprint if dataset is not None else "")
 
 
 def _accuracy_words(found: Any, dataset: Any) -> tuple[str, str, str]:

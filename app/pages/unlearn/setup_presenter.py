@@ -95,7 +95,7 @@ class SetupPresenter(QObject):
             return
         from core.session.planning import choices  # the bench is open, so torch is loaded
 
-        model = bench.model.sha256
+        model = bench.model.weights_id
         if selection.kinds != self._kinds or model != self._model_sha or not self._view.methods.ticked():
             if model != self._model_sha or selection.kinds != self._kinds:
                 self._drafts = {}  # presets depend on both
@@ -319,7 +319,7 @@ class SetupPresenter(QObject):
         if bench is None or selection is None:
             return
         common = self._common()
-        wanted = (bench.model.sha256, selection.digest(), common["device"], common["precision"])
+        wanted = (bench.model.weights_id, selection.digest(), common["device"], common["precision"])
         if wanted == self._costs_of:
             return
         self._costs_of = wanted

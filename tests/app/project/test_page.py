@@ -76,7 +76,7 @@ def test_weights_that_fit_several_architectures_are_asked_about(page, context, i
 
     candidates = (("mlp", "the first is plain"), ("timm/other", "the second is bent"))
 
-    def ambiguous(shapes):
+    def ambiguous(shapes, **options):
         raise AmbiguousModelError("The weights fit several architectures that compute differently", candidates)
 
     monkeypatch.setattr(checkpoint, "fitting", ambiguous)

@@ -238,6 +238,11 @@ def test_a_teacher_is_not_given_back_and_two_like_networks_are_asked_about(tmp_p
     with pytest.raises(AmbiguousEntryError, match=r"state_dict\.net \(22 keys\); state_dict\.teacher \(22 keys\)"):
         opened(tmp_path / "two.ckpt")
     assert same(opened(tmp_path / "two.ckpt", "state_dict.net").state_dict, student.state_dict())
+    whole = {f"teacher.{key}": value for key, value in teacher.state_dict().items()}
+    torch.save({"state_dict": {**state, **whole}}, tmp_path / "other.ckpt")
+    assert opened(tmp_path / "other.ckpt", arch="small-cnn").form.prefix == "net."  # what it is named tells which
+    with pytest.raises(InputError, match="do not fit mlp"):
+        opened(tmp_path / "other.ckpt", arch="mlp")
 
     averaged = {f"ema_net.{key}": value for key, value in make_model(seed=3).state_dict().items()}
     torch.save({"state_dict": {**averaged, **state}}, tmp_path / "ema.ckpt")
