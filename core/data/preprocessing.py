@@ -50,7 +50,9 @@ _RULES: dict[str, list[tuple[Any, str]]] = {
     "size": [(_Side | _Sides, f"be one or two whole numbers from 1 to {MAX_SIDE}, got {{}}")],
     "mean": [_NUMBERS, (_Mean | list[_Mean], "lie on the 0..1 scale, got {} (divide by 255?)")],
     "std": [_NUMBERS, (_Std | list[_Std], "be above 0 and on the 0..1 scale, got {} (divide by 255?)")],
-    "interpolation": [(Literal[INTERPOLATIONS], f"be one of {', '.join(INTERPOLATIONS)}, got {{}}")],
+    "interpolation": [
+        (Literal[INTERPOLATIONS], f"be one of {', '.join(INTERPOLATIONS)}, got {{}} (more of them with resize)"),
+    ],
 }
 _GEOMETRY = ("resize", "crop", "pad", "antialias", "grey")  # what is short for `steps`
 _KEYS = (*_RULES, "range", "steps", *_GEOMETRY, "upright", "source")
