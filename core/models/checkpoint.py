@@ -39,7 +39,7 @@ from core.models.quantised import refuse_whole_numbers
 from core.models.recognise import around, compare, compare_exactly, fitting
 from core.models.tasks import SIZES, refuse_single_output, refuse_stated_task, try_out
 from core.models.trust import NO_TRUST, Trust
-from core.models.user_code import CODE
+from core.models.user_code import is_factory
 from core.models.weights import CheckpointForm, Weights, read_weights, require_finite, tied, without_tied
 from core.models.wrappers import AVERAGED, listed
 
@@ -210,8 +210,11 @@ class _Opening:
 
     @property
     def named(self) -> str | None:
-        """The architecture that the caller or the card names."""
-        return self.stated.get("arch") or self.card.get("architecture")
+        """The architecture that the caller or the card names; of a whole network written back it is the file's own."""
+        program, said = self.file.weights.program, self.card.get("architecture") or ""
+        if program is not None and program.name and said.endswith(f":{program.name}") and not is_factory(said):
+            said = f"{self.file.path.absolute()}:{program.name}"
+        return self.stated.get("arch") or said or None
 
     @property
     def _proof(self) -> str:
@@ -363,10 +366,10 @@ class _Opening:
         shapes, card, trust = self.weights.shapes, self.card, self.file.trust
         file = Path(arch.rpartition(":")[0]).resolve()
         if not trust.runs(arch) and not self.stated.get("arch"):  # only the card names it: say so, and which file it is
-            option = "--trust-code" if file.suffix == CODE else "--trust-pickle"
+            way = "Read it, and allow it with --trust-code" if is_factory(arch) else "Allow it with --trust-pickle"
             raise UnsafeFileError(
                 f"{self.file.where} names the program {file} for the network, so it was not run",
-                f"Read it, and allow it with {option} if you trust who wrote it",
+                f"{way} if you trust who wrote it",
             )
         refused: InputError | None = None
         tried: list[Shapes] = []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.models.user_code import is_factory
+
 
 @dataclass(frozen=True)
 class Trust:
@@ -14,7 +16,7 @@ class Trust:
 
     def runs(self, user_code: str) -> bool:
         """Whether the file of "path.py:factory", or the pickled network "path.pt:Class", may run."""
-        return self.code if user_code.rpartition(":")[0].endswith(".py") else self.pickle
+        return self.code if is_factory(user_code) else self.pickle
 
 
 NO_TRUST = Trust()

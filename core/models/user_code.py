@@ -31,8 +31,7 @@ from core.files import file_sha256
 if TYPE_CHECKING:
     from torch import nn
 
-CODE = ".py"
-"""Ending of files that hold a factory; of other files it is a network pickled in them that is meant."""
+CODE = ".py"  # ending of files that hold a factory; of other files a network pickled in them is meant
 _PREFIX = "unlearn_studio_user_"
 _PROGRAM = str(Path(__file__).resolve().parents[2])  # the folder that holds `core` and `app`
 _PROGRAMS_OWN = ("core", "app", "main", "resources")  # where that folder holds installed libraries as well
@@ -48,7 +47,7 @@ def build_from_user_code(user_code: str, num_classes: int, *, trust_code: bool =
     or the factory fails or gives something else than a network.
     """
     text, _, name = user_code.rpartition(":")
-    if not text.endswith(CODE):
+    if not is_factory(user_code):
         from core.models.pickles import fresh_network, refuse_untrusted
 
         if not trust_code:
@@ -75,6 +74,11 @@ def build_from_user_code(user_code: str, num_classes: int, *, trust_code: bool =
     if not isinstance(module, nn.Module):
         raise InputError(f"{name}() of {text} gave {type(module).__name__}, not a torch.nn.Module")
     return module
+
+
+def is_factory(user_code: str) -> bool:
+    """Whether user code is a factory, "path.py:factory", and not a pickled network, "path.pt:Class"."""
+    return user_code.rpartition(":")[0].endswith(CODE)
 
 
 def source_files(user_code: str) -> tuple[Path, ...]:

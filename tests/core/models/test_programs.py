@@ -216,6 +216,9 @@ def test_weights_of_a_run_open_with_the_network_that_a_card_names(tmp_path):
     assert again.proof == "card" and torch.equal(logits(again.build(), images), wanted)
     with pytest.raises(UnsafeFileError, match=r"names the program .*net\.pth for the network.*--trust-pickle"):
         open_model(tmp_path / "weights.pt", trust_code=True)
+    (tmp_path / "net.json").write_text(card % (tmp_path / "gone.pth"))  # written back with a card, the first is gone
+    assert opened(path).spec.user_code == f"{path}:Net"
+    (tmp_path / "net.json").unlink()
     other = opened(path, arch=f"{path}:Net")
     assert other.proof == "stated" and other.spec == ModelSpec(f"{path}:Net", 6, 3, (224, 224), f"{path}:Net")
 
