@@ -90,7 +90,10 @@ def beside(content: Mapping[Any, Any], places: Collection[Place]) -> tuple[dict[
 
 
 def wrapped(state: Mapping[str, Any], container: str | None, plain: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a checkpoint with a state dict in its place and plain entries beside it, as `beside` gives them."""
+    """Return a checkpoint with a state dict, or a network, in its place and plain entries beside it.
+
+    These are as `beside` gives them.
+    """
     if container is None:
         return {**state, **plain}
     content = dict(plain)
@@ -99,7 +102,8 @@ def wrapped(state: Mapping[str, Any], container: str | None, plain: Mapping[str,
         level = content
         for name in outer:
             level[name] = level = dict(level.get(name) or {})
-        level[last] = {key[len(front):]: value for key, value in state.items() if key.startswith(front)}
+        parts = {key[len(front):]: value for key, value in state.items() if key.startswith(front)} if front else state
+        level[last] = parts
     return content
 
 
