@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = (
     "start", "gui", "speed", "methods", "monitor", "quality", "verify", "calibration", "faults", "scaling", "gallery",
+    "similar",
 )  # fmt: skip
 
 

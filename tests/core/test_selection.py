@@ -223,3 +223,13 @@ def test_unknown_classes(wanted):
 def test_the_nearest_name_is_offered():
     with pytest.raises(NotFoundError, match=r"There is no class 'Cow'\. Did you mean cow\?"):
         resolve_classes(["Cow"], ("cow", "zebra"))
+
+
+def test_what_was_added_for_looking_like_others_is_remembered_and_changes_nothing_else():
+    s = Selection.empty(np.zeros(5, int), ("a",)).with_samples([0, 1])
+    more = s.with_samples([2], similar=0.9).with_samples(np.array([3]), similar=0.87)
+    assert (s.similar_count, s.similar_from) == (0, 0.0)
+    assert (more.similar_count, more.similar_from) == (2, 0.87)
+    assert more == s.with_samples([2, 3]) and more.digest() == s.with_samples([2, 3]).digest()
+    assert more.with_samples([3], on=False).similar_from == 0.9 and more.cleared().similar is None
+    assert more.toggled([2, 3]).similar is None

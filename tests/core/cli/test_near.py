@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -79,3 +80,50 @@ def test_people_are_left_out_by_a_column_of_the_table(cli, people, tmp_path):
     assert result.code == 0 and "No training image of people has customer '5000'" in result.err
     assert [line.split(",")[0] for line in (tmp_path / "out/forget.csv").read_text().splitlines()[1:]] == ["2", "3"]
     assert cli("inspect", people, "--forget-folder", "nowhere").code == 3
+
+
+def test_levels_are_words_and_numbers(cli, data, wanted):
+    found = {
+        level: cli("inspect", data, "--forget-samples", wanted, "--similar", level, "--json").document["similar"]
+        for level in ("exact", "same", "near", "0.7")
+    }
+    assert [similar["threshold"] for similar in found.values()] == [1.0, 0.87, 0.6, 0.7]
+    assert found["exact"]["count"] == found["exact"]["exact"] == 2
+    assert found["exact"]["count"] <= found["same"]["count"] <= found["0.7"]["count"] <= found["near"]["count"]
+    assert "the same picture (agreement from 0.87)" in cli("inspect", data, "--forget-samples", wanted).out
+    for level in ("alike", "0.5", "1.1"):
+        assert cli("inspect", data, "--forget-samples", wanted, "--similar", level).code == 2
+
+
+def test_it_says_what_it_adds_and_that_it_found_none(cli, data, images, wanted, tmp_path):
+    out = tmp_path / "more.csv"
+    text = cli("inspect", data, "--forget-samples", wanted, "--with-similar", out, "--similar", "exact").out
+    assert "same pixels" in text and "2 of them added as similar" in text
+    with out.open() as file:
+        assert {row["index"]: row["similar_from"] for row in csv.DictReader(file)} == {
+            "0": "", "1": "", "150": "1", "151": "1",
+        }  # fmt: skip
+    text = cli("inspect", images, "--forget-samples", wanted, "--with-similar", out, "--similar", "exact").out
+    assert "none found, the same pixels (agreement from 1). Nothing is added." in text
+    assert out.read_text().splitlines()[0] == "index,class,path,weight"
+
+
+def test_a_run_tells_what_was_added_from_which_agreement(cli, data, wanted, tmp_path):
+    out, original, run = tmp_path / "more.csv", tmp_path / "original", tmp_path / "run"
+    cli("inspect", data, "--forget-samples", wanted, "--with-similar", out, "--similar", "exact")
+    cli("train", "--dataset", data, "--arch", "small-cnn", "--out", original, "--recipe", "epochs=10")
+    done = cli(
+        "unlearn", "--model", original, "--dataset", data, "--forget-samples", out, "--method", "finetune",
+        "--set", "epochs=1", "--out", run,
+    )  # fmt: skip
+    assert done.code == 0, done.error
+    stated = json.loads((run / "job.json").read_text())["forget"]
+    assert (stated["count"], stated["similar"], stated["similar_from"]) == (4, 2, 1.0)
+    with (run / "forget.csv").open() as file:
+        assert [row["similar_from"] for row in csv.DictReader(file)] == ["", "", "1", "1"]
+    report = json.loads((run / "report.json").read_text())
+    assert report["forget_similar"] == {"count": 2, "threshold": 1.0}
+    assert report["similar_kept"]["threshold"] == 0.87
+    page = (run / "report.html").read_text()
+    assert "2 forget images were added for showing the same picture as another one (agreement from 1)." in page
+    assert "(agreement from 0.87)" in page

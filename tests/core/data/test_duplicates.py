@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.planted import CHANGES, copy_of, garments, photo_tiles, recompressed, resized, waves
 from core.data import duplicates
 from core.data.duplicates import LONE, Duplicates, Twins, find_duplicates, find_twins, take_looks
 from core.data.named import load_digits
 from core.events import Tell, untold
 from core.likeness import LEVELS, SAME
-from tests.core.data.planted import CHANGES, copy_of, garments, photo_tiles, recompressed, resized, waves
 
 PICTURES, ASKED = 300, 40
 FASHION = Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")
