@@ -32,6 +32,7 @@ RULE = (
     "as in linear256/relu/drop/linear"
 )
 _LAYER = re.compile(rf"(?:(\w+)\.)?(linear(\d*)(?:-nobias)?|bn|ln|drop|{'|'.join(map(re.escape, ACTIVATIONS))})")
+_USUAL = ("relu", "gelu", "silu", "tanh", "leaky_relu")
 _MOST = 6  # layers with names of their own whose order is sought
 
 
@@ -194,10 +195,19 @@ def _filled(order: list[str], parts: dict[str, _Seen], numbered: bool) -> list[_
 
 
 def like(text: str) -> tuple[str, ...]:
-    """Return the heads of the very same keys and shapes: with another activation, none, or it behind the norm."""
+    """Return the heads of the very same keys and shapes: with another usual activation, or it behind the norm."""
+    return _changed(text, _USUAL)
+
+
+def rare(text: str) -> tuple[str, ...]:
+    """Return further heads of the same keys and shapes: with an activation that is seldom used, or none."""
+    return _changed(text, (*(name for name in ACTIVATIONS if name not in _USUAL), "drop"))
+
+
+def _changed(text: str, kinds: tuple[str, ...]) -> tuple[str, ...]:
     layers, found = _parsed(text), []
     for moved in (layers, _moved(layers)):
-        for kind in (*ACTIVATIONS, "drop"):
+        for kind in kinds:
             changed = [replace(layer, kind=kind) if layer.kind in ACTIVATIONS else layer for layer in moved]
             found.append("/".join(layer.text for layer in changed))
     return tuple(dict.fromkeys(found))

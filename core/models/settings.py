@@ -48,7 +48,8 @@ class Setting:
     values: the usual ones, most usual first. rule: which values there are, in words. clean(text): the one way to write
     a value, "" for what is none. write(module, family, value, in_channels): changes a built network, or gives another
     one with it inside. seen(shapes, family): the value that the shapes of weights show, "" where they show none; None
-    where shapes never do. like(value): values that shapes cannot tell from it, itself among them.
+    where shapes never do. like(value): values that shapes cannot tell from it, itself among them; rare(value):
+    further ones that are seldom used.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Setting:
     write: Callable[[nn.Module, str, str, int], nn.Module | None]
     seen: Callable[[Shapes, str], str] | None = None
     like: Callable[[str], tuple[str, ...]] | None = None
+    rare: Callable[[str], tuple[str, ...]] | None = None
 
 
 # --- where each setting stands -------------------------------------------------------------------------------------
@@ -410,10 +412,10 @@ SETTINGS: dict[str, Setting] = {
             lambda text: text if re.fullmatch(r"batch|instance|group[1-9]\d*", text) else "",
             _read_norm, _write_norm, _seen_norm, lambda value: (value,) if value == "batch" else (value, *_GROUPS),
         ),
-        Setting("head", "the classifier head", _HEADS, heads.RULE, heads.clean, *_head_at(0), heads.like),
+        Setting("head", "the classifier head", _HEADS, heads.RULE, heads.clean, *_head_at(0), heads.like, heads.rare),
         Setting(
             "last", "what stands in the place of the head's last layer", _HEADS, heads.RULE, heads.clean,
-            *_head_at(1), heads.like,
+            *_head_at(1), heads.like, heads.rare,
         ),
         Setting(  # the last one: the network inside is changed before
             "wrap", "names of the backbone and of the head beside it", (wrapped.NONE, "backbone+head"), wrapped.RULE,

@@ -148,14 +148,23 @@ def alike(id: str) -> tuple[str, ...]:
         tried = {name: values for name, values in _USUAL.items() if name in settings_of(base)}
     if "norm" in own:
         tried["norm"] = tuple(value for value in _like("norm", own["norm"]) if _can_be(value, "norm", id))
+    else:  # both together would be hundreds
+        tried |= {name: _like(name, own[name]) for name in ("head", "last") if name in own}
     choices = (dict(zip(tried, values, strict=True)) for values in itertools.product(*tried.values()))
     return tuple(dict.fromkeys([id, *(named(id, choice) for choice in choices)]))
 
 
-def _like(name: str, value: str | None) -> tuple[str, ...]:
-    """Return the values of a setting that shapes cannot tell from `value`, which they show in part; none for None."""
-    like = SETTINGS[name].like
-    return like(value) if like and value is not None else ()
+def _like(name: str, value: str | None, *, rare: bool = False) -> tuple[str, ...]:
+    """Return the values of a setting that shapes cannot tell from `value`, which they show in part; none for None.
+
+    rare: those that are seldom used as well.
+    """
+    setting = SETTINGS[name]
+    found: tuple[str, ...] = ()
+    if value is not None:
+        found += setting.like(value) if setting.like else ()
+        found += setting.rare(value) if setting.rare and rare else ()
+    return found
 
 
 def around(id: str) -> tuple[str, ...]:
@@ -168,7 +177,9 @@ def around(id: str) -> tuple[str, ...]:
         return ()
     base, own = _parts(id)
     present, first = {**settings_of(base), **own}, alike(id)
-    tried = {name: s.values if s.seen is None else _like(name, own.get(name)) for name, s in SETTINGS.items()}
+    tried = {
+        name: s.values if s.seen is None else _like(name, own.get(name), rare=True) for name, s in SETTINGS.items()
+    }
     stems = [named(id, {"stride": "1", "pool": "none"})] if {"stride", "pool"} <= present.keys() else []
     others = (
         named(id, {name: value})

@@ -96,9 +96,9 @@ def test_heads_of_a_resnet(tmp_path, text):
     net = models.resnet18(num_classes=K)
     net.fc = HEADS[text](512)
     model = check(tmp_path / "net.safetensors", seeded(net), f"resnet18:head={text}")
-    assert {spec.architecture for spec in model.alternatives} == {
-        get_architecture(f"resnet18:head={text},stem=7,stride={stride},pool={pool}").id
-        for stride in (1, 2) for pool in ("max", "none") if (stride, pool) != (2, "max")
+    assert {spec.architecture for spec in (model.spec, *model.alternatives)} == {
+        get_architecture(f"resnet18:head={like},stem=7,stride={stride},pool={pool}").id
+        for stride in (1, 2) for pool in ("max", "none") for like in heads.like(text)
     }  # fmt: skip
 
 
@@ -146,18 +146,28 @@ def agreeing(net, specs, size=32):
 
 
 @pytest.mark.parametrize(("act", "name"), [(nn.Tanh, "tanh"), (partial(nn.LeakyReLU, 0.2), "leaky_relu0.2")])
-def test_another_activation_of_a_head_is_around(act, name):
+def test_another_activation_of_a_head_is_tried(act, name):
     torch.manual_seed(0)
     net = models.resnet18(num_classes=K)
     net.fc = mlp(512, act=act)
-    (spec, *_) = fitting(shapes_of(seeded(net).state_dict()))
-    others = [other for other in around(spec) if "head=" in other.architecture and "act=" not in other.architecture]
-    assert agreeing(net, others) == [f"resnet18:head=linear48/{name}/drop/linear"]
+    first = fitting(shapes_of(seeded(net).state_dict()))
+    others = first if name == "tanh" else around(first[0])
+    heads_alone = [each for each in others if ":head=" in each.architecture]
+    assert agreeing(net, heads_alone) == [f"resnet18:head=linear48/{name}/drop/linear"]
+
+
+def test_one_with_a_hidden_activation_is_never_the_only_one_that_fits(tmp_path):
+    net = models.mobilenet_v2(num_classes=K)
+    net.classifier = mlp(1280, act=nn.SiLU)
+    torch.save(net.state_dict(), tmp_path / "net.pt")
+    model = open_model(tmp_path / "net.pt")
+    assert (len(model.alternatives), model.proof) == (4, "")
 
 
 def test_a_norm_before_or_behind_the_activation():
     assert "linear8/relu/bn/drop/linear" in heads.like("linear8/relu/bn/drop/linear")
     assert "linear8/drop/bn/relu/linear" in heads.like("linear8/relu/bn/drop/linear")
+    assert heads.rare("drop/linear") == ("drop/linear",)
     assert heads.like("drop/linear") == ("drop/linear",)
 
 
