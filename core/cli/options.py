@@ -140,7 +140,8 @@ def add_architecture(group: argparse._ActionsContainer, *, required: bool = Fals
     """--arch."""
     group.add_argument(
         "--arch", required=required, metavar="NAME",
-        help="architecture by name, or your own as FILE.py:FACTORY (with --trust-code)"
+        help="architecture by name, with settings where it was changed (resnet18:stem=3,pool=max), or your own as "
+        "FILE.py:FACTORY (with --trust-code)"
         + ("" if required else "; recognised from the weights where left out"),
     )  # fmt: skip
 

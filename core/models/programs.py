@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from core.errors import InputError
 from core.models.architectures import ModelSpec, Size
 from core.models.pickles import cannot_run
-from core.models.tap import main_logits
+from core.models.tap import evaluating, main_logits
 
 Build = Callable[[ModelSpec], nn.Module]
 
@@ -32,7 +32,7 @@ class Program:
     """A program: `run(images)` gives what it gives for (n, c, h, w).
 
     shape: what it takes, None where any number will do, empty where it does not say. differences: by the name of a
-    network, how far its outputs were from the program's, as a share of the largest.
+    network, how far its outputs were from the program's, as a share of the largest; found: whether they agreed.
     """
 
     kind: Literal["pickled", "TorchScript", "torch.export"]
@@ -42,14 +42,18 @@ class Program:
     name: str = ""  # of the class, of pickled ones
     missing: InputError | None = None  # why a pickled one cannot run
     differences: dict[str, float] = field(default_factory=dict)
+    found: dict[str, bool] = field(default_factory=dict)
 
-    def agreeing(self, specs: Iterable[ModelSpec], build: Build, sizes: Sequence[Size] = ()) -> list[ModelSpec]:
+    def agreeing(self, specs: Sequence[ModelSpec], build: Build, sizes: Sequence[Size] = ()) -> list[ModelSpec]:
         """Return those networks whose outputs are the program's on random images.
 
         build: returns a network with the file's weights, in evaluation mode. sizes: of images to try first. Networks of
         which the program takes no image that was tried are left out.
         """
-        return [spec for spec in specs if self._agrees(spec, build(spec), sizes)]
+        for spec in specs:
+            if spec.architecture not in self.found:  # a file is opened several times, for other data
+                self.found[spec.architecture] = self._agrees(spec, build(spec), sizes)
+        return [spec for spec in specs if self.found[spec.architecture]]
 
     def takes(self, channels: int, sizes: Iterable[Size]) -> bool:
         """Whether the program runs on images of one of these sizes, or one of the usual ones."""
@@ -90,15 +94,12 @@ def pickled_program(network: nn.Module, explain: Callable[[], InputError]) -> Pr
     if cannot_run(network):
         return Program("pickled", network, name=type(network).__name__, missing=explain())
 
+    single = all(value.dtype in (torch.float32, torch.int64) for value in network.state_dict().values())
+
     def run(images: Tensor) -> Any:
-        return copied().eval()(images)
-
-    made: list[nn.Module] = []
-
-    def copied() -> nn.Module:
-        if not made:
-            made.append(copy.deepcopy(network).float())
-        return made[0]
+        module = network if single else copy.deepcopy(network).float()
+        with evaluating(module):
+            return module(images)
 
     return Program("pickled", run, name=type(network).__name__)
 
