@@ -359,7 +359,10 @@ class _Opening:
                 f"The weights in {self.file.path.name} do not fit {self.named}: {comparison.reason}",
                 "Leave out --arch to have the architecture recognised, or give its code with --arch FILE.py:FACTORY",
             )
-        raise MismatchError(f"{self.file.where} says {self.named}, but the weights do not fit it: {comparison.reason}")
+        raise MismatchError(
+            f"{self.file.where} says {self.named}, but the weights do not fit it: {comparison.reason}",
+            "Put back the file that belongs to the weights, or name the network with --arch",
+        )
 
     def _identify_user_code(self, arch: str) -> tuple[ModelSpec, nn.Module]:
         """Return the network of the user's own code, whose weights must be these."""
