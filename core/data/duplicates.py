@@ -41,6 +41,7 @@ FEW = 64  # images that what is known of photographs counts as, beside the image
 RIDGE = 0.1  # of the mean variance, added before whitening: noise is not blown up
 EVEN = 4.0  # brightness that varies less (standard deviation, grey levels) shows nothing to compare
 SPAN, COARSE, MANY = 16, 8, 2000  # dimensions of the subspace of an image's small moves; those of more than MANY images
+MOST_ASKED = 30_000  # forget images of which copies other than exact ones are looked for
 GROUP = 4096  # images that are searched together
 ROWS = 512  # of a product with a group: what a cache holds
 BUDGET = 1.2e11  # multiplications of the search: some seconds
@@ -151,14 +152,14 @@ def find_duplicates(images: Any, forget: np.ndarray, looks: Looks, tick: Tell = 
     same = _same_pixels(looks.digests, forget_ids, retain_ids)
     pairs, near, complete = np.zeros((0, 2), np.int64), np.zeros(0, np.float32), True
     if len(forget_ids) and len(retain_ids):
-        details = looks.details
-        size = SPAN if len(forget_ids) <= MANY else COARSE
-        parts = np.split(forget_ids, range(CHUNK, len(forget_ids), CHUNK))
+        details, asked = looks.details, forget_ids[:: ceil(len(forget_ids) / MOST_ASKED)]
+        size = SPAN if len(asked) <= MANY else COARSE
+        parts = np.split(asked, range(CHUNK, len(asked), CHUNK))
         spans = torch.cat([_spans(*_squares(images, part), size, details) for part in parts])
-        nearest = _nearest(spans, forget_ids, looks.cells, details, tick)
+        nearest = _nearest(spans, asked, looks.cells, details, tick)
         stays = ~(forget | np.isin(np.arange(len(forget)), same[:, 1]))
-        pairs, near, complete = _agreeing(images, forget_ids, nearest, stays, details, tick)
-        complete &= nearest.complete
+        pairs, near, complete = _agreeing(images, asked, nearest, stays, details, tick)
+        complete &= nearest.complete and len(asked) == len(forget_ids)
     forgotten, kept = np.concatenate([same, pairs]).T
     exact = np.arange(len(kept)) < len(same)
     agreement = np.concatenate([np.ones(len(same), np.float32), near])
@@ -336,10 +337,10 @@ def _nearest(
     They are searched in groups of like ones, of which each looks into `reach` (0: as many as BUDGET allows).
     """
     own = details.of(torch.from_numpy(cells).float())
-    groups = ceil(len(own) / GROUP)
-    heads = own[:: ceil(len(own) / groups)]
-    home = torch.cat([(part @ heads.T).argmax(1) for part in own.split(GROUP)])
-    order, bounds = home.argsort(stable=True), [0, *home.bincount(minlength=len(heads)).cumsum(0).tolist()]
+    shown = own.any(1).nonzero()[:, 0]  # even images are like nothing
+    heads = own[shown[:: max(1, ceil(len(shown) / ceil(len(own) / GROUP)))]]
+    home = torch.cat([(own[part] @ heads.T).argmax(1) for part in shown.split(GROUP)]) if len(heads) else shown
+    groups = shown[home.argsort(stable=True)].split(home.bincount(minlength=len(heads)).tolist())
     cost = spans.numel() * GROUP
     tried = min(len(heads), reach or max(2, int(BUDGET / cost)))
     looks = torch.zeros(len(spans), len(heads), dtype=torch.bool)
@@ -347,14 +348,14 @@ def _nearest(
         looks[part[:, None], _scores(spans[part], heads).topk(tried).indices] = True
     best = min(len(own), AROUND + 1)
     scores, found = torch.full((len(spans), best), -1.0), torch.zeros(len(spans), best, dtype=torch.int64)
-    for group in range(len(heads)):
-        tick("Comparing images", group, len(heads))
-        members = order[bounds[group] : bounds[group + 1]]
-        for part in looks[:, group].nonzero()[:, 0].split(max(1, ROWS // spans[0, :, :, 0].numel())):
-            joined = torch.cat([scores[part], _scores(spans[part], own[members])], 1)
-            names = torch.cat([found[part], members.expand(len(part), -1)], 1)
-            scores[part], places = joined.topk(best)
-            found[part] = names.gather(1, places)
+    for number, group in enumerate(groups):
+        tick("Comparing images", number, len(heads))
+        for part in looks[:, number].nonzero()[:, 0].split(max(1, ROWS // spans[0, :, :, 0].numel())):
+            for members in group.split(GROUP):
+                joined = torch.cat([scores[part], _scores(spans[part], own[members])], 1)
+                names = torch.cat([found[part], members.expand(len(part), -1)], 1)
+                scores[part], places = joined.topk(best)
+                found[part] = names.gather(1, places)
     scores[found == torch.from_numpy(ids)[:, None]] = -1.0  # itself
     scores, order = scores.sort(1, descending=True)
     rest, others = (1 - scores[:, :-1]).clamp(min=1e-6).numpy(), found.gather(1, order)[:, :-1].numpy()

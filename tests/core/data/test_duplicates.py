@@ -144,6 +144,26 @@ def test_many_pairs_are_cut_off_and_it_says_so(pictures, monkeypatch):
     assert not found.complete and 0 < len(found) <= 10
 
 
+def test_of_many_forget_images_some_are_asked_and_it_says_so(pictures, monkeypatch):
+    images, forget = with_copies_of(pictures, recompressed)
+    images[PICTURES] = images[0]
+    monkeypatch.setattr(duplicates, "MOST_ASKED", ASKED // 2)
+    found = duplicates_of(images, forget)
+    assert not found.complete and found.exact.sum() == 1 and ASKED // 2 - 2 <= len(found) <= ASKED // 2 + 1
+
+
+def test_groups_of_like_images_hide_nothing_where_all_are_searched(pictures, monkeypatch):
+    images, forget = with_copies_of(pictures, recompressed)
+    images[200:260] = 90  # even ones are of no group
+    whole = duplicates_of(images, forget)
+    monkeypatch.setattr(duplicates, "GROUP", 32)
+    found = duplicates_of(images, forget)
+    assert found.complete and np.array_equal(found.kept, whole.kept) and len(found) >= 0.9 * ASKED
+    assert np.allclose(found.agreement, whole.agreement, atol=1e-3)
+    even = np.arange(80, dtype=np.uint8)[:, None, None, None].repeat(8, 1).repeat(8, 2)
+    assert not twins_of(even).has_twin.any()
+
+
 def test_images_are_read_in_pieces(pictures, monkeypatch):
     class Pieces:
         """An array that can only be indexed, and counts what is asked for at once."""
