@@ -87,6 +87,8 @@ def unlearn(
     settings: Mapping[str, Any] | None = None,
     tries: int = 0,
     seed: int = 0,
+    accept_accuracy: bool = False,
+    expect_accuracy: float | None = None,
     resume: bool = False,
     emit: Emit | None = None,
     control: Control | None = None,
@@ -97,23 +99,27 @@ def unlearn(
     `bench.dataset.train`. where: columns of the data's table with the values to forget ("customer=47*"). folders: of
     the data, all of whose images go. method, preset, settings: as `methods` lists them; `settings` lie over the
     preset. tries: so many settings are tried on a part of the images first, and the best is run; those named in
-    `settings` stay. seed: the same seed gives the same result. resume: go on with the run that `out` holds. emit gets
-    each event (`core.events`) in this thread; control (`core.engine.control.Control`) pauses and stops the run from
-    any other.
+    `settings` stay. seed: the same seed gives the same result. accept_accuracy: go on where nothing proves that the model
+    is used as it was trained; expect_accuracy: its accuracy on the test images, 0..1, as your own program measures it,
+    is proof. resume: go on with the run that `out` holds. emit gets each event (`core.events`) in this thread; control
+    (`core.engine.control.Control`) pauses and stops the run from any other.
 
     `run.report()` is the content of report.json: accuracies and shares 0..1, times in seconds. Raises UsageError and
-    ParameterError (what was asked cannot be), ForgetSetError (nothing or everything would go), InputError (`out` holds
-    a run), RunError (the run failed; it can be resumed) or StoppedError (it was stopped with nothing to keep).
+    ParameterError (what was asked cannot be), ForgetSetError (nothing or everything would go), UnprovenError (nothing
+    proves that the model is used as it was trained), InputError (`out` holds a run), RunError (the run failed; it can
+    be resumed) or StoppedError (it was stopped with nothing to keep).
     """
     from core.errors import StoppedError
     from core.runs.folder import RunFolder
     from core.session.forget_sets import named_selection
     from core.session.jobs import make_unlearn_job
+    from core.session.proof import proven
     from core.session.running import ready_run, run
 
     control, emit = _or_nobody(control, emit)
     folder = RunFolder.wanted(out, resume=resume)
     selection = named_selection(bench.dataset, classes, where=where, folders=folders).with_samples(samples)
+    bench = proven(bench, accept=accept_accuracy, expect=expect_accuracy)
     job = make_unlearn_job(bench, selection, method, preset=preset, settings=settings, seed=seed)
     folder, _ = ready_run(folder, job, selection, bench, control, tries=tries, fixed=settings or ())
     run(folder, control, emit, bench, resume=resume)

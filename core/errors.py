@@ -11,6 +11,7 @@ AppError
 │   ├── MismatchError        model and data (or run and job) do not belong together
 │   ├── AmbiguousModelError  weights fit several architectures; the user must choose
 │   ├── AmbiguousEntryError  a checkpoint holds several networks; the user must choose
+│   ├── UnprovenError        nothing proves that a model is used as it was trained; the user must say so
 │   ├── NoTestPartError      the data has no test images, and no share to set aside was given
 │   └── ForgetSetError       the forget set is empty, everything, or does not match the data
 ├── RunError              4  the run failed while running
@@ -24,7 +25,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,14 @@ class AmbiguousEntryError(InputError):
         listed = "; ".join(f"{name} ({what})" for name, what in self.candidates)
         together = f"; parts of one network together: {'+'.join(name for name, _ in self.candidates[:2])}"
         super().__init__(message, f"Choose the network with --key: {listed}{together if parts else ''}")
+
+
+class UnprovenError(InputError):
+    """Nothing proves that a model is used as it was trained; `proof`: what was tried and measured, as plain data."""
+
+    def __init__(self, message: str, hint: str, proof: Mapping[str, Any]) -> None:
+        self.proof = dict(proof)
+        super().__init__(message, hint)
 
 
 class NoTestPartError(InputError):

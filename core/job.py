@@ -37,6 +37,7 @@ class ModelPart:
     preprocessing: dict[str, Any] = field(default_factory=dict)
     form: dict[str, Any] = field(default_factory=dict)  # how the file wrapped its weights; for `export --format same`
     user_code: str = ""  # "path.py:factory", only used with trust
+    proof: dict[str, Any] = field(default_factory=dict)  # that it is used as it was trained: see core.session.proof
 
     @property
     def key(self) -> str:

@@ -228,6 +228,7 @@ def declare_evaluate(parser: argparse.ArgumentParser) -> None:
     """Declare what `evaluate` takes."""
     options.add_model(parser)
     options.add_data(parser)
+    options.add_accuracy(parser)
     options.add_forget(parser)
     group = parser.add_argument_group("comparison")
     group.add_argument(
@@ -248,6 +249,8 @@ def run_evaluate(given: argparse.Namespace, screen: Screen) -> int:
     bench = options.open_both(given, Loading(screen))
     options.tell_notices(bench, screen)
     selection = options.forget_selection(given, bench.dataset, screen)
+    original = bench.open_beside(references["original"]) if "original" in references else None
+    bench = options.prove(bench, given, screen, original)
     measures = evaluate(bench, selection, references)
     screen.end_line()
     screen.say(_measures_text(measures, bench, selection))

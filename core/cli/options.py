@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from core.cli.output import Screen
     from core.data.dataset import Dataset
     from core.events import Tell
+    from core.models.checkpoint import OpenedModel
     from core.selection import Selection
     from core.session.bench import Bench, DataOptions
 
@@ -134,6 +135,19 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
     add_architecture(group)
     add_key(group)
+
+
+def add_accuracy(parser: argparse.ArgumentParser) -> None:
+    """--accept-accuracy and --expect-accuracy."""
+    group = parser.add_argument_group("proof that network and preprocessing are those of the training")
+    group.add_argument(
+        "--accept-accuracy", action="store_true",
+        help="go on where the data leaves a doubt: with the best of what was tried, and with a poor accuracy",
+    )  # fmt: skip
+    group.add_argument(
+        "--expect-accuracy", type=number(0, 1), metavar="A",
+        help="accuracy on the test images, 0 to 1, that your own program measures; within half a point it is proof",
+    )  # fmt: skip
 
 
 def add_architecture(group: argparse._ActionsContainer, *, required: bool = False) -> None:
@@ -308,6 +322,19 @@ def open_both(
         options.model, data or options.dataset, data_options(options), arch=architecture_option(options),
         key=options.key,
     )  # fmt: skip
+
+
+def prove(bench: Bench, options: argparse.Namespace, screen: Screen, original: OpenedModel | None = None) -> Bench:
+    """Return a bench with the proof that its model, or `original`, is used as it was trained; say what was found.
+
+    Raises UnprovenError where it is in doubt and not accepted.
+    """
+    from core.session.proof import proven
+
+    bench = proven(bench, accept=options.accept_accuracy, expect=options.expect_accuracy, original=original)
+    for sentence in bench.proof.sentences if bench.proof is not None else ():
+        screen.notice(sentence)
+    return bench
 
 
 def tell_notices(bench: Bench, screen: Screen) -> None:

@@ -94,6 +94,7 @@ def declare_unlearn(parser: argparse.ArgumentParser) -> None:
     """Declare what `unlearn` takes."""
     options.add_model(parser)
     options.add_data(parser)
+    options.add_accuracy(parser)
     options.add_forget(parser)
     method = parser.add_argument_group("method")
     method.add_argument("--method", required=True, metavar="NAME", help="`methods` lists them")
@@ -134,6 +135,7 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
         bench.model.require_trainable()
         options.tell_notices(bench, screen)
         selection = _with_earlier(bench, options.forget_selection(given, bench.dataset, screen), screen)
+        bench = options.prove(bench, given, screen)
         job = make_unlearn_job(
             bench, selection, method.id, preset=given.preset, settings=settings, **options.run_options(given)
         )

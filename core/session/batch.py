@@ -29,6 +29,7 @@ from core.session.batch_file import Batch, Item
 from core.session.bench import Bench
 from core.session.jobs import all_requests, create_run, make_unlearn_job, require_same_job
 from core.session.library import MEASURES, check_state
+from core.session.proof import proven
 from core.session.running import run
 from core.verify.comparison import mean_interval
 from core.verify.numbers import DASH, count, duration, percent
@@ -146,7 +147,7 @@ def open_batch(batch: Batch, bench: Bench) -> Bench:
         batch.model, batch.dataset, batch.options, arch=batch.arch, key=batch.key
     )
     bench.model.require_trainable()
-    return bench
+    return proven(bench, accept=batch.accept_accuracy, expect=batch.expect_accuracy)
 
 
 def make_item(item: Item, bench: Bench, batch: Batch) -> tuple[Selection, Job]:

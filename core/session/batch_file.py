@@ -104,6 +104,8 @@ class Batch:
     seeds: tuple[int, ...]
     machine: Mapping[str, Any]  # device, precision, threads: those that are given
     run_options: Mapping[str, Any]  # monitoring_budget, where it is given
+    accept_accuracy: bool
+    expect_accuracy: float | None
 
     def items(self) -> tuple[Item, ...]:
         """Return all runs: forget set by forget set, method by method, seed by seed."""
@@ -161,6 +163,7 @@ class _Reader:
             tuple(forgets), tuple(methods), seeds,
             {name: content[name] for name in _MACHINE if name in content},
             {name: content[name] for name in _RUN if name in content},
+            content.get("accept_accuracy", False), content.get("expect_accuracy"),
         )  # fmt: skip
 
     def _forget(self, number: int, entry: Mapping[str, Any]) -> ForgetEntry:
@@ -261,7 +264,7 @@ _TOP: dict[str, Rule] = {
     "model": _TEXT, "dataset": _TEXT, "device": _TEXT, "precision": _TEXT, "threads": (int, "a whole number"),
     "monitoring_budget": ((int, float), "a number"), "arch": _TEXT, "key": _TEXT, "data_root": _TEXT, "classes": _FILE,
     "preprocess": _FILE, "test_fraction": (float, "a share"), "seeds": _ANY, "methods": _ANY, "method": _ANY,
-    "forget": _ANY,
+    "forget": _ANY, "accept_accuracy": (bool, "true or false"), "expect_accuracy": ((int, float), "a share"),
 }  # fmt: skip
 _FORGET: dict[str, Rule] = {
     "name": _ANY, "classes": _ANY, "samples": _FILE, "where": _ANY, "folders": _ANY, "random": _ANY,

@@ -7,15 +7,14 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from core.data.batches import Augmentation, ImageStore
 from core.data.dataset import Dataset
-from core.data.named import find_source
 from core.data.preprocessing import Preprocessing, numbers_of
-from core.data.sources import open_dataset
+from core.data.sources import open_dataset, prepare_anew
 from core.data.splits import Splits
 from core.devices import choose_device, choose_precision, set_threads
 from core.engine.experiment import Experiment, convolutional
@@ -26,7 +25,6 @@ from core.files import data_home, dumps_pretty, file_sha256, write_atomic
 from core.job import DataPart, Job, ModelPart, OriginPart
 from core.methods import get_method
 from core.models.architectures import ModelSpec, build_model, network_key
-from core.models.card import usual_preprocessing
 from core.models.checkpoint import ModelFile, OpenedModel, read_model
 from core.models.class_lists import is_binding, same_names, settle_classes
 from core.models.fit import check_fit
@@ -34,12 +32,16 @@ from core.models.tap import TappedModel
 from core.models.trust import NO_TRUST, Trust
 from core.parameters import Values
 from core.selection import Selection
+from core.session.trials import Trial, channels_of, find_out, worth_trying
+
+if TYPE_CHECKING:
+    from core.session.proof import Proof
 
 Images = tuple[ImageStore, ImageStore]
 """A data set's training and test images, where a device can use them."""
 
-GUESSED = ("assumed", "weights")  # preprocessing of photographs that nobody stated
-_STATED = ("model card", "timm config")  # preprocessing that belongs to one model
+UNDECIDED = "undecided"
+"""Source of a preparation that nobody, or only in part, stated: images are not decoded yet."""
 
 
 class CardOrderError(MismatchError):
@@ -98,6 +100,8 @@ class Bench:
     threads: int = 0
     tell: Tell = untold
     cancelled: Callable[[], bool] = _never
+    trial: Trial | None = None  # how what nobody stated about model and images was found
+    proof: Proof | None = None  # that the model is used as it was trained, once that was weighed
     _outputs: dict[Path, FullOutputs] = field(default_factory=dict, repr=False)  # of its model, by their file
 
     # -- what is on it ---------------------------------------------------------------------------------------------
@@ -137,52 +141,49 @@ class Bench:
 
     def open(
         self, model: Path | str, data: str, options: DataOptions = DataOptions(), *, arch: str | None = None,
-        key: str | None = None,
+        key: str | None = None, prepared: Preprocessing | None = None,
     ) -> Bench:
-        """Open a model file and a data set. Raises the AppErrors of both, and MismatchError where they do not fit."""
+        """Open a model file and a data set; what is stated neither by caller nor files is tried on the data (`trial`).
+
+        prepared: how images are prepared, which wins over what the file says. Raises the AppErrors of both, and
+        MismatchError where they do not fit.
+        """
         file = read_model(model, self.trust, key)
-        stated = file.preprocessing
-        usual = None
-        if stated is None and _may_be_photos(data):
-            usual = usual_preprocessing(file.opened(arch=arch).spec)
-        dataset = self._read_data(data, options, stated, usual, outputs_known=True)
-        return self._put(file, arch, dataset, options)
+        dataset = self._read_for(file, file.opened(arch=arch), data, options, prepared)
+        return self._put(file, arch, dataset, options, stated=prepared is not None)
 
     def with_model(self, path: Path | str, *, arch: str | None = None, key: str | None = None) -> Bench:
         """Open another model; the data is read again where images are prepared for this one in another way.
 
-        That is as its card says, else for photographs as its architecture was published with. `key` is the entry of the
-        file that is the network, where it holds several. Raises the AppErrors of
-        opening a model, and MismatchError where it does not fit the data.
+        `key` is the entry of the file that is the network, where it holds several. Raises the AppErrors of opening a
+        model, and MismatchError where it does not fit the data.
         """
         self.tell(f"Opening {Path(path).name}", 0, 0)
         file = read_model(path, self.trust, key)
         if self.opened_data is None:
-            return dataclasses.replace(self, opened_model=file.opened(arch=arch), arch=arch)
+            return dataclasses.replace(self, opened_model=file.opened(arch=arch), arch=arch, trial=None, proof=None)
         dataset, options = self._data_as_read(self.options)
         stated = file.preprocessing
-        usual = None
-        if stated is None and dataset.preprocessing.source in GUESSED:
-            usual = usual_preprocessing(file.opened(arch=arch).spec)
-        if not _prepared_like(dataset.preprocessing, stated, usual, options):
-            dataset = self._read_data(dataset.spec, options, stated, usual, outputs_known=True)
+        if options.preprocess_file or (stated is not None and not _prepared_like(dataset.preprocessing, stated)):
+            dataset = self._read_for(file, file.opened(arch=arch), dataset.spec, options)
         return self._put(file, arch, dataset, options)
 
-    def with_data(self, spec: str, options: DataOptions = DataOptions()) -> Bench:
+    def with_data(
+        self, spec: str, options: DataOptions = DataOptions(), *, prepared: Preprocessing | None = None
+    ) -> Bench:
         """Open other data, or the same with other options; the model is fitted to its size and channels.
 
-        Raises the AppErrors of opening data, and MismatchError where the model does not fit it.
+        prepared: how images are prepared, where it is known. Raises the AppErrors of opening data, and MismatchError
+        where the model does not fit it.
         """
-        model, stated, usual = self.opened_model, None, None
-        if model is not None:
-            stated, usual = model.file.preprocessing, usual_preprocessing(model.spec)
         if self.opened_data is not None:
             _, options = self._data_as_read(options)
-        if model is None:
-            dataset = self._read_data(spec, options, stated, usual)
+        if self.opened_model is None:
+            dataset = self._read_data(spec, options, prepared)
             return dataclasses.replace(self, opened_data=dataset, options=options)
-        dataset = self._read_data(spec, options, stated, usual, outputs_known=True)
-        return self._put(model.file, self.arch, dataset, options)
+        file = self.opened_model.file
+        dataset = self._read_for(file, self.opened_model, spec, options, prepared)
+        return self._put(file, self.arch, dataset, options, stated=prepared is not None)
 
     def with_class_order(self, names: tuple[str, ...]) -> Bench:
         """Open the data again with its classes in this order: that of the model's outputs."""
@@ -206,13 +207,14 @@ class Bench:
         if job.kind == "train":
             bench = dataclasses.replace(bench, opened_model=None)
             if bench._other_data_than(job):
-                bench = bench.with_data(job.data.spec, options)
+                bench = bench.with_data(job.data.spec, options, prepared=_of_job(job))
         elif bench._other_data_than(job) or not bench._holds_model_of(job):
             if not job.model.path:
                 raise InputError("The job names no model file")
             bench = bench.open(
-                job.model.path, job.data.spec, options, arch=job.model.builder, key=job.model.key or None
-            )
+                job.model.path, job.data.spec, options, arch=job.model.builder, key=job.model.key or None,
+                prepared=_of_job(job),
+            )  # fmt: skip
             if not bench._holds_model_of(job):
                 raise MismatchError(f"{job.model.path} is not the model this job was made for", "Its content changed")
         if what := bench._other_data_than(job):
@@ -227,7 +229,8 @@ class Bench:
     def open_beside(self, path: Path | str, *, arch: str | None = None, key: str | None = None) -> OpenedModel:
         """Open another model file for the data on the bench. Raises the AppErrors of opening, and MismatchError.
 
-        Where its network stands in the same place of the file as that of the open model, it is the one taken.
+        Where its network stands in the same place of the file as that of the open model, it is the one taken; where
+        several networks fit its weights, it is the one that the open model has, if that is among them.
         """
         alike = self.opened_model.form.key if self.opened_model is not None else ""
         try:
@@ -236,7 +239,11 @@ class Bench:
             if key or not alike:
                 raise
             file = read_model(path, self.trust)
-        model, settled = _fitting(file, arch, self.dataset, self.options)
+        if arch is None and self.opened_model is not None:
+            fitting, ours = file.opened(), self.opened_model.spec.architecture
+            arch = ours if ours in (other.architecture for other in fitting.alternatives) else None
+        model = _fitting(file, arch, self.dataset)
+        settled = self.dataset if self.options.classes_file else settle_classes(model, self.dataset)
         if settled.classes != self.dataset.classes and same_names(settled.classes, self.dataset.classes):
             raise MismatchError(
                 f"{model.path.name} lists the classes in another order than the model on the bench",
@@ -330,15 +337,47 @@ class Bench:
 
     # -- parts -----------------------------------------------------------------------------------------------------
 
-    def _put(self, file: ModelFile, arch: str | None, dataset: Dataset, options: DataOptions) -> Bench:
+    def _put(
+        self, file: ModelFile, arch: str | None, dataset: Dataset, options: DataOptions, *, stated: bool = False
+    ) -> Bench:
         """Return a bench with a model and the data it settles the classes of; raises MismatchError where they differ.
 
         Classes that follow from the model are named in a file, as if `--classes` gave it: jobs then say them, too.
         """
-        model, settled = _fitting(file, arch, dataset, options)
+        model, trial = file.opened(arch=arch), None
+        settled = dataset if options.classes_file else settle_classes(model, dataset)
+        if settled.preprocessing.source != UNDECIDED:  # nobody's, or a part of it alone
+            stated = stated or bool(options.preprocess_file) or file.preprocessing is not None
+        if model.alternatives or not stated:
+            preparations = (settled.preprocessing,) if stated else worth_trying(model, settled, options.preprocess_file)
+            trial = find_out(model, settled, preparations, self.network, self.place, self.tell)
+            if trial is None and not stated and model.spec.num_classes == settled.num_classes:
+                raise MismatchError(
+                    f"{file.path.name} cannot run on the images of {settled.title} in any of the "
+                    f"{len(preparations)} usual ways to prepare them",
+                    "State how they are prepared with --preprocess",
+                )
+        if trial is not None and trial.best.preprocessing != settled.preprocessing:
+            settled = prepare_anew(settled, trial.best.preprocessing, progress=self.tell)
+        network = trial.best.network.architecture if trial is not None and model.alternatives else arch
+        model = dataclasses.replace(
+            _fitting(file, network, settled), alternatives=model.alternatives, proof=model.proof
+        )
         if settled.as_read is not None:
             options = dataclasses.replace(options, classes_file=str(write_class_order(settled.classes)))
-        return dataclasses.replace(self, opened_model=model, opened_data=settled, options=options, arch=arch)
+        return dataclasses.replace(
+            self, opened_model=model, opened_data=settled, options=options, arch=arch, trial=trial, proof=None
+        )
+
+    def _read_for(
+        self, file: ModelFile, model: OpenedModel, spec: str, options: DataOptions,
+        prepared: Preprocessing | None = None,
+    ) -> Dataset:
+        """Read data as a model needs it; images whose preparation nobody states are not decoded yet."""
+        return self._read_data(
+            spec, options, prepared or file.preprocessing, outputs_known=True, undecided=True,
+            channels=channels_of(model),
+        )  # fmt: skip
 
     def _data_as_read(self, options: DataOptions) -> tuple[Dataset, DataOptions]:
         """Return the open data, and `options`, without the class order that the open model settled."""
@@ -350,13 +389,12 @@ class Bench:
         return data.as_read, options
 
     def _read_data(
-        self, spec: str, options: DataOptions, stated: Preprocessing | None = None, usual: Preprocessing | None = None,
-        **known: Any,
+        self, spec: str, options: DataOptions, stated: Preprocessing | None = None, **known: Any
     ) -> Dataset:
         """Open a data set, telling and asking whom the bench says; preparation as `open_dataset` takes it."""
         given = {name: value for name, value in vars(options).items() if value}
         return open_dataset(
-            spec, **given, **known, preprocessing=stated, usual=usual, progress=self.tell, cancelled=self.cancelled
+            spec, **given, **known, preprocessing=stated, progress=self.tell, cancelled=self.cancelled
         )
 
     def _tapped(self, module: torch.nn.Module, spec: ModelSpec, layers: int) -> TappedModel:
@@ -422,24 +460,17 @@ def _write(folder: str, data: bytes, ending: str) -> Path:
     return path
 
 
-def _may_be_photos(spec: str) -> bool:
-    """Whether a data set may be a person's photographs, judging by its name alone."""
-    return find_source(spec) is None and Path(spec).suffix.lower() != ".npz"
+def _of_job(job: Job) -> Preprocessing | None:
+    """Return how a job's images are prepared, None where it does not say."""
+    return Preprocessing.from_dict(job.model.preprocessing) if job.model.preprocessing else None
 
 
-def _fitting(
-    file: ModelFile, arch: str | None, dataset: Dataset, options: DataOptions
-) -> tuple[OpenedModel, Dataset]:
-    """Open a model for the size and channels of a data set, and return the data with the classes the model settles.
-
-    Classes that the user listed stay as they are. Raises MismatchError where the two do not fit.
-    """
+def _fitting(file: ModelFile, arch: str | None, dataset: Dataset) -> OpenedModel:
+    """Open a model for the size and channels of a data set. Raises MismatchError where the two do not fit."""
     try:
         model = file.opened(arch=arch, input_size=dataset.preprocessing.size, in_channels=dataset.channels)
     except MismatchError:
         model = file.opened(arch=arch)  # weights for other images: `check_fit` names both in words about the data
-    if not options.classes_file:
-        dataset = settle_classes(model, dataset)
     try:
         check_fit(model, dataset)
     except MismatchError as error:
@@ -447,18 +478,9 @@ def _fitting(
         if names and names != dataset.classes and same_names(names, dataset.classes):
             raise CardOrderError(error, names) from error
         raise
-    return model, dataset
+    return model
 
 
-def _prepared_like(
-    present: Preprocessing, stated: Preprocessing | None, usual: Preprocessing | None, options: DataOptions
-) -> bool:
-    """Whether open data is prepared as a model states it, or where it states nothing as the data has it."""
-    if options.preprocess_file:
-        return stated is None  # the user's values lie over the card's, so another card may change the rest
-    if stated is None:
-        wanted = "assumed" if usual is None else "weights"
-        if present.source in GUESSED:
-            return present.source == wanted and (usual is None or present == usual)
-        return present.source not in _STATED
+def _prepared_like(present: Preprocessing, stated: Preprocessing) -> bool:
+    """Whether open data is prepared as a model states it."""
     return dataclasses.replace(present, source=stated.source) == stated

@@ -1,4 +1,4 @@
-"""Caveats: doubts about the original model, and of a result no effect, damage, a measure that says nothing here.
+"""Caveats of a result: no effect, damage, a measure that says nothing here; and whether classes stand in order.
 
 The sentences stand in report.json (`warnings`), in the output of `unlearn`, in the event log and in the window.
 """
@@ -6,7 +6,6 @@ The sentences stand in report.json (`warnings`), in the output of `unlearn`, in 
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,17 +15,12 @@ import torch
 
 from core.data.dataset import Dataset
 from core.data.splits import Splits, evaluation_half
-from core.engine.outputs import FullOutputs
-from core.errors import InputError
 from core.methods.base import Facts, Method
 from core.metrics.accuracy import confusion_matrix
 from core.parameters import Values
-from core.session.bench import GUESSED, write_class_order
 from core.verify.numbers import percent
 
 OFFERED_BELOW = 1 / 3  # of what the better order reaches: then the order is likelier to be wrong than the model
-DOUBTS = ("order", "preprocessing")  # codes of `doubts_about`
-POOR = 0.5  # accuracy on its own training images below which the preparation of images is doubted
 _NAMES_SHOWN = 12
 _MOST_CLASSES = 4000  # the matrix of more takes gigabytes, and the assignment minutes
 _CERTAINTY = 4.0  # standard deviations above guessing that the better order must reach
@@ -42,7 +36,7 @@ Measures = Mapping[str, Mapping[str, Any]]
 class Caveat:
     """One sentence or two for people. `level` as of log events: "warning", or "info" where nothing is to be done."""
 
-    code: str  # order, preprocessing, reference, unchanged, damage, alignment, unseen: the result repeats them
+    code: str  # reference, unchanged, damage, alignment, unseen: the result repeats them
     message: str
     level: str = "warning"
 
@@ -229,46 +223,6 @@ class ClassOrder:
         """Return the accuracy, 0..1, if the outputs stood for the classes in this order."""
         right = int(self.confusion[list(order), range(len(order))].sum())
         return right / self.images if self.images else 0.0
-
-
-def doubts_about(original: FullOutputs, dataset: Dataset) -> tuple[Caveat, ...]:
-    """Return warnings where an original model's answers suggest that it is not used as it was trained.
-
-    Either its outputs stand for other classes, so that a wrong class would be forgotten, or it gets images prepared
-    in another way than those it was trained on, where nobody stated how.
-    """
-    order = find_class_order(original.test.logits.argmax(dim=1).numpy(), dataset)
-    if order is not None and order.offered:
-        names = [dataset.classes[label] for label in order.better]
-        listed = ", ".join(names[:_NAMES_SHOWN]) + (", …" if len(names) > _NAMES_SHOWN else "")
-        return (
-            Caveat(
-                "order",
-                f"The class order probably differs between model and data, so that the wrong class is forgotten: only "
-                f"{percent(order.accuracy_now)} of test images are right, and {percent(order.accuracy_better)} "
-                f"would be if the outputs stood for {listed}. Give the order with --classes{_order_file(names)}, "
-                "or on the Project page.",
-            ),
-        )
-    right = float((original.train.logits.argmax(dim=1) == original.train.labels).float().mean())
-    if dataset.preprocessing.source in GUESSED and right < POOR:
-        return (
-            Caveat(
-                "preprocessing",
-                f"The original model is right on only {percent(right)} of the images it was trained on, and how "
-                "images are prepared for it is assumed. Give size, mean and std with --preprocess, or on the Project "
-                "page.",
-            ),
-        )
-    return ()
-
-
-def _order_file(names: Sequence[str]) -> str:
-    """Return, as an option's value, the file that lists classes in this order; "" where it cannot be written."""
-    try:
-        return f" {shlex.quote(str(write_class_order(tuple(names))))}"
-    except InputError:
-        return ""
 
 
 def find_class_order(predicted: np.ndarray, dataset: Dataset) -> ClassOrder | None:

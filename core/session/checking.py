@@ -22,7 +22,6 @@ from core.models.checkpoint import OpenedModel
 from core.runs.folder import CARD, MODEL, MODEL_PT, VERIFY, RunFolder
 from core.selection import Selection
 from core.session.bench import Bench, DataOptions
-from core.session.caveats import doubts_about
 from core.session.forget_sets import run_selection
 from core.session.jobs import create_run, make_train_job
 from core.session.measuring import FULL, QUICK, Candidate, Measuring
@@ -75,9 +74,8 @@ def evaluate(bench: Bench, selection: Selection, references: Mapping[str, Path] 
             half_widths=measured.half_widths,
         )  # fmt: skip
         measures["verdict"] = verdict.as_dict()
-    if original is not None or bench.model.classes is None:  # one that forgot classes names others for them
-        doubts = doubts_about((original or model).outputs, bench.dataset)
-        measures |= {"warnings": [doubt.message for doubt in doubts]} if doubts else {}
+    if bench.proof is not None:
+        measures |= {"proof": bench.proof.as_dict(), "warnings": list(bench.proof.doubts)}
     return measures
 
 

@@ -90,6 +90,7 @@ def make_unlearn_job(
     values = preset_values(bench, method.id, preset, selection.kinds, settings)
     require_data(method, values, selection, bench.dataset)
     source = {"path": str(Path(model.path).resolve()), "sha256": model.sha256, "form": model.form.to_dict()}
+    source |= {"proof": bench.proof.as_dict()} if bench.proof is not None else {}
     return _job(
         bench,
         kind="unlearn",

@@ -24,7 +24,7 @@ from core.models.weights import CheckpointForm
 from core.parameters import resolve
 from core.runs.folder import CARD, EVENTS, FORGET, JOB, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, SIGNATURE, RunFolder
 from core.session.bench import original_of
-from core.session.caveats import caveats, doubts_about, is_unchanged, unchanged_since_start
+from core.session.caveats import caveats, is_unchanged, unchanged_since_start
 from core.session.measuring import Candidate, Measurements, Measuring
 from core.session.near import similar_images
 from core.verify import relations
@@ -93,7 +93,7 @@ class Result:
         retraining = retraining or {}
         origin = original_of(job)
         similar = similar_images(dataset, splits.forget.numpy(), tell=tell)
-        said = (*doubts_about(original, dataset), *caveats(models, splits, method, values, facts_of(splits)))
+        said = caveats(models, splits, method, values, facts_of(splits))
         return {
             **_made(),
             "run": self.folder.id,
@@ -139,7 +139,8 @@ class Result:
                 "operations_share": _share(self.cost["operations"], retraining.get("operations")),
             },
             "unchanged": is_unchanged(models, splits),
-            "warnings": [caveat.message for caveat in said],
+            "proof": job.model.proof or None,
+            "warnings": [*(job.model.proof.get("doubts") or ()), *(caveat.message for caveat in said)],
             "seed": job.seed,
             "device": job.device,
             "precision": _precision_taken(self.folder) or job.precision,

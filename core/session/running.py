@@ -26,9 +26,9 @@ from core.runs.folder import MODEL, TUNING, RunFolder
 from core.runs.recorder import Recorder, list_checkpoints, load_checkpoint, save_checkpoint
 from core.selection import Selection
 from core.session.bench import Bench
-from core.session.caveats import DOUBTS, doubts_about
 from core.session.forget_sets import run_selection
 from core.session.jobs import create_run, require_same_job
+from core.session.proof import doubts_of
 from core.session.results import Result, summary, write_models, write_report
 from core.session.tuning import Tuning, axes, tune, tuned
 from core.verify.suite import Subject, output_measures
@@ -216,8 +216,8 @@ class _Runner:
             elif job.origin is not None and job.origin.sha256 != first.sha256:
                 message = f"{job.origin.path}, the model before the first request, is gone or was changed: the result "
                 self._log("warning", f"{message}is compared with the model this run starts from.", "origin")
-            for doubt in doubts_about(original, dataset):  # before the first step: a run that makes no sense is stopped
-                self._log(doubt.level, doubt.message, doubt.code)
+            for doubt in doubts_of(job, bench, start):  # before the first step: a run that makes no sense is stopped
+                self._log("warning", doubt, "proof")
         self._control.check()
         return experiment, original, start
 
@@ -258,8 +258,7 @@ class _Runner:
             return engine.outcome
         report = result.report_of_run(original, start, final, self._tick)
         for caveat in report.pop("log"):
-            if caveat.code not in DOUBTS:  # said at the start
-                self._log(caveat.level, caveat.message, caveat.code)
+            self._log(caveat.level, caveat.message, caveat.code)
         measures = report["models"]["unlearned"]
         finished = self._finished(engine.outcome, measures, report["unchanged"])
         self._recorder.record(finished)  # before the report, which carries the event log's hash

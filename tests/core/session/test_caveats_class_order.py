@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from core.data.splits import evaluation_half
 from core.errors import InputError
 from core.session import caveats
 from core.session.bench import write_class_order
-from core.session.caveats import ClassOrder, doubts_about, find_class_order
+from core.session.caveats import ClassOrder, find_class_order
 
 
 @pytest.fixture(scope="module")
@@ -63,36 +62,6 @@ def test_two_classes_that_are_often_confused_are_no_wrong_order():
     order = ClassOrder((1, 0, 2), confusion)
     assert order.differs and not order.offered
     assert (order.accuracy_now, order.accuracy_better, order.images) == (185 / 300, 215 / 300, 300)
-
-
-@pytest.fixture
-def original(bench):
-    return bench.on("cpu").outputs(bench.model)
-
-
-def test_a_run_on_the_wrong_order_says_so_and_names_the_right_one(original, digits):
-    data = shuffled(digits, (1, 2, 3, 4, 5, 6, 7, 8, 9, 0))
-    labels = data.test.labels
-    outputs = dataclasses.replace(original, test=dataclasses.replace(original.test, labels=labels))
-    (doubt,) = doubts_about(outputs, data)
-    assert doubt.code == "order" and doubt.level == "warning"
-    before, _, after = doubt.message.partition("stood for 0, 1, 2, 3, 4, 5, 6, 7, 8, 9. Give the order with --classes ")
-    assert before and read_class_names(Path(after.removesuffix(", or on the Project page."))) == tuple("0123456789")
-    assert doubts_about(original, digits) == ()
-
-
-def test_a_poor_model_on_assumed_preprocessing_says_so(original, digits):
-    zeros = torch.zeros_like(original.train.logits), torch.zeros_like(original.test.logits)
-    poor = dataclasses.replace(
-        original,
-        train=dataclasses.replace(original.train, logits=zeros[0]),
-        test=dataclasses.replace(original.test, logits=zeros[1]),
-    )
-    assumed = dataclasses.replace(digits, preprocessing=dataclasses.replace(digits.preprocessing, source="assumed"))
-    (doubt,) = doubts_about(poor, assumed)
-    assert doubt.code == "preprocessing" and "--preprocess" in doubt.message
-    assert doubts_about(poor, digits) == ()  # stated, so a poor model is a poor model
-    assert doubts_about(original, assumed) == ()
 
 
 def test_a_model_that_knows_nothing_is_offered_no_order(digits):

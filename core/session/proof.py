@@ -1,0 +1,309 @@
+"""Whether a model is used as it was trained: its accuracy on its own training images is weighed, and doubts are asked.
+
+A trained network does better than a linear probe on its own features, and than one on the bare pixels; a network that
+gets its images in another way than in training, or that is built otherwise, often does not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from core.data.dataset import Dataset
+from core.engine.outputs import FullOutputs
+from core.errors import InputError, UnprovenError, first_few
+from core.job import Job
+from core.models.checkpoint import OpenedModel
+from core.session.bench import Bench, write_class_order
+from core.session.caveats import ClassOrder, find_class_order
+from core.session.trials import SHOWN, Attempt, Trial
+from core.verify.numbers import percent
+
+MOST_JUDGED = 2000
+"""Training images on which the accuracy is weighed: probes are fitted on half of them and judged on the other."""
+
+POOR_POINTS = 0.05
+"""By how much a probe's recall may exceed the network's own, in the median over classes."""
+
+CERTAIN = 4.0
+"""Standard errors of the difference between two shares of right answers on the same images that are no chance."""
+
+EXPECTED_WITHIN = 0.005
+"""By how much the accuracy on test images may differ from a stated one: that has two digits, in percent."""
+
+_PIXEL_SIDE = 12  # of the grid of mean colours that the bare pixels are compared on
+_PENALTY = 0.01  # of the ridge, as a share of the mean squared norm of a row
+_FEWEST = 5  # judged images of a class that count for the median over classes
+_NAMES_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Standing:
+    """An original's accuracy on its own training images beside what it is held against; shares are 0..1.
+
+    accuracy, test: of the model on training and test images. features, pixels: of a ridge regression on its own
+    features, and on the bare pixels, fitted on some training images and taken on others. chance: the share of the
+    largest class. gap: by how much the better of the two exceeds the model's recall in the median over classes, so that
+    a class it has forgotten changes nothing. poor: that gap is large and no chance. untrained: its norms say that it
+    never saw an image.
+    """
+
+    accuracy: float
+    test: float
+    chance: float
+    features: float
+    pixels: float
+    gap: float
+    poor: bool
+    untrained: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data for a job or report."""
+        return dataclasses.asdict(self)
+
+
+def stand(outputs: FullOutputs, dataset: Dataset, state_dict: Mapping[str, torch.Tensor]) -> Standing:
+    """Weigh an original's accuracy on its training images; state_dict: its weights."""
+    train = outputs.train
+    ids = torch.from_numpy(np.random.default_rng(0).permutation(len(train))[:MOST_JUDGED])
+    fitted, judged = ids[: len(ids) // 2], ids[len(ids) // 2 :]
+    labels, classes = train.labels, dataset.num_classes
+    own = train.logits[judged].argmax(1) == labels[judged]
+    chance = float(torch.bincount(labels).max()) / max(1, len(labels))
+    reached = {}
+    for name, rows in (("features", train.features), ("pixels", None)):
+        first, second = (rows[part] if rows is not None else _grid(dataset, part) for part in (fitted, judged))
+        reached[name] = _ridge(first, labels[fitted], second, classes) == labels[judged]
+    best = max(reached.values(), key=lambda right: float(right.float().mean()))
+    gap = _median_gap(own, best, labels[judged], classes)
+    return Standing(
+        accuracy=_share(train.logits.argmax(1) == labels),
+        test=_share(outputs.test.logits.argmax(1) == outputs.test.labels),
+        chance=chance,
+        features=_share(reached["features"]),
+        pixels=_share(reached["pixels"]),
+        gap=gap,
+        poor=gap > POOR_POINTS and _certainly_more(best, own),
+        untrained=_never_trained(state_dict),
+    )
+
+
+def _share(right: torch.Tensor) -> float:
+    return float(right.float().mean()) if len(right) else 0.0
+
+
+def _median_gap(own: torch.Tensor, other: torch.Tensor, labels: torch.Tensor, classes: int) -> float:
+    """Return how much larger a recall is than the model's own, in the median over classes with enough images."""
+    counts = torch.bincount(labels, minlength=classes)
+    more = torch.bincount(labels, weights=other.double() - own.double(), minlength=classes) / counts.clamp_min(1)
+    enough = counts >= _FEWEST
+    return float(more[enough].median()) if bool(enough.any()) else _share(other) - _share(own)
+
+
+def _certainly_more(first: torch.Tensor, second: torch.Tensor) -> bool:
+    """Whether more of `first` than of `second`, right answers on the same images, is no chance (McNemar 1947)."""
+    gained, lost = int((first & ~second).sum()), int((second & ~first).sum())
+    return gained - lost > CERTAIN * math.sqrt(max(1, gained + lost))
+
+
+def _ridge(rows: torch.Tensor, labels: torch.Tensor, tested: torch.Tensor, classes: int) -> torch.Tensor:
+    """Return the class (m,) that a ridge regression on rows (n, C), labels (n,), gives the rows `tested` (m, C)."""
+    rows, tested = rows.double(), tested.double()
+    mean, scale = rows.mean(0), rows.std(0, unbiased=False)
+    scale[scale == 0] = 1.0
+    rows, tested = (rows - mean) / scale, (tested - mean) / scale
+    wanted = F.one_hot(labels, classes).double()
+    products = rows @ rows.T
+    products.diagonal().add_(_PENALTY * float(products.diagonal().mean()))
+    level = wanted.mean(0)
+    return (level + tested @ rows.T @ torch.linalg.solve(products, wanted - level)).argmax(1)
+
+
+def _grid(dataset: Dataset, ids: torch.Tensor) -> torch.Tensor:
+    """Return the mean colours of a grid laid over each training image `ids` (n,): (n, values) float32."""
+    parts = []
+    for chunk in ids.split(256):
+        images = torch.as_tensor(np.asarray(dataset.train.images[chunk.numpy()])).permute(0, 3, 1, 2).float()
+        parts.append(F.adaptive_avg_pool2d(images, _PIXEL_SIDE).flatten(1))
+    return torch.cat(parts) if parts else torch.empty(0, 0)
+
+
+def _never_trained(state_dict: Mapping[str, torch.Tensor]) -> bool:
+    """Whether a network has batch norms and all of them are as they are made: no image ever passed in training."""
+    means = [value for key, value in state_dict.items() if key.endswith("running_mean")]
+    return bool(means) and not any(bool(value.any()) for value in means)
+
+
+# --- the question --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What makes it certain that a model is used as it was trained; kept in the job.
+
+    network: "stated", "card", "program", "only one fits", "found" (by a trial) or "" (undecided). preprocessing: who
+    says how images are prepared (a source of `Preprocessing`). doubts: what speaks against it, in sentences. accepted:
+    the user said to go on all the same; expected: the accuracy on test images that the user stated, and the model has.
+    """
+
+    network: str
+    preprocessing: str
+    standing: Standing
+    trial: Trial | None = None
+    order: ClassOrder | None = None
+    doubts: tuple[str, ...] = ()
+    accepted: bool = False
+    expected: float | None = None
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What people must be told: what was found by trying, and against what."""
+        return () if self.trial is None else (_found(self.trial),)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data for job and report."""
+        return {
+            "network": self.network, "preprocessing": self.preprocessing, **self.standing.as_dict(),
+            "trial": None if self.trial is None else self.trial.as_dict(), "doubts": list(self.doubts),
+            "accepted": self.accepted, "expected": self.expected,
+        }  # fmt: skip
+
+
+_ANSWERS = (
+    "Is this your network and your preprocessing? State them with --arch and --preprocess, or go on as it is with "
+    "--accept-accuracy"
+)
+
+
+def proven(
+    bench: Bench, *, accept: bool = False, expect: float | None = None, original: OpenedModel | None = None
+) -> Bench:
+    """Return a bench with the proof that its model is used as it was trained, weighed on all of its images.
+
+    accept: the user takes what is doubtful as it is. expect: accuracy on the test images, 0..1, that the user's own
+    program measures: where the model has it, that proves everything else; where it has not, that is a doubt.
+    original: the model to weigh, where the one on the bench is a result of unlearning.
+    Raises UnprovenError, with the question to be asked, where something is in doubt and not accepted.
+    """
+    model = original or bench.model
+    outputs = bench.outputs(model, "Measuring the original model")
+    proof = weigh(bench, model, outputs, expect)
+    if proof.doubts and not accept:
+        raise UnprovenError(" ".join(proof.doubts), _ANSWERS, proof.as_dict())
+    return dataclasses.replace(bench, proof=dataclasses.replace(proof, accepted=accept))
+
+
+def weigh(bench: Bench, model: OpenedModel, outputs: FullOutputs, expect: float | None = None) -> Proof:
+    """Weigh what makes it certain that a model with these outputs is used as it was trained, and what is doubtful."""
+    dataset, trial = bench.dataset, bench.trial
+    standing = stand(outputs, dataset, model.state_dict)
+    order = find_class_order(outputs.test.logits.argmax(dim=1).numpy(), dataset)
+    network = model.proof or ("found" if trial is not None and trial.sure else "")
+    proof = Proof(network, dataset.preprocessing.source, standing, trial, order, expected=expect)
+    if expect is not None and abs(standing.test - expect) <= EXPECTED_WITHIN:
+        return proof
+    return dataclasses.replace(proof, doubts=tuple(_doubts(proof, dataset, (model.card or {}).get("forgotten"))))
+
+
+def doubts_of(job: Job, bench: Bench, outputs: FullOutputs) -> tuple[str, ...]:
+    """Return what is doubtful about the original of a job, as was found when it was made, or from its outputs now."""
+    if job.model.proof:
+        return tuple(job.model.proof.get("doubts") or ())
+    return weigh(bench, bench.model, outputs).doubts
+
+
+def _doubts(proof: Proof, dataset: Dataset, forgotten: Any) -> Iterator[str]:
+    """Yield what speaks against a model being used as it was trained, the likeliest reason first."""
+    standing, trial, expect = proof.standing, proof.trial, proof.expected
+    right = percent(standing.accuracy)
+    if expect is not None:
+        yield (
+            f"The model is right on {percent(standing.test)} of the test images, not on the {percent(expect)} that "
+            "were expected."
+        )
+        return
+    if standing.untrained:
+        return  # nothing was learnt that could be lost
+    if proof.order is not None and proof.order.offered:
+        names = [dataset.classes[label] for label in proof.order.better]
+        yield (
+            f"The class order probably differs between model and data: {percent(proof.order.accuracy_now)} of test "
+            f"images are right, and {percent(proof.order.accuracy_better)} would be with the outputs in the order "
+            f"{first_few(names, _NAMES_SHOWN)}: give it with --classes{_order_file(names)}."
+        )
+        return
+    if trial is not None and not trial.sure:
+        yield _undecided(trial)
+    if standing.poor and not forgotten:
+        better = "its own features" if standing.features >= standing.pixels else "nothing but the pixels"
+        reached = percent(max(standing.features, standing.pixels))
+        yield (
+            f"The model is right on {right} of its own training images, where a linear probe on {better} reaches "
+            f"{reached}: it probably does not see them as it did in training."
+        )
+
+
+def _order_file(names: Sequence[str]) -> str:
+    """Return, as an option's value, the file that lists classes in this order; "" where it cannot be written."""
+    try:
+        return f" {shlex.quote(str(write_class_order(tuple(names))))}"
+    except InputError:
+        return ""
+
+
+def _found(trial: Trial) -> str:
+    """Say what was found by trying, and against what."""
+    best, (networks, preparations) = trial.best, trial.kinds
+    what = []
+    if networks > 1:
+        what.append(f"network {best.network.architecture} (of {networks} that fit the weights)")
+    if not trial.stated:
+        what.append(f"preparation {best.words} (of {preparations} tried)")
+    other = next((one for one in trial.attempts[1:]), None)
+    against = "" if other is None else f"; the next, {_differs(other, best)}, on {percent(other.accuracy)}"
+    return (
+        f"Found by trying on training images: {' and '.join(what)}. It is right on {percent(best.accuracy)} of "
+        f"{trial.images} of them{against}."
+    )
+
+
+def _undecided(trial: Trial) -> str:
+    """Say what the data does not tell apart, or that the best of what was tried is not good enough to be taken."""
+    best, (networks, preparations) = trial.best, trial.kinds
+    what = "how images are prepared" if not trial.stated else "which network it is"
+    if rivals := trial.rivals:
+        listed = "; ".join(f"{_differs(one, best)}: {percent(one.accuracy)}" for one in rivals[: SHOWN - 1])
+        return (
+            f"Nothing says {what}, and the training images do not tell these apart: {_named(best, trial)}: "
+            f"{percent(best.accuracy)}; {listed}."
+        )
+    return (
+        f"Nothing says {what}; the best of {max(networks, preparations)} tried, {_named(best, trial)}, is right on "
+        f"{percent(best.accuracy)} of training images, and one that was not tried may be better."
+    )
+
+
+def _named(attempt: Attempt, trial: Trial) -> str:
+    """Name an attempt by what was in doubt."""
+    if trial.stated:
+        return attempt.network.architecture
+    networks, _ = trial.kinds
+    return f"{attempt.network.architecture}, {attempt.words}" if networks > 1 else attempt.words
+
+
+def _differs(attempt: Attempt, best: Attempt) -> str:
+    """Name an attempt by what it does otherwise than the best."""
+    parts = []
+    if attempt.network != best.network:
+        parts.append(attempt.network.architecture)
+    if attempt.preprocessing != best.preprocessing:
+        parts.append(attempt.words)
+    return ", ".join(parts)

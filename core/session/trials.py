@@ -1,0 +1,473 @@
+"""Trying what nobody stated: the networks that fit a model's weights, and the usual preparations, on training images.
+
+Two things decide what a network says of an image and stand in no weights: how its layers compute (strides, poolings,
+activations), and how the image is prepared.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from core.data.candidates import usual_candidates
+from core.data.dataset import Dataset
+from core.data.preprocessing import Preprocessing
+from core.data.stated import read_stated
+from core.errors import AppError, InputError
+from core.events import Tell
+from core.models.architectures import ModelSpec, Size, build_on_meta, get_architecture, signature
+from core.models.card import usual_preprocessing
+from core.models.checkpoint import OpenedModel
+from core.models.recognise import around
+from core.models.tap import TappedModel, evaluating
+
+HALF = 160
+"""Training images that the best is chosen by, and as many others that its accuracy is shown on."""
+
+ROUNDS = (32, 80, HALF)
+"""Images of the first half after which what is clearly worse than the best is tried no further."""
+
+CLEARLY = 3.0
+"""Standard errors of the mean difference in loss, image by image, from which one attempt is clearly worse."""
+
+MISFIT_RATIO, MISFIT_LEAST = 1.5, 0.05
+"""How many times the best's misfit, and by how much at least, speaks against another mean and std."""
+
+CONFIRMED = 0.15
+"""Misfit of the first batch norm up to which it confirms mean and std: the right ones come to 0.07 on 160 images."""
+
+NEARLY_ALL = 0.99
+"""Accuracy on training images, on each half, from which no preparation that was not tried can be much better."""
+
+WIDE_BELOW, WIDE_GAIN = 0.5, 0.1
+"""Accuracy on training images below which seldom changed settings of a network are tried, and what one must add."""
+
+SHOWN = 8
+"""Attempts that jobs, reports and questions list."""
+
+FEW = 24
+"""Pairs of a network and a preparation up to which all are tried on many images."""
+
+NORM_LOOK, NORM_FITS = 24, 0.6
+"""Images that show which means and deviations fit the first batch norm, and the misfit up to which it says so."""
+
+FIRST_LOOK, SECOND_LOOK = (6, 3), (16, 4)
+"""Images and pairs left of the looks that narrow down more: at networks and sizes, and at the ways to these sizes."""
+
+LARGEST_WORK = 8e9
+"""Operations for one image above which a network of several that fit is not tried at a size: nobody trains that."""
+
+_FAR = 0.9  # between values of black or white pixels under two preparations
+_CHUNK = 64  # images in one pass
+
+Networks = Callable[[ModelSpec], TappedModel]
+Pair = tuple[ModelSpec, Preprocessing]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A network with a preparation of the images, and how it did on training images; shares are 0..1.
+
+    chosen: accuracy on the half that the best was chosen by, or on as much of it as it was tried on (`images`); shown:
+    accuracy on the other half, None where it was clearly worse before. rival: the data does not tell it from the best,
+    and it answers otherwise. misfit: how far the statistics of the network's first batch norm are from those of these
+    images, in standard deviations and logarithms of variances; None without such a norm.
+    """
+
+    network: ModelSpec
+    preprocessing: Preprocessing
+    chosen: float
+    images: int
+    shown: float | None = None
+    rival: bool = False
+    misfit: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data for a job or report."""
+        return {
+            "architecture": self.network.architecture,
+            "preprocessing": self.preprocessing.to_dict(),
+            "words": self.words,
+            "chosen": self.chosen,
+            "images": self.images,
+            "shown": self.shown,
+            "rival": self.rival,
+            "misfit": self.misfit,
+        }
+
+    @property
+    def words(self) -> str:
+        """The preparation as one writes it."""
+        return " → ".join(self.preprocessing.transforms)
+
+    @property
+    def accuracy(self) -> float:
+        """Accuracy on the half it is shown on, where it was tried on that, else on what it was tried on."""
+        return self.chosen if self.shown is None else self.shown
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What was tried, the best first. images: in the half that accuracies are shown on."""
+
+    attempts: tuple[Attempt, ...]
+    images: int
+    stated: bool  # whether the preparation was stated, so that only networks were tried
+
+    @property
+    def best(self) -> Attempt:
+        """The attempt that fits best."""
+        return self.attempts[0]
+
+    @property
+    def rivals(self) -> tuple[Attempt, ...]:
+        """Attempts that the data does not tell from the best, and that answer otherwise."""
+        return tuple(attempt for attempt in self.attempts if attempt.rival)
+
+    @property
+    def sure(self) -> bool:
+        """Whether the best may be taken unasked.
+
+        It must be clearly best, and what was not tried must be unlikely to be better: networks that fit the same
+        weights are few and all tried. Of preparations there are always others: one is taken where the answers are
+        nearly all right, or where only mean and std are in doubt and the network's own statistics confirm them.
+        """
+        if self.rivals:
+            return False
+        best = self.best
+        values_alone = len({attempt.preprocessing.steps for attempt in self.attempts}) == 1
+        confirmed = values_alone and best.misfit is not None and best.misfit <= CONFIRMED
+        return self.stated or min(best.chosen, best.accuracy) >= NEARLY_ALL or confirmed
+
+    @property
+    def kinds(self) -> tuple[int, int]:
+        """How many networks and how many preparations were tried."""
+        networks = {attempt.network.architecture for attempt in self.attempts}
+        return len(networks), len({attempt.preprocessing for attempt in self.attempts})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data for a job or report: how many were tried, and the best of them."""
+        networks, preparations = self.kinds
+        shown = [attempt.as_dict() for attempt in self.attempts[:SHOWN]]
+        return {
+            "networks": networks, "preparations": preparations, "images": self.images, "sure": self.sure,
+            "attempts": shown,
+        }  # fmt: skip
+
+
+@dataclass(eq=False)
+class _Running:
+    """An attempt while it is being made: loss, correctness and answer of each image so far."""
+
+    network: ModelSpec
+    preprocessing: Preprocessing
+    misfit: float | None = None
+    losses: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
+    right: torch.Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.bool))
+    answers: torch.Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
+
+    def add(self, logits: torch.Tensor, labels: torch.Tensor, misfit: float | None) -> None:
+        """Add the network's logits (n, K) for images with these labels (n,), and how its norm fits them."""
+        answers = logits.argmax(1)
+        self.losses = torch.cat([self.losses, F.cross_entropy(logits, labels, reduction="none").nan_to_num(nan=1e9)])
+        self.right = torch.cat([self.right, answers == labels])
+        self.answers = torch.cat([self.answers, answers])
+        self.misfit = misfit
+
+    @property
+    def loss(self) -> float:
+        """The mean loss; infinite where it could not run on such images."""
+        return float(self.losses.mean()) if len(self.losses) else math.inf
+
+    def clearly_worse(self, best: _Running) -> bool:
+        """Whether its loss exceeds the best's by more than chance lets it, image by image."""
+        if len(self.losses) < len(best.losses):
+            return True
+        differences = self.losses - best.losses
+        error = float(differences.std(unbiased=False)) / math.sqrt(max(1, len(differences)))
+        return float(differences.mean()) > CLEARLY * error
+
+    def fits_worse(self, best: _Running) -> bool:
+        """Whether the statistics of its first batch norm say that it is not what the network was trained with."""
+        if self.misfit is None or best.misfit is None:
+            return False
+        return self.misfit > MISFIT_RATIO * best.misfit and self.misfit - best.misfit > MISFIT_LEAST
+
+    def attempt(self, half: int, best: _Running) -> Attempt:
+        """Return what came of it; half: images in the half that the best was chosen by."""
+        first, second = self.right[:half].float(), self.right[half:].float()
+        rival = not (
+            self is best or self.clearly_worse(best) or self.fits_worse(best) or torch.equal(self.answers, best.answers)
+        )
+        shown = float(second.mean()) if len(second) else None
+        return Attempt(
+            self.network, self.preprocessing, float(first.mean()), len(first), shown, rival, self.misfit
+        )
+
+
+@dataclass(eq=False)
+class _Search:
+    """Trying pairs of a network and a preparation on training images of a data set.
+
+    build: makes the network of a spec with its weights on the device. Which images are taken depends on their number
+    alone: one half chooses, on the other accuracies are shown.
+    """
+
+    dataset: Dataset
+    build: Networks
+    device: torch.device
+    tell: Tell
+    _built: dict[ModelSpec, TappedModel] = field(default_factory=dict)
+    _kept: tuple[Any, torch.Tensor] | None = None  # the images taken last, and what they are
+
+    def __post_init__(self) -> None:
+        order = np.random.default_rng(0).permutation(len(self.dataset.train))[: 2 * HALF]
+        self.half = (len(order) + 1) // 2
+        self._order = order
+
+    def full(self, pairs: Sequence[Pair], stated: bool) -> Trial | None:
+        """Try pairs, the most usual first, on more and more images; None where none can run on them.
+
+        What has clearly more loss than the best is tried no further. Of those that neither the losses tell apart, nor
+        the statistics in the network's first batch norm, the most usual is taken for the best.
+        """
+        running, done = [_Running(*pair) for pair in pairs], 0
+        alive = running
+        for stop in (*sorted({min(stop, self.half) for stop in ROUNDS}), len(self._order)):
+            self._run(alive, done, stop)
+            alive, done = _promising(alive), stop
+        if not len(alive[0].losses):
+            return None
+        closest = min(alive, key=lambda one: math.inf if one.misfit is None else one.misfit)
+        best = next(one for one in running if one in alive and not one.fits_worse(closest))
+        ranked = sorted(running, key=lambda one: (one is not best, -len(one.losses), one.loss))
+        attempts = [one.attempt(self.half, best) for one in ranked if len(one.losses)]
+        return Trial(tuple(attempts), len(self._order) - self.half, stated)
+
+    def quick(self, pairs: Sequence[Pair], images: int, most: int) -> list[Pair]:
+        """Return at most so many of these pairs, those with the least loss on a few images."""
+        running = [_Running(*pair) for pair in pairs]
+        self._run(running, 0, min(images, self.half))
+        return [(one.network, one.preprocessing) for one in _promising(running)[:most]]
+
+    def confirmed(self, network: ModelSpec, preparations: Sequence[Preprocessing]) -> Sequence[Preprocessing]:
+        """Return the preparations whose mean and std fit the network's first batch norm; all where that says nothing.
+
+        Its statistics hardly depend on the size of images or on strides, and reaching it is a small part of a pass.
+        """
+        first = preparations[0]
+        same_way = [one for one in preparations if (one.steps, one.size) == (first.steps, first.size)]
+        running = [_Running(network, one) for one in same_way]
+        self._run(running, 0, min(NORM_LOOK, self.half), norm_alone=True)
+        best = min(running, key=lambda one: math.inf if one.misfit is None else one.misfit)
+        if best.misfit is None or best.misfit > NORM_FITS:
+            return preparations
+        values = {(one.preprocessing.mean, one.preprocessing.std) for one in running if not one.fits_worse(best)}
+        return [one for one in preparations if (one.mean, one.std) in values]
+
+    def _run(self, running: list[_Running], start: int, stop: int, *, norm_alone: bool = False) -> None:
+        """Add the answers to some images in the order, or only the norm's misfit; what cannot run there has none."""
+        ids = self._order[start:stop]
+        if not len(ids):
+            return
+        labels = self.dataset.train.labels[torch.from_numpy(ids)]
+        # One geometry after the other, so that each image is decoded once for all that differ in values alone.
+        for number, one in enumerate(sorted(running, key=lambda one: repr(_plain(one.preprocessing)))):
+            self.tell("Trying what the model was trained with", number, len(running))
+            prepared = one.preprocessing
+            try:
+                if one.network not in self._built:  # looked at on images of this size, which may be much smaller
+                    self._built[one.network] = self.build(dataclasses.replace(one.network, input_size=prepared.size))
+                network = self._built[one.network]
+                images = self._pixels(_plain(prepared), ids)
+                mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (prepared.mean, prepared.std))
+                with evaluating(network.module), torch.no_grad(), _FirstNorm(network.module, norm_alone) as norm:
+                    parts = ((images - mean) / std).split(_CHUNK)
+                    logits = torch.cat([network(part.to(self.device)).logits.float().cpu() for part in parts])
+            except _ReachedError:
+                one.misfit = norm.misfit
+                continue
+            except (RuntimeError, AppError):  # images too small for it, or of other channels
+                continue
+            one.add(logits, labels, norm.misfit)
+
+    def _pixels(self, plain: Preprocessing, ids: np.ndarray) -> torch.Tensor:
+        """Return training images (n, C, H, W), values 0..1; those taken last are kept."""
+        key = (plain, ids.tobytes())
+        if self._kept is None or self._kept[0] != key:
+            self._kept = (key, self.dataset.prepared(ids, plain))
+        return self._kept[1]
+
+
+def _promising(running: list[_Running]) -> list[_Running]:
+    """Return what is not clearly worse than the best, least loss first."""
+    ranked = sorted(running, key=lambda one: one.loss)
+    return [one for one in ranked if one is ranked[0] or not one.clearly_worse(ranked[0])]
+
+
+def worth_trying(model: OpenedModel, dataset: Dataset, stated: str) -> tuple[Preprocessing, ...]:
+    """Return the preparations worth trying for a model on a data set; stated: a file that says a part of it, or ""."""
+    spec = model.spec
+    return usual_candidates(
+        dataset,
+        channels=channels_of(model),
+        size=_fixed_size(spec, dataset),
+        published=usual_preprocessing(spec),
+        stated=read_stated(Path(stated)) if stated else None,
+    )
+
+
+def channels_of(model: OpenedModel) -> int | None:
+    """Return how many channels a network takes; None where its weights do not tell, as of one that flattens images."""
+    return model.spec.in_channels if any(value.ndim == 4 for value in model.state_dict.values()) else None
+
+
+def _fixed_size(spec: ModelSpec, dataset: Dataset) -> Size | None:
+    """Return the size of images that weights are made for, None where any goes; the stored one where they take it."""
+    if spec.user_code or not get_architecture(spec.architecture).size_is_structural:
+        return None
+    stored, _ = dataset.stored_sizes.most_common(1)[0]
+    try:
+        fits = signature(dataclasses.replace(spec, input_size=stored)) == signature(spec)
+    except InputError:
+        fits = False
+    return stored if fits else spec.input_size
+
+
+def find_out(
+    model: OpenedModel,
+    dataset: Dataset,
+    preparations: Sequence[Preprocessing],
+    build: Callable[[OpenedModel], TappedModel],
+    device: torch.device,
+    tell: Tell,
+) -> Trial | None:
+    """Try the networks that fit a model's weights with preparations of its images; one means that it is stated.
+
+    Where none of the networks does well, seldom changed settings of the best are tried, too. None where the model does
+    not fit the data, which opening them together says.
+    """
+    if model.spec.num_classes != dataset.num_classes:
+        return None
+    search = _Search(dataset, lambda spec: build(dataclasses.replace(model, spec=spec)), device, tell)
+    networks, stated = (model.spec, *model.alternatives), len(preparations) == 1
+    trial = search.full(_narrowed(search, networks, preparations), stated)
+    if trial is None or trial.best.accuracy >= WIDE_BELOW or not model.alternatives:
+        return trial
+    best = trial.best
+    wide = search.full([(network, best.preprocessing) for network in (best.network, *around(best.network))], stated)
+    return wide if wide is not None and wide.best.accuracy >= best.accuracy + WIDE_GAIN else trial
+
+
+def _narrowed(
+    search: _Search, networks: Sequence[ModelSpec], preparations: Sequence[Preprocessing]
+) -> Sequence[Pair]:
+    """Return the pairs to be tried on many images: all where they are few.
+
+    Else sizes and networks first, each size in its most usual way with a few means that differ much; then the ways to
+    those sizes; and with these all means.
+    """
+    if len(networks) * len(preparations) <= FEW:
+        return [(network, prepared) for prepared in preparations for network in networks]
+    preparations = search.confirmed(networks[0], preparations)
+    ways: dict[Size, dict[object, list[Preprocessing]]] = {}
+    for prepared in preparations:
+        ways.setdefault(prepared.size, {}).setdefault(prepared.steps, []).append(prepared)
+    usual = {size: next(iter(by_steps.values())) for size, by_steps in ways.items()}
+    sizes = [(network, size) for size in ways for network in networks]
+    cheap = [pair for pair in sizes if len(networks) == 1 or _operations(*pair) <= LARGEST_WORK] or sizes
+    first = [(network, prepared) for network, size in cheap for prepared in _apart(usual[size])]
+    second = [
+        (network, of_way[usual[prepared.size].index(prepared)])
+        for network, prepared in search.quick(first, *FIRST_LOOK)
+        for of_way in ways[prepared.size].values()
+        if len(of_way) == len(usual[prepared.size])
+    ]
+    third = search.quick(list(dict.fromkeys(second)), *SECOND_LOOK)
+    return list(
+        dict.fromkeys((network, other) for network, prepared in third for other in ways[prepared.size][prepared.steps])
+    )
+
+
+def _apart(preparations: Sequence[Preprocessing]) -> list[Preprocessing]:
+    """Return those whose mean and std give black or white pixels values far from those of the ones before."""
+    chosen: list[tuple[float, float]] = []
+    apart = []
+    for prepared in preparations:
+        mean, std = prepared.mean[0], prepared.std[0]
+        ends = (-mean / std, (1 - mean) / std)
+        if all(max(abs(a - b) for a, b in zip(ends, other, strict=True)) > _FAR for other in chosen):
+            chosen.append(ends)
+            apart.append(prepared)
+    return apart
+
+
+def _operations(spec: ModelSpec, size: Size) -> float:
+    """Return the operations of a pass of one image of a size through a network; infinite where it cannot run."""
+    images = torch.empty(1, spec.in_channels, *size, device="meta")
+    try:
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            build_on_meta(spec).eval().to("meta")(images)
+    except Exception:  # a network may raise anything on a size it was not made for
+        return math.inf
+    return float(counter.get_total_flops())
+
+
+class _ReachedError(Exception):
+    """Ends a pass at the first batch norm."""
+
+
+class _FirstNorm:
+    """Takes the statistics of what reaches a network's first batch norm while it is entered."""
+
+    def __init__(self, module: nn.Module, alone: bool) -> None:
+        """`alone`: the pass ends there, with a _ReachedError."""
+        self._alone = alone
+        kinds = (nn.BatchNorm1d, nn.BatchNorm2d)
+        norms = (part for part in module.modules() if isinstance(part, kinds) and part.track_running_stats)
+        self._norm = next(norms, None)
+        self._sums: list[torch.Tensor] = []  # of the values, of their squares (2, C) each; and how many there are
+        self._count = 0
+
+    def __enter__(self) -> _FirstNorm:
+        if self._norm is not None:
+            self._hook = self._norm.register_forward_hook(self._take)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._norm is not None:
+            self._hook.remove()
+
+    def _take(self, module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        values = inputs[0].double().transpose(0, 1).flatten(1)
+        self._sums.append(torch.stack([values.sum(1), values.square().sum(1)]))
+        self._count += values.shape[1]
+        if self._alone:
+            raise _ReachedError
+
+    @property
+    def misfit(self) -> float | None:
+        """Mean over channels of how far mean and variance are from the norm's running ones; None without a norm."""
+        if self._norm is None or not self._sums or self._norm.running_mean is None or self._norm.running_var is None:
+            return None
+        mean, square = torch.stack(self._sums).sum(0) / self._count
+        running, variance = self._norm.running_mean.double(), self._norm.running_var.double().clamp_min(1e-12)
+        spread = (square - mean.square()).clamp_min(1e-12)
+        away = (mean - running).abs() / variance.sqrt() + (spread / variance).log().abs()
+        return float(away.mean()) if bool(away.isfinite().all()) else None
+
+
+def _plain(preprocessing: Preprocessing) -> Preprocessing:
+    """Return the preparation without its mean and std: what it does to the pixels."""
+    zeros, ones = (0.0,) * preprocessing.channels, (1.0,) * preprocessing.channels
+    return dataclasses.replace(preprocessing, mean=zeros, std=ones, source="data set")

@@ -1,0 +1,80 @@
+import itertools
+import json
+
+import numpy as np
+import pytest
+import torch
+from torchvision import datasets
+from torchvision import transforms as T
+
+from core.errors import UnprovenError
+from core.session.bench import Bench, DataOptions
+from core.session.proof import proven
+from tests.core.session import owners
+
+IMAGENET = T.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+HALVES = T.Normalize((0.5,) * 3, (0.5,) * 3)
+
+
+@pytest.fixture(scope="module")
+def arrays(tmp_path_factory):
+    return owners.write_npz(tmp_path_factory.mktemp("arrays") / "stripes.npz")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return owners.write_folders(tmp_path_factory.mktemp("photos"))
+
+
+def of_arrays(path):
+    content = np.load(path)
+    stored = (torch.from_numpy(content[f"x_{part}"]).permute(0, 3, 1, 2) / 255 for part in ("train", "test"))
+    images = ((values - 0.5) / 0.5 for values in stored)
+    return tuple(zip(images, (torch.from_numpy(content[f"y_{part}"]) for part in ("train", "test")), strict=True))
+
+
+STEMS = list(itertools.product((3, 7), (1, 2), (True, False)))
+
+
+@pytest.mark.parametrize(("stem", "stride", "pool"), STEMS)
+def test_each_stem_is_found_on_the_data(tmp_path, arrays, stem, stride, pool):
+    train, test = of_arrays(arrays)
+    module = owners.trained(owners.resnet(stem, stride, pool), *train)
+    torch.save(module.state_dict(), tmp_path / "net.pth")
+    stated = tmp_path / "preprocess.json"
+    stated.write_text(json.dumps({"size": 20, "mean": 0.5, "std": 0.5}))
+    bench = Bench().on("cpu").open(tmp_path / "net.pth", str(arrays), DataOptions(preprocess_file=str(stated)))
+    standing = proven(bench).proof.standing
+    assert standing.accuracy == pytest.approx(owners.accuracy(module, *train), abs=1e-3)
+    assert standing.test == pytest.approx(owners.accuracy(module, *test), abs=1e-3)
+    assert bench.trial.sure and bench.trial.best.accuracy > 0.9
+    assert len(bench.trial.attempts) == 4
+
+
+PREPARATIONS = {
+    "exact": [T.Resize((32, 32)), T.ToTensor(), IMAGENET],
+    "resize and crop": [T.Resize(36), T.CenterCrop(32), T.ToTensor(), HALVES],
+    "short side": [T.Resize(32), T.CenterCrop(32), T.ToTensor()],
+    "64": [T.Resize((64, 64)), T.ToTensor(), HALVES],
+    "as stored": [T.ToTensor(), IMAGENET],
+    "cropped alone": [T.CenterCrop(80), T.Resize(32), T.ToTensor(), IMAGENET],
+    "of one's own": [T.Resize((40, 56)), T.ToTensor(), T.Normalize((0.3,) * 3, (0.4,) * 3)],
+}
+
+
+@pytest.mark.parametrize("name", PREPARATIONS)
+def test_a_preparation_is_found_on_photos_or_asked_about(tmp_path, photos, name):
+    train, test = (
+        (torch.stack([image for image, _ in part]), torch.tensor(part.targets))
+        for part in (datasets.ImageFolder(photos / p, T.Compose(PREPARATIONS[name])) for p in ("train", "test"))
+    )
+    module = owners.trained(owners.resnet(), *train)
+    torch.save(module.state_dict(), tmp_path / "net.pth")
+    bench = Bench().on("cpu").open(tmp_path / "net.pth", str(photos), arch="resnet18")
+    try:
+        standing = proven(bench).proof.standing
+    except UnprovenError as question:
+        assert "--preprocess" in question.hint and question.proof["trial"]["attempts"]
+        return
+    assert standing.accuracy == pytest.approx(owners.accuracy(module, *train), abs=1e-3)
+    assert standing.test == pytest.approx(owners.accuracy(module, *test), abs=1e-3)
