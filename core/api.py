@@ -99,10 +99,10 @@ def unlearn(
     `bench.dataset.train`. where: columns of the data's table with the values to forget ("customer=47*"). folders: of
     the data, all of whose images go. method, preset, settings: as `methods` lists them; `settings` lie over the
     preset. tries: so many settings are tried on a part of the images first, and the best is run; those named in
-    `settings` stay. seed: the same seed gives the same result. accept_accuracy: go on where nothing proves that the model
-    is used as it was trained; expect_accuracy: its accuracy on the test images, 0..1, as your own program measures it,
-    is proof. resume: go on with the run that `out` holds. emit gets each event (`core.events`) in this thread; control
-    (`core.engine.control.Control`) pauses and stops the run from any other.
+    `settings` stay. seed: the same seed gives the same result. accept_accuracy: go on where nothing proves that the
+    model is used as it was trained; expect_accuracy: its accuracy on the test images, 0..1, as your own program
+    measures it, is proof. resume: go on with the run that `out` holds. emit gets each event (`core.events`) in this
+    thread; control (`core.engine.control.Control`) pauses and stops the run from any other.
 
     `run.report()` is the content of report.json: accuracies and shares 0..1, times in seconds. Raises UsageError and
     ParameterError (what was asked cannot be), ForgetSetError (nothing or everything would go), UnprovenError (nothing

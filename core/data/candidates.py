@@ -23,7 +23,7 @@ COLOUR: dict[str, Values] = {
     "CIFAR-10, as often copied": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
     "CIFAR-100": ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
 }
-GREY: dict[str, Values] = {"MNIST": ((0.1307,), (0.3081,)), "Fashion-MNIST": ((0.2860,), (0.3530,))}
+GREY: dict[str, Values] = {"MNIST": ((0.1307,), (0.3081,))}
 """Mean and std that are copied from one program to the next."""
 
 PHOTO_SIDE = 64  # from this side on images are prepared as for ImageNet

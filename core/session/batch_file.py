@@ -231,7 +231,7 @@ class _Reader:
             if name not in rules:
                 alike = "".join(f"; did you mean {other!r}?" for other in nearest(name, rules, count=1))
                 self._problems.append(f"{where or 'the file'} has no {name!r}{alike}")
-            elif not isinstance(value, kinds) or (rule and isinstance(value, bool)):
+            elif not isinstance(value, kinds) or (rule and isinstance(value, bool) and kinds is not bool):
                 self._problems.append(f"{where + ': ' if where else ''}{name} must be {rule}, got {value!r}")
             else:
                 fitting[name] = value

@@ -44,6 +44,10 @@ UNDECIDED = "undecided"
 """Source of a preparation that nobody, or only in part, stated: images are not decoded yet."""
 
 
+PUBLISHED = "timm config"
+"""Source of a preparation that belongs to published weights, and not for certain to these."""
+
+
 class CardOrderError(MismatchError):
     """The model card lists the classes of the data in another order; `names` is the card's."""
 
@@ -163,7 +167,7 @@ class Bench:
         if self.opened_data is None:
             return dataclasses.replace(self, opened_model=file.opened(arch=arch), arch=arch, trial=None, proof=None)
         dataset, options = self._data_as_read(self.options)
-        stated = file.preprocessing
+        stated = stated_in(file)
         if options.preprocess_file or (stated is not None and not _prepared_like(dataset.preprocessing, stated)):
             dataset = self._read_for(file, file.opened(arch=arch), dataset.spec, options)
         return self._put(file, arch, dataset, options)
@@ -347,7 +351,7 @@ class Bench:
         model, trial = file.opened(arch=arch), None
         settled = dataset if options.classes_file else settle_classes(model, dataset)
         if settled.preprocessing.source != UNDECIDED:  # nobody's, or a part of it alone
-            stated = stated or bool(options.preprocess_file) or file.preprocessing is not None
+            stated = stated or bool(options.preprocess_file) or stated_in(file) is not None
         if model.alternatives or not stated:
             preparations = (settled.preprocessing,) if stated else worth_trying(model, settled, options.preprocess_file)
             trial = find_out(model, settled, preparations, self.network, self.place, self.tell)
@@ -375,7 +379,7 @@ class Bench:
     ) -> Dataset:
         """Read data as a model needs it; images whose preparation nobody states are not decoded yet."""
         return self._read_data(
-            spec, options, prepared or file.preprocessing, outputs_known=True, undecided=True,
+            spec, options, prepared or stated_in(file), outputs_known=True, undecided=True,
             channels=channels_of(model),
         )  # fmt: skip
 
@@ -458,6 +462,15 @@ def _write(folder: str, data: bytes, ending: str) -> Path:
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
     return path
+
+
+def stated_in(file: ModelFile) -> Preprocessing | None:
+    """Return the preparation of images that what lies beside a model's weights states; None where it does not.
+
+    timm writes that of its published weights into config.json, whatever the network was trained with: no statement.
+    """
+    stated = file.preprocessing
+    return None if stated is None or stated.source == PUBLISHED else stated
 
 
 def _of_job(job: Job) -> Preprocessing | None:

@@ -24,7 +24,7 @@ from core.job import Job
 from core.models.checkpoint import OpenedModel
 from core.session.bench import Bench, write_class_order
 from core.session.caveats import ClassOrder, find_class_order
-from core.session.trials import SHOWN, Attempt, Trial
+from core.session.trials import SHOWN, Attempt, Trial, never_trained
 from core.verify.numbers import percent
 
 MOST_JUDGED = 2000
@@ -92,7 +92,7 @@ def stand(outputs: FullOutputs, dataset: Dataset, state_dict: Mapping[str, torch
         pixels=_share(reached["pixels"]),
         gap=gap,
         poor=gap > POOR_POINTS and _certainly_more(best, own),
-        untrained=_never_trained(state_dict),
+        untrained=never_trained(state_dict),
     )
 
 
@@ -136,12 +136,6 @@ def _grid(dataset: Dataset, ids: torch.Tensor) -> torch.Tensor:
     return torch.cat(parts) if parts else torch.empty(0, 0)
 
 
-def _never_trained(state_dict: Mapping[str, torch.Tensor]) -> bool:
-    """Whether a network has batch norms and all of them are as they are made: no image ever passed in training."""
-    means = [value for key, value in state_dict.items() if key.endswith("running_mean")]
-    return bool(means) and not any(bool(value.any()) for value in means)
-
-
 # --- the question --------------------------------------------------------------------------------------------------
 
 
@@ -166,6 +160,8 @@ class Proof:
     @property
     def sentences(self) -> tuple[str, ...]:
         """What people must be told: what was found by trying, and against what."""
+        if self.standing.untrained:
+            return ("This network was never trained: its batch norms have seen no image.",)
         return () if self.trial is None else (_found(self.trial),)
 
     def as_dict(self) -> dict[str, Any]:

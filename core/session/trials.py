@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,9 @@ FEW = 24
 
 NORM_LOOK, NORM_FITS = 24, 0.6
 """Images that show which means and deviations fit the first batch norm, and the misfit up to which it says so."""
+
+MANY = 8
+"""Networks above which sizes are narrowed down with the most usual of them."""
 
 FIRST_LOOK, SECOND_LOOK = (6, 3), (16, 4)
 """Images and pairs left of the looks that narrow down more: at networks and sizes, and at the ways to these sizes."""
@@ -140,13 +143,13 @@ class Trial:
 
         It must be clearly best, and what was not tried must be unlikely to be better: networks that fit the same
         weights are few and all tried. Of preparations there are always others: one is taken where the answers are
-        nearly all right, or where only mean and std are in doubt and the network's own statistics confirm them.
+        nearly all right, or where images stay as they are stored and the network's own statistics confirm the values.
         """
         if self.rivals:
             return False
         best = self.best
-        values_alone = len({attempt.preprocessing.steps for attempt in self.attempts}) == 1
-        confirmed = values_alone and best.misfit is not None and best.misfit <= CONFIRMED
+        as_stored = not best.preprocessing.steps
+        confirmed = as_stored and best.misfit is not None and best.misfit <= CONFIRMED
         return self.stated or min(best.chosen, best.accuracy) >= NEARLY_ALL or confirmed
 
     @property
@@ -322,7 +325,7 @@ def worth_trying(model: OpenedModel, dataset: Dataset, stated: str) -> tuple[Pre
         dataset,
         channels=channels_of(model),
         size=_fixed_size(spec, dataset),
-        published=usual_preprocessing(spec),
+        published=model.file.preprocessing or usual_preprocessing(spec),
         stated=read_stated(Path(stated)) if stated else None,
     )
 
@@ -330,6 +333,12 @@ def worth_trying(model: OpenedModel, dataset: Dataset, stated: str) -> tuple[Pre
 def channels_of(model: OpenedModel) -> int | None:
     """Return how many channels a network takes; None where its weights do not tell, as of one that flattens images."""
     return model.spec.in_channels if any(value.ndim == 4 for value in model.state_dict.values()) else None
+
+
+def never_trained(state_dict: Mapping[str, torch.Tensor]) -> bool:
+    """Whether a network has batch norms and all of them are as they are made: no image ever passed in training."""
+    means = [value for key, value in state_dict.items() if key.endswith("running_mean")]
+    return bool(means) and not any(bool(value.any()) for value in means)
 
 
 def _fixed_size(spec: ModelSpec, dataset: Dataset) -> Size | None:
@@ -361,6 +370,8 @@ def find_out(
         return None
     search = _Search(dataset, lambda spec: build(dataclasses.replace(model, spec=spec)), device, tell)
     networks, stated = (model.spec, *model.alternatives), len(preparations) == 1
+    if never_trained(model.state_dict):  # it knows nothing that could tell one from the other
+        return search.full([(networks[0], preparations[0])], stated)
     trial = search.full(_narrowed(search, networks, preparations), stated)
     if trial is None or trial.best.accuracy >= WIDE_BELOW or not model.alternatives:
         return trial
@@ -386,6 +397,10 @@ def _narrowed(
     usual = {size: next(iter(by_steps.values())) for size, by_steps in ways.items()}
     sizes = [(network, size) for size in ways for network in networks]
     cheap = [pair for pair in sizes if len(networks) == 1 or _operations(*pair) <= LARGEST_WORK] or sizes
+    if len(networks) > MANY:  # sizes with the most usual network first
+        alone = [(networks[0], prepared) for size in ways for prepared in _apart(usual[size])]
+        kept = {prepared.size for _, prepared in search.quick(alone, *FIRST_LOOK)}
+        cheap = [(network, size) for network, size in cheap if size in kept]
     first = [(network, prepared) for network, size in cheap for prepared in _apart(usual[size])]
     second = [
         (network, of_way[usual[prepared.size].index(prepared)])

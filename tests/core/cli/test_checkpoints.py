@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -83,7 +86,13 @@ def accuracies(state, forget=3):
 
 
 def said(cli, *arguments):
-    measures = cli("evaluate", *arguments, "--dataset", "digits", "--forget-class", 3, "--json").document
+    stated = Path(os.environ["UNLEARN_STUDIO_HOME"]) / "preprocess.json"
+    stated.parent.mkdir(parents=True, exist_ok=True)
+    stated.write_text('{"size": 8, "mean": 0.3045, "std": 0.3752}')
+    measures = cli(
+        "evaluate", *arguments, "--dataset", "digits", "--forget-class", 3, "--preprocess", stated, "--accept-accuracy",
+        "--json",
+    ).document
     return [measures["retain_test_accuracy"], measures["forget_test_accuracy"]]
 
 
@@ -107,7 +116,7 @@ def test_a_run_keeps_the_choice(cli, run, two, states, tmp_path):
     assert RunFolder(run).job().model.key == "nets.good"
     again = cli(*unlearn(two, run, "--key", "nets.good", "--resume", method="finetune"))
     assert again.code == 0, again.err
-    other = cli(*unlearn(two, run, "--key", "nets.other", "--resume", method="finetune"))
+    other = cli(*unlearn(two, run, "--key", "nets.other", "--resume", "--accept-accuracy", method="finetune"))
     assert other.code == 3 and "differs in model" in other.err
     assert cli("verify", run, "--json").code == 0
     assert cli("export", run, "--format", "same", "--out", tmp_path / "out.pt").code == 0
@@ -132,6 +141,7 @@ def test_a_later_request_and_the_chain_find_the_first_model(cli, run, tmp_path):
 def test_a_batch_and_an_export_take_the_choice(cli, two, states, tmp_path):
     (tmp_path / "b.toml").write_text(
         f'model = "{two}"\nkey = "nets.other"\ndataset = "digits"\nmethods = ["finetune"]\n'
+        "accept_accuracy = true\n"
         '[[forget]]\nclasses = ["3"]\n'
     )
     result = cli("batch", tmp_path / "b.toml", "--out", tmp_path / "runs")
