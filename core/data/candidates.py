@@ -11,7 +11,13 @@ import numpy as np
 import torch
 
 from core.data.dataset import Dataset
-from core.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing, measure_preprocessing
+from core.data.preprocessing import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    PHOTO_SIDE,
+    Preprocessing,
+    measure_preprocessing,
+)
 from core.data.steps import CenterCrop, Grayscale, Resize, Size, Step, size_after
 
 Values = tuple[tuple[float, ...], tuple[float, ...]]  # mean and std
@@ -26,7 +32,6 @@ COLOUR: dict[str, Values] = {
 GREY: dict[str, Values] = {"MNIST": ((0.1307,), (0.3081,))}
 """Mean and std that are copied from one program to the next."""
 
-PHOTO_SIDE = 64  # from this side on images are prepared as for ImageNet
 SIZES = (28, 32, 64, 96, 128, 224)
 CROPS = (0.875, 8 / 9)  # side of the crop by the short side before it: 224 of 256, 32 of 36; 64 of 72
 _LARGEST = 256  # the longest side up to which images may well have been taken as they are stored

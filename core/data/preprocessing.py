@@ -37,6 +37,7 @@ SOURCES = {
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+PHOTO_SIDE = 64  # from this side on colour images are taken for photographs, which are prepared as for ImageNet
 
 _Side = Annotated[int, Meta(ge=1, le=MAX_SIDE)]
 _Sides = Annotated[list[_Side], Meta(min_length=2, max_length=2)]  # msgspec crashes on a tuple beside a number

@@ -32,7 +32,6 @@ from core.events import Tell
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation")  # the first one there is is used
 
-PHOTO_SIDE = 64
 LARGEST_SIDE = 224  # images of no given size are decoded at most this large
 BUDGET_VARIABLE = "UNLEARN_STUDIO_MEMORY"  # GB that decoded images may take; more is streamed
 
@@ -55,7 +54,6 @@ class DecodeOptions:
     size: tuple[int, int] | None = None  # (H, W)
     channels: int | None = None  # 1 or 3
     interpolation: str = "bilinear"
-    photos: Preprocessing | None = None  # how colour photographs are prepared, where nothing asks for a size
     memory_budget: float | None = None  # bytes that all decoded images may take; None: half of the free memory
     steps: tuple[Step, ...] | None = None  # stated ones, which decide the size; None: images are fitted to it
     upright: bool = True
@@ -132,29 +130,20 @@ def no_test_part(title: str, labels: np.ndarray) -> NoTestPartError:
     )
 
 
-def are_photos(size: tuple[int, int], channels: int) -> bool:
-    """Whether image files of this size (H, W) are taken for photographs, seen by ImageNet-like networks."""
-    return channels == 3 and min(size) >= PHOTO_SIDE
-
-
 def _form(index: FileIndex, options: DecodeOptions) -> Form:
     """Return what all images are decoded to.
 
-    Without a size asked for it is the most common one, each side at most LARGEST_SIDE (of photographs the options may
-    state another); without a number of channels it is 1 if all files are grey, else 3.
+    Without steps or a size asked for it is the most common one, each side at most LARGEST_SIDE; without a number of
+    channels it is 1 if all files are grey, else 3.
     """
     height, width = index.common_size()
     channels = options.channels or (1 if index.all_grey() else 3)
     if channels not in (1, 3):
         raise MismatchError(f"Image files are read with 1 or 3 channels, the preprocessing is for {channels}")
     size = options.size or (min(height, LARGEST_SIDE), min(width, LARGEST_SIDE))
-    stated: Preprocessing | None = None
     if options.steps is not None:
         zeros, ones = (0.0,) * channels, (1.0,) * channels
         stated = Preprocessing((0, 0), zeros, ones, steps=options.steps, upright=options.upright)
-    elif options.size is None and options.photos is not None and are_photos(size, channels):
-        stated = options.photos
-    if stated is not None:
         return FileOriginals(index).form(stated)
     return Form(size, channels, options.interpolation, upright=options.upright)
 

@@ -22,12 +22,17 @@ from core.data.foreign import refuse_foreign_data
 from core.data.listings import FOLDERS_HINT, find_class_folders, list_folders, why_no_images
 from core.data.named import SOURCES, find_source, load_named
 from core.data.originals import ArrayOriginals
-from core.data.preprocessing import Preprocessing, assume_imagenet, count_channels, measure_preprocessing
+from core.data.preprocessing import (
+    PHOTO_SIDE,
+    Preprocessing,
+    assume_imagenet,
+    count_channels,
+    measure_preprocessing,
+)
 from core.data.reading import (
     DecodeOptions,
     Listing,
     Parts,
-    are_photos,
     load_listing,
     no_test_part,
     prepare_parts,
@@ -54,7 +59,6 @@ def open_dataset(
     outputs_known: bool = False,
     preprocess_file: Path | str | None = None,
     preprocessing: Preprocessing | None = None,
-    usual: Preprocessing | None = None,
     channels: int | None = None,
     undecided: bool = False,
     memory_budget: float | None = None,
@@ -68,9 +72,9 @@ def open_dataset(
     saved; a name wins over a path. `test_fraction` (0..1, both excluded) sets images aside where the data has no test
     part of its own, and is not used where it has. `classes_file` names the model's outputs in their order, also those
     that the data has no images of. `outputs_known` says that a model tells how many outputs there are: then labels may
-    leave numbers out. `preprocess_file` wins over `preprocessing` (a model card's), which wins over the default: for
-    colour photographs `usual` (what the model's architecture was published with) or ImageNet's, else measured on the
-    data. `channels` are the network's: images are made grey or colour for it where nothing else says what to do. With
+    leave numbers out. `preprocess_file` wins over `preprocessing` (a model card's), which wins over the default for a
+    network yet to be trained: ImageNet's mean and std for colour photographs, else those measured on the data.
+    `channels` are the network's: images are made grey or colour for it where nothing else says what to do. With
     `undecided`, images whose preparation is not stated are neither decoded nor measured: one is to be tried on them
     (`core.data.candidates`) and then taken with `prepare_anew`; their preparation has the source "undecided".
     Image files that take more than `memory_budget` bytes when decoded (None: half of the free memory) are streamed.
@@ -86,7 +90,7 @@ def open_dataset(
             raise StoppedError("Opening the data was cancelled")
         progress(what, done, total)
 
-    stated = _Stated.read(preprocess_file, preprocessing, usual)
+    stated = _Stated.read(preprocess_file, preprocessing)
     undecided = undecided and not stated.says_all
     options = stated.decoding(channels, memory_budget)
     if undecided:
@@ -213,18 +217,17 @@ def fingerprint(classes: tuple[str, ...], train: ImageSet, test: ImageSet) -> st
 
 @dataclass(frozen=True)
 class _Stated:
-    """What is said of preprocessing before the data is read: by a file, a model card, and a model's architecture."""
+    """What is said of preprocessing before the data is read: by a file and a model card."""
 
     file: Path | None
     data: Mapping[str, Any] | None
     card: Preprocessing | None
-    usual: Preprocessing | None
 
     @classmethod
-    def read(cls, path: Path | str | None, card: Preprocessing | None, usual: Preprocessing | None) -> _Stated:
+    def read(cls, path: Path | str | None, card: Preprocessing | None) -> _Stated:
         """Read and check the file, so that a mistake is told before a large data set is read."""
         file = Path(path) if path else None
-        stated = cls(file, read_stated(file) if file else None, card, usual)
+        stated = cls(file, read_stated(file) if file else None, card)
         stated._merge(card or _ANY)
         return stated
 
@@ -245,26 +248,22 @@ class _Stated:
         elif channels is None and any(isinstance(data.get(key), list) for key in ("mean", "std")):
             channels = 1
         size = merged.size if self.card is not None or data.get("size") is not None else None
-        photos = self.usual if self.card is None and size is None and merged.steps is None else None
-        return DecodeOptions(size, channels, merged.interpolation, photos, memory_budget, merged.steps, merged.upright)
+        return DecodeOptions(size, channels, merged.interpolation, memory_budget, merged.steps, merged.upright)
 
     def settle(self, title: str, images: torch.Tensor | StreamedImages, may_be_photos: bool) -> Preprocessing:
         """Return the preprocessing to use; raises MismatchError where it is for another number of channels.
 
         images: (n, H, W, C) uint8, the training images; may_be_photos: they come from files somebody collected. Where
-        nothing is stated, photographs get what the architecture was published with, else ImageNet's values, and other
-        images what is measured on them.
+        nothing is stated, photographs get ImageNet's values, and other images what is measured on them.
         """
         _, height, width, channels = images.shape
         size = (height, width)
         if self.card is not None:
             base = self.card
-        elif not (may_be_photos and are_photos(size, channels)):
-            base = measure_preprocessing(images)
-        elif self.usual is not None:
-            base = self.usual
-        else:
+        elif may_be_photos and channels == 3 and min(size) >= PHOTO_SIDE:
             base = assume_imagenet(size)
+        else:
+            base = measure_preprocessing(images)
         result = self._merge(base).of_size(size)
         if result.channels != channels:
             raise MismatchError(

@@ -101,19 +101,6 @@ def test_a_file_wins_over_a_card_which_wins_over_the_default(tmp_path, pets):
     assert data.image_size == (20, 20)
 
 
-def test_photographs_are_decoded_as_the_network_was_published_unless_something_else_is_stated(tmp_path, class_folders):
-    folders = {"train/a": 1, "train/b": 1, "test/a": 1}
-    root = class_folders(tmp_path / "photos", folders, size=(90, 100))
-    usual = Preprocessing((64, 72), (0.5,) * 3, (0.25,) * 3, "bicubic", "weights")
-    data = open_dataset(str(root), usual=usual)
-    assert data.image_size == (64, 72) and data.preprocessing == usual
-    other = open_dataset(str(root), usual=dataclasses.replace(usual, interpolation="bilinear"))
-    assert not (data.train.images == other.train.images).all()
-    assert open_dataset(str(root), usual=usual, preprocessing=CARD).preprocessing == CARD
-    small = class_folders(tmp_path / "small", folders, size=(30, 30))
-    assert open_dataset(str(small), usual=usual).image_size == (30, 30)
-
-
 def test_a_file_may_say_a_part_only(tmp_path, pets):
     default = open_dataset(str(pets)).preprocessing
     data = open_dataset(str(pets), preprocess_file=file(tmp_path, {"std": [0.1, 0.2, 0.3]}))

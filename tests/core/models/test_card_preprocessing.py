@@ -71,10 +71,10 @@ def weights(tmp_path):
     return tmp_path / "net.pt"
 
 
-def test_photographs_are_prepared_as_usual_for_the_architecture(photos, weights):
+def test_photographs_are_prepared_as_usual_for_the_architecture_where_nothing_else_fits_better(photos, weights):
     dataset = Bench().open(weights, str(photos)).dataset
     steps = (Resize((256,)), CenterCrop((224, 224)))
-    assert dataset.preprocessing == Preprocessing((224, 224), IMAGENET_MEAN, IMAGENET_STD, "bilinear", "weights", steps)
+    assert dataset.preprocessing == Preprocessing((224, 224), IMAGENET_MEAN, IMAGENET_STD, "bilinear", "tried", steps)
     assert dataset.image_size == (224, 224)
 
 
