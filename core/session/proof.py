@@ -19,7 +19,7 @@ import torch.nn.functional as F
 
 from core.data.dataset import Dataset
 from core.engine.outputs import FullOutputs
-from core.errors import InputError, UnprovenError, first_few
+from core.errors import InputError, StoppedError, UnprovenError, first_few
 from core.job import Job
 from core.models.checkpoint import OpenedModel
 from core.session.bench import Bench, write_class_order
@@ -187,8 +187,11 @@ def proven(
     accept: the user takes what is doubtful as it is. expect: accuracy on the test images, 0..1, that the user's own
     program measures: where the model has it, that proves everything else; where it has not, that is a doubt.
     original: the model to weigh, where the one on the bench is a result of unlearning.
-    Raises UnprovenError, with the question to be asked, where something is in doubt and not accepted.
+    Raises UnprovenError, with the question to be asked, where something is in doubt and not accepted, and StoppedError
+    where the bench says that it is not wanted any more.
     """
+    if bench.cancelled():
+        raise StoppedError("Stopped before the run began, so there is nothing to keep", "Start it again")
     model = original or bench.model
     outputs = bench.outputs(model, "Measuring the original model")
     proof = weigh(bench, model, outputs, expect)

@@ -23,7 +23,7 @@ from core.data.candidates import usual_candidates
 from core.data.dataset import Dataset
 from core.data.preprocessing import Preprocessing
 from core.data.stated import read_stated
-from core.errors import AppError, InputError
+from core.errors import InputError
 from core.events import Tell
 from core.models.architectures import ModelSpec, Size, build_on_meta, get_architecture, signature
 from core.models.card import usual_preprocessing
@@ -300,7 +300,7 @@ class _Search:
             except _ReachedError:
                 one.misfit = norm.misfit
                 continue
-            except (RuntimeError, AppError):  # images too small for it, or of other channels
+            except Exception:  # a network may raise anything on images it was not made for
                 continue
             one.add(logits, labels, norm.misfit)
 

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from core.cli.output import RunProgress
-from core.events import Progress, StepMetrics
+from core.events import PhaseChanged, Progress, StepMetrics
 from core.runs.folder import RunFolder
 
 from .conftest import ROOT, contents, unlearn
@@ -68,7 +68,7 @@ def test_the_first_one_stops_and_keeps(cli, model, tmp_path, during):
 
 
 def test_one_before_the_first_step_leaves_nothing(cli, model, tmp_path, during):
-    during(Progress, interrupt)
+    during(PhaseChanged, interrupt)
     result = cli(*unlearn(model, tmp_path / "u"))
     assert result.code == 5 and "nothing to keep" in result.error
     assert not (tmp_path / "u").exists()

@@ -142,7 +142,7 @@ def test_outputs_of_the_same_weights_in_another_network_are_their_own(tmp_path, 
 
     def told(factory: str) -> torch.Tensor:
         opened = Bench(trust=Trust(code=True)).open(weights, "digits", arch=f"{code}:{factory}")
-        images = digits.preprocessing.apply(digits.test.images)
+        images = opened.dataset.preprocessing.apply(digits.test.images)
         found = opened.on("cpu").outputs(opened.model).test.logits
         with torch.no_grad():
             assert torch.allclose(found, opened.model.build()(images), atol=1e-4)
