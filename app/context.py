@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.actions import Actions
 from app.services import format as fmt
+from app.services.doubts import open_doubts
 from app.services.logs import LogModel
 from app.services.notifications import Notifications
 from app.services.page_states import PageStates
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from core.runs.folder import RunFolder
     from core.selection import Selection
     from core.session.bench import Bench, DataOptions
+    from core.session.proof import Proof
+    from core.session.trials import Trial
 
 
 class ProjectState(QObject):
@@ -60,6 +64,7 @@ class ProjectState(QObject):
         self.opened_model: OpenedModel | None = None
         self.dataset: Dataset | None = None
         self.data_options: DataOptions | None = None  # how the data was opened besides its name
+        self.trial: Trial | None = None  # how what nobody stated about model and images was found
         self._bench: Bench | None = None  # with both, made when it is asked for
         self.history: History | None = None
         self.evaluation: dict[str, Any] = {}  # what was measured of the opened model on the data, by name
@@ -81,27 +86,45 @@ class ProjectState(QObject):
         return self.opened_model is not None and self.dataset is not None
 
     @property
+    def proof(self) -> Proof | None:
+        """What makes it certain that the model is used as it was trained, and what is doubtful; None before that."""
+        return self.evaluation.get("proof")
+
+    @property
     def bench(self) -> Bench | None:
-        """Model, data and how the data was opened: what everything works on. None until both are open."""
+        """Model, data and how the data was opened: what everything works on. None until both are open.
+
+        It has the proof that the model is used as it was trained, where nothing is doubtful or the user took it as it
+        is.
+        """
         if self.opened_model is None or self.dataset is None:
             return None
         from core.session.bench import Bench, DataOptions  # loads torch, which both have loaded already
 
         kept = self._bench
         if kept is None or kept.opened_model is not self.opened_model or kept.opened_data is not self.dataset:
-            kept = self._bench = Bench(self.opened_model, self.dataset, self.data_options or DataOptions())
+            options = self.data_options or DataOptions()
+            kept = Bench(self.opened_model, self.dataset, options, trial=self.trial)
+        proof = None if open_doubts(self.proof) else self.proof
+        if kept.proof is not proof:
+            kept = dataclasses.replace(kept, proof=proof)
+        self._bench = kept
         return kept
 
     def set_opened(
-        self, model: OpenedModel | None, dataset: Dataset | None, options: DataOptions | None = None
+        self,
+        model: OpenedModel | None,
+        dataset: Dataset | None,
+        options: DataOptions | None = None,
+        trial: Trial | None = None,
     ) -> None:
-        """Swap model and data at once, so that nobody sees one with the other's predecessor.
+        """Swap model and data at once, so that nobody sees one with the other's predecessor; trial: of the two.
 
         What was measured goes where one of them changed; the forget set stays where the data is the same.
         """
         new_model, new_data = model is not self.opened_model, dataset is not self.dataset
         old_data = self.dataset
-        self.opened_model, self.dataset, self.data_options = model, dataset, options
+        self.opened_model, self.dataset, self.data_options, self.trial = model, dataset, options, trial
         if new_model or new_data:
             self.evaluation = {}
         kept = not new_data or _same_content(dataset, old_data)

@@ -37,9 +37,8 @@ def open_model(
     allow files to be unpickled, and programs to run that bring a network. tell(what, done, total) is told what goes on
     and may raise to end it; total is 0 where it is not known.
 
-    Raises NotFoundError, UnsafeFileError (opening would run code that was not allowed), AmbiguousModelError (say
-    `arch`), AmbiguousEntryError (say `key`) or InputError; all are AppErrors of `core.errors`, whose text says what
-    happened and what to do.
+    Raises NotFoundError, UnsafeFileError (opening would run code that was not allowed), AmbiguousEntryError (say `key`)
+    or InputError; all are AppErrors of `core.errors`, whose text says what happened and what to do.
     """
     from core.models.trust import Trust
     from core.session.bench import Bench

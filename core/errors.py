@@ -9,7 +9,6 @@ AppError
 │   ├── TargetExistsError    the file to be written exists already
 │   ├── UnsafeFileError      opening the file would run program code
 │   ├── MismatchError        model and data (or run and job) do not belong together
-│   ├── AmbiguousModelError  weights fit several architectures; the user must choose
 │   ├── AmbiguousEntryError  a checkpoint holds several networks; the user must choose
 │   ├── UnprovenError        nothing proves that a model is used as it was trained; the user must say so
 │   ├── NoTestPartError      the data has no test images, and no share to set aside was given
@@ -97,15 +96,6 @@ class UnsafeFileError(InputError):
 
 class MismatchError(InputError):
     """Two things do not belong together, such as a model with 10 outputs and data with 100 classes."""
-
-
-class AmbiguousModelError(InputError):
-    """Weights fit several architectures; `candidates` holds the name of each and what only it has."""
-
-    def __init__(self, message: str, candidates: Iterable[tuple[str, str]]) -> None:
-        self.candidates = tuple(candidates)
-        listed = "; ".join(f"{name} ({reason})" for name, reason in self.candidates)
-        super().__init__(message, f"Choose one with --arch: {listed}")
 
 
 class AmbiguousEntryError(InputError):

@@ -1,146 +1,340 @@
-"""Preprocessing set by hand: size, mean and spread of every channel, and how sizes are changed."""
+"""Preprocessing set by hand: in a form or as a list of transforms, with one image before and after it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QHBoxLayout, QSpinBox, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QPixmap
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPlainTextEdit,
+    QSizePolicy,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.dialogs.sheet import Sheet
+from app.services import format as fmt
+from app.services import preparing
 from app.services import tokens as t
 from app.services.theme import theme
-from app.widgets.buttons import SecondaryButton, TextButton
+from app.widgets.buttons import SecondaryButton
 from app.widgets.labels import Label, caption
+from app.workers.thumbnails import thumbnail
+from core.errors import AppError
+
+if TYPE_CHECKING:
+    from app.workers.jobs import Jobs
+    from core.data.dataset import Dataset
+    from core.data.preprocessing import Preprocessing
 
 LARGEST_SIDE = 8192
-CHANNELS = {1: ("Grey",), 3: ("Red", "Green", "Blue")}
+PREVIEW_SIDE = 176
+RESIZE = {
+    "none": "Not at all", "short": "Short side to", "exact": "To exactly", "cover": "To cover, rest cut off",
+}  # fmt: skip
+OWN = "Others"
+BEYOND = "The list says more than the form can; the form is for simpler ones."
 
 
 class PreprocessingDialog(Sheet):
-    """`chosen` carries a mapping of size, mean, std and interpolation, or None to go back to what was found.
+    """`chosen` carries a preparation as plain data, or None to go back to what was found.
 
-    `known` are named sets of (mean, std) to start from; `by_hand` says that the present values were set by hand.
+    Form and list say the same: changing one changes the other. `by_hand`: the present one was set by hand.
     """
 
     chosen = Signal(object)
 
     def __init__(
-        self,
-        size: tuple[int, int],
-        mean: Sequence[float],
-        std: Sequence[float],
-        interpolation: str,
-        interpolations: Sequence[str],
-        known: dict[str, tuple[Sequence[float], Sequence[float]]],
-        by_hand: bool = False,
-        parent: QWidget | None = None,
+        self, dataset: Dataset, jobs: Jobs, by_hand: bool = False, parent: QWidget | None = None
     ) -> None:
-        super().__init__("Preprocessing", "Use these values", parent)
-        text = Label("What images are brought to before they reach the network. Use the values it was trained with.",
-                     wrap=True)  # fmt: skip
-        text.setMinimumWidth(theme.px(440))
-        self.body.addWidget(text)
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(theme.px(t.S))
-        grid.setVerticalSpacing(theme.px(t.S))
-        self._height, self._width = _side(size[0], "Height in pixels"), _side(size[1], "Width in pixels")
-        sizes = QHBoxLayout()
-        sizes.setSpacing(theme.px(t.S))
-        for widget in (self._height, Label("×", "body", "text-2"), self._width):
-            sizes.addWidget(widget)
-        sizes.addStretch(1)
-        grid.addWidget(_label("&Size (height × width)", self._height), 0, 0)
-        grid.addLayout(sizes, 0, 1)
-        names = CHANNELS.get(len(mean), tuple(f"Channel {i + 1}" for i in range(len(mean))))
-        self._mean = [_share(v, f"Mean, {n.lower()}", -1.0, 1.0) for v, n in zip(mean, names, strict=True)]
-        self._std = [_share(v, f"Spread, {n.lower()}", 0.0, 10.0) for v, n in zip(std, names, strict=True)]
-        for row, (word, fields) in enumerate((("&Mean, 0 to 1", self._mean), ("S&pread (std)", self._std)), 1):
-            grid.addWidget(_label(word, fields[0]), row, 0)
-            grid.addLayout(_row(fields), row, 1)
-        self._interpolation = QComboBox()
-        self._interpolation.setAccessibleName("How sizes are changed")
-        self._interpolation.addItems(list(interpolations))
-        self._interpolation.setCurrentText(interpolation)
-        grid.addWidget(_label("&Resize with", self._interpolation), 3, 0)
-        grid.addLayout(_row([self._interpolation]), 3, 1)
-        self.body.addLayout(grid)
-        starts = QHBoxLayout()
-        starts.setSpacing(theme.px(t.S))
-        starts.addWidget(caption("Fill in:"))
-        for name, values in known.items():
-            starts.addWidget(TextButton(name, partial(self._fill, *values)))
-        starts.addStretch(1)
-        self.body.addLayout(starts)
+        super().__init__("Preprocessing", "Use this", parent)
+        self._dataset, self._jobs = dataset, jobs
+        self._now = self._prepared = dataset.preprocessing
+        self._known = preparing.known_values(self._now)
+        self._setting = False  # whether the fields are being filled in
+        self._taken_back = False
+        self._image = 0
+        self.body.addWidget(Label("What an image goes through before the network: as in training, without chance."))
+        row = QHBoxLayout()
+        row.setSpacing(theme.px(t.XL))
+        left = QVBoxLayout()
+        left.addWidget(self._form())
+        left.addStretch(1)
+        row.addLayout(left, 1)
+        row.addLayout(self._preview())
+        self.body.addLayout(row)
+        self.text = QPlainTextEdit()
+        self.text.setAccessibleName("List of transforms")
+        self.text.setTabChangesFocus(True)
+        self.text.setFixedHeight(theme.px(104))
+        label = Label("&As a list of transforms, or what Python prints of it", "body", "text-2")
+        label.setBuddy(self.text)
+        self.error = Label("", "caption", "danger", wrap=True)
+        self.error.setMaximumWidth(16_777_215)
+        for widget in (label, self.text, self.error):
+            self.body.addWidget(widget)
         if by_hand:
             self.add_foot(SecondaryButton("Take back", self._take_back))
-        self._taken_back = False
-        for field in (*self._mean, *self._std):
-            field.valueChanged.connect(self._check)
         self.accepted.connect(self._accepted)
-        self._check()
+        self.finished.connect(self._closed)
+        self._fill(self._now)
+        self.text.setPlainText(preparing.written(self._now))
+        self._check(self._now)
+        self._connect()
 
-    def values(self) -> dict[str, Any]:
-        """The values as they stand."""
-        return {
-            "size": [self._height.value(), self._width.value()],
-            "mean": [field.value() for field in self._mean],
-            "std": [field.value() for field in self._std],
-            "interpolation": self._interpolation.currentText(),
-        }
+    def preparation(self) -> Preprocessing:
+        """The last one that was right."""
+        return self._prepared
 
-    def _fill(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        for fields, values in ((self._mean, mean), (self._std, std)):
-            for field, value in zip(fields, values, strict=True):
-                field.setValue(value)
+    # -- parts -----------------------------------------------------------------------------------------------------
 
-    def _check(self, *_value: object) -> None:
-        flat = any(field.value() <= 0 for field in self._std)
-        self.set_reason("The spread of every channel must be above 0." if flat else "")
+    def _form(self) -> QWidget:
+        from core.data.steps import INTERPOLATIONS
+
+        self.form = QWidget()
+        self.form.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        grid = QGridLayout(self.form)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(theme.px(t.S))
+        grid.setVerticalSpacing(theme.px(t.S))
+        self.resize_kind = _combo("Resize", RESIZE)
+        self.side_height, self.side_width = _spin("Height in pixels"), _spin("Width in pixels")
+        self.by = Label("×", "body", "text-2")
+        self.interpolation = _combo("Resize with", {name: name for name in INTERPOLATIONS})
+        self.cropped = QCheckBox("Crop at the centre to")
+        self.crop_height, self.crop_width = _spin("Height of the crop"), _spin("Width of the crop")
+        self.pad = _spin("Pixels of the edge", 0)
+        self.grey = QCheckBox("Make grey")
+        self.values = _combo("Mean and std", {name: name for name in (*self._known, OWN)})
+        self.mean, self.std = QLineEdit(), QLineEdit()
+        self.mean.setAccessibleName("Mean of every channel")
+        self.std.setAccessibleName("Standard deviation of every channel")
+        rows: list[tuple[str, QWidget, list[QWidget]]] = [
+            ("&Resize", self.resize_kind, [self.resize_kind, self.side_height, self.by, self.side_width]),
+            ("&With", self.interpolation, [self.interpolation]),
+            ("", self.cropped, [self.cropped, self.crop_height, Label("×", "body", "text-2"), self.crop_width]),
+            ("Edge on &all sides", self.pad, [self.pad, self.grey]),
+            ("&Values", self.values, [self.values]),
+            ("&Mean, 0 to 1", self.mean, [self.mean]),
+            ("&Std, 0 to 1", self.std, [self.std]),
+        ]
+        for number, (word, buddy, widgets) in enumerate(rows):
+            label = Label(word, "body", "text-2")
+            label.setBuddy(buddy)
+            line = QHBoxLayout()
+            line.setSpacing(theme.px(t.S))
+            for widget in widgets:
+                line.addWidget(widget, 1 if isinstance(widget, QLineEdit) else 0)
+            if not isinstance(widgets[-1], QLineEdit):
+                line.addStretch(1)
+            grid.addWidget(label, number, 0)
+            grid.addLayout(line, number, 1)
+        return self.form
+
+    def _preview(self) -> QVBoxLayout:
+        column = QVBoxLayout()
+        column.setSpacing(theme.px(t.XS))
+        pictures = QHBoxLayout()
+        pictures.setSpacing(theme.px(t.M))
+        self.pictures, self.sizes = [], []
+        for word in ("before", "after"):
+            one = QVBoxLayout()
+            picture = Label()
+            picture.setFixedSize(theme.px(PREVIEW_SIDE), theme.px(PREVIEW_SIDE))
+            picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            picture.setProperty("ground", "sunken")
+            size = caption(word)
+            one.addWidget(picture)
+            one.addWidget(size)
+            pictures.addLayout(one)
+            self.pictures.append(picture)
+            self.sizes.append(size)
+        column.addLayout(pictures)
+        turn = QHBoxLayout()
+        self._which = caption("")
+        turn.addWidget(SecondaryButton("Previous image", self._previous))
+        turn.addWidget(SecondaryButton("Next image", self._next))
+        turn.addWidget(self._which)
+        turn.addStretch(1)
+        column.addLayout(turn)
+        column.addStretch(1)
+        return column
+
+    def _connect(self) -> None:
+        self.text.textChanged.connect(self._text_changed)
+        for combo in (self.resize_kind, self.interpolation):
+            combo.currentIndexChanged.connect(self._form_changed)
+        for spin in (self.side_height, self.side_width, self.crop_height, self.crop_width, self.pad):
+            spin.valueChanged.connect(self._form_changed)
+        for box in (self.cropped, self.grey):
+            box.toggled.connect(self._form_changed)
+        for field in (self.mean, self.std):
+            field.textEdited.connect(self._form_changed)
+        self.values.currentIndexChanged.connect(self._values_chosen)
+
+    # -- form and list ---------------------------------------------------------------------------------------------
+
+    def _fill(self, preparation: Preprocessing) -> None:
+        """Show a preparation in the form, as far as that can say it."""
+        said = preparing.plain(preparation)
+        self.form.setEnabled(said is not None)
+        self.form.setToolTip("" if said is not None else BEYOND)
+        if said is None:
+            return
+        self._setting = True
+        self.resize_kind.setCurrentIndex(self.resize_kind.findData(said.resize))
+        for spin, side in zip((self.side_height, self.side_width), (said.side[0], said.side[-1]), strict=True):
+            spin.setValue(side)
+        self.interpolation.setCurrentIndex(self.interpolation.findData(said.interpolation))
+        self.cropped.setChecked(said.crop is not None)
+        for spin, side in zip((self.crop_height, self.crop_width), said.crop or said.side[:1] * 2, strict=True):
+            spin.setValue(side)
+        self.pad.setValue(said.pad)
+        self.grey.setChecked(said.grey)
+        self.mean.setText(_listed(said.mean))
+        self.std.setText(_listed(said.std))
+        self._show_values(said.mean, said.std)
+        self._setting = False
+        self._show_fields()
+
+    def _show_values(self, mean: Any, std: Any) -> None:
+        """Show the name that mean and std are known by."""
+        name = next((name for name, known in self._known.items() if known == (tuple(mean), tuple(std))), OWN)
+        self.values.setCurrentIndex(self.values.findData(name))
+
+    def _show_fields(self) -> None:
+        """Show the fields that the kind of resizing and the crop need."""
+        kind = self.resize_kind.currentData()
+        self.side_height.setVisible(kind != "none")
+        self.by.setVisible(kind not in ("none", "short"))
+        self.side_width.setVisible(kind not in ("none", "short"))
+        self.interpolation.setEnabled(kind != "none")
+        self.cropped.setEnabled(kind != "cover")
+        for spin in (self.crop_height, self.crop_width):
+            spin.setEnabled(kind != "cover" and self.cropped.isChecked())
+        self.pad.setEnabled(kind != "cover")
+        self.grey.setEnabled(kind != "cover")
+
+    def _values_chosen(self) -> None:
+        known = self._known.get(self.values.currentData())
+        if known is None or self._setting:
+            return
+        self.mean.setText(_listed(known[0]))
+        self.std.setText(_listed(known[1]))
+        self._form_changed()
+
+    def _form_changed(self, *_value: object) -> None:
+        if self._setting:
+            return
+        self._show_fields()
+        kind = self.resize_kind.currentData()
+        side = (self.side_height.value(),) if kind == "short" else (self.side_height.value(), self.side_width.value())
+        crop = (self.crop_height.value(), self.crop_width.value()) if self.cropped.isChecked() else None
+        try:
+            mean, std = preparing.numbers(self.mean.text(), "Mean"), preparing.numbers(self.std.text(), "Std")
+            said = preparing.Plain(
+                kind, side, self.interpolation.currentData(), crop, self.pad.value(), self.grey.isChecked(), mean, std
+            )
+            prepared = preparing.from_plain(said, self._now)
+        except AppError as error:
+            self._wrong(error)
+            return
+        self._setting = True
+        self._show_values(prepared.mean, prepared.std)
+        self.text.setPlainText(preparing.written(prepared))
+        self._setting = False
+        self._check(prepared)
+
+    def _text_changed(self) -> None:
+        if self._setting:
+            return
+        try:
+            prepared = preparing.read(self.text.toPlainText(), self._now)
+        except AppError as error:
+            self._wrong(error)
+            return
+        self._fill(prepared)
+        self._check(prepared)
+
+    def _wrong(self, error: BaseException) -> None:
+        """Say beside the list what is wrong."""
+        hint = error.hint if isinstance(error, AppError) and "--" not in error.hint else ""
+        said = error.message if isinstance(error, AppError) else str(error)
+        self.error.setText(" ".join(part for part in (said, hint) if part))
+        self.set_reason("Nothing can be used before this is right.")
+
+    # -- the image -------------------------------------------------------------------------------------------------
+
+    def _check(self, prepared: Preprocessing) -> None:
+        """Try a preparation on the image in view."""
+        self._prepared = prepared
+        self.error.setText("")
+        self.set_reason("")
+        self._which.setText(f"{fmt.count(self._image + 1)} of {fmt.count(len(self._dataset.train))}")
+        handle = self._jobs.submit(_pictures, self._dataset, self._image, prepared, key="preview")
+        handle.done.connect(self._seen)
+        handle.failed.connect(self._wrong)
+
+    def _seen(self, found: tuple[Any, Any]) -> None:
+        for word, picture, size, pixels in zip(("before", "after"), self.pictures, self.sizes, found, strict=True):
+            image = thumbnail(pixels, round(theme.px(PREVIEW_SIDE) * self.devicePixelRatioF()))
+            image.setDevicePixelRatio(self.devicePixelRatioF())
+            picture.setPixmap(QPixmap.fromImage(image))
+            height, width, channels = pixels.shape
+            size.setText(f"{word}: {height} × {width}, {fmt.plural(channels, 'channel')}")
+            picture.setAccessibleName(f"Image {size.text()}")
+
+    def _previous(self) -> None:
+        self._turn(-1)
+
+    def _next(self) -> None:
+        self._turn(1)
+
+    def _turn(self, by: int) -> None:
+        self._image = (self._image + by) % len(self._dataset.train)
+        self._check(self._prepared)
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+
+    def _closed(self, _result: int) -> None:
+        self._jobs.cancel("preview")
 
     def _take_back(self) -> None:
         self._taken_back = True
         self.accept()
 
     def _accepted(self) -> None:
-        self.chosen.emit(None if self._taken_back else self.values())
+        self.chosen.emit(None if self._taken_back else self._prepared.to_dict())
 
 
-def _side(value: int, name: str) -> QSpinBox:
+def _pictures(dataset: Dataset, image: int, prepared: Preprocessing) -> tuple[Any, Any]:
+    """Return a training image before and after a preparation; runs in a worker."""
+    return dataset.preview(image, prepared)
+
+
+def _combo(name: str, entries: dict[str, str]) -> QComboBox:
+    combo = QComboBox()
+    combo.setAccessibleName(name)
+    for key, words in entries.items():
+        combo.addItem(words, key)
+    return combo
+
+
+def _spin(name: str, least: int = 1) -> QSpinBox:
     box = QSpinBox()
-    box.setRange(1, LARGEST_SIDE)
-    box.setValue(value)
+    box.setRange(least, LARGEST_SIDE)
     box.setAccessibleName(name)
-    box.setFixedWidth(theme.px(96))
+    box.setFixedWidth(theme.px(80))
     box.lineEdit().setTextMargins(theme.px(t.XS), 0, 0, 0)
     return box
 
 
-def _share(value: float, name: str, low: float, high: float) -> QDoubleSpinBox:
-    box = QDoubleSpinBox()
-    box.setDecimals(4)
-    box.setRange(low, high)
-    box.setSingleStep(0.01)
-    box.setValue(value)
-    box.setAccessibleName(name)
-    box.setToolTip(name)
-    box.setFixedWidth(theme.px(96))
-    box.lineEdit().setTextMargins(theme.px(t.XS), 0, 0, 0)
-    return box
-
-
-def _label(text: str, buddy: QWidget) -> Label:
-    label = Label(text, "body", "text-2")
-    label.setBuddy(buddy)
-    return label
-
-
-def _row(widgets: Sequence[QWidget]) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(theme.px(t.S))
-    for widget in widgets:
-        row.addWidget(widget)
-    row.addStretch(1)
-    return row
+def _listed(values: Any) -> str:
+    return ", ".join(f"{value:g}" for value in values)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -12,20 +13,26 @@ from core.errors import StoppedError
 
 if TYPE_CHECKING:
     from app.context import AppContext
+    from app.services.pairings import Pairings
     from core.events import Tell
+    from core.session.baseline import Baseline
     from core.session.bench import Bench
+    from core.session.proof import Proof
 
 ACTIVITY = "baseline"
 
 
 class Measuring(QObject):
-    """Fills `project.evaluation` with "baseline" and "class_order", or with "failure" where that went wrong."""
+    """Fills `project.evaluation` with "baseline" and "proof", or with "failure" where that went wrong.
+
+    What is doubtful counts as accepted where the user took the same of this pair as it is before.
+    """
 
     progress = Signal(str, int, int)
 
-    def __init__(self, context: AppContext) -> None:
+    def __init__(self, context: AppContext, pairings: Pairings) -> None:
         super().__init__(context.project)
-        self._context = context
+        self._context, self._pairings = context, pairings
         self._handle: JobHandle | None = None
         # Model and data may change together; one measurement is enough.
         self._soon = QTimer(self)
@@ -71,9 +78,14 @@ class Measuring(QObject):
             self._context.status.set_activity(ACTIVITY, what, done, total)
         self.progress.emit(what, done, total)
 
-    def _done(self, found: tuple[Any, Any]) -> None:
+    def _done(self, found: tuple[Baseline, Proof]) -> None:
         self._handle = None
-        self._context.project.set_evaluation(baseline=found[0], class_order=found[1])
+        baseline, proof = found
+        project, bench = self._context.project, self._context.project.bench
+        if bench is not None and proof.doubts:
+            taken = self._pairings.accepted(bench.model.weights_id, bench.dataset.spec)
+            proof = dataclasses.replace(proof, accepted=taken == proof.doubts)
+        project.set_evaluation(baseline=baseline, proof=proof)
 
     def _failed(self, error: BaseException) -> None:
         self._handle = None
@@ -86,15 +98,15 @@ class Measuring(QObject):
             self._context.status.end_activity(ACTIVITY)
 
 
-def measure(bench: Bench, progress: Tell, cancelled: Callable[[], bool]) -> tuple[Any, Any]:
-    """Return the baseline and the class order; runs in a worker. Raises StoppedError where the result is not wanted."""
+def measure(bench: Bench, progress: Tell, cancelled: Callable[[], bool]) -> tuple[Baseline, Proof]:
+    """Return the baseline and the proof; runs in a worker. Raises StoppedError where the result is not wanted."""
     from core.session.baseline import baseline
-    from core.session.caveats import find_class_order
+    from core.session.proof import weigh
 
     def tell(what: str, done: int, total: int) -> None:
         if cancelled():
             raise StoppedError("The measurement is not wanted any more")
         progress(what, done, total)
 
-    result = baseline(bench.telling(tell))
-    return result, find_class_order(result.test.predicted, bench.dataset)
+    bench = bench.telling(tell)
+    return baseline(bench), weigh(bench, bench.model, bench.outputs(bench.model))

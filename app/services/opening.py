@@ -8,6 +8,7 @@ puts the request again with the answer.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from collections import deque
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ from core.session.inspecting import Kind, kind_of
 if TYPE_CHECKING:
     from app.context import AppContext
     from core.session.bench import DataOptions
+    from core.session.trials import Attempt
 
 WORDS: dict[Kind, str] = {
     "model": "Open {} as the model",
@@ -70,8 +72,8 @@ class Opening(QObject):
         self._current: Request | None = None
         self._handle: JobHandle | None = None
         self._answers: tuple[Trust, str | None] = (NO_TRUST, None)  # trust and architecture of the model
-        self.measuring = Measuring(context)
         self._pairings = Pairings()
+        self.measuring = Measuring(context, self._pairings)
         context.opening = self
         context.open_paths = self.open_paths
         context.judge_paths = self.judge_paths
@@ -96,18 +98,41 @@ class Opening(QObject):
         """Open the data again with preprocessing set by hand; None takes that back."""
         self.put(Request("data", self._data_name(), preprocessing=values, prepares=True))
 
+    def set_architecture(self, arch: str) -> None:
+        """Open the model again as an architecture; how its images are prepared is found out for it where need be."""
+        self.put(Request("data", self._data_name(), arch=arch))
+
+    def open_as(self, attempt: Attempt) -> None:
+        """Open model and data again with the network and the preparation of an attempt, as if the user stated them."""
+        trial = self._context.project.trial
+        assert trial is not None
+        networks, _ = trial.kinds
+        self.put(Request(
+            "data", self._data_name(), arch=attempt.network.architecture if networks > 1 else "",
+            preprocessing=attempt.preprocessing.to_dict(), prepares=not trial.stated,
+        ))  # fmt: skip
+
+    def accept(self) -> None:
+        """Go on with model and data as they are, whatever speaks against it; not asked again for this pair."""
+        project = self._context.project
+        bench, proof = project.bench, project.proof
+        if bench is not None and proof is not None:
+            self._pairings.accept(bench.model.weights_id, bench.dataset.spec, proof.doubts)
+            project.set_evaluation(proof=dataclasses.replace(proof, accepted=True))
+
     def set_before(self) -> dict[str, str]:
         """Return what was set by hand when this model was last used with this data, and is not set now."""
         bench = self._context.project.bench
-        if bench is None or _set_by_hand(bench.options):
+        if bench is None or _set_by_hand(bench.options) or self._answers[1]:
             return {}
-        return self._pairings.recall(bench.model.sha256, bench.dataset.spec)
+        return self._pairings.recall(bench.model.weights_id, bench.dataset.spec)
 
     def set_again(self) -> None:
         """Open the data again with what was set by hand before."""
         dataset, changes = self._context.project.dataset, self.set_before()
         if dataset is not None and changes:
-            self.put(Request("data", self._data_name(), data=dataset.spec, changes=changes))
+            arch = changes.pop("arch", "")
+            self.put(Request("data", self._data_name(), data=dataset.spec, changes=changes, arch=arch))
 
     def forget_what_was_set(self) -> None:
         """Do not offer it again."""
@@ -215,9 +240,10 @@ class Opening(QObject):
         self._answers = (opened.trust, opened.arch)
         if opened.opened_model is not None:
             self._context.trust.allow_model(opened.opened_model)
-        project.set_opened(opened.opened_model, opened.opened_data, opened.options)
+        project.set_opened(opened.opened_model, opened.opened_data, opened.options, opened.trial)
         self._remember(result.request)
-        if _set_by_hand(opened.options) or result.request.order or result.request.prepares:
+        request = result.request
+        if _set_by_hand(opened.options) or request.order or request.prepares or (request.arch and not request.model):
             self._remember_pairing()
         if result.example is not None:
             project.set_selection(result.example.selection)
@@ -250,7 +276,7 @@ class Opening(QObject):
     def _remember_pairing(self) -> None:
         bench = self._context.project.bench
         if bench is not None:
-            self._pairings.remember(bench.model.sha256, bench.dataset.spec, bench.options)
+            self._pairings.remember(bench.model.weights_id, bench.dataset.spec, bench.options, self._answers[1] or "")
 
     def _start_example(self, result: Result) -> None:
         controller = self._context.run_controller

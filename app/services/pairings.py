@@ -1,8 +1,9 @@
-"""What was set by hand for a model and its data: class order and preprocessing, offered when they are opened again."""
+"""What was said of a model and its data, offered when they are opened again, and what the user took as it is."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +14,42 @@ from core.files import read_json, write_json
 log = logging.getLogger(__name__)
 
 MOST = 100
-FIELDS = ("classes_file", "preprocess_file")  # of DataOptions
+FILES = ("classes_file", "preprocess_file")  # of DataOptions
+ARCH, ACCEPTED = "arch", "accepted"
 
 
 class Pairings:
-    """Remembers by the model's hash and the data's name; a file that cannot be read or written is none."""
+    """Remembers by the weights and the data's name; a file that cannot be read or written is none."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or config_dir() / "pairings.json"
 
-    def remember(self, sha256: str, data: str, options: Any) -> None:
-        """Note what `options` (of DataOptions) says beside the names; nothing said is forgotten."""
+    def remember(self, weights: str, data: str, options: Any, arch: str = "") -> None:
+        """Note what `options` (of DataOptions) says beside the names, and the architecture that the user named."""
+        said = {name: getattr(options, name) for name in FILES if getattr(options, name)}
+        said |= {ARCH: arch} if arch else {}
+        kept = self._read().get(_key(weights, data), {})
+        self._write(weights, data, said | {name: kept[name] for name in (ACCEPTED,) if name in kept})
+
+    def accept(self, weights: str, data: str, doubts: Sequence[str]) -> None:
+        """Note that the user takes a pair as it is, though these sentences speak against it."""
+        self._write(weights, data, {**self._read().get(_key(weights, data), {}), ACCEPTED: list(doubts)})
+
+    def accepted(self, weights: str, data: str) -> tuple[str, ...]:
+        """Return the doubts of a pair that the user took as it is."""
+        said = self._read().get(_key(weights, data), {}).get(ACCEPTED)
+        return tuple(map(str, said)) if isinstance(said, list) else ()
+
+    def recall(self, weights: str, data: str) -> dict[str, str]:
+        """Return what was set by hand: fields of DataOptions whose files are still there, and "arch"."""
+        found = self._read().get(_key(weights, data), {})
+        said = {name: str(found[name]) for name in FILES if name in found and Path(str(found[name])).is_file()}
+        return said | {name: str(found[name]) for name in (ARCH,) if name in found}
+
+    def _write(self, weights: str, data: str, said: dict[str, Any]) -> None:
+        """Keep what is said of a pair; nothing said is forgotten."""
         known = self._read()
-        key = _key(sha256, data)
-        said = {name: getattr(options, name) for name in FIELDS if getattr(options, name)}
+        key = _key(weights, data)
         if known.get(key, {}) == said:
             return
         known.pop(key, None)
@@ -37,12 +60,7 @@ class Pairings:
         except OSError as error:
             log.warning("class order and preprocessing could not be remembered: %s", error)
 
-    def recall(self, sha256: str, data: str) -> dict[str, str]:
-        """Return the fields of DataOptions that were set by hand and whose files are still there."""
-        found = self._read().get(_key(sha256, data), {})
-        return {name: str(found[name]) for name in FIELDS if name in found and Path(found[name]).is_file()}
-
-    def _read(self) -> dict[str, dict[str, str]]:
+    def _read(self) -> dict[str, dict[str, Any]]:
         try:
             found = read_json(self.path) if self.path.exists() else {}
         except AppError as error:
@@ -52,5 +70,5 @@ class Pairings:
         return {str(key): said for key, said in entries if isinstance(said, dict)}
 
 
-def _key(sha256: str, data: str) -> str:
-    return f"{sha256} {data}"
+def _key(weights: str, data: str) -> str:
+    return f"{weights} {data}"

@@ -1,4 +1,4 @@
-"""Facts: a label 120 wide and a value; a value the app assumed says so and offers to change it."""
+"""Facts: a label 120 wide and a value, which may offer to be changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LABEL_WIDTH = 120
 
 
 class FactRow(QWidget):
-    """One value; `set_value` changes it, `assumed` shows the word and *Change…*."""
+    """One value; `set_value` changes it."""
 
     def __init__(self, value: str = "", fixed: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -27,30 +27,25 @@ class FactRow(QWidget):
         self._value = ElidedLabel(value, "fixed" if fixed else "body")
         self._value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._value.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._assumed = Label("assumed", "caption", "caution")
         self._change = TextButton("Change…")
         self._label = ""
         self._callback: Callable[[], object] | None = None
         self._change.setProperty("compact", True)  # so that all rows are as high
         self._change.clicked.connect(self._clicked)
         row.addWidget(self._value, 1)
-        row.addWidget(self._assumed)
         row.addWidget(self._change)
-        self._assumed.hide()
         self._change.hide()
 
     def set_value(
         self,
         value: str,
         hint: str = "",
-        assumed: bool = False,
         on_change: Callable[[], object] | None = None,
         change_text: str = "Change…",
     ) -> None:
         """Show a value; `hint` is the tool tip where it is not elided."""
         self._value.setText(value)
         self._value.set_hint(hint)
-        self._assumed.setVisible(assumed)
         self._callback = on_change
         self._change.setText(change_text)
         self._change.setAccessibleName(f"{change_text.removesuffix('…')} {self._label}".strip())
@@ -89,7 +84,6 @@ class FactTable(QWidget):
         value: str,
         *,
         hint: str = "",
-        assumed: bool = False,
         on_change: Callable[[], object] | None = None,
         fixed: bool = False,
         change_text: str = "Change…",
@@ -106,7 +100,7 @@ class FactTable(QWidget):
         name, row = self._rows[key]
         name.setText(label)
         row.set_label(label)
-        row.set_value(value, hint, assumed, on_change, change_text)
+        row.set_value(value, hint, on_change, change_text)
         return row
 
     def remove(self, key: str) -> None:

@@ -30,7 +30,7 @@ class Request:
     preprocessing: Mapping[str, Any] | None = None  # set by hand; see `prepares`
     prepares: bool = False  # whether `preprocessing` is to be set, or with None taken back
     trust: Trust = NO_TRUST
-    arch: str = ""  # what the model is, where its weights fit several
+    arch: str = ""  # what the model is, where its weights fit several; without `model`, of the one that is open
     key: str = ""  # the entry of its file that is the network, where it holds several
     alone: bool = False  # close the other side, which it does not fit
     start_run: bool = False  # of the example
@@ -70,6 +70,11 @@ def work(
         return Result(request, _with_model(bench, request))
     if request.model:
         bench = _with_model(bench, request)
+    elif request.arch:
+        trust = request.trust if request.trust != NO_TRUST else bench.trust
+        bench = dataclasses.replace(bench, arch=request.arch, trust=trust)
+        if not request.data and not request.prepares:
+            bench = bench.with_data(bench.dataset.spec, bench.options)
     if request.data:
         bench = bench.with_data(request.data, dataclasses.replace(bench.options, **request.changes))
     if request.order:

@@ -126,13 +126,14 @@ def idle(context, qtbot):
 
 @pytest.fixture
 def open_digits(context, digits_file, idle):
-    """Open the digits and their network, and wait until it is measured."""
+    """Open the digits and their network, wait until it is measured, and take it as it is."""
 
     def do() -> None:
         context.opening.open_data("digits")
         context.opening.open_model(digits_file)
         idle()
         assert "baseline" in context.project.evaluation
+        context.opening.accept()
 
     return do
 

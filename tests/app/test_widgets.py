@@ -197,12 +197,11 @@ class TestFactsAndLabels:
         table.remove("arch")
         assert table.values() == {}
 
-    def test_an_assumed_value_says_so_and_can_be_changed(self, qtbot):
+    def test_a_value_can_be_changed(self, qtbot):
         table = FactTable()
         shown(qtbot, table)
         calls = []
-        row = table.set("p", "Preprocessing", "ImageNet", assumed=True, on_change=lambda: calls.append(1))
-        assert not row._assumed.isHidden()
+        row = table.set("p", "Preprocessing", "ImageNet", on_change=lambda: calls.append(1))
         row._change.click()
         assert calls == [1]
         assert row._change.accessibleName() == "Change preprocessing"

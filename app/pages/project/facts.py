@@ -9,33 +9,21 @@ from app.services import format as fmt
 
 if TYPE_CHECKING:
     from core.data.dataset import Dataset
-    from core.data.preprocessing import Preprocessing
     from core.models.checkpoint import OpenedModel
 
 SHORT_HASH = 12
-SOURCES = {
-    "data set": "measured on the data",
-    "model card": "from the model card",
-    "file": "set by hand",
-    "assumed": "ImageNet",
-    "weights": "usual for this architecture",
-    "timm config": "from timm's config.json",
-    "hugging face": "from preprocessor_config.json",
-    "tried": "found by trying",
-    "undecided": "not known",
-}
+FROM_FILE = "stated with --preprocess"  # what the core says of a preparation that the window set
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One row. `hint` is its tool tip; `change` names what *Change…* or *Show…* opens."""
+    """One row. `hint` is its tool tip; `change` names what the button of the row opens, as it says on it."""
 
     key: str
     label: str
     value: str
     hint: str = ""
     fixed: bool = False
-    assumed: bool = False
     change: str = ""
 
 
@@ -48,13 +36,15 @@ def model_facts(model: OpenedModel, dataset: Dataset | None) -> list[Fact]:
     names = "names in the model card" if model.classes else listed
     facts = [
         Fact("file", "File", model.path.name, str(model.path)),
-        Fact("architecture", "Architecture", f"{spec.architecture} · {fmt.short_number(model.parameters)} parameters"),
+        Fact("architecture", "Architecture", f"{spec.architecture} · {fmt.short_number(model.parameters)} parameters",
+             change="Change…" if model.alternatives and dataset is not None else ""),
         Fact("input", "Input", f"{size if known else size + ' (usual)'} · {fmt.plural(spec.in_channels, 'channel')}",
              "" if known else "The file does not tell its input size; it follows from the data."),
         Fact("classes", "Outputs", f"{fmt.plural(spec.num_classes, 'class', 'classes')} · {names}"),
     ]  # fmt: skip
     if dataset is not None:
-        facts.append(preprocessing_fact(dataset.preprocessing))
+        said = dataset.preparation.replace(FROM_FILE, "set by hand")
+        facts.append(Fact("preprocessing", "Preprocessing", said, said, change="Change…"))
     if model.evaluation_only:
         facts.append(Fact("limit", "Use", "can be measured, not unlearned", "TorchScript is a program, not weights."))
     facts.append(Fact("sha256", "SHA-256", model.sha256[:SHORT_HASH], model.sha256, fixed=True))
@@ -77,7 +67,7 @@ def data_facts(dataset: Dataset) -> list[Fact]:
     if dataset.notices:
         facts.append(Fact("notice", "Note", " ".join(dataset.notices), " ".join(dataset.notices)))
     if dataset.listed:
-        facts.append(Fact("unreadable", "Left out", _left_out(dataset), change="unreadable"))
+        facts.append(Fact("unreadable", "Left out", _left_out(dataset), change="Show…"))
     facts.append(Fact("fingerprint", "Fingerprint", dataset.fingerprint[:SHORT_HASH], dataset.fingerprint, fixed=True))
     return facts
 
@@ -88,14 +78,6 @@ def _left_out(dataset: Dataset) -> str:
     if black:
         said.append(f"{fmt.count(black)} {'counts' if black == 1 else 'count'} as black")
     return " · ".join(said)
-
-
-def preprocessing_fact(preprocessing: Preprocessing) -> Fact:
-    """How images are brought to the network, and who says so."""
-    source = SOURCES.get(preprocessing.source, preprocessing.source)
-    size = times(*preprocessing.size)
-    return Fact("preprocessing", "Preprocessing", f"{size} · {source}", preprocessing.words,
-                assumed=preprocessing.source in ("assumed", "weights"), change="preprocessing")  # fmt: skip
 
 
 def times(height: int, width: int) -> str:

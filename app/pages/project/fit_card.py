@@ -11,24 +11,22 @@ from app.pages.project.sample_strip import ROW_HEIGHT, SampleStrip
 from app.services import tokens as t
 from app.services.theme import theme
 from app.widgets.banner import Banner
-from app.widgets.buttons import SecondaryButton, TextButton
+from app.widgets.buttons import SecondaryButton
 from app.widgets.cards import Card
 from app.widgets.empty import EmptyState
-from app.widgets.labels import ElidedLabel, Label
+from app.widgets.labels import ElidedLabel, Label, caption
 from app.widgets.progress import ProgressLine
 from app.widgets.sort_header import SortHeader
 from app.widgets.table import set_up_table
 from app.workers.thumbnails import Thumbnails
 
 NOTHING_OPEN = "Open a model and its data to see which output stands for which class, and how often it is right."
-ASSUMED = "Mean and size are assumed, as usual for such models. If accuracy looks wrong, set them by hand."
 
 
 class FitCard(Card):
-    """Shows what it is told; `match_wanted` and `prepare_wanted` say which button was pressed."""
+    """Shows what it is told; `match_wanted` says that the button was pressed."""
 
     match_wanted = Signal()
-    prepare_wanted = Signal()
 
     def __init__(self, model: FitTableModel, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__("Do they fit?", parent)
@@ -63,9 +61,14 @@ class FitCard(Card):
         """What stands beside the number."""
         return self._text.text()
 
-    def set_assumed(self, assumed: bool) -> None:
-        """Say that preprocessing is assumed, with a way to set it."""
-        self._assumed.setVisible(assumed)
+    def set_found(self, text: str) -> None:
+        """Say what was found by trying, and against what."""
+        self._found.setText(text)
+        self._found.setVisible(bool(text))
+
+    def found(self) -> str:
+        """What is said to have been found."""
+        return self._found.text()
 
     def show_progress(self, text: str | None, done: int = 0, total: int = 0) -> None:
         """Say how far the measuring is; None takes it away."""
@@ -89,18 +92,13 @@ class FitCard(Card):
         head.addWidget(self._text, 1)
         head.addWidget(self.progress, 1)
         column.addLayout(head)
-        self._assumed = QWidget()
-        row = QHBoxLayout(self._assumed)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(theme.px(t.S))
-        row.addWidget(Label(ASSUMED, "body", "caution"))
-        row.addWidget(TextButton("Set by hand…", self.prepare_wanted.emit))
-        row.addStretch(1)
-        column.addWidget(self._assumed)
+        self._found = caption("", True)
+        self._found.setMaximumWidth(16_777_215)
+        column.addWidget(self._found)
         self.table = self._table(model, thumbnails)
         column.addWidget(self.table, 1)
         self.progress.hide()
-        self._assumed.hide()
+        self._found.hide()
         return whole
 
     def _table(self, model: FitTableModel, thumbnails: Thumbnails) -> QTableView:

@@ -120,10 +120,9 @@ class OpenCard(Card):
             self.facts.clear()
         for fact in facts:
             change = self._changer(fact.key) if fact.change else None
-            word = "Change…" if fact.change == "preprocessing" else "Show…"
             term = term_of(fact.label)
-            self.facts.set(fact.key, fact.label, fact.value, hint=fact.hint, assumed=fact.assumed, on_change=change,
-                           fixed=fact.fixed, change_text=word, term=term.key if term is not None else "")  # fmt: skip
+            self.facts.set(fact.key, fact.label, fact.value, hint=fact.hint, on_change=change, fixed=fact.fixed,
+                           change_text=fact.change, term=term.key if term is not None else "")  # fmt: skip
         self.stack.setCurrentIndex(1 if facts else 0)
 
     def show_progress(self, text: str | None, done: int = 0, total: int = 0) -> None:

@@ -11,6 +11,7 @@ from app.pages.project.first_run import FirstRunRow
 from app.pages.project.fit_card import FitCard
 from app.pages.project.open_card import OpenCard
 from app.pages.project.presenter import ProjectPresenter
+from app.pages.project.proof_card import ProofCard
 from app.services import tokens as t
 from app.services.theme import theme
 from app.widgets.buttons import PrimaryButton, TextButton
@@ -25,7 +26,7 @@ DATA_TEXT = "Drop the folder the model was trained on. Each class is a sub-folde
 
 
 class ProjectPage(Page):
-    """Two cards side by side over the card that holds them against each other."""
+    """Two cards side by side over the card that holds them against each other, or one that asks first."""
 
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -36,12 +37,14 @@ class ProjectPage(Page):
         self.thumbnails = Thumbnails(self)
         self.table_model = FitTableModel(self)
         self.fit_card = FitCard(self.table_model, self.thumbnails)
+        self.proof_card = ProofCard()
         cards = QHBoxLayout()
         cards.setSpacing(theme.px(t.M))
         cards.addWidget(self.model_card, 1)
         cards.addWidget(self.data_card, 1)
         self.content.addWidget(self.first_run)
         self.content.addLayout(cards)
+        self.content.addWidget(self.proof_card, 1)
         self.content.addWidget(self.fit_card, 1)
         self.next_button = PrimaryButton("Choose what to forget", self._next)
         self.add_action(self.next_button)

@@ -14,6 +14,7 @@ from app.pages.project.questions import Questions
 from app.pages.project.sample_strip import SIDE
 from app.pages.project.training import TrainingStarter
 from app.services import format as fmt
+from app.services.doubts import doubt_words, is_order, open_doubts
 from app.services.opening import Failure, example_seconds, explain, opens_as
 from app.services.paths import resources_dir
 from app.services.theme import theme
@@ -30,12 +31,9 @@ MISSING = {
     (True, False): "Open its data first.",
     (True, True): "",
 }
-ORDER = (
-    "Only {now} correct. The class order probably differs between model and folders. With the order found on half of "
-    "the images, {found} of the other half are correct."
-)
-
-HAND_WORDS = {"classes_file": "the class order", "preprocess_file": "the preprocessing"}
+HAND_WORDS = {
+    "classes_file": "the class order", "preprocess_file": "the preprocessing", "arch": "the architecture",
+}  # fmt: skip
 SET_BEFORE = "When this model was last used with this data, {words} {were} set by hand."
 
 
@@ -45,7 +43,6 @@ class ProjectPresenter(QObject):
     def __init__(self, context: AppContext, page: ProjectPage) -> None:
         super().__init__(page)
         self._context, self._page = context, page
-        self._kept_orders: set[tuple[str, str]] = set()  # pairs whose order the user wants to keep
         self.questions = Questions(context, page, self)
         self.training = TrainingStarter(context, page, self)
         self._data_menu = DataMenu(context, page.data_card.open_button)
@@ -79,7 +76,11 @@ class ProjectPresenter(QObject):
         page.data_card.recent_chosen.connect(opening.open_data)
         page.train_button.clicked.connect(self.training.ask)
         page.fit_card.match_wanted.connect(self.questions.ask_class_order)
-        page.fit_card.prepare_wanted.connect(self.questions.ask_preprocessing)
+        page.proof_card.prepare_wanted.connect(self.questions.ask_preprocessing)
+        page.proof_card.network_wanted.connect(self.questions.ask_architecture)
+        page.proof_card.match_wanted.connect(self.questions.ask_class_order)
+        page.proof_card.attempt_chosen.connect(opening.open_as)
+        page.proof_card.accepted.connect(opening.accept)
         page.thumbnails.ready.connect(page.table_model.samples_came)
         opening.started.connect(self._started)
         opening.progress.connect(self._progressed)
@@ -138,7 +139,9 @@ class ProjectPresenter(QObject):
             self._recent_changed(kind)
 
     def _change(self, key: str) -> None:
-        if key == "preprocessing":
+        if key == "architecture":
+            self.questions.ask_architecture()
+        elif key == "preprocessing":
             self.questions.ask_preprocessing()
         elif key == "unreadable":
             self.questions.show_unreadable()
@@ -213,8 +216,6 @@ class ProjectPresenter(QObject):
         page.table_model.set_data(project.dataset, model.names if model is not None else None)
         page.fit_card.set_full(project.dataset is not None)
         page.fit_card.match_button.setEnabled(project.ready)
-        assumed = project.dataset is not None and project.dataset.preprocessing.source in ("assumed", "weights")
-        page.fit_card.set_assumed(assumed and project.ready)
         self._evaluated()
 
     def _show_state(self) -> None:
@@ -231,13 +232,22 @@ class ProjectPresenter(QObject):
 
     def _evaluated(self) -> None:
         project, card = self._context.project, self._page.fit_card
-        found = project.evaluation.get("baseline")
+        found, proof = project.evaluation.get("baseline"), project.proof
+        open_ = open_doubts(proof)
         card.show_progress(None)
+        asked = proof if proof is not None and open_ and not is_order(proof) else None
+        self._page.proof_card.ask(asked)
+        card.setVisible(asked is None)  # there is no room for both, and this comes first
+        card.set_found("" if proof is None or open_ else " ".join(proof.sentences))
         card.banner.dismiss()
         self._page.table_model.set_accuracy(found.class_accuracy if found is not None else None)
         if found is not None and project.dataset is not None:
             card.set_number(*_accuracy_words(found, project.dataset))
-            self._offer_order()
+            if proof is not None and open_ and is_order(proof):
+                card.banner.show_message(
+                    doubt_words(proof), "caution",
+                    [("Use this order", self._use_order), ("Keep mine", self._context.opening.accept)], closable=False,
+                )  # fmt: skip
         elif "failure" in project.evaluation:
             card.set_number("", "")
             again = self._context.opening.measuring.again
@@ -248,27 +258,10 @@ class ProjectPresenter(QObject):
         else:
             card.set_number("", "Open the model to see how often it is right.")
 
-    def _offer_order(self) -> None:
-        order = self._context.project.evaluation.get("class_order")
-        if order is None or not order.offered or self._pair_key() in self._kept_orders:
-            return
-        text = ORDER.format(now=fmt.percent(order.accuracy_now), found=fmt.percent(order.accuracy_better))
-        self._page.fit_card.banner.show_message(
-            text, "caution", [("Use this order", self._use_order), ("Keep mine", self._keep_order)], closable=False
-        )
-
     def _use_order(self) -> None:
-        dataset, order = self._context.project.dataset, self._context.project.evaluation.get("class_order")
-        if dataset is not None and order is not None:
-            self._context.opening.set_class_order(tuple(dataset.classes[label] for label in order.better))
-
-    def _keep_order(self) -> None:
-        self._kept_orders.add(self._pair_key())
-        self._page.fit_card.banner.dismiss()
-
-    def _pair_key(self) -> tuple[str, str]:
-        model, dataset = self._context.project.opened_model, self._context.project.dataset
-        return (model.weights_id if model is not None else "", dataset.fingerprint if dataset is not None else "")
+        dataset, proof = self._context.project.dataset, self._context.project.proof
+        if dataset is not None and proof is not None and proof.order is not None:
+            self._context.opening.set_class_order(tuple(dataset.classes[label] for label in proof.order.better))
 
 
 def _accuracy_words(found: Any, dataset: Any) -> tuple[str, str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,6 @@ from app.services.theme import theme
 from app.workers.opening_job import Request
 from core.errors import (
     AmbiguousEntryError,
-    AmbiguousModelError,
     AppError,
     MismatchError,
     NoTestPartError,
@@ -36,7 +34,6 @@ from core.models.trust import Trust
 if TYPE_CHECKING:
     from app.context import AppContext
     from app.pages.project.page import ProjectPage
-    from core.data.preprocessing import Preprocessing
 
 UNREADABLE_SHOWN = 500
 
@@ -58,12 +55,10 @@ class Questions(QObject):
         if isinstance(error, UnsafeFileError):
             self._say(f"{request.name}: {REFUSED}", "caution")
             ask_trust(self._page.window(), request.name, partial(self._trusted, request))
-        elif isinstance(error, (AmbiguousModelError, AmbiguousEntryError)):
+        elif isinstance(error, AmbiguousEntryError):
             self._say(f"{request.name} was not opened. {error.message}", "caution")
-            entry = isinstance(error, AmbiguousEntryError)
-            ask = EntryDialog if entry else ArchitectureDialog
-            dialog = ask(request.name, error.candidates, self._page.window())
-            dialog.chosen.connect(partial(self._keyed if entry else self._named, request))
+            dialog = EntryDialog(request.name, error.candidates, self._page.window())
+            dialog.chosen.connect(partial(self._keyed, request))
             dialog.open()
         elif isinstance(error, NoTestPartError):
             self._ask_test_part(request, error)
@@ -74,9 +69,6 @@ class Questions(QObject):
 
     def _trusted(self, request: Request) -> None:
         self._put(dataclasses.replace(request, trust=Trust(pickle=True, code=True)))
-
-    def _named(self, request: Request, architecture: str) -> None:
-        self._put(dataclasses.replace(request, arch=architecture))
 
     def _keyed(self, request: Request, key: str) -> None:
         self._put(dataclasses.replace(request, key=key))
@@ -139,7 +131,7 @@ class Questions(QObject):
         project = self._context.project
         if project.dataset is None:
             return
-        order = project.evaluation.get("class_order")
+        order = project.proof.order if project.proof is not None else None
         dialog = ClassOrderDialog(
             project.dataset.classes,
             model_names=project.opened_model.names if project.opened_model is not None else None,
@@ -152,29 +144,33 @@ class Questions(QObject):
         dialog.chosen.connect(self._context.opening.set_class_order)
         dialog.open()
 
+    def ask_architecture(self) -> None:
+        """Open the dialog of the architecture, with what fits the weights."""
+        from core.models.recognise import told_apart
+
+        model, trial = self._context.project.opened_model, self._context.project.trial
+        if model is None:
+            return
+        ids = list(dict.fromkeys(spec.architecture for spec in (model.spec, *model.alternatives)))
+        apart = dict(told_apart((model.spec, *model.alternatives))) if len(ids) > 1 else {}
+        best: dict[str, float] = {}
+        for attempt in trial.attempts if trial is not None else ():  # the best first
+            best.setdefault(attempt.network.architecture, attempt.accuracy)
+        shares = {id: f"right on {fmt.percent(share)} of training images" for id, share in best.items()}
+        candidates = [(id, " · ".join(filter(None, (shares.get(id), apart.get(id))))) for id in ids]
+        dialog = ArchitectureDialog(model.path.name, candidates, self._page.window())
+        dialog.chosen.connect(self._context.opening.set_architecture)
+        dialog.open()
+
     def ask_preprocessing(self) -> None:
         """Open the dialog of the preprocessing."""
-        from core.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, INTERPOLATIONS
-
         dataset = self._context.project.dataset
         if dataset is None:
             return
-        now, channels = dataset.preprocessing, dataset.channels
-        known: dict[str, tuple[Any, Any]] = {"0.5 and 0.5": ((0.5,) * channels, (0.5,) * channels)}
-        if channels == len(IMAGENET_MEAN):
-            known = {"ImageNet": (IMAGENET_MEAN, IMAGENET_STD), **known}
-        known["As they are now"] = (now.mean, now.std)
-        dialog = PreprocessingDialog(
-            now.size, now.mean, now.std, now.interpolation, INTERPOLATIONS, known,
-            by_hand=now.source == "file", parent=self._page.window(),
-        )  # fmt: skip
-        dialog.chosen.connect(partial(self._prepare, now))
+        by_hand = bool(self._context.project.data_options and self._context.project.data_options.preprocess_file)
+        dialog = PreprocessingDialog(dataset, self._context.jobs, by_hand, self._page.window())
+        dialog.chosen.connect(self._context.opening.set_preprocessing)
         dialog.open()
-
-    def _prepare(self, now: Preprocessing, values: Mapping[str, Any] | None) -> None:
-        if values is not None and (tuple(values["size"]), values["interpolation"]) == (now.size, now.interpolation):
-            values = {**now.to_dict(), "mean": values["mean"], "std": values["std"]}  # its steps stay
-        self._context.opening.set_preprocessing(values)
 
     def show_unreadable(self) -> None:
         """List the files that could not be read, with the reason of each."""

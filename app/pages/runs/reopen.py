@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject
 
 from app.workers.opening_job import Request
-from core.errors import AmbiguousEntryError, AmbiguousModelError, NoTestPartError, UnsafeFileError
+from core.errors import AmbiguousEntryError, NoTestPartError, UnsafeFileError
 from core.job import Job, weights_id
 from core.models.trust import Trust
 from core.runs.folder import MODEL, RunFolder
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from app.context import AppContext
 
 # The Project page asks and opens again.
-_QUESTIONS = (UnsafeFileError, AmbiguousEntryError, AmbiguousModelError, NoTestPartError)
+_QUESTIONS = (UnsafeFileError, AmbiguousEntryError, NoTestPartError)
 
 
 class Reopening(QObject):

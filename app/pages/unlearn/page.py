@@ -37,6 +37,7 @@ class UnlearnPage(Page):
             self.stack.addWidget(view)
         self.setup_presenter = SetupPresenter(context, self.setup, self)
         self.run_presenter = RunPresenter(context, self.run_view, self)
+        self.setup.answer_wanted.connect(self._go_to_project)
         self.second_run = SecondRun(context, self.run_view, self)
         self.run_presenter.left.connect(self.set_up_another)
         self.run_presenter.search_wanted.connect(self._search_for)
@@ -166,6 +167,9 @@ class UnlearnPage(Page):
             self.context.project.set_run(current)
         self._setting_up = False
         self._choose_view()
+
+    def _go_to_project(self) -> None:
+        self.context.show_page("project")
 
     def _go_back(self) -> None:
         self.context.show_page("forget" if self.context.project.ready else "project")

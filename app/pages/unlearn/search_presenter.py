@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QWidget
 from app.dialogs.search_settings import Axis, SearchDialog
 from app.services import format as fmt
 from app.services import run_words as words
+from app.services.doubts import settled
 from app.workers.search_work import SearchWork
 from core.events import State
 
@@ -46,7 +47,7 @@ class Asked:
         """The job the search starts from; called in the run thread."""
         from core.session.jobs import make_unlearn_job
 
-        bench = self.bench.on(self.common["device"], self.common["precision"], self.common["threads"])
+        bench = settled(self.bench.on(self.common["device"], self.common["precision"], self.common["threads"]))
         return make_unlearn_job(bench, self.selection, self.method.id, preset=self.preset, settings=self.values,
                                 seed=self.seed, monitoring_budget=self.common["monitoring_budget"])  # fmt: skip
 

@@ -13,6 +13,8 @@ from app.pages.unlearn.setup_view import SetupView
 from app.services import format as fmt
 from app.services import method_words
 from app.services import run_words as words
+from app.services.doubts import settled, what_first
+from app.services.opening import explain
 from core.errors import AppError
 from core.selection import CLASS, SAMPLE
 
@@ -80,6 +82,7 @@ class SetupPresenter(QObject):
         view.parameters.search_wanted.connect(self.search.open)
         context.run_controller.queue_changed.connect(self._update)
         context.run_controller.run_ended.connect(self._run_ended)
+        context.project.evaluation_changed.connect(self._update)
         preferences = context.settings.values
         view.parameters.set_common(preferences.device, preferences.monitoring_budget)
 
@@ -130,6 +133,8 @@ class SetupPresenter(QObject):
         project = self._context.project
         if project.bench is None:
             return "Open a model and data first."
+        if first := what_first(project.proof):
+            return first
         selection = project.selection
         if selection is None or not selection.count:
             return "Choose at least one image."
@@ -189,7 +194,7 @@ class SetupPresenter(QObject):
     def _not_made(self, error: BaseException) -> None:
         self._starting = False
         if isinstance(error, AppError):
-            self._problem = error.text
+            self._problem = explain(error)
         else:
             self._context.notifications.error(error, "The run could not be started")
         self._update()
@@ -481,7 +486,7 @@ def _make_jobs(
 ) -> tuple[Bench, Selection, list[Job]]:
     from core.session.jobs import make_unlearn_job
 
-    place, budget = _set_up(bench, common), common["monitoring_budget"]
+    place, budget = settled(_set_up(bench, common)), common["monitoring_budget"]
     jobs = [
         make_unlearn_job(place, selection, method, preset=preset, settings=values, seed=seed, monitoring_budget=budget)
         for method, preset, values in settings

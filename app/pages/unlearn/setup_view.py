@@ -9,8 +9,9 @@ from app.pages.unlearn.method_list import MethodList
 from app.pages.unlearn.parameters_card import ParametersCard
 from app.pages.unlearn.plan_card import PlanCard
 from app.services import tokens as t
+from app.services.doubts import UNANSWERED, UNORDERED
 from app.services.theme import theme
-from app.widgets.buttons import PrimaryButton
+from app.widgets.buttons import PrimaryButton, SecondaryButton
 from app.widgets.labels import ElidedLabel, Label
 
 METHODS_WIDTH, PLAN_WIDTH = (336, 480), (288, 360)  # at least, at most: texts gain from room, fields do not
@@ -18,9 +19,10 @@ PARAMETERS_WIDTH, NARROW = 360, 240  # what fields need; what cards do with wher
 
 
 class SetupView(QWidget):
-    """`start_wanted` when the button is pressed or a card is opened."""
+    """`start_wanted` when the button is pressed or a card is opened; `answer_wanted` leads to what must be answered."""
 
     start_wanted = Signal()
+    answer_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -34,6 +36,8 @@ class SetupView(QWidget):
         self.methods.setMaximumWidth(theme.px(most))
         self.summary = ElidedLabel("", "body", "text-2")
         self.missing = Label("", "body", "text-2")
+        self.answer = SecondaryButton("Go to Project", self.answer_wanted.emit)
+        self.answer.hide()
         self.start = PrimaryButton("Start unlearning", self.start_wanted.emit)
         self.start.setToolTip("Start unlearning (Ctrl+Return)")
         cards = QHBoxLayout()
@@ -54,6 +58,7 @@ class SetupView(QWidget):
         foot.setSpacing(theme.px(t.M))
         foot.addWidget(self.summary, 1)
         foot.addWidget(self.missing)
+        foot.addWidget(self.answer)
         foot.addWidget(self.start)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -64,6 +69,7 @@ class SetupView(QWidget):
     def set_ready(self, reason: str, text: str = "Start unlearning") -> None:
         """Offer the start, or name beside it what is missing."""
         self.missing.setText(reason)
+        self.answer.setVisible(reason in (UNANSWERED, UNORDERED))
         self.start.setEnabled(not reason)
         self.start.setText(text)
         self.start.setAccessibleDescription(reason)

@@ -22,7 +22,7 @@ def test_model_and_data_are_opened_one_after_the_other_and_measured(context, dig
     assert seen == [True]
     assert context.project.bench.model.spec.architecture == "mlp"
     assert context.project.evaluation["baseline"].accuracy > 0.8
-    assert not context.project.evaluation["class_order"].offered
+    assert not context.project.proof.order.offered
     assert context.window_state.recent("model") == [str(digits_file)]
     assert context.window_state.recent("data") == ["digits"]
 
@@ -226,7 +226,7 @@ def test_a_newer_measurement_makes_the_older_one_stale(context, open_digits, dig
     idle()
     assert context.project.evaluation["baseline"] is not first
     assert context.project.evaluation["baseline"].accuracy < 0.2
-    assert context.project.evaluation["class_order"].offered
+    assert context.project.proof.order.offered and context.project.bench.proof is None
 
 
 def test_a_failed_measurement_is_told_and_can_be_tried_again(context, digits_file, idle, monkeypatch):

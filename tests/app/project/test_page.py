@@ -10,11 +10,10 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPlainTextEdit, QPushButton
 
-from app.dialogs.architecture import ArchitectureDialog, EntryDialog
+from app.dialogs.architecture import EntryDialog
 from app.dialogs.class_order import ClassOrderDialog
 from app.dialogs.confirm import ConfirmDialog
 from app.dialogs.no_test_part import NoTestPartDialog
-from app.dialogs.preprocessing import PreprocessingDialog
 from app.dialogs.sheet import Sheet
 from app.services.theme import theme
 from core.files import write_json
@@ -55,7 +54,7 @@ def test_what_was_recognised_is_shown(page, window, open_digits, digits, digits_
     assert facts["architecture"].startswith("mlp · ")
     assert facts["input"] == "8 × 8 · 1 channel"
     assert facts["classes"] == "10 classes · no names in the file"
-    assert facts["preprocessing"] == "8 × 8 · measured on the data"
+    assert facts["preprocessing"].startswith("pixels as stored → grey, Normalize(mean 0.")
     assert len(facts["sha256"]) == 12
     facts = page.data_card.facts.values()
     train, test = len(digits.train), len(digits.test)
@@ -68,31 +67,6 @@ def test_what_was_recognised_is_shown(page, window, open_digits, digits, digits_
     assert page.missing() == "" and page.next_button.isEnabled()
     page.next_button.click()
     assert window.current_page == "forget"
-
-
-def test_weights_that_fit_several_architectures_are_asked_about(page, context, idle, digits_file, monkeypatch):
-    from core.errors import AmbiguousModelError
-    from core.models import checkpoint
-
-    candidates = (("mlp", "the first is plain"), ("timm/other", "the second is bent"))
-
-    def ambiguous(shapes, **options):
-        raise AmbiguousModelError("The weights fit several architectures that compute differently", candidates)
-
-    monkeypatch.setattr(checkpoint, "fitting", ambiguous)
-    context.opening.open_model(digits_file)
-    idle()
-    dialog = dialog_of(page.window(), ArchitectureDialog)
-    texts = " ".join(label.text() for label in dialog.findChildren(QLabel))
-    assert "the first is plain" in texts and "the second is bent" in texts and "digits.pt" in texts
-    assert_accessible(dialog)
-    dialog.choose("mlp")
-    press(dialog, "Open as this")
-    idle()
-    assert context.project.opened_model.spec.architecture == "mlp"
-    context.opening.open_data("digits")  # opens the model once more, as what the user said
-    idle()
-    assert context.project.ready and context.project.opened_model.spec.architecture == "mlp"
 
 
 def test_a_file_of_several_networks_asks_which_it_is(page, context, idle, digits_file, tmp_path):
@@ -178,7 +152,7 @@ def wrong_order(context, open_digits, idle):
 
 
 def test_a_better_class_order_is_offered_and_never_applied_unasked(page, context, wrong_order, idle):
-    order = context.project.evaluation["class_order"]
+    order = context.project.proof.order
     banner = page.fit_card.banner
     shares = (f"{100 * share:.1f} %" for share in (order.accuracy_now, order.accuracy_better))
     assert banner.text() == ORDER.format(*shares)
@@ -303,56 +277,6 @@ def test_the_question_can_be_left_and_nothing_is_opened(page, context, insects, 
     dialog_of(page.window(), NoTestPartDialog).reject()
     idle()
     assert context.project.dataset is None
-
-
-def test_assumed_preprocessing_says_so_and_is_set_by_hand(page, context, tmp_path, idle, monkeypatch):
-    import numpy as np
-
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 255, (12, 64, 64, 3), dtype=np.uint8)
-    np.savez(tmp_path / "d.npz", x_train=images, y_train=np.arange(12) % 3, x_test=images[:6], y_test=np.arange(6) % 3)
-    from core.data import sources
-    from core.data.preprocessing import assume_imagenet
-
-    monkeypatch.setattr(sources, "measure_preprocessing", lambda images: assume_imagenet((64, 64)))
-    path = tmp_path / "m.pt"
-    torch.save(build_model(ModelSpec("small-cnn", 3, 3, (64, 64))).state_dict(), path)
-    context.opening.open_data(str(tmp_path / "d.npz"))
-    context.opening.open_model(path)
-    idle()
-    assert page.model_card.facts.values()["preprocessing"] == "64 × 64 · ImageNet"
-    assert page.fit_card._assumed.isVisible()
-    press(page.fit_card, "Set by hand…")
-    dialog = dialog_of(page.window(), PreprocessingDialog)
-    press(dialog, "0.5 and 0.5")
-    dialog._std[1].setValue(0)
-    assert dialog.reason() == "The spread of every channel must be above 0."
-    dialog._std[1].setValue(0.25)
-    dialog.accept()
-    idle()
-    assert context.project.dataset.preprocessing.std == (0.5, 0.25, 0.5)
-    assert page.model_card.facts.values()["preprocessing"] == "64 × 64 · set by hand"
-    assert not page.fit_card._assumed.isVisible()
-    page.presenter.questions.ask_preprocessing()
-    press(dialog_of(page.window(), PreprocessingDialog), "Take back")
-    idle()
-    assert context.project.dataset.preprocessing.source == "assumed"
-
-
-def test_steps_stay_where_only_mean_and_spread_are_set_by_hand(page, context, insects, idle):
-    context.opening.open_data(str(insects))
-    idle()
-    context.opening.set_preprocessing({"resize": 18, "crop": 16, "mean": 0.25, "std": 0.5})
-    idle()
-    steps = context.project.dataset.preprocessing.steps
-    assert len(steps) == 2
-    page.presenter.questions.ask_preprocessing()
-    dialog = dialog_of(page.window(), PreprocessingDialog)
-    press(dialog, "0.5 and 0.5")
-    dialog.accept()
-    idle()
-    changed = context.project.dataset.preprocessing
-    assert changed.steps == steps and set(changed.mean) == {0.5} and changed.size == (16, 16)
 
 
 def drag(widget, paths, kind):

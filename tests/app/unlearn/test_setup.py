@@ -324,3 +324,35 @@ def test_the_name_of_a_preset_is_shown_whole(page, qtbot):
     combo.addItem("Threshold searched on digits", "long")
     combo.setCurrentIndex(combo.count() - 1)
     qtbot.waitUntil(lambda: combo.width() >= combo.sizeHint().width())
+
+
+def test_nothing_starts_while_it_is_in_doubt_how_the_model_was_trained(page, opened, started, qtbot):
+    import dataclasses
+
+    from core.session.proof import proven
+
+    planned(page, qtbot)
+    bench = proven(opened.project.bench)
+    doubtful = dataclasses.replace(bench.proof, doubts=("It is right on 3 % of its own training images.",))
+    opened.project.set_evaluation(proof=doubtful)
+    assert opened.project.bench.proof is None
+    assert page.setup.missing.text() == "First say on Project whether this is your network and your preprocessing."
+    assert not page.setup.start.isEnabled()
+    shown = []
+    opened.show_page = shown.append
+    page.setup.answer.click()
+    assert shown == ["project"]
+    opened.project.set_evaluation(proof=dataclasses.replace(doubtful, accepted=True))
+    assert page.setup.start.isEnabled() and page.setup.answer.isHidden()
+    page.setup.start.click()
+    qtbot.waitUntil(lambda: len(started) == 1)
+    assert started[0].model.proof["accepted"] and started[0].model.proof["doubts"] == list(doubtful.doubts)
+
+
+def test_jobs_carry_the_proof_also_where_it_was_not_measured_yet(page, opened, started, qtbot):
+    planned(page, qtbot)
+    opened.project.evaluation = {}
+    assert opened.project.bench.proof is None
+    page.setup.start.click()
+    qtbot.waitUntil(lambda: len(started) == 1)
+    assert started[0].model.proof["doubts"] == [] and started[0].model.proof["accuracy"] > 0.8

@@ -1,0 +1,128 @@
+"""The card *Is this your network and your preprocessing?*: what was tried, how it did, and the ways on."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QWidget
+
+from app.services import format as fmt
+from app.services import tokens as t
+from app.services.doubts import doubt_words
+from app.services.theme import theme
+from app.widgets.buttons import SecondaryButton, TextButton
+from app.widgets.cards import Card
+from app.widgets.labels import ElidedLabel, Label, caption
+from app.widgets.scroll import scrolling
+
+if TYPE_CHECKING:
+    from core.session.proof import Proof
+    from core.session.trials import Attempt, Trial
+
+TITLE = "Is this your network and your preprocessing?"
+SHOWN = 8  # attempts listed
+LEAST_ROWS, ROW_HEIGHT = 3, 28
+
+
+class ProofCard(Card):
+    """Hidden until `ask`; signals say what was answered."""
+
+    attempt_chosen = Signal(object)  # Attempt
+    accepted = Signal()
+    prepare_wanted = Signal()
+    network_wanted = Signal()
+    match_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(TITLE, parent)
+        self._text = Label("", "body", "caution", wrap=True)
+        self._text.setMaximumWidth(16_777_215)
+        self.body.addWidget(self._text)
+        self._rows: list[tuple[ElidedLabel, Label, TextButton]] = []
+        self._inside = QWidget()
+        self._inside.setProperty("ground", "surface")
+        self._area = scrolling(self._inside, "surface")
+        self._grid = QGridLayout(self._inside)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(theme.px(t.M))
+        self._grid.setVerticalSpacing(0)
+        self._grid.setColumnStretch(0, 1)
+        self._of = caption("")
+        self.body.addWidget(self._of)
+        self.body.addWidget(self._area, 1)
+        self.prepare_button = SecondaryButton("Set preprocessing…", self.prepare_wanted.emit)
+        self.network_button = SecondaryButton("Choose architecture…", self.network_wanted.emit)
+        self.accept_button = SecondaryButton("Go on as it is", self.accepted.emit)
+        self.accept_button.setToolTip("Use the network and the preprocessing that are open. Asked once for this pair.")
+        foot = QHBoxLayout()
+        foot.setSpacing(theme.px(t.S))
+        foot.addWidget(self.prepare_button)
+        foot.addWidget(self.network_button)
+        foot.addWidget(SecondaryButton("Match classes…", self.match_wanted.emit))
+        foot.addStretch(1)
+        foot.addWidget(self.accept_button)
+        self.body.addLayout(foot)
+        self.body.addStretch(0)
+        self.hide()
+
+    def ask(self, proof: Proof | None) -> None:
+        """Show what is doubtful and what was tried; None hides the card."""
+        self.setVisible(proof is not None)
+        for widget in (widget for row in self._rows for widget in row):
+            self._grid.removeWidget(widget)
+            widget.deleteLater()
+        self._rows = []
+        if proof is None:
+            return
+        self._text.setText(doubt_words(proof))
+        trial = proof.trial
+        shown = trial.attempts[:SHOWN] if trial is not None else ()
+        for row, attempt in enumerate(shown):
+            assert trial is not None
+            self._add(row, attempt, trial)
+        self._of.setVisible(bool(shown))
+        self._area.setVisible(bool(shown))
+        if trial is not None:
+            self._of.setText(_counted(trial, len(shown)))
+        self._area.setMinimumHeight(theme.px(ROW_HEIGHT) * min(len(shown), LEAST_ROWS))
+        self._area.setMaximumHeight(theme.px(ROW_HEIGHT) * len(shown))
+
+    def text(self) -> str:
+        """What is said to be doubtful."""
+        return self._text.text()
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Each attempt listed, with its accuracy."""
+        return [(name.text(), share.text()) for name, share, _ in self._rows]
+
+    def _add(self, row: int, attempt: Attempt, trial: Trial) -> None:
+        text = attempt_words(attempt, trial)
+        name = ElidedLabel(text)
+        name.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        part = "" if attempt.shown is not None else f" of {fmt.count(attempt.images)}"
+        share = Label(fmt.percent(attempt.accuracy) + part, "body", "" if attempt.rival or not row else "text-2")
+        share.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        use = TextButton("Use")
+        use.setAccessibleName(f"{use.text()}: {text}, {share.text()}")
+        use.clicked.connect(partial(self.attempt_chosen.emit, attempt))
+        self._rows.append((name, share, use))
+        for column, widget in enumerate(self._rows[-1]):
+            self._grid.addWidget(widget, row, column)
+        self._grid.setRowMinimumHeight(row, theme.px(ROW_HEIGHT))
+
+
+def attempt_words(attempt: Attempt, trial: Trial) -> str:
+    """Name an attempt by what was not stated: its network, its preparation, or both."""
+    if trial.stated:
+        return attempt.network.architecture
+    networks, _ = trial.kinds
+    return f"{attempt.network.architecture}: {attempt.words}" if networks > 1 else attempt.words
+
+
+def _counted(trial: Trial, shown: int) -> str:
+    """Say what the accuracies are of, and how many more there are."""
+    more = len(trial.attempts) - shown
+    rest = f"; {fmt.count(more)} worse ones are not listed" if more else ""
+    return f"Tried, and right on so many of {fmt.count(trial.images)} training images{rest}:"

@@ -1,0 +1,135 @@
+"""How images are prepared, as a list of transforms in text, as plain values of a form, and as the core says it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from core.errors import InputError
+from core.files import loads
+
+if TYPE_CHECKING:
+    from core.data.preprocessing import Preprocessing
+    from core.data.steps import Step
+
+WHERE = "The list"
+Resizing = Literal["none", "short", "exact", "cover"]
+Size = tuple[int, int]  # (H, W)
+
+
+@dataclass(frozen=True)
+class Plain:
+    """What a form says: `side` is (N,) for the short side and (H, W) otherwise; pad: pixels on every side."""
+
+    resize: Resizing
+    side: tuple[int, ...]
+    interpolation: str
+    crop: Size | None
+    pad: int
+    grey: bool
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+def written(preparation: Preprocessing) -> str:
+    """Return a preparation as a list of transforms, one a line."""
+    return "\n".join(preparation.transforms)
+
+
+def read(text: str, base: Preprocessing) -> Preprocessing:
+    """Return the preparation that a text states: transforms one a line, a Compose, or JSON in any form that is known.
+
+    What it does not say is as in `base`. Raises InputError naming what is wrong.
+    """
+    from core.data.preprocessing import Preprocessing
+    from core.data.stated import own_keys
+
+    lines = [line.strip().rstrip(",") for line in text.strip().splitlines() if line.strip()]
+    if not lines:
+        raise InputError("The list is empty: ToTensor() alone leaves pixels as they are stored")
+    fit = re.fullmatch(r"Fit\(\((\d+), (\d+)\), (\w+)\)", lines[0])
+    if fit is not None:
+        stated = {name: value for name, value in own_keys(lines[1:], WHERE).items() if name != "steps"}
+        stated |= {"size": [int(fit[1]), int(fit[2])], "interpolation": fit[3]}
+    elif text.lstrip()[0] in "{[" and "(" not in lines[0]:
+        try:
+            stated = dict(own_keys(loads(text), WHERE))
+        except ValueError as error:
+            raise InputError(f"The list is not valid JSON: {error}") from error
+    elif "Compose(" in text:
+        printed = text.strip() if "Compose([" not in text.replace(" ", "") else " ".join(lines_of(text))
+        stated = dict(own_keys(printed, WHERE))
+    else:
+        stated = dict(own_keys(lines, WHERE))
+    return Preprocessing.from_dict(stated, base=base, source="file", where=WHERE)
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a program, without what stands before the call and without comments."""
+    return [line.split("#")[0].strip() for line in text[text.index("Compose") :].splitlines()]
+
+
+def plain(preparation: Preprocessing) -> Plain | None:
+    """Return what a form says of a preparation; None where its steps are others or in another order."""
+    from core.data.steps import CenterCrop, Grayscale, Pad, Resize
+
+    mean, std = preparation.mean, preparation.std
+    if preparation.steps is None:
+        return Plain("cover", preparation.size, preparation.interpolation, None, 0, False, mean, std)
+    steps: list[Step] = list(preparation.steps)
+
+    def next_of(kind: type) -> Any:
+        return steps.pop(0) if steps and isinstance(steps[0], kind) else None
+
+    resize, crop, pad, grey = (next_of(kind) for kind in (Resize, CenterCrop, Pad, Grayscale))
+    odd_resize = resize is not None and (not resize.antialias or resize.max_size is not None)
+    odd_pad = pad is not None and (pad.fill != 0 or pad.padding_mode != "constant" or len(set(pad.padding)) > 1)
+    if steps or odd_resize or odd_pad or (crop is not None and crop.down):
+        return None
+    kind: Resizing = "none" if resize is None else "short" if len(resize.size) == 1 else "exact"
+    return Plain(
+        kind, resize.size if resize is not None else preparation.size,
+        resize.interpolation if resize is not None else "bilinear", crop.size if crop is not None else None,
+        pad.padding[0] if pad is not None else 0, grey is not None, mean, std,
+    )  # fmt: skip
+
+
+def from_plain(values: Plain, base: Preprocessing) -> Preprocessing:
+    """Return the preparation that a form states. Raises InputError naming every value that is wrong."""
+    from core.data.preprocessing import Preprocessing
+
+    stated: dict[str, Any] = {"mean": list(values.mean), "std": list(values.std)}
+    if values.resize == "cover":
+        stated |= {"size": list(values.side), "interpolation": values.interpolation}
+    else:
+        resize = {"size": list(values.side), "interpolation": values.interpolation}
+        steps: list[dict[str, Any]] = [] if values.resize == "none" else [{"Resize": resize}]
+        steps += [{"CenterCrop": list(values.crop)}] if values.crop is not None else []
+        steps += [{"Pad": values.pad}] if values.pad else []
+        steps += [{"Grayscale": len(values.mean)}] if values.grey else []
+        stated["steps"] = steps
+    return Preprocessing.from_dict(stated, base=base, source="file", where="The form")
+
+
+def numbers(text: str, what: str) -> tuple[float, ...]:
+    """Return numbers that are separated by commas or spaces. Raises InputError where there are none or other words."""
+    try:
+        found = tuple(float(word) for word in re.split(r"[,;\s]+", text.strip("[]() \n")) if word)
+    except ValueError:
+        found = ()
+    if not found:
+        raise InputError(f"{what} must be one number, or one a channel, separated by commas")
+    return found
+
+
+def known_values(now: Preprocessing) -> dict[str, tuple[Sequence[float], Sequence[float]]]:
+    """Return mean and std by the name they are known by, for images of as many channels as now."""
+    from core.data.candidates import BYTES, COLOUR, GREY, HALF, PLAIN
+
+    channels = now.channels
+    named = {1: GREY, 3: COLOUR}.get(channels, {})
+    ranges = {"Values 0 to 1": PLAIN, "Values −1 to 1 (0.5 and 0.5)": HALF, "Values 0 to 255": BYTES}
+    wide = {name: (mean * channels, std * channels) for name, (mean, std) in ranges.items()}
+    return {"As they are now": (now.mean, now.std), **named, **wide}

@@ -1,0 +1,158 @@
+"""Preprocessing set by hand: form and list say the same, an image is shown before and after, errors are words."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from app.dialogs.preprocessing import PreprocessingDialog
+from app.services import preparing
+from core.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from tests.app.helpers import assert_accessible, assert_fits
+from tests.app.opened import dialog_of
+from tests.app.project.test_page import press
+
+NOW = Preprocessing((32, 32), IMAGENET_MEAN, IMAGENET_STD)
+
+
+@pytest.fixture
+def page(window):
+    return window.page("project")
+
+
+@pytest.fixture
+def dialog(page, context, insects, idle) -> PreprocessingDialog:
+    context.opening.open_data(str(insects))
+    idle()
+    page.presenter.questions.ask_preprocessing()
+    return dialog_of(page.window(), PreprocessingDialog)
+
+
+def choose(combo, key: str) -> None:
+    combo.setCurrentIndex(combo.findData(key))
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        ("Resize(36)\nCenterCrop(32)\nToTensor()\nNormalize(mean=[0.5], std=[0.25])",
+         ["Resize(36, bilinear)", "CenterCrop(32)"]),
+        ("transforms.Compose([\n    transforms.Resize((36, 48)),  # all\n    transforms.ToTensor(),\n])",
+         ["Resize((36, 48), bilinear)"]),
+        ("tf = T.Compose([T.Pad(2), T.ToTensor()])", ["Pad(2)"]),
+        ("Compose(\n    Resize(size=36, interpolation=bicubic, max_size=None, antialias=True)\n    ToTensor()\n)",
+         ["Resize(36, bicubic)"]),
+        ('{"resize": 36, "crop": 32}', ["Resize(36, bilinear)", "CenterCrop(32)"]),
+        ("Fit((20, 24), bicubic)\nToTensor()\nNormalize(mean=[0.5], std=[0.25])", ["Fit((20, 24), bicubic)"]),
+        ("ToTensor()", []),
+    ],
+)  # fmt: skip
+def test_a_list_is_read_as_people_write_it_and_written_so_again(text, steps):
+    read = preparing.read(text, NOW)
+    assert read.transforms[:-2] == steps
+    again = preparing.read(preparing.written(read), NOW)
+    assert (again.steps, again.size, again.mean, again.std) == (read.steps, read.size, read.mean, read.std)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "The list is empty"),
+        ("Resize(36\nToTensor()", "is no transform"),
+        ("RandomCrop(32)", "which is for training only"),
+        ("Resise(36)", "did you mean Resize?"),
+        ('{"resize": }', "is not valid JSON"),
+        ("Normalize(mean=[0.5], std=[0.0])", "std"),
+    ],
+)
+def test_what_is_wrong_with_a_list_is_said(text, said):
+    with pytest.raises(preparing.InputError) as raised:
+        preparing.read(text, NOW)
+    assert said in raised.value.text
+
+
+@pytest.mark.parametrize("text", [
+    "Resize(36, bicubic)\nCenterCrop((32, 24))\nPad(2)\nGrayscale(3)\nToTensor()", "Fit((20, 24), nearest)\nToTensor()",
+    "Resize((12, 14), lanczos)\nToTensor()", "ToTensor()",
+])  # fmt: skip
+def test_a_form_says_the_same_as_the_list(text):
+    read = preparing.read(text, NOW)
+    again = preparing.from_plain(preparing.plain(read), NOW)
+    assert (again.transforms, again.size) == (read.transforms, read.size)
+
+
+@pytest.mark.parametrize("text", [
+    "Resize(36, antialias=False)", "Resize(36, max_size=50)", "CenterCrop(32)\nResize(36)", "Pad([1, 2, 3, 4])",
+])  # fmt: skip
+def test_what_a_form_cannot_say_is_left_to_the_list(text):
+    assert preparing.plain(preparing.read(f"{text}\nToTensor()", NOW)) is None
+
+
+def test_form_and_list_follow_each_other(dialog):
+    choose(dialog.resize_kind, "short")
+    dialog.side_height.setValue(18)
+    dialog.cropped.setChecked(True)
+    dialog.crop_height.setValue(16)
+    dialog.crop_width.setValue(16)
+    choose(dialog.values, "Values −1 to 1 (0.5 and 0.5)")
+    assert dialog.text.toPlainText().splitlines() == [
+        "Resize(18, bilinear)", "CenterCrop(16)", "ToTensor()", "Normalize(mean=[0.5], std=[0.5])",
+    ]  # fmt: skip
+    dialog.text.setPlainText("Resize((14, 20), bicubic)\nToTensor()\nNormalize(mean=[0.1307], std=[0.3081])")
+    assert dialog.resize_kind.currentData() == "exact" and not dialog.cropped.isChecked()
+    assert (dialog.side_height.value(), dialog.side_width.value()) == (14, 20)
+    assert dialog.interpolation.currentData() == "bicubic" and dialog.values.currentData() == "MNIST"
+    dialog.text.setPlainText("Pad([1, 2, 3, 4])\nToTensor()")
+    assert not dialog.form.isEnabled() and dialog.accept_button.isEnabled()
+    dialog.reject()
+
+
+def test_an_image_is_shown_before_and_after(dialog, qtbot, context):
+    dialog.text.setPlainText("Resize((6, 9))\nToTensor()")
+    qtbot.waitUntil(lambda: dialog.sizes[1].text() == "after: 6 × 9, 1 channel")
+    assert dialog.sizes[0].text() == "before: 12 × 12, 1 channel"
+    first = dialog.pictures[1].pixmap().toImage()
+    press(dialog, "Next image")
+    qtbot.waitUntil(lambda: dialog.pictures[1].pixmap().toImage() != first)
+    assert dialog._which.text() == f"2 of {len(context.project.dataset.train)}"
+    press(dialog, "Previous image")
+    qtbot.waitUntil(lambda: dialog.pictures[1].pixmap().toImage() == first)
+    dialog.reject()
+
+
+def test_what_is_wrong_is_said_beside_the_list_and_cannot_be_used(dialog, qtbot):
+    dialog.text.setPlainText("Resise(36)")
+    assert "did you mean Resize?" in dialog.error.text() and not dialog.accept_button.isEnabled()
+    dialog.text.setPlainText("ToTensor()")
+    assert dialog.error.text() == "" and dialog.accept_button.isEnabled()
+    dialog.mean.clear()
+    qtbot.keyClicks(dialog.mean, "half")
+    assert dialog.error.text() == "Mean must be one number, or one a channel, separated by commas."
+    dialog.reject()
+
+
+def test_it_fits_and_the_keyboard_reaches_all(dialog):
+    assert dialog.sizeHint().height() <= 640
+    assert_fits(dialog)
+    assert_accessible(dialog)
+    QApplication.processEvents()
+    dialog.reject()
+
+
+def test_what_was_set_is_used_and_can_be_taken_back(dialog, page, context, idle):
+    dialog.text.setPlainText("Resize(18)\nCenterCrop(16)\nToTensor()\nNormalize(mean=[0.25], std=[0.5])")
+    dialog.accept()
+    idle()
+    prepared = context.project.dataset.preprocessing
+    assert prepared.size == (16, 16) and len(prepared.steps) == 2 and prepared.mean == (0.25,)
+    page.presenter.questions.ask_preprocessing()
+    again = dialog_of(page.window(), PreprocessingDialog)
+    choose(again.values, "Values −1 to 1 (0.5 and 0.5)")
+    again.accept()
+    idle()
+    changed = context.project.dataset.preprocessing
+    assert changed.steps == prepared.steps and changed.mean == changed.std == (0.5,)
+    page.presenter.questions.ask_preprocessing()
+    press(dialog_of(page.window(), PreprocessingDialog), "Take back")
+    idle()
+    assert context.project.dataset.preprocessing.source == "data set"

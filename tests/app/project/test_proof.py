@@ -1,0 +1,158 @@
+"""Whether this is the user's network and preprocessing: what is asked, what waits for the answer, what it changes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from PySide6.QtWidgets import QLabel
+
+from app.dialogs.architecture import ArchitectureDialog
+from app.services.doubts import UNANSWERED, UNORDERED
+from app.services.pairings import Pairings
+from core.errors import UnprovenError
+from core.models.architectures import ModelSpec, build_model
+from tests.app.helpers import assert_accessible, assert_fits
+from tests.app.opened import dialog_of
+from tests.app.project.test_page import press
+
+
+@pytest.fixture
+def page(window):
+    return window.page("project")
+
+
+@pytest.fixture
+def unproven(context, page, insects, tmp_path, idle):
+    """A network that knows nothing of its images, and says nowhere how they are prepared; it is open with them."""
+    torch.manual_seed(0)
+    torch.save(build_model(ModelSpec("mlp", 3, 1, (12, 12))).state_dict(), tmp_path / "vague.pt")
+    context.opening.open_data(str(insects))
+    context.opening.open_model(tmp_path / "vague.pt")
+    idle()
+    return page
+
+
+def test_nothing_is_asked_of_a_model_that_does_well(page, context, idle, digits, tmp_path):
+    torch.manual_seed(0)
+    model = build_model(ModelSpec("small-cnn", 10, 1, (8, 8)))  # the statistics of its norms tell the spread of images
+    optimiser = torch.optim.Adam(model.parameters(), 3e-3)
+    images, labels = (digits.train.images.permute(0, 3, 1, 2) / 255 - 0.5) / 0.5, digits.train.labels
+    for _ in range(60):
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(model(images), labels).backward()
+        optimiser.step()
+    torch.save(model.state_dict(), tmp_path / "good.pt")
+    context.opening.open_data("digits")
+    context.opening.open_model(tmp_path / "good.pt")
+    idle()
+    assert page.proof_card.isHidden()
+    assert context.project.bench.proof is context.project.proof and context.project.proof.doubts == ()
+    found = page.fit_card.found()
+    assert found.startswith("Found by trying on training images: preparation ") and "; the next, " in found
+
+
+def test_what_was_tried_is_listed_where_it_is_in_doubt(unproven, window, context):
+    card, trial = unproven.proof_card, context.project.trial
+    assert card.isVisible() and not trial.sure and context.project.bench.proof is None
+    assert card.title() == "Is this your network and your preprocessing?"
+    assert card.text().startswith("Nothing says how images are prepared")
+    assert len(card.rows()) == min(8, len(trial.attempts))
+    assert card.rows()[0] == (trial.best.words, f"{100 * trial.best.accuracy:.1f} %")
+    full = [attempt.shown is not None for attempt in trial.attempts[:8]]
+    assert [share.endswith("%") for _, share in card.rows()] == full
+    assert unproven.fit_card.found() == ""
+    assert not unproven.fit_card.banner.isVisible()
+    window.resize(1280, 720)
+    assert_fits(window)
+
+
+def test_one_click_opens_what_was_tried_as_if_the_user_had_stated_it(unproven, context, idle):
+    chosen = context.project.trial.attempts[2]
+    unproven.proof_card._rows[2][2].click()
+    idle()
+    project = context.project
+    assert project.dataset.preprocessing.source == "file" and project.trial is None
+    assert project.dataset.preprocessing.transforms == chosen.preprocessing.transforms
+    assert unproven.proof_card.isHidden() or "Nothing says" not in unproven.proof_card.text()
+
+
+def test_it_goes_on_as_it_is_and_is_not_asked_about_again(unproven, context, idle):
+    doubts = context.project.proof.doubts
+    press(unproven.proof_card, "Go on as it is")
+    assert unproven.proof_card.isHidden()
+    proof = context.project.bench.proof
+    assert proof.accepted and proof.doubts == doubts
+    model, data = context.project.opened_model.path, context.project.dataset.spec
+    context.opening.open_data("digits")  # of other classes: it does not fit, and nothing changes
+    idle()
+    context.project.set_opened(None, None)
+    context.opening.open_data(data)
+    context.opening.open_model(model)
+    idle()
+    assert unproven.proof_card.isHidden() and context.project.bench.proof.accepted
+
+
+def test_an_answer_holds_for_what_was_doubtful_then(unproven, context, idle):
+    press(unproven.proof_card, "Go on as it is")
+    context.opening.set_preprocessing({"size": [12, 12], "mean": 0.9, "std": 0.1})
+    idle()
+    if context.project.proof.doubts:
+        assert unproven.proof_card.isVisible() and context.project.bench.proof is None
+
+
+def test_another_architecture_is_chosen_of_those_that_fit(unproven, context, idle, qtbot):
+    press(unproven.proof_card, "Choose architecture…")
+    dialog = dialog_of(unproven.window(), ArchitectureDialog)
+    model = context.project.opened_model
+    texts = " ".join(label.text() for label in dialog.findChildren(QLabel))
+    assert "vague.pt" in texts and "of training images" in texts
+    assert_accessible(dialog)
+    dialog._another.setChecked(True)
+    assert dialog.reason() == "Type the name of an architecture, or FILE.py:FACTORY."
+    dialog.choose(model.spec.architecture)
+    press(dialog, "Open as this")
+    idle()
+    assert context.project.opened_model.spec == model.spec and context.project.opened_model.proof == "stated"
+
+
+def test_an_architecture_that_does_not_fit_changes_nothing(unproven, context, idle, qtbot):
+    before = context.project.opened_model
+    press(unproven.proof_card, "Choose architecture…")
+    dialog = dialog_of(unproven.window(), ArchitectureDialog)
+    qtbot.keyClicks(dialog.field, "resnet18")
+    press(dialog, "Open as this")
+    idle()
+    assert context.project.opened_model is before and "was not opened" in unproven.banner.text()
+
+
+def test_no_run_starts_while_it_is_in_doubt(unproven, context):
+    from app.pages.unlearn.setup_presenter import _make_jobs
+
+    common = {"device": "cpu", "precision": "auto", "threads": 0, "monitoring_budget": 0.1}
+    with pytest.raises(UnprovenError):
+        _make_jobs(context.project.bench, context.project.selection, [], [0], common)
+
+
+def test_what_the_user_takes_as_it_is_is_kept_beside_what_was_set(tmp_path):
+    pairings = Pairings(tmp_path / "pairings.json")
+    pairings.accept("a", "data", ["This is odd."])
+
+    class Options:
+        classes_file, preprocess_file = str(tmp_path / "pairings.json"), ""
+
+    pairings.remember("a", "data", Options(), "resnet18")
+    assert pairings.accepted("a", "data") == ("This is odd.",)
+    assert pairings.recall("a", "data") == {"classes_file": str(tmp_path / "pairings.json"), "arch": "resnet18"}
+    assert pairings.accepted("b", "data") == ()
+
+
+def test_a_wrong_class_order_waits_for_an_answer_as_well(page, context, open_digits, idle):
+    open_digits()
+    context.opening.set_class_order(tuple("1234567890"))
+    idle()
+    from app.services.doubts import what_first
+
+    assert what_first(context.project.proof) == UNORDERED != UNANSWERED
+    assert page.proof_card.isHidden() and context.project.bench.proof is None
+    press(page.fit_card.banner, "Keep mine")
+    assert what_first(context.project.proof) == "" and context.project.bench.proof.accepted
