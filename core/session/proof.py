@@ -260,23 +260,26 @@ def _order_file(names: Sequence[str]) -> str:
 
 def _found(trial: Trial) -> str:
     """Say what was found by trying, and against what."""
-    best, (networks, preparations) = trial.best, trial.kinds
-    what = []
-    if networks > 1:
-        what.append(f"network {best.network.architecture} (of {networks} that fit the weights)")
+    best, what = trial.best, []
+    if trial.networks > 1:
+        what.append(f"network {best.network.architecture} (of {trial.networks} that fit the weights)")
     if not trial.stated:
-        what.append(f"preparation {best.words} (of {preparations} tried)")
-    other = next((one for one in trial.attempts[1:]), None)
-    against = "" if other is None else f"; the next, {_differs(other, best)}, on {percent(other.accuracy)}"
+        what.append(f"preparation {best.words} (of {trial.preparations} usual ones)")
     return (
         f"Found by trying on training images: {' and '.join(what)}. It is right on {percent(best.accuracy)} of "
-        f"{trial.images} of them{against}."
+        f"{trial.images} of them{_next(trial)}."
     )
+
+
+def _next(trial: Trial) -> str:
+    """Say how the second best did, "" where there is none."""
+    second = next(iter(trial.attempts[1:]), None)
+    return "" if second is None else f"; the next, {_differs(second, trial.best)}, on {percent(second.accuracy)}"
 
 
 def _undecided(trial: Trial) -> str:
     """Say what the data does not tell apart, or that the best of what was tried is not good enough to be taken."""
-    best, (networks, preparations) = trial.best, trial.kinds
+    best, count = trial.best, max(trial.networks, trial.preparations)
     what = "how images are prepared" if not trial.stated else "which network it is"
     if rivals := trial.rivals:
         listed = "; ".join(f"{_differs(one, best)}: {percent(one.accuracy)}" for one in rivals[: SHOWN - 1])
@@ -285,8 +288,8 @@ def _undecided(trial: Trial) -> str:
             f"{percent(best.accuracy)}; {listed}."
         )
     return (
-        f"Nothing says {what}; the best of {max(networks, preparations)} tried, {_named(best, trial)}, is right on "
-        f"{percent(best.accuracy)} of training images, and one that was not tried may be better."
+        f"Nothing says {what}; the best of {count} usual ones, {_named(best, trial)}, is right on "
+        f"{percent(best.accuracy)} of training images{_next(trial)}, and one that was not tried may be better."
     )
 
 
@@ -294,8 +297,7 @@ def _named(attempt: Attempt, trial: Trial) -> str:
     """Name an attempt by what was in doubt."""
     if trial.stated:
         return attempt.network.architecture
-    networks, _ = trial.kinds
-    return f"{attempt.network.architecture}, {attempt.words}" if networks > 1 else attempt.words
+    return f"{attempt.network.architecture}, {attempt.words}" if trial.networks > 1 else attempt.words
 
 
 def _differs(attempt: Attempt, best: Attempt) -> str:

@@ -121,11 +121,21 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Trial:
-    """What was tried, the best first. images: in the half that accuracies are shown on."""
+    """What was tried, the best first. images: in the half that accuracies are shown on.
+
+    networks, preparations: how many there are, of which the unlikely ones are dropped after a look at a few images;
+    one preparation means that it was stated.
+    """
 
     attempts: tuple[Attempt, ...]
     images: int
-    stated: bool  # whether the preparation was stated, so that only networks were tried
+    networks: int
+    preparations: int
+
+    @property
+    def stated(self) -> bool:
+        """Whether the preparation was stated, so that only networks were tried."""
+        return self.preparations == 1
 
     @property
     def best(self) -> Attempt:
@@ -152,19 +162,11 @@ class Trial:
         confirmed = as_stored and best.misfit is not None and best.misfit <= CONFIRMED
         return self.stated or min(best.chosen, best.accuracy) >= NEARLY_ALL or confirmed
 
-    @property
-    def kinds(self) -> tuple[int, int]:
-        """How many networks and how many preparations were tried."""
-        networks = {attempt.network.architecture for attempt in self.attempts}
-        return len(networks), len({attempt.preprocessing for attempt in self.attempts})
-
     def as_dict(self) -> dict[str, Any]:
         """Return plain data for a job or report: how many were tried, and the best of them."""
-        networks, preparations = self.kinds
-        shown = [attempt.as_dict() for attempt in self.attempts[:SHOWN]]
         return {
-            "networks": networks, "preparations": preparations, "images": self.images, "sure": self.sure,
-            "attempts": shown,
+            "networks": self.networks, "preparations": self.preparations, "images": self.images, "sure": self.sure,
+            "attempts": [attempt.as_dict() for attempt in self.attempts[:SHOWN]],
         }  # fmt: skip
 
 
@@ -238,7 +240,7 @@ class _Search:
         self.half = (len(order) + 1) // 2
         self._order = order
 
-    def full(self, pairs: Sequence[Pair], stated: bool) -> Trial | None:
+    def full(self, pairs: Sequence[Pair], networks: int, preparations: int) -> Trial | None:
         """Try pairs, the most usual first, on more and more images; None where none can run on them.
 
         What has clearly more loss than the best is tried no further. Of those that neither the losses tell apart, nor
@@ -255,7 +257,7 @@ class _Search:
         best = next(one for one in running if one in alive and not one.fits_worse(closest))
         ranked = sorted(running, key=lambda one: (one is not best, -len(one.losses), one.loss))
         attempts = [one.attempt(self.half, best) for one in ranked if len(one.losses)]
-        return Trial(tuple(attempts), len(self._order) - self.half, stated)
+        return Trial(tuple(attempts), len(self._order) - self.half, networks, preparations)
 
     def quick(self, pairs: Sequence[Pair], images: int, most: int) -> list[Pair]:
         """Return at most so many of these pairs, those with the least loss on a few images."""
@@ -369,14 +371,16 @@ def find_out(
     if model.spec.num_classes != dataset.num_classes:
         return None
     search = _Search(dataset, lambda spec: build(dataclasses.replace(model, spec=spec)), device, tell)
-    networks, stated = (model.spec, *model.alternatives), len(preparations) == 1
+    networks = (model.spec, *model.alternatives)
+    counts = (len(networks), len(preparations))
     if never_trained(model.state_dict):  # it knows nothing that could tell one from the other
-        return search.full([(networks[0], preparations[0])], stated)
-    trial = search.full(_narrowed(search, networks, preparations), stated)
+        return search.full([(networks[0], preparations[0])], *counts)
+    trial = search.full(_narrowed(search, networks, preparations), *counts)
     if trial is None or trial.best.accuracy >= WIDE_BELOW or not model.alternatives:
         return trial
     best = trial.best
-    wide = search.full([(network, best.preprocessing) for network in (best.network, *around(best.network))], stated)
+    seldom = [(network, best.preprocessing) for network in (best.network, *around(best.network))]
+    wide = search.full(seldom, counts[0] + len(seldom) - 1, counts[1])
     return wide if wide is not None and wide.best.accuracy >= best.accuracy + WIDE_GAIN else trial
 
 

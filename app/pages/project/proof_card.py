@@ -117,7 +117,7 @@ def attempt_words(attempt: Attempt, trial: Trial) -> str:
     """Name an attempt by what was not stated: its network, its preparation, or both."""
     if trial.stated:
         return attempt.network.architecture
-    networks, _ = trial.kinds
+    networks = trial.networks
     return f"{attempt.network.architecture}: {attempt.words}" if networks > 1 else attempt.words
 
 
