@@ -276,6 +276,7 @@ class _Captions(QObject):
         self._project, self._pages = context.project, context.page_states
         self._project.model_changed.connect(self._opened)
         self._project.dataset_changed.connect(self._opened)
+        self._project.evaluation_changed.connect(self._opened)
         self._project.selection_changed.connect(self._selected)
         self._project.runs_changed.connect(self._runs)
         self._opened()
@@ -286,7 +287,10 @@ class _Captions(QObject):
         model, data = self._project.opened_model, self._project.dataset
         parts = [model.spec.architecture] if model else []
         parts += [fmt.plural(data.num_classes, "class", "classes")] if data else []
-        self._pages.set("project", "ready" if self._project.ready else "empty", " · ".join(parts) or "Nothing open")
+        if open_doubts(self._project.proof):
+            self._pages.set("project", "problem", "Has a question")
+        else:
+            self._pages.set("project", "ready" if self._project.ready else "empty", " · ".join(parts) or "Nothing open")
 
     def _selected(self) -> None:
         selection = self._project.selection

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject
 
 from app.services import format as fmt
 from app.services import run_words as words
+from app.services.doubts import open_doubts
 from app.widgets.run_chips import describe_run
 from core.events import State
 
@@ -32,7 +33,8 @@ class RunStatus(QObject):
         controller.state_changed.connect(self._changed)
         controller.run_ended.connect(self._ended)
         controller.queue_changed.connect(self._queue_changed)
-        for signal in (project.model_changed, project.dataset_changed, project.selection_changed, project.run_changed):
+        for signal in (project.model_changed, project.dataset_changed, project.selection_changed, project.run_changed,
+                       project.evaluation_changed):  # fmt: skip
             signal.connect(self._rest)
         self._rest()
 
@@ -87,7 +89,10 @@ class RunStatus(QObject):
         if run is not None:
             context.page_states.set("unlearn", words.STATE_SHAPES[run.state], words.STATE_WORDS[run.state])
         elif project.bench is not None and project.selection is not None and project.selection.count:
-            context.page_states.set("unlearn", "ready", "Ready to start")
+            if open_doubts(project.proof):
+                context.page_states.set("unlearn", "empty", "Waits for Project")
+            else:
+                context.page_states.set("unlearn", "ready", "Ready to start")
         else:
             context.page_states.set("unlearn", "empty", "No run yet")
 

@@ -65,7 +65,7 @@ def data_facts(dataset: Dataset) -> list[Fact]:
         Fact("size", "Image size", f"{times(*dataset.image_size)} · {fmt.plural(dataset.channels, 'channel')}"),
     ]  # fmt: skip
     if dataset.notices:
-        facts.append(Fact("notice", "Note", " ".join(dataset.notices), " ".join(dataset.notices)))
+        facts.append(Fact("notice", "Note", " ".join(dataset.notices), "\n".join(dataset.notices), change="Show…"))
     if dataset.listed:
         facts.append(Fact("unreadable", "Left out", _left_out(dataset), change="Show…"))
     facts.append(Fact("fingerprint", "Fingerprint", dataset.fingerprint[:SHORT_HASH], dataset.fingerprint, fixed=True))

@@ -145,6 +145,8 @@ class ProjectPresenter(QObject):
             self.questions.ask_preprocessing()
         elif key == "unreadable":
             self.questions.show_unreadable()
+        elif key == "notice":
+            self.questions.show_notices()
 
     # -- how the opening goes --------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -177,15 +178,24 @@ class Questions(QObject):
         dataset = self._context.project.dataset
         if dataset is None:
             return
-        sheet = Sheet("Files left out", "Close", self._page.window())
-        sheet.cancel_button.hide()
         listed = dataset.listed
         counts = [f"{what}: {fmt.plural(number, 'file')}" for what, number in dataset.files.items()]
         lines = [*counts, *([""] if counts else []), *(file.text for file in listed[:UNREADABLE_SHOWN])]
         more = len(listed) - UNREADABLE_SHOWN
-        text = QPlainTextEdit("\n".join([*lines, f"and {fmt.count(more)} more"] if more > 0 else lines))
+        self._show_lines("Files left out", [*lines, f"and {fmt.count(more)} more"] if more > 0 else lines)
+
+    def show_notices(self) -> None:
+        """Show what has to be known of how the data was read."""
+        dataset = self._context.project.dataset
+        if dataset is not None:
+            self._show_lines("How the data was read", dataset.notices)
+
+    def _show_lines(self, title: str, lines: Sequence[str]) -> None:
+        sheet = Sheet(title, "Close", self._page.window())
+        sheet.cancel_button.hide()
+        text = QPlainTextEdit("\n".join(lines))
         text.setReadOnly(True)
-        text.setAccessibleName("Files left out")
+        text.setAccessibleName(title)
         text.setMinimumSize(theme.px(520), theme.px(280))
         sheet.body.addWidget(text)
         sheet.open()

@@ -226,6 +226,10 @@ def test_outputs_without_images_are_listed_in_a_file(page, context, insects, tmp
     idle()
     assert context.project.ready and context.project.dataset.imageless == ("wasp", "fly")
     assert page.data_card.facts.values()["notice"].startswith("2 classes have no training image, only an output")
+    page.presenter._change("notice")
+    sheet = dialog_of(page.window(), Sheet)
+    assert sheet.findChild(QPlainTextEdit).toPlainText().startswith("2 classes have no training image, only an output")
+    sheet.accept()
 
 
 def test_a_pickle_is_not_opened_unless_the_user_insists(page, context, tmp_path, idle, qtbot):

@@ -66,6 +66,12 @@ def test_what_was_tried_is_listed_where_it_is_in_doubt(unproven, window, context
     assert_fits(window)
 
 
+def test_the_rail_says_that_there_is_a_question(unproven, context):
+    assert context.page_states.get("project") == ("problem", "Has a question")
+    context.opening.accept()
+    assert context.page_states.get("project") == ("ready", "mlp · 3 classes")
+
+
 def test_one_click_opens_what_was_tried_as_if_the_user_had_stated_it(unproven, context, idle):
     chosen = context.project.trial.attempts[2]
     unproven.proof_card._rows[2][2].click()
