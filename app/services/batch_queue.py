@@ -20,7 +20,7 @@ from app.dialogs.confirm import Choice, ConfirmDialog, ask
 from app.dialogs.trust import ask_trust
 from app.services import format as fmt
 from app.workers.live_run import LiveRun
-from core.errors import AppError, MismatchError, StoppedError, UnsafeFileError
+from core.errors import AppError, MismatchError, StoppedError, UnprovenError, UnsafeFileError
 from core.models.trust import Trust
 from core.runs.folder import RunFolder
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from core.session.bench import Bench
 
 _NAMED = 3
+UNPROVEN = "State arch and preprocess in the file, or write accept_accuracy = true into it to go on as it is."
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,9 @@ class BatchQueue(QObject):
     def _failed(self, path: Path, error: BaseException) -> None:
         if isinstance(error, UnsafeFileError):
             self.dialog = ask_trust(self._window, path.name, partial(self.read, path, True))
+            return
+        if isinstance(error, UnprovenError):
+            self._context.notifications.caution(f"{path.name} was not queued. {error.message}", UNPROVEN)
             return
         self._context.notifications.error(error, "The batch file was not opened")
 

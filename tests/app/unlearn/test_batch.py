@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 
+import torch
 from PySide6.QtWidgets import QLabel, QWidget
 
 from app.services.batch_queue import BatchQueue
 from app.services.queue_files import records
+from core.models.architectures import ModelSpec, build_model
 from core.runs.folder import MODEL, Status
 from core.session.jobs import create_run, make_unlearn_job
 
@@ -90,3 +92,18 @@ def test_a_file_that_is_none_says_so(opened, tmp_path, qtbot):
     BatchQueue(opened, window).read(file)
     qtbot.waitUntil(lambda: bool(opened.notifications.history), timeout=10_000)
     assert "model must be a text" in opened.notifications.history[-1].sentence
+
+
+def test_a_model_that_is_in_doubt_is_not_queued(opened, tmp_path, qtbot):
+    window = QWidget()
+    qtbot.addWidget(window)
+    torch.manual_seed(0)
+    torch.save(build_model(ModelSpec("mlp", 10, 1, (8, 8))).state_dict(), tmp_path / "vague.pth")
+    file = tmp_path / "night.toml"
+    file.write_text(text(tmp_path / "vague.pth", "3"))
+    BatchQueue(opened, window).read(file)
+    qtbot.waitUntil(lambda: bool(opened.notifications.history), timeout=20_000)
+    said = opened.notifications.history[-1].sentence
+    assert said.startswith("night.toml was not queued. Nothing says how images are prepared")
+    assert "accept_accuracy = true" in said and "--" not in said
+    assert not opened.run_controller.queue
