@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.models.fit_table import FitTableModel
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from app.context import AppContext
 
 MODEL_TEXT = "Drop a checkpoint here, or open one. It is only read, never changed."
+ROOM_FOR_BOTH = 860  # height of the page from which the question leaves room for the classes
 DATA_TEXT = "Drop the folder the model was trained on. Each class is a sub-folder."
 
 
@@ -44,7 +46,7 @@ class ProjectPage(Page):
         cards.addWidget(self.data_card, 1)
         self.content.addWidget(self.first_run)
         self.content.addLayout(cards)
-        self.content.addWidget(self.proof_card, 1)
+        self.content.addWidget(self.proof_card)
         self.content.addWidget(self.fit_card, 1)
         self.next_button = PrimaryButton("Choose what to forget", self._next)
         self.add_action(self.next_button)
@@ -53,6 +55,15 @@ class ProjectPage(Page):
     def entered(self) -> None:
         self.presenter.refresh_first_run()
         self.context.recent.look()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.arrange()
+
+    def arrange(self) -> None:
+        """Show what is asked first, and beside it how the classes fare where there is room for both."""
+        asked = not self.proof_card.isHidden()
+        self.fit_card.setVisible(not asked or self.height() >= theme.px(ROOM_FOR_BOTH))
 
     def _next(self) -> None:
         self.context.show_page("forget")

@@ -237,9 +237,8 @@ class ProjectPresenter(QObject):
         found, proof = project.evaluation.get("baseline"), project.proof
         open_ = open_doubts(proof)
         card.show_progress(None)
-        asked = proof if proof is not None and open_ and not is_order(proof) else None
-        self._page.proof_card.ask(asked)
-        card.setVisible(asked is None)  # there is no room for both, and this comes first
+        self._page.proof_card.ask(proof if proof is not None and open_ and not is_order(proof) else None)
+        self._page.arrange()
         card.set_found("" if proof is None or open_ else " ".join(proof.sentences))
         card.banner.dismiss()
         self._page.table_model.set_accuracy(found.class_accuracy if found is not None else None)

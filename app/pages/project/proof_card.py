@@ -78,7 +78,7 @@ class ProofCard(Card):
             return
         self._text.setText(doubt_words(proof))
         trial = proof.trial
-        shown = trial.attempts[:SHOWN] if trial is not None else ()
+        shown = listed(trial) if trial is not None else ()
         for row, attempt in enumerate(shown):
             assert trial is not None
             self._add(row, attempt, trial)
@@ -111,6 +111,11 @@ class ProofCard(Card):
         for column, widget in enumerate(self._rows[-1]):
             self._grid.addWidget(widget, row, column)
         self._grid.setRowMinimumHeight(row, theme.px(ROW_HEIGHT))
+
+
+def listed(trial: Trial) -> list[Attempt]:
+    """Return the attempts to be listed: the best, what the images do not tell from it, and of the others the best."""
+    return sorted(trial.attempts, key=lambda one: (one is not trial.best, not one.rival))[:SHOWN]
 
 
 def attempt_words(attempt: Attempt, trial: Trial) -> str:

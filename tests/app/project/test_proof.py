@@ -7,6 +7,7 @@ import torch
 from PySide6.QtWidgets import QLabel
 
 from app.dialogs.architecture import ArchitectureDialog
+from app.pages.project.proof_card import listed
 from app.services.doubts import UNANSWERED, UNORDERED
 from app.services.pairings import Pairings
 from core.errors import UnprovenError
@@ -58,11 +59,16 @@ def test_what_was_tried_is_listed_where_it_is_in_doubt(unproven, window, context
     assert card.text().startswith("Nothing says how images are prepared")
     assert len(card.rows()) == min(8, len(trial.attempts))
     assert card.rows()[0] == (trial.best.words, f"{100 * trial.best.accuracy:.1f} %")
-    full = [attempt.shown is not None for attempt in trial.attempts[:8]]
+    full = [attempt.shown is not None for attempt in listed(trial)]
+    assert [attempt.rival for attempt in listed(trial)][1:] == sorted(one.rival for one in listed(trial)[1:])[::-1]
     assert [share.endswith("%") for _, share in card.rows()] == full
     assert unproven.fit_card.found() == ""
     assert not unproven.fit_card.banner.isVisible()
     window.resize(1280, 720)
+    assert unproven.fit_card.isHidden()
+    assert_fits(window)
+    window.resize(1600, 1000)
+    assert unproven.fit_card.isVisible()
     assert_fits(window)
 
 
@@ -73,7 +79,7 @@ def test_the_rail_says_that_there_is_a_question(unproven, context):
 
 
 def test_one_click_opens_what_was_tried_as_if_the_user_had_stated_it(unproven, context, idle):
-    chosen = context.project.trial.attempts[2]
+    chosen = listed(context.project.trial)[2]
     unproven.proof_card._rows[2][2].click()
     idle()
     project = context.project
