@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ from core.models.trust import Trust
 if TYPE_CHECKING:
     from app.context import AppContext
     from app.pages.project.page import ProjectPage
+    from core.models.checkpoint import OpenedModel
 
 UNREADABLE_SHOWN = 500
 
@@ -147,13 +148,16 @@ class Questions(QObject):
 
     def ask_architecture(self) -> None:
         """Open the dialog of the architecture, with what fits the weights."""
-        from core.models.recognise import told_apart
+        model = self._context.project.opened_model
+        if model is not None:
+            handle = self._context.jobs.submit(_told_apart, model, key="architectures")
+            handle.done.connect(partial(self._ask_architecture, model))
 
-        model, trial = self._context.project.opened_model, self._context.project.trial
-        if model is None:
+    def _ask_architecture(self, model: OpenedModel, apart: Mapping[str, str]) -> None:
+        trial = self._context.project.trial
+        if model is not self._context.project.opened_model:
             return
         ids = list(dict.fromkeys(spec.architecture for spec in (model.spec, *model.alternatives)))
-        apart = dict(told_apart((model.spec, *model.alternatives))) if len(ids) > 1 else {}
         best: dict[str, float] = {}
         for attempt in trial.attempts if trial is not None else ():  # the best first
             best.setdefault(attempt.network.architecture, attempt.accuracy)
@@ -199,3 +203,11 @@ class Questions(QObject):
         text.setMinimumSize(theme.px(520), theme.px(280))
         sheet.body.addWidget(text)
         sheet.open()
+
+
+def _told_apart(model: OpenedModel) -> dict[str, str]:
+    """Return what each network that fits a model's weights does otherwise; runs in a worker."""
+    from core.models.recognise import told_apart
+
+    specs = dict.fromkeys((model.spec, *model.alternatives))
+    return dict(told_apart(tuple(specs))) if len(specs) > 1 else {}

@@ -112,9 +112,15 @@ def test_an_answer_holds_for_what_was_doubtful_then(unproven, context, idle):
         assert unproven.proof_card.isVisible() and context.project.bench.proof is None
 
 
+def architectures(page, qtbot) -> ArchitectureDialog:
+    """Press the button and wait for the dialog."""
+    press(page.proof_card, "Choose architecture…")
+    qtbot.waitUntil(lambda: any(d.isVisible() for d in page.window().findChildren(ArchitectureDialog)))
+    return dialog_of(page.window(), ArchitectureDialog)
+
+
 def test_another_architecture_is_chosen_of_those_that_fit(unproven, context, idle, qtbot):
-    press(unproven.proof_card, "Choose architecture…")
-    dialog = dialog_of(unproven.window(), ArchitectureDialog)
+    dialog = architectures(unproven, qtbot)
     model = context.project.opened_model
     texts = " ".join(label.text() for label in dialog.findChildren(QLabel))
     assert "vague.pt" in texts and "of training images" in texts
@@ -129,8 +135,7 @@ def test_another_architecture_is_chosen_of_those_that_fit(unproven, context, idl
 
 def test_an_architecture_that_does_not_fit_changes_nothing(unproven, context, idle, qtbot):
     before = context.project.opened_model
-    press(unproven.proof_card, "Choose architecture…")
-    dialog = dialog_of(unproven.window(), ArchitectureDialog)
+    dialog = architectures(unproven, qtbot)
     qtbot.keyClicks(dialog.field, "resnet18")
     press(dialog, "Open as this")
     idle()
