@@ -246,3 +246,16 @@ def find_class_order(predicted: np.ndarray, dataset: Dataset) -> ClassOrder | No
     score = fitted_on.T.astype(np.float64) + np.eye(classes) / (2 * classes)
     _, better = linear_sum_assignment(score, maximize=True)
     return ClassOrder(tuple(better.tolist()), confusion)
+
+
+def order_of_least_loss(logs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the order of classes (K,), output by output, in which these answers have the least loss.
+
+    logs: (n, K) logarithms of probabilities, without NaN; labels: (n,) classes of the data.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    classes = logs.shape[1]
+    costs = torch.zeros(classes, classes, dtype=torch.float64).index_add_(0, labels, -logs.double().clamp_min(-1e4))
+    _, outputs = linear_sum_assignment(costs.numpy())
+    return torch.from_numpy(outputs).argsort()

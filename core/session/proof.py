@@ -205,6 +205,8 @@ def weigh(bench: Bench, model: OpenedModel, outputs: FullOutputs, expect: float 
     dataset, trial = bench.dataset, bench.trial
     standing = stand(outputs, dataset, model.state_dict)
     order = find_class_order(outputs.test.logits.argmax(dim=1).numpy(), dataset)
+    if trial is not None and trial.order is not None:  # the surer of the two; a model may be poor on test images
+        order = max((one for one in (trial.order, order) if one is not None), key=lambda one: one.accuracy_better)
     network = model.proof or ("found" if trial is not None and trial.sure else "")
     proof = Proof(network, dataset.preprocessing.source, standing, trial, order, expected=expect)
     if expect is not None and abs(standing.test - expect) <= EXPECTED_WITHIN:
@@ -233,8 +235,9 @@ def _doubts(proof: Proof, dataset: Dataset, forgotten: Any) -> Iterator[str]:
         return  # nothing was learnt that could be lost
     if proof.order is not None and proof.order.offered:
         names = [dataset.classes[label] for label in proof.order.better]
+        part = "training" if trial is not None and proof.order is trial.order else "test"
         yield (
-            f"The class order probably differs between model and data: {percent(proof.order.accuracy_now)} of test "
+            f"The class order probably differs between model and data: {percent(proof.order.accuracy_now)} of {part} "
             f"images are right, and {percent(proof.order.accuracy_better)} would be with the outputs in the order "
             f"{first_few(names, _NAMES_SHOWN)}: give it with --classes{_order_file(names)}."
         )

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from core.data.candidates import usual_candidates
@@ -25,11 +24,14 @@ from core.data.preprocessing import Preprocessing
 from core.data.stated import read_stated
 from core.errors import InputError
 from core.events import Tell
+from core.metrics.accuracy import confusion_matrix
 from core.models.architectures import ModelSpec, Size, build_on_meta, get_architecture, signature
 from core.models.card import usual_preprocessing
 from core.models.checkpoint import OpenedModel
 from core.models.recognise import around
 from core.models.tap import TappedModel, evaluating
+from core.session.caveats import ClassOrder, order_of_least_loss
+from core.session.first_norm import FirstNorm, ReachedError
 
 HALF = 160
 """Training images that the best is chosen by, and as many others that its accuracy is shown on."""
@@ -60,6 +62,9 @@ FEW = 24
 
 NORM_LOOK, NORM_FITS = 24, 0.6
 """Images that show which means and deviations fit the first batch norm, and the misfit up to which it says so."""
+
+ORDER_LOOK = 6
+"""Images of each class that an order of classes is fitted on at least, where there are so many."""
 
 MANY = 8
 """Networks above which sizes are narrowed down with the most usual of them."""
@@ -125,12 +130,14 @@ class Trial:
 
     networks, preparations: how many there are, of which the unlikely ones are dropped after a look at a few images;
     one preparation means that it was stated.
+    order: the classes stand in another order than the outputs, and all accuracies are those in that order.
     """
 
     attempts: tuple[Attempt, ...]
     images: int
     networks: int
     preparations: int
+    order: ClassOrder | None = None
 
     @property
     def stated(self) -> bool:
@@ -172,11 +179,18 @@ class Trial:
 
 @dataclass(eq=False)
 class _Running:
-    """An attempt while it is being made: loss, correctness and answer of each image so far."""
+    """An attempt while it is being made: loss, correctness and answer of each image so far.
+
+    fitted_on: images that the order of classes is fitted on, in which its losses are least; 0: they are in order.
+    """
 
     network: ModelSpec
     preprocessing: Preprocessing
+    fitted_on: int = 0
     misfit: float | None = None
+    order: torch.Tensor | None = None  # (K,) output by output, a class of the data
+    labels: torch.Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
+    logs: torch.Tensor | None = None  # (n, K) logarithms of probabilities, where an order is fitted
     losses: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
     right: torch.Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.bool))
     answers: torch.Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
@@ -184,9 +198,18 @@ class _Running:
     def add(self, logits: torch.Tensor, labels: torch.Tensor, misfit: float | None) -> None:
         """Add the network's logits (n, K) for images with these labels (n,), and how its norm fits them."""
         answers = logits.argmax(1)
-        self.losses = torch.cat([self.losses, F.cross_entropy(logits, labels, reduction="none").nan_to_num(nan=1e9)])
-        self.right = torch.cat([self.right, answers == labels])
-        self.answers = torch.cat([self.answers, answers])
+        self.answers, self.labels = torch.cat([self.answers, answers]), torch.cat([self.labels, labels])
+        if self.fitted_on:
+            logs = logits.log_softmax(1).nan_to_num(nan=-1e9)
+            self.logs = logs if self.logs is None else torch.cat([self.logs, logs])
+            self.order = order_of_least_loss(self.logs[: self.fitted_on], self.labels[: self.fitted_on])
+            meant = self.order.argsort()[self.labels]
+            self.losses = -self.logs.gather(1, meant[:, None])[:, 0]
+            self.right = self.answers == meant
+        else:
+            losses = F.cross_entropy(logits, labels, reduction="none").nan_to_num(nan=1e9)
+            self.losses = torch.cat([self.losses, losses])
+            self.right = torch.cat([self.right, answers == labels])
         self.misfit = misfit
 
     @property
@@ -208,6 +231,13 @@ class _Running:
             return False
         return self.misfit > MISFIT_RATIO * best.misfit and self.misfit - best.misfit > MISFIT_LEAST
 
+    def class_order(self, half: int) -> ClassOrder | None:
+        """Return the order of classes fitted on the first half, judged on the other; None where none was fitted."""
+        if self.order is None or not len(self.answers[half:]):
+            return None
+        confusion = confusion_matrix(self.answers[half:], self.labels[half:], len(self.order)).numpy()
+        return ClassOrder(tuple(self.order.tolist()), confusion)
+
     def attempt(self, half: int, best: _Running) -> Attempt:
         """Return what came of it; half: images in the half that the best was chosen by."""
         first, second = self.right[:half].float(), self.right[half:].float()
@@ -225,13 +255,15 @@ class _Search:
     """Trying pairs of a network and a preparation on training images of a data set.
 
     build: makes the network of a spec with its weights on the device. Which images are taken depends on their number
-    alone: one half chooses, on the other accuracies are shown.
+    alone: one half chooses, on the other accuracies are shown. any_order: each attempt is judged in the order of
+    classes that suits it best, so that what is tried is told apart where the data has another order than the outputs.
     """
 
     dataset: Dataset
     build: Networks
     device: torch.device
     tell: Tell
+    any_order: bool = False
     _built: dict[ModelSpec, TappedModel] = field(default_factory=dict)
     _kept: tuple[Any, torch.Tensor] | None = None  # the images taken last, and what they are
 
@@ -246,9 +278,10 @@ class _Search:
         What has clearly more loss than the best is tried no further. Of those that neither the losses tell apart, nor
         the statistics in the network's first batch norm, the most usual is taken for the best.
         """
-        running, done = [_Running(*pair) for pair in pairs], 0
+        running, done = self._started(pairs), 0
         alive = running
-        for stop in (*sorted({min(stop, self.half) for stop in ROUNDS}), len(self._order)):
+        rounds = {self._enough(stop) for stop in ROUNDS}
+        for stop in (*sorted(rounds), len(self._order)):
             self._run(alive, done, stop)
             alive, done = _promising(alive), stop
         if not len(alive[0].losses):
@@ -257,12 +290,13 @@ class _Search:
         best = next(one for one in running if one in alive and not one.fits_worse(closest))
         ranked = sorted(running, key=lambda one: (one is not best, -len(one.losses), one.loss))
         attempts = [one.attempt(self.half, best) for one in ranked if len(one.losses)]
-        return Trial(tuple(attempts), len(self._order) - self.half, networks, preparations)
+        order = best.class_order(self.half)
+        return Trial(tuple(attempts), len(self._order) - self.half, networks, preparations, order)
 
     def quick(self, pairs: Sequence[Pair], images: int, most: int) -> list[Pair]:
         """Return at most so many of these pairs, those with the least loss on a few images."""
-        running = [_Running(*pair) for pair in pairs]
-        self._run(running, 0, min(images, self.half))
+        running = self._started(pairs)
+        self._run(running, 0, self._enough(images))
         return [(one.network, one.preprocessing) for one in _promising(running)[:most]]
 
     def confirmed(self, network: ModelSpec, preparations: Sequence[Preprocessing]) -> Sequence[Preprocessing]:
@@ -280,6 +314,13 @@ class _Search:
         values = {(one.preprocessing.mean, one.preprocessing.std) for one in running if not one.fits_worse(best)}
         return [one for one in preparations if (one.mean, one.std) in values]
 
+    def _started(self, pairs: Sequence[Pair]) -> list[_Running]:
+        return [_Running(*pair, fitted_on=self.half if self.any_order else 0) for pair in pairs]
+
+    def _enough(self, images: int) -> int:
+        """Return how many images of the first half to look at: more where an order of classes is fitted on them."""
+        return min(max(images, ORDER_LOOK * self.dataset.num_classes if self.any_order else 0), self.half)
+
     def _run(self, running: list[_Running], start: int, stop: int, *, norm_alone: bool = False) -> None:
         """Add the answers to some images in the order, or only the norm's misfit; what cannot run there has none."""
         ids = self._order[start:stop]
@@ -296,10 +337,10 @@ class _Search:
                 network = self._built[one.network]
                 images = self._pixels(_plain(prepared), ids)
                 mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (prepared.mean, prepared.std))
-                with evaluating(network.module), torch.no_grad(), _FirstNorm(network.module, norm_alone) as norm:
+                with evaluating(network.module), torch.no_grad(), FirstNorm(network.module, norm_alone) as norm:
                     parts = ((images - mean) / std).split(_CHUNK)
                     logits = torch.cat([network(part.to(self.device)).logits.float().cpu() for part in parts])
-            except _ReachedError:
+            except ReachedError:
                 one.misfit = norm.misfit
                 continue
             except Exception:  # a network may raise anything on images it was not made for
@@ -365,8 +406,8 @@ def find_out(
 ) -> Trial | None:
     """Try the networks that fit a model's weights with preparations of its images; one means that it is stated.
 
-    Where none of the networks does well, seldom changed settings of the best are tried, too. None where the model does
-    not fit the data, which opening them together says.
+    Where none of the networks does well, they are tried in any order of classes, and then seldom changed settings of
+    the best. None where the model does not fit the data, which opening them together says.
     """
     if model.spec.num_classes != dataset.num_classes:
         return None
@@ -376,7 +417,15 @@ def find_out(
     if never_trained(model.state_dict):  # it knows nothing that could tell one from the other
         return search.full([(networks[0], preparations[0])], *counts)
     trial = search.full(_narrowed(search, networks, preparations), *counts)
-    if trial is None or trial.best.accuracy >= WIDE_BELOW or not model.alternatives:
+    if trial is None or trial.best.accuracy >= WIDE_BELOW:
+        return trial
+    if model.spec.num_classes <= 2 * search.half:
+        search.any_order = True
+        ordered = search.full(_narrowed(search, networks, preparations), *counts)
+        if ordered is not None and ordered.order is not None and ordered.order.offered:
+            return ordered
+        search.any_order = False
+    if not model.alternatives:
         return trial
     best = trial.best
     seldom = [(network, best.preprocessing) for network in (best.network, *around(best.network))]
@@ -440,50 +489,6 @@ def _operations(spec: ModelSpec, size: Size) -> float:
     except Exception:  # a network may raise anything on a size it was not made for
         return math.inf
     return float(counter.get_total_flops())
-
-
-class _ReachedError(Exception):
-    """Ends a pass at the first batch norm."""
-
-
-class _FirstNorm:
-    """Takes the statistics of what reaches a network's first batch norm while it is entered."""
-
-    def __init__(self, module: nn.Module, alone: bool) -> None:
-        """`alone`: the pass ends there, with a _ReachedError."""
-        self._alone = alone
-        kinds = (nn.BatchNorm1d, nn.BatchNorm2d)
-        norms = (part for part in module.modules() if isinstance(part, kinds) and part.track_running_stats)
-        self._norm = next(norms, None)
-        self._sums: list[torch.Tensor] = []  # of the values, of their squares (2, C) each; and how many there are
-        self._count = 0
-
-    def __enter__(self) -> _FirstNorm:
-        if self._norm is not None:
-            self._hook = self._norm.register_forward_hook(self._take)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._norm is not None:
-            self._hook.remove()
-
-    def _take(self, module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        values = inputs[0].double().transpose(0, 1).flatten(1)
-        self._sums.append(torch.stack([values.sum(1), values.square().sum(1)]))
-        self._count += values.shape[1]
-        if self._alone:
-            raise _ReachedError
-
-    @property
-    def misfit(self) -> float | None:
-        """Mean over channels of how far mean and variance are from the norm's running ones; None without a norm."""
-        if self._norm is None or not self._sums or self._norm.running_mean is None or self._norm.running_var is None:
-            return None
-        mean, square = torch.stack(self._sums).sum(0) / self._count
-        running, variance = self._norm.running_mean.double(), self._norm.running_var.double().clamp_min(1e-12)
-        spread = (square - mean.square()).clamp_min(1e-12)
-        away = (mean - running).abs() / variance.sqrt() + (spread / variance).log().abs()
-        return float(away.mean()) if bool(away.isfinite().all()) else None
 
 
 def _plain(preprocessing: Preprocessing) -> Preprocessing:

@@ -78,3 +78,28 @@ def test_a_preparation_is_found_on_photos_or_asked_about(tmp_path, photos, name)
         return
     assert standing.accuracy == pytest.approx(owners.accuracy(module, *train), abs=1e-3)
     assert standing.test == pytest.approx(owners.accuracy(module, *test), abs=1e-3)
+
+
+@pytest.mark.parametrize("preparation", ["stated", "unstated"])
+def test_classes_in_another_order_are_asked_about_whatever_else_nobody_states(tmp_path, arrays, preparation):
+    (train, _), order = of_arrays(arrays), (2, 0, 3, 1)
+    module = owners.trained(owners.resnet(3, 2, True), *train)
+    before = owners.accuracy(module, *train)
+    with torch.no_grad():
+        module.fc.weight.copy_(module.fc.weight[list(order)])
+        module.fc.bias.copy_(module.fc.bias[list(order)])
+    torch.save(module.state_dict(), tmp_path / "net.pth")
+    stated = tmp_path / "preprocess.json"
+    stated.write_text(json.dumps({"size": 20, "mean": 0.5, "std": 0.5}))
+    given = str(stated) if preparation == "stated" else ""
+    bench = Bench().on("cpu").open(tmp_path / "net.pth", str(arrays), DataOptions(preprocess_file=given))
+    names = [bench.dataset.classes[label] for label in order]
+    with pytest.raises(UnprovenError) as question:
+        proven(bench)
+    assert ", ".join(names) in question.value.message and "--classes" in question.value.message
+    assert "--accept-accuracy" in question.value.hint and "prepared" not in question.value.message
+    listed = tmp_path / "classes.txt"
+    listed.write_text("".join(f"{name}\n" for name in names))
+    options = DataOptions(preprocess_file=given, classes_file=str(listed))
+    standing = proven(Bench().on("cpu").open(tmp_path / "net.pth", str(arrays), options)).proof.standing
+    assert standing.accuracy == pytest.approx(before, abs=1e-3)
