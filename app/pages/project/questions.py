@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -157,12 +158,11 @@ class Questions(QObject):
         trial = self._context.project.trial
         if model is not self._context.project.opened_model:
             return
-        ids = list(dict.fromkeys(spec.architecture for spec in (model.spec, *model.alternatives)))
         best: dict[str, float] = {}
         for attempt in trial.attempts if trial is not None else ():  # the best first
             best.setdefault(attempt.network.architecture, attempt.accuracy)
         shares = {id: f"right on {fmt.percent(share)} of training images" for id, share in best.items()}
-        candidates = [(id, " · ".join(filter(None, (shares.get(id), apart.get(id))))) for id in ids]
+        candidates = [(id, " · ".join(filter(None, (shares.get(id), apart[id])))) for id in apart]
         dialog = ArchitectureDialog(model.path.name, candidates, self._page.window())
         dialog.chosen.connect(self._context.opening.set_architecture)
         dialog.open()
@@ -206,8 +206,13 @@ class Questions(QObject):
 
 
 def _told_apart(model: OpenedModel) -> dict[str, str]:
-    """Return what each network that fits a model's weights does otherwise; runs in a worker."""
+    """Return the networks that fit a model's weights, its own first, and what each does otherwise; runs in a worker."""
     from core.models.recognise import told_apart
 
-    specs = dict.fromkeys((model.spec, *model.alternatives))
-    return dict(told_apart(tuple(specs))) if len(specs) > 1 else {}
+    specs = {model.spec.architecture: model.spec}
+    with contextlib.suppress(AppError):  # where only the user knows what it is
+        fitting = model.file.opened()  # also those that were left when one of them was stated
+        for spec in (fitting.spec, *fitting.alternatives):
+            specs.setdefault(spec.architecture, spec)
+    apart = dict(told_apart(tuple(specs.values()))) if len(specs) > 1 else {}
+    return {id: apart.get(id, "") for id in specs}

@@ -10,6 +10,7 @@ from app.dialogs.architecture import ArchitectureDialog
 from app.pages.project.proof_card import listed
 from app.services.doubts import UNANSWERED, UNORDERED
 from app.services.pairings import Pairings
+from app.workers.opening_job import Request
 from core.errors import UnprovenError
 from core.models.architectures import ModelSpec, build_model
 from tests.app.helpers import assert_accessible, assert_fits
@@ -173,3 +174,19 @@ def test_a_wrong_class_order_waits_for_an_answer_as_well(page, context, open_dig
     assert page.proof_card.isHidden() and context.project.bench.proof is None
     press(page.fit_card.banner, "Keep mine")
     assert what_first(context.project.proof) == "" and context.project.bench.proof.accepted
+
+
+def test_what_was_left_out_can_be_chosen_again(context, page, idle, insects, tmp_path, qtbot):
+    torch.manual_seed(0)
+    torch.save(build_model(ModelSpec("resnet18-cifar", 3, 1, (12, 12))).state_dict(), tmp_path / "stem.pt")
+    context.opening.open_model(tmp_path / "stem.pt")
+    idle()
+    fitting = [context.project.opened_model.spec, *context.project.opened_model.alternatives]
+    context.opening.put(Request("model", "stem.pt", model=str(tmp_path / "stem.pt"), arch=fitting[1].architecture))
+    idle()
+    assert context.project.opened_model.alternatives == ()
+    page.presenter.questions.ask_architecture()
+    qtbot.waitUntil(lambda: any(d.isVisible() for d in page.window().findChildren(ArchitectureDialog)))
+    dialog = dialog_of(page.window(), ArchitectureDialog)
+    assert set(dialog._names) == {spec.architecture for spec in fitting} and dialog.choice() == fitting[1].architecture
+    dialog.reject()
