@@ -415,7 +415,8 @@ def find_out(
     networks = (model.spec, *model.alternatives)
     counts = (len(networks), len(preparations))
     if never_trained(model.state_dict):  # it knows nothing that could tell one from the other
-        return search.full([(networks[0], preparations[0])], *counts)
+        simplest = next((one for one in preparations if not one.steps), preparations[0])
+        return search.full([(networks[0], simplest)], *counts)
     trial = search.full(_narrowed(search, networks, preparations), *counts)
     if trial is None or trial.best.accuracy >= WIDE_BELOW:
         return trial

@@ -103,3 +103,10 @@ def test_classes_in_another_order_are_asked_about_whatever_else_nobody_states(tm
     options = DataOptions(preprocess_file=given, classes_file=str(listed))
     standing = proven(Bench().on("cpu").open(tmp_path / "net.pth", str(arrays), options)).proof.standing
     assert standing.accuracy == pytest.approx(before, abs=1e-3)
+
+
+def test_a_network_that_was_never_trained_gets_images_as_they_are_stored_and_is_not_asked_about(tmp_path, arrays):
+    torch.save(owners.resnet().state_dict(), tmp_path / "net.pth")
+    bench = proven(Bench().on("cpu").open(tmp_path / "net.pth", str(arrays)))
+    assert bench.dataset.preprocessing.size == (20, 20) and bench.model.spec.architecture == "resnet18"
+    assert bench.proof.standing.untrained and not bench.proof.doubts
