@@ -7,7 +7,7 @@ import functools
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
 
@@ -142,6 +142,7 @@ class ModelFile:
     card: dict[str, Any] | None
     where: str  # the card stands, in words
     trust: Trust
+    _opened: dict[tuple[tuple[str, object], ...], OpenedModel] = field(default_factory=dict, repr=False)
 
     @property
     def preprocessing(self) -> Preprocessing | None:
@@ -157,7 +158,11 @@ class ModelFile:
         Raises UnsafeFileError (user code would run), InputError (architecture not recognised or not fitting, no image
         classifier) or MismatchError (card, file and what the caller states contradict each other).
         """
-        return _Opening(self, self.weights, self.card or {}, stated).result()
+        known = tuple(sorted((name, value) for name, value in stated.items() if value is not None))
+        model = self._opened.get(known) or _Opening(self, self.weights, self.card or {}, stated).result()
+        if not model.spec.user_code:  # an own network is as its code is now
+            self._opened[known] = model
+        return model
 
 
 def read_model(path: Path | str, trust: Trust = NO_TRUST, key: str | None = None) -> ModelFile:
