@@ -20,7 +20,16 @@ from core.data.dataset import Dataset
 from core.data.named import find_source
 from core.data.preprocessing import Preprocessing
 from core.data.sources import prepare_anew, recognise_dataset
-from core.errors import AppError, InputError, RunError, TargetExistsError, UnsafeFileError, UsageError, did_you_mean
+from core.errors import (
+    AppError,
+    InputError,
+    RunError,
+    TargetExistsError,
+    UnsafeFileError,
+    UsageError,
+    did_you_mean,
+    first_few,
+)
 from core.files import EXPORT_FORMATS, file_sha256, read_json, write_json
 from core.job import Job
 from core.models.card import SCHEMA_VERSION, card_to_metadata, find_card
@@ -48,6 +57,7 @@ _COPIES = {"report": REPORT_HTML, "forget list": FORGET}  # of the run, put besi
 SAMPLES = 256  # images that both models see
 PIXELS = SAMPLES * 64 * 64  # of all of them together: networks for large images are compared on fewer
 SMALLEST_SAMPLE = 16
+_NAMES_SHOWN = 8
 QUICK_BYTES = 256 * 2**20  # a larger data file is not opened only for these images
 
 
@@ -114,6 +124,8 @@ def export(
             "Allow that with --trust-pickle, or export a state dict (--format pt)",
         )
     _check_name(format, written, out)
+    if origin.job is None and (with_card or written not in _WEIGHTS):
+        _check_network(origin.model)
     card = out.with_suffix(".json") if with_card else None
     copies = _copies(origin, out, {"report": with_report, "forget list": with_forget_list})
     others = _named_beside(origin, card, out, overwrite) if card is not None else None
@@ -377,6 +389,17 @@ def open_source(source: Path | str, bench: Bench, arch: str | None = None, key: 
     )
     form = CheckpointForm.from_dict(part.form) if part.form else model.form
     return Source(model, model.build(), form, folder, job)
+
+
+def _check_network(model: OpenedModel) -> None:
+    """Raise InputError where several networks fit a model's weights: a program or card would state one of them."""
+    if model.alternatives and not model.proof:
+        names = [spec.architecture for spec in (model.spec, *model.alternatives)]
+        raise InputError(
+            f"{len(names)} networks fit the weights of {model.path.name}, and an export states which of them it is: "
+            f"{first_few(names, _NAMES_SHOWN)}",
+            "Name yours with --arch, or write the weights alone (--format same --no-card)",
+        )
 
 
 def sample_images(source: Source, bench: Bench) -> tuple[torch.Tensor, bool]:

@@ -23,6 +23,7 @@ from core.session.bench import Bench
 from core.session.exporting import export, open_source, read_back_run, sample_images
 from core.session.results import write_models
 from tests.core.models.opened import open_model
+from tests.core.session import owners
 
 SPEC = ModelSpec("small-cnn", 10, 1, (8, 8))
 
@@ -254,6 +255,23 @@ def test_a_model_file_is_converted_on_seeded_noise(original, tmp_path):
     card = json.loads((tmp_path / "a.json").read_text())
     assert card["architecture"] == "small-cnn" and card["files"] == {"a.safetensors": result.sha256}
     assert load_file(result.path)["hidden.weight"].dtype == torch.float32
+
+
+@pytest.mark.parametrize("format", ["onnx", "pt2", "pt"])
+def test_weights_that_fit_several_networks_are_written_as_none_of_them_unasked(tmp_path, format):
+    file, out = tmp_path / "net.pth", tmp_path / f"a.{format}"
+    torch.save(owners.resnet(3, 2, True).state_dict(), file)
+    with pytest.raises(InputError, match=r"fit the weights of net\.pth.*resnet18:stem=3,stride=2,pool=max") as asked:
+        export(file, format, out)
+    assert "--arch" in asked.value.hint and not out.exists()
+
+
+def test_weights_alone_are_written_whatever_network_it_is(tmp_path):
+    torch.save(owners.resnet(3, 2, True).state_dict(), tmp_path / "net.pth")
+    assert export(tmp_path / "net.pth", "same", tmp_path / "a.pth", with_card=False).path.is_file()
+    stated = export(tmp_path / "net.pth", "pt", tmp_path / "b.pt", arch="resnet18:stem=3,stride=2,pool=max")
+    assert json.loads((tmp_path / "b.json").read_text())["architecture"] == "resnet18:stem=3,stride=2,pool=max"
+    assert stated.path.is_file()
 
 
 def test_a_dataset_at_hand_is_used_for_the_comparison(original, tmp_path):
