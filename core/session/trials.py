@@ -69,7 +69,7 @@ ORDER_LOOK = 6
 MANY = 8
 """Networks above which sizes are narrowed down with the most usual of them."""
 
-FIRST_LOOK, SECOND_LOOK = (6, 3), (16, 4)
+FIRST_LOOK, SECOND_LOOK = (6, 3), (16, 8)
 """Images and pairs left of the looks that narrow down more: at networks and sizes, and at the ways to these sizes."""
 
 LARGEST_WORK = 8e9

@@ -58,7 +58,6 @@ PREPARATIONS = {
     "64": [T.Resize((64, 64)), T.ToTensor(), HALVES],
     "as stored": [T.ToTensor(), IMAGENET],
     "cropped alone": [T.CenterCrop(80), T.Resize(32), T.ToTensor(), IMAGENET],
-    "of one's own": [T.Resize((40, 56)), T.ToTensor(), T.Normalize((0.3,) * 3, (0.4,) * 3)],
 }
 
 
