@@ -287,7 +287,9 @@ def _clean(path: Path, found: Found, form: CheckpointForm) -> Weights:
 
 def require_finite(file: str, tensors: Mapping[str, Tensor]) -> None:
     """Raise InputError where weights are infinite or not a number."""
-    broken = [key for key, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
+    floating = {key: value for key, value in tensors.items() if value.is_floating_point()}
+    # A sum that is finite says so of all its values, in one pass; that of large finite values may not be.
+    broken = [key for key, value in floating.items() if not value.sum().isfinite() and not value.isfinite().all()]
     if broken:
         raise InputError(
             f"{file} holds values that are not finite in {len(broken)} of {len(tensors)} tensors ({first_few(broken)})",
