@@ -274,6 +274,11 @@ class _Opening:
         """
         if program.missing and refused:
             raise refused
+        if program.inputs != 1:
+            raise InputError(
+                f"The {program.kind} program in {self.file.path.name} takes {program.inputs} inputs, not images alone",
+                "Unlearn Studio works on networks that give each image its logits",
+            )
         if specs and not program.takes(specs[0].in_channels, self._sizes(specs[0])):
             return specs
         found = self._agreeing(program, specs)

@@ -41,6 +41,7 @@ class Program:
     dtype: torch.dtype = torch.float32
     name: str = ""  # of the class, of pickled ones
     missing: InputError | None = None  # why a pickled one cannot run
+    inputs: int = 1  # that must be given; of pickled ones their class tells
     differences: dict[str, float] = field(default_factory=dict)
     found: dict[str, bool] = field(default_factory=dict)
 
@@ -107,7 +108,10 @@ def pickled_program(network: nn.Module, explain: Callable[[], InputError]) -> Pr
 def scripted_program(module: Any) -> Program:
     """Return the program of a TorchScript module."""
     dtypes = [value.dtype for value in module.parameters() if value.is_floating_point()]
-    return Program("TorchScript", module.eval(), dtype=dtypes[0] if dtypes else torch.float32)
+    given = [argument for argument in module.forward.schema.arguments[1:] if not argument.has_default_value()]
+    return Program(
+        "TorchScript", module.eval(), dtype=dtypes[0] if dtypes else torch.float32, inputs=len(given)
+    )
 
 
 def exported_program(exported: Any) -> Program:
@@ -115,7 +119,7 @@ def exported_program(exported: Any) -> Program:
     inputs = set(exported.graph_signature.user_inputs)
     found = [node.meta["val"] for node in exported.graph.nodes if node.op == "placeholder" and node.name in inputs]
     if len(found) != 1 or not isinstance(found[0], Tensor) or found[0].ndim != 4:
-        return Program("torch.export", exported.module())
+        return Program("torch.export", exported.module(), inputs=len(found))
     shape = tuple(side if isinstance(side, int) else None for side in found[0].shape)
     return Program("torch.export", exported.module(), shape, found[0].dtype)
 

@@ -257,3 +257,22 @@ def test_two_inputs_of_a_pickled_network_are_one_sentence(tmp_path):
     subprocess.run([sys.executable, "-c", code], check=True, cwd=folder)
     with pytest.raises(InputError, match=r"takes 2 inputs \(image, age\)"):
         opened(folder / "net.pth")
+
+
+@pytest.mark.parametrize("suffix", ["pt2", "ts"])
+def test_two_inputs_of_a_program_are_one_sentence(tmp_path, suffix):
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = models.resnet18(num_classes=4)
+
+        def forward(self, image: torch.Tensor, age: torch.Tensor) -> torch.Tensor:
+            return self.net(image) + age
+
+    path, given = tmp_path / f"net.{suffix}", (torch.rand(2, 3, 32, 32), torch.rand(2, 1))
+    if suffix == "pt2":
+        torch.export.save(torch.export.export(Two().eval(), given), path)
+    else:
+        torch.jit.trace(Two().eval(), given).save(str(path))
+    with pytest.raises(InputError, match="takes 2 inputs, not images alone"):
+        opened(path)
