@@ -387,7 +387,7 @@ def result_document(folder: RunFolder) -> dict[str, Any]:
         "files": {name: str(folder.file(file)) for name, file in FILES.items() if folder.file(file).is_file()},
     }
     if report:
-        document |= {key: report.get(key) for key in ("models", "verdict", "unchanged", "warnings")}
+        document |= {key: report.get(key) for key in ("models", "verdict", "unchanged", "warnings", "proof")}
     else:
         document["measures"] = card.get("measures") or {}
     return document

@@ -173,6 +173,7 @@ class Proof:
         }  # fmt: skip
 
 
+_ORDER_ANSWER = "Or go on as it is with --accept-accuracy"
 _ANSWERS = (
     "Is this your network and your preprocessing? State them with --arch and --preprocess, or go on as it is with "
     "--accept-accuracy"
@@ -196,7 +197,8 @@ def proven(
     outputs = bench.outputs(model, "Measuring the original model")
     proof = weigh(bench, model, outputs, expect)
     if proof.doubts and not accept:
-        raise UnprovenError(" ".join(proof.doubts), _ANSWERS, proof.as_dict())
+        ordered = proof.order is not None and proof.order.offered and expect is None
+        raise UnprovenError(" ".join(proof.doubts), _ORDER_ANSWER if ordered else _ANSWERS, proof.as_dict())
     return dataclasses.replace(bench, proof=dataclasses.replace(proof, accepted=accept))
 
 
