@@ -269,16 +269,11 @@ class _Opening:
     def _proven(self, program: Program, specs: list[ModelSpec], refused: InputError | None) -> list[ModelSpec]:
         """Return those networks that compute what the program in the file does; none where the program is the network.
 
-        All of them where the program runs on no image. Raises InputError where none does and the program cannot be
-        trained; refused: why no network fits the weights.
+        All where it runs on no image. Raises InputError where none does and it cannot be trained, with `refused`: why.
         """
         if program.missing and refused:
             raise refused
-        if program.inputs != 1:
-            raise InputError(
-                f"The {program.kind} program in {self.file.path.name} takes {program.inputs} inputs, not images alone",
-                "Unlearn Studio works on networks that give each image its logits",
-            )
+        program.require_one_input(self.file.path.name)
         if specs and not program.takes(specs[0].in_channels, self._sizes(specs[0])):
             return specs
         found = self._agreeing(program, specs)

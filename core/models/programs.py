@@ -56,6 +56,14 @@ class Program:
                 self.found[spec.architecture] = self._agrees(spec, build(spec), sizes)
         return [spec for spec in specs if self.found[spec.architecture]]
 
+    def require_one_input(self, file: str) -> None:
+        """Raise InputError, naming the file, where the program takes something beside images."""
+        if self.inputs != 1:
+            raise InputError(
+                f"The {self.kind} program in {file} takes {self.inputs} inputs, not images alone",
+                "Unlearn Studio works on networks that give each image its logits",
+            )
+
     def takes(self, channels: int, sizes: Iterable[Size]) -> bool:
         """Whether the program runs on images of one of these sizes, or one of the usual ones."""
         return next(self._answers(channels, sizes), None) is not None

@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from core.data.candidates import usual_candidates
 from core.data.dataset import Dataset
-from core.data.preprocessing import Preprocessing
+from core.data.preprocessing import PHOTO_SIDE, Preprocessing
 from core.data.stated import read_stated
 from core.errors import InputError
 from core.events import Tell
@@ -415,8 +415,9 @@ def find_out(
     networks = (model.spec, *model.alternatives)
     counts = (len(networks), len(preparations))
     if never_trained(model.state_dict):  # it knows nothing that could tell one from the other
-        simplest = next((one for one in preparations if not one.steps), preparations[0])
-        return search.full([(networks[0], simplest)], *counts)
+        small = min(dataset.stored_sizes.most_common(1)[0][0]) < PHOTO_SIDE
+        as_stored = [one for one in preparations if small and not one.steps]
+        return search.full([(networks[0], (*as_stored, *preparations)[0])], *counts)
     trial = search.full(_narrowed(search, networks, preparations), *counts)
     if trial is None or trial.best.accuracy >= WIDE_BELOW:
         return trial
