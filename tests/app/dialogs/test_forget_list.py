@@ -12,7 +12,7 @@ from core.session.forget_lists import ListMatch, Unmatched
 
 def match(found=36, *, unmatched=(), in_test=(), several=(), repeats=0) -> ListMatch:
     entries = found + repeats + len(unmatched) + len(in_test) + len(several)
-    return ListMatch(np.arange(found), None, tuple(unmatched), tuple(in_test), tuple(several), entries)
+    return ListMatch(np.arange(found), None, None, tuple(unmatched), tuple(in_test), tuple(several), entries)
 
 
 def test_one_name_not_found():

@@ -154,8 +154,8 @@ def wrong_order(context, open_digits, idle):
 def test_a_better_class_order_is_offered_and_never_applied_unasked(page, context, wrong_order, idle):
     order = context.project.proof.order
     banner = page.fit_card.banner
-    shares = (f"{100 * share:.1f} %" for share in (order.accuracy_now, order.accuracy_better))
-    assert banner.text() == ORDER.format(*shares)
+    now, better = order.accuracy_now, order.accuracy_better
+    assert banner.text() == ORDER.format(f"{100 * now:.1f} %", "100 %" if better == 1 else f"{100 * better:.1f} %")
     assert context.project.dataset.classes == tuple("1234567890")
     press(banner, "Use this order")
     idle()
