@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
@@ -336,5 +337,6 @@ def _spin(name: str, least: int = 1) -> QSpinBox:
     return box
 
 
-def _listed(values: Any) -> str:
-    return ", ".join(f"{value:g}" for value in values)
+def _listed(values: Sequence[float]) -> str:
+    """Write numbers so that reading them gives the same ones."""
+    return ", ".join(repr(value).removesuffix(".0") for value in values)

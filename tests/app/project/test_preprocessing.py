@@ -107,6 +107,15 @@ def test_form_and_list_follow_each_other(dialog):
     dialog.reject()
 
 
+def test_numbers_stay_what_they_are_when_the_form_is_used(dialog):
+    choose(dialog.values, "Values 0 to 255")
+    assert dialog.preparation().std == (1 / 255,) and dialog.values.currentData() == "Values 0 to 255"
+    dialog.text.setPlainText("ToTensor()\nNormalize(mean=[0.48145466], std=[0.26862954258])")
+    dialog.pad.setValue(2)
+    assert (dialog.preparation().mean, dialog.preparation().std) == ((0.48145466,), (0.26862954258,))
+    dialog.reject()
+
+
 def test_an_image_is_shown_before_and_after(dialog, qtbot, context):
     dialog.text.setPlainText("Resize((6, 9))\nToTensor()")
     qtbot.waitUntil(lambda: dialog.sizes[1].text() == "after: 6 × 9, 1 channel")
