@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.errors import InputError
-from core.files import loads
 
 if TYPE_CHECKING:
     from core.data.preprocessing import Preprocessing
@@ -39,36 +38,14 @@ def written(preparation: Preprocessing) -> str:
 
 
 def read(text: str, base: Preprocessing) -> Preprocessing:
-    """Return the preparation that a text states: transforms one a line, a Compose, or JSON in any form that is known.
+    """Return the preparation that a text states in any form that --preprocess takes.
 
     What it does not say is as in `base`. Raises InputError naming what is wrong.
     """
     from core.data.preprocessing import Preprocessing
-    from core.data.stated import own_keys
+    from core.data.stated import stated_in
 
-    lines = [line.strip().rstrip(",") for line in text.strip().splitlines() if line.strip()]
-    if not lines:
-        raise InputError("The list is empty: ToTensor() alone leaves pixels as they are stored")
-    fit = re.fullmatch(r"Fit\(\((\d+), (\d+)\), (\w+)\)", lines[0])
-    if fit is not None:
-        stated = {name: value for name, value in own_keys(lines[1:], WHERE).items() if name != "steps"}
-        stated |= {"size": [int(fit[1]), int(fit[2])], "interpolation": fit[3]}
-    elif text.lstrip()[0] in "{[" and "(" not in lines[0]:
-        try:
-            stated = dict(own_keys(loads(text), WHERE))
-        except ValueError as error:
-            raise InputError(f"The list is not valid JSON: {error}") from error
-    elif "Compose(" in text:
-        printed = text.strip() if "Compose([" not in text.replace(" ", "") else " ".join(lines_of(text))
-        stated = dict(own_keys(printed, WHERE))
-    else:
-        stated = dict(own_keys(lines, WHERE))
-    return Preprocessing.from_dict(stated, base=base, source="file", where=WHERE)
-
-
-def lines_of(text: str) -> list[str]:
-    """Return the lines of a program, without what stands before the call and without comments."""
-    return [line.split("#")[0].strip() for line in text[text.index("Compose") :].splitlines()]
+    return Preprocessing.from_dict(stated_in(text, WHERE), base=base, source="file", where=WHERE)
 
 
 def plain(preparation: Preprocessing) -> Plain | None:

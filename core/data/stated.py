@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ _TRAINING = (
     "Random", "ColorJitter", "AutoAugment", "RandAugment", "TrivialAugment", "AugMix", "GaussianBlur", "GaussianNoise",
     "Mixup", "MixUp", "CutMix", "Cutout", "ElasticTransform", "ScaleJitter",
 )  # fmt: skip
+_FIT = "Fit"  # how `Preprocessing.transforms` writes a size alone, which torchvision has no name for
 _POSITIONS = {
     "Resize": ("size", "interpolation", "max_size", "antialias"),
     "CenterCrop": ("size",),
@@ -33,6 +35,8 @@ _POSITIONS = {
     "Grayscale": ("num_output_channels",),
     "Normalize": ("mean", "std", "inplace"),
     "ToDtype": ("dtype", "scale"),
+    "Compose": ("transforms",),
+    _FIT: ("size", "interpolation"),
 }
 _CODES = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")  # Pillow's numbers of interpolations
 
@@ -43,21 +47,26 @@ _UNCROPPED_FROM = 384  # ConvNeXt's pixels from which on images are resized to t
 
 
 def read_stated(file: Path) -> Mapping[str, Any]:
-    """Read a preparation from a file in any of the forms that are known, as this program's own keys.
+    """Read a preparation from a file in any of the forms that `stated_in` knows; raises InputError naming the file."""
+    return stated_in(read_text(file), f"The preprocessing in {file}")
+
+
+def stated_in(text: str, where: str) -> Mapping[str, Any]:
+    """Read a preparation from text in any of the forms that are known, as this program's own keys.
 
     These are: an object of these keys, a model card or report of this program, a list of transforms as torchvision's
-    are written (JSON, or what Python prints of them), timm's config.json, Hugging Face's preprocessor_config.json, and
-    what Python prints of the transforms of torchvision's weights. Raises InputError naming the file and what of it is
-    not known.
+    are written (JSON, a program's Compose, what Python prints of it, or one a line), timm's config.json, Hugging Face's
+    preprocessor_config.json, and what Python prints of the transforms of torchvision's weights. Raises InputError that
+    begins with `where` and names what of it is not known.
     """
-    text = read_text(file)
-    where = f"The preprocessing in {file}"
-    if text.lstrip()[:1] not in ("{", "[") and "(" in text:
+    if not text.strip():
+        raise InputError(f"{where} is empty: ToTensor() alone leaves pixels as they are stored")
+    if (first := text.lstrip()[0]).isidentifier() or first == "#":
         return own_keys(text, where)
     try:
         return own_keys(loads(text), where)
     except ValueError as error:
-        raise InputError(f"{file} is not valid JSON: {error}") from error
+        raise InputError(f"{where} is not valid JSON: {error}") from error
 
 
 def own_keys(content: Any, where: str) -> Mapping[str, Any]:
@@ -199,7 +208,7 @@ def _of_transforms(listed: Any, where: str) -> Plain:
     steps: list[Plain] = []
     scaled, bytes_kept = False, False
     for name, settings in _entries(listed, where):
-        if name in KINDS:
+        if name in KINDS or name == _FIT:
             if "mean" in result:
                 raise InputError(f"{where}: {name} after Normalize is not known; state it before")
             steps.append({name: settings})
@@ -229,17 +238,18 @@ def _of_transforms(listed: Any, where: str) -> Plain:
     scale = "0..255" if bytes_kept and not scaled else "0..1"
     if scale != "0..1" or "mean" not in result:
         result["range"] = scale
-    return {**result, "steps": steps}
+    fitted = next((step[_FIT] for step in steps if _FIT in step), None)
+    if fitted is None:
+        return {**result, "steps": steps}
+    if len(steps) > 1 or not isinstance(fitted, Mapping):
+        raise InputError(f"{where}: Fit((height, width), interpolation) scales and crops; no other step goes with it")
+    return {**result, **fitted}
 
 
 def _entries(listed: Any, where: str) -> list[tuple[str, Any]]:
     """Return name and settings of every transform of a list, of lists in it too."""
     if isinstance(listed, str):
-        text = listed.strip()
-        if text.startswith("Compose(") and "\n" in text:  # Python prints one transform a line, without commas
-            return [entry for line in text.splitlines()[1:-1] for entry in _entries(line, where)]
-        name, settings = _called(text, where)
-        return _entries(settings["transforms"], where) if name == "Compose" else [(name, settings)]
+        return _written(listed, where)
     if isinstance(listed, list):
         return [entry for item in listed for entry in _entries(item, where)]
     if isinstance(listed, Mapping) and len(listed) == 1:
@@ -247,6 +257,19 @@ def _entries(listed: Any, where: str) -> list[tuple[str, Any]]:
         name = str(name).rpartition(".")[2]
         return _entries(settings, where) if name == "Compose" else [(name, _by_name(name, settings))]
     raise InputError(f'{where}: a transform is written {{"Resize": 36}} or "Resize(36)", got {listed!r}')
+
+
+def _written(text: str, where: str) -> list[tuple[str, Any]]:
+    """Return name and settings of every transform in a text: of a program, as Python prints it, or one a line."""
+    lines = [line for line in (line.partition("#")[0].strip() for line in text.splitlines()) if line]
+    if program := re.search(r"Compose\(\s*\[.*", " ".join(lines)):
+        lines = [program[0]]
+    elif lines and lines[0] == "Compose(":  # Python prints one transform a line, without commas
+        return _entries(lines[1:-1], where)
+    if len(lines) > 1 and not lines[0].endswith("("):
+        return _entries(lines, where)
+    name, settings = _called("\n".join(lines), where)
+    return _entries(settings["transforms"], where) if name == "Compose" else [(name, settings)]
 
 
 def _called(text: str, where: str) -> tuple[str, Any]:
@@ -260,6 +283,8 @@ def _called(text: str, where: str) -> tuple[str, Any]:
             return _last_name(node), None
         name = _last_name(node.func)
         positions = _POSITIONS.get(name, ("transforms",))
+        if name in _POSITIONS and len(node.args) > len(positions):
+            raise ValueError
         settings = dict(zip(positions, map(_literal, node.args), strict=False))
         settings |= {str(keyword.arg): _literal(keyword.value) for keyword in node.keywords}
     except (SyntaxError, ValueError):

@@ -87,6 +87,28 @@ def test_a_list_of_objects_is_read(photos, tmp_path):
         assert torch.equal(found, owners(photos, data, COMPOSED["plain"]))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Resize(36)\nCenterCrop(32),\n\nToTensor()\nNormalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])\n",
+        "test_tf = T.Compose(\n    [\n        T.Resize(36),  # the short side\n        T.CenterCrop(32),\n"
+        "        T.ToTensor(),\n        T.Normalize(\n            mean=[0.485, 0.456, 0.406],\n"
+        "            std=[0.229, 0.224, 0.225],\n        ),\n    ]\n)\n",
+    ],
+)
+def test_transforms_are_read_as_a_program_writes_them(photos, tmp_path, text):
+    found, data = prepared(photos, tmp_path, text)
+    assert torch.equal(found, owners(photos, data, COMPOSED["plain"]))
+
+
+def test_a_size_alone_is_read_as_it_is_written(photos, tmp_path):
+    stated, data = prepared(photos, tmp_path, {"size": [20, 24], "mean": MEAN, "std": STD, "interpolation": "bicubic"})
+    assert data.preprocessing.transforms[0] == "Fit((20, 24), bicubic)"
+    for content in (data.preprocessing.transforms, "\n".join(data.preprocessing.transforms)):
+        found, again = prepared(photos, tmp_path, content)
+        assert again.preprocessing == data.preprocessing and torch.equal(found, stated)
+
+
 def test_bytes_that_are_not_scaled_stay_bytes(photos, tmp_path):
     found, data = prepared(photos, tmp_path, ["Resize((32, 32))", "PILToTensor()", "Normalize(120, 60)"])
     assert found.min() >= -2 and found.max() <= 255 / 60 and data.channels == 3
@@ -103,6 +125,9 @@ def test_bytes_that_are_not_scaled_stay_bytes(photos, tmp_path):
         (["Lambda()"], "holds Lambda, which is none of Resize, CenterCrop, Pad, Grayscale, ToTensor, Normalize"),
         (["Resise(3)"], r"holds Resise \(did you mean Resize\?\)"),
         (["FiveCrop(3)"], "holds FiveCrop"),
+        ("", "is empty"),
+        ("Fit((20, 24), bilinear)\nCenterCrop(16)\nToTensor()", "no other step goes with it"),
+        (["CenterCrop(32, 24)"], r"'CenterCrop\(32, 24\)' is no transform"),
         (["Resize("], r"'Resize\(' is no transform"),
         (["Resize(__import__('os'))"], "Resize is wrong"),
         ([36], r'a transform is written {"Resize": 36} or "Resize\(36\)", got 36'),
