@@ -18,6 +18,7 @@ from core.data.preprocessing import (
     Preprocessing,
     measure_preprocessing,
 )
+from core.data.stated import IMAGENET_CROP
 from core.data.steps import CenterCrop, Grayscale, Resize, Size, Step, size_after
 
 Values = tuple[tuple[float, ...], tuple[float, ...]]  # mean and std
@@ -33,7 +34,7 @@ GREY: dict[str, Values] = {"MNIST": ((0.1307,), (0.3081,))}
 """Mean and std that are copied from one program to the next."""
 
 SIZES = (28, 32, 64, 96, 128, 224)
-CROPS = (0.875, 8 / 9)  # side of the crop by the short side before it: 224 of 256, 32 of 36; 64 of 72
+CROPS = (IMAGENET_CROP, 8 / 9)  # side of the crop by the short side before it: 224 of 256, 32 of 36; 64 of 72
 _LARGEST = 256  # the longest side up to which images may well have been taken as they are stored
 
 _MEASURED = 256  # streamed images that mean and std are measured on

@@ -102,11 +102,6 @@ class Preprocessing:
         """All of it on one line for people, as one would write it with torchvision, and who says so."""
         return self.words_for(())
 
-    @property
-    def brief(self) -> str:
-        """`words` without who says so."""
-        return self.words.rpartition("; ")[0]
-
     def words_for(self, stored: Collection[Size], channels: int | None = None, changed: int = 0) -> str:
         """Return `words` for images stored at these sizes (H, W) with so many channels: what is done to them.
 

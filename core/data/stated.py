@@ -13,7 +13,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from core.data.steps import KINDS, interpolation_of
+from PIL import Image
+
+from core.data.steps import INTERPOLATIONS, KINDS, interpolation_of
 from core.errors import InputError, nearest
 from core.files import loads, read_text
 
@@ -38,7 +40,7 @@ _POSITIONS = {
     "Compose": ("transforms",),
     _FIT: ("size", "interpolation"),
 }
-_CODES = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")  # Pillow's numbers of interpolations
+_CODES = {int(Image.Resampling[name.upper()]): name for name in INTERPOLATIONS}  # Pillow's numbers
 
 # Processors of Hugging Face whose `size`, where it is one number, is the short side; all others mean both sides.
 _SHORT_SIDE = ("CLIP", "ConvNext", "Bit", "Levit", "MobileNetV", "MobileViT", "PoolFormer", "ChineseCLIP")
@@ -107,8 +109,7 @@ def of_hugging_face(config: Mapping[str, Any], where: str) -> Plain:
     kind = str(config.get("image_processor_type") or config.get("feature_extractor_type") or "")
     if "pretrained_cfg" in config:  # of timm's models in transformers
         return of_timm(config, where)
-    way = config.get("resample", 2)
-    way = _CODES[way] if isinstance(way, int) and 0 <= way < len(_CODES) else way
+    way = _way(config.get("resample", 2))
     steps: list[Plain] = []
     if config.get("do_resize", True):
         steps += _resized_by_hugging_face(config, kind, way, where)
@@ -300,13 +301,18 @@ def _by_name(name: str, settings: Any) -> Any:
         settings = dict(zip(("mean", "std"), settings, strict=True))
     if not isinstance(settings, Mapping):
         return settings
-    way, smooth = settings.get("interpolation"), settings.get("antialias")
+    smooth = settings.get("antialias")
     read = {key: value for key, value in settings.items() if key != "inplace"}
-    if isinstance(way, int) and not isinstance(way, bool) and 0 <= way < len(_CODES):
-        read["interpolation"] = _CODES[way]
+    if "interpolation" in read:
+        read["interpolation"] = _way(read["interpolation"])
     if smooth in ("warn", "True", "False"):
         read["antialias"] = smooth != "False"
     return read
+
+
+def _way(value: Any) -> Any:
+    """Return an interpolation by its name where it is one of Pillow's numbers."""
+    return _CODES.get(value, value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _literal(node: ast.expr) -> Any:

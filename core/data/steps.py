@@ -7,7 +7,7 @@ pixels, as these transforms do on images that were opened with Pillow.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import msgspec
 import numpy as np
@@ -18,14 +18,14 @@ from core.errors import InputError
 
 Size = tuple[int, int]  # (H, W)
 
-INTERPOLATIONS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
-_TORCHS = {"bilinear": "bilinear", "bicubic": "bicubic"}  # what can be resized without antialiasing
+Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+INTERPOLATIONS: tuple[str, ...] = get_args(Interpolation)
+_TORCHS = ("bilinear", "bicubic")  # what can be resized without antialiasing
 
 MAX_SIDE = 8192  # a larger side is a typing error, not an input size
 _Side = Annotated[int, Meta(ge=1, le=MAX_SIDE)]
 _Edge = Annotated[int, Meta(ge=0, le=MAX_SIDE)]
 _Level = Annotated[int, Meta(ge=0, le=255)]
-Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 
 
 class Resize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
