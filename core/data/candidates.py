@@ -145,8 +145,7 @@ def _measured(dataset: Dataset, channels: int, steps: tuple[Step, ...]) -> Value
         images = dataset.train.images
         if not isinstance(images, torch.Tensor) or images.shape[3] != channels:
             ids = np.linspace(0, len(images) - 1, min(_MEASURED, len(images))).round().astype(np.int64)
-            plain = Preprocessing((0, 0), (0.0,) * channels, (1.0,) * channels, steps=steps)
-            images, _ = dataset.train.stored.pixels(ids, plain)
+            images, _ = dataset.train.stored.pixels(ids, Preprocessing.unscaled(channels, steps=steps))
         measured = measure_preprocessing(images)
     return measured.mean, measured.std
 

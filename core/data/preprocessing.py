@@ -86,6 +86,11 @@ class Preprocessing:
     steps: tuple[Step, ...] | None = None
     upright: bool = True
 
+    @classmethod
+    def unscaled(cls, channels: int, size: Size = (0, 0), **more: Any) -> Preprocessing:
+        """Return a preparation that leaves values at 0 to 1; `more`: other fields."""
+        return cls(size, (0.0,) * channels, (1.0,) * channels, **more)
+
     @property
     def channels(self) -> int:
         """Number of image channels the mean and std are for."""

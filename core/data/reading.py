@@ -26,7 +26,7 @@ from core.data.originals import FileOriginals, Stored
 from core.data.preprocessing import Preprocessing
 from core.data.steps import Step
 from core.data.streamed import ImageStream, StreamedImages, stated_bytes
-from core.errors import InputError, MismatchError, NoTestPartError
+from core.errors import InputError, NoTestPartError
 from core.events import Tell
 
 TRAIN_NAMES = ("train", "training")
@@ -136,16 +136,13 @@ def _form(index: FileIndex, options: DecodeOptions) -> Form:
     Without steps or a size asked for it is the most common one, each side at most LARGEST_SIDE; without a number of
     channels it is 1 if all files are grey, else 3.
     """
+    originals = FileOriginals(index)
     height, width = index.common_size()
-    channels = options.channels or (1 if index.all_grey() else 3)
-    if channels not in (1, 3):
-        raise MismatchError(f"Image files are read with 1 or 3 channels, the preprocessing is for {channels}")
-    size = options.size or (min(height, LARGEST_SIDE), min(width, LARGEST_SIDE))
-    if options.steps is not None:
-        zeros, ones = (0.0,) * channels, (1.0,) * channels
-        stated = Preprocessing((0, 0), zeros, ones, steps=options.steps, upright=options.upright)
-        return FileOriginals(index).form(stated)
-    return Form(size, channels, options.interpolation, upright=options.upright)
+    stated = Preprocessing.unscaled(
+        options.channels or originals.channels, options.size or (min(height, LARGEST_SIDE), min(width, LARGEST_SIDE)),
+        interpolation=options.interpolation, steps=options.steps, upright=options.upright,
+    )  # fmt: skip
+    return originals.form(stated)
 
 
 def prepare_parts(

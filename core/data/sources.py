@@ -47,7 +47,7 @@ from core.events import Tell, untold
 from core.files import dumps
 
 _FINGERPRINT_HEADER = b"unlearn-studio data 1\n"
-_ANY = Preprocessing((1, 1), (0.0,), (1.0,))  # what a preprocessing file is checked with before the data is known
+_ANY = Preprocessing.unscaled(1, (1, 1))  # what a preprocessing file is checked with before the data is known
 
 
 def open_dataset(
@@ -67,10 +67,9 @@ def open_dataset(
 ) -> Dataset:
     """Open a data set by name or path.
 
-    `spec` is a name of `SOURCES`, an .npz file, a folder of IDX files, a folder of class folders, a CSV of
-    path,label[,split], WebDataset shards (a .tar file or a folder of them) or a folder that Hugging Face's `datasets`
-    saved; a name wins over a path. `test_fraction` (0..1, both excluded) sets images aside where the data has no test
-    part of its own, and is not used where it has. `classes_file` names the model's outputs in their order, also those
+    `spec` is a name of `SOURCES` or the path of a file or folder in one of `_FORMATS`; a name wins over a path.
+    `test_fraction` (0..1, both excluded) sets images aside where the data has no test part of its own, and is not used
+    where it has. `classes_file` names the model's outputs in their order, also those
     that the data has no images of. `outputs_known` says that a model tells how many outputs there are: then labels may
     leave numbers out. `preprocess_file` wins over `preprocessing` (a model card's), which wins over the default for a
     network yet to be trained: ImageNet's mean and std for colour photographs, else those measured on the data.
@@ -143,8 +142,8 @@ def prepare_anew(
     for part in (dataset.train, dataset.test):
         part.stored.originals.let_go()
     parts = prepare_parts((dataset.train, dataset.test), preprocessing, memory_budget, progress)
-    size = (parts[0].images.shape[1], parts[0].images.shape[2])
-    return _with_images(dataset, parts, preprocessing.of_size(size))
+    _, height, width, _ = parts[0].images.shape
+    return _with_images(dataset, parts, preprocessing.of_size((height, width)))
 
 
 def _with_images(dataset: Dataset, parts: Sequence[ImageSet], preprocessing: Preprocessing) -> Dataset:
@@ -183,8 +182,7 @@ _FORMATS = (
 def recognise_dataset(path: Path) -> str | None:
     """Say what kind of data `path` holds, looking at names and first bytes only.
 
-    Returns "npz", "idx", "class folders", "csv" (a list of images with labels), "shards" or "hugging face", None where
-    it holds no data.
+    Returns the name of one of `_FORMATS`, None where it holds no data.
     """
     for form in _FORMATS:
         try:
@@ -286,7 +284,7 @@ def _as_stated(parts: tuple[ImageSet, ImageSet], options: DecodeOptions, report:
     wanted = options.channels or channels
     if options.steps is None and wanted == channels:
         return parts
-    stated = Preprocessing((height, width), (0.0,) * wanted, (1.0,) * wanted, steps=options.steps or ())
+    stated = Preprocessing.unscaled(wanted, (height, width), steps=options.steps or ())
     return prepare_parts(parts, stated, options.memory_budget, report)
 
 
@@ -313,7 +311,7 @@ def _load_path(path: Path, options: DecodeOptions, report: Tell, needs_test: boo
 def _undecided(images: torch.Tensor | StreamedImages) -> Preprocessing:
     """Return what stands for a preparation until one is found: pixels as they are, 0 to 1."""
     _, height, width, channels = images.shape
-    return Preprocessing((height, width), (0.0,) * channels, (1.0,) * channels, source="undecided")
+    return Preprocessing.unscaled(channels, (height, width), source="undecided")
 
 
 def _existing_path(spec: str, data_root: Path | str | None) -> Path:
