@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from core.models.checkpoint import OpenedModel
     from core.runs.folder import RunFolder
     from core.selection import Selection
+    from core.session.attempts import Trial
     from core.session.bench import Bench, DataOptions
     from core.session.proof import Proof
-    from core.session.trials import Trial
 
 
 class ProjectState(QObject):

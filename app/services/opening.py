@@ -29,8 +29,8 @@ from core.session.inspecting import Kind, kind_of
 
 if TYPE_CHECKING:
     from app.context import AppContext
+    from core.session.attempts import Attempt
     from core.session.bench import DataOptions
-    from core.session.trials import Attempt
 
 WORDS: dict[Kind, str] = {
     "model": "Open {} as the model",

@@ -32,7 +32,8 @@ from core.models.tap import TappedModel
 from core.models.trust import NO_TRUST, Trust
 from core.parameters import Values
 from core.selection import Selection
-from core.session.trials import Trial, channels_of, find_out, worth_trying
+from core.session.attempts import Trial
+from core.session.trials import channels_of, find_out, worth_trying
 
 if TYPE_CHECKING:
     from core.session.proof import Proof
@@ -42,7 +43,6 @@ Images = tuple[ImageStore, ImageStore]
 
 UNDECIDED = "undecided"
 """Source of a preparation that nobody, or only in part, stated: images are not decoded yet."""
-
 
 PUBLISHED = "timm config"
 """Source of a preparation that belongs to published weights, and not for certain to these."""

@@ -22,9 +22,10 @@ from core.engine.outputs import FullOutputs
 from core.errors import InputError, StoppedError, UnprovenError, first_few
 from core.job import Job
 from core.models.checkpoint import OpenedModel
+from core.session.attempts import SHOWN, Attempt, Trial
 from core.session.bench import Bench, write_class_order
 from core.session.caveats import ClassOrder, find_class_order
-from core.session.trials import SHOWN, Attempt, Trial, never_trained
+from core.session.trials import never_trained
 from core.verify.numbers import percent
 
 MOST_JUDGED = 2000

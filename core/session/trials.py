@@ -30,6 +30,7 @@ from core.models.card import usual_preprocessing
 from core.models.checkpoint import OpenedModel
 from core.models.recognise import around
 from core.models.tap import TappedModel, evaluating
+from core.session.attempts import Attempt, Trial
 from core.session.caveats import ClassOrder, order_of_least_loss
 from core.session.first_norm import FirstNorm, ReachedError
 
@@ -45,17 +46,8 @@ CLEARLY = 3.0
 MISFIT_RATIO, MISFIT_LEAST = 1.5, 0.05
 """How many times the best's misfit, and by how much at least, speaks against another mean and std."""
 
-CONFIRMED = 0.15
-"""Misfit of the first batch norm up to which it confirms mean and std: the right ones come to 0.07 on 160 images."""
-
-NEARLY_ALL = 0.99
-"""Accuracy on training images, on each half, from which no preparation that was not tried can be much better."""
-
 WIDE_BELOW, WIDE_GAIN = 0.5, 0.1
 """Accuracy on training images below which seldom changed settings of a network are tried, and what one must add."""
-
-SHOWN = 8
-"""Attempts that jobs, reports and questions list."""
 
 FEW = 24
 """Pairs of a network and a preparation up to which all are tried on many images."""
@@ -80,101 +72,6 @@ _CHUNK = 64  # images in one pass
 
 Networks = Callable[[ModelSpec], TappedModel]
 Pair = tuple[ModelSpec, Preprocessing]
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """A network with a preparation of the images, and how it did on training images; shares are 0..1.
-
-    chosen: accuracy on the half that the best was chosen by, or on as much of it as it was tried on (`images`); shown:
-    accuracy on the other half, None where it was clearly worse before. rival: the data does not tell it from the best,
-    and it answers otherwise. misfit: how far the statistics of the network's first batch norm are from those of these
-    images, in standard deviations and logarithms of variances; None without such a norm.
-    """
-
-    network: ModelSpec
-    preprocessing: Preprocessing
-    chosen: float
-    images: int
-    shown: float | None = None
-    rival: bool = False
-    misfit: float | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain data for a job or report."""
-        return {
-            "architecture": self.network.architecture,
-            "preprocessing": self.preprocessing.to_dict(),
-            "words": self.words,
-            "chosen": self.chosen,
-            "images": self.images,
-            "shown": self.shown,
-            "rival": self.rival,
-            "misfit": self.misfit,
-        }
-
-    @property
-    def words(self) -> str:
-        """The preparation as one writes it."""
-        return " → ".join(self.preprocessing.transforms)
-
-    @property
-    def accuracy(self) -> float:
-        """Accuracy on the half it is shown on, where it was tried on that, else on what it was tried on."""
-        return self.chosen if self.shown is None else self.shown
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What was tried, the best first. images: in the half that accuracies are shown on.
-
-    networks, preparations: how many there are, of which the unlikely ones are dropped after a look at a few images;
-    one preparation means that it was stated.
-    order: the classes stand in another order than the outputs, and all accuracies are those in that order.
-    """
-
-    attempts: tuple[Attempt, ...]
-    images: int
-    networks: int
-    preparations: int
-    order: ClassOrder | None = None
-
-    @property
-    def stated(self) -> bool:
-        """Whether the preparation was stated, so that only networks were tried."""
-        return self.preparations == 1
-
-    @property
-    def best(self) -> Attempt:
-        """The attempt that fits best."""
-        return self.attempts[0]
-
-    @property
-    def rivals(self) -> tuple[Attempt, ...]:
-        """Attempts that the data does not tell from the best, and that answer otherwise."""
-        return tuple(attempt for attempt in self.attempts if attempt.rival)
-
-    @property
-    def sure(self) -> bool:
-        """Whether the best may be taken unasked.
-
-        It must be clearly best, and what was not tried must be unlikely to be better: networks that fit the same
-        weights are few and all tried. Of preparations there are always others: one is taken where the answers are
-        nearly all right, or where images stay as they are stored and the network's own statistics confirm the values.
-        """
-        if self.rivals:
-            return False
-        best = self.best
-        as_stored = not best.preprocessing.steps
-        confirmed = as_stored and best.misfit is not None and best.misfit <= CONFIRMED
-        return self.stated or min(best.chosen, best.accuracy) >= NEARLY_ALL or confirmed
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain data for a job or report: how many were tried, and the best of them."""
-        return {
-            "networks": self.networks, "preparations": self.preparations, "images": self.images, "sure": self.sure,
-            "attempts": [attempt.as_dict() for attempt in self.attempts[:SHOWN]],
-        }  # fmt: skip
 
 
 @dataclass(eq=False)
@@ -257,6 +154,7 @@ class _Search:
     build: makes the network of a spec with its weights on the device. Which images are taken depends on their number
     alone: one half chooses, on the other accuracies are shown. any_order: each attempt is judged in the order of
     classes that suits it best, so that what is tried is told apart where the data has another order than the outputs.
+    left_out: pairs that looks at few images left out for their number alone, not because they are clearly worse.
     """
 
     dataset: Dataset
@@ -264,6 +162,7 @@ class _Search:
     device: torch.device
     tell: Tell
     any_order: bool = False
+    left_out: list[Pair] = field(default_factory=list)
     _built: dict[ModelSpec, TappedModel] = field(default_factory=dict)
     _kept: tuple[Any, torch.Tensor] | None = None  # the images taken last, and what they are
 
@@ -297,7 +196,9 @@ class _Search:
         """Return at most so many of these pairs, those with the least loss on a few images."""
         running = self._started(pairs)
         self._run(running, 0, self._enough(images))
-        return [(one.network, one.preprocessing) for one in _promising(running)[:most]]
+        promising = [(one.network, one.preprocessing) for one in _promising(running)]
+        self.left_out += promising[most:]
+        return promising[:most]
 
     def confirmed(self, network: ModelSpec, preparations: Sequence[Preprocessing]) -> Sequence[Preprocessing]:
         """Return the preparations whose mean and std fit the network's first batch norm; all where that says nothing.
@@ -418,12 +319,12 @@ def find_out(
         small = min(dataset.stored_sizes.most_common(1)[0][0]) < PHOTO_SIDE
         as_stored = [one for one in preparations if small and not one.steps]
         return search.full([(networks[0], (*as_stored, *preparations)[0])], *counts)
-    trial = search.full(_narrowed(search, networks, preparations), *counts)
+    trial = _tried(search, networks, preparations)
     if trial is None or trial.best.accuracy >= WIDE_BELOW:
         return trial
     if model.spec.num_classes <= 2 * search.half:
         search.any_order = True
-        ordered = search.full(_narrowed(search, networks, preparations), *counts)
+        ordered = _tried(search, networks, preparations)
         if ordered is not None and ordered.order is not None and ordered.order.offered:
             return ordered
         search.any_order = False
@@ -433,6 +334,20 @@ def find_out(
     seldom = [(network, best.preprocessing) for network in (best.network, *around(best.network))]
     wide = search.full(seldom, counts[0] + len(seldom) - 1, counts[1])
     return wide if wide is not None and wide.best.accuracy >= best.accuracy + WIDE_GAIN else trial
+
+
+def _tried(search: _Search, networks: Sequence[ModelSpec], preparations: Sequence[Preprocessing]) -> Trial | None:
+    """Try the networks with the preparations; the best is not sure before what looks left out was tried beside it."""
+    counts = (len(networks), len(preparations))
+    search.left_out.clear()
+    pairs = _narrowed(search, networks, preparations)
+    trial = search.full(pairs, *counts)
+    others = [pair for pair in dict.fromkeys(search.left_out) if pair not in pairs]
+    if trial is None or not trial.sure or not others:
+        return trial
+    best = (trial.best.network, trial.best.preprocessing)
+    beside = search.full([best, *others], *counts)
+    return beside if beside is not None and (beside.rivals or beside.best != trial.best) else trial
 
 
 def _narrowed(

@@ -18,8 +18,8 @@ from app.widgets.labels import ElidedLabel, Label, caption
 from app.widgets.scroll import scrolling
 
 if TYPE_CHECKING:
+    from core.session.attempts import Attempt, Trial
     from core.session.proof import Proof
-    from core.session.trials import Attempt, Trial
 
 TITLE = "Is this your network and your preprocessing?"
 SHOWN = 8  # attempts listed

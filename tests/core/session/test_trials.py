@@ -8,6 +8,7 @@ from torchvision import datasets, models
 from torchvision import transforms as T
 
 from core.errors import UnprovenError
+from core.session import trials
 from core.session.bench import Bench, DataOptions
 from core.session.proof import proven
 from tests.core.session import owners
@@ -111,3 +112,20 @@ def test_a_network_that_was_never_trained_gets_images_as_they_are_stored_and_is_
     bench = proven(Bench().on("cpu").open(tmp_path / "net.pth", str(arrays)))
     assert bench.dataset.preprocessing.size == (20, 20) and bench.model.spec.architecture == "resnet18"
     assert bench.proof.standing.untrained and not bench.proof.doubts
+
+
+def test_what_a_look_at_few_images_leaves_out_is_a_rival_all_the_same(tmp_path, arrays, monkeypatch):
+    train, _ = of_arrays(arrays)
+    module = owners.resnet(3, 2, False)
+    module.fc = torch.nn.Sequential(torch.nn.Linear(512, 32), torch.nn.ReLU(), torch.nn.Linear(32, owners.CLASSES))
+    torch.save(owners.trained(module, *train, steps=60).state_dict(), tmp_path / "net.pth")
+    stated = tmp_path / "preprocess.json"
+    stated.write_text(json.dumps({"size": 20, "mean": 0.5, "std": 0.5}))
+    options = DataOptions(preprocess_file=str(stated))
+    whole = Bench().on("cpu").open(tmp_path / "net.pth", str(arrays), options).trial
+    assert whole.rivals and not whole.sure
+    monkeypatch.setattr(trials, "FEW", 1)
+    monkeypatch.setattr(trials, "FIRST_LOOK", (6, 1))
+    looked = Bench().on("cpu").open(tmp_path / "net.pth", str(arrays), options).trial
+    assert not looked.sure
+    assert {one.network for one in looked.rivals} == {one.network for one in whole.rivals}
