@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import re
 import tarfile
 import time
 from collections import Counter
@@ -26,10 +25,9 @@ from core.data.classes import check_labels, read_class_names
 from core.data.dataset import Found, Unreadable
 from core.data.images import NO_IMAGE, CannotReadError, is_image, reads_heif, why_foreign
 from core.data.index import NO_STAMP, SETTLED, SHARDS, ImageFiles, Stamp, checked_size, recall, remember
-from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
+from core.data.reading import Listing, Parts, find_files
 from core.errors import InputError
 from core.events import Tell
-from core.files import ending
 
 CLASS_FILES = ("classes.txt", "classnames.txt")  # beside the shards: a name a line, in the order of the labels
 
@@ -101,30 +99,14 @@ class _Remembered(msgspec.Struct, forbid_unknown_fields=True):
     shards: dict[str, _Shard] = {}  # by a hash of the path
 
 
-def part_of(file: Path) -> str:
-    """Return the part a file belongs to by the words of its name: one of TEST_NAMES, else "train"."""
-    words = re.split("[^a-z]+", file.stem.lower())
-    return next((name for name in TEST_NAMES if name in words), TRAIN_NAMES[0])
-
-
 def _version() -> int:
     """Return the version of what is remembered, another one where HEIC images are read."""
     return 6 if reads_heif() else 5
 
 
 def find_shards(path: Path) -> Parts | None:
-    """Return the shards in a folder, directly or in train/ and test/, or the one tar file; None where there are none.
-
-    Directly in a folder the words of a file's name (imagenet-val-0003.tar) say which part it belongs to.
-    """
-    if path.is_file():
-        return Parts(path, (path,)) if ending(path) == ".tar" else None
-
-    shards = [(part_of(shard), shard) for shard in _tars(path)]
-    shards = shards or [(name, shard) for name in (*TRAIN_NAMES, *TEST_NAMES) for shard in _tars(path / name)]
-    train = tuple(shard for part, shard in shards if part in TRAIN_NAMES)
-    test_name = next((name for name in TEST_NAMES if name in dict(shards)), None)
-    return Parts(path, train, tuple(shard for part, shard in shards if part == test_name)) if train else None
+    """Return the shards in a folder, directly or in train/ and test/, or the one tar file; else None."""
+    return find_files(path, ".tar")
 
 
 def list_shards(shards: Parts, report: Tell) -> Listing:
@@ -274,8 +256,3 @@ def _stamp_of(shard: Path) -> Stamp:
     """Return size and time of change of a shard; raises OSError."""
     status = shard.stat()
     return status.st_size, status.st_mtime_ns
-
-
-def _tars(folder: Path) -> list[Path]:
-    """Return the tar files directly in a folder by name; none where it is no folder."""
-    return sorted(p for p in folder.glob("*.tar") if ending(p) == ".tar" and p.is_file()) if folder.is_dir() else []

@@ -17,19 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from core.data.archives import part_of
 from core.data.classes import check_labels, several_labels
 from core.data.dataset import Found, Unreadable
 from core.data.images import CannotReadError
 from core.data.index import ImageFiles, Stamp, checked_size
-from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
+from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts, find_files
 from core.data.tables import IMAGE_COLUMNS, LABEL_COLUMNS, class_key
 from core.errors import InputError
 from core.events import Tell
 from core.files import read_json
 
 _INFO, _STATE, _SPLITS = "dataset_info.json", "state.json", "dataset_dict.json"
-_PARQUET = ".parquet"
 _FEATURES = b"huggingface"  # of the metadata of a parquet file: what its columns are
 _ROW_GROUPS = 8  # held at once
 
@@ -100,17 +98,8 @@ def list_saved(folders: Parts, report: Tell) -> Listing:
 
 
 def find_parquet(path: Path) -> Parts | None:
-    """Return the parquet files in a folder, directly, in data/ or in train/ and test/, or the one file; else None.
-
-    Words of a file's name (test-00000-of-00002.parquet) say which part it belongs to.
-    """
-    if path.is_file():
-        return Parts(path, (path,)) if path.suffix.lower() == _PARQUET else None
-    files = [(part_of(file), file) for folder in (path, path / "data") for file in _parquets(folder)]
-    files = files or [(name, file) for name in (*TRAIN_NAMES, *TEST_NAMES) for file in _parquets(path / name)]
-    test = next((name for name in TEST_NAMES if name in dict(files)), None)
-    train = tuple(file for part, file in files if part in TRAIN_NAMES)
-    return Parts(path, train, tuple(file for part, file in files if part == test)) if train else None
+    """Return the parquet files in a folder, directly, in data/ or in train/ and test/, or the one file; else None."""
+    return find_files(path, ".parquet", "data")
 
 
 def list_parquet(files: Parts, report: Tell) -> Listing:
@@ -129,11 +118,6 @@ def _require_pyarrow(what: str) -> None:
     if find_spec("pyarrow") is None:
         hint = 'Install it: pip install "unlearn-studio[hf]"'
         raise InputError(f"{what}; reading it needs the package pyarrow", hint)
-
-
-def _parquets(folder: Path) -> list[Path]:
-    """Return the parquet files directly in a folder by name; none where it is no folder."""
-    return sorted(p for p in folder.glob(f"*{_PARQUET}") if p.is_file()) if folder.is_dir() else []
 
 
 def _listing(title: str, root: Path, train: list[_Part], test: list[_Part]) -> Listing:

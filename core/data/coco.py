@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from core.data.archives import part_of
 from core.data.classes import several_labels
 from core.data.dataset import Found, Unreadable
 from core.data.index import FolderFiles
 from core.data.listings import find_class_folders
-from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
+from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts, part_of
 from core.errors import InputError
 from core.events import Tell
 from core.files import read_json
@@ -73,7 +72,7 @@ def list_coco(files: Parts, report: Tell) -> Listing:
             else:
                 rows.append((name, category))
         border = len(rows) if file in files.train else border
-    used = {category for _, category in rows[:border]} | {category for _, category in rows[border:]}
+    used = {category for _, category in rows}
     if len(used) < 2:
         raise InputError(f"{files.path.name} gives its images fewer than two categories", _HINT)
     numbers = {category: number for number, category in enumerate(sorted(used))}

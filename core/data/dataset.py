@@ -175,10 +175,7 @@ class Dataset:
         """Number of files there are, by what became of them: "used", else why not; empty where images are no files."""
         if self.train.paths is None:
             return {}
-        left_out = Counter[str]()
-        for file in self.unreadable:
-            left_out[file.reason] += file.files
-        counts = {"used": len(self.train) + len(self.test), **left_out, **self.found.passed}
+        counts = {"used": len(self.train) + len(self.test), **self._reasons, **self.found.passed}
         return {what: number for what, number in counts.items() if number}
 
     @property
@@ -200,15 +197,21 @@ class Dataset:
     @property
     def left_out(self) -> str:
         """How many images are left out and why, in a sentence; "" where none is."""
-        reasons = Counter[str]()
-        for file in self.unreadable:
-            reasons[file.reason] += file.files
+        reasons = self._reasons
         count = reasons.total()
         if not count:
             return ""
         why = "; ".join(f"{number:,} × {reason}" for reason, number in reasons.most_common(3) if number)
         of = f" of {len(self.train) + len(self.test) + count:,}"
         return f"{count:,}{of} images are left out: {why}{'; …' if len(reasons) > 3 else ''}. `inspect` lists them."
+
+    @property
+    def _reasons(self) -> Counter[str]:
+        """How many files are left out, by why."""
+        reasons = Counter[str]()
+        for file in self.unreadable:
+            reasons[file.reason] += file.files
+        return reasons
 
     @property
     def undecoded(self) -> tuple[Unreadable, ...]:
@@ -228,8 +231,8 @@ class Dataset:
     @property
     def stored_sizes(self) -> Counter[Size]:
         """How many images are stored at which (H, W), whatever they are prepared to."""
-        parts = {id(part.stored.originals): part.stored.originals for part in (self.train, self.test)}
-        return sum((originals.sizes for originals in parts.values()), Counter())
+        both = (self.train.stored.originals, self.test.stored.originals)
+        return sum((originals.sizes for originals in dict.fromkeys(both)), Counter())
 
     @property
     def stored_channels(self) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ from core.data.steps import Step
 from core.data.streamed import ImageStream, StreamedImages, stated_bytes
 from core.errors import InputError, NoTestPartError
 from core.events import Tell
+from core.files import ending
 
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation")  # the first one there is is used
@@ -45,6 +47,31 @@ class Parts:
     path: Path
     train: tuple[Path, ...]
     test: tuple[Path, ...] = ()
+
+
+def find_files(path: Path, suffix: str, *inner: str) -> Parts | None:
+    """Return the files with an ending: the one that `path` is, or those in a folder; None where there are none.
+
+    They lie directly in it or in its folders `inner`, where the words of a name say which part a file belongs to, or in
+    train/ and test/.
+    """
+    if path.is_file():
+        return Parts(path, (path,)) if ending(path) == suffix else None
+
+    def lying_in(folder: Path) -> list[Path]:
+        return sorted(p for p in folder.glob(f"*{suffix}") if ending(p) == suffix and p.is_file())
+
+    files = [(part_of(file), file) for folder in (path, *map(path.joinpath, inner)) for file in lying_in(folder)]
+    files = files or [(name, file) for name in (*TRAIN_NAMES, *TEST_NAMES) for file in lying_in(path / name)]
+    train = tuple(file for part, file in files if part in TRAIN_NAMES)
+    test = next((name for name in TEST_NAMES if name in dict(files)), None)
+    return Parts(path, train, tuple(file for part, file in files if part == test)) if train else None
+
+
+def part_of(file: Path) -> str:
+    """Return the part a file belongs to by words of its name (imagenet-val-0003.tar): of TEST_NAMES, else "train"."""
+    words = re.split("[^a-z]+", file.stem.lower())
+    return next((name for name in TEST_NAMES if name in words), TRAIN_NAMES[0])
 
 
 @dataclass(frozen=True)
