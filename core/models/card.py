@@ -31,6 +31,7 @@ _FIELDS: dict[str, tuple[Any, str]] = {
     "in_channels": (_Count, "a whole number from 1"),
     "input_size": (tuple[_Count, _Count], "[height, width]"),
     "image_size": (tuple[_Count, _Count], "[height, width]"),
+    "image_channels": (_Count, "a whole number from 1"),
     "classes": (tuple[str, ...], "a list of names"),
     "preprocessing": (dict[str, Any], "an object"),
     "files": (dict[str, Any], "an object of file names and SHA-256"),

@@ -10,6 +10,7 @@ from core.errors import InputError, MismatchError
 from core.files import composed
 from core.models.architectures import Size, get_architecture, signature, times
 from core.models.class_lists import is_binding, refuse_other_outputs, same_names
+from core.models.hub import HUB_CONFIG
 
 if TYPE_CHECKING:
     from core.data.dataset import Dataset
@@ -30,9 +31,24 @@ def check_fit(model: OpenedModel, dataset: Dataset) -> None:
             "Open the data the model was trained on"
             + ("" if model.spec.in_channels in (1, 3) else ": such images are read from arrays (.npz or .npy)"),
         )
+    _check_card_channels(model, dataset)
     _check_card_size(model, dataset)
     _check_structure(model, dataset)
     _check_class_list(model, dataset)
+
+
+def _check_card_channels(model: OpenedModel, dataset: Dataset) -> None:
+    card = model.card or {}
+    stated = card.get("image_channels") or card.get("in_channels")
+    # Hugging Face's processors convert images, and a preprocessing file is the user's word that they are to be.
+    if model.file.where == HUB_CONFIG or not stated or dataset.preprocessing.source == "file":
+        return
+    if stated != dataset.stored_channels:
+        raise MismatchError(
+            f"The model card says images of {count_channels(stated)}, "
+            f"the data set's have {count_channels(dataset.stored_channels)}",
+            "Open the data the model was trained on, or state that images are made grey or colour with --preprocess",
+        )
 
 
 def _check_card_size(model: OpenedModel, dataset: Dataset) -> None:

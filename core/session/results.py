@@ -186,6 +186,7 @@ class Result:
             "in_channels": job.model.in_channels,
             "input_size": list(job.model.input_size),
             "image_size": list(dataset.image_size),
+            "image_channels": dataset.stored_channels,
             "classes": list(dataset.classes),
             "preprocessing": dataset.preprocessing.to_dict(),
             "transforms": dataset.preprocessing.transforms,  # the same for readers of other programs

@@ -2,11 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
 from core.errors import MismatchError
+from core.models.architectures import ModelSpec, build_model
 from core.models.fit import check_fit
+from core.session.bench import Bench, DataOptions
 from tests.core.models.opened import open_model
 
 
@@ -63,6 +66,25 @@ def test_small_cnn_takes_sizes_with_as_many_cells(opened, make_dataset):
 
 def test_size_that_matters_is_the_prepared_one(opened, make_dataset):
     check_fit(opened(), make_dataset(size=(28, 28), prepared=(8, 8)))
+
+
+def test_card_channels_bind_whatever_images_are_made(tmp_path):
+    """Grey networks on colour images: refused where a card says grey images, unless the user states the change."""
+    model, data = tmp_path / "m.pt", tmp_path / "colour.npz"
+    torch.manual_seed(0)
+    torch.save(build_model(ModelSpec("small-cnn", 5, 1, (8, 8))).state_dict(), model)
+    card = {"schema_version": 1, "architecture": "small-cnn", "num_classes": 5, "in_channels": 1, "input_size": [8, 8],
+            "preprocessing": {"size": [8, 8], "mean": [0.3], "std": [0.4]}}  # fmt: skip
+    model.with_suffix(".json").write_text(json.dumps(card))
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
+    np.savez(data, x_train=images, y_train=np.arange(20) % 5, x_test=images, y_test=np.arange(20) % 5)
+    with pytest.raises(MismatchError, match="card says images of 1 channel, the data set's have 3 channels"):
+        Bench().open(model, str(data))
+    stated = tmp_path / "grey.json"
+    stated.write_text('{"grey": 1, "size": 8, "mean": 0.3, "std": 0.4}')
+    assert Bench().open(model, str(data), DataOptions(preprocess_file=str(stated))).dataset.channels == 1
+    model.with_suffix(".json").write_text(json.dumps(card | {"image_channels": 3}))  # of a run on such images
+    assert Bench().open(model, str(data)).dataset.channels == 1
 
 
 def test_card_size_binds(opened, make_dataset):
