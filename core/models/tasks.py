@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from core.errors import InputError
 from core.models.architectures import Shapes, Size
-from core.models.tap import main_logits
+from core.models.tap import evaluating, main_logits
 
 _ONE_CLASS = "Unlearn Studio works on image classifiers, which give each image one of several classes"
 
@@ -120,21 +121,15 @@ def try_out(module: nn.Module, channels: Iterable[int], sizes: Iterable[Size], n
             f"{name} takes {len(needed)} inputs ({', '.join(needed)}), and a model here is given images alone",
             "Let a factory (--arch FILE.py:FACTORY) return a network that takes the images and fills in the rest",
         )
-    training, sizes = [(part, part.training) for part in module.modules()], list(sizes)
-    try:
-        module.eval()
-        for count in dict.fromkeys(channels):
-            for size in dict.fromkeys(sizes):
-                watch = _Watch()
-                try:
-                    with torch.no_grad(), torch.random.fork_rng(devices=[]), watch:
-                        output = module(torch.zeros(2, count, *size))
-                except Exception:  # a foreign network may raise anything on a shape it was not made for
-                    continue
-                return Trial((count, *size), output, watch)
-    finally:
-        for part, was in training:
-            part.training = was
+    with evaluating(module):
+        for count, size in itertools.product(dict.fromkeys(channels), dict.fromkeys(sizes)):
+            watch = _Watch()
+            try:
+                with torch.random.fork_rng(devices=[]), watch:
+                    output = module(torch.zeros(2, count, *size))
+            except Exception:  # a foreign network may raise anything on a shape it was not made for
+                continue
+            return Trial((count, *size), output, watch)
     return None
 
 
