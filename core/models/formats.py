@@ -98,7 +98,7 @@ def export_onnx(path: Path, module: nn.Module, input_size: Size, in_channels: in
         options |= {"dynamo": True, "external_data": False, "dynamic_shapes": batch}
     else:
         options |= {"dynamic_axes": {"images": {0: "batch"}, "logits": {0: "batch"}}}
-    with _writing(path) as temporary, _exporting(path, "ONNX"):
+    with _writing(path) as temporary, _exporting("ONNX"):
         torch.onnx.export(network, (example,), str(temporary), **options)
         _without_traces(temporary)
 
@@ -106,7 +106,7 @@ def export_onnx(path: Path, module: nn.Module, input_size: Size, in_channels: in
 def export_pt2(path: Path, module: nn.Module, input_size: Size, in_channels: int) -> None:
     """Write an exported program (`torch.export`) for any batch size; raises InputError where that does not work."""
     network, example = _for_export(module, input_size, in_channels)
-    with _writing(path) as temporary, _exporting(path, "torch.export"):
+    with _writing(path) as temporary, _exporting("torch.export"):
         program = torch.export.export(network, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},))
         for graph in program.graph_module.modules():
             for node in graph.graph.nodes if isinstance(graph, torch.fx.GraphModule) else ():
@@ -217,7 +217,7 @@ def _for_export(module: nn.Module, input_size: Size, in_channels: int) -> tuple[
 
 
 @contextmanager
-def _exporting(path: Path, what: str) -> Iterator[None]:
+def _exporting(what: str) -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
