@@ -393,7 +393,7 @@ def open_source(source: Path | str, bench: Bench, arch: str | None = None, key: 
 
 def _check_network(model: OpenedModel) -> None:
     """Raise InputError where several networks fit a model's weights: a program or card would state one of them."""
-    if model.alternatives and not model.proof:
+    if model.alternatives:
         names = [spec.architecture for spec in (model.spec, *model.alternatives)]
         raise InputError(
             f"{len(names)} networks fit the weights of {model.path.name}, and an export states which of them it is: "
