@@ -157,6 +157,12 @@ def build_on_meta(spec: ModelSpec) -> nn.Module:
         return build_model(spec)
 
 
+def put(module: nn.Module, path: str, part: nn.Module) -> None:
+    """Put a part into the place of a network that `path` names: "layer1.0.conv1"."""
+    parent, _, name = path.rpartition(".")
+    setattr(module.get_submodule(parent), name, part)
+
+
 def reinitialise(module: nn.Module, seed: int) -> None:
     """Give every layer of `module` the weights it would start training with, and its norms fresh statistics.
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from core.models import heads, wrapped
 from core.models.activations import ACTIVATIONS, activation_name
-from core.models.architectures import Shapes
+from core.models.architectures import Shapes, put
 
 STEMS = {
     "alexnet": ("features.0", "features.2"), "convnext": ("features.0.0", ""),
@@ -75,11 +75,6 @@ def _part(module: nn.Module, path: str) -> nn.Module | None:
         return None
 
 
-def _put(module: nn.Module, path: str, part: nn.Module) -> None:
-    parent, _, name = path.rpartition(".")
-    setattr(module.get_submodule(parent), name, part)
-
-
 def _stem(module: nn.Module, family: str) -> nn.Conv2d | None:
     conv = _part(module, STEMS.get(family, ("", ""))[0])
     return conv if isinstance(conv, nn.Conv2d) else None
@@ -101,7 +96,7 @@ def _write_stem(module: nn.Module, family: str, value: str, in_channels: int) ->
     padding = side // 2 if _read_pad(module, family) == "same" else old.padding
     new = nn.Conv2d(in_channels, old.out_channels, side, old.stride, padding, bias=old.bias is not None)  # type: ignore[arg-type]
     nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")  # as torchvision does
-    _put(module, STEMS[family][0], new)
+    put(module, STEMS[family][0], new)
 
 
 def _write_stride(module: nn.Module, family: str, value: str, in_channels: int) -> None:
@@ -154,7 +149,7 @@ def _read_pool(module: nn.Module, family: str) -> str:
 
 
 def _write_pool(module: nn.Module, family: str, value: str, in_channels: int) -> None:
-    _put(module, STEMS[family][1], _POOLS[value]())
+    put(module, STEMS[family][1], _POOLS[value]())
 
 
 def _read_activation(module: nn.Module, family: str) -> str:
@@ -167,7 +162,7 @@ def _write_activation(module: nn.Module, family: str, value: str, in_channels: i
     present = _read_activation(module, family)
     for path, part in list(module.named_modules()):
         if activation_name(part) == present:
-            _put(module, path, ACTIVATIONS[value]())
+            put(module, path, ACTIVATIONS[value]())
 
 
 def _read_eps(module: nn.Module, family: str) -> str:
@@ -301,7 +296,7 @@ def _write_norm(module: nn.Module, family: str, value: str, in_channels: int) ->
     groups = int(value.removeprefix("group") if value.startswith("group") else 0)
     for path, part in list(module.named_modules()):
         if isinstance(part, nn.BatchNorm2d):
-            _put(module, path, nn.GroupNorm(groups or part.num_features, part.num_features))
+            put(module, path, nn.GroupNorm(groups or part.num_features, part.num_features))
 
 
 def _seen_norm(shapes: Shapes, family: str) -> str:
@@ -326,7 +321,7 @@ def _head_at(part: int) -> tuple[Any, Any, Any]:
 
     def write(module: nn.Module, family: str, value: str, in_channels: int) -> None:
         width, classes = heads.features_and_classes(module.get_submodule(place(family)))
-        _put(module, place(family), heads.build(value, width, classes))
+        put(module, place(family), heads.build(value, width, classes))
 
     def seen(shapes: Shapes, family: str) -> str:
         return heads.seen(shapes, place(family))

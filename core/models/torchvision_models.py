@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from core.models.architectures import CARRIED_ALONG, OURS, Architecture, Shapes, Size
+from core.models.architectures import CARRIED_ALONG, OURS, Architecture, Shapes, Size, put
 
 # Smallest input each family accepts, tried out; all others take anything, and 8 pixels are the least that means much.
 _MIN_SIZE = {
@@ -107,8 +107,7 @@ def _replace_stem(module: nn.Module, in_channels: int) -> None:
     if not old.weight.is_meta:
         spread = float(old.weight.detach().std()) * (old.in_channels / in_channels) ** 0.5
         nn.init.normal_(new.weight, std=spread)
-    parent, _, attribute = name.rpartition(".")
-    setattr(module.get_submodule(parent), attribute, new)
+    put(module, name, new)
 
 
 def _read_vit(shapes: Shapes) -> tuple[int, Size] | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from core.models.architectures import Shapes
+from core.models.architectures import Shapes, put
 from core.models.heads import PLACES
 
 NONE = "none"  # the setting of networks that stand alone
@@ -59,9 +59,8 @@ def write(module: nn.Module, family: str, value: str, in_channels: int) -> nn.Mo
     if value == NONE:
         return None
     path = _head_of(family)
-    parent, _, attribute = path.rpartition(".")
     head = module.get_submodule(path)
-    setattr(module.get_submodule(parent), attribute, nn.Identity())
+    put(module, path, nn.Identity())
     if ".n" not in value:
         return Wrapped(value, module, head)
     if family not in _CHILDREN:
