@@ -128,6 +128,15 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path} is not valid JSON: {error}") from error
 
 
+def read_object(file: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; an empty one where the file is missing, damaged or holds something else."""
+    try:
+        content = read_json(file)
+    except InputError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 def json_lines(data: bytes) -> list[dict[str, Any]]:
     """Return the objects in a piece of a file of JSON lines; lines that are none are skipped."""
     objects = []
@@ -139,11 +148,7 @@ def json_lines(data: bytes) -> list[dict[str, Any]]:
 
 def is_card(file: Path) -> bool:
     """Whether a JSON file is a model card."""
-    try:
-        content = read_json(file)
-    except InputError:
-        return False
-    names = content.keys() if isinstance(content, dict) else set()
+    names = read_object(file).keys()
     return "architecture" in names and ("schema_version" in names or "files" in names)
 
 

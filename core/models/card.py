@@ -15,10 +15,10 @@ from core.data.preprocessing import Preprocessing
 from core.data.stated import of_hugging_face, of_timm, of_torchvision
 from core.data.steps import CenterCrop, Resize, Step
 from core.errors import InputError, MismatchError, NotFoundError
-from core.files import CARD_NAME, SUFFIXES, check_schema, dumps, is_card, read_json
-from core.models import foreign
+from core.files import CARD_NAME, SUFFIXES, check_schema, dumps, is_card, read_json, read_object
+from core.models import foreign, timm_models
 from core.models.architectures import TIMM_PREFIX, ModelSpec, get_architecture
-from core.models.hub import HUB_CONFIG, HUB_WEIGHTS, config_card, missing_weights, read_config
+from core.models.hub import HUB_CONFIG, HUB_WEIGHTS, config_card, missing_weights
 from core.models.weights import read_metadata
 
 SCHEMA_VERSION = 1
@@ -62,7 +62,7 @@ def weights_file(path: Path) -> Path:
 def _described_by(card: Path) -> Path:
     """Return the weights file beside a model card that it describes."""
     foreign.refuse(card, foreign.kind_of_file(card))
-    named = [card.with_name(name) for name in _read_object(card).get("files") or {}]
+    named = [card.with_name(name) for name in read_object(card).get("files") or {}]
     beside = [card.with_suffix(suffix) for suffix in SUFFIXES]
     weights = next((file for file in (*named, *beside) if file.is_file() and find_card(file) == card), None)
     if weights is not None:
@@ -98,8 +98,8 @@ def card_of(weights: Path, metadata: Mapping[str, str] | None = None) -> tuple[d
         readable = weights.suffix.lower() == ".safetensors" and weights.is_file()
         metadata = read_metadata(weights) if readable else {}
     where = f"The metadata of {weights.name}"
-    card = card_from_metadata(metadata, where)
-    if card is None and weights.name in HUB_WEIGHTS and (said := config_card(read_config(weights.parent))):
+    card, config = card_from_metadata(metadata, where), weights.with_name(HUB_CONFIG)
+    if card is None and weights.name in HUB_WEIGHTS and (said := config_card(read_object(config))):
         return check_card(said, HUB_CONFIG), HUB_CONFIG
     return card, where
 
@@ -111,7 +111,7 @@ def find_card(weights: Path) -> Path | None:
         return shared if shared.is_file() else None
     if is_card(own):
         return own
-    files = _read_object(shared).get("files")
+    files = read_object(shared).get("files")
     return shared if isinstance(files, dict) and weights.name in files else None
 
 
@@ -170,15 +170,6 @@ def _fits(value: Any, kind: Any) -> bool:
     return True
 
 
-def _read_object(file: Path) -> dict[str, Any]:
-    """Return the object in a JSON file; an empty one where the file is missing, damaged or holds something else."""
-    try:
-        content = read_json(file) if file.is_file() else {}
-    except InputError:
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
 # --- how images are prepared ---------------------------------------------------------------------------------------
 
 
@@ -190,10 +181,10 @@ def stated_preprocessing(weights: Path, card: Mapping[str, Any] | None, where: s
     """
     if (stated := preprocessing_in(card, where)) is not None:
         return stated
-    config = hub_config(weights)
-    if config is not None:
+    config = read_object(weights.with_name(HUB_CONFIG))
+    if timm_models.is_config(config):
         return _of_timm(config["pretrained_cfg"], "timm config")
-    images = _read_object(weights.with_name(IMAGES_CONFIG))
+    images = read_object(weights.with_name(IMAGES_CONFIG))
     if not images:
         return None
     where = f"The preprocessing in {IMAGES_CONFIG}"
@@ -208,13 +199,6 @@ def preprocessing_in(card: Mapping[str, Any] | None, where: str) -> Preprocessin
     return Preprocessing.from_dict(card["preprocessing"], source="model card", where=where)
 
 
-def hub_config(weights: Path) -> Mapping[str, Any] | None:
-    """Return timm's config.json beside a weights file; None where there is none, or it is another program's."""
-    content = read_config(weights.parent)
-    is_timms = isinstance(content.get("architecture"), str) and isinstance(content.get("pretrained_cfg"), dict)
-    return content if is_timms else None
-
-
 def usual_preprocessing(spec: ModelSpec) -> Preprocessing | None:
     """Return the preprocessing that an architecture's published weights were trained with.
 
@@ -224,9 +208,7 @@ def usual_preprocessing(spec: ModelSpec) -> Preprocessing | None:
     if spec.in_channels != 3 or spec.user_code:
         return None
     if spec.architecture.startswith(TIMM_PREFIX):
-        from core.models.timm_models import published_config
-
-        published = _of_timm(published_config(spec.architecture.partition(":")[0]), "weights")
+        published = _of_timm(timm_models.published_config(spec.architecture.partition(":")[0]), "weights")
     else:
         published = _of_torchvision(spec.architecture.partition(":")[0].removesuffix("-no-aux"))
     if published is None or not get_architecture(spec.architecture).size_is_structural:

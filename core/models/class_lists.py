@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from core.data.classes import arrange, goes_by_number, places_among, some
 from core.data.dataset import Dataset
 from core.data.sources import fingerprint
-from core.errors import InputError, MismatchError, first_few
-from core.files import composed, read_json
+from core.errors import MismatchError, first_few
+from core.files import composed, read_object
 from core.models.hub import HUB_CONFIG
 
 if TYPE_CHECKING:
@@ -49,15 +49,9 @@ def own_classes(model: OpenedModel) -> ClassList | None:
 def _beside(model: OpenedModel) -> Iterator[ClassList]:
     """Yield the lists among plain values, in the metadata, and in the configuration beside the file."""
     path, form = model.path, model.form
-    config = path.with_name(HUB_CONFIG)
-    try:
-        described = read_json(config) if config.is_file() else {}
-    except InputError:
-        described = {}
+    described = read_object(path.with_name(HUB_CONFIG))
     metadata = {key: _parsed(form.metadata[key]) for key in KEYS if key in form.metadata}
     for values, where in ((form.scalars, path.name), (metadata, path.name), (described, HUB_CONFIG)):
-        if not isinstance(values, Mapping):
-            continue
         for level in (values, *(value for value in values.values() if isinstance(value, Mapping))):
             for key in KEYS:
                 if names := _names(level.get(key)):

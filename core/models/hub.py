@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from core.errors import AppError, InputError, NotFoundError, unknown_name
-from core.files import WEIGHTS_NAME, read_json
+from core.files import WEIGHTS_NAME
 from core.models import foreign, timm_models
 from core.models.architectures import HF_PREFIX, Architecture, Shapes, Size
 from core.models.timm_models import text_of
@@ -264,13 +264,3 @@ def missing_weights(folder: Path) -> InputError:
         return InputError(f"The folder {folder} holds {found[1]} ({found[0]}), which are not read", found[2])
     hint = "Open a weights file, or the folder of a finished run"
     return NotFoundError(f"The folder {folder} holds no {WEIGHTS_NAME}", hint)
-
-
-def read_config(folder: Path) -> Mapping[str, Any]:
-    """Return the config.json of a folder; an empty one where there is none, or it is no object."""
-    file = folder / HUB_CONFIG
-    try:
-        content = read_json(file) if file.is_file() else {}
-    except InputError:
-        return {}
-    return content if isinstance(content, dict) else {}

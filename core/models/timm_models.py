@@ -91,14 +91,19 @@ def value_of(text: str) -> Any:
     return tuple(map(int, parts)) if len(parts) > 1 and all(map(str.isdecimal, parts)) else text
 
 
+def is_config(config: Mapping[str, Any]) -> bool:
+    """Whether a config.json is timm's."""
+    return isinstance(config.get("architecture"), str) and isinstance(config.get("pretrained_cfg"), dict)
+
+
 def config_card(config: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return what timm's config.json says of the model beside it, as a card; None without timm, or another's file.
 
     Without timm such weights can still be those of a network that is known here.
     """
-    name, published, given = config.get("architecture"), config.get("pretrained_cfg"), config.get("model_args")
-    if not installed() or not isinstance(name, str) or not isinstance(published, dict):
+    if not installed() or not is_config(config):
         return None
+    name, published, given = config["architecture"], config["pretrained_cfg"], config.get("model_args")
     arguments = dict(given) if isinstance(given, dict) else {}
     size = arguments.pop("img_size", None)
     card = {"num_classes": config.get("num_classes"), "in_channels": arguments.pop("in_chans", None)}

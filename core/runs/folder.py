@@ -16,7 +16,7 @@ import filelock
 from core import job as jobs
 from core.errors import InputError, MismatchError, NotFoundError
 from core.events import ACTIVE, State
-from core.files import CARD_NAME, WEIGHTS_NAME, convert, file_sha256, json_lines, read_json, write_json
+from core.files import CARD_NAME, WEIGHTS_NAME, convert, file_sha256, json_lines, read_json, read_object, write_json
 from core.job import Job
 
 JOB, FORGET, EVENTS, STATUS = "job.json", "forget.csv", "events.jsonl", "status.json"
@@ -156,11 +156,7 @@ class RunFolder:
 
     def removed(self) -> dict[str, dict[str, str]]:
         """Return the files removed on request: name -> {"sha256", "removed"}; empty where none was."""
-        try:
-            noted = read_json(self.file(REMOVED))
-        except InputError:
-            return {}
-        return noted if isinstance(noted, dict) else {}
+        return read_object(self.file(REMOVED))
 
     @property
     def has_result(self) -> bool:
