@@ -101,12 +101,10 @@ class Duplicates:
 class Twins:
     """Which images show the same picture.
 
-    group: (n,) int64, the first image of the group an image belongs to, LONE without a twin; complete: False where
-    the search was cut off for time.
+    group: (n,) int64, the first image of the group an image belongs to, LONE without a twin.
     """
 
     group: np.ndarray
-    complete: bool = True
 
     @property
     def has_twin(self) -> np.ndarray:
@@ -131,7 +129,7 @@ def take_looks(images: Any, tick: Tell = untold) -> Looks:
     """Look at all images (n, H, W, C) uint8, read in pieces; `tick` may raise to interrupt."""
     count = len(images)
     cells, digests = np.zeros((count, CELLS**2), np.float16), np.zeros(count, np.uint64)
-    still = _moving(1.0)[0].T
+    still = _matrix(_moves()[0], 1.0).T
     for start in range(0, count, CHUNK):
         tick("Looking at all images", start, count)
         part = slice(start, start + CHUNK)
@@ -193,7 +191,7 @@ def find_twins(looks: Looks, tick: Tell = untold) -> Twins:
     links = coo_array((np.ones(len(starts), bool), (starts, ends)), shape=(count, count))
     group = connected_components(links, directed=False)[1]
     _, lead, sizes = np.unique(group, return_index=True, return_counts=True)
-    return Twins(np.where(sizes[group] > 1, lead[group], LONE), nearest.complete)
+    return Twins(np.where(sizes[group] > 1, lead[group], LONE))
 
 
 def grey_squares(images: np.ndarray) -> Tensor:
@@ -281,12 +279,16 @@ def _to_cells(windows: Tensor) -> Tensor:
     return functional.adaptive_avg_pool2d(windows.reshape(-1, 1, WINDOW, WINDOW), CELLS).flatten(1)
 
 
+def _matrix(move: Tensor, shape: float) -> Tensor:
+    """Return the matrix (CELLS², SIDE²) from a square to the cells of it moved."""
+    points = torch.eye(SIDE**2).reshape(1, SIDE**2, SIDE, SIDE)  # a square each that is lit at one place
+    return _to_cells(_seen(points, _places(move[None], shape)[0])[0]).T
+
+
 @lru_cache(4)
 def _moving(shape: float) -> Tensor:
     """Return the matrices (2 moves, CELLS², SIDE²) from a square to the cells of its moves, then of its mirror's."""
-    points = torch.eye(SIDE**2).reshape(1, SIDE**2, SIDE, SIDE)  # a square each that is lit at one place
-    plain = [_to_cells(_seen(points, _places(move[None], shape)[0])[0]).T for move in _moves()]
-    matrices = torch.stack(plain)
+    matrices = torch.stack([_matrix(move, shape) for move in _moves()])
     mirrored = matrices.reshape(-1, CELLS**2, SIDE, SIDE).flip(3).flatten(2)
     return torch.cat([matrices, mirrored])
 
@@ -320,7 +322,7 @@ class _Nearest:
     """Of each of some images those nearest to it, nearest first, before they are aligned.
 
     found: (q, m) their positions; rest: (q, m); usual: (q, 1), the rest of those further away; complete: whether most
-    images were looked at.
+    groups of images were looked into.
     """
 
     found: np.ndarray
@@ -360,7 +362,7 @@ def _nearest(
     scores, order = scores.sort(1, descending=True)
     rest, others = (1 - scores[:, :-1]).clamp(min=1e-6).numpy(), found.gather(1, order)[:, :-1].numpy()
     usual = rest[:, -1:] if best > AROUND else np.ones_like(rest[:, :1])
-    return _Nearest(others[:, :LOOKS], rest[:, :LOOKS], usual, bool(reach) or 2 * tried >= len(heads))
+    return _Nearest(others[:, :LOOKS], rest[:, :LOOKS], usual, 2 * tried >= len(heads))
 
 
 def _scores(spans: Tensor, details: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ Which images show the same picture is cached.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import zipfile
 import zlib
@@ -153,8 +154,8 @@ def found_files(fingerprint: str) -> list[Path]:
 
 def _found_file(dataset: Dataset, forget: np.ndarray) -> Path:
     """Return where near-duplicates of a forget set are kept."""
-    what = np.packbits(forget).tobytes() + bytes([_VERSION])
-    return cache_home() / FOUND / f"{_name(dataset.fingerprint)}-{hashlib.sha256(what).hexdigest()[:24]}.npz"
+    what = hashlib.sha256(np.packbits(forget).tobytes()).hexdigest()[:24]
+    return cache_home() / FOUND / f"{_name(dataset.fingerprint)}-{what}.npz"
 
 
 def _name(fingerprint: str) -> str:
@@ -175,7 +176,5 @@ def _write(file: Path, value: Duplicates | Looks) -> None:
     """Keep a dataclass of arrays and scalars in a file; one that cannot be written costs time, not results."""
     content = BytesIO()
     np.savez(content, **vars(value))
-    try:
+    with contextlib.suppress(OSError):
         write_atomic(file, content.getvalue())
-    except OSError:  # a cache that cannot be written costs time, not results
-        return
