@@ -98,7 +98,9 @@ def of_timm(config: Mapping[str, Any], where: str) -> Plain:
     sides = [math.floor(height / share), math.floor(width / share)]
     if mode not in ("center", "squash") or (mode == "center" and sides[0] != sides[1]):
         raise InputError(f"{where}: timm's crop_mode {mode!r} for {height}×{width} pixels has no counterpart here")
-    way = interpolation_of(str(config.get("interpolation") or "bicubic")) or "bilinear"  # "random" in training
+    way = interpolation_of(str(config.get("interpolation") or "bicubic"))
+    if way is None:
+        raise InputError(f"{where}: timm's interpolation {config['interpolation']!r} has no counterpart here")
     resize = {"size": sides if mode == "squash" else sides[0], "interpolation": way}
     steps = [{"Resize": resize}, {"CenterCrop": [height, width]}]
     return {"steps": steps, "mean": list(mean), "std": list(std)}
@@ -109,9 +111,11 @@ def of_hugging_face(config: Mapping[str, Any], where: str) -> Plain:
     kind = str(config.get("image_processor_type") or config.get("feature_extractor_type") or "")
     if "pretrained_cfg" in config:  # of timm's models in transformers
         return of_timm(config, where)
-    way = _way(config.get("resample", 2))
+    way = _way(config.get("resample", None if kind and not kind.startswith("ViT") else 2))
     steps: list[Plain] = []
     if config.get("do_resize", True):
+        if way is None:  # each processor has a default of its own
+            raise InputError(f"{where} lacks resample, the number of the interpolation")
         steps += _resized_by_hugging_face(config, kind, way, where)
     if config.get("do_center_crop", False):
         crop = config.get("crop_size") or config.get("size")
