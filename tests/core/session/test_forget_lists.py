@@ -38,35 +38,27 @@ def parse(text, paths=PATHS, test_paths=TEST_PATHS, labels=LABELS, class_names=N
     return match_forget_list(text, data)
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("0\n3\n", [0, 3]),
-        ("3\r\n0\r\n\r\n3", [0, 3]),
-        ("\ufeff1", [1]),
-        ("b.png", [1]),
-        ("b", [1]),  # a sample id: the name without its ending
-        ("apron/b.png", [1]),
-        ("train/bag/a.png", [2]),
-        ("./train/bag/a.png", [2]),
-        ("train\\bag\\a.png", [2]),
-        ("/data/2024/train/bag/a.png", [2]),
-        ("c 1.jpeg", [3]),
-        ('"c 1.jpeg"', [3]),
-        ("d,e.png", [4]),
-        ("train/bag/d,e.png", [4]),
-        ("1,apron,train/apron/b.png,1", [1]),
-        ("1,apron", [1]),
-        (",,b.png", [1]),
-        ("index\n2", [2]),
-        ("path\nb.png\nbag/a.png", [1, 2]),
-        ("path,class\nb.png,apron", [1]),
-        ("Weight; Index\n1;4", [4]),
-        ("index,class,path,weight\n4,bag,\"train/bag/d,e.png\",1\n", [4]),
-        ("ticket,filename,requested by\n17,b.png,somebody", [1]),
-        ("path\n b.png ", [1]),
-    ],
-)
+# Positions, and the lists that name them.
+NAMED = {
+    (0, 3): ("0\n3\n", "3\r\n0\r\n\r\n3"),
+    (1,): (
+        "\ufeff1", "b.png", "apron/b.png", "1,apron,train/apron/b.png,1", "1,apron", ",,b.png",
+        "path,class\nb.png,apron", "ticket,filename,requested by\n17,b.png,somebody", "path\n b.png ",
+        "b",  # a sample id: the name without its ending
+    ),
+    (2,): (
+        "train/bag/a.png", "./train/bag/a.png", "train\\bag\\a.png", "/data/2024/train/bag/a.png", "index\n2",
+    ),
+    (1, 2): ("path\nb.png\nbag/a.png",),
+    (3,): ("c 1.jpeg", '"c 1.jpeg"'),
+    (4,): (
+        "d,e.png", "train/bag/d,e.png", "Weight; Index\n1;4",
+        'index,class,path,weight\n4,bag,"train/bag/d,e.png",1\n',
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), [(text, list(ids)) for ids, texts in NAMED.items() for text in texts])
 def test_ways_to_name_a_sample(text, expected):
     match = parse(text)
     assert match.matched.tolist() == expected and match.matched.dtype == np.int64
