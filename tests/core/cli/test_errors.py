@@ -87,7 +87,7 @@ CASES = {
     "model cut off": (INPUT, "damaged", "evaluate --model {f}/cut.safetensors --dataset digits"),
     "model of unknown kind": (INPUT, "not recognised", "evaluate --model {f}/unknown.pt --dataset digits"),
     "model with no numbers": (INPUT, "not finite", "evaluate --model {f}/nan.safetensors --dataset digits"),
-    "model for other data": (INPUT, "pixels", "evaluate --model {m} --dataset {n}"),
+    "model for other data": (INPUT, "1 channel, the data set's have 3", "evaluate --model {m} --dataset {n}"),
     "model of another architecture": (INPUT, "resnet18", "evaluate {old} --arch resnet18"),
     "unknown architecture": (INPUT, "small-cnn", "train --dataset digits --arch smal-cnn --out {o}"),
     "architecture for larger images": (INPUT, "63", "train --dataset digits --arch alexnet --out {o}"),
