@@ -15,6 +15,9 @@ CONFIRMED = 0.15
 NEARLY_ALL = 0.99
 """Accuracy on training images, on each half, from which no preparation that was not tried can be much better."""
 
+WIDE_BELOW = 0.5
+"""Accuracy on training images below which seldom changed settings of a network are tried."""
+
 SHOWN = 8
 """Attempts that jobs, reports and questions list."""
 
@@ -68,6 +71,7 @@ class Trial:
     networks, preparations: how many there are, of which the unlikely ones are dropped after a look at a few images;
     one preparation means that it was stated.
     order: the classes stand in another order than the outputs, and all accuracies are those in that order.
+    seldom: seldom changed settings of one of the networks were tried, not of all.
     """
 
     attempts: tuple[Attempt, ...]
@@ -75,6 +79,7 @@ class Trial:
     networks: int
     preparations: int
     order: ClassOrder | None = None
+    seldom: bool = False
 
     @property
     def stated(self) -> bool:
@@ -95,16 +100,22 @@ class Trial:
     def sure(self) -> bool:
         """Whether the best may be taken unasked.
 
-        It must be clearly best, and what was not tried must be unlikely to be better: networks that fit the same
-        weights are few and all tried. Of preparations there are always others: one is taken where the answers are
-        nearly all right, or where images stay as they are stored and the network's own statistics confirm the values.
+        It must be clearly best, and what was not tried must be unlikely to be better, as where nearly all answers are
+        right. Else, of networks only the usual ones were all tried, so one of these must do well; and of preparations
+        there are always others: one is taken where images stay as they are stored and the network's own statistics
+        confirm the values.
         """
         if self.rivals:
             return False
         best = self.best
+        right = min(best.chosen, best.accuracy)
+        if right >= NEARLY_ALL:
+            return True
+        if self.networks > 1 and (self.seldom or right < WIDE_BELOW):
+            return False
         as_stored = not best.preprocessing.steps
         confirmed = as_stored and best.misfit is not None and best.misfit <= CONFIRMED
-        return self.stated or min(best.chosen, best.accuracy) >= NEARLY_ALL or confirmed
+        return self.stated or confirmed
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data for a job or report: how many were tried, and the best of them."""

@@ -30,7 +30,7 @@ from core.models.card import usual_preprocessing
 from core.models.checkpoint import OpenedModel
 from core.models.recognise import around
 from core.models.tap import TappedModel, evaluating
-from core.session.attempts import Attempt, Trial
+from core.session.attempts import WIDE_BELOW, Attempt, Trial
 from core.session.caveats import ClassOrder, order_of_least_loss
 from core.session.first_norm import FirstNorm, ReachedError
 
@@ -46,8 +46,8 @@ CLEARLY = 3.0
 MISFIT_RATIO, MISFIT_LEAST = 1.5, 0.05
 """How many times the best's misfit, and by how much at least, speaks against another mean and std."""
 
-WIDE_BELOW, WIDE_GAIN = 0.5, 0.1
-"""Accuracy on training images below which seldom changed settings of a network are tried, and what one must add."""
+WIDE_GAIN = 0.1
+"""Accuracy on training images that a seldom changed setting of a network must add to be taken."""
 
 FEW = 24
 """Pairs of a network and a preparation up to which all are tried on many images."""
@@ -333,7 +333,9 @@ def find_out(
     best = trial.best
     seldom = [(network, best.preprocessing) for network in (best.network, *around(best.network))]
     wide = search.full(seldom, counts[0] + len(seldom) - 1, counts[1])
-    return wide if wide is not None and wide.best.accuracy >= best.accuracy + WIDE_GAIN else trial
+    if wide is None or wide.best.accuracy < best.accuracy + WIDE_GAIN:
+        return trial
+    return dataclasses.replace(wide, seldom=True)
 
 
 def _tried(search: _Search, networks: Sequence[ModelSpec], preparations: Sequence[Preprocessing]) -> Trial | None:

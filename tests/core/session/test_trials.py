@@ -129,3 +129,26 @@ def test_what_a_look_at_few_images_leaves_out_is_a_rival_all_the_same(tmp_path, 
     looked = Bench().on("cpu").open(tmp_path / "net.pth", str(arrays), options).trial
     assert not looked.sure
     assert {one.network for one in looked.rivals} == {one.network for one in whole.rivals}
+
+
+def with_activation(module, kind):
+    for name, child in module.named_children():
+        setattr(module, name, kind()) if isinstance(child, torch.nn.ReLU) else with_activation(child, kind)
+    return module
+
+
+@pytest.mark.parametrize(("steps", "sure"), [(8, False), (15, True), (40, False)])
+def test_networks_with_a_seldom_changed_setting_are_found_or_asked_about(tmp_path, arrays, steps, sure):
+    train, _ = of_arrays(arrays)
+    module = owners.trained(with_activation(owners.resnet(3, 2, False), torch.nn.Tanh), *train, steps=steps)
+    torch.save(module.state_dict(), tmp_path / "net.pth")
+    stated = tmp_path / "preprocess.json"
+    stated.write_text(json.dumps({"size": 20, "mean": 0.5, "std": 0.5}))
+    bench = Bench().on("cpu").open(tmp_path / "net.pth", str(arrays), DataOptions(preprocess_file=str(stated)))
+    assert bench.trial.sure == sure
+    if sure:
+        assert proven(bench).proof.standing.accuracy == pytest.approx(owners.accuracy(module, *train), abs=1e-3)
+        return
+    with pytest.raises(UnprovenError) as question:
+        proven(bench)
+    assert "which network it is" in question.value.message and "--arch" in question.value.hint
