@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 
 import pytest
@@ -11,9 +12,10 @@ from torchvision import models
 
 from core.errors import InputError
 from core.models.tap import TappedModel
+from tests.core.models.cosine import Cosine
 from tests.core.models.opened import open_model
 
-CODE = """
+CODE = f"""
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -31,13 +33,7 @@ class Fixed(Net):
     def __init__(self):
         super().__init__(7)
 
-class Cosine(nn.Module):
-    def __init__(self, features, classes):
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(classes, features))
-    def forward(self, x):
-        return 16 * F.linear(F.normalize(x), F.normalize(self.weight))
-
+{inspect.getsource(Cosine)}
 class ArcFace(nn.Module):
     def __init__(self, num_classes):
         super().__init__()

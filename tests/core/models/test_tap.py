@@ -5,12 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from core.errors import InputError, MismatchError
 from core.models.architectures import ModelSpec, build_model, build_on_meta
 from core.models.tap import TappedModel, main_logits, pool
+from tests.core.models.cosine import Cosine
 
 
 def tapped(architecture, size, num_classes=5, channels=3, layers=1):
@@ -106,17 +106,6 @@ def test_named_tuples_of_training_mode_give_the_main_logits():
     model.module.train()
     out = model(torch.rand(2, 3, 32, 32))
     torch.testing.assert_close(model.head(out.features), out.logits)
-
-
-class Cosine(nn.Module):
-    """A head whose logits are scaled cosines; its weight is (K, C), but it is no nn.Linear."""
-
-    def __init__(self, features, classes):
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(classes, features))
-
-    def forward(self, x):
-        return 16 * F.linear(F.normalize(x), F.normalize(self.weight))
 
 
 class WithHead(nn.Module):
