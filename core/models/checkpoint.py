@@ -159,10 +159,52 @@ class ModelFile:
         classifier) or MismatchError (card, file and what the caller states contradict each other).
         """
         known = tuple(sorted((name, value) for name, value in stated.items() if value is not None))
-        model = self._opened.get(known) or _Opening(self, self.weights, self.card or {}, stated).result()
+        model = self._opened.get(known) or _Opening(self, self.card or {}, stated, self.weights).result()
         if not model.spec.user_code:  # an own network is as its code is now
             self._opened[known] = model
         return model
+
+    @functools.cached_property
+    def recognised(self) -> tuple[tuple[ModelSpec, ...], Weights]:
+        """The networks that fit, and the weights that are theirs; timm's, which take seconds, where no others do."""
+        try:
+            return self.read(functools.partial(fitting, timm=False))
+        except AmbiguousEntryError:
+            raise
+        except InputError:
+            refuse_keys(self.path.name, self.weights.shapes)
+            if not timm_models.installed():
+                raise
+        return self.read(functools.partial(fitting, whole=self.weights.shapes))
+
+    def read(self, network: Callable[[Shapes], Kind]) -> tuple[Kind, Weights]:
+        """Return the network of the weights, or of that part of them which is one, and these weights.
+
+        As they stand, else the only part. network: the network of shapes; raises InputError where they are none. Raises
+        that of the weights as they stand where no part is one, AmbiguousEntryError where several are.
+        """
+        try:
+            return network(self.weights.shapes), self.weights
+        except InputError as error:
+            reason = error
+        parts: dict[str, Kind] = {}
+        for part in self.weights.parts():
+            if any(part.startswith(found) for found in parts) or (parts and AVERAGED.search(part)):
+                continue
+            shapes = self.weights.shapes_within(part)
+            try:
+                parts[part] = network(shapes)
+            except InputError as error:
+                reason = error if len(shapes) == len(self.weights.tensors) else reason
+        if not parts:
+            raise reason
+        if len(parts) > 1:
+            raise AmbiguousEntryError(
+                f"{self.path.name} holds {len(parts)} networks",
+                listed({each.form.key: len(each.tensors) for each in map(self.weights.within, parts)}),
+            )
+        part, found = parts.popitem()
+        return found, self.weights.within(part)
 
 
 def read_model(path: Path | str, trust: Trust = NO_TRUST, key: str | None = None) -> ModelFile:
@@ -187,9 +229,9 @@ class _Opening:
     """A file being opened, and what the caller states about the model."""
 
     file: ModelFile
-    weights: Weights  # the file's; `_identify` cleans their keys further where that makes them fit
     card: dict[str, Any]
     stated: Stated
+    weights: Weights  # the file's, or that part of them which is the network
     alternatives: tuple[ModelSpec, ...] = ()
     by_program: bool = False  # the program in the file computes the same, or is the network
 
@@ -232,12 +274,13 @@ class _Opening:
         """Return which network the weights are of, and that network without weights."""
         program, whole = self.file.weights.program, self.weights
         if self.named:
-            spec = self._read(self._as_named)
+            spec, self.weights = self.file.read(self._as_named)
             self._hold_against_program(spec)
             _refuse_layers_behind(spec, whole, self.weights, self.file.path.name)
             return spec, build_on_meta(spec)
         try:
-            specs, refused = list(self._recognised()), None
+            fits, self.weights = self.file.recognised
+            specs, refused = list(fits), None
         except AmbiguousEntryError:
             raise
         except InputError as error:
@@ -253,18 +296,6 @@ class _Opening:
         self.alternatives = tuple(others)
         _refuse_layers_behind(spec, whole, self.weights, self.file.path.name)
         return spec, build_on_meta(spec)
-
-    def _recognised(self) -> tuple[ModelSpec, ...]:
-        """Return the networks that fit; timm's, which take seconds to look through, where no others do."""
-        try:
-            return self._read(functools.partial(fitting, timm=False))
-        except AmbiguousEntryError:
-            raise
-        except InputError:
-            refuse_keys(self.file.path.name, self.weights.shapes)
-            if not timm_models.installed():
-                raise
-        return self._read(functools.partial(fitting, whole=self.weights.shapes))
 
     def _proven(self, program: Program, specs: list[ModelSpec], refused: InputError | None) -> list[ModelSpec]:
         """Return those networks that compute what the program in the file does; none where the program is the network.
@@ -323,37 +354,6 @@ class _Opening:
         given = [spec.input_size] if known is not None and known.size_is_structural else []
         return [*([(int(stated[0]), int(stated[1]))] if stated else []), *given]
 
-    def _read(self, network: Callable[[Shapes], Kind]) -> Kind:
-        """Return the network of the weights, or of that part of them which is one: as they stand, else the only part.
-
-        network: the network of shapes; raises InputError where they are none. Raises that of the weights as they stand
-        where no part is one, AmbiguousEntryError where several are.
-        """
-        try:
-            return network(self.weights.shapes)
-        except InputError as error:
-            reason = error
-        parts: dict[str, Kind] = {}
-        for part in self.weights.parts():
-            if any(part.startswith(found) for found in parts) or (parts and AVERAGED.search(part)):
-                continue
-            shapes = self.weights.shapes_within(part)
-            try:
-                parts[part] = network(shapes)
-            except InputError as error:
-                reason = error if len(shapes) == len(self.weights.tensors) else reason
-        if not parts:
-            raise reason
-        if len(parts) > 1:
-            keys = {part: self.weights.within(part).form.key for part in parts}
-            raise AmbiguousEntryError(
-                f"{self.file.path.name} holds {len(parts)} networks",
-                listed({key: len(self.weights.shapes_within(part)) for part, key in keys.items()}),
-            )
-        part, found = parts.popitem()
-        self.weights = self.weights.within(part)
-        return found
-
     def _as_named(self, shapes: Shapes) -> ModelSpec:
         """Return the architecture that caller or card names, with the numbers of these shapes."""
         comparison = compare(get_architecture(self.named or ""), shapes)
@@ -390,7 +390,7 @@ class _Opening:
                 break  # the code itself says how many classes there are
             tried.append(wanted)
             try:
-                self._read(functools.partial(self._own, wanted, tied(module), spec))
+                _, self.weights = self.file.read(functools.partial(self._own, wanted, tied(module), spec))
             except InputError as error:
                 refused = refused or error
                 continue
