@@ -17,7 +17,7 @@ import numpy as np
 from core.errors import InputError, MismatchError
 from core.files import composed, read_text, write_atomic
 from core.selection import LARGEST_WEIGHT, Selection
-from core.session.naming import Names, column_called, ends_alike, nearest_values, normal, with_value
+from core.session.naming import Names, column_called, ends_alike, nearest_values, normal
 
 if TYPE_CHECKING:
     from core.data.dataset import Dataset, ImageSet
@@ -314,8 +314,7 @@ def _find(row: _Row, total: int, names: Names) -> tuple[list[int], str]:
 def _find_group(row: _Row, names: Names) -> list[int]:
     """Return the positions of all images that an entry means by a pattern, a folder or columns of a table."""
     if row.where:
-        known = [(names.columns[column], value) for column, value in row.where if column in names.columns]
-        found = [set(with_value(values, value)) for values, value in known]
+        found = [set(names.with_value(*pair)) for pair in row.where if pair[0] in names.columns]
         return sorted(set.intersection(*found)) if found else []
     return [] if row.number else names.matching(row.path.strip())
 
@@ -323,7 +322,7 @@ def _find_group(row: _Row, names: Names) -> list[int]:
 def _nearest(row: _Row, names: Names) -> tuple[str, ...]:
     """Return the paths, or values of a table's columns, most like what an entry names."""
     if row.where:
-        missing = [pair for pair in row.where if not with_value(names.columns[pair[0]], pair[1])]
+        missing = [pair for pair in row.where if not names.with_value(*pair)]
         return nearest_values(names.columns[missing[0][0]], missing[0][1]) if missing else ()
     return names.nearest(row.path) if row.path else ()
 

@@ -43,6 +43,7 @@ class Names:
         """`paths`: of the images, where the data has any; `root`: the folder they start at; `columns`: of a table."""
         self.paths, self.columns = paths or (), columns or {}
         self._root = "" if root is None else normal(str(root)).rstrip("/") + "/"
+        self._by_value: dict[str, dict[str, list[int]]] = {}  # positions by column and value, as far as asked for
 
     def find(self, text: str) -> list[int]:
         """Return the positions `text` fits as a name: none, one, or several where a name is not enough."""
@@ -68,12 +69,24 @@ class Names:
         """
         wanted = self._relative(folder).rstrip("/")
         for path in (wanted, *(wanted.split("/", count)[-1] for count in range(1, wanted.count("/") + 1))):
-            if found := [index for index, key in enumerate(self._keys) if key.startswith(f"{path}/")]:
-                return found
+            if path in self._folders:
+                return self._folders[path]
             if not wanted.startswith("/"):
                 break  # only of a whole path, of another machine's folder perhaps, is the end enough
-        inner = [index for index, key in enumerate(self._keys) if f"/{wanted}/" in key]
-        return inner or (self._fitting(wanted, "/.+") if is_pattern(wanted) else [])
+        inner = [ids for folder, ids in self._folders.items() if folder.endswith(f"/{wanted}")]
+        return sorted(set().union(*inner)) or (self._fitting(wanted, "/.+") if is_pattern(wanted) else [])
+
+    def with_value(self, column: str, wanted: str) -> list[int]:
+        """Return the positions of the values of a column that equal `wanted`, else of those it fits as a pattern."""
+        if column not in self._by_value:
+            table = self._by_value[column] = {}
+            for index, value in enumerate(self.columns[column]):
+                table.setdefault(composed(value), []).append(index)
+        table, wanted = self._by_value[column], composed(wanted)
+        if wanted in table or not is_pattern(wanted):
+            return table.get(wanted, [])
+        fits = re.compile(_regex(wanted).replace("[^/]", "."), re.DOTALL).fullmatch
+        return sorted(index for value, ids in table.items() if fits(value) for index in ids)
 
     def nearest(self, text: str, count: int = 3) -> tuple[str, ...]:
         """Return the paths most like `text`, and of a pattern or folder the folders, which end with a slash."""
@@ -130,13 +143,13 @@ class Names:
         return _Alike((_file(key), path) for key, path in zip(self._keys, self.paths, strict=True))
 
     @cached_property
-    def _folders(self) -> tuple[str, ...]:
-        """Every folder that holds an image at any depth."""
-        whole: dict[str, None] = {}
-        for folder in dict.fromkeys(key.rpartition("/")[0] for key in self._keys):
-            parts = folder.split("/")
-            whole |= dict.fromkeys("/".join(parts[:length]) for length in range(1, len(parts) + 1))
-        return tuple(filter(None, whole))
+    def _folders(self) -> dict[str, list[int]]:
+        """Positions of the images in every folder, at any depth."""
+        folders: dict[str, list[int]] = {}
+        for index, key in enumerate(self._keys):
+            for place in re.finditer("/", key):
+                folders.setdefault(key[: place.start()], []).append(index)
+        return folders
 
 
 class _Alike:
@@ -185,10 +198,10 @@ def samples_where(dataset: Dataset, condition: str) -> np.ndarray:
     column = column_called(name, columns)
     if not column:
         raise unknown_name("column", name, columns)
-    found = with_value(columns[column], value)
+    found = Names(columns=columns).with_value(column, value)
     if found:
         return np.array(found, dtype=np.int64)
-    if column in dataset.test.columns and with_value(dataset.test.columns[column], value):
+    if column in dataset.test.columns and Names(columns=dataset.test.columns).with_value(column, value):
         raise InputError(
             f"Only test images of {dataset.title} have {column} {value!r}",
             "The model was not trained on them, so there is nothing to remove",
@@ -210,19 +223,6 @@ def column_called(name: str, columns: Iterable[str]) -> str:
 def nearest_values(values: Iterable[str], wanted: str) -> tuple[str, ...]:
     """Return the values most like a text that none of them is."""
     return _Alike((composed(value), value) for value in values).nearest(_literal(composed(wanted)))
-
-
-def with_value(values: Iterable[str], wanted: str) -> list[int]:
-    """Return the positions of the values that equal `wanted`, else of those that it fits as a pattern."""
-    by_value: dict[str, list[int]] = {}
-    for index, value in enumerate(values):
-        by_value.setdefault(value, []).append(index)
-    wanted, spellings = composed(wanted), [(composed(value), value) for value in by_value]
-    found = [value for spelt, value in spellings if spelt == wanted]
-    if not found and is_pattern(wanted):
-        fits = re.compile(_regex(wanted).replace("[^/]", "."), re.DOTALL).fullmatch
-        found = [value for spelt, value in spellings if fits(spelt)]
-    return sorted(index for value in found for index in by_value[value])
 
 
 # --- texts --------------------------------------------------------------------------------------------------------
