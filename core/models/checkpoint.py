@@ -491,7 +491,7 @@ def _mlp_with_channels(spec: ModelSpec, channels: int) -> ModelSpec:
 
 def _same_shapes(first: ModelSpec, second: ModelSpec) -> bool:
     try:
-        return signature(first) == signature(second)
+        return first == second or signature(first) == signature(second)
     except InputError:
         return False
 
