@@ -12,7 +12,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 
 from app.services import format as fmt
 from core.files import composed
-from core.session.naming import Names, column_called, is_pattern, with_value
+from core.session.naming import Names, column_called, is_pattern
 
 if TYPE_CHECKING:
     from core.data.dataset import Dataset
@@ -196,7 +196,7 @@ class Images:
         images = self._part(part)
         column, equals, value = text.partition("=")
         if equals and (own := column_called(column.strip(), images.columns)):
-            return _at(with_value(images.columns[own], value.strip()), len(images))
+            return _at(Names(columns=images.columns).with_value(own, value.strip()), len(images))
         if images.paths is None:
             return np.ones(len(images), bool)
         names, wanted = self._lower_names(part), composed(text).casefold()
