@@ -70,7 +70,7 @@ def usual_candidates(
     )
     found: dict[object, Preprocessing] = {}
     for (_, steps), (_, (mean, std)), (_, upright) in ranked:
-        opened_as = dataset.train.stored.originals.sizes_as(upright=upright)
+        opened_as = dataset.train.stored.originals.sizes(upright=upright)
         reached = size_after(steps, next(iter(opened_as)) if len(opened_as) == 1 else None)
         if reached is None:
             continue

@@ -232,7 +232,7 @@ class Dataset:
     def stored_sizes(self) -> Counter[Size]:
         """How many images are stored at which (H, W), whatever they are prepared to."""
         both = (self.train.stored.originals, self.test.stored.originals)
-        return sum((originals.sizes for originals in dict.fromkeys(both)), Counter())
+        return sum((originals.sizes() for originals in dict.fromkeys(both)), Counter())
 
     @property
     def stored_channels(self) -> int:

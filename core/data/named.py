@@ -24,7 +24,7 @@ import numpy as np
 from core.data.arrays import IDX_FILES, assemble, find_idx, load_idx
 from core.data.dataset import ImageSet, Loaded
 from core.data.index import FolderFiles
-from core.data.reading import DecodeOptions, Listing, load_listing
+from core.data.reading import Listing, load_listing
 from core.data.splits import set_aside
 from core.errors import InputError, NotFoundError
 from core.events import Tell
@@ -294,7 +294,7 @@ def _read_tiny_imagenet(source: DatasetSource, root: Path, report: Tell) -> Load
         labels=np.array([label for _, label in train + test], dtype=np.int64),
         border=len(train),
     )
-    return load_listing(listing, DecodeOptions(size=source.size, channels=source.channels), report)
+    return load_listing(listing, report)
 
 
 def _idx_source(name: str, title: str, summary: str, torchvision: str, classes: tuple[str, ...]) -> DatasetSource:

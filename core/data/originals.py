@@ -6,7 +6,6 @@ Arrays are prepared with Pillow, like files: what torchvision's own data sets ha
 from __future__ import annotations
 
 import dataclasses
-import functools
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -23,43 +22,30 @@ from core.data.steps import CenterCrop, Resize, Size, size_after
 from core.errors import InputError, MismatchError
 
 _GROUP = 16  # images a worker takes at once
+LARGEST_SIDE = 224  # images of no stated size are decoded at most this large
 _HELD_BYTES = 256 * 2**20  # of decoded images that are tried in several forms
 
 log = logging.getLogger(__name__)
 
 
 class Originals:
-    """The m stored images. `load` may be called from several threads at once.
+    """The `count` stored images. `load` may be called from several threads at once.
 
-    digests: (m, 32) uint8, SHA-256 of each image's file, None for arrays; faults: why files did not decode, by name.
+    size: the (H, W) they are taken at where nobody states one; channels: of files 1 where all are grey, else 3;
+    digests: (m, 32) uint8, SHA-256 of each image's file, None for arrays; changed: how many are not taken as Pillow
+    opens them, but turned as their files say, or laid over white; faults: why files did not decode, by name.
     """
 
     digests: np.ndarray | None = None
+    changed = 0
 
-    def __init__(self) -> None:
+    def __init__(self, count: int, size: Size, channels: int) -> None:
+        self.count, self.size, self.channels = count, size, channels
         self.faults: dict[str, str] = {}
 
-    def __len__(self) -> int:
-        raise NotImplementedError
-
-    @property
-    def sizes(self) -> Counter[Size]:
-        """How many images are stored at which (H, W), upright."""
-        raise NotImplementedError
-
-    @property
-    def changed(self) -> int:
-        """How many images are not taken as Pillow opens them: turned as their files say, or laid over white."""
-        return 0
-
-    def sizes_as(self, *, upright: bool) -> Counter[Size]:
-        """Return `sizes`, of images that are not turned as their files say where not `upright`."""
-        return self.sizes
-
-    @property
-    def channels(self) -> int:
-        """Number of channels they are stored with; of files 1 where all are grey, else 3."""
-        raise NotImplementedError
+    def sizes(self, *, upright: bool = True) -> Counter[Size]:
+        """Return how many images are stored at which (H, W), turned as their files say or not."""
+        return Counter({self.size: self.count})
 
     def form(self, preprocessing: Preprocessing) -> Form:
         """Return what a preparation makes of all images before values are scaled.
@@ -73,7 +59,7 @@ class Originals:
                 preprocessing.size, preprocessing.channels, preprocessing.interpolation, upright=preprocessing.upright
             )
         reached = Counter[Size]()
-        for size, count in self.sizes_as(upright=preprocessing.upright).items():
+        for size, count in self.sizes(upright=preprocessing.upright).items():
             reached[size_after(steps, size) or size] += count
         if len(reached) > 1:
             listed = ", ".join(f"{h}×{w} ({count:,} images)" for (h, w), count in reached.most_common(3))
@@ -127,33 +113,21 @@ class FileOriginals(Originals):
 
     def __init__(self, index: FileIndex) -> None:
         """`index`: what the files were when the data was opened; other content is an error later."""
-        super().__init__()
         self._index, self._positions = index, index.kept
+        height, width = index.common_size()
+        size = (min(height, LARGEST_SIDE), min(width, LARGEST_SIDE))
+        super().__init__(len(self._positions), size, 1 if index.all_grey() else 3)
+        self._sizes: dict[bool, Counter[Size]] = {}
         self._held: dict[tuple[int, int, bool], Image.Image] = {}  # decoded images, by row, channels and upright
         self._room = _HELD_BYTES
         self.digests = index.digests[self._positions]
+        self.changed = int((index.rows["changed"][self._positions] > 0).sum())
 
-    def __len__(self) -> int:
-        return len(self._positions)
-
-    @functools.cached_property
-    def sizes(self) -> Counter[Size]:
-        """How many images are stored at which (H, W), upright."""
-        return self._index.sizes(self._positions)
-
-    @functools.cached_property
-    def changed(self) -> int:
-        """How many images are turned as their files say, or laid over white."""
-        return int((self._index.rows["changed"][self._positions] > 0).sum())
-
-    def sizes_as(self, *, upright: bool) -> Counter[Size]:
-        """Return `sizes`, of images that are not turned as their files say where not `upright`."""
-        return self._index.sizes(self._positions, upright=upright)
-
-    @property
-    def channels(self) -> int:
-        """1 where all files are grey, else 3."""
-        return 1 if self._index.all_grey() else 3
+    def sizes(self, *, upright: bool = True) -> Counter[Size]:
+        """Return how many images are stored at which (H, W), turned as their files say or not."""
+        if upright not in self._sizes:
+            self._sizes[upright] = self._index.sizes(self._positions, upright=upright)
+        return self._sizes[upright]
 
     def form(self, preprocessing: Preprocessing) -> Form:
         """Return what a preparation makes of all images before values are scaled; raises InputError, MismatchError."""
@@ -226,21 +200,9 @@ class ArrayOriginals(Originals):
     """Images of arrays (m, H, W, C) uint8, all of one size."""
 
     def __init__(self, images: torch.Tensor) -> None:
-        super().__init__()
+        count, height, width, channels = images.shape
+        super().__init__(count, (height, width), channels)
         self._images = images
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    @property
-    def sizes(self) -> Counter[Size]:
-        """How many images there are, by their (H, W)."""
-        return Counter({(self._images.shape[1], self._images.shape[2]): len(self._images)})
-
-    @property
-    def channels(self) -> int:
-        """Number of channels of the array."""
-        return self._images.shape[3]
 
     def form(self, preprocessing: Preprocessing) -> Form:
         """Return what a preparation makes of all images before values are scaled; raises MismatchError.
@@ -256,9 +218,9 @@ class ArrayOriginals(Originals):
 
     def leaves(self, form: Form) -> bool:
         """Whether a form leaves the images as they are."""
-        size = next(iter(self.sizes))
         return form.channels == self.channels and all(
-            isinstance(step, (Resize, CenterCrop)) and step.size_of(size) == size for step in form.steps or ()
+            isinstance(step, (Resize, CenterCrop)) and step.size_of(self.size) == self.size
+            for step in form.steps or ()
         )
 
     def held(self, rows: np.ndarray) -> np.ndarray:

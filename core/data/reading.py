@@ -10,7 +10,6 @@ data: otherwise fingerprint and result would depend on how much memory was free.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -21,11 +20,9 @@ import numpy as np
 import torch
 
 from core.data.dataset import Found, ImageSet, Loaded, Unreadable
-from core.data.images import CannotReadError, Form, decode_into, look, reason_of
-from core.data.index import CHUNK, FileIndex, ImageFiles, in_parallel, open_index
+from core.data.index import CHUNK, ImageFiles, open_index
 from core.data.originals import FileOriginals, Stored
 from core.data.preprocessing import Preprocessing
-from core.data.steps import Step
 from core.data.streamed import ImageStream, StreamedImages, stated_bytes
 from core.errors import InputError, NoTestPartError
 from core.events import Tell
@@ -34,7 +31,6 @@ from core.files import ending
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation")  # the first one there is is used
 
-LARGEST_SIDE = 224  # images of no given size are decoded at most this large
 BUDGET_VARIABLE = "UNLEARN_STUDIO_MEMORY"  # GB that decoded images may take; more is streamed
 
 _BUDGET_SHARE = 0.5  # of the free memory: the rest is for the network, its features and the window
@@ -74,19 +70,6 @@ def part_of(file: Path) -> str:
     return next((name for name in TEST_NAMES if name in words), TRAIN_NAMES[0])
 
 
-@dataclass(frozen=True)
-class DecodeOptions:
-    """What image files are to be decoded to; None: as follows from the files."""
-
-    size: tuple[int, int] | None = None  # (H, W)
-    channels: int | None = None  # 1 or 3
-    interpolation: str = "bilinear"
-    memory_budget: float | None = None  # bytes that all decoded images may take; None: half of the free memory
-    steps: tuple[Step, ...] | None = None  # stated ones, which decide the size; None: images are fitted to it
-    upright: bool = True
-    keep: bool = True  # on disk what is decoded of streamed images
-
-
 @dataclass(frozen=True, eq=False)
 class Listing:
     """The image files of a source, before any of them is read: training images first, then test images.
@@ -105,35 +88,33 @@ class Listing:
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)  # what a table says of each image beside these
 
 
-def load_listing(listing: Listing, options: DecodeOptions, report: Tell, *, needs_test: bool = False) -> Loaded:
-    """Read the images of a listing, all decoded to one size and number of channels.
+def load_listing(listing: Listing, report: Tell, *, needs_test: bool = False) -> Loaded:
+    """Look at the images of a listing; what is returned reads them when asked, until `prepare_parts` prepares them.
 
-    Images of another size are scaled to cover it and cropped at the centre. Images that would take more than the
-    memory budget when decoded are streamed: read again whenever asked for. Files that cannot be read are left out and
-    listed in the result. Raises InputError where no training image can be read, StoppedError where cancelled, and, with
-    `needs_test`, NoTestPartError before any image is read where the listing has no test images.
+    Files that cannot be read are left out and listed in the result. Raises InputError where no training image can be
+    read, StoppedError where cancelled, and, with `needs_test`, NoTestPartError before any image is looked at where the
+    listing has no test images.
     """
     if needs_test and listing.border == len(listing.labels):
         raise no_test_part(listing.title, listing.labels)
     files = listing.files
     index = open_index(files, report)
-    form = _form(index, options)
-    images: np.ndarray | StreamedImages
-    if len(index.kept) * form.bytes <= _budget(options.memory_budget):
-        images, faults = _decode_all(index, form, report)
-        originals = FileOriginals(index)
-    else:
-        originals = FileOriginals(index)
-        images, faults = StreamedImages(ImageStream(originals, form, keep=options.keep)), originals.faults
     kept = index.kept
     unreadable = [Unreadable(files.names[position], index.faults[position]) for position in sorted(index.faults)]
     if not len(kept):
         example = f" ({unreadable[0].path}: {unreadable[0].reason})" if unreadable else ""
         raise InputError(f"None of the {len(index):,} images in {files.root} can be read{example}")
-    paths = tuple(files.names[i] for i in kept.tolist())
-    columns = {name: np.array(values, dtype=object)[kept] for name, values in listing.columns.items()}
-    origin = Stored(originals, np.arange(len(kept)))
-    both = ImageSet.of(images, listing.labels[kept], paths, index.digests[kept], faults, origin, columns)
+    originals = FileOriginals(index)
+    form = originals.form(Preprocessing.unscaled(originals.channels, originals.size))
+    both = ImageSet.of(
+        StreamedImages(ImageStream(originals, form, keep=False)),
+        listing.labels[kept],
+        tuple(files.names[i] for i in kept.tolist()),
+        index.digests[kept],
+        originals.faults,
+        Stored(originals, np.arange(len(kept))),
+        {name: np.array(values, dtype=object)[kept] for name, values in listing.columns.items()},
+    )
     cut = int(np.searchsorted(kept, listing.border))
     if not cut:
         raise InputError(f"None of the training images in {listing.title} can be read")
@@ -157,27 +138,19 @@ def no_test_part(title: str, labels: np.ndarray) -> NoTestPartError:
     )
 
 
-def _form(index: FileIndex, options: DecodeOptions) -> Form:
-    """Return what all images are decoded to.
-
-    Without steps or a size asked for it is the most common one, each side at most LARGEST_SIDE; without a number of
-    channels it is 1 if all files are grey, else 3.
-    """
-    originals = FileOriginals(index)
-    height, width = index.common_size()
-    stated = Preprocessing.unscaled(
-        options.channels or originals.channels, options.size or (min(height, LARGEST_SIDE), min(width, LARGEST_SIDE)),
-        interpolation=options.interpolation, steps=options.steps, upright=options.upright,
-    )  # fmt: skip
-    return originals.form(stated)
-
-
 def prepare_parts(
-    parts: Sequence[ImageSet], preprocessing: Preprocessing, memory_budget: float | None, report: Tell
+    parts: Sequence[ImageSet],
+    preprocessing: Preprocessing,
+    memory_budget: float | None,
+    report: Tell,
+    *,
+    keep: bool = True,
 ) -> tuple[ImageSet, ...]:
-    """Return the parts of a data set prepared anew from what is stored, in memory where they fit, else streamed.
+    """Return the parts of a data set prepared from what is stored, in memory where they fit, else streamed.
 
-    Raises InputError or MismatchError where the preparation does not fit the images, and where a file has changed.
+    memory_budget: bytes that all of them may take, None: half of the free memory; keep: on disk what is decoded of a
+    stream. Raises InputError or MismatchError where the preparation does not fit the images, and where a file is gone
+    or has changed.
     """
     origins = [part.stored for part in parts]
     every = {id(stored.originals): stored.originals for stored in origins}
@@ -185,8 +158,9 @@ def prepare_parts(
     form = next(iter(forms.values()))
     if len(sizes := {form.size for form in forms.values()}) > 1:
         raise InputError(f"Training and test images would be of different sizes: {sorted(sizes)}")
-    fits = sum(map(len, parts)) * form.bytes <= _budget(memory_budget)
-    streams = {key: ImageStream(originals, form, keep=not fits) for key, originals in every.items()}
+    count, done = sum(map(len, parts)), 0
+    fits = count * form.bytes <= _budget(memory_budget)
+    streams = {key: ImageStream(originals, form, keep=keep and not fits) for key, originals in every.items()}
     prepared = []
     for part, stored in zip(parts, origins, strict=True):
         images: torch.Tensor | StreamedImages = StreamedImages(streams[id(stored.originals)], stored.rows)
@@ -195,52 +169,18 @@ def prepare_parts(
         elif fits:
             held = torch.empty(images.shape, dtype=torch.uint8)
             for start in range(0, len(part), CHUNK):
-                report("Reading images", start, len(part))
+                report("Reading images", done + start, count)
                 held[start : start + CHUNK] = images[start : start + CHUNK]
-            images = held
+            images, done = held, done + len(part)
         prepared.append(dataclasses.replace(part, images=images, faults=stored.originals.faults, origin=stored))
+    if done:
+        report("Reading images", done, count)
     return tuple(prepared)
 
 
 def _budget(stated: float | None) -> float:
     """Return the bytes that decoded images may take."""
     return stated_bytes(BUDGET_VARIABLE, _free_memory() * _BUDGET_SHARE) if stated is None else stated
-
-
-def _decode_all(index: FileIndex, form: Form, report: Tell) -> tuple[np.ndarray, dict[str, str]]:
-    """Return the images (m, H, W, C) of the files without a fault, and why some did not decode and are black, by name.
-
-    Files that went or broke since they were indexed get a fault and are left out.
-    """
-    wanted = index.kept
-    images = np.empty((len(wanted), *form.shape), dtype=np.uint8)
-    black: dict[str, str] = {}
-
-    def work(row: int) -> str:
-        position = int(wanted[row])
-        try:
-            data, changed = index.read(position)
-            if changed:
-                if fault := look(data).fault:
-                    raise CannotReadError(fault)
-                index.digests[position] = np.frombuffer(hashlib.sha256(data).digest(), dtype=np.uint8)
-        except Exception as error:  # a reason to leave the image out, never to stop
-            return reason_of(error)
-        if fault := decode_into(images[row], data, form):
-            black[index.files.names[position]] = fault
-        return ""
-
-    for row, fault in in_parallel("Reading images", np.arange(len(wanted)), work, report):
-        if fault:
-            index.faults[int(wanted[row])] = fault
-    report("Reading images", len(wanted), len(wanted))
-    kept = index.kept
-    if len(kept) < len(wanted):
-        rows = np.searchsorted(wanted, kept)
-        for start in range(0, len(rows), CHUNK):  # closes the gaps in place: a second copy may not fit
-            block_rows = rows[start : start + CHUNK]
-            images[start : start + len(block_rows)] = images[block_rows]
-    return images[: len(kept)], black
 
 
 def _free_memory() -> float:

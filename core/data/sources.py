@@ -21,7 +21,7 @@ from core.data.dataset import OWN, SET_ASIDE, Dataset, ImageSet, Loaded
 from core.data.foreign import refuse_foreign_data
 from core.data.listings import FOLDERS_HINT, find_class_folders, list_folders, why_no_images
 from core.data.named import SOURCES, find_source, load_named
-from core.data.originals import ArrayOriginals
+from core.data.originals import ArrayOriginals, Originals
 from core.data.preprocessing import (
     PHOTO_SIDE,
     Preprocessing,
@@ -29,14 +29,7 @@ from core.data.preprocessing import (
     count_channels,
     measure_preprocessing,
 )
-from core.data.reading import (
-    DecodeOptions,
-    Listing,
-    Parts,
-    load_listing,
-    no_test_part,
-    prepare_parts,
-)  # fmt: skip
+from core.data.reading import Listing, Parts, load_listing, no_test_part, prepare_parts
 from core.data.splits import set_aside
 from core.data.stated import read_stated
 from core.data.steps import channels_after
@@ -91,15 +84,12 @@ def open_dataset(
 
     stated = _Stated.read(preprocess_file, preprocessing)
     undecided = undecided and not stated.says_all
-    options = stated.decoding(channels, memory_budget)
-    if undecided:
-        options = dataclasses.replace(options, memory_budget=0, keep=False)
     source = find_source(spec)
     if source is not None:
         name, loaded = source.id, load_named(source, data_root, report)
     else:
         path = _existing_path(spec, data_root)
-        name, loaded = str(path), _load_path(path, options, report, test_fraction is None)
+        name, loaded = str(path), _load_path(path, report, test_fraction is None)
     if classes_file:
         file = Path(classes_file)
         loaded = arrange(loaded, read_class_names(file), file.name)
@@ -108,8 +98,9 @@ def open_dataset(
     train, test, test_origin = _with_test(loaded, test_fraction)
     report("Checking the data", 0, 0)
     content = fingerprint(loaded.classes, train, test)
-    if source is not None or train.origin is None:
-        train, test = _as_stated((train, test), options, report)
+    geometry = stated.geometry(train.stored.originals, channels)
+    budget = 0 if undecided else memory_budget
+    train, test = prepare_parts((train, test), geometry, budget, report, keep=not undecided)
     return Dataset(
         spec=name,
         title=loaded.title,
@@ -236,8 +227,8 @@ class _Stated:
         geometry = any(data.get(key) is not None for key in ("size", "steps", "resize", "crop", "pad"))
         return self.card is not None or ((geometry or "resize" in data) and any(k in data for k in ("mean", "range")))
 
-    def decoding(self, channels: int | None, memory_budget: float | None) -> DecodeOptions:
-        """Return what images have to be decoded to; channels: the network's, where they are known."""
+    def geometry(self, originals: Originals, channels: int | None) -> Preprocessing:
+        """Return what is stated of size, steps and channels; channels: the network's, where they are known."""
         data = self.data or {}
         merged = self._merge(self.card or _ANY)
         by_values = any(isinstance(data.get(key), list) and len(data[key]) > 1 for key in ("mean", "std"))
@@ -245,8 +236,11 @@ class _Stated:
             channels = merged.channels
         elif channels is None and any(isinstance(data.get(key), list) for key in ("mean", "std")):
             channels = 1
-        size = merged.size if self.card is not None or data.get("size") is not None else None
-        return DecodeOptions(size, channels, merged.interpolation, memory_budget, merged.steps, merged.upright)
+        size = merged.size if self.card is not None or data.get("size") is not None else originals.size
+        return Preprocessing.unscaled(
+            channels or originals.channels, size,
+            interpolation=merged.interpolation, steps=merged.steps, upright=merged.upright,
+        )  # fmt: skip
 
     def settle(self, title: str, images: torch.Tensor | StreamedImages, may_be_photos: bool) -> Preprocessing:
         """Return the preprocessing to use; raises MismatchError where it is for another number of channels.
@@ -278,24 +272,14 @@ class _Stated:
         return Preprocessing.from_dict(self.data, base=base, source="file", where=where)
 
 
-def _as_stated(parts: tuple[ImageSet, ImageSet], options: DecodeOptions, report: Tell) -> tuple[ImageSet, ...]:
-    """Return the parts of a data set of arrays with the steps and channels that are stated, as files were decoded."""
-    _, height, width, channels = parts[0].images.shape
-    wanted = options.channels or channels
-    if options.steps is None and wanted == channels:
-        return parts
-    stated = Preprocessing.unscaled(wanted, (height, width), steps=options.steps or ())
-    return prepare_parts(parts, stated, options.memory_budget, report)
-
-
-def _load_path(path: Path, options: DecodeOptions, report: Tell, needs_test: bool) -> Loaded:
+def _load_path(path: Path, report: Tell, needs_test: bool) -> Loaded:
     """Read the data at a path in the first format that knows it; raises InputError where none does."""
     report(f"Reading {path.name}", 0, 0)
     for form in _FORMATS:
         parts = form.find(path)
         if parts is not None:
             data = form.read(parts, report)
-            return data if isinstance(data, Loaded) else load_listing(data, options, report, needs_test=needs_test)
+            return data if isinstance(data, Loaded) else load_listing(data, report, needs_test=needs_test)
     refuse_foreign_data(path)
     if path.is_dir():
         if why := why_no_images(path):

@@ -56,7 +56,7 @@ class ImageStream:
         """`keep`: on disk what was decoded, for images that are read more than once."""
         self._originals, self._form = originals, form
         self._cache = DecodedCache.open(originals.digests if keep else None, form)
-        self.shape = (len(originals), *form.shape)
+        self.shape = (originals.count, *form.shape)
         self._pool = workers()
         self._lock = threading.Lock()
         self._ahead: OrderedDict[int, tuple[Future[np.ndarray], int]] = OrderedDict()  # row -> result, place in it

@@ -7,6 +7,7 @@ import os
 import struct
 import time
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from PIL import Image
 
 from core.data.images import Form, Header, decode, look, reason_of
 from core.data.index import FolderFiles
-from core.data.reading import DecodeOptions, Listing, load_listing
+from core.data.preprocessing import Preprocessing
+from core.data.reading import Listing, load_listing, prepare_parts
 from core.data.sources import open_dataset
 from core.errors import InputError, StoppedError
 from core.events import untold
@@ -263,9 +265,12 @@ def test_a_look_sees_a_damaged_checksum_and_colours_without_decoding(monkeypatch
 # --- many files ---------------------------------------------------------------------------------------------------
 
 
-def read(root, names=None, **options):
+def read(root, names=None, size=None, channels=None, memory_budget=None):
     names = sorted(p.name for p in root.iterdir()) if names is None else names
-    return load_listing(listing(root, names), DecodeOptions(**options), untold)
+    loaded = load_listing(listing(root, names), untold)
+    stored = loaded.train.stored.originals
+    prepared = Preprocessing.unscaled(channels or stored.channels, size or stored.size)
+    return replace(loaded, train=prepare_parts([loaded.train], prepared, memory_budget, untold)[0])
 
 
 def listing(root, names):
@@ -383,7 +388,7 @@ def test_cancelling_ends_the_reading_early(good_and_bad):
         seen.append(what)
 
     with pytest.raises(StoppedError, match="cancelled"):
-        load_listing(listing(good_and_bad, names), DecodeOptions((6, 6), 3), report)
+        load_listing(listing(good_and_bad, names), report)
     assert seen[-1][1] < len(names) / 4
 
 
