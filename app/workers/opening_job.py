@@ -28,6 +28,7 @@ class Request:
     changes: Mapping[str, Any] = field(default_factory=dict)  # fields of DataOptions that differ from those in force
     order: tuple[str, ...] = ()  # classes in the order of the model's outputs
     preprocessing: Mapping[str, Any] | None = None  # set by hand; see `prepares`
+    prepared: Mapping[str, Any] = field(default_factory=dict)  # how a job says that the images of `data` are
     prepares: bool = False  # whether `preprocessing` is to be set, or with None taken back
     trust: Trust = NO_TRUST
     arch: str = ""  # what the model is, where its weights fit several; without `model`, of the one that is open
@@ -51,6 +52,7 @@ def work(
     request: Request, present: tuple[Any, ...], settings: Any, progress: Tell, cancelled: Callable[[], bool]
 ) -> Result:
     """Open what a request asks for."""
+    from core.data.preprocessing import Preprocessing
     from core.session.bench import Bench, DataOptions
 
     if request.side == "example":
@@ -76,7 +78,9 @@ def work(
         if not request.data and not request.prepares:
             bench = bench.with_data(bench.dataset.spec, bench.options)
     if request.data:
-        bench = bench.with_data(request.data, dataclasses.replace(bench.options, **request.changes))
+        options = dataclasses.replace(bench.options, **request.changes)
+        prepared = Preprocessing.from_dict(request.prepared) if request.prepared else None
+        bench = bench.with_data(request.data, options, prepared=prepared)
     if request.order:
         bench = bench.with_class_order(request.order)
     if request.prepares:

@@ -210,23 +210,41 @@ class Bench:
         bench, options = self.on(job.device, job.precision, job.threads), DataOptions.of(job.data)
         if job.kind == "train":
             bench = dataclasses.replace(bench, opened_model=None)
-            if bench._other_data_than(job):
+            if bench.other_data_than(job):
                 bench = bench.with_data(job.data.spec, options, prepared=_of_job(job))
-        elif bench._other_data_than(job) or not bench._holds_model_of(job):
+        elif bench.other_data_than(job) or not bench.holds_model_of(job):
             if not job.model.path:
                 raise InputError("The job names no model file")
             bench = bench.open(
                 job.model.path, job.data.spec, options, arch=job.model.builder, key=job.model.key or None,
                 prepared=_of_job(job),
             )  # fmt: skip
-            if not bench._holds_model_of(job):
+            if not bench.holds_model_of(job):
                 raise MismatchError(f"{job.model.path} is not the model this job was made for", "Its content changed")
-        if what := bench._other_data_than(job):
+        if what := bench.other_data_than(job):
             raise MismatchError(
                 f"The data {job.data.spec} is not what this job was made for: {what}",
                 "Open the data the run was made with, or make a new job",
             )
         return bench
+
+    def holds_model_of(self, job: Job) -> bool:
+        """Whether the open model is the one a job starts from: the same weights in the same network."""
+        model = self.opened_model
+        return (
+            model is not None
+            and model.weights_id == job.model.weights_id
+            and network_key(model.spec) == network_key(job.model)
+        )
+
+    def other_data_than(self, job: Job) -> str:
+        """Say in what the open data differs from a job's; empty where it is the same, prepared in the same way."""
+        data, stated = self.opened_data, job.model.preprocessing
+        if data is None or data.fingerprint != job.data.fingerprint:
+            return "its content differs"
+        if stated and numbers_of(data.preprocessing.to_dict()) != numbers_of(stated):
+            return "its images are prepared in another way"
+        return ""
 
     # -- working on it ---------------------------------------------------------------------------------------------
 
@@ -407,19 +425,6 @@ class Bench:
         if convolutional(module):
             module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return TappedModel(module, spec.num_classes, layers, input_shape=(spec.in_channels, *spec.input_size))
-
-    def _holds_model_of(self, job: Job) -> bool:
-        """Whether the open model is the one a job starts from, by the hash of its file and its place in it."""
-        return self.opened_model is not None and self.opened_model.weights_id == job.model.weights_id
-
-    def _other_data_than(self, job: Job) -> str:
-        """Say in what the open data differs from a job's; empty where it is the same, prepared in the same way."""
-        data, stated = self.opened_data, job.model.preprocessing
-        if data is None or data.fingerprint != job.data.fingerprint:
-            return "its content differs"
-        if stated and numbers_of(data.preprocessing.to_dict()) != numbers_of(stated):
-            return "its images are prepared in another way"
-        return ""
 
 
 def original_of(job: Job) -> OriginPart:

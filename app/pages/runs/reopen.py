@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 
 from app.workers.opening_job import Request
 from core.errors import AmbiguousEntryError, NoTestPartError, UnsafeFileError
-from core.job import Job, weights_id
+from core.job import Job
 from core.models.trust import Trust
 from core.runs.folder import MODEL, RunFolder
 
@@ -40,8 +40,9 @@ class Reopening(QObject):
             then(job)
 
         self._folder = folder
-        self._open(job.model.path, job.model.sha256, job, f"The model and data of {folder.id}",
-                   lambda: self._choose(chosen), job.model.key)  # fmt: skip
+        bench = self._context.project.bench
+        self._open(job.model.path, job, f"The model and data of {folder.id}", lambda: self._choose(chosen),
+                   key=job.model.key, is_open=bench is not None and bench.holds_model_of(job))  # fmt: skip
 
     def open_result(self, folder: RunFolder, job: Job, then: Callable[[], object]) -> None:
         """Open the model a run made with the run's data; nothing is chosen in it yet when `then` is called."""
@@ -52,20 +53,19 @@ class Reopening(QObject):
                 self._context.project.set_selection(selection.cleared())
             then()
 
-        self._open(str(folder.file(MODEL)), "", job, f"The result of {folder.id}", opened)
+        model, project = str(folder.file(MODEL)), self._context.project
+        is_open = project.opened_model is not None and str(project.opened_model.path) == model
+        self._open(model, job, f"The result of {folder.id}", opened, is_open=is_open)
 
     def _open(
-        self, model: str, sha256: str, job: Job, name: str, then: Callable[[], object], key: str = ""
+        self, model: str, job: Job, name: str, then: Callable[[], object], *, is_open: bool, key: str = ""
     ) -> None:
+        """Open a model with a job's data, whose images are prepared as the job says; `is_open`: the model is already."""
         self._then = then
-        project = self._context.project
-        opened, dataset = project.opened_model, project.dataset
-        wanted = weights_id(sha256, key)
-        same_model = opened is not None and (opened.weights_id == wanted if sha256 else str(opened.path) == model)
-        if same_model and dataset is not None and dataset.fingerprint == job.data.fingerprint:
+        bench, data = self._context.project.bench, job.data
+        if is_open and bench is not None and not bench.other_data_than(job):
             self._go_on()
             return
-        data = job.data
         changes = {
             "data_root": data.data_root, "test_fraction": data.test_fraction, "classes_file": data.classes_file,
             "preprocess_file": data.preprocess_file,
@@ -73,7 +73,7 @@ class Reopening(QObject):
         self._goal = object()
         self._context.opening.put(
             Request("both", name, model=model, data=data.spec, changes=changes,
-                    arch=job.model.user_code or job.model.architecture, key=key,
+                    arch=job.model.builder, key=key, prepared=job.model.preprocessing,
                     trust=Trust(code=self._context.trust.code(job)), wanted_by=self._goal)
         )  # fmt: skip
 

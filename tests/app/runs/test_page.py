@@ -283,6 +283,28 @@ def test_start_again_brings_model_data_and_forget_set_back(page, context, exampl
     qtbot.waitUntil(lambda: context.jobs.active() + context.device_jobs.active() == 0, timeout=20_000)
 
 
+def test_start_again_prepares_images_as_the_run_did_whatever_nobody_states(page, context, example, tmp_path, qtbot):
+    source = tmp_path / "net.pth"
+    torch.save(example.bench.model.state_dict, source)
+    otherwise = dataclasses.replace(example.bench.dataset.preprocessing, mean=(0.3,), std=(0.7,), source="tried")
+    bench = Bench().open(source, "digits", prepared=otherwise)
+    made = make_unlearn_job(bench.on("cpu", threads=1), example.selection, "finetune")
+    create_run(context.runs_folder() / "a", made, example.selection, bench.dataset)
+    context.run_library.refresh()
+    qtbot.waitUntil(lambda: page.model.rowCount() == 1)
+    wanted: list = []
+    context.run_controller.setup_wanted.connect(wanted.append)
+    choose(page, "a")
+    for number in (1, 2):
+        page.duplicate_button.click()
+        qtbot.waitUntil(lambda count=number: len(wanted) == count, timeout=20_000)
+        assert context.project.dataset.preprocessing.mean == (0.3,)
+        context.project.set_opened(  # the same model and data, prepared in another way
+            context.project.opened_model, example.bench.dataset, context.project.data_options
+        )
+        qtbot.waitUntil(lambda: context.jobs.active() + context.device_jobs.active() == 0, timeout=20_000)
+
+
 def test_everything_has_a_name(page, runs):
     assert unnamed_widgets(page) == []
 

@@ -211,3 +211,20 @@ def test_the_first_model_of_a_job_is_the_job_s_whatever_is_open(tmp_path, folder
     job = make_unlearn_job(own, selection, "finetune")
     assert own.first_model(job) is own.model
     assert other.first_model(job).sha256 == own.model.sha256 != other.model.sha256
+
+
+def test_a_job_gets_its_own_network_whatever_the_same_weights_are_open_as(tmp_path, folder):
+    path, code = tmp_path / "m.pt", {name: tmp_path / f"{name}.py" for name in ("ReLU", "Sigmoid")}
+    torch.save(torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Linear(144, 8), torch.nn.Identity(), torch.nn.Linear(8, 3)
+    ).state_dict(), path)  # fmt: skip
+    for name, file in code.items():
+        file.write_text(CODE.replace("ACTIVATION", name))
+    own, other = (
+        Bench(trust=Trust(code=True)).open(path, str(folder), arch=f"{file}:net") for file in code.values()
+    )
+    job = run_on(own, tmp_path / "run").job()
+    fitted = other.for_job(job)
+    assert fitted.model.spec == own.model.spec != other.model.spec
+    assert fitted.first_model(job).spec == own.model.spec
+    assert own.for_job(job).model is own.model
