@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 
 from core.data.dataset import Dataset
+from core.data.preprocessing import numbers_of
 from core.engine.outputs import FullOutputs
 from core.errors import InputError, StoppedError, UnprovenError, first_few
 from core.job import Job
@@ -214,7 +215,7 @@ def weigh(bench: Bench, model: OpenedModel, outputs: FullOutputs, expect: float 
     proof = Proof(network, dataset.preprocessing.source, standing, trial, order, expected=expect)
     if expect is not None and abs(standing.test - expect) <= EXPECTED_WITHIN:
         return proof
-    return dataclasses.replace(proof, doubts=tuple(_doubts(proof, dataset, (model.card or {}).get("forgotten"))))
+    return dataclasses.replace(proof, doubts=tuple(_doubts(proof, dataset, _as_made_here(model, dataset))))
 
 
 def doubts_of(job: Job, bench: Bench, outputs: FullOutputs) -> tuple[str, ...]:
@@ -224,7 +225,15 @@ def doubts_of(job: Job, bench: Bench, outputs: FullOutputs) -> tuple[str, ...]:
     return weigh(bench, bench.model, outputs).doubts
 
 
-def _doubts(proof: Proof, dataset: Dataset, forgotten: Any) -> Iterator[str]:
+def _as_made_here(model: OpenedModel, dataset: Dataset) -> bool:
+    """Whether this program made a model, and images are prepared as then: what it does badly, it does not for that."""
+    stated = model.preprocessing
+    if not (model.card or {}).get("forgotten") or stated is None:
+        return False
+    return numbers_of(stated.to_dict()) == numbers_of(dataset.preprocessing.to_dict())
+
+
+def _doubts(proof: Proof, dataset: Dataset, as_made_here: bool) -> Iterator[str]:
     """Yield what speaks against a model being used as it was trained, the likeliest reason first."""
     standing, trial, expect = proof.standing, proof.trial, proof.expected
     right = percent(standing.accuracy)
@@ -247,7 +256,7 @@ def _doubts(proof: Proof, dataset: Dataset, forgotten: Any) -> Iterator[str]:
         return
     if trial is not None and not trial.sure:
         yield _undecided(trial)
-    if standing.poor and not forgotten:
+    if standing.poor and not as_made_here:
         better = "its own features" if standing.features >= standing.pixels else "nothing but the pixels"
         reached = percent(max(standing.features, standing.pixels))
         yield (
