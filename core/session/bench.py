@@ -152,9 +152,8 @@ class Bench:
         prepared: how images are prepared, which wins over what the file says. Raises the AppErrors of both, and
         MismatchError where they do not fit.
         """
-        file = read_model(model, self.trust, key)
-        dataset = self._read_for(file, file.opened(arch=arch), data, options, prepared)
-        return self._put(file, arch, dataset, options, stated=prepared is not None)
+        bench = dataclasses.replace(self, opened_data=None).with_model(model, arch=arch, key=key)
+        return bench.with_data(data, options, prepared=prepared)
 
     def with_model(self, path: Path | str, *, arch: str | None = None, key: str | None = None) -> Bench:
         """Open another model; the data is read again where images are prepared for this one in another way.
@@ -168,8 +167,8 @@ class Bench:
             return dataclasses.replace(self, opened_model=file.opened(arch=arch), arch=arch, trial=None, proof=None)
         dataset, options = self._data_as_read(self.options)
         stated = stated_in(file)
-        if options.preprocess_file or (stated is not None and not _prepared_like(dataset.preprocessing, stated)):
-            dataset = self._read_for(file, file.opened(arch=arch), dataset.spec, options)
+        if options.preprocess_file or (stated is not None and not prepared_alike(dataset.preprocessing, stated)):
+            dataset = self._read(dataset.spec, options, model=file.opened(arch=arch))
         return self._put(file, arch, dataset, options)
 
     def with_data(
@@ -182,12 +181,10 @@ class Bench:
         """
         if self.opened_data is not None:
             _, options = self._data_as_read(options)
+        dataset = self._read(spec, options, prepared, self.opened_model)
         if self.opened_model is None:
-            dataset = self._read_data(spec, options, prepared)
             return dataclasses.replace(self, opened_data=dataset, options=options)
-        file = self.opened_model.file
-        dataset = self._read_for(file, self.opened_model, spec, options, prepared)
-        return self._put(file, self.arch, dataset, options, stated=prepared is not None)
+        return self._put(self.opened_model.file, self.arch, dataset, options, stated=prepared is not None)
 
     def with_class_order(self, names: tuple[str, ...]) -> Bench:
         """Open the data again with its classes in this order: that of the model's outputs."""
@@ -391,15 +388,18 @@ class Bench:
             self, opened_model=model, opened_data=settled, options=options, arch=arch, trial=trial, proof=None
         )
 
-    def _read_for(
-        self, file: ModelFile, model: OpenedModel, spec: str, options: DataOptions,
-        prepared: Preprocessing | None = None,
+    def _read(
+        self, spec: str, options: DataOptions, prepared: Preprocessing | None = None, model: OpenedModel | None = None
     ) -> Dataset:
-        """Read data as a model needs it; images whose preparation nobody states are not decoded yet."""
-        return self._read_data(
-            spec, options, prepared or stated_in(file), outputs_known=True, undecided=True,
-            channels=channels_of(model),
-        )  # fmt: skip
+        """Read data, telling and asking whom the bench says; `prepared`: how its images are, where it is known.
+
+        Where it is read for a model, images whose preparation nobody states are not decoded yet.
+        """
+        known: dict[str, Any] = {name: value for name, value in vars(options).items() if value}
+        if model is not None:
+            prepared = prepared or stated_in(model.file)
+            known |= {"outputs_known": True, "undecided": True, "channels": channels_of(model)}
+        return open_dataset(spec, **known, preprocessing=prepared, progress=self.tell, cancelled=self.cancelled)
 
     def _data_as_read(self, options: DataOptions) -> tuple[Dataset, DataOptions]:
         """Return the open data, and `options`, without the class order that the open model settled."""
@@ -409,15 +409,6 @@ class Bench:
         if options.classes_file == self.options.classes_file:
             options = dataclasses.replace(options, classes_file="")
         return data.as_read, options
-
-    def _read_data(
-        self, spec: str, options: DataOptions, stated: Preprocessing | None = None, **known: Any
-    ) -> Dataset:
-        """Open a data set, telling and asking whom the bench says; preparation as `open_dataset` takes it."""
-        given = {name: value for name, value in vars(options).items() if value}
-        return open_dataset(
-            spec, **given, **known, preprocessing=stated, progress=self.tell, cancelled=self.cancelled
-        )
 
     def _tapped(self, module: torch.nn.Module, spec: ModelSpec, layers: int) -> TappedModel:
         """Move a network to the device, in the memory order that is faster there, and tap it."""
@@ -499,6 +490,6 @@ def _fitting(file: ModelFile, arch: str | None, dataset: Dataset) -> OpenedModel
     return model
 
 
-def _prepared_like(present: Preprocessing, stated: Preprocessing) -> bool:
-    """Whether open data is prepared as a model states it."""
-    return dataclasses.replace(present, source=stated.source) == stated
+def prepared_alike(one: Preprocessing, other: Preprocessing) -> bool:
+    """Whether a network gets the same of an image by two preparations, whoever says so."""
+    return numbers_of(one.to_dict()) == numbers_of(other.to_dict())

@@ -18,13 +18,12 @@ import torch
 import torch.nn.functional as F
 
 from core.data.dataset import Dataset
-from core.data.preprocessing import numbers_of
 from core.engine.outputs import FullOutputs
 from core.errors import InputError, StoppedError, UnprovenError, first_few
 from core.job import Job
 from core.models.checkpoint import OpenedModel
 from core.session.attempts import SHOWN, Attempt, Trial
-from core.session.bench import Bench, write_class_order
+from core.session.bench import Bench, prepared_alike, write_class_order
 from core.session.caveats import ClassOrder, find_class_order
 from core.session.trials import never_trained
 from core.verify.numbers import percent
@@ -228,9 +227,8 @@ def doubts_of(job: Job, bench: Bench, outputs: FullOutputs) -> tuple[str, ...]:
 def _as_made_here(model: OpenedModel, dataset: Dataset) -> bool:
     """Whether this program made a model, and images are prepared as then: what it does badly, it does not for that."""
     stated = model.preprocessing
-    if not (model.card or {}).get("forgotten") or stated is None:
-        return False
-    return numbers_of(stated.to_dict()) == numbers_of(dataset.preprocessing.to_dict())
+    made_here = bool((model.card or {}).get("forgotten"))
+    return made_here and stated is not None and prepared_alike(stated, dataset.preprocessing)
 
 
 def _doubts(proof: Proof, dataset: Dataset, as_made_here: bool) -> Iterator[str]:
