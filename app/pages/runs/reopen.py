@@ -60,7 +60,7 @@ class Reopening(QObject):
     def _open(
         self, model: str, job: Job, name: str, then: Callable[[], object], *, is_open: bool, key: str = ""
     ) -> None:
-        """Open a model with a job's data, whose images are prepared as the job says; `is_open`: the model is already."""
+        """Open a model with a job's data, prepared as the job says; `is_open`: the model is open already."""
         self._then = then
         bench, data = self._context.project.bench, job.data
         if is_open and bench is not None and not bench.other_data_than(job):
