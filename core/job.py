@@ -66,6 +66,7 @@ class DataPart:
     classes_file: str = ""
     preprocess_file: str = ""
     test_origin: str = "own"
+    notices: tuple[str, ...] = ()  # what was said of how the data was read, and of images that were left out
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -340,7 +340,7 @@ def prove(bench: Bench, options: argparse.Namespace, screen: Screen, original: O
 def tell_notices(bench: Bench, screen: Screen) -> None:
     """Say how images are prepared, what people should know of how the data was read, and how many are left out."""
     screen.notice(f"Images: {bench.dataset.preparation}")
-    for notice in filter(None, (*bench.dataset.notices, bench.dataset.left_out)):
+    for notice in bench.dataset.said:
         screen.notice(notice)
 
 

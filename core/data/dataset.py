@@ -206,6 +206,11 @@ class Dataset:
         return f"{count:,}{of} images are left out: {why}{'; …' if len(reasons) > 3 else ''}. `inspect` lists them."
 
     @property
+    def said(self) -> tuple[str, ...]:
+        """All that people are told before a run, and find in job and report: the notices, and what is left out."""
+        return *self.notices, *filter(None, [self.left_out])
+
+    @property
     def _reasons(self) -> Counter[str]:
         """How many files are left out, by why."""
         reasons = Counter[str]()

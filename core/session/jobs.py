@@ -152,7 +152,8 @@ def _job(bench: Bench, *, monitoring_budget: float, **parts: Any) -> Job:
     data = bench.dataset
     return Job(
         data=DataPart(
-            spec=data.spec, fingerprint=data.fingerprint, test_origin=data.test_origin, **asdict(bench.options)
+            spec=data.spec, fingerprint=data.fingerprint, test_origin=data.test_origin,
+            notices=data.said, **asdict(bench.options),
         ),
         device=str(bench.place),
         precision=bench.precision,

@@ -114,7 +114,10 @@ class Result:
                 "parameters": job.parameters,
                 "notes": list(method.notes),
             },
-            "dataset": {"spec": job.data.spec, **_described(dataset), "classes": list(dataset.classes)},
+            "dataset": {
+                "spec": job.data.spec, **_described(dataset), "classes": list(dataset.classes),
+                "notices": list(job.data.notices),
+            },
             "model": {
                 "path": Path(origin.path).name,
                 "sha256": origin.sha256,

@@ -34,8 +34,9 @@ PLACES = {
     "origin.path": "origin.sha256",
     "data.spec": "data.fingerprint",
     "data.data_root": "data.fingerprint",
+    "data.notices": "data.fingerprint",
 }
-"""Entries that say where something lies, and the hash of what lay there: moved, it is the same."""
+"""Entries that say where something lies or how it was read, and the hash of what was there: moved, it is the same."""
 
 
 NOTES = {

@@ -75,6 +75,9 @@ def test_the_order_is_recorded_and_accuracies_are_those_of_plain_torch(run, fold
     assert job["model"]["classes"] == list(NAMES) and job["model"]["num_classes"] == 12
     assert Path(job["data"]["classes_file"]).read_text(encoding="utf-8").split() == list(NAMES)
     report = json.loads((run / "report.json").read_text())
+    said = "2 classes have no training image, only an output: 'Anorak', 'Mantel'."
+    assert said in job["data"]["notices"] and report["dataset"]["notices"] == job["data"]["notices"]
+    assert said.split(":")[0] in (run / "report.html").read_text()
     network = build_model(ModelSpec("small-cnn", 12, 1, (SIDE, SIDE)))
     network.load_state_dict(load_file(run / "model.safetensors"))
     prepared = job["model"]["preprocessing"]
