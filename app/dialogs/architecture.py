@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QButtonGroup, QLineEdit, QRadioButton, QWidget
+from PySide6.QtWidgets import QButtonGroup, QLineEdit, QRadioButton, QVBoxLayout, QWidget
 
 from app.dialogs.sheet import Sheet
+from app.services import tokens as t
 from app.services.theme import theme
 from app.widgets.labels import Label, caption
 
@@ -30,15 +31,21 @@ class EntryDialog(Sheet):
         self.group = QButtonGroup(self)
         self._names = [candidate for candidate, _ in candidates]
         for number, (candidate, reason) in enumerate(candidates):
+            column = QVBoxLayout()
+            column.setSpacing(0)
             button = QRadioButton(candidate)
             button.setAccessibleDescription(reason)
             self.group.addButton(button, number)
-            self.body.addWidget(button)
+            column.addWidget(button)
             if reason:
-                self.body.addWidget(caption(reason, True))
-        self.group.buttons()[0].setChecked(True)
-        self.group.buttons()[0].setFocus()
-        self.accepted.connect(self._accepted)
+                text = caption(reason, True)
+                text.setIndent(theme.px(t.XL))
+                column.addWidget(text)
+            self.body.addLayout(column)
+        for first in self.group.buttons()[:1]:
+            first.setChecked(True)
+            first.setFocus()
+        self.accepted.connect(lambda: self.chosen.emit(self.choice()))
 
     def choose(self, name: str) -> None:
         """Choose one of the candidates."""
@@ -47,9 +54,6 @@ class EntryDialog(Sheet):
     def choice(self) -> str:
         """The name chosen."""
         return self._names[self.group.checkedId()]
-
-    def _accepted(self) -> None:
-        self.chosen.emit(self.choice())
 
 
 class ArchitectureDialog(EntryDialog):
@@ -60,8 +64,11 @@ class ArchitectureDialog(EntryDialog):
         "These fit the weights of {name} and compute differently. How images are prepared is found out anew for the "
         "one you choose, where nobody stated it."
     )
+    unknown = "No network that is known here fits the weights of {name}. Name one that does, or the code that makes it."
 
     def __init__(self, name: str, candidates: Sequence[tuple[str, str]], parent: QWidget | None = None) -> None:
+        if not candidates:
+            self.question = self.unknown
         super().__init__(name, candidates, parent)
         self._another = QRadioButton("Another:")
         self.group.addButton(self._another, len(candidates))
@@ -72,6 +79,10 @@ class ArchitectureDialog(EntryDialog):
         self.group.idToggled.connect(self._check)
         self.body.addWidget(self._another)
         self.body.addWidget(self.field)
+        if not candidates:
+            self._another.setChecked(True)
+            self._another.hide()
+            self.field.setFocus()
 
     def choice(self) -> str:
         return self.field.text().strip() if self._another.isChecked() else super().choice()

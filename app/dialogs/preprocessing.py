@@ -24,6 +24,7 @@ from app.dialogs.sheet import Sheet
 from app.services import format as fmt
 from app.services import preparing
 from app.services import tokens as t
+from app.services.opening import explain
 from app.services.theme import theme
 from app.widgets.buttons import SecondaryButton
 from app.widgets.labels import Label, caption
@@ -41,7 +42,8 @@ RESIZE = {
     "none": "Not at all", "short": "Short side to", "exact": "To exactly", "cover": "To cover, rest cut off",
 }  # fmt: skip
 OWN = "Others"
-BEYOND = "The list says more than the form can; the form is for simpler ones."
+LISTED = "&As a list of transforms, or what Python prints of it"
+BEYOND = "It says more than the form above can."
 
 
 class PreprocessingDialog(Sheet):
@@ -75,11 +77,11 @@ class PreprocessingDialog(Sheet):
         self.text.setAccessibleName("List of transforms")
         self.text.setTabChangesFocus(True)
         self.text.setFixedHeight(theme.px(104))
-        label = Label("&As a list of transforms, or what Python prints of it", "body", "text-2")
-        label.setBuddy(self.text)
+        self._listed = Label(LISTED, "body", "text-2")
+        self._listed.setBuddy(self.text)
         self.error = Label("", "caption", "danger", wrap=True)
         self.error.setMaximumWidth(16_777_215)
-        for widget in (label, self.text, self.error):
+        for widget in (self._listed, self.text, self.error):
             self.body.addWidget(widget)
         if by_hand:
             self.add_foot(SecondaryButton("Take back", self._take_back))
@@ -186,7 +188,7 @@ class PreprocessingDialog(Sheet):
         """Show a preparation in the form, as far as that can say it."""
         said = preparing.plain(preparation)
         self.form.setEnabled(said is not None)
-        self.form.setToolTip("" if said is not None else BEYOND)
+        self._listed.setText(LISTED if said is not None else f"{LISTED}. {BEYOND}")
         if said is None:
             return
         self._setting = True
@@ -266,9 +268,7 @@ class PreprocessingDialog(Sheet):
 
     def _wrong(self, error: BaseException) -> None:
         """Say beside the list what is wrong."""
-        hint = error.hint if isinstance(error, AppError) and "--" not in error.hint else ""
-        said = error.message if isinstance(error, AppError) else str(error)
-        self.error.setText(" ".join(part for part in (said, hint) if part))
+        self.error.setText(explain(error))
         self.set_reason("Nothing can be used before this is right.")
 
     # -- the image -------------------------------------------------------------------------------------------------

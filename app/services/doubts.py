@@ -44,7 +44,8 @@ def doubt_words(proof: Proof) -> str:
     trial = proof.trial
     if trial is None or trial.sure:
         return " ".join(proof.doubts)
-    what = "which network it is" if trial.stated else "how images are prepared"
+    networks = {attempt.network.architecture for attempt in (trial.best, *trial.rivals)}
+    what = "which network it is" if trial.stated or len(networks) > 1 else "how images are prepared"
     if trial.rivals:
         told = f"Nothing says {what}, and the training images do not tell {len(trial.rivals) + 1} of those tried apart."
     else:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from core.session.attempts import Attempt
     from core.session.bench import DataOptions
 
+FACTORY = "--arch FILE.py:FACTORY --trust-code"  # as hints of the core name a program that makes a network
 WORDS: dict[Kind, str] = {
     "model": "Open {} as the model",
     "dataset": "Open {} as the data",
@@ -146,6 +147,8 @@ class Opening(QObject):
         """Open files and folders as what they are: models, data, runs and forget lists."""
         paths = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - what is named "../a" is a
         found = {path: opens_as(path) for path in paths}
+        # A quick look stops at the first sub-folder: opening a folder says what it holds, or what is missing in it.
+        found |= {path: "dataset" for path, kind in found.items() if kind is None and path.is_dir()}
         unknown = [path.name for path, kind in found.items() if kind is None]
         if unknown:
             self._context.notifications.caution(
@@ -334,10 +337,16 @@ def example_seconds(context: AppContext) -> float | None:
 
 
 def explain(error: BaseException) -> str:
-    """Return what happened and what to do, in one line; what only a command line can do is left out."""
+    """Return what happened and what to do, in one line of the window's words, without what only a command line can."""
     if not isinstance(error, AppError):
         return f"This is a fault of the application: {type(error).__name__}: {error}"
-    return " ".join(part for part in (error.message, error.hint if "--" not in error.hint else "") if part)
+    hint = error.hint.replace(FACTORY, "the architecture FILE.py:FACTORY")
+    return " ".join(part for part in (error.message, hint if "--" not in hint else "") if part)
+
+
+def wants_factory(error: AppError) -> bool:
+    """Whether a file can be opened once its architecture is named; not one that is to be made from another first."""
+    return FACTORY in error.hint and f"that with {FACTORY}" not in error.hint
 
 
 def _set_by_hand(options: DataOptions) -> bool:

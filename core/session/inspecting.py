@@ -180,8 +180,8 @@ def _begins_as_model(path: Path) -> bool:
     """Whether a file of any name is one that torch.save or safetensors wrote, or another program's model."""
     with path.open("rb") as file:
         start = file.read(_BEGINNING)
-    if start.startswith(b"PK"):
-        return ending(path) == ".bin" or b"/data.pkl" in start
+    if start.startswith(b"PK") and (ending(path) == ".bin" or b"/data.pkl" in start):
+        return True
     header = int.from_bytes(start[:8], "little")  # of safetensors: its length
     is_safetensors = start[8:9] == b"{" and header < path.stat().st_size
     return start.startswith(b"\x80\x02") or is_safetensors or foreign.kind_of_file(path, start) is not None

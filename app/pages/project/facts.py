@@ -42,13 +42,22 @@ def model_facts(model: OpenedModel, dataset: Dataset | None) -> list[Fact]:
              "" if known else "The file does not tell its input size; it follows from the data."),
         Fact("classes", "Outputs", f"{fmt.plural(spec.num_classes, 'class', 'classes')} · {names}"),
     ]  # fmt: skip
+    if others := [name for name in model.file.weights.entries if name != entry(model)]:
+        facts.insert(1, Fact("entry", "Entry", f"{entry(model)} · beside it {', '.join(others)}", change="Change…"))
     if dataset is not None:
         said = dataset.preparation.replace(FROM_FILE, "set by hand")
-        facts.append(Fact("preprocessing", "Preprocessing", said, said, change="Change…"))
+        done, _, who = said.rpartition("; ")
+        facts.append(Fact("preprocessing", "Preprocessing", done, said, change="Change…"))
+        facts.append(Fact("stated", "", who, said))
     if model.evaluation_only:
         facts.append(Fact("limit", "Use", "can be measured, not unlearned", "TorchScript is a program, not weights."))
     facts.append(Fact("sha256", "SHA-256", model.sha256[:SHORT_HASH], model.sha256, fixed=True))
     return facts
+
+
+def entry(model: OpenedModel) -> str:
+    """Return which entry of its file a model is, as --key takes it; "" where the file holds nothing beside it."""
+    return model.form.key or model.form.container or ""
 
 
 def data_facts(dataset: Dataset) -> list[Fact]:

@@ -62,8 +62,9 @@ class ProjectPage(Page):
 
     def arrange(self) -> None:
         """Show what is asked first, and beside it how the classes fare where there is room for both."""
-        asked = not self.proof_card.isHidden()
-        self.fit_card.setVisible(not asked or self.height() >= theme.px(ROOM_FOR_BOTH))
+        room = self.height() >= theme.px(ROOM_FOR_BOTH)
+        self.fit_card.setVisible(room or self.proof_card.isHidden())
+        self.proof_card.set_beside(room)
 
     def _next(self) -> None:
         self.context.show_page("forget")

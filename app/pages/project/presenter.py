@@ -139,7 +139,9 @@ class ProjectPresenter(QObject):
             self._recent_changed(kind)
 
     def _change(self, key: str) -> None:
-        if key == "architecture":
+        if key == "entry":
+            self.questions.ask_entry()
+        elif key == "architecture":
             self.questions.ask_architecture()
         elif key == "preprocessing":
             self.questions.ask_preprocessing()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TITLE = "Is this your network and your preprocessing?"
 SHOWN = 8  # attempts listed
-LEAST_ROWS, ROW_HEIGHT = 3, 28
+LEAST_ROWS, ROWS_BESIDE, ROW_HEIGHT = 3, 5, 28  # rows without scrolling: alone where room is short, beside the classes
 
 
 class ProofCard(Card):
@@ -60,7 +60,8 @@ class ProofCard(Card):
         foot.setSpacing(theme.px(t.S))
         foot.addWidget(self.prepare_button)
         foot.addWidget(self.network_button)
-        foot.addWidget(SecondaryButton("Match classes…", self.match_wanted.emit))
+        self.match_button = SecondaryButton("Match classes…", self.match_wanted.emit)
+        foot.addWidget(self.match_button)
         foot.addStretch(1)
         foot.addWidget(self.accept_button)
         self.body.addLayout(foot)
@@ -86,8 +87,13 @@ class ProofCard(Card):
         self._area.setVisible(bool(shown))
         if trial is not None:
             self._of.setText(_counted(trial, len(shown)))
-        self._area.setMinimumHeight(theme.px(ROW_HEIGHT) * min(len(shown), LEAST_ROWS))
         self._area.setMaximumHeight(theme.px(ROW_HEIGHT) * len(shown))
+
+    def set_beside(self, beside: bool) -> None:
+        """Say whether the card of the classes stands below: it has a button of its own to match them."""
+        self.match_button.setVisible(not beside)
+        rows = min(len(self._rows), ROWS_BESIDE if beside else LEAST_ROWS)
+        self._area.setMinimumHeight(theme.px(ROW_HEIGHT) * rows)
 
     def text(self) -> str:
         """What is said to be doubtful."""
@@ -119,15 +125,15 @@ def listed(trial: Trial) -> list[Attempt]:
 
 
 def attempt_words(attempt: Attempt, trial: Trial) -> str:
-    """Name an attempt by what was not stated: its network, its preparation, or both."""
+    """Name an attempt by what sets those listed apart: its network, its preparation, or both."""
     if trial.stated:
         return attempt.network.architecture
-    networks = trial.networks
-    return f"{attempt.network.architecture}: {attempt.words}" if networks > 1 else attempt.words
+    networks = {one.network.architecture for one in listed(trial)}
+    return f"{attempt.network.architecture}: {attempt.words}" if len(networks) > 1 else attempt.words
 
 
 def _counted(trial: Trial, shown: int) -> str:
     """Say what the accuracies are of, and how many more there are."""
     more = len(trial.attempts) - shown
     rest = f"; {fmt.count(more)} worse ones are not listed" if more else ""
-    return f"Tried, and right on so many of {fmt.count(trial.images)} training images{rest}:"
+    return f"Tried on {fmt.count(trial.images)} training images, and how many were right; the first is open now{rest}:"

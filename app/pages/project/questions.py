@@ -19,8 +19,9 @@ from app.dialogs.no_test_part import NoTestPartDialog
 from app.dialogs.preprocessing import PreprocessingDialog
 from app.dialogs.sheet import Sheet
 from app.dialogs.trust import REFUSED, ask_trust
+from app.pages.project.facts import entry
 from app.services import format as fmt
-from app.services.opening import Failure
+from app.services.opening import Failure, wants_factory
 from app.services.theme import theme
 from app.workers.opening_job import Request
 from core.errors import (
@@ -60,15 +61,27 @@ class Questions(QObject):
             ask_trust(self._page.window(), request.name, partial(self._trusted, request))
         elif isinstance(error, AmbiguousEntryError):
             self._say(f"{request.name} was not opened. {error.message}", "caution")
-            dialog = EntryDialog(request.name, error.candidates, self._page.window())
-            dialog.chosen.connect(partial(self._keyed, request))
-            dialog.open()
+            self._ask_entry(request, error.candidates)
         elif isinstance(error, NoTestPartError):
             self._ask_test_part(request, error)
         elif isinstance(error, MismatchError):
             self._say_mismatch(failure, error)
+        elif request.model and isinstance(error, AppError) and wants_factory(error):
+            self._say(failure.sentence, "error", [("Name its architecture…", partial(self._ask_unrecognised, request))])
         else:
             self._say(failure.sentence, "error")
+
+    def _ask_entry(self, request: Request, candidates: Sequence[tuple[str, str]], now: str = "") -> None:
+        dialog = EntryDialog(request.name, candidates, self._page.window())
+        if now:
+            dialog.choose(now)
+        dialog.chosen.connect(partial(self._keyed, request))
+        dialog.open()
+
+    def _ask_unrecognised(self, request: Request) -> None:
+        dialog = ArchitectureDialog(request.name, (), self._page.window())
+        dialog.chosen.connect(lambda arch: self._put(dataclasses.replace(request, arch=arch)))
+        dialog.open()
 
     def _trusted(self, request: Request) -> None:
         self._put(dataclasses.replace(request, trust=Trust(pickle=True, code=True)))
@@ -146,6 +159,15 @@ class Questions(QObject):
         )
         dialog.chosen.connect(self._context.opening.set_class_order)
         dialog.open()
+
+    def ask_entry(self) -> None:
+        """Ask which network of the file is meant, where it holds several."""
+        from core.models.wrappers import listed
+
+        model = self._context.project.opened_model
+        if model is not None:
+            request = Request("model", model.path.name, model=str(model.path))
+            self._ask_entry(request, listed(model.file.weights.entries), entry(model))
 
     def ask_architecture(self) -> None:
         """Open the dialog of the architecture, with what fits the weights."""

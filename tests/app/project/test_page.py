@@ -10,7 +10,7 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPlainTextEdit, QPushButton
 
-from app.dialogs.architecture import EntryDialog
+from app.dialogs.architecture import ArchitectureDialog, EntryDialog
 from app.dialogs.class_order import ClassOrderDialog
 from app.dialogs.confirm import ConfirmDialog
 from app.dialogs.no_test_part import NoTestPartDialog
@@ -85,6 +85,72 @@ def test_a_file_of_several_networks_asks_which_it_is(page, context, idle, digits
     context.opening.open_data("digits")
     idle()
     assert context.project.ready and context.project.opened_model.form.key == "nets.second"
+
+
+def test_another_network_of_the_file_can_be_opened(page, context, idle, digits_file, tmp_path):
+    state = torch.load(digits_file, weights_only=True)
+    torch.save({"model": state, "model_ema": {key: value + 0 for key, value in state.items()}}, tmp_path / "ema.pt")
+    context.opening.open_model(tmp_path / "ema.pt")
+    idle()
+    assert page.model_card.facts.values()["entry"] == "model · beside it model_ema"
+    press(page.model_card, "Change…")
+    dialog = dialog_of(page.window(), EntryDialog)
+    assert dialog.choice() == "model"
+    dialog.choose("model_ema")
+    press(dialog, "Open this one")
+    idle()
+    assert context.project.opened_model.form.key == "model_ema"
+    assert page.model_card.facts.values()["entry"] == "model_ema · beside it model"
+
+
+OWN = """
+import torch
+def make():
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.PReLU(64), torch.nn.Linear(64, 10))
+"""
+
+
+def test_a_network_that_is_not_recognised_is_opened_by_its_code(page, context, idle, tmp_path, qtbot):
+    (tmp_path / "own.py").write_text(OWN)
+    own: dict = {}
+    exec(OWN, own)
+    torch.save(own["make"]().state_dict(), tmp_path / "own.pt")
+    context.opening.open_data("digits")
+    context.opening.open_model(tmp_path / "own.pt")
+    idle()
+    assert "was not recognised" in page.banner.text() and "--" not in page.banner.text()
+    press(page.banner, "Name its architecture…")
+    dialog = dialog_of(page.window(), ArchitectureDialog)
+    assert dialog.reason() == "Type the name of an architecture, or FILE.py:FACTORY."
+    assert_accessible(dialog)
+    qtbot.keyClicks(dialog.field, f"{tmp_path / 'own.py'}:make")
+    press(dialog, "Open as this")
+    idle()
+    press(dialog_of(page.window(), ConfirmDialog), "Open anyway")
+    idle()
+    assert context.project.ready and page.model_card.facts.values()["architecture"].startswith(f"{tmp_path}")
+
+
+@pytest.mark.parametrize("name", ["net.keras", "net.h5", "net.onnx"])
+def test_another_program_s_file_says_how_its_network_gets_into_pytorch(page, context, idle, tmp_path, name):
+    from zipfile import ZipFile
+
+    with ZipFile(tmp_path / name, "w") as archive:
+        archive.writestr("config.json", "{}")
+    context.opening.open_paths([tmp_path / name])
+    idle()
+    text = page.banner.text()
+    assert text.startswith(f"{name} was not opened. {name} is a") and "--" not in text
+    assert "with the architecture FILE.py:FACTORY, where FACTORY returns onnx2torch.convert('net.onnx')." in text
+    assert not [button for button in page.banner.findChildren(QPushButton) if "architecture" in button.text()]
+
+
+def test_a_folder_that_holds_nothing_says_what_is_missing(page, context, idle, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    (tmp_path / "nothing" / "notes.txt").write_text("x")
+    context.opening.open_paths([tmp_path / "nothing"])
+    idle()
+    assert "holds no class folders with images. Make a sub-folder for each class" in page.banner.text()
 
 
 def test_data_alone_shows_its_classes_and_says_what_is_missing(page, context, idle, insects):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 
 from app.dialogs.preprocessing import PreprocessingDialog
 from app.services import preparing
@@ -104,6 +104,8 @@ def test_form_and_list_follow_each_other(dialog):
     assert dialog.interpolation.currentData() == "bicubic" and dialog.values.currentData() == "MNIST"
     dialog.text.setPlainText("Pad([1, 2, 3, 4])\nToTensor()")
     assert not dialog.form.isEnabled() and dialog.accept_button.isEnabled()
+    texts = [label.text() for label in dialog.findChildren(QLabel)]
+    assert any(text.endswith("prints of it. It says more than the form above can.") for text in texts)
     dialog.reject()
 
 

@@ -10,6 +10,7 @@ from app.dialogs.architecture import ArchitectureDialog
 from app.pages.project.proof_card import listed
 from app.services.doubts import UNANSWERED, UNORDERED
 from app.services.pairings import Pairings
+from app.services.theme import theme
 from app.workers.opening_job import Request
 from core.errors import UnprovenError
 from core.models.architectures import ModelSpec, build_model
@@ -66,11 +67,13 @@ def test_what_was_tried_is_listed_where_it_is_in_doubt(unproven, window, context
     assert unproven.fit_card.found() == ""
     assert not unproven.fit_card.banner.isVisible()
     window.resize(1280, 720)
-    assert unproven.fit_card.isHidden()
+    assert unproven.fit_card.isHidden() and card.match_button.isVisible()
     assert_fits(window)
     window.resize(1600, 1000)
-    assert unproven.fit_card.isVisible()
+    assert unproven.fit_card.isVisible() and not card.match_button.isVisible()  # that card has one
+    assert card._area.minimumHeight() == theme.px(5 * 28)
     assert_fits(window)
+    assert "the first is open now" in card._of.text()
 
 
 def test_the_rail_says_that_there_is_a_question(unproven, context):
