@@ -169,6 +169,12 @@ def did_you_mean(name: str, names: Iterable[str], count: int = 3) -> str:
     return f"Did you mean {' or '.join(similar)}?" if similar else ""
 
 
+def maybe_meant(name: str, names: Iterable[str]) -> str:
+    """Return " (did you mean …?)" with the name most similar to `name`, to stand behind it; empty where none is."""
+    similar = nearest(name, names, 1)
+    return f" (did you mean {similar[0]}?)" if similar else ""
+
+
 def unknown_name(kind: str, name: str, names: Iterable[str]) -> NotFoundError:
     """Return the error for a name that is none of `names`; it offers the most similar ones, else all of them."""
     names = list(names)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -64,21 +64,13 @@ class ImageSet:
             raise ValueError(f"{len(self.images)} images have {len(self.paths)} paths")
 
     @classmethod
-    def of(
-        cls,
-        images: np.ndarray | StreamedImages,
-        labels: ArrayLike,
-        paths: tuple[str, ...] | None = None,
-        digests: np.ndarray | None = None,
-        faults: Mapping[str, str] | None = None,
-        origin: Stored | None = None,
-        columns: Mapping[str, np.ndarray] | None = None,
-    ) -> ImageSet:
-        """Make a set of what a reader has: arrays (n, H, W, C) uint8 and (n,) of whole numbers, copied if need be."""
+    def of(cls, images: np.ndarray | StreamedImages, labels: ArrayLike, *rest: Any, **more: Any) -> ImageSet:
+        """Make a set of what a reader has: arrays (n, H, W, C) uint8 and (n,) of whole numbers, copied if need be.
+
+        rest, more: the other fields.
+        """
         pixels = torch.from_numpy(np.require(images, None, ["C", "W"])) if isinstance(images, np.ndarray) else images
-        numbers = torch.from_numpy(np.require(labels, np.int64, ["C", "W"]))
-        held = {} if faults is None else faults
-        return cls(pixels, numbers, paths, digests, held, origin, columns or {})
+        return cls(pixels, torch.from_numpy(np.require(labels, np.int64, ["C", "W"])), *rest, **more)
 
     def __len__(self) -> int:
         return len(self.labels)

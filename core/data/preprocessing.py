@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from msgspec import Meta
 
-from core.data.steps import KINDS, MAX_SIDE, Size, Step, channels_after, plain, size_after, step_of
-from core.errors import InputError, MismatchError, nearest
+from core.data.steps import MAX_SIDE, Size, Step, channels_after, plain, size_after, step_of
+from core.errors import InputError, MismatchError, maybe_meant
 
 if TYPE_CHECKING:
     from core.data.streamed import StreamedImages
@@ -55,8 +55,8 @@ _RULES: dict[str, list[tuple[Any, str]]] = {
         (Literal[INTERPOLATIONS], f"be one of {', '.join(INTERPOLATIONS)}, got {{}} (more of them with resize)"),
     ],
 }
-_GEOMETRY = ("resize", "crop", "pad", "antialias", "grey")  # what is short for `steps`
-_KEYS = (*_RULES, "range", "steps", *_GEOMETRY, "upright", "source")
+_SHORT = {"resize": "Resize", "crop": "CenterCrop", "pad": "Pad", "grey": "Grayscale"}  # for `steps`, in this order
+_KEYS = (*_RULES, "range", "steps", *_SHORT, "antialias", "upright", "source")
 _RANGES = {"0..1": (0.0, 1.0), "0..255": (0.0, 255.0), "-1..1": (-1.0, 1.0)}  # of values before mean and std
 _MAX_VALUES = 100_000_000  # pixel values that enter the mean and standard deviation; more change no decimal shown
 _CHUNK = 4_000_000  # values counted at once: bincount needs eight bytes for each
@@ -196,7 +196,7 @@ class Preprocessing:
         """
         if not isinstance(data, Mapping):
             raise InputError(f"{where} must be a JSON object with {', '.join(_KEYS[:-1])}")
-        problems = [f"unknown key {key!r}{_meant(key)}" for key in data if key not in _KEYS]
+        problems = [f"unknown key {key!r}{maybe_meant(str(key), _KEYS)}" for key in data if key not in _KEYS]
         if problems:
             problems[-1] += f"; known are {', '.join(_KEYS)}"
         data = _on_the_plain_scale(problems, data)
@@ -283,18 +283,18 @@ def count_channels(count: int) -> str:
 
 def _steps_in(problems: list[str], data: Mapping[str, Any], base: Preprocessing | None) -> tuple[Step, ...] | None:
     """Return the geometric steps that plain data states, those of `base` where it states none and no size."""
-    short = [key for key in _GEOMETRY if key in data]
+    short = [key for key in (*_SHORT, "antialias") if key in data]
     if data.get("steps") is not None:
-        problems += [f"{key} and steps say the same" for key in (*short, *(k for k in ("interpolation",) if k in data))]
+        problems += [f"{key} and steps say the same" for key in (*short, "interpolation") if key in data]
         entries = data["steps"] if isinstance(data["steps"], list) else [data["steps"]]
     elif short:
+        given = {name: data[key] for key, name in _SHORT.items() if data.get(key) is not None}
         sides = {key: data[key] for key in ("interpolation", "antialias") if data.get(key) is not None}
-        entries = [{"Resize": {"size": data["resize"], **sides}}] if data.get("resize") is not None else []
-        entries += [{"CenterCrop": data["crop"]}] if data.get("crop") is not None else []
-        entries += [{"Pad": data["pad"]}] if data.get("pad") is not None else []
-        entries += [{"Grayscale": int(data["grey"])}] if data.get("grey") else []
-        if sides and data.get("resize") is None:
+        if "Resize" in given:
+            given["Resize"] = {"size": given["Resize"], **sides}
+        elif sides:
             problems.append(f"{' and '.join(sides)} needs resize, which is the short side or [height, width]")
+        entries = [{name: settings} for name, settings in given.items() if (name, settings) != ("Grayscale", False)]
     elif base is not None and base.steps is not None and data.get("size") is None:
         entries = [plain(step) for step in base.steps]
         for entry in entries:
@@ -304,12 +304,8 @@ def _steps_in(problems: list[str], data: Mapping[str, Any], base: Preprocessing 
         return None
     steps: list[Step] = []
     for entry in entries:
-        name, settings = next(iter(entry.items())) if isinstance(entry, Mapping) and len(entry) == 1 else (entry, None)
         try:
-            if name not in KINDS:
-                problems.append(f"{name!r} is none of the steps {', '.join(KINDS)}")
-            else:
-                steps.append(step_of(name, settings))
+            steps.append(step_of(entry))
         except InputError as error:
             problems.append(error.message.rstrip("."))
     return tuple(steps)
@@ -320,19 +316,16 @@ def _on_the_plain_scale(problems: list[str], data: Mapping[str, Any]) -> Mapping
     stated = data.get("range")
     if stated is None:
         return data
-    names = {"0..1": (1, "1", [0, 1]), "0..255": (255, "255", [0, 255]), "-1..1": ([-1, 1],)}
-    name = next((name for name, others in names.items() if stated == name or stated in others), None)
-    if name is None:
+    ends = next((e for name, e in _RANGES.items() if stated in (name, list(e), e[1], f"{e[1]:g}")), None)
+    if ends is None:
         problems.append(f"range must be one of {', '.join(_RANGES)}, got {stated!r}")
         return data
-    mean, std = (data.get("mean", 0.0), data.get("std", 1.0))
     try:
-        values = [tuple(float(v) for v in _as_tuple(value)) for value in (mean, std)]
+        means, stds = ([float(v) for v in _as_tuple(data.get(key, usual))] for key, usual in (("mean", 0), ("std", 1)))
     except (TypeError, ValueError):
         return data  # refused like any other value
-    low, high = _RANGES[name]
-    means, stds = values
-    return {**data, "mean": [(v - low) / (high - low) for v in means], "std": [v / (high - low) for v in stds]}
+    low, span = ends[0], ends[1] - ends[0]
+    return {**data, "mean": [(v - low) / span for v in means], "std": [v / span for v in stds]}
 
 
 def _times(size: Size | torch.Size) -> str:
@@ -359,9 +352,3 @@ def _checked(problems: list[str], value: Any, key: str, default: Any, rules: lis
 def _as_tuple(value: Any) -> tuple[Any, ...]:
     """Return a number or a list of numbers as a tuple; none as an empty one."""
     return () if value is None else tuple(value) if isinstance(value, (list, tuple)) else (value,)
-
-
-def _meant(key: Any) -> str:
-    """Return the key that may have been meant in words, "" for none."""
-    alike = nearest(str(key), _KEYS)
-    return f" (did you mean {alike[0]}?)" if alike else ""

@@ -13,10 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
-from core.data.steps import INTERPOLATIONS, KINDS, interpolation_of
-from core.errors import InputError, nearest
+from core.data.steps import KINDS, interpolation_of
+from core.errors import InputError, maybe_meant
 from core.files import loads, read_text
 
 Plain = dict[str, Any]
@@ -31,16 +29,11 @@ _TRAINING = (
 )  # fmt: skip
 _FIT = "Fit"  # how `Preprocessing.transforms` writes a size alone, which torchvision has no name for
 _POSITIONS = {
-    "Resize": ("size", "interpolation", "max_size", "antialias"),
-    "CenterCrop": ("size",),
-    "Pad": ("padding", "fill", "padding_mode"),
-    "Grayscale": ("num_output_channels",),
-    "Normalize": ("mean", "std", "inplace"),
-    "ToDtype": ("dtype", "scale"),
-    "Compose": ("transforms",),
-    _FIT: ("size", "interpolation"),
-}
-_CODES = {int(Image.Resampling[name.upper()]): name for name in INTERPOLATIONS}  # Pillow's numbers
+    **{name: [field for field in kind.__struct_fields__ if field != "down"] for name, kind in KINDS.items()},
+    "Normalize": ["mean", "std", "inplace"],
+    "ToDtype": ["dtype", "scale"],
+    _FIT: ["size", "interpolation"],
+}  # of settings without a name
 
 # Processors of Hugging Face whose `size`, where it is one number, is the short side; all others mean both sides.
 _SHORT_SIDE = ("CLIP", "ConvNext", "Bit", "Levit", "MobileNetV", "MobileViT", "PoolFormer", "ChineseCLIP")
@@ -111,7 +104,7 @@ def of_hugging_face(config: Mapping[str, Any], where: str) -> Plain:
     kind = str(config.get("image_processor_type") or config.get("feature_extractor_type") or "")
     if "pretrained_cfg" in config:  # of timm's models in transformers
         return of_timm(config, where)
-    way = _way(config.get("resample", None if kind and not kind.startswith("ViT") else 2))
+    way = interpolation_of(config.get("resample", None if kind and not kind.startswith("ViT") else 2))
     steps: list[Plain] = []
     if config.get("do_resize", True):
         if way is None:  # each processor has a default of its own
@@ -218,11 +211,13 @@ def _of_transforms(listed: Any, where: str) -> Plain:
                 raise InputError(f"{where}: {name} after Normalize is not known; state it before")
             steps.append({name: settings})
         elif name == "Normalize":
+            if isinstance(settings, list):
+                settings = dict(zip(_POSITIONS[name], settings, strict=False))
             if not isinstance(settings, Mapping) or not {"mean", "std"} <= set(settings):
                 raise InputError(f"{where}: Normalize needs mean and std")
             if "mean" in result:
                 raise InputError(f"{where} holds Normalize twice")
-            result |= {"mean": _listed(settings["mean"]), "std": _listed(settings["std"])}
+            result |= {"mean": settings["mean"], "std": settings["std"]}
         elif name == "ImageClassification":
             return of_torchvision(settings if isinstance(settings, Mapping) else {}, where)
         elif name in _TO_TENSOR:
@@ -237,9 +232,7 @@ def _of_transforms(listed: Any, where: str) -> Plain:
             )
         else:
             known = (*KINDS, "ToTensor", "Normalize")
-            meant = nearest(name, known)
-            hint = f" (did you mean {meant[0]}?)" if meant else ""
-            raise InputError(f"{where} holds {name}{hint}, which is none of {', '.join(known)}")
+            raise InputError(f"{where} holds {name}{maybe_meant(name, known)}, which is none of {', '.join(known)}")
     scale = "0..255" if bytes_kept and not scaled else "0..1"
     if scale != "0..1" or "mean" not in result:
         result["range"] = scale
@@ -260,63 +253,42 @@ def _entries(listed: Any, where: str) -> list[tuple[str, Any]]:
     if isinstance(listed, Mapping) and len(listed) == 1:
         name, settings = next(iter(listed.items()))
         name = str(name).rpartition(".")[2]
-        return _entries(settings, where) if name == "Compose" else [(name, _by_name(name, settings))]
+        return _entries(settings, where) if name == "Compose" else [(name, settings)]
     raise InputError(f'{where}: a transform is written {{"Resize": 36}} or "Resize(36)", got {listed!r}')
 
 
 def _written(text: str, where: str) -> list[tuple[str, Any]]:
-    """Return name and settings of every transform in a text: of a program, as Python prints it, or one a line."""
+    """Return name and settings of every transform in a text: of a program, as Python prints it, or one a line.
+
+    Nothing of it is run.
+    """
     lines = [line for line in (line.partition("#")[0].strip() for line in text.splitlines()) if line]
-    if program := re.search(r"Compose\(\s*\[.*", " ".join(lines)):
-        lines = [program[0]]
-    elif lines and lines[0] == "Compose(":  # Python prints one transform a line, without commas
-        return _entries(lines[1:-1], where)
-    if len(lines) > 1 and not lines[0].endswith("("):
-        return _entries(lines, where)
-    name, settings = _called("\n".join(lines), where)
-    return _entries(settings["transforms"], where) if name == "Compose" else [(name, settings)]
-
-
-def _called(text: str, where: str) -> tuple[str, Any]:
-    """Read `Resize(36, interpolation=bilinear)` without running anything: the name and its settings by name."""
-    if "(" in text and "\n" in text:  # torchvision prints the transforms of weights one setting a line, without commas
-        head, *lines = (line.strip() for line in text.splitlines())
-        text = f"{head}{', '.join(line for line in lines if line and line != ')')})"
+    listed = re.sub(r"(?<=[^(\[,=])\n", ",\n", "\n".join(lines))  # Python prints no commas
+    program = re.match(r"[^(]*?(Compose\(.*)", listed, re.DOTALL)  # with what is imported and the list's name before
     try:
-        node = ast.parse(text.rstrip(","), mode="eval").body
-        if not isinstance(node, ast.Call):
-            return _last_name(node), None
-        name = _last_name(node.func)
-        positions = _POSITIONS.get(name, ("transforms",))
-        if name in _POSITIONS and len(node.args) > len(positions):
-            raise ValueError
-        settings = dict(zip(positions, map(_literal, node.args), strict=False))
-        settings |= {str(keyword.arg): _literal(keyword.value) for keyword in node.keywords}
+        tree = ast.parse(f"[{program[1] if program else listed}]", mode="eval").body
     except (SyntaxError, ValueError):
         raise InputError(f"{where}: {text.strip()!r} is no transform") from None
-    if name in ("ToTensor", "ToDtype") or not settings:
-        return name, settings or None
-    return name, _by_name(name, settings)
+    return [entry for node in (tree.elts if isinstance(tree, ast.List) else [tree]) for entry in _called(node, where)]
 
 
-def _by_name(name: str, settings: Any) -> Any:
-    """Return a transform's settings as this program takes them."""
-    if isinstance(settings, list) and name == "Normalize" and len(settings) == 2:
-        settings = dict(zip(("mean", "std"), settings, strict=True))
-    if not isinstance(settings, Mapping):
-        return settings
-    smooth = settings.get("antialias")
-    read = {key: value for key, value in settings.items() if key != "inplace"}
-    if "interpolation" in read:
-        read["interpolation"] = _way(read["interpolation"])
-    if smooth in ("warn", "True", "False"):
-        read["antialias"] = smooth != "False"
-    return read
-
-
-def _way(value: Any) -> Any:
-    """Return an interpolation by its name where it is one of Pillow's numbers."""
-    return _CODES.get(value, value) if isinstance(value, int) and not isinstance(value, bool) else value
+def _called(node: ast.expr, where: str) -> list[tuple[str, Any]]:
+    """Return the name and the settings by name of a call, `Resize(36, interpolation=bilinear)`; all of a Compose."""
+    try:
+        if not isinstance(node, ast.Call):
+            return [(_last_name(node), None)]
+        name, given = _last_name(node.func), list(node.args)
+        if name == "Compose":
+            inner = [*given, *(keyword.value for keyword in node.keywords if keyword.arg == "transforms")]
+            listed = inner[0].elts if inner and isinstance(inner[0], (ast.List, ast.Tuple)) else inner
+            return [entry for item in listed for entry in _called(item, where)]
+        positions = _POSITIONS.get(name, [""] * len(given))
+        if len(given) > len(positions):
+            raise ValueError
+        settings = dict(zip(positions, map(_literal, given), strict=False))
+        return [(name, settings | {str(keyword.arg): _literal(keyword.value) for keyword in node.keywords})]
+    except ValueError:
+        raise InputError(f"{where}: {ast.unparse(node)!r} is no transform") from None
 
 
 def _literal(node: ast.expr) -> Any:
@@ -336,7 +308,3 @@ def _last_name(node: ast.expr) -> str:
     if isinstance(node, ast.Name):
         return node.id
     raise ValueError
-
-
-def _listed(value: Any) -> Any:
-    return list(value) if isinstance(value, (list, tuple)) else value

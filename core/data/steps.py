@@ -7,7 +7,7 @@ pixels, as these transforms do on images that were opened with Pillow.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 import numpy as np
@@ -20,6 +20,7 @@ Size = tuple[int, int]  # (H, W)
 
 Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 INTERPOLATIONS: tuple[str, ...] = get_args(Interpolation)
+_CODES = {int(Image.Resampling[name.upper()]): name for name in INTERPOLATIONS}  # Pillow's numbers
 _TORCHS = ("bilinear", "bicubic")  # what can be resized without antialiasing
 
 MAX_SIDE = 8192  # a larger side is a typing error, not an input size
@@ -37,8 +38,12 @@ class Resize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     size: Annotated[tuple[_Side, ...], Meta(min_length=1, max_length=2)]
     interpolation: Interpolation = "bilinear"
-    antialias: bool = True
     max_size: _Side | None = None
+    antialias: bool = True
+
+    def __post_init__(self) -> None:
+        if self.max_size is not None and (len(self.size) == 2 or self.max_size <= self.size[0]):
+            raise ValueError("max_size must be above size, which must be one number")
 
     def size_of(self, size: Size) -> Size:
         """Return the (H, W) that an image of `size` gets."""
@@ -58,13 +63,6 @@ class Resize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return _resized_without_antialias(image, (height, width), self.interpolation)
 
     @property
-    def problem(self) -> str:
-        """What is wrong with the values together, "" for nothing."""
-        if self.max_size is not None and (len(self.size) == 2 or self.max_size <= self.size[0]):
-            return "max_size must be above size, which must be one number"
-        return ""
-
-    @property
     def words(self) -> str:
         """The step as torchvision writes it."""
         size = str(self.size[0]) if len(self.size) == 1 else str(self.size)
@@ -80,7 +78,6 @@ class CenterCrop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     size: tuple[_Side, _Side]
     down: bool = False
-    problem: ClassVar[str] = ""
 
     def size_of(self, size: Size) -> Size:
         """Return the (H, W) that an image of any size gets."""
@@ -111,7 +108,6 @@ class Pad(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     padding: tuple[_Edge, _Edge, _Edge, _Edge]
     fill: _Level = 0
     padding_mode: Literal["constant", "edge", "reflect", "symmetric"] = "constant"
-    problem: ClassVar[str] = ""
 
     def size_of(self, size: Size) -> Size:
         """Return the (H, W) that an image of `size` gets."""
@@ -130,9 +126,8 @@ class Pad(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def words(self) -> str:
         """The step as torchvision writes it."""
         left, top, right, bottom = self.padding
-        sides = str(left) if len(set(self.padding)) == 1 else str(
-            [left, top] if (left, top) == (right, bottom) else list(self.padding)
-        )  # fmt: skip
+        sides = str([left, top] if (left, top) == (right, bottom) else list(self.padding))
+        sides = str(left) if len(set(self.padding)) == 1 else sides
         more = f", fill={self.fill}" if self.fill else ""
         more += "" if self.padding_mode == "constant" else f", padding_mode={self.padding_mode}"
         return f"Pad({sides}{more})"
@@ -142,7 +137,6 @@ class Grayscale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Make an image grey, of one channel or of three that are the same."""
 
     num_output_channels: Literal[1, 3] = 1
-    problem: ClassVar[str] = ""
 
     def size_of(self, size: Size) -> Size:
         """Return `size`: it stays."""
@@ -191,42 +185,45 @@ def plain(step: Step) -> dict[str, Any]:
     return {type(step).__name__: settings}
 
 
-def step_of(name: str, settings: Any) -> Step:
-    """Return the step of a name with its settings: a mapping, or the first setting alone (`{"Resize": 36}`).
+def step_of(entry: Any) -> Step:
+    """Return the step of an entry {name: settings}; settings: a mapping, or the first setting alone (`{"Resize": 36}`).
 
-    Sizes and paddings are taken as torchvision takes them: a number or two, for paddings also four. Raises InputError
-    naming what is wrong, where the name is one of `KINDS`.
+    They are taken as torchvision takes them: of sizes and paddings a number or two, for paddings also four. Raises
+    InputError naming what is wrong.
     """
-    kind = KINDS[name]
+    name, settings = next(iter(entry.items())) if isinstance(entry, Mapping) and len(entry) == 1 else (entry, None)
+    kind = KINDS.get(str(name))
+    if kind is None:
+        raise InputError(f"{name!r} is none of the steps {', '.join(KINDS)}")
     first = kind.__struct_fields__[0]
-    values = dict(settings) if isinstance(settings, Mapping) else {} if settings is None else {first: settings}
+    values = dict(settings) if isinstance(settings, Mapping) else {first: settings}
     values = {key: value for key, value in values.items() if value is not None}
     if first in values:
         values[first] = _as_torchvision_reads(kind, values[first])
-    if isinstance(values.get("interpolation"), str):
+    if "interpolation" in values:
         values["interpolation"] = interpolation_of(values["interpolation"]) or values["interpolation"]
+    if values.get("antialias") == "warn":  # what some versions of torchvision print for its default
+        del values["antialias"]
     try:
-        step = msgspec.convert(values, kind)
+        return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
         raise InputError(f"{name} is wrong: {_readable(str(error))}") from error
-    if step.problem:
-        raise InputError(f"{name} is wrong: {step.problem}")
-    return step
 
 
-def interpolation_of(name: str) -> str | None:
+def interpolation_of(stated: Any) -> str | None:
     """Return Pillow's name for an interpolation as torchvision, timm and others write it; None where there is none."""
-    known = name.lower().rpartition(".")[2].replace("_", "-")
-    known = {"nearest-exact": "nearest", "linear": "bilinear", "cubic": "bicubic", "antialias": "lanczos"}.get(
-        known, known
-    )
+    if isinstance(stated, int):
+        return _CODES.get(stated)
+    known = str(stated).lower().rpartition(".")[2].replace("_", "-")
+    others = {"nearest-exact": "nearest", "linear": "bilinear", "cubic": "bicubic", "antialias": "lanczos"}
+    known = others.get(known, known)
     return known if known in INTERPOLATIONS else None
 
 
 def _as_torchvision_reads(kind: type[Step], value: Any) -> Any:
     """Return a first setting in the form of the step's field."""
     if kind is Grayscale:
-        return value
+        return int(value) if isinstance(value, bool) else value
     numbers = [value] if isinstance(value, (int, float)) and not isinstance(value, bool) else value
     if not isinstance(numbers, (list, tuple)):
         return value
