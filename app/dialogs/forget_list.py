@@ -56,7 +56,7 @@ def sentences(match: ListMatch, already: int = 0) -> list[str]:
     if found > len(match.matched):
         result.append(f"They name {fmt.images(len(match.matched))}: some are named more than once.")
     elif found < len(match.matched):
-        result.append(f"They name {fmt.images(len(match.matched))}: a pattern names many.")
+        result.append(f"They name {fmt.images(len(match.matched))}: some name many.")
     if several:
         which = "is in several folders, so it was" if several == 1 else "are in several folders, so they were"
         names = f"{fmt.plural(several, 'name')} {which} not taken: {_some(match.several)}."

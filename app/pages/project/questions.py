@@ -101,11 +101,11 @@ class Questions(QObject):
     def _say_mismatch(self, failure: Failure, error: MismatchError) -> None:
         request, project = failure.request, self._context.project
         names = getattr(error, "names", None)  # of core.session.bench.CardOrderError
-        other = "data" if request.side == "model" else "model"
+        other, open_ = ("data", project.dataset) if request.side == "model" else ("model", project.opened_model)
         buttons = []
         if names:
             buttons = [("Use the card's order", partial(self._put, dataclasses.replace(request, order=tuple(names))))]
-        elif request.side in ("model", "data") and project.ready and not request.alone:
+        elif request.side in ("model", "data") and open_ is not None and not request.alone:
             alone = dataclasses.replace(request, alone=True)
             buttons = [(f"Open it and close the {other}", partial(self._put, alone))]
         if outputs := getattr(error, "outputs", 0):  # of core.models.class_lists.MoreOutputsError

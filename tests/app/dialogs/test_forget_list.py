@@ -55,7 +55,7 @@ def test_names_in_several_folders_already_chosen_and_repeated():
 
 def test_a_pattern_names_many():
     found = ListMatch(np.arange(36), None, entries=2)
-    assert sentences(found) == ["2 of 2 names found.", "They name 36 images: a pattern names many."]
+    assert sentences(found) == ["2 of 2 names found.", "They name 36 images: some name many."]
 
 
 def test_nothing_is_applied_before_the_button(qtbot):

@@ -193,6 +193,15 @@ def test_a_model_that_does_not_fit_can_be_opened_alone(page, context, open_digit
     assert page.missing() == "Open its data first."
 
 
+def test_a_model_closes_data_that_it_does_not_fit_where_no_model_is_open(page, context, insects, digits_file, idle):
+    context.opening.open_data(str(insects))
+    context.opening.open_model(digits_file)
+    idle()
+    press(page.banner, "Open it and close the data")
+    idle()
+    assert context.project.opened_model is not None and context.project.dataset is None
+
+
 def test_data_that_does_not_fit_can_be_opened_alone(page, context, open_digits, insects, idle):
     open_digits()
     context.opening.open_data(str(insects))
