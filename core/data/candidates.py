@@ -71,12 +71,14 @@ def usual_candidates(
     found: dict[object, Preprocessing] = {}
     for (_, steps), (_, (mean, std)), (_, upright) in ranked:
         opened_as = dataset.train.stored.originals.sizes(upright=upright)
-        reached = size_after(steps, next(iter(opened_as)) if len(opened_as) == 1 else None)
+        alike = next(iter(opened_as)) if len(opened_as) == 1 else None  # the one size of all images
+        reached = size_after(steps, alike)
         if reached is None:
             continue
         candidate = Preprocessing(reached, mean, std, source="tried", steps=(*turned, *steps), upright=upright)
         if stated:
             candidate = Preprocessing.from_dict(stated, base=candidate, source="tried")
+            candidate = candidate.of_size(size_after(candidate.steps or (), alike) or candidate.size)
         effect = candidate.size if candidate.steps is None else _effect(candidate.steps, sizes)
         found.setdefault((effect, candidate.mean, candidate.std, candidate.upright), candidate)
     return tuple(found.values())

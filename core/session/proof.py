@@ -11,6 +11,7 @@ import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -214,7 +215,7 @@ def weigh(bench: Bench, model: OpenedModel, outputs: FullOutputs, expect: float 
     proof = Proof(network, dataset.preprocessing.source, standing, trial, order, expected=expect)
     if expect is not None and abs(standing.test - expect) <= EXPECTED_WITHIN:
         return proof
-    return dataclasses.replace(proof, doubts=tuple(_doubts(proof, dataset, _as_made_here(model, dataset))))
+    return dataclasses.replace(proof, doubts=tuple(_doubts(proof, bench, _as_made_here(model, dataset))))
 
 
 def doubts_of(job: Job, bench: Bench, outputs: FullOutputs) -> tuple[str, ...]:
@@ -231,7 +232,7 @@ def _as_made_here(model: OpenedModel, dataset: Dataset) -> bool:
     return made_here and stated is not None and prepared_alike(stated, dataset.preprocessing)
 
 
-def _doubts(proof: Proof, dataset: Dataset, as_made_here: bool) -> Iterator[str]:
+def _doubts(proof: Proof, bench: Bench, as_made_here: bool) -> Iterator[str]:
     """Yield what speaks against a model being used as it was trained, the likeliest reason first."""
     standing, trial, expect = proof.standing, proof.trial, proof.expected
     right = percent(standing.accuracy)
@@ -244,7 +245,7 @@ def _doubts(proof: Proof, dataset: Dataset, as_made_here: bool) -> Iterator[str]
     if standing.untrained:
         return  # nothing was learnt that could be lost
     if proof.order is not None and proof.order.offered:
-        names = [dataset.classes[label] for label in proof.order.better]
+        names = [bench.dataset.classes[label] for label in proof.order.better]
         part = "training" if trial is not None and proof.order is trial.order else "test"
         yield (
             f"The class order probably differs between model and data: {percent(proof.order.accuracy_now)} of {part} "
@@ -253,7 +254,7 @@ def _doubts(proof: Proof, dataset: Dataset, as_made_here: bool) -> Iterator[str]
         )
         return
     if trial is not None and not trial.sure:
-        yield _undecided(trial)
+        yield _undecided(trial, bench.options.preprocess_file)
     if standing.poor and not as_made_here:
         better = "its own features" if standing.features >= standing.pixels else "nothing but the pixels"
         reached = percent(max(standing.features, standing.pixels))
@@ -290,18 +291,22 @@ def _next(trial: Trial) -> str:
     return "" if second is None else f"; the next, {_differs(second, trial.best)}, on {percent(second.accuracy)}"
 
 
-def _undecided(trial: Trial) -> str:
-    """Say what the data does not tell apart, or that the best of what was tried is not good enough to be taken."""
+def _undecided(trial: Trial, partly: str) -> str:
+    """Say what the data does not tell apart, or that the best of what was tried is not good enough to be taken.
+
+    partly: the file that states a part of how images are prepared, "" where there is none.
+    """
     best, count = trial.best, max(trial.networks, trial.preparations)
-    what = "how images are prepared" if not trial.stated else "which network it is"
+    said = f"{Path(partly).name} does not say in full" if partly and not trial.stated else "Nothing says"
+    what = f"{said} {'which network it is' if trial.stated else 'how images are prepared'}"
     if rivals := trial.rivals:
         listed = "; ".join(f"{_differs(one, best)}: {percent(one.accuracy)}" for one in rivals[: SHOWN - 1])
         return (
-            f"Nothing says {what}, and the training images do not tell these apart: {_named(best, trial)}: "
+            f"{what}, and the training images do not tell these apart: {_named(best, trial)}: "
             f"{percent(best.accuracy)}; {listed}."
         )
     return (
-        f"Nothing says {what}; the best of {count} usual ones, {_named(best, trial)}, is right on "
+        f"{what}; the best of {count} usual ones, {_named(best, trial)}, is right on "
         f"{percent(best.accuracy)} of training images{_next(trial)}, and one that was not tried may be better."
     )
 

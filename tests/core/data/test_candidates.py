@@ -55,6 +55,19 @@ def test_square_images_that_have_the_size_are_taken_as_they_are(tmp_path, class_
     assert {c.steps for c in candidates} == {(), (Resize((36,)), CenterCrop((32, 32)))}
 
 
+@pytest.mark.parametrize(
+    ("stated", "wanted"),
+    [({"mean": [0.5] * 3, "std": [0.5] * 3}, ((), (32, 32))), ({"resize": 28}, ((Resize((28,)),), (28, 28)))],
+)
+def test_a_part_that_is_stated_leaves_the_size_of_images_as_they_are_stored(tmp_path, class_folders, stated, wanted):
+    dataset = open_dataset(str(class_folders(tmp_path, FOLDERS, size=(32, 32))), undecided=True)
+
+    candidates = usual_candidates(dataset, channels=3, stated=stated)
+
+    assert wanted in [(one.steps, one.size) for one in candidates]
+    assert all(0 not in one.size for one in candidates)
+
+
 def test_the_published_preparation_comes_first(photos):
     data = open_dataset(str(photos), undecided=True)
     published = Preprocessing(
