@@ -178,7 +178,7 @@ def maybe_meant(name: str, names: Iterable[str]) -> str:
 def unknown_name(kind: str, name: str, names: Iterable[str]) -> NotFoundError:
     """Return the error for a name that is none of `names`; it offers the most similar ones, else all of them."""
     names = list(names)
-    hint = did_you_mean(name, names) or f"Choose one of {', '.join(names)}"
+    hint = did_you_mean(name, names) or (f"Choose one of {', '.join(names)}" if names else "")
     return NotFoundError(f"There is no {kind} called {name!r}", hint)
 
 

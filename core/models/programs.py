@@ -103,7 +103,8 @@ def pickled_program(network: nn.Module, explain: Callable[[], InputError]) -> Pr
     if cannot_run(network):
         return Program("pickled", network, name=type(network).__name__, missing=explain())
 
-    single = all(value.dtype in (torch.float32, torch.int64) for value in network.state_dict().values())
+    tensors = [value for value in network.state_dict().values() if isinstance(value, Tensor)]
+    single = all(value.dtype in (torch.float32, torch.int64) for value in tensors)
 
     def run(images: Tensor) -> Any:
         module = network if single else copy.deepcopy(network).float()

@@ -129,8 +129,9 @@ class Room:
             raise self.failed(f"{text} cannot be run", error) from error
         factory = getattr(module, name, None)
         if factory is None:
-            public = [defined for defined in vars(module) if not defined.startswith("_")]
-            raise unknown_name(f"factory in {self.path.name}", name, public)
+            made = {called: getattr(value, "__module__", None) for called, value in vars(module).items()}
+            own = [called for called, where in made.items() if str(where).startswith(self.name)]
+            raise unknown_name(f"factory in {self.path.name}", name, own)
         if not callable(factory):
             raise InputError(f"{name} in {text} is no function or class")
         return factory
@@ -170,6 +171,8 @@ class Room:
                 "or install it",
             )
         hint = "Put an __init__.py into every folder of the package" if "relative import" in reason else ""
+        if "required positional argument" in reason:
+            hint = "A factory gets num_classes where it takes that, and nothing else: give its other arguments defaults"
         return InputError(f"{what}: {type(error).__name__}: {reason}", hint)
 
     # --- what is the user's own ------------------------------------------------------------------------------------

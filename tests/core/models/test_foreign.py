@@ -184,6 +184,14 @@ def test_dynamically_quantised(tmp_path, make_model, wrap):
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_a_whole_network_that_is_dynamically_quantised(tmp_path, make_model):
+    quantised = torch.ao.quantization.quantize_dynamic(make_model(), {nn.Linear}, dtype=torch.qint8)
+    torch.save(quantised, tmp_path / "net.pt")
+    with pytest.raises(InputError, match=r"net\.pt is quantised \(hidden\._packed_params\..*floating-point weights"):
+        read_model(tmp_path / "net.pt", ALL)
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_quantised_tensors(tmp_path, make_model):
     state = make_model().state_dict()
     state["head.weight"] = torch.quantize_per_tensor(state["head.weight"], 0.1, 0, torch.qint8)

@@ -38,6 +38,9 @@ def fails():
 def number():
     return 3
 
+def two_sizes(width, depth):
+    return net(width)
+
 constant = 3
 """
 
@@ -76,6 +79,8 @@ def test_nothing_runs_without_trust(code):
         ("number", "gave int, not a torch.nn.Module"),
         ("constant", "is no function or class"),
         ("nets", "no factory in mine.py called 'nets'. Did you mean net"),
+        ("other", r"called 'other'. Choose one of net, fixed, options, fails, number, two_sizes\.$"),
+        ("two_sizes", "missing 2 required .* and nothing else: give its other arguments defaults"),
     ],
 )
 def test_errors_of_the_code(code, factory, words):
