@@ -117,8 +117,7 @@ def list_shards(shards: Parts, report: Tell) -> Listing:
     old = recall(shards.path, SHARDS, _Remembered)
     old_shards = old.shards if old.version == _version() else {}
     new_shards: dict[str, _Shard] = {}
-    root = shards.path.parent if shards.path.is_file() else shards.path
-    every = (*shards.train, *shards.test)
+    root, every = shards.root, shards.every
     names: list[str] = []
     shard_of: list[Path] = []
     places: list[np.ndarray] = []
@@ -145,15 +144,14 @@ def list_shards(shards: Parts, report: Tell) -> Listing:
     if not border:
         raise InputError(f"{title} holds no images with labels", _SHARD_HINT)
     rows = np.concatenate(places)
-    labels = rows[:, 2]
+    labels = (rows[:border, 2], rows[border:, 2])
     file = next((root / name for name in CLASS_FILES if (root / name).is_file()), None)
     stated = None if file is None else (read_class_names(file), file.name)
     return Listing(
         title=title,
-        classes=check_labels(title, [labels[:border], labels[border:]], stated),
+        classes=check_labels(title, labels, stated),
         files=TarFiles(root, names, shard_of, rows[:, :2]),
         labels=labels,
-        border=border,
         left_out=tuple(left_out),
         found=Found(numbered=stated is None, passed=dict(passed)),
     )

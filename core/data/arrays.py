@@ -6,7 +6,7 @@ import gzip
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,8 +14,9 @@ import numpy as np
 
 from core.data.classes import check_labels, several_labels
 from core.data.dataset import Found, ImageSet, Loaded
-from core.data.reading import TEST_NAMES, TRAIN_NAMES, Parts
+from core.data.reading import PART_NAMES, TEST_NAMES, TRAIN_NAMES, Parts
 from core.errors import InputError
+from core.events import Tell
 
 IDX_FILES = (
     "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte",
@@ -43,24 +44,32 @@ def find_npz(path: Path) -> Parts | None:
     return Parts(path, (path,)) if path.suffix.lower() == ".npz" and path.is_file() else None
 
 
-def load_npz(path: Path) -> Loaded:
+def load_npz(files: Parts, report: Tell) -> Loaded:
     """Read images and labels of a training part and, where present, of a test part, and classes (names).
 
     Arrays are called x_train and y_train, or alike (`images`, `labels`, `test_images`, ...). Images are (N, H, W),
     (N, H, W, C) or (N, C, H, W), uint8 or floating point in 0..1; labels are integers 0 .. K-1, or one-hot. Raises
     InputError naming the file, the array and what is wrong with it.
     """
-    names = _npz_names(path)
-    if names and all(_UNNAMED.fullmatch(name) for name in names):
-        raise InputError(
-            f"The arrays in {path.name} have no names ({', '.join(names)}), so nothing says which holds what",
-            "Save them as np.savez(file, x_train=..., y_train=...)",
-        )
-    pairs, notices = _pairs({name: name for name in names}, path.name, _HINT)
-    wanted = [name for pair in pairs for name in pair]
-    arrays = _read_npz(path, [*wanted, *(name for name in names if name == _CLASSES)])
-    stated = _stated_classes(path.name, arrays.pop(_CLASSES)) if _CLASSES in arrays else None
-    return assemble(path.stem, path.name, {name: arrays[name] for name in wanted}, stated, notices)
+    path = files.path
+    with _reading(path):
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise InputError(f"{path.name} holds a single array, not an .npz archive", _HINT)
+
+    def read(name: str) -> np.ndarray:
+        with _reading(path, name):
+            array: np.ndarray = archive[name]
+            return array
+
+    with archive:
+        names = archive.files
+        if names and all(_UNNAMED.fullmatch(name) for name in names):
+            raise InputError(
+                f"The arrays in {path.name} have no names ({', '.join(names)}), so nothing says which holds what",
+                "Save them as np.savez(file, x_train=..., y_train=...)",
+            )
+        return _load(path.stem, path.name, {name: name for name in names}, read, _HINT)
 
 
 def find_npy(path: Path) -> Parts | None:
@@ -75,21 +84,36 @@ def find_npy(path: Path) -> Parts | None:
     return Parts(folder, tuple(files.values()))
 
 
-def load_npy(files: Parts) -> Loaded:
+def load_npy(files: Parts, report: Tell) -> Loaded:
     """Read the .npy files of a folder like the arrays of an .npz file. Raises InputError as `load_npz` does."""
-    folder = files.path
     by_stem = {file.stem: file for file in files.train}
-    pairs, notices = _pairs({stem: file.name for stem, file in by_stem.items()}, folder.name, _NPY_HINT)
-    arrays = {by_stem[stem].name: _read_npy(by_stem[stem]) for pair in pairs for stem in pair}
-    names = by_stem.get(_CLASSES)
-    stated = _stated_classes(folder.name, _read_npy(names)) if names is not None else None
-    return assemble(folder.name, folder.name, arrays, stated, notices)
+
+    def read(stem: str) -> np.ndarray:
+        with _reading(by_stem[stem]):
+            array = np.load(by_stem[stem], allow_pickle=False)
+            if not isinstance(array, np.ndarray):
+                what = f"{by_stem[stem].name} is an .npz archive, not a single array"
+                raise InputError(what, "Rename it to end in .npz")
+            return array
+
+    title = files.path.name
+    return _load(title, title, {stem: file.name for stem, file in by_stem.items()}, read, _NPY_HINT)
+
+
+def _load(
+    title: str, where: str, names: Mapping[str, str], read: Callable[[str], np.ndarray], hint: str
+) -> Loaded:
+    """Read the arrays that hold images, labels and class names; names: of all arrays, with what messages call each."""
+    pairs, notices = _pairs(names, where, hint)
+    arrays = {names[name]: read(name) for pair in pairs for name in pair}
+    stated = _stated_classes(where, read(_CLASSES)) if _CLASSES in names else None
+    return assemble(title, where, arrays, stated, notices)
 
 
 def _what(name: str) -> tuple[str, str] | None:
     """Return what an array holds ("images" or "labels") and its part (a word of a folder, or ""); None for neither."""
     words = re.split(r"[_\-. ]+", name.lower())
-    parts = [word for word in words if word in TRAIN_NAMES + TEST_NAMES]
+    parts = [word for word in words if word in PART_NAMES]
     kinds = [word for word in words if word not in parts]
     if len(parts) > 1 or len(kinds) != 1:
         return None
@@ -155,17 +179,13 @@ def find_idx(folder: Path) -> Parts | None:
     return Parts(folder, train, test if len(test) == len(_WHAT) else ()) if len(train) == len(_WHAT) else None
 
 
-def load_idx(files: Parts, title: str, classes: tuple[str, ...] | None = None) -> Loaded:
+def load_idx(files: Parts, report: Tell, title: str = "", classes: tuple[str, ...] = ()) -> Loaded:
     """Read IDX files; classes are the numbers 0 .. K-1 where no names are given.
 
     Raises InputError where a file is damaged or images and labels do not belong together.
     """
-    return assemble(
-        title,
-        str(files.path),
-        {path.name: read_idx(path) for path in (*files.train, *files.test)},
-        None if classes is None else (classes, title),
-    )
+    arrays = {path.name: read_idx(path) for path in files.every}
+    return assemble(title or files.path.name, str(files.path), arrays, (classes, title) if classes else None)
 
 
 def read_idx(path: Path) -> np.ndarray:
@@ -193,35 +213,6 @@ def read_idx(path: Path) -> np.ndarray:
     if len(data) < wanted:
         raise InputError(f"{path} is truncated: {len(data):,} of {wanted:,} bytes")
     return np.frombuffer(data, dtype=np.uint8).reshape(shape)
-
-
-def _npz_names(path: Path) -> list[str]:
-    """Return the names of the arrays in a file."""
-    with _reading(path):
-        opened = np.load(path, allow_pickle=False)
-        if not isinstance(opened, np.lib.npyio.NpzFile):
-            raise InputError(f"{path.name} holds a single array, not an .npz archive", _HINT)
-        with opened as file:
-            return list(file.files)
-
-
-def _read_npz(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Read the arrays `names` of a file."""
-    arrays = {}
-    with np.load(path, allow_pickle=False) as file:
-        for name in names:
-            with _reading(path, name):
-                arrays[name] = file[name]
-    return arrays
-
-
-def _read_npy(path: Path) -> np.ndarray:
-    """Read the array of an .npy file."""
-    with _reading(path):
-        array = np.load(path, allow_pickle=False)
-        if not isinstance(array, np.ndarray):
-            raise InputError(f"{path.name} is an .npz archive, not a single array", "Rename it to end in .npz")
-        return array
 
 
 @contextmanager

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from core.data.classes import check_labels, several_labels
 from core.data.dataset import Found, Unreadable
 from core.data.images import CannotReadError
 from core.data.index import ImageFiles, Stamp, checked_size
-from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts, find_files
+from core.data.reading import PART_NAMES, TRAIN_NAMES, Listing, Parts, find_files
 from core.data.tables import IMAGE_COLUMNS, LABEL_COLUMNS, class_key
 from core.errors import InputError
 from core.events import Tell
@@ -78,11 +78,7 @@ def find_saved(path: Path) -> Parts | None:
         return Parts(path, (path,))
     if not (path / _SPLITS).is_file():
         return None
-    train, test = (
-        tuple(path / name for name in names if (path / name / _STATE).is_file())[:1]
-        for names in (TRAIN_NAMES, TEST_NAMES)
-    )
-    return Parts(path, train, test) if train else None
+    return Parts.of(path, [(name, path / name) for name in PART_NAMES if (path / name / _STATE).is_file()])
 
 
 def list_saved(folders: Parts, report: Tell) -> Listing:
@@ -93,8 +89,8 @@ def list_saved(folders: Parts, report: Tell) -> Listing:
     title = folders.path.name
     _require_pyarrow(f"{title} was saved by Hugging Face's datasets")
     report(f"Reading {title}", 0, 0)
-    train = [_open_saved(TRAIN_NAMES[0], folder) for folder in folders.train]
-    return _listing(title, folders.path, train, [_open_saved(folder.name, folder) for folder in folders.test])
+    train, test = ([_open_saved(folder, folders) for folder in part] for part in (folders.train, folders.test))
+    return _listing(title, folders.path, train, test)
 
 
 def find_parquet(path: Path) -> Parts | None:
@@ -110,8 +106,8 @@ def list_parquet(files: Parts, report: Tell) -> Listing:
     title = files.path.stem
     _require_pyarrow(f"{title} is kept in parquet files")
     report(f"Reading {title}", 0, 0)
-    root = files.path.parent if files.path.is_file() else files.path
-    return _listing(title, root, [_open_parquet(file) for file in files.train], [_open_parquet(f) for f in files.test])
+    train, test = ([_open_parquet(file) for file in part] for part in (files.train, files.test))
+    return _listing(title, files.root, train, test)
 
 
 def _require_pyarrow(what: str) -> None:
@@ -124,8 +120,8 @@ def _listing(title: str, root: Path, train: list[_Part], test: list[_Part]) -> L
     """Put the rows of all parts together, those without the label of a class left out."""
     classes, is_named = _classes(title, train, test)
     numbers = {name: number for number, name in enumerate(classes)}
-    names, places, labels, left_out = [], [], [], []
-    border = 0
+    names, places, left_out = [], [], []
+    found: tuple[list[int], list[int]] = ([], [])
     for part in (*train, *test):
         for row, label in enumerate(part.labels):
             name = f"{part.name}/{row}"
@@ -133,16 +129,14 @@ def _listing(title: str, root: Path, train: list[_Part], test: list[_Part]) -> L
             if isinstance(number, int) and 0 <= number < len(classes):
                 names.append(name)
                 places.append((part, row))
-                labels.append(number)
+                found[part in test].append(number)
             else:
                 left_out.append(Unreadable(name, f"its label is {label!r}"))
-        border = len(labels) if part in train else border
     return Listing(
         title=title,
         classes=classes,
         files=ArrowFiles(root, names, places),
-        labels=np.array(labels, dtype=np.int64),
-        border=border,
+        labels=found,
         left_out=tuple(left_out),
         found=Found(numbered=not is_named, notices=train[0].notices),
         columns={
@@ -169,8 +163,8 @@ def _classes(title: str, train: list[_Part], test: list[_Part]) -> tuple[tuple[s
     return check_labels(title, [numbers], None), False
 
 
-def _open_saved(name: str, folder: Path) -> _Part:
-    """Open the tables of a part, called `name`; raises InputError where columns are missing or files damaged."""
+def _open_saved(folder: Path, folders: Parts) -> _Part:
+    """Open the tables of a part; raises InputError where columns are missing or files damaged."""
     import pyarrow as pa
 
     where = f"{folder.name} of {folder.parent.name}"
@@ -189,6 +183,7 @@ def _open_saved(name: str, folder: Path) -> _Part:
     if not labels:
         raise InputError(f"{where} holds no rows")
     images = pa.chunked_array(chunks)
+    name = TRAIN_NAMES[0] if folder == folders.path else folder.name
     return _Part(name, paths, lambda row: images[row].as_py(), labels, *_stated(features, label), more)
 
 
@@ -231,19 +226,14 @@ class _RowGroups:
         """`counts`: number of rows of each row group."""
         self._file, self._column = file, column
         self._starts = np.cumsum([0, *counts])
-        self._held: OrderedDict[int, Any] = OrderedDict()
+        self._group = lru_cache(_ROW_GROUPS)(self._read)
         self._lock = threading.Lock()
 
     def cell(self, row: int) -> Any:
         """Return the image of a row as it stands there."""
         group = int(np.searchsorted(self._starts, row, side="right")) - 1
-        with self._lock:
-            if group not in self._held:
-                self._held[group] = self._read(group)
-                while len(self._held) > _ROW_GROUPS:
-                    self._held.popitem(last=False)
-            self._held.move_to_end(group)
-            images = self._held[group]
+        with self._lock:  # none is read twice at once
+            images = self._group(group)
         return images[row - int(self._starts[group])].as_py()
 
     def _read(self, group: int) -> Any:

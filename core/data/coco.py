@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from core.data.classes import several_labels
 from core.data.dataset import Found, Unreadable
 from core.data.index import FolderFiles
 from core.data.listings import find_class_folders
-from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts, part_of
+from core.data.reading import PART_NAMES, TRAIN_NAMES, Listing, Parts, part_of
 from core.errors import InputError
 from core.events import Tell
 from core.files import read_json
@@ -32,18 +30,10 @@ def find_coco(path: Path) -> Parts | None:
         return Parts(path, (path,)) if _looks_like(path) else None
     if any((path / name).is_dir() and find_class_folders(path / name) for name in TRAIN_NAMES):
         return None  # class folders, with a file beside them
-    files = [
-        (name, file)
-        for name in (*TRAIN_NAMES, *TEST_NAMES)
-        for file in (path / name / inner for inner in _IN_FOLDER)
-        if file.is_file()
-    ]
-    folder = path / "annotations"
-    files = files or [(part_of(file), file) for file in sorted(folder.glob("*.json")) if file.is_file()]
-    files = [(name, file) for name, file in files if _looks_like(file)]
-    train = next((file for name, file in files if name in TRAIN_NAMES), None)
-    test = next((file for wanted in TEST_NAMES for name, file in files if name == wanted), None)
-    return Parts(path, (train,), () if test is None else (test,)) if train is not None else None
+    inner = [(name, path / name / file) for name in PART_NAMES for file in _IN_FOLDER]
+    files = [(name, file) for name, file in inner if file.is_file()]
+    files = files or [(part_of(file), file) for file in sorted((path / "annotations").glob("*.json"))]
+    return Parts.of(path, {name: file for name, file in reversed(files) if _looks_like(file)}.items())
 
 
 def list_coco(files: Parts, report: Tell) -> Listing:
@@ -52,12 +42,11 @@ def list_coco(files: Parts, report: Tell) -> Listing:
     Raises InputError where a file is none, an image has several categories, or no image is found.
     """
     report(f"Reading {files.path.name}", 0, 0)
-    root = files.path.parent if files.path.is_file() else files.path
-    rows: list[tuple[str, int]] = []
+    paths: list[str] = []
+    found: dict[Path, list[int]] = {}  # categories of a file's images
     left_out: list[Unreadable] = []
     names: dict[int, str] = {}
-    border = 0
-    for file in (*files.train, *files.test):
+    for file in files.every:
         content = _read(file)
         categories = {int(entry["id"]): str(entry["name"]) for entry in content["categories"]}
         if names and categories != names:
@@ -65,23 +54,24 @@ def list_coco(files: Parts, report: Tell) -> Listing:
         names = categories
         labelled = _labels(file, content, names)
         folder = _folder(file, [str(entry["file_name"]) for entry in content["images"]])
+        found[file] = []
         for entry in content["images"]:
-            name = _relative(folder / str(entry["file_name"]), root)
+            name = _relative(folder / str(entry["file_name"]), files.root)
             if (category := labelled.get(entry["id"])) is None:
                 left_out.append(Unreadable(name, "no annotation gives it a category"))
             else:
-                rows.append((name, category))
-        border = len(rows) if file in files.train else border
-    used = {category for _, category in rows}
+                paths.append(name)
+                found[file].append(category)
+    used = {category for categories in found.values() for category in categories}
     if len(used) < 2:
         raise InputError(f"{files.path.name} gives its images fewer than two categories", _HINT)
     numbers = {category: number for number, category in enumerate(sorted(used))}
+    train, test = ([numbers[c] for file in part for c in found[file]] for part in (files.train, files.test))
     return Listing(
         title=files.path.stem,
         classes=tuple(names[category] for category in numbers),
-        files=FolderFiles(root, [name for name, _ in rows]),
-        labels=np.array([numbers[category] for _, category in rows], dtype=np.int64),
-        border=border,
+        files=FolderFiles(files.root, paths),
+        labels=(train, test),
         left_out=tuple(left_out),
         found=Found(every=tuple(names[category] for category in sorted(names))),
     )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
-from itertools import chain
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -81,25 +80,28 @@ def list_folders(parts: Parts, report: Tell) -> Listing:
             "Training and test folders must have the same names; an empty folder makes a class without training images",
         )
     names = tuple(sorted({*train, *test}))
-    files = [part.get(name, []) for part in (train, test) for name in names]
     scan.look_around(parts)
-    paths = list(chain.from_iterable(files))
+    paths = [path for part in (train, test) for name in names for path in part.get(name, ())]
     columns: dict[str, list[str]] = {}
     notices: tuple[str, ...] = ()
     try:
-        columns = metadata_beside(root, (root, *parts.train, *parts.test), paths)
+        columns = metadata_beside(root, (root, *parts.every), paths)
     except InputError as error:
         notices = (f"Its columns are not used: {error.message}",)
     return Listing(
         title=root.name,
         classes=names,
         files=FolderFiles(root, paths),
-        labels=np.repeat(np.tile(np.arange(len(names)), 2), [len(paths) for paths in files]),
-        border=sum(map(len, train.values())),
+        labels=(_labels(names, train), _labels(names, test)),
         left_out=tuple(scan.left_out),
         found=Found(every=every, passed=dict(scan.passed), notices=notices),
         columns=columns,
     )
+
+
+def _labels(names: Sequence[str], files: Mapping[str, Sequence[str]]) -> np.ndarray:
+    """Return the class of each image, by class and file: (n,)."""
+    return np.repeat(np.arange(len(names)), [len(files.get(name, ())) for name in names])
 
 
 class _Scan:
@@ -155,8 +157,8 @@ class _Scan:
 
     def look_around(self, parts: Parts) -> None:
         """Count the files outside the class folders."""
-        used = {*parts.train, *parts.test}
-        for folder in dict.fromkeys((parts.path, *parts.train, *parts.test)):
+        used = set(parts.every)
+        for folder in dict.fromkeys((parts.path, *parts.every)):
             for entry in _everything(folder):
                 path, shown = folder / entry.name, not _is_hidden(entry.name)
                 if not _is_folder(entry):

@@ -233,7 +233,7 @@ def _read_idx(source: DatasetSource, folder: Path, report: Tell) -> Loaded:
     """Read a data set kept in the four files of MNIST."""
     files = find_idx(folder)
     assert files is not None, "its files were found there"
-    return load_idx(files, source.title, source.names)
+    return load_idx(files, report, source.title, source.names)
 
 
 def _read_by_torchvision(source: DatasetSource, folder: Path, report: Tell) -> Loaded:
@@ -291,8 +291,7 @@ def _read_tiny_imagenet(source: DatasetSource, root: Path, report: Tell) -> Load
         title=source.title,
         classes=tuple(f"{w} ({number})" if counts[w] > 1 else w for w, number in zip(first, numbers, strict=True)),
         files=FolderFiles(root, [name for name, _ in train + test]),
-        labels=np.array([label for _, label in train + test], dtype=np.int64),
-        border=len(train),
+        labels=([label for _, label in train], [label for _, label in test]),
     )
     return load_listing(listing, report)
 

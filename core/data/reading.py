@@ -12,12 +12,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from core.data.dataset import Found, ImageSet, Loaded, Unreadable
 from core.data.index import CHUNK, ImageFiles, open_index
@@ -30,6 +31,7 @@ from core.files import ending
 
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation")  # the first one there is is used
+PART_NAMES = TRAIN_NAMES + TEST_NAMES
 
 BUDGET_VARIABLE = "UNLEARN_STUDIO_MEMORY"  # GB that decoded images may take; more is streamed
 
@@ -43,6 +45,24 @@ class Parts:
     path: Path
     train: tuple[Path, ...]
     test: tuple[Path, ...] = ()
+
+    @classmethod
+    def of(cls, path: Path, named: Iterable[tuple[str, Path]]) -> Parts | None:
+        """Return files or folders by the names of their parts: all of training, the first test part; None without."""
+        found = list(named)
+        train = tuple(file for name, file in found if name in TRAIN_NAMES)
+        test = next((name for name in TEST_NAMES if name in dict(found)), None)
+        return cls(path, train, tuple(file for name, file in found if name == test)) if train else None
+
+    @property
+    def every(self) -> tuple[Path, ...]:
+        """Those of the training part, then those of the test part."""
+        return self.train + self.test
+
+    @property
+    def root(self) -> Path:
+        """The folder that names of images start from."""
+        return self.path.parent if self.path.is_file() else self.path
 
 
 def find_files(path: Path, suffix: str, *inner: str) -> Parts | None:
@@ -58,10 +78,7 @@ def find_files(path: Path, suffix: str, *inner: str) -> Parts | None:
         return sorted(p for p in folder.glob(f"*{suffix}") if ending(p) == suffix and p.is_file())
 
     files = [(part_of(file), file) for folder in (path, *map(path.joinpath, inner)) for file in lying_in(folder)]
-    files = files or [(name, file) for name in (*TRAIN_NAMES, *TEST_NAMES) for file in lying_in(path / name)]
-    train = tuple(file for part, file in files if part in TRAIN_NAMES)
-    test = next((name for name in TEST_NAMES if name in dict(files)), None)
-    return Parts(path, train, tuple(file for part, file in files if part == test)) if train else None
+    return Parts.of(path, files or [(name, file) for name in PART_NAMES for file in lying_in(path / name)])
 
 
 def part_of(file: Path) -> str:
@@ -74,15 +91,14 @@ def part_of(file: Path) -> str:
 class Listing:
     """The image files of a source, before any of them is read: training images first, then test images.
 
-    labels: (n,) int64, the class of each image; border: number of training images; left_out: files or rows that cannot
-    be used, such as those without a label.
+    labels: the class of each training image, and of each test image; left_out: files or rows that cannot be used, such
+    as those without a label.
     """
 
     title: str
     classes: tuple[str, ...]
     files: ImageFiles
-    labels: np.ndarray
-    border: int
+    labels: tuple[ArrayLike, ArrayLike]
     left_out: tuple[Unreadable, ...] = ()
     found: Found = field(default_factory=Found)
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)  # what a table says of each image beside these
@@ -95,8 +111,10 @@ def load_listing(listing: Listing, report: Tell, *, needs_test: bool = False) ->
     read, StoppedError where cancelled, and, with `needs_test`, NoTestPartError before any image is looked at where the
     listing has no test images.
     """
-    if needs_test and listing.border == len(listing.labels):
-        raise no_test_part(listing.title, listing.labels)
+    parts = [np.asarray(part, np.int64) for part in listing.labels]
+    labels, border = np.concatenate(parts), len(parts[0])
+    if needs_test and border == len(labels):
+        raise no_test_part(listing.title, labels)
     files = listing.files
     index = open_index(files, report)
     kept = index.kept
@@ -108,14 +126,14 @@ def load_listing(listing: Listing, report: Tell, *, needs_test: bool = False) ->
     form = originals.form(Preprocessing.unscaled(originals.channels, originals.size))
     both = ImageSet.of(
         StreamedImages(ImageStream(originals, form, keep=False)),
-        listing.labels[kept],
+        labels[kept],
         tuple(files.names[i] for i in kept.tolist()),
         index.digests[kept],
         originals.faults,
         Stored(originals, np.arange(len(kept))),
         {name: np.array(values, dtype=object)[kept] for name, values in listing.columns.items()},
     )
-    cut = int(np.searchsorted(kept, listing.border))
+    cut = int(np.searchsorted(kept, border))
     if not cut:
         raise InputError(f"None of the training images in {listing.title} can be read")
     return Loaded(

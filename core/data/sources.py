@@ -158,14 +158,14 @@ class _Format:
 
 
 _FORMATS = (
-    _Format("npz", find_npz, lambda file, report: load_npz(file.path)),
-    _Format("csv", find_table, lambda file, report: list_table(file.path)),
+    _Format("npz", find_npz, load_npz),
+    _Format("csv", find_table, list_table),
     _Format("coco", find_coco, list_coco),
-    _Format("idx", find_idx, lambda files, report: load_idx(files, files.path.name)),
+    _Format("idx", find_idx, load_idx),
     _Format("hugging face", find_saved, list_saved),
     _Format("class folders", find_class_folders, list_folders),
     _Format("parquet", find_parquet, list_parquet),
-    _Format("npy", find_npy, lambda files, report: load_npy(files)),
+    _Format("npy", find_npy, load_npy),
     _Format("shards", find_shards, list_shards),
 )
 

@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from core.data.classes import several_labels
 from core.data.dataset import Found
 from core.data.images import is_image
 from core.data.index import FolderFiles
-from core.data.reading import TEST_NAMES, TRAIN_NAMES, Listing, Parts
+from core.data.reading import PART_NAMES, TEST_NAMES, Listing, Parts
 from core.errors import InputError, first_few
+from core.events import Tell
 from core.files import composed, read_text
 
 # What the columns of a table may be called.
@@ -60,11 +59,12 @@ def find_table(path: Path) -> Parts | None:
     return None if _columns(text) is None else Parts(path, (path,))
 
 
-def list_table(path: Path) -> Listing:
+def list_table(file: Parts, report: Tell) -> Listing:
     """List the images of a CSV; paths are relative to its folder, classes in alphabetical (or numerical) order.
 
     Raises InputError naming the line where the table is wrong.
     """
+    path = file.path
     rows, flags = _read_rows(path)
     _refuse_several(path, rows)
     classes = list(flags) or sorted({row.label for row in rows}, key=class_key)
@@ -72,12 +72,12 @@ def list_table(path: Path) -> Listing:
         raise InputError(f"{path.name} lists one class only ({classes[0]!r})", _TABLE_HINT)
     rows.sort(key=lambda row: row.is_test)  # stable: training images first, each part in the order of the file
     numbers = {label: i for i, label in enumerate(classes)}
+    labels = {test: [numbers[row.label] for row in rows if row.is_test == test] for test in (False, True)}
     return Listing(
         title=path.stem,
         classes=tuple(classes),
         files=FolderFiles(path.parent, [row.path for row in rows]),
-        labels=np.array([numbers[row.label] for row in rows], dtype=np.int64),
-        border=sum(not row.is_test for row in rows),
+        labels=(labels[False], labels[True]),
         columns={name: [row.more[name] for row in rows] for name in rows[0].more},
         found=Found(
             notices=(f"{path.name} is one-hot: of the columns {first_few(flags, 12)} the one with a 1 is the label.",)
@@ -187,7 +187,7 @@ def _row(path: Path, line: int, fields: list[str], columns: _Columns) -> _Row:
     if columns.path >= len(fields) or not fields[columns.path] or not (label or columns.label is None):
         raise InputError(f"{path.name}, line {line} lacks a path or a label", _TABLE_HINT)
     split = fields[columns.split].lower() if columns.split is not None and columns.split < len(fields) else ""
-    if split and split not in TRAIN_NAMES + TEST_NAMES:
+    if split and split not in PART_NAMES:
         raise InputError(f"{path.name}, line {line}: split must be train or test, got {split!r}")
     name = fields[columns.path].replace("\\", "/").removeprefix("./")
     more = {head: fields[place] if place < len(fields) else "" for head, place in columns.more.items()}
