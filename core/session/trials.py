@@ -7,6 +7,7 @@ activations), and how the image is prepared.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -339,41 +340,48 @@ def find_out(
 
 
 def _tried(search: _Search, networks: Sequence[ModelSpec], preparations: Sequence[Preprocessing]) -> Trial | None:
-    """Try the networks with the preparations; the best is not sure before what looks left out was tried beside it."""
+    """Try the networks with the preparations; the best is not sure before what was left out was tried beside it.
+
+    Networks left out for their work are tried at the size that was found.
+    """
     counts = (len(networks), len(preparations))
     search.left_out.clear()
-    pairs = _narrowed(search, networks, preparations)
+    pairs, unseen = _narrowed(search, networks, preparations)
     trial = search.full(pairs, *counts)
-    others = [pair for pair in dict.fromkeys(search.left_out) if pair not in pairs]
-    if trial is None or not trial.sure or not others:
+    if trial is None or not trial.sure:
         return trial
     best = (trial.best.network, trial.best.preprocessing)
-    beside = search.full([best, *others], *counts)
+    size = best[1].size
+    unseen = [pair for pair in unseen if pair[1].size == size or _operations(pair[0], pair[1].size) <= LARGEST_WORK]
+    looked = search.quick([best, *unseen], *FIRST_LOOK) if unseen else []
+    others = [pair for pair in dict.fromkeys([*looked, *search.left_out]) if pair not in pairs]
+    beside = search.full([best, *others], *counts) if others else None
     return beside if beside is not None and (beside.rivals or beside.best != trial.best) else trial
 
 
 def _narrowed(
     search: _Search, networks: Sequence[ModelSpec], preparations: Sequence[Preprocessing]
-) -> Sequence[Pair]:
-    """Return the pairs to be tried on many images: all where they are few.
+) -> tuple[Sequence[Pair], Sequence[Pair]]:
+    """Return the pairs to be tried on many images, all where they are few; and some of those never looked at.
 
     Else sizes and networks first, each size in its most usual way with a few means that differ much; then the ways to
     those sizes; and with these all means.
     """
     if len(networks) * len(preparations) <= FEW:
-        return [(network, prepared) for prepared in preparations for network in networks]
+        return [(network, prepared) for prepared in preparations for network in networks], []
     preparations = search.confirmed(networks[0], preparations)
     ways: dict[Size, dict[object, list[Preprocessing]]] = {}
     for prepared in preparations:
         ways.setdefault(prepared.size, {}).setdefault(prepared.steps, []).append(prepared)
     usual = {size: next(iter(by_steps.values())) for size, by_steps in ways.items()}
-    sizes = [(network, size) for size in ways for network in networks]
-    cheap = [pair for pair in sizes if len(networks) == 1 or _operations(*pair) <= LARGEST_WORK] or sizes
+    whole = [(network, prepared) for size in ways for network in networks for prepared in _apart(usual[size])]
+    first = [
+        pair for pair in whole if len(networks) == 1 or _operations(pair[0], pair[1].size) <= LARGEST_WORK
+    ] or whole  # fmt: skip
     if len(networks) > MANY:  # sizes with the most usual network first
-        alone = [(networks[0], prepared) for size in ways for prepared in _apart(usual[size])]
+        alone = [pair for pair in whole if pair[0] == networks[0]]
         kept = {prepared.size for _, prepared in search.quick(alone, *FIRST_LOOK)}
-        cheap = [(network, size) for network, size in cheap if size in kept]
-    first = [(network, prepared) for network, size in cheap for prepared in _apart(usual[size])]
+        first = [pair for pair in first if pair[1].size in kept] or first
     second = [
         (network, of_way[usual[prepared.size].index(prepared)])
         for network, prepared in search.quick(first, *FIRST_LOOK)
@@ -381,9 +389,8 @@ def _narrowed(
         if len(of_way) == len(usual[prepared.size])
     ]
     third = search.quick(list(dict.fromkeys(second)), *SECOND_LOOK)
-    return list(
-        dict.fromkeys((network, other) for network, prepared in third for other in ways[prepared.size][prepared.steps])
-    )
+    last = ((network, other) for network, prepared in third for other in ways[prepared.size][prepared.steps])
+    return list(dict.fromkeys(last)), [pair for pair in whole if pair not in first]
 
 
 def _apart(preparations: Sequence[Preprocessing]) -> list[Preprocessing]:
@@ -399,6 +406,7 @@ def _apart(preparations: Sequence[Preprocessing]) -> list[Preprocessing]:
     return apart
 
 
+@functools.cache
 def _operations(spec: ModelSpec, size: Size) -> float:
     """Return the operations of a pass of one image of a size through a network; infinite where it cannot run."""
     images = torch.empty(1, spec.in_channels, *size, device="meta")
