@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ IMAGE_COLUMNS = (
 )  # fmt: skip
 LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "category", "target", "class_name")
 _SPLITS = ("split", "part", "subset", "set", "data set")
-_FORGET_LIST = ("index", "weight")  # columns that only a forget list has
+_FORGET_LIST = {"index", "weight"}  # columns that only a forget list has
 METADATA = "metadata.csv"  # what Hugging Face's imagefolder reads beside class folders
 _TABLE_HINT = "Its columns are path, label and, for a test part, split (train or test)"
 _PROBE = 64 * 1024
@@ -36,15 +37,30 @@ _FEWEST_FLAGS = 2  # columns of 0 and 1 that name classes
 
 
 @dataclass(frozen=True)
-class _Columns:
-    """How a table is separated, and which of its columns hold what."""
+class _Table:
+    """A table and the heads of its columns, those of paths, labels and parts among them, "" where there is none.
 
+    label: "" where there is a column a class, with a 1 for the image's own; above: rows above the first image.
+    """
+
+    text: str
     separator: str
-    path: int = 0
-    label: int | None = 1  # None: a column a class, with a 1 for the image's own
-    split: int | None = 2
-    header: bool = False
-    more: Mapping[str, int] = field(default_factory=dict)  # other columns by name, as the header writes it
+    heads: Sequence[str]
+    path: str = "path"
+    label: str = "label"
+    split: str = "split"
+    above: int = 0
+
+    def rows(self, where: str) -> Iterator[tuple[int, dict[str, str]]]:
+        """Yield line and cells by head of each row that is not empty; raises InputError beginning with `where`."""
+        reader = csv.reader(io.StringIO(self.text, newline=""), delimiter=self.separator)
+        filled = (cells for cells in reader if any(cell.strip() for cell in cells))
+        try:
+            for cells in islice(filled, self.above, None):
+                values = [*map(str.strip, cells), *[""] * len(self.heads)]
+                yield reader.line_num, {head: value for head, value in zip(self.heads, values, strict=False) if head}
+        except csv.Error as error:
+            raise InputError(f"{where}, line {reader.line_num}: {error}") from error
 
 
 def find_table(path: Path) -> Parts | None:
@@ -56,7 +72,7 @@ def find_table(path: Path) -> Parts | None:
             text = file.read(_PROBE).decode("utf-8-sig", errors="replace")
     except OSError:
         return None
-    return None if _columns(text) is None else Parts(path, (path,))
+    return None if _table(text) is None else Parts(path, (path,))
 
 
 def list_table(file: Parts, report: Tell) -> Listing:
@@ -96,20 +112,15 @@ def metadata_beside(root: Path, folders: Iterable[Path], names: Sequence[str]) -
     rows: dict[str, dict[str, str]] = {}
     columns: dict[str, None] = {}
     for file in dict.fromkeys(folder / METADATA for folder in folders):
-        text = read_text(file) if file.is_file() else ""
-        first = text.partition("\n")[0]
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), restval="")
-        try:
-            own = [head for head in reader.fieldnames or () if head]
-            path = next((head for head in own if head.strip().lower() in IMAGE_COLUMNS), None)
-            if path is None:
-                continue
-            columns |= dict.fromkeys(head.strip() for head in own if head != path)
-            for row in reader:
-                name = (file.parent / row[path].strip().replace("\\", "/")).relative_to(root).as_posix()
-                rows[composed(name)] = {head.strip(): row[head].strip() for head in own if head != path}
-        except (csv.Error, ValueError) as error:
-            raise InputError(f"{file}, line {reader.line_num}: {error}") from error
+        table = _table(read_text(file), labelled=False) if file.is_file() else None
+        if table is None:
+            continue
+        for line, cells in table.rows(str(file)):
+            name = file.parent / cells.pop(table.path).replace("\\", "/")
+            if not name.is_relative_to(root):
+                raise InputError(f"{file}, line {line}: {name} does not lie in {root}")
+            columns |= dict.fromkeys(cells)
+            rows[composed(name.relative_to(root).as_posix())] = cells
     found = [rows.get(composed(name), {}) for name in names]
     return {column: [row.get(column, "") for row in found] for column in columns if any(found)}
 
@@ -126,30 +137,28 @@ class _Row(NamedTuple):
 
 def _read_rows(path: Path) -> tuple[list[_Row], tuple[str, ...]]:
     """Return the rows of a table, and its columns that name a class each where it has no column of labels."""
-    text = read_text(path)
-    columns = _columns(text)
-    if columns is None:
+    table = _table(read_text(path))
+    if table is None:
         raise InputError(f"{path.name} does not list images with labels", _TABLE_HINT)
-    rows = []
-    lines: dict[str, _Row] = {}
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=columns.separator)
-    try:
-        for number, fields in enumerate((f for f in reader if any(cell.strip() for cell in f)), start=1):
-            if number == 1 and columns.header:
-                continue
-            row = _row(path, reader.line_num, [cell.strip() for cell in fields], columns)
-            first = lines.setdefault(row.path, row)
-            if first is not row:
-                where = f"{path.name}, line {row.line}: {row.path} stands already in line {first.line}"
-                if first.label != row.label:
-                    raise several_labels(f"{where} with another label ({first.label!r}, {row.label!r})")
-                raise InputError(where)
-            rows.append(row)
-    except csv.Error as error:
-        raise InputError(f"{path.name}, line {reader.line_num}: {error}") from error
+    rows: dict[str, _Row] = {}
+    for line, cells in table.rows(path.name):
+        where = f"{path.name}, line {line}"
+        name, label, split = (cells.pop(head, "") for head in (table.path, table.label, table.split))
+        if not name or (table.label and not label):
+            raise InputError(f"{where} lacks a path or a label", _TABLE_HINT)
+        if split and split.lower() not in PART_NAMES:
+            raise InputError(f"{where}: split must be train or test, got {split.lower()!r}")
+        name = _as_on_disk(path.parent, name.replace("\\", "/").removeprefix("./"))
+        row = _Row(name, label, split.lower() in TEST_NAMES, cells, line)
+        first = rows.setdefault(name, row)
+        if first is not row:
+            twice = f"{where}: {name} stands already in line {first.line}"
+            if first.label != label:
+                raise several_labels(f"{twice} with another label ({first.label!r}, {label!r})")
+            raise InputError(twice)
     if not rows:
         raise InputError(f"{path.name} lists no images", _TABLE_HINT)
-    return _from_flags(path, rows) if columns.label is None else (rows, ())
+    return (list(rows.values()), ()) if table.label else _from_flags(path, list(rows.values()))
 
 
 def _from_flags(path: Path, rows: list[_Row]) -> tuple[list[_Row], tuple[str, ...]]:
@@ -181,19 +190,6 @@ def _refuse_several(path: Path, rows: Sequence[_Row]) -> None:
             raise several_labels(f"{path.name}, line {row.line}: {row.path} has several labels ({row.label!r})")
 
 
-def _row(path: Path, line: int, fields: list[str], columns: _Columns) -> _Row:
-    """Return one row; raises InputError naming the line where it lacks path or label."""
-    label = fields[columns.label] if columns.label is not None and columns.label < len(fields) else ""
-    if columns.path >= len(fields) or not fields[columns.path] or not (label or columns.label is None):
-        raise InputError(f"{path.name}, line {line} lacks a path or a label", _TABLE_HINT)
-    split = fields[columns.split].lower() if columns.split is not None and columns.split < len(fields) else ""
-    if split and split not in PART_NAMES:
-        raise InputError(f"{path.name}, line {line}: split must be train or test, got {split!r}")
-    name = fields[columns.path].replace("\\", "/").removeprefix("./")
-    more = {head: fields[place] if place < len(fields) else "" for head, place in columns.more.items()}
-    return _Row(_as_on_disk(path.parent, name), label, split in TEST_NAMES, more, line)
-
-
 def _as_on_disk(folder: Path, name: str) -> str:
     """Return a file's name in the Unicode form it has on disk, where only that differs: macOS decomposes."""
     if name.isascii() or (folder / name).exists():
@@ -202,27 +198,27 @@ def _as_on_disk(folder: Path, name: str) -> str:
     return next((form for form in forms if (folder / form).exists()), name)
 
 
-def _columns(text: str) -> _Columns | None:
-    """Return where the columns are, None where the first line is that of another kind of file."""
-    line, _, rest = text.lstrip().partition("\n")
-    second = rest.lstrip().split("\n")[0].strip()
-    for separator in (",", ";", "\t"):
-        cells = [cell.strip() for cell in next(csv.reader([line.strip()], delimiter=separator), [])]
-        if len(cells) < 2:
+def _table(text: str, *, labelled: bool = True) -> _Table | None:
+    """Return a table by its first line; None where that is another kind of file's, or, if `labelled`, has no labels."""
+    first, _, rest = text.lstrip().partition("\n")
+    lines = [first.strip(), rest.lstrip().split("\n")[0].strip()]
+    for separator in ",;\t":
+        heads, values = (
+            [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])] for line in lines
+        )
+        if len(heads) < 2:
             continue
-        heads = [cell.lower() for cell in cells]
+        known = {head.lower(): head for head in reversed(heads)}
         path, label, split = (
-            next((heads.index(name) for name in names if name in heads), None)
+            next((known[name] for name in names if name in known), "")
             for names in (IMAGE_COLUMNS, LABEL_COLUMNS, _SPLITS)
         )
-        if path is not None and not set(_FORGET_LIST) & set(heads):
-            more = {cell: i for i, cell in enumerate(cells) if cell and i not in (path, label, split)}
-            values = [cell.strip() for cell in next(csv.reader([second], delimiter=separator), [])]
-            flags = [place for place in more.values() if place < len(values) and values[place] in _FLAGS]
-            if label is not None or len(flags) >= _FEWEST_FLAGS:
-                return _Columns(separator, path, label, split, True, more)
-        if len(cells) <= 3 and is_image(cells[0]):
-            return _Columns(separator)
+        if path and not (labelled and known.keys() & _FORGET_LIST):
+            flags = [v for head, v in zip(heads, values, strict=False) if head not in ("", path, split) and v in _FLAGS]
+            if label or not labelled or len(flags) >= _FEWEST_FLAGS:
+                return _Table(text, separator, heads, path, label, split, above=1)
+        if labelled and len(heads) <= 3 and is_image(heads[0]):
+            return _Table(text, separator, ("path", "label", "split"))
     return None
 
 
