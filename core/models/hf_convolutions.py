@@ -5,11 +5,13 @@ Each takes its settings under the names of config.json. Outputs agree with trans
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torchvision.models.convnext import LayerNorm2d
 from torchvision.ops import StochasticDepth
 
 from core.models.activations import HF_ACTIVATIONS
@@ -18,17 +20,17 @@ from core.models.architectures import Size
 Settings = Mapping[str, Any]
 
 
-class _ConvNorm(nn.Module):
+class _ConvNorm(nn.Sequential):
     """Convolution without bias, batch norm and activation, if any: (n, c, h, w) to (n, C, h/stride, w/stride)."""
 
     def __init__(self, channels: int, out: int, kernel: int, stride: int = 1, activation: str = "") -> None:
-        super().__init__()
-        self.convolution = nn.Conv2d(channels, out, kernel, stride, padding=kernel // 2, bias=False)
-        self.normalization = nn.BatchNorm2d(out)
-        self.activation = HF_ACTIVATIONS[activation]() if activation else nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.activation(self.normalization(self.convolution(x)))
+        super().__init__(
+            OrderedDict(
+                convolution=nn.Conv2d(channels, out, kernel, stride, padding=kernel // 2, bias=False),
+                normalization=nn.BatchNorm2d(out),
+                activation=HF_ACTIVATIONS[activation]() if activation else nn.Identity(),
+            )
+        )
 
 
 class _Residual(nn.Module):
@@ -83,13 +85,6 @@ class ResNet(nn.Module):
         return self.classifier(resnet["pooler"](x))
 
 
-class _ChannelNorm(nn.LayerNorm):
-    """Layer norm over the channels of (n, c, h, w)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-
-
 class _ResponseNorm(nn.Module):
     """ConvNeXt V2's global response normalisation of (n, h, w, c)."""
 
@@ -139,13 +134,13 @@ class ConvNext(nn.Module):
         rates = iter(torch.linspace(0, settings["drop_path_rate"], sum(depths)).tolist())
         stages, before = nn.ModuleList(), widths[0]
         for number, (width, depth) in enumerate(zip(widths, depths, strict=True)):
-            down = nn.Sequential(_ChannelNorm(before, 1e-6), nn.Conv2d(before, width, 2, 2)) if number else None
+            down = nn.Sequential(LayerNorm2d(before, 1e-6), nn.Conv2d(before, width, 2, 2)) if number else None
             layers = nn.ModuleList(_ConvNextLayer(settings, width, next(rates)) for _ in range(depth))
             stages.append(nn.ModuleDict({"downsampling_layer": down or nn.Sequential(), "layers": layers}))
             before = width
         stem = nn.Conv2d(in_channels, widths[0], patch, patch)
         body = nn.ModuleDict({
-            "embeddings": nn.ModuleDict({"patch_embeddings": stem, "layernorm": _ChannelNorm(widths[0], 1e-6)}),
+            "embeddings": nn.ModuleDict({"patch_embeddings": stem, "layernorm": LayerNorm2d(widths[0], 1e-6)}),
             "encoder": nn.ModuleDict({"stages": stages}),
             "layernorm": nn.LayerNorm(before, settings["layer_norm_eps"]),
         })  # fmt: skip
