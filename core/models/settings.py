@@ -38,7 +38,6 @@ _POOLS: dict[str, Callable[[], nn.Module]] = {
     "max2": functools.partial(nn.MaxPool2d, 2),
     "avg": functools.partial(nn.AvgPool2d, 3, 2, 1),
 }
-_NORMS = (nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,37 @@ class Setting:
 # --- where each setting stands -------------------------------------------------------------------------------------
 
 
+_Parts = Callable[[nn.Module, str], list[Any]]
+_Access = tuple[Callable[[nn.Module, str], str], Callable[[nn.Module, str, str, int], None]]
+
+
+def _of(parts: _Parts, read: Callable[[list[Any]], str], write: Callable[[Any, str], None]) -> _Access:
+    """Return reader and writer of a setting of certain parts; networks without such parts do not have it.
+
+    read: returns the value that all the parts have. write: gives one of them a value.
+    """
+
+    def reader(module: nn.Module, family: str) -> str:
+        found = parts(module, family)
+        return read(found) if found else ""
+
+    def writer(module: nn.Module, family: str, value: str, in_channels: int) -> None:
+        for part in parts(module, family):
+            write(part, value)
+
+    return reader, writer
+
+
+def _called(family: str, *names: str, within: str = "") -> _Parts:
+    """Return what finds the parts of these classes in networks of a family, or in one part of these."""
+
+    def parts(module: nn.Module, other: str) -> list[Any]:
+        inside = module.get_submodule(within).modules() if other == family else ()
+        return [part for part in inside if type(part).__name__ in names]
+
+    return parts
+
+
 def _part(module: nn.Module, path: str) -> nn.Module | None:
     """Return the part of a network at `path`; None where it has none."""
     try:
@@ -75,58 +105,38 @@ def _part(module: nn.Module, path: str) -> nn.Module | None:
         return None
 
 
-def _stem(module: nn.Module, family: str) -> nn.Conv2d | None:
+def _stem(module: nn.Module, family: str) -> list[nn.Conv2d]:
+    """Return the first convolution, alone in its list."""
     conv = _part(module, STEMS.get(family, ("", ""))[0])
-    return conv if isinstance(conv, nn.Conv2d) else None
+    return [conv] if isinstance(conv, nn.Conv2d) else []
 
 
-def _of_stem(attribute: str) -> Callable[[nn.Module, str], str]:
-    """Return a reader of one number of the first convolution."""
-
-    def read(module: nn.Module, family: str) -> str:
-        conv = _stem(module, family)
-        return "" if conv is None else str(getattr(conv, attribute)[0])
-
-    return read
+def _read_side(module: nn.Module, family: str) -> str:
+    return "".join(str(conv.kernel_size[0]) for conv in _stem(module, family))
 
 
 def _write_stem(module: nn.Module, family: str, value: str, in_channels: int) -> None:
-    old, side = _stem(module, family), int(value)
-    assert old is not None  # the reader saw it
-    padding = side // 2 if _read_pad(module, family) == "same" else old.padding
+    (old,), side = _stem(module, family), int(value)
+    padding = side // 2 if _pad([old]) == "same" else old.padding
     new = nn.Conv2d(in_channels, old.out_channels, side, old.stride, padding, bias=old.bias is not None)  # type: ignore[arg-type]
     nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")  # as torchvision does
     put(module, STEMS[family][0], new)
 
 
-def _write_stride(module: nn.Module, family: str, value: str, in_channels: int) -> None:
-    conv = _stem(module, family)
-    assert conv is not None
+def _set_stride(conv: nn.Conv2d, value: str) -> None:
     conv.stride = (int(value), int(value))
 
 
-def _read_pad(module: nn.Module, family: str) -> str:
-    conv = _stem(module, family)
-    if conv is None:
-        return ""
-    return {conv.kernel_size[0] // 2: "same", 0: "none"}.get(int(conv.padding[0]), "")
+def _pad(convs: list[nn.Conv2d]) -> str:
+    return {convs[0].kernel_size[0] // 2: "same", 0: "none"}.get(int(convs[0].padding[0]), "")
 
 
-def _write_pad(module: nn.Module, family: str, value: str, in_channels: int) -> None:
-    conv = _stem(module, family)
-    assert conv is not None
+def _set_pad(conv: nn.Conv2d, value: str) -> None:
     side = conv.kernel_size[0] // 2 if value == "same" else 0
     conv.padding = (side, side)
 
 
-def _read_bias(module: nn.Module, family: str) -> str:
-    conv = _stem(module, family)
-    return "" if conv is None else "no" if conv.bias is None else "yes"
-
-
-def _write_bias(module: nn.Module, family: str, value: str, in_channels: int) -> None:
-    conv = _stem(module, family)
-    assert conv is not None
+def _set_bias(conv: nn.Conv2d, value: str) -> None:
     conv.register_parameter("bias", nn.Parameter(torch.zeros(conv.out_channels)) if value == "yes" else None)
 
 
@@ -165,102 +175,71 @@ def _write_activation(module: nn.Module, family: str, value: str, in_channels: i
             put(module, path, ACTIVATIONS[value]())
 
 
-def _read_eps(module: nn.Module, family: str) -> str:
+def _norms(module: nn.Module, family: str) -> list[Any]:
+    return [part for part in module.modules() if isinstance(part, (nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm))]
+
+
+def _eps(norms: list[Any]) -> str:
     """Return the number that most norms of a network add to the variance."""
-    found = Counter(part.eps for part in module.modules() if isinstance(part, _NORMS))
-    return _number(str(found.most_common(1)[0][0])) if found else ""
+    return _number(str(Counter(norm.eps for norm in norms).most_common(1)[0][0]))
 
 
-def _write_eps(module: nn.Module, family: str, value: str, in_channels: int) -> None:
-    for part in module.modules():
-        if isinstance(part, _NORMS):
-            part.eps = float(value)
+def _set_eps(norm: Any, value: str) -> None:
+    norm.eps = float(value)
 
 
-def _blocks(module: nn.Module, family: str, kind: str = "") -> list[Any]:
-    """Return the residual blocks of a ResNet, or those of one kind."""
-    if family != "resnet":
-        return []
-    names = (kind,) if kind else ("BasicBlock", "Bottleneck")
-    return [part for part in module.modules() if type(part).__name__ in names]
+_BLOCKS = ("BasicBlock", "Bottleneck")
 
 
-def _read_bottleneck(module: nn.Module, family: str) -> str:
-    strided = [block for block in _blocks(module, family, "Bottleneck") if block.stride != 1]
+def _bottleneck(blocks: list[Any]) -> str:
+    strided = [block for block in blocks if block.stride != 1]
     return "" if not strided else "v1" if strided[0].conv1.stride != (1, 1) else "v1.5"
 
 
-def _write_bottleneck(module: nn.Module, family: str, value: str, in_channels: int) -> None:
-    for block in _blocks(module, family, "Bottleneck"):
-        block.conv1.stride, block.conv2.stride = block.conv2.stride, block.conv1.stride
+def _swap_strides(block: Any, value: str) -> None:
+    block.conv1.stride, block.conv2.stride = block.conv2.stride, block.conv1.stride
 
 
-def _read_last_stride(module: nn.Module, family: str) -> str:
-    last = _blocks(module.layer4, family) if family == "resnet" and isinstance(module.layer4, nn.Module) else []
-    return str(max(conv.stride[0] for conv in (last[0].conv1, last[0].conv2))) if last else ""
+def _last_stride(blocks: list[Any]) -> str:
+    return str(max(conv.stride[0] for conv in (blocks[0].conv1, blocks[0].conv2)))
 
 
-def _write_last_stride(module: nn.Module, family: str, value: str, in_channels: int) -> None:
-    _stride_of(module.get_submodule("layer4"), int(value))
-
-
-def _stride_of(stage: nn.Module, value: int) -> None:
-    """Give a stage of a ResNet another stride; what convolutions of stride 1 there are beside it stay."""
-    for part in stage.modules():
+def _restride(block: nn.Module, value: str) -> None:
+    """Give a block of a ResNet another stride; what convolutions of stride 1 there are in it stay."""
+    for part in block.modules():
         if isinstance(part, nn.Conv2d) and part.stride != (1, 1):
-            part.stride = (value, value)
+            _set_stride(part, value)
 
 
 _DILATED = {"none": (), "layer4": ("layer4",), "layer3-4": ("layer3", "layer4")}
 
 
 def _read_dilation(module: nn.Module, family: str) -> str:
-    if not _blocks(module, family, "Bottleneck"):
+    ends = {stage: _called("resnet", "Bottleneck", within=stage)(module, family)[-1:] for stage in _DILATED["layer3-4"]}
+    if not all(ends.values()):
         return ""
-    stages = ("layer3", "layer4")
-    dilated = tuple(s for s in stages if _blocks(module.get_submodule(s), family)[-1].conv2.dilation != (1, 1))
-    return next((name for name, parts in _DILATED.items() if parts == dilated), "")
+    dilated = tuple(stage for stage, (last,) in ends.items() if last.conv2.dilation != (1, 1))
+    return next((name for name, stages in _DILATED.items() if stages == dilated), "")
 
 
 def _write_dilation(module: nn.Module, family: str, value: str, in_channels: int) -> None:
     """Dilate the 3x3 convolutions of stages in place of their stride, as torchvision's option does."""
     dilation = 1
-    for name in _DILATED[value]:
-        stage = module.get_submodule(name)
-        _stride_of(stage, 1)
-        for number, block in enumerate(_blocks(stage, family)):
-            step = dilation if number == 0 else 2 * dilation
-            block.conv2.dilation = block.conv2.padding = (step, step)
-        dilation *= 2
+    for number, stage in enumerate(_DILATED[value], 1):
+        for block in _called("resnet", "Bottleneck", within=stage)(module, family):
+            _restride(block, "1")
+            block.conv2.dilation = block.conv2.padding = (dilation, dilation)
+            dilation = 2**number  # the first block of a stage has that of the stage before
 
 
-def _attentions(module: nn.Module, family: str) -> list[nn.MultiheadAttention]:
-    parts = module.modules() if family == "vision_transformer" else ()
-    return [part for part in parts if isinstance(part, nn.MultiheadAttention)]
+def _set_heads(attention: nn.MultiheadAttention, value: str) -> None:
+    if attention.embed_dim % int(value):
+        raise ValueError(f"{value} heads do not divide its width of {attention.embed_dim}")
+    attention.num_heads, attention.head_dim = int(value), attention.embed_dim // int(value)
 
 
-def _read_heads(module: nn.Module, family: str) -> str:
-    found = _attentions(module, family)
-    return str(found[0].num_heads) if found else ""
-
-
-def _write_heads(module: nn.Module, family: str, value: str, in_channels: int) -> None:
-    for part in _attentions(module, family):
-        if part.embed_dim % int(value):
-            raise ValueError(f"{value} heads do not divide its width of {part.embed_dim}")
-        part.num_heads, part.head_dim = int(value), part.embed_dim // int(value)
-
-
-def _read_norm_first(module: nn.Module, family: str) -> str:
-    if family != "vision_transformer":
-        return ""
-    return "no" if any(isinstance(part, _post_norm_block()) for part in module.modules()) else "yes"
-
-
-def _write_norm_first(module: nn.Module, family: str, value: str, in_channels: int) -> None:
-    for part in module.modules():
-        if type(part).__name__ == "EncoderBlock":
-            part.__class__ = _post_norm_block()
+def _set_norm_last(block: nn.Module, value: str) -> None:
+    block.__class__ = _post_norm_block()
 
 
 @functools.cache
@@ -361,45 +340,53 @@ SETTINGS: dict[str, Setting] = {
     for setting in (
         Setting(
             "stem", "side of the first convolution", ("3", "7", "5"), *_whole(1, 16),
-            _of_stem("kernel_size"), _write_stem, _seen_stem,
+            _read_side, _write_stem, _seen_stem,
         ),
         Setting(
-            "stride", "stride of the first convolution", ("1", "2"), *_whole(1, 16), _of_stem("stride"), _write_stride
+            "stride", "stride of the first convolution", ("1", "2"), *_whole(1, 16),
+            *_of(_stem, lambda convs: str(convs[0].stride[0]), _set_stride),
         ),
         Setting(
             "pool", "pooling after the first convolution", tuple(_POOLS), *_one_of(_POOLS), _read_pool, _write_pool
         ),
         Setting(
             "pad", "padding of the first convolution: half its side, or none", ("same", "none"),
-            *_one_of(("same", "none")), _read_pad, _write_pad,
+            *_one_of(("same", "none")), *_of(_stem, _pad, _set_pad),
         ),
-        Setting("bias", "bias of the first convolution", _YES, *_one_of(_YES), _read_bias, _write_bias, _seen_bias),
+        Setting(
+            "bias", "bias of the first convolution", _YES, *_one_of(_YES),
+            *_of(_stem, lambda convs: "no" if convs[0].bias is None else "yes", _set_bias), _seen_bias,
+        ),
         Setting(
             "act", "the activation it has most of", tuple(ACTIVATIONS), *_one_of(ACTIVATIONS),
             _read_activation, _write_activation,
         ),
         Setting(
             "eps", "what norms add to the variance", ("1e-5", "0.001", "1e-6", "1e-12"),
-            "a number like 1e-5 or 0.001", _number, _read_eps, _write_eps,
+            "a number like 1e-5 or 0.001", _number, *_of(_norms, _eps, _set_eps),
         ),
         Setting(
             "bottleneck", "stride in the 1x1 convolution (v1) or in the 3x3 one (v1.5)", ("v1.5", "v1"),
-            *_one_of(("v1.5", "v1")), _read_bottleneck, _write_bottleneck,
+            *_one_of(("v1.5", "v1")), *_of(_called("resnet", "Bottleneck"), _bottleneck, _swap_strides),
         ),
         Setting(
             "last_stride", "stride of the last stage", ("2", "1"), *_whole(1, 2),
-            _read_last_stride, _write_last_stride,
+            *_of(_called("resnet", *_BLOCKS, within="layer4"), _last_stride, _restride),
         ),
         Setting(
             "dilate", "stages with dilation in place of a stride", tuple(_DILATED), *_one_of(_DILATED),
             _read_dilation, _write_dilation,
         ),
         Setting(
-            "heads", "attention heads", ("12", "6", "8", "4", "3", "16"), *_whole(1, 64), _read_heads, _write_heads
+            "heads", "attention heads", ("12", "6", "8", "4", "3", "16"), *_whole(1, 64),
+            *_of(_called("vision_transformer", "MultiheadAttention"), lambda them: str(them[0].num_heads), _set_heads),
         ),
         Setting(
             "norm_first", "norms before attention and MLP, not after the sums", _YES, *_one_of(_YES),
-            _read_norm_first, _write_norm_first,
+            *_of(
+                _called("vision_transformer", "EncoderBlock", "PostNormBlock"),
+                lambda blocks: "yes" if type(blocks[0]).__name__ == "EncoderBlock" else "no", _set_norm_last,
+            ),
         ),
         Setting(
             "norm", "normalisation, and the groups of group normalisation", ("batch", *_GROUPS),
