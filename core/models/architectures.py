@@ -6,7 +6,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -289,6 +289,14 @@ def _read_mlp(shapes: Shapes) -> tuple[int, Size] | None:
         if side and channels * side * side == hidden[1]:
             return channels, (side, side)
     return 1, (1, hidden[1])
+
+
+def mlp_with_channels(spec: ModelSpec, channels: int) -> ModelSpec:
+    """Return the MLP with the size that stated channels leave: its weights tell channels times pixels only."""
+    values = spec.in_channels * math.prod(spec.input_size)
+    side = math.isqrt(values // channels)
+    size = (side, side) if channels * side * side == values else spec.input_size
+    return replace(spec, in_channels=channels, input_size=size)
 
 
 # Known without torchvision, whose import takes longer than everything else about a small network.

@@ -27,6 +27,7 @@ from core.models.architectures import (
     build_on_meta,
     get_architecture,
     is_user_code,
+    mlp_with_channels,
     shapes_of,
     signature,
 )
@@ -251,7 +252,7 @@ class _Opening:
         return OpenedModel(
             file.path, file.sha256, spec, self.weights.tensors, self.weights.form, file.card, classes or None,
             file.preprocessing, sum(values.numel() for values in module.parameters()),
-            size_given or bool(card.get("input_size") or self.stated.get("input_size")), file,
+            size_given or self.size is not None, file,
             tuple(dataclasses.replace(other, input_size=spec.input_size) for other in self.alternatives), self._proof,
         )  # fmt: skip
 
@@ -262,6 +263,17 @@ class _Opening:
         if program is not None and program.name and said.endswith(f":{program.name}") and not is_factory(said):
             said = f"{self.file.path.absolute()}:{program.name}"
         return self.stated.get("arch") or said or None
+
+    @property
+    def channels(self) -> int | None:
+        """The input channels that the card, else the caller, states."""
+        return self.card.get("in_channels") or self.stated.get("in_channels")
+
+    @property
+    def size(self) -> Size | None:
+        """The input size that the card, else the caller, states; whether data agrees with it is for check_fit."""
+        size = self.card.get("input_size") or self.stated.get("input_size")
+        return (int(size[0]), int(size[1])) if size else None
 
     @property
     def _proof(self) -> str:
@@ -307,9 +319,10 @@ class _Opening:
         program.require_one_input(self.file.path.name)
         if specs and not program.takes(specs[0].in_channels, self._sizes(specs[0])):
             return specs
-        found = self._agreeing(program, specs)
-        if not found and program.kind != "pickled":
-            found = self._agreeing(program, [other for spec in specs for other in around(spec)])
+        wider = (other for spec in specs for other in around(spec)) if program.kind != "pickled" else ()
+        for circle in (specs, wider):
+            if found := [spec for spec in circle if program.agrees(spec, self._built, self._sizes(spec))]:
+                break
         if not found and program.kind != "pickled":
             differ = program.differences
             what = f"{next(iter(differ))} and others with its keys give other outputs" if differ else str(refused)
@@ -320,23 +333,23 @@ class _Opening:
         self.by_program = True
         return found
 
-    def _agreeing(self, program: Program, specs: list[ModelSpec]) -> list[ModelSpec]:
-        """Return those networks that compute the same as the program."""
-        build = functools.partial(_with_weights, tensors=self.weights.tensors, trust=self.file.trust)
-        return [spec for spec in specs if program.agreeing([spec], build, self._sizes(spec))]
+    def _built(self, spec: ModelSpec) -> nn.Module:
+        return _with_weights(spec, self.weights.tensors, self.file.trust)
 
     def _hold_against_program(self, spec: ModelSpec, module: nn.Module | None = None) -> None:
         """Raise where the network that the caller or the card names computes something else than the file's program.
 
         module: the network with its weights, where it was built before.
         """
-        program = self.file.weights.program
-        if program is None or program.missing or not program.takes(spec.in_channels, self._sizes(spec)):
+        program, file = self.file.weights.program, self.file.path.name
+        if program is None or program.missing:
             return
-        found = program.agreeing([spec], lambda _: module.eval(), self._sizes(spec)) if module else None
-        if found or (module is None and self._agreeing(program, [spec])):
+        if not spec.user_code:  # which may fill in the rest
+            program.require_one_input(file)
+        sizes, build = self._sizes(spec), self._built if module is None else lambda _: module.eval()
+        if not program.takes(spec.in_channels, sizes) or program.agrees(spec, build, sizes):
             return
-        file, difference = self.file.path.name, program.differences[spec.architecture]
+        difference = program.differences[spec.architecture]
         share = f"by up to {difference:.0%} of the largest" if math.isfinite(difference) else "in number"
         if self.stated.get("arch"):
             raise InputError(
@@ -349,10 +362,8 @@ class _Opening:
 
     def _sizes(self, spec: ModelSpec) -> list[Size]:
         """Return the sizes of images that a program is tried with first."""
-        stated = self.stated.get("input_size") or self.card.get("input_size")
-        known = None if spec.user_code else get_architecture(spec.architecture)
-        given = [spec.input_size] if known is not None and known.size_is_structural else []
-        return [*([(int(stated[0]), int(stated[1]))] if stated else []), *given]
+        structural = not spec.user_code and get_architecture(spec.architecture).size_is_structural
+        return [*([self.size] if self.size else []), *([spec.input_size] if structural else [])]
 
     def _as_named(self, shapes: Shapes) -> ModelSpec:
         """Return the architecture that caller or card names, with the numbers of these shapes."""
@@ -411,18 +422,15 @@ class _Opening:
 
     def _tried_out(self, spec: ModelSpec, module: nn.Module) -> ModelSpec:
         """Return the network with the numbers of outputs and channels that it has when it runs on empty images."""
-        stated, card, name = self.stated, self.card, f"The network of {spec.user_code}"
+        name, channels, first = f"The network of {spec.user_code}", self.channels, self.size or SIZES[0]
         stems = [shape[1] for shape in shapes_of(module.state_dict()).values() if len(shape) == 4]
-        channels = stated.get("in_channels") or card.get("in_channels")
-        size = stated.get("input_size") or card.get("input_size")
-        first = (int(size[0]), int(size[1])) if size else SIZES[0]
         trial = try_out(module, [*([channels] if channels else []), *stems[:1], 3, 1], [first, *SIZES], name)
         if trial is None:
             return dataclasses.replace(spec, in_channels=channels or (*stems, 3)[0], input_size=first)
         trial.refuse(name)
         return dataclasses.replace(
             spec, num_classes=trial.num_outputs or spec.num_classes, in_channels=trial.image_shape[0],
-            input_size=first if size else (trial.image_shape[1], trial.image_shape[2]),
+            input_size=self.size or (trial.image_shape[1], trial.image_shape[2]),
         )  # fmt: skip
 
     def _settle(self, spec: ModelSpec, size_given: bool) -> ModelSpec:
@@ -430,19 +438,16 @@ class _Opening:
 
         size_given: whether the weights give the input size.
         """
-        read, card, stated = spec, self.card, self.stated
+        read = spec
         self._agree("num_classes", spec.num_classes, "outputs")
-        channels = card.get("in_channels") or stated.get("in_channels")
-        if spec.architecture == "mlp" and channels:
-            spec = _mlp_with_channels(spec, channels)
+        if spec.architecture == "mlp" and self.channels:
+            spec = mlp_with_channels(spec, self.channels)
         else:
             self._agree("in_channels", spec.in_channels, "input channels")
-        # The card's size is binding; whether the data agrees with it is for check_fit.
-        size = card.get("input_size") or stated.get("input_size")
-        if size is not None:
-            spec = dataclasses.replace(spec, input_size=(int(size[0]), int(size[1])))
+        if self.size is not None:
+            spec = dataclasses.replace(spec, input_size=self.size)
         if size_given and not _same_shapes(spec, read):
-            claim = f"{self.file.where} says" if card.get("input_size") or card.get("in_channels") else "not"
+            claim = f"{self.file.where} says" if self.card.get("input_size") or self.card.get("in_channels") else "not"
             raise MismatchError(
                 f"The weights are made for {_input(read)}, {claim} {_input(spec)}",
                 "Open the model with the input it was trained on",
@@ -479,14 +484,6 @@ def _refuse_layers_behind(spec: ModelSpec, whole: Weights, part: Weights, file: 
             f"{file} has {spec.architecture} under {prefix!r}, and layers behind its {spec.num_classes} outputs: {key}",
             "Give the whole network with --arch FILE.py:FACTORY --trust-code",
         )
-
-
-def _mlp_with_channels(spec: ModelSpec, channels: int) -> ModelSpec:
-    """Return the MLP with the size that stated channels leave: its weights tell channels times pixels only."""
-    values = spec.in_channels * math.prod(spec.input_size)
-    side = math.isqrt(values // channels)
-    size = (side, side) if channels * side * side == values else spec.input_size
-    return dataclasses.replace(spec, in_channels=channels, input_size=size)
 
 
 def _same_shapes(first: ModelSpec, second: ModelSpec) -> bool:

@@ -45,16 +45,14 @@ class Program:
     differences: dict[str, float] = field(default_factory=dict)
     found: dict[str, bool] = field(default_factory=dict)
 
-    def agreeing(self, specs: Sequence[ModelSpec], build: Build, sizes: Sequence[Size] = ()) -> list[ModelSpec]:
-        """Return those networks whose outputs are the program's on random images.
+    def agrees(self, spec: ModelSpec, build: Build, sizes: Sequence[Size]) -> bool:
+        """Whether a network's outputs are the program's on random images; not where it takes no image that was tried.
 
-        build: returns a network with the file's weights, in evaluation mode. sizes: of images to try first. Networks of
-        which the program takes no image that was tried are left out.
+        build: returns a network with the file's weights, in evaluation mode. sizes: of images to try first.
         """
-        for spec in specs:
-            if spec.architecture not in self.found:  # a file is opened several times, for other data
-                self.found[spec.architecture] = self._agrees(spec, build(spec), sizes)
-        return [spec for spec in specs if self.found[spec.architecture]]
+        if spec.architecture not in self.found:  # a file is opened several times, for other data
+            self.found[spec.architecture] = self._agrees(spec, build(spec), sizes)
+        return self.found[spec.architecture]
 
     def require_one_input(self, file: str) -> None:
         """Raise InputError, naming the file, where the program takes something beside images."""
@@ -118,9 +116,7 @@ def scripted_program(module: Any) -> Program:
     """Return the program of a TorchScript module."""
     dtypes = [value.dtype for value in module.parameters() if value.is_floating_point()]
     given = [argument for argument in module.forward.schema.arguments[1:] if not argument.has_default_value()]
-    return Program(
-        "TorchScript", module.eval(), dtype=dtypes[0] if dtypes else torch.float32, inputs=len(given)
-    )
+    return Program("TorchScript", module.eval(), dtype=dtypes[0] if dtypes else torch.float32, inputs=len(given))
 
 
 def exported_program(exported: Any) -> Program:

@@ -76,24 +76,6 @@ class Comparison:
         return "; ".join(f"{len(keys)} {kind} ({first_few(keys)})" for kind, keys in self.problems.items() if keys)
 
 
-def fitting(
-    shapes: Shapes, *, wide: bool = False, timm: bool = True, whole: Shapes | None = None
-) -> tuple[ModelSpec, ...]:
-    """Return the networks whose keys and shapes are those of a state dict, the most usual first.
-
-    Several fit where shapes do not tell how a network computes (stride and pooling of a ResNet's stem). With `wide`
-    also those that differ from one of them in one setting that is seldom changed (activation, eps, dilation, …).
-    timm's are tried where none that is registered here fits, unless `timm` is false; of those that compute the same the
-    shortest name is taken. `whole`: shapes of which these are a part, so that timm's are looked through once for all.
-
-    Raises InputError where none fits, with the nearest ones and what keeps them from fitting, or with what the weights
-    are instead of an image classifier.
-    """
-    first = _fitting(shapes, whole or shapes, timm and timm_models.installed())
-    others = (other for spec in first for other in around(spec)) if wide else ()
-    return tuple(dict.fromkeys([*first, *others]))
-
-
 def around(spec: ModelSpec) -> tuple[ModelSpec, ...]:
     """Return the networks that differ from `spec` in one seldom changed setting that keys and shapes do not tell."""
     return tuple(replace(spec, architecture=id) for id in variants.around(spec.architecture))
@@ -117,8 +99,16 @@ def told_apart(specs: Sequence[ModelSpec]) -> tuple[tuple[str, str], ...]:
     return tuple(told)
 
 
-def _fitting(shapes: Shapes, whole: Shapes, timm: bool) -> tuple[ModelSpec, ...]:
-    """Return the usual networks that fit; raises InputError where none does."""
+def fitting(shapes: Shapes, *, timm: bool = True, whole: Shapes | None = None) -> tuple[ModelSpec, ...]:
+    """Return the networks whose keys and shapes are those of a state dict, the most usual first.
+
+    Several fit where shapes do not tell how a network computes (stride and pooling of a ResNet's stem). timm's are
+    tried where none that is registered here fits, unless `timm` is false; of those that compute the same the shortest
+    name is taken. `whole`: shapes of which these are a part, so that timm's are looked through once for all.
+
+    Raises InputError where none fits, with the nearest ones and what keeps them from fitting, or with what the weights
+    are instead of an image classifier.
+    """
     tried = []
     for architecture in _candidates(shapes):
         comparison = compare(architecture, shapes)
@@ -135,8 +125,8 @@ def _fitting(shapes: Shapes, whole: Shapes, timm: bool) -> tuple[ModelSpec, ...]
     _refuse_encoder(tried)
     if together := _put_together(shapes):
         return together
-    if timm:
-        of_timm = [compare(architecture, shapes) for architecture in timm_models.fitting_timm(shapes, whole)]
+    if timm and timm_models.installed():
+        of_timm = [compare(architecture, shapes) for architecture in timm_models.fitting_timm(shapes, whole or shapes)]
         if fits := [comparison.spec for comparison in of_timm if comparison.fits]:
             others = [id for id, _ in told_apart(fits)]
             return tuple(spec for spec in fits if spec is fits[0] or spec.architecture in others)
@@ -163,7 +153,7 @@ def _put_together(shapes: Shapes) -> tuple[ModelSpec, ...]:
         return ()
     family, names, own = found
     try:
-        inside = _fitting(own, own, timm=False)
+        inside = fitting(own, timm=False)
         specs = [replace(spec, architecture=variants.named(spec.architecture, {"wrap": names})) for spec in inside]
         if compare(get_architecture(specs[0].architecture), shapes).fits:
             return tuple(specs)

@@ -26,8 +26,6 @@ from core.models.programs import Program, exported_program, pickled_program, scr
 from core.models.trust import NO_TRUST, Trust
 from core.models.wrappers import AVERAGED, SAVE_IT, Found, beside, locate, placed
 
-# In front of all keys: added by DataParallel and torch.compile.
-_PREFIXES = ("module.", "_orig_mod.")
 _LEVELS = 3  # of modules around a network
 _LEAST_SHARE = 0.02  # of a file's values that a network has which is deeper inside than one level
 
@@ -261,7 +259,7 @@ def _unwrap(path: Path, content: Any, key: str | None) -> tuple[Found, Checkpoin
 
 
 def _clean(path: Path, found: Found, form: CheckpointForm) -> Weights:
-    """Check every value, strip prefixes and turn floating values into float32."""
+    """Check every value and turn floating values into float32."""
     content = found.content
     if not content:
         raise InputError(f"{path.name} holds no tensors")
@@ -278,11 +276,7 @@ def _clean(path: Path, found: Found, form: CheckpointForm) -> Weights:
     dtypes = {key: type_name(value) for key, value in values.items()}
     tensors = {key: value.float() if value.is_floating_point() else value for key, value in values.items()}
     weights = Weights(tensors, dataclasses.replace(form, dtypes=dtypes), found.entries)
-    if found.inside:
-        weights = weights.within(found.inside)
-    while prefix := next((name for name in _PREFIXES if all(key.startswith(name) for key in weights.tensors)), None):
-        weights = weights.within(prefix)
-    return weights
+    return weights.within(found.inside) if found.inside else weights
 
 
 def require_finite(file: str, tensors: Mapping[str, Tensor]) -> None:

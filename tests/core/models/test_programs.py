@@ -274,5 +274,6 @@ def test_two_inputs_of_a_program_are_one_sentence(tmp_path, suffix):
         torch.export.save(torch.export.export(Two().eval(), given), path)
     else:
         torch.jit.trace(Two().eval(), given).save(str(path))
-    with pytest.raises(InputError, match="takes 2 inputs, not images alone"):
-        opened(path)
+    for arch in (None, "resnet18"):
+        with pytest.raises(InputError, match="takes 2 inputs, not images alone"):
+            opened(path, arch=arch)

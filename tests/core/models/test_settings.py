@@ -161,7 +161,6 @@ def test_what_shapes_do_not_tell_is_found_in_the_wider_circle(name, change, id):
     first = fitting(shapes(state))
     assert id not in [spec.architecture for spec in first]
     spec = next(spec for spec in around(first[0]) if spec.architecture == id)
-    assert spec in fitting(shapes(state), wide=True)
     ours = build_model(spec).eval()
     ours.load_state_dict(state)
     with torch.no_grad():
