@@ -117,6 +117,7 @@ def run_inspect(given: argparse.Namespace, screen: Screen) -> int:
 def _near(given: argparse.Namespace, screen: Screen) -> int:
     """Say what lies near the forget set, and write the list with its twins where that is asked for."""
     from core.session.near import near_dict, near_forget_set, similar_images
+    from core.session.proof import weigh
 
     loading = Loading(screen)
     bench = _opened(given, loading)
@@ -133,7 +134,10 @@ def _near(given: argparse.Namespace, screen: Screen) -> int:
         "similar": duplicates.as_dict(dataset.train.paths),
     }  # fmt: skip
     screen.say(_similar_text(document["similar"], dataset, adding=given.with_similar is not None))
-    if outputs is not None:
+    if outputs is not None and model is not None:
+        document["warnings"] = weigh(bench, model, outputs).doubts
+        for doubt in document["warnings"]:
+            screen.notice(f"warning: {doubt}")
         document["near"] = near_dict(near_forget_set(outputs, selection.mask), dataset, _IN_JSON)
         screen.say(f"\n{_near_text(document['near'])}")
     if given.with_similar:

@@ -227,12 +227,8 @@ class Bench:
 
     def holds_model_of(self, job: Job) -> bool:
         """Whether the open model is the one a job starts from: the same weights in the same network."""
-        model = self.opened_model
-        return (
-            model is not None
-            and model.weights_id == job.model.weights_id
-            and network_key(model.spec) == network_key(job.model)
-        )
+        model, part = self.opened_model, job.model
+        return model is not None and (model.weights_id, network_key(model.spec)) == (part.weights_id, network_key(part))
 
     def other_data_than(self, job: Job) -> str:
         """Say in what the open data differs from a job's; empty where it is the same, prepared in the same way."""
@@ -267,6 +263,12 @@ class Bench:
             raise MismatchError(
                 f"{model.path.name} lists the classes in another order than the model on the bench",
                 "Bring a model trained on the same class order",
+            )
+        stated = None if self.options.preprocess_file else stated_in(model.file)
+        if stated is not None and not prepared_alike(stated, self.dataset.preprocessing):
+            raise MismatchError(
+                f"{model.path.name} was trained on images prepared in another way ({stated.words})",
+                f"Bring a model trained on images prepared like those here: {self.dataset.preprocessing.words}",
             )
         return model
 

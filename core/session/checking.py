@@ -25,6 +25,7 @@ from core.session.bench import Bench, DataOptions
 from core.session.forget_sets import run_selection
 from core.session.jobs import create_run, make_train_job
 from core.session.measuring import FULL, QUICK, Candidate, Measuring
+from core.session.proof import doubts_of
 from core.session.references import (
     FIRST_ATTACKER,
     known_references,
@@ -132,7 +133,8 @@ def check(
             return Candidate(name, model.weights_id, outputs, partial(bench.network, model))
 
         own = partial(bench.open_beside, arch=job.model.builder)
-        original = candidate("original", bench.first_model(job), "the original model")
+        first = bench.first_model(job)
+        original = candidate("original", first, "the original model")
         measure = partial(
             Measuring,
             original,
@@ -169,9 +171,9 @@ def check(
         before = folder.report() or {}
         cost = {**NO_COST, **(before.get("cost") or (folder.card() or {}).get("cost") or {})}
         state = State.STOPPED if folder.status().state == State.STOPPED else State.FINISHED
-        result = Result(folder, job, dataset, splits, state.value, cost)
-        retraining = _retraining(job, judged, retrained)
-        report = result.report(original.outputs, measured, retraining=retraining, tell=tell)
+        doubts = doubts_of(job, bench, first, original.outputs)
+        result = Result(folder, job, dataset, splits, state.value, cost, doubts)
+        report = result.report(measured, retraining=_retraining(job, judged, retrained), tell=tell)
         if job.chain:  # says whether the model the run started from was changed, which is not measured again
             report["unchanged"] = bool(before.get("unchanged"))
         report.pop("log")

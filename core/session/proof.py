@@ -218,11 +218,11 @@ def weigh(bench: Bench, model: OpenedModel, outputs: FullOutputs, expect: float 
     return dataclasses.replace(proof, doubts=tuple(_doubts(proof, bench, _as_made_here(model, dataset))))
 
 
-def doubts_of(job: Job, bench: Bench, outputs: FullOutputs) -> tuple[str, ...]:
-    """Return what is doubtful about the original of a job, as was found when it was made, or from its outputs now."""
+def doubts_of(job: Job, bench: Bench, model: OpenedModel, outputs: FullOutputs) -> tuple[str, ...]:
+    """Return what is doubtful about a job's `model`, as was found when it was made, or from the model's outputs now."""
     if job.model.proof:
         return tuple(job.model.proof.get("doubts") or ())
-    return weigh(bench, bench.model, outputs).doubts
+    return weigh(bench, model, outputs).doubts
 
 
 def _as_made_here(model: OpenedModel, dataset: Dataset) -> bool:

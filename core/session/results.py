@@ -57,7 +57,7 @@ class Result:
     """A run that has ended, on its data: what its card and its report are written from.
 
     cost: seconds of training and monitoring, pauses left out; steps; samples_seen; floating-point operations of
-    training, evaluations left out (None where nobody counted them).
+    training, evaluations left out (None where nobody counted them). doubts: what is doubtful about the original.
     """
 
     folder: RunFolder
@@ -66,10 +66,10 @@ class Result:
     splits: Splits
     state: str  # "finished" or "stopped"
     cost: dict[str, Any]
+    doubts: tuple[str, ...] = ()
 
     def report(
         self,
-        original: FullOutputs,
         measured: Measurements,
         *,
         retraining: dict[str, Any] | None = None,
@@ -77,9 +77,8 @@ class Result:
     ) -> dict[str, Any]:
         """Put together report.json from measurements, without the hashes that `write_report` adds.
 
-        `log` holds the caveats once more, for the event log: the caller takes them out. `original`: the outputs of the
-        original model, which may be doubtful itself.
-        `retraining`: recipe, seeds and mean cost of the retrained models.
+        `log` holds the caveats once more, for the event log: the caller takes them out. `retraining`: recipe, seeds and
+        mean cost of the retrained models.
         """
         job, dataset, splits = self.job, self.dataset, self.splits
         method = get_method(job.method)
@@ -143,7 +142,7 @@ class Result:
             },
             "unchanged": is_unchanged(models, splits),
             "proof": job.model.proof or None,
-            "warnings": [*(job.model.proof.get("doubts") or ()), *(caveat.message for caveat in said)],
+            "warnings": [*self.doubts, *(caveat.message for caveat in said)],
             "seed": job.seed,
             "device": job.device,
             "precision": _precision_taken(self.folder) or job.precision,
@@ -165,14 +164,14 @@ class Result:
             Candidate("original", original_of(self.job).weights_id, original),
             Candidate("unlearned", "", unlearned), (), self.splits, tell=tell,
         ).run()  # fmt: skip
-        report = self.report(original, measured, tell=tell)
+        report = self.report(measured, tell=tell)
         if start is not original:  # "unchanged" is to mean since the start: earlier requests changed the original
             moved = relations.distances(unlearned, relations.Others(start, []), self.splits).values["distances"]
             caveat = unchanged_since_start(moved)
             report["unchanged"] = caveat is not None
             if caveat is not None:
                 report["log"] = (caveat, *(earlier for earlier in report["log"] if earlier.code != caveat.code))
-                report["warnings"] = [said.message for said in report["log"]]
+                report["warnings"] = [*self.doubts, *(said.message for said in report["log"])]
         return report
 
     def write_card(self, measures: dict[str, Any]) -> None:

@@ -125,6 +125,7 @@ class _Runner:
     def __init__(self, folder: RunFolder, control: Control, recorder: Recorder, emit: Emit) -> None:
         self._folder, self._control, self._recorder, self._emit = folder, control, recorder, emit
         self._step = 0
+        self._doubts: tuple[str, ...] = ()  # what speaks against the model being used as it was trained
         self._began = time.perf_counter()
 
     def run(self, bench: Bench, resume: bool) -> State:
@@ -216,7 +217,8 @@ class _Runner:
             elif job.origin is not None and job.origin.sha256 != first.sha256:
                 message = f"{job.origin.path}, the model before the first request, is gone or was changed: the result "
                 self._log("warning", f"{message}is compared with the model this run starts from.", "origin")
-            for doubt in doubts_of(job, bench, start):  # before the first step: a run that makes no sense is stopped
+            self._doubts = doubts_of(job, bench, bench.model, start)
+            for doubt in self._doubts:  # before the first step: a run that makes no sense is stopped
                 self._log("warning", doubt, "proof")
         self._control.check()
         return experiment, original, start
@@ -248,7 +250,7 @@ class _Runner:
             "samples_seen": engine.samples_seen,
             "operations": experiment.operations(),
         }
-        result = Result(self._folder, job, dataset, experiment.splits, engine.outcome.value, cost)
+        result = Result(self._folder, job, dataset, experiment.splits, engine.outcome.value, cost, self._doubts)
         if original is None or start is None:
             sha256 = file_sha256(self._folder.file(MODEL))  # who opens it next, a check or the window, asks for them
             keep_outputs(outputs_file(sha256, network_key(job.model), dataset), final)

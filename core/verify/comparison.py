@@ -23,8 +23,8 @@ Comparison = Mapping[str, Any]
 ANCHORS = ("original", "head_only", "retrained")
 """Models that all runs have in common."""
 
-NO_DIFFERENCE = ("app_version", "libraries", "checkpoint_seconds", "monitoring_budget", "threads")
-"""Parts of a job that say where and when it ran, not what it did."""
+NO_DIFFERENCE = ("app_version", "libraries", "checkpoint_seconds", "monitoring_budget", "threads", "model.proof")
+"""Parts of a job that say where and when it ran, and how its original was proven, not what it did."""
 
 FEWEST_RUNS = 3
 """Runs that rank agreement needs at least: of two runs any two measures agree or disagree by a coin."""
@@ -261,8 +261,8 @@ def _flat(value: Any, name: str = "") -> dict[str, Any]:
     if isinstance(value, Mapping):
         entries: dict[str, Any] = {}
         for key, inner in value.items():
-            if name or key not in NO_DIFFERENCE:
-                entries |= _flat(inner, f"{name}.{key}" if name else str(key))
+            entry = f"{name}.{key}" if name else str(key)
+            entries |= {} if entry in NO_DIFFERENCE else _flat(inner, entry)
         return entries
     return {name: ", ".join(map(str, value)) or "none" if isinstance(value, (list, tuple)) else value}
 

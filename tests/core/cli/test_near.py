@@ -52,6 +52,14 @@ def test_with_a_model_it_says_what_is_likely_to_suffer(cli, model):
     assert "Likely to suffer:" in text and "nearest images" in text
 
 
+def test_what_is_near_by_a_model_that_may_be_used_wrongly_comes_with_a_warning(cli, model, tmp_path):
+    (tmp_path / "otherwise.json").write_text(json.dumps({"size": 8, "mean": 0.95, "std": 0.05}))
+    asked = ("inspect", "digits", "--model", model, "--forget-class", "3")
+    assert cli(*asked, "--json").document["warnings"] == []
+    found = cli(*asked, "--preprocess", tmp_path / "otherwise.json", "--json")
+    assert "a linear probe" in found.document["warnings"][0] and found.document["warnings"][0] in found.err
+
+
 def test_options_without_a_forget_set_are_refused(cli, data, tmp_path):
     result = cli("inspect", data, "--with-similar", tmp_path / "x.csv")
     assert result.code == 2 and "--forget-class" in result.error

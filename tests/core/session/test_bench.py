@@ -228,3 +228,13 @@ def test_a_job_gets_its_own_network_whatever_the_same_weights_are_open_as(tmp_pa
     assert fitted.model.spec == own.model.spec != other.model.spec
     assert fitted.first_model(job).spec == own.model.spec
     assert own.for_job(job).model is own.model
+
+
+def test_a_model_to_compare_with_whose_images_were_prepared_otherwise_is_refused(tmp_path, folder):
+    bench = Bench().open(save_model(tmp_path / "m.pt", card=CARD), str(folder))
+    otherwise = {**CARD, "preprocessing": OTHERWISE}
+    with pytest.raises(MismatchError, match=r"r\.pt was trained on images prepared in another way"):
+        bench.open_beside(save_model(tmp_path / "r.pt", card=otherwise))
+    assert bench.open_beside(save_model(tmp_path / "s.pt", card=CARD)).spec == bench.model.spec
+    by_hand = bench.with_preprocessing(OTHERWISE)  # stated for both
+    assert by_hand.open_beside(tmp_path / "s.pt").spec == bench.model.spec

@@ -22,7 +22,7 @@ def report_of(bench):
         cost = {"seconds": 5.0, "steps": 10, "samples_seen": 640, "operations": 1e9}
         measured = Measurements({"original": {}, "unlearned": {}})
         result = Result(folder, job, dataset, splits, "finished", cost)
-        return result.report(bench.outputs(bench.model), measured, retraining=retraining)
+        return result.report(measured, retraining=retraining)
 
     return make
 

@@ -55,6 +55,12 @@ def test_runs_that_differ_in_their_seed_alone_are_one_group():
     assert found["groups"][0]["seeds"] == [1, 2]
 
 
+def test_how_an_original_was_proven_is_no_difference_between_runs():
+    accepted, expected = ({"sha256": "m1", "proof": {name: True, "test": 0.5}} for name in ("accepted", "expected"))
+    found = compare([run("a", seed=1, model=accepted), run("b", seed=2, model=expected)])
+    assert [group["runs"] for group in found["groups"]] == [["a", "b"]] and list(found["job_differences"]) == ["seed"]
+
+
 def test_a_later_request_has_the_original_of_the_first():
     later = {"model": {"sha256": "m2"}, "origin": {"sha256": "m1", "path": "/a/m.pt"}}
     assert compare([run("a"), run("b", **later)])["differences"] == []
