@@ -117,7 +117,7 @@ def read_text(path: Path) -> str:
     try:
         return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not a text file in UTF-8") from error
+        raise InputError(f"{path} is not a text file in UTF-8", "Save it as UTF-8") from error
 
 
 def read_json(path: Path) -> Any:

@@ -420,7 +420,11 @@ def _training_table(job: Job, measures: Mapping[str, Any]) -> str:
 
 
 def _notes(report: Mapping[str, Any]) -> Iterable[str]:
-    """Yield what must stand below the measures: what DA is, warnings, and the sentence of the verdict."""
+    """Yield what must stand below the measures: what they are taken on, warnings, and the sentence of the verdict."""
+    from core.verify.table import judged
+
+    if images := judged(report):
+        yield wrapped(f"Columns of test images: on {images}; the others serve stop rules, tuning and attacks.")
     if any((m or {}).get("dimensional_alignment") for m in report["models"].values()):
         yield "DA: dimensional alignment at k directions, which hold that share of the retain energy; not centred."
     if report.get("warnings"):

@@ -54,7 +54,8 @@ def usual_candidates(
     channels: what the network takes, None: as the images are stored; size: the (H, W) that its weights are made for,
     None where any goes; published: what the architecture's published weights were trained with, tried first; stated:
     a part of the preparation that is known, as `core.data.stated.read_stated` returns it, which all of them keep. All
-    have the source "tried". Candidates with the same `steps` have the same pixels: only mean and std differ.
+    have the source "tried", or "tried in part" where something is stated. Candidates with the same `steps` have the
+    same pixels: only mean and std differ.
     """
     channels = channels or dataset.stored_channels
     stored = dataset.stored_sizes
@@ -77,7 +78,7 @@ def usual_candidates(
             continue
         candidate = Preprocessing(reached, mean, std, source="tried", steps=(*turned, *steps), upright=upright)
         if stated:
-            candidate = Preprocessing.from_dict(stated, base=candidate, source="tried")
+            candidate = Preprocessing.from_dict(stated, base=candidate, source="tried in part")
             candidate = candidate.of_size(size_after(candidate.steps or (), alike) or candidate.size)
         effect = candidate.size if candidate.steps is None else _effect(candidate.steps, sizes)
         found.setdefault((effect, candidate.mean, candidate.std, candidate.upright), candidate)

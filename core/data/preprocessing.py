@@ -31,6 +31,7 @@ SOURCES = {
     "timm config": "from timm's config.json",
     "hugging face": "from preprocessor_config.json",
     "undecided": "nobody stated it",
+    "tried in part": "partly stated with --preprocess, the rest found by trying the usual ones on the data",
     "tried": "found by trying the usual ones on the data",
 }
 """Who may say how images are prepared, and that in words."""

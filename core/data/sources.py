@@ -34,7 +34,7 @@ from core.data.splits import set_aside
 from core.data.stated import read_stated
 from core.data.steps import channels_after
 from core.data.streamed import StreamedImages
-from core.data.tables import find_table, list_table
+from core.data.tables import find_table, list_table, refuse_table
 from core.errors import InputError, MismatchError, NotFoundError, ParameterError, StoppedError, did_you_mean
 from core.events import Tell, untold
 from core.files import dumps
@@ -281,6 +281,7 @@ def _load_path(path: Path, report: Tell, needs_test: bool) -> Loaded:
             data = form.read(parts, report)
             return data if isinstance(data, Loaded) else load_listing(data, report, needs_test=needs_test)
     refuse_foreign_data(path)
+    refuse_table(path)
     if path.is_dir():
         if why := why_no_images(path):
             raise InputError(f"{path} holds no images that can be read ({why})", FOLDERS_HINT)

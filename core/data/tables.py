@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -25,10 +26,14 @@ IMAGE_COLUMNS = (
     "path", "file", "filename", "file_name", "file name", "filepath", "filepaths", "file_path", "image", "img",
     "image_path", "img_path", "image_name", "pixel_values",
 )  # fmt: skip
-LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "category", "target", "class_name")
+LABEL_COLUMNS = (
+    "label", "labels", "fine_label", "class", "category", "target", "class_name", "classname", "class_label",
+    "label_name", "category_name", "class_id", "label_id", "category_id", "class_index",
+)  # fmt: skip
 _SPLITS = ("split", "part", "subset", "set", "data set")
 _FORGET_LIST = {"index", "weight"}  # columns that only a forget list has
 METADATA = "metadata.csv"  # what Hugging Face's imagefolder reads beside class folders
+_RENAME = "Call them path, label and, for a test part, split"
 _TABLE_HINT = "Its columns are path, label and, for a test part, split (train or test)"
 _PROBE = 64 * 1024
 _SEPARATED = "|;,"  # what stands between the labels of an image that has several
@@ -67,12 +72,16 @@ def find_table(path: Path) -> Parts | None:
     """Return a CSV file that lists images with labels, as its first line says; None where `path` is none."""
     if path.suffix.lower() not in (".csv", ".tsv"):
         return None
+    return None if _table(_beginning(path)) is None else Parts(path, (path,))
+
+
+def _beginning(path: Path) -> str:
+    """Return the beginning of a file as text, "" where it cannot be read."""
     try:
         with path.open("rb") as file:
-            text = file.read(_PROBE).decode("utf-8-sig", errors="replace")
+            return file.read(_PROBE).decode("utf-8-sig", errors="replace")
     except OSError:
-        return None
-    return None if _table(text) is None else Parts(path, (path,))
+        return ""
 
 
 def list_table(file: Parts, report: Tell) -> Listing:
@@ -82,6 +91,7 @@ def list_table(file: Parts, report: Tell) -> Listing:
     """
     path = file.path
     rows, flags = _read_rows(path)
+    rows, notices = _with_parts(rows)
     _refuse_several(path, rows)
     classes = list(flags) or sorted({row.label for row in rows}, key=class_key)
     if len(classes) < 2:
@@ -95,12 +105,23 @@ def list_table(file: Parts, report: Tell) -> Listing:
         files=FolderFiles(path.parent, [row.path for row in rows]),
         labels=(labels[False], labels[True]),
         columns={name: [row.more[name] for row in rows] for name in rows[0].more},
-        found=Found(
-            notices=(f"{path.name} is one-hot: of the columns {first_few(flags, 12)} the one with a 1 is the label.",)
-            if flags
-            else ()
-        ),
+        found=Found(notices=(*_said_of_flags(path, flags), *notices)),
     )
+
+
+def refuse_table(path: Path) -> None:
+    """Raise InputError that names the columns of a CSV of images, where they are not known by their names."""
+    if path.suffix.lower() in (".csv", ".tsv") and heads_of(_beginning(path)):
+        _read_rows(path)
+
+
+def heads_of(text: str) -> list[str]:
+    """Return the header of a table of images whose columns have unknown names; [] for any other text."""
+    lines = [line.strip() for line in text.lstrip().split("\n", 2)[:2]]
+    separator = max(",;\t", key=lines[0].count)
+    first, second = ([cell.strip() for cell in row] for row in csv.reader([*lines, "", ""][:2], delimiter=separator))
+    unknown = len(first) > 1 and _FORGET_LIST.isdisjoint(map(str.lower, first))
+    return first if unknown and any(map(is_image, second)) and not any(map(is_image, first)) else []
 
 
 def metadata_beside(root: Path, folders: Iterable[Path], names: Sequence[str]) -> dict[str, list[str]]:
@@ -130,15 +151,22 @@ class _Row(NamedTuple):
 
     path: str
     label: str
-    is_test: bool
+    split: str
     more: dict[str, str]
     line: int
+
+    @property
+    def is_test(self) -> bool:
+        return self.split in TEST_NAMES
 
 
 def _read_rows(path: Path) -> tuple[list[_Row], tuple[str, ...]]:
     """Return the rows of a table, and its columns that name a class each where it has no column of labels."""
-    table = _table(read_text(path))
+    text = read_text(path)
+    table = _table(text)
     if table is None:
+        if heads := first_few(heads_of(text), 12):
+            raise InputError(f"{path.name}: which of the columns {heads} are the images and their labels?", _RENAME)
         raise InputError(f"{path.name} does not list images with labels", _TABLE_HINT)
     rows: dict[str, _Row] = {}
     for line, cells in table.rows(path.name):
@@ -149,7 +177,7 @@ def _read_rows(path: Path) -> tuple[list[_Row], tuple[str, ...]]:
         if split and split.lower() not in PART_NAMES:
             raise InputError(f"{where}: split must be train or test, got {split.lower()!r}")
         name = _as_on_disk(path.parent, name.replace("\\", "/").removeprefix("./"))
-        row = _Row(name, label, split.lower() in TEST_NAMES, cells, line)
+        row = _Row(name, label, split.lower(), cells, line)
         first = rows.setdefault(name, row)
         if first is not row:
             twice = f"{where}: {name} stands already in line {first.line}"
@@ -167,6 +195,8 @@ def _from_flags(path: Path, rows: list[_Row]) -> tuple[list[_Row], tuple[str, ..
     Raises InputError where an image has several labels, or none.
     """
     flags = tuple(name for name in rows[0].more if all(row.more[name] in _FLAGS for row in rows))
+    if len(flags) < _FEWEST_FLAGS:
+        raise InputError(f"{path.name}: which of the columns {first_few(rows[0].more, 12)} is the label?", _RENAME)
     labelled = []
     for row in rows:
         names = [name for name in flags if row.more[name].startswith("1")]
@@ -178,6 +208,27 @@ def _from_flags(path: Path, rows: list[_Row]) -> tuple[list[_Row], tuple[str, ..
         more = {name: value for name, value in row.more.items() if name not in flags}
         labelled.append(row._replace(label=names[0], more=more))
     return labelled, flags
+
+
+def _said_of_flags(path: Path, flags: Sequence[str]) -> list[str]:
+    one_hot = f"{path.name} is one-hot: of the columns {first_few(flags, 12)} the one with a 1 is the label."
+    return [one_hot] if flags else []
+
+
+def _with_parts(rows: list[_Row]) -> tuple[list[_Row], list[str]]:
+    """Return rows whose part another column tells, by holding nothing but names of parts, and what to say of parts."""
+    notices = []
+    for name in () if any(row.split for row in rows) else rows[0].more:
+        values = {row.more[name].lower() for row in rows}
+        if len(values) > 1 and values <= {*PART_NAMES} and not values <= {*TEST_NAMES}:
+            kept = [{head: value for head, value in row.more.items() if head != name} for row in rows]
+            rows = [row._replace(split=row.more[name].lower(), more=more) for row, more in zip(rows, kept, strict=True)]
+            notices.append(f"The column {name} says which images are for testing.")
+            break
+    tests = Counter(row.split for row in rows if row.is_test)
+    if len(tests) > 1:
+        notices.append(f"Test images are those of {' and '.join(f'{name} ({n:,})' for name, n in tests.items())}.")
+    return rows, notices
 
 
 def _refuse_several(path: Path, rows: Sequence[_Row]) -> None:

@@ -390,15 +390,20 @@ def _report(path: Path) -> Description:
 
 
 def _forget_list(path: Path) -> Description:
+    from core.data.tables import heads_of
     from core.session.forget_lists import read_list_text, summarise_forget_list
 
-    summary = summarise_forget_list(read_list_text(path))
+    text = read_list_text(path)
+    summary = summarise_forget_list(text)
+    heads = heads_of(text) if summary.by_name == summary.entries and not summary.classes else []
+    named = f"its columns {first_few(heads, _NAMES_SHOWN)} must be those of the data's table; were it data, they would"
     facts = (
         ("Entries", count(summary.entries)),
         ("By index", count(summary.by_index) if summary.by_index else ""),
         ("By name", count(summary.by_name) if summary.by_name else ""),
         ("Classes", first_few(summary.classes, _NAMES_SHOWN)),
         ("Weights", "some differ from 1" if summary.weighted else ""),
+        ("Note", f"{named} be called path and label" if heads else ""),
     )
     return _description(path, "forget list", path.name, facts, asdict(summary))
 

@@ -115,7 +115,7 @@ class Result:
             },
             "dataset": {
                 "spec": job.data.spec, **_described(dataset), "classes": list(dataset.classes),
-                "notices": list(job.data.notices),
+                "notices": list(job.data.notices), "test_images": len(dataset.test),
             },
             "model": {
                 "path": Path(origin.path).name,

@@ -17,6 +17,7 @@ from core.verify.plots import plots
 from core.verify.table import (
     MODELS,
     PUBLISHED_NOTE,
+    judged,
     measure_rows,
     model_measures,
     published_rows,
@@ -53,5 +54,6 @@ def render_report(report: Report, events: Sequence[Mapping[str, Any]]) -> str:
         retrained=retrained,
         seen_before=seen_before(report),
         seen=unseen(report),
+        judged=judged(report),
         plots=plots(report, events),
     )

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from core.verify.closure import CLOSED, MEASURES, look_up, place
-from core.verify.numbers import mean, percent
+from core.verify.numbers import count, mean, percent
 
 CATALOGUE = Path(__file__).resolve().parents[2] / "resources" / "report" / "measures.toml"
 
@@ -127,6 +127,13 @@ def seen_before(report: Report) -> bool:
 def unseen(report: Report) -> str:
     """Return what the test images are called."""
     return "images seen before" if seen_before(report) else "unseen images"
+
+
+def judged(report: Report) -> str:
+    """Return on how many of the test images numbers are taken, "" where it is all or not known."""
+    counts = (model_measures(report, "original").get("confusion") or {}).get("counts") or []
+    taken, there = sum(map(sum, counts)), (report.get("dataset") or {}).get("test_images") or 0
+    return f"{count(taken)} of {count(there)} test images" if 0 < taken < there else ""
 
 
 def measure_rows(report: Report) -> tuple[TableRow, ...]:

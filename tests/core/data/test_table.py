@@ -133,3 +133,35 @@ def test_a_file_that_is_no_text(table):
     path.write_bytes(b"i/00.png,a\n\xff\xfe,b\n")
     with pytest.raises(InputError, match="is not a text file in UTF-8"):
         open_dataset(str(path))
+
+
+def test_a_column_of_part_names_tells_the_parts_whatever_it_is_called(table):
+    path = table(rows(*"abab", header="path,label,fold", splits=["Train", "train", "test", "test"]))
+    data = open_dataset(str(path))
+    assert (len(data.train), len(data.test), dict(data.train.columns)) == (2, 2, {})
+    assert data.found.notices == ("The column fold says which images are for testing.",)
+
+
+def test_test_images_of_two_parts_are_said(table):
+    path = table(rows(*"ababa", header="path,label,split", splits=["train", "train", "val", "test", "test"]))
+    data = open_dataset(str(path))
+    assert len(data.test) == 3 and data.found.notices == ("Test images are those of val (1) and test (2).",)
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("Dateiname;Klasse;Teil", "which of the columns Dateiname, Klasse, Teil are the images and their labels"),
+        ("id;path;number", "which of the columns id, number is the label"),
+    ],
+)
+def test_columns_of_unknown_names_are_named(table, header, message):
+    columns = ["0;i/00.png;0", "7;i/01.png;5"] if header.startswith("id") else ["i/00.png;a;train", "i/01.png;b;test"]
+    with pytest.raises(InputError, match=message) as error:
+        open_dataset(str(table("\n".join([header, *columns]))))
+    assert error.value.hint == "Call them path, label and, for a test part, split."
+
+
+def test_numbers_of_classes_are_labels(table):
+    path = table("id,filename,class_id\n0,i/00.png,0\n1,i/01.png,1\n2,i/02.png,0\n3,i/03.png,1")
+    assert open_dataset(str(path), test_fraction=0.5).classes == ("0", "1")

@@ -121,3 +121,10 @@ def test_nothing_heavy_is_loaded():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_a_table_of_images_with_unknown_columns_is_told_what_they_are_called(tmp_path):
+    path = tmp_path / "bilder.csv"
+    path.write_text("Datei;Klasse\na.png;Hose\nb.png;Hemd\n")
+    said = dict(inspect(str(path)).facts)["Note"]
+    assert "columns Datei, Klasse" in said and "called path and label" in said

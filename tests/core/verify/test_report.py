@@ -228,6 +228,14 @@ def test_set_aside_images_are_called_seen_before():
     assert "unseen" not in text.replace("Unseen images set aside", "").lower()
 
 
+def test_it_says_on_how_many_of_the_test_images_numbers_are_taken():
+    report = sample_report()
+    report["models"]["original"]["confusion"] = {"counts": [[60, 2], [1, 74]]}
+    assert "Numbers on" not in page(report).text
+    report["dataset"]["test_images"] = 300
+    assert "Numbers on 137 of 300 test images; the others serve stop rules" in page(report).text
+
+
 @pytest.mark.parametrize("key", sorted(sample_report()))
 def test_a_report_without_a_part_still_renders(key):
     report = sample_report()
