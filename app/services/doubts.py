@@ -45,7 +45,9 @@ def doubt_words(proof: Proof) -> str:
     if trial is None or trial.sure:
         return " ".join(proof.doubts)
     networks = {attempt.network.architecture for attempt in (trial.best, *trial.rivals)}
-    what = "which network it is" if trial.stated or len(networks) > 1 else "how images are prepared"
+    several = len(networks) > 1 if trial.rivals else trial.networks > 1
+    open_ = ["which network it is"] * (trial.stated or several) + ["how images are prepared"] * (not trial.stated)
+    what = " and ".join(open_)
     if trial.rivals:
         told = f"Nothing says {what}, and the training images do not tell {len(trial.rivals) + 1} of those tried apart."
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QEvent
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from app.context import AppContext
 
 MODEL_TEXT = "Drop a checkpoint here, or open one. It is only read, never changed."
-ROOM_FOR_BOTH = 860  # height of the page from which the question leaves room for the classes
+ROOM_BESIDE_LIST, ROOM_BESIDE_QUESTION = 860, 630  # heights of the page that leave room for the classes below these
 DATA_TEXT = "Drop the folder the model was trained on. Each class is a sub-folder."
 
 
@@ -60,9 +61,16 @@ class ProjectPage(Page):
         super().resizeEvent(event)
         self.arrange()
 
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest:  # a banner came or went
+            self.arrange()
+        return super().event(event)
+
     def arrange(self) -> None:
         """Show what is asked first, and beside it how the classes fare where there is room for both."""
-        room = self.height() >= theme.px(ROOM_FOR_BOTH)
+        needed = ROOM_BESIDE_LIST if self.proof_card.rows() else ROOM_BESIDE_QUESTION
+        banner = 0 if self.banner.isHidden() else self.banner.height() + theme.px(t.M)
+        room = self.height() - banner >= theme.px(needed)
         self.fit_card.setVisible(room or self.proof_card.isHidden())
         self.proof_card.set_beside(room)
 

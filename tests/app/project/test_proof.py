@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import pytest
 import torch
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QApplication, QLabel
 
 from app.dialogs.architecture import ArchitectureDialog
 from app.pages.project.proof_card import listed
-from app.services.doubts import UNANSWERED, UNORDERED
+from app.services.doubts import UNANSWERED, UNORDERED, doubt_words
 from app.services.pairings import Pairings
 from app.services.theme import theme
 from app.workers.opening_job import Request
+from core.data.preprocessing import Preprocessing
 from core.errors import UnprovenError
 from core.models.architectures import ModelSpec, build_model
+from core.session.attempts import Attempt, Trial
+from core.session.proof import Proof
 from tests.app.helpers import assert_accessible, assert_fits
 from tests.app.opened import dialog_of
 from tests.app.project.test_page import press
@@ -74,6 +77,41 @@ def test_what_was_tried_is_listed_where_it_is_in_doubt(unproven, window, context
     assert card._area.minimumHeight() == theme.px(5 * 28)
     assert_fits(window)
     assert "the first is open now" in card._of.text()
+
+
+def test_a_question_without_a_list_leaves_room_for_the_classes(page, context, open_digits, idle, window):
+    open_digits()
+    context.opening.set_preprocessing({"size": [8, 8], "mean": 1.0, "std": 8.0})
+    idle()
+    card = page.proof_card
+    assert card.isVisible() and card.rows() == [] and "of its own training images" in card.text()
+    assert page.fit_card.isVisible() and not card.match_button.isVisible()
+    assert_fits(window)
+    page.banner.show_message("Something was not opened.", "error")
+    QApplication.processEvents()
+    assert page.fit_card.isHidden() and card.match_button.isVisible()
+    page.banner.dismiss()
+    QApplication.processEvents()
+    assert page.fit_card.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("networks", "rivals", "said"),
+    [
+        (1, ["a"], "how images are prepared, and the training images do not tell 2 of those tried apart"),
+        (3, ["a"], "how images are prepared, and the training"),  # the network is clear
+        (3, ["b"], "which network it is and how images are prepared, and the training"),
+        (3, [], "which network it is and how images are prepared. Of what was tried none"),
+    ],
+)
+def test_it_is_said_what_nothing_tells(networks, rivals, said):
+    def attempt(name: str, rival: bool) -> Attempt:
+        prepared = Preprocessing((8, 8), (0.5,), (0.5,), source="tried")
+        return Attempt(ModelSpec(name, 3, 1, (8, 8)), prepared, 0.4, 80, 0.4, rival)
+
+    trial = Trial((attempt("a", False), *(attempt(name, True) for name in rivals)), 80, networks, 10)
+    proof = Proof("", "tried", None, trial, doubts=("It is in doubt.",))
+    assert doubt_words(proof).startswith(f"Nothing says {said}")
 
 
 def test_the_rail_says_that_there_is_a_question(unproven, context):
