@@ -160,17 +160,10 @@ class _Scan:
         used = set(parts.every)
         for folder in dict.fromkeys((parts.path, *parts.every)):
             for entry in _everything(folder):
-                path, shown = folder / entry.name, not _is_hidden(entry.name)
+                path = folder / entry.name
                 if not _is_folder(entry):
-                    if not shown:
-                        self.passed[_HIDDEN] += 1
-                    elif _is_dead_link(path):
-                        self._leave_out(folder, [entry.name], _DEAD, 1)
-                    elif is_image(entry.name):
-                        self.passed[_OUTSIDE] += 1
-                    else:
-                        self._pass_over(folder, [entry.name])
-                elif not shown:
+                    self._pass_over(folder, [entry.name])
+                elif _is_hidden(entry.name):
                     self._count(path, _HIDDEN)
                 elif not _is_text(entry.name):
                     self._count(path, _NOT_TEXT)
@@ -179,19 +172,14 @@ class _Scan:
                     self._count(path, _NOT_TAKEN.format(entry.name, part[0].name))
 
     def _pass_over(self, folder: Path, names: Iterable[str]) -> None:
-        """Count files in `folder` that are no images, and name those that are of a kind that is not read."""
-        dead = []
+        """Count files in `folder` that are not taken; those of a kind that is not read, and dead links, are named."""
         for name in sorted(names):
-            suffix = suffix_of(name)
             if _is_hidden(name):
                 self.passed[_HIDDEN] += 1
-            elif why := why_foreign(name):
+            elif why := why_foreign(name) or (_DEAD if _is_dead_link(folder / name) else ""):
                 self._leave_out(folder, [name], why, 1)
-            elif not suffix and _is_dead_link(folder / name):
-                dead.append(name)
             else:
-                self.passed[NO_IMAGE.format(suffix or "no ending")] += 1
-        self._leave_out(folder, dead, _DEAD, 1)
+                self.passed[_OUTSIDE if is_image(name) else NO_IMAGE.format(suffix_of(name) or "no ending")] += 1
 
     def _count(self, folder: Path, why: str) -> None:
         """Count all files below a folder that is passed over; links to folders are not followed."""
