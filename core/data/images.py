@@ -127,11 +127,16 @@ def _opened(source: io.BytesIO) -> Image.Image:
     return Image.open(source)
 
 
-def decode(data: bytes, form: Form) -> np.ndarray:
-    """Decode one image file's bytes into (H, W, C) uint8; raises an exception with the reason where that fails."""
+def decode(source: bytes | Image.Image, form: Form) -> np.ndarray:
+    """Decode one image file's bytes, or what they were decoded to, into (H, W, C) uint8 in a form.
+
+    Raises an exception with the reason where that fails.
+    """
+    if isinstance(source, Image.Image):
+        return formed(source, form)
     # A JPEG decoder can give a smaller picture for less work; twice the wanted size loses nothing visible.
     largest = 2 * max(form.size) if form.steps is None else None
-    return formed(decode_whole(data, channels_to_decode(form), largest, upright=form.upright), form)
+    return formed(decode_whole(source, channels_to_decode(form), largest, upright=form.upright), form)
 
 
 def decode_whole(
@@ -176,10 +181,10 @@ def formed(image: Image.Image, form: Form) -> np.ndarray:
     return pixels
 
 
-def decode_into(row: np.ndarray, data: bytes, form: Form) -> str:
-    """Decode one file's bytes into `row` (H, W, C) uint8; where that fails leave it black and return the reason."""
+def decode_into(row: np.ndarray, source: bytes | Image.Image, form: Form) -> str:
+    """Do what `decode` does into `row` (H, W, C) uint8; where that fails leave it black and return the reason."""
     try:
-        row[...] = decode(data, form)
+        row[...] = decode(source, form)
     except MemoryError:  # says nothing of the file
         raise
     except Exception as error:  # decoders raise nearly anything on damaged files

@@ -5,6 +5,7 @@ Arrays are prepared with Pillow, like files: what torchvision's own data sets ha
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 from collections import Counter
@@ -70,24 +71,12 @@ class Originals:
             )
         return Form(next(iter(reached), (1, 1)), preprocessing.channels, steps=steps, upright=preprocessing.upright)
 
-    def leaves(self, form: Form) -> bool:
-        """Whether the images lie in memory already as this form has them."""
-        return False
-
-    def held(self, rows: np.ndarray) -> np.ndarray:
-        """Return images that lie in memory as they are: (n, H, W, C) uint8 of `rows` (n,)."""
-        raise NotImplementedError
-
-    def load(self, row: int, form: Form, out: np.ndarray) -> str:
+    def load(self, row: int, form: Form, out: np.ndarray, *, again: bool = False) -> str:
         """Decode one image into `out` (H, W, C) uint8; where that fails leave it black and return the reason.
 
-        Raises InputError where it is no longer what was opened.
+        again: it may be asked for in other forms. Raises InputError where it is no longer what was opened.
         """
         raise NotImplementedError
-
-    def load_again(self, row: int, form: Form, out: np.ndarray) -> None:
-        """Do what `load` does for an image that may be asked for again in another form."""
-        self.load(row, form, out)
 
     def let_go(self) -> None:
         """Keep no decoded images any longer."""
@@ -101,7 +90,7 @@ class Originals:
         images = np.empty((len(rows), *form.shape), dtype=np.uint8)
 
         def work(place: int) -> None:
-            self.load_again(int(rows[place]), form, images[place])
+            self.load(int(rows[place]), form, images[place], again=True)
 
         with workers() as pool:
             list(pool.map(work, range(len(rows)), chunksize=_GROUP))
@@ -137,32 +126,24 @@ class FileOriginals(Originals):
             )
         return super().form(preprocessing)
 
-    def load(self, row: int, form: Form, out: np.ndarray) -> str:
-        """Decode one file into `out`; raises InputError where it is not what was indexed."""
-        fault = decode_into(out, self._bytes(row), form)
+    def load(self, row: int, form: Form, out: np.ndarray, *, again: bool = False) -> str:
+        """Decode one file into `out`; raises InputError where it is not what was indexed.
+
+        again: the decoded image is held, as far as there is room, until `let_go`.
+        """
+        whole = form.steps is not None  # without steps it depends on the size how it is decoded
+        key = (row, channels_to_decode(form), form.upright)
+        source = (self._held.get(key) if whole else None) or self._bytes(row)
+        if again and whole and self._room > 0 and isinstance(source, bytes):
+            with contextlib.suppress(Exception):  # what decoders raise is told below
+                image = source = self._held[key] = decode_whole(source, key[1], upright=form.upright)
+                self._room -= image.width * image.height * len(image.getbands())
+        fault = decode_into(out, source, form)
         if fault:  # it looked whole when it was indexed
             name = self._index.files.names[int(self._positions[row])]
             log.warning("%r cannot be decoded and counts as black: %s", name, fault)
             self.faults[name] = fault
         return fault
-
-    def load_again(self, row: int, form: Form, out: np.ndarray) -> None:
-        """Do what `load` does; the decoded image is held, as far as there is room, until `let_go`."""
-        if form.steps is None:  # how it is decoded depends on the size
-            self.load(row, form, out)
-            return
-        key = (row, channels_to_decode(form), form.upright)
-        try:
-            image = self._held.get(key) or decode_whole(self._bytes(row), key[1], upright=form.upright)
-            out[...] = formed(image, form)
-        except InputError:
-            raise
-        except Exception:  # decoders raise nearly anything on damaged files
-            self.load(row, form, out)
-            return
-        if key not in self._held and self._room > 0:
-            self._held[key] = image
-            self._room -= image.width * image.height * len(image.getbands())
 
     def let_go(self) -> None:
         """Keep no decoded images any longer."""
@@ -171,10 +152,9 @@ class FileOriginals(Originals):
 
     def image(self, row: int) -> np.ndarray:
         """Return one file's image upright, grey or in colours; raises InputError where it cannot be decoded."""
+        data = self._bytes(row)
         try:
-            return np.atleast_3d(np.asarray(decode_whole(self._bytes(row))))
-        except InputError:
-            raise
+            return np.atleast_3d(np.asarray(decode_whole(data)))
         except Exception as error:  # decoders raise nearly anything on damaged files
             name = self._index.files.names[int(self._positions[row])]
             raise InputError(f"{name} cannot be decoded: {reason_of(error)}") from error
@@ -232,7 +212,7 @@ class ArrayOriginals(Originals):
         """Return one image."""
         return self._images[row].numpy()
 
-    def load(self, row: int, form: Form, out: np.ndarray) -> str:
+    def load(self, row: int, form: Form, out: np.ndarray, *, again: bool = False) -> str:
         """Prepare one image into `out`."""
         pixels = self._images[row].numpy()
         if pixels.shape[2] in (1, 3):

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 
 from core.data.dataset import Found, ImageSet, Loaded, Unreadable
 from core.data.index import CHUNK, ImageFiles, open_index
-from core.data.originals import FileOriginals, Stored
+from core.data.originals import ArrayOriginals, FileOriginals, Stored
 from core.data.preprocessing import Preprocessing
 from core.data.streamed import ImageStream, StreamedImages, stated_bytes
 from core.errors import InputError, NoTestPartError
@@ -182,7 +182,7 @@ def prepare_parts(
     prepared = []
     for part, stored in zip(parts, origins, strict=True):
         images: torch.Tensor | StreamedImages = StreamedImages(streams[id(stored.originals)], stored.rows)
-        if stored.originals.leaves(form):
+        if isinstance(stored.originals, ArrayOriginals) and stored.originals.leaves(form):
             images = torch.from_numpy(stored.originals.held(stored.rows))
         elif fits:
             held = torch.empty(images.shape, dtype=torch.uint8)

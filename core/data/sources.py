@@ -222,19 +222,23 @@ class _Stated:
 
     @property
     def says_all(self) -> bool:
-        """Whether nothing of the preparation has to be found out: a card does, and a file with mean and size."""
-        data = self.data or {}
-        geometry = any(data.get(key) is not None for key in ("size", "steps", "resize", "crop", "pad"))
-        return self.card is not None or ((geometry or "resize" in data) and any(k in data for k in ("mean", "range")))
+        """Whether nothing of the preparation has to be found out: it stands in a card, or in the file alone."""
+        if self.card is not None:
+            return True
+        try:
+            Preprocessing.from_dict(self.data or {})
+        except InputError:
+            return False
+        return True
 
     def geometry(self, originals: Originals, channels: int | None) -> Preprocessing:
         """Return what is stated of size, steps and channels; channels: the network's, where they are known."""
         data = self.data or {}
         merged = self._merge(self.card or _ANY)
-        by_values = any(isinstance(data.get(key), list) and len(data[key]) > 1 for key in ("mean", "std"))
-        if self.card is not None or by_values or channels_after(merged.steps or ()) is not None:
+        lengths = [len(data[key]) for key in ("mean", "std") if isinstance(data.get(key), list)]
+        if self.card is not None or max(lengths, default=0) > 1 or channels_after(merged.steps or ()) is not None:
             channels = merged.channels
-        elif channels is None and any(isinstance(data.get(key), list) for key in ("mean", "std")):
+        elif channels is None and lengths:
             channels = 1
         size = merged.size if self.card is not None or data.get("size") is not None else originals.size
         return Preprocessing.unscaled(
