@@ -86,7 +86,7 @@ class PreprocessingDialog(Sheet):
         if by_hand:
             self.add_foot(SecondaryButton("Take back", self._take_back))
         self.accepted.connect(self._accepted)
-        self.finished.connect(self._closed)
+        self.finished.connect(lambda: jobs.cancel("preview"))
         self._fill(self._now)
         self.text.setPlainText(preparing.written(self._now))
         self._check(self._now)
@@ -162,8 +162,8 @@ class PreprocessingDialog(Sheet):
         column.addLayout(pictures)
         turn = QHBoxLayout()
         self._which = caption("")
-        turn.addWidget(SecondaryButton("Previous image", self._previous))
-        turn.addWidget(SecondaryButton("Next image", self._next))
+        turn.addWidget(SecondaryButton("Previous image", lambda: self._turn(-1)))
+        turn.addWidget(SecondaryButton("Next image", lambda: self._turn(1)))
         turn.addWidget(self._which)
         turn.addStretch(1)
         column.addLayout(turn)
@@ -279,7 +279,7 @@ class PreprocessingDialog(Sheet):
         self.error.setText("")
         self.set_reason("")
         self._which.setText(f"{fmt.count(self._image + 1)} of {fmt.count(len(self._dataset.train))}")
-        handle = self._jobs.submit(_pictures, self._dataset, self._image, prepared, key="preview")
+        handle = self._jobs.submit(self._dataset.preview, self._image, prepared, key="preview")
         handle.done.connect(self._seen)
         handle.failed.connect(self._wrong)
 
@@ -292,20 +292,11 @@ class PreprocessingDialog(Sheet):
             size.setText(f"{word}: {height} × {width}, {fmt.plural(channels, 'channel')}")
             picture.setAccessibleName(f"Image {size.text()}")
 
-    def _previous(self) -> None:
-        self._turn(-1)
-
-    def _next(self) -> None:
-        self._turn(1)
-
     def _turn(self, by: int) -> None:
         self._image = (self._image + by) % len(self._dataset.train)
         self._check(self._prepared)
 
     # -- the end ---------------------------------------------------------------------------------------------------
-
-    def _closed(self, _result: int) -> None:
-        self._jobs.cancel("preview")
 
     def _take_back(self) -> None:
         self._taken_back = True
@@ -313,11 +304,6 @@ class PreprocessingDialog(Sheet):
 
     def _accepted(self) -> None:
         self.chosen.emit(None if self._taken_back else self._prepared.to_dict())
-
-
-def _pictures(dataset: Dataset, image: int, prepared: Preprocessing) -> tuple[Any, Any]:
-    """Return a training image before and after a preparation; runs in a worker."""
-    return dataset.preview(image, prepared)
 
 
 def _combo(name: str, entries: dict[str, str]) -> QComboBox:

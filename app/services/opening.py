@@ -107,9 +107,8 @@ class Opening(QObject):
         """Open model and data again with the network and the preparation of an attempt, as if the user stated them."""
         trial = self._context.project.trial
         assert trial is not None
-        networks = trial.networks
         self.put(Request(
-            "data", self._data_name(), arch=attempt.network.architecture if networks > 1 else "",
+            "data", self._data_name(), arch=attempt.network.architecture if trial.networks > 1 else "",
             preprocessing=attempt.preprocessing.to_dict(), prepares=not trial.stated,
         ))  # fmt: skip
 

@@ -11,7 +11,6 @@ from core.errors import InputError
 
 if TYPE_CHECKING:
     from core.data.preprocessing import Preprocessing
-    from core.data.steps import Step
 
 WHERE = "The list"
 Resizing = Literal["none", "short", "exact", "cover"]
@@ -55,22 +54,13 @@ def plain(preparation: Preprocessing) -> Plain | None:
     mean, std = preparation.mean, preparation.std
     if preparation.steps is None:
         return Plain("cover", preparation.size, preparation.interpolation, None, 0, False, mean, std)
-    steps: list[Step] = list(preparation.steps)
-
-    def next_of(kind: type) -> Any:
-        return steps.pop(0) if steps and isinstance(steps[0], kind) else None
-
-    resize, crop, pad, grey = (next_of(kind) for kind in (Resize, CenterCrop, Pad, Grayscale))
-    odd_resize = resize is not None and (not resize.antialias or resize.max_size is not None)
-    odd_pad = pad is not None and (pad.fill != 0 or pad.padding_mode != "constant" or len(set(pad.padding)) > 1)
-    if steps or odd_resize or odd_pad or (crop is not None and crop.down):
-        return None
+    steps: dict[type, Any] = {type(step): step for step in preparation.steps}
+    resize, crop, pad = (steps.get(kind) for kind in (Resize, CenterCrop, Pad))
     kind: Resizing = "none" if resize is None else "short" if len(resize.size) == 1 else "exact"
-    return Plain(
-        kind, resize.size if resize is not None else preparation.size,
-        resize.interpolation if resize is not None else "bilinear", crop.size if crop is not None else None,
-        pad.padding[0] if pad is not None else 0, grey is not None, mean, std,
-    )  # fmt: skip
+    shown = resize or Resize(preparation.size)
+    said = Plain(kind, shown.size, shown.interpolation, crop and crop.size, pad.padding[0] if pad else 0,
+                 Grayscale in steps, mean, std)  # fmt: skip
+    return said if from_plain(said, preparation).steps == preparation.steps else None
 
 
 def from_plain(values: Plain, base: Preprocessing) -> Preprocessing:

@@ -139,16 +139,10 @@ class ProjectPresenter(QObject):
             self._recent_changed(kind)
 
     def _change(self, key: str) -> None:
-        if key == "entry":
-            self.questions.ask_entry()
-        elif key == "architecture":
-            self.questions.ask_architecture()
-        elif key == "preprocessing":
-            self.questions.ask_preprocessing()
-        elif key == "unreadable":
-            self.questions.show_unreadable()
-        elif key == "notice":
-            self.questions.show_notices()
+        ask = self.questions
+        asks = {"entry": ask.ask_entry, "architecture": ask.ask_architecture, "preprocessing": ask.ask_preprocessing,
+                "unreadable": ask.show_unreadable, "notice": ask.show_notices}  # fmt: skip
+        asks[key]()
 
     # -- how the opening goes --------------------------------------------------------------------------------------
 
@@ -237,18 +231,18 @@ class ProjectPresenter(QObject):
     def _evaluated(self) -> None:
         project, card = self._context.project, self._page.fit_card
         found, proof = project.evaluation.get("baseline"), project.proof
-        open_ = open_doubts(proof)
+        asked = proof if open_doubts(proof) else None
         card.show_progress(None)
-        self._page.proof_card.ask(proof if proof is not None and open_ and not is_order(proof) else None)
+        self._page.proof_card.ask(None if asked is None or is_order(asked) else asked)
         self._page.arrange()
-        card.set_found("" if proof is None or open_ else " ".join(proof.sentences))
+        card.set_found("" if proof is None or asked is not None else " ".join(proof.sentences))
         card.banner.dismiss()
         self._page.table_model.set_accuracy(found.class_accuracy if found is not None else None)
         if found is not None and project.dataset is not None:
             card.set_number(*_accuracy_words(found, project.dataset))
-            if proof is not None and open_ and is_order(proof):
+            if asked is not None and is_order(asked):
                 card.banner.show_message(
-                    doubt_words(proof), "caution",
+                    doubt_words(asked), "caution",
                     [("Use this order", self._use_order), ("Keep mine", self._context.opening.accept)], closable=False,
                 )  # fmt: skip
         elif "failure" in project.evaluation:

@@ -78,16 +78,13 @@ class ProofCard(Card):
         if proof is None:
             return
         self._text.setText(doubt_words(proof))
-        trial = proof.trial
-        shown = listed(trial) if trial is not None else ()
-        for row, attempt in enumerate(shown):
-            assert trial is not None
-            self._add(row, attempt, trial)
-        self._of.setVisible(bool(shown))
-        self._area.setVisible(bool(shown))
-        if trial is not None:
-            self._of.setText(_counted(trial, len(shown)))
-        self._area.setMaximumHeight(theme.px(ROW_HEIGHT) * len(shown))
+        if (trial := proof.trial) is not None:
+            for row, attempt in enumerate(listed(trial)):
+                self._add(row, attempt, trial)
+            self._of.setText(_counted(trial, len(self._rows)))
+        self._of.setVisible(trial is not None)
+        self._area.setVisible(trial is not None)
+        self._area.setMaximumHeight(theme.px(ROW_HEIGHT) * len(self._rows))
 
     def set_beside(self, beside: bool) -> None:
         """Say whether the card of the classes stands below: it has a button of its own to match them."""

@@ -9,7 +9,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QPoint, Qt, Signal
-from PySide6.QtGui import QImage, QPixmap, QResizeEvent
+from PySide6.QtGui import QPixmap, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from app.plots.figure import Figure, Text
@@ -24,6 +24,7 @@ from app.widgets.buttons import Segmented
 from app.widgets.empty import EmptyState
 from app.widgets.labels import Label, caption
 from app.widgets.progress import ProgressLine
+from app.workers.thumbnails import thumbnail
 
 if TYPE_CHECKING:
     from core.session.feature_maps import Embeddings
@@ -334,7 +335,7 @@ class EmbeddingTab(Figure):
                 for model, predicted in found.predictions.items()
             )
             self.words.setText(f"{first}\nCalled: {says}")
-            self.thumbnail.setPixmap(_pixmap(found.image(index), theme.px(_THUMBNAIL)))
+            self.thumbnail.setPixmap(QPixmap.fromImage(thumbnail(found.image(index), theme.px(_THUMBNAIL))))
         elif self._chosen.size:
             forget = int(found.forget[self._chosen].sum())
             self.words.setText(f"{fmt.images(int(self._chosen.size))} chosen, {fmt.count(forget)} of them to forget")
@@ -342,14 +343,3 @@ class EmbeddingTab(Figure):
             self.words.setText(HOVER)
         describe(self, self.words.text())
 
-
-def _pixmap(image: NDArray[np.uint8], side: int) -> QPixmap:
-    """Turn (H, W, C) uint8 into a picture; small images stay sharp."""
-    height, width, channels = image.shape
-    colour = channels >= 3  # of more than three channels the first three are shown
-    data = np.ascontiguousarray(image[:, :, : 3 if colour else 1])
-    form = QImage.Format.Format_RGB888 if colour else QImage.Format.Format_Grayscale8
-    picture = QImage(data.tobytes(), width, height, data.strides[0], form)
-    small = max(height, width) < side
-    mode = Qt.TransformationMode.FastTransformation if small else Qt.TransformationMode.SmoothTransformation
-    return QPixmap.fromImage(picture.copy()).scaled(side, side, Qt.AspectRatioMode.KeepAspectRatio, mode)
