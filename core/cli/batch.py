@@ -66,12 +66,11 @@ def run_batch(given: argparse.Namespace, screen: Screen) -> int:
 
 def rows_text(rows: Sequence[Row]) -> str:
     """Lay out the runs of a batch, one a line."""
-    header = ["run", "outcome", "retain-test", "forget", "forget-test", "time", "verdict"]
+    from core.session.batch import SHOWN
 
     def line(row: Row) -> list[str]:
-        measures = row.measures or {}
-        values = [percent(measures.get(f"{name}_accuracy")) for name in ("retain_test", "forget", "forget_test")]
-        seconds = duration(row.seconds) if row.seconds is not None else DASH
-        return [row.run, row.outcome, *values, seconds, (row.verdict or DASH).replace("_", " ")]
+        values = [percent((row.measures or {}).get(key)) for key, _ in SHOWN]
+        return [row.run, row.outcome, *values, duration(row.seconds), (row.verdict or DASH).replace("_", " ")]
 
+    header = ["run", "outcome", *(title for _, title in SHOWN), "time", "verdict"]
     return table(header, map(line, rows), left=2)

@@ -208,14 +208,13 @@ class Group:
     def cells(self) -> list[str]:
         """Return the row's cells as text, in the order of HEADER."""
         values = [mean_text(self.measures[key]) for key, _ in SHOWN]
-        seconds = self.seconds["mean"]
         verdicts = ", ".join(
             f"{count(number)} {_plain(code)}" if len(self.verdicts) > 1 or number < len(self.rows) else _plain(code)
             for code, number in self.verdicts.most_common()
         )
         return [
             self.forget, self.method, f"{count(self.ended)} of {count(len(self.rows))}", *values,
-            duration(seconds) if seconds is not None else DASH, verdicts or DASH,
+            duration(self.seconds["mean"]), verdicts or DASH,
         ]  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
@@ -255,7 +254,7 @@ def csv_text(groups: Sequence[Group]) -> str:
     """Return the table as CSV: shares 0..1, times in seconds; an empty field where nothing was measured."""
     keys = [key for key, _ in SHOWN]
     header = ["forget_set", "method", "runs", "ended", "seeds"]
-    header += [f"{key}_{part}" for key in (*keys, "seconds") for part in ("mean", "low", "high")]
+    header += [f"{key}_{part}" for key in (*keys, "seconds") for part in _PARTS]
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
     out.writerow([*header, "verdicts"])

@@ -405,11 +405,11 @@ def _check_network(model: OpenedModel) -> None:
 def sample_images(source: Source, bench: Bench) -> tuple[torch.Tensor, bool]:
     """Return network input (n, C, H, W) float32 to compare on, and whether it is noise.
 
-    Test images of the data on the bench, where a run was not made with other data, or of the run's data where that
-    opens in a moment, spread over the test part; else seeded noise of the right shape.
+    Test images of the data on the bench, where a run was not made with other data or another preparation, or of the
+    run's data where that opens in a moment, spread over the test part; else seeded noise of the right shape.
     """
     spec, dataset, job = source.model.spec, bench.opened_data, source.job
-    if job is not None and (dataset is None or dataset.fingerprint != job.data.fingerprint):
+    if job is not None and bench.other_data_than(job):
         dataset = _quickly_opened(job, bench)
     if dataset is not None and len(dataset.test) and dataset.channels == spec.in_channels:
         size = dataset.preprocessing.size

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.errors import InputError, MismatchError, UsageError, first_few
+from core.errors import InputError, MismatchError, UsageError, first_few, unknown_name
 from core.runs.folder import FORGET, RunFolder
 from core.selection import Selection, resolve_classes
 from core.session.forget_lists import (
@@ -19,13 +19,14 @@ from core.session.forget_lists import (
     read_forget_csv,
     read_list_text,
 )
-from core.session.naming import samples_where
-from core.verify.numbers import count
+from core.session.naming import Names, column_called, nearest_values
+from core.verify.numbers import count, plural
 
 if TYPE_CHECKING:
     from core.data.dataset import Dataset
 
 _NAMED = 3  # entries of a list that a sentence names one by one
+_NOT_TRAINED = "The model was not trained on them, so there is nothing to remove"
 
 
 def named_selection(
@@ -59,7 +60,7 @@ def named_selection(
                 raise
             notice(error.text)
             continue
-        notice(f"{text}: {count(len(found))} {'image' if len(found) == 1 else 'images'}{_places(dataset, found)}.")
+        notice(f"{text}: {plural(len(found), 'image')}{_places(dataset, found)}.")
         selection = selection.with_samples(found)
     if file is None:
         if named and not selection.count:
@@ -71,12 +72,41 @@ def named_selection(
         entries = "entry names" if len(match.in_test) == 1 else "entries name"
         notice(
             f"{count(len(match.in_test))} {entries} images of the test part ({first_few(match.in_test)}). "
-            "The model was not trained on them, so there is nothing to remove."
+            f"{_NOT_TRAINED}."
         )
     selection = selection.with_samples(match.matched, weights=match.weights, similar=match.similar)
     if not selection.count:
         raise InputError(f"{file} names no training image of {dataset.title}", "Choose at least one image")
     return selection
+
+
+def samples_where(dataset: Dataset, condition: str) -> np.ndarray:
+    """Return the positions (m,) int64 of the training images with COLUMN=VALUE, where VALUE may be a pattern.
+
+    Raises UsageError for what is no condition, InputError where the data has no columns or no image fits, with the
+    nearest values, and NotFoundError for another column.
+    """
+    name, equals, value = (part.strip() for part in condition.partition("="))
+    if not equals or not name:
+        raise UsageError(f"A condition is COLUMN=VALUE, got {condition!r}", "Write customer=4711, for example")
+    columns = dataset.train.columns
+    if not columns:
+        raise InputError(
+            f"The images of {dataset.title} have no columns to choose by",
+            "List them in a table (CSV) with path, label and columns of your own",
+        )
+    column = column_called(name, columns)
+    if not column:
+        raise unknown_name("column", name, columns)
+
+    def nearest(names: Names) -> str:
+        alike = " or ".join(map(repr, nearest_values(names.columns[column], value)))
+        return f"Did you mean {alike}?" if alike else f"Its values begin with {names.columns[column][0]!r}"
+
+    def find(names: Names) -> list[int]:
+        return names.with_value(column, value) if column in names.columns else []
+
+    return _named(dataset, find, ("have", "has"), f"{column} {value!r}", nearest)
 
 
 def samples_inside(dataset: Dataset, folder: str) -> np.ndarray:
@@ -89,19 +119,28 @@ def samples_inside(dataset: Dataset, folder: str) -> np.ndarray:
             f"The images of {dataset.title} have no file names, so they lie in no folder",
             "Choose them by class, or by index in a list",
         )
+
+    def nearest(names: Names) -> str:
+        alike = " or ".join(names.nearest(f"{folder.rstrip('/')}/"))
+        return f"Did you mean {alike}?" if alike else f"Their paths begin like {names.paths[0]}"
+
+    return _named(dataset, lambda names: names.inside(folder), ("lie", "lies"), f"in a folder {folder!r}", nearest)
+
+
+def _named(
+    dataset: Dataset,
+    find: Callable[[Names], list[int]],
+    verbs: tuple[str, str],
+    what: str,
+    nearest: Callable[[Names], str],
+) -> np.ndarray:
+    """Return the positions of the training images that `find` gives; else InputError says what images `have`, `has`."""
     names = names_of(dataset.train, dataset.root)
-    if found := names.inside(folder):
+    if found := find(names):
         return np.array(found, dtype=np.int64)
-    if names_of(dataset.test, dataset.root).inside(folder):
-        raise InputError(
-            f"Only test images of {dataset.title} lie in a folder {folder!r}",
-            "The model was not trained on them, so there is nothing to remove",
-        )
-    alike = names.nearest(f"{folder.rstrip('/')}/")
-    raise InputError(
-        f"No training image of {dataset.title} lies in a folder {folder!r}",
-        f"Did you mean {' or '.join(alike)}?" if alike else f"Their paths begin like {dataset.train.paths[0]}",
-    )
+    if find(names_of(dataset.test, dataset.root)):
+        raise InputError(f"Only test images of {dataset.title} {verbs[0]} {what}", _NOT_TRAINED)
+    raise InputError(f"No training image of {dataset.title} {verbs[1]} {what}", nearest(names))
 
 
 def _places(dataset: Dataset, found: np.ndarray) -> str:

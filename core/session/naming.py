@@ -16,15 +16,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.errors import InputError, UsageError, unknown_name
 from core.files import composed
-
-if TYPE_CHECKING:
-    from core.data.dataset import Dataset
 
 _NEIGHBOURS = 60  # names compared on each side of where the searched one would stand
 _WILDCARD = re.compile(r"[*?[]")
@@ -178,39 +173,6 @@ class _Alike:
 
 
 # --- columns ------------------------------------------------------------------------------------------------------
-
-
-def samples_where(dataset: Dataset, condition: str) -> np.ndarray:
-    """Return the positions (m,) int64 of the training images with COLUMN=VALUE, where VALUE may be a pattern.
-
-    Raises UsageError for what is no condition, InputError where the data has no columns or no image fits, with the
-    nearest values, and NotFoundError for another column.
-    """
-    name, equals, value = (part.strip() for part in condition.partition("="))
-    if not equals or not name:
-        raise UsageError(f"A condition is COLUMN=VALUE, got {condition!r}", "Write customer=4711, for example")
-    columns = dataset.train.columns
-    if not columns:
-        raise InputError(
-            f"The images of {dataset.title} have no columns to choose by",
-            "List them in a table (CSV) with path, label and columns of your own",
-        )
-    column = column_called(name, columns)
-    if not column:
-        raise unknown_name("column", name, columns)
-    found = Names(columns=columns).with_value(column, value)
-    if found:
-        return np.array(found, dtype=np.int64)
-    if column in dataset.test.columns and Names(columns=dataset.test.columns).with_value(column, value):
-        raise InputError(
-            f"Only test images of {dataset.title} have {column} {value!r}",
-            "The model was not trained on them, so there is nothing to remove",
-        )
-    alike = nearest_values(columns[column], value)
-    raise InputError(
-        f"No training image of {dataset.title} has {column} {value!r}",
-        f"Did you mean {' or '.join(map(repr, alike))}?" if alike else f"Its values begin with {columns[column][0]!r}",
-    )
 
 
 def column_called(name: str, columns: Iterable[str]) -> str:

@@ -31,6 +31,7 @@ from core.session.jobs import create_run, require_same_job
 from core.session.proof import doubts_of
 from core.session.results import Result, summary, write_models, write_report
 from core.session.tuning import Tuning, axes, tune, tuned
+from core.verify.numbers import plural
 from core.verify.suite import Subject, output_measures
 
 
@@ -309,5 +310,5 @@ class _Runner:
 def _tuning_text(job: Job, tuning: TuningPart) -> str:
     """Say in a sentence how a job's values were chosen."""
     chosen = ", ".join(f"{name} {job.parameters[name]:g}" for name in tuning.searched)
-    tries = f"{tuning.tried} {'try' if tuning.tried == 1 else 'tries'}"
+    tries = plural(tuning.tried, "try", "tries")
     return f"Settings chosen from {tries} on {tuning.images:,} images: {chosen}. Judged by {tuning.judged_by}."
