@@ -336,6 +336,9 @@ def _notes(source: Source, format: str, out: Path) -> tuple[str, ...]:
         notes.append("The file that came in was a TorchScript program; this is its state dict.")
     if source.unlearning is not None and not check_state(source.unlearning)["checked"]:
         notes.append("This run was not checked against a retrained model. The model card says so.")
+    doubts = source.job.model.proof.get("doubts") if source.job is not None else None
+    if doubts:
+        notes.append(f"Nothing proved that the original is used as it was trained. {' '.join(doubts)}")
     return tuple(notes)
 
 

@@ -8,6 +8,7 @@ from core.engine.control import Control
 from core.errors import UnprovenError
 from core.session.bench import Bench, DataOptions
 from core.session.checking import check
+from core.session.exporting import export
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.proof import proven
 from core.session.running import run
@@ -29,9 +30,13 @@ def test_a_model_trained_here_is_asked_about_where_its_card_is_overruled_to_its_
         proven(overruled)
 
 
-def test_a_report_says_what_is_doubtful_of_a_job_that_was_made_without_proof(overruled, three, tmp_path):
-    job = make_unlearn_job(overruled, three, "head-only")
-    folder = create_run(tmp_path / "run", job, three, overruled.dataset)
-    run(folder, Control(), lambda event: None, overruled)
+@pytest.mark.parametrize("made", ["with proof", "without"])
+def test_report_and_export_say_what_was_doubtful_when_a_run_was_made(overruled, three, tmp_path, made):
+    bench = proven(overruled, accept=True) if made == "with proof" else overruled
+    job = make_unlearn_job(bench, three, "head-only")
+    folder = create_run(tmp_path / "run", job, three, bench.dataset)
+    run(folder, Control(), lambda event: None, bench)
     assert POOR in folder.report()["warnings"][0]
-    assert POOR in check(folder, Control(), lambda event: None, overruled)["warnings"][0]
+    assert POOR in check(folder, Control(), lambda event: None, bench)["warnings"][0]
+    if made == "with proof":
+        assert POOR in export(folder.path, "same", tmp_path / "out.pt").notes[-1]
