@@ -86,11 +86,7 @@ def list_saved(folders: Parts, report: Tell) -> Listing:
 
     Raises InputError where pyarrow is missing or there is no image or label column.
     """
-    title = folders.path.name
-    _require_pyarrow(f"{title} was saved by Hugging Face's datasets")
-    report(f"Reading {title}", 0, 0)
-    train, test = ([_open_saved(folder, folders) for folder in part] for part in (folders.train, folders.test))
-    return _listing(title, folders.path, train, test)
+    return _listing(folders, report, _open_saved, "was saved by Hugging Face's datasets")
 
 
 def find_parquet(path: Path) -> Parts | None:
@@ -103,21 +99,20 @@ def list_parquet(files: Parts, report: Tell) -> Listing:
 
     Raises InputError where pyarrow is missing, a file is damaged, or there is no image or label column.
     """
-    title = files.path.stem
-    _require_pyarrow(f"{title} is kept in parquet files")
-    report(f"Reading {title}", 0, 0)
-    train, test = ([_open_parquet(file) for file in part] for part in (files.train, files.test))
-    return _listing(title, files.root, train, test)
+    return _listing(files, report, _open_parquet, "is kept in parquet files")
 
 
-def _require_pyarrow(what: str) -> None:
+def _listing(parts: Parts, report: Tell, opened: Callable[[Path, str], _Part], what: str) -> Listing:
+    """Put the rows of all parts together, those without the label of a class left out; `opened` opens one by name."""
+    title = parts.path.stem if parts.path.is_file() else parts.path.name
     if find_spec("pyarrow") is None:
         hint = 'Install it: pip install "unlearn-studio[hf]"'
-        raise InputError(f"{what}; reading it needs the package pyarrow", hint)
-
-
-def _listing(title: str, root: Path, train: list[_Part], test: list[_Part]) -> Listing:
-    """Put the rows of all parts together, those without the label of a class left out."""
+        raise InputError(f"{title} {what}; reading it needs the package pyarrow", hint)
+    report(f"Reading {title}", 0, 0)
+    train, test = (
+        [opened(path, TRAIN_NAMES[0] if path == parts.root else path.stem) for path in paths]
+        for paths in (parts.train, parts.test)
+    )
     classes, is_named = _classes(title, train, test)
     numbers = {name: number for number, name in enumerate(classes)}
     names, places, left_out = [], [], []
@@ -135,7 +130,7 @@ def _listing(title: str, root: Path, train: list[_Part], test: list[_Part]) -> L
     return Listing(
         title=title,
         classes=classes,
-        files=ArrowFiles(root, names, places),
+        files=ArrowFiles(parts.root, names, places),
         labels=found,
         left_out=tuple(left_out),
         found=Found(numbered=not is_named, notices=train[0].notices),
@@ -163,7 +158,7 @@ def _classes(title: str, train: list[_Part], test: list[_Part]) -> tuple[tuple[s
     return check_labels(title, [numbers], None), False
 
 
-def _open_saved(folder: Path, folders: Parts) -> _Part:
+def _open_saved(folder: Path, name: str) -> _Part:
     """Open the tables of a part; raises InputError where columns are missing or files damaged."""
     import pyarrow as pa
 
@@ -183,7 +178,6 @@ def _open_saved(folder: Path, folders: Parts) -> _Part:
     if not labels:
         raise InputError(f"{where} holds no rows")
     images = pa.chunked_array(chunks)
-    name = TRAIN_NAMES[0] if folder == folders.path else folder.name
     return _Part(name, paths, lambda row: images[row].as_py(), labels, *_stated(features, label), more)
 
 
@@ -198,7 +192,7 @@ def _table(path: Path) -> Any:
         return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
 
 
-def _open_parquet(file: Path) -> _Part:
+def _open_parquet(file: Path, name: str) -> _Part:
     """Open a parquet file; raises InputError where columns are missing or it is damaged."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -216,7 +210,7 @@ def _open_parquet(file: Path) -> _Part:
         raise InputError(f"{file.name} is damaged or no parquet file: {error}") from error
     if not labels:
         raise InputError(f"{file.name} holds no rows")
-    return _Part(file.stem, [file], _RowGroups(file, image, counts).cell, labels, *_stated(features, label), more)
+    return _Part(name, [file], _RowGroups(file, image, counts).cell, labels, *_stated(features, label), more)
 
 
 class _RowGroups:
