@@ -13,7 +13,7 @@ Libraries of image hashes (imagehash) are weighed in docs/adr/0016: they cannot 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from math import ceil, log, radians
@@ -58,13 +58,12 @@ LONE = -1  # the group of an image without a twin
 class Duplicates:
     """Kept images that show the same picture as a forget image, best agreement first, each with its best match.
 
-    kept, forgotten: (m,) int64 positions in the training part; exact: (m,) bool, the same pixels; agreement: (m,)
-    float32, 1 only where exact; complete: False where the search was cut off for time; threshold: the least agreement.
+    kept, forgotten: (m,) int64 positions in the training part; agreement: (m,) float32, 1 where pixels are the same;
+    complete: False where the search was cut off for time; threshold: the least agreement.
     """
 
     kept: np.ndarray
     forgotten: np.ndarray
-    exact: np.ndarray
     agreement: np.ndarray
     complete: bool = True
     threshold: float = LEVELS["near"]
@@ -72,11 +71,15 @@ class Duplicates:
     def __len__(self) -> int:
         return len(self.kept)
 
+    @property
+    def exact(self) -> np.ndarray:
+        """Which have the same pixels: (m,) bool."""
+        return self.agreement == 1
+
     def at(self, threshold: float) -> Duplicates:
         """Return those that agree at least so much; `threshold` lies between LEVELS["near"] and 1."""
         rows = self.agreement >= np.float32(threshold)
-        columns = {name: getattr(self, name)[rows] for name in ("kept", "forgotten", "exact", "agreement")}
-        return replace(self, **columns, threshold=threshold)
+        return Duplicates(self.kept[rows], self.forgotten[rows], self.agreement[rows], self.complete, threshold)
 
     def as_dict(self, paths: tuple[str, ...] | None = None, most: int | None = None) -> dict[str, Any]:
         """Return the counts and the pairs (the first `most` of them), by position and, with `paths`, by path."""
@@ -159,12 +162,11 @@ def find_duplicates(images: Any, forget: np.ndarray, looks: Looks, tick: Tell = 
         pairs, near, complete = _agreeing(images, asked, nearest, stays, details, tick)
         complete &= nearest.complete and len(asked) == len(forget_ids)
     forgotten, kept = np.concatenate([same, pairs]).T
-    exact = np.arange(len(kept)) < len(same)
     agreement = np.concatenate([np.ones(len(same), np.float32), near])
     order = np.lexsort((kept, -agreement))
     _, first = np.unique(kept[order], return_index=True)
     best = order[np.sort(first)]  # forget image of each kept one
-    return Duplicates(kept[best], forgotten[best], exact[best], agreement[best], complete)
+    return Duplicates(kept[best], forgotten[best], agreement[best], complete)
 
 
 def find_twins(looks: Looks, tick: Tell = untold) -> Twins:
