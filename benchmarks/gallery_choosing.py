@@ -57,7 +57,15 @@ def made_up(count: int, classes: int) -> tuple[Any, Any]:
 
     train, test = part("train", count), part("test", count // 10)
     scaling = Preprocessing((SIDE, SIDE), (0.5,), (0.25,))
-    dataset = Dataset("made-up", "Made up", names, train, test, scaling, "0" * 64)
+    dataset = Dataset(
+        spec="made-up",
+        title="Made up",
+        classes=names,
+        train=train,
+        test=test,
+        preprocessing=scaling,
+        fingerprint="0" * 64,
+    )
     angle = train.labels.numpy() * (2 * np.pi / classes)
     places = rng.normal(size=(count, 2)) + 4 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     accuracies = tuple(rng.random(classes).tolist())

@@ -45,7 +45,15 @@ def made_up(samples: int, size: int, channels: int) -> Dataset:
     images = torch.randint(0, 256, (samples, size, size, channels), generator=generator, dtype=torch.uint8)
     preprocessing = Preprocessing((size, size), (0.5,) * channels, (0.25,) * channels)
     part = ImageSet(images, labels)
-    return Dataset("made up", "Made up", tuple("0123456789"), part, part, preprocessing, "made up")
+    return Dataset(
+        spec="made up",
+        title="Made up",
+        classes=tuple("0123456789"),
+        train=part,
+        test=part,
+        preprocessing=preprocessing,
+        fingerprint="made up",
+    )
 
 
 def experiment(

@@ -11,14 +11,14 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from core.data.dataset import Dataset, ImageSet, Loaded
+from core.data.dataset import ImageSet, Loaded
 from core.errors import InputError, MismatchError
 from core.files import composed, loads, read_text
 
 MOST_CLASSES = 100_000  # a larger label is no class's number
 GAP_HINT = "Renumber the labels, or list the names of all outputs in a file and give it with --classes"
 
-Data = TypeVar("Data", Loaded, Dataset)
+Data = TypeVar("Data", bound=Loaded)
 
 
 def check_labels(
@@ -96,7 +96,7 @@ def arrange(data: Data, names: Sequence[str], source: str) -> Data:
     return dataclasses.replace(data, classes=classes, train=relabelled(data.train), test=test)
 
 
-def places_among(data: Loaded | Dataset, names: Sequence[str]) -> list[int] | None:
+def places_among(data: Loaded, names: Sequence[str]) -> list[int] | None:
     """Return which of `names` each class of the data is, by its name or its number; None where one is none of them."""
     if goes_by_number(data, names):
         # Folders stand in alphabetical order, "10" before "2": it is the number that names the class.
@@ -106,7 +106,7 @@ def places_among(data: Loaded | Dataset, names: Sequence[str]) -> list[int] | No
     return None if -1 in places else places
 
 
-def goes_by_number(data: Loaded | Dataset, names: Sequence[str]) -> bool:
+def goes_by_number(data: Loaded, names: Sequence[str]) -> bool:
     """Whether the data's classes are numbers 0 .. K-1 that stand for other names."""
     numbers = {str(number) for number in range(len(data.classes))}
     return set(data.classes) == numbers and not numbers <= set(names) and len(names) >= len(data.classes)

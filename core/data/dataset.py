@@ -119,10 +119,7 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """What a reader hands over, before class order, test part and preprocessing are settled; test: None without one.
-
-    What the other fields are is said of those of `Dataset`.
-    """
+    """What a reader hands over, before class order, test part and preprocessing are settled; test: None without one."""
 
     title: str
     classes: tuple[str, ...]
@@ -133,8 +130,8 @@ class Loaded:
     found: Found = field(default_factory=Found)
 
 
-@dataclass(frozen=True, eq=False)
-class Dataset:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Dataset(Loaded):
     """A data set as opened: a training part, a test part, and what is needed to use and to recognise them.
 
     `fingerprint` is the SHA-256 of images, labels and class names, wherever the files lie. `test_origin` is "own",
@@ -142,17 +139,11 @@ class Dataset:
     trained on them.
     """
 
-    spec: str
-    title: str
-    classes: tuple[str, ...]
-    train: ImageSet
     test: ImageSet
+    spec: str
     preprocessing: Preprocessing
     fingerprint: str
     test_origin: str = OWN
-    unreadable: tuple[Unreadable, ...] = ()
-    root: Path | None = None
-    found: Found = field(default_factory=Found)
     as_read: Dataset | None = field(default=None, repr=False)  # with its own classes, where a model's list took over
 
     @property

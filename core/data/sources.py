@@ -102,19 +102,13 @@ def open_dataset(
     budget = 0 if undecided else memory_budget
     train, test = prepare_parts((train, test), geometry, budget, report, keep=not undecided)
     return Dataset(
+        **{**vars(loaded), "train": train, "test": test},
         spec=name,
-        title=loaded.title,
-        classes=loaded.classes,
-        train=train,
-        test=test,
         preprocessing=_undecided(train.images)
         if undecided
         else stated.settle(loaded.title, train.images, source is None and loaded.root is not None),
         fingerprint=content,
         test_origin=test_origin,
-        unreadable=loaded.unreadable,
-        root=loaded.root,
-        found=loaded.found,
     )
 
 

@@ -24,7 +24,15 @@ def part(labels, names) -> ImageSet:
 @pytest.fixture
 def images() -> Images:
     train = part([0, 1, 0, 1, 2], tuple(f"Folder/{n}.PNG" for n in ("Ant", "bee", "antler", "cat", "dog")))
-    dataset = Dataset("x", "X", ("a", "b", "c"), train, part([2, 0], None), Preprocessing((4, 4), (0.0,), (1.0,)), "f")
+    dataset = Dataset(
+        spec="x",
+        title="X",
+        classes=("a", "b", "c"),
+        train=train,
+        test=part([2, 0], None),
+        preprocessing=Preprocessing((4, 4), (0.0,), (1.0,)),
+        fingerprint="f",
+    )
     return Images(dataset)
 
 
@@ -96,7 +104,15 @@ def test_bounds_on_what_the_model_says(images):
 def test_by_file_name_over_all_folders(qapp):
     names = ("b/2.png", "a/3.png", "c/1.PNG", "a/2.png")
     plain = Preprocessing((4, 4), (0.0,), (1.0,))
-    dataset = Dataset("x", "X", ("a",), part([0] * 4, names), part([0], None), plain, "f")
+    dataset = Dataset(
+        spec="x",
+        title="X",
+        classes=("a",),
+        train=part([0] * 4, names),
+        test=part([0], None),
+        preprocessing=plain,
+        fingerprint="f",
+    )
     images = Images(dataset)
     assert images.arrange(Wanted(sort="name")).tolist() == [2, 3, 0, 1]
     assert images.arrange(Wanted(sort="name", part="test")).tolist() == [0]

@@ -41,6 +41,14 @@ def make_dataset():
         images = torch.zeros((len(classes), *size, channels), dtype=torch.uint8)
         part = ImageSet(images, torch.arange(len(classes)))
         preprocessing = Preprocessing(prepared or size, (0.5,) * channels, (0.5,) * channels, source=source)
-        return Dataset("noise", "Noise", tuple(classes), part, part, preprocessing, fingerprint="f")
+        return Dataset(
+            spec="noise",
+            title="Noise",
+            classes=tuple(classes),
+            train=part,
+            test=part,
+            preprocessing=preprocessing,
+            fingerprint="f",
+        )
 
     return make

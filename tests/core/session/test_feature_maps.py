@@ -34,7 +34,15 @@ def image_set(per_class: int) -> ImageSet:
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
     scaling = Preprocessing((4, 4), (0.0,), (1.0,), "bilinear", "data set")
-    return Dataset("toy", "Toy", CLASSES, image_set(10), image_set(6), scaling, "f" * 64)
+    return Dataset(
+        spec="toy",
+        title="Toy",
+        classes=CLASSES,
+        train=image_set(10),
+        test=image_set(6),
+        preprocessing=scaling,
+        fingerprint="f" * 64,
+    )
 
 
 @pytest.fixture(scope="module")
