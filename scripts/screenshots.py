@@ -174,11 +174,15 @@ class Stage:
         self._window.resize(*SIZES[""])
 
     def _settled(self) -> Condition:
-        """Return a condition that holds once no job has been under way for a moment."""
+        """Return a condition that holds once no job has been under way, and no page has faded away, for a moment."""
+        from PySide6.QtCore import QAbstractAnimation
+
         self._quiet_since = time.monotonic()
 
         def settled() -> bool:
-            if self._context.jobs.active() or self._context.device_jobs.active():
+            jobs = self._context.jobs.active() or self._context.device_jobs.active()
+            moving = self._window.stack.findChildren(QAbstractAnimation)
+            if jobs or any(one.state() == QAbstractAnimation.State.Running for one in moving):
                 self._quiet_since = time.monotonic()
             return time.monotonic() - self._quiet_since > SETTLED
 

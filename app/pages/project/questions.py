@@ -27,6 +27,7 @@ from app.workers.opening_job import Request
 from core.errors import (
     AmbiguousEntryError,
     AppError,
+    InputError,
     MismatchError,
     NoTestPartError,
     StoppedError,
@@ -109,27 +110,31 @@ class Questions(QObject):
             alone = dataclasses.replace(request, alone=True)
             buttons = [(f"Open it and close the {other}", partial(self._put, alone))]
         if outputs := getattr(error, "outputs", 0):  # of core.models.class_lists.MoreOutputsError
-            buttons.insert(0, (f"List all {outputs} classes…", partial(self._ask_outputs, request)))
+            buttons.insert(0, (f"List all {outputs} classes…", partial(self._ask_outputs, request, outputs)))
         self._say(failure.sentence, "error", buttons)
 
-    def _ask_outputs(self, request: Request) -> None:
+    def _ask_outputs(self, request: Request, outputs: int) -> None:
         kinds = ("Class names (*.txt *.json)", ALL_FILES)
         title = "Names of all outputs, one a line in their order"
-        ask_file(self._page.window(), title, partial(self.list_outputs, request), kinds)
+        ask_file(self._page.window(), title, partial(self._list_outputs, request, outputs), kinds)
 
-    def list_outputs(self, request: Request, path: str) -> None:
+    def _list_outputs(self, request: Request, outputs: int, path: str) -> None:
         """Open what was asked for again, with the names of all outputs in a file."""
-        if request.side != "model":
-            self._put(dataclasses.replace(request, changes={**request.changes, "classes_file": path}))
-            return
         from core.data.classes import read_class_names
 
         try:
             names = read_class_names(Path(path))
+            if len(names) != outputs:
+                named = fmt.plural(len(names), "class", "classes")
+                raise InputError(f"It names {named}, the model has {outputs} outputs")
         except AppError as error:
-            self._say(f"{Path(path).name} was not used. {error.message}", "error")
+            again = [(f"List all {outputs} classes…", partial(self._ask_outputs, request, outputs))]
+            self._say(f"{Path(path).name} was not used. {error.message}", "error", again)
             return
-        self._put(dataclasses.replace(request, order=names))
+        if request.side == "model":
+            self._put(dataclasses.replace(request, order=names))
+        else:
+            self._put(dataclasses.replace(request, changes={**request.changes, "classes_file": path}))
 
     def _put(self, request: Request) -> None:
         self._page.banner.dismiss()
