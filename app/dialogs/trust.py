@@ -32,6 +32,20 @@ def ask_trust(parent: QWidget | None, name: str, on_trust: Callable[[], object])
     return ask(parent, f"{REFUSED} {ADVICE}", choices, answered, f"{name}: {_lower(DANGER)}")
 
 
+def ask_code(
+    parent: QWidget | None, doing: str, files: Sequence[Path], on_trust: Callable[[], object]
+) -> ConfirmDialog:
+    """Ask whether the program code that makes a network may run; `doing` names what needs it: "Checking the run"."""
+
+    def answered(key: str) -> None:
+        if key == "run":
+            on_trust()
+
+    choices = [Choice("keep", "Do not run"), Choice("run", "Run the code", destructive=True)]
+    question = CODE.format(doing=doing, names=_names(files))
+    return ask(parent, question, choices, answered, f"{', '.join(map(str, files))}. {CODE_DANGER}")
+
+
 def with_trusted_code(
     trust: TrustedFiles,
     job: Job,
@@ -42,21 +56,18 @@ def with_trusted_code(
 ) -> ConfirmDialog | None:
     """Call `then` at once where a job's network is no program code, or was allowed; else once the user allows it.
 
-    `doing` names what needs it: "Checking the run". `brought`: further models that are opened with it.
+    `brought`: further models that are opened with it.
     """
     files = trust.asked(job, brought)
     if not files:
         then()
         return None
 
-    def answered(key: str) -> None:
-        if key == "run":
-            trust.allow(files)
-            then()
+    def trusted() -> None:
+        trust.allow(files)
+        then()
 
-    choices = [Choice("keep", "Do not run"), Choice("run", "Run the code", destructive=True)]
-    question = CODE.format(doing=doing, names=_names(files))
-    return ask(parent, question, choices, answered, f"{', '.join(map(str, files))}. {CODE_DANGER}")
+    return ask_code(parent, doing, files, trusted)
 
 
 def _names(files: Sequence[Path]) -> str:

@@ -31,7 +31,7 @@ class TrustedFiles:
         """Remember what was allowed when a model was opened."""
         trust = model.file.trust
         if trust.code and model.spec.user_code:
-            self.allow(_files_of_code(model.spec.user_code))
+            self.allow(files_of_code(model.spec.user_code))
         if trust.pickle or trust.code:
             self.allow([Path(model.path)])
 
@@ -62,7 +62,7 @@ class TrustedFiles:
 def code_files(job: Job, brought: Iterable[Path] = ()) -> Sequence[Path]:
     """Return the files of program code that a job's network and the models brought are made by."""
     named = [job.model.user_code, *map(_code_of, brought)]
-    return list(dict.fromkeys(file for one in dict.fromkeys(named) if one for file in _files_of_code(one)))
+    return list(dict.fromkeys(file for one in dict.fromkeys(named) for file in files_of_code(one)))
 
 
 def files_of(job: Job, brought: Iterable[Path] = ()) -> list[Path]:
@@ -71,11 +71,12 @@ def files_of(job: Job, brought: Iterable[Path] = ()) -> list[Path]:
     return [*(Path(name) for name in dict.fromkeys(named) if name), *brought]
 
 
-def _files_of_code(user_code: str) -> tuple[Path, ...]:
+def files_of_code(arch: str) -> tuple[Path, ...]:
     """Return the files of a network of the user's own, "path.py:factory": the factory's, and those it imports."""
+    from core.models.architectures import is_user_code
     from core.models.user_code import source_files
 
-    return source_files(user_code)
+    return source_files(arch) if is_user_code(arch) else ()
 
 
 def _code_of(model: Path) -> str:

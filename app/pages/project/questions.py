@@ -18,12 +18,13 @@ from app.dialogs.files import ALL_FILES, ask_file
 from app.dialogs.no_test_part import NoTestPartDialog
 from app.dialogs.preprocessing import PreprocessingDialog
 from app.dialogs.sheet import Sheet
-from app.dialogs.trust import REFUSED, ask_trust
+from app.dialogs.trust import REFUSED, ask_code, ask_trust
 from app.pages.project.facts import entry
 from app.services import format as fmt
 from app.services.opening import Failure, wants_factory
 from app.services.theme import theme
 from app.workers.opening_job import Request
+from app.workers.trust import files_of_code
 from core.errors import (
     AmbiguousEntryError,
     AppError,
@@ -58,8 +59,7 @@ class Questions(QObject):
         if isinstance(error, StoppedError):
             return
         if isinstance(error, UnsafeFileError):
-            self._say(f"{request.name}: {REFUSED}", "caution")
-            ask_trust(self._page.window(), request.name, partial(self._trusted, request))
+            self._ask_trust(request)
         elif isinstance(error, AmbiguousEntryError):
             self._say(f"{request.name} was not opened. {error.message}", "caution")
             self._ask_entry(request, error.candidates)
@@ -84,8 +84,18 @@ class Questions(QObject):
         dialog.chosen.connect(lambda arch: self._put(dataclasses.replace(request, arch=arch)))
         dialog.open()
 
-    def _trusted(self, request: Request) -> None:
-        self._put(dataclasses.replace(request, trust=Trust(pickle=True, code=True)))
+    def _ask_trust(self, request: Request) -> None:
+        window = self._page.window()
+        if not request.trust.code and (files := files_of_code(request.arch)):
+            self._say(f"{request.name} was not opened. Its network is program code.", "caution")
+            trust = dataclasses.replace(request.trust, code=True)
+            ask_code(window, "Opening it", files, partial(self._trusted, request, trust))
+            return
+        self._say(f"{request.name}: {REFUSED}", "caution")
+        ask_trust(window, request.name, partial(self._trusted, request, Trust(pickle=True, code=True)))
+
+    def _trusted(self, request: Request, trust: Trust) -> None:
+        self._put(dataclasses.replace(request, trust=trust))
 
     def _keyed(self, request: Request, key: str) -> None:
         self._put(dataclasses.replace(request, key=key))

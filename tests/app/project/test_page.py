@@ -126,8 +126,13 @@ def test_a_network_that_is_not_recognised_is_opened_by_its_code(page, context, i
     qtbot.keyClicks(dialog.field, f"{tmp_path / 'own.py'}:make")
     press(dialog, "Open as this")
     idle()
-    press(dialog_of(page.window(), ConfirmDialog), "Open anyway")
+    asked = dialog_of(page.window(), ConfirmDialog)
+    texts = " ".join(label.text() for label in asked.findChildren(QLabel))
+    assert "The network of this model is program code. Opening it runs own.py." in texts and "state dict" not in texts
+    press(asked, "Run the code")
     idle()
+    trust = context.project.opened_model.file.trust
+    assert trust.code and not trust.pickle
     assert context.project.ready and page.model_card.facts.values()["architecture"].startswith(f"{tmp_path}")
 
 
