@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,6 +76,12 @@ def anchored(arch: str, folder: Path) -> str:
     """Return an `--arch` text as it is; the path of user code counts from `folder` and becomes absolute."""
     file, _, factory = arch.rpartition(":")
     return f"{(folder / Path(file).expanduser()).absolute()}:{factory}" if is_user_code(arch) else arch
+
+
+def settings_in(id: str) -> tuple[str, dict[str, str]]:
+    """Return the base of an id and the settings behind its colon, by name."""
+    base, _, text = id.partition(":")
+    return base, {name: value for name, _, value in (part.partition("=") for part in text.split(",") if part)}
 
 
 def architectures() -> tuple[Architecture, ...]:
@@ -278,6 +284,25 @@ def _read_small_cnn(shapes: Shapes) -> tuple[int, Size] | None:
         return stem[1], (8, 8 * max(cells, 1))  # not square: any size with as many cells
     # 25 to 32 pixels leave the same cells; grey images of that size are mostly MNIST's and its successors'.
     return stem[1], (28, 28) if (side, stem[1]) == (4, 1) else (8 * side, 8 * side)
+
+
+def read_patches(
+    stem: str, places: str, extras: Sequence[int], shapes: Shapes, *, usual: Size = (0, 0), oblong: bool = False
+) -> tuple[int, Size] | None:
+    """Return channels and size of a patch transformer's input; None where the weights are none's, or for no square.
+
+    stem, places: keys of its first convolution and its position embeddings. extras: how many of these may be of no
+    patch. usual: a size that is taken where it has so many patches. oblong: no square is a row of patches.
+    """
+    patch, embeddings = shapes.get(stem, ()), shapes.get(places, ())
+    if len(patch) != 4 or len(embeddings) != 3:
+        return None
+    counts = [embeddings[1] - extra for extra in extras if embeddings[1] > extra]
+    if (usual[0] // patch[2]) * (usual[1] // patch[3]) in counts:
+        return patch[1], usual
+    grids = [(math.isqrt(count), math.isqrt(count)) for count in counts if math.isqrt(count) ** 2 == count]
+    grids += [(1, count) for count in counts if oblong]
+    return (patch[1], (grids[0][0] * patch[2], grids[0][1] * patch[3])) if grids else None
 
 
 def _read_mlp(shapes: Shapes) -> tuple[int, Size] | None:

@@ -15,10 +15,10 @@ from core.data.preprocessing import Preprocessing
 from core.data.stated import of_hugging_face, of_timm, of_torchvision
 from core.data.steps import CenterCrop, Resize, Step
 from core.errors import InputError, MismatchError, NotFoundError
-from core.files import CARD_NAME, SUFFIXES, check_schema, dumps, is_card, read_json, read_object
+from core.files import CARD_NAME, SUFFIXES, WEIGHTS_NAME, check_schema, dumps, is_card, read_json, read_object
 from core.models import foreign, timm_models
 from core.models.architectures import TIMM_PREFIX, ModelSpec, get_architecture
-from core.models.hub import HUB_CONFIG, HUB_WEIGHTS, config_card, missing_weights
+from core.models.hub import HUB_CONFIG, HUB_WEIGHTS, config_card
 from core.models.weights import read_metadata
 
 SCHEMA_VERSION = 1
@@ -52,7 +52,9 @@ def weights_file(path: Path) -> Path:
     if path.is_dir():
         found = next((path / name for name in HUB_WEIGHTS if (path / name).is_file()), None)
         if found is None:
-            raise missing_weights(path)
+            foreign.refuse(path, foreign.kind_of_folder(path))
+            hint = "Open a weights file, or the folder of a finished run"
+            raise NotFoundError(f"The folder {path} holds no {WEIGHTS_NAME}", hint)
         return found
     if not path.exists():
         raise NotFoundError(f"There is no file {path}")
@@ -81,7 +83,7 @@ def read_card(path: Path) -> dict[str, Any] | None:
     A card is NAME.json beside NAME.pt, a model.json that names the file, or the metadata of a safetensors file.
     Raises InputError where it is damaged, MismatchError where a newer version wrote it.
     """
-    return card_of(weights_file(path))[0] if path.is_dir() else card_of(path)[0]
+    return card_of(weights_file(path) if path.is_dir() else path)[0]
 
 
 def card_of(weights: Path, metadata: Mapping[str, str] | None = None) -> tuple[dict[str, Any] | None, str]:

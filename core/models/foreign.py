@@ -44,6 +44,22 @@ _WHAT: dict[str, tuple[str, str]] = {
     "coreml": ("{name} is a Core ML model", "Open the PyTorch checkpoint it was converted from"),
     "tensorrt": ("{name} is a TensorRT engine", "Open the PyTorch checkpoint it was built from"),
     "index": ("{name} only says in which files a model's weights lie", _JOIN),
+    "shards": (
+        "The folder {path} holds a model's weights in several files",
+        'Save them in one: max_shard_size="100GB"',
+    ),
+    "adapter": (
+        "The folder {path} holds an adapter and no network",
+        "Merge it into its network with merge_and_unload() and save that",
+    ),
+    "hub tensorflow": (
+        "The folder {path} holds TensorFlow weights",
+        "Load them with from_pretrained(FOLDER, from_tf=True) and save that",
+    ),
+    "hub flax": (
+        "The folder {path} holds Flax weights",
+        "Load them with from_pretrained(FOLDER, from_flax=True) and save that",
+    ),
     "fastai": (
         "{name} is a fastai learner",
         f"In fastai: torch.save(load_learner('{{name}}').model.state_dict(), 'net.pth'), and open that with {_FACTORY}",
@@ -58,7 +74,9 @@ _BY_ENDING = {
 _BY_START = {b"GGUF": "gguf", b"\x89HDF\r\n\x1a\n": "hdf5"}
 _IN_FOLDER = {
     "saved_model.pb": "tensorflow", "keras_metadata.pb": "tensorflow", "_CHECKPOINT_METADATA": "orbax",
-    "checkpoint.index": "tensorflow checkpoint", "Manifest.json": "coreml",
+    "checkpoint.index": "tensorflow checkpoint", "Manifest.json": "coreml", "adapter_model.safetensors": "adapter",
+    "adapter_model.bin": "adapter", "model.safetensors.index.json": "shards", "pytorch_model.bin.index.json": "shards",
+    "tf_model.h5": "hub tensorflow", "flax_model.msgpack": "hub flax",
 }  # fmt: skip
 _PICKLED = {"fastai.": "fastai", "sklearn.": "sklearn"}  # modules of the object that is the whole pickle
 
@@ -88,9 +106,9 @@ def kind_of_folder(path: Path) -> str | None:
 def refuse(path: Path, kind: str | None) -> None:
     """Raise InputError where `kind` says that a file or folder is another program's model."""
     if kind is not None:
-        what, hint = _WHAT[kind]
-        folder = path if path.is_dir() else path.parent
-        raise InputError(what.format(name=path.name), hint.format(name=path.name, onnx=path.name, path=folder))
+        words = {"name": path.name, "onnx": path.name, "path": path if path.is_dir() else path.parent}
+        what, hint = (text.format(**words) for text in _WHAT[kind])
+        raise InputError(what, hint)
 
 
 def refuse_keys(name: str, keys: Collection[str]) -> None:

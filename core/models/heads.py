@@ -44,6 +44,7 @@ class _Layer:
     width: int = 0
     bias: bool = True
     name: str = ""  # in its Sequential; "" for its number
+    takes: int = 0  # features that it takes, where its weights show them
 
     @property
     def text(self) -> str:
@@ -54,8 +55,18 @@ class _Layer:
 
 def clean(text: str) -> str:
     """Return the text of a head in its one form; "" for what is none."""
-    layers = _parsed(text)
+    return _text(_parsed(text))
+
+
+def _text(layers: list[_Layer]) -> str:
     return "/".join(layer.text for layer in layers)
+
+
+def _text_of_head(layers: list[_Layer]) -> str:
+    """Return the text of layers that end with the one that makes the outputs; "" where they do not."""
+    if not layers or layers[-1].kind != "linear":
+        return ""
+    return clean(_text([*layers[:-1], replace(layers[-1], width=0)]))
 
 
 def _parsed(text: str) -> list[_Layer]:
@@ -105,9 +116,7 @@ def text_of(head: nn.Module | None) -> str:
             kind = next((kind for types, kind in known if isinstance(part, types)), activation_name(part))
             layer = _Layer(kind)
         layers.append(replace(layer, name="" if name == str(number) and len(head) > 1 else name))
-    if not layers or layers[-1].kind != "linear":
-        return ""
-    return clean("/".join(layer.text for layer in [*layers[:-1], replace(layers[-1], width=0)]))
+    return _text_of_head(layers)
 
 
 def features_and_classes(head: nn.Module) -> tuple[int, int]:
@@ -119,15 +128,6 @@ def features_and_classes(head: nn.Module) -> tuple[int, int]:
 # --- from shapes ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """A layer with weights, as shapes show it. width_in and width_out are the same for a norm."""
-
-    layer: _Layer
-    width_in: int
-    width_out: int
-
-
 def seen(shapes: Shapes, place: str) -> str:
     """Return the text of the head whose weights stand under `place`; "" where they are those of no chain of layers.
 
@@ -137,45 +137,40 @@ def seen(shapes: Shapes, place: str) -> str:
     if not place:
         return ""
     if f"{place}.weight" in shapes:
-        whole = _layer(shapes, place)
-        return replace(whole.layer, width=0).text if whole and whole.layer.kind == "linear" else ""
+        return _text_of_head([layer for layer in [_layer(shapes, place)] if layer])
     names = dict.fromkeys(key.rpartition(".")[0] for key in shapes if key.startswith(f"{place}."))
     parts = {name.removeprefix(f"{place}."): _layer(shapes, name) for name in names}
-    if not parts or None in parts.values() or any("." in name for name in parts):
-        return ""
     found = {name: part for name, part in parts.items() if part is not None}
-    numbered = all(name.isdecimal() for name in found)
-    order = _order(found, numbered)
-    if not order or found[order[-1]].layer.kind != "linear":
+    if len(found) < len(parts) or any("." in name for name in found):
         return ""
-    layers = _filled(order, found, numbered)
-    return clean("/".join(layer.text for layer in [*layers[:-1], replace(layers[-1], width=0)]))
+    numbered = all(name.isdecimal() for name in found)
+    return _text_of_head(_filled(_order(found, numbered), found, numbered))
 
 
-def _layer(shapes: Shapes, name: str) -> _Seen | None:
+def _layer(shapes: Shapes, name: str) -> _Layer | None:
     """Return the layer whose weights stand under `name`; None for one of another kind."""
     weight = shapes.get(f"{name}.weight", ())
     bias = f"{name}.bias" in shapes
     if len(weight) == 2:
-        return _Seen(_Layer("linear", weight[0], bias), weight[1], weight[0])
+        return _Layer("linear", weight[0], bias, takes=weight[1])
     if len(weight) == 1 and bias:
-        return _Seen(_Layer("bn" if f"{name}.running_mean" in shapes else "ln"), weight[0], weight[0])
+        return _Layer("bn" if f"{name}.running_mean" in shapes else "ln", weight[0], takes=weight[0])
     return None
 
 
-def _order(parts: dict[str, _Seen], numbered: bool) -> list[str]:
+def _order(parts: dict[str, _Layer], numbered: bool) -> list[str]:
     """Return the names of layers in the order in which data passes them: each gives what the next takes."""
     if numbered:
         orders = iter([tuple(sorted(parts, key=int))])
     else:
         orders = itertools.permutations(parts) if len(parts) <= _MOST else iter([tuple(parts)])
     for order in orders:
-        if all(parts[a].width_out == parts[b].width_in for a, b in itertools.pairwise(order)):
+        if all(parts[a].width == parts[b].takes for a, b in itertools.pairwise(order)):
             return list(order)
     return []
 
 
-def _filled(order: list[str], parts: dict[str, _Seen], numbered: bool) -> list[_Layer]:
+def _filled(order: list[str], parts: dict[str, _Layer], numbered: bool) -> list[_Layer]:
     """Return all layers of a head, those without weights guessed."""
     layers: list[_Layer] = []
     waiting = False  # whether the last linear layer has no activation yet
@@ -183,14 +178,14 @@ def _filled(order: list[str], parts: dict[str, _Seen], numbered: bool) -> list[_
         if numbered:
             gap = int(name) - len(layers)
         else:  # nothing shows what stands between layers with names
-            norm_next = parts[name].layer.kind != "linear"
+            norm_next = parts[name].kind != "linear"
             gap = int(waiting and not norm_next)
         for _ in range(gap):
             layers.append(_Layer("relu" if waiting else "drop"))
             waiting = False
         own = "" if numbered and len(order) + len(layers) > 1 else name
-        layers.append(replace(parts[name].layer, name=own))
-        waiting = parts[name].layer.kind == "linear" or (waiting and at < len(order) - 1)
+        layers.append(replace(parts[name], name=own))
+        waiting = parts[name].kind == "linear" or (waiting and at < len(order) - 1)
     return layers
 
 
@@ -209,7 +204,7 @@ def _changed(text: str, kinds: tuple[str, ...]) -> tuple[str, ...]:
     for moved in (layers, _moved(layers)):
         for kind in kinds:
             changed = [replace(layer, kind=kind) if layer.kind in ACTIVATIONS else layer for layer in moved]
-            found.append("/".join(layer.text for layer in changed))
+            found.append(_text(changed))
     return tuple(dict.fromkeys(found))
 
 

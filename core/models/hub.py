@@ -5,15 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from core.errors import AppError, InputError, NotFoundError, unknown_name
+from core.errors import AppError, InputError, unknown_name
 from core.files import WEIGHTS_NAME
-from core.models import foreign, timm_models
-from core.models.architectures import HF_PREFIX, Architecture, Shapes, Size
+from core.models import timm_models
+from core.models.architectures import HF_PREFIX, Architecture, Size, read_patches, settings_in
 from core.models.timm_models import text_of
 
 HUB_CONFIG = "config.json"
@@ -32,35 +31,36 @@ _CONVNEXT = {
 
 @dataclass(frozen=True)
 class _Family:
-    """One kind of network; `network` names its class in hf_networks, and `name` that of transformers."""
+    """One kind of network; `name` is that of its class in hf_networks."""
 
     name: str
-    network: str
     settings: Mapping[str, Any]  # that change outputs, as config.json calls them, and what is meant where it is silent
     sized: bool = False  # weights are made for one input size
 
 
+_CLASSIFIER = "ForImageClassification"  # what the names of classes in transformers end with
+
 # By config.json's model_type. Settings and their defaults are those of transformers' configuration classes.
 _FAMILIES = {
-    "vit": _Family("ViTForImageClassification", "ViT", _VIT, sized=True),
-    "deit": _Family("DeiTForImageClassification", "DeiT", _VIT, sized=True),
-    "dinov2": _Family("Dinov2ForImageClassification", "Dinov2", {
+    "vit": _Family("ViT", _VIT, sized=True),
+    "deit": _Family("DeiT", _VIT, sized=True),
+    "dinov2": _Family("Dinov2", {
         "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "mlp_ratio": 4.0, "hidden_act": "gelu",
         "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "layer_norm_eps": 1e-6, "image_size": 224,
         "patch_size": 14, "qkv_bias": True, "layerscale_value": 1.0, "drop_path_rate": 0.0, "use_mask_token": True,
     }),
-    "swin": _Family("SwinForImageClassification", "Swin", {
+    "swin": _Family("Swin", {
         "embed_dim": 96, "depths": (2, 2, 6, 2), "num_heads": (3, 6, 12, 24), "window_size": 7, "mlp_ratio": 4.0,
         "hidden_act": "gelu", "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "drop_path_rate": 0.1,
         "layer_norm_eps": 1e-5, "patch_size": 4, "qkv_bias": True,
     }),
-    "resnet": _Family("ResNetForImageClassification", "ResNet", {
+    "resnet": _Family("ResNet", {
         "embedding_size": 64, "hidden_sizes": (256, 512, 1024, 2048), "depths": (3, 4, 6, 3),
         "layer_type": "bottleneck", "hidden_act": "relu", "downsample_in_first_stage": False,
         "downsample_in_bottleneck": False,
     }),
-    "convnext": _Family("ConvNextForImageClassification", "ConvNext", _CONVNEXT),
-    "convnextv2": _Family("ConvNextV2ForImageClassification", "ConvNextV2", {
+    "convnext": _Family("ConvNext", _CONVNEXT),
+    "convnextv2": _Family("ConvNextV2", {
         name: value for name, value in _CONVNEXT.items() if name != "layer_scale_init_value"
     }),
 }  # fmt: skip
@@ -115,7 +115,7 @@ def config_card(config: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     name = str(names[0]) if isinstance(names, list) and names else ""
     family = _FAMILIES.get(str(kind))
-    known = family is not None and name in ("", family.name)
+    known = family is not None and name in ("", family.name + _CLASSIFIER)
     card = {
         "architecture": _id(str(kind), config) if known else f"{HF_PREFIX}{name or kind}",
         "in_channels": config.get("num_channels", 3 if known else None),
@@ -156,7 +156,7 @@ def _is_idle(kind: str, name: str, value: Any) -> bool:
 
 def hub_architecture(id: str) -> Architecture:
     """Return `hf/KIND:name=value,…`. Raises InputError for what is no image classifier, or has unknown settings."""
-    kind, _, text = id.removeprefix(HF_PREFIX).partition(":")
+    kind, text = settings_in(id.removeprefix(HF_PREFIX))
     family = _FAMILIES.get(kind)
     if family is None:
         raise _refused(kind)
@@ -170,19 +170,21 @@ def hub_architecture(id: str) -> Architecture:
         "convnextv2": patch * 2 ** max(stages - 1, 0),
     }.get(kind, patch)
     return Architecture(
-        id, f"{family.name} (Hugging Face)", f"Hugging Face's {family.name}", "hf",
-        functools.partial(_build, family.network, settings), (224, 224), least, size_is_structural=family.sized,
-        read_input=functools.partial(_read_input, patch, kind == "deit") if family.sized else None,
+        id, f"{family.name}{_CLASSIFIER} (Hugging Face)", f"Hugging Face's {family.name}{_CLASSIFIER}", "hf",
+        functools.partial(_build, family.name, settings), (224, 224), least, size_is_structural=family.sized,
+        read_input=functools.partial(
+            read_patches, f"{kind}.embeddings.patch_embeddings.projection.weight",
+            f"{kind}.embeddings.position_embeddings", (1 + (kind == "deit"),), oblong=True,
+        ) if family.sized else None,
     )  # fmt: skip
 
 
-def _settings(kind: str, text: str) -> dict[str, Any]:
+def _settings(kind: str, text: Mapping[str, str]) -> dict[str, Any]:
     """Return the settings in an id, each of the type that the family's has."""
     from core.models.activations import HF_ACTIVATIONS
 
     usual, found = _FAMILIES[kind].settings, {}
-    for part in text.split(",") if text else ():
-        name, _, value = part.partition("=")
+    for name, value in text.items():
         if name not in usual:
             raise _unknown_setting(kind, name)
         found[name] = _value(name, value, usual[name])
@@ -219,7 +221,7 @@ def _unknown_setting(kind: str, name: str) -> AppError:
 
 def _refused(name: str) -> InputError:
     """Return the error for a class of transformers, or a model type, that is none of the networks known here."""
-    if name.endswith("ForImageClassification"):
+    if name.endswith(_CLASSIFIER):
         return InputError(f"{name} of Hugging Face is not among the networks built here", _FACTORY)
     what = next((what for part, what in _OTHERS if part in name), None)
     if what is None:
@@ -231,36 +233,3 @@ def _build(network: str, settings: Mapping[str, Any], num_classes: int, channels
     from core.models.hf_networks import NETWORKS
 
     return NETWORKS[network](settings, num_classes, channels, size)
-
-
-def _read_input(patch: int, distilled: bool, shapes: Shapes) -> tuple[int, Size] | None:
-    """Return channels and size of the input, from the shapes of the weights: a square where that fits the places."""
-    stem = next((shape for key, shape in shapes.items() if key.endswith("patch_embeddings.projection.weight")), ())
-    places = next((shape for key, shape in shapes.items() if key.endswith("embeddings.position_embeddings")), ())
-    if len(stem) != 4 or len(places) != 3:
-        return None
-    count = places[1] - 1 - distilled
-    side = round(max(count, 0) ** 0.5)
-    rows, columns = (side, side) if side * side == count else (1, count)
-    return stem[1], (rows * patch, columns * patch)
-
-
-# Other forms of weights in a folder, and what to do about each.
-_UNREAD = (
-    ("adapter_model.safetensors", "an adapter", "Merge it into its network with merge_and_unload() and save that"),
-    ("adapter_model.bin", "an adapter", "Merge it into its network with merge_and_unload() and save that"),
-    ("model.safetensors.index.json", "weights in several files", 'Save them in one: max_shard_size="100GB"'),
-    ("pytorch_model.bin.index.json", "weights in several files", 'Save them in one: max_shard_size="100GB"'),
-    ("tf_model.h5", "TensorFlow weights", "Load them with from_pretrained(FOLDER, from_tf=True) and save that"),
-    ("flax_model.msgpack", "Flax weights", "Load them with from_pretrained(FOLDER, from_flax=True) and save that"),
-)
-
-
-def missing_weights(folder: Path) -> InputError:
-    """Return the error for a folder without a weights file that is read; raises it for another program's model."""
-    foreign.refuse(folder, foreign.kind_of_folder(folder))
-    found = next((entry for entry in _UNREAD if (folder / entry[0]).is_file()), None)
-    if found is not None:
-        return InputError(f"The folder {folder} holds {found[1]} ({found[0]}), which are not read", found[2])
-    hint = "Open a weights file, or the folder of a finished run"
-    return NotFoundError(f"The folder {folder} holds no {WEIGHTS_NAME}", hint)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,6 @@ from torch import Tensor
 
 _MOST_PARTS, _DEEPEST = 20_000, 20
 _LONGEST = 8  # bytes of a number
-_FLOAT, _TUPLE, _ITEMS, _TENSOR, _NAMESPACE = "float()", "tuple()", "dict()", "tensor()", "namespace()"
-_NUMPY = "numpy()"
-_TAGS = {_FLOAT, _TUPLE, _ITEMS, _TENSOR, _NAMESPACE, _NUMPY}
 OBJECTS: list[Any] = [
     argparse.Namespace, np.dtype, np.float64(0).__reduce__()[0],
     *(type(np.dtype(kind)) for kind in np.typecodes["All"] if np.dtype(kind).kind in "biuf"),
@@ -76,25 +73,38 @@ def packed_few(tensors: Mapping[str, Tensor]) -> dict[str, Any] | None:
     return {key: pack(value) for key, value in tensors.items()}
 
 
+def _tensor(parts: list[Any]) -> Tensor:
+    name, values, *shape = parts
+    return torch.tensor(values, dtype=getattr(torch, name)).reshape(*shape or ((),))
+
+
+def _parts_of(value: Tensor) -> list[Any]:
+    name = type_name(value)
+    return [name, value.flatten().tolist(), list(value.shape)] if value.ndim else [name, value.item()]
+
+
+# By tag: what has this form, the parts that strict JSON can hold once they are packed, and what they are put into.
+_FORMS: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "numpy()": (np.generic, lambda value: [value.dtype.name, value.item()], lambda it: np.dtype(it[0]).type(it[1])),
+    "tensor()": (Tensor, _parts_of, _tensor),
+    "tuple()": (tuple, list, tuple),
+    "namespace()": (argparse.Namespace, vars, lambda values: argparse.Namespace(**values)),
+    "float()": (float, str, float),
+    "dict()": (Mapping, lambda value: list(map(list, value.items())), dict),
+}
+
+
 def pack(value: Any) -> Any:
     """Return a plain value, or a small tensor, in a form that strict JSON can hold."""
-    if isinstance(value, np.generic):
-        return {_NUMPY: [value.dtype.name, pack(value.item())]}
-    if isinstance(value, float) and not math.isfinite(value):
-        return {_FLOAT: str(value)}
-    if isinstance(value, Tensor):
-        shape = [list(value.shape)] if value.ndim else []
-        return {_TENSOR: [type_name(value), pack(value.flatten().tolist() if shape else value.item()), *shape]}
-    if isinstance(value, tuple):
-        return {_TUPLE: [pack(part) for part in value]}
     if isinstance(value, list):
         return [pack(part) for part in value]
-    if isinstance(value, argparse.Namespace):
-        return {_NAMESPACE: pack(vars(value))}
-    if isinstance(value, Mapping):
-        if all(type(key) is str for key in value) and not _TAGS & value.keys():
-            return {key: pack(part) for key, part in value.items()}
-        return {_ITEMS: [[pack(key), pack(part)] for key, part in value.items()]}
+    if isinstance(value, Mapping) and all(type(key) is str for key in value) and not _FORMS.keys() & value.keys():
+        return {key: pack(part) for key, part in value.items()}
+    if type(value) is float and math.isfinite(value):
+        return value
+    for tag, (kind, parts, _) in _FORMS.items():
+        if isinstance(value, kind):
+            return {tag: pack(parts(value))}
     return value
 
 
@@ -104,18 +114,6 @@ def unpack(value: Any) -> Any:
         return [unpack(part) for part in value]
     if not isinstance(value, Mapping):
         return value
-    if len(value) == 1 and (tag := next(iter(value))) in _TAGS:
-        inside = value[tag]
-        if tag == _FLOAT:
-            return float(inside)
-        if tag == _TUPLE:
-            return tuple(unpack(part) for part in inside)
-        if tag == _NAMESPACE:
-            return argparse.Namespace(**unpack(inside))
-        if tag == _NUMPY:
-            return np.dtype(inside[0]).type(unpack(inside[1]))
-        if tag == _TENSOR:
-            name, values, *shape = inside
-            return torch.tensor(unpack(values), dtype=getattr(torch, name)).reshape(*shape or ((),))
-        return {unpack(key): unpack(part) for key, part in inside}
+    if len(value) == 1 and (tag := next(iter(value))) in _FORMS:
+        return _FORMS[tag][2](unpack(value[tag]))
     return {key: unpack(part) for key, part in value.items()}

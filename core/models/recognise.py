@@ -31,6 +31,9 @@ from core.models.torchvision_models import CIFAR
 # Absent from files written before PyTorch 0.4.1, and from those of transformers 5 (it follows from the window).
 _OPTIONAL = ("num_batches_tracked", "self.relative_position_index")
 
+# timm's networks with keys and shapes of torchvision's that compute otherwise: they blur or average where they halve.
+_TWINS = {"resnet50": ("timm/resnetaa50", "timm/resnetblur50")}
+
 # One key that every member of a family has, and few others do.
 FAMILY_KEYS = {
     "small": ("block3.norm.weight", "hidden3.weight"),
@@ -77,8 +80,12 @@ class Comparison:
 
 
 def around(spec: ModelSpec) -> tuple[ModelSpec, ...]:
-    """Return the networks that differ from `spec` in one seldom changed setting that keys and shapes do not tell."""
-    return tuple(replace(spec, architecture=id) for id in variants.around(spec.architecture))
+    """Return the networks that differ from `spec` in one seldom changed setting that keys and shapes do not tell.
+
+    So do some of timm's, where it is installed.
+    """
+    of_timm = _TWINS.get(spec.architecture.partition(":")[0], ()) if timm_models.installed() else ()
+    return tuple(replace(spec, architecture=id) for id in (*variants.around(spec.architecture), *of_timm))
 
 
 def told_apart(specs: Sequence[ModelSpec]) -> tuple[tuple[str, str], ...]:

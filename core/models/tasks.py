@@ -101,7 +101,37 @@ class Trial:
 
     def refuse(self, name: str) -> None:
         """Raise InputError where the network, `name` in words, gives no row of logits of one head for each image."""
-        _judge(self.output, self.watch, name)
+        output, maker = self.output, self.watch.maker
+        first = output[0] if isinstance(output, (list, tuple)) and output else output
+        if isinstance(first, Mapping) and "boxes" in first:
+            raise InputError(
+                f"{name} gives a list of findings for each image: this is an object detection model", _ONE_CLASS
+            )
+        named = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
+        parts = list(output.values()) if isinstance(output, Mapping) else output
+        parts = list(parts) if isinstance(parts, (tuple, list)) else [parts]
+        heads = [part for part in parts if isinstance(part, Tensor) and maker(part) == "linear"]
+        if named is None and len(heads) > 1:
+            widths = " and ".join(str(head.shape[-1]) for head in heads)
+            raise InputError(
+                f"{name} has several heads, with {widths} outputs",
+                f"{_ONE_CLASS}. Let the factory return a network that gives the logits of one head",
+            )
+        try:
+            logits = main_logits(output)
+        except InputError:
+            return  # the first pass on images says it again
+        if logits.ndim == 4 and min(logits.shape[-2:]) > 1:
+            raise InputError(f"{name} gives a map of outputs for each image: this is a segmentation model", _ONE_CLASS)
+        if logits.ndim == 1:
+            raise InputError(f"{name} gives one number for each image: {_TASKS['regression']}", _ONE_CLASS)
+        if maker(logits) == "sigmoid":
+            raise InputError(f"{name} ends in a sigmoid: this is {_TASKS['multilabel']}", _ONE_CLASS)
+        if maker(logits) == "softmax":
+            raise InputError(
+                f"{name} ends in a softmax: it gives probabilities, and losses here take logits",
+                "Let the factory leave out the softmax; the weights are the same",
+            )
 
 
 SIZES: tuple[Size, ...] = tuple((side, side) for side in (224, 32, 64, 28, 96, 128, 299, 384, 256, 48, 16, 8))
@@ -157,40 +187,3 @@ class _Watch(TorchFunctionMode):
     def maker(self, tensor: Tensor) -> str:
         """Return what made a tensor: linear, conv2d, sigmoid or softmax; "" for anything else."""
         return next((kind for kind, made in reversed(self.made) if made is tensor), "")
-
-
-def _judge(output: Any, watch: _Watch, name: str) -> None:
-    """Raise InputError where what a network gave for two images is no row of logits of one head for each.
-
-    watch: what noted its pass; name: the network, in words.
-    """
-    first = output[0] if isinstance(output, (list, tuple)) and output else output
-    if isinstance(first, Mapping) and "boxes" in first:
-        raise InputError(
-            f"{name} gives a list of findings for each image: this is an object detection model", _ONE_CLASS
-        )
-    named = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
-    parts = list(output.values()) if isinstance(output, Mapping) else output
-    parts = list(parts) if isinstance(parts, (tuple, list)) else [parts]
-    heads = [part for part in parts if isinstance(part, Tensor) and watch.maker(part) == "linear"]
-    if named is None and len(heads) > 1:
-        widths = " and ".join(str(head.shape[-1]) for head in heads)
-        raise InputError(
-            f"{name} has several heads, with {widths} outputs",
-            f"{_ONE_CLASS}. Let the factory return a network that gives the logits of one head",
-        )
-    try:
-        logits = main_logits(output)
-    except InputError:
-        return  # the first pass on images says it again
-    if logits.ndim == 4 and min(logits.shape[-2:]) > 1:
-        raise InputError(f"{name} gives a map of outputs for each image: this is a segmentation model", _ONE_CLASS)
-    if logits.ndim == 1:
-        raise InputError(f"{name} gives one number for each image: {_TASKS['regression']}", _ONE_CLASS)
-    if watch.maker(logits) == "sigmoid":
-        raise InputError(f"{name} ends in a sigmoid: this is {_TASKS['multilabel']}", _ONE_CLASS)
-    if watch.maker(logits) == "softmax":
-        raise InputError(
-            f"{name} ends in a softmax: it gives probabilities, and losses here take logits",
-            "Let the factory leave out the softmax; the weights are the same",
-        )

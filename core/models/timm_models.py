@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import math
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Set
@@ -16,11 +15,23 @@ from torch import nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from core.errors import InputError, unknown_name
-from core.models.architectures import ODD_CLASSES, TIMM_PREFIX, Architecture, Shapes, Size, meta_building
+from core.models.architectures import (
+    ODD_CLASSES,
+    TIMM_PREFIX,
+    Architecture,
+    Shapes,
+    Size,
+    meta_building,
+    read_patches,
+    settings_in,
+)
 
 # Parameters of another shape after which a network under construction is given up. Two is the most that any of
 # timm 1.0's networks makes on the way and does not keep; a wrong candidate makes five within a few layers.
 _STRANGERS = 4
+# Keys of a patch transformer's first convolution and position embeddings, and how many of these may be of no patch: of
+# a class, a distillation and four register tokens.
+_PLACES = ("patch_embed.proj.weight", "pos_embed", (1, 0, 2, 5))
 
 
 def installed() -> bool:
@@ -37,11 +48,11 @@ def timm_architecture(id: str) -> Architecture:
         raise InputError(f"{id} needs the package timm", 'Install it: pip install "unlearn-studio[timm]"')
     import timm
 
-    base, _, text = id.removeprefix(TIMM_PREFIX).partition(":")
+    base, texts = settings_in(id.removeprefix(TIMM_PREFIX))
     name = base.partition(".")[0]  # behind the point: which published weights
     if not timm.is_model(name):
         raise unknown_name("timm architecture", name, timm.list_models())
-    arguments = {key: value_of(value) for key, value in _arguments(text).items()}
+    arguments = {key: value_of(value) for key, value in texts.items()}
     if "" in arguments.values():
         missing = next(key for key, value in arguments.items() if value == "")
         raise InputError(
@@ -50,12 +61,12 @@ def timm_architecture(id: str) -> Architecture:
         )
     config = _config(name)
     size = config.input_size[1:]
-    full = f"{TIMM_PREFIX}{name}:{text}" if text else f"{TIMM_PREFIX}{name}"
+    full = TIMM_PREFIX + name + "".join(id.partition(":")[1:])
     build = functools.partial(_build, name, arguments)
     return Architecture(
         full, f"{full.removeprefix(TIMM_PREFIX)} (timm)", "timm's", "timm", build, size, 1,
         size_is_structural=config.fixed_input_size,
-        read_input=functools.partial(_read_patches, size) if config.fixed_input_size else None,
+        read_input=functools.partial(read_patches, *_PLACES, usual=size) if config.fixed_input_size else None,
     )  # fmt: skip
 
 
@@ -63,12 +74,7 @@ def has_arguments(id: str) -> bool:
     """Whether a `timm/…` id states arguments for timm itself, not only settings that any network has."""
     from core.models.settings import SETTINGS
 
-    return not _arguments(id.partition(":")[2]).keys() <= SETTINGS.keys()
-
-
-def _arguments(text: str) -> dict[str, str]:
-    """Return what stands behind the colon of an id, by name."""
-    return {name: value for name, _, value in (part.partition("=") for part in text.split(",") if part)}
+    return not settings_in(id)[1].keys() <= SETTINGS.keys()
 
 
 def text_of(value: Any) -> str:
@@ -232,22 +238,6 @@ def _build(name: str, arguments: Mapping[str, Any], num_classes: int, in_channel
         return timm.create_model(name, pretrained=False, num_classes=num_classes, in_chans=in_channels, **options)
     except TypeError as error:  # an argument that it does not have
         raise ValueError(str(error)) from error
-
-
-def _read_patches(usual: Size, shapes: Shapes) -> tuple[int, Size] | None:
-    """Return channels and size of a patch transformer's input, from the shapes of its weights.
-
-    The number of position embeddings gives the size: the `usual` one where that has so many patches, else a square.
-    None where the weights are no patch transformer's.
-    """
-    patch, places = shapes.get("patch_embed.proj.weight"), shapes.get("pos_embed")
-    if patch is None or places is None or len(patch) != 4 or len(places) != 3:
-        return None
-    counts = [places[1] - extra for extra in (1, 0, 2, 5)]  # without class, distillation and register tokens
-    if (usual[0] // patch[2]) * (usual[1] // patch[3]) in counts:
-        return patch[1], usual
-    sides = [math.isqrt(count) for count in counts if count > 0 and math.isqrt(count) ** 2 == count]
-    return (patch[1], (sides[0] * patch[2], sides[0] * patch[3])) if sides else None
 
 
 class _GivenUpError(Exception):

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from core.models.architectures import CARRIED_ALONG, OURS, Architecture, Shapes, Size, put
+from core.models.architectures import CARRIED_ALONG, OURS, Architecture, Size, put, read_patches
 
 # Smallest input each family accepts, tried out; all others take anything, and 8 pixels are the least that means much.
 _MIN_SIZE = {
@@ -23,6 +23,7 @@ _TITLES = {
     "shufflenetv2": "ShuffleNet V2", "squeezenet": "SqueezeNet", "swin_transformer": "Swin Transformer",
     "vgg": "VGG", "vision_transformer": "Vision Transformer",
 }  # fmt: skip
+_READ_VIT = functools.partial(read_patches, "conv_proj.weight", "encoder.pos_embedding", (1,))
 SMALL_IMAGES = {"stem": "3", "stride": "1", "pool": "none"}
 """Settings by which `resnet18-cifar` differs from `resnet18`."""
 CIFAR = {f"{name}-cifar": name for name in ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")}
@@ -53,7 +54,7 @@ def _torchvision(name: str, aux: bool = True) -> Architecture:
     return Architecture(
         name if aux else f"{name}-no-aux", title, summary, family,
         functools.partial(_build, name, family, aux), (size, size), _MIN_SIZE.get(family, _USUAL_MIN_SIZE),
-        size_is_structural=vit or family == "maxvit", read_input=_read_vit if vit else None,
+        size_is_structural=vit or family == "maxvit", read_input=_READ_VIT if vit else None,
     )  # fmt: skip
 
 
@@ -108,12 +109,3 @@ def _replace_stem(module: nn.Module, in_channels: int) -> None:
         spread = float(old.weight.detach().std()) * (old.in_channels / in_channels) ** 0.5
         nn.init.normal_(new.weight, std=spread)
     put(module, name, new)
-
-
-def _read_vit(shapes: Shapes) -> tuple[int, Size] | None:
-    """Return channels and size of a vision transformer's input, from the shapes of its weights."""
-    patch, positions = shapes.get("conv_proj.weight"), shapes.get("encoder.pos_embedding")
-    if patch is None or positions is None or len(patch) != 4 or len(positions) != 3:
-        return None
-    side = round((positions[1] - 1) ** 0.5) * patch[-1]
-    return patch[1], (side, side)

@@ -25,6 +25,7 @@ from core.models.architectures import (
     build_on_meta,
     get_architecture,
     meta_building,
+    settings_in,
 )
 from core.models.settings import OFTEN_CHANGED, SETTINGS
 
@@ -50,7 +51,7 @@ def configured(base: Architecture, text: str) -> Architecture:
             hint = did_you_mean(value, setting.values, count=1) or f"Usual are {', '.join(setting.values)}"
             raise InputError(f"{name} of {base.id} must be {setting.rule}, not {value!r}", hint)
     id = named(base.id, stated)
-    root, own = _parts(id)
+    root, own = settings_in(id)
     base = get_architecture(root)
     if not own:
         return base
@@ -66,7 +67,7 @@ def named(id: str, changes: Mapping[str, str]) -> str:
     """Return the one id of the network that the architecture `id` becomes with these settings."""
     from core.models.torchvision_models import CIFAR, SMALL_IMAGES
 
-    base, own = _parts(id)
+    base, own = settings_in(id)
     wanted = {**settings_of(base), **own, **changes}
     base = CIFAR.get(base, base)
     small = f"{base}-cifar"
@@ -78,12 +79,6 @@ def named(id: str, changes: Mapping[str, str]) -> str:
         differing |= set(_GROUP) & wanted.keys()
     listed = ",".join(f"{name}={wanted[name]}" for name in SETTINGS if name in differing)
     return f"{base}:{listed}" if listed else base
-
-
-def _parts(id: str) -> tuple[str, dict[str, str]]:
-    """Return the base of an id and the settings it states."""
-    base, _, text = id.partition(":")
-    return base, dict(part.split("=", 1) for part in text.split(",")) if text else {}
 
 
 @functools.lru_cache(maxsize=256)
@@ -142,7 +137,7 @@ def shown_by(base: Architecture, template: Shapes, shapes: Shapes) -> str:
 
 def alike(id: str) -> tuple[str, ...]:
     """Return `id` and the ids of the usual networks that have the very same keys and shapes."""
-    base, own = _parts(id)
+    base, own = settings_in(id)
     tried: dict[str, tuple[str, ...]] = {}
     if get_architecture(base).family in OFTEN_CHANGED or "stem" in own:
         tried = {name: values for name, values in _USUAL.items() if name in settings_of(base)}
@@ -173,9 +168,9 @@ def around(id: str) -> tuple[str, ...]:
     Stride and pooling of a stem, which are changed together for small images, count as one. Those that `alike` names
     are left out; Hugging Face's, and timm's with arguments, state their settings in full.
     """
-    if id.startswith(HF_PREFIX) or not _parts(id)[1].keys() <= SETTINGS.keys():
+    if id.startswith(HF_PREFIX) or not settings_in(id)[1].keys() <= SETTINGS.keys():
         return ()
-    base, own = _parts(id)
+    base, own = settings_in(id)
     present, first = {**settings_of(base), **own}, alike(id)
     tried = {
         name: s.values if s.seen is None else _like(name, own.get(name), rare=True) for name, s in SETTINGS.items()

@@ -102,7 +102,7 @@ def wrapped(state: Mapping[str, Any], container: str | None, plain: Mapping[str,
         level = content
         for name in outer:
             level[name] = level = dict(level.get(name) or {})
-        parts = {key[len(front):]: value for key, value in state.items() if key.startswith(front)} if front else state
+        parts = {key[len(front) :]: value for key, value in state.items() if key.startswith(front)} if front else state
         level[last] = parts
     return content
 

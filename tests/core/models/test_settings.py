@@ -210,7 +210,8 @@ def test_a_transformer_with_norms_after_the_sums_computes_as_the_first_ones_did(
 def test_every_setting_can_be_built(architecture):
     known = get_architecture(architecture)
     keys = build_on_meta(ModelSpec(architecture, 5, 3, known.default_size)).state_dict().keys()
-    for spec in around(ModelSpec(architecture, 5, 3, known.default_size)):
+    found = around(ModelSpec(architecture, 5, 3, known.default_size))
+    for spec in (spec for spec in found if not spec.architecture.startswith("timm/")):
         module = build_on_meta(spec).to("meta").eval()
         assert module.state_dict().keys() == keys
         output = module(torch.empty(1, 3, *known.default_size, device="meta"))

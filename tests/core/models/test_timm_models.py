@@ -8,7 +8,7 @@ import torch
 from core.models import recognise as recognising
 from core.models import timm_models
 from core.models.architectures import ModelSpec, build_model, get_architecture, signature
-from core.models.recognise import fitting, told_apart
+from core.models.recognise import around, fitting, told_apart
 from core.models.tap import TappedModel, split_for
 
 timm = pytest.importorskip("timm", reason="timm is an extra: pip install unlearn-studio[timm]")
@@ -53,6 +53,13 @@ def test_networks_that_compute_the_same_are_one():
 
 def test_torchvisions_own_come_first():
     assert fitting(shapes_of("resnet50"))[0].architecture == "resnet50"
+
+
+def test_those_that_blur_where_torchvisions_halve_are_among_what_is_seldom():
+    found = fitting(shapes_of("resnetaa50"))[0]
+    twins = [spec for spec in around(found) if spec.architecture.startswith("timm/")]
+    assert [twin.architecture for twin in twins] == ["timm/resnetaa50", "timm/resnetblur50"]
+    assert all(signature(twin) == signature(found) for twin in twins)
 
 
 @pytest.mark.parametrize(
