@@ -15,13 +15,13 @@ import torch
 import torch.nn.functional as F
 from msgspec import Meta
 
-from core.data.steps import MAX_SIDE, Size, Step, channels_after, plain, size_after, step_of
+from core.data.steps import MAX_SIDE, Side, Size, Step, channels_after, plain, size_after, step_of
 from core.errors import InputError, MismatchError, maybe_meant
 
 if TYPE_CHECKING:
     from core.data.streamed import StreamedImages
 
-INTERPOLATIONS = ("nearest", "bilinear", "bicubic")  # of a preparation that states a size and no steps
+_FITTING = ("nearest", "bilinear", "bicubic")  # of a preparation that states a size and no steps
 SOURCES = {
     "data set": "measured on the data",
     "model card": "from the model card",
@@ -40,8 +40,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 PHOTO_SIDE = 64  # from this side on colour images are taken for photographs, which are prepared as for ImageNet
 
-_Side = Annotated[int, Meta(ge=1, le=MAX_SIDE)]
-_Sides = Annotated[list[_Side], Meta(min_length=2, max_length=2)]  # msgspec crashes on a tuple beside a number
+_Sides = Annotated[list[Side], Meta(min_length=2, max_length=2)]  # msgspec crashes on a tuple beside a number
 _Mean = Annotated[float, Meta(ge=-1, le=1)]
 _Std = Annotated[float, Meta(gt=0, le=10)]
 _NUMBERS = (
@@ -49,11 +48,11 @@ _NUMBERS = (
 )
 # What a value is converted to, one rule after the other, and the words where it does not fit.
 _RULES: dict[str, list[tuple[Any, str]]] = {
-    "size": [(_Side | _Sides, f"be one or two whole numbers from 1 to {MAX_SIDE}, got {{}}")],
+    "size": [(Side | _Sides, f"be one or two whole numbers from 1 to {MAX_SIDE}, got {{}}")],
     "mean": [_NUMBERS, (_Mean | list[_Mean], "lie on the 0..1 scale, got {} (divide by 255?)")],
     "std": [_NUMBERS, (_Std | list[_Std], "be above 0 and on the 0..1 scale, got {} (divide by 255?)")],
     "interpolation": [
-        (Literal[INTERPOLATIONS], f"be one of {', '.join(INTERPOLATIONS)}, got {{}} (more of them with resize)"),
+        (Literal[_FITTING], f"be one of {', '.join(_FITTING)}, got {{}} (more of them with resize)"),
     ],
 }
 _SHORT = {"resize": "Resize", "crop": "CenterCrop", "pad": "Pad", "grey": "Grayscale"}  # for `steps`, in this order

@@ -142,26 +142,18 @@ def _with_images(dataset: Dataset, parts: Sequence[ImageSet], preprocessing: Pre
     return dataclasses.replace(dataset, train=train, test=test, preprocessing=preprocessing, as_read=as_read)
 
 
-@dataclass(frozen=True)
-class _Format:
-    """A format: `find` returns what of a data set is at a path, or None; `read` turns that into data or a listing."""
-
-    name: str
-    find: Callable[[Path], Parts | None]
-    read: Callable[[Parts, Tell], Loaded | Listing]
-
-
-_FORMATS = (
-    _Format("npz", find_npz, load_npz),
-    _Format("csv", find_table, list_table),
-    _Format("coco", find_coco, list_coco),
-    _Format("idx", find_idx, load_idx),
-    _Format("hugging face", find_saved, list_saved),
-    _Format("class folders", find_class_folders, list_folders),
-    _Format("parquet", find_parquet, list_parquet),
-    _Format("npy", find_npy, load_npy),
-    _Format("shards", find_shards, list_shards),
-)
+_FORMATS: dict[str, tuple[Callable[[Path], Parts | None], Callable[[Parts, Tell], Loaded | Listing]]] = {
+    "npz": (find_npz, load_npz),
+    "csv": (find_table, list_table),
+    "coco": (find_coco, list_coco),
+    "idx": (find_idx, load_idx),
+    "hugging face": (find_saved, list_saved),
+    "class folders": (find_class_folders, list_folders),
+    "parquet": (find_parquet, list_parquet),
+    "npy": (find_npy, load_npy),
+    "shards": (find_shards, list_shards),
+}
+"""What finds the parts of a data set at a path, or None, and what reads them, by format; the first that finds some."""
 
 
 def recognise_dataset(path: Path) -> str | None:
@@ -169,12 +161,12 @@ def recognise_dataset(path: Path) -> str | None:
 
     Returns the name of one of `_FORMATS`, None where it holds no data.
     """
-    for form in _FORMATS:
+    for name, (find, _) in _FORMATS.items():
         try:
-            if form.find(path) is not None:
-                return form.name
+            if find(path) is not None:
+                return name
         except InputError:  # of several data sets; opening says so
-            return form.name
+            return name
     return None
 
 
@@ -273,10 +265,10 @@ class _Stated:
 def _load_path(path: Path, report: Tell, needs_test: bool) -> Loaded:
     """Read the data at a path in the first format that knows it; raises InputError where none does."""
     report(f"Reading {path.name}", 0, 0)
-    for form in _FORMATS:
-        parts = form.find(path)
+    for find, read in _FORMATS.values():
+        parts = find(path)
         if parts is not None:
-            data = form.read(parts, report)
+            data = read(parts, report)
             return data if isinstance(data, Loaded) else load_listing(data, report, needs_test=needs_test)
     refuse_foreign_data(path)
     refuse_table(path)

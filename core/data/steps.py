@@ -24,7 +24,7 @@ _CODES = {int(Image.Resampling[name.upper()]): name for name in INTERPOLATIONS} 
 _TORCHS = ("bilinear", "bicubic")  # what can be resized without antialiasing
 
 MAX_SIDE = 8192  # a larger side is a typing error, not an input size
-_Side = Annotated[int, Meta(ge=1, le=MAX_SIDE)]
+Side = Annotated[int, Meta(ge=1, le=MAX_SIDE)]
 _Edge = Annotated[int, Meta(ge=0, le=MAX_SIDE)]
 _Level = Annotated[int, Meta(ge=0, le=255)]
 
@@ -36,9 +36,9 @@ class Resize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     its nearest two or four each way, as OpenCV does, however much smaller the image becomes.
     """
 
-    size: Annotated[tuple[_Side, ...], Meta(min_length=1, max_length=2)]
+    size: Annotated[tuple[Side, ...], Meta(min_length=1, max_length=2)]
     interpolation: Interpolation = "bilinear"
-    max_size: _Side | None = None
+    max_size: Side | None = None
     antialias: bool = True
 
     def __post_init__(self) -> None:
@@ -76,7 +76,7 @@ class CenterCrop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     down: where the centre lies between two pixels, the upper left one is taken, as Hugging Face's processors do.
     """
 
-    size: tuple[_Side, _Side]
+    size: tuple[Side, Side]
     down: bool = False
 
     def size_of(self, size: Size) -> Size:
