@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from core.data.candidates import usual_candidates
@@ -77,7 +76,7 @@ Pair = tuple[ModelSpec, Preprocessing]
 
 @dataclass(eq=False)
 class _Running:
-    """An attempt while it is being made: loss, correctness and answer of each image so far.
+    """An attempt while it is being made: logarithms of probabilities (n, K), loss, correctness and answer so far.
 
     fitted_on: images that the order of classes is fitted on, in which its losses are least; 0: they are in order.
     """
@@ -86,28 +85,21 @@ class _Running:
     preprocessing: Preprocessing
     fitted_on: int = 0
     misfit: float | None = None
-    order: torch.Tensor | None = None  # (K,) output by output, a class of the data
     labels: torch.Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
-    logs: torch.Tensor | None = None  # (n, K) logarithms of probabilities, where an order is fitted
-    losses: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
-    right: torch.Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.bool))
     answers: torch.Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
+    logs: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
+    losses: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
 
     def add(self, logits: torch.Tensor, labels: torch.Tensor, misfit: float | None) -> None:
         """Add the network's logits (n, K) for images with these labels (n,), and how its norm fits them."""
-        answers = logits.argmax(1)
-        self.answers, self.labels = torch.cat([self.answers, answers]), torch.cat([self.labels, labels])
+        self.labels, self.answers = torch.cat([self.labels, labels]), torch.cat([self.answers, logits.argmax(1)])
+        logs = logits.log_softmax(1).nan_to_num(nan=-1e9)
+        self.logs = torch.cat([self.logs, logs]) if len(self.logs) else logs
+        self.order = torch.arange(logs.shape[1])  # output by output, a class of the data
         if self.fitted_on:
-            logs = logits.log_softmax(1).nan_to_num(nan=-1e9)
-            self.logs = logs if self.logs is None else torch.cat([self.logs, logs])
             self.order = order_of_least_loss(self.logs[: self.fitted_on], self.labels[: self.fitted_on])
-            meant = self.order.argsort()[self.labels]
-            self.losses = -self.logs.gather(1, meant[:, None])[:, 0]
-            self.right = self.answers == meant
-        else:
-            losses = F.cross_entropy(logits, labels, reduction="none").nan_to_num(nan=1e9)
-            self.losses = torch.cat([self.losses, losses])
-            self.right = torch.cat([self.right, answers == labels])
+        meant = self.order.argsort()[self.labels]
+        self.losses, self.right = -self.logs.gather(1, meant[:, None])[:, 0], self.answers == meant
         self.misfit = misfit
 
     @property
@@ -131,7 +123,7 @@ class _Running:
 
     def class_order(self, half: int) -> ClassOrder | None:
         """Return the order of classes fitted on the first half, judged on the other; None where none was fitted."""
-        if self.order is None or not len(self.answers[half:]):
+        if not self.fitted_on or not len(self.answers[half:]):
             return None
         confusion = confusion_matrix(self.answers[half:], self.labels[half:], len(self.order)).numpy()
         return ClassOrder(tuple(self.order.tolist()), confusion)
