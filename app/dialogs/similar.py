@@ -58,7 +58,8 @@ class SimilarSheet(Sheet):
         for word, least in LEVELS.items():
             number = len(found.at(least))
             self.level.addItem(f"{SHOWN[word]} (agreement from {least:g}): {fmt.count(number)}", least)
-        self.level.setCurrentIndex(list(LEVELS).index("same" if len(found.at(SAME)) else "near"))
+        same = bool(len(found.at(SAME)))
+        self.level.setCurrentIndex(list(LEVELS).index("same" if same else "near"))
         self.body.addWidget(self.level)
         self.table = QTableWidget(rows, 3)
         self.table.setHorizontalHeaderLabels(["Kept", "Forget image it looks like", "Agreement"])
@@ -74,7 +75,7 @@ class SimilarSheet(Sheet):
         for column in (KEPT, FORGOTTEN):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
         self.table.setMinimumHeight(theme.px(min(420, 60 + rows * (side + 8))))
-        self._fill()
+        self._fill(ticked=same)  # else they are other people's pictures, until somebody has looked
         self.body.addWidget(self.table, 1)
         self.table.itemChanged.connect(self._count)
         self.level.currentIndexChanged.connect(self._show_level)
@@ -98,7 +99,7 @@ class SimilarSheet(Sheet):
             self.table.setRowHidden(row, row >= shown)
         self._count()
 
-    def _fill(self) -> None:
+    def _fill(self, ticked: bool) -> None:
         for row in range(self.table.rowCount()):
             for column, image in ((KEPT, self._found.kept[row]), (FORGOTTEN, self._found.forgotten[row])):
                 item = QTableWidgetItem(self._images.name("train", int(image)))
@@ -106,7 +107,7 @@ class SimilarSheet(Sheet):
                 self.table.setItem(row, column, item)
             kept = self._kept(row)
             kept.setFlags(kept.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            kept.setCheckState(Qt.CheckState.Checked)
+            kept.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
             alike = "same pixels" if self._found.exact[row] else fmt.decimal(float(self._found.agreement[row]))
             self.table.setItem(row, ALIKE, QTableWidgetItem(alike))
 

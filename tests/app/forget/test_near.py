@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 
 from app.dialogs.similar import SimilarSheet
 from core.data.dataset import ImageSet
+from core.data.duplicates import Duplicates
 from core.likeness import LEVELS, SAME
 from tests.app.helpers import assert_accessible
 from tests.app.opened import dialog_of
@@ -69,6 +70,21 @@ def test_twins_are_reviewed_and_added_in_one_step(page, context, twins, qtbot):
     assert (context.project.selection.similar_count, context.project.selection.similar_from) == (3, 1.0)
     page.undo_button.click()
     assert context.project.selection.indices.tolist() == [0, 1, 2]
+
+
+def test_pictures_that_are_only_nearly_the_same_are_not_ticked_unasked(page, context):
+    context.project.set_selection(context.project.selection.with_samples([0]))
+    presenter = page.presenter.similar
+    found = Duplicates(np.array([7, 9]), np.array([0, 0]), np.array([0.8, 0.7], np.float32))
+    presenter._looked(context.project.selection, found)
+    assert page.similar_card.text() == "No similar images kept; nearly the same: 2"
+    page.similar_card.review.click()
+    sheet = dialog_of(page.window(), SimilarSheet)
+    assert sheet.table.rowCount() == 2 and sheet.chosen().tolist() == []
+    assert sheet.reason() == "Tick what is to be forgotten as well."
+    sheet.table.item(1, 0).setCheckState(Qt.CheckState.Checked)
+    sheet.accept_button.click()
+    assert context.project.selection.indices.tolist() == [0, 9]
 
 
 def test_another_forget_set_is_looked_at_anew(page, context, twins, qtbot):
