@@ -103,16 +103,13 @@ def why_foreign(name: str) -> str:
 
 @functools.cache
 def reads_heif() -> bool:
-    """Whether HEIC images can be read here, which an optional package does."""
-    return find_spec("pillow_heif") is not None
-
-
-@functools.cache
-def _register_heif() -> None:
-    """Let Pillow read HEIC images."""
+    """Whether HEIC images can be read here, which an optional package does; from then on Pillow can."""
+    if find_spec("pillow_heif") is None:
+        return False
     import pillow_heif
 
     pillow_heif.register_heif_opener()
+    return True
 
 
 def _opened(source: io.BytesIO) -> Image.Image:
@@ -121,7 +118,6 @@ def _opened(source: io.BytesIO) -> Image.Image:
     if start[:4] == b"ftyp" and start[4:] in _HEIF_BRANDS:
         if not reads_heif():
             raise CannotReadError(NEEDS_HEIF)
-        _register_heif()
     elif start[:4] == b"ftyp" and start[4:] in _AVIF_BRANDS and not features.check("avif"):
         raise CannotReadError(_NEEDS_AVIF)
     return Image.open(source)
