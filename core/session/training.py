@@ -57,14 +57,10 @@ def open_example(control: Control | None = None, tell: Tell | None = None) -> Ex
     control = control or Control()
     bench = Bench().telling(tell).with_data(recipe["dataset"])
     dataset = bench.dataset
-    job = make_train_job(
-        bench.on("cpu", "float32", 1), recipe["architecture"], recipe=recipe["recipe"], seed=recipe["seed"]
-    )
     key = hashlib.sha256(dumps([recipe, dataset.fingerprint])).hexdigest()[:12]
     folder = RunFolder(models_home() / f"example-{recipe['dataset']}-{key}")
     if not (folder.has_result and folder.status().state == State.FINISHED):
         _discard_broken(folder)
-        create_run(folder.path, job, None, dataset)
         steps = 0
 
         def emit(event: Event) -> None:
@@ -76,7 +72,11 @@ def open_example(control: Control | None = None, tell: Tell | None = None) -> Ex
             elif isinstance(event, Progress):
                 bench.tell(event.what, event.done, event.total)
 
-        if run(folder, control, emit, bench) is not State.FINISHED:
+        _, state = train(
+            folder.path, bench.on("cpu", "float32", 1), recipe["architecture"], control, emit,
+            recipe=recipe["recipe"], seed=recipe["seed"],
+        )  # fmt: skip
+        if state is not State.FINISHED:
             raise StoppedError("The training of the example's model was stopped")
     bench = bench.with_model(folder.file(MODEL)).telling(None)
     selection = Selection.empty(dataset.train.labels.numpy(), dataset.classes).with_classes(
